@@ -1,0 +1,62 @@
+"""Write files whole or not at all."""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from stylelab.errors import InputError
+
+
+def shown(text: object, longest: int = 120) -> str:
+    """Somebody's text fit for one line of an error: no line breaks or control characters, not too long."""
+    line = "".join(character if character.isprintable() else "?" for character in str(text))
+    return line if len(line) <= longest else line[: longest - 3] + "..."
+
+
+def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let `write` fill a stream, then put the file in its place at once: nobody ever sees half of it.
+
+    Raises:
+        InputError: the folder is missing or cannot be written, or the disk is full.
+    """
+    path = Path(os.path.realpath(path))  # a link stays a link, and what it points to is replaced
+    part = _part(path)
+    try:
+        with open(part, "xb") as stream:
+            write(stream)
+        os.replace(part, path)
+    except OSError as error:
+        raise InputError(f"cannot write '{shown(path)}': {(error.strerror or str(error)).lower()}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """`write_file` for text, as UTF-8."""
+    write_file(path, lambda stream: stream.write(text.encode()))
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that a file can be written into `folder`, by writing an empty one and taking it away.
+
+    Raises:
+        InputError: no such folder, not a folder, or no file can be made in it.
+    """
+    if not folder.is_dir():
+        if folder.exists():
+            raise InputError(f"'{shown(folder)}' is no folder: choose another")
+        raise InputError(f"folder '{shown(folder)}' does not exist: run `mkdir -p {shown(folder)}` first")
+    part = _part(folder / "stylelab")
+    try:
+        open(part, "xb").close()
+        part.unlink()
+    except OSError as error:
+        raise InputError(
+            f"cannot write into folder '{shown(folder)}': {(error.strerror or str(error)).lower()}; choose another"
+        ) from None
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name[:60]}.{os.getpid()}-{threading.get_ident()}.part")
