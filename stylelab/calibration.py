@@ -97,6 +97,6 @@ def rectified(activation: np.ndarray, kernel: np.ndarray, bias: np.ndarray, padd
 
 def pooled(activation: np.ndarray, kind: str) -> np.ndarray:
     """2 x 2 pooling, an odd last row or column dropped: (C, H, W) to (C, H // 2, W // 2)."""
-    channels, height, width = (side // 2 for side in activation.shape)
+    height, width = activation.shape[1] // 2, activation.shape[2] // 2
     blocks = activation[:, : 2 * height, : 2 * width].reshape(len(activation), height, 2, width, 2)
     return blocks.max(axis=(2, 4)) if kind == "max" else blocks.mean(axis=(2, 4))

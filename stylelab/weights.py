@@ -1,73 +1,50 @@
-"""The one file that both frameworks read: a safetensors file with a description and a checksum in its header.
+"""An encoder's weights: described from a file's header, read as NumPy arrays, normalised on request.
 
-Ours holds `conv4_2.weight` in OIHW order and `conv4_2.bias`, and says how a picture is to be prepared. Files by
-others are read in place when they are safetensors, and converted once when they are not. No framework here.
+Both frameworks take their weights from here, so that the same encoder gives the same activations in both.
 """
 
-import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from stylelab.calibration import normalise
-from stylelab.encoders import LAYERS, OXFORD, TORCHVISION, Encoder, Weights, check_layers, layer_name
-from stylelab.errors import InputError, MachineError
+from stylelab.encoder_file import Header, check_file, digest, one_line, opened, save
+from stylelab.encoders import LAYERS, OXFORD, TORCHVISION, Encoder, Weights, check_layers
+from stylelab.errors import InputError
 
 __all__ = ["describe", "digest", "normalise", "open_file", "random_weights", "read", "save"]
 WIDTHS = {"1": 32, "2": 64, "3": 128, "4": 256, "5": 128}  # of random weights, block by block: those of `mini`
-DTYPES = ("F16", "F32", "F64")
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a safetensors file says before its numbers begin: `{layer: (key of the kernel, key of the bias)}`."""
-
-    metadata: dict[str, str]
-    keys: dict[str, tuple[str, str]]
-
-    @property
-    def torchvision(self) -> bool:
-        return "features." in self.keys["conv1_1"][0]
-
-    @property
-    def hwio(self) -> bool:
-        return self.metadata.get("layout", "OIHW").upper() == "HWIO"
 
 
 def describe(path: str | Path, name: str | None = None) -> Encoder:
     """What a safetensors file says of its encoder; the numbers are not read.
 
     Without a description of ours in the header, the Oxford preprocessing is assumed for layers called `conv1_1`,
-    torchvision's for layers called `features.0`.
+    torchvision's for layers called `features.0`, and in both cases zero padding and max pooling.
 
     Raises:
         InputError: no such file, truncated, no convolutions of VGG-19's shape, or a damaged description.
     """
     path = Path(path).expanduser().absolute()
-    with _opened(path) as file:
-        header = _header(path, file)
-    metadata = header.metadata
+    with opened(path) as (header, _):
+        metadata = header.metadata
     try:
-        preprocessing = _preprocessing(metadata, TORCHVISION if header.torchvision else OXFORD)
-        choices = _choices(metadata)
+        settings = _preprocessing(header) | {
+            "pooling": _one_of(metadata, "pooling", "max", "average"),
+            "padding": _one_of(metadata, "padding", "zeros", "replicate"),
+        }
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"'{path}' has a damaged description ({_one_line(error)}): fetch or save it again") from None
+        raise InputError(f"'{path}' has a damaged description ({one_line(error)}): fetch or save it again") from None
     return Encoder(
         name=name or metadata.get("name") or path.stem,
         path=path,
         layers=tuple(header.keys),
-        activations=_activations(metadata, preprocessing),
+        activations=_activations(metadata, settings["scale"]),
         source=metadata.get("source", ""),
-        **preprocessing,
-        **choices,
+        **settings,
     )
 
 
@@ -106,104 +83,10 @@ def read(encoder: Encoder, layers: Iterable[str], *, normalised: bool = False) -
     """
     layers = check_layers(encoder, layers)
     if layers != LAYERS[: len(layers)]:
-        raise InputError(f"the layers {', '.join(layers)} are no unbroken run from conv1_1: ask for a trunk")
-    found = _read(encoder, _stamp(encoder.path), layers, normalised)
+        raise InputError(f"layers {', '.join(layers)} are no unbroken run from conv1_1: ask for a trunk")
+    computed = encoder.path is None or (normalised and encoder.activations != "normalised")
+    found = (_normalised if computed else _turned)(encoder, _stamp(encoder.path), layers)
     return {layer: (kernel.copy(), bias.copy()) for layer, (kernel, bias) in found.items()}
-
-
-def save(path: str | Path, weights: Weights, encoder: Encoder, dtype: type = np.float32) -> None:
-    """Write our safetensors file, description and checksum included, under a temporary name first.
-
-    Args:
-        weights: `{layer: (kernel (O, I, 3, 3), bias (O,))}`, the first kernel in the order of `encoder.channels`
-            (`read` always turns it to RGB).
-        encoder: everything about it except `path`, `layers` and `seed` goes into the header.
-        dtype: float16 halves the file.
-
-    Raises:
-        InputError: a number does not fit into `dtype`, or is not finite.
-    """
-    path = Path(path)
-    tensors = {}
-    for layer, (kernel, bias) in weights.items():
-        for part, array in (("weight", kernel), ("bias", bias)):
-            with np.errstate(over="ignore"):
-                tensors[f"{layer}.{part}"] = np.ascontiguousarray(array, dtype)
-    for key, array in tensors.items():
-        if not np.isfinite(array).all():
-            raise InputError(f"{key} holds NaN, infinity or too large a number for {np.dtype(dtype)}: not saved")
-    with replacing(path) as part:
-        save_file(tensors, part, _metadata(encoder) | {"sha256": digest(tensors)})
-
-
-def digest(tensors: Mapping[str, np.ndarray]) -> str:
-    """The sha256 over names, dtypes, shapes and bytes of all tensors, in the order of their names."""
-    total = hashlib.sha256()
-    for name in sorted(tensors):
-        array = np.ascontiguousarray(tensors[name])
-        total.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        total.update(array.data)
-    return total.hexdigest()
-
-
-@contextmanager
-def replacing(path: Path):
-    """A temporary name beside `path`, renamed at the end, or removed when anything goes wrong.
-
-    Raises:
-        MachineError: the folder cannot be written.
-    """
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        os.replace(part, path)
-    except OSError as error:
-        raise MachineError(f"cannot write '{path}' ({_one_line(error)}): make room, or set STYLELAB_CACHE") from None
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def check_file(path: Path) -> None:
-    """Raises InputError unless `path` is a file that is not empty."""
-    if path.is_dir():
-        raise InputError(f"'{path}' is a folder: name the weights file inside it")
-    if not path.is_file():
-        raise InputError(f"no weights file '{path}': check the path")
-    if path.stat().st_size == 0:
-        raise InputError(f"'{path}' is empty: fetch it again")
-
-
-def layer_keys(names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Which names hold kernel and bias of each layer: the unbroken run from conv1_1, empty if there is none."""
-    found: dict[str, str] = {}
-    for name in names:
-        stem, _, part = name.removeprefix("module.").rpartition(".")
-        stem = stem.removeprefix("features.")
-        try:
-            found[f"{layer_name(stem)}.{part}"] = name
-        except InputError:
-            continue  # a classifier, an optimiser: not our business
-    keys = {}
-    for layer in LAYERS:
-        if f"{layer}.weight" not in found or f"{layer}.bias" not in found:
-            break
-        keys[layer] = found[f"{layer}.weight"], found[f"{layer}.bias"]
-    return keys
-
-
-def check_shapes(path: Path, shapes: Mapping[str, tuple[tuple, tuple]]) -> None:
-    """Raises InputError unless the kernels (O, I, 3, 3) and biases (O,) are a chain that starts with 3 colours."""
-    if not shapes:
-        raise InputError(f"'{path}' has no layer conv1_1: it is no VGG-19, choose another file")
-    channels = 3
-    for layer, (kernel, bias) in shapes.items():
-        if len(kernel) != 4 or tuple(kernel[1:]) != (channels, 3, 3) or tuple(bias) != (kernel[0],):
-            raise InputError(
-                f"'{path}' is no VGG-19: {layer} has a kernel {tuple(kernel)} and a bias {tuple(bias)}, "
-                f"expected (O, {channels}, 3, 3) and (O,)"
-            )
-        channels = kernel[0]
 
 
 def random_weights(seed: int, layers: Iterable[str] = LAYERS) -> Weights:
@@ -220,18 +103,25 @@ def random_weights(seed: int, layers: Iterable[str] = LAYERS) -> Weights:
 
 
 @lru_cache(maxsize=4)
-def _read(encoder: Encoder, stamp: tuple, layers: tuple[str, ...], normalised: bool) -> Weights:
-    if encoder.path is None:
-        return normalise(random_weights(encoder.seed, layers), encoder)
-    weights = _load(encoder.path, layers)
+def _normalised(encoder: Encoder, stamp: tuple, layers: tuple[str, ...]) -> Weights:
+    raw = _turned(encoder, stamp, layers) if encoder.path else random_weights(encoder.seed, layers)
+    return normalise(raw, encoder)
+
+
+def _turned(encoder: Encoder, stamp: tuple, layers: tuple[str, ...]) -> Weights:
+    """The layers asked for, the first kernel in RGB order."""
+    found = _whole(encoder.path, stamp)
+    if missing := [layer for layer in layers if layer not in found]:
+        raise InputError(f"'{encoder.path}' has no {missing[0]} any more: fetch or save it again")
+    weights = {layer: found[layer] for layer in layers}
     if encoder.channels == "BGR":
         kernel, bias = weights["conv1_1"]
         weights["conv1_1"] = np.ascontiguousarray(kernel[:, ::-1]), bias
-    return normalise(weights, encoder) if normalised and encoder.activations != "normalised" else weights
+    return weights
 
 
 def _stamp(path: Path | None) -> tuple:
-    """What changes when a file does, so that an old reading is not served for a new file."""
+    """What changes when a file does, so that an old reading is never served for a new file."""
     if path is None:
         return ()
     check_file(path)
@@ -239,16 +129,15 @@ def _stamp(path: Path | None) -> tuple:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _load(path: Path, layers: tuple[str, ...]) -> Weights:
-    with _opened(path) as file:
-        header = _header(path, file)
+@lru_cache(maxsize=2)
+def _whole(path: Path, stamp: tuple) -> Weights:
+    """All layers of a file, checked. `stamp` makes a new file a new reading."""
+    with opened(path) as (header, file):
         if expected := header.metadata.get("sha256"):
-            _check_digest(path, expected, {name: file.get_tensor(name) for name in file.keys()})
-        if missing := [layer for layer in layers if layer not in header.keys]:
-            raise InputError(f"'{path}' has no {missing[0]} any more: fetch or save it again")
+            _check_digest(path, expected, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         weights = {}
-        for layer in layers:
-            kernel, bias = (file.get_tensor(key) for key in header.keys[layer])
+        for layer, keys in header.keys.items():
+            kernel, bias = (file.get_tensor(key) for key in keys)
             weights[layer] = _float32(kernel.transpose(3, 2, 0, 1) if header.hwio else kernel), _float32(bias)
     for layer, arrays in weights.items():
         if not all(np.isfinite(array).all() for array in arrays):
@@ -257,7 +146,8 @@ def _load(path: Path, layers: tuple[str, ...]) -> Weights:
 
 
 def _float32(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array, np.float32)
+    with np.errstate(over="ignore"):  # a float64 too large for float32 is caught as infinity
+        return np.ascontiguousarray(array, np.float32)
 
 
 def _check_digest(path: Path, expected: str, tensors: Mapping[str, np.ndarray]) -> None:
@@ -267,60 +157,15 @@ def _check_digest(path: Path, expected: str, tensors: Mapping[str, np.ndarray]) 
         )
 
 
-@contextmanager
-def _opened(path: Path):
-    check_file(path)
-    try:
-        with safe_open(path, framework="numpy") as file:
-            yield file
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"'{path}' is no whole safetensors file ({_one_line(error)}): fetch or save it again") from None
-
-
-def _header(path: Path, file) -> Header:
-    header = Header(file.metadata() or {}, layer_keys(file.keys()))
-    order = (3, 2, 0, 1) if header.hwio else (0, 1, 2, 3)
-    shapes = {}
-    for layer, keys in header.keys.items():
-        slices = [file.get_slice(key) for key in keys]
-        for key, found in zip(keys, slices, strict=True):
-            if found.get_dtype() not in DTYPES:
-                raise InputError(f"'{path}' holds {key} as {found.get_dtype()}: save it as one of {', '.join(DTYPES)}")
-        kernel, bias = (found.get_shape() for found in slices)
-        shapes[layer] = tuple(kernel[axis] for axis in order) if len(kernel) == 4 else tuple(kernel), tuple(bias)
-    check_shapes(path, shapes)
-    return header
-
-
-def _metadata(encoder: Encoder) -> dict[str, str]:
-    return {
-        "name": encoder.name,
-        "channels": encoder.channels,
-        "scale": repr(float(encoder.scale)),
-        "mean": json.dumps(encoder.mean),
-        "std": json.dumps(encoder.std),
-        "pooling": encoder.pooling,
-        "padding": encoder.padding,
-        "normalised": "yes" if encoder.activations == "normalised" else "no",
-        "activations": encoder.activations,
-        "layout": "OIHW",
-        "source": encoder.source,
-    }
-
-
-def _preprocessing(metadata: Mapping[str, str], default: dict) -> dict:
+def _preprocessing(header: Header) -> dict:
+    metadata = header.metadata
     if "channels" not in metadata:
-        return default
+        return TORCHVISION if header.torchvision else OXFORD
     mean, std = (tuple(float(value) for value in json.loads(metadata[key])) for key in ("mean", "std"))
-    if len(mean) != 3 or len(std) != 3 or not np.isfinite(mean + std).all() or 0 in std:
-        raise ValueError(f"mean {mean} and std {std} are not three numbers each")
-    return dict(channels=_one_of(metadata, "channels", "RGB", "BGR"), scale=float(metadata["scale"]), mean=mean, std=std)
-
-
-def _choices(metadata: Mapping[str, str]) -> dict[str, str]:
-    return dict(
-        pooling=_one_of(metadata, "pooling", "max", "average"), padding=_one_of(metadata, "padding", "zeros", "replicate")
-    )
+    scale = float(metadata["scale"])
+    if not (len(mean) == len(std) == 3 and np.isfinite((*mean, *std, scale)).all() and 0 not in (*std, scale)):
+        raise ValueError(f"scale {scale}, mean {mean}, std {std} are not one, three and three usable numbers")
+    return {"channels": _one_of(metadata, "channels", "RGB", "BGR"), "scale": scale, "mean": mean, "std": std}
 
 
 def _one_of(metadata: Mapping[str, str], key: str, *choices: str) -> str:
@@ -330,14 +175,10 @@ def _one_of(metadata: Mapping[str, str], key: str, *choices: str) -> str:
     return value
 
 
-def _activations(metadata: Mapping[str, str], preprocessing: dict) -> str:
+def _activations(metadata: Mapping[str, str], scale: float) -> str:
     says = metadata.get("normalised")
     if says is None and "channels" not in metadata:  # not ours: only its own words can tell
         says = "yes" if "normalised" in metadata.get("source", "").lower().replace("z", "s") else "no"
     if says == "yes":
         return "normalised"
-    return metadata.get("activations") or ("vgg19" if preprocessing["scale"] > 1 else "vgg19-torchvision")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return metadata.get("activations") or ("vgg19" if scale > 1 else "vgg19-torchvision")

@@ -1,0 +1,230 @@
+"""Weights files by others, converted once into the safetensors file that both frameworks read.
+
+Torchvision's .pth, Keras's .h5 and MatConvNet's .mat name their layers, order their axes and expect their colours each
+in their own way; here all become OIHW kernels with a description.
+"""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from stylelab.encoder_file import check_shapes, layer_keys, one_line, save
+from stylelab.encoders import LAYERS, OXFORD, TORCHVISION, Encoder, Weights, cache_dir, layer_name
+from stylelab.errors import InputError, MachineError, StylelabError
+
+ACCEPTED = ".safetensors, torchvision's .pth or .pt, Keras's .h5, MatConvNet's .mat"
+MATCONVNET = {"channels": "RGB", "scale": 255.0, "mean": (123.68, 116.779, 103.939), "std": (1.0, 1.0, 1.0)}
+SECONDS = 600  # a .pth that PyTorch has not read by then is not read at all
+Found = tuple[Weights, dict, str]  # weights, preprocessing, scale of the activations
+
+
+def kind_of(path: Path) -> str:
+    """'safetensors', 'pth', 'h5' or 'mat', by what the file begins with; its name may be wrong.
+
+    Raises:
+        InputError: none of these.
+    """
+    with path.open("rb") as file:
+        start = file.read(16)
+    if start[8:9] == b"{" or path.suffix == ".safetensors":
+        return "safetensors"
+    if start.startswith(b"\x89HDF\r\n\x1a\n"):
+        return "h5"
+    if start.startswith(b"MATLAB 5.0"):
+        return "mat"
+    if start.startswith(b"MATLAB 7.3"):
+        raise InputError(f"'{path}' is in MATLAB's 7.3 format: save it with -v7")
+    if start.startswith((b"PK\x03\x04", b"\x80\x02")):
+        return "pth"
+    raise InputError(f"'{path}' is no weights file that stylelab reads: give it {ACCEPTED}")
+
+
+def convert(path: Path) -> Path:
+    """The safetensors file made of `path`, kept in the cache under the checksum of `path`.
+
+    Raises:
+        InputError: nothing in it that VGG-19 could use.
+        MachineError: the cache folder cannot be written, or a .pth is given and PyTorch is missing.
+    """
+    status = path.stat()
+    target = cache_dir() / "converted" / f"{_sha256(path, status.st_mtime_ns, status.st_size)}.safetensors"
+    if not _is_whole(target):
+        if kind_of(path) == "pth":
+            _run_torch(path, target)
+        else:
+            convert_to(path, target)
+    return target
+
+
+def convert_to(path: Path, target: Path) -> None:
+    """Convert in this process; a .pth imports torch."""
+    readers: dict[str, Callable[[Path], Found]] = {"pth": read_pth, "h5": read_h5, "mat": read_mat}
+    weights, preprocessing, activations = readers[kind_of(path)](path)
+    check_shapes(path, {layer: (kernel.shape, bias.shape) for layer, (kernel, bias) in weights.items()})
+    encoder = Encoder(path.stem, None, **preprocessing, activations=activations, source=f"converted from {path.name}")
+    save(target, weights, encoder)
+
+
+def read_pth(path: Path) -> Found:
+    """A state dictionary of torchvision's VGG-19 (`features.0.weight`) or one with the paper's names.
+
+    Raises:
+        InputError: unreadable, no state dictionary, or more than weights: pickled code is never run.
+    """
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zip and torch each have their own
+        raise InputError(
+            f"'{path}' holds no plain PyTorch weights ({one_line(error)[:80]}...): save model.state_dict() again"
+        ) from None
+    state = state.get("state_dict", state) if isinstance(state, Mapping) else {}
+    return from_state_dict({name: value for name, value in state.items() if isinstance(value, torch.Tensor)})
+
+
+def from_state_dict(state: Mapping[str, object]) -> Found:
+    """Weights by torchvision's or the paper's names; each value is anything that NumPy can read."""
+    if any(name.endswith("running_mean") for name in state):
+        raise InputError("this VGG has batch norm: choose the plain VGG-19")
+    keys = layer_keys(state)
+    weights = {layer: tuple(np.asarray(state[key], np.float32) for key in pair) for layer, pair in keys.items()}
+    if any("features." in kernel for kernel, _ in keys.values()):
+        return weights, TORCHVISION, "vgg19-torchvision"
+    return weights, OXFORD, "vgg19"
+
+
+def read_h5(path: Path) -> Found:
+    """Keras's VGG-19, of whichever age: a group that holds one 4-D and one 1-D array is a layer.
+
+    Its name is looked for in the group's `name` (Keras 3), then in the path (`block1_conv1/...`), and last the
+    layers are counted (`layers/conv2d_3`).
+    """
+    import h5py
+
+    groups: dict[str, dict[int, np.ndarray]] = {}
+    names: dict[str, str] = {}
+
+    def visit(key: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and not key.startswith("optimizer"):
+            groups.setdefault(item.parent.name, {})[item.ndim] = item
+            names[item.parent.name] = f"{item.parent.attrs.get('name', '')} {key}"
+
+    try:
+        with h5py.File(path) as file:
+            file.visititems(visit)
+            layers = {_keras_layer(names[group]): arrays for group, arrays in groups.items() if {1, 4} <= set(arrays)}
+            found = {layer: (arrays[4][()], arrays[1][()]) for layer, arrays in layers.items()}
+    except (OSError, RuntimeError, KeyError) as error:
+        raise InputError(f"'{path}' is no whole Keras file ({one_line(error)}): fetch or save it again") from None
+    return _from_hwio(found), OXFORD, "vgg19"
+
+
+def _keras_layer(text: str) -> str | None:
+    if named := re.search(r"block\d_conv\d|conv\d_\d", text):
+        return layer_name(named[0])
+    counted = re.search(r"conv2d(?:_(\d+))?/", text)
+    index = int(counted[1] or 0) if counted else len(LAYERS)
+    return LAYERS[index] if index < len(LAYERS) else None
+
+
+def read_mat(path: Path) -> Found:
+    """MatConvNet's imagenet-vgg-verydeep-19: `layers` is a list of structs with a name, and weights if a convolution.
+
+    MatConvNet turned the kernels to RGB when it imported them, and in 2014 kept them as `filters` and `biases`.
+    """
+    from scipy.io import loadmat
+
+    try:
+        content = loadmat(path, simplify_cells=True, variable_names=("layers", "net"))
+    except Exception as error:  # SciPy raises whatever a damaged byte leads to
+        raise InputError(f"'{path}' is no whole MATLAB file ({one_line(error)}): fetch it again") from None
+    layers = content.get("layers", content.get("net"))
+    layers = layers.get("layers", ()) if isinstance(layers, dict) else layers
+    found = {}
+    for layer in layers if layers is not None else ():
+        if isinstance(layer, dict) and str(layer.get("name")) in LAYERS:
+            pair = layer["weights"] if "weights" in layer else (layer.get("filters"), layer.get("biases"))
+            found[str(layer["name"])] = tuple(np.asarray(array) for array in pair)
+    return _from_hwio(found), MATCONVNET, "vgg19"
+
+
+def _from_hwio(found: Mapping[str | None, tuple[np.ndarray, np.ndarray]]) -> Weights:
+    """The unbroken run from conv1_1, as OIHW."""
+    weights = {}
+    for layer in LAYERS:
+        if layer not in found:
+            break
+        kernel, bias = found[layer]
+        kernel = kernel.transpose(3, 2, 0, 1) if kernel.ndim == 4 else kernel
+        weights[layer] = np.ascontiguousarray(kernel, np.float32), np.ravel(bias).astype(np.float32)
+    return weights
+
+
+@lru_cache(maxsize=8)
+def _sha256(path: Path, modified: int, size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_whole(path: Path) -> bool:
+    from stylelab import weights
+
+    try:
+        encoder = weights.describe(path)
+        return bool(weights.read(encoder, encoder.layers))
+    except InputError:
+        return False
+
+
+def _run_torch(path: Path, target: Path) -> None:
+    """Convert in a process of its own: one that has imported TensorFlow must never import torch."""
+    try:
+        done = subprocess.run(
+            module_command("stylelab.formats", str(path), str(target)),
+            env=module_environment(), check=False, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise MachineError(f"PyTorch has not read '{path}' within {SECONDS} s: try again on an idle machine") from None
+    if done.returncode:
+        message = (done.stderr.strip().splitlines() or ["it was stopped"])[-1]
+        error = InputError if done.returncode == 1 else MachineError
+        raise error(message if done.returncode in (1, 2) else f"PyTorch cannot read '{path}': {message}")
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """How to run one of our modules as a process; -P keeps a folder called `torch` from hiding the package."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def module_environment(**more: str) -> dict[str, str]:
+    """This process's environment, with our package importable from anywhere."""
+    here = str(Path(__file__).resolve().parents[1])
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))} | more
+
+
+def report(work: Callable[[], None]) -> int:
+    """Run the work of a process: its exit status, with one line on stderr unless it is 0."""
+    try:
+        work()
+    except StylelabError as error:
+        status, line = error.exit_status, str(error)
+    except ImportError as error:
+        status, line = 2, f"{error.name} cannot be imported: install the packages of requirements.lock"
+    except Exception as error:
+        status, line = 3, f"{type(error).__name__}: {one_line(error)}"
+    else:
+        return 0
+    sys.stderr.write(f"\n{line}\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(report(lambda: convert_to(Path(sys.argv[1]), Path(sys.argv[2]))))
