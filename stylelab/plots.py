@@ -1,0 +1,145 @@
+"""Figures for lessons and the command line. Each function returns a matplotlib Figure and shows nothing by itself.
+
+The figures are made without pyplot, so a notebook shows one only once and none is left open behind it.
+Colours are those of Okabe and Ito, "Color universal design" (2008), which colour-blind readers can tell apart.
+"""
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure as PlainFigure
+
+from stylelab.errors import InputError
+
+COLOURS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
+STYLES = {"total": "-", "content": "--", "style": "-.", "tv": ":"}  # told apart in black and white too
+NAMES = {"total": "total", "content": "content", "style": "style", "tv": "total variation"}
+INCHES = 3.0  # width of one picture in a row of pictures
+
+
+class Figure(PlainFigure):
+    """A figure that a notebook shows even before anybody has imported pyplot, which is what teaches it to."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=100)
+        return buffer.getvalue()
+
+
+def show(picture: np.ndarray, title: str | None = None) -> Figure:
+    """One picture as a figure, without axes.
+
+    Args:
+        picture: `(H, W, 3)` in 0..1.
+        title: a line above it.
+    """
+    return side_by_side({title or "": picture}, width=5.0)
+
+
+def side_by_side(pictures: Mapping[str, np.ndarray], columns: int | None = None, *, width: float = INCHES) -> Figure:
+    """Pictures in rows, each under its title.
+
+    Args:
+        pictures: title -> `(H, W, 3)` in 0..1.
+        columns: how many in a row; by default all, up to four.
+        width: of one picture, in inches.
+
+    Raises:
+        InputError: no picture.
+    """
+    if not pictures:
+        raise InputError("no picture to show: give at least one")
+    columns = min(columns or 4, len(pictures))
+    rows = -(-len(pictures) // columns)
+    tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures.values())
+    figure, axes = _grid(rows, columns, width, width * tallest + 0.35)
+    for axis, (title, picture) in zip(axes.flat, pictures.items(), strict=False):
+        _draw(axis, picture, title)
+    return figure
+
+
+def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
+    """A figure of rows x columns empty places of `width` by `height` inches."""
+    figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    return figure, axes
+
+
+def _draw(axis, picture: np.ndarray, title: str = "") -> None:
+    axis.imshow(np.clip(picture, 0, 1), interpolation="nearest")
+    axis.set_title(title, fontsize=10)
+
+
+def loss_curves(history) -> Figure:
+    """The total loss and its weighted parts against the step, on a logarithmic axis. Parts that stay 0 are left out.
+
+    Args:
+        history: columns 'step', 'total', 'content', 'style', 'tv', by name; any mapping of these will do.
+
+    Raises:
+        InputError: no step was made.
+    """
+    steps = np.asarray(history["step"])
+    if steps.size == 0:
+        raise InputError("no step was made, so there is no loss to plot")
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axis = figure.subplots()
+    for name, colour in COLOURS.items():
+        values = np.asarray(history[name], dtype=float)
+        if (values > 0).any():
+            marker = "o" if steps.size == 1 else None
+            axis.plot(
+                steps,
+                np.where(values > 0, values, np.nan),
+                STYLES[name],
+                color=colour,
+                label=NAMES[name],
+                marker=marker,
+            )
+    axis.set(yscale="log", xlabel="step", ylabel="loss (weighted, no unit)")
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False)
+    return figure
+
+
+def filmstrip(snapshots: Mapping[int, np.ndarray]) -> Figure:
+    """Pictures from along a run, in order of their steps.
+
+    Args:
+        snapshots: step -> `(H, W, 3)` in 0..1.
+
+    Raises:
+        InputError: no picture.
+    """
+    return side_by_side({f"step {step}": snapshots[step] for step in sorted(snapshots)}, width=2.4)
+
+
+def pair_grid(
+    contents: Mapping[str, np.ndarray],
+    styles: Mapping[str, np.ndarray],
+    pictures: Mapping[tuple[str, str], np.ndarray],
+) -> Figure:
+    """Every content picture in every style: contents down the side, styles along the top.
+
+    Args:
+        contents: name -> `(H, W, 3)` in 0..1, a row each.
+        styles: name -> `(H, W, 3)` in 0..1, a column each.
+        pictures: (content name, style name) -> `(H, W, 3)` in 0..1; a pair may be missing.
+
+    Raises:
+        InputError: no content or no style picture.
+    """
+    if not contents or not styles:
+        raise InputError("no pair to show: give at least one content and one style picture")
+    figure, axes = _grid(len(contents) + 1, len(styles) + 1, 2.2, 2.0)
+    for column, (name, picture) in enumerate(styles.items(), 1):
+        _draw(axes[0, column], picture, name)
+    for row, (name, picture) in enumerate(contents.items(), 1):
+        _draw(axes[row, 0], picture, name)
+        for column, style in enumerate(styles, 1):
+            if (name, style) in pictures:
+                _draw(axes[row, column], pictures[name, style])
+    return figure

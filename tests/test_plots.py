@@ -1,0 +1,128 @@
+"""Plots: figures that say what they show, and that leave nothing open behind them."""
+
+import io
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from IPython.core.formatters import DisplayFormatter
+
+from stylelab import plots
+from stylelab.errors import InputError
+from stylelab.result import History, Step
+
+
+def picture(value=0.5, height=20, width=30):
+    return np.full((height, width, 3), value, np.float32)
+
+
+def history(steps=5, tv=0.0):
+    table = History()
+    for index in range(1, steps + 1):
+        parts = {"content": 1.0 / index, "style": 100.0 / index**2, "tv": tv}
+        table.append(Step(index, sum(parts.values()), parts, picture), index * 0.1)
+    return table
+
+
+def drawn(figure) -> bytes:
+    """The figure as PNG: drawing it must warn of nothing."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(action="error"):
+        figure.savefig(buffer, dpi=40)
+    return buffer.getvalue()
+
+
+def titles(figure):
+    return [axis.get_title() for axis in figure.axes if axis.get_title()]
+
+
+def images(figure):
+    return [np.asarray(axis.images[0].get_array()) for axis in figure.axes if axis.images]
+
+
+def test_a_notebook_shows_a_figure_as_a_picture_of_its_own():
+    data, _ = DisplayFormatter().format(plots.show(picture()))
+    assert data["image/png"].startswith(b"\x89PNG")
+
+
+def test_no_figure_stays_open_in_pyplot():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    before = pyplot.get_fignums()
+    plots.show(picture()), plots.loss_curves(history()), plots.filmstrip({1: picture()})
+    assert pyplot.get_fignums() == before
+
+
+def test_show_draws_the_picture_itself_under_its_title():
+    figure = plots.show(picture(0.25), "A grey one")
+    assert titles(figure) == ["A grey one"]
+    np.testing.assert_array_equal(images(figure)[0], picture(0.25))
+
+
+def test_side_by_side_keeps_order_and_titles():
+    figure = plots.side_by_side({"a": picture(0.1), "b": picture(0.2), "c": picture(0.3)}, columns=2)
+    assert titles(figure) == ["a", "b", "c"]
+    assert [float(image[0, 0, 0]) for image in images(figure)] == pytest.approx([0.1, 0.2, 0.3])
+    assert len(figure.axes) == 4  # two rows of two, the last place empty
+    drawn(figure)
+
+
+def test_side_by_side_of_nothing_is_refused():
+    with pytest.raises(InputError, match="no picture to show"):
+        plots.side_by_side({})
+
+
+def test_loss_curves_leave_out_a_part_that_is_never_used():
+    lines = {line.get_label(): line for line in plots.loss_curves(history()).axes[0].lines}
+    assert list(lines) == ["total", "content", "style"]
+    np.testing.assert_allclose(lines["style"].get_ydata(), 100 / np.arange(1, 6) ** 2)
+    assert "total variation" in {line.get_label() for line in plots.loss_curves(history(tv=2.0)).axes[0].lines}
+
+
+def test_loss_curves_are_logarithmic_and_name_their_axes():
+    axis = plots.loss_curves(history()).axes[0]
+    assert axis.get_yscale() == "log" and axis.get_xlabel() == "step" and "loss" in axis.get_ylabel()
+
+
+def test_loss_curves_tell_lines_apart_without_colour():
+    lines = plots.loss_curves(history(tv=1.0)).axes[0].lines
+    assert len({line.get_linestyle() for line in lines}) == len(lines) == 4
+
+
+def test_a_loss_that_reaches_0_or_is_no_number_does_not_break_the_figure():
+    columns = {name: np.array([1.0, 0.0, np.nan, 2.0]) for name in ("total", "content", "style", "tv")}
+    drawn(plots.loss_curves(columns | {"step": np.arange(1, 5)}))
+
+
+def test_one_step_is_a_visible_point():
+    assert plots.loss_curves(history(steps=1)).axes[0].lines[0].get_marker() == "o"
+
+
+def test_no_step_at_all_is_said_in_words():
+    with pytest.raises(InputError, match="no step was made"):
+        plots.loss_curves(History())
+
+
+def test_a_filmstrip_is_in_order_of_the_steps():
+    figure = plots.filmstrip({30: picture(0.3), 1: picture(0.1), 10: picture(0.2)})
+    assert titles(figure) == ["step 1", "step 10", "step 30"]
+    drawn(figure)
+
+
+def test_a_pair_grid_has_contents_down_the_side_and_styles_along_the_top():
+    contents, styles = {"cat": picture(0.1), "cup": picture(0.2)}, {"fluid": picture(0.3)}
+    figure = plots.pair_grid(contents, styles, {("cat", "fluid"): picture(0.4)})
+    assert titles(figure) == ["fluid", "cat", "cup"]
+    assert [round(float(image[0, 0, 0]), 1) for image in images(figure)] == [0.3, 0.1, 0.4, 0.2]
+    drawn(figure)
+
+
+def test_a_pair_grid_of_nothing_is_refused():
+    with pytest.raises(InputError, match="no pair to show"):
+        plots.pair_grid({}, {"fluid": picture()}, {})
+
+
+def test_plots_import_no_framework():
+    code = "import sys, stylelab.plots; sys.exit(bool({'torch', 'tensorflow', 'matplotlib.pyplot'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
