@@ -64,30 +64,32 @@ ITEMS = {
     "camera": _skimage(
         "camera.png", "Lav Varshney, CC0", "A man in a long coat behind a camera on a tripod, in shades of grey"
     ),
-    "cat": _skimage("chelsea.png", "Stefan van der Walt, CC0", "Face of Chelsea, a ginger cat with green eyes"),
-    "china": _sklearn("china.jpg", "danielbuechele", "A temple with curved yellow roofs under a pale sky"),
+    "cat": _skimage("chelsea.png", "Stefan van der Walt, CC0", "Face of Chelsea, a brown tabby cat with green eyes"),
+    "china": _sklearn("china.jpg", "danielbuechele", "An eight-sided pagoda of four storeys above trees and a lake"),
     "coffee": _skimage(
-        "coffee.png", "Rachel Michetti, courtesy of Pikolo Espresso Bar, CC0", "A cup of espresso on a wooden table"
+        "coffee.png",
+        "Rachel Michetti, courtesy of Pikolo Espresso Bar, CC0",
+        "A cup of espresso on a red saucer, on a wooden table",
     ),
     "coins": _skimage(
         "coins.png",
         "Brooklyn Museum Collection, no known copyright restrictions",
         "Greek coins from Pompeii in four rows, in shades of grey",
     ),
-    "flower": _sklearn("flower.jpg", "vultilion", "A large orange dahlia, close up, its petals in rings"),
+    "flower": _sklearn("flower.jpg", "vultilion", "An orange dahlia before dark leaves"),
     "hubble": _skimage(
         "hubble_deep_field.jpg", "NASA, public domain", "Hundreds of galaxies on a black sky: the Hubble deep field"
     ),
     "motorcycle": _skimage(
         "motorcycle_left.png",
         "Nesic, Westling, Wang, Kitajima, Krathwohl and Scharstein, Middlebury 2014 stereo benchmark",
-        "A motorcycle in a garage, seen from the side",
+        "A red motorcycle in a workshop, seen from the side",
     ),
     "retina": _skimage(
         "retina.jpg", "Mikael Häggström, CC0", "The back of an eye: red vessels branch over an orange disc"
     ),
     "rocket": _skimage(
-        "rocket.jpg", "SpaceX, public domain", "A Falcon 9 rocket lifts off at dusk in a cloud of lit smoke"
+        "rocket.jpg", "SpaceX, public domain", "A white rocket on its pad between towers, under a deep blue evening sky"
     ),
     "brick": _skimage("brick.png", "CC0Textures, CC0", "A brick wall, in shades of grey", "texture"),
     "grass": _skimage("grass.png", "linolafett, CC0", "Grass from above, in shades of grey", "texture"),

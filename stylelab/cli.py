@@ -1,0 +1,173 @@
+"""The command `stylelab`. What is slow to import is imported by the command that needs it, after its input is checked."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stylelab.errors import InputError, MachineError, StylelabError
+
+INTERRUPTED = 130  # what a shell expects of a command that was ended with Ctrl-C
+UsageError = typer.BadParameter.__mro__[1]  # typer may carry a copy of click: this is whichever it uses
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Neural style transfer, in PyTorch and in TensorFlow.\n\n"
+    "Exit status: 0 done, 1 the input is at fault, 2 the machine is, 130 ended with Ctrl-C.",
+)
+encoders_app = typer.Typer(help="List the encoders, or download one.")
+app.add_typer(encoders_app, name="encoders")
+
+PICTURE = "a file, or the name of a built-in picture"
+FOLDER = "a folder of pictures, one picture, or 'builtin'"
+Backend = Annotated[str, typer.Option(help="Framework: torch or tensorflow.")]
+RecipeName = Annotated[str, typer.Option("--recipe", help="Named settings; `stylelab recipes` lists them.")]
+EncoderName = Annotated[
+    str, typer.Option("--encoder", help="'auto' (vgg19 if downloaded, else mini), another name, or a weights file.")
+]
+Size = Annotated[int | None, typer.Option(help="Long side of the picture in pixels.", show_default="the recipe's")]
+Steps = Annotated[int | None, typer.Option(help="Steps of the optimiser, 1 or more.", show_default="the recipe's")]
+Seed = Annotated[int, typer.Option(help="Seed of the noise, 0 or more, for recipes that start from noise.")]
+Device = Annotated[
+    str | None, typer.Option(help="'cpu', 'gpu', 'cuda', 'cuda:1' or 'mps'.", show_default="a GPU if there is one")
+]
+ContentLayers = Annotated[
+    str | None, typer.Option(help="Layers that keep the scene, such as conv4_2.", show_default="the recipe's")
+]
+StyleLayers = Annotated[
+    str | None,
+    typer.Option(help="Layers that carry the style, such as conv1_1,conv2_1,conv3_1.", show_default="the recipe's"),
+]
+
+
+def main() -> None:
+    """Run the command line and leave with its exit status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status. An error of the user's or the machine's is one line on stderr."""
+    try:
+        return app(arguments, prog_name="stylelab", standalone_mode=False) or 0
+    except StylelabError as error:
+        return _refuse(str(error), error.exit_status)
+    except UsageError as error:
+        if not error.format_message():  # no command at all: the help has been shown
+            return InputError.exit_status
+        where = error.ctx.command_path if error.ctx else "stylelab"
+        return _refuse(f"{_usage(error)} (see `{where} --help`)", InputError.exit_status)
+    except MemoryError:
+        return _refuse("not enough memory: choose a smaller --size", MachineError.exit_status)
+    except (KeyboardInterrupt, typer.Abort):
+        return _refuse("interrupted: nothing was saved", INTERRUPTED)
+
+
+def _usage(error: Exception) -> str:
+    return " ".join(error.format_message().split()).rstrip(".")
+
+
+def _refuse(message: str, status: int) -> int:
+    print(f"stylelab: {message}", file=sys.stderr)
+    return status
+
+
+def _layers(text: str | None) -> tuple[str, ...] | None:
+    """'conv1_1,conv2_1' as names; None asks for the recipe's own."""
+    return None if text is None else tuple(name for name in text.replace(",", " ").split())
+
+
+@app.command()
+def transfer(
+    content: Annotated[str, typer.Argument(help=f"The scene: {PICTURE}.")],
+    style: Annotated[str, typer.Argument(help=f"The manner of painting: {PICTURE}.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to save: a .png, .jpg or .webp file.")],
+    backend: Backend = "torch",
+    recipe: RecipeName = "gatys",
+    encoder: EncoderName = "auto",
+    size: Size = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    device: Device = None,
+    content_layers: ContentLayers = None,
+    style_layers: StyleLayers = None,
+) -> int:
+    """Paint one picture's content in another's style. Ctrl-C saves the best picture so far."""
+    from stylelab import painting
+
+    return painting.paint(
+        content, style, out, backend=backend, recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed,
+        device=device, content_layers=_layers(content_layers), style_layers=_layers(style_layers),
+    )  # fmt: skip
+
+
+@app.command()
+def gallery(
+    content_dir: Annotated[str, typer.Argument(help=f"The scenes: {FOLDER}.")],
+    style_dir: Annotated[str, typer.Argument(help=f"The manners of painting: {FOLDER}.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures and index.html; made if missing.")],
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="A Dask scheduler's address, such as tcp://host:8786.", show_default="this machine"),
+    ] = None,
+    backend: Backend = "torch",
+    recipe: RecipeName = "gatys",
+    encoder: EncoderName = "auto",
+    size: Size = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    device: Device = None,
+    content_layers: ContentLayers = None,
+    style_layers: StyleLayers = None,
+) -> int:
+    """Paint every pair of a content and a style picture, on Dask. Pairs that are there already are kept."""
+    from stylelab import painting
+
+    return painting.paint_all(
+        content_dir, style_dir, out, scheduler=scheduler, backend=backend, recipe=recipe, encoder=encoder, size=size,
+        steps=steps, seed=seed, device=device, content_layers=_layers(content_layers), style_layers=_layers(style_layers),
+    )  # fmt: skip
+
+
+@encoders_app.callback(invoke_without_command=True)
+def encoders(context: typer.Context) -> None:
+    """List the encoders and where each one is, or download one."""
+    if context.invoked_subcommand is None:
+        from stylelab import tables
+
+        tables.encoders()
+
+
+@encoders_app.command()
+def download(name: Annotated[str, typer.Argument(help="vgg19 or vgg19-torchvision.")]) -> None:
+    """Fetch an encoder's weights once, check them, and keep them in the cache."""
+    from stylelab import tables
+
+    tables.download(name)
+
+
+@app.command()
+def recipes(name: Annotated[str | None, typer.Argument(help="One recipe, to see all of it.")] = None) -> None:
+    """List the recipes and where each one comes from."""
+    from stylelab import tables
+
+    tables.recipes() if name is None else tables.recipe(name)
+
+
+@app.command()
+def doctor() -> int:
+    """Say what this machine has and what it lacks, and what to do about it."""
+    from stylelab import tables
+
+    return tables.doctor()
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(context: typer.Context) -> int:
+    """Measure the time per step and the memory of both frameworks on this machine."""
+    from stylelab import bench as benchmark
+
+    return benchmark.main(context.args) or 0
