@@ -1,0 +1,64 @@
+"""Draw the kit's six style pictures from nothing but code and a seed.
+
+    python assets/make/pictures.py [NAME ...] [-o DIR] [--size 1024]
+"""
+
+import argparse
+import importlib
+import io
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+NAMES = ("brushstrokes", "ceramic", "woodblock", "stained-glass", "fluid", "pointillism")
+STYLE_DIR = Path(__file__).resolve().parent.parent / "style"
+LARGEST_FILE = 900 * 1024
+
+
+def draw(name, size=1024):
+    """One picture, (H, W, 3) uint8 with `size` pixels on the long side.
+
+    Raises ValueError: no such picture, or a size below 32.
+    """
+    if name not in NAMES:
+        raise ValueError(f"no style picture {name!r}; there are {', '.join(NAMES)}")
+    if size < 32:
+        raise ValueError(f"size must be at least 32 pixels; got {size}")
+    painter = importlib.import_module("painting." + name.replace("-", "_"))
+    return np.rint(np.clip(painter.draw(size), 0, 1) * 255).astype(np.uint8)
+
+
+def save(picture, path):
+    """Write a JPEG, at once and whole: 4:4:4, because half-resolution colour smears strokes."""
+    for quality in range(93, 85, -1):
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "JPEG", quality=quality, subsampling=0)
+        if buffer.tell() <= LARGEST_FILE:
+            break
+    part = path.with_suffix(".part")
+    part.write_bytes(buffer.getvalue())
+    os.replace(part, path)
+
+
+def main():
+    """Read the command line, draw, say how long each picture took."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("-o", "--out", type=Path, default=STYLE_DIR, metavar="DIR")
+    parser.add_argument("--size", type=int, default=1024, help="pixels on the long side")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name in arguments.names or NAMES:
+        start, path = time.perf_counter(), arguments.out / f"{name}.jpg"
+        try:
+            save(draw(name, arguments.size), path)
+        except ValueError as error:
+            parser.error(str(error))
+        print(f"{path}  {path.stat().st_size // 1024} KB  {time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
