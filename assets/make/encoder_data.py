@@ -1,0 +1,106 @@
+"""The pictures that the embedded encoder learns from, and how a batch of crops is drawn from them.
+
+Nothing here is downloaded: every picture ships inside scikit-image or scikit-learn, or was drawn by
+this project (assets/style). lfw_subset, logos, test cards and pictures below 100 px are left out.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+STYLE_FOLDER = Path(__file__).resolve().parents[1] / "style"
+SKIMAGE = (
+    "astronaut", "brick", "camera", "cell", "chelsea", "clock", "coffee", "coins", "colorwheel", "grass",
+    "gravel", "horse", "hubble_deep_field", "immunohistochemistry", "moon", "page", "retina", "rocket", "text",
+)  # fmt: skip
+SKLEARN = ("china.jpg", "flower.jpg")
+WINDOW = 96  # px of context kept per class: a 48 px crop, 1.4 times larger and rotated, just fits
+
+
+def open_picture(name: str) -> Image.Image:
+    """One built-in picture as an RGB image."""
+    if name in SKLEARN:
+        return Image.fromarray(load_sample_image(name))
+    if name == "motorcycle":
+        return Image.fromarray(skimage.data.stereo_motorcycle()[0])
+    array = np.asarray(getattr(skimage.data, name)())
+    if array.dtype == bool:  # the horse's silhouette
+        array = array * np.uint8(255)
+    return Image.fromarray(array.astype(np.uint8)).convert("RGB")
+
+
+def shrink(picture: Image.Image, long_side: int) -> Image.Image:
+    """The picture with its long side at most `long_side` px; never enlarged."""
+    scale = min(1.0, long_side / max(picture.size))
+    return picture.resize([max(1, round(side * scale)) for side in picture.size], Image.Resampling.BILINEAR)
+
+
+def training_pictures() -> list[Image.Image]:
+    """Every picture at two sizes, so that a 48 px crop holds a detail or half an object."""
+    pictures = [open_picture(name) for name in (*SKIMAGE, "motorcycle", *SKLEARN)]
+    pictures += [Image.open(path).convert("RGB") for path in sorted(STYLE_FOLDER.glob("*.jpg"))]
+    return [shrink(picture, side) for picture in pictures for side in (640, 256)]
+
+
+def windows_of(picture: np.ndarray, most: int) -> list[np.ndarray]:
+    """The `most` busiest `WINDOW`-sized windows of `(H, W, 3)` uint8 on a half-overlapping grid."""
+    margin = [(max(0, WINDOW - side), 0) for side in picture.shape[:2]]
+    picture = np.pad(picture, (*margin, (0, 0)), mode="reflect")
+    height, width = picture.shape[:2]
+    rows, columns = (np.linspace(0, side - WINDOW, max(1, side // 48 - 1)).astype(int) for side in (height, width))
+    found = [picture[y : y + WINDOW, x : x + WINDOW] for y in rows for x in columns]
+    # What lies in the middle decides: the rim is only there to be rotated in.
+    busy = sorted(found, key=lambda window: -window[24:72, 24:72].std(axis=(0, 1)).mean())
+    return [window for window in busy[:most] if window[24:72, 24:72].std() > 6]
+
+
+def training_windows(most: int = 48) -> torch.Tensor:
+    """All classes: `(K, 3, WINDOW, WINDOW)` uint8; class k is what lies in window k."""
+    windows = [w for picture in training_pictures() for w in windows_of(np.asarray(picture), most)]
+    return torch.from_numpy(np.stack(windows)).permute(0, 3, 1, 2).contiguous()
+
+
+def uniform(generator: torch.Generator, low: float, high: float, *shape: int) -> torch.Tensor:
+    return low + (high - low) * torch.rand(*shape, generator=generator)
+
+
+def warp(windows: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
+    """Rotate by up to 45 degrees, zoom by 0.7 to 1.4, shift by up to 10 px, mirror: `(B, 3, size, size)`."""
+    count = len(windows)
+    angle = uniform(generator, -torch.pi / 4, torch.pi / 4, count)
+    zoom = torch.exp(uniform(generator, -0.35, 0.35, count)) * size / WINDOW
+    mirror = uniform(generator, -1, 1, count).sign()
+    shift = uniform(generator, -0.2, 0.2, 2, count)
+    row_x = torch.stack((zoom * angle.cos() * mirror, -zoom * angle.sin(), shift[0]), 1)
+    row_y = torch.stack((zoom * angle.sin() * mirror, zoom * angle.cos(), shift[1]), 1)
+    grid = F.affine_grid(torch.stack((row_x, row_y), 1), [count, 3, size, size], align_corners=False)
+    return F.grid_sample(windows.float().div(255), grid, padding_mode="reflection", align_corners=False)
+
+
+def recolour(crops: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Mix the channels a little, change contrast and brightness: colour is a hint, never the answer."""
+    count = len(crops)
+    mix = torch.eye(3) + 0.15 * torch.randn(count, 3, 3, generator=generator)
+    crops = torch.einsum("bij,bjhw->bihw", mix, crops - 0.5)
+    contrast = uniform(generator, 0.6, 1.4, count, 1, 1, 1)
+    brightness = uniform(generator, -0.2, 0.2, count, 1, 1, 1)
+    return (crops * contrast + brightness + 0.5).clamp(0, 1)
+
+
+def roughen(crops: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Blur or sharpen, and add a little noise."""
+    count = len(crops)
+    smooth = F.avg_pool2d(F.pad(crops, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    crops = crops + uniform(generator, -0.4, 0.8, count, 1, 1, 1) * (smooth - crops)
+    noise = torch.randn(crops.shape, generator=generator) * uniform(generator, 0, 0.03, count, 1, 1, 1)
+    return (crops + noise).clamp(0, 1)
+
+
+def draw_views(windows: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
+    """One augmented view of each window, `(B, 3, size, size)` in 0..1."""
+    return roughen(recolour(warp(windows, size, generator), generator), generator)
