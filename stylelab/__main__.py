@@ -2,4 +2,5 @@
 
 from stylelab.cli import main
 
-main()
+if __name__ == "__main__":  # a Dask worker imports this file again and must not run the command again
+    main()

@@ -15,6 +15,11 @@ def shown(text: object, longest: int = 120) -> str:
     return line if len(line) <= longest else line[: longest - 3] + "..."
 
 
+def one_line(error: BaseException) -> str:
+    """What an exception says, fit for the middle of a line: the system's words for a file, else its own."""
+    return shown((getattr(error, "strerror", None) or str(error) or type(error).__name__).lower())
+
+
 def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a stream, then put the file in its place at once: nobody ever sees half of it.
 
@@ -28,7 +33,7 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
             write(stream)
         os.replace(part, path)
     except OSError as error:
-        raise InputError(f"cannot write '{shown(path)}': {(error.strerror or str(error)).lower()}") from None
+        raise InputError(f"cannot write '{shown(path)}': {one_line(error)}") from None
     finally:
         part.unlink(missing_ok=True)
 
@@ -53,9 +58,7 @@ def check_folder(folder: Path) -> None:
         open(part, "xb").close()
         part.unlink()
     except OSError as error:
-        raise InputError(
-            f"cannot write into folder '{shown(folder)}': {(error.strerror or str(error)).lower()}; choose another"
-        ) from None
+        raise InputError(f"cannot write into folder '{shown(folder)}': {one_line(error)}; choose another") from None
 
 
 def _part(path: Path) -> Path:

@@ -59,13 +59,20 @@ def _check_backend(name: str) -> None:
 def summary(result: Result, out: Path, encoder: str) -> str:
     """Two lines about a run: where the picture is, and how the run went."""
     height, width = result.picture.shape[:2]
-    count, total = len(result.history), result.history["total"]
     chosen = f"{result.encoder} (chosen by 'auto')" if encoder == "auto" else result.encoder
-    pace = f", {1000 * result.seconds / count:.0f} ms per step, loss {total[0]:.4g} -> {total[-1]:.4g}" if count else ""
     return (
         f"saved {out} ({width} x {height} pixels), recipe {result.recipe.name}, encoder {chosen}\n"
-        f"{count} steps in {result.seconds:.1f} s on {result.device}{pace}"
+        f"{len(result.history)} steps in {result.seconds:.1f} s on {result.device}{_pace(result.history)}"
     )
+
+
+def _pace(history) -> str:
+    """Time per step and loss. The first step is left out of the time: it waits for what is loaded or compiled once."""
+    total, seconds = history["total"], history["seconds"]
+    if not len(total):
+        return ""
+    each = (seconds[-1] - seconds[0]) / (len(seconds) - 1) if len(seconds) > 1 else seconds[0]
+    return f", {1000 * each:.3g} ms per step, loss {total[0]:.4g} -> {total[-1]:.4g}"
 
 
 @contextmanager

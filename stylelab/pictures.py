@@ -14,7 +14,7 @@ from PIL import Image
 from stylelab.collection import alt, content_names, credit, find_built_in, names, style_names
 from stylelab.decode import MOST_PIXELS, from_array, from_image, read_image
 from stylelab.errors import InputError
-from stylelab.files import check_folder, shown, write_file
+from stylelab.files import check_folder, one_line, shown, write_file
 
 __all__ = [
     "alt", "check_size", "check_writable", "content_names", "credit", "find_picture", "fit", "names", "open_picture",
@@ -77,12 +77,8 @@ def find_picture(source: "str | os.PathLike") -> Path:
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"no picture '{shown(text)}': {_why(error)}") from None
+        raise InputError(f"no picture '{shown(text)}': {one_line(error)}") from None
     raise InputError(_not_found(text, path))
-
-
-def _why(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 def _not_found(text: str, path: Path) -> str:

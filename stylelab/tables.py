@@ -73,9 +73,14 @@ def download(name: str) -> None:
         raise InputError(f"encoder '{name}' needs no download: use it as it is")
     if name not in DOWNLOADS:
         raise unknown("encoder to download", name, DOWNLOADS)
-    from stylelab import downloads
+    from stylelab import download
 
-    _console().print(f"{name} is ready: {downloads.download(name)}", markup=False, soft_wrap=True)
+    path = download.download(name, say=_say)
+    _say(f"{name} is ready: {path}")
+
+
+def _say(line: str) -> None:
+    _console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def recipes() -> None:

@@ -1,0 +1,98 @@
+"""The contact sheet of a gallery: one HTML page beside its pictures, readable with eyes or with a screen reader."""
+
+import base64
+import io
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from PIL import Image
+
+from stylelab import pictures
+from stylelab.errors import StylelabError
+
+STYLE = """
+:root { color-scheme: light dark; font: 1rem/1.4 system-ui, sans-serif; }
+body { margin: 1.5rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; }
+th, td { padding: .4rem; vertical-align: top; text-align: left; font-weight: normal; }
+tbody th, thead th { font-size: .9rem; }
+img { display: block; border-radius: 4px; }
+td img { width: 18rem; height: auto; }
+th img { width: 7rem; height: auto; }
+.failed { max-width: 18rem; border: 1px solid; padding: .6rem; border-radius: 4px; }
+"""
+
+
+def page(plan) -> str:
+    """The page, as text: a table with a row for each content picture and a column for each style.
+
+    Args:
+        plan: a `stylelab.gallery.Plan`, whose pairs may still be waiting.
+    """
+    settings = plan.settings
+    title = f"{len(plan.contents)} pictures in {len(plan.styles)} styles"
+    told = (
+        f"Recipe {settings['recipe']}, encoder {settings['encoder']}, {settings['steps']} steps, {settings['backend']}."
+    )
+    head = "".join(_header(name, path, "col") for name, path in plan.styles.items())
+    pairs = {(pair.content, pair.style): pair for pair in plan.pairs}
+    rows = "\n".join(_row(plan, content, path, pairs) for content, path in plan.contents.items())
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n</head>\n'
+        f'<body>\n<main>\n<h1>{escape(title)}</h1>\n<p>{escape(told)}</p>\n<div class="wide" tabindex="0" role="region" '
+        f'aria-label="Gallery">\n<table>\n<thead>\n<tr><td></td>{head}</tr>\n</thead>\n<tbody>\n{rows}\n</tbody>\n'
+        f"</table>\n</div>\n{_credits(plan)}</main>\n</body>\n</html>\n"
+    )
+
+
+def _row(plan, content: str, path: Path, pairs: dict) -> str:
+    cells = "\n".join(_cell(plan.folder, pairs[content, style]) for style in plan.styles)
+    return f"<tr>{_header(content, path, 'row')}\n{cells}</tr>"
+
+
+def _header(name: str, path: Path, scope: str) -> str:
+    data = _thumbnail(path)
+    image = f'<img src="data:image/jpeg;base64,{data}" alt="">' if data else ""
+    return f'<th scope="{scope}">{image}{escape(name)}</th>'
+
+
+@lru_cache(maxsize=256)
+def _thumbnail(path: Path) -> str:
+    """A small JPEG in base64; '' for a picture that cannot be opened."""
+    try:
+        small = pictures.open_picture(path, size=160)
+    except StylelabError:
+        return ""
+    buffer = io.BytesIO()
+    Image.fromarray((small * 255 + 0.5).astype(np.uint8)).save(buffer, "JPEG", quality=80)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _cell(folder: Path, pair) -> str:
+    if pair.error:
+        return f'<td><p class="failed">Failed: {escape(pair.error)}</p></td>'
+    if not (folder / pair.file).is_file():
+        return "<td><p>Not painted yet.</p></td>"
+    with Image.open(folder / pair.file) as image:
+        width, height = image.size
+    link, text = (
+        escape(quote(pair.file), quote=True),
+        escape(f"{pair.content} in the style of {pair.style}", quote=True),
+    )
+    return f'<td><a href="{link}"><img src="{link}" alt="{text}" width="{width}" height="{height}" loading="lazy"></a></td>'
+
+
+def _credits(plan) -> str:
+    """Whose the built-in pictures are: their licences ask for it."""
+    own = {name: path for name, path in (plan.contents | plan.styles).items() if name in pictures.names()}
+    lines = [
+        f"<li>{escape(name)}: {escape(pictures.credit(name))}</li>"
+        for name, path in own.items()
+        if pictures.find_picture(name) == path
+    ]
+    return f"<h2>Credits</h2>\n<ul>\n{chr(10).join(lines)}\n</ul>\n" if lines else ""
