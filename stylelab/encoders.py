@@ -1,0 +1,196 @@
+"""Which network looks at the pictures: layer names, preprocessing, and where its weights come from.
+
+An encoder is VGG-19's sixteen convolutions, whatever their width. Its weights are one safetensors file
+(`conv4_2.weight` in OIHW order, `conv4_2.bias`), which both frameworks read, so that the same file gives the
+same activations in both. No framework is imported here.
+
+Source: Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", ICLR 2015.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from stylelab.errors import InputError, unknown
+
+CONVOLUTIONS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # how many in each of VGG-19's blocks
+LAYERS = tuple(f"conv{block}_{n}" for block, count in CONVOLUTIONS.items() for n in range(1, count + 1))
+POOL_AFTER = frozenset(f"conv{block}_{count}" for block, count in CONVOLUTIONS.items())
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+DOWNLOADS = ("vgg19", "vgg19-torchvision")
+NAMES = ("mini", *DOWNLOADS, "random")
+
+Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # layer -> (kernel OIHW, bias), float32
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What must be known of a network before it is loaded. A picture in 0..1 enters as (picture * scale - mean) / std.
+
+    Attributes:
+        name: what the user called it.
+        path: the safetensors file; None when the weights are computed from `seed`.
+        layers: the layers that the file has, in order; a file may stop early.
+        channels: 'RGB' or 'BGR', the order in which the first convolution expects colours.
+        scale, mean, std: preprocessing, `mean` and `std` in the order of `channels`.
+        pooling: 'max' or 'average', between the blocks.
+        padding: 'zeros' or 'replicate', around every convolution.
+        activations: the scale of the activations. Encoders of one scale can share a recipe's weights: 'vgg19',
+            'vgg19-torchvision', or 'normalised' (every filter's mean activation is 1, as in Gatys et al. 2015).
+        source: where the weights come from.
+    """
+
+    name: str
+    path: Path | None
+    layers: tuple[str, ...] = LAYERS
+    channels: str = "RGB"
+    scale: float = 1.0
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    pooling: str = "max"
+    padding: str = "zeros"
+    activations: str = "normalised"
+    seed: int = 0
+    source: str = ""
+
+
+OXFORD = dict(channels="BGR", scale=255.0, mean=(103.939, 116.779, 123.68), std=(1.0, 1.0, 1.0))
+TORCHVISION = dict(channels="RGB", scale=1.0, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+
+
+def layer_name(spelling: str | int) -> str:
+    """The paper's name of a layer: 'conv4_2' for 'conv4_2', 'relu4_2', 'block4_conv2' or torchvision's 21 or 22.
+
+    Raises:
+        InputError: no such layer in VGG-19; the nearest name is suggested.
+    """
+    text = str(spelling).strip().lower()
+    if text.isdigit():
+        return _torchvision_layers().get(int(text)) or _no_layer(spelling)
+    found = re.fullmatch(r"(?:conv|relu)(\d)_(\d)|block(\d)_conv(\d)", text)
+    name = "conv{}_{}".format(*[part for part in found.groups() if part]) if found else text
+    return name if name in LAYERS else _no_layer(spelling)
+
+
+def _no_layer(spelling) -> str:
+    raise unknown("layer", spelling, LAYERS)
+
+
+def _torchvision_layers() -> dict[int, str]:
+    """torchvision numbers convolution, ReLU and pooling alike: both numbers of a layer lead to its name."""
+    names, index = {}, 0
+    for layer in LAYERS:
+        names[index] = names[index + 1] = layer
+        index += 3 if layer in POOL_AFTER else 2
+    return names
+
+
+def cache_dir() -> Path:
+    """The folder for converted weights: `$STYLELAB_CACHE`, else the user's cache folder. It may not exist yet."""
+    return Path(os.environ.get("STYLELAB_CACHE") or platformdirs.user_cache_path("stylelab"))
+
+
+def find_encoder(name: "str | Path | Encoder" = "auto") -> Encoder:
+    """What is known of an encoder, by name or by path. Nothing is downloaded.
+
+    Args:
+        name: 'auto' (`vgg19` when it is in the cache, else `mini`), 'mini', 'vgg19', 'vgg19-torchvision',
+            'random', 'random-7' (another seed), or a path to a weights file.
+
+    Raises:
+        InputError: unknown name, no such file, or a file that is no encoder; one line that says what to do.
+    """
+    if isinstance(name, Encoder):
+        return name
+    text = str(name)
+    if text == "auto":
+        text = "vgg19" if (cache_dir() / "vgg19.safetensors").is_file() else "mini"
+    if text == "mini":
+        return read_encoder(ASSETS / "encoder-mini.safetensors", "mini")
+    if found := re.fullmatch(r"random(?:-(\d+))?", text):
+        return Encoder(text, None, padding="replicate", seed=int(found[1] or 0), source="seeded random weights")
+    if text in DOWNLOADS:
+        return _cached(text)
+    if _looks_like_a_path(text):
+        from stylelab import weights
+
+        return weights.open_file(Path(text).expanduser())
+    raise unknown("encoder", text, NAMES)
+
+
+def _cached(name: str) -> Encoder:
+    path = cache_dir() / f"{name}.safetensors"
+    if not path.is_file():
+        raise InputError(f"encoder '{name}' is not on this machine: run `stylelab encoders download {name}` once")
+    return read_encoder(path, name)
+
+
+def _looks_like_a_path(text: str) -> bool:
+    return os.sep in text or "." in text or Path(text).exists()
+
+
+def read_encoder(path: Path, name: str | None = None) -> Encoder:
+    """The encoder that a safetensors file of ours describes; its tensors are not read yet.
+
+    Raises:
+        InputError: the file is missing, truncated, or has no first convolution.
+    """
+    from stylelab import weights
+
+    return weights.describe(path, name)
+
+
+def check_layers(encoder: Encoder, layers: Iterable[str | int]) -> tuple[str, ...]:
+    """The paper's names of `layers`, all of which the encoder has.
+
+    Raises:
+        InputError: an unknown layer, none at all, or one that a short weights file lacks.
+    """
+    names = tuple(layer_name(layer) for layer in layers)
+    if not names:
+        raise InputError("no layer asked for: name at least one, such as 'conv4_2'")
+    for name in names:
+        if name not in encoder.layers:
+            raise InputError(
+                f"encoder '{encoder.name}' has no {name}: it stops at {encoder.layers[-1]}; choose layers up to there"
+            )
+    return names
+
+
+def trunk(layers: Iterable[str]) -> tuple[str, ...]:
+    """The layers that must be computed to reach the deepest of `layers`, in order."""
+    return LAYERS[: max(LAYERS.index(layer) for layer in layers) + 1]
+
+
+def input_transform(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
+    """Preprocessing as one multiply and one add per RGB colour: (factor, offset), each (3,) float32."""
+    factor = encoder.scale / np.array(encoder.std)
+    offset = -np.array(encoder.mean) / np.array(encoder.std)
+    if encoder.channels == "BGR":  # kernels are turned to RGB on reading, so the constants are too
+        factor, offset = factor[::-1], offset[::-1]
+    return factor.astype(np.float32), offset.astype(np.float32)
+
+
+def read_weights(encoder: Encoder, layers: Iterable[str], *, normalised: bool = False) -> Weights:
+    """Kernels and biases of the trunk up to the deepest of `layers`, first kernel in RGB order.
+
+    Args:
+        encoder: from `find_encoder`.
+        layers: the paper's names.
+        normalised: scale the filters to a mean activation of 1, unless they are already.
+
+    Returns:
+        `{layer: (kernel (O, I, 3, 3), bias (O,))}`, float32.
+
+    Raises:
+        InputError: the file is corrupt or lacks a tensor.
+    """
+    from stylelab import weights
+
+    return weights.read(encoder, trunk(layers), normalised=normalised)

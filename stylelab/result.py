@@ -1,0 +1,122 @@
+"""What a run tells while it goes on, and what it returns at the end."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from stylelab.errors import unknown
+
+COLUMNS = ("step", "seconds", "total", "content", "style", "tv")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run.
+
+    Attributes:
+        index: 1 for the first step.
+        loss: the total that this step started from.
+        parts: its parts, weighted, so that they add up to `loss`.
+        picture: `(H, W, 3)` float32 in 0..1, after the step; copied from the device when it is first read.
+    """
+
+    index: int
+    loss: float
+    parts: dict[str, float]
+    read: Callable[[], np.ndarray] = field(repr=False)
+
+    @cached_property
+    def picture(self) -> np.ndarray:
+        return self.read()
+
+
+class History:
+    """A table with a row for each step: `history["total"]` is a column, `history[0]` the first row, len() the rows.
+
+    `seconds` counts from the start of the run; `content`, `style` and `tv` are weighted and add up to `total`.
+    """
+
+    columns = COLUMNS
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[float, ...]] = []
+
+    def append(self, step: Step, seconds: float) -> None:
+        parts = (step.parts.get(name, 0.0) for name in COLUMNS[3:])
+        self._rows.append((step.index, seconds, step.loss, *parts))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[dict[str, float]]:
+        return (dict(zip(COLUMNS, row, strict=True)) for row in self._rows)
+
+    def __contains__(self, column: object) -> bool:
+        return column in COLUMNS
+
+    def keys(self) -> tuple[str, ...]:
+        return COLUMNS
+
+    def __getitem__(self, key: "str | int") -> "np.ndarray | dict[str, float]":
+        if isinstance(key, str):
+            if key not in COLUMNS:
+                raise unknown("column", key, COLUMNS)
+            return np.array([row[COLUMNS.index(key)] for row in self._rows], dtype=int if key == "step" else float)
+        return dict(zip(COLUMNS, self._rows[key], strict=True))
+
+    def __repr__(self) -> str:
+        ends = f", total {self._rows[0][2]:.4g} -> {self._rows[-1][2]:.4g}" if self._rows else ""
+        return f"History({len(self)} steps{ends})"
+
+
+@dataclass
+class Result:
+    """What `transfer` returns.
+
+    Attributes:
+        picture: `(H, W, 3)` float32 in 0..1.
+        history: a `History`, columns step, seconds, total, content, style, tv.
+        snapshots: `{step: picture}`, some on the way and the last.
+        seconds: wall clock of the steps alone.
+        device, encoder: their names.
+        recipe: the `Recipe` as it was run.
+        stopped: None, or a sentence that says why the run ended early.
+    """
+
+    picture: np.ndarray
+    history: History
+    snapshots: dict[int, np.ndarray]
+    seconds: float
+    device: str
+    recipe: object
+    encoder: str
+    stopped: str | None = None
+
+    def __repr__(self) -> str:
+        height, width = self.picture.shape[:2]
+        return f"Result({self.recipe.name}, {width} x {height}, {self.history!r}, {self.seconds:.1f} s on {self.device})"
+
+    def save(self, path: "str | Path") -> Path:
+        """Write the picture as PNG, JPEG or WebP, by the ending of `path`.
+
+        Raises:
+            InputError: an unknown ending, or a folder that is missing or not writable.
+        """
+        from stylelab import pictures
+
+        return pictures.save(self.picture, path)
+
+    def show(self):
+        """The picture as a matplotlib figure."""
+        from stylelab import plots
+
+        return plots.show(self.picture)
+
+    def plot_losses(self):
+        """The loss curves as a matplotlib figure."""
+        from stylelab import plots
+
+        return plots.loss_curves(self.history)

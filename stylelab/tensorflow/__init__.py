@@ -1,0 +1,31 @@
+"""The TensorFlow half of the kit. `import stylelab.tensorflow as sl` is how a lesson begins."""
+
+import sys
+
+if "torch" in sys.modules:
+    raise ImportError("this process has imported PyTorch, and one process holds one framework: start another for TensorFlow")
+
+from stylelab.tensorflow._quiet import allow_memory_growth, quiet_stderr
+
+with quiet_stderr():
+    import tensorflow
+
+    allow_memory_growth(tensorflow)
+
+from stylelab.tensorflow.features import find_device, load_encoder
+from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
+from stylelab.tensorflow.transfer import optimise, to_picture, to_tensor, transfer, transfer_loss
+
+__all__ = [
+    "content_loss",
+    "find_device",
+    "gram_matrix",
+    "load_encoder",
+    "optimise",
+    "style_layer_loss",
+    "to_picture",
+    "to_tensor",
+    "total_variation",
+    "transfer",
+    "transfer_loss",
+]

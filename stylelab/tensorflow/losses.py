@@ -1,0 +1,157 @@
+"""What a picture must match: activations for content, Gram matrices for style, its neighbours for smoothness.
+
+Activations and pictures are `(B, H, W, C)` float32. N is the number of filters C, M the number of places H W.
+"""
+
+import tensorflow as tf
+from tensorflow import Tensor
+
+from stylelab.errors import InputError, unknown
+from stylelab.recipes import CONTENT_NORMALISATIONS, GRAM_NORMALISATIONS, STYLE_NORMALISATIONS, TV_KINDS
+
+
+def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean") -> Tensor:
+    """How far a layer's activation is from that of the content picture, place by place: 0 when they match.
+
+    Args:
+        activation: `(B, H, W, C)` of the picture being painted.
+        target: `(B, H, W, C)` of the content picture.
+        normalisation: 'half_sum' 1/2 sum d^2; 'sum'; 'mean' over all entries; 'quarter_mean' sum d^2 / (4 C H W).
+
+    Returns:
+        Scalar, summed over the batch (except 'mean').
+
+    Raises:
+        InputError: the shapes differ, or an unknown normalisation.
+
+    Source: 'half_sum' Gatys et al. 2016, equation 1; 'sum' seeds/000; 'quarter_mean' seeds/002, equation 1.
+    """
+    activation, target = tf.convert_to_tensor(activation), tf.convert_to_tensor(target)
+    if _shape(activation) != _shape(target):
+        raise InputError(f"activation is {_shape(activation)} but target is {_shape(target)}: use one layer and one size")
+    squared = tf.square(activation - target)
+    match normalisation:
+        case "half_sum":
+            return tf.reduce_sum(squared) / 2
+        case "sum":
+            return tf.reduce_sum(squared)
+        case "mean":
+            return tf.reduce_mean(squared)
+        case "quarter_mean":
+            return tf.reduce_sum(squared) / _number(4 * tf.size(squared[0]), squared)
+    raise unknown("content normalisation", normalisation, CONTENT_NORMALISATIONS)
+
+
+def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tensor:
+    """Which filters answer together, wherever in the picture that is.
+
+    Args:
+        activation: `(B, H, W, C)`.
+        normalisation: 'raw' F F^T; 'per_location' / (H W); 'per_element' / (C H W).
+
+    Returns:
+        `(B, C, C)`, symmetric, positive semi-definite, blind to the order of places.
+
+    Raises:
+        InputError: not four dimensions, or an unknown normalisation.
+
+    Source: Gatys et al. 2016, equation 3 ('raw'); seeds/001 ('per_location'); seeds/003 and 004 ('per_element').
+    """
+    activation = tf.convert_to_tensor(activation)
+    if len(activation.shape) != 4:
+        raise InputError(f"activation must be (B, H, W, C); got {_shape(activation)}")
+    batch, height, width, channels = tf.unstack(tf.shape(activation))
+    features = tf.reshape(activation, (batch, height * width, channels))  # (B, H W, C)
+    gram = tf.matmul(features, features, transpose_a=True)  # (B, C, C)
+    places = _number(height * width, gram)
+    match normalisation:
+        case "raw":
+            return gram
+        case "per_location":
+            return gram / places
+        case "per_element":
+            return gram / (_number(channels, gram) * places)
+    raise unknown("Gram normalisation", normalisation, GRAM_NORMALISATIONS)
+
+
+def style_layer_loss(
+    activation: Tensor,
+    target_gram: Tensor,
+    normalisation: str = "gatys",
+    *,
+    gram: str = "per_location",
+    picture_size: tuple[int, int] | None = None,
+) -> Tensor:
+    """How far one layer's Gram matrix is from the style picture's: 0 when they match.
+
+    Args:
+        activation: `(B, H, W, C)` of the picture being painted.
+        target_gram: `(B, C, C)` of the style picture; raw for 'gatys' and 'keras', normalised by `gram` for 'mean'.
+        normalisation: 'gatys' sum d^2 / (4 N^2 M^2) of raw Grams; 'mean' of d^2 over the C C entries;
+            'keras' sum d^2 / (4 * 3^2 * (H W of the picture)^2) of raw Grams.
+        gram: how 'mean' normalises the activation's Gram matrix. 'mean' of 'per_location' is 4 times 'gatys'.
+        picture_size: (H, W) of the picture for 'keras'; by default the activation's own, which is the picture's in
+            the first block.
+
+    Returns:
+        Scalar, summed over the batch (except 'mean').
+
+    Raises:
+        InputError: the numbers of filters differ, or an unknown normalisation.
+
+    Source: Gatys et al. 2016, equation 4; seeds/001, 003, 004 ('mean'); seeds/000 ('keras').
+    """
+    if normalisation not in STYLE_NORMALISATIONS:
+        raise unknown("style normalisation", normalisation, STYLE_NORMALISATIONS)
+    own = gram_matrix(activation, gram if normalisation == "mean" else "raw")
+    target_gram = tf.convert_to_tensor(target_gram)
+    if _shape(own)[1:] != _shape(target_gram)[-2:]:
+        raise InputError(f"Gram matrix is {_shape(own)} but target is {_shape(target_gram)}: use one layer")
+    squared = tf.square(own - target_gram)
+    _, height, width, filters = tf.unstack(tf.shape(activation))
+    if normalisation == "mean":
+        return tf.reduce_mean(squared)
+    if normalisation == "gatys":
+        return tf.reduce_sum(squared) / (4 * _number(filters, squared) ** 2 * _number(height * width, squared) ** 2)
+    height, width = picture_size or (height, width)
+    return tf.reduce_sum(squared) / (4 * 3**2 * _number(height * width, squared) ** 2)
+
+
+def total_variation(picture: Tensor, kind: str = "l1") -> Tensor:
+    """How much neighbouring pixels differ: 0 for one flat colour.
+
+    Args:
+        picture: `(B, H, W, 3)`; any range, the value scales with it.
+        kind: 'l1' sum |d|, as tf.image.total_variation; 'l2' sum d^2; 'keras' sum of (dx^2 + dy^2)^1.25 over the
+            places that have both neighbours.
+
+    Returns:
+        Scalar, summed over the batch.
+
+    Raises:
+        InputError: not four dimensions, or an unknown kind.
+
+    Source: Rudin, Osher and Fatemi 1992 for the idea; seeds/001 ('l1'); seeds/000 with its slice mended ('keras').
+    """
+    picture = tf.convert_to_tensor(picture)
+    if len(picture.shape) != 4:
+        raise InputError(f"picture must be (B, H, W, 3); got {_shape(picture)}")
+    down = picture[:, 1:, :, :] - picture[:, :-1, :, :]  # (B, H-1, W, 3)
+    right = picture[:, :, 1:, :] - picture[:, :, :-1, :]  # (B, H, W-1, 3)
+    match kind:
+        case "l1":
+            return tf.reduce_sum(tf.abs(down)) + tf.reduce_sum(tf.abs(right))
+        case "l2":
+            return tf.reduce_sum(tf.square(down)) + tf.reduce_sum(tf.square(right))
+        case "keras":
+            return tf.reduce_sum(tf.pow(tf.square(down[:, :, :-1, :]) + tf.square(right[:, :-1, :, :]), 1.25))
+    raise unknown("total variation", kind, TV_KINDS)
+
+
+def _shape(tensor: Tensor) -> tuple[int | None, ...]:
+    return tuple(tensor.shape)
+
+
+def _number(count, like: Tensor) -> Tensor:
+    """A count as a floating-point tensor: H W squared does not fit into 32-bit integers."""
+    return tf.cast(count, like.dtype)

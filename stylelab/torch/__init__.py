@@ -1,0 +1,24 @@
+"""The PyTorch half of the kit. `import stylelab.torch as sl` is how a lesson begins."""
+
+import sys
+
+if "tensorflow" in sys.modules:
+    raise ImportError("this process has imported TensorFlow, and one process holds one framework: start another for PyTorch")
+
+from stylelab.torch.features import find_device, load_encoder
+from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
+from stylelab.torch.transfer import optimise, to_picture, to_tensor, transfer, transfer_loss
+
+__all__ = [
+    "content_loss",
+    "find_device",
+    "gram_matrix",
+    "load_encoder",
+    "optimise",
+    "style_layer_loss",
+    "to_picture",
+    "to_tensor",
+    "total_variation",
+    "transfer",
+    "transfer_loss",
+]

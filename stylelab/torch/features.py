@@ -1,0 +1,121 @@
+"""The encoder in PyTorch: pictures in, named activations out."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stylelab import encoders
+from stylelab.errors import InputError, MachineError, unknown
+
+# TensorFloat-32 keeps 10 bits of a product: a Gram matrix would differ from TensorFlow's in the third digit.
+torch.backends.cuda.matmul.allow_tf32 = False
+torch.backends.cudnn.allow_tf32 = False
+
+DEVICES = ("cpu", "gpu", "cuda", "mps")
+
+
+def find_device(name: "str | torch.device | None" = None) -> torch.device:
+    """The device of that name, or the fastest there is: CUDA, then Apple's MPS, then the CPU.
+
+    Args:
+        name: None, 'cpu', 'cuda', 'cuda:1', 'mps', or 'gpu' for whichever GPU there is.
+
+    Raises:
+        InputError: not the name of a device.
+        MachineError: a GPU asked for by name that is not there.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    best = next((device for device, found in there.items() if found), "cpu")
+    if name is None:
+        return torch.device(best)
+    kind, _, index = str(name).partition(":")
+    if kind not in DEVICES or not (index or "0").isdigit():
+        raise unknown("device", name, DEVICES)
+    if kind == "gpu" and best != "cpu":
+        kind = best
+    if not there.get(kind, kind == "cpu") or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
+        raise MachineError(f"no '{name}' on this machine: leave the device out, or choose 'cpu'")
+    return torch.device(kind, int(index)) if index else torch.device(kind)
+
+
+class Encoder(torch.nn.Module):
+    """VGG-19 up to the deepest layer asked for, frozen. Made by `load_encoder`."""
+
+    def __init__(self, spec: encoders.Encoder, weights: encoders.Weights, layers: tuple[str, ...], pooling: str):
+        super().__init__()
+        self.spec, self.layers, self.pooling = spec, layers, pooling
+        self.trunk = encoders.trunk(layers)
+        factor, offset = encoders.input_transform(spec)
+        self.register_buffer("factor", torch.from_numpy(factor).reshape(1, 3, 1, 1))
+        self.register_buffer("offset", torch.from_numpy(offset).reshape(1, 3, 1, 1))
+        for layer in self.trunk:
+            kernel, bias = (torch.from_numpy(np.array(array)) for array in weights[layer])  # (O, I, 3, 3), (O,)
+            self.register_buffer(f"{layer}_kernel", kernel.contiguous(memory_format=torch.channels_last))
+            self.register_buffer(f"{layer}_bias", bias)
+
+    def forward(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Activations after the ReLU.
+
+        Args:
+            pictures: `(B, 3, H, W)` RGB in 0..1; H and W at least 16.
+
+        Returns:
+            `{layer: (B, C, H', W')}` in the order asked for, float32.
+
+        Raises:
+            InputError: another shape.
+        """
+        if pictures.ndim != 4 or pictures.shape[1] != 3:
+            raise InputError(f"pictures must be (B, 3, H, W); got {tuple(pictures.shape)}")
+        activation = (pictures * self.factor + self.offset).contiguous(memory_format=torch.channels_last)
+        activations = {}
+        for layer in self.trunk:
+            activation = activations[layer] = F.relu(self._convolve(layer, activation))
+            if layer in encoders.POOL_AFTER and layer != self.trunk[-1]:
+                pool = F.max_pool2d if self.pooling == "max" else F.avg_pool2d
+                activation = pool(activation, 2)
+        return {layer: activations[layer] for layer in self.layers}
+
+    def _convolve(self, layer: str, activation: Tensor) -> Tensor:
+        kernel, bias = getattr(self, f"{layer}_kernel"), getattr(self, f"{layer}_bias")
+        if self.spec.padding == "zeros":
+            return F.conv2d(activation, kernel, bias, padding=1)
+        return F.conv2d(F.pad(activation, (1, 1, 1, 1), mode="replicate"), kernel, bias)
+
+
+def load_encoder(
+    name_or_spec: "str | encoders.Encoder",
+    layers: Iterable[str],
+    *,
+    pooling: str | None = None,
+    normalised: bool = False,
+    device: "str | torch.device | None" = None,
+) -> Encoder:
+    """A frozen network that turns pictures into activations. The trunk stops at the deepest layer asked for.
+
+    Args:
+        name_or_spec: 'auto', 'mini', 'vgg19', 'vgg19-torchvision', 'random', a path, or a `stylelab.encoders.Encoder`.
+        layers: such as ('conv1_1', 'conv4_2'); other spellings are accepted, the paper's names are returned.
+        pooling: 'max' or 'average'; by default the encoder's own.
+        normalised: scale every filter to a mean activation of 1 (Gatys et al. 2015), unless it is already.
+        device: 'cpu', 'cuda', 'mps'; by default the fastest there is.
+
+    Returns:
+        A callable: pictures `(B, 3, H, W)` in 0..1 -> `{layer: activation (B, C, H', W')}`.
+
+    Raises:
+        InputError: unknown encoder or layer, a layer that the file lacks, a corrupt file, unknown pooling.
+        MachineError: a GPU asked for by name that is not there.
+
+    Source: Simonyan and Zisserman 2015 for the network, Gatys et al. 2015 for average pooling and normalisation.
+    """
+    spec = encoders.find_encoder(name_or_spec)
+    names = encoders.check_layers(spec, layers)
+    pooling = pooling or spec.pooling
+    if pooling not in ("max", "average"):
+        raise unknown("pooling", pooling, ("max", "average"))
+    weights = encoders.read_weights(spec, names, normalised=normalised)
+    return Encoder(spec, weights, names, pooling).to(find_device(device)).eval()

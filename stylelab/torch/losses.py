@@ -1,0 +1,147 @@
+"""What a picture must match: activations for content, Gram matrices for style, its neighbours for smoothness.
+
+Activations and pictures are `(B, C, H, W)` float32. N is the number of filters C, M the number of places H W.
+"""
+
+import torch
+from torch import Tensor
+
+from stylelab.errors import InputError, unknown
+from stylelab.recipes import CONTENT_NORMALISATIONS, GRAM_NORMALISATIONS, STYLE_NORMALISATIONS, TV_KINDS
+
+
+def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean") -> Tensor:
+    """How far a layer's activation is from that of the content picture, place by place: 0 when they match.
+
+    Args:
+        activation: `(B, C, H, W)` of the picture being painted.
+        target: `(B, C, H, W)` of the content picture.
+        normalisation: 'half_sum' 1/2 sum d^2; 'sum'; 'mean' over all entries; 'quarter_mean' sum d^2 / (4 C H W).
+
+    Returns:
+        Scalar, summed over the batch (except 'mean').
+
+    Raises:
+        InputError: the shapes differ, or an unknown normalisation.
+
+    Source: 'half_sum' Gatys et al. 2016, equation 1; 'sum' seeds/000; 'quarter_mean' seeds/002, equation 1.
+    """
+    if activation.shape != target.shape:
+        raise InputError(f"activation is {_shape(activation)} but target is {_shape(target)}: use one layer and one size")
+    squared = (activation - target).square()
+    match normalisation:
+        case "half_sum":
+            return squared.sum() / 2
+        case "sum":
+            return squared.sum()
+        case "mean":
+            return squared.mean()
+        case "quarter_mean":
+            return squared.sum() / (4 * squared[0].numel())
+    raise unknown("content normalisation", normalisation, CONTENT_NORMALISATIONS)
+
+
+def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tensor:
+    """Which filters answer together, wherever in the picture that is.
+
+    Args:
+        activation: `(B, C, H, W)`.
+        normalisation: 'raw' F F^T; 'per_location' / (H W); 'per_element' / (C H W).
+
+    Returns:
+        `(B, C, C)`, symmetric, positive semi-definite, blind to the order of places.
+
+    Raises:
+        InputError: not four dimensions, or an unknown normalisation.
+
+    Source: Gatys et al. 2016, equation 3 ('raw'); seeds/001 ('per_location'); seeds/003 and 004 ('per_element').
+    """
+    if activation.ndim != 4:
+        raise InputError(f"activation must be (B, C, H, W); got {_shape(activation)}")
+    features = activation.flatten(2)  # (B, C, H W)
+    gram = features @ features.transpose(1, 2)  # (B, C, C)
+    channels, places = features.shape[1:]
+    match normalisation:
+        case "raw":
+            return gram
+        case "per_location":
+            return gram / places
+        case "per_element":
+            return gram / (channels * places)
+    raise unknown("Gram normalisation", normalisation, GRAM_NORMALISATIONS)
+
+
+def style_layer_loss(
+    activation: Tensor,
+    target_gram: Tensor,
+    normalisation: str = "gatys",
+    *,
+    gram: str = "per_location",
+    picture_size: tuple[int, int] | None = None,
+) -> Tensor:
+    """How far one layer's Gram matrix is from the style picture's: 0 when they match.
+
+    Args:
+        activation: `(B, C, H, W)` of the picture being painted.
+        target_gram: `(B, C, C)` of the style picture; raw for 'gatys' and 'keras', normalised by `gram` for 'mean'.
+        normalisation: 'gatys' sum d^2 / (4 N^2 M^2) of raw Grams; 'mean' of d^2 over the C C entries;
+            'keras' sum d^2 / (4 * 3^2 * (H W of the picture)^2) of raw Grams.
+        gram: how 'mean' normalises the activation's Gram matrix. 'mean' of 'per_location' is 4 times 'gatys'.
+        picture_size: (H, W) of the picture for 'keras'; by default the activation's own, which is the picture's in
+            the first block.
+
+    Returns:
+        Scalar, summed over the batch (except 'mean').
+
+    Raises:
+        InputError: the numbers of filters differ, or an unknown normalisation.
+
+    Source: Gatys et al. 2016, equation 4; seeds/001, 003, 004 ('mean'); seeds/000 ('keras').
+    """
+    if normalisation not in STYLE_NORMALISATIONS:
+        raise unknown("style normalisation", normalisation, STYLE_NORMALISATIONS)
+    own = gram_matrix(activation, gram if normalisation == "mean" else "raw")
+    if own.shape[1:] != target_gram.shape[-2:]:
+        raise InputError(f"Gram matrix is {_shape(own)} but target is {_shape(target_gram)}: use one layer")
+    squared = (own - target_gram).square()
+    _, filters, height, width = activation.shape
+    if normalisation == "mean":
+        return squared.mean()
+    if normalisation == "gatys":
+        return squared.sum() / (4 * filters**2 * (height * width) ** 2)
+    height, width = picture_size or (height, width)
+    return squared.sum() / (4 * 3**2 * (height * width) ** 2)
+
+
+def total_variation(picture: Tensor, kind: str = "l1") -> Tensor:
+    """How much neighbouring pixels differ: 0 for one flat colour.
+
+    Args:
+        picture: `(B, 3, H, W)`; any range, the value scales with it.
+        kind: 'l1' sum |d|, as tf.image.total_variation; 'l2' sum d^2; 'keras' sum of (dx^2 + dy^2)^1.25 over the
+            places that have both neighbours.
+
+    Returns:
+        Scalar, summed over the batch.
+
+    Raises:
+        InputError: not four dimensions, or an unknown kind.
+
+    Source: Rudin, Osher and Fatemi 1992 for the idea; seeds/001 ('l1'); seeds/000 with its slice mended ('keras').
+    """
+    if picture.ndim != 4:
+        raise InputError(f"picture must be (B, 3, H, W); got {_shape(picture)}")
+    down = picture[:, :, 1:, :] - picture[:, :, :-1, :]  # (B, 3, H-1, W)
+    right = picture[:, :, :, 1:] - picture[:, :, :, :-1]  # (B, 3, H, W-1)
+    match kind:
+        case "l1":
+            return down.abs().sum() + right.abs().sum()
+        case "l2":
+            return down.square().sum() + right.square().sum()
+        case "keras":
+            return (down[:, :, :, :-1].square() + right[:, :, :-1, :].square()).pow(1.25).sum()
+    raise unknown("total variation", kind, TV_KINDS)
+
+
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    return tuple(tensor.shape)
