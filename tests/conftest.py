@@ -1,0 +1,110 @@
+"""Tests speak NumPy, channels last, to one half of the package: `pytest --framework torch`, then `tensorflow`.
+
+A process holds one framework. Tests without the fixtures below need none and run with `torch` only.
+"""
+
+import importlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+REAL_WEIGHTS = SHARED / "weights" / "vgg19-normalised-to-conv3_1.safetensors"
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--framework", choices=("torch", "tensorflow"), default="torch")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "plain: needs no framework")
+    config.addinivalue_line("markers", "gpu: needs a GPU")
+    config.addinivalue_line("markers", "slow: takes more than ten seconds")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--framework") == "tensorflow":
+        plain = [item for item in items if "framework" not in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=plain)
+        items[:] = [item for item in items if item not in plain]
+
+
+@pytest.fixture(scope="session")
+def framework(request) -> str:
+    return request.config.getoption("--framework")
+
+
+@pytest.fixture(scope="session")
+def sl(framework):
+    """The module `stylelab.torch` or `stylelab.tensorflow`."""
+    return importlib.import_module(f"stylelab.{framework}")
+
+
+@pytest.fixture(scope="session")
+def lab(framework, sl) -> "Lab":
+    return Lab(framework, sl)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def real_weights() -> Path:
+    if not REAL_WEIGHTS.is_file():
+        pytest.skip("the real VGG-19 filters are not beside this checkout")
+    return REAL_WEIGHTS
+
+
+class Lab:
+    """One half of the package, spoken to in float32 NumPy arrays, channels last: (B, H, W, C)."""
+
+    def __init__(self, name, sl):
+        self.name, self.sl = name, sl
+        self.native = importlib.import_module(name)
+
+    def tensor(self, array):
+        array = np.asarray(array)
+        if self.name == "torch":
+            array = np.moveaxis(array, -1, 1) if array.ndim == 4 else array
+            return self.native.from_numpy(np.ascontiguousarray(array))
+        return self.native.constant(array)
+
+    def array(self, tensor) -> np.ndarray:
+        if self.name == "tensorflow":
+            return np.array(tensor)
+        array = tensor.detach().cpu().numpy()
+        return np.moveaxis(array, 1, -1) if array.ndim == 4 else array
+
+    def gram_matrix(self, activation, normalisation="per_location"):
+        return self.array(self.sl.gram_matrix(self.tensor(activation), normalisation))
+
+    def content_loss(self, activation, target, normalisation="mean") -> float:
+        return float(self.array(self.sl.content_loss(self.tensor(activation), self.tensor(target), normalisation)))
+
+    def style_layer_loss(self, activation, target_gram, normalisation="gatys", **options) -> float:
+        loss = self.sl.style_layer_loss(self.tensor(activation), self.tensor(target_gram), normalisation, **options)
+        return float(self.array(loss))
+
+    def total_variation(self, picture, kind="l1") -> float:
+        return float(self.array(self.sl.total_variation(self.tensor(picture), kind)))
+
+    def gradient(self, function, array) -> np.ndarray:
+        """d function(tensor) / d array."""
+        if self.name == "torch":
+            tensor = self.tensor(array).requires_grad_(True)
+            function(tensor).backward()
+            return self.array(tensor.grad)
+        tensor = self.tensor(array)
+        with self.native.GradientTape() as tape:
+            tape.watch(tensor)
+            value = function(tensor)
+        return self.array(tape.gradient(value, tensor))
+
+    def activations(self, encoder, pictures) -> dict[str, np.ndarray]:
+        return {layer: self.array(activation) for layer, activation in encoder(self.tensor(pictures)).items()}
