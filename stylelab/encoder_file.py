@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as serialise
 
 from stylelab.encoders import LAYERS, Encoder, Weights, layer_name
 from stylelab.errors import InputError, MachineError
+from stylelab.files import shown, write_file
 
 DTYPES = ("F16", "F32", "F64")
 
@@ -47,11 +47,12 @@ def save(path: str | Path, weights: Weights, encoder: Encoder, dtype: type = np.
         dtype: float16 halves the file.
 
     Raises:
-        InputError: the layers are no VGG-19's, or a number does not fit into `dtype` or is not finite.
-        MachineError: the folder cannot be written.
+        InputError: the layers are no VGG-19's, a number does not fit into `dtype` or is not finite, or the file
+            cannot be written.
+        MachineError: the folder cannot be made.
     """
     path = Path(path)
-    check_shapes(path, {layer: (kernel.shape, bias.shape) for layer, (kernel, bias) in weights.items()})
+    check_shapes(path, shapes_of(weights))
     parts = {
         f"{layer}.{part}": array
         for layer, pair in weights.items()
@@ -62,8 +63,19 @@ def save(path: str | Path, weights: Weights, encoder: Encoder, dtype: type = np.
     for key, array in tensors.items():
         if not np.isfinite(array).all():
             raise InputError(f"{key} holds NaN, infinity or too large a number for {np.dtype(dtype)}: not saved")
-    with replacing(path) as part:
-        save_file(tensors, part, description(encoder) | {"sha256": digest(tensors)})
+    make_folder(path.parent)
+    written = serialise(tensors, description(encoder) | {"sha256": digest(tensors)})
+    write_file(path, lambda stream: stream.write(written))
+
+
+def make_folder(folder: Path) -> None:
+    """Raises MachineError if the folder is not there and cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(
+            f"cannot make the folder '{shown(folder)}' ({one_line(error)}): choose another, for the cache by STYLELAB_CACHE"
+        ) from None
 
 
 def description(encoder: Encoder) -> dict[str, str]:
@@ -94,27 +106,6 @@ def digest(tensors: Mapping[str, np.ndarray]) -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, renamed at the end, or removed when anything goes wrong.
-
-    Raises:
-        MachineError: the folder cannot be written.
-    """
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        os.replace(part, path)
-    except (OSError, SafetensorError) as error:
-        raise MachineError(
-            f"cannot write '{path}' ({one_line(error)}): make room there or choose another folder"
-        ) from None
-    finally:
-        if part.parent.is_dir():
-            part.unlink(missing_ok=True)
-
-
-@contextmanager
 def opened(path: Path) -> Iterator[tuple[Header, safe_open]]:
     """Header and open file; whatever safetensors finds wrong becomes one line.
 
@@ -126,7 +117,9 @@ def opened(path: Path) -> Iterator[tuple[Header, safe_open]]:
         with safe_open(path, framework="numpy") as file:
             yield _header(path, file), file
     except (SafetensorError, OSError) as error:
-        raise InputError(f"'{path}' is no whole safetensors file ({one_line(error)}): fetch or save it again") from None
+        raise InputError(
+            f"'{shown(path)}' is no whole safetensors file ({one_line(error)}): fetch or save it again"
+        ) from None
 
 
 def _header(path: Path, file: safe_open) -> Header:
@@ -136,7 +129,7 @@ def _header(path: Path, file: safe_open) -> Header:
     for layer, keys in header.keys.items():
         for key in keys:
             if (dtype := file.get_slice(key).get_dtype()) not in DTYPES:
-                raise InputError(f"'{path}' holds {key} as {dtype}: save it as one of {', '.join(DTYPES)}")
+                raise InputError(f"'{shown(path)}' holds {key} as {dtype}: save it as one of {', '.join(DTYPES)}")
         kernel, bias = (tuple(file.get_slice(key).get_shape()) for key in keys)
         shapes[layer] = tuple(kernel[axis] for axis in order) if len(kernel) == 4 else kernel, bias
     check_shapes(path, shapes)
@@ -146,22 +139,27 @@ def _header(path: Path, file: safe_open) -> Header:
 def check_file(path: Path) -> None:
     """Raises InputError unless `path` is a file that is not empty."""
     if path.is_dir():
-        raise InputError(f"'{path}' is a folder: name the weights file inside it")
+        raise InputError(f"'{shown(path)}' is a folder: name the weights file inside it")
     if not path.is_file():
-        raise InputError(f"no weights file '{path}': check the path")
+        raise InputError(f"no weights file '{shown(path)}': check the path")
     if path.stat().st_size == 0:
-        raise InputError(f"'{path}' is empty: fetch it again")
+        raise InputError(f"'{shown(path)}' is empty: fetch it again")
+
+
+def shapes_of(weights: Weights) -> dict[str, tuple[tuple, tuple]]:
+    """`{layer: (shape of the kernel, shape of the bias)}`."""
+    return {layer: (kernel.shape, bias.shape) for layer, (kernel, bias) in weights.items()}
 
 
 def check_shapes(path: Path, shapes: Mapping[str, tuple[tuple, tuple]]) -> None:
     """Raises InputError unless kernels (O, I, 3, 3) and biases (O,) are a chain that starts with three colours."""
     if not shapes:
-        raise InputError(f"'{path}' has no layer conv1_1: it is no VGG-19, choose another file")
+        raise InputError(f"'{shown(path)}' has no conv1_1 of a VGG-19 without batch norm: choose another file")
     channels = 3
     for layer, (kernel, bias) in shapes.items():
         if len(kernel) != 4 or tuple(kernel[1:]) != (channels, 3, 3) or tuple(bias) != (kernel[0],):
             raise InputError(
-                f"'{path}' is no VGG-19: {layer} has a kernel {tuple(kernel)} and a bias {tuple(bias)}, "
+                f"'{shown(path)}' is no VGG-19: {layer} has a kernel {tuple(kernel)} and a bias {tuple(bias)}, "
                 f"expected (O, {channels}, 3, 3) and (O,); choose another file"
             )
         channels = kernel[0]
@@ -170,9 +168,11 @@ def check_shapes(path: Path, shapes: Mapping[str, tuple[tuple, tuple]]) -> None:
 def layer_keys(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Which names hold kernel and bias of each layer: the unbroken run from conv1_1, empty if there is none.
 
-    Both 'conv1_2.weight' and torchvision's 'features.2.weight' are understood.
+    Both 'conv1_2.weight' and torchvision's 'features.2.weight' are understood; batch norm is not.
     """
-    found: dict[str, str] = {}
+    names, found = list(names), {}
+    if any(name.endswith("running_mean") for name in names):
+        return {}
     for name in names:
         stem, _, part = name.removeprefix("module.").rpartition(".")
         try:

@@ -5,7 +5,6 @@ in their own way; here all become OIHW kernels with a description.
 """
 
 import hashlib
-import os
 import re
 import subprocess
 import sys
@@ -15,9 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stylelab.encoder_file import check_shapes, layer_keys, one_line, save
+from stylelab.encoder_file import check_shapes, layer_keys, one_line, save, shapes_of
 from stylelab.encoders import LAYERS, OXFORD, TORCHVISION, Encoder, Weights, cache_dir, layer_name
-from stylelab.errors import InputError, MachineError, StylelabError
+from stylelab.errors import InputError, MachineError
+from stylelab.files import shown
+from stylelab.processes import module_command, module_environment, report
+from stylelab.weights import is_whole
 
 ACCEPTED = ".safetensors, torchvision's .pth or .pt, Keras's .h5, MatConvNet's .mat"
 MATCONVNET = {"channels": "RGB", "scale": 255.0, "mean": (123.68, 116.779, 103.939), "std": (1.0, 1.0, 1.0)}
@@ -40,10 +42,10 @@ def kind_of(path: Path) -> str:
     if start.startswith(b"MATLAB 5.0"):
         return "mat"
     if start.startswith(b"MATLAB 7.3"):
-        raise InputError(f"'{path}' is in MATLAB's 7.3 format: save it with -v7")
-    if start.startswith((b"PK\x03\x04", b"\x80\x02")):
+        raise InputError(f"'{shown(path)}' is in MATLAB's 7.3 format: save it with -v7")
+    if start.startswith(b"PK\x03\x04") or (start[:1] == b"\x80" and start[1] in range(2, 6)):  # zip, or a bare pickle
         return "pth"
-    raise InputError(f"'{path}' is no weights file that stylelab reads: give it {ACCEPTED}")
+    raise InputError(f"'{shown(path)}' is no weights file that stylelab reads: give it {ACCEPTED}")
 
 
 def convert(path: Path) -> Path:
@@ -55,7 +57,7 @@ def convert(path: Path) -> Path:
     """
     status = path.stat()
     target = cache_dir() / "converted" / f"{_sha256(path, status.st_mtime_ns, status.st_size)}.safetensors"
-    if not _is_whole(target):
+    if not is_whole(target):
         if kind_of(path) == "pth":
             _run_torch(path, target)
         else:
@@ -67,7 +69,7 @@ def convert_to(path: Path, target: Path) -> None:
     """Convert in this process; a .pth imports torch."""
     readers: dict[str, Callable[[Path], Found]] = {"pth": read_pth, "h5": read_h5, "mat": read_mat}
     weights, preprocessing, activations = readers[kind_of(path)](path)
-    check_shapes(path, {layer: (kernel.shape, bias.shape) for layer, (kernel, bias) in weights.items()})
+    check_shapes(path, shapes_of(weights))
     encoder = Encoder(path.stem, None, **preprocessing, activations=activations, source=f"converted from {path.name}")
     save(target, weights, encoder)
 
@@ -84,21 +86,24 @@ def read_pth(path: Path) -> Found:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip and torch each have their own
         raise InputError(
-            f"'{path}' holds no plain PyTorch weights ({one_line(error)[:80]}...): save model.state_dict() again"
+            f"'{shown(path)}' holds no plain PyTorch weights ({one_line(error)[:80]}...): save model.state_dict() again"
         ) from None
     state = state.get("state_dict", state) if isinstance(state, Mapping) else {}
     return from_state_dict({name: value for name, value in state.items() if isinstance(value, torch.Tensor)})
 
 
 def from_state_dict(state: Mapping[str, object]) -> Found:
-    """Weights by torchvision's or the paper's names; each value is anything that NumPy can read."""
-    if any(name.endswith("running_mean") for name in state):
-        raise InputError("this VGG has batch norm: choose the plain VGG-19")
+    """Weights by torchvision's or the paper's names; the values are tensors of torch or arrays."""
     keys = layer_keys(state)
-    weights = {layer: tuple(np.asarray(state[key], np.float32) for key in pair) for layer, pair in keys.items()}
+    weights = {layer: tuple(_array(state[key]) for key in pair) for layer, pair in keys.items()}
     if any("features." in kernel for kernel, _ in keys.values()):
         return weights, TORCHVISION, "vgg19-torchvision"
     return weights, OXFORD, "vgg19"
+
+
+def _array(value: object) -> np.ndarray:
+    value = value.detach().float().numpy() if hasattr(value, "detach") else value  # NumPy knows no bfloat16
+    return np.ascontiguousarray(value, np.float32)
 
 
 def read_h5(path: Path) -> Found:
@@ -123,8 +128,10 @@ def read_h5(path: Path) -> Found:
             layers = {_keras_layer(names[group]): arrays for group, arrays in groups.items() if {1, 4} <= set(arrays)}
             found = {layer: (arrays[4][()], arrays[1][()]) for layer, arrays in layers.items()}
     except (OSError, RuntimeError, KeyError) as error:
-        raise InputError(f"'{path}' is no whole Keras file ({one_line(error)}): fetch or save it again") from None
-    return _from_hwio(found), OXFORD, "vgg19"
+        raise InputError(
+            f"'{shown(path)}' is no whole Keras file ({one_line(error)}): fetch or save it again"
+        ) from None
+    return from_hwio(found), OXFORD, "vgg19"
 
 
 def _keras_layer(text: str) -> str | None:
@@ -145,7 +152,7 @@ def read_mat(path: Path) -> Found:
     try:
         content = loadmat(path, simplify_cells=True, variable_names=("layers", "net"))
     except Exception as error:  # SciPy raises whatever a damaged byte leads to
-        raise InputError(f"'{path}' is no whole MATLAB file ({one_line(error)}): fetch it again") from None
+        raise InputError(f"'{shown(path)}' is no whole MATLAB file ({one_line(error)}): fetch it again") from None
     layers = content.get("layers", content.get("net"))
     layers = layers.get("layers", ()) if isinstance(layers, dict) else layers
     found = {}
@@ -153,10 +160,10 @@ def read_mat(path: Path) -> Found:
         if isinstance(layer, dict) and str(layer.get("name")) in LAYERS:
             pair = layer["weights"] if "weights" in layer else (layer.get("filters"), layer.get("biases"))
             found[str(layer["name"])] = tuple(np.asarray(array) for array in pair)
-    return _from_hwio(found), MATCONVNET, "vgg19"
+    return from_hwio(found), MATCONVNET, "vgg19"
 
 
-def _from_hwio(found: Mapping[str | None, tuple[np.ndarray, np.ndarray]]) -> Weights:
+def from_hwio(found: Mapping[str | None, tuple[np.ndarray, np.ndarray]]) -> Weights:
     """The unbroken run from conv1_1, as OIHW."""
     weights = {}
     for layer in LAYERS:
@@ -174,16 +181,6 @@ def _sha256(path: Path, modified: int, size: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_whole(path: Path) -> bool:
-    from stylelab import weights
-
-    try:
-        encoder = weights.describe(path)
-        return bool(weights.read(encoder, encoder.layers))
-    except InputError:
-        return False
-
-
 def _run_torch(path: Path, target: Path) -> None:
     """Convert in a process of its own: one that has imported TensorFlow must never import torch."""
     try:
@@ -192,38 +189,13 @@ def _run_torch(path: Path, target: Path) -> None:
             env=module_environment(), check=False, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise MachineError(f"PyTorch has not read '{path}' within {SECONDS} s: try again on an idle machine") from None
+        raise MachineError(
+            f"PyTorch has not read '{shown(path)}' within {SECONDS} s: try again on an idle machine"
+        ) from None
     if done.returncode:
         message = (done.stderr.strip().splitlines() or ["it was stopped"])[-1]
         error = InputError if done.returncode == 1 else MachineError
-        raise error(message if done.returncode in (1, 2) else f"PyTorch cannot read '{path}': {message}")
-
-
-def module_command(module: str, *arguments: str) -> list[str]:
-    """How to run one of our modules as a process; -P keeps a folder called `torch` from hiding the package."""
-    return [sys.executable, "-P", "-m", module, *arguments]
-
-
-def module_environment(**more: str) -> dict[str, str]:
-    """This process's environment, with our package importable from anywhere."""
-    here = str(Path(__file__).resolve().parents[1])
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))} | more
-
-
-def report(work: Callable[[], None]) -> int:
-    """Run the work of a process: its exit status, with one line on stderr unless it is 0."""
-    try:
-        work()
-    except StylelabError as error:
-        status, line = error.exit_status, str(error)
-    except ImportError as error:
-        status, line = 2, f"{error.name} cannot be imported: install the packages of requirements.lock"
-    except Exception as error:
-        status, line = 3, f"{type(error).__name__}: {one_line(error)}"
-    else:
-        return 0
-    sys.stderr.write(f"\n{line}\n")
-    return status
+        raise error(message if done.returncode in (1, 2) else f"PyTorch cannot read '{shown(path)}': {message}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from stylelab.calibration import normalise
 from stylelab.encoder_file import Header, check_file, digest, one_line, opened, save
 from stylelab.encoders import LAYERS, OXFORD, TORCHVISION, Encoder, Weights, check_layers
 from stylelab.errors import InputError
+from stylelab.files import shown
 
 __all__ = ["describe", "digest", "normalise", "open_file", "random_weights", "read", "save"]
 WIDTHS = {"1": 32, "2": 64, "3": 128, "4": 256, "5": 128}  # of random weights, block by block: those of `mini`
@@ -37,7 +38,9 @@ def describe(path: str | Path, name: str | None = None) -> Encoder:
             "padding": _one_of(metadata, "padding", "zeros", "replicate"),
         }
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"'{path}' has a damaged description ({one_line(error)}): fetch or save it again") from None
+        raise InputError(
+            f"'{shown(path)}' has a damaged description ({one_line(error)}): fetch or save it again"
+        ) from None
     return Encoder(
         name=name or metadata.get("name") or path.stem,
         path=path,
@@ -89,6 +92,14 @@ def read(encoder: Encoder, layers: Iterable[str], *, normalised: bool = False) -
     return {layer: (kernel.copy(), bias.copy()) for layer, (kernel, bias) in found.items()}
 
 
+def is_whole(path: Path) -> bool:
+    """Whether `path` is a safetensors file that can be read to its end and agrees with its checksum."""
+    try:
+        return bool(_whole(path, _stamp(path)))
+    except InputError:
+        return False
+
+
 def random_weights(seed: int, layers: Iterable[str] = LAYERS) -> Weights:
     """He's initialisation in the widths of `mini`, not normalised yet; a deeper trunk begins with the same numbers.
 
@@ -112,7 +123,7 @@ def _turned(encoder: Encoder, stamp: tuple, layers: tuple[str, ...]) -> Weights:
     """The layers asked for, the first kernel in RGB order."""
     found = _whole(encoder.path, stamp)
     if missing := [layer for layer in layers if layer not in found]:
-        raise InputError(f"'{encoder.path}' has no {missing[0]} any more: fetch or save it again")
+        raise InputError(f"'{shown(encoder.path)}' has no {missing[0]} any more: fetch or save it again")
     weights = {layer: found[layer] for layer in layers}
     if encoder.channels == "BGR":
         kernel, bias = weights["conv1_1"]
@@ -141,7 +152,7 @@ def _whole(path: Path, stamp: tuple) -> Weights:
             weights[layer] = _float32(kernel.transpose(3, 2, 0, 1) if header.hwio else kernel), _float32(bias)
     for layer, arrays in weights.items():
         if not all(np.isfinite(array).all() for array in arrays):
-            raise InputError(f"'{path}' holds NaN or infinity in {layer}: fetch or save it again")
+            raise InputError(f"'{shown(path)}' holds NaN or infinity in {layer}: fetch or save it again")
     return weights
 
 
@@ -153,7 +164,7 @@ def _float32(array: np.ndarray) -> np.ndarray:
 def _check_digest(path: Path, expected: str, tensors: Mapping[str, np.ndarray]) -> None:
     if (found := digest(tensors)) != expected:
         raise InputError(
-            f"'{path}' is damaged: its checksum is {found[:12]}..., its header says {expected[:12]}...: fetch it again"
+            f"'{shown(path)}' is damaged: its checksum is {found[:12]}..., its header says {expected[:12]}...: fetch it again"
         )
 
 
