@@ -1,0 +1,41 @@
+"""Write the pinned requirements anew: `make lock`, after a change in pyproject.toml. Needs the network.
+
+requirements.lock               all of it, both frameworks, tests included
+requirements-gpu-tensorflow.lock  TensorFlow with CUDA in an environment of its own: its CUDA 12 wheels overwrite
+                                  files of PyTorch's CUDA 13 ones
+.ci/uv.lock                     the installer
+"""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+COMPILE = ["uv", "pip", "compile", "--universal", "--python-version=3.11", "--generate-hashes", "--quiet", "--no-header",
+           "--no-emit-index-url", "--no-emit-find-links", "--upgrade"]  # fmt: skip
+
+
+def main() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    test = project["optional-dependencies"]["test"]
+    gpu = [tensorflow_with_cuda(line) for line in project["dependencies"] if not re.match(r"torch(vision)?\b", line)]
+    write("requirements.lock", project["dependencies"] + test)
+    write("requirements-gpu-tensorflow.lock", gpu + test)
+    write(".ci/uv.lock", ["uv"])
+
+
+def tensorflow_with_cuda(line: str) -> str:
+    return re.sub(r"^tensorflow\b", "tensorflow[and-cuda]", line)
+
+
+def write(name: str, requirements: list[str]) -> None:
+    """Resolve `requirements` into the file `name`."""
+    command = [*COMPILE, "-", "-o", name]
+    subprocess.run(command, input="\n".join(requirements), text=True, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    print(name, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

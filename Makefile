@@ -1,0 +1,50 @@
+# make lab | demo | test | lessons | bench | assets      each sets up .venv on its first use
+# make test-gpu   the tests that need a GPU              make lock   pin the requirements anew
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help lab demo test test-gpu lessons bench assets lock setup
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+READY := .venv/.ready
+# TensorFlow with CUDA cannot share an environment with PyTorch, see requirements-gpu-tensorflow.lock
+GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU && echo yes)
+TENSORFLOW_BIN := $(if $(GPU),.venv-tensorflow/bin,$(BIN))
+
+help:
+	@sed -n 's/^# //p' Makefile | head -2
+
+setup: $(READY)
+
+$(READY): requirements.lock requirements-gpu-tensorflow.lock pyproject.toml .ci/uv.lock .ci/setup
+	@.ci/setup $(GPU)
+	@touch $@
+
+lab: $(READY)
+	$(BIN)/jupyter lab lessons
+
+demo: $(READY)
+	@$(BIN)/python -m stylelab.demo -o out --tensorflow-python $(TENSORFLOW_BIN)/python
+
+test: $(READY)
+	@.ci/test $(BIN) $(TENSORFLOW_BIN)
+
+test-gpu: $(READY)
+	$(BIN)/python -m pytest --framework torch -m gpu
+	$(TENSORFLOW_BIN)/python -m pytest --framework tensorflow -m gpu
+
+lessons: $(READY)
+	$(BIN)/python -m stylelab.lessons build --framework torch
+	$(TENSORFLOW_BIN)/python -m stylelab.lessons build --framework tensorflow
+
+bench: $(READY)
+	@$(BIN)/stylelab bench --backend torch
+	@$(TENSORFLOW_BIN)/python -m stylelab bench --backend tensorflow
+
+assets: $(READY)
+	$(BIN)/python assets/make/pictures.py
+	$(BIN)/python assets/make/encoder.py -o assets/encoder-mini.safetensors
+
+lock: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python .ci/lock.py
