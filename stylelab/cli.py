@@ -1,4 +1,4 @@
-"""The command `stylelab`. What is slow to import is imported by the command that needs it, after its input is checked."""
+"""The command `stylelab`. A command imports what is slow itself, after its input is checked."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,6 @@ import typer
 
 from stylelab.errors import InputError, MachineError, StylelabError
 
-INTERRUPTED = 130  # what a shell expects of a command that was ended with Ctrl-C
 UsageError = typer.BadParameter.__mro__[1]  # typer may carry a copy of click: this is whichever it uses
 
 app = typer.Typer(
@@ -62,8 +61,6 @@ def run(arguments: list[str]) -> int:
         return _refuse(f"{_usage(error)} (see `{where} --help`)", InputError.exit_status)
     except MemoryError:
         return _refuse("not enough memory: choose a smaller --size", MachineError.exit_status)
-    except (KeyboardInterrupt, typer.Abort):
-        return _refuse("interrupted: nothing was saved", INTERRUPTED)
 
 
 def _usage(error: Exception) -> str:
@@ -128,7 +125,8 @@ def gallery(
 
     return painting.paint_all(
         content_dir, style_dir, out, scheduler=scheduler, backend=backend, recipe=recipe, encoder=encoder, size=size,
-        steps=steps, seed=seed, device=device, content_layers=_layers(content_layers), style_layers=_layers(style_layers),
+        steps=steps, seed=seed, device=device, content_layers=_layers(content_layers),
+        style_layers=_layers(style_layers),
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ PROBES = {
     "tensorflow": "import tensorflow as tf; version = tf.__version__\n"
     "gpus = [device.name for device in tf.config.list_physical_devices('GPU')]",
 }
-PROBE = "import json, time; began = time.perf_counter()\n{}\nprint(json.dumps([version, gpus, time.perf_counter() - began]))"
+PROBE = "import json, time; t = time.perf_counter()\n{}\nprint(json.dumps([version, gpus, time.perf_counter() - t]))"
 
 
 class Finding(NamedTuple):
@@ -46,7 +46,7 @@ class Finding(NamedTuple):
 
 
 def report() -> list[Finding]:
-    """Look at Python, packages, frameworks, encoders, tools, memory and disk. Takes as long as importing a framework."""
+    """Look at Python, packages, frameworks, encoders, tools, memory, disk. As slow as a framework's import."""
     running = {name: _start_probe(name) for name in PROBES}
     findings = [_python(), *_packages()]
     frameworks = [_framework(name, process) for name, process in running.items()]
@@ -81,7 +81,7 @@ def _start_probe(framework: str) -> subprocess.Popen | None:
     if importlib.util.find_spec(framework) is None:
         return None
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
-    command = [sys.executable, "-c", PROBE.format(PROBES[framework])]
+    command = [sys.executable, "-P", "-c", PROBE.format(PROBES[framework])]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | quiet, text=True)
 
 
@@ -109,10 +109,10 @@ def _gpu_driver(frameworks: list[Finding]) -> list[Finding]:
     if not Path("/dev/nvidia0").exists():
         return []
     return [
-        Finding(f"GPU for {finding.what}", "there, but not seen", f"install the CUDA build of {finding.what}, or update the driver")
+        Finding(f"GPU for {finding.what}", "there, but not seen", "install its CUDA build, or update the driver")
         for finding in frameworks
         if "no GPU" in finding.state
-    ]  # fmt: skip
+    ]
 
 
 def _encoders() -> list[Finding]:

@@ -215,7 +215,7 @@ def paint(made: Plan, *, scheduler: str | None = None) -> Iterator[Pair]:
 
 
 def _work_off(client, made: Plan, waiting: list[Pair]) -> Iterator[Pair]:
-    """Hand out a few more tasks than there are workers, so that only these are in memory."""
+    """Hand out as many tasks as there are workers: a task that waits on a worker would be blamed for its death."""
     from distributed import as_completed
 
     running, queue = {}, iter(waiting)
@@ -228,7 +228,7 @@ def _work_off(client, made: Plan, waiting: list[Pair]) -> Iterator[Pair]:
                 continue
             running[future] = pair
             finished.add(future)
-            if len(running) > sum(client.nthreads().values()):
+            if len(running) >= sum(client.nthreads().values()):
                 break
         if not running:
             return

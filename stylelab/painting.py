@@ -10,10 +10,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from stylelab import BACKENDS, pictures
-from stylelab.errors import InputError, unknown
+from stylelab.errors import InputError, StylelabError, unknown
 from stylelab.files import shown
 from stylelab.job import prepare
 from stylelab.result import Result, Step
+
+INTERRUPTED = 130  # what a shell expects of a command that was ended with Ctrl-C
+
+
+class Interrupted(StylelabError):
+    """Ctrl-C before there was anything to save."""
+
+    exit_status = INTERRUPTED
 
 
 def paint(content: str, style: str, out: Path, *, backend: str, device: str | None, **options) -> int:
@@ -30,13 +38,16 @@ def paint(content: str, style: str, out: Path, *, backend: str, device: str | No
     job = prepare(content, style, **options)
     options["steps"] = job.recipe.steps
     with interrupts() as interrupted, progress(job.recipe.steps) as watch:
-        result = _transfer(content, style, backend=backend, device=device, watch=watch, **options)
+        try:
+            result = _transfer(content, style, backend=backend, device=device, watch=watch, **options)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted before the first step: nothing was saved") from None
     result.save(out)
     print(summary(result, out, options["encoder"]))
     if result.stopped is None:
         return 0
     print(f"stylelab: {result.stopped}", file=sys.stderr)
-    return 130 if interrupted else 1
+    return INTERRUPTED if interrupted else 1
 
 
 def _transfer(content: str, style: str, **options) -> Result:
@@ -96,8 +107,8 @@ def progress(steps: int):
     """A bar on stderr with step, loss and ms per step, if stderr is a terminal. Yields what to call with each Step."""
     console = Console(stderr=True)
     columns = (
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
-        TimeRemainingColumn(),
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("starting", total=steps, note="")
@@ -124,9 +135,12 @@ def paint_all(content: str, style: str, out: Path, *, backend: str, scheduler: s
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("painting", total=len(plan.pairs))
-        for pair in gallery.paint(plan, scheduler=scheduler):
-            bar.advance(task)
-            if pair.error:
-                print(f"stylelab: {pair.name}: {pair.error}", file=sys.stderr)
+        try:
+            for pair in gallery.paint(plan, scheduler=scheduler):
+                bar.advance(task)
+                if pair.error:
+                    print(f"stylelab: {pair.name}: {pair.error}", file=sys.stderr)
+        except KeyboardInterrupt:
+            raise Interrupted(f"interrupted: {gallery.summary(plan)}; the same command goes on from here") from None
     print(gallery.summary(plan))
     return max(pair.exit_status for pair in plan.pairs)
