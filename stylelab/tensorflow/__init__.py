@@ -12,11 +12,13 @@ with quiet_stderr():
 
     allow_memory_growth(tensorflow)
 
+from stylelab.tensorflow.check import check
 from stylelab.tensorflow.features import find_device, load_encoder
 from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 from stylelab.tensorflow.transfer import optimise, to_picture, to_tensor, transfer, transfer_loss
 
 __all__ = [
+    "check",
     "content_loss",
     "find_device",
     "gram_matrix",

@@ -5,11 +5,13 @@ import sys
 if "tensorflow" in sys.modules:
     raise ImportError("this process has imported TensorFlow, and one process holds one framework: start another for PyTorch")
 
+from stylelab.torch.check import check
 from stylelab.torch.features import find_device, load_encoder
 from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 from stylelab.torch.transfer import optimise, to_picture, to_tensor, transfer, transfer_loss
 
 __all__ = [
+    "check",
     "content_loss",
     "find_device",
     "gram_matrix",

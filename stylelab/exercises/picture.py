@@ -1,0 +1,175 @@
+"""Exercises on the picture itself: how rough it is, and how it is moved one step."""
+
+import numpy as np
+
+from stylelab.exercises.definition import Exercise, Mistake, Property
+
+SHAPE = (2, 5, 6, 3)  # (B, H, W, 3)
+COLUMN, ROW, CHANNEL = 1, 2, 3  # axes along which neighbours differ
+
+
+def _picture(rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(size=SHAPE).astype(np.float32)
+
+
+def _differences(picture, *axes, power=1):
+    return sum(np.sum(np.abs(np.diff(picture, axis=axis)) ** power) for axis in axes)
+
+
+def _variation(picture):
+    return _differences(picture, COLUMN, ROW)
+
+
+def _each(picture):
+    return np.array([_variation(one[None]) for one in picture])
+
+
+def _wrapped(picture):
+    return sum(np.sum(np.abs(picture - np.roll(picture, 1, axis=axis))) for axis in (COLUMN, ROW))
+
+
+def _lengths(picture):
+    down, right = np.diff(picture, axis=COLUMN)[:, :, :-1], np.diff(picture, axis=ROW)[:, :-1]
+    return np.sum(np.sqrt(down**2 + right**2))
+
+
+def _shared_places(picture):
+    down, right = np.diff(picture, axis=COLUMN)[:, :, :-1], np.diff(picture, axis=ROW)[:, :-1]
+    return np.sum(np.abs(down) + np.abs(right))
+
+
+def _variation_cases(rng):
+    picture = _picture(rng)
+    stripes = np.zeros((1, 4, 6, 3), np.float32)
+    stripes[:, :, 3:] = 1  # one edge of four pixels, in three colours
+    return {
+        "plain": {"picture": picture},
+        "flat": {"picture": np.full(SHAPE, 0.3, np.float32)},
+        "half": {"picture": picture / 2},
+        "brighter": {"picture": picture + np.float32(0.25)},
+        "edge": {"picture": stripes},
+    }
+
+
+_AXES = "Differences are taken between colours instead of between neighbours: mind where your framework keeps the channels."
+
+TOTAL_VARIATION = Exercise(
+    id="total_variation",
+    title="The sum of absolute differences between neighbouring pixels, down and right.",
+    arguments={"picture": "picture"},
+    result="scalar",
+    cases=_variation_cases,
+    reference=_variation,
+    differentiable="picture",
+    mistakes=(
+        Mistake("That is one value for each picture of the batch: add them up.", _each),
+        Mistake("The differences are squared: take their absolute values.",
+                lambda picture: _differences(picture, COLUMN, ROW, power=2)),
+        Mistake("That is the mean where the sum is asked for.",
+                lambda picture: sum(np.mean(np.abs(np.diff(picture, axis=axis))) for axis in (COLUMN, ROW))),
+        Mistake("That is the mean where the sum is asked for.", lambda picture: _variation(picture) / picture.size),
+        Mistake("That is the mean over the batch where the sum is asked for.", lambda picture: _variation(picture) / len(picture)),
+        Mistake("Only neighbours above and below are compared: add those left and right.",
+                lambda picture: _differences(picture, COLUMN)),
+        Mistake("Only neighbours left and right are compared: add those above and below.",
+                lambda picture: _differences(picture, ROW)),
+        Mistake("Opposite borders are compared, as roll does: a picture's last column has no right neighbour.", _wrapped),
+        Mistake("Without absolute values steps up and down cancel: take abs before the sum.",
+                lambda picture: np.sum(np.diff(picture, axis=COLUMN)) + np.sum(np.diff(picture, axis=ROW))),
+        Mistake("Without absolute values steps up and down cancel: take abs before the sum.",
+                lambda picture: -np.sum(np.diff(picture, axis=COLUMN)) - np.sum(np.diff(picture, axis=ROW))),
+        Mistake("The absolute value comes after the sum, so steps up and down cancel first.",
+                lambda picture: abs(np.sum(np.diff(picture, axis=COLUMN))) + abs(np.sum(np.diff(picture, axis=ROW)))),
+        Mistake(_AXES, lambda picture: _differences(picture, COLUMN, CHANNEL)),
+        Mistake(_AXES, lambda picture: _differences(picture, ROW, CHANNEL)),
+        Mistake(_AXES, lambda picture: _differences(picture, COLUMN, ROW, CHANNEL)),
+        Mistake("That is the length of each gradient, the root of the sum of squares: add absolute values instead.", _lengths),
+        Mistake("The last row and column are dropped from both differences: each keeps its own full size.", _shared_places),
+        Mistake("That is half of it: each pair of neighbours counts once, with factor 1.", lambda picture: _variation(picture) / 2),
+        Mistake("Each pair of neighbours is counted twice.", lambda picture: 2 * _variation(picture)),
+    ),
+    properties=(
+        Property("zero for one colour", "It is not 0 for a picture of one flat colour.",
+                 lambda cases, outputs: abs(outputs["flat"]) < 1e-4),
+        Property("proportional", "Half the contrast must give half the total variation.",
+                 lambda cases, outputs: np.isclose(2 * outputs["half"], outputs["plain"], rtol=1e-3)),
+        Property("blind to brightness", "A brighter picture has the same differences, so the same total variation.",
+                 lambda cases, outputs: np.isclose(outputs["brighter"], outputs["plain"], rtol=1e-3)),
+        Property("counts edges", "One upright edge of 4 pixels from 0 to 1 in 3 colours must give 12.",
+                 lambda cases, outputs: np.isclose(outputs["edge"], 12, rtol=1e-4)),
+    ),
+)  # fmt: skip
+
+
+def _step_cases(rng):
+    picture, target = _picture(rng), np.clip(_picture(rng) * 1.6 - 0.3, 0, 1).astype(np.float32)
+    weights = rng.uniform(0.5, 2, SHAPE).astype(np.float32)
+    # ends far outside 0..1, where a picture cannot go
+    plain = {"picture": picture, "target": target, "loss": weights, "learning_rate": 0.9}
+    return {
+        "plain": plain,
+        "small": plain | {"learning_rate": 0.1},
+        "arrived": plain | {"picture": target.copy(), "learning_rate": 0.1},
+    }
+
+
+def _gradient(picture, target, loss):
+    return loss * (picture - target)
+
+
+def _moved(picture, target, loss, learning_rate):
+    return picture - learning_rate * _gradient(picture, target, loss)
+
+
+def _step(picture, target, loss, learning_rate):
+    return np.clip(_moved(picture, target, loss, learning_rate), 0, 1)
+
+
+def _lowered(cases, outputs) -> bool:
+    case = cases["small"]
+    before, after = (np.sum(case["loss"] * (at - case["target"]) ** 2) for at in (case["picture"], outputs["small"]))
+    return bool(after < before)
+
+
+_UPHILL = "It goes uphill: subtract the gradient of the picture. (The gradient of the target is its opposite.)"
+
+ONE_STEP = Exercise(
+    id="one_step",
+    title="One step of gradient descent on the picture, which stays in 0..1; the target stays where it is.",
+    arguments={"picture": "picture", "target": "picture", "loss": "loss", "learning_rate": "number"},
+    result="picture",
+    cases=_step_cases,
+    reference=_step,
+    mistakes=(
+        Mistake("The picture leaves its range 0..1: clip it after the step.", _moved),
+        Mistake(_UPHILL, lambda picture, target, loss, learning_rate: np.clip(
+            picture + learning_rate * _gradient(picture, target, loss), 0, 1)),
+        Mistake(_UPHILL, lambda picture, target, loss, learning_rate: picture + learning_rate * _gradient(picture, target, loss)),
+        Mistake("The picture does not move: return the moved one.", lambda picture, target, loss, learning_rate: picture),
+        Mistake("The learning rate is not used: multiply the gradient by it.",
+                lambda picture, target, loss, learning_rate: np.clip(picture - _gradient(picture, target, loss), 0, 1)),
+        Mistake("The learning rate is not used, and the picture leaves its range 0..1: clip it after the step.",
+                lambda picture, target, loss, learning_rate: picture - _gradient(picture, target, loss)),
+        Mistake("That is the gradient: subtract it, times the learning rate, from the picture.",
+                lambda picture, target, loss, learning_rate: _gradient(picture, target, loss)),
+        Mistake("It is the target that moved: take the gradient with respect to the picture, and keep the target.",
+                lambda picture, target, loss, learning_rate: np.clip(
+                    target + learning_rate * _gradient(picture, target, loss), 0, 1)),
+        Mistake("It is the target that moved: take the gradient with respect to the picture, and keep the target.",
+                lambda picture, target, loss, learning_rate: target + learning_rate * _gradient(picture, target, loss)),
+        Mistake("That is the target itself: move the picture towards it by one step only.",
+                lambda picture, target, loss, learning_rate: target),
+        Mistake("Only the sign of the gradient is used: subtract the gradient itself.",
+                lambda picture, target, loss, learning_rate: np.clip(
+                    picture - learning_rate * np.sign(_gradient(picture, target, loss)), 0, 1)),
+        Mistake("That is the loss: return the moved picture.",
+                lambda picture, target, loss, learning_rate: np.sum(loss * (picture - target) ** 2) / 2),
+    ),
+    properties=(
+        Property("lowers the loss", "The loss is not lower after a small step.", _lowered),
+        Property("stays in 0..1", "The picture leaves its range 0..1: clip it after the step.",
+                 lambda cases, outputs: outputs["plain"].min() >= 0 and outputs["plain"].max() <= 1),
+        Property("rests at the target", "Where the gradient is 0 the picture must stay as it is.",
+                 lambda cases, outputs: np.allclose(outputs["arrived"], cases["arrived"]["picture"], atol=1e-5)),
+    ),
+)  # fmt: skip

@@ -1,0 +1,75 @@
+"""What an exercise cell's answer is worth, in words: the part of `stylelab.exercises` that needs TensorFlow."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
+
+from stylelab import exercises
+from stylelab.exercises import costs
+from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
+
+
+def check(exercise_id: str, function: Callable) -> Callable:
+    """Say in one sentence what an answer is worth, and hand back the function to go on with.
+
+    Args:
+        exercise_id: such as 'gram_matrix'.
+        function: the answer itself, not its result.
+
+    Returns:
+        `function` when it is right, else the library's own.
+
+    Raises:
+        InputError: no such exercise; the nearest name is suggested.
+        AssertionError: a wrong or missing answer, while nbgrader runs the notebook.
+    """
+    return exercises.check_answer(exercises.find_exercise(exercise_id), function, Lab(), LIBRARY)
+
+
+class Lab:
+    """Tensors from channels-last arrays and back, and gradients."""
+
+    name = "TensorFlow"
+
+    def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":
+        if kind == "loss":
+            return partial(_weighted_loss, self.give("picture", value))
+        return tf.constant(np.array(value, dtype=np.float32))
+
+    def take(self, kind: str, tensor: Tensor) -> np.ndarray:
+        return np.array(tf.cast(tf.convert_to_tensor(tensor), tf.float64))
+
+    def is_tensor(self, value) -> bool:
+        return isinstance(value, (tf.Tensor, tf.Variable))
+
+    def gradients(self, function: Callable, given: Mapping[str, object], names: tuple[str, ...]) -> dict[str, Tensor | None]:
+        tensors = [given[name] for name in names]
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            total = tf.reduce_sum(function(*given.values()))
+        return dict(zip(names, tape.gradient(total, tensors), strict=True))
+
+
+def _weighted_loss(weights: Tensor, picture: Tensor, target: Tensor) -> Tensor:
+    return tf.reduce_sum(weights * tf.square(picture - target)) / 2
+
+
+def _one_step(picture: Tensor, target: Tensor, loss: Callable, learning_rate: float) -> Tensor:
+    with tf.GradientTape() as tape:
+        tape.watch(picture)
+        value = loss(picture, target)
+    return tf.clip_by_value(picture - learning_rate * tape.gradient(value, picture), 0.0, 1.0)
+
+
+LIBRARY = {
+    "balance": costs.balance,
+    "content_loss": content_loss,
+    "gram_matrix": gram_matrix,
+    "one_step": _one_step,
+    "style_layer_loss": partial(style_layer_loss, normalisation="mean"),
+    "total_cost": costs.total_cost,
+    "total_variation": total_variation,
+}
