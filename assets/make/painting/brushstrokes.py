@@ -10,7 +10,7 @@ from .studio import bloom, colours, mix, noise, pixels, ramp, smoothstep
 STARS = (
     (0.21, 0.20, 0.080, 0.105),
     (0.53, 0.31, -0.115, 0.060),
-    (0.82, 0.17, 0.100, 0.150),
+    (0.82, 0.17, 0.100, 0.118),
     (0.40, 0.08, 0.045, 0.050),
     (0.08, 0.44, -0.060, 0.055),
     (0.68, 0.45, 0.055, 0.062),
@@ -19,7 +19,8 @@ STARS = (
     (0.62, 0.07, -0.035, 0.040),
 )
 NIGHT = colours("0b1440 12236b 1b3f9c 2a64b8 4d92c9 8fc1d2 c9dfd0 3f86c0 16338a")
-GLOW = colours("2c62b4 4f9cb0 a9c68c ead27a f7dd6b f0b63a fbe995 fff6cf")
+GLOW = colours("1d4fae 2f86b8 5fb3b0 d8d488 f2c24a ee9a2e f6cf52 fbe795 fffbe0")
+ACCENTS = colours("39c2c4 7a5fd0 f3d26a e8845a cfe8f0")
 HILLS = (
     colours("0d1a45 16306e 23508a 2f6d8c 1a2a66"),
     colours("0c2438 12484f 1f6a58 4f8f5c 123a58"),
@@ -33,8 +34,8 @@ def draw(size, seed=0):
     shape = (2 * round(0.8 * size), 2 * size)
     design, angle = compose(rng, shape)
     bend = streamline_curvature(angle)
-    canvas = Canvas(0.55 * ndimage.gaussian_filter(design, (9, 9, 0)), rng)
-    for width, reach, cover in ((44, 4.5, 2.0), (24, 5.5, 3.0), (15, 5.0, 2.2)):
+    canvas = Canvas(0.85 * ndimage.gaussian_filter(design, (9, 9, 0)), rng)
+    for width, reach, cover in ((44, 4.5, 2.0), (25, 5.5, 3.2), (15, 5.0, 2.4)):
         lay_strokes(canvas, rng, design, angle, bend, width, reach, cover)
     return finish(canvas)
 
@@ -47,7 +48,7 @@ def compose(rng, shape):
     angle = np.arctan2(-across, down)
     bands = 0.5 + 0.5 * np.sin(stream * 62 + 0.5 * noise(rng, shape, shape[1] / 9, 3))
     design = ramp(NIGHT, bands * (0.85 - 0.25 * y / 0.8) + 0.1 * y)
-    design = light_stars(design, x, y, bands)
+    design = light_stars(design, x, y)
     for layer, stops in enumerate(HILLS):
         design, angle = add_hill(rng, design, angle, x, y, layer, stops)
     return design, angle
@@ -62,12 +63,13 @@ def stream_function(x, y):
     return stream
 
 
-def light_stars(design, x, y, bands):
-    """Halos of yellow in rings, brightest in the middle."""
-    for star_x, star_y, _, radius in STARS:
+def light_stars(design, x, y):
+    """Halos whose arms wind the way their vortex turns, brightest in the middle."""
+    for star_x, star_y, turn, radius in STARS:
         far = np.hypot(x - star_x, y - star_y) / radius
-        rings = 1.02 - 0.62 * far + 0.10 * np.sin(far * 15) + 0.08 * (bands - 0.5)
-        design = mix(design, ramp(GLOW, rings), smoothstep(1.65, 0.75, far + 0.35 * (bands - 0.5)))
+        around = np.arctan2(y - star_y, x - star_x)
+        arms = np.sin(far * 9 - np.sign(turn) * 2 * around) * smoothstep(0.15, 0.6, far)
+        design = mix(design, ramp(GLOW, 1.04 - 0.70 * far + 0.22 * arms), smoothstep(1.7, 0.8, far + 0.3 * arms))
     return design
 
 
@@ -110,7 +112,9 @@ def lay_strokes(canvas, rng, design, angle, bend, width, reach, cover):
 
 def vary(rng, pigment):
     """No two loads of the brush are alike: lighter or darker, warmer or colder."""
-    light, warm = rng.normal(0, 0.045), rng.normal(0, 0.03)
+    light, warm = rng.normal(0, 0.05), rng.normal(0, 0.03)
+    if rng.random() < 0.05:
+        pigment = 0.55 * pigment + 0.45 * ACCENTS[rng.integers(len(ACCENTS))]
     return np.clip(pigment * (1 + 1.6 * light) + light * 0.4 + np.float32([warm, 0.3 * warm, -warm]), 0, 1)
 
 

@@ -1,4 +1,4 @@
-"""A wall of painted tiles: stars of eight and twelve points, woven from straps.
+"""A wall of cut and painted tiles: stars of eight and twelve points, woven from straps.
 
 The pattern is made by Hankin's method: tile the plane with regular 12-gons, octagons and the trapezoids left
 between them; from the middle of every side send two rays inwards at one angle; where neighbours meet, they turn.
@@ -13,15 +13,21 @@ from .studio import colour, colours, mix, noise, ramp, shade, shrink, smoothstep
 CONTACT = np.deg2rad(64)  # between a side and its rays; steeper makes sharper stars
 APOTHEM_12, APOTHEM_8 = 0.5 / np.tan(np.pi / 12), 0.5 / np.tan(np.pi / 8)
 PERIOD = np.sqrt(2) * (APOTHEM_12 + APOTHEM_8)  # sides are 1 long
-CELLS_ACROSS = 2.3
+CELLS_ACROSS = 2.15
 STRAP = 0.105  # half the width of a strap
 COBALT, TURQUOISE, NAVY = colour("173a9c"), colour("1f9fae"), colour("0b1c55")
 CREAM, GOLD, SAFFRON, LEAF = colour("f3ead2"), colour("d9a02f"), colour("e9b949"), colour("3f8f6a")
 
-# Where a kind of piece lies in the folded cell (see `fold`) and the glaze on its ground.
+# Where a kind of piece lies in the folded cell (see `fold`), the glaze of its ground, its line and its flower.
 GROUNDS = (
-    ((0.00, 0.00), COBALT), ((0.38, 0.22), CREAM), ((0.41, 0.00), TURQUOISE), ((0.50, 0.11), SAFFRON),
-    ((0.50, 0.50), TURQUOISE), ((0.34, 0.34), COBALT),
+    ((0.00, 0.00), TURQUOISE, CREAM, CREAM), ((0.38, 0.22), CREAM, COBALT, COBALT), ((0.41, 0.00), COBALT, CREAM, TURQUOISE),
+    ((9.00, 9.00), TURQUOISE, NAVY, CREAM), ((0.50, 0.11), SAFFRON, NAVY, COBALT), ((0.50, 0.50), COBALT, SAFFRON, CREAM), ((0.34, 0.34), COBALT, COBALT, COBALT),
+)  # fmt: skip
+# A star's rosette from outside in: radius, depth of the lobes, turn in half petals, colour.
+ROSETTE = (
+    (1.00, 0.12, 0.0, CREAM), (0.95, 0.13, 0.0, COBALT), (0.84, 0.20, 0.5, NAVY), (0.80, 0.22, 0.5, SAFFRON),
+    (0.74, 0.00, 0.0, NAVY), (0.57, 0.20, 0.0, CREAM), (0.53, 0.24, 0.0, COBALT), (0.35, 0.16, 0.5, CREAM),
+    (0.31, 0.18, 0.5, GOLD), (0.17, 0.00, 0.0, NAVY), (0.12, 0.0, 0.0, CREAM),
 )  # fmt: skip
 
 
@@ -31,11 +37,11 @@ def draw(size, seed=0):
     wide = 2 * size
     y, x = lattice_position(rng, wide)
     over, under, near_crossing = strap_distances(wide)
-    straps = np.minimum(over, under) < STRAP
-    pieces, _ = ndimage.label(~straps)
+    nearest = np.minimum(over, under)
+    pieces, _ = ndimage.label(nearest >= STRAP)
     glaze = paint_pieces(rng, pieces, x, y)
     glaze = paint_straps(glaze, over, under, near_crossing)
-    return finish(rng, glaze, straps, x, y)
+    return finish(rng, glaze, nearest, pieces, x, y)
 
 
 def lattice_position(rng, wide):
@@ -131,87 +137,110 @@ def fold(x, y):
 
 
 def paint_pieces(rng, pieces, x, y):
-    """Colour every piece by its place in the pattern, with vines, rosettes and a glaze of its own."""
-    count = pieces.max() + 1
-    index = np.arange(count)
-    centre_x, centre_y = (np.asarray(ndimage.mean(v, pieces, index)) for v in (x, y))
-    far, side = fold(centre_x, centre_y)
-    where = np.array([place for place, _ in GROUNDS])
-    kind = np.hypot(far[:, None] - where[:, 0], side[:, None] - where[:, 1]).argmin(1)
-    base = np.stack([ground for _, ground in GROUNDS])[kind] * (1 + rng.normal(0, 0.06, (count, 1)))
+    """Colour every piece by its place in the pattern, with scrolls, flowers and a glaze of its own."""
+    index = np.arange(pieces.max() + 1)
+    centre = np.stack([ndimage.mean(v, pieces, index) for v in (x, y)], -1)
+    folded = np.stack(fold(*centre.T), -1)
+    kind = np.linalg.norm(folded[:, None] - [place for place, *_ in GROUNDS], axis=-1).argmin(1)
+    beside = (np.abs((centre / PERIOD + 0.5) % 1 - 0.5) @ [1, -1]) > 0
+    kind = np.where((kind == 1) & beside, 3, kind)  # the kites come in two colours, to the sides and above
+    base, line, flower = (np.stack([row[k] for row in GROUNDS])[kind] for k in (1, 2, 3))
+    base = base * (1 + rng.normal(0, 0.07, (len(index), 1)))
     glaze = base[pieces].astype(np.float32)
-    glaze = add_vines(rng, glaze, x, y)
-    glaze = add_rosettes(glaze, x, y)
+    glaze = add_scrolls(rng, glaze, x, y)
+    glaze = add_stars(glaze, x, y)
     inner = ndimage.distance_transform_edt(pieces > 0) / pixels_per_side(len(x))
-    # Glaze runs off the edges and pools: paler rim, then a dark outline against the strap.
-    glaze = mix(glaze, glaze * 0.78, smoothstep(0.30, 0.0, inner))
-    return mix(glaze, CREAM, 0.85 * smoothstep(0.022, 0.012, np.abs(inner - 0.085)))
+    glaze = add_flowers(glaze, pieces, inner, centre, flower, line, x, y)
+    # Glaze runs off the edges and pools: darker towards the strap, with a painted line inside.
+    glaze = mix(glaze, glaze * 0.75, smoothstep(0.16, 0.0, inner))
+    ring = (inner > 0.01) * smoothstep(0.018, 0.009, np.abs(inner - 0.065))
+    return glaze + (line[pieces] - glaze) * (0.9 * ring)[..., None].astype(np.float32)
 
 
-def add_vines(rng, glaze, x, y):
-    """Scrolls and leaves: level lines of a mirrored noise."""
-    fold_x, fold_y = fold(x, y)
-    def look_up(feature):
-        field = noise(rng, (512, 512), feature, 3)
-        return ndimage.map_coordinates(field, np.stack([fold_y, fold_x]) * 900, order=1, mode="grid-wrap")
-
-    scroll, leaf, berry = look_up(60), look_up(38), look_up(30)
-    dark = glaze.mean(-1) > 0.6
-    line = np.where(dark[..., None], COBALT, CREAM)
-    glaze = glaze + (line - glaze) * (0.9 * smoothstep(0.13, 0.05, np.abs(scroll)))[..., None]
-    glaze = mix(glaze, SAFFRON, smoothstep(1.25, 1.4, leaf))
-    glaze = mix(glaze, TURQUOISE * 1.1, smoothstep(1.5, 1.62, -berry))
-    return mix(glaze, NAVY, 0.8 * smoothstep(0.16, 0.04, np.abs(leaf - 1.22)))
+def add_scrolls(rng, glaze, x, y):
+    """Tendrils in a deeper or lighter tone of the ground: level lines, evenly wide, of a mirrored noise."""
+    field = noise(rng, (512, 512), 44, 3)
+    slope = np.hypot(*np.gradient(field))
+    thick = noise(rng, (512, 512), 24, 3)
+    place = np.stack(fold(x, y)[::-1]) * 760
+    away, swell = (ndimage.map_coordinates(f, place, order=1, mode="grid-wrap") for f in (np.abs(field) / slope, thick))
+    width = 1.5 + 3.2 * smoothstep(0.6, 1.4, swell)
+    tone = np.where((glaze.mean(-1) > 0.55)[..., None], glaze * np.float32([0.80, 0.86, 0.95]), glaze * 0.62 + 0.30)
+    return mix(glaze, tone, smoothstep(width + 0.8, width - 0.8, away))
 
 
-def add_rosettes(glaze, x, y):
-    """A flower in the heart of each star."""
-    for points, shift, size in ((12, 0.0, 1.02), (8, 0.5, 0.58)):
+def add_stars(glaze, x, y):
+    """A rosette in the heart of each star, and a drop in each of its points."""
+    for points, shift, size, drop in ((12, 0.0, 1.06, (1.32, 0.25, 0.075)), (8, 0.5, 0.60, (0.86, 0.17, 0.06))):
         dx, dy = (((v / PERIOD - shift + 0.5) % 1 - 0.5) * PERIOD for v in (x, y))
-        far, around = np.hypot(dx, dy) / size, np.arctan2(dy, dx) + (np.pi / 12 if points == 12 else 0)
-        for edge, petal, dent, turn, tone in (
-            (0.99, 1, 0.14, 0.0, CREAM), (0.94, 1, 0.15, 0.0, COBALT), (0.80, 1, 0.22, 0.5, SAFFRON), (0.74, 1, 0.24, 0.5, TURQUOISE),
-            (0.56, 1, 0.25, 0.0, NAVY), (0.52, 1, 0.27, 0.0, CREAM), (0.36, 0.5, 0.12, 0.0, COBALT), (0.31, 0.5, 0.14, 0.0, GOLD), (0.14, 1, 0.0, 0.0, NAVY), (0.10, 1, 0, 0, CREAM),
-        ):  # fmt: skip
-            lobe = np.abs(np.cos(points * petal * around / 2 + np.pi * turn * petal))
-            reach = edge * (1 - dent + dent * np.sqrt(lobe))
-            glaze = mix(glaze, tone, smoothstep(0.012, -0.012, far - reach))
+        far, around = np.hypot(dx, dy), np.arctan2(dy, dx) + (np.pi / 12 if points == 12 else 0)
+        beside = ((around * points / (2 * np.pi) + 0.5) % 1 - 0.5) * 2 * np.pi / points * far
+        in_drop = np.hypot((far - drop[0]) / drop[1], beside / (drop[2] * (1.25 - 0.8 * (far - drop[0]) / drop[1])))
+        for edge, tone in ((1.0, NAVY), (0.86, CREAM), (0.55, SAFFRON)):
+            glaze = mix(glaze, tone, smoothstep(0.04, -0.04, in_drop - edge) * (far < drop[0] + drop[1]))
+        for edge, dent, turn, tone in ROSETTE:
+            reach = size * edge * (1 - dent + dent * np.sqrt(np.abs(np.cos(points * around / 2 + np.pi * turn))))
+            glaze = mix(glaze, tone, smoothstep(0.010, -0.010, far - reach))
+        for radius, tone in ((0.66, CREAM), (0.43, GOLD)):
+            pearl = np.hypot(far - size * radius, beside) / (size * 0.035)
+            glaze = mix(glaze, tone, smoothstep(1.15, 0.85, pearl))
     return glaze
 
 
+def add_flowers(glaze, pieces, inner, centre, flower, line, x, y):
+    """A five-petalled flower in each small piece, as large as the piece allows, growing towards its star."""
+    room = ndimage.maximum(inner, pieces, np.arange(len(centre)))
+    room = np.where(room < 0.45, room, 0)[pieces] + 1e-6
+    dx, dy = x - centre[pieces, 0], y - centre[pieces, 1]
+    upright = np.arctan2(*(((centre / PERIOD * 2 + 0.5) % 1 - 0.5).T[::-1]))
+    far, around = np.hypot(dx, dy) / room, np.arctan2(dy, dx) - upright[pieces]
+    lobe = np.sqrt(np.abs(np.cos(2.5 * around)))
+    between = np.hypot(far - 0.62, ((around * 5 / (2 * np.pi)) % 1 - 0.5) * 2 * np.pi / 5 * far)
+    for amount, tone in (
+        (far - 0.66 * (0.55 + 0.45 * lobe), line[pieces]), (far - 0.60 * (0.52 + 0.48 * lobe), flower[pieces]),
+        (far - 0.34 * (0.6 + 0.4 * lobe), CREAM), (far - 0.22, GOLD), (far - 0.09, NAVY), (between - 0.085, LEAF),
+    ):  # fmt: skip
+        cover = smoothstep(0.03, -0.03, amount) * (room > 0.05)
+        glaze = glaze + (tone - glaze) * cover[..., None]
+    return glaze.astype(np.float32)
+
+
 def paint_straps(glaze, over, under, near_crossing):
-    """Cream straps with a gold thread and cobalt edges; the upper one casts its edge on the lower."""
-    soft = 0.012
-    for distance, hidden in ((under, near_crossing & (over < STRAP + 0.05)), (over, np.zeros_like(near_crossing))):
-        band = smoothstep(STRAP + soft, STRAP - soft, distance)
-        tone = mix(CREAM, NAVY, smoothstep(STRAP - 0.045, STRAP - 0.02, distance))
-        tone = mix(tone, GOLD, smoothstep(0.035, 0.02, distance))
-        shaded = np.where(hidden[..., None], NAVY, tone)
-        glaze = mix(glaze, shaded, band)
-        if distance is under:
-            joined = under
-    # Where two straps meet at a corner they are one strap: redraw it by the nearer of the two.
-    corner = ~near_crossing & (np.abs(over - joined) < 9)
-    both = np.minimum(over, under)
-    tone = mix(CREAM, NAVY, smoothstep(STRAP - 0.045, STRAP - 0.02, both))
-    tone = mix(tone, GOLD, smoothstep(0.035, 0.02, both))
-    return np.where((corner & (both < STRAP))[..., None], tone, glaze)
+    """Cream straps with a gold thread and cobalt edges; the upper one's joint cuts the lower."""
+    nearest = np.minimum(over, under)
+    hidden = near_crossing & (over > STRAP) & (over < STRAP + 0.035) & (under < STRAP)
+    # Over a crossing only the upper strap counts; at a corner the two are one strap.
+    distance = np.where(near_crossing & (over < STRAP), over, nearest)
+    tone = mix(CREAM, COBALT, smoothstep(STRAP - 0.038, STRAP - 0.026, distance))
+    tone = mix(tone, GOLD, smoothstep(0.028, 0.018, distance))
+    tone = mix(tone, NAVY, 0.85 * smoothstep(STRAP + 0.035, STRAP + 0.02, np.where(hidden, over, 9)))
+    return mix(glaze, tone, smoothstep(STRAP + 0.006, STRAP - 0.006, nearest))
 
 
-def finish(rng, glaze, straps, x, y):
-    """Relief, kiln marks, cracks, tile joints and light."""
-    shape = straps.shape
-    unit = pixels_per_side(len(x))
-    inner = ndimage.distance_transform_edt(~straps) / unit
-    height = unit * (0.06 * np.sqrt(np.clip(inner, 0, 0.16)) + 0.02 * straps)
-    height = ndimage.gaussian_filter(height + 0.25 * noise(rng, shape, 24, 2.2) + 0.8 * noise(rng, shape, 160, 3), 1.5)
-    pooled = noise(rng, shape, 90, 1.7)
-    glaze = glaze * (1 + 0.085 * pooled + 0.02 * noise(rng, shape, 9, 2))[..., None]
-    glaze = mix(glaze, colour("5b4a3a"), 0.30 * cracks(rng, shape))
-    glaze, height = lay_tiles(rng, glaze, height, x, y)
-    diffuse, shine = shade(height, 0.5, gloss=0.25)
-    lit = glaze * (0.35 + 0.65 * diffuse[..., None]) + shine[..., None] * 0.35
+def finish(rng, glaze, nearest, pieces, x, y):
+    """Kiln marks, cracks, plaster joints, relief and light."""
+    shape, unit = pieces.shape, pixels_per_side(len(x))
+    dome = np.sqrt(np.clip(np.abs(nearest - STRAP), 0, 0.12) / 0.12)
+    height = unit * (0.032 * dome + tilt(rng, pieces, x, y))
+    height = height + 0.12 * noise(rng, shape, 30, 2.6) + 0.7 * noise(rng, shape, 160, 3)
+    glaze = glaze * (1.03 + 0.07 * noise(rng, shape, 90, 1.7) + 0.02 * noise(rng, shape, 9, 2))[..., None]
+    glaze = mix(glaze, colour("5b4a3a"), 0.28 * cracks(rng, shape))
+    joint = np.abs(nearest - STRAP) + 0.003 * noise(rng, shape, 20, 1.5)
+    plaster = ramp(colours("6f6350 b9ab8c"), 0.5 + 0.3 * noise(rng, shape, 5, 1.2))
+    glaze = mix(glaze, plaster, smoothstep(0.015, 0.007, joint))
+    height = ndimage.gaussian_filter(height - 0.03 * unit * smoothstep(0.03, 0.008, joint), 1.4)
+    diffuse, shine = shade(height, 0.6, gloss=0.30)
+    lit = glaze * (0.52 + 0.48 * diffuse[..., None]) + shine[..., None] * 0.35
     return np.clip(shrink(lit, 2), 0, 1).astype(np.float32)
+
+
+def tilt(rng, pieces, x, y):
+    """Every cut piece lies a little askew in its plaster, so each one catches the light differently."""
+    lean_x, lean_y = rng.normal(0, 0.045, (2, pieces.max() + 1))
+    lean_x[0] = lean_y[0] = 0
+    index = np.arange(len(lean_x))
+    centre_x, centre_y = (np.asarray(ndimage.mean(v, pieces, index)) for v in (x, y))
+    return lean_x[pieces] * (x - centre_x[pieces]) + lean_y[pieces] * (y - centre_y[pieces])
 
 
 def cracks(rng, shape):
@@ -221,16 +250,3 @@ def cracks(rng, shape):
     where = np.stack([y, x], -1) + 3 * np.stack([noise(rng, shape, 30), noise(rng, shape, 30)], -1)
     near = cKDTree(points).query(where.reshape(-1, 2), k=2)[0].reshape(*shape, 2)
     return smoothstep(2.2, 0.6, near[..., 1] - near[..., 0])
-
-
-def lay_tiles(rng, glaze, height, x, y):
-    """Cut the wall into square tiles: each fired a little differently and set a little askew."""
-    step = PERIOD / 2  # joints beside the stars, never through their hearts
-    row, column = (y / step + 0.5).astype(int), (x / step + 0.5).astype(int)
-    tone, tilt_x, tilt_y = (rng.normal(0, s, (32, 32))[row, column] for s in (0.055, 0.05, 0.05))
-    in_y, in_x = (y / step + 0.5) % 1 - 0.5, (x / step + 0.5) % 1 - 0.5
-    joint = (0.5 - np.maximum(np.abs(in_y), np.abs(in_x))) * step + 0.004 * noise(rng, x.shape, 20, 1.5)
-    unit = pixels_per_side(len(x))
-    height = height + unit * (tilt_x * in_x + tilt_y * in_y) - 0.07 * unit * smoothstep(0.05, 0.01, joint)
-    grout = ramp(colours("8d8069 b5a98c"), 0.5 + 0.3 * noise(rng, x.shape, 5, 1.2))
-    return mix(glaze * (1 + tone[..., None]), grout, smoothstep(0.026, 0.016, joint)), height

@@ -25,7 +25,7 @@ def draw(size, seed=0):
     scene, lean = compose(rng, shape)
     paint = PRIMER * (1 + 0.03 * noise(rng, shape, 6, 1.5)[..., None])
     height = np.zeros(shape, np.float32)
-    for radius, cover in ((15, 1.1), (10.5, 1.5), (7.5, 1.5), (5.5, 0.6)):
+    for radius, cover in ((15, 1.1), (10.5, 1.4), (7.5, 1.6), (5.6, 0.9)):
         lay_dabs(rng, paint, height, scene, lean, radius, cover)
     diffuse, shine = shade(ndimage.gaussian_filter(height, 1.0), 0.30, gloss=0.05)
     lit = np.clip(paint * diffuse[..., None] + shine[..., None], 0, 1)
@@ -66,7 +66,31 @@ def landscape(rng, x, y):
         scene = np.where((y > ridge)[..., None], body, scene)
     field = ramp(colours("8fae4e d6c25a 5d8f5a"), 0.5 + 0.3 * rough + 0.2 * np.sin(40 * x))
     scene = np.where((y > 0.293 + 0.003 * np.sin(11 * x))[..., None], field, scene)
-    return add_trees(rng, scene, x, y)
+    scene = add_poplars(rng, scene, x, y)
+    return add_boat(add_trees(rng, scene, x, y), x, y)
+
+
+def add_poplars(rng, scene, x, y):
+    """A row of poplars on the far bank, each a flame of green with one side in the sun."""
+    ragged = noise(rng, x.shape, x.shape[1] / 40, 1.7)
+    for foot, tall in ((0.30, 0.085), (0.335, 0.12), (0.365, 0.10), (0.395, 0.07), (0.425, 0.055), (0.745, 0.07), (0.775, 0.10), (0.80, 0.08)):
+        up = (HORIZON + 0.004 - y) / tall
+        wide = 0.20 * tall * np.clip(up, 0, 1) ** 0.35 * np.sqrt(np.clip(1.02 - up, 0, 1)) * (1 + 0.25 * ragged)
+        lit = 0.45 + 0.35 * np.sign(SUN[0] - foot) * (x - foot) / (0.15 * tall) + 0.1 * ragged
+        inside = (np.abs(x - foot) < wide) & (up > 0) & (up < 1.05)
+        scene = np.where(inside[..., None], ramp(colours("27406e 2c6a5a 6f9f3f e6c850"), lit), scene)
+    return scene
+
+
+def add_boat(scene, x, y):
+    """A boat with two sails; the water mirrors it with the rest."""
+    left, foot = 0.475, HORIZON + 0.010
+    for lean, tall, wide, tone in ((1, 0.105, 0.040, "fff0d2"), (-1, 0.080, 0.026, "f08a4b")):
+        up, out = (foot - 0.010 - y) / tall, lean * (x - left - 0.002 * lean)
+        inside = (up > 0) & (up < 1) & (out > 0) & (out < wide * np.clip(1 - up, 0, 1) ** 0.8)
+        scene = np.where(inside[..., None], colours(tone)[0], scene)
+    hull = (np.abs(x - left - 0.006) < 0.046 - 1.2 * np.clip(y - foot + 0.010, 0, 1)) & (y > foot - 0.010) & (y < foot + 0.004)
+    return np.where(hull[..., None], colours("5a2440")[0], scene)
 
 
 def add_trees(rng, scene, x, y):
@@ -124,13 +148,16 @@ def divide(rng, local):
     """Split each local colour as the eye would mix it: itself, its neighbours, light, shade, complement."""
     count = len(local)
     hue, full, light = rgb2hsv(local[None])[0].T
-    part = rng.choice(5, count, p=(0.44, 0.20, 0.14, 0.13, 0.09))
+    part = rng.choice(5, count, p=(0.46, 0.22, 0.13, 0.12, 0.07))
     hue = hue + rng.normal(0, 0.025, count) + np.where(part == 1, rng.choice((-0.07, 0.07), count), 0)
     # Light is always tinted with the sun's yellow-orange, shade with blue-violet, whatever the thing's own colour.
     hue = np.where(part == 2, 0.11 + rng.normal(0, 0.02, count), np.where(part == 3, 0.66 + rng.normal(0, 0.04, count), hue))
     hue = np.where(part == 4, hue + 0.5, hue)
     full = np.clip(full * 1.12 + np.where(part >= 2, 0.08, 0.06) + rng.normal(0, 0.05, count), 0.12, 0.95)
-    light = light * np.where(part == 3, 0.80, 1) + np.where(part == 2, 0.14, 0.01) + rng.normal(0, 0.05, count)
+    # A complement much darker than its ground would be a hole: blue and violet weigh more, so lift them.
+    heavy = (part >= 3) & (hue % 1 > 0.5) & (hue % 1 < 0.85) & (light > 0.6)
+    full = np.where(heavy, 0.55 * full, full)
+    light = light * np.where(part == 3, 0.84, 1) + np.where(part == 2, 0.14, 0.01) + rng.normal(0, 0.05, count)
     return hsv2rgb(np.stack([hue % 1, full, np.clip(light, 0.12, 1)], -1)[None])[0].astype(np.float32)
 
 

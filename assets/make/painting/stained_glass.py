@@ -84,7 +84,7 @@ def add_rays(rng, window, x, y):
     band = 0.5 + 0.5 * (sector % 2)
     known, inverse = np.unique(ids, return_inverse=True)
     shift = rng.normal(0, 0.05, len(known))[inverse].reshape(ids.shape)
-    position = 1.25 * (far - 0.19) + 0.16 * (band - 0.7) + shift
+    position = 1.75 * (far - 0.20) + 0.20 * (band - 0.75) + shift
     window.add(np.ones(x.shape, bool), ids, ramp(SKY, position))
 
 
@@ -96,9 +96,9 @@ def add_hills(rng, window, x, y):
         window.add(depth > 0, ids, pick(rng, stops, ids))
     depth = np.clip(y - 0.665, 0, None)
     middle = 0.52 + 0.10 * np.sin(15 * depth**0.8 + 2.2) - 0.75 * depth
-    wide = 0.012 + 0.42 * depth
-    ids = bricks(rng, (x - middle) / wide, depth**0.7 / 0.036, 0.85)
-    window.add((np.abs(x - middle) < wide) & (y > 0.67), ids, pick(rng, WATER, ids))
+    wide = 0.022 + 0.44 * depth
+    ids = bricks(rng, (x - middle) / wide, depth**0.7 / 0.042, 1.1)
+    window.add((np.abs(x - middle) < wide) & (y > 0.70), ids, pick(rng, WATER, ids))
 
 
 def add_tree(rng, window, x, y):
@@ -106,7 +106,9 @@ def add_tree(rng, window, x, y):
     middle = 0.135 + 0.05 * np.sin(4.5 * (y - 0.2)) + 0.02 * np.sin(14 * y)
     wide = 0.020 + 0.075 * smoothstep(0.72, 1.05, y)
     crown = np.min([np.hypot(x - cx, y - cy) / r for cx, cy, r in CROWN], axis=0)
-    points = np.stack([rng.uniform(-0.05, 0.42, 330), rng.uniform(-0.02, 0.64, 330)], -1)
+    # Seeds on a shaken lattice: none so near its neighbour that the leaf between them is all lead.
+    lattice = np.stack(np.mgrid[-0.02:0.44:0.034, -0.02:0.64:0.036], -1).reshape(-1, 2)
+    points = lattice + rng.uniform(-0.012, 0.012, lattice.shape)
     # Leaves are longer than wide: measure distance in a squeezed, turned frame.
     turn = np.array([[1.35, 0.75], [-0.75, 1.0]])
     leaf = cKDTree(points @ turn).query(np.stack([x, y], -1).reshape(-1, 2) @ turn)[1].reshape(x.shape)
@@ -161,25 +163,32 @@ def stain(rng, pieces, tint, x, y):
     base = np.stack([np.bincount(pieces.ravel(), tint[..., c].ravel()) / area for c in range(3)], -1)
     base = np.clip(base * rng.normal(1, 0.10, (count, 1)) + rng.normal(0, 0.02, (count, 3)), 0, 1)
     glass = base[pieces].astype(np.float32)
-    long, short = shape[0] / 9, shape[0] / 110
-    fields = [noise(rng, shape, f, 1.9) for f in ((long, short), (short, long), (shape[0] / 30, shape[0] / 30))]
-    streak = np.choose(rng.integers(0, 3, count)[pieces], fields)
-    glass = np.clip(glass, 0.02, 1) ** (1 - 0.20 * np.clip(streak, -2.2, 2.2)[..., None])
-    glass = mix(glass, np.float32([1, 0.97, 0.9]), np.clip(0.10 * streak - 0.05, 0, 0.35))
+    streak = np.choose(rng.integers(0, 4, count)[pieces], [streaks(rng, shape, turn) for turn in (0.2, 1.0, 1.8, 2.6)])
+    glass = np.clip(glass, 0.02, 1) ** (1 - 0.22 * np.clip(streak, -2.2, 2.2)[..., None])
+    glass = mix(glass, np.float32([1, 0.97, 0.9]), np.clip(0.13 * streak - 0.10, 0, 0.4))
     sun = np.exp(-(((x - SUN[0]) ** 2 + (y - SUN[1]) ** 2) / 0.16))
-    return glass * (0.86 + 0.22 * sun)[..., None]
+    return glass * (0.92 + 0.20 * sun)[..., None]
+
+
+def streaks(rng, shape, turn):
+    """Wisps as in rolled glass, drawn out along one direction and wavering, (H, W) of deviation about 1."""
+    field = noise(rng, shape, (shape[0] / 45, shape[0] / 5), 2.2)
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    waver = noise(rng, shape, shape[0] / 7, 3) * shape[0] / 90
+    place = np.stack([y * np.cos(turn) - x * np.sin(turn) + waver, x * np.cos(turn) + y * np.sin(turn)])
+    return ndimage.map_coordinates(field, place, order=1, mode="grid-wrap")
 
 
 def set_in_lead(rng, pieces, glass, x, y):
     """Lay rounded lead along every joint, light it, and let the glass glow over it."""
     shape, unit = pieces.shape, pieces.shape[0] / 2048
     gap, joint = joints(pieces)
-    wide = unit * (6.2 + 0.5 * noise(rng, shape, shape[0] / 20, 2))
+    wide = unit * (5.3 + 0.5 * noise(rng, shape, shape[0] / 20, 2))
     knot = smoothstep(13 * unit, 8 * unit, joint)
     wide = wide + 4 * unit * knot
     inner = np.clip((gap - wide) / (30 * unit), 0, 1)
-    glass = glass * (0.62 + 0.38 * inner**0.5)[..., None]
-    ripple = noise(rng, shape, shape[0] / 70, 2.2) * 1.1 + bubbles(rng, shape) * 2.0
+    glass = glass * (0.70 + 0.30 * inner**0.5)[..., None]
+    ripple = noise(rng, shape, shape[0] / 50, 2.9) * 1.6 + bubbles(rng, shape) * 1.8
     diffuse, shine = shade(ripple * unit * 1.6, 0.5, gloss=0.10)
     glass = glass * (0.55 + 0.45 * diffuse[..., None]) + 0.5 * shine[..., None]
     round_top = np.sqrt(np.clip(1 - (gap / wide) ** 2, 0, 1)) * wide
@@ -205,7 +214,7 @@ def joints(pieces):
 def bubbles(rng, shape):
     """Seeds of air in the glass: little domes at random places, (H, W) in 0..1."""
     seeds = np.zeros(shape, np.float32)
-    count = shape[0] * shape[1] // 2600
+    count = shape[0] * shape[1] // 6000
     seeds[rng.integers(0, shape[0], count), rng.integers(0, shape[1], count)] = rng.uniform(0.3, 1, count)
-    dome = ndimage.gaussian_filter(seeds, 2.2)
+    dome = ndimage.gaussian_filter(seeds, 2.6)
     return dome / (dome.max() + 1e-9)

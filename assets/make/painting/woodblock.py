@@ -72,7 +72,7 @@ def sky(rng, shape):
     y, x = pixels(*shape)
     tone = ramp(colours("21437f 4f7fa6 a8c0b4 e6d9b4 f0c98f e99a6c e2805e"), y / 0.44 + 0.02 * noise(rng, shape, shape[1] / 6, 3))
     tone = mix(tone, colour("c9372c"), smoothstep(0.0985, 0.0975, np.hypot(x - 0.70, y - 0.20)))
-    for base, wide, tall, lean in ((0.085, 0.055, 0.030, 0.3), (0.165, 0.075, 0.022, 2.2), (0.27, 0.065, 0.018, 4.4), (0.035, 0.05, 0.02, 5.5)):
+    for base, wide, tall, lean in ((0.085, 0.055, 0.034, 0.3), (0.175, 0.075, 0.034, 2.2), (0.265, 0.065, 0.024, 3.2), (0.038, 0.05, 0.024, 5.5), (0.125, 0.06, 0.026, 4.6)):
         lumps = np.abs(np.sin(np.pi * (x + 0.1 * lean) / wide)) ** 0.7 * tall * (0.6 + 0.4 * np.sin(9 * x + lean))
         reach = (np.sin(4.3 * x + lean) > -0.15) * 1.0
         reach = ndimage.uniform_filter1d(reach, max(3, shape[1] // 12), axis=1)
@@ -122,26 +122,36 @@ def add_wave(rng, block, x, y, scale):
 def add_foam(rng, block, back, front, side, size):
     """White crest with fingers that reach out and hook down, drawn first wide in line colour, then white."""
     fingers = []
-    for path, first, last, count in ((back, 38, 89, 28), (front, 76, 89, 6)):
+    for path, first, last, count in ((back, 38, 89, 28), (back, 74, 89, 9), (front, 76, 89, 6)):
         for where in np.linspace(first, last, count).astype(int):
             heading = path[min(where + 1, 89)] - path[where - 1]
-            angle = np.arctan2(heading[1], heading[0]) + side * (0.9 if path is front else -0.35) + rng.normal(0, 0.3)
+            angle = np.arctan2(heading[1], heading[0]) + side * (0.9 if path is front else -0.35) + rng.normal(0, 0.22)
             grow = (where - first) / (last - first)
-            long = size * (0.05 + 0.15 * grow) * rng.uniform(0.8, 1.3) * (0.8 if path is front else 1)
+            long = size * (0.05 + 0.13 * grow) * rng.uniform(0.8, 1.3) * (0.8 if path is front else 1)
             fingers += finger(rng, path[where], angle, long, side * rng.uniform(6, 10) / (10 * long), 2)
-    crest = [(back[k], size * 0.085 * ((k - 22) / 67) ** 0.8) for k in range(22, 90)]
+    swell = 0.085 * (np.arange(68) / 67) ** 0.8 * (1 - 0.4 * np.clip(np.arange(68) / 67 - 0.72, 0, 1) / 0.28)
+    crest = [(back[k + 22], size * swell[k] * rng.uniform(0.85, 1.12)) for k in range(68)]
     for pigment, extra in ((LINE, 0.0016 + 0.012 * size), (FOAM, 0.0)):
-        for centre, radius in crest:
+        block.brush(np.stack([centre for centre, _ in crest]), [2 * (radius + extra) for _, radius in crest], pigment)
+        for centre, radius in crest[8:]:
             block.dot(centre, radius + extra, pigment)
         for points, width in fingers:
             block.brush(points, width + 2 * extra, pigment)
             block.dot(points[-1], width[-1] / 2 + extra, pigment)
     for points, width in fingers[::2]:
         block.brush(points[2:9], width[2:9] * 0.28, SHADE)
-    for k in range(36, 88, 3):
-        jitter = rng.normal(0, size * 0.02, 2)
-        block.dot(back[k] + jitter, size * 0.012 + 0.0006, SHADE)
+    add_ripples(rng, block, crest)
     add_spray(rng, block, back[60:], side, size)
+
+
+def add_ripples(rng, block, crest):
+    """Scales of foam inside the crest: two nested arcs here and there, opening downwards."""
+    for centre, radius in crest[14::4]:
+        middle = centre + rng.uniform(-0.45, 0.45, 2) * radius
+        around = rng.normal(-np.pi / 2, 0.5) + np.linspace(-1.4, 1.4, 24)
+        arc = np.stack([np.cos(around), np.sin(around)], -1)
+        for share, pigment in ((0.62, LINE), (0.38, SHADE)):
+            block.brush(middle + share * radius * arc, radius * 0.11 * np.sin(np.linspace(0.1, np.pi - 0.1, 24)), pigment)
 
 
 def finger(rng, start, angle, long, bend, depth):
