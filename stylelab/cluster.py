@@ -18,6 +18,7 @@ from stylelab.files import shown
 PATIENCE = 3  # seconds for a scheduler to answer
 MEMORY = 3 * 2**30  # bytes that a worker may need: a framework and a picture of 512 pixels
 LOOPBACK = "127.0.0.1"
+DEAF_TO_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # a terminal sends it to workers too
 
 
 @contextmanager
@@ -57,6 +58,7 @@ def _local_cluster(tasks: int, device: str | None) -> LocalCluster:
         scheduler_kwargs={"dashboard_address": f"{LOOPBACK}:0"},  # else it takes a fixed port, which may be in use
         memory_limit=0,  # a worker that is paused for its memory would never go on
         env=dict.fromkeys(names, threads),
+        preload=DEAF_TO_CTRL_C,
         silence_logs=logging.CRITICAL,
     )
 

@@ -19,6 +19,7 @@ from stylelab.files import check_folder, one_line, shown
 
 PYTHON = ((3, 11), (3, 14))  # from, up to but without
 NEEDED = ("numpy", "pillow", "scipy", "scikit-image", "scikit-learn", "safetensors", "matplotlib", "distributed")
+GPU_FILE = Path("/dev/nvidia0")  # there when the system has an NVIDIA GPU and its driver
 PATIENCE = 180  # seconds for a framework to be imported
 PROBES = {
     "torch": "import torch; version = torch.__version__; mps = torch.backends.mps.is_available()\n"
@@ -106,7 +107,7 @@ def _framework(name: str, process: subprocess.Popen | None) -> Finding:
 
 def _gpu_driver(frameworks: list[Finding]) -> list[Finding]:
     """A GPU that the system has and a framework does not see is what users ask about most."""
-    if not Path("/dev/nvidia0").exists():
+    if not GPU_FILE.exists():
         return []
     return [
         Finding(f"GPU for {finding.what}", "there, but not seen", "install its CUDA build, or update the driver")

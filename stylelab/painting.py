@@ -95,7 +95,9 @@ def interrupts() -> Iterator[list]:
         seen.append(number)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, note)
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # a shell ignores it for what runs in the background
+        signal.signal(signal.SIGINT, note)
     try:
         yield seen
     finally:
@@ -132,13 +134,14 @@ def paint_all(content: str, style: str, out: Path, *, backend: str, scheduler: s
     from stylelab import gallery
 
     plan = gallery.plan(content, style, out, backend=backend, **options)
-    console = Console(stderr=True)
+    console, told = Console(stderr=True), set()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("painting", total=len(plan.pairs))
         try:
             for pair in gallery.paint(plan, scheduler=scheduler):
                 bar.advance(task)
-                if pair.error:
+                if pair.error and pair.error not in told:  # a broken picture fails in every style
+                    told.add(pair.error)
                     print(f"stylelab: {pair.name}: {pair.error}", file=sys.stderr)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted: {gallery.summary(plan)}; the same command goes on from here") from None
