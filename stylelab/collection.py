@@ -94,12 +94,18 @@ ITEMS = {
     "brick": _skimage("brick.png", "CC0Textures, CC0", "A brick wall, in shades of grey", "texture"),
     "grass": _skimage("grass.png", "linolafett, CC0", "Grass from above, in shades of grey", "texture"),
     "gravel": _skimage("gravel.png", "CC0Textures, CC0", "Gravel from above, in shades of grey", "texture"),
-    "brushstrokes": _style("brushstrokes", "Thick brush strokes that flow in swirls"),
-    "ceramic": _style("ceramic", "Glazed ceramic tiles with a pattern of stars"),
-    "woodblock": _style("woodblock", "Waves in the flat colours and dark outlines of a woodblock print"),
-    "stained-glass": _style("stained-glass", "Stained glass: bright panes between dark leads"),
-    "fluid": _style("fluid", "Inks of several colours stirred into a turbulent fluid"),
-    "pointillism": _style("pointillism", "Dots of pure colour side by side, as the pointillists painted"),
+    "brushstrokes": _style(
+        "brushstrokes", "A night sky in thick brush strokes that swirl round glowing stars, above dark hills"
+    ),
+    "ceramic": _style("ceramic", "Ceramic tiles: interlaced stars in blue, turquoise and gold"),
+    "woodblock": _style(
+        "woodblock", "Towering waves and a red sun in the flat colours and dark outlines of a woodblock print"
+    ),
+    "stained-glass": _style(
+        "stained-glass", "A stained-glass landscape: a tree, hills and poppies under a radiant sun"
+    ),
+    "fluid": _style("fluid", "Blue, white and orange inks stirred into a turbulent fluid"),
+    "pointillism": _style("pointillism", "A sailing boat on a lake at sunset, in dots of pure colour"),
 }
 
 

@@ -42,7 +42,7 @@ def side_by_side(pictures: Mapping[str, np.ndarray], columns: int | None = None,
 
     Args:
         pictures: title -> `(H, W, 3)` in 0..1.
-        columns: how many in a row; by default all, up to four.
+        columns: how many in a row; by default up to four, as even as can be.
         width: of one picture, in inches.
 
     Raises:
@@ -50,8 +50,8 @@ def side_by_side(pictures: Mapping[str, np.ndarray], columns: int | None = None,
     """
     if not pictures:
         raise InputError("no picture to show: give at least one")
-    columns = min(columns or 4, len(pictures))
-    rows = -(-len(pictures) // columns)
+    rows = -(-len(pictures) // (columns or 4))
+    columns = columns or -(-len(pictures) // rows)  # five are three and two, not four and one
     tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures.values())
     figure, axes = _grid(rows, columns, width, width * tallest + 0.35)
     for axis, (title, picture) in zip(axes.flat, pictures.items(), strict=False):

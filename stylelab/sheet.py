@@ -23,7 +23,7 @@ tbody th, thead th { font-size: .9rem; }
 img { display: block; border-radius: 4px; }
 td img { width: 18rem; height: auto; }
 th img { width: 7rem; height: auto; }
-.failed { max-width: 18rem; border: 1px solid; padding: .6rem; border-radius: 4px; }
+.failed { margin: 0; max-width: 18rem; border: 1px solid; padding: .6rem; border-radius: 4px; }
 """
 
 

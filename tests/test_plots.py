@@ -68,6 +68,15 @@ def test_side_by_side_keeps_order_and_titles():
     drawn(figure)
 
 
+def test_rows_are_as_even_as_can_be():
+    def places(count, **options):
+        spec = plots.side_by_side({str(i): picture() for i in range(count)}, **options).axes[0].get_gridspec()
+        return spec.nrows, spec.ncols
+
+    assert [places(count) for count in (1, 3, 4, 5, 8)] == [(1, 1), (1, 3), (1, 4), (2, 3), (2, 4)]
+    assert places(5, columns=5) == (1, 5)
+
+
 def test_side_by_side_of_nothing_is_refused():
     with pytest.raises(InputError, match="no picture to show"):
         plots.side_by_side({})
