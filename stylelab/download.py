@@ -106,7 +106,8 @@ def _trouble(server: str) -> str:
         error.close()
         return "" if error.code < 500 else one_line(error)
     except urllib.error.URLError as error:
-        return " ".join(str(error.reason).split())
+        reason = getattr(error.reason, "strerror", None) or error.reason  # without its number
+        return " ".join(str(reason).split())
     except Exception as error:  # a server that speaks something else
         return one_line(error)
 

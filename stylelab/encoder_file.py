@@ -74,7 +74,8 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MachineError(
-            f"cannot make the folder '{shown(folder)}' ({one_line(error)}): choose another, for the cache by STYLELAB_CACHE"
+            f"cannot make the folder '{shown(folder)}' ({one_line(error)}): choose another, "
+            "for the cache with STYLELAB_CACHE"
         ) from None
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from stylelab.encoder_file import check_shapes, layer_keys, one_line, save, shapes_of
-from stylelab.encoders import LAYERS, OXFORD, TORCHVISION, Encoder, Weights, cache_dir, layer_name
+from stylelab.encoders import LAYERS, OXFORD, TORCHVISION, Encoder, Weights, cache_dir
 from stylelab.errors import InputError, MachineError
 from stylelab.files import shown
 from stylelab.processes import module_command, module_environment, report
@@ -125,7 +125,9 @@ def read_h5(path: Path) -> Found:
     try:
         with h5py.File(path) as file:
             file.visititems(visit)
-            layers = {_keras_layer(names[group]): arrays for group, arrays in groups.items() if {1, 4} <= set(arrays)}
+            whole = {names[group]: arrays for group, arrays in groups.items() if {1, 4} <= set(arrays)}
+            layers = {_named(text): arrays for text, arrays in whole.items() if _named(text)}
+            layers = layers or {_counted(text): arrays for text, arrays in whole.items()}
             found = {layer: (arrays[4][()], arrays[1][()]) for layer, arrays in layers.items()}
     except (OSError, RuntimeError, KeyError) as error:
         raise InputError(
@@ -134,11 +136,15 @@ def read_h5(path: Path) -> Found:
     return from_hwio(found), OXFORD, "vgg19"
 
 
-def _keras_layer(text: str) -> str | None:
-    if named := re.search(r"block\d_conv\d|conv\d_\d", text):
-        return layer_name(named[0])
-    counted = re.search(r"conv2d(?:_(\d+))?/", text)
-    index = int(counted[1] or 0) if counted else len(LAYERS)
+def _named(text: str) -> str | None:
+    found = re.search(r"(?:block|conv)(\d)_(?:conv)?(\d)", text)
+    name = f"conv{found[1]}_{found[2]}" if found else None
+    return name if name in LAYERS else None
+
+
+def _counted(text: str) -> str | None:
+    found = re.search(r"conv2d(?:_(\d+))?/", text)
+    index = int(found[1] or 0) if found else len(LAYERS)
     return LAYERS[index] if index < len(LAYERS) else None
 
 
@@ -186,7 +192,8 @@ def _run_torch(path: Path, target: Path) -> None:
     try:
         done = subprocess.run(
             module_command("stylelab.formats", str(path), str(target)),
-            env=module_environment(), check=False, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL,
+            env=module_environment(), check=False, timeout=SECONDS,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise MachineError(

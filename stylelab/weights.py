@@ -164,7 +164,8 @@ def _float32(array: np.ndarray) -> np.ndarray:
 def _check_digest(path: Path, expected: str, tensors: Mapping[str, np.ndarray]) -> None:
     if (found := digest(tensors)) != expected:
         raise InputError(
-            f"'{shown(path)}' is damaged: its checksum is {found[:12]}..., its header says {expected[:12]}...: fetch it again"
+            f"'{shown(path)}' is damaged: its checksum is {found[:12]}..., its header says {expected[:12]}...: "
+            "fetch or save it again"
         )
 
 

@@ -88,6 +88,16 @@ def test_a_filter_that_hardly_fires_gets_the_scale_of_its_layer():
     assert result["conv1_2"][1][-1] == pytest.approx(-1e4 / scale, rel=1e-3)
 
 
+def test_a_filter_that_fires_in_one_place_is_no_exception():
+    encoder, found = Encoder("a", None), small_vgg(2)
+    kernel, bias = found["conv1_2"]
+    peak = max(x[-1].max() for x in activations(found, encoder)["conv1_2"]) - bias[-1]
+    found["conv1_2"] = kernel, np.array([*bias[:-1], -0.999 * peak], np.float32)
+    mean = means(found, encoder)["conv1_2"]
+    assert 0 < mean[-1] < 1e-4 * mean.mean()
+    assert means(normalise(found, encoder), encoder)["conv1_2"][-1] == pytest.approx(mean[-1] / mean.mean(), rel=1e-2)
+
+
 def test_a_dead_layer_stays_as_it_is():
     found = small_vgg(2)
     found["conv1_1"] = found["conv1_1"][0], np.full(4, -1e4, np.float32)

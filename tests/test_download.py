@@ -1,7 +1,9 @@
 """`stylelab encoders download`, on loopback and with stand-ins for the libraries: no test leaves this machine."""
 
 import os
+import re
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -19,6 +21,7 @@ from stylelab import weights
 from stylelab.download import check_reachable, download
 from stylelab.encoders import DOWNLOADS, LAYERS, OXFORD, TORCHVISION, Encoder, find_encoder
 from stylelab.errors import InputError, MachineError
+from stylelab.processes import module_environment
 
 SAVE = """
 import sys, time
@@ -128,6 +131,17 @@ def test_without_a_network_it_ends_in_one_line_and_leaves_nothing(name, closed, 
         download(name, server=closed)
     assert "\n" not in str(caught.value)
     assert time.monotonic() - started < 10
+    assert left_behind(cache) == []
+
+
+def test_the_command_without_a_network_ends_with_status_2_and_one_line(closed, cache):
+    command = [sys.executable, "-P", "-m", "stylelab", "encoders", "download", "vgg19"]
+    environment = module_environment(https_proxy=closed, no_proxy="", STYLELAB_CACHE=str(cache))
+    started = time.monotonic()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert time.monotonic() - started < 10
+    assert done.returncode == 2
+    assert re.fullmatch(r".*cannot reach https://storage.googleapis.com \(Connection refused\).*\n", done.stderr)
     assert left_behind(cache) == []
 
 

@@ -188,7 +188,8 @@ def nested(file, prefix="model_weights/"):
     file.create_group(f"{prefix}top_level_model_weights")
     for name, kernel, bias in hwio():
         file[f"{prefix}{name}/{name}/kernel:0"], file[f"{prefix}{name}/{name}/bias:0"] = kernel, bias
-        file[f"optimizer_weights/{name}/kernel/m:0"], file[f"optimizer_weights/{name}/m:0"] = kernel * 7, bias * 7
+        momentum = f"optimizer_weights/Adam/m/{name}"
+        file[f"{momentum}/kernel:0"], file[f"{momentum}/bias:0"] = kernel * 7, bias * 7
 
 
 def inside(file):
@@ -200,11 +201,15 @@ def inside(file):
 
 def keras_3(file, prefix="layers", named=True):
     """Keras 3's .weights.h5: layers/conv2d_1/vars/0, the layer's name an attribute of `vars`."""
-    for index, (name, kernel, bias) in enumerate(hwio()):
+    for index, (name, kernel, bias) in enumerate(reversed(hwio()) if named else hwio()):
         group = file.create_group(f"{prefix}/conv2d_{index}/vars" if index else f"{prefix}/conv2d/vars")
         group["0"], group["1"] = kernel, bias
         if named:
             group.attrs["name"] = name
+    if named:  # a layer that a student put in front: names go before counting
+        group = file.create_group(f"{prefix}/conv2d_16/vars")
+        group["0"], group["1"] = np.ones((1, 1, 3, 3)), np.ones(3)
+        group.attrs["name"] = "colours"
     for index, array in enumerate((np.ones((3, 3, 3, 4)), np.ones(4))):
         file[f"optimizer/vars/{index}"] = array
 
@@ -290,8 +295,11 @@ def test_matlab_files_that_hold_no_vgg19_are_refused(tmp_path):
     savemat(tmp_path / "numbers.mat", {"layers": np.ones(3)})
     (tmp_path / "hdf.mat").write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(600))
     for name, words in {
-        "half": "is no whole MATLAB file", "other": "has no conv1_1", "numbers": "has no conv1_1", "hdf": "save it with -v7",
-    }.items():  # fmt: skip
+        "half": "is no whole MATLAB file",
+        "other": "has no conv1_1",
+        "numbers": "has no conv1_1",
+        "hdf": "save it with -v7",
+    }.items():
         with pytest.raises(InputError, match=words):
             weights.open_file(tmp_path / f"{name}.mat")
 
@@ -315,5 +323,5 @@ def test_a_cache_that_cannot_be_made_is_the_machines_fault(tmp_path, monkeypatch
     (tmp_path / "file").touch()
     monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path / "file" / "cache"))
     savemat(tmp_path / "deep.mat", {"layers": matconvnet(2)})
-    with pytest.raises(MachineError, match="cannot make the folder .* by STYLELAB_CACHE"):
+    with pytest.raises(MachineError, match="cannot make the folder .* for the cache with STYLELAB_CACHE"):
         weights.open_file(tmp_path / "deep.mat")
