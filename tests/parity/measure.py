@@ -1,0 +1,76 @@
+"""Run by tests/parity/test_parity.py in a process for each framework: `measure.py FRAMEWORK OUT.npz [WEIGHTS]`.
+
+Everything is written as channels-last NumPy: activations of every layer, and for every recipe the parts of its loss,
+the gradient of the picture, and the picture after 20 steps.
+"""
+
+import importlib
+import sys
+from dataclasses import replace
+
+import numpy as np
+
+from stylelab import encoders
+from stylelab.errors import InputError
+from stylelab.job import prepare
+from stylelab.recipes import RECIPES, with_layers
+
+SIZE, STEPS = 64, 20
+
+
+def main(framework: str, out: str, *weights: str) -> None:
+    sl = importlib.import_module(f"stylelab.{framework}")
+    lab = load_lab(framework, sl)
+    found = {}
+    for name in ("mini", *weights):
+        label = "partial" if name in weights else name
+        spec = encoders.find_encoder(name)
+        layers = spec.layers
+        picture = prepare("china", "coffee", encoder="mini", size=SIZE).content[None]
+        for pooling in ("max", "average"):
+            encoder = sl.load_encoder(spec, layers, pooling=pooling, device="cpu")
+            for layer, activation in lab.activations(encoder, picture).items():
+                found[f"{label} {pooling} {layer}"] = activation
+        for recipe in RECIPES.values():
+            for key, value in of_recipe(lab, sl, recipe_for(recipe, spec), spec).items():
+                found[f"{label} {recipe.name} {key}"] = value
+    np.savez(out, **found)
+
+
+def recipe_for(recipe, spec):
+    """The recipe itself, or on the layers that a short file has."""
+    try:
+        encoders.check_layers(spec, recipe.layers)
+        return recipe
+    except InputError:
+        return with_layers(recipe, content=["conv3_1"], style=[s for s in recipe.style if s in spec.layers])
+
+
+def of_recipe(lab, sl, recipe, spec) -> dict:
+    job = prepare("china", "coffee", recipe=recipe, encoder=spec, size=SIZE, seed=1)
+    recipe = job.recipe
+    encoder = sl.load_encoder(spec, recipe.layers, pooling=recipe.pooling, normalised=job.normalised, device="cpu")
+    content, style, start = (sl.to_tensor(picture) for picture in (job.content, job.style, job.start))
+    loss = sl.transfer_loss(encoder, content, style, recipe, job.weights)
+    nudge = np.random.default_rng(0).normal(0, 0.02, job.start.shape).astype(np.float32)
+    nudged = np.clip(job.start + nudge, 0, 1)[None]  # at the content picture itself the content gradient is 0
+    found = {name: lab.array(part) for name, part in loss(lab.tensor(nudged)).items()}
+    found["gradient"] = lab.gradient(lambda tensor: sum(loss(tensor).values()), nudged)
+    if recipe.optimiser.name != "lbfgs":
+        *_, last = sl.optimise(start, loss, optimiser=replace(recipe.optimiser), steps=STEPS)
+        found["picture"] = last.picture
+    return found
+
+
+def load_lab(framework, sl):
+    import importlib.util
+    from pathlib import Path
+
+    spec = importlib.util.spec_from_file_location("conftest", Path(__file__).parents[1] / "conftest.py")
+    conftest = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(conftest)
+    return conftest.Lab(framework, sl)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,75 @@
+"""The two frameworks compared: each one in a process of its own writes what it computed, and the files must agree."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stylelab.encoders import LAYERS
+from stylelab.recipes import RECIPES
+
+MEASURE = Path(__file__).with_name("measure.py")
+RELATIVE = 1e-4  # of the largest value, in float32: activations, losses, gradients
+PICTURE = 1e-2  # of a picture in 0..1, after 20 steps
+WALKED = [name for name, recipe in RECIPES.items() if recipe.optimiser.name != "lbfgs"]
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory, request):
+    """What both frameworks computed: `{framework: {name: array}}`."""
+    weights = Path(__file__).resolve().parents[3] / "shared" / "weights" / "vgg19-normalised-to-conv3_1.safetensors"
+    extra = [str(weights)] if weights.is_file() else []
+    folder, found = tmp_path_factory.mktemp("parity"), {}
+    python = {"torch": sys.executable, "tensorflow": os.environ.get("STYLELAB_TENSORFLOW_PYTHON", sys.executable)}
+    for framework, executable in python.items():
+        out = folder / f"{framework}.npz"
+        run = subprocess.run([executable, MEASURE, framework, out, *extra], capture_output=True, text=True, timeout=600)
+        assert run.returncode == 0, run.stderr[-2000:]
+        with np.load(out) as arrays:
+            found[framework] = dict(arrays)
+    return found
+
+
+def compare(measured, key, relative=RELATIVE):
+    torch, tensorflow = measured["torch"][key], measured["tensorflow"][key]
+    assert np.isfinite(torch).all()
+    np.testing.assert_allclose(torch, tensorflow, rtol=0, atol=relative * max(np.abs(torch).max(), 1e-30))
+
+
+def test_both_frameworks_measured_the_same_things(measured):
+    assert set(measured["torch"]) == set(measured["tensorflow"])
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_activations_agree(measured, layer, pooling):
+    compare(measured, f"mini {pooling} {layer}")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_losses_and_picture_gradients_agree(measured, recipe):
+    keys = [key for key in measured["torch"] if key.startswith(f"mini {recipe} ") and not key.endswith("picture")]
+    assert f"mini {recipe} gradient" in keys and f"mini {recipe} style" in keys
+    for key in keys:
+        compare(measured, key)
+
+
+@pytest.mark.parametrize("recipe", WALKED)
+def test_pictures_after_twenty_steps_agree(measured, recipe):
+    key = f"mini {recipe} picture"
+    difference = np.abs(measured["torch"][key] - measured["tensorflow"][key])
+    assert np.quantile(difference, 0.999) < PICTURE and difference.mean() < PICTURE / 10
+
+
+@pytest.mark.parametrize("kind", ["activations", *RECIPES])
+def test_the_real_filters_agree(measured, kind):
+    keys = [key for key in measured["torch"] if key.startswith("partial ") and not key.endswith("picture")]
+    if not keys:
+        pytest.skip("the real VGG-19 filters are not beside this checkout")
+    wanted = [key for key in keys if (" conv" in key) == (kind == "activations") and (kind == "activations" or f" {kind} " in key)]
+    assert wanted
+    for key in wanted:
+        compare(measured, key)

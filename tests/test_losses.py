@@ -1,0 +1,183 @@
+"""Losses: properties, a NumPy referee, published numbers, the errors' words."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from stylelab.errors import InputError
+
+F32 = dict(rtol=1e-5, atol=1e-6)
+
+
+@pytest.fixture
+def activation(rng):
+    return rng.standard_normal((2, 6, 5, 4), dtype=np.float32)
+
+
+@pytest.fixture
+def target(rng):
+    return rng.standard_normal((2, 6, 5, 4), dtype=np.float32) * 2
+
+
+def raw_gram(activation):
+    return np.einsum("bhwc,bhwd->bcd", activation.astype(float), activation.astype(float))
+
+
+# --- properties
+
+
+def test_gram_matrix_forgets_where_things_are(lab, activation, rng):
+    shuffled = rng.permutation(activation.reshape(2, 30, 4), axis=1).reshape(activation.shape)
+    assert_allclose(lab.gram_matrix(shuffled), lab.gram_matrix(activation), **F32)
+
+
+def test_gram_matrix_is_symmetric_and_positive_semi_definite(lab, activation):
+    gram = lab.gram_matrix(activation)
+    assert_allclose(gram, gram.transpose(0, 2, 1), **F32)
+    assert np.linalg.eigvalsh(gram).min() > -1e-5
+
+
+def test_gram_matrix_of_scaled_activations_is_scaled_twice(lab, activation):
+    assert_allclose(lab.gram_matrix(3 * activation), 9 * lab.gram_matrix(activation), rtol=1e-5)
+
+
+@pytest.mark.parametrize("normalisation", ["half_sum", "sum", "mean", "quarter_mean"])
+def test_content_loss_is_zero_only_when_activations_match(lab, activation, normalisation):
+    assert lab.content_loss(activation, activation, normalisation) == 0
+    assert lab.content_loss(activation, activation + 0.1, normalisation) > 0
+
+
+@pytest.mark.parametrize("kind", ["l1", "l2", "keras"])
+def test_total_variation_of_a_flat_picture_is_zero(lab, kind, rng):
+    flat = np.broadcast_to(np.float32([0.2, 0.5, 0.9]), (1, 7, 5, 3))
+    assert lab.total_variation(flat, kind) == 0
+    assert lab.total_variation(flat + rng.uniform(0, 0.1, flat.shape).astype(np.float32), kind) > 0
+
+
+def test_mean_of_per_location_grams_is_four_times_gatys(lab, activation, target):
+    gatys = lab.style_layer_loss(activation[:1], raw_gram(target[:1]).astype(np.float32), "gatys")
+    mean = lab.style_layer_loss(activation[:1], (raw_gram(target[:1]) / 30).astype(np.float32), "mean")
+    assert_allclose(mean, 4 * gatys, rtol=1e-5)
+
+
+def test_style_loss_is_the_squared_mmd_of_a_quadratic_kernel(lab, rng):
+    x, y = rng.standard_normal((2, 1, 4, 4, 3))
+    kernel = lambda a, b: (a.reshape(-1, 3) @ b.reshape(-1, 3).T) ** 2  # noqa: E731
+    mmd = kernel(x, x).sum() + kernel(y, y).sum() - 2 * kernel(x, y).sum()
+    ours = lab.style_layer_loss(x.astype(np.float32), raw_gram(y).astype(np.float32), "gatys")
+    assert_allclose(ours, mmd / (4 * 3**2 * 16**2), rtol=1e-5)
+
+
+# --- a NumPy referee
+
+
+@pytest.mark.parametrize(("normalisation", "divisor"), [("raw", 1), ("per_location", 30), ("per_element", 4 * 30)])
+def test_gram_matrix_agrees_with_einsum(lab, activation, normalisation, divisor):
+    gram = lab.gram_matrix(activation, normalisation)
+    assert gram.shape == (2, 4, 4) and gram.dtype == np.float32
+    assert_allclose(gram, raw_gram(activation) / divisor, **F32)
+
+
+@pytest.mark.parametrize(
+    ("normalisation", "divisor"), [("half_sum", 2), ("sum", 1), ("mean", 2 * 120), ("quarter_mean", 4 * 120)]
+)
+def test_content_loss_agrees_with_numpy(lab, activation, target, normalisation, divisor):
+    expected = ((activation - target).astype(float) ** 2).sum() / divisor
+    assert_allclose(lab.content_loss(activation, target, normalisation), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("gram", ["raw", "per_location", "per_element"])
+def test_mean_style_loss_uses_the_named_gram(lab, activation, target, gram):
+    divisor = dict(raw=1, per_location=30, per_element=120)[gram]
+    own, style = raw_gram(activation) / divisor, raw_gram(target) / divisor
+    ours = lab.style_layer_loss(activation, style.astype(np.float32), "mean", gram=gram)
+    assert_allclose(ours, ((own - style) ** 2).mean(), rtol=1e-4)
+
+
+def test_keras_style_loss_divides_by_three_channels_and_the_pictures_size(lab, activation, target):
+    squared = ((raw_gram(activation) - raw_gram(target)) ** 2).sum()
+    style = raw_gram(target).astype(np.float32)
+    own_size = lab.style_layer_loss(activation, style, "keras")
+    picture_size = lab.style_layer_loss(activation, style, "keras", picture_size=(60, 50))
+    assert_allclose(own_size, squared / (4 * 3**2 * 30**2), rtol=1e-4)
+    assert_allclose(picture_size, squared / (4 * 3**2 * 3000**2), rtol=1e-4)
+
+
+def test_total_variation_agrees_with_numpy(lab, rng):
+    picture = rng.uniform(size=(2, 6, 5, 3)).astype(np.float32)
+    down, right = np.diff(picture.astype(float), axis=1), np.diff(picture.astype(float), axis=2)
+    assert_allclose(lab.total_variation(picture, "l1"), np.abs(down).sum() + np.abs(right).sum(), rtol=1e-5)
+    assert_allclose(lab.total_variation(picture, "l2"), (down**2).sum() + (right**2).sum(), rtol=1e-5)
+    keras = ((down[:, :, :-1] ** 2 + right[:, :-1] ** 2) ** 1.25).sum()
+    assert_allclose(lab.total_variation(picture, "keras"), keras, rtol=1e-5)
+
+
+def test_gradient_of_the_style_loss_is_gatys_equation_six(lab, rng):
+    activation = rng.uniform(size=(1, 4, 4, 3)).astype(np.float32)
+    gram = raw_gram(rng.uniform(size=(1, 4, 4, 3))).astype(np.float32)
+    ours = lab.gradient(lambda tensor: lab.sl.style_layer_loss(tensor, lab.tensor(gram), "gatys"), activation)
+    features = activation.reshape(16, 3).T.astype(float)
+    expected = (features @ features.T - gram[0]) @ features / (3**2 * 16**2)
+    assert_allclose(ours.reshape(16, 3).T, expected, rtol=1e-4, atol=1e-7)
+
+
+# --- published numbers
+
+
+def test_course_values_of_seeds_002(lab, published):
+    content, generated, gram_example = published
+    assert_allclose(lab.content_loss(content, generated, "quarter_mean"), 6.76559, rtol=1e-5)
+    target = lab.gram_matrix(content, "raw")
+    assert_allclose(lab.style_layer_loss(generated, target, "gatys"), 9.19028, rtol=1e-5)
+    printed = [
+        [6.42230511, -4.42912197, -2.09668207],
+        [-4.42912197, 19.46583748, 19.56387138],
+        [-2.09668207, 19.56387138, 20.6864624],
+    ]
+    # its A is (filters, places) = (3, 2)
+    assert_allclose(lab.gram_matrix(gram_example.T.reshape(1, 1, 2, 3), "raw")[0], printed, rtol=1e-5)
+
+
+def test_total_cost_of_seeds_002(rng):
+    from stylelab.recipes import RECIPES
+
+    weights = RECIPES["coursera"].weights
+    np.random.seed(3)
+    content, style = np.random.randn(), np.random.randn()
+    assert_allclose(weights.content * content + weights.style * style, 35.34667875478276, rtol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def published():
+    """The course's seeded tensors, which TensorFlow 1's generator gave and TensorFlow 2's still gives when asked for:
+
+    `tf.raw_ops.RandomStandardNormal(shape, seed=1, seed2=k) * 4 + 1`, each in a fresh process, with k = 3 for the
+    content and for the Gram example, 9 for the generated picture.
+    """
+    numbers = np.load(__file__.replace("test_losses.py", "published.npz"))
+    return numbers["content"], numbers["generated"], numbers["gram_example"]
+
+
+# --- the errors' words
+
+
+def test_errors_name_what_came_and_suggest(lab, activation, target):
+    with pytest.raises(InputError, match=r"did you mean 'per_location'"):
+        lab.gram_matrix(activation, "per_locaton")
+    with pytest.raises(InputError, match=r"unknown content normalisation 'avg': choose one of half_sum, sum"):
+        lab.content_loss(activation, target, "avg")
+    with pytest.raises(InputError, match=r"unknown style normalisation 'gatsy': did you mean 'gatys'"):
+        lab.style_layer_loss(activation, raw_gram(target).astype(np.float32), "gatsy")
+    with pytest.raises(InputError, match=r"unknown total variation 'l3'"):
+        lab.total_variation(activation[..., :3], "l3")
+
+
+def test_mismatched_shapes_are_named(lab, activation):
+    with pytest.raises(InputError, match="use one layer and one size"):
+        lab.content_loss(activation, activation[:1])
+    with pytest.raises(InputError, match="use one layer"):
+        lab.style_layer_loss(activation, np.zeros((2, 3, 3), np.float32))
+    with pytest.raises(InputError, match=r"activation must be \(B, .*\); got"):
+        lab.gram_matrix(activation[0])
+    with pytest.raises(InputError, match=r"picture must be \(B, .*\); got"):
+        lab.total_variation(activation[0])
