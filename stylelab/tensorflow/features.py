@@ -15,14 +15,20 @@ DEVICES = ("cpu", "gpu", "cuda", "mps")
 
 
 def find_device(name: str | None = None) -> str:
-    """The device of that name, or the fastest there is: a GPU, then the CPU.
+    """The device of that name, or the fastest there is.
 
     Args:
-        name: None, 'cpu', 'gpu', 'gpu:1', or 'cuda' and 'mps' as in PyTorch, which mean the same as 'gpu' here.
+        name: 'cpu', 'gpu', 'gpu:1', or 'cuda' and 'mps' as in PyTorch, which mean the same as 'gpu' here; None for a
+            GPU, else the CPU.
+
+    Returns:
+        TensorFlow's name of it, such as 'gpu:0'.
 
     Raises:
         InputError: not the name of a device.
         MachineError: a GPU asked for by name that is not there.
+
+    Source: ours.
     """
     gpus = len(tf.config.list_logical_devices("GPU"))
     if name is None:

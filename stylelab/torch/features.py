@@ -18,14 +18,20 @@ DEVICES = ("cpu", "gpu", "cuda", "mps")
 
 
 def find_device(name: "str | torch.device | None" = None) -> torch.device:
-    """The device of that name, or the fastest there is: CUDA, then Apple's MPS, then the CPU.
+    """The device of that name, or the fastest there is.
 
     Args:
-        name: None, 'cpu', 'cuda', 'cuda:1', 'mps', or 'gpu' for whichever GPU there is.
+        name: 'cpu', 'cuda', 'cuda:1', 'mps', or 'gpu' for whichever GPU there is; None for CUDA, else Apple's MPS,
+            else the CPU.
+
+    Returns:
+        A torch.device.
 
     Raises:
         InputError: not the name of a device.
         MachineError: a GPU asked for by name that is not there.
+
+    Source: ours.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     best = next((device for device, found in there.items() if found), "cpu")

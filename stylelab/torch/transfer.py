@@ -18,10 +18,19 @@ MEMORY = 20  # past steps that L-BFGS remembers; each costs two pictures of memo
 
 
 def to_tensor(picture: np.ndarray, device: "str | torch.device" = "cpu") -> Tensor:
-    """A picture for an encoder: `(H, W, 3)` array in 0..1 -> `(1, 3, H, W)` float32 tensor.
+    """A picture as an encoder takes it.
+
+    Args:
+        picture: `(H, W, 3)` array in 0..1; it is copied.
+        device: where to put the tensor.
+
+    Returns:
+        `(1, 3, H, W)` float32.
 
     Raises:
         InputError: another shape.
+
+    Source: ours; the seeds do it with their framework's image loaders.
     """
     array = np.array(picture, dtype=np.float32)  # a copy: the tensor must not share the caller's memory
     if array.ndim != 3 or array.shape[2] != 3:
@@ -30,10 +39,18 @@ def to_tensor(picture: np.ndarray, device: "str | torch.device" = "cpu") -> Tens
 
 
 def to_picture(tensor: Tensor) -> np.ndarray:
-    """The inverse of `to_tensor`, clipped: `(1, 3, H, W)` tensor -> `(H, W, 3)` float32 array in 0..1.
+    """The inverse of `to_tensor`, clipped.
+
+    Args:
+        tensor: `(1, 3, H, W)`, on any device.
+
+    Returns:
+        `(H, W, 3)` float32 array in 0..1.
 
     Raises:
         InputError: another shape.
+
+    Source: ours; as `deprocess_img` of seeds/000, without the way through 8 bits.
     """
     if tensor.ndim != 4 or tensor.shape[:2] != (1, 3):
         raise InputError(f"tensor must be (1, 3, H, W); got {tuple(tensor.shape)}")
@@ -53,8 +70,13 @@ def transfer_loss(encoder: Encoder, content: Tensor, style: Tensor, recipe: Reci
     Returns:
         A function: picture `(1, 3, H, W)` -> `{"content", "style", "tv"}`, weighted scalars.
 
+    Raises:
+        InputError: the encoder was loaded without one of the recipe's layers, or an unknown normalisation.
+
     Source: Gatys et al. 2016, equations 1 to 7.
     """
+    if missing := [layer for layer in recipe.layers if layer not in encoder.layers]:
+        raise InputError(f"the encoder was loaded without {', '.join(missing)}: load it with layers=recipe.layers")
     weights = weights or recipe.weights
     height, width = content.shape[2:]
     with torch.no_grad():
