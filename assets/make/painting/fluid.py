@@ -10,8 +10,7 @@ STEPS = 130
 STEP_TIME = 0.006
 VISCOSITY = 2.5e-5
 DYES = colours(
-    "06263f 0b4a6f 0f7a94 2fb0b4 a5dcd6 f6f4ea fbe3b5 f4a640 d9482b 7c1d2c"
-    " 14355c 1d6f9e 63bfd0 eef5f1 0d5670 083148"
+    "06263f 0b4a6f 0f7a94 2fb0b4 a5dcd6 f6f4ea fbe3b5 f4a640 d9482b 7c1d2c 14355c 1d6f9e 63bfd0 eef5f1 0d5670 083148"
 )
 
 
@@ -67,6 +66,7 @@ def trace_back(velocities, size):
 
 def initial_dye(rng, y, x, stretch):
     """The dye at the start: wavy bands, each finely veined. y, x: (H, W) positions. Returns (H, W, 3)."""
+
     def look_up(field):
         cell = np.stack([y, x]) * len(field) - 0.5
         return ndimage.map_coordinates(field, cell, order=1, mode="grid-wrap")

@@ -17,6 +17,12 @@ CROWNS = (
     (0.835, 0.25, 0.03, 0.06, 0.80), (0.955, 0.28, 0.06, 0.05, 0.70),
 )  # fmt: skip
 
+# The far bank's poplars: foot and height.
+POPLARS = (
+    (0.30, 0.085), (0.335, 0.12), (0.365, 0.10), (0.395, 0.07), (0.425, 0.055),
+    (0.745, 0.07), (0.775, 0.10), (0.80, 0.08),
+)  # fmt: skip
+
 
 def draw(size, seed=0):
     """The picture, (0.7 size, size, 3) float32 in 0..1."""
@@ -73,7 +79,7 @@ def landscape(rng, x, y):
 def add_poplars(rng, scene, x, y):
     """A row of poplars on the far bank, each a flame of green with one side in the sun."""
     ragged = noise(rng, x.shape, x.shape[1] / 40, 1.7)
-    for foot, tall in ((0.30, 0.085), (0.335, 0.12), (0.365, 0.10), (0.395, 0.07), (0.425, 0.055), (0.745, 0.07), (0.775, 0.10), (0.80, 0.08)):
+    for foot, tall in POPLARS:
         up = (HORIZON + 0.004 - y) / tall
         wide = 0.20 * tall * np.clip(up, 0, 1) ** 0.35 * np.sqrt(np.clip(1.02 - up, 0, 1)) * (1 + 0.25 * ragged)
         lit = 0.45 + 0.35 * np.sign(SUN[0] - foot) * (x - foot) / (0.15 * tall) + 0.1 * ragged
@@ -89,7 +95,8 @@ def add_boat(scene, x, y):
         up, out = (foot - 0.010 - y) / tall, lean * (x - left - 0.002 * lean)
         inside = (up > 0) & (up < 1) & (out > 0) & (out < wide * np.clip(1 - up, 0, 1) ** 0.8)
         scene = np.where(inside[..., None], colours(tone)[0], scene)
-    hull = (np.abs(x - left - 0.006) < 0.046 - 1.2 * np.clip(y - foot + 0.010, 0, 1)) & (y > foot - 0.010) & (y < foot + 0.004)
+    narrowing = 0.046 - 1.2 * np.clip(y - foot + 0.010, 0, 1)
+    hull = (np.abs(x - left - 0.006) < narrowing) & (y > foot - 0.010) & (y < foot + 0.004)
     return np.where(hull[..., None], colours("5a2440")[0], scene)
 
 
@@ -151,7 +158,8 @@ def divide(rng, local):
     part = rng.choice(5, count, p=(0.46, 0.22, 0.13, 0.12, 0.07))
     hue = hue + rng.normal(0, 0.025, count) + np.where(part == 1, rng.choice((-0.07, 0.07), count), 0)
     # Light is always tinted with the sun's yellow-orange, shade with blue-violet, whatever the thing's own colour.
-    hue = np.where(part == 2, 0.11 + rng.normal(0, 0.02, count), np.where(part == 3, 0.66 + rng.normal(0, 0.04, count), hue))
+    sun, shadow = 0.11 + rng.normal(0, 0.02, count), 0.66 + rng.normal(0, 0.04, count)
+    hue = np.where(part == 2, sun, np.where(part == 3, shadow, hue))
     hue = np.where(part == 4, hue + 0.5, hue)
     full = np.clip(full * 1.12 + np.where(part >= 2, 0.08, 0.06) + rng.normal(0, 0.05, count), 0.12, 0.95)
     # A complement much darker than its ground would be a hole: blue and violet weigh more, so lift them.

@@ -10,11 +10,18 @@ from .studio import bloom, colours, mix, noise, pixels, ramp, shade, shrink, smo
 SUN = (0.615, 0.335)  # x, y in units of the picture's side
 ROSE = (0.040, 0.098, 0.160, 0.196)  # radii of its rings
 POPPIES = ((0.50, 0.90, 0.080), (0.70, 0.835, 0.062), (0.88, 0.925, 0.085), (0.335, 0.80, 0.050))
-CROWN = ((0.10, 0.30, 0.13), (0.22, 0.20, 0.11), (0.25, 0.38, 0.10), (0.06, 0.46, 0.09), (0.10, 0.12, 0.10), (0.18, 0.50, 0.06))
+CROWN = (
+    (0.10, 0.30, 0.13), (0.22, 0.20, 0.11), (0.25, 0.38, 0.10), (0.06, 0.46, 0.09),
+    (0.10, 0.12, 0.10), (0.18, 0.50, 0.06),
+)  # fmt: skip
 SKY = colours("fff0a0 ffd23c ff9a2a f0552f d22a62 8a2a9c 4a35b8 2448c8 1560c4 0f3a92 122c74")
 ROSE_TONES = colours("fffbe0 e8262c ffcf33 1a4fc4 f7902a d21f52 2fa6d8 ffe27a 7a1fa0")
 LEAVES = colours("0d4f3a 1c7a3f 48a53a 9cc63a e0cf3f f0a534")
-HILLS = (colours("3b3aa8 5a58c8 7a7ad8 2a6ab0"), colours("0f6a6a 1e8f74 58b06a 14806a"), colours("1f7a34 58a832 a8c83c 2c8f3e d0c444"))
+HILLS = (
+    colours("3b3aa8 5a58c8 7a7ad8 2a6ab0"),
+    colours("0f6a6a 1e8f74 58b06a 14806a"),
+    colours("1f7a34 58a832 a8c83c 2c8f3e d0c444"),
+)
 WATER = colours("0f4fb0 1c86d0 4fc0e0 b8ecf0 2a9ad0 1560c0")
 PETALS = colours("c8102e e8322c f2542c b00c3a f57a3a")
 
@@ -128,7 +135,8 @@ def add_rose(window, x, y):
         petal = np.floor(place).astype(int) % count
         tones = ROSE_TONES[[3 * ring - 2 + v for v in (0, 1)]] if ring < 3 else ROSE_TONES[[3, 7]]
         window.add(far < reach, petal, tones[petal % 2])
-        core = np.hypot(place % 1 - 0.5, (far - (ROSE[ring - 1] + ROSE[ring]) / 2) / (ROSE[ring] - ROSE[ring - 1])) < 0.24
+        outwards = (far - ROSE[ring - 1]) / (ROSE[ring] - ROSE[ring - 1])
+        core = np.hypot(place % 1 - 0.5, outwards - 0.5) < 0.24
         if ring < 3:
             window.add(core & (far < reach), petal, ROSE_TONES[[7, 3][ring - 1]])
     window.add(far < ROSE[0], np.zeros(x.shape, int), ROSE_TONES[0])
@@ -192,7 +200,8 @@ def set_in_lead(rng, pieces, glass, x, y):
     diffuse, shine = shade(ripple * unit * 1.6, 0.5, gloss=0.10)
     glass = glass * (0.55 + 0.45 * diffuse[..., None]) + 0.5 * shine[..., None]
     round_top = np.sqrt(np.clip(1 - (gap / wide) ** 2, 0, 1)) * wide
-    lead_light, lead_shine = shade(ndimage.gaussian_filter(round_top, 1.0) + 0.3 * noise(rng, shape, 9, 1.5), 0.8, gloss=0.35)
+    surface = ndimage.gaussian_filter(round_top, 1.0) + 0.3 * noise(rng, shape, 9, 1.5)
+    lead_light, lead_shine = shade(surface, 0.8, gloss=0.35)
     lead = np.float32([0.13, 0.13, 0.15]) * lead_light[..., None] + lead_shine[..., None] * 0.5
     window = mix(np.clip(lead, 0, 1), glass, smoothstep(-1.0, 1.0, gap - wide))
     return np.clip(bloom(shrink(np.clip(window, 0, 1), 2), shape[0] / 160, 0.22), 0, 1)

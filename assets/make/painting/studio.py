@@ -40,9 +40,7 @@ def smoothstep(low, high, value):
 def pixels(height, width):
     """Row and column of each pixel's centre, in units of the long side: two (H, W) arrays."""
     long_side = max(height, width)
-    return np.meshgrid(
-        (np.arange(height) + 0.5) / long_side, (np.arange(width) + 0.5) / long_side, indexing="ij"
-    )
+    return np.meshgrid((np.arange(height) + 0.5) / long_side, (np.arange(width) + 0.5) / long_side, indexing="ij")
 
 
 def noise(rng, shape, feature, slope=2.0):

@@ -11,13 +11,26 @@ SCALE = 3  # drawn larger and averaged down, for smooth lines
 PAPER, LINE = colour("ecdfc0"), colour("16264f")
 FOAM, SHADE = colour("f4eedc"), colour("9fc0cf")
 BLUES = colours("1b3a73 3f74a8 14305f 86b0c4 27528f dfe3d3 1b3a73 5f93b8")
+SKY = colours("21437f 4f7fa6 a8c0b4 e6d9b4 f0c98f e99a6c e2805e")
 # One wave of width 2, travelling right, y upwards: its back, its hollow front; both end in the lip.
-BACK = np.array([(-1.9, -0.25), (-1.25, 0.02), (-0.72, 0.36), (-0.28, 0.76), (0.16, 1.02), (0.60, 1.00), (0.86, 0.74), (0.86, 0.52)])
-FRONT = np.array([(1.45, -0.25), (0.80, -0.10), (0.34, 0.10), (0.12, 0.36), (0.16, 0.60), (0.36, 0.74), (0.62, 0.70), (0.80, 0.52)])
+BACK = np.array(
+    [(-1.9, -0.25), (-1.25, 0.02), (-0.72, 0.36), (-0.28, 0.76), (0.16, 1.02), (0.60, 1.00), (0.86, 0.74), (0.86, 0.52)]
+)
+FRONT = np.array(
+    [(1.45, -0.25), (0.80, -0.10), (0.34, 0.10), (0.12, 0.36), (0.16, 0.60), (0.36, 0.74), (0.62, 0.70), (0.80, 0.52)]
+)
+# Banks of cloud: their foot, the width and height of a lump, a shift along the sky.
+CLOUDS = (
+    (0.085, 0.055, 0.034, 0.3), (0.175, 0.075, 0.034, 2.2), (0.265, 0.065, 0.024, 3.2), (0.038, 0.05, 0.024, 5.5),
+    (0.125, 0.06, 0.026, 4.6),
+)  # fmt: skip
+# Rows of foam fingers: where along the back (of 89) they begin, how many, how far they lean into the hollow.
+FINGERS = ((38, 28, -0.35), (58, 20, 0.75), (76, 8, 0.2))
 # x, y of the foot, size (negative mirrors it), from far to near; in units of the width.
 WAVES = (
-    (0.60, 0.375, 0.085), (0.42, 0.40, 0.11), (0.83, 0.395, -0.10), (0.98, 0.44, -0.14), (0.12, 0.45, 0.16), (0.62, 0.475, 0.15),
-    (0.84, 0.55, -0.25), (0.26, 0.615, 0.42), (0.60, 0.64, 0.17), (0.05, 0.69, 0.21), (0.80, 0.715, -0.24), (0.42, 0.745, 0.22),
+    (0.60, 0.375, 0.085), (0.42, 0.40, 0.11), (0.83, 0.395, -0.10), (0.98, 0.44, -0.14), (0.12, 0.45, 0.16),
+    (0.62, 0.475, 0.15), (0.84, 0.55, -0.25), (0.26, 0.615, 0.42), (0.60, 0.64, 0.17), (0.05, 0.69, 0.21),
+    (0.80, 0.715, -0.24), (0.42, 0.745, 0.22),
 )  # fmt: skip
 
 
@@ -70,16 +83,17 @@ def curve(points, count=90):
 def sky(rng, shape):
     """Graded from the horizon's warm light to indigo (bokashi), with a sun and banks of curling cloud."""
     y, x = pixels(*shape)
-    tone = ramp(colours("21437f 4f7fa6 a8c0b4 e6d9b4 f0c98f e99a6c e2805e"), y / 0.44 + 0.02 * noise(rng, shape, shape[1] / 6, 3))
+    tone = ramp(SKY, y / 0.44 + 0.02 * noise(rng, shape, shape[1] / 6, 3))
     tone = mix(tone, colour("c9372c"), smoothstep(0.0985, 0.0975, np.hypot(x - 0.70, y - 0.20)))
-    for base, wide, tall, lean in ((0.085, 0.055, 0.034, 0.3), (0.175, 0.075, 0.034, 2.2), (0.265, 0.065, 0.024, 3.2), (0.038, 0.05, 0.024, 5.5), (0.125, 0.06, 0.026, 4.6)):
+    for base, wide, tall, lean in CLOUDS:
         lumps = np.abs(np.sin(np.pi * (x + 0.1 * lean) / wide)) ** 0.7 * tall * (0.6 + 0.4 * np.sin(9 * x + lean))
         reach = (np.sin(4.3 * x + lean) > -0.15) * 1.0
         reach = ndimage.uniform_filter1d(reach, max(3, shape[1] // 12), axis=1)
         over = y - (base - lumps * reach)
         inside = (over > 0) & (y < base + 0.014 * reach - 0.004) & (reach > 0.05)
         ring = (over / 0.0065) % 1
-        body = np.where((ring < 0.22)[..., None], colour("54749a"), mix(PAPER, colour("d8b79a"), np.clip(over / tall, 0, 1)))
+        cloud = mix(PAPER, colour("d8b79a"), np.clip(over / tall, 0, 1))
+        body = np.where((ring < 0.22)[..., None], colour("54749a"), cloud)
         tone = np.where(inside[..., None], body, tone)
     return tone
 
@@ -116,42 +130,50 @@ def add_wave(rng, block, x, y, scale):
         block.brush(rib, size * 0.016 * taper + 0.0009, LINE if number % 4 else FOAM)
     block.brush(back, np.full(len(back), size * 0.022 + 0.001), LINE)
     block.brush(front, np.full(len(front), size * 0.022 + 0.001), LINE)
-    add_foam(rng, block, back, front, np.sign(scale), size)
+    add_foam(rng, block, back, np.sign(scale), size)
 
 
-def add_foam(rng, block, back, front, side, size):
+def add_foam(rng, block, back, side, size):
     """White crest with fingers that reach out and hook down, drawn first wide in line colour, then white."""
     fingers = []
-    for path, first, last, count in ((back, 38, 89, 28), (back, 74, 89, 9), (front, 76, 89, 6)):
-        for where in np.linspace(first, last, count).astype(int):
-            heading = path[min(where + 1, 89)] - path[where - 1]
-            angle = np.arctan2(heading[1], heading[0]) + side * (0.9 if path is front else -0.35) + rng.normal(0, 0.22)
-            grow = (where - first) / (last - first)
-            long = size * (0.05 + 0.13 * grow) * rng.uniform(0.8, 1.3) * (0.8 if path is front else 1)
-            fingers += finger(rng, path[where], angle, long, side * rng.uniform(6, 10) / (10 * long), 2)
+    for first, count, lean in FINGERS:
+        for where in np.linspace(first, 89, count).astype(int):
+            heading = back[min(where + 1, 89)] - back[where - 1]
+            angle = np.arctan2(heading[1], heading[0]) + side * lean + rng.normal(0, 0.22)
+            long = size * (0.05 + 0.13 * (where - first) / (89 - first)) * rng.uniform(0.8, 1.3)
+            fingers += finger(rng, back[where], angle, long, side * rng.uniform(6, 10) / (10 * long), 2)
     swell = 0.085 * (np.arange(68) / 67) ** 0.8 * (1 - 0.4 * np.clip(np.arange(68) / 67 - 0.72, 0, 1) / 0.28)
     crest = [(back[k + 22], size * swell[k] * rng.uniform(0.85, 1.12)) for k in range(68)]
     for pigment, extra in ((LINE, 0.0016 + 0.012 * size), (FOAM, 0.0)):
         block.brush(np.stack([centre for centre, _ in crest]), [2 * (radius + extra) for _, radius in crest], pigment)
         for centre, radius in crest[8:]:
             block.dot(centre, radius + extra, pigment)
-        for points, width in fingers:
-            block.brush(points, width + 2 * extra, pigment)
-            block.dot(points[-1], width[-1] / 2 + extra, pigment)
+        for number, hook in enumerate(fingers):
+            # A thin line around one hook in five tells it from the foam behind it.
+            if pigment is FOAM and number % 5 == 0:
+                draw_hook(block, *hook, 0.0008 + 0.003 * size, LINE)
+            draw_hook(block, *hook, extra, pigment)
     for points, width in fingers[::2]:
         block.brush(points[2:9], width[2:9] * 0.28, SHADE)
     add_ripples(rng, block, crest)
     add_spray(rng, block, back[60:], side, size)
 
 
+def draw_hook(block, points, width, extra, pigment):
+    """One finger with a round end, `extra` wider on every side."""
+    block.brush(points, width + 2 * extra, pigment)
+    block.dot(points[-1], width[-1] / 2 + extra, pigment)
+
+
 def add_ripples(rng, block, crest):
     """Scales of foam inside the crest: two nested arcs here and there, opening downwards."""
+    taper = np.sin(np.linspace(0.1, np.pi - 0.1, 24))
     for centre, radius in crest[14::4]:
         middle = centre + rng.uniform(-0.45, 0.45, 2) * radius
         around = rng.normal(-np.pi / 2, 0.5) + np.linspace(-1.4, 1.4, 24)
         arc = np.stack([np.cos(around), np.sin(around)], -1)
         for share, pigment in ((0.62, LINE), (0.38, SHADE)):
-            block.brush(middle + share * radius * arc, radius * 0.11 * np.sin(np.linspace(0.1, np.pi - 0.1, 24)), pigment)
+            block.brush(middle + share * radius * arc, radius * 0.11 * taper, pigment)
 
 
 def finger(rng, start, angle, long, bend, depth):
@@ -162,7 +184,8 @@ def finger(rng, start, angle, long, bend, depth):
     found = [(points, long * np.linspace(0.36, 0.15, 12))]
     if depth:
         for spread in (-0.75, 0.1, 0.85):
-            found += finger(rng, points[-3], turned[-3] + spread + rng.normal(0, 0.15), long * 0.5, bend * 1.7, depth - 1)
+            away = turned[-3] + spread + rng.normal(0, 0.15)
+            found += finger(rng, points[-3], away, long * 0.5, bend * 1.7, depth - 1)
     return found
 
 
