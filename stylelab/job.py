@@ -60,9 +60,10 @@ def prepare(
     content, style = pictures.open_picture(content), pictures.open_picture(style)
     long_side = recipe.long_side(*content.shape[:2]) if size is None else size
     content = pictures.resize(content, long_side)
-    style = pictures.resize(style, long_side)
     if recipe.style_fit == "stretch":
         style = pictures.fit(style, content.shape[:2])
+    else:
+        style = pictures.resize(style, _style_side(style, content))
     for picture in (content, style):
         pictures.check_size(picture)
     fits = encoder.activations == recipe.weights_for
@@ -121,6 +122,13 @@ def collect(
     seconds = time.perf_counter() - began
     kept[len(history)] = picture
     return Result(picture, history, kept, seconds, device, job.recipe, job.encoder.name, stopped)
+
+
+def _style_side(style: np.ndarray, content: np.ndarray) -> int:
+    """The long side of a style picture whose short side is the content's, as in Gatys's own code; twice its long side
+    at most, for a style picture that is a narrow strip."""
+    short, long = sorted(content.shape[:2])
+    return min(round(short * max(style.shape[:2]) / min(style.shape[:2])), 2 * long)
 
 
 def _picture(step: "Step | np.ndarray") -> np.ndarray:

@@ -58,7 +58,8 @@ class Recipe:
         normalised: the same balance for filters of mean activation 1, found by trial on the built-in pictures.
         start: 'content', 'noise', or 'blend' (`noise` parts of noise, the rest content).
         size, side: pixels of the 'long' side or of the 'height'.
-        style_fit: 'aspect' keeps the style picture's shape, 'stretch' gives it the content picture's.
+        style_fit: 'aspect' keeps the style picture's shape and gives it the content's short side, 'stretch' the
+            content's shape too.
         differs: where and why this is not what the author's code says, a sentence each.
     """
 
@@ -125,7 +126,8 @@ RECIPES = {
             steps=500,
             differs=(
                 "starts from the content picture; the paper also shows runs from noise",
-                "the style picture keeps its own shape: its Gram matrices are scaled to the content's number of places",
+                "the style picture keeps its own shape, with the content's short side: its Gram matrices are scaled to "
+                "the content's number of places",
             ),
         ),
         Recipe(

@@ -1,5 +1,6 @@
 """Recipes are data: what the issue's table says, found by name, scaled, changed."""
 
+import numpy as np
 import pytest
 
 from stylelab.encoders import LAYERS
@@ -89,7 +90,10 @@ def test_a_job_knows_which_weights_fit_the_encoder():
 
 
 def test_style_pictures_keep_their_shape_unless_the_author_stretched_them():
-    assert prepare("coffee", "astronaut", recipe="gatys", encoder="random", size=64).style.shape == (64, 64, 3)
+    assert prepare("coffee", "astronaut", recipe="gatys", encoder="random", size=64).style.shape == (43, 43, 3)
+    strip = np.random.default_rng(0).uniform(size=(20, 400, 3)).astype(np.float32)
+    with pytest.raises(InputError, match="16"):  # narrower than the network can see, at twice the content's length
+        prepare("coffee", strip, recipe="gatys", encoder="random", size=64)
 
 
 @pytest.mark.parametrize(
