@@ -13,7 +13,19 @@ __all__ = ["BACKENDS", "InputError", "MachineError", "NotFiniteError", "Stylelab
 BACKENDS = ("torch", "tensorflow")
 
 
-def transfer(content, style, *, recipe="gatys", backend="torch", encoder="auto", size=None, steps=None, seed=0, device=None, **options):
+def transfer(
+    content,
+    style,
+    *,
+    recipe="gatys",
+    backend="torch",
+    encoder="auto",
+    size=None,
+    steps=None,
+    seed=0,
+    device=None,
+    **options,
+):
     """Paint one picture's content in another's style, in the framework named.
 
     Args:

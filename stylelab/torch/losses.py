@@ -3,7 +3,6 @@
 Activations and pictures are `(B, C, H, W)` float32. N is the number of filters C, M the number of places H W.
 """
 
-import torch
 from torch import Tensor
 
 from stylelab.errors import InputError, unknown
