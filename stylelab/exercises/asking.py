@@ -63,7 +63,7 @@ def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Ca
             answer.outputs[name] = _take(exercise, lab, output)
             answer.shapes[name] = tuple(np.shape(output))
         answer.changed += tuple(_changed(exercise, lab, case, given))
-    if exercise.differentiable and not answer.trouble:
+    if exercise.differentiable and not answer.trouble and not answer.changed:
         _ask_gradients(exercise, function, lab, next(iter(cases.values())), answer)
     return answer
 
@@ -76,7 +76,7 @@ def _trouble_with(exercise: Exercise, function) -> tuple[str, str] | None:
     try:
         inspect.signature(function).bind(*exercise.arguments)
     except TypeError:
-        return "type", f"It must take {len(exercise.arguments)} arguments, in this order: {exercise.call}."
+        return "type", f"It must take these arguments, in this order: {exercise.call}."
     except ValueError:  # something built in, which has no signature to read
         pass
     return None
@@ -114,7 +114,7 @@ def _told(error: BaseException, function: Callable) -> str:
     words = " ".join(str(error).split())
     short = words if len(words) <= 160 else f"{words[:157]}..."
     where = f"Line {lines[-1]} stops" if lines else "It stops"
-    return f"{where} with {type(error).__name__}{f': {short}' if short else ''}"
+    return f"{where} with {type(error).__name__}{f': {short}' if short else ''}".rstrip(".") + "."
 
 
 def _wrong_type(exercise: Exercise, lab: Lab, output) -> tuple[str, str] | None:

@@ -44,7 +44,7 @@ class Verdict:
 
 def judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verdict:
     """The verdict on an answer to these cases."""
-    stage, sentence = answer.trouble or _first_fault(exercise, cases, answer) or ("right", "")
+    stage, sentence = _first_fault(exercise, cases, answer) or answer.trouble or ("right", "")
     if stage not in ("right", "value", "property"):  # nothing to compare
         return Verdict(stage, sentence, _parts(exercise, dict.fromkeys(_names(exercise), sentence or "not attempted")))
     faults = dict(_faults(exercise, cases, answer))
@@ -67,13 +67,15 @@ def _parts(exercise: Exercise, faults: Mapping[str, str]) -> tuple[Part, ...]:
 def _first_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> tuple[str, str] | None:
     """Shape, numbers that are none, and inputs that were changed: faults that leave nothing else to judge."""
     first = next(iter(cases))
-    for name, case in cases.items():
-        output, expected = answer.outputs[name], exercise.expected(case)
+    for name, output in answer.outputs.items():
+        case, expected = cases[name], exercise.expected(cases[name])
         if output.shape != expected.shape and not (exercise.result == "number" and output.size == 1):
             known = exercise.recognise(case, output) if name == first else None
             return "shape", known or _shape_sentence(exercise, case, answer.shapes[name], expected.shape)
     if answer.changed:
         return "value", f"It changes its input `{answer.changed[0]}` in place: work on a copy, for others use it too."
+    if answer.trouble and first in answer.outputs and (known := exercise.recognise(cases[first], answer.outputs[first])):
+        return "error", known  # it stops at another case, but the first one says more
     return None
 
 
