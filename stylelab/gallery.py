@@ -35,7 +35,7 @@ class Pair:
         state: 'waiting', 'done', 'kept' from an earlier run, or 'failed'.
         error: why it failed, one line.
         exit_status: 0, or what the command should end with because of this pair.
-        facts: seconds, device, loss at the start and at the end.
+        facts: seconds, steps, device, loss at the start and at the end, height and width in pixels.
     """
 
     content: str
@@ -278,6 +278,7 @@ def _receive(future, made: Plan, pair: Pair) -> None:
     pair.state = FAILED if pair.error else DONE
     if "picture" in answer:
         pictures.save(answer["picture"], made.folder / pair.file)
+        pair.facts |= dict(zip(("height", "width"), answer["picture"].shape, strict=False))
 
 
 def _lost(error: Exception) -> str:

@@ -83,7 +83,7 @@ def _pace(history) -> str:
     if not len(total):
         return ""
     each = (seconds[-1] - seconds[0]) / (len(seconds) - 1) if len(seconds) > 1 else seconds[0]
-    return f", {1000 * each:.3g} ms per step, loss {total[0]:.4g} -> {total[-1]:.4g}"
+    return f", {1000 * each:.{0 if each > 0.01 else 1}f} ms per step, loss {total[0]:.4g} -> {total[-1]:.4g}"
 
 
 @contextmanager

@@ -25,6 +25,32 @@ td img { width: 18rem; height: auto; }
 th img { width: 7rem; height: auto; }
 .failed { margin: 0; max-width: 18rem; border: 1px solid; padding: .6rem; border-radius: 4px; }
 """
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>{style}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p>{told}</p>
+<div class="wide" tabindex="0" role="region" aria-label="Gallery">
+<table>
+<thead>
+<tr><td></td>{head}</tr>
+</thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+</div>
+{credits}</main>
+</body>
+</html>
+"""
 
 
 def page(plan) -> str:
@@ -41,12 +67,8 @@ def page(plan) -> str:
     head = "".join(_header(name, path, "col") for name, path in plan.styles.items())
     pairs = {(pair.content, pair.style): pair for pair in plan.pairs}
     rows = "\n".join(_row(plan, content, path, pairs) for content, path in plan.contents.items())
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n</head>\n'
-        f'<body>\n<main>\n<h1>{escape(title)}</h1>\n<p>{escape(told)}</p>\n<div class="wide" tabindex="0" role="region" '
-        f'aria-label="Gallery">\n<table>\n<thead>\n<tr><td></td>{head}</tr>\n</thead>\n<tbody>\n{rows}\n</tbody>\n'
-        f"</table>\n</div>\n{_credits(plan)}</main>\n</body>\n</html>\n"
+    return PAGE.format(
+        title=escape(title), style=STYLE, told=escape(told), head=head, rows=rows, credits=_credits(plan)
     )
 
 
@@ -78,13 +100,11 @@ def _cell(folder: Path, pair) -> str:
         return f'<td><p class="failed">Failed: {escape(pair.error)}</p></td>'
     if not (folder / pair.file).is_file():
         return "<td><p>Not painted yet.</p></td>"
-    with Image.open(folder / pair.file) as image:
-        width, height = image.size
-    link, text = (
-        escape(quote(pair.file), quote=True),
-        escape(f"{pair.content} in the style of {pair.style}", quote=True),
-    )
-    return f'<td><a href="{link}"><img src="{link}" alt="{text}" width="{width}" height="{height}" loading="lazy"></a></td>'
+    link = escape(quote(pair.file), quote=True)
+    text = escape(f"{pair.content} in the style of {pair.style}", quote=True)
+    size = f'width="{pair.facts.get("width", "")}" height="{pair.facts.get("height", "")}"'
+    image = f'<img src="{link}" alt="{text}" {size} loading="lazy">'
+    return f'<td><a href="{link}">{image}</a></td>'
 
 
 def _credits(plan) -> str:

@@ -334,9 +334,10 @@ def test_help_and_mistakes_wait_for_no_framework():
 
 def command(*arguments):
     """A process of its own, whose working folder is not the repository."""
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=900, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["torch", "tensorflow"])
 def test_a_transfer_from_files_to_a_file(backend):
     Image.new("RGBA", (90, 60), (200, 30, 30, 128)).save("content.png")

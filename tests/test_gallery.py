@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import signal
 import socket
 import time
 from contextlib import contextmanager
@@ -176,6 +177,25 @@ def test_a_pair_is_written_down_as_soon_as_it_is_done(folders, workers):
     assert (folders / "out" / first.file).is_file()
 
 
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(folders, workers, monkeypatch, capsys):
+    good = gallery.paint_pair
+
+    def interrupted(content, style, options):
+        if len(workers) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)
+        return good(content, style, options)
+
+    monkeypatch.setattr(gallery, "paint_pair", Local(interrupted))
+    paths = [str(folders / name) for name in ("content", "style", "out")]
+    assert (
+        cli.run(["gallery", *paths[:2], "-o", paths[2], "--encoder", "random", "--size", "32", "--steps", "2"]) == 130
+    )
+    out, err = capsys.readouterr()
+    assert out == "" and "interrupted: 2 painted" in err and "the same command goes on from here" in err
+    assert len([name for name in files(folders / "out") if "__" in name]) == 2
+
+
 def test_a_worker_that_fails_is_one_failed_pair(folders, workers, monkeypatch):
     good = gallery.paint_pair
 
@@ -225,7 +245,8 @@ def test_the_contact_sheet_can_be_read_without_eyes(folders, workers):
     sheet = page(folders / "out")
     assert sheet.all("html") == [{"lang": "en"}] and len(sheet.all("title")) == len(sheet.all("h1")) == 1
     assert all("alt" in image for image in sheet.all("img"))
-    assert "a in the style of x" in [image["alt"] for image in sheet.all("img")]
+    image = next(image for image in sheet.all("img") if image["alt"] == "a in the style of x")
+    assert (image["width"], image["height"]) == ("32", "21")
     assert [head["scope"] for head in sheet.all("th")] == ["col", "col", "row", "row", "row"]
 
 
@@ -394,6 +415,7 @@ def test_workers_fit_the_machine(monkeypatch, tasks, cores, gigabytes, expected)
     assert cluster.worker_count(tasks, "cpu") == expected
 
 
+@pytest.mark.slow
 def test_a_gallery_for_real(folders, capfd, monkeypatch):
     monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 1)
     monkeypatch.chdir(folders)
