@@ -8,7 +8,7 @@ import numpy as np
 
 from stylelab import encoders, pictures
 from stylelab.errors import InputError, NotFiniteError
-from stylelab.recipes import Recipe, Weights, find_recipe, with_layers
+from stylelab.recipes import Optimiser, Recipe, Weights, find_recipe, with_layers
 from stylelab.result import History, Result, Step
 
 Watch = Callable[[Step], object]
@@ -67,6 +67,7 @@ def prepare(
     for picture in (content, style):
         pictures.check_size(picture)
     fits = encoder.activations == recipe.weights_for
+    recipe = replace(recipe, optimiser=_at_size(recipe.optimiser, content))
     return Job(
         recipe=recipe,
         encoder=encoder,
@@ -122,6 +123,14 @@ def collect(
     seconds = time.perf_counter() - began
     kept[len(history)] = picture
     return Result(picture, history, kept, seconds, device, job.recipe, job.encoder.name, stopped)
+
+
+def _at_size(optimiser: Optimiser, content: np.ndarray) -> Optimiser:
+    """The optimiser with its learning rate for a picture of that many pixels, where that matters."""
+    if optimiser.pixels is None:
+        return optimiser
+    share = content.shape[0] * content.shape[1] / optimiser.pixels
+    return replace(optimiser, learning_rate=optimiser.learning_rate * share)
 
 
 def _style_side(style: np.ndarray, content: np.ndarray) -> int:

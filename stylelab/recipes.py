@@ -36,6 +36,9 @@ class Optimiser:
         learning_rate: the first step's; L-BFGS scales its own steps and takes it as 1.
         beta1: Adam's memory of past gradients.
         decay: the learning rate is multiplied by this every 100 steps, smoothly.
+        pixels: the size of picture, in pixels, that the learning rate was chosen for. Plain gradient descent needs a
+            rate in proportion to it: a style loss is a mean over places, so each pixel's share of it falls with their
+            number. None for methods that find their own scale.
         clip: bring the picture back into 0..1 after every step. Never with L-BFGS, whose memory of past gradients
             a moved picture would make false.
     """
@@ -44,6 +47,7 @@ class Optimiser:
     learning_rate: float = 1.0
     beta1: float = 0.9
     decay: float = 1.0
+    pixels: int | None = None
     clip: bool = False
 
 
@@ -140,7 +144,7 @@ RECIPES = {
             weights=Weights(content=2.5e-9, style=1e-6, tv=1e-8 * 255**2.5),
             normalised=Weights(content=2.5e-9, style=1e-6, tv=1e-8 * 255**2.5),
             weights_for="vgg19",
-            optimiser=Optimiser("sgd", learning_rate=100 / 255**2, decay=0.96),
+            optimiser=Optimiser("sgd", learning_rate=100 / 255**2, decay=0.96, pixels=400 * 600),
             tv="keras",
             size=400,
             side="height",
@@ -149,6 +153,7 @@ RECIPES = {
             differs=(
                 "the second difference of the total variation is a slice, where the code has an index",
                 "learning rate and total variation are written for pictures in 0..1 and act as the author's on 0..255",
+                "at sizes other than 600 x 400 the learning rate follows the number of pixels",
             ),
         ),
         Recipe(
