@@ -163,9 +163,12 @@ def doctor() -> int:
     return tables.doctor()
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> int:
     """Measure the time per step and the memory of both frameworks on this machine."""
     from stylelab import bench as benchmark
 
-    return benchmark.main(context.args) or 0
+    try:
+        return benchmark.main(context.args) or 0
+    except SystemExit as end:  # argparse leaves in its own way, with 2 for the user's mistakes
+        return InputError.exit_status if end.code else 0
