@@ -64,8 +64,8 @@ def prepare(
         style = pictures.fit(style, content.shape[:2])
     else:
         style = pictures.resize(style, _style_side(style, content))
-    for picture in (content, style):
-        pictures.check_size(picture)
+    pictures.check_size(content, "the content picture")
+    pictures.check_size(style, "the style picture")
     fits = encoder.activations == recipe.weights_for
     recipe = replace(recipe, optimiser=_at_size(recipe.optimiser, content))
     return Job(

@@ -134,14 +134,15 @@ def optimise(picture: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbf
     if settings.name not in OPTIMISERS:
         raise unknown("optimiser", settings.name, OPTIMISERS)
     start = picture.detach().clone(memory_format=torch.contiguous_format)  # L-BFGS flattens it
-    return _steps(start.requires_grad_(True), loss, settings, steps)
+    start.requires_grad_(True)
+    # made here and not at the first step: PyTorch's first optimiser imports for seconds
+    return _steps(start, loss, settings, _method(start, settings), steps)
 
 
 _LEARNING_RATES = {"adam": (0.02,), "sgd": (0.1,)}
 
 
-def _steps(picture: Tensor, loss: Loss, settings: Optimiser, steps: int) -> Iterator[Step]:
-    method = _method(picture, settings)
+def _steps(picture: Tensor, loss: Loss, settings: Optimiser, method, steps: int) -> Iterator[Step]:
     parts: dict[str, Tensor] = {}
 
     def total() -> Tensor:
