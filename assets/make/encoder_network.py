@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import stylelab.encoders
 import torch
 import torch.nn.functional as F
+from torch import nn
+
+import stylelab.encoders
 from stylelab import encoder_file
 from stylelab.calibration import calibration_pictures, normalise
-from torch import nn
 
 DEPTHS = (2, 2, 4, 4, 4)
 LAYERS = tuple(f"conv{block}_{i}" for block, depth in enumerate(DEPTHS, 1) for i in range(1, depth + 1))
@@ -26,7 +27,9 @@ class Encoder(nn.Module):
             width = widths[int(name[4]) - 1]
             self.convolutions[name] = nn.Conv2d(channels, width, 3, bias=False)
             self.norms[name] = nn.BatchNorm2d(width)
-            nn.init.kaiming_normal_(self.convolutions[name].weight, nonlinearity="relu")
+            # Batch norm forgives any scale. Small filters turn fast under Adam, so that little is left of the
+            # random ones they began as: what is left shows as speckle in a painted picture.
+            nn.init.normal_(self.convolutions[name].weight, std=0.03)
             channels = width
 
     def forward(self, pictures: torch.Tensor, padding: str = "replicate") -> dict[str, torch.Tensor]:

@@ -19,10 +19,10 @@ class Exemplar(nn.Module):
 
     def __init__(self, channels: dict[str, int], count: int, layers=("conv5_4",)):
         super().__init__()
-        self.heads = nn.ModuleDict({n: nn.Sequential(nn.BatchNorm1d(channels[n]), nn.Linear(channels[n], count)) for n in layers})
+        self.heads = nn.ModuleDict({name: head(channels[name], count) for name in layers})
 
     def forward(self, activations, classes):
-        scores = [head(activations[name].float().mean((2, 3))) for name, head in self.heads.items()]
+        scores = [ask(activations[name].float().mean((2, 3))) for name, ask in self.heads.items()]
         return classify(scores, classes)
 
 
@@ -41,11 +41,11 @@ class Texture(nn.Module):
         super().__init__()
         self.mix = nn.ModuleDict({n: nn.Conv2d(channels[n], mixed, 1) for n in layers})
         size = mixed * (mixed + 1) // 2
-        self.heads = nn.ModuleDict({n: nn.Sequential(nn.BatchNorm1d(size), nn.Linear(size, count)) for n in layers})
+        self.heads = nn.ModuleDict({name: head(size, count) for name in layers})
         self.upper = torch.triu_indices(mixed, mixed)
 
     def forward(self, activations, classes):
-        scores = [head(self.gram(self.mix[name](activations[name]))) for name, head in self.heads.items()]
+        scores = [ask(self.gram(self.mix[name](activations[name]))) for name, ask in self.heads.items()]
         return classify(scores, classes)
 
     def gram(self, x: torch.Tensor) -> torch.Tensor:
@@ -90,6 +90,11 @@ class Both(nn.Module):
     def forward(self, activations, classes):
         loss, right = self.exemplar(activations, classes)
         return loss + self.texture(activations, classes)[0], right
+
+
+def head(width: int, count: int) -> nn.Sequential:
+    """Numbers `(B, width)` to the scores of all windows, `(B, count)`."""
+    return nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, count))
 
 
 def classify(scores: list[torch.Tensor], classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
