@@ -1,0 +1,443 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown] name="title"
+# # 4 · A stylised picture is the cheapest compromise between two pictures
+#
+# {{badges}}
+#
+# This is the {{framework}} edition. The same lesson in {{other_framework}}: [04_style_transfer_{{other_module}}.ipynb](04_style_transfer_{{other_module}}.ipynb)
+#
+# **You will**
+#
+# 1. build the Gram matrix, and see that it keeps a style and forgets *where* things are (exercise 4.1);
+# 2. join content and style in one number (exercise 4.2);
+# 3. move a picture downhill yourself, then own the loop of a full transfer (exercise 4.3);
+# 4. choose $\alpha$ and $\beta$ to reach a stated balance, and say what layers, start and steps do (exercise 4.4, two predictions);
+# 5. smooth a result with total variation (exercise 4.5).
+#
+# **Time** 50 minutes · **Needs** convolutions, activations and gradient descent · **Runs on** a laptop, in three to five minutes for all cells. Without a GPU, pictures have 256 pixels and runs a fifth of the paper's steps; with one, 512 pixels and 500 steps. The cells are the same.
+
+# %% name="setup" tags=["torch"]
+import os, subprocess, sys, time
+
+if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
+    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
+    sys.path.insert(0, "kit")
+
+import numpy as np
+import torch
+import stylelab.torch as sl
+from stylelab import pictures, plots, studio
+from stylelab.recipes import scaled
+from stylelab.result import History
+
+SEED = 0
+setting = studio.set_up(sl, seed=SEED)
+
+# %% name="setup" tags=["tensorflow"]
+import os, subprocess, sys, time
+
+if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
+    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
+    sys.path.insert(0, "kit")
+
+import numpy as np
+import stylelab.tensorflow as sl
+import tensorflow as tf
+from stylelab import pictures, plots, studio
+from stylelab.recipes import scaled
+from stylelab.result import History
+
+SEED = 0
+setting = studio.set_up(sl, seed=SEED)
+
+# %% [markdown] name="pictures_text"
+# ## 4.1 What do we keep of each picture?
+#
+# Of one picture we want *what is there*: a pagoda above trees. Of the other we want *how it is painted*: strokes, colours, swirls, but not its hills. Both questions are put to the same frozen network, an **encoder**: 16 convolutions that turn a picture into activations, layer by layer.
+#
+# Content is easy. If two pictures give the same activations at a middle layer, the same things stand in the same places. So the **content loss** compares activations place by place:
+#
+# $$J_{content} = \frac{\sum (F - P)^2}{\sum P^2},$$
+#
+# with $F$ from the picture being painted and $P$ from the photograph. It is 0 for equal pictures, and around 1 for strangers.
+#
+# The paper listens to conv1_1 ... conv5_1 on large pictures. On our small ones deep layers would see everything at once, so we take the first five.
+
+# %% name="pictures"
+recipe = scaled("gatys", setting.preset)
+SIZE, STEPS = recipe.size, recipe.steps
+CONTENT, STYLE = "conv3_1", ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")
+
+encoder = sl.load_encoder("auto", (CONTENT, *STYLE), normalised=True)
+photograph = pictures.open_picture("china", size=SIZE)
+painting = pictures.open_picture("brushstrokes", size=SIZE)
+studio.show(
+    plots.side_by_side({"content": photograph, "style": painting}),
+    alt=f"Left: {pictures.alt('china')}. Right: {pictures.alt('brushstrokes')}.",
+)
+
+# %% [markdown] name="gram_text"
+# ## 4.2 Style is what survives moving everything
+#
+# A stroke of blue beside yellow is the same style in any corner. So for style we keep only *which filters answer together*, and sum over all places. With $F$ as a table of $C$ filters by $HW$ places, that is the **Gram matrix**
+#
+# $$G = \frac{F F^T}{H W}, \qquad G_{ij} = \frac{1}{HW}\sum_{p} F_{ip} F_{jp}.$$
+#
+# ### Exercise 4.1 · the Gram matrix
+#
+# Two or three lines. Flatten height and width, then multiply. Keep the pictures of a batch apart. As long as the answer is open or wrong, the next cell says why and the lesson goes on with stylelab's own function, so you are never stuck.
+
+# %% name="gram_matrix" exercise="gram_matrix" tags=["torch"]
+def gram_matrix(activation):
+    """{{activation}} -> (B, C, C): F F^T / (H W) for each picture.
+
+    Useful: reshape, transpose, @."""
+    raise NotImplementedError
+
+
+# %% name="gram_matrix" exercise="gram_matrix" tags=["tensorflow"]
+def gram_matrix(activation):
+    """{{activation}} -> (B, C, C): F F^T / (H W) for each picture.
+
+    Useful: tf.reshape, tf.matmul with transpose_a=True."""
+    raise NotImplementedError
+
+
+# %% name="check_gram_matrix" check="gram_matrix"
+gram_matrix = sl.check("gram_matrix", gram_matrix)
+
+# %% [markdown] name="gram_by_hand_text"
+# Do one by hand: three filters, two places. Filter 1 answers 1 at both places, filter 2 only at the second (2), filter 3 only at the first (2).
+#
+# **Predict.** Which entry says that filters 2 and 3 never answer together? What changes when the two places swap?
+
+# %% name="gram_by_hand"
+# NBVAL_CHECK_OUTPUT
+activation = np.float32([[[1, 0, 2], [1, 2, 0]]])  # one row of two places, three filters
+for name, places in {"as it is": activation, "swapped": activation[:, ::-1]}.items():
+    gram = gram_matrix(sl.to_tensor(places))[0].numpy()
+    print(name, gram.round(3).tolist())
+
+# %% [markdown] name="moved_text"
+# The zero in row 2, column 3 says it, and nothing changes. Now with the encoder: move the whole painting, so that everything stands somewhere else. **Predict** which of the two losses notices.
+
+# %% name="moved"
+def unlike(seen, wanted):
+    """Sum of squared differences as a share of what is wanted: 0 when equal, around 1 for strangers."""
+    return sl.content_loss(seen, wanted) / sl.content_loss(0 * wanted, wanted)
+
+
+moved = np.roll(painting, (painting.shape[0] // 2, painting.shape[1] // 3), axis=(0, 1))
+shown = {"painting": painting, "moved": moved, "photograph": pictures.fit(photograph, painting.shape[:2])}
+seen = {name: encoder(sl.to_tensor(picture)) for name, picture in shown.items()}
+for name in ("moved", "photograph"):
+    content = float(unlike(seen[name][CONTENT], seen["painting"][CONTENT]))
+    grams = [[gram_matrix(seen[each][layer]) for each in (name, "painting")] for layer in STYLE]
+    style = np.mean([float(unlike(*pair)) for pair in grams])
+    print(f"painting and {name}: content loss {content:.2f}, style loss {style:.3f}")
+studio.show(plots.side_by_side(shown), "The painting; the same, its hills in the middle; the photograph.")
+
+# %% [markdown] name="cost_text"
+# ## 4.3 Two losses become one number
+#
+# The moved painting is a stranger by its content, and itself by its style. So the **style loss** compares Gram matrices, $G$ of the picture being painted with $A$ of the painting, averaged over $L$ layers:
+#
+# $$J_{style} = \frac1L \sum_l \frac{\sum (G_l - A_l)^2}{\sum A_l^2}.$$
+#
+# An optimiser can lower only one number, so the two losses are weighed against each other:
+#
+# $$J = \alpha\, J_{content} + \beta\, J_{style}.$$
+#
+# $\alpha$ and $\beta$ are *prices*: how much you pay for each unit of either loss.
+#
+# ### Exercise 4.2 · the total cost
+#
+# One line.
+
+# %% name="total_cost" exercise="total_cost"
+def total_cost(content, style, alpha, beta):
+    """The weighted sum of two losses; all four are scalars."""
+    raise NotImplementedError
+
+
+# %% name="check_total_cost" check="total_cost"
+total_cost = sl.check("total_cost", total_cost)
+
+# %% [markdown] name="cost_numbers_text"
+# The numbers below are those of a well-known course (reference 4), which prints 35.34667875478276 for $\alpha = 10$, $\beta = 40$. **Predict** what happens to the *best picture* when both weights are doubled.
+
+# %% name="cost_numbers"
+# NBVAL_CHECK_OUTPUT
+np.random.seed(3)
+content, style = np.random.randn(), np.random.randn()
+print(f"J = {float(total_cost(content, style, alpha=10, beta=40)):.3f}")
+print(f"J = {float(total_cost(content, style, alpha=20, beta=80)):.3f} with both weights doubled")
+
+# %% [markdown] name="step_text"
+# $J$ doubles everywhere, so its lowest point stays where it is. Only the ratio $\beta / \alpha$ counts.
+#
+# ## 4.4 The picture is what learns
+#
+# In training, filters move and pictures stay. Here it is the other way round: the encoder is frozen, the targets are computed once, and the **pixels** are the unknowns. Gradient descent needs the gradient of the loss with respect to the picture:
+#
+# $$x \leftarrow \mathrm{clip}_{0..1}\left(x - \eta\, \frac{\partial J}{\partial x}\right).$$
+#
+# ### Exercise 4.3 · one step
+#
+# Three to five lines. `loss(picture, target)` gives a scalar. Do not change `picture` in place, and leave `target` alone.
+
+# %% name="one_step" exercise="one_step" tags=["torch"]
+def one_step(picture, target, loss, learning_rate):
+    """The picture after one step of gradient descent, in 0..1.
+
+    Useful: detach, clone, requires_grad_, torch.autograd.grad, clamp."""
+    raise NotImplementedError
+
+
+# %% name="one_step" exercise="one_step" tags=["tensorflow"]
+def one_step(picture, target, loss, learning_rate):
+    """The picture after one step of gradient descent, in 0..1.
+
+    Useful: tf.GradientTape, tape.watch, tape.gradient, tf.clip_by_value."""
+    raise NotImplementedError
+
+
+# %% name="check_one_step" check="one_step"
+one_step = sl.check("one_step", one_step)
+
+# %% [markdown] name="downhill_text"
+# A black picture is to become a grey one. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the distance. **Predict** the factor by which the loss falls.
+
+# %% name="downhill"
+# NBVAL_CHECK_OUTPUT
+black, grey = np.zeros((4, 5, 3)), np.full((4, 5, 3), 0.8)
+picture, target = sl.to_tensor(black), sl.to_tensor(grey)
+for step in range(5):
+    print(f"step {step}: loss {float(sl.content_loss(picture, target, 'half_sum')):.3f}")
+    picture = one_step(picture, target, lambda x, t: sl.content_loss(x, t, "half_sum"), learning_rate=0.5)
+
+# %% [markdown] name="transfer_text"
+# Half the distance is a quarter of the loss. For real pictures plain gradient descent is slow: the best learning rate differs from pixel to pixel. **L-BFGS** remembers its last steps and learns the curvature from them; the paper uses it, and so do we.
+#
+# ## 4.5 The full transfer, in a loop that you own
+#
+# Here is the whole loss. It uses *your* Gram matrix if that was right. The targets are computed once, outside `loss`: only the picture moves.
+
+# %% name="transfer_loss"
+def transfer_loss(content, style, alpha, beta, layers=STYLE):
+    """A function: picture -> its weighted losses by name. `optimise` lowers their sum."""
+    target = encoder(content)[CONTENT]
+    grams = {layer: gram_matrix(seen) for layer, seen in encoder(style).items()}
+
+    def loss(picture):
+        seen = encoder(picture)
+        style = sum(unlike(gram_matrix(seen[layer]), grams[layer]) for layer in layers) / len(layers)
+        return {"content": alpha * unlike(seen[CONTENT], target), "style": beta * style}
+
+    return loss
+
+
+# %% [markdown] name="run_text"
+# `optimise` is an iterator: each turn of the loop is one step, and what happens with it is up to you. We start from the photograph. **Predict** what the content loss will do: fall, rise, or stay?
+
+# %% name="run"
+ALPHA, BETA = 1.0, 100.0
+loss = transfer_loss(sl.to_tensor(photograph), sl.to_tensor(painting), ALPHA, BETA)
+live = studio.Live("The pagoda, turning into brush strokes", steps=STEPS, width=512)
+keep, filmstrip = {1, STEPS // 20, STEPS // 5, STEPS}, {}
+history, began = History(), time.perf_counter()
+for step in sl.optimise(sl.to_tensor(photograph), loss, optimiser="lbfgs", steps=STEPS):
+    history.append(step, seconds=time.perf_counter() - began)
+    if step.index in keep:
+        filmstrip[step.index] = step.picture
+    live.show(step)
+result = step.picture
+live.finish(result, "The pagoda and its trees, painted in thick swirling strokes of blue, yellow and white")
+
+# %% [markdown] name="curves_text"
+# Content starts at 0, because the picture *is* the photograph, and must rise for the style to fall. The loss falls steeply, then hardly at all, although the strokes still get finer: the report behind this lesson (reference 5) saw no difference between 5000 and 10000 steps of a slower method. **Predict** at which step you would have stopped.
+
+# %% name="curves"
+fallen = history["total"] / history["total"][0]
+print(f"{len(history)} steps, {1000 * history[-1]['seconds'] / len(history):.0f} ms each on {setting.device}")
+print(f"the loss is {fallen[-1]:.1%} of the first; half the steps gave {fallen[len(fallen) // 2]:.1%}")
+studio.show(plots.loss_curves(history), "Style loss falls steeply, content loss rises from 0; both level off.")
+studio.show(plots.filmstrip(filmstrip), "Four steps: the photograph, first strokes, strokes everywhere, finished.")
+
+# %% [markdown] name="balance_text"
+# ## 4.6 How much style?
+#
+# Weights are prices, not shares: what share of $J$ each part has depends on the losses too. Suppose a run has ended with $J_{content}$ and $J_{style}$ (unweighted) and you wish that, for $\alpha = 1$, the style were a share $s$ of the total:
+#
+# $$\beta J_{style} = s\,(J_{content} + \beta J_{style}).$$
+#
+# ### Exercise 4.4 · reach a balance
+#
+# Solve for $\beta$ on paper. One line.
+
+# %% name="balance" exercise="balance"
+def balance(content, style, share):
+    """The beta that makes the style `share` (between 0 and 1) of the total, when alpha is 1."""
+    raise NotImplementedError
+
+
+# %% name="check_balance" check="balance"
+balance = sl.check("balance", balance)
+
+# %% [markdown] name="sweep_text"
+# Now paint three pictures, somewhat smaller to save time. $\beta$ is chosen so that the style would be 0.1 %, 5 % and 90 % of the last run's total. **Predict** which one still shows the trees, and which has lost the pagoda.
+
+# %% name="sweep"
+SMALL, QUICK = SIZE * 3 // 4, max(10, STEPS // 3)
+small = [sl.to_tensor(pictures.resize(picture, SMALL)) for picture in (photograph, painting)]
+ended = {"content": history[-1]["content"] / ALPHA, "style": history[-1]["style"] / BETA}
+swept, live = {}, studio.Live("The pagoda, with more and more style", steps=3 * QUICK)
+for share in (0.001, 0.05, 0.9):
+    beta = balance(**ended, share=share)
+    for step in sl.optimise(small[0], transfer_loss(*small, 1.0, beta), steps=QUICK):
+        live.show(step)
+    swept[f"β = {beta:.3g}"] = step.picture
+live.finish(plots.side_by_side(swept), "Three pagodas: tinted; in strokes, but clear; swallowed by strokes.")
+
+# %% [markdown] name="try_text"
+# **Try it.** Move a slider: from where it is, the picture goes on for a few steps with the new prices, before your eyes. Without a kernel you see the picture that the sliders start from.
+
+# %% name="try_it"
+painted = small[0]
+
+
+def paint(alpha, beta):
+    """A few more steps from the last picture."""
+    global painted
+    for step in sl.optimise(painted, transfer_loss(*small, alpha, beta), steps=10):
+        yield step
+    painted = sl.to_tensor(step.picture)
+
+
+prices = {"alpha": (0.1, 10, 1), "beta": (1, 10000, 100)}  # lowest, highest, first
+studio.try_it(paint, step.picture, "The pagoda in strokes", prices)
+
+# %% [markdown] name="variants_text"
+# ## 4.7 Which layers, and from where?
+#
+# conv1_1 sees 3 x 3 pixels and knows colours and dots; conv3_1 sees 24 x 24 and knows how strokes join. And the start matters, because an optimiser finds *a* low point, not the lowest.
+#
+# **Predict** what is missing when only conv1_1 gives the style, and how much of the pagoda comes back from noise.
+
+# %% name="variants"
+noise = np.random.default_rng(SEED).uniform(size=sl.to_picture(small[0]).shape)
+variants = {
+    "conv1_1 only": (STYLE[:1], small[0]),
+    "all five layers": (STYLE, small[0]),
+    "from noise": (STYLE, sl.to_tensor(noise)),
+}
+live = studio.Live("The pagoda, with other layers and another start", steps=len(variants) * QUICK)
+for name, (layers, start) in variants.items():
+    for step in sl.optimise(start, transfer_loss(*small, 1.0, BETA, layers), steps=QUICK):
+        live.show(step)
+    variants[name] = step.picture
+live.finish(
+    plots.side_by_side(variants),
+    "With conv1_1 only: other colours. With five layers: strokes. From noise: strokes, and no pagoda.",
+)
+
+# %% [markdown] name="tv_text"
+# From noise the style is there at once and the content is not: any place can wear a stroke, but each thing has only one place. That is why most recipes start from the photograph.
+#
+# ## 4.8 Noise costs nothing, unless you charge for it
+#
+# Nothing in $J$ forbids speckle between neighbouring pixels. **Total variation** puts a price on it:
+#
+# $$TV = \sum |x_{i+1,j} - x_{i,j}| + \sum |x_{i,j+1} - x_{i,j}|.$$
+#
+# ### Exercise 4.5 · total variation
+#
+# Two or three lines. Slices, no loops: subtract the picture from itself, moved by one pixel.
+
+# %% name="total_variation" exercise="total_variation"
+def total_variation(picture):
+    """{{picture}} -> scalar: the sum of absolute differences between neighbours, down and right."""
+    raise NotImplementedError
+
+
+# %% name="check_total_variation" check="total_variation"
+total_variation = sl.check("total_variation", total_variation)
+
+# %% [markdown] name="smooth_text"
+# Losses are functions, so they can be put together: `smooth` adds a third part to any loss. **Predict** what a price that is too high does to the strokes.
+
+# %% name="smooth"
+def smooth(loss, gamma):
+    """Any loss, with total variation at the price gamma per pixel."""
+    return lambda picture: loss(picture) | {"tv": gamma * total_variation(picture) / SMALL**2}
+
+
+smoothed, live = {}, studio.Live("The pagoda, smoother and smoother", steps=2 * QUICK)
+for gamma in (0.5, 10):
+    for step in sl.optimise(small[0], smooth(transfer_loss(*small, 1.0, BETA), gamma), steps=QUICK):
+        live.show(step)
+    smoothed[f"γ = {gamma}"] = step.picture
+live.finish(
+    plots.side_by_side({"γ = 0": variants["all five layers"], **smoothed}),
+    "Without total variation: speckle between strokes. With a little: less of it. With much: flat patches.",
+)
+
+# %% [markdown] name="grid_text"
+# ## 4.9 Every picture in every style
+#
+# Landmarks down the side, styles along the top, and nothing else changes: same layers, same $\alpha$, $\beta$ and $\gamma$ for all. **Predict** which style will carry over worst: the one of small strokes, of large flat areas, or of dark outlines?
+
+# %% name="grid"
+contents, styles = ("china", "rocket"), ("brushstrokes", "woodblock", "stained-glass")
+opened = {name: pictures.open_picture(name, size=SMALL) for name in contents + styles}
+live, painted_pairs = studio.Live("Two landmarks in three styles", steps=6 * QUICK), {}
+for content in contents:
+    for style in styles:
+        pair = sl.to_tensor(opened[content]), sl.to_tensor(opened[style])
+        for step in sl.optimise(pair[0], smooth(transfer_loss(*pair, 1.0, BETA), 0.5), steps=QUICK):
+            live.show(step)
+        painted_pairs[content, style] = step.picture
+rows, columns = ({name: opened[name] for name in names} for names in (contents, styles))
+live.finish(
+    plots.pair_grid(rows, columns, painted_pairs),
+    "A grid: a pagoda and a rocket, each in brush strokes, as a woodblock print and as stained glass.",
+)
+
+# %% [markdown] name="quiz_text"
+# ## Quiz
+#
+# Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
+
+# %% name="quiz"
+studio.quiz("04")
+
+# %% [markdown] name="recap"
+# ## What to remember
+#
+# 1. The Gram matrix sums over places: it keeps which filters answer together and forgets where.
+# 2. $J = \alpha J_{content} + \beta J_{style}$ is one number, and only $\beta / \alpha$ moves its minimum.
+# 3. The encoder is frozen and the targets are fixed. The pixels learn, and the loop is yours.
+# 4. Weights are prices, so a balance must be computed from the losses. Shallow layers give colour, deep ones strokes; the start decides which low point is found; most of the work is done in the first steps.
+# 5. Total variation makes noise cost something. Too high a price flattens the strokes.
+#
+# ## Going further
+#
+# - Paint your own pair: `sl.transfer("my-photo.jpg", "brushstrokes")` does all of this in one call, with the paper's layers and weights.
+# - Swap `optimiser="lbfgs"` for `"adam"` in 4.5. How many steps does it need for the same loss?
+# - `sl.load_encoder("random", ...)` has never seen a picture. Put it in 4.1 and run all again: which loss still does its work?
+# - Write `gram_matrix` with `einsum`, and let the check say whether it agrees.
+#
+# ## References
+#
+# 1. L. Gatys, A. Ecker, M. Bethge, *Image style transfer using convolutional neural networks*, CVPR 2016. [Open access](https://openaccess.thecvf.com/content_cvpr_2016/html/Gatys_Image_Style_Transfer_CVPR_2016_paper.html): figure 4 of it is our 4.6, figure 6 our 4.7.
+# 2. K. Simonyan, A. Zisserman, *Very deep convolutional networks for large-scale image recognition*, ICLR 2015. [arXiv:1409.1556](https://arxiv.org/abs/1409.1556): the encoder's layers.
+# 3. Y. Li, N. Wang, J. Liu, X. Hou, *Demystifying neural style transfer*, IJCAI 2017. [arXiv:1701.01036](https://arxiv.org/abs/1701.01036): why matching Gram matrices matches distributions.
+# 4. deeplearning.ai, *Art generation with neural style transfer*, in [Convolutional Neural Networks](https://www.coursera.org/learn/convolutional-neural-networks): the number in 4.3.
+# 5. The five tutorials that this course rests on are listed in `stylelab recipes`, each with its source and what differs.

@@ -1,0 +1,156 @@
+"""Build each lesson's two notebooks from its one source, and check that they are what a lesson must be.
+
+    python -m stylelab.lessons build [04 ...] [--framework torch|tensorflow] [--no-execute]
+    python -m stylelab.lessons check [04 ...]
+    python -m stylelab.lessons kernels --tensorflow NAME [FOLDER]
+
+jupytext reads the source, `stylelab.assembly` makes a notebook of it, nbclient executes.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from stylelab.assembly import LESSONS, METADATA, REPOSITORY, TITLES, assemble, notebook_path, sources
+from stylelab.errors import InputError, StylelabError
+from stylelab.files import write_file
+
+__all__ = ["LESSONS", "REPOSITORY", "TITLES", "assemble", "build", "execute", "main", "notebook_path", "set_kernel", "sources"]
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> NotebookNode:
+    """Run all cells in `folder` and keep what they show, without times, widgets and process numbers.
+
+    Raises:
+        InputError: a cell fails, or writes to stderr.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    client = NotebookClient(
+        notebook, timeout=timeout, record_timing=False, store_widget_state=False, resources={"metadata": {"path": str(folder)}}
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise InputError(f"a cell fails: {error.ename}: {error.evalue}\n{error.traceback}") from None
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [_static(output, cell) for output in cell.outputs]
+    return notebook
+
+
+def _static(output: NotebookNode, cell: NotebookNode) -> NotebookNode:
+    if output.get("name") == "stderr":
+        raise InputError(f"cell '{cell.metadata.stylelab.name}' writes to stderr: {output.text.strip()[:300]}")
+    if "data" in output:
+        output.data.pop(WIDGET, None)
+        output.metadata = {}
+    output.pop("transient", None)
+    return output
+
+
+def build(source: Path, framework: str, *, run: bool = True) -> Path:
+    """Write one notebook. Without `run`, outputs of cells that have not changed are kept.
+
+    Raises:
+        InputError: a cell fails; the old notebook is left as it was.
+    """
+    path = notebook_path(source, framework)
+    notebook = assemble(source, framework)
+    if run:
+        execute(notebook, path.parent)
+    elif path.is_file():
+        _keep_outputs(notebook, nbformat.read(path, as_version=4))
+    write_file(path, lambda stream: stream.write(_text(notebook)))
+    return path
+
+
+def _keep_outputs(notebook: NotebookNode, old: NotebookNode) -> None:
+    before = {cell.id: cell for cell in old.cells}
+    for cell in notebook.cells:
+        same = before.get(cell.id)
+        if cell.cell_type == "code" and same is not None and same.get("source") == cell.source:
+            cell.outputs, cell.execution_count = same.outputs, same.execution_count
+
+
+def _text(notebook: NotebookNode) -> bytes:
+    nbformat.validate(notebook)
+    return (nbformat.writes(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def set_kernel(folder: Path, name: str, framework: str = "tensorflow") -> Iterator[Path]:
+    """Make the notebooks of one framework in a folder name another kernel; yields those that did not name it yet."""
+    for path in sorted(folder.glob(f"*_{framework}.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        if notebook.metadata.kernelspec.name != name:
+            notebook.metadata.kernelspec.update(name=name, display_name=name)
+            write_file(path, lambda stream, notebook=notebook: stream.write(_text(notebook)))
+            yield path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except StylelabError as error:
+        print(f"stylelab: {error}", file=sys.stderr)
+        return error.exit_status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m stylelab.lessons", description="Build and check the lessons.")
+    commands = parser.add_subparsers(required=True)
+    for name, run, text in (("build", _build, "write the notebooks"), ("check", _check, "say what is wrong with them")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("numbers", nargs="*", metavar="NUMBER", help="such as 04; all by default")
+        command.add_argument("--framework", choices=TITLES, action="append", help="both by default")
+        command.set_defaults(run=run)
+        if run is _build:
+            command.add_argument("--no-execute", action="store_true", help="keep the outputs that there are")
+    kernels = commands.add_parser("kernels", help="let TensorFlow's notebooks name a kernel of their own")
+    kernels.add_argument("--tensorflow", required=True, metavar="NAME")
+    kernels.add_argument("folder", nargs="?", type=Path, default=Path.cwd())
+    kernels.set_defaults(run=_kernels)
+    return parser
+
+
+def _each(options) -> Iterator[tuple[Path, str]]:
+    for source in sources(options.numbers):
+        for framework in options.framework or TITLES:
+            yield source, framework
+
+
+def _build(options) -> int:
+    os.environ.setdefault("STYLELAB_PRESET", "cpu")  # the pictures that are stored do not depend on who built them
+    for source, framework in _each(options):
+        print(build(source, framework, run=not options.no_execute))
+    return 0
+
+
+def _check(options) -> int:
+    from stylelab.lint import faults
+
+    found = [fault for source, framework in _each(options) for fault in faults(source, framework)]
+    for fault in found:
+        print(fault, file=sys.stderr)
+    return 1 if found else 0
+
+
+def _kernels(options) -> int:
+    for path in set_kernel(options.folder, options.tensorflow):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

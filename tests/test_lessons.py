@@ -1,0 +1,221 @@
+"""The lessons are in step with their sources, are what a lesson must be, and show what they claim."""
+
+import base64
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylelab import exercises, lessons, lint, quizzes
+from stylelab.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+TWINS = [(source, framework) for source in lessons.sources() for framework in lessons.TITLES]
+NAMES = [lessons.notebook_path(*twin).stem for twin in TWINS]
+pytestmark = pytest.mark.plain
+
+
+def stored(source: Path, framework: str) -> nbformat.NotebookNode:
+    return nbformat.read(lessons.notebook_path(source, framework), as_version=4)
+
+
+def pictures_in(notebook) -> list[np.ndarray]:
+    """Every picture in the outputs, as arrays."""
+    html = "".join(
+        output.get("data", {}).get("text/html", "")
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    )
+    found = re.findall(r"base64,([\w+/=]+)", html)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")) for data in found]
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=NAMES)
+def test_a_stored_lesson_has_no_fault(twin):
+    assert lint.faults(*twin) == []
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=NAMES)
+def test_assembling_twice_gives_identical_bytes(twin):
+    assert nbformat.writes(lessons.assemble(*twin)) == nbformat.writes(lessons.assemble(*twin))
+
+
+@pytest.mark.parametrize("source", lessons.sources(), ids=lambda source: source.stem)
+def test_the_twins_have_the_same_cells_and_the_same_exercises(source):
+    torch, tensorflow = (lessons.assemble(source, framework) for framework in lessons.TITLES)
+    assert [cell.id for cell in torch.cells] == [cell.id for cell in tensorflow.cells]
+    assert [cell.metadata for cell in torch.cells] == [cell.metadata for cell in tensorflow.cells]
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=NAMES)
+def test_a_notebook_speaks_of_its_own_framework_only(twin):
+    other = {"torch": "tensorflow", "tensorflow": "torch"}[twin[1]]
+    code = "\n".join(cell.source for cell in lessons.assemble(*twin).cells if cell.cell_type == "code")
+    assert not re.search(rf"\b(?:import|stylelab\.){other}\b|\b{'tf' if other == 'tensorflow' else 'torch'}\.\w", code)
+    assert "{{" not in nbformat.writes(lessons.assemble(*twin))
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=NAMES)
+def test_nbgrader_reads_the_exercises(twin):
+    validator = pytest.importorskip("nbgrader.nbgraderformat").MetadataValidator()
+    notebook = lessons.assemble(*twin)
+    validator.validate_nb(notebook)
+    graded = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
+    for exercise in [name for name in graded if name in exercises.EXERCISES]:
+        assert graded[f"check_{exercise}"].metadata.nbgrader.points == exercises.EXERCISES[exercise].points
+        assert f"{exercise} = sl.check(\"{exercise}\", {exercise})" == graded[f"check_{exercise}"].source
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=NAMES)
+def test_the_stored_pictures_are_pictures_and_the_file_is_not_large(twin):
+    found = pictures_in(stored(*twin))
+    assert len(found) >= 8
+    assert all(picture.std() > 15 and len(np.unique(picture)) > 50 for picture in found), "a picture is blank"
+    assert lessons.notebook_path(*twin).stat().st_size < 3_000_000
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=NAMES)
+def test_the_stored_run_lowered_its_loss(twin):
+    text = json.dumps(stored(*twin).cells)
+    assert float(re.search(r"the loss is ([\d.]+)% of the first", text)[1]) < 20
+
+
+def test_a_cell_id_depends_on_lesson_and_name_alone(tmp_path):
+    one, two = (write_lesson(tmp_path, text) for text in ("# Title\n", "# Another title\n"))
+    ids = {lessons.assemble(path, "torch").cells[0].id for path in (one, two)}
+    assert len(ids) == 1
+
+
+def write_lesson(folder: Path, prose: str, code: str = "1 + 1", name: str = ' name="sum"') -> Path:
+    (folder / "source").mkdir(exist_ok=True)
+    path = folder / "source" / "07_small.py"
+    path.write_text(f'# %% [markdown] name="title"\n# {prose}\n\n# %%{name}\n{code}\n')
+    return path
+
+
+def test_a_cell_without_a_name_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"a cell has no name: write .* over '1 \+ 1'"):
+        lessons.assemble(write_lesson(tmp_path, "Title", name=""), "torch")
+
+
+def test_an_unknown_lesson_gets_the_nearest_number():
+    with pytest.raises(InputError, match="unknown lesson '05'"):
+        lessons.sources(["05"])
+
+
+def test_execution_stores_outputs_without_times_and_widgets(tmp_path):
+    code = "import ipywidgets\nfrom stylelab import studio\nstudio.quiz('04')\nprint(2 / 3)"
+    path = lessons.build(write_lesson(tmp_path, "Title", code), "torch")
+    text = path.read_text()
+    assert "0.666" in text and "<details>" in text
+    assert "widget-view" not in text and "iopub" not in text and "transient" not in text
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("import sys; sys.stderr.write('careful')", "writes to stderr: careful"), ("1 / 0", "ZeroDivisionError")],
+)
+def test_a_build_that_fails_leaves_the_old_notebook(tmp_path, code, words):
+    path = lessons.build(write_lesson(tmp_path, "Title"), "torch", run=False)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=words):
+        lessons.build(write_lesson(tmp_path, "Title", code), "torch")
+    assert path.read_bytes() == before
+
+
+def test_building_without_execution_keeps_outputs_of_unchanged_cells(tmp_path):
+    path = lessons.build(write_lesson(tmp_path, "Title"), "torch", run=False)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].outputs = [nbformat.v4.new_output("stream", text="2")]
+    nbformat.write(notebook, path)
+    lessons.build(write_lesson(tmp_path, "New prose"), "torch", run=False)
+    assert nbformat.read(path, as_version=4).cells[1].outputs[0].text == "2"
+    lessons.build(write_lesson(tmp_path, "New prose", "1 + 2"), "torch", run=False)
+    assert nbformat.read(path, as_version=4).cells[1].outputs == []
+
+
+def test_tensorflow_notebooks_can_name_a_kernel_of_their_own(tmp_path):
+    for framework in lessons.TITLES:
+        lessons.build(write_lesson(tmp_path, "Title"), framework, run=False)
+    assert lessons.main(["kernels", "--tensorflow", "stylelab-tensorflow", str(tmp_path)]) == 0
+    names = {path.stem: nbformat.read(path, as_version=4).metadata.kernelspec.name for path in tmp_path.glob("*.ipynb")}
+    assert names == {"07_small_torch": "python3", "07_small_tensorflow": "stylelab-tensorflow"}
+    assert list(lessons.set_kernel(tmp_path, "stylelab-tensorflow")) == []
+
+
+def code(cells):
+    return next(cell for cell in cells if cell.cell_type == "code")
+
+
+def shown(html: str):
+    return nbformat.v4.new_output("display_data", data={"text/html": html})
+
+
+SPOILED = {
+    "out of step": lambda cells: cells[3].update(source="changed"),
+    "executed once from top": lambda cells: code(cells).update(execution_count=9),
+    "shows no number": lambda cells: next(c for c in cells if lint.MARK in c.source).update(outputs=[]),
+    "no alt text": lambda cells: code(cells).update(outputs=[shown('<img src="data:,">')]),
+    "the name of a machine|place on some machine": lambda cells: code(cells).update(outputs=[shown("in /home/ada/x.py")]),
+    "an error or a warning": lambda cells: code(cells).update(outputs=[nbformat.v4.new_output("stream", name="stderr", text="x")]),
+    "has not a quiz": lambda cells: [cell.update(source=cell.source.replace("## Quiz", "")) for cell in cells],
+    "two cells have the id": lambda cells: cells[1].update(id=cells[2].id),
+}
+
+
+@pytest.mark.parametrize(("words", "spoil"), SPOILED.items(), ids=SPOILED)
+def test_the_lint_sees_each_fault(words, spoil, monkeypatch):
+    source, framework = TWINS[0]
+    notebook = stored(source, framework)
+    spoil(notebook.cells)
+    monkeypatch.setattr(lint.nbformat, "read", lambda *_, **__: notebook)
+    assert re.search(words, "\n".join(lint.faults(source, framework)))
+
+
+def test_the_repository_address_stands_in_one_place():
+    texts = [path.read_text() for path in (*ROOT.glob("lessons/source/*.py"), *ROOT.glob("stylelab/**/*.py"))]
+    assert sum(text.count(lessons.REPOSITORY) for text in texts) == 1
+
+
+@pytest.mark.parametrize("lesson", quizzes.QUIZZES)
+def test_a_quiz_has_four_to_six_questions_and_explains_every_answer(lesson):
+    questions = quizzes.find_quiz(lesson)
+    assert 4 <= len(questions) <= 6
+    for question in questions:
+        assert len(question.wrong) >= 2 and question.right not in question.wrong
+        assert all(len(why.split()) >= 5 for why in (question.why, *question.wrong.values()))
+
+
+def test_a_quiz_marks_itself():
+    box = quizzes.form(quizzes.find_quiz("04"))
+    questions = quizzes.find_quiz("04")
+    for part, question in zip(box.children, questions, strict=False):
+        _, choice, remark = part.children
+        wrong, why = next(iter(question.wrong.items()))
+        choice.value = wrong
+        assert remark.value.startswith("✗") and why[:20] in remark.value.replace("&#x27;", "'")
+        choice.value = question.right
+        assert remark.value.startswith("✓")
+    assert "5 of 5 right" in box.children[-1].value
+
+
+def test_without_a_kernel_every_answer_can_be_unfolded():
+    html = quizzes.unfolded(quizzes.find_quiz("04"))
+    answers = sum(len(question.answers()) for question in quizzes.find_quiz("04"))
+    assert html.count("<details>") == html.count("</details>") == answers
+
+
+def test_check_on_the_command_line_says_what_is_wrong(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-P", "-m", "stylelab.lessons", "check", "99"]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert run.returncode == 1 and run.stderr == "stylelab: unknown lesson '99': choose one of 04\n"
