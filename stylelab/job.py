@@ -66,13 +66,12 @@ def prepare(
         style = pictures.resize(style, _style_side(style, content))
     pictures.check_size(content, "the content picture")
     pictures.check_size(style, "the style picture")
-    fits = encoder.activations == recipe.weights_for
     recipe = replace(recipe, optimiser=_at_size(recipe.optimiser, content))
     return Job(
         recipe=recipe,
         encoder=encoder,
-        weights=recipe.weights if fits else recipe.normalised,
-        normalised=not fits or encoder.activations == "normalised",
+        weights=_weights(recipe, encoder),
+        normalised=recipe.weights_for == "normalised" or encoder.activations != recipe.weights_for,
         content=content,
         style=style,
         start=start_picture(recipe, content, seed),
@@ -123,6 +122,12 @@ def collect(
     seconds = time.perf_counter() - began
     kept[len(history)] = picture
     return Result(picture, history, kept, seconds, device, job.recipe, job.encoder.name, stopped)
+
+
+def _weights(recipe: Recipe, encoder: encoders.Encoder) -> Weights:
+    if encoder.name == "mini" and recipe.mini is not None:
+        return recipe.mini
+    return recipe.weights if encoder.activations == recipe.weights_for else recipe.normalised
 
 
 def _at_size(optimiser: Optimiser, content: np.ndarray) -> Optimiser:

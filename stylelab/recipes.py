@@ -59,7 +59,9 @@ class Recipe:
         content, style: layer -> share of that layer.
         content_loss, style_loss, gram, tv: normalisations, as named in `stylelab.torch.losses`.
         weights: what the author used, for the activations of `weights_for`.
-        normalised: the same balance for filters of mean activation 1, found by trial on the built-in pictures.
+        normalised: a like balance for filters of mean activation 1, found by trial.
+        mini: the same for the embedded encoder, where it needs some total variation: its few filters leave a grain that
+            the paper's do not. None where `normalised` will do.
         start: 'content', 'noise', or 'blend' (`noise` parts of noise, the rest content).
         size, side: pixels of the 'long' side or of the 'height'.
         style_fit: 'aspect' keeps the style picture's shape and gives it the content's short side, 'stretch' the
@@ -79,6 +81,7 @@ class Recipe:
     optimiser: Optimiser
     size: int
     steps: int
+    mini: Weights | None = None
     gram: str = "raw"
     tv: str = "l1"
     start: str = "content"
@@ -122,14 +125,16 @@ RECIPES = {
             style=_equally(PAPER),
             content_loss="half_sum",
             style_loss="gatys",
-            weights=Weights(content=1e-4, style=1e2),
-            normalised=Weights(content=1e-4, style=1e2),
+            weights=Weights(content=1.0, style=1e8),
+            normalised=Weights(content=1.0, style=1e8),
+            mini=Weights(content=1.0, style=1e8, tv=60.0),
             weights_for="normalised",
             optimiser=Optimiser("lbfgs"),
             size=512,
             steps=500,
             differs=(
                 "starts from the content picture; the paper also shows runs from noise",
+                "alpha and beta are for filters of mean activation 1; on the embedded encoder there is a total variation",
                 "the style picture keeps its own shape, with the content's short side: its Gram matrices are scaled to "
                 "the content's number of places",
             ),
@@ -142,7 +147,7 @@ RECIPES = {
             content_loss="sum",
             style_loss="keras",
             weights=Weights(content=2.5e-9, style=1e-6, tv=1e-8 * 255**2.5),
-            normalised=Weights(content=2.5e-9, style=1e-6, tv=1e-8 * 255**2.5),
+            normalised=Weights(content=3e-3, style=1e3, tv=0.5),
             weights_for="vgg19",
             optimiser=Optimiser("sgd", learning_rate=100 / 255**2, decay=0.96, pixels=400 * 600),
             tv="keras",
@@ -165,7 +170,7 @@ RECIPES = {
             style_loss="mean",
             gram="per_location",
             weights=Weights(content=1e4, style=1e-2, tv=30.0),
-            normalised=Weights(content=1e4, style=1e-2, tv=30.0),
+            normalised=Weights(content=2.0, style=1.0, tv=5e-5),
             weights_for="vgg19",
             optimiser=Optimiser("adam", learning_rate=0.02, beta1=0.99, clip=True),
             size=512,
@@ -179,7 +184,7 @@ RECIPES = {
             content_loss="quarter_mean",
             style_loss="gatys",
             weights=Weights(content=10.0, style=40.0),
-            normalised=Weights(content=10.0, style=40.0),
+            normalised=Weights(content=0.1, style=40.0),
             weights_for="vgg19",
             optimiser=Optimiser("adam", learning_rate=2.0 / 255),
             start="blend",
@@ -198,7 +203,7 @@ RECIPES = {
             style_loss="mean",
             gram="per_element",
             weights=Weights(content=1.0, style=1e5, tv=1.0 / 256**4),
-            normalised=Weights(content=1.0, style=1e5, tv=1.0 / 256**4),
+            normalised=Weights(content=1.0, style=1e6, tv=5e-4),
             weights_for="vgg19-torchvision",
             optimiser=Optimiser("adam", learning_rate=0.02),
             tv="l2",
@@ -220,7 +225,8 @@ RECIPES = {
             style_loss="mean",
             gram="per_element",
             weights=Weights(content=1.0, style=1e5),
-            normalised=Weights(content=1.0, style=1e5),
+            normalised=Weights(content=1.0, style=5e5),
+            mini=Weights(content=1.0, style=5e5, tv=2e-4),
             weights_for="vgg19-torchvision",
             optimiser=Optimiser("lbfgs"),
             size=512,
@@ -287,4 +293,5 @@ def with_weights(recipe: Recipe, content: float | None = None, style: float | No
     for name, weight in given.items():
         if not weight >= 0:
             raise InputError(f"the {name} weight is {weight}: give zero or more")
-    return replace(recipe, weights=replace(recipe.weights, **given), normalised=replace(recipe.normalised, **given))
+    old = {"weights": recipe.weights, "normalised": recipe.normalised, "mini": recipe.mini}
+    return replace(recipe, **{name: replace(weights, **given) for name, weights in old.items() if weights is not None})
