@@ -15,10 +15,9 @@ REPOSITORY = "https://github.com/stylelab/stylelab"  # the one place; badges and
 LESSONS = Path(__file__).resolve().parent.parent / "lessons"
 TITLES = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
 LAYOUT = {"torch": ("(B, C, H, W)", "(B, 3, H, W)"), "tensorflow": ("(B, H, W, C)", "(B, H, W, 3)")}
-METADATA = {
-    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"},
-}
+# the set-up makes the second kernel: TensorFlow's own environment on a machine with a GPU, the same one elsewhere
+KERNELS = {"torch": ("python3", "Python 3 (ipykernel)"), "tensorflow": ("stylelab-tensorflow", "stylelab (TensorFlow)")}
+LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 
 
 def sources(numbers: Iterable[str] = (), folder: Path = LESSONS) -> list[Path]:
@@ -39,13 +38,19 @@ def notebook_path(source: Path, framework: str) -> Path:
     return source.parent.parent / f"{source.stem}_{framework}.ipynb"
 
 
+def metadata(framework: str) -> dict:
+    """A notebook's own metadata: which kernel it wants, and no version of anything, lest every build differ."""
+    name, title = KERNELS[framework]
+    return {"kernelspec": {"display_name": title, "language": "python", "name": name}, "language_info": LANGUAGE}
+
+
 def assemble(source: Path, framework: str) -> NotebookNode:
     """One framework's notebook, not executed. The same source always gives the same bytes.
 
     Raises:
         InputError: a cell without a name, or an exercise that is not defined.
     """
-    notebook = nbformat.v4.new_notebook(metadata=METADATA)
+    notebook = nbformat.v4.new_notebook(metadata=metadata(framework))
     for cell in jupytext.read(source, fmt="py:percent").cells:
         tags = cell.metadata.pop("tags", [])
         if not set(tags) & set(TITLES) or framework in tags:

@@ -2,7 +2,6 @@
 
     python -m stylelab.lessons build [04 ...] [--framework torch|tensorflow] [--no-execute]
     python -m stylelab.lessons check [04 ...]
-    python -m stylelab.lessons kernels --tensorflow NAME [FOLDER]
 
 jupytext reads the source, `stylelab.assembly` makes a notebook of it, nbclient executes.
 """
@@ -16,36 +15,55 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from stylelab.assembly import LESSONS, METADATA, REPOSITORY, TITLES, assemble, notebook_path, sources
+from stylelab.assembly import LESSONS, REPOSITORY, TITLES, assemble, notebook_path, sources
 from stylelab.errors import InputError, StylelabError
 from stylelab.files import write_file
 
-__all__ = ["LESSONS", "REPOSITORY", "TITLES", "assemble", "build", "execute", "main", "notebook_path", "set_kernel", "sources"]
+__all__ = ["LESSONS", "REPOSITORY", "TITLES", "assemble", "build", "execute", "main", "notebook_path", "sources"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> NotebookNode:
-    """Run all cells in `folder` and keep what they show, without times, widgets and process numbers.
+    """Run all cells in `folder`, with this Python, and keep what they show, without times and widgets.
 
     Raises:
         InputError: a cell fails, or writes to stderr.
     """
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+    asked_for = nbformat.from_dict(notebook.metadata)
     client = NotebookClient(
-        notebook, timeout=timeout, record_timing=False, store_widget_state=False, resources={"metadata": {"path": str(folder)}}
+        notebook,
+        kernel_name="python3",
+        timeout=timeout,
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
     )
     try:
         client.execute()
     except CellExecutionError as error:
         raise InputError(f"a cell fails: {error.ename}: {error.evalue}\n{error.traceback}") from None
-    notebook.metadata = nbformat.from_dict(METADATA)
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise InputError(f"the notebook does not run to its end: {error}") from None
+    notebook.metadata = asked_for  # the kernel reported itself, with versions
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [_static(output, cell) for output in cell.outputs]
+            cell.outputs = _joined([_static(output, cell) for output in cell.outputs])
     return notebook
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """What was printed in one go as one output: where a kernel cuts it depends on how busy the machine is."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream":
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _static(output: NotebookNode, cell: NotebookNode) -> NotebookNode:
@@ -87,16 +105,6 @@ def _text(notebook: NotebookNode) -> bytes:
     return (nbformat.writes(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def set_kernel(folder: Path, name: str, framework: str = "tensorflow") -> Iterator[Path]:
-    """Make the notebooks of one framework in a folder name another kernel; yields those that did not name it yet."""
-    for path in sorted(folder.glob(f"*_{framework}.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
-        if notebook.metadata.kernelspec.name != name:
-            notebook.metadata.kernelspec.update(name=name, display_name=name)
-            write_file(path, lambda stream, notebook=notebook: stream.write(_text(notebook)))
-            yield path
-
-
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     options = _parser().parse_args(arguments)
@@ -117,10 +125,6 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         if run is _build:
             command.add_argument("--no-execute", action="store_true", help="keep the outputs that there are")
-    kernels = commands.add_parser("kernels", help="let TensorFlow's notebooks name a kernel of their own")
-    kernels.add_argument("--tensorflow", required=True, metavar="NAME")
-    kernels.add_argument("folder", nargs="?", type=Path, default=Path.cwd())
-    kernels.set_defaults(run=_kernels)
     return parser
 
 
@@ -144,12 +148,6 @@ def _check(options) -> int:
     for fault in found:
         print(fault, file=sys.stderr)
     return 1 if found else 0
-
-
-def _kernels(options) -> int:
-    for path in set_kernel(options.folder, options.tensorflow):
-        print(path)
-    return 0
 
 
 if __name__ == "__main__":

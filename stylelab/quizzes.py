@@ -99,7 +99,8 @@ def unfolded(questions: tuple[Question, ...]) -> str:
     for number, question in enumerate(questions, 1):
         parts.append(f"<p><b>{number}. {escape(question.text)}</b></p>")
         parts += [
-            f"<details><summary>{escape(answer)}</summary>{_remark(why, right)}</details>" for answer, why, right in question.answers()
+            f"<details><summary>{escape(answer)}</summary>{_remark(why, right)}</details>"
+            for answer, why, right in question.answers()
         ]
     return "".join(parts)
 
@@ -117,7 +118,9 @@ def form(questions: tuple[Question, ...]):
 
     def add(number: int, question: Question) -> None:
         answers = question.answers()
-        choice = ipywidgets.RadioButtons(options=[answer for answer, _, _ in answers], value=None, layout={"width": "max-content"})
+        choice = ipywidgets.RadioButtons(
+            options=[answer for answer, _, _ in answers], value=None, layout={"width": "max-content"}
+        )
         remark = ipywidgets.HTML()
 
         def mark(change) -> None:

@@ -136,8 +136,8 @@ class Live:
 
     def finish(self, what: "Figure | np.ndarray", alt: str) -> None:
         """Put the result in the place of bar and picture."""
-        self._update(image(what, alt))
         self.alt = alt
+        self._update(image(what, alt, None if isinstance(what, Figure) else self.width))
 
     def _bar(self, said: str) -> str:
         return f'<progress value="{self.done}" max="{self.steps}"></progress> {escape(said)}'
@@ -147,7 +147,11 @@ class Live:
 
 
 def try_it(
-    paint: Callable[..., Iterable[Step]], start: np.ndarray, alt: str, sliders: Mapping[str, tuple[float, float, float]], width: int = 384
+    paint: Callable[..., Iterable[Step]],
+    start: np.ndarray,
+    alt: str,
+    sliders: Mapping[str, tuple[float, float, float]],
+    width: int = 384,
 ):
     """Sliders over a picture that is painted anew, step by step, when one of them is moved.
 
@@ -161,7 +165,13 @@ def try_it(
 
     knobs = {
         name: ipywidgets.FloatLogSlider(
-            value=first, min=np.log10(low), max=np.log10(high), step=0.25, description=name, continuous_update=False, readout_format=".2g"
+            value=first,
+            min=np.log10(low),
+            max=np.log10(high),
+            step=0.25,
+            description=name,
+            continuous_update=False,
+            readout_format=".2g",
         )
         for name, (low, high, first) in sliders.items()
     }

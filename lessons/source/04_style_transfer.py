@@ -295,7 +295,7 @@ balance = sl.check("balance", balance)
 # Now paint three pictures, somewhat smaller to save time. $\beta$ is chosen so that the style would be 0.1 %, 5 % and 90 % of the last run's total. **Predict** which one still shows the trees, and which has lost the pagoda.
 
 # %% name="sweep"
-SMALL, QUICK = SIZE * 3 // 4, max(10, STEPS // 3)
+SMALL, QUICK = SIZE * 5 // 8, max(10, STEPS * 3 // 10)
 small = [sl.to_tensor(pictures.resize(picture, SMALL)) for picture in (photograph, painting)]
 ended = {"content": history[-1]["content"] / ALPHA, "style": history[-1]["style"] / BETA}
 swept, live = {}, studio.Live("The pagoda, with more and more style", steps=3 * QUICK)
@@ -303,14 +303,14 @@ for share in (0.001, 0.05, 0.9):
     beta = balance(**ended, share=share)
     for step in sl.optimise(small[0], transfer_loss(*small, 1.0, beta), steps=QUICK):
         live.show(step)
-    swept[f"β = {beta:.3g}"] = step.picture
+    swept[f"β = {round(beta, 1):g}"] = step.picture
 live.finish(plots.side_by_side(swept), "Three pagodas: tinted; in strokes, but clear; swallowed by strokes.")
 
 # %% [markdown] name="try_text"
 # **Try it.** Move a slider: from where it is, the picture goes on for a few steps with the new prices, before your eyes. Without a kernel you see the picture that the sliders start from.
 
 # %% name="try_it"
-painted = small[0]
+painted = sl.to_tensor(step.picture)  # the last one above
 
 
 def paint(alpha, beta):
@@ -380,7 +380,7 @@ def smooth(loss, gamma):
 
 
 smoothed, live = {}, studio.Live("The pagoda, smoother and smoother", steps=2 * QUICK)
-for gamma in (0.5, 10):
+for gamma in (0.5, 5):
     for step in sl.optimise(small[0], smooth(transfer_loss(*small, 1.0, BETA), gamma), steps=QUICK):
         live.show(step)
     smoothed[f"γ = {gamma}"] = step.picture

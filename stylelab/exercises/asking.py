@@ -126,7 +126,10 @@ def _wrong_type(exercise: Exercise, lab: Lab, output) -> tuple[str, str] | None:
     if isinstance(output, (np.ndarray, np.generic)):
         return "type", f"It returns NumPy where a {lab.name} tensor is asked for: no gradient can pass through NumPy."
     if isinstance(output, (int, float)) and exercise.result == "scalar":
-        return "type", f"It returns a Python number where a {lab.name} tensor is asked for: without item() or float(), gradients pass."
+        return (
+            "type",
+            f"It returns a Python number where a {lab.name} tensor is asked for: without item() or float(), gradients pass.",
+        )
     wanted = "one number" if exercise.result == "number" else "one tensor"
     return "type", f"It returns a {type(output).__name__} where {wanted} is asked for."
 
