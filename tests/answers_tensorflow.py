@@ -56,7 +56,7 @@ def first(activation):
 
 def content_loop(activation, target):
     total = sum(tf.reduce_sum((activation[i] - target[i]) ** 2) for i in range(activation.shape[0]))
-    return total / float(tf.size(activation))
+    return total / tf.cast(tf.size(activation), activation.dtype)
 
 
 def gradient(picture, target, loss):
@@ -252,5 +252,9 @@ WRONG = {
         (step_through_target, "gradient of the target"),
         (lambda p, t, loss, rate: p.assign_sub(rate * gradient(p, t, loss)), "AttributeError"),
     ],
+}
+UNUSABLE = {
+    "content_loss": lambda activation, target: tf.reduce_sum((activation - target) ** 2) / float(tf.size(activation)),
+    "gram_matrix": lambda activation: tf.stack([gram_einsum(picture[None])[0] for picture in activation]),
 }
 EMPTY = [gram_empty, lambda activation: ..., lambda activation: None, None, ...]

@@ -251,4 +251,5 @@ WRONG = {
         (step_in_place, "changes its input `picture` in place"),
     ],
 }
+UNUSABLE = {}
 EMPTY = [gram_empty, lambda activation: ..., lambda activation: None, None, ...]

@@ -48,6 +48,12 @@ def test_each_wrong_answer_gets_the_right_hint_and_the_library_goes_on(exercise,
     assert not surprises, "\n".join(surprises)
 
 
+def test_a_right_answer_that_no_transfer_could_use_is_called_right_and_not_used(sl, answers, said):
+    for exercise, answer in answers.UNUSABLE.items():
+        assert sl.check(exercise, answer) is not answer
+        assert said().startswith(f"{exercise}: right, but TensorFlow cannot make a graph of it")
+
+
 def test_an_open_answer_is_not_called_wrong(sl, answers, said):
     for answer in answers.EMPTY:
         library = sl.check("gram_matrix", answer)

@@ -30,6 +30,9 @@ class Lab(Protocol):
     def gradients(self, function: Callable, given: Mapping[str, object], names: tuple[str, ...]) -> "dict[str, object]":
         """d sum(function(**given)) / d each of `names`; None where no gradient arrives."""
 
+    def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
+        """Whether a right answer can be used inside `optimise`."""
+
 
 @dataclass
 class Answer:
@@ -56,7 +59,7 @@ def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Ca
     for name, case in cases.items():
         if answer.trouble:
             return answer
-        given = _give(exercise, lab, case)
+        given = give(exercise, lab, case)
         output, answer.trouble = _call(function, given)
         answer.trouble = answer.trouble or _wrong_type(exercise, lab, output)
         if not answer.trouble:
@@ -82,7 +85,7 @@ def _trouble_with(exercise: Exercise, function) -> tuple[str, str] | None:
     return None
 
 
-def _give(exercise: Exercise, lab: Lab, case: Case) -> dict[str, object]:
+def give(exercise: Exercise, lab: Lab, case: Case) -> dict[str, object]:
     return {
         name: float(case[name]) if kind == "number" else lab.give(kind, np.array(case[name]))
         for name, kind in exercise.arguments.items()
@@ -149,7 +152,7 @@ def _changed(exercise: Exercise, lab: Lab, case: Case, given: Mapping[str, objec
 def _ask_gradients(exercise: Exercise, function: Callable, lab: Lab, case: Case, answer: Answer) -> None:
     names = tuple(name for name, kind in exercise.arguments.items() if kind not in ("number", "loss"))
     try:
-        gradients = lab.gradients(function, _give(exercise, lab, case), names)
+        gradients = lab.gradients(function, give(exercise, lab, case), names)
     except (Exception, SystemExit) as error:
         answer.trouble = "error", f"No gradient can be taken through it. {_told(error, function)}"
         return

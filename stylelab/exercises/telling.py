@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 
-from stylelab.exercises.asking import Lab, ask
+from stylelab.exercises.asking import Lab, ask, give
 from stylelab.exercises.definition import Exercise
 from stylelab.exercises.judging import Verdict, judge
 
@@ -24,8 +24,20 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
     verdict = judge(exercise, cases, ask(exercise, function, lab, cases))
     if not verdict.right and os.environ.get("NBGRADER_EXECUTION"):
         raise AssertionError(sentence(exercise, verdict))
-    print(sentence(exercise, verdict))
-    return function if verdict.right else library[exercise.id]
+    usable = verdict.right and _usable(exercise, function, lab)
+    print(f"{exercise.id}: {UNUSABLE}" if verdict.right and not usable else sentence(exercise, verdict))
+    return function if usable else library[exercise.id]
+
+
+UNUSABLE = (
+    "right, but TensorFlow cannot make a graph of it, which a transfer needs (no loops over tensors, no int() or float() "
+    "of them). The lesson goes on with stylelab's own."
+)
+
+
+def _usable(exercise: Exercise, function: Callable, lab: Lab) -> bool:
+    case = next(iter(exercise.inputs().values()))
+    return not exercise.differentiable or lab.usable(function, give(exercise, lab, case))
 
 
 def sentence(exercise: Exercise, verdict: Verdict) -> str:

@@ -54,6 +54,13 @@ class Lab:
             total = tf.reduce_sum(function(*given.values()))
         return dict(zip(names, tape.gradient(total, tensors), strict=True))
 
+    def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
+        try:  # `optimise` makes a graph of the loss
+            tf.function(lambda: function(*given.values()), autograph=False).get_concrete_function()
+        except Exception:  # noqa: BLE001  whatever stops it would stop the transfer
+            return False
+        return True
+
 
 def _weighted_loss(weights: Tensor, picture: Tensor, target: Tensor) -> Tensor:
     return tf.reduce_sum(weights * tf.square(picture - target)) / 2

@@ -57,6 +57,9 @@ class Lab:
             return dict.fromkeys(names)
         return dict(zip(names, torch.autograd.grad(total, tensors.values(), allow_unused=True), strict=True))
 
+    def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
+        return True  # PyTorch runs line by line, in a transfer as in the check
+
 
 def _weighted_loss(weights: Tensor, picture: Tensor, target: Tensor) -> Tensor:
     return (weights * (picture - target).square()).sum() / 2
