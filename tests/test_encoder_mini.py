@@ -42,7 +42,7 @@ def test_all_sixteen_convolutions_are_there():
 def test_the_header_says_how_to_feed_it():
     mini = encoders.find_encoder("mini")
     assert (mini.name, mini.channels, mini.scale) == ("mini", "RGB", 1.0)
-    assert (mini.pooling, mini.padding) == ("max", "replicate")
+    assert (mini.pooling, mini.padding) == ("average", "replicate")
     assert mini.activations == "normalised"
     assert len(mini.mean) == len(mini.std) == 3
     assert mini.source.startswith("trained from scratch")

@@ -86,8 +86,12 @@ def wake(weights: dict[str, torch.Tensor], least: float = 0.02) -> dict[str, tor
 
 
 def save(path: Path, encoder: Encoder, source: str) -> None:
-    """Fold, wake, normalise to mean activation 1 and write float16: the file that both frameworks read."""
+    """Fold, wake, normalise to mean activation 1 and write float16: the file that both frameworks read.
+
+    It is trained with max pooling and used with average pooling, as Gatys et al. 2016 use VGG-19: max pooling lets
+    every second pixel go free, which shows as fine hatching in flat areas.
+    """
     tensors = wake(fold(encoder))
     pairs = {n: (tensors[f"{n}.weight"].numpy(), tensors[f"{n}.bias"].numpy()) for n in LAYERS}
-    spec = stylelab.encoders.Encoder("mini", None, mean=MEAN, std=STD, padding="replicate", source=source)
+    spec = stylelab.encoders.Encoder("mini", None, mean=MEAN, std=STD, pooling="average", padding="replicate", source=source)
     encoder_file.save(path, normalise(pairs, spec), spec, np.float16)
