@@ -292,7 +292,7 @@ def balance(content, style, share):
 balance = sl.check("balance", balance)
 
 # %% [markdown] name="sweep_text"
-# Now paint three pictures, somewhat smaller to save time. $\beta$ is chosen so that the style would be 0.1 %, 5 % and 90 % of the last run's total. **Predict** which one still shows the trees, and which has lost the pagoda.
+# Now paint three pictures, somewhat smaller to save time. $\beta$ is chosen so that the style would be 0.1 %, 5 % and 90 % of the last run's total. **Predict** which one keeps the colours of the photograph, and whether the last one still has a pagoda.
 
 # %% name="sweep"
 SMALL, QUICK = SIZE * 5 // 8, max(10, STEPS * 3 // 10)
@@ -304,9 +304,11 @@ for share in (0.001, 0.05, 0.9):
     for step in sl.optimise(small[0], transfer_loss(*small, 1.0, beta), steps=QUICK):
         live.show(step)
     swept[f"β = {round(beta, 1):g}"] = step.picture
-live.finish(plots.side_by_side(swept), "Three pagodas: tinted; in strokes, but clear; swallowed by strokes.")
+live.finish(plots.side_by_side(swept), "Three pagodas: tinted; in strokes; in stronger strokes, blurred.")
 
 # %% [markdown] name="try_text"
+# Nine tenths of style do not erase the pagoda: the run started from it, and the content loss still pulls.
+#
 # **Try it.** Move a slider: from where it is, the picture goes on for a few steps with the new prices, before your eyes. Without a kernel you see the picture that the sliders start from.
 
 # %% name="try_it"
