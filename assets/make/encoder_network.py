@@ -68,20 +68,26 @@ def fold(encoder: Encoder) -> dict[str, torch.Tensor]:
 
 @torch.no_grad()
 def wake(weights: dict[str, torch.Tensor], least: float = 0.02) -> dict[str, torch.Tensor]:
-    """Raise the bias of a nearly dead channel until it fires in `least` of all places of the calibration pictures.
+    """Make the network ready for average pooling, with no channel that hardly ever fires on the calibration pictures.
 
-    Divided by a mean activation near 0, such a channel would weigh more in a Gram matrix than all others together.
+    An average is smaller than a maximum: each channel is raised by the ratio of the two in the next layer's weights.
+    The bias of a nearly dead channel is raised until it fires in `least` of all places: divided by a mean activation
+    near 0, such a channel would weigh more in a Gram matrix than all others together.
     """
     weights, x = dict(weights), standardise(torch.from_numpy(np.stack(calibration_pictures())))
+    ratio = torch.ones(3)
     for name in LAYERS:
+        weights[f"{name}.weight"] = weights[f"{name}.weight"] * ratio.view(1, -1, 1, 1)
         x = convolve(x, weights[f"{name}.weight"], "replicate")
         x = x + weights[f"{name}.bias"].view(1, -1, 1, 1)
         flat = x.transpose(0, 1).flatten(1)
         missing = (-flat.quantile(1 - least, dim=1)).clamp(min=0)
         weights[f"{name}.bias"] = weights[f"{name}.bias"] + missing
         x = F.relu(x + missing.view(1, -1, 1, 1))
+        ratio = torch.ones(x.shape[1])
         if name in POOLED:
-            x = F.max_pool2d(x, 2)
+            maximum, x = F.max_pool2d(x, 2), F.avg_pool2d(x, 2)
+            ratio = maximum.mean((0, 2, 3)) / x.mean((0, 2, 3))
     return weights
 
 
