@@ -147,7 +147,7 @@ RECIPES = {
             content_loss="sum",
             style_loss="keras",
             weights=Weights(content=2.5e-9, style=1e-6, tv=1e-8 * 255**2.5),
-            normalised=Weights(content=3e-3, style=1e3, tv=0.5),
+            normalised=Weights(content=1e-3, style=300.0, tv=0.15),
             weights_for="vgg19",
             optimiser=Optimiser("sgd", learning_rate=100 / 255**2, decay=0.96, pixels=400 * 600),
             tv="keras",

@@ -5,6 +5,7 @@ A process holds one framework. Tests without the fixtures below need none and ru
 
 import importlib
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job: the tests of Ctrl-C need it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "plain: needs no framework")
     config.addinivalue_line("markers", "gpu: needs a GPU")
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
