@@ -67,12 +67,13 @@ def fold(encoder: Encoder) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def wake(weights: dict[str, torch.Tensor], least: float = 0.02) -> dict[str, torch.Tensor]:
-    """Make the network ready for average pooling, with no channel that hardly ever fires on the calibration pictures.
+def wake(weights: dict[str, torch.Tensor], least: float = 0.4) -> dict[str, torch.Tensor]:
+    """Make the network ready for average pooling, with no channel that seldom fires on the calibration pictures.
 
     An average is smaller than a maximum: each channel is raised by the ratio of the two in the next layer's weights.
-    The bias of a nearly dead channel is raised until it fires in `least` of all places: divided by a mean activation
-    near 0, such a channel would weigh more in a Gram matrix than all others together.
+    The bias of a channel that fires seldom is raised until it fires in `least` of all places: divided by a small mean
+    activation, it would have a few huge ones, and weigh more in a Gram matrix than all others together. Of 0.02, 0.1,
+    0.25 and 0.4, the last gave the cleanest strokes and the smallest error.
     """
     weights, x = dict(weights), standardise(torch.from_numpy(np.stack(calibration_pictures())))
     ratio = torch.ones(3)
