@@ -168,7 +168,8 @@ def _gradient_steps(picture: Tensor, loss: Loss, settings: Optimiser, steps: int
 def _method(settings: Optimiser) -> tf.keras.optimizers.Optimizer:
     rate = tf.keras.optimizers.schedules.ExponentialDecay(settings.learning_rate, 100, settings.decay)
     if settings.name == "adam":
-        return tf.keras.optimizers.Adam(rate, beta_1=settings.beta1, epsilon=1e-8)
+        # the frameworks put epsilon in two different places: so small that neither is felt, the steps are the same
+        return tf.keras.optimizers.Adam(rate, beta_1=settings.beta1, epsilon=1e-12)
     return tf.keras.optimizers.SGD(rate)
 
 

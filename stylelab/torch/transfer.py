@@ -171,7 +171,8 @@ def _method(picture: Tensor, settings: Optimiser) -> "torch.optim.Optimizer | _L
     if settings.name == "lbfgs":
         return _LBFGS(picture)
     if settings.name == "adam":
-        method = torch.optim.Adam([picture], settings.learning_rate, betas=(settings.beta1, 0.999), eps=1e-8)
+        # the frameworks put epsilon in two different places: so small that neither is felt, the steps are the same
+        method = torch.optim.Adam([picture], settings.learning_rate, betas=(settings.beta1, 0.999), eps=1e-12)
     else:
         method = torch.optim.SGD([picture], settings.learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(method, lambda step: settings.decay ** (step / 100))

@@ -13,7 +13,7 @@ from stylelab.recipes import RECIPES
 
 MEASURE = Path(__file__).with_name("measure.py")
 RELATIVE = 1e-4  # of the largest value, in float32: activations, losses, gradients
-PICTURE = 1e-2  # after 20 steps, of the picture's norm
+PICTURE = 1e-2  # of pictures in 0..1, after 20 steps
 WALKED = [name for name, recipe in RECIPES.items() if recipe.optimiser.name != "lbfgs"]
 
 
@@ -61,9 +61,9 @@ def test_losses_and_picture_gradients_agree(measured, recipe):
 def test_pictures_after_twenty_steps_agree(measured, recipe):
     key = f"mini {recipe} picture"
     torch, tensorflow = measured["torch"][key], measured["tensorflow"][key]
-    # Adam divides by the gradient's size: where that is rounding noise, single pixels go their own way
-    assert np.linalg.norm(torch - tensorflow) < PICTURE * np.linalg.norm(torch)
-    assert np.abs(torch - tensorflow).mean() < PICTURE / 10
+    difference = np.abs(torch - tensorflow)
+    # Adam divides by the gradient's size: where that is rounding noise, a single pixel may go its own way
+    assert np.quantile(difference, 0.999) < PICTURE and difference.mean() < PICTURE / 10
 
 
 @pytest.mark.parametrize("kind", ["activations", *RECIPES])
