@@ -22,7 +22,7 @@ $(READY): requirements.lock requirements-gpu-tensorflow.lock pyproject.toml .ci/
 	@touch $@
 
 lab: $(READY)
-	$(BIN)/jupyter lab lessons
+	$(BIN)/jupyter lab --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate lessons
 
 demo: $(READY)
 	@$(BIN)/python -m stylelab.demo -o out --tensorflow-python $(TENSORFLOW_BIN)/python
