@@ -8,6 +8,8 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 READY := .venv/.ready
+# a student's own copy of the lessons, which git does not see: make lab MY_LESSONS=elsewhere
+MY_LESSONS ?= my-lessons
 # TensorFlow with CUDA cannot share an environment with PyTorch, see requirements-gpu-tensorflow.lock
 GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU && echo yes)
 TENSORFLOW_BIN := $(if $(GPU),.venv-tensorflow/bin,$(BIN))
@@ -22,7 +24,8 @@ $(READY): requirements.lock requirements-gpu-tensorflow.lock pyproject.toml .ci/
 	@touch $@
 
 lab: $(READY)
-	$(BIN)/jupyter lab --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate lessons
+	@$(BIN)/stylelab start "$(MY_LESSONS)"
+	$(BIN)/jupyter lab --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate "$(MY_LESSONS)"
 
 demo: $(READY)
 	@$(BIN)/python -m stylelab.demo -o out --tensorflow-python $(TENSORFLOW_BIN)/python

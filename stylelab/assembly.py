@@ -9,11 +9,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from stylelab import exercises
+from stylelab.course import LESSONS, REPOSITORY, TITLES
 from stylelab.errors import InputError, unknown
 
-REPOSITORY = "https://github.com/stylelab/stylelab"  # the one place; badges and Colab's set-up are made from it
-LESSONS = Path(__file__).resolve().parent.parent / "lessons"
-TITLES = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
 LAYOUT = {"torch": ("(B, C, H, W)", "(B, 3, H, W)"), "tensorflow": ("(B, H, W, C)", "(B, H, W, 3)")}
 # the set-up makes the second kernel: TensorFlow's own environment on a machine with a GPU, the same one elsewhere
 KERNELS = {"torch": ("python3", "Python 3 (ipykernel)"), "tensorflow": ("stylelab-tensorflow", "stylelab (TensorFlow)")}

@@ -163,6 +163,21 @@ def doctor() -> int:
     return tables.doctor()
 
 
+@app.command()
+def start(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Your own folder; made if missing.")] = Path("my-lessons"),
+    framework: Annotated[str | None, typer.Option(help="Only torch or only tensorflow.", show_default="both")] = None,
+) -> int:
+    """Copy the lessons into a folder of your own. What you have touched is kept; a newer lesson is laid beside it."""
+    from stylelab import start as lessons
+
+    try:
+        print(lessons.start(folder, framework))
+    except KeyboardInterrupt:
+        return _refuse("interrupted: what was copied is whole; the same command copies the rest", 130)
+    return 0
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> int:
     """Measure the time per step and the memory of both frameworks on this machine."""
