@@ -143,3 +143,37 @@ def pair_grid(
             if (name, style) in pictures:
                 _draw(axes[row, column], pictures[name, style])
     return figure
+
+
+# black, blue, vermilion, green, purple, sky, orange of Okabe and Ito, each with dashes of its own
+LINES = (
+    ("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"),
+    ("#CC79A7", (0, (5, 1))), ("#56B4E9", (0, (3, 1, 1, 1))), ("#E69F00", (0, (1, 1))),
+)  # fmt: skip
+
+
+def lines(panels: Mapping[str, Mapping[str, tuple]], ylabel: str, *, log: bool = False) -> Figure:
+    """The same quantity against one thing or several, in panels beside each other. A name has one colour in all.
+
+    Args:
+        panels: label of the x axis, with its unit -> {name: (x, y)}, sequences of one length.
+        ylabel: label of the y axis, which all panels share, with its unit.
+        log: whether that axis is logarithmic.
+
+    Raises:
+        InputError: no panel, or more than seven lines in one.
+    """
+    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    if not 0 < len(names) <= len(LINES):
+        raise InputError(f"{len(names)} lines to plot: give 1 to {len(LINES)}")
+    figure = Figure(figsize=(max(6, 4.5 * len(panels)), 3.5), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axis, (xlabel, curves) in zip(axes, panels.items(), strict=True):
+        for name, (x, y) in curves.items():
+            colour, dashes = LINES[names.index(name)]
+            axis.plot(x, y, color=colour, linestyle=dashes, label=name)
+        axis.set(xlabel=xlabel, yscale="log" if log else "linear")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel(ylabel)
+    axes[0].legend(frameon=False)
+    return figure

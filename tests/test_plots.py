@@ -135,3 +135,22 @@ def test_a_pair_grid_of_nothing_is_refused():
 def test_plots_import_no_framework():
     code = "import sys, stylelab.plots; sys.exit(bool({'torch', 'tensorflow', 'matplotlib.pyplot'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_lines_give_a_name_one_colour_in_every_panel_and_label_both_axes():
+    curves = {"Adam": ([1, 2, 3], [3.0, 2.0, 1.0]), "SGD": ([1, 2, 3], [3.0, 2.5, 2.0])}
+    figure = plots.lines({"step": curves, "time (s)": dict(reversed(curves.items()))}, "loss (no unit)", log=True)
+    left, right = figure.axes
+    assert [axis.get_xlabel() for axis in figure.axes] == ["step", "time (s)"]
+    assert left.get_ylabel() == "loss (no unit)" and left.get_yscale() == "log"
+    colours = [{line.get_label(): line.get_color() for line in axis.lines} for axis in (left, right)]
+    assert colours[0] == colours[1] and len(set(colours[0].values())) == 2
+    np.testing.assert_array_equal(left.lines[1].get_ydata(), curves["SGD"][1])
+    assert drawn(figure)
+
+
+def test_no_line_and_too_many_lines_are_refused():
+    with pytest.raises(InputError, match="0 lines to plot: give 1 to 7"):
+        plots.lines({}, "loss")
+    with pytest.raises(InputError, match="8 lines to plot"):
+        plots.lines({"step": {str(number): ([0], [0]) for number in range(8)}}, "loss")
