@@ -15,6 +15,7 @@ with quiet_stderr():
 from stylelab.tensorflow.check import check
 from stylelab.tensorflow.features import find_device, load_encoder
 from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
+from stylelab.tensorflow.seeing import guided_gradient, response, to_array
 from stylelab.tensorflow.transfer import optimise, to_picture, to_tensor, transfer, transfer_loss
 
 __all__ = [
@@ -22,9 +23,12 @@ __all__ = [
     "content_loss",
     "find_device",
     "gram_matrix",
+    "guided_gradient",
     "load_encoder",
     "optimise",
+    "response",
     "style_layer_loss",
+    "to_array",
     "to_picture",
     "to_tensor",
     "total_variation",

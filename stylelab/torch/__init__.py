@@ -8,6 +8,7 @@ if "tensorflow" in sys.modules:
 from stylelab.torch.check import check
 from stylelab.torch.features import find_device, load_encoder
 from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
+from stylelab.torch.seeing import guided_gradient, response, to_array
 from stylelab.torch.transfer import optimise, to_picture, to_tensor, transfer, transfer_loss
 
 __all__ = [
@@ -15,9 +16,12 @@ __all__ = [
     "content_loss",
     "find_device",
     "gram_matrix",
+    "guided_gradient",
     "load_encoder",
     "optimise",
+    "response",
     "style_layer_loss",
+    "to_array",
     "to_picture",
     "to_tensor",
     "total_variation",

@@ -1,0 +1,110 @@
+"""What a network sees: how strongly a filter answers, and which pixels made it answer.
+
+Activations are `(B, H', W', C)` float32, pictures `(B, H, W, 3)` in 0..1.
+"""
+
+from copy import copy
+from itertools import pairwise
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
+
+from stylelab import encoders
+from stylelab.errors import InputError
+from stylelab.tensorflow.features import Encoder
+
+Place = tuple[int, int]  # (row, column) of an activation, from 0 at the top left
+
+
+def to_array(tensor: Tensor) -> np.ndarray:
+    """Numbers to look at: an activation or a gradient, channels last, neither clipped nor scaled.
+
+    Args:
+        tensor: `(1, H, W, C)`, on any device.
+
+    Returns:
+        `(H, W, C)` float32 array; `[..., 3]` is filter 3's activation map.
+
+    Raises:
+        InputError: not one picture's.
+
+    Source: ours.
+    """
+    if len(tensor.shape) != 4 or tensor.shape[0] != 1:
+        raise InputError(f"tensor must be (1, H, W, C); got {tuple(tensor.shape)}")
+    return np.array(tensor[0], dtype=np.float32)
+
+
+def response(activation: Tensor, filter: int | None = None, place: Place | None = None) -> Tensor:
+    """How strongly a filter answers: at one place, or on average over all places.
+
+    Args:
+        activation: `(B, H', W', C)`.
+        filter: which of the C filters, from 0; None for the mean of all.
+        place: (row, column) in the activation, from 0; None for the mean of all places.
+
+    Returns:
+        Scalar, the mean over the batch.
+
+    Raises:
+        InputError: not four dimensions, or no such filter or place.
+
+    Source: Erhan et al. 2009, whose activation maximisation raises it.
+    """
+    if len(activation.shape) != 4:
+        raise InputError(f"activation must be (B, H, W, C); got {tuple(activation.shape)}")
+    _, height, width, filters = activation.shape
+    if filter is not None:
+        _check("filter", filter, filters)
+        activation = activation[..., filter : filter + 1]
+    if place is not None:
+        row, column = place
+        _check("row", row, height)
+        _check("column", column, width)
+        activation = activation[:, row, column]
+    return tf.reduce_mean(activation)
+
+
+def guided_gradient(encoder: Encoder, picture: Tensor, layer: str, filter: int, place: Place | None = None) -> Tensor:
+    """Which pixels speak for a filter's answer: the gradient, from which everything negative is dropped on its way back.
+
+    Args:
+        encoder: from `load_encoder`.
+        picture: `(B, H, W, 3)` in 0..1; it is not changed.
+        layer: any up to the deepest that the encoder was loaded with.
+        filter: which filter, from 0.
+        place: (row, column) in the layer's activation; None for the mean of all places.
+
+    Returns:
+        `(B, H, W, 3)`, either sign: where it is positive, a brighter pixel would raise the answer.
+
+    Raises:
+        InputError: the encoder stops before that layer, or no such filter or place.
+
+    Source: Springenberg et al. 2015, section 3.4. The plain gradient is Simonyan et al. 2014.
+    """
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(picture)
+        activations = _trunk(encoder, layer)(picture)
+        answer = response(activations[encoders.layer_name(layer)], filter, place)
+    way_back = list(reversed([picture, *activations.values()]))
+    gradient = tape.gradient(answer, way_back[0])
+    for above, below in pairwise(way_back):
+        gradient = tape.gradient(above, below, tf.nn.relu(gradient))  # the guide: only what speaks for the answer
+    return gradient
+
+
+def _trunk(encoder: Encoder, layer: str) -> Encoder:
+    """The same network, which gives every activation up to `layer`, each made from the one before."""
+    name = encoders.layer_name(layer)
+    if name not in encoder.trunk:
+        raise InputError(f"the encoder stops at {encoder.trunk[-1]}: load it with {name}")
+    whole = copy(encoder)  # its weights are shared
+    whole.layers = whole.trunk = encoders.trunk((name,))
+    return whole
+
+
+def _check(what: str, index: int, count: int) -> None:
+    if index not in range(count):
+        raise InputError(f"no {what} {index}: this activation has {count}, counted from 0")
