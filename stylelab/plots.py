@@ -8,6 +8,7 @@ import io
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure as PlainFigure
 
 from stylelab.errors import InputError
@@ -177,3 +178,59 @@ def lines(panels: Mapping[str, Mapping[str, tuple]], ylabel: str, *, log: bool =
     axes[0].set_ylabel(ylabel)
     axes[0].legend(frameon=False)
     return figure
+
+
+def heat_maps(
+    tables: Mapping[str, tuple], label: str, *, number: str = ".2f", log: bool = False, width: float = INCHES
+) -> Figure:
+    """Tables of numbers as coloured cells, beside each other, on one scale of colours that everybody can tell apart.
+
+    Args:
+        tables: title -> (values `(R, C)`, names of the R rows, names of the C columns).
+        label: what the numbers are, with their unit, along the scale.
+        number: how a number is written into its cell, such as '.2f' or '.0%'; '' for not at all.
+        log: whether the scale of colours is logarithmic.
+        width: of one table, in inches.
+
+    Raises:
+        InputError: no table, or names that do not fit its values.
+    """
+    if not tables:
+        raise InputError("no table to show: give at least one")
+    arrays = [np.asarray(values, dtype=float) for values, _, _ in tables.values()]
+    norm = _norm(np.concatenate([array.ravel() for array in arrays]), log)
+    tallest = max(max(array.shape[0], 2) / array.shape[1] for array in arrays)
+    figure = Figure(figsize=(width * len(arrays) + 1, min(width * tallest, 6.0) + 0.9), layout="constrained")
+    axes = figure.subplots(1, len(arrays), squeeze=False)[0]
+    for axis, values, (title, (_, rows, columns)) in zip(axes, arrays, tables.items(), strict=True):
+        if values.shape != (len(rows), len(columns)):
+            raise InputError(f"'{title}' has {values.shape} values but {len(rows)} row and {len(columns)} column names")
+        cells = axis.pcolormesh(values, norm=norm, cmap="cividis", edgecolors="white", linewidth=0.5 if number else 0)
+        _name_cells(axis, values, title, rows, columns)
+        if number:
+            _write_numbers(axis, values, norm, number)
+    figure.colorbar(cells, ax=list(axes), label=label)
+    return figure
+
+
+def _norm(values: np.ndarray, log: bool) -> Normalize:
+    if log:
+        positive = values[values > 0]
+        return LogNorm(positive.min(), positive.max(), clip=True)
+    return Normalize(values.min(), values.max())
+
+
+def _name_cells(axis, values: np.ndarray, title: str, rows, columns) -> None:
+    axis.set(title=title, aspect="equal" if values.shape[0] > 1 else "auto")
+    axis.title.set_fontsize(10)
+    axis.invert_yaxis()  # the first row on top, as a table is read
+    axis.set_xticks(np.arange(len(columns)) + 0.5, columns, rotation=30 if max(map(len, columns)) > 8 else 0, fontsize=8)
+    axis.set_yticks(np.arange(len(rows)) + 0.5, rows, fontsize=8)
+    axis.tick_params(length=0)
+
+
+def _write_numbers(axis, values: np.ndarray, norm: Normalize, number: str) -> None:
+    for (row, column), value in np.ndenumerate(values):
+        dark = float(norm(value)) < 0.5
+        axis.text(column + 0.5, row + 0.5, format(value, number), ha="center", va="center", fontsize=9,
+                  color="white" if dark else "black")  # fmt: skip

@@ -154,3 +154,33 @@ def test_no_line_and_too_many_lines_are_refused():
         plots.lines({}, "loss")
     with pytest.raises(InputError, match="8 lines to plot"):
         plots.lines({"step": {str(number): ([0], [0]) for number in range(8)}}, "loss")
+
+
+def test_a_heat_map_has_each_number_in_its_place_and_the_first_row_on_top():
+    figure = plots.heat_maps({"F": ([[1, 2, 3], [4, 5, 6]], ("a", "b"), ("x", "y", "z"))}, "answer", number=".1f")
+    axis = figure.axes[0]
+    written = {text.get_text(): text.get_position() for text in axis.texts}
+    assert written["3.0"] == (2.5, 0.5) and written["4.0"] == (0.5, 1.5) and axis.yaxis_inverted()
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
+    assert figure.axes[-1].get_ylabel() == "answer"
+    drawn(figure)
+
+
+def test_heat_maps_share_one_scale_and_numbers_can_be_read_on_their_cells():
+    tables = {name: ([[low, high]], ("",), ("", "")) for name, low, high in (("one", 0, 1), ("two", 2, 4))}
+    figure = plots.heat_maps(tables, "loss", number=".0f")
+    assert all(axis.collections[0].get_clim() == (0, 4) for axis in figure.axes[:2])
+    assert [text.get_color() for axis in figure.axes[:2] for text in axis.texts] == ["white", "white", "black", "black"]
+
+
+def test_a_logarithmic_heat_map_bears_a_zero_and_leaves_out_numbers_if_told_to():
+    figure = plots.heat_maps({"loss": ([[0, 0.01], [0.1, 1]], ("", ""), ("", ""))}, "loss", number="", log=True)
+    assert figure.axes[0].collections[0].get_clim() == (0.01, 1) and not figure.axes[0].texts
+    drawn(figure)
+
+
+def test_a_heat_map_whose_names_do_not_fit_is_refused():
+    with pytest.raises(InputError, match=r"'F' has \(1, 2\) values but 1 row and 3 column names"):
+        plots.heat_maps({"F": ([[1, 2]], ("a",), ("x", "y", "z"))}, "answer")
+    with pytest.raises(InputError, match="no table to show"):
+        plots.heat_maps({}, "answer")
