@@ -9,7 +9,8 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 
@@ -68,6 +69,17 @@ def _preset_in_words(preset: str) -> str:
     if largest is None:
         return "pictures as large and runs as long as their authors meant"
     return f"pictures scaled down to {largest} pixels, runs to {share:.0%} of their authors' steps"
+
+
+@contextmanager
+def on_purpose() -> Iterator[None]:
+    """A wrong answer inside is part of the lesson: while nbgrader runs the notebook, its check must not raise either."""
+    graded = os.environ.pop("NBGRADER_EXECUTION", None)
+    try:
+        yield
+    finally:
+        if graded is not None:
+            os.environ["NBGRADER_EXECUTION"] = graded
 
 
 def show(what: "Figure | np.ndarray", alt: str, width: int | None = None) -> None:

@@ -138,6 +138,16 @@ def test_links_and_folders_under_a_lessons_name_are_left_alone(mine, course, tmp
     assert sum("_newer" in name for name in contents(mine)) == 4
 
 
+def test_a_lesson_moved_away_and_linked_to_is_left_alone(mine, course, tmp_path):
+    starting.start(mine)
+    (mine / ONE).rename(tmp_path / "moved.ipynb")
+    (mine / ONE).symlink_to(tmp_path / "moved.ipynb")
+    publish(course, "second", ONE)
+    starting.start(mine)
+    assert (tmp_path / "moved.ipynb").read_text() == f"{ONE}, first edition" and (mine / ONE).is_symlink()
+    assert contents(mine)[BESIDE] == f"{ONE}, second edition"
+
+
 def test_a_link_to_a_folder_is_a_folder(mine, tmp_path):
     (tmp_path / "big disk").mkdir()
     mine.symlink_to(tmp_path / "big disk")

@@ -110,3 +110,12 @@ def test_the_preset_is_told_and_an_unknown_one_refused(sl, monkeypatch, capsys):
     monkeypatch.setenv("STYLELAB_PRESET", "cii")
     with pytest.raises(InputError, match="did you mean 'ci'"):
         studio.set_up(sl)
+
+
+def test_a_mistake_on_purpose_raises_not_even_for_nbgrader(sl, monkeypatch, capsys):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    with studio.on_purpose():
+        sl.check("total_cost", lambda content, style, alpha, beta: content + style)
+    assert "without their weights" in capsys.readouterr().out
+    with pytest.raises(AssertionError, match="without their weights"):
+        sl.check("total_cost", lambda content, style, alpha, beta: content + style)

@@ -1,0 +1,360 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown] name="title"
+# # 0 · A network takes any numbers, and never says that they are the wrong ones
+#
+# {{badges}}
+#
+# This is the {{framework}} edition. The same lesson in {{other_framework}}: [00_start_here_{{other_module}}.ipynb](00_start_here_{{other_module}}.ipynb)
+#
+# **You will**
+#
+# 1. find out what your machine has, and how fast the course runs on it (question 1 of the quiz);
+# 2. answer an exercise wrongly on purpose, read what the check says, and put it right (section 0.2);
+# 3. turn a picture into what a network expects, and back (exercises 0.1 and 0.2, two predictions);
+# 4. see what becomes of wrong numbers (one prediction, question 3);
+# 5. paint your first picture in one line, then one of your own, and know what a bad file is told (question 5).
+#
+# **Time** 25 minutes · **Needs** a little Python; that a convolution slides filters over a picture · **Runs on** a laptop, in about a minute for all cells. Without a GPU, pictures have 256 pixels and runs a fifth of the paper's steps; with one, 512 pixels and 500 steps. The cells are the same.
+
+# %% name="setup" tags=["torch"]
+import os, subprocess, sys, time
+
+if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
+    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
+    sys.path.insert(0, "kit")
+
+import numpy as np
+import torch
+import stylelab.torch as sl
+from stylelab import pictures, plots, studio
+from stylelab.recipes import scaled
+from stylelab.result import Step
+
+SEED = 0
+setting = studio.set_up(sl, seed=SEED)
+
+# %% name="setup" tags=["tensorflow"]
+import os, subprocess, sys, time
+
+if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
+    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
+    sys.path.insert(0, "kit")
+
+import numpy as np
+import stylelab.tensorflow as sl
+import tensorflow as tf
+from stylelab import pictures, plots, studio
+from stylelab.recipes import scaled
+from stylelab.result import Step
+
+SEED = 0
+setting = studio.set_up(sl, seed=SEED)
+
+# %% [markdown] name="machine_text"
+# ## 0.1 What have we here?
+#
+# Click into a grey cell and press Shift and Enter: it runs, and the next one is marked. Run them in order. If you get lost, choose *Restart kernel and run all cells* from the menu Kernel: a lesson always runs to its end, whatever you have written into it.
+#
+# The cell above, which every lesson begins with, has reported three things:
+#
+# - the **machine**: {{framework}}, and whether it computes on a GPU or on the processor (`cpu`);
+# - the **encoder**: the network that looks at pictures. One comes with the course; nothing is downloaded unless you ask;
+# - the **preset**: how large pictures are and how long runs take here.
+#
+# If you have a GPU and it says `cpu`, type `stylelab doctor` in a terminal: it names what is missing. How long does the encoder look at one picture?
+
+# %% name="machine"
+encoder = sl.load_encoder("mini", ("conv1_1", "conv3_1"), device=setting.device)
+photograph = pictures.open_picture("china", size=128)
+tensor = sl.to_tensor(photograph, setting.device)
+encoder(tensor)  # the first call gets everything ready
+began = time.perf_counter()
+for _ in range(5):
+    seen = encoder(tensor)
+print(f"five pictures, {200 * (time.perf_counter() - began):.0f} ms each on {setting.device}")
+print("given", tuple(tensor.shape), "seen", {layer: tuple(found.shape) for layer, found in seen.items()})
+
+# %% [markdown] name="check_text"
+# ## 0.2 Exercises answer back
+#
+# An exercise is a function to write. The cell after it *checks* what you wrote: first its shape, then its value, then what must hold for any input. The check takes less than a second, and it is no exam: try as often as you like.
+#
+# Let us make a mistake on purpose. Two losses are to be added with the weights $\alpha$ and $\beta$:
+#
+# $$J = \alpha J_{content} + \beta J_{style}.$$
+#
+# **Predict** what the check will say to a function that forgets the weights.
+
+# %% name="wrong"
+def total_cost(content, style, alpha, beta):
+    """The sum of two losses: but where are the weights?"""
+    return content + style
+
+
+with studio.on_purpose():
+    sl.check("total_cost", total_cost)
+
+# %% [markdown] name="right_text"
+# It names the mistake. It also says how the lesson goes on: a check hands back *your* function when it is right, and the library's own when it is not. So you are never stuck, and a later cell never fails because of an earlier exercise. Now the right one:
+
+# %% name="right"
+def total_cost(content, style, alpha, beta):
+    """The weighted sum of two losses."""
+    return alpha * content + beta * style
+
+
+total_cost = sl.check("total_cost", total_cost)
+
+# %% [markdown] name="pixels_text"
+# ## 0.3 A picture is a table of numbers
+#
+# In this course a picture is an array (height, width, 3): red, green, blue, each from 0 (dark) to 1 (bright). A **tensor** holds a batch of them in the order that {{framework}} wants: {{picture}}, with B pictures, and C or 3 channels. `sl.to_tensor` and `sl.to_picture` lead there and back.
+#
+# **Predict** the three numbers of a place in the blue sky. Which is the largest?
+
+# %% name="pixels"
+# NBVAL_CHECK_OUTPUT
+print("height, width, colours:", photograph.shape)
+print(f"from {photograph.min():.2f} to {photograph.max():.2f}")
+print("top left corner:", photograph[0, 0].astype(float).round(2).tolist())
+same = sl.to_picture(sl.to_tensor(photograph))
+print(f"there and back, the largest change is {abs(same - photograph).max():.2f}")
+
+# %% [markdown] name="preprocess_text"
+# ## 0.4 What a network expects
+#
+# A network has seen its training pictures in one form only. The VGG-19 from Oxford, which the paper uses, was trained on pictures with the colours in the order blue, green, red, in 0..255, less the mean colour $m$ of its million photographs:
+#
+# $$y = 255\,x_{BGR} - m, \qquad m = (103.939,\; 116.779,\; 123.680).$$
+#
+# Other networks want other things: torchvision's copy of VGG-19 wants red first, and a division as well.
+#
+# ### Exercise 0.1 · preprocess
+#
+# Two or three lines: turn the order of the channels round, scale, subtract. Mind which axis the channels are on.
+
+# %% name="preprocess" exercise="preprocess" tags=["torch"]
+MEAN = (103.939, 116.779, 123.680)  # of blue, green and red, in 0..255
+
+
+def preprocess(picture):
+    """{{picture}}, RGB in 0..1 -> the same shape, BGR in 0..255 less the mean.
+
+    Useful: flip, torch.tensor(MEAN).reshape(1, 3, 1, 1)."""
+    raise NotImplementedError
+
+
+# %% name="preprocess" exercise="preprocess" tags=["tensorflow"]
+MEAN = (103.939, 116.779, 123.680)  # of blue, green and red, in 0..255
+
+
+def preprocess(picture):
+    """{{picture}}, RGB in 0..1 -> the same shape, BGR in 0..255 less the mean.
+
+    Useful: picture[..., ::-1], tf.constant(MEAN)."""
+    raise NotImplementedError
+
+
+# %% name="check_preprocess" check="preprocess"
+preprocess = sl.check("preprocess", preprocess)
+
+# %% [markdown] name="preprocess_by_hand_text"
+# **Predict** what becomes of a black pixel, and in which place a red one is the largest.
+
+# %% name="preprocess_by_hand"
+# NBVAL_CHECK_OUTPUT
+colours = {"black": [0, 0, 0], "white": [1, 1, 1], "red": [1, 0, 0], "grey": [0.5, 0.5, 0.5]}
+for name, colour in colours.items():
+    pixel = sl.to_tensor(np.float32([[colour]]))  # a picture of one row and one column
+    print(f"{name:5}", sl.to_array(preprocess(pixel))[0, 0].astype(float).round(2).tolist())
+
+# %% [markdown] name="deprocess_text"
+# Black is minus the mean, and red comes last. Numbers below zero are meant to be there: 0 is now the *average* colour, not black.
+#
+# ## 0.5 And back again
+#
+# What an optimiser has done to such numbers must be shown as a picture again. That is the inverse, with one thing added: an optimiser may leave the range, and a screen cannot show less than black or more than white. So the result is clipped:
+#
+# $$x_{BGR} = \mathrm{clip}_{0..1}\left(\frac{y + m}{255}\right).$$
+#
+# ### Exercise 0.2 · deprocess
+#
+# Two or three lines. The order matters: which of your steps must be undone first?
+
+# %% name="deprocess" exercise="deprocess" tags=["torch"]
+MEAN = (103.939, 116.779, 123.680)  # of blue, green and red, in 0..255
+
+
+def deprocess(pixels):
+    """{{picture}}, BGR in 0..255 less the mean -> the same shape, RGB, clipped to 0..1.
+
+    Useful: flip, clamp."""
+    raise NotImplementedError
+
+
+# %% name="deprocess" exercise="deprocess" tags=["tensorflow"]
+MEAN = (103.939, 116.779, 123.680)  # of blue, green and red, in 0..255
+
+
+def deprocess(pixels):
+    """{{picture}}, BGR in 0..255 less the mean -> the same shape, RGB, clipped to 0..1.
+
+    Useful: picture[..., ::-1], tf.clip_by_value."""
+    raise NotImplementedError
+
+
+# %% name="check_deprocess" check="deprocess"
+deprocess = sl.check("deprocess", deprocess)
+
+# %% name="deprocess_by_hand"
+# NBVAL_CHECK_OUTPUT
+pixels = preprocess(sl.to_tensor(photograph))
+for name, factor in {"there and back": 1, "all contrast gone": 0, "ten times the contrast": 10}.items():
+    back = sl.to_picture(deprocess(factor * pixels)).astype(float)
+    clipped = np.mean((back == 0) | (back == 1))
+    print(f"{name}: mean colour {back.mean((0, 1)).round(2).tolist()}, {clipped:.1%} at an end of the range")
+
+# %% [markdown] name="try_text"
+# With all contrast gone every pixel is 0, which is the mean colour, a brownish grey.
+#
+# **Try it.** The slider multiplies the preprocessed numbers before *your* `deprocess` brings them back. The "loss" beside it is the share of numbers at an end of the range: what clipping has thrown away. Without a kernel you see the picture that the slider starts from.
+
+# %% name="try_it"
+def paint(contrast):
+    """One step: the picture with another contrast, and how much of it was clipped."""
+    shown = sl.to_picture(deprocess(contrast * preprocess(sl.to_tensor(photograph))))
+    yield Step(1, float(np.mean((shown == 0) | (shown == 1))), {}, lambda: shown)
+
+
+studio.try_it(paint, photograph, pictures.alt("china"), {"contrast": (0.01, 10, 1)})
+
+# %% [markdown] name="wrong_numbers_text"
+# ## 0.6 Wrong numbers, and no complaint
+#
+# You will not need these two functions often: the encoders of this course do the preprocessing themselves, each its own, and always take RGB in 0..1. But what if you forgot that, and gave one something else?
+#
+# Below, the same photograph is given in four forms. The pictures show how strongly the layer conv3_1 answers at each place, from black to white. **Predict** which forms give an error, and which give nonsense that one can see.
+
+# %% name="wrong_numbers"
+# NBVAL_CHECK_OUTPUT
+forms = {
+    "as it should be": sl.to_tensor(photograph),
+    "red and blue swapped": sl.to_tensor(photograph[..., ::-1]),
+    "in 0..255": sl.to_tensor(255 * photograph),
+    "preprocessed already": preprocess(sl.to_tensor(photograph)),
+}
+seeing = sl.load_encoder("mini", ("conv3_1",), device="cpu")
+answers = {name: sl.to_array(seeing(form)["conv3_1"]).mean(-1) for name, form in forms.items()}
+for name, answer in answers.items():
+    print(f"{name}: {answer.mean() / answers['as it should be'].mean():.1f} times as strong")
+maps = {name: np.repeat((answer / answer.max())[..., None], 3, axis=2) for name, answer in answers.items()}
+studio.show(plots.side_by_side(maps), "Four maps in grey; the pagoda can be made out in all of them.")
+
+# %% [markdown] name="no_complaint_text"
+# No error, no warning, and every map looks like *something*. Only the numbers tell, and only if you look at them: swapped colours leave even the strength almost as it was, and make a picture come out blue in the end. So print a shape and a range whenever a picture changes hands.
+#
+# ## 0.7 A first transfer, in one line
+#
+# All that you will build in lessons 1 to 5 is one function in the end. It begins with the photograph and changes its pixels, step by step, until the encoder finds the style of the second picture in it. **Predict** which parts of the pagoda will change first: edges, colours, or flat areas?
+
+# %% name="transfer"
+recipe = scaled("gatys", setting.preset)
+SIZE, STEPS = recipe.size, recipe.steps
+live = studio.Live("The pagoda, turning into brush strokes", steps=STEPS, width=512)
+result = sl.transfer("china", "brushstrokes", size=SIZE, steps=STEPS, watch=live.show)
+live.finish(result.picture, "The pagoda and its trees, painted in swirling brush strokes")
+
+# %% name="result"
+fallen = result.history["total"] / result.history["total"][0]
+print(f"{len(fallen)} steps, {1000 * result.seconds / len(fallen):.0f} ms each on {result.device}")
+print(f"the loss is {fallen[-1]:.1%} of the first")
+few = {step: result.snapshots[step] for step in sorted(result.snapshots)[::2]}
+studio.show(plots.filmstrip(few), "The pagoda along the run: colours change, then strokes appear and grow clearer.")
+studio.show(result.plot_losses(), "Total and style loss fall steeply, then slowly; the content loss rises from 0.")
+
+# %% [markdown] name="own_text"
+# ## 0.8 Your own pictures
+#
+# Wherever a picture is asked for, give a **path** or the **name** of a built-in picture. Drag a file from your computer into the list of files at the left, and it lies beside this notebook: its name is then its path.
+#
+# Cameras, phones and web sites make odd files. Whatever can be seen as a picture is opened as one. **Predict** what the transparent parts of a picture become.
+
+# %% name="odd_files"
+# NBVAL_CHECK_OUTPUT
+from PIL import Image
+
+cat = Image.fromarray((255 * pictures.open_picture("cat", size=160)).astype(np.uint8))
+clear = cat.convert("RGBA")
+clear.putalpha(cat.convert("L"))  # where the cat is dark, it is transparent
+odd = {"grey": cat.convert("L"), "8 colours": cat.quantize(8), "four inks": cat.convert("CMYK"), "transparent": clear}
+opened = {name: pictures.open_picture(image) for name, image in odd.items()}
+for name, picture in opened.items():
+    print(f"{name}: mode {odd[name].mode} becomes {picture.shape}, mean {picture.mean():.2f}")
+studio.show(plots.side_by_side(opened), "A cat: grey, in eight colours, as printed, with white for dark.")
+
+# %% [markdown] name="bad_files_text"
+# Transparent becomes white, like paper. And what is no picture, or is not there, is refused in one line that says what to do. Read that last line of any error first: it is written for you.
+
+# %% name="bad_files"
+import tempfile
+from pathlib import Path
+
+with tempfile.TemporaryDirectory() as folder:
+    half = pictures.find_picture("cat").read_bytes()[:9999]
+    files = {"empty.jpg": b"", "diary.jpg": b"Dear diary", "cut.png": half}
+    for name, data in files.items():
+        Path(folder, name).write_bytes(data)
+    for source in [*(Path(folder, name) for name in files), folder, "brushstroke", "https://example.org/me.jpg"]:
+        try:
+            pictures.open_picture(source)
+        except ValueError as error:
+            print(str(error).replace(folder + os.sep, "").replace(folder, "pictures"))
+
+# %% [markdown] name="mine_text"
+# Now yours. Put the name of your file in the place of "coffee", choose a style, and run the cell. `result.save("mine.png")` keeps what you like.
+
+# %% name="mine"
+MINE, STYLE = "coffee", "stained-glass"  # such as "me.jpg", "~/Pictures/cat.png"; or a name from the next line
+print("built in:", ", ".join(pictures.names()))
+live = studio.Live("Your picture, being painted", steps=STEPS, width=512)
+result = sl.transfer(MINE, STYLE, size=SIZE, steps=STEPS, watch=live.show)
+live.finish(result.picture, "The picture that was chosen, painted in the manner of the style picture")
+
+# %% [markdown] name="quiz_text"
+# ## Quiz
+#
+# Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
+
+# %% name="quiz"
+studio.quiz("00")
+
+# %% [markdown] name="recap"
+# ## What to remember
+#
+# 1. The first cell says what the machine has and which preset it runs at; `stylelab doctor` says what it lacks.
+# 2. A check names your mistake and hands back a function that works, so the lesson always goes on.
+# 3. A network expects one form of picture. The Oxford weights want BGR, in 0..255, less the mean; the way back is clipped.
+# 4. Wrong numbers give no error. Print shape and range whenever a picture changes hands.
+# 5. `sl.transfer(content, style)` takes paths and names; a bad file gets one line that says what to do.
+#
+# Your copy of the lessons is yours: `stylelab start` adds newer lessons beside what you have touched, and overwrites nothing.
+#
+# ## Going further
+#
+# - Do 0.7 again with `recipe="tf-tutorial"`; `stylelab recipes` lists them all, with their sources.
+# - Write the preprocessing of torchvision: RGB in 0..1, less (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225). What does the check for `preprocess` say to it?
+# - `stylelab encoders download vgg19` fetches the network of the paper, 80 MB. From then on every lesson uses it by itself.
+# - The next lesson asks what the filters of such a network see.
+#
+# ## References
+#
+# 1. L. Gatys, A. Ecker, M. Bethge, *Image style transfer using convolutional neural networks*, CVPR 2016. [Open access](https://openaccess.thecvf.com/content_cvpr_2016/html/Gatys_Image_Style_Transfer_CVPR_2016_paper.html): what 0.7 does.
+# 2. K. Simonyan, A. Zisserman, *Very deep convolutional networks for large-scale image recognition*, ICLR 2015. [arXiv:1409.1556](https://arxiv.org/abs/1409.1556): VGG-19; section 2.1 subtracts the mean.
+# 3. The network's authors' [page](https://www.robots.ox.ac.uk/~vgg/research/very_deep/): the weights, and the mean colour in BGR.
