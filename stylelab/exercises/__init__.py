@@ -5,12 +5,18 @@ No framework is imported here. `stylelab.torch.check` and `stylelab.tensorflow.c
 
 from stylelab.errors import unknown
 from stylelab.exercises.asking import Answer, ask
+from stylelab.exercises.colours import DEPROCESS, PREPROCESS
 from stylelab.exercises.costs import BALANCE, TOTAL_COST
 from stylelab.exercises.definition import Exercise, Mistake, Property
+from stylelab.exercises.descent import PICTURE_GRADIENT, RECONSTRUCT
 from stylelab.exercises.judging import Part, Verdict, judge
+from stylelab.exercises.layers import LAYER_NAME, RECEPTIVE_FIELD
 from stylelab.exercises.losses import CONTENT_LOSS, GRAM_MATRIX, STYLE_LAYER_LOSS
+from stylelab.exercises.measures import KERAS_VARIATION, PSNR
 from stylelab.exercises.picture import ONE_STEP, TOTAL_VARIATION
+from stylelab.exercises.style import STYLE_LOSS
 from stylelab.exercises.telling import check_answer
+from stylelab.exercises.tutorials import BLEND, DECAYED_RATE
 
 __all__ = [
     "EXERCISES", "Answer", "Exercise", "Mistake", "Part", "Property", "Verdict", "ask", "check_answer", "find_exercise",
@@ -19,8 +25,15 @@ __all__ = [
 
 EXERCISES = {
     exercise.id: exercise
-    for exercise in (CONTENT_LOSS, GRAM_MATRIX, STYLE_LAYER_LOSS, TOTAL_COST, BALANCE, TOTAL_VARIATION, ONE_STEP)
-}
+    for exercise in (
+        PREPROCESS, DEPROCESS,  # lesson 00
+        LAYER_NAME, RECEPTIVE_FIELD, PICTURE_GRADIENT,  # 01
+        PSNR, CONTENT_LOSS, RECONSTRUCT,  # 02
+        GRAM_MATRIX, STYLE_LAYER_LOSS, STYLE_LOSS,  # 03
+        TOTAL_COST, ONE_STEP, BALANCE, TOTAL_VARIATION,  # 04
+        BLEND, DECAYED_RATE, KERAS_VARIATION,  # 05
+    )
+}  # fmt: skip
 
 
 def find_exercise(exercise_id: str) -> Exercise:

@@ -11,13 +11,14 @@ from typing import Protocol
 
 import numpy as np
 
-from stylelab.exercises.definition import Case, Exercise, Outputs
+from stylelab.exercises.definition import BY_LAYER, TENSORS, Case, Exercise, Outputs
 
 
 class Lab(Protocol):
     """What is asked of a framework: tensors from arrays and back, and gradients. Arrays are channels last."""
 
     name: str
+    advice: Mapping[str, str]  # words of an error message -> what to do
 
     def give(self, kind: str, value) -> object:
         """An argument of that kind, in the framework's own layout; it shares no memory with `value`."""
@@ -28,7 +29,7 @@ class Lab(Protocol):
     def is_tensor(self, value) -> bool: ...
 
     def gradients(self, function: Callable, given: Mapping[str, object], names: tuple[str, ...]) -> "dict[str, object]":
-        """d sum(function(**given)) / d each of `names`; None where no gradient arrives."""
+        """d sum(function(**given)) / d each of `names`, dicts as dicts; None where no gradient arrives."""
 
     def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
         """Whether a right answer can be used inside `optimise`."""
@@ -41,34 +42,55 @@ class Answer:
     Attributes:
         outputs: case -> array, channels last.
         shapes: case -> the shape in the framework's own layout.
-        trouble: (stage, sentence) when there is no output to judge; stages are 'open', 'error' and 'type'.
+        trouble: (stage, sentence) of the first case without output; stages are 'open', 'error' and 'type'.
         changed: names of the arguments that the function changed in place.
-        gradients: argument -> gradient of the first case's summed output, or None; empty when not asked for.
+        drifts: whether a second call with the same arguments gives something else.
+        gradients: argument -> gradient of the first case's summed output (by layer for a dict), or None; empty when not
+            asked for.
     """
 
     outputs: Outputs = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     trouble: tuple[str, str] | None = None
     changed: tuple[str, ...] = ()
-    gradients: dict[str, np.ndarray | None] = field(default_factory=dict)
+    drifts: bool = False
+    gradients: dict[str, "np.ndarray | dict[str, np.ndarray | None] | None"] = field(default_factory=dict)
 
 
 def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Case]) -> Answer:
-    """The function's outputs for all cases, or the first trouble."""
+    """The function's outputs for all cases that it has one for, and the first trouble."""
     answer = Answer(trouble=_trouble_with(exercise, function))
+    if answer.trouble:
+        return answer
+    first = next(iter(cases))
     for name, case in cases.items():
-        if answer.trouble:
-            return answer
         given = give(exercise, lab, case)
-        output, answer.trouble = _call(function, given)
-        answer.trouble = answer.trouble or _wrong_type(exercise, lab, output)
-        if not answer.trouble:
-            answer.outputs[name] = _take(exercise, lab, output)
-            answer.shapes[name] = tuple(np.shape(output))
-        answer.changed += tuple(_changed(exercise, lab, case, given))
+        _ask_one(exercise, function, lab, name, case, given, answer)
+        if first not in answer.outputs:
+            return answer
+        if name == first and not answer.changed:
+            answer.drifts = _drifts(exercise, function, lab, given, answer.outputs[name])
     if exercise.differentiable and not answer.trouble and not answer.changed:
-        _ask_gradients(exercise, function, lab, next(iter(cases.values())), answer)
+        _ask_gradients(exercise, function, lab, cases[first], answer)
     return answer
+
+
+def _ask_one(exercise: Exercise, function: Callable, lab: Lab, name: str, case: Case, given, answer: Answer) -> None:
+    output, trouble = _call(function, given, lab, exercise.example(case))
+    trouble = trouble or _wrong_type(exercise, lab, output)
+    answer.changed += tuple(_changed(exercise, lab, case, given))
+    answer.trouble = answer.trouble or trouble
+    if not trouble:
+        answer.outputs[name] = _take(exercise, lab, output)
+        answer.shapes[name] = tuple(np.shape(output))
+
+
+def _drifts(exercise: Exercise, function: Callable, lab: Lab, given, output: np.ndarray) -> bool:
+    again, trouble = _call(function, given, lab)
+    if trouble or _wrong_type(exercise, lab, again):
+        return True
+    again = _take(exercise, lab, again)
+    return again.shape != output.shape or not exercise.close(again, output)
 
 
 def _trouble_with(exercise: Exercise, function) -> tuple[str, str] | None:
@@ -86,19 +108,32 @@ def _trouble_with(exercise: Exercise, function) -> tuple[str, str] | None:
 
 
 def give(exercise: Exercise, lab: Lab, case: Case) -> dict[str, object]:
-    return {
-        name: float(case[name]) if kind == "number" else lab.give(kind, np.array(case[name]))
-        for name, kind in exercise.arguments.items()
-    }
+    """The arguments of a case as the student's function gets them. They share nothing with the case."""
+    return {name: _given(lab, kind, case[name]) for name, kind in exercise.arguments.items()}
 
 
-def _call(function: Callable, given: Mapping[str, object]) -> tuple[object, tuple[str, str] | None]:
+def _given(lab: Lab, kind: str, value):
+    match kind:
+        case "number":
+            return float(value)
+        case "whole" | "word":
+            return value
+        case "pairs":
+            return [tuple(pair) for pair in value]
+        case "numbers":
+            return {layer: float(number) for layer, number in value.items()}
+        case "activations" | "matrices":
+            return {layer: lab.give(BY_LAYER[kind], np.array(array)) for layer, array in value.items()}
+    return lab.give(kind, np.array(value))
+
+
+def _call(function: Callable, given: Mapping[str, object], lab: Lab, example: str = "") -> tuple[object, tuple[str, str] | None]:
     try:
         output = function(*given.values())
     except NotImplementedError:
         return None, ("open", "")
     except (Exception, SystemExit) as error:  # whatever a student's code may raise becomes a sentence
-        return None, ("error", _told(error, function))
+        return None, ("error", _told(error, function, lab, example))
     if output is ... or (output is None and _is_empty(function)):
         return None, ("open", "")
     return output, None
@@ -110,52 +145,79 @@ def _is_empty(function: Callable) -> bool:
     return code is not None and len(code.co_code) <= len((lambda: None).__code__.co_code)
 
 
-def _told(error: BaseException, function: Callable) -> str:
-    """The error in a sentence, with the line of the student's own cell."""
+def _told(error: BaseException, function: Callable, lab: Lab, example: str = "") -> str:
+    """The error in a sentence, with the line of the student's own cell, and what to do where that is known."""
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     words = " ".join(str(error).split())
     short = words if len(words) <= 160 else f"{words[:157]}..."
     where = f"Line {lines[-1]} stops" if lines else "It stops"
-    return f"{where} with {type(error).__name__}{f': {short}' if short else ''}".rstrip(".") + "."
+    told = f"{where}{f' at {example}' if example else ''} with {type(error).__name__}{f': {short}' if short else ''}".rstrip(".")
+    advice = next((f" {what}" for known, what in lab.advice.items() if known in words), "")
+    return f"{told}.{advice}"
 
 
 def _wrong_type(exercise: Exercise, lab: Lab, output) -> tuple[str, str] | None:
-    plain = isinstance(output, (int, float, np.ndarray, np.generic)) and not isinstance(output, bool)
-    if lab.is_tensor(output) or (exercise.result == "number" and plain and np.size(output) == 1):
+    if exercise.result == "word":
+        return None if isinstance(output, str) else _type(exercise, output, "a name in quotes, a str,")
+    if lab.is_tensor(output):
         return None
+    plain = isinstance(output, int | float | np.ndarray | np.generic) and not isinstance(output, bool)
+    if exercise.result in ("number", "whole"):
+        return None if plain and np.size(output) == 1 else _type(exercise, output, "one number")
+    if isinstance(output, np.ndarray | np.generic):
+        return "type", f"It returns NumPy where a {lab.name} tensor is asked for: {_WHY[bool(exercise.differentiable)]}."
+    if isinstance(output, int | float) and exercise.result == "scalar":
+        return "type", (
+            f"It returns a Python number where a {lab.name} tensor is asked for: without item() or float(), "
+            f"{'gradients pass' if exercise.differentiable else 'it stays a tensor'}."
+        )
+    if output is None and "loss" in exercise.arguments.values():
+        return "type", lab.advice["None"]
+    return _type(exercise, output, "one tensor")
+
+
+_WHY = {True: "no gradient can pass through NumPy", False: "stay with the framework's own functions"}
+
+
+def _type(exercise: Exercise, output, wanted: str) -> tuple[str, str]:
     if output is None:
         return "type", "It returns None: end it with `return` and the result."
-    if isinstance(output, (np.ndarray, np.generic)):
-        return "type", f"It returns NumPy where a {lab.name} tensor is asked for: no gradient can pass through NumPy."
-    if isinstance(output, (int, float)) and exercise.result == "scalar":
-        return (
-            "type",
-            f"It returns a Python number where a {lab.name} tensor is asked for: without item() or float(), gradients pass.",
-        )
-    wanted = "one number" if exercise.result == "number" else "one tensor"
     return "type", f"It returns a {type(output).__name__} where {wanted} is asked for."
 
 
 def _take(exercise: Exercise, lab: Lab, output) -> np.ndarray:
-    return lab.take(exercise.result, output) if lab.is_tensor(output) else np.asarray(output, dtype=float)
+    if isinstance(output, str):
+        return np.asarray(output)
+    return np.array(lab.take(exercise.result, output) if lab.is_tensor(output) else output, dtype=float)
 
 
 def _changed(exercise: Exercise, lab: Lab, case: Case, given: Mapping[str, object]):
     for name, kind in exercise.arguments.items():
-        if kind in ("activation", "picture", "matrix", "scalar"):
-            now = lab.take(kind, given[name])
-            if now.shape != np.shape(case[name]) or not np.array_equal(now, case[name]):
-                yield name
+        if kind != "loss" and not _same(lab, kind, given[name], case[name]):
+            yield name
+
+
+def _same(lab: Lab, kind: str, now, before) -> bool:
+    if kind in BY_LAYER:
+        return now.keys() == before.keys() and all(_same(lab, BY_LAYER[kind], now[layer], before[layer]) for layer in before)
+    if kind in TENSORS:
+        now = lab.take(kind, now)
+        return now.shape == np.shape(before) and np.array_equal(now, before)
+    return now == _given(lab, kind, before)
 
 
 def _ask_gradients(exercise: Exercise, function: Callable, lab: Lab, case: Case, answer: Answer) -> None:
-    names = tuple(name for name, kind in exercise.arguments.items() if kind not in ("number", "loss"))
+    kinds = {name: kind for name, kind in exercise.arguments.items() if kind in (*TENSORS, *BY_LAYER)}
     try:
-        gradients = lab.gradients(function, give(exercise, lab, case), names)
+        gradients = lab.gradients(function, give(exercise, lab, case), tuple(kinds))
     except (Exception, SystemExit) as error:
-        answer.trouble = "error", f"No gradient can be taken through it. {_told(error, function)}"
+        answer.trouble = "error", f"No gradient can be taken through it. {_told(error, function, lab)}"
         return
-    answer.gradients = {
-        name: None if gradient is None else lab.take(exercise.arguments[name], gradient) for name, gradient in gradients.items()
-    }
+    answer.gradients = {name: _taken(lab, kinds[name], gradient) for name, gradient in gradients.items()}
+
+
+def _taken(lab: Lab, kind: str, gradient):
+    if isinstance(gradient, dict):
+        return {layer: _taken(lab, BY_LAYER[kind], each) for layer, each in gradient.items()}
+    return None if gradient is None else lab.take(kind, gradient)

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Case = dict[str, object]  # argument name -> channels-last float32 array, or a number
+Case = dict[str, object]  # argument name -> channels-last float32 array, dict of them by layer, or something plain
 Outputs = dict[str, np.ndarray]  # case name -> what the answer gave for it
 
-ARGUMENTS = ("activation", "picture", "matrix", "scalar", "number", "loss")
-RESULTS = {"scalar": "a single number in a tensor", "matrix": "(B, C, C)", "picture": "a picture", "number": "a number"}
+TENSORS = ("activation", "picture", "matrix", "scalar")
+BY_LAYER = {"activations": "activation", "matrices": "matrix"}  # dicts of tensors, keyed by layer
+PLAIN = ("number", "whole", "word", "pairs", "numbers")  # what JSON can hold
+NUMBERS = ("scalar", "number", "whole")  # results that are one number
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,14 @@ class Property:
         hint: a sentence for an answer without it.
         holds: (cases, outputs) -> whether the answer has it.
         points: what it is worth.
+        case: the case whose output shows it, when there is one right output: known mistakes are looked for there too.
     """
 
     name: str
     hint: str
     holds: Callable[[Mapping[str, Case], Outputs], bool]
     points: int = 1
+    case: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,10 @@ class Exercise:
         id: also the nbgrader `grade_id` of its answer cell.
         title: what to do, in a sentence.
         arguments: name -> kind, in order: 'activation' and 'picture' are in the framework's own layout, 'matrix' and
-            'scalar' are tensors, 'number' is a Python float, 'loss' a function (picture, target) -> scalar tensor that
-            is made from an array of weights: 1/2 sum w (picture - target)^2.
-        result: 'scalar', 'matrix', 'picture' or 'number'.
+            'scalar' are tensors, 'activations', 'matrices' and 'numbers' dicts by layer, 'number' is a Python float,
+            'whole' an int, 'word' a str (or an int), 'pairs' a list of pairs of ints, 'loss' a function
+            (picture, target) -> scalar tensor that is made from an array of weights: 1/2 sum w (picture - target)^2.
+        result: 'scalar', 'matrix', 'picture', 'number', 'whole' or 'word'.
         cases: random generator -> named inputs. The first one is for the value, the others for properties.
         reference: the right answer in NumPy, called with a case's arguments by name.
         mistakes: tried in order when shape or value is wrong.
@@ -84,25 +89,57 @@ class Exercise:
         """How the function is called, such as 'gram_matrix(activation)'."""
         return f"{self.id}({', '.join(self.arguments)})"
 
+    def example(self, case: Case) -> str:
+        """The call with its arguments, such as "layer_name('relu4_2')"; empty when there are tensors among them."""
+        if not set(self.arguments.values()) <= set(PLAIN):
+            return ""
+        return f"{self.id}({', '.join(_shown(case[name]) for name in self.arguments)})"
+
     def inputs(self, seed: int = 0) -> dict[str, Case]:
-        """Named inputs, channels last. The notebook's seed is 0; a grader draws from a secret one."""
-        return self.cases(np.random.default_rng(seed))
+        """Named inputs, channels last. The notebook's seed is 0; a grader draws from a secret one.
+
+        They are drawn again when by chance a known mistake would give the right value.
+        """
+        rng = np.random.default_rng(seed)
+        for _ in range(100):
+            cases = self.cases(rng)
+            first = next(iter(cases.values()))
+            if self.recognise(first, self.expected(first)) is None:
+                break
+        return cases
 
     def expected(self, case: Case) -> np.ndarray:
-        """The right answer to one case, float64."""
-        return np.asarray(self.reference(**_double(case)), dtype=float)
+        """The right answer to one case, float64 or a word."""
+        return as_array(self.reference(**double(case)))
 
     def recognise(self, case: Case, output: np.ndarray) -> str | None:
         """The hint of the first known mistake that gives this output, if there is one."""
         for mistake in self.mistakes:
-            wrong = np.asarray(mistake.wrong(**_double(case)), dtype=float)
+            wrong = mistake.wrong(**double(case))
+            if wrong is None:  # this mistake cannot be made with these arguments
+                continue
+            wrong = as_array(wrong)
             if wrong.shape == output.shape and self.close(output, wrong):
                 return mistake.hint
         return None
 
     def close(self, output: np.ndarray, expected: np.ndarray) -> bool:
+        if "U" in (output.dtype.kind, expected.dtype.kind):
+            return str(output) == str(expected)
         return bool(np.allclose(output, expected, rtol=self.rtol, atol=self.atol))
 
 
-def _double(case: Case) -> Case:
-    return {name: np.asarray(value, dtype=float) for name, value in case.items()}
+def double(value):
+    """Arrays and real numbers as float64 arrays, in dicts too; whole numbers, words and lists as they are."""
+    if isinstance(value, dict):
+        return {name: double(each) for name, each in value.items()}
+    return np.asarray(value, dtype=float) if isinstance(value, np.ndarray | np.generic | float) else value
+
+
+def as_array(value) -> np.ndarray:
+    """A result that arrays can be compared with: float64, or a word."""
+    return np.asarray(value) if isinstance(value, str) else np.asarray(value, dtype=float)
+
+
+def _shown(value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else repr(value)

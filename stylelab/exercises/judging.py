@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stylelab.exercises.asking import Answer
-from stylelab.exercises.definition import Case, Exercise
+from stylelab.exercises.definition import NUMBERS, Case, Exercise, double
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,27 @@ class Verdict:
 
 def judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verdict:
     """The verdict on an answer to these cases."""
-    stage, sentence = _first_fault(exercise, cases, answer) or answer.trouble or ("right", "")
-    if stage not in ("right", "value", "property"):  # nothing to compare
-        return Verdict(stage, sentence, _parts(exercise, dict.fromkeys(_names(exercise), sentence or "not attempted")))
+    if next(iter(cases)) not in answer.outputs:
+        return _nothing(exercise, *(answer.trouble or ("open", "")))
+    if stopped := _shape_fault(exercise, cases, answer):
+        return _nothing(exercise, *stopped)
     faults = dict(_faults(exercise, cases, answer))
-    if faults:
-        first = next(iter(faults))
-        stage = "value" if first == "value" else "property"
-        sentence = faults[first]
-    return Verdict(stage, sentence, _parts(exercise, faults))
+    if not faults:
+        return Verdict("right", "", _parts(exercise, faults))
+    stage = "value" if "value" in faults else answer.trouble[0] if answer.trouble else "property"
+    return Verdict(stage, _first_told(exercise, cases, answer, faults), _parts(exercise, faults))
+
+
+def _nothing(exercise: Exercise, stage: str, sentence: str) -> Verdict:
+    return Verdict(stage, sentence, _parts(exercise, dict.fromkeys(_names(exercise), sentence or "not attempted")))
+
+
+def _first_told(exercise: Exercise, cases: Mapping[str, Case], answer: Answer, faults: Mapping[str, str]) -> str:
+    """An error at another case comes before a wrong value, unless that is a mistake with a name."""
+    first = next(iter(cases))
+    if answer.trouble and not answer.changed and not exercise.recognise(cases[first], answer.outputs[first]):
+        return answer.trouble[1]
+    return next(iter(faults.values()))
 
 
 def _names(exercise: Exercise) -> list[str]:
@@ -64,48 +76,74 @@ def _parts(exercise: Exercise, faults: Mapping[str, str]) -> tuple[Part, ...]:
     return tuple(Part(name, points[name], faults.get(name)) for name in _names(exercise))
 
 
-def _first_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> tuple[str, str] | None:
-    """Shape, numbers that are none, and inputs that were changed: faults that leave nothing else to judge."""
-    first = next(iter(cases))
+def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> tuple[str, str] | None:
+    """A wrong shape leaves nothing else to judge."""
     for name, output in answer.outputs.items():
-        case, expected = cases[name], exercise.expected(cases[name])
-        if output.shape != expected.shape and not (exercise.result == "number" and output.size == 1):
-            known = exercise.recognise(case, output) if name == first else None
-            return "shape", known or _shape_sentence(exercise, case, answer.shapes[name], expected.shape)
-    if answer.changed:
-        return "value", f"It changes its input `{answer.changed[0]}` in place: work on a copy, for others use it too."
-    if answer.trouble and first in answer.outputs and (known := exercise.recognise(cases[first], answer.outputs[first])):
-        return "error", known  # it stops at another case, but the first one says more
+        expected = exercise.expected(cases[name])
+        if output.shape != expected.shape and not (exercise.result in ("number", "whole") and output.size == 1):
+            known = exercise.recognise(cases[name], output) if name == next(iter(cases)) else None
+            return "shape", known or _shape_sentence(exercise, answer.shapes[name], output.shape, expected.shape)
     return None
 
 
-def _shape_sentence(exercise: Exercise, case: Case, shape: tuple[int, ...], expected: tuple[int, ...]) -> str:
-    if exercise.result in ("scalar", "number"):
+def _shape_sentence(exercise: Exercise, shape: tuple[int, ...], output: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    if exercise.result in NUMBERS:
         return f"Shape {shape}; expected a single number, shape (): sum or average over all axes."
     if exercise.result == "picture":
-        return f"Shape {shape}; expected the shape of the picture that came in."
+        moved = sorted(output) == sorted(expected)
+        why = " The axes are in another order: mind where your framework keeps the channels." if moved else ""
+        return f"Shape {shape}; expected the shape of the picture that came in.{why}"
     return f"Shape {shape} for a batch of {expected[0]} with {expected[-1]} filters; expected {expected}."
 
 
 def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer):
     """(name of the part, what is wrong with it), in the order in which they are told."""
     if answer.changed:
-        yield "value", _first_fault(exercise, cases, answer)[1]
+        yield "value", f"It changes its input `{answer.changed[0]}` in place: work on a copy, for others use it too."
         return
     first, case = next(iter(cases.items()))
     output, expected = answer.outputs[first].reshape(exercise.expected(case).shape), exercise.expected(case)
-    if not np.isfinite(output).all():
+    if expected.dtype.kind == "f" and not np.isfinite(output).all():
         yield "value", "The result is not finite: look for a division by zero or the root of a negative number."
     elif not exercise.close(output, expected):
-        yield "value", exercise.recognise(case, output) or _value_sentence(output, expected)
-    for each in exercise.properties:
-        if not each.holds(cases, answer.outputs):
-            yield each.name, each.hint
+        yield "value", exercise.recognise(case, output) or _value_sentence(exercise, case, output)
+    elif answer.drifts:
+        yield "value", DRIFTS
+    yield from _without_property(exercise, cases, answer)
     if exercise.differentiable and (wrong := _gradient_fault(exercise, case, answer)):
         yield "gradient", wrong
 
 
-def _value_sentence(output: np.ndarray, expected: np.ndarray) -> str:
+DRIFTS = (
+    "The first call is right, but a second call with the same arguments gives something else: nothing may be kept between "
+    "calls (a gradient that adds up in `.grad`?) and nothing drawn at random."
+)
+
+
+def _without_property(exercise: Exercise, cases: Mapping[str, Case], answer: Answer):
+    for each in exercise.properties:
+        try:
+            holds = each.holds(cases, answer.outputs)
+        except KeyError:  # its case gave no output
+            yield each.name, (answer.trouble or ("", each.hint))[1]
+            continue
+        if not holds:
+            yield each.name, _property_sentence(exercise, cases, answer, each)
+
+
+def _property_sentence(exercise: Exercise, cases: Mapping[str, Case], answer: Answer, each) -> str:
+    if each.case is None:
+        return each.hint
+    case, output = cases[each.case], answer.outputs[each.case]
+    return exercise.recognise(case, output) or f"{each.hint} {_value_sentence(exercise, case, output)}"
+
+
+def _value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
+    expected, example = exercise.expected(case), exercise.example(case)
+    if expected.dtype.kind == "U":
+        return f"{example} gives '{output}' where '{expected}' is right."
+    if example:
+        return f"{example} gives {float(output.reshape(())):.4g} where {float(expected):.4g} is right."
     if output.ndim == 0:
         factor = f", {float(output / expected):.3g} times as much" if expected else ""
         return f"The value is {float(output):.4g} where {float(expected):.4g} is right{factor}."
@@ -115,6 +153,8 @@ def _value_sentence(output: np.ndarray, expected: np.ndarray) -> str:
 
 def _gradient_fault(exercise: Exercise, case: Case, answer: Answer) -> str | None:
     name = exercise.differentiable
+    if answer.trouble:
+        return answer.trouble[1]
     others = [key for key, gradient in answer.gradients.items() if key != name and _passes(gradient)]
     gradient = answer.gradients.get(name)
     if not _passes(gradient):
@@ -127,13 +167,19 @@ def _gradient_fault(exercise: Exercise, case: Case, answer: Answer) -> str | Non
     return None
 
 
-def _passes(gradient: np.ndarray | None) -> bool:
+def _passes(gradient) -> bool:
+    if isinstance(gradient, dict):
+        return any(_passes(each) for each in gradient.values())
     return gradient is not None and bool(np.any(gradient))
 
 
-def _slopes(exercise: Exercise, case: Case, name: str, gradient: np.ndarray) -> tuple[float, float]:
+def _slopes(exercise: Exercise, case: Case, name: str, gradient) -> tuple[float, float]:
     """How steep the summed result is in a fixed direction: by the answer's gradient, and by finite differences."""
-    at = np.asarray(case[name], dtype=float)
-    direction = np.random.default_rng(1).uniform(0.5, 1.5, at.shape)
-    ahead, behind = (exercise.expected(case | {name: at + h * direction}).sum() for h in (1e-5, -1e-5))
-    return float(np.sum(gradient * direction)), float((ahead - behind) / 2e-5)
+    rng, at = np.random.default_rng(1), double(case[name])
+    if not isinstance(at, dict):
+        at, gradient = {"": at}, {"": gradient}
+    ways = {layer: rng.uniform(0.5, 1.5, array.shape) for layer, array in at.items()}
+    moved = ({layer: at[layer] + h * way for layer, way in ways.items()} for h in (1e-5, -1e-5))
+    ahead, behind = (exercise.expected(case | {name: each.get("", each)}).sum() for each in moved)
+    measured = sum(float(np.sum(gradient[layer] * way)) for layer, way in ways.items() if gradient[layer] is not None)
+    return measured, float((ahead - behind) / 2e-5)

@@ -60,7 +60,7 @@ CONTENT_LOSS = Exercise(
         Mistake("That squares the difference of the means: square every difference first, then take the mean.",
                 lambda activation, target: (activation.mean() - target.mean()) ** 2),
         Mistake("That compares Gram matrices, which forget places: content is compared place by place.",
-                lambda activation, target: np.mean((_gram(activation) - _gram(target)) ** 2)),
+                lambda activation, target: np.mean((gram(activation) - gram(target)) ** 2)),
     ),
     properties=(
         Property("zero at the target", "It is not 0 when activation and target are the same.",
@@ -75,7 +75,7 @@ def _product(activation, axes="bhwi,bhwj->bij"):
     return np.einsum(axes, activation, activation)
 
 
-def _gram(activation):
+def gram(activation):
     return _product(activation) / np.prod(activation.shape[1:3])
 
 
@@ -102,7 +102,9 @@ def _gram_cases(rng):
 
 
 _AXES = "The sums run over the wrong axis: {} stand where the filters should. Mind where your framework keeps the channels."
-_RESHAPE = "The shape is right but the entries are scrambled: reshape does not move axes, so transpose first (channels last or first?)."
+_RESHAPE = (
+    "The shape is right but the entries are scrambled: reshape does not move axes, so transpose first (channels last or first?)."
+)
 _BATCH = "The pictures of a batch are mixed: keep the batch axis apart, one matrix for each picture."
 
 GRAM_MATRIX = Exercise(
@@ -111,13 +113,13 @@ GRAM_MATRIX = Exercise(
     arguments={"activation": "activation"},
     result="matrix",
     cases=_gram_cases,
-    reference=_gram,
+    reference=gram,
     differentiable="activation",
     mistakes=(
         Mistake("The normalisation is forgotten: divide by H W, the number of places.", _product),
-        Mistake("Divided by C H W: divide by the number of places H W alone.", lambda activation: _gram(activation) / C),
-        Mistake("Divided by B H W: divide by the number of places H W alone.", lambda activation: _gram(activation) / B),
-        Mistake("Divided by B C H W: divide by the number of places H W alone.", lambda activation: _gram(activation) / B / C),
+        Mistake("Divided by C H W: divide by the number of places H W alone.", lambda activation: gram(activation) / C),
+        Mistake("Divided by B H W: divide by the number of places H W alone.", lambda activation: gram(activation) / B),
+        Mistake("Divided by B C H W: divide by the number of places H W alone.", lambda activation: gram(activation) / B / C),
         Mistake("Divided by C: divide by the number of places H W.", lambda activation: _product(activation) / C),
         Mistake("That is the transposed product F^T F, place by place: the Gram matrix is F F^T, filter by filter.",
                 lambda activation: _places(activation)),
@@ -132,7 +134,7 @@ GRAM_MATRIX = Exercise(
         *(Mistake(_BATCH, lambda activation, d=d: _product(activation).sum(0) / d) for d in (1, H * W, B * H * W, B * C * H * W)),
         *(Mistake(_BATCH, lambda activation, d=d: _stacked(activation) / d) for d in (1, H * W, B * H * W, B * C * H * W)),
         Mistake("The mean is subtracted: that is the covariance, and the Gram matrix keeps the mean.",
-                lambda activation: _gram(activation - activation.mean((1, 2), keepdims=True))),
+                lambda activation: gram(activation - activation.mean((1, 2), keepdims=True))),
         Mistake("That sums the filters' answers without multiplying them: a Gram matrix holds products of two filters.",
                 lambda activation: activation.mean((1, 2))),
         Mistake("The two dimensions of places are summed one before the other: flatten H and W first, then multiply.",
@@ -163,8 +165,8 @@ def _stacked(activation):
 
 def _style_cases(rng):
     activation, style = _activation(rng), _activation(rng)
-    target = _gram(style).astype(np.float32)
-    own = _gram(activation.astype(float)).astype(np.float32)
+    target = gram(style).astype(np.float32)
+    own = gram(activation.astype(float)).astype(np.float32)
     return {
         "plain": {"activation": activation, "target_gram": target},
         "same": {"activation": activation, "target_gram": own},
@@ -173,7 +175,7 @@ def _style_cases(rng):
 
 
 def _style(activation, target_gram):
-    return np.mean((_gram(activation) - target_gram) ** 2)
+    return np.mean((gram(activation) - target_gram) ** 2)
 
 
 STYLE_LAYER_LOSS = Exercise(
@@ -196,19 +198,19 @@ STYLE_LAYER_LOSS = Exercise(
         Mistake("The Gram matrix is not divided by H W, but the target's is: the normalisation is forgotten.",
                 lambda activation, target_gram: np.mean((_product(activation) - target_gram) ** 2)),
         Mistake("The Gram matrix is divided by C H W, but the target's by H W: use the same normalisation.",
-                lambda activation, target_gram: np.mean((_gram(activation) / C - target_gram) ** 2)),
+                lambda activation, target_gram: np.mean((gram(activation) / C - target_gram) ** 2)),
         Mistake("The differences are not squared, so errors of opposite sign cancel.",
-                lambda activation, target_gram: np.mean(_gram(activation) - target_gram)),
+                lambda activation, target_gram: np.mean(gram(activation) - target_gram)),
         Mistake("The differences are not squared, so errors of opposite sign cancel.",
-                lambda activation, target_gram: np.mean(target_gram - _gram(activation))),
+                lambda activation, target_gram: np.mean(target_gram - gram(activation))),
         Mistake("That is the mean absolute difference: square instead of taking the absolute value.",
-                lambda activation, target_gram: np.mean(np.abs(_gram(activation) - target_gram))),
+                lambda activation, target_gram: np.mean(np.abs(gram(activation) - target_gram))),
         Mistake("That is the root of the mean square: leave the root out.",
                 lambda activation, target_gram: np.sqrt(_style(activation, target_gram))),
         Mistake(_RESHAPE, lambda activation, target_gram: np.mean((_scrambled_first(activation) - target_gram) ** 2)),
         Mistake(_RESHAPE, lambda activation, target_gram: np.mean((_scrambled_last(activation) - target_gram) ** 2)),
         Mistake("The target is squared too: it is a Gram matrix already.",
-                lambda activation, target_gram: np.mean((_gram(activation) - target_gram @ target_gram) ** 2)),
+                lambda activation, target_gram: np.mean((gram(activation) - target_gram @ target_gram) ** 2)),
     ),
     properties=(
         Property("zero at the target", "It is not 0 when the Gram matrix is the target.",

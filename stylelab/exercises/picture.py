@@ -8,7 +8,7 @@ SHAPE = (2, 5, 6, 3)  # (B, H, W, 3)
 COLUMN, ROW, CHANNEL = 1, 2, 3  # axes along which neighbours differ
 
 
-def _picture(rng: np.random.Generator) -> np.ndarray:
+def random_picture(rng: np.random.Generator) -> np.ndarray:
     return rng.uniform(size=SHAPE).astype(np.float32)
 
 
@@ -39,7 +39,7 @@ def _shared_places(picture):
 
 
 def _variation_cases(rng):
-    picture = _picture(rng)
+    picture = random_picture(rng)
     stripes = np.zeros((1, 4, 6, 3), np.float32)
     stripes[:, :, 3:] = 1  # one edge of four pixels, in three colours
     return {
@@ -102,7 +102,7 @@ TOTAL_VARIATION = Exercise(
 
 
 def _step_cases(rng):
-    picture, target = _picture(rng), np.clip(_picture(rng) * 1.6 - 0.3, 0, 1).astype(np.float32)
+    picture, target = random_picture(rng), np.clip(random_picture(rng) * 1.6 - 0.3, 0, 1).astype(np.float32)
     weights = rng.uniform(0.5, 2, SHAPE).astype(np.float32)
     # ends far outside 0..1, where a picture cannot go
     plain = {"picture": picture, "target": target, "loss": weights, "learning_rate": 0.9}
@@ -113,15 +113,15 @@ def _step_cases(rng):
     }
 
 
-def _gradient(picture, target, loss):
+def slope(picture, target, loss):
     return loss * (picture - target)
 
 
 def _moved(picture, target, loss, learning_rate):
-    return picture - learning_rate * _gradient(picture, target, loss)
+    return picture - learning_rate * slope(picture, target, loss)
 
 
-def _step(picture, target, loss, learning_rate):
+def step(picture, target, loss, learning_rate):
     return np.clip(_moved(picture, target, loss, learning_rate), 0, 1)
 
 
@@ -139,29 +139,29 @@ ONE_STEP = Exercise(
     arguments={"picture": "picture", "target": "picture", "loss": "loss", "learning_rate": "number"},
     result="picture",
     cases=_step_cases,
-    reference=_step,
+    reference=step,
     mistakes=(
         Mistake("The picture leaves its range 0..1: clip it after the step.", _moved),
         Mistake(_UPHILL, lambda picture, target, loss, learning_rate: np.clip(
-            picture + learning_rate * _gradient(picture, target, loss), 0, 1)),
-        Mistake(_UPHILL, lambda picture, target, loss, learning_rate: picture + learning_rate * _gradient(picture, target, loss)),
+            picture + learning_rate * slope(picture, target, loss), 0, 1)),
+        Mistake(_UPHILL, lambda picture, target, loss, learning_rate: picture + learning_rate * slope(picture, target, loss)),
         Mistake("The picture does not move: return the moved one.", lambda picture, target, loss, learning_rate: picture),
         Mistake("The learning rate is not used: multiply the gradient by it.",
-                lambda picture, target, loss, learning_rate: np.clip(picture - _gradient(picture, target, loss), 0, 1)),
+                lambda picture, target, loss, learning_rate: np.clip(picture - slope(picture, target, loss), 0, 1)),
         Mistake("The learning rate is not used, and the picture leaves its range 0..1: clip it after the step.",
-                lambda picture, target, loss, learning_rate: picture - _gradient(picture, target, loss)),
+                lambda picture, target, loss, learning_rate: picture - slope(picture, target, loss)),
         Mistake("That is the gradient: subtract it, times the learning rate, from the picture.",
-                lambda picture, target, loss, learning_rate: _gradient(picture, target, loss)),
+                lambda picture, target, loss, learning_rate: slope(picture, target, loss)),
         Mistake("It is the target that moved: take the gradient with respect to the picture, and keep the target.",
                 lambda picture, target, loss, learning_rate: np.clip(
-                    target + learning_rate * _gradient(picture, target, loss), 0, 1)),
+                    target + learning_rate * slope(picture, target, loss), 0, 1)),
         Mistake("It is the target that moved: take the gradient with respect to the picture, and keep the target.",
-                lambda picture, target, loss, learning_rate: target + learning_rate * _gradient(picture, target, loss)),
+                lambda picture, target, loss, learning_rate: target + learning_rate * slope(picture, target, loss)),
         Mistake("That is the target itself: move the picture towards it by one step only.",
                 lambda picture, target, loss, learning_rate: target),
         Mistake("Only the sign of the gradient is used: subtract the gradient itself.",
                 lambda picture, target, loss, learning_rate: np.clip(
-                    picture - learning_rate * np.sign(_gradient(picture, target, loss)), 0, 1)),
+                    picture - learning_rate * np.sign(slope(picture, target, loss)), 0, 1)),
         Mistake("That is the loss: return the moved picture.",
                 lambda picture, target, loss, learning_rate: np.sum(loss * (picture - target) ** 2) / 2),
     ),

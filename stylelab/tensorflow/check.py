@@ -8,7 +8,8 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from stylelab import exercises
-from stylelab.exercises import costs
+from stylelab.exercises import costs, layers, tutorials
+from stylelab.tensorflow import answers
 from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 
 
@@ -35,6 +36,20 @@ class Lab:
     """Tensors from channels-last arrays and back, and gradients."""
 
     name = "TensorFlow"
+    advice = {
+        "None": "It returns None: end it with `return` and the result. (tape.gradient gives None for what the tape did not watch: "
+        "tape.watch(picture) before the loss is taken, inside the `with`.)",
+        "'NoneType' and": "tape.gradient gave None: tape.watch(picture) before the loss is taken, inside the `with`.",
+        "unsupported operand type(s) for *: 'float' and 'NoneType'": "tape.gradient gave None: tape.watch(picture) before the loss "
+        "is taken, inside the `with`.",
+        "Attempt to convert a value (None)": "tape.gradient gave None: tape.watch(picture) before the loss is taken, inside the "
+        "`with`.",
+        "None values not supported": "tape.gradient gave None: tape.watch(picture) before the loss is taken, inside the `with`.",
+        "Incompatible shapes": "Mind the axes: in TensorFlow the channels are the last axis.",
+        "non-persistent GradientTape": "Each step needs a tape of its own: open it inside the loop.",
+        "no attribute 'assign": "A tensor cannot be changed: make a new one, or a tf.Variable of your own.",
+        "has no attribute 'numpy'": "Stay with tensors: no gradient can pass through NumPy.",
+    }
 
     def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":
         if kind == "loss":
@@ -47,12 +62,12 @@ class Lab:
     def is_tensor(self, value) -> bool:
         return isinstance(value, (tf.Tensor, tf.Variable))
 
-    def gradients(self, function: Callable, given: Mapping[str, object], names: tuple[str, ...]) -> dict[str, Tensor | None]:
-        tensors = [given[name] for name in names]
+    def gradients(self, function: Callable, given: Mapping[str, object], names: tuple[str, ...]) -> dict[str, object]:
+        tensors = {name: given[name] for name in names}
         with tf.GradientTape() as tape:
             tape.watch(tensors)
             total = tf.reduce_sum(function(*given.values()))
-        return dict(zip(names, tape.gradient(total, tensors), strict=True))
+        return tape.gradient(total, tensors)
 
     def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
         try:  # `optimise` makes a graph of the loss
@@ -66,19 +81,23 @@ def _weighted_loss(weights: Tensor, picture: Tensor, target: Tensor) -> Tensor:
     return tf.reduce_sum(weights * tf.square(picture - target)) / 2
 
 
-def _one_step(picture: Tensor, target: Tensor, loss: Callable, learning_rate: float) -> Tensor:
-    with tf.GradientTape() as tape:
-        tape.watch(picture)
-        value = loss(picture, target)
-    return tf.clip_by_value(picture - learning_rate * tape.gradient(value, picture), 0.0, 1.0)
-
-
 LIBRARY = {
     "balance": costs.balance,
+    "blend": tutorials.blend,
     "content_loss": content_loss,
+    "decayed_rate": tutorials.decayed_rate,
+    "deprocess": answers.deprocess,
     "gram_matrix": gram_matrix,
-    "one_step": _one_step,
+    "keras_variation": partial(total_variation, kind="keras"),
+    "layer_name": layers.layer_name,
+    "one_step": answers.one_step,
+    "picture_gradient": answers.picture_gradient,
+    "preprocess": answers.preprocess,
+    "psnr": answers.psnr,
+    "receptive_field": layers.receptive_field,
+    "reconstruct": answers.reconstruct,
     "style_layer_loss": partial(style_layer_loss, normalisation="mean"),
+    "style_loss": answers.style_loss,
     "total_cost": costs.total_cost,
     "total_variation": total_variation,
 }

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from stylelab import exercises
-from stylelab.exercises import costs
+from stylelab.exercises import costs, layers, tutorials
+from stylelab.torch import answers
 from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 
 
@@ -35,6 +36,19 @@ class Lab:
     """Tensors from channels-last arrays and back, and gradients."""
 
     name = "PyTorch"
+    advice = {
+        "None": "It returns None: end it with `return` and the result. (`.grad` is None before backward(), and for a picture that "
+        "PyTorch made from others: start from picture.detach().clone().requires_grad_(True).)",
+        "does not require grad": "Nothing was recorded for it: start from picture.detach().clone().requires_grad_(True).",
+        "non-singleton dimension": "Mind the axes: in PyTorch the channels are axis 1, and one number for each channel is "
+        "reshaped to (1, 3, 1, 1).",
+        "negative step": "PyTorch has no [::-1]: use flip.",
+        "step must be greater than zero": "PyTorch has no [::-1]: use flip.",
+        "backward through the graph a second time": "Each step needs a loss of its own: call loss inside the loop.",
+        "leaf Variable that requires grad": "A picture that records its gradient is not changed in place: make a new one from "
+        "picture.detach(), or work inside torch.no_grad().",
+        "that requires grad. Use tensor.detach().numpy()": "Stay with tensors: no gradient can pass through NumPy.",
+    }
 
     def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":
         if kind == "loss":
@@ -50,33 +64,46 @@ class Lab:
     def is_tensor(self, value) -> bool:
         return isinstance(value, Tensor)
 
-    def gradients(self, function: Callable, given: Mapping[str, object], names: tuple[str, ...]) -> dict[str, Tensor | None]:
-        tensors = {name: given[name].requires_grad_(True) for name in names}
+    def gradients(self, function: Callable, given: Mapping[str, object], names: tuple[str, ...]) -> dict[str, object]:
+        tensors = [tensor.requires_grad_(True) for name in names for tensor in _tensors(given[name])]
         total = function(*given.values()).sum()
-        if not total.requires_grad:
-            return dict.fromkeys(names)
-        return dict(zip(names, torch.autograd.grad(total, tensors.values(), allow_unused=True), strict=True))
+        found = [None] * len(tensors)
+        if total.requires_grad:
+            found = torch.autograd.grad(total, tensors, allow_unused=True)
+        rest = iter(found)
+        return {
+            name: {layer: next(rest) for layer in given[name]} if isinstance(given[name], dict) else next(rest) for name in names
+        }
 
     def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
         return True  # PyTorch runs line by line, in a transfer as in the check
+
+
+def _tensors(value) -> list[Tensor]:
+    return list(value.values()) if isinstance(value, dict) else [value]
 
 
 def _weighted_loss(weights: Tensor, picture: Tensor, target: Tensor) -> Tensor:
     return (weights * (picture - target).square()).sum() / 2
 
 
-def _one_step(picture: Tensor, target: Tensor, loss: Callable, learning_rate: float) -> Tensor:
-    picture = picture.detach().clone().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(loss(picture, target), picture)
-    return (picture.detach() - learning_rate * gradient).clamp(0, 1)
-
-
 LIBRARY = {
     "balance": costs.balance,
+    "blend": tutorials.blend,
     "content_loss": content_loss,
+    "decayed_rate": tutorials.decayed_rate,
+    "deprocess": answers.deprocess,
     "gram_matrix": gram_matrix,
-    "one_step": _one_step,
+    "keras_variation": partial(total_variation, kind="keras"),
+    "layer_name": layers.layer_name,
+    "one_step": answers.one_step,
+    "picture_gradient": answers.picture_gradient,
+    "preprocess": answers.preprocess,
+    "psnr": answers.psnr,
+    "receptive_field": layers.receptive_field,
+    "reconstruct": answers.reconstruct,
     "style_layer_loss": partial(style_layer_loss, normalisation="mean"),
+    "style_loss": answers.style_loss,
     "total_cost": costs.total_cost,
     "total_variation": total_variation,
 }

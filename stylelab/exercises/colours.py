@@ -1,0 +1,180 @@
+"""Exercises on the way of a picture into an encoder and back: the Oxford weights want BGR, 0..255, less the mean."""
+
+import numpy as np
+
+from stylelab.encoders import OXFORD, TORCHVISION
+from stylelab.exercises.definition import Exercise, Mistake, Property
+
+MEAN = np.array(OXFORD["mean"])  # B, G, R, in 0..255
+SHAPE = (2, 5, 6, 3)  # (B, H, W, 3)
+
+
+def _turned(picture):
+    """RGB to BGR, or back."""
+    return picture[..., ::-1]
+
+
+def _preprocess(picture):
+    return 255 * _turned(picture) - MEAN
+
+
+def _deprocess(pixels):
+    return np.clip(_unclipped(pixels), 0, 1)
+
+
+def _unclipped(pixels):
+    return _turned(pixels + MEAN) / 255
+
+
+def _preprocess_cases(rng):
+    picture = rng.uniform(size=SHAPE).astype(np.float32)
+    red = np.zeros((1, 2, 4, 3), np.float32)
+    red[..., 0] = 1
+    return {
+        "plain": {"picture": picture},
+        "red": {"picture": red},
+        "black": {"picture": np.zeros((1, 2, 4, 3), np.float32)},
+    }
+
+
+_STILL_RGB = "RGB and BGR are swapped: the colours are still in RGB order. Turn the channels round before the mean is subtracted."
+_MEAN_ORDER = (
+    "RGB and BGR are swapped in the mean: 103.939 belongs to blue, 116.779 to green, 123.680 to red, and blue comes first."
+)
+_EARLY = "The mean is subtracted before scaling: it is in 0..255, so multiply by 255 first."
+_SIDEWAYS = "The wrong axis is turned round, so the picture is mirrored: turn the axis of the channels."
+
+PREPROCESS = Exercise(
+    id="preprocess",
+    title="RGB in 0..1 to what the Oxford weights want: BGR in 0..255, less the mean of each colour.",
+    arguments={"picture": "picture"},
+    result="picture",
+    cases=_preprocess_cases,
+    reference=_preprocess,
+    differentiable="picture",
+    atol=1e-3,
+    mistakes=(
+        Mistake("The picture comes back as it went in: scale, turn, subtract.", lambda picture: picture),
+        Mistake(_STILL_RGB, lambda picture: 255 * picture - MEAN),
+        Mistake(_STILL_RGB, lambda picture: 255 * picture - _turned(MEAN)),
+        Mistake(_MEAN_ORDER, lambda picture: 255 * _turned(picture) - _turned(MEAN)),
+        *(Mistake(_EARLY, lambda picture, mean=mean: 255 * (_turned(picture) - mean)) for mean in (MEAN, _turned(MEAN))),
+        *(Mistake(_EARLY, lambda picture, mean=mean: 255 * (picture - mean)) for mean in (MEAN, _turned(MEAN))),
+        *(Mistake("It is not scaled: multiply by 255, for the mean is in 0..255.",
+                  lambda picture, mean=mean: _turned(picture) - mean) for mean in (MEAN, _turned(MEAN))),
+        *(Mistake("It is neither scaled to 0..255 nor turned to BGR.", lambda picture, mean=mean: picture - mean)
+          for mean in (MEAN, _turned(MEAN))),
+        *(Mistake("The mean is not subtracted.", lambda picture, scale=scale: scale * _turned(picture)) for scale in (1, 255)),
+        *(Mistake("Only the range is right: turn RGB to BGR and subtract the mean.", lambda picture, by=by: by * picture)
+          for by in (255, 256)),
+        Mistake("The mean is added: subtract it.", lambda picture: 255 * _turned(picture) + MEAN),
+        Mistake("The mean is divided by 255, but the picture is multiplied by it: keep both in 0..255.",
+                lambda picture: 255 * _turned(picture) - MEAN / 255),
+        Mistake("Both are in 0..1: the Oxford weights want 0..255.", lambda picture: _turned(picture) - MEAN / 255),
+        Mistake("Divided by 255 where it must be multiplied: the picture comes in 0..1.",
+                lambda picture: _turned(picture) / 255 - MEAN),
+        Mistake("The factor is 256: white is 255.", lambda picture: 256 * _turned(picture) - MEAN),
+        Mistake("That is torchvision's preprocessing, with its mean and std: the Oxford weights want BGR in 0..255.",
+                lambda picture: (picture - TORCHVISION["mean"]) / TORCHVISION["std"]),
+        Mistake("That is the range -1..1 of other networks: the Oxford weights want BGR in 0..255, less the mean.",
+                lambda picture: 2 * picture - 1),
+        Mistake("It is clipped after the mean was subtracted: negative numbers are meant to be there.",
+                lambda picture: np.clip(_preprocess(picture), 0, 255)),
+        Mistake("It is rounded to whole numbers: stay with floating point.", lambda picture: np.round(255 * _turned(picture)) - MEAN),
+        Mistake("It is rounded to whole numbers: stay with floating point.", lambda picture: np.floor(255 * _turned(picture)) - MEAN),
+        Mistake("One mean for all colours is subtracted: each colour has its own.",
+                lambda picture: 255 * _turned(picture) - MEAN.mean()),
+        Mistake("The picture's own mean is subtracted: the network wants that of the pictures that it learned from.",
+                lambda picture: 255 * _turned(picture) - 255 * _turned(picture).mean((0, 1, 2))),
+        Mistake("The channels are shifted by one place, as roll does: turn their order round.",
+                lambda picture: 255 * np.roll(picture, 1, -1) - MEAN),
+        Mistake("The channels are shifted by one place, as roll does: turn their order round.",
+                lambda picture: 255 * np.roll(picture, -1, -1) - MEAN),
+        *(Mistake(_SIDEWAYS, lambda picture, axis=axis: 255 * np.flip(picture, axis) - MEAN) for axis in (0, 1, 2)),
+        *(Mistake(_SIDEWAYS, lambda picture, axes=axes: 255 * np.flip(picture, axes) - MEAN)
+          for axes in ((2, 3), (1, 3), (1, 2), (0, 1, 2, 3))),
+    ),
+    properties=(
+        Property("red comes last", "A red picture must be brightest in the last channel: turn RGB to BGR.",
+                 lambda cases, outputs: (outputs["red"].argmax(-1) == 2).all()),
+        Property("black is minus the mean", "A black picture must become minus the mean, in the order B, G, R.",
+                 lambda cases, outputs: np.allclose(outputs["black"], -MEAN, atol=1e-2)),
+    ),
+)  # fmt: skip
+
+
+def _deprocess_cases(rng):
+    picture = rng.uniform(size=SHAPE).astype(np.float32)
+    beyond = rng.uniform(-0.6, 1.6, SHAPE)
+    return {
+        "plain": {"pixels": _preprocess(beyond).astype(np.float32)},
+        "there and back": {"pixels": _preprocess(picture).astype(np.float32)},
+        "mean": {"pixels": np.zeros((1, 2, 4, 3), np.float32)},
+    }
+
+
+_NOT_CLIPPED = "The picture leaves its range 0..1: clip it."
+_RGB_AGAIN = "RGB and BGR are swapped: the colours are still in BGR order. Turn the channels round."
+_MEAN_LATE = "RGB and BGR are swapped for the mean: it is in the order B, G, R, so add it before the channels are turned."
+
+DEPROCESS = Exercise(
+    id="deprocess",
+    title="The inverse of preprocess, clipped: BGR in 0..255 less the mean, back to RGB in 0..1.",
+    arguments={"pixels": "picture"},
+    result="picture",
+    cases=_deprocess_cases,
+    reference=_deprocess,
+    mistakes=(
+        Mistake("The pixels come back as they went in: add the mean, turn, divide, clip.", lambda pixels: pixels),
+        Mistake(_NOT_CLIPPED, _unclipped),
+        *(Mistake(hint, lambda pixels, back=back, high=high: np.clip(back(pixels), 0, high) if high else back(pixels))
+          for high in (1, None) for hint, back in (
+              (_RGB_AGAIN, lambda pixels: (pixels + MEAN) / 255),
+              (_RGB_AGAIN, lambda pixels: (pixels + _turned(MEAN)) / 255),
+              (_MEAN_LATE, lambda pixels: (_turned(pixels) + MEAN) / 255),
+              ("The mean is not added.", lambda pixels: _turned(pixels) / 255),
+              ("Only the range is right: add the mean and turn BGR to RGB.", lambda pixels: pixels / 255),
+              ("The mean is subtracted once more: add it.", lambda pixels: _turned(pixels - MEAN) / 255),
+              ("The mean is added after dividing: it is in 0..255, so add it before.", lambda pixels: _turned(pixels / 255 + MEAN)),
+              ("The mean is added after dividing: it is in 0..255, so add it before.", lambda pixels: _turned(pixels) / 255 + MEAN),
+              ("Multiplied by 255 where it must be divided.", lambda pixels: 255 * _turned(pixels + MEAN)),
+              ("Divided by 256: white is 255.", lambda pixels: _turned(pixels + MEAN) / 256),
+              (_SIDEWAYS, lambda pixels: np.flip(pixels + MEAN, 1) / 255),
+              (_SIDEWAYS, lambda pixels: np.flip(pixels + MEAN, 2) / 255),
+              (_SIDEWAYS, lambda pixels: np.flip(pixels + MEAN, 0) / 255),
+          )),
+        Mistake("It is not divided by 255, so the picture leaves its range 0..1.", lambda pixels: _turned(pixels + MEAN)),
+        Mistake("It is not divided by 255: the range is 0..1.", lambda pixels: np.clip(_turned(pixels + MEAN), 0, 255)),
+        Mistake("Clipped to 0..1 before dividing by 255: nearly black. Divide first.",
+                lambda pixels: np.clip(_turned(pixels + MEAN), 0, 1)),
+        Mistake("Clipped to 0..1 before dividing by 255: nearly black. Divide first.",
+                lambda pixels: np.clip(_turned(pixels + MEAN), 0, 1) / 255),
+        Mistake("Clipped before the mean is added: clip at the end.",
+                lambda pixels: np.clip(_turned(np.clip(pixels, 0, 255) + MEAN) / 255, 0, 1)),
+        Mistake("Clipped before the mean is added: clip at the end.", lambda pixels: _turned(np.clip(pixels, 0, 255) + MEAN) / 255),
+        Mistake("Only the lower end is clipped, so the picture leaves its range 0..1.",
+                lambda pixels: np.maximum(_unclipped(pixels), 0)),
+        Mistake("Only the upper end is clipped, so the picture leaves its range 0..1.",
+                lambda pixels: np.minimum(_unclipped(pixels), 1)),
+        Mistake("The picture is stretched from its darkest to its brightest pixel: clip instead, or every picture changes.",
+                lambda pixels: _stretched(_unclipped(pixels))),
+        Mistake("It is rounded to 8 bits: stay with floating point.", lambda pixels: np.floor(255 * _deprocess(pixels)) / 255),
+        Mistake("It is rounded to 8 bits: stay with floating point.", lambda pixels: np.round(255 * _deprocess(pixels)) / 255),
+        Mistake("Numbers beyond 255 begin at 0 again, as 8 bits do: clip before any conversion.",
+                lambda pixels: np.floor(255 * _unclipped(pixels)) % 256 / 255),
+        Mistake("That undoes torchvision's preprocessing: the Oxford weights have BGR in 0..255, less the mean.",
+                lambda pixels: np.clip(pixels * TORCHVISION["std"] + TORCHVISION["mean"], 0, 1)),
+    ),
+    properties=(
+        Property("there and back", "deprocess(preprocess(picture)) is not the picture.",
+                 lambda cases, outputs: np.allclose(outputs["there and back"], _deprocess(cases["there and back"]["pixels"]), atol=1e-4)),
+        Property("stays in 0..1", _NOT_CLIPPED,
+                 lambda cases, outputs: outputs["plain"].min() >= 0 and outputs["plain"].max() <= 1),
+        Property("0 is the mean", "Pixels of 0 must become the mean colour: red 123.680 / 255, green 116.779 / 255, blue 103.939 / 255.",
+                 lambda cases, outputs: np.allclose(outputs["mean"], _turned(MEAN) / 255, atol=1e-4)),
+    ),
+)  # fmt: skip
+
+
+def _stretched(picture):
+    return (picture - picture.min()) / (picture.max() - picture.min())

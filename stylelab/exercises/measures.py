@@ -1,0 +1,209 @@
+"""Exercises on numbers that say something about a picture: how close it is to another, how rough it is."""
+
+import numpy as np
+
+from stylelab.exercises.definition import Exercise, Mistake, Property
+from stylelab.exercises.picture import COLUMN, ROW, SHAPE
+
+ONE = (1, 5, 6, 3)  # one picture: with more, PSNR could mean two things
+
+
+def _error(picture, original):
+    return np.mean((picture - original) ** 2)
+
+
+def psnr(picture, original):
+    return -10 * np.log10(_error(picture, original))
+
+
+def _psnr_cases(rng):
+    original = rng.uniform(0.2, 0.8, ONE).astype(np.float32)
+    noise = rng.uniform(-0.2, 0.2, ONE).astype(np.float32)
+    return {
+        "plain": {"picture": original + noise, "original": original},
+        "tenth": {"picture": original + np.float32(0.1), "original": original},
+        "half the error": {"picture": original + noise / 2, "original": original},
+        "swapped": {"picture": original, "original": original + noise},
+    }
+
+
+_NATURAL = "That is the natural logarithm: decibels need log10, which is log(x) / log(10)."
+
+PSNR = Exercise(
+    id="psnr",
+    title="The peak signal-to-noise ratio of two pictures in 0..1, in decibels: 10 log10(1 / mean squared error).",
+    arguments={"picture": "picture", "original": "picture"},
+    result="scalar",
+    cases=_psnr_cases,
+    reference=psnr,
+    mistakes=(
+        Mistake("The sign is wrong: a smaller error must give a larger PSNR.", lambda **case: -psnr(**case)),
+        Mistake(_NATURAL, lambda **case: -10 * np.log(_error(**case))),
+        Mistake(_NATURAL, lambda **case: -np.log(_error(**case))),
+        Mistake(_NATURAL, lambda **case: -20 * np.log(_error(**case))),
+        Mistake("That is the natural logarithm, with the wrong sign: decibels need log10.", lambda **case: 10 * np.log(_error(**case))),
+        Mistake("That is the logarithm to base 2: decibels need log10.", lambda **case: -10 * np.log2(_error(**case))),
+        Mistake("That is the logarithm of 1 + x: take log10 of 1 / error alone.", lambda **case: 10 * np.log10(1 + 1 / _error(**case))),
+        Mistake("The factor 10 is missing: that is in bels.", lambda **case: -np.log10(_error(**case))),
+        Mistake("Twice too much: 20 goes with the root of the mean squared error, 10 with the mean squared error.",
+                lambda **case: 2 * psnr(**case)),
+        Mistake("Half of it: with the root of the mean squared error the factor is 20.", lambda **case: psnr(**case) / 2),
+        Mistake("Peak and range do not agree: 255 is the peak of 8 bits, these pictures are in 0..1, so their peak is 1.",
+                lambda **case: psnr(**case) + 20 * np.log10(255)),
+        Mistake("Peak and range do not agree: 255 is the peak of 8 bits, these pictures are in 0..1, so their peak is 1.",
+                lambda **case: psnr(**case) + 10 * np.log10(255)),
+        Mistake("Peak and range do not agree: the pictures are multiplied by 255, but the peak is left at 1.",
+                lambda **case: psnr(**case) - 20 * np.log10(255)),
+        Mistake("The peak is taken from the picture: it is 1, the most that a picture can have.",
+                lambda picture, original: psnr(picture, original) + 20 * np.log10(original.max())),
+        Mistake("The peak is taken from the picture: it is 1, the most that a picture can have.",
+                lambda picture, original: psnr(picture, original) + 20 * np.log10(picture.max())),
+        Mistake("The sum of the squares where their mean is asked for.",
+                lambda picture, original: -10 * np.log10(np.sum((picture - original) ** 2))),
+        Mistake("The mean absolute error where the mean squared error is asked for.",
+                lambda picture, original: -10 * np.log10(np.mean(np.abs(picture - original)))),
+        Mistake("The mean absolute error where the root of the mean squared error belongs.",
+                lambda picture, original: -20 * np.log10(np.mean(np.abs(picture - original)))),
+        Mistake("That is the mean squared error alone: take 10 log10(1 / error).", _error),
+        Mistake("That is the root of the mean squared error: take 10 log10(1 / error).", lambda **case: np.sqrt(_error(**case))),
+        Mistake("The logarithm is forgotten.", lambda **case: 10 / _error(**case)),
+        Mistake("The logarithm is forgotten.", lambda **case: 1 / _error(**case)),
+        Mistake("The logarithm is taken of every pixel's error: take the mean first.",
+                lambda picture, original: np.mean(-10 * np.log10((picture - original) ** 2))),
+        Mistake("One value for each colour, then their mean: take the mean of the error over all colours first.",
+                lambda picture, original: np.mean(-10 * np.log10(np.mean((picture - original) ** 2, (0, 1, 2))))),
+        Mistake("That is a signal-to-noise ratio, with the original's own power: the peak is 1.",
+                lambda picture, original: 10 * np.log10(np.mean(original**2) / _error(picture, original))),
+    ),
+    properties=(
+        Property("a tenth is 20 dB", "A picture that is off by 0.1 everywhere must have 20 dB.",
+                 lambda cases, outputs: np.isclose(outputs["tenth"], 20, rtol=1e-3)),
+        Property("half the error, 6 dB", "Half the error must give 6.02 dB more.",
+                 lambda cases, outputs: np.isclose(outputs["half the error"] - outputs["plain"], 20 * np.log10(2), rtol=1e-3)),
+        Property("symmetric", "picture and original swapped must give the same.",
+                 lambda cases, outputs: np.isclose(outputs["swapped"], outputs["plain"], rtol=1e-4)),
+    ),
+)  # fmt: skip
+
+
+def _neighbours(picture):
+    """Differences down and right at the places that have both neighbours."""
+    down, right = np.diff(picture, axis=COLUMN)[:, :, :-1], np.diff(picture, axis=ROW)[:, :-1]
+    return down, right
+
+
+def _power(down, right, exponent=1.25):
+    return np.sum((down**2 + right**2) ** exponent)
+
+
+def _variation(picture, exponent=1.25):
+    return _power(*_neighbours(picture), exponent)
+
+
+def _slip(picture):
+    """seeds/000's second slice lacks a colon: every row is compared with the last one."""
+    down, _ = _neighbours(picture)
+    return _power(down, picture[:, :-1, :-1] - picture[:, -1:, 1:])
+
+
+def _variation_cases(rng):
+    picture = rng.uniform(size=(1, *SHAPE[1:])).astype(np.float32)
+    stripes = np.zeros((1, 4, 6, 3), np.float32)
+    stripes[:, :, 3:] = 1  # one edge; three of its four pixels have a neighbour below
+    return {
+        "plain": {"picture": picture},
+        "two": {"picture": np.concatenate([picture, picture])},
+        "half": {"picture": picture / 2},
+        "flat": {"picture": np.full(SHAPE, 0.3, np.float32)},
+        "edge": {"picture": stripes},
+    }
+
+
+_APART = "The power is taken of each difference apart: add their squares first, then raise the sum to 1.25."
+_CHANNEL = "Differences are taken between colours instead of between neighbours: mind where your framework keeps the channels."
+
+KERAS_VARIATION = Exercise(
+    id="keras_variation",
+    title="The sum of (dx^2 + dy^2)^1.25 over the places that have a neighbour to the right and one below.",
+    arguments={"picture": "picture"},
+    result="scalar",
+    cases=_variation_cases,
+    reference=_variation,
+    differentiable="picture",
+    mistakes=(
+        Mistake("The exponent 1.25 is missing.", lambda picture: _variation(picture, 1)),
+        Mistake("That is the length, the root of dx^2 + dy^2: the exponent is 1.25.", lambda picture: _variation(picture, 0.5)),
+        Mistake("The exponent 2.5 is for the length, 1.25 for its square.", lambda picture: _variation(picture, 2.5)),
+        Mistake("The exponent is 0.625, as if the squares were squared again: it is 1.25.", lambda picture: _variation(picture, 0.625)),
+        Mistake("The power is taken of the whole sum: take it at every place, then sum up.",
+                lambda picture: _variation(picture, 1) ** 1.25),
+        Mistake(_APART, lambda picture: sum(np.sum(np.abs(part) ** 2.5) for part in _neighbours(picture))),
+        Mistake(_APART, lambda picture: sum(np.sum(np.abs(np.diff(picture, axis=axis)) ** 2.5) for axis in (COLUMN, ROW))),
+        Mistake("The exponent is multiplied: it must be a power.", lambda picture: 1.25 * _variation(picture, 1)),
+        Mistake("The differences are not squared: square each before they are added.",
+                lambda picture: np.sum(sum(np.abs(part) for part in _neighbours(picture)) ** 1.25)),
+        Mistake("That is the sum of absolute differences, as in total_variation: here it is (dx^2 + dy^2)^1.25.",
+                lambda picture: sum(np.sum(np.abs(part)) for part in _neighbours(picture))),
+        Mistake("That is the sum of absolute differences, as in total_variation: here it is (dx^2 + dy^2)^1.25.",
+                lambda picture: sum(np.sum(np.abs(np.diff(picture, axis=axis))) for axis in (COLUMN, ROW))),
+        Mistake("The exponent 1.25 is missing, and so is the last row and column of each difference's own.",
+                lambda picture: sum(np.sum(np.diff(picture, axis=axis) ** 2) for axis in (COLUMN, ROW))),
+        Mistake("The differences are added before squaring: square each, then add.",
+                lambda picture: np.sum(np.abs(sum(_neighbours(picture))) ** 2.5)),
+        Mistake("That is the mean where the sum is asked for.",
+                lambda picture: _variation(picture) / _neighbours(picture)[0].size),
+        Mistake("That is the mean where the sum is asked for.", lambda picture: _variation(picture) / picture.size),
+        Mistake("Only neighbours above and below are compared.", lambda picture: _power(_neighbours(picture)[0], 0)),
+        Mistake("Only neighbours left and right are compared.", lambda picture: _power(0, _neighbours(picture)[1])),
+        Mistake("The last difference is missing in one direction: mind the ends of the slices.",
+                lambda picture: _variation(picture[:, :-1])),
+        Mistake("The last difference is missing in one direction: mind the ends of the slices.",
+                lambda picture: _variation(picture[:, :, :-1])),
+        Mistake("The last differences are missing in both directions: mind the ends of the slices.",
+                lambda picture: _variation(picture[:, :-1, :-1])),
+        Mistake("Opposite borders are compared, as roll does: a picture's last column has no right neighbour.",
+                lambda picture: _power(*(picture - np.roll(picture, -1, axis) for axis in (COLUMN, ROW)))),
+        Mistake("Opposite borders are compared, as roll does: a picture's last column has no right neighbour.",
+                lambda picture: _power(*(picture - np.roll(picture, 1, axis) for axis in (COLUMN, ROW)))),
+        Mistake("Neighbours on the wrong side: take those to the right and below of each place.",
+                lambda picture: _power(np.diff(picture, axis=COLUMN)[:, :, 1:], np.diff(picture, axis=ROW)[:, 1:])),
+        Mistake("dx and dy are not of the same place: drop the last column of the one and the last row of the other.",
+                lambda picture: _power(np.diff(picture, axis=COLUMN)[:, :, 1:], np.diff(picture, axis=ROW)[:, :-1])),
+        Mistake("dx and dy are not of the same place: drop the last column of the one and the last row of the other.",
+                lambda picture: _power(np.diff(picture, axis=COLUMN)[:, :, :-1], np.diff(picture, axis=ROW)[:, 1:])),
+        Mistake("Every row is compared with the last one: a colon is missing in the slice, as in the tutorial. Shift by one column.", _slip),
+        Mistake("The border is padded with itself: only places with both neighbours count.",
+                lambda picture: _power(np.diff(picture, axis=COLUMN, append=picture[:, -1:]),
+                                       np.diff(picture, axis=ROW, append=picture[:, :, -1:]))),
+        Mistake("The border is padded with zeros: only places with both neighbours count.",
+                lambda picture: _power(np.diff(picture, axis=COLUMN, append=0), np.diff(picture, axis=ROW, append=0))),
+        Mistake("The colours are added before the power: each colour has its own.",
+                lambda picture: np.sum(sum(part**2 for part in _neighbours(picture)).sum(-1) ** 1.25)),
+        Mistake(_CHANNEL, lambda picture: _between(picture, COLUMN, 3)),
+        Mistake(_CHANNEL, lambda picture: _between(picture, ROW, 3)),
+        Mistake("That is for pictures in 0..255: here they are in 0..1, and the value is not scaled.",
+                lambda picture: _variation(255 * picture)),
+        Mistake("That is half of it: each place counts once, with factor 1.", lambda picture: _variation(picture) / 2),
+    ),
+    properties=(
+        Property("adds up over the batch", "The same picture twice must give twice as much: sum over the batch too.",
+                 lambda cases, outputs: np.isclose(outputs["two"], 2 * outputs["plain"], rtol=1e-3)),
+        Property("power 2.5", "Half the contrast must give 0.5^2.5 = 0.177 times as much.",
+                 lambda cases, outputs: np.isclose(outputs["half"], 0.5**2.5 * outputs["plain"], rtol=1e-3)),
+        Property("zero for one colour", "It is not 0 for a picture of one flat colour.",
+                 lambda cases, outputs: abs(outputs["flat"]) < 1e-4),
+        Property("counts edges", "One upright edge of 4 pixels from 0 to 1 in 3 colours must give 9: the last row has no neighbour below.",
+                 lambda cases, outputs: np.isclose(outputs["edge"], 9, rtol=1e-4)),
+    ),
+)  # fmt: skip
+
+
+def _between(picture, first: int, second: int):
+    """Both differences where both exist, along any two axes."""
+    ends = {axis: slice(None, -1) for axis in (first, second)}
+    here = picture[tuple(ends.get(axis, slice(None)) for axis in range(4))]
+    parts = []
+    for axis in (first, second):
+        shifted = ends | {axis: slice(1, None)}
+        parts.append(picture[tuple(shifted.get(each, slice(None)) for each in range(4))] - here)
+    return _power(*parts)
