@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure as PlainFigure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from stylelab.errors import InputError
 
@@ -234,3 +236,81 @@ def _write_numbers(axis, values: np.ndarray, norm: Normalize, number: str) -> No
         dark = float(norm(value)) < 0.5
         axis.text(column + 0.5, row + 0.5, format(value, number), ha="center", va="center", fontsize=9,
                   color="white" if dark else "black")  # fmt: skip
+
+
+def against_depth(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
+    """Measures of a network's layers, from the first layer to the deepest; each measure has a panel and a scale of its own.
+
+    Args:
+        panels: measure, with its unit -> {name of the line: {layer: value}}, layers in order of depth.
+
+    Raises:
+        InputError: no measure, or more than seven lines in one.
+    """
+    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    if not 0 < len(names) <= len(LINES):
+        raise InputError(f"{len(names)} lines to plot: give 1 to {len(LINES)}")
+    figure = Figure(figsize=(max(6, 4.5 * len(panels)), 3.5), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (measure, curves) in zip(axes, panels.items(), strict=True):
+        for name, values in curves.items():
+            colour, dashes = LINES[names.index(name)]
+            axis.plot(list(values), list(values.values()), color=colour, linestyle=dashes, marker="o", label=name)
+        axis.set(xlabel="layer, from shallow to deep", ylabel=measure)
+        axis.grid(alpha=0.3)
+    axes[0].legend(frameon=False)
+    return figure
+
+
+def picture_rows(rows: Mapping[str, Mapping[str, np.ndarray]], *, width: float = 1.5) -> Figure:
+    """Small pictures and maps in rows, such as a layer in each; the row's name stands at its left, each picture's above it.
+
+    Args:
+        rows: name -> {title: picture `(H, W, 3)` in 0..1, or map `(H, W)` of any range}. A map is drawn in grey, black
+            for 0 or less and white for its own largest number, so that each can be read and no two can be compared.
+        width: of one picture, in inches.
+
+    Raises:
+        InputError: no row, or a row without pictures.
+    """
+    if not rows or not all(rows.values()):
+        raise InputError("no picture to show: give every row at least one")
+    tallest = max(picture.shape[0] / picture.shape[1] for row in rows.values() for picture in row.values())
+    figure, axes = _grid(len(rows), max(map(len, rows.values())), width, width * tallest + 0.3)
+    for line, (name, row) in zip(axes, rows.items(), strict=True):
+        for axis, (title, picture) in zip(line, row.items(), strict=False):
+            _draw(axis, picture if picture.ndim == 3 else _grey(picture))
+            axis.set_title(title, fontsize=8)
+        line[0].text(-0.08, 0.5, name, transform=line[0].transAxes, rotation=90, ha="right", va="center", fontsize=9)
+    return figure
+
+
+def _grey(values: np.ndarray) -> np.ndarray:
+    return np.repeat((values / max(values.max(), 1e-12))[..., None], 3, axis=2)
+
+
+def squares(picture: np.ndarray, sides: Mapping[str, int], centre: tuple[int, int]) -> Figure:
+    """A picture with squares round one pixel, each with its name, such as the receptive fields of layers.
+
+    Args:
+        picture: `(H, W, 3)` in 0..1.
+        sides: name -> side in pixels. What is wider than the picture is cut off at its edge.
+        centre: (row, column) of the pixel.
+
+    Raises:
+        InputError: no square, or more than seven.
+    """
+    if not 0 < len(sides) <= len(LINES):
+        raise InputError(f"{len(sides)} squares to draw: give 1 to {len(LINES)}")
+    height, width = picture.shape[:2]
+    figure, axes = _grid(1, 1, 6.5, 5.0 * height / width)
+    axis = axes[0, 0]
+    _draw(axis, picture)
+    for (name, side), (colour, dashes) in zip(sides.items(), LINES, strict=False):
+        corner = (centre[1] - side / 2, centre[0] - side / 2)
+        drawn = {"edgecolor": colour, "linestyle": dashes, "linewidth": 2, "label": f"{name}: {side}"}
+        white = withStroke(linewidth=4, foreground="white")  # below it, or a dark line is lost on dark places
+        axis.add_patch(Rectangle(corner, side, side, fill=False, path_effects=[white], **drawn))
+    axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    axis.legend(title="side in pixels", loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    return figure

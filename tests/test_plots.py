@@ -184,3 +184,60 @@ def test_a_heat_map_whose_names_do_not_fit_is_refused():
         plots.heat_maps({"F": ([[1, 2]], ("a",), ("x", "y", "z"))}, "answer")
     with pytest.raises(InputError, match="no table to show"):
         plots.heat_maps({}, "answer")
+
+
+def test_measures_against_depth_keep_the_order_of_the_layers_and_have_each_their_own_scale():
+    depth = {"conv1_1": 30.0, "conv3_1": 20.0, "conv5_1": 10.0}
+    similar = {layer: value / 30 for layer, value in depth.items()}
+    noise = dict.fromkeys(depth, 7.0)
+    figure = plots.against_depth({"PSNR (dB)": {"picture": depth, "noise": noise}, "similarity (no unit)": {"picture": similar}})
+    left, right = figure.axes
+    assert [axis.get_ylabel() for axis in figure.axes] == ["PSNR (dB)", "similarity (no unit)"]
+    assert list(left.lines[0].get_xdata(orig=True)) == list(depth)
+    np.testing.assert_allclose(left.lines[0].get_ydata(), [30, 20, 10])
+    assert left.get_ylim()[1] > 20 > 2 > right.get_ylim()[1]
+    assert left.lines[0].get_color() == right.lines[0].get_color() != left.lines[1].get_color()
+    assert left.lines[0].get_linestyle() != left.lines[1].get_linestyle()
+    drawn(figure)
+
+
+@pytest.mark.parametrize("curves", [{}, {str(name): {"conv1_1": 1.0} for name in range(8)}], ids=["none", "eight"])
+def test_no_line_and_too_many_lines_against_depth_are_refused(curves):
+    with pytest.raises(InputError, match=r"[08] lines to plot: give 1 to 7"):
+        plots.against_depth({"PSNR (dB)": curves})
+
+
+def test_rows_of_maps_are_grey_each_up_to_its_own_largest_number():
+    rows = {"conv1_1": {"filter 0": np.eye(4) * 9, "filter 3": np.eye(4) - 1}, "conv2_1": {"filter 7": picture(0.3)}}
+    figure = plots.picture_rows(rows)
+    first, second, third = images(figure)
+    np.testing.assert_allclose(first, np.repeat(np.eye(4)[..., None], 3, axis=2))
+    assert second.max() == 0 and third.mean().round(3) == 0.3
+    assert titles(figure) == ["filter 0", "filter 3", "filter 7"]
+    assert [text.get_text() for axis in figure.axes for text in axis.texts] == ["conv1_1", "conv2_1"]
+    drawn(figure)
+
+
+@pytest.mark.parametrize("rows", [{}, {"conv1_1": {}}])
+def test_rows_without_pictures_are_refused(rows):
+    with pytest.raises(InputError, match="give every row at least one"):
+        plots.picture_rows(rows)
+
+
+def test_squares_stand_round_their_pixel_and_are_told_apart():
+    figure = plots.squares(picture(height=40, width=60), {"conv1_1": 3, "conv2_1": 10}, centre=(20, 30))
+    drawn(figure)
+    inner, outer = figure.axes[0].patches
+    assert inner.get_bbox().bounds == (28.5, 18.5, 3, 3) and outer.get_bbox().bounds == (25, 15, 10, 10)
+    assert inner.get_edgecolor() != outer.get_edgecolor() and inner.get_linestyle() != outer.get_linestyle()
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["conv1_1: 3", "conv2_1: 10"]
+
+
+def test_squares_beyond_the_picture_do_not_widen_it():
+    figure = plots.squares(picture(height=40, width=60), {"conv5_1": 156}, centre=(20, 30))
+    assert figure.axes[0].get_xlim() == (-0.5, 59.5) and figure.axes[0].get_ylim() == (39.5, -0.5)
+
+
+def test_no_square_at_all_is_said_in_words():
+    with pytest.raises(InputError, match="0 squares to draw"):
+        plots.squares(picture(), {}, centre=(5, 5))
