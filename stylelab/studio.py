@@ -162,7 +162,7 @@ def try_it(
     paint: Callable[..., Iterable[Step]],
     start: np.ndarray,
     alt: str,
-    sliders: Mapping[str, tuple[float, float, float]],
+    sliders: Mapping[str, "tuple[float, float, float] | range | list[str]"],
     width: int = 384,
 ):
     """Sliders over a picture that is painted anew, step by step, when one of them is moved.
@@ -171,22 +171,12 @@ def try_it(
         paint: called with the sliders' values by name; gives Steps, such as `optimise(...)` does.
         start: the picture to begin with, `(H, W, 3)` in 0..1; without a kernel it is all there is.
         alt: what it shows.
-        sliders: name -> (lowest, highest, first) value; each is a power of ten apart by quarters.
+        sliders: name -> (lowest, highest, first) value, apart by quarters of a power of ten; or a `range`, for whole
+            numbers from its first; or a list of words, such as layers, from its first.
     """
     import ipywidgets
 
-    knobs = {
-        name: ipywidgets.FloatLogSlider(
-            value=first,
-            min=np.log10(low),
-            max=np.log10(high),
-            step=0.25,
-            description=name,
-            continuous_update=False,
-            readout_format=".2g",
-        )
-        for name, (low, high, first) in sliders.items()
-    }
+    knobs = {name: _knob(name, values) for name, values in sliders.items()}
     said, picture = ipywidgets.HTML("move a slider"), ipywidgets.HTML(image(start, alt, width))
 
     def repaint(_) -> None:
@@ -201,6 +191,18 @@ def try_it(
     for knob in knobs.values():
         knob.observe(repaint, "value")
     _display(ipywidgets.VBox([*knobs.values(), said, picture]), image(start, alt, width), alt)
+
+
+def _knob(name: str, values: "tuple[float, float, float] | range | list[str]"):
+    import ipywidgets
+
+    common = {"description": name, "continuous_update": False}
+    if isinstance(values, range):
+        return ipywidgets.IntSlider(values[0], values[0], values[-1], values.step, **common)
+    if isinstance(values, list):
+        return ipywidgets.SelectionSlider(options=values, **common)
+    low, high, first = values
+    return ipywidgets.FloatLogSlider(first, min=np.log10(low), max=np.log10(high), step=0.25, readout_format=".2g", **common)
 
 
 def quiz(lesson: str) -> None:

@@ -84,6 +84,22 @@ def test_a_slider_paints_the_picture_anew(monkeypatch):
     assert picture.value != before and said.value == "step 1, loss 100"
 
 
+def test_whole_numbers_and_words_have_sliders_too(monkeypatch):
+    widgets, painted = [], []
+    monkeypatch.setattr(studio, "_display", lambda widget, html, text: widgets.append(widget))
+
+    def paint(**values):
+        painted.append(values)
+        yield Step(1, 0.0, {}, lambda: GREY)
+
+    studio.try_it(paint, GREY, "A grey square", {"layer": ["conv1_1", "conv2_1"], "filter": range(2, 32, 2), "tv": (1, 100, 10)})
+    layer, number, *_ = widgets[0].children
+    assert (layer.value, number.value, number.max) == ("conv1_1", 2, 30)
+    layer.value = "conv2_1"
+    number.value = 6
+    assert painted[-1] == {"layer": "conv2_1", "filter": 6, "tv": 10.0}
+
+
 def test_a_slider_that_leads_to_an_error_says_so(monkeypatch):
     widgets = []
     monkeypatch.setattr(studio, "_display", lambda widget, html, text: widgets.append(widget))
