@@ -1,0 +1,483 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown] name="title"
+# # 5 · Five tutorials are one engine with different settings
+#
+# {{badges}}
+#
+# This is the {{framework}} edition. The same lesson in {{other_framework}}: [05_five_tutorials_{{other_module}}.ipynb](05_five_tutorials_{{other_module}}.ipynb)
+#
+# **You will**
+#
+# 1. read a tutorial as one row of settings, and mix a start of picture and noise (exercise 5.1);
+# 2. write a learning rate that decays (exercise 5.2), and say which optimiser needs one made for its loss;
+# 3. find a slip that raises no error, and mend it (exercise 5.3);
+# 4. tell weights from powers, from factors in disguise and from a clamp in the wrong place (three predictions);
+# 5. compare optimisers fairly: one loss, one start, against steps and against seconds (one prediction).
+#
+# **Time** 55 minutes · **Needs** content loss, Gram matrix and total variation (lesson 4) · **Runs on** a laptop, in two to four minutes for all cells. Without a GPU, pictures have 160 pixels and runs at most 100 steps; with one, 320 pixels and up to 500 steps. The cells are the same.
+
+# %% name="setup" tags=["torch"]
+import os, subprocess, sys, time
+
+if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
+    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
+    sys.path.insert(0, "kit")
+
+import numpy as np
+import torch
+import stylelab.torch as sl
+from stylelab import job, pictures, plots, studio
+from stylelab.recipes import RECIPES, Optimiser, scaled
+from stylelab.result import History
+
+setting = studio.set_up(sl, seed=0)
+
+# %% name="setup" tags=["tensorflow"]
+import os, subprocess, sys, time
+
+if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
+    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
+    sys.path.insert(0, "kit")
+
+import numpy as np
+import stylelab.tensorflow as sl
+import tensorflow as tf
+from stylelab import job, pictures, plots, studio
+from stylelab.recipes import RECIPES, Optimiser, scaled
+from stylelab.result import History
+
+setting = studio.set_up(sl, seed=0)
+
+# %% [markdown] name="table_text"
+# ## 5.1 What is different, when all is said?
+#
+# This course grew from five documents: a report with Keras, a tutorial with TensorFlow, a course's graded exercise, a PyTorch tutorial and a laboratory report. Each has hundreds of lines of code. Every one of them lowers
+#
+# $$J = \alpha\, J_{content} + \beta\, J_{style} + \gamma\, TV$$
+#
+# by changing pixels. So each fits in one row: which layers, which averages, which optimiser, from where, how long. The sixth row is the paper.
+#
+# Our rows do what the authors *meant*. In three of the documents the code does something else somewhere. They are good tutorials: we learned from them. Slips like these happen to everybody, and most raise no error, which is why they are worth an hour.
+
+# %% name="table"
+SIZE, MOST = scaled("gatys", setting.preset).size * 5 // 8, scaled("gatys", setting.preset).steps
+photograph = pictures.open_picture("china", size=SIZE)
+painting = pictures.open_picture("stained-glass", size=SIZE)
+for recipe in RECIPES.values():
+    method = f"{recipe.optimiser.name} {recipe.optimiser.learning_rate:.2g}"
+    losses = f"{recipe.content_loss} at {','.join(recipe.content)}, {recipe.style_loss} at {len(recipe.style)}"
+    print(f"{recipe.name:13}{losses:36}{method:13}from {recipe.start:8}{recipe.steps:5} steps")
+studio.show(
+    plots.side_by_side({"content": photograph, "style": painting}),
+    alt=f"Left: {pictures.alt('china')}. Right: {pictures.alt('stained-glass')}.",
+)
+
+# %% [markdown] name="blend_text"
+# ## 5.2 Where does a run start?
+#
+# Most runs start from the photograph $p$. The course mixes it with noise $n$, so that the start is random and yet a little like the photograph, which saves steps:
+#
+# $$x_0 = s\, n + (1 - s)\, p, \qquad s = 0.6.$$
+#
+# ### Exercise 5.1 · the blend
+#
+# One line. As long as an answer is open or wrong, its check says why, and the lesson goes on with stylelab's own function.
+
+# %% name="blend" exercise="blend"
+def blend(picture, noise, share):
+    """{{picture}} twice -> {{picture}}: `share` parts noise, the rest the picture."""
+    raise NotImplementedError
+
+
+# %% name="check_blend" check="blend"
+blend = sl.check("blend", blend)
+
+# %% [markdown] name="starts_text"
+# The course's noise is weak: 20 grey levels of 255 to either side of a mean colour. **Predict** the value of a pixel of 0.2 under noise of 0.7, at $s = 0.6$. Will you still see the photograph?
+
+# %% name="starts"
+# NBVAL_CHECK_OUTPUT
+dark, bright = (sl.to_tensor(np.full((2, 2, 3), value)) for value in (0.2, 0.7))
+for share in (0, 0.6, 1):
+    print(f"share {share}: {float(sl.to_picture(blend(dark, bright, share)).mean()):.3f}")
+levels = np.random.default_rng(setting.seed).uniform(-20, 20, size=photograph.shape) / 255
+pair = sl.to_tensor(photograph), sl.to_tensor(0.45 + levels)
+starts = {f"s = {share}": sl.to_picture(blend(*pair, share)) for share in (0, 0.6, 0.9, 1)}
+studio.show(plots.side_by_side(starts), "Under more and more noise: paler at 0.6, hardly there at 0.9.")
+
+# %% [markdown] name="rate_text"
+# The start is a pale, grainy photograph. Remember that for 5.8.
+#
+# ## 5.3 How long is a step?
+#
+# Plain gradient descent moves by $\eta$ times the gradient. The Keras report starts with $\eta = 100$, which is no typing error: its weights are around $10^{-8}$, so its gradients are tiny. Then $\eta$ shrinks smoothly, by a factor $f = 0.96$ in every 100 steps:
+#
+# $$\eta_t = \eta_0\, f^{\,t/100}.$$
+#
+# ### Exercise 5.2 · a rate that decays
+#
+# One line.
+
+# %% name="decayed_rate" exercise="decayed_rate"
+def decayed_rate(step, rate, factor):
+    """The learning rate at a step: `rate` at step 0, `factor` times as much every 100 steps, smoothly."""
+    raise NotImplementedError
+
+
+# %% name="check_decayed_rate" check="decayed_rate"
+decayed_rate = sl.check("decayed_rate", decayed_rate)
+
+# %% [markdown] name="decay_text"
+# **Predict** what is left of 100 after the report's 4000 steps.
+
+# %% name="decay"
+# NBVAL_CHECK_OUTPUT
+for step in (0, 50, 100, 1000, 4000):
+    print(f"step {step}: {float(decayed_rate(step, 100.0, 0.96)):.2f}")
+steps = np.arange(0, 4001, 50)
+rates = {f"f = {f}": (steps, [float(decayed_rate(int(t), 100.0, f)) for t in steps]) for f in (0.96, 0.9, 0.5)}
+studio.show(
+    plots.lines({"step": rates}, "learning rate (no unit)"),
+    "Three falling curves: with 0.96 a fifth is left after 4000 steps, with 0.5 nothing after 1000.",
+)
+
+# %% [markdown] name="variation_text"
+# A fifth. **Adam** is different: it divides each pixel's gradient by its usual size, so its rate *is* about the length of a step. 0.02 means five grey levels of 255, whatever the loss.
+#
+# ## 5.4 A slip that raises no error
+#
+# The Keras report smooths with
+#
+# $$TV = \sum_{i,j} \left( (x_{i,j} - x_{i+1,j})^2 + (x_{i,j} - x_{i,j+1})^2 \right)^{1.25},$$
+#
+# over all places that have both neighbours. Its second difference is written `x[:, :H-1, :W-1] - x[:, H-1, 1:]`.
+#
+# ### Exercise 5.3 · as it was meant
+#
+# Three lines, slices only.
+
+# %% name="keras_variation" exercise="keras_variation"
+def keras_variation(picture):
+    """{{picture}} -> scalar: the sum of (down^2 + right^2)^1.25 over the places that have both neighbours."""
+    raise NotImplementedError
+
+
+# %% name="check_keras_variation" check="keras_variation"
+keras_variation = sl.check("keras_variation", keras_variation)
+
+# %% [markdown] name="ramps_text"
+# Have you seen it? A colon is missing: `H-1` is an *index* where `:H-1` would be a slice. The index picks the last row, its axis is gone, and broadcasting stretches that row over all others. Each pixel is compared with the *bottom* of the picture.
+#
+# **Predict** which ramp will notice: brighter downwards, or brighter to the right?
+
+# %% name="ramps"
+# NBVAL_CHECK_OUTPUT
+def indexed(x):
+    """The report's own line, for a picture (1, H, W, 3): the second difference has an index."""
+    last = x.shape[1] - 1
+    down, right = x[:, :-1, :-1] - x[:, 1:, :-1], x[:, :-1, :-1] - x[:, last, 1:]
+    return ((down**2 + right**2) ** 1.25).sum()
+
+
+right = np.tile(np.linspace(0, 1, 6)[None, :, None], (6, 1, 3))
+print("a slice:", right[None, :5, 1:].shape, "an index:", right[None, 5, 1:].shape)
+for name, ramp in {"brighter to the right": right, "brighter downwards": right.transpose(1, 0, 2)}.items():
+    meant, written = float(keras_variation(sl.to_tensor(ramp))), indexed(ramp[None])
+    print(f"{name}: {meant:.2f} as meant, {written:.2f} as written")
+
+# %% [markdown] name="smear_text"
+# The ramp to the right has equal rows, so nothing shows: a test on that picture alone would have passed. Now lower either sum, and nothing else, on the photograph. **Predict** what the slip paints.
+
+# %% name="smear" tags=["torch"]
+def smeared(picture):
+    """The slip in PyTorch's layout, where the lost axis must be kept for the shapes to fit."""
+    down = picture[:, :, :-1, :-1] - picture[:, :, 1:, :-1]
+    right = picture[:, :, :-1, :-1] - picture[:, :, -1:, 1:]
+    return (down.square() + right.square()).pow(1.25).sum()
+
+
+# %% name="smear" tags=["tensorflow"]
+def smeared(picture):
+    """The slip, in TensorFlow's layout."""
+    down = picture[:, :-1, :-1] - picture[:, 1:, :-1]
+    right = picture[:, :-1, :-1] - picture[:, -1:, 1:]
+    return tf.reduce_sum(tf.pow(tf.square(down) + tf.square(right), 1.25))
+
+
+# %% name="smears"
+smooth, live = {"photograph": photograph}, studio.Live("The photograph, smoothed", steps=60)
+for name, variation in {"as meant": keras_variation, "as written": smeared}.items():
+    for step in sl.optimise(pair[0], variation, optimiser=Optimiser("adam", 0.02), steps=30):
+        live.show(step)
+    smooth[name] = step.picture
+live.finish(
+    plots.side_by_side(smooth),
+    "As meant: softer, all still in place. As written: every row drawn towards the last.",
+)
+
+# %% [markdown] name="disguise_text"
+# ## 5.5 Weights in disguise
+#
+# A constant is a weight too. The Keras style loss divides, at every layer, by $4 \cdot 3^2 (HW)^2$, with the colours and the size of the *picture*. The paper divides by $4 C^2 M^2$, with the $C$ filters and $M$ places of the *layer*. So layers count
+#
+# $$\left(\frac{C M}{3\,HW}\right)^2$$
+#
+# times as much. Nor are its Gram matrices divided by their places: that is why the report must stretch the style picture to the content's size. And the lab report multiplies activation *and* target by a weight $w$, before squaring.
+#
+# **Predict.** Which layer does "3" favour? What does $w = 2$ do?
+
+# %% name="disguise"
+# NBVAL_CHECK_OUTPUT
+for block, filters in enumerate((64, 128, 256, 512, 512)):  # VGG-19; a block has a quarter of the places before it
+    print(f"conv{block + 1}_1 counts {(filters / 4**block / 3) ** 2:.1f} times what the paper gives it")
+once = np.linspace(0, 1, 36).reshape(3, 4, 3)
+one, two = sl.to_tensor(once), sl.to_tensor(np.tile(once, (2, 1, 1)))  # the same, with itself below it
+for kind in ("raw", "per_location"):
+    ratio = sl.gram_matrix(two, kind) / sl.gram_matrix(one, kind)
+    print(f"twice the places: {kind} Gram matrix times {float(ratio[0, 0, 0]):.1f}")
+print(f"w = 2: loss times {float(sl.content_loss(2 * one, 0 * one) / sl.content_loss(one, 0 * one)):.1f}")
+
+# %% [markdown] name="powers_text"
+# conv1_1 counts 1024 times conv5_1: colours and dots before strokes. A taste, but one should know that one has it. And $w$ acts as $w^2$.
+#
+# ## 5.6 A power is not a weight
+#
+# The PyTorch tutorial says it adds two weighted losses. Its code multiplies powers:
+#
+# $$J = J_{content}^{\,\alpha} \cdot J_{style}^{\,\beta}, \qquad \alpha = 10^5.$$
+#
+# Take a "picture" of one pixel $x$: the photograph is 0, the painting 1, so $J_{content} = x^2$ and $J_{style} = (1 - x)^2$. **Predict** the lowest point of the weighted sum with $\alpha = 3$, $\beta = 1$, and of the product.
+
+# %% name="powers"
+# NBVAL_CHECK_OUTPUT
+x = np.linspace(0, 1, 101)
+content, style = x**2, (1 - x) ** 2
+curves = {"weighted sum": 3 * content + style, "product of powers": content**3 * style}
+for name, curve in curves.items():
+    print(f"{name}: lowest at x = {x[curve == curve.min()].round(2).tolist()}")
+with np.errstate(over="ignore", under="ignore"):
+    print("a loss to the power 1e5:", {loss: float(np.float64(loss) ** 1e5) for loss in (0.99, 1.0, 1.01)})
+scaled_curves = {name: (x, curve / curve.max()) for name, curve in curves.items()}
+studio.show(
+    plots.lines({"x: from photograph (0) to painting (1)": scaled_curves}, "J (share of its highest)"),
+    "The weighted sum has one lowest point, at a quarter of the way. The product is 0 at both ends.",
+)
+
+# %% [markdown] name="clamp_text"
+# The sum finds a compromise. The product is content when *either* loss is 0, and a run that starts from the photograph is at its end before it begins: loss 0, gradient 0. (That code also computes its loss once, before the loop. It must be asked anew at every step.)
+#
+# ## 5.7 A clamp in the wrong place
+#
+# Pixels must stay in 0..1. Adam takes a clamp after each step calmly. **L-BFGS** does not: it learns curvature from pairs "I moved by $s$, the gradient changed by $y$". The lab report clamps *inside* the function that L-BFGS evaluates. Then the picture did not move by $s$, and the memory is false.
+#
+# Two pixels are enough to see it. The second one wishes to be 1.2. Here is the same idea with all of its memory, in one matrix (BFGS), and like PyTorch's default without a line search.
+
+# %% name="quasi_newton"
+A, WISH = np.array([[3, 1.6], [1.6, 1]]), np.array([0.8, 1.2])  # curvature, and the lowest point
+
+def quasi_newton(clamp, steps=12):
+    """The last two pixels, and the loss at each step."""
+    pixels, memory, losses = np.full(2, 0.5), 0.1 * np.eye(2), []
+    for _ in range(steps):
+        gradient = A @ (pixels - WISH)
+        losses.append((pixels - WISH) @ gradient / 2)
+        move = -memory @ gradient
+        pixels = clamp(pixels + move)  # the method goes on believing that it moved by `move`
+        change = A @ (pixels - WISH) - gradient
+        if (slope := change @ move) > 1e-10:
+            left = np.eye(2) - np.outer(move, change) / slope
+            memory = left @ memory @ left.T + np.outer(move, move) / slope
+    return pixels, losses
+
+
+# %% [markdown] name="clamps_text"
+# ### Three ways to stay in 0..1
+#
+# **Predict** which is lowest at the end: clamped inside, clamped once after the run, or a method that knows the bounds (L-BFGS-B)?
+
+# %% name="clamps"
+# NBVAL_CHECK_OUTPUT
+from scipy.optimize import minimize
+
+def loss_at(pixels):
+    return (pixels - WISH) @ A @ (pixels - WISH) / 2
+
+_, inside = quasi_newton(lambda pixels: np.clip(pixels, 0, 1))
+free, outside = quasi_newton(lambda pixels: pixels)
+bounded = minimize(loss_at, np.full(2, 0.5), method="L-BFGS-B", bounds=[(0, 1)] * 2)
+print("inside:", [f"{value:.3f}" for value in inside[:9]])
+print(f"at the end: inside {inside[-1]:.3f}, after {loss_at(np.clip(free, 0, 1)):.3f}, bounded {bounded.fun:.3f}")
+steps = np.arange(1, 13)
+curves = {"clamped inside": (steps, inside), "never clamped": (steps, outside)}
+studio.show(plots.lines({"step": curves}, "loss (no unit)"), "Both fall; clamped inside, it then leaps.")
+
+# %% [markdown] name="published_text"
+# Clamped inside, the loss falls, then leaps *above* its start and stays in a corner. On a photograph few pixels touch the bounds, so a run may look well for hundreds of steps: the worst kind of slip.
+#
+# ## 5.8 Check what is printed
+#
+# A tutorial that prints numbers can be checked. The course prints a Gram matrix, a total cost, and a log of its run with $\alpha = 10$, $\beta = 40$. **Predict**, from the log's first and last line, what share of $J$ the content has.
+
+# %% name="published"
+# NBVAL_CHECK_OUTPUT
+three_filters = np.float32([[[-1.683445, 4.189092, 3.8925915], [1.8942858, 1.3846824, 2.3524866]]])  # two places
+gram = sl.gram_matrix(sl.to_tensor(three_filters), "raw")[0].numpy()
+print("its Gram matrix, first row:", [f"{value:.3f}" for value in gram[0]])
+np.random.seed(3)
+print(f"its total cost: {10 * np.random.randn() + 40 * np.random.randn():.3f}")
+for step, content, style in ((0, 7877.67, 1.26259e8), (180, 18494.7, 2.42877e6)):
+    total = 10 * content + 40 * style
+    print(f"step {step}: total {total:.3g}, of which content {10 * content / total:.3%}")
+
+# %% [markdown] name="six_text"
+# All three agree with the print: 6.422, -4.429, -2.097; 35.34667875478276; 5.05e9 and 9.73e7. But the content has a fifth of a *percent* of the total even at the end, and its loss more than doubles. What keeps the Louvre in that picture is less $\alpha$ than the start of 5.2.
+#
+# ## 5.9 One pair, six recipes
+#
+# Now all six, as meant, on the same two pictures, with the same encoder. Weights are rescaled to that encoder, and runs are cut to at most a hundred steps on a laptop. **Predict** which will be palest, and which nearest to the photograph. Think of start, rate and steps.
+
+# %% name="six"
+runs = {name: scaled(name, setting.preset) for name in RECIPES}
+counts = {name: min(MOST, recipe.steps) for name, recipe in runs.items()}
+live, six = studio.Live("One photograph, painted by six recipes", steps=sum(counts.values())), {}
+for name, recipe in runs.items():
+    options = dict(size=SIZE, steps=counts[name], seed=setting.seed, watch=live.show)
+    six[name] = sl.transfer(photograph, painting, recipe=recipe, **options)
+titles = {f"{name}, {counts[name]} steps": result.picture for name, result in six.items()}
+live.finish(plots.side_by_side(titles, 3), "Six pictures, each under its recipe's name.")
+for name, result in six.items():
+    moved = np.abs(result.picture - photograph).mean()
+    print(f"{name:13} {result.seconds:5.1f} s, pixels moved by {moved:.2f} on average")
+
+# %% [markdown] name="race_text"
+# `coursera` is palest, because its start was; `keras` has hardly left the photograph: its steps are short, and its author made 4000. Their losses cannot be compared: one sums, another averages. Nor can "which is better" be read from six pictures that differ in six settings. Change *one* thing at a time.
+#
+# ## 5.10 One loss, four optimisers
+#
+# So: the paper's loss for all, the same start, the same steps. Only the optimiser differs: **L-BFGS**, the two **Adams**, and **SGD** with decay. The first three come with a length of step. SGD's must be made for the loss, or it creeps or explodes: we take the $\eta$ with which the first step moves a pixel by 0.01 on average,
+#
+# $$\eta_0 = 0.01 \,/\, \mathrm{mean}\left|\partial J / \partial x\right|.$$
+
+# %% name="one_loss" tags=["torch"]
+ready = job.prepare(photograph, painting, recipe="gatys", size=SIZE)
+encoder = sl.load_encoder(ready.encoder, ready.recipe.layers, normalised=ready.normalised)
+start, style = (sl.to_tensor(picture, setting.device) for picture in (ready.content, ready.style))
+loss = sl.transfer_loss(encoder, start, style, ready.recipe, ready.weights)
+
+moving = start.clone().requires_grad_(True)
+(gradient,) = torch.autograd.grad(sum(loss(moving).values()), moving)
+rate = 0.01 / float(gradient.abs().mean())
+keras = RECIPES["keras"].optimiser.learning_rate
+print(f"SGD's rate: {rate:.1e} for this loss, {keras:.1e} for the Keras report's")
+
+# %% name="one_loss" tags=["tensorflow"]
+ready = job.prepare(photograph, painting, recipe="gatys", size=SIZE)
+encoder = sl.load_encoder(ready.encoder, ready.recipe.layers, normalised=ready.normalised)
+start, style = (sl.to_tensor(picture, setting.device) for picture in (ready.content, ready.style))
+loss = sl.transfer_loss(encoder, start, style, ready.recipe, ready.weights)
+
+with tf.GradientTape() as tape:
+    tape.watch(start)
+    total = tf.add_n(list(loss(start).values()))
+rate = 0.01 / float(tf.reduce_mean(tf.abs(tape.gradient(total, start))))
+keras = RECIPES["keras"].optimiser.learning_rate
+print(f"SGD's rate: {rate:.1e} for this loss, {keras:.1e} for the Keras report's")
+
+# %% [markdown] name="run_text"
+# **Predict** the order in which they will reach the same loss, counted in steps. Will it be another in seconds?
+
+# %% name="race"
+racers = {
+    "L-BFGS": Optimiser("lbfgs"),
+    "Adam 0.02": Optimiser("adam", 0.02),
+    "Adam 2/255": Optimiser("adam", 2 / 255),
+    "SGD, decaying": Optimiser("sgd", rate, decay=0.96),
+}
+live, raced, ended = studio.Live("The same loss, four optimisers", steps=4 * MOST), {}, {}
+for name, optimiser in racers.items():
+    raced[name], began = History(), None
+    for step in sl.optimise(start, loss, optimiser=optimiser, steps=MOST):
+        began = began or time.perf_counter()  # the first step may have to compile
+        raced[name].append(step, time.perf_counter() - began)
+        live.show(step)
+    ended[name] = step.picture
+live.finish(plots.side_by_side(ended), f"Four pictures after {MOST} steps each, by L-BFGS, two Adams and SGD.")
+
+# %% [markdown] name="goal_text"
+# "The same loss" must be one that all of them reached: the best of the slowest.
+
+# %% name="goal"
+fallen = {name: history["total"] / history["total"][0] for name, history in raced.items()}
+goal = max(curve.min() for curve in fallen.values())
+first = {name: int(np.argmax(curve <= goal)) for name, curve in fallen.items()}
+for name in sorted(first, key=first.get):
+    seconds = raced[name]["seconds"][first[name]]
+    print(f"{name:14} at {goal:.1%} after {first[name]:3} steps, {seconds:.1f} s", end="; ")
+    print(f"in the end the loss is {fallen[name].min():.1%} of the first")
+panels = {
+    axis: {name: (history[column], fallen[name]) for name, history in raced.items()}
+    for axis, column in {"step": "step", "time (s)": "seconds"}.items()
+}
+studio.show(plots.lines(panels, "loss (share of the first)", log=True), "Four falling curves, twice.")
+
+# %% [markdown] name="try_text"
+# ### What the race says
+#
+# L-BFGS goes lowest: it alone learns curvature. The small Adam is the careful one, 2.5 times shorter in stride than the other, and pays with steps. A step of any of them costs about one pass through the encoder, there and back, so seconds tell much the same story as steps; a line search, which tries a step before taking it, costs a little more.
+#
+# **Try it.** Go on with Adam from the last picture: *rate* is the length of a step, *forget* is $1 - \beta_1$, the share of its memory that Adam replaces at each step. Which rate makes it shake? Without a kernel you see the picture that the sliders start from.
+
+# %% name="try_it"
+painted = sl.to_tensor(step.picture, setting.device)
+
+
+def paint(rate, forget):
+    """A few more steps of Adam, from wherever the picture is."""
+    global painted
+    for step in sl.optimise(painted, loss, optimiser=Optimiser("adam", rate, beta1=1 - forget), steps=10):
+        yield step
+    painted = sl.to_tensor(step.picture, setting.device)
+
+
+sliders = {"rate": (0.001, 0.3, 0.02), "forget": (0.01, 1, 0.1)}  # lowest, highest, first
+studio.try_it(paint, step.picture, "The photograph, painted so far", sliders)
+
+# %% [markdown] name="quiz_text"
+# ## Quiz
+#
+# Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
+
+# %% name="quiz"
+studio.quiz("05")
+
+# %% [markdown] name="recap"
+# ## What to remember
+#
+# 1. A tutorial is a row of settings: layers, averages, weights, start, optimiser, steps. A start with little noise keeps the photograph, whatever $\alpha$ says.
+# 2. A rate decays as $\eta_0 f^{t/100}$. SGD's rate belongs to its loss; Adam's is about the length of a step.
+# 3. An index where a slice was meant broadcasts in silence. Test on a picture that would notice.
+# 4. A constant is a weight, a factor inside a square acts squared, a power is no weight, and a clamp inside L-BFGS makes its memory false.
+# 5. Compare one thing at a time, to one and the same loss; count steps and seconds, and check what others print.
+#
+# ## Going further
+#
+# - `RECIPES["keras"].differs` says what our recipe does otherwise than its document, and why. Read all six.
+# - Give SGD ten times its rate in 5.10, then a tenth. What do the curves say?
+# - Race for the style loss alone: `lambda picture: loss(picture)["style"]`. Who wins?
+# - Put the clamp inside `loss` and race L-BFGS for a thousand steps.
+#
+# ## References
+#
+# 1. F. Chollet, [*Neural style transfer*](https://keras.io/examples/generative/neural_style_transfer/), Keras examples: the original of `keras`.
+# 2. TensorFlow, [*Neural style transfer*](https://www.tensorflow.org/tutorials/generative/style_transfer): the original of `tf-tutorial`.
+# 3. deeplearning.ai, *Art generation with neural style transfer*, in [Convolutional Neural Networks](https://www.coursera.org/learn/convolutional-neural-networks): the original of `coursera`, and of the numbers in 5.8.
+# 4. A. Jacq, [*Neural transfer using PyTorch*](https://docs.pytorch.org/tutorials/advanced/neural_style_tutorial.html): the original of `pytorch-adam`, and a model for `lab`.
+# 5. L. Gatys, A. Ecker, M. Bethge, *Image style transfer using convolutional neural networks*, CVPR 2016. [Open access](https://openaccess.thecvf.com/content_cvpr_2016/html/Gatys_Image_Style_Transfer_CVPR_2016_paper.html).
+# 6. D. Liu, J. Nocedal, [*On the limited memory BFGS method for large scale optimization*](https://doi.org/10.1007/BF01589116), 1989; D. Kingma, J. Ba, [*Adam*](https://arxiv.org/abs/1412.6980), ICLR 2015.
