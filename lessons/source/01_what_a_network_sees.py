@@ -1,0 +1,463 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown] name="title"
+# # 1 · The deeper a filter, the more it cares how pixels are arranged
+#
+# {{badges}}
+#
+# This is the {{framework}} edition. The same lesson in {{other_framework}}: [01_what_a_network_sees_{{other_module}}.ipynb](01_what_a_network_sees_{{other_module}}.ipynb)
+#
+# **You will**
+#
+# 1. compute a convolution by hand, and say what the ReLU takes away (first prediction);
+# 2. name any layer of the network, in four spellings (exercise 1.1);
+# 3. compute how much of the picture a layer sees, and measure that it is so (exercise 1.2);
+# 4. take the gradient with respect to a picture: it shows where a filter looks, and what it likes best (exercise 1.3);
+# 5. tell learned filters from random ones, by eye and by a number (last two predictions).
+#
+# **Time** 45 minutes · **Needs** convolutions and gradients, seen once · **Runs on** a laptop, in two to four minutes for all cells. Without a GPU, pictures have 256 pixels; with one, 384, and favourite pictures are painted for longer. The cells are the same.
+
+# %% name="setup" tags=["torch"]
+import os, subprocess, sys
+
+if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
+    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
+    sys.path.insert(0, "kit")
+
+import numpy as np
+import torch
+import stylelab.torch as sl
+from stylelab import encoders, pictures, plots, studio
+from stylelab.recipes import Optimiser
+
+SEED = 0
+setting = studio.set_up(sl, seed=SEED)
+
+# %% name="setup" tags=["tensorflow"]
+import os, subprocess, sys
+
+if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
+    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
+    sys.path.insert(0, "kit")
+
+import numpy as np
+import stylelab.tensorflow as sl
+import tensorflow as tf
+from stylelab import encoders, pictures, plots, studio
+from stylelab.recipes import Optimiser
+
+SEED = 0
+setting = studio.set_up(sl, seed=SEED)
+
+# %% [markdown] name="by_hand_text"
+# ## 1.1 A filter is a question, asked everywhere
+#
+# A filter $k$ of 3 x 3 numbers is laid over every place of a picture $x$; products are summed, and a **ReLU** turns what is negative into 0:
+#
+# $$a_{ij} = \max\Big(0,\; b + \sum_{u=0}^{2} \sum_{v=0}^{2} k_{uv}\, x_{i+u,\,j+v}\Big).$$
+#
+# The sum is large where the picture looks like the filter. So a filter asks "is this here?", and its **activation map** $a$ is the answer for each place. Ours asks: is it darker on the left than on the right? The picture is a bright bar on black, three pixels wide.
+#
+# **Predict.** A bar has two edges. What does the filter say to each, before and after the ReLU?
+
+# %% name="by_hand"
+# NBVAL_CHECK_OUTPUT
+def convolve(picture, kernel):
+    """The sum for every place that has all its neighbours: (H, W) -> (H - 2, W - 2)."""
+    answer = np.zeros((picture.shape[0] - 2, picture.shape[1] - 2))
+    for row, column in np.ndindex(answer.shape):
+        answer[row, column] = (kernel * picture[row : row + 3, column : column + 3]).sum()
+    return answer
+
+
+darker_left = np.array([[-1, 0, 1]] * 3) / 3
+bar = np.array([[0, 0, 0, 1, 1, 1, 0, 0, 0]] * 5)
+print("picture   ", bar[0].tolist())
+print("sum       ", " " * 3 + str(convolve(bar, darker_left)[0].round(1).tolist()))
+print("after ReLU", " " * 3 + str(np.maximum(0, convolve(bar, darker_left))[0].round(1).tolist()))
+
+# %% [markdown] name="edges_text"
+# The left edge gives 1, the right one -1, and the ReLU silences it: a filter knows one polarity only, and another one must ask for the other. The same code on a photograph, with three questions:
+
+# %% name="edges"
+SIZE, SIDE, STEPS = {"ci": (96, 32, 10), "cpu": (256, 64, 60), "full": (384, 96, 150)}[setting.preset]
+photograph = pictures.open_picture("cat", size=SIZE)
+kernels = {"darker on the left": darker_left, "darker above": darker_left.T, "bright?": np.full((3, 3), 1 / 9)}
+answers = {name: np.maximum(0, convolve(photograph.mean(-1), kernel)) for name, kernel in kernels.items()}
+studio.show(
+    plots.picture_rows({"": {"photograph": photograph, **answers}}, width=3.0),
+    f"{pictures.alt('cat')}; its edges that are darker on the left, then above; the photograph, blurred.",
+)
+
+# %% [markdown] name="names_text"
+# ## 1.2 Sixteen layers, and every library names them differently
+#
+# An **encoder** puts such filters in layers: the next filters ask their questions of the maps below. Ours has the shape of VGG-19: five blocks of 2, 2, 4, 4 and 4 convolutions, between which a **pooling** halves height and width. In the papers, conv4_2 is the second convolution of block 4, and means the activation *after* its ReLU. Keras calls it block4_conv2, others relu4_2, and some simply count.
+#
+# ### Exercise 1.1 · layer names
+#
+# Turn any spelling into the paper's. Four to eight lines. As long as the answer is open or wrong, the next cell says why and the lesson goes on with stylelab's own function, so you are never stuck.
+
+# %% name="layer_name" exercise="layer_name"
+def layer_name(name):
+    """'block4_conv2', 'relu4_2', 'conv4_2' -> 'conv4_2'; a whole number k -> the k-th convolution, 1 to 16.
+
+    Useful: isinstance(name, int), str.isdigit on each letter, a list of the blocks' sizes."""
+    raise NotImplementedError
+
+
+# %% name="check_layer_name" check="layer_name"
+layer_name = sl.check("layer_name", layer_name)
+
+# %% [markdown] name="tutorials_text"
+# These are the layers that five well-known tutorials listen to for content. **Predict** how many different ones there are.
+
+# %% name="tutorials"
+# NBVAL_CHECK_OUTPUT
+asked = ["block5_conv2", "conv4_2", "relu4_2", "block4_conv2", 4, 10]
+print({spelling: layer_name(spelling) for spelling in asked})
+print(f"{len({layer_name(spelling) for spelling in asked})} different layers in {len(asked)} spellings")
+
+# %% [markdown] name="maps_text"
+# ## 1.3 What the maps look like, layer by layer
+#
+# Now to the encoder, with the first layer of each block. A layer has dozens of filters, of which we look at the six whose answers differ most from place to place. White is a filter's strongest answer; grey values of two maps cannot be compared.
+#
+# **Predict.** Where will you still recognise the cat: at conv1_1, at conv3_1, at conv5_1?
+
+# %% name="maps"
+LAYERS = [layer_name(f"block{block}_conv1") for block in range(1, 6)]
+encoder = sl.load_encoder("auto", LAYERS, normalised=True)
+seen = {layer: sl.to_array(activation) for layer, activation in encoder(sl.to_tensor(photograph)).items()}
+rows = {}
+for layer, maps in seen.items():  # maps: (H', W', filters)
+    most_uneven = np.argsort(maps.std((0, 1)))[::-1][:6]
+    rows[layer] = {f"filter {filter}": maps[..., filter] for filter in most_uneven}
+    print(f"{layer}: {maps.shape[2]} maps of {maps.shape[0]} x {maps.shape[1]}, {(maps == 0).mean():.0%} of it silent")
+studio.show(
+    plots.picture_rows(rows),
+    "Five rows of maps: outlines of a cat at conv1_1, parts of it further down, a few bright cells at conv5_1.",
+)
+
+# %% [markdown] name="field_text"
+# *Where* fades: four poolings leave one number for 16 x 16 pixels. What remains says *that* something is there, roughly here.
+#
+# ## 1.4 How much does one number see?
+#
+# One place of conv1_1 sees 3 x 3 pixels. A layer above it, with kernel 3, sees three such places and so 5 x 5. That is its **receptive field** $r$. With kernels $k_l$ and strides $s_l$, from the picture up:
+#
+# $$r = 1 + \sum_l (k_l - 1) \prod_{m < l} s_m .$$
+#
+# Each layer adds $k_l - 1$ steps, and a step is as wide as all strides *below* have made it.
+#
+# ### Exercise 1.2 · the receptive field
+#
+# Four lines: go through the list, and keep two numbers, the width and the step.
+
+# %% name="receptive_field" exercise="receptive_field"
+def receptive_field(layers):
+    """[(kernel, stride), ...] from the picture up -> how many pixels wide the last layer's field is.
+
+    A convolution of the encoder is (3, 1), a pooling is (2, 2)."""
+    raise NotImplementedError
+
+
+# %% name="check_receptive_field" check="receptive_field"
+receptive_field = sl.check("receptive_field", receptive_field)
+
+# %% [markdown] name="fields_text"
+# **Predict.** conv2_1 sees 10 pixels. Is conv3_1, with one pooling more, at about 20, 25 or 50? And conv5_1?
+
+# %% name="fields"
+# NBVAL_CHECK_OUTPUT
+def way_to(layer):
+    """(kernel, stride) of all that lies between the picture and a layer."""
+    pairs = []
+    for name in encoders.trunk([layer]):
+        pairs += [(3, 1), (2, 2)] if name in encoders.POOL_AFTER and name != layer else [(3, 1)]
+    return pairs
+
+
+fields = {layer: receptive_field(way_to(layer)) for layer in LAYERS}
+steps = {layer: int(np.prod([stride for _, stride in way_to(layer)])) for layer in LAYERS}
+for layer in LAYERS:
+    print(f"{layer}: sees {fields[layer]} pixels, in steps of {steps[layer]}")
+
+# %% name="squares"
+eye = int(0.41 * photograph.shape[0]), int(0.53 * photograph.shape[1])
+studio.show(
+    plots.squares(photograph, fields, eye),
+    "Squares round the cat's eye: the smallest lie inside it, the largest holds most of the face.",
+)
+
+# %% [markdown] name="gradient_text"
+# ## 1.5 The gradient says which pixels count
+#
+# We computed what a unit *may* see. What it *does* see is told by the gradient: $\partial a / \partial x$ is, for each pixel, how much the answer $a$ changes when that pixel does. Training takes gradients with respect to filters; here the filters are frozen and the **picture** is the unknown. Lessons 2 to 5 all live on that.
+#
+# ### Exercise 1.3 · the gradient of a picture
+#
+# Three lines. `loss(picture, target)` gives a scalar. Leave `picture` and `target` as they are.
+
+# %% name="picture_gradient" exercise="picture_gradient" tags=["torch"]
+def picture_gradient(picture, target, loss):
+    """d loss(picture, target) / d picture, {{picture}} like the picture.
+
+    Useful: detach, clone, requires_grad_, torch.autograd.grad."""
+    raise NotImplementedError
+
+
+# %% name="picture_gradient" exercise="picture_gradient" tags=["tensorflow"]
+def picture_gradient(picture, target, loss):
+    """d loss(picture, target) / d picture, {{picture}} like the picture.
+
+    Useful: tf.GradientTape, tape.watch, tape.gradient."""
+    raise NotImplementedError
+
+
+# %% name="check_picture_gradient" check="picture_gradient"
+picture_gradient = sl.check("picture_gradient", picture_gradient)
+
+# %% [markdown] name="downhill_text"
+# Try it where you know the answer. For $\frac12 \sum (x - t)^2$ the gradient is $x - t$. Going half of it downhill, again and again, **predict** what is left of the loss after five steps.
+
+# %% name="downhill"
+# NBVAL_CHECK_OUTPUT
+def half_square(picture, target):
+    return sl.content_loss(picture, target, "half_sum")
+
+
+picture, target = (sl.to_tensor(np.full((4, 5, 3), value)) for value in (0.2, 0.8))
+gradient = sl.to_array(picture_gradient(picture, target, half_square))
+print("the gradient of each pixel:", np.unique(gradient.round(2)))
+first = float(half_square(picture, target))
+for _ in range(5):
+    picture = picture - 0.5 * picture_gradient(picture, target, half_square)
+print(f"the loss is {float(half_square(picture, target)) / first:.1%} of the first")
+
+# %% [markdown] name="measured_text"
+# Half the distance is a quarter of the loss: $4^{-5}$. Now the gradient of *one place* of a layer, all its filters together, on a picture of noise. **Predict**: how many rows of pixels have a gradient that is not zero?
+
+# %% name="measured"
+# NBVAL_CHECK_OUTPUT
+noise = sl.to_tensor(np.random.default_rng(SEED).uniform(size=(192, 192, 3)))
+footprints = {}
+for layer in LAYERS:
+    middle = 96 // steps[layer]
+    gradient = picture_gradient(noise, noise, lambda x, _: sl.response(encoder(x)[layer], place=(middle, middle)))
+    footprints[layer] = np.abs(sl.to_array(gradient)).sum(-1)  # (192, 192): over the three colours
+    rows, columns = ((footprints[layer] > 0).any(axis).sum() for axis in (1, 0))
+    print(f"{layer}: computed {fields[layer]}, measured {rows} x {columns}")
+
+# %% name="footprints"
+shown = {f"{layer}: {fields[layer]} pixels": np.sqrt(footprints[layer]) for layer in LAYERS}
+studio.show(
+    plots.picture_rows({"": shown}, width=2.4),
+    "Five squares of growing size on black; the larger ones are bright in the middle and fade outwards.",
+)
+
+# %% [markdown] name="where_text"
+# To the pixel. But look at the larger ones: the middle counts far more than the rim, for more ways lead through it.
+#
+# ## 1.6 Where does a filter look?
+#
+# The same gradient, taken of a filter's mean answer to our photograph, marks the pixels it depends on. It is noisy, because reasons for and against cancel on their way back. **Guided backpropagation** keeps only the reasons *for*: at every ReLU, with $g$ the gradient that arrives from above,
+#
+# $$g \leftarrow g \cdot [a > 0] \cdot [g > 0].$$
+#
+# The plain gradient has the first bracket only. Grey is 0 below.
+#
+# **Predict.** The last column is guided too, in a network whose weights are *random*. Will you see a cat?
+
+# %% name="where"
+def as_picture(gradient):
+    array = sl.to_array(gradient)
+    return np.clip(0.5 + array / (8 * array.std() + 1e-12), 0, 1)
+
+
+untrained = sl.load_encoder("random", LAYERS, normalised=True)
+rows, x = {}, sl.to_tensor(photograph)
+for layer in LAYERS[1:]:
+    filter, other = (int(sl.to_array(net(x)[layer]).std((0, 1)).argmax()) for net in (encoder, untrained))
+    plain = picture_gradient(x, x, lambda picture, _: sl.response(encoder(picture)[layer], filter))
+    guided = sl.guided_gradient(encoder, x, layer, filter)
+    rows[layer] = {f"filter {filter}: plain": as_picture(plain), "guided": as_picture(guided)}
+    rows[layer]["guided, random weights"] = as_picture(sl.guided_gradient(untrained, x, layer, other))
+studio.show(
+    plots.picture_rows(rows, width=2.8),
+    "A row for each of four layers: plain gradients look like noise, guided ones like outlines of the cat.",
+)
+
+# %% [markdown] name="favourite_text"
+# You do, and that is a warning: outlines are in the picture, whoever looks. A beautiful map is no proof that anything was learned.
+#
+# ## 1.7 What does a filter like best?
+#
+# Take the photograph away. Start from grey noise and climb: find the picture to which a filter answers most. `optimise` goes downhill, so the loss is *minus* the mean answer, plus a little total variation (differences between neighbours) that keeps speckle down:
+#
+# $$J(x) = -\frac{1}{HW} \sum_{ij} a_{ij}(x) + \gamma\, TV(x).$$
+#
+# All filters here are scaled to a mean answer of 1 on photographs, so the numbers read as "times its usual answer".
+#
+# **Predict.** What will change in these favourites from conv2_1 to conv4_1?
+
+# %% name="favourite"
+grey_noise = np.clip(np.random.default_rng(SEED).normal(0.5, 0.1, (SIDE, SIDE, 3)), 0, 1)
+adam = Optimiser("adam", learning_rate=0.05, clip=True)
+
+
+def climb(network, layer, filter):
+    """The steps from grey noise to a filter's favourite picture."""
+
+    def loss(picture):
+        answer = sl.response(network(picture)[layer], filter)
+        return {"answer": -answer, "tv": 0.3 * sl.total_variation(picture) / SIDE**2}
+
+    return sl.optimise(sl.to_tensor(grey_noise), loss, optimiser=adam, steps=STEPS)
+
+
+# %% [markdown] name="learned_text"
+# Three filters a layer: the loudest on our photograph, among those that the noise wakes at all. A filter that is silent everywhere has no gradient, and nowhere to climb.
+
+# %% name="learned"
+def favourites(name):
+    """{layer: {title: picture}} of three filters each, in the encoder of that name."""
+    found = {layer: {} for layer in LAYERS[1:4]}
+    for layer in found:
+        network = sl.load_encoder(name, [layer], normalised=True)
+        at_noise, at_photo = (sl.to_array(network(sl.to_tensor(p))[layer]).mean((0, 1)) for p in (grey_noise, photograph))
+        for filter in np.argsort(np.where(at_noise > 0.1, at_photo, 0))[::-1][:3]:
+            for step in climb(network, layer, int(filter)):
+                live.show(step)
+            found[layer][f"filter {filter}: {-step.parts['answer']:.0f} x"] = step.picture
+            louder.append(-step.parts["answer"] / at_noise[filter])
+    return found
+
+
+# %% name="learned_favourites"
+louder, live = [], studio.Live("A filter's favourite picture, growing out of noise", steps=9 * STEPS, width=256)
+learned = favourites("auto")
+live.finish(
+    plots.picture_rows(learned, width=2.2),
+    "Three rows of patterns: fine stripes at conv2_1, thicker strokes, then larger and more varied shapes.",
+)
+
+# %% name="louder"
+# NBVAL_CHECK_OUTPUT
+print(f"{np.sum(np.array(louder) > 2)} of {len(louder)} filters answer more than twice as loud as to the noise")
+
+# %% [markdown] name="random_text"
+# ## 1.8 Is it learned?
+#
+# The same shape of network with random weights finds favourites as well. To compare by number: how much does a pixel have in common with its neighbours? Their **correlation** is near 1 in photographs, 0 in noise, -1 in a chessboard.
+#
+# **Predict** it for the favourites of learned and of random filters.
+
+# %% name="random"
+def neighbours(picture):
+    """Correlation of each pixel with the one right of it and the one below."""
+    pairs = ((picture[:, 1:], picture[:, :-1]), (picture[1:], picture[:-1]))
+    return np.mean([np.corrcoef(one.ravel(), other.ravel())[0, 1] for one, other in pairs])
+
+
+live = studio.Live("A random filter's favourite picture", steps=9 * STEPS, width=256)
+random = favourites("random")
+both = {layer: learned[layer] | {f"random {title}": p for title, p in random[layer].items()} for layer in learned}
+live.finish(
+    plots.picture_rows(both),
+    "Left: what three learned filters like best, stripes and strokes. Right: random filters like speckle.",
+)
+for name, found in (("photograph", {"": {"": photograph}}), ("learned", learned), ("random", random)):
+    shares = [neighbours(picture) for row in found.values() for picture in row.values()]
+    print(f"{name}: neighbours correlate {np.mean(shares):.2f}")
+
+# %% [markdown] name="shuffled_text"
+# Random filters like speckle, for nothing has taught them that neighbours belong together. Training has.
+#
+# ## 1.9 Does depth care how pixels are arranged?
+#
+# One last question to both networks. Shuffle all pixels of a picture: the same colours, no shapes. With $m_f$ the mean answer of filter $f$ before and $m'_f$ after, the share that changes is
+#
+# $$\frac1C \sum_f \frac{|m_f - m'_f|}{m_f + m'_f},$$
+#
+# 0 for filters that do not care, 1 for filters that fall silent or wake up.
+#
+# **Predict** both lines, from conv1_1 to conv5_1.
+
+# %% name="shuffled"
+def change(network, picture):
+    """{layer: the share of its filters' mean answers that changes when all pixels are shuffled}."""
+    shuffled = np.random.default_rng(SEED).permutation(picture.reshape(-1, 3)).reshape(picture.shape)
+    before, after = (network(sl.to_tensor(each)) for each in (picture, shuffled))
+    means = {layer: [sl.to_array(each[layer]).mean((0, 1)) for each in (before, after)] for layer in LAYERS}
+    return {layer: np.mean(np.abs(m - n) / np.maximum(m + n, 1e-9)) for layer, (m, n) in means.items()}
+
+
+# %% name="depth"
+album = [pictures.open_picture(name, size=128) for name in ("cat", "china", "coffee", "brushstrokes", "motorcycle")]
+curves = {}
+for name, network in (("learned", encoder), ("random", untrained)):
+    changes = [change(network, picture) for picture in album]
+    curves[name] = {layer: float(np.mean([each[layer] for each in changes])) for layer in LAYERS}
+    print(name, {layer: round(share, 2) for layer, share in curves[name].items()})
+studio.show(
+    plots.against_depth({"share of the answers that changes": curves}),
+    "The learned line rises from layer to layer; the random one stays low.",
+)
+
+# %% [markdown] name="try_text"
+# There is the title of this lesson. Learned filters care more with every layer; random ones mix colours, at any depth.
+#
+# **Try it.** Choose a layer and a filter, and see its favourite grow. Some stay grey: what are they waiting for? Without a kernel you see the last picture from above.
+
+# %% name="try_it"
+networks = {layer: sl.load_encoder("auto", [layer], normalised=True) for layer in LAYERS}
+
+
+def paint(layer, filter):
+    """A filter's favourite, step by step."""
+    return climb(networks[layer], layer, filter)
+
+
+last = list(learned["conv4_1"].values())[-1]
+studio.try_it(paint, last, "A filter's favourite picture", {"layer": LAYERS, "filter": range(32)})
+
+# %% [markdown] name="quiz_text"
+# ## Quiz
+#
+# Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
+
+# %% name="quiz"
+studio.quiz("01")
+
+# %% [markdown] name="recap"
+# ## What to remember
+#
+# 1. A convolution asks one question everywhere. The ReLU keeps only "yes": the opposite needs a filter of its own.
+# 2. conv4_2, block4_conv2, relu4_2 and "the tenth convolution" are one layer: block 4, second convolution, after the ReLU.
+# 3. Kernels widen the receptive field by steps that strides have widened: 3 pixels at conv1_1, 156 at conv5_1, measured as computed, and the middle counts most.
+# 4. With the network frozen, the gradient belongs to the picture. Guided, it shows where a filter looks; followed uphill, what it likes best.
+# 5. Random networks show outlines too. What gives learned filters away: their favourites are smooth, and the deeper they are, the more they care how pixels are arranged.
+#
+# ## Going further
+#
+# - Put `guided_gradient(..., place=(row, column))` in 1.6: one unit instead of the mean of all.
+# - Set the price of the total variation in 1.7 to 0, then to 3. Which favourites get lost?
+# - Shuffle blocks of 8 x 8 pixels in 1.9 instead of single ones. Up to which layer does nothing change?
+# - Write `convolve` without a loop, with `np.lib.stride_tricks.sliding_window_view` and `einsum`.
+#
+# ## References
+#
+# 1. K. Simonyan, A. Zisserman, *Very deep convolutional networks for large-scale image recognition*, ICLR 2015. [arXiv:1409.1556](https://arxiv.org/abs/1409.1556): the encoder's layers.
+# 2. M. Zeiler, R. Fergus, *Visualizing and understanding convolutional networks*, ECCV 2014. [arXiv:1311.2901](https://arxiv.org/abs/1311.2901): layers seen through deconvolution.
+# 3. J. Springenberg, A. Dosovitskiy, T. Brox, M. Riedmiller, *Striving for simplicity: the all convolutional net*, ICLR workshop 2015. [arXiv:1412.6806](https://arxiv.org/abs/1412.6806): guided backpropagation, our 1.6.
+# 4. K. Simonyan, A. Vedaldi, A. Zisserman, *Deep inside convolutional networks*, ICLR workshop 2014. [arXiv:1312.6034](https://arxiv.org/abs/1312.6034): the plain gradient, and favourite pictures.
+# 5. J. Adebayo and others, *Sanity checks for saliency maps*, NeurIPS 2018. [arXiv:1810.03292](https://arxiv.org/abs/1810.03292): why random weights belong into the comparison.
+# 6. W. Luo, Y. Li, R. Urtasun, R. Zemel, *Understanding the effective receptive field*, NeurIPS 2016. [arXiv:1701.04128](https://arxiv.org/abs/1701.04128): why the middle counts most.
+# 7. C. Olah, A. Mordvintsev, L. Schubert, *Feature visualization*, Distill 2017. [distill.pub](https://distill.pub/2017/feature-visualization/): many more favourites, of a large network.
