@@ -1,0 +1,451 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown] name="title"
+# # 3 · Style is what survives shuffling
+#
+# {{badges}}
+#
+# This is the {{framework}} edition. The same lesson in {{other_framework}}: [03_style_reconstruction_{{other_module}}.ipynb](03_style_reconstruction_{{other_module}}.ipynb)
+#
+# **You will**
+#
+# 1. work out a Gram matrix by hand, then in code (exercise 3.1);
+# 2. shuffle all places of an activation, and say why its Gram matrix stays (two predictions, question 1 of the quiz);
+# 3. compare two styles by one number, also when the pictures differ in size (exercise 3.2, questions 2 and 3);
+# 4. say what that number measures: how unlike two clouds of points are (one prediction, question 4);
+# 5. add up layers, and paint textures from conv1_1 alone to conv1_1 ... conv5_1 (exercise 3.3, two predictions).
+#
+# **Time** 45 minutes · **Needs** convolutions and activations · **Runs on** a laptop, in two to four minutes for all cells. Without a GPU, textures have 160 pixels and 60 steps each; with one, 320 pixels and 300 steps. The cells are the same.
+
+# %% name="setup" tags=["torch"]
+import os, subprocess, sys
+
+if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
+    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
+    sys.path.insert(0, "kit")
+
+import numpy as np
+import torch
+import stylelab.torch as sl
+from stylelab import pictures, plots, studio
+from stylelab.recipes import PAPER, scaled
+
+SEED = 0
+setting = studio.set_up(sl, seed=SEED)
+
+# %% name="setup" tags=["tensorflow"]
+import os, subprocess, sys
+
+if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
+    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
+    sys.path.insert(0, "kit")
+
+import numpy as np
+import stylelab.tensorflow as sl
+import tensorflow as tf
+from stylelab import pictures, plots, studio
+from stylelab.recipes import PAPER, scaled
+
+SEED = 0
+setting = studio.set_up(sl, seed=SEED)
+
+# %% [markdown] name="pictures_text"
+# ## 3.1 Which filters answer together?
+#
+# You would know any of these paintings by a corner, whichever corner it is. So what you know cannot be *where* things are.
+#
+# A frozen network, the **encoder**, looks for us. Each of its filters answers at every place. Yellow dabs make the yellow filter and the dab filter answer *at the same places*. That is what we shall count.
+
+# %% name="pictures"
+recipe = scaled("gatys", setting.preset)
+SIZE, STEPS = recipe.size, max(12, recipe.steps * 3 // 5)
+LAYERS = PAPER  # conv1_1, conv2_1, conv3_1, conv4_1, conv5_1, as in the paper
+
+encoder = sl.load_encoder("auto", LAYERS, normalised=True)
+paintings = {name: pictures.open_picture(name, size=SIZE) for name in pictures.style_names()}
+studio.show(
+    plots.side_by_side(paintings, columns=3),
+    alt="; ".join(pictures.alt(name) for name in paintings),
+)
+
+# %% [markdown] name="by_hand_text"
+# Two filters, three places. Filter 1 answers 1, 2, 1; filter 2 answers 0, 3, 0. Written as a table $F$ of $C$ filters by $HW$ places, the **Gram matrix** is
+#
+# $$G = \frac{F F^T}{H W}, \qquad G_{ij} = \frac{1}{HW}\sum_{p} F_{ip} F_{jp}.$$
+#
+# **Predict.** Take paper and work out all four entries. $G_{12}$, say, is $(1 \cdot 0 + 2 \cdot 3 + 1 \cdot 0) / 3$.
+
+# %% name="by_hand"
+F = np.float32([[1, 2, 1], [0, 3, 0]])
+filters, places = ("filter 1", "filter 2"), ("place 1", "place 2", "place 3")
+tables = {
+    "F: what each filter answers": (F, filters, places),
+    "G: which answer together": (F @ F.T / F.shape[1], filters, filters),
+}
+studio.show(
+    plots.heat_maps(tables, "answer (left), product (right)", number=".0f", width=3.6),
+    alt="Two tables. F: filter 1 answers 1, 2, 1 and filter 2 answers 0, 3, 0. G: 2 and 2 above, 2 and 3 below.",
+)
+
+# %% [markdown] name="gram_text"
+# On the diagonal is how strongly each filter answers; beside it, how strongly two answer *together*. A filter with itself is together everywhere, so $G$ is symmetric and its diagonal is never negative.
+#
+# ### Exercise 3.1 · the Gram matrix
+#
+# The encoder gives {{activation}}, not a table: flatten height and width, then multiply. Two or three lines. Keep the pictures of a batch apart. You will meet it again in lesson 4; bring your answer along. As long as it is open or wrong, the cell below says why, and the lesson goes on with stylelab's own function.
+
+# %% name="gram_matrix" exercise="gram_matrix" tags=["torch"]
+def gram_matrix(activation):
+    """{{activation}} -> (B, C, C): F F^T / (H W) for each picture.
+
+    Useful: flatten, transpose, @."""
+    raise NotImplementedError
+
+
+# %% name="gram_matrix" exercise="gram_matrix" tags=["tensorflow"]
+def gram_matrix(activation):
+    """{{activation}} -> (B, C, C): F F^T / (H W) for each picture.
+
+    Useful: tf.reshape, tf.matmul with transpose_a=True."""
+    raise NotImplementedError
+
+
+# %% name="check_gram_matrix" check="gram_matrix"
+gram_matrix = sl.check("gram_matrix", gram_matrix)
+
+# %% [markdown] name="moved_text"
+# Now move things. First, places 1 and 2 change seats for *both* filters, as if the painter had put the same dab elsewhere. Then for filter 2 *alone*. **Predict** both matrices.
+
+# %% name="as_activation" tags=["torch"]
+def as_activation(array):
+    """An array (H, W, C) as the encoder would give it: {{activation}} with one picture."""
+    return torch.from_numpy(np.float32(array)).permute(2, 0, 1)[None].to(setting.device)
+
+
+def as_table(gram):
+    """The first picture's Gram matrix (B, C, C) as an array (C, C)."""
+    return gram[0].detach().cpu().numpy()
+
+
+# %% name="as_activation" tags=["tensorflow"]
+def as_activation(array):
+    """An array (H, W, C) as the encoder would give it: {{activation}} with one picture."""
+    return tf.constant(np.float32(array))[None]
+
+
+def as_table(gram):
+    """The first picture's Gram matrix (B, C, C) as an array (C, C)."""
+    return gram[0].numpy()
+
+
+# %% name="moved"
+# NBVAL_CHECK_OUTPUT
+def gram_of(table):
+    """The Gram matrix of a table F (C, HW), by your function: one row of HW places."""
+    return as_table(gram_matrix(as_activation(table.T[None])))
+
+
+both, one = F[:, [1, 0, 2]], np.stack([F[0], F[1, [1, 0, 2]]])
+for name, table in {"as it is": F, "both moved": both, "filter 2 moved": one}.items():
+    print(f"{name:<15}F = {table.astype(int).tolist()}  G = {gram_of(table).round(3).tolist()}")
+
+# %% [markdown] name="shuffle_text"
+# ## 3.2 Why is position forgotten?
+#
+# With both moved together nothing changes, to the last digit: each entry is a sum over places, and a sum does not care for order. With one filter moved alone, $G_{12}$ fell from 2 to 1: the two now meet at a weaker place. So a Gram matrix forgets *where*, and keeps *together with what*.
+#
+# Now with the encoder: all places of conv2_1 are shuffled like a pack of cards, the same way for every filter. **Predict**: which of the two losses notices, and will you recognise the painting?
+
+# %% name="shuffle"
+# NBVAL_CHECK_OUTPUT
+painting = pictures.open_picture("ceramic", size=96)
+seen = sl.to_array(encoder(sl.to_tensor(painting, setting.device))["conv2_1"])  # (H, W, C)
+order = np.random.default_rng(SEED).permutation(seen[..., 0].size)
+shuffled = seen.reshape(order.size, -1)[order].reshape(seen.shape)
+grams = [as_table(gram_matrix(as_activation(each))) for each in (seen, shuffled)]
+print(f"content: {np.sum((seen - shuffled) ** 2) / np.sum(seen**2):.1f} of what there is has changed")
+print(f"Gram matrix: {np.sum((grams[0] - grams[1]) ** 2) / np.sum(grams[0] ** 2):.3f}")
+
+# %% name="maps"
+strongest = np.argsort(seen.var((0, 1)))[:-4:-1]  # the three filters that differ most from place to place
+maps = {}
+for when, each in {"as it is": seen, "shuffled": shuffled}.items():
+    maps |= {f"filter {k}, {when}": (each[..., [k] * 3] / each[..., k].max()) ** 0.5 for k in strongest}
+studio.show(
+    plots.side_by_side(maps, columns=3),
+    "Above: three activation maps in grey, with the stars of the tiles. Below: the same three, shuffled to noise.",
+)
+
+# %% name="grams_figure"
+names = [""] * seen.shape[2]
+tables = {f"G, {when}": (gram, names, names) for when, gram in zip(("as it is", "shuffled"), grams)}
+studio.show(
+    plots.heat_maps(tables, "filters answer together (no unit)", number="", log=True, width=3.4),
+    alt="Two square patterns of coloured cells, symmetric about the diagonal. They are the same.",
+)
+
+# %% [markdown] name="layer_loss_text"
+# The maps have become noise, and the Gram matrix is the same. The losses of lessons 2 and 3 are strangers to each other: one compares places, the other everything but places.
+#
+# ## 3.3 How far apart are two styles?
+#
+# Two paintings have the same style, for one layer, if their Gram matrices $G$ and $A$ are equal. The **style loss of a layer** is how far they are from that:
+#
+# $$E = \frac{1}{C^2}\sum_{i,j} (G_{ij} - A_{ij})^2.$$
+#
+# ### Exercise 3.2 · one layer's style loss
+#
+# One line, with `gram_matrix`. The target is a Gram matrix already: it is computed once, and kept.
+
+# %% name="style_layer_loss" exercise="style_layer_loss"
+def style_layer_loss(activation, target_gram):
+    """{{activation}} and (B, C, C) -> scalar: the mean squared difference of the two Gram matrices."""
+    raise NotImplementedError
+
+
+# %% name="check_style_layer_loss" check="style_layer_loss"
+style_layer_loss = sl.check("style_layer_loss", style_layer_loss)
+
+# %% [markdown] name="halves_text"
+# Cut each painting in two. The left half has other things in it than the right, by the same hand. To make numbers comparable, we divide by the loss of an encoder that does not answer at all: 0 is the same style, around 1 a stranger.
+#
+# **Predict** where in the table the small numbers stand, and which two *different* paintings come closest.
+
+# %% name="unlike"
+def unlike(activation, target_gram):
+    """The style loss of a layer as a share of what a silent encoder would pay."""
+    return float(style_layer_loss(activation, target_gram) / style_layer_loss(0 * activation, target_gram))
+
+
+# %% name="halves"
+def see(picture, layer="conv3_1"):
+    """A picture's activation at one layer."""
+    return encoder(sl.to_tensor(picture, setting.device))[layer]
+
+
+left = {name: see(np.array_split(each, 2, axis=1)[0]) for name, each in paintings.items()}
+right = {name: gram_matrix(see(np.array_split(each, 2, axis=1)[1])) for name, each in paintings.items()}
+table = np.array([[unlike(activation, gram) for gram in right.values()] for activation in left.values()])
+print(f"{np.sum(table.argmin(0) == range(len(table)))} of {len(table)} right halves find their own left half")
+tables = {"left halves (rows) by right halves": (table, [*left], [*right])}
+studio.show(
+    plots.heat_maps(tables, "style loss at conv3_1 (share)", width=6, log=True),
+    "A table of six by six. The smallest numbers are on the diagonal: each painting with itself.",
+)
+
+# %% [markdown] name="sizes_text"
+# ## 3.4 May the pictures differ in size?
+#
+# $F F^T$ alone (`raw`) is a sum over places, so a larger picture has a larger one. Divided by $HW$ (`per_location`) it is a mean. Some divide by $C H W$ (`per_element`): that only changes what a layer with many filters costs against one with few.
+#
+# Take half a wall of tiles: the same style, half the places. **Predict** its loss to the whole wall under `raw`. It can be worked out: $G = A / 2$.
+
+# %% name="sizes"
+# NBVAL_CHECK_OUTPUT
+wall, other = (pictures.open_picture(name, size=96) for name in ("ceramic", "fluid"))
+stranger = pictures.fit(other, wall.shape[:2])
+tried = {"half of it": wall[:, :48], "a copy at half its size": pictures.resize(wall, 48), "a stranger": stranger}
+for normalisation in ("raw", "per_location", "per_element"):
+    target, *grams = (sl.gram_matrix(see(each, "conv2_1"), normalisation) for each in (wall, *tried.values()))
+    shares = [float(sl.content_loss(gram, target) / sl.content_loss(0 * target, target)) for gram in grams]
+    print(f"{normalisation:<13}" + ", ".join(f"{name} {share:.2f}" for name, share in zip(tried, shares)))
+
+# %% [markdown] name="cloud_text"
+# Under `raw`, half the wall is $(1 - \frac12)^2 = 0.25$ away from itself, which is the way of strangers. Divided by the number of places, it is itself again: only so can pictures of two sizes be compared. A copy at *half its size* is another matter: its lines are thinner, other filters answer, and no division mends that.
+#
+# ## 3.5 What does the number measure?
+#
+# At each place the encoder gives $C$ numbers: a point in a space of $C$ dimensions. A picture is a *cloud* of $HW$ points, and a cloud has no order. The sum of $(G - A)^2$ is a known distance between clouds $f$ and $a$, the squared **maximum mean discrepancy** with the kernel $k(x, y) = (x \cdot y)^2$ (reference 2):
+#
+# $$\overline{k(f, f')} + \overline{k(a, a')} - 2\,\overline{k(f, a)},$$
+#
+# with means over all pairs of places. **Predict**: can two different clouds be at distance 0?
+
+# %% name="cloud"
+# NBVAL_CHECK_OUTPUT
+def mean_kernel(x, y):
+    """The mean of (x . y)^2 over all pairs of places, one of each table (C, HW)."""
+    return np.mean((x.T @ y) ** 2)
+
+
+peak, flat = np.float32([[0, 0, 0, 4]]), np.float32([[2, 2, 2, 2]])
+for name, f, a in (("as it is, filter 2 moved", F, one), ("one peak, flat", peak, flat)):
+    by_gram = np.sum((gram_of(f) - gram_of(a)) ** 2)
+    by_kernel = mean_kernel(f, f) + mean_kernel(a, a) - 2 * mean_kernel(f, a)
+    print(f"{name}: by Gram matrices {by_gram:.3f}, by pairs of places {by_kernel:.3f}")
+
+# %% [markdown] name="layers_text"
+# They can: answers 0, 0, 0, 4 and 2, 2, 2, 2 have the same mean square, and the kernel asks for no more. One layer is easily fooled, so one asks several.
+#
+# ## 3.6 Several layers, one number
+#
+# $$J_{style} = \sum_l w_l\, E_l.$$
+#
+# conv1_1 sees 3 pixels at a time: colours, dots. Each pooling widens the view: conv3_1 sees 24 pixels, conv5_1 more than a hundred. So each layer speaks of a style at its own scale.
+#
+# ### Exercise 3.3 · the style loss
+#
+# One to three lines. All three arguments are dictionaries; a layer's name says what belongs together.
+
+# %% name="style_loss" exercise="style_loss"
+def style_loss(activations, target_grams, weights):
+    """Three dicts, layer -> activation, target Gram matrix, weight -> scalar: sum of weight x style_layer_loss."""
+    raise NotImplementedError
+
+
+# %% name="check_style_loss" check="style_loss"
+style_loss = sl.check("style_loss", style_loss)
+
+# %% [markdown] name="texture_text"
+# ## 3.7 Paint nothing but style
+#
+# Start from faint noise, freeze the encoder, and let an optimiser move the *pixels* until $J_{style}$ is small. There is no content loss: what appears is all that the Gram matrices know.
+#
+# A layer's weight is a price. Deep Gram matrices have larger entries, so each layer is priced by what it costs when the encoder is silent: then all count alike. (The factor of $10^5$ changes no minimum. It only keeps the optimiser's first steps from being tiny.)
+
+# %% name="texture_loss"
+def targets_of(painting):
+    """The painting's Gram matrices, and a price for each layer at which all count alike."""
+    seen = encoder(sl.to_tensor(painting, setting.device))
+    grams = {layer: gram_matrix(activation) for layer, activation in seen.items()}
+    return grams, {layer: 1e5 / float(style_layer_loss(0 * seen[layer], grams[layer])) for layer in LAYERS}
+
+
+def texture_loss(grams, weights):
+    """A function: picture -> its style loss over the layers that have a weight."""
+    network = sl.load_encoder("auto", tuple(weights), normalised=True)  # ends at the deepest of them
+    wanted = {layer: grams[layer] for layer in weights}
+    return lambda picture: style_loss(network(picture), wanted, weights)
+
+
+# %% [markdown] name="run_text"
+# ## 3.8 From colours to strokes
+#
+# Now the upper row of the paper's figure 1: five textures from the same noise, each with one layer more. **Predict** from which layer on you see brush strokes, and whether the hills will lie at the bottom again.
+
+# %% name="run"
+def grow(painting, live):
+    """Textures from the same noise, one layer more each time, and the share of the loss that is left."""
+    grams, prices = targets_of(painting)
+    noise = np.random.default_rng(SEED).uniform(0.4, 0.6, painting.shape)
+    painted, fallen = {}, []
+    for count, deepest in enumerate(LAYERS, 1):
+        loss = texture_loss(grams, {layer: prices[layer] for layer in LAYERS[:count]})
+        losses = []
+        for step in sl.optimise(sl.to_tensor(noise, setting.device), loss, steps=STEPS):
+            live.show(step)
+            losses.append(step.loss)
+        painted[deepest if count == 1 else f"to {deepest}"] = step.picture
+        fallen.append(losses[-1] / losses[0])
+    return painted, fallen
+
+
+# %% name="row"
+def centre(painting, side=SIZE * 5 // 8):
+    """A square from the middle."""
+    top, first = ((length - side) // 2 for length in painting.shape[:2])
+    return painting[top : top + side, first : first + side]
+
+
+strokes = centre(paintings["brushstrokes"])
+live = studio.Live("A texture of brush strokes, growing out of noise", steps=len(LAYERS) * STEPS)
+textures, fallen = grow(strokes, live)
+live.finish(
+    plots.side_by_side({"painting": strokes, **textures}, columns=6, width=2.4),
+    "The painting, then five textures: coloured blots, short smears, then longer strokes of blue and yellow.",
+)
+
+# %% [markdown] name="measure_text"
+# Colours first, then strokes, then strokes that join. Nothing is where it was: the Gram matrix has no word for "bottom".
+#
+# ## 3.9 Does every layer get what it asks for?
+#
+# Every texture can be asked about *every* layer, also about those that had no say in it. **Predict** what the half of this table above its diagonal looks like.
+
+# %% name="measure"
+grams, _ = targets_of(strokes)
+seen = {name: encoder(sl.to_tensor(each, setting.device)) for name, each in textures.items()}
+asked = [[unlike(seen[name][layer], grams[layer]) for layer in LAYERS] for name in textures]
+print(f"the loss is {max(fallen):.2%} of the first, or less, for each of the five")
+studio.show(
+    plots.heat_maps({"asked at": (asked, [*textures], LAYERS)}, "style loss", number=".1%", log=True, width=6),
+    "A table of textures by layers: small numbers on and below the diagonal, larger ones above it.",
+)
+
+# %% [markdown] name="second_text"
+# A layer in the sum is matched; one that is not is missed, the more the deeper it lies. But a deep layer alone would not do either: it sees colours only through those below.
+#
+# ## 3.10 A style with outlines
+#
+# Once more with stained glass. **Predict** at which layer the lead between the panes closes into cells, and whether the rose comes back.
+
+# %% name="second"
+panes = centre(paintings["stained-glass"])
+live = studio.Live("A texture of stained glass, growing out of noise", steps=len(LAYERS) * STEPS)
+glass, _ = grow(panes, live)
+live.finish(
+    plots.side_by_side({"painting": panes, **glass}, columns=6, width=2.4),
+    "The window, then five textures: coloured dots, patches, then cells with dark outlines. No rose.",
+)
+
+# %% [markdown] name="try_text"
+# Cells close as soon as a layer sees a whole line with both its sides. The rose is one thing at one place, so it is gone.
+#
+# ## 3.11 Your prices
+#
+# **Try it.** Five sliders, the prices of the five layers, as factors. Move one: the last texture goes on from where it is, before your eyes. Turn conv1_1 down: what becomes of the colours? Turn all deep ones down: what is left? Without a kernel you see where the sliders start.
+
+# %% name="try_it"
+grown = sl.to_tensor(glass[f"to {LAYERS[-1]}"], setting.device)
+grams, prices = targets_of(panes)
+
+
+def paint(**factors):
+    """A few more steps from the last picture, at other prices."""
+    global grown
+    loss = texture_loss(grams, {layer: factors[layer] * prices[layer] for layer in LAYERS})
+    for step in sl.optimise(grown, loss, steps=10):
+        yield step
+    grown = sl.to_tensor(step.picture, setting.device)
+
+
+knobs = {layer: (0.001, 1000, 1) for layer in LAYERS}  # lowest, highest, first
+studio.try_it(paint, sl.to_picture(grown), "A texture of stained glass from all five layers", knobs)
+
+# %% [markdown] name="quiz_text"
+# ## Quiz
+#
+# Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
+
+# %% name="quiz"
+studio.quiz("03")
+
+# %% [markdown] name="recap"
+# ## What to remember
+#
+# 1. $G = F F^T / (HW)$: filters by filters, symmetric. On the diagonal how much a filter answers, beside it how much two answer together.
+# 2. Each entry is a sum over places, so the order of places is forgotten. Moving one filter alone is noticed: what stands *together* is the style.
+# 3. One layer's style loss is the mean of $(G - A)^2$. Only after division by the number of places can pictures of two sizes be compared, and a smaller copy is another style all the same.
+# 4. It is a distance between two clouds of points that looks at second moments: equal Gram matrices do not mean equal pictures.
+# 5. A layer in the sum is matched, one left out is not. Shallow layers bring colours, deep ones longer strokes; where things were never comes back.
+#
+# ## Going further
+#
+# - Ask conv4_1 alone for a texture: `texture_loss(grams, {"conv4_1": prices["conv4_1"]})`. What is missing?
+# - Put `"random"` for `"auto"` in both places and run all again. How much of a style does an untrained network know?
+# - Start from a photograph instead of noise. Lesson 4 adds a second loss that keeps it recognisable.
+# - Subtract each filter's mean before multiplying. That is a covariance: what does the texture lose?
+#
+# ## References
+#
+# 1. L. Gatys, A. Ecker, M. Bethge, *Image style transfer using convolutional neural networks*, CVPR 2016. [Open access](https://openaccess.thecvf.com/content_cvpr_2016/html/Gatys_Image_Style_Transfer_CVPR_2016_paper.html): equations 3 to 5, and the upper row of figure 1, our 3.8.
+# 2. Y. Li, N. Wang, J. Liu, X. Hou, *Demystifying neural style transfer*, IJCAI 2017. [arXiv:1701.01036](https://arxiv.org/abs/1701.01036): the Gram loss as a maximum mean discrepancy, our 3.5.
+# 3. L. Gatys, A. Ecker, M. Bethge, *Texture synthesis using convolutional neural networks*, NeurIPS 2015. [arXiv:1505.07376](https://arxiv.org/abs/1505.07376): where the Gram matrix comes from, and filters scaled to a mean of 1.
+# 4. A. Gretton and others, *A kernel two-sample test*, JMLR 2012. [Open access](https://jmlr.org/papers/v13/gretton12a.html): the distance between two clouds.
+# 5. K. Simonyan, A. Zisserman, *Very deep convolutional networks for large-scale image recognition*, ICLR 2015. [arXiv:1409.1556](https://arxiv.org/abs/1409.1556): the encoder's layers.
