@@ -1,0 +1,463 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown] name="title"
+# # 2 · To a deep layer, many different pictures are one and the same
+#
+# {{badges}}
+#
+# This is the {{framework}} edition. The same lesson in {{other_framework}}: [02_feature_reconstruction_{{other_module}}.ipynb](02_feature_reconstruction_{{other_module}}.ipynb)
+#
+# **You will**
+#
+# 1. measure how far two activations are apart (exercise 2.1);
+# 2. measure how far two pictures are apart, in decibels and by their structure (exercise 2.2);
+# 3. write the loop that turns noise back into a picture (exercise 2.3);
+# 4. say, with numbers, what a layer keeps and what it has lost (four predictions, question 1 of the quiz);
+# 5. compare two optimisers fairly (one prediction, question 5).
+#
+# **Time** 45 minutes · **Needs** convolutions, activations and gradient descent · **Runs on** a laptop, in two to four minutes for all cells. Without a GPU, the picture has 128 pixels and runs have 100 steps; with one, 256 pixels and 500 steps. The cells are the same.
+
+# %% name="setup" tags=["torch"]
+import os, subprocess, sys, time
+
+if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
+    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
+    sys.path.insert(0, "kit")
+
+import numpy as np
+import torch
+import stylelab.torch as sl
+from skimage.metrics import structural_similarity
+from stylelab import pictures, plots, studio
+from stylelab.recipes import scaled
+
+SEED = 0
+setting = studio.set_up(sl, seed=SEED)
+
+# %% name="setup" tags=["tensorflow"]
+import os, subprocess, sys, time
+
+if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
+    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
+    sys.path.insert(0, "kit")
+
+import numpy as np
+import stylelab.tensorflow as sl
+import tensorflow as tf
+from skimage.metrics import structural_similarity
+from stylelab import pictures, plots, studio
+from stylelab.recipes import scaled
+
+SEED = 0
+setting = studio.set_up(sl, seed=SEED)
+
+# %% [markdown] name="question_text"
+# ## 2.1 What does a layer still know?
+#
+# An **encoder** turns a picture into activations, layer by layer. That is the way forward. This lesson goes *back*: we are given nothing but the activation $P$ of a photograph at one layer, and look for a picture $x$ whose own activation $F(x)$ is the same:
+#
+# $$x^* = \arg\min_x J(x), \qquad J(x) = \frac{\sum (F(x) - P)^2}{\sum P^2}.$$
+#
+# The search starts from noise, so it knows nothing of the photograph. What comes back, the layer knew. What does not come back although $J$ is almost 0, the layer has lost. The paper shows five such pictures, for conv1_1 to conv5_1. We make them, and measure.
+
+# %% name="pictures"
+LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+recipe = scaled("gatys", setting.preset)
+SIZE, STEPS = recipe.size // 2, recipe.steps
+
+
+def tensor(picture):
+    return sl.to_tensor(picture, setting.device)
+
+
+photograph = pictures.open_picture("astronaut", size=SIZE)
+noise = np.random.default_rng(SEED).uniform(size=photograph.shape)
+studio.show(
+    plots.side_by_side({"where we want to get": photograph, "where we start": noise}),
+    alt=f"Left: {pictures.alt('astronaut')}. Right: coloured noise.",
+)
+
+# %% [markdown] name="content_text"
+# ### Exercise 2.1 · how far are two activations apart?
+#
+# $J$ above is a ratio of two means. Write the mean: squared differences, place by place and filter by filter, over all entries. One line. As long as the answer is open or wrong, the next cell says why and the lesson goes on with stylelab's own function, so you are never stuck.
+
+# %% name="content_loss" exercise="content_loss"
+def content_loss(activation, target):
+    """{{activation}} twice -> scalar tensor: the mean squared difference."""
+    raise NotImplementedError
+
+
+# %% name="check_content_loss" check="content_loss"
+content_loss = sl.check("content_loss", content_loss)
+
+# %% [markdown] name="by_hand_text"
+# By hand: two places, three filters. **Predict** $J$ for the activation itself, for 0 everywhere, for the activation doubled, and for its two places swapped.
+
+# %% name="by_hand"
+# NBVAL_CHECK_OUTPUT
+def unlike(seen, wanted):
+    """J: the mean squared difference as a share of what is wanted."""
+    return content_loss(seen, wanted) / content_loss(0 * wanted, wanted)
+
+
+wanted = np.float32([[[1, 0, 2], [1, 2, 0]]])  # one row of two places, three filters
+for name, seen in {"same": wanted, "zero": 0 * wanted, "double": 2 * wanted, "swapped": wanted[:, ::-1]}.items():
+    print(f"{name}: J = {float(unlike(sl.to_tensor(seen), sl.to_tensor(wanted))):.3f}")
+
+# %% [markdown] name="rulers_text"
+# ## 2.2 Two rulers for pictures
+#
+# Nothing answered is as wrong as everything doubled: $J = 1$. Swapped places are worse still, so $J$ does care *where*.
+#
+# $J$ judges activations. For the pictures themselves we take two other rulers. **PSNR** counts errors of pixels, in decibels (dB):
+#
+# $$PSNR = 10 \log_{10} \frac{1}{\frac{1}{N}\sum (x - y)^2}.$$
+#
+# **Structural similarity** slides a 7 x 7 window over both pictures and compares means $\mu$, spreads $\sigma$ and the covariance $\sigma_{xy}$:
+#
+# $$SSIM = \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}{(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)},$$
+#
+# averaged over all windows. 1 means equal, 0 nothing in common.
+#
+# ### Exercise 2.2 · PSNR
+#
+# One or two lines, for pictures in 0..1.
+
+# %% name="psnr" exercise="psnr" tags=["torch"]
+def psnr(picture, original):
+    """{{picture}} twice, in 0..1 -> scalar tensor, in dB.
+
+    Useful: square, mean, log10."""
+    raise NotImplementedError
+
+
+# %% name="psnr" exercise="psnr" tags=["tensorflow"]
+def psnr(picture, original):
+    """{{picture}} twice, in 0..1 -> scalar tensor, in dB.
+
+    Useful: tf.reduce_mean, and tf.math.log, which is the natural logarithm."""
+    raise NotImplementedError
+
+
+# %% name="check_psnr" check="psnr"
+psnr = sl.check("psnr", psnr)
+
+# %% [markdown] name="two_errors_text"
+# Two copies of the photograph, each wrong by 0.1 at every pixel: one is brighter throughout, in the other a coin decides between brighter and darker. **Predict**: which has the higher PSNR, which the higher SSIM?
+
+# %% name="two_errors"
+# NBVAL_CHECK_OUTPUT
+def measures(picture, original):
+    """PSNR in dB and structural similarity of two arrays (H, W, 3) in 0..1."""
+    similarity = structural_similarity(picture, original, channel_axis=2, data_range=1.0)
+    return float(psnr(sl.to_tensor(picture), sl.to_tensor(original))), float(similarity)
+
+
+small = pictures.open_picture("astronaut", size=96)
+coins = np.random.default_rng(SEED).choice(np.float32([-0.1, 0.1]), small.shape)
+for name, error in {"brighter": np.float32(0.1), "speckled": coins}.items():
+    decibels, similarity = measures(small + error, small)
+    print(f"{name}: PSNR {decibels:.1f} dB, structural similarity {similarity:.2f}")
+
+# %% [markdown] name="loop_text"
+# ## 2.3 From noise to picture, one step after the other
+#
+# To PSNR both are the same: it only sums errors. SSIM forgives the light and minds the speckle, as the eye does. So we read both.
+#
+# Now the search. The encoder stays as it is, and the pixels move downhill:
+#
+# $$x \leftarrow \mathrm{clip}_{0..1}\left(x - \eta\, \frac{\partial J}{\partial x}\right), \quad \text{again and again.}$$
+#
+# ### Exercise 2.3 · a reconstruction loop
+#
+# Four to seven lines. `loss(picture, target)` gives a scalar. Clip after every step, and leave the picture that came in as it was.
+
+# %% name="reconstruct" exercise="reconstruct" tags=["torch"]
+def reconstruct(picture, target, loss, steps, learning_rate):
+    """The picture after that many steps of gradient descent, in 0..1 after each.
+
+    Useful: detach, clone, requires_grad_, torch.autograd.grad, clamp."""
+    raise NotImplementedError
+
+
+# %% name="reconstruct" exercise="reconstruct" tags=["tensorflow"]
+def reconstruct(picture, target, loss, steps, learning_rate):
+    """The picture after that many steps of gradient descent, in 0..1 after each.
+
+    Useful: tf.GradientTape, tape.watch, tape.gradient, tf.clip_by_value."""
+    raise NotImplementedError
+
+
+# %% name="check_reconstruct" check="reconstruct"
+reconstruct = sl.check("reconstruct", reconstruct)
+
+# %% [markdown] name="decibels_text"
+# A black picture is to become a grey one. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the error. **Predict** how many decibels a step is worth.
+
+# %% name="decibels"
+# NBVAL_CHECK_OUTPUT
+black, grey = sl.to_tensor(np.zeros((4, 5, 3))), sl.to_tensor(np.full((4, 5, 3), 0.8))
+for steps in (1, 2, 3, 4):
+    picture = reconstruct(black, grey, lambda x, t: sl.content_loss(x, t, "half_sum"), steps, learning_rate=0.5)
+    pixel = sl.to_picture(picture)[0, 0, 0]
+    print(f"{steps} steps: the first pixel is {pixel:.2f}, PSNR {float(psnr(picture, grey)):.2f} dB")
+
+# %% [markdown] name="own_loop_text"
+# Half the error is always 6 dB more. Now let your loop look through the encoder: at conv1_1 of a thumbnail of 48 pixels, from noise, with three learning rates. A mean over many pixels gives each one a small share of the gradient, so the rates are multiplied by the number of pixels.
+#
+# **Predict** what a rate does that is ten times too large.
+
+# %% name="own_loop"
+encoder = sl.load_encoder("auto", ("conv1_1",), normalised=True)
+tiny = pictures.resize(photograph, 48)
+start = tensor(np.random.default_rng(SEED).uniform(size=tiny.shape))
+target, thumbnails = encoder(tensor(tiny))["conv1_1"], {"original": tiny}
+
+
+def miss(picture, target):
+    return unlike(encoder(picture)["conv1_1"], target)
+
+
+for rate in (0.002, 0.02, 0.2):
+    found = reconstruct(start, target, miss, 60, rate * 48**2)
+    thumbnails[f"η = {rate} · 48²"] = sl.to_picture(found)
+    print(f"η = {rate} · 48²: J = {float(miss(start, target)):.2f} becomes {float(miss(found, target)):.3f}")
+studio.show(plots.side_by_side(thumbnails), "The astronaut; half hidden in noise; clear; a wild pattern.")
+
+# %% [markdown] name="depth_text"
+# ## 2.4 Deeper and deeper
+#
+# One rate creeps, one arrives, one overshoots and makes things worse than noise. **L-BFGS** learns from its past steps how far to go. From here on we use it, as the paper does.
+#
+# Deep layers average over many pixels and are blind to fine patterns, so the noise of the start would stay. A small price $\gamma$ on **total variation**, the same for all five layers, makes the search prefer smooth pictures:
+#
+# $$J + \gamma\, \frac{1}{HW} \sum \left(|x_{i+1,j} - x_{i,j}| + |x_{i,j+1} - x_{i,j}|\right).$$
+#
+# **Predict**: at which layer do you lose the face? And the colour of the suit?
+
+# %% name="inversion"
+GAMMA = 0.1
+
+
+def inversion(layer, gamma=GAMMA, **options):
+    """A function: picture -> its losses by name, against one layer of the photograph."""
+    encoder = sl.load_encoder(options.pop("encoder", "auto"), (layer,), normalised=True, **options)
+    wanted = encoder(tensor(photograph))[layer]
+
+    def loss(picture):
+        rough = sl.total_variation(picture) / SIZE**2
+        return {"content": unlike(encoder(picture)[layer], wanted), "tv": gamma * rough}
+
+    return loss
+
+
+# %% name="depth"
+def rebuild(loss, live, start=noise):
+    """The last step of a whole run from noise."""
+    for step in sl.optimise(tensor(start), loss, steps=STEPS):
+        live.show(step)
+    return step
+
+
+live = studio.Live("The astronaut, coming out of the noise", steps=len(LAYERS) * STEPS)
+last = {layer: rebuild(inversion(layer), live) for layer in LAYERS}
+rebuilt = {layer: step.picture for layer, step in last.items()}
+live.finish(
+    plots.side_by_side(rebuilt, columns=5, width=2.2),
+    "Five reconstructions. The first two look like the photograph, the third has it in wrong colours and patches, "
+    "the fourth and fifth are blotches in which only the places of large bright and dark things are left.",
+)
+
+# %% [markdown] name="measured_text"
+# Two columns to read together. If $J$ is small, the search has succeeded, and what is missing in the picture is missing in the layer. PSNR and SSIM of the noise itself are the floor.
+
+# %% name="measured"
+both = {layer: measures(picture, photograph) for layer, picture in rebuilt.items()}
+decibels, similarity = ({layer: each[which] for layer, each in both.items()} for which in (0, 1))
+floor = measures(noise.astype(np.float32), photograph)
+for layer in LAYERS:
+    print(f"{layer}: J = {last[layer].parts['content']:.4f}, {decibels[layer]:.1f} dB, SSIM {similarity[layer]:.2f}")
+print(f"noise: {floor[0]:.1f} dB, SSIM {floor[1]:.2f}")
+panels = {
+    "PSNR (dB)": {"reconstruction": decibels, "noise": dict.fromkeys(LAYERS, floor[0])},
+    "structural similarity (no unit)": {"reconstruction": similarity, "noise": dict.fromkeys(LAYERS, floor[1])},
+}
+studio.show(plots.against_depth(panels), "Both measures fall from conv1_1 to conv5_1, towards the noise.")
+
+# %% name="falls"
+# NBVAL_CHECK_OUTPUT
+for name, measure in {"PSNR": decibels, "structural similarity": similarity}.items():
+    print(f"{name} at conv1_1 > conv3_1 > conv5_1: {measure['conv1_1'] > measure['conv3_1'] > measure['conv5_1']}")
+
+# %% [markdown] name="kept_text"
+# ## 2.5 What exactly is lost?
+#
+# "Lost" is too large a word. So take each picture apart: **brightness** (the mean of red, green and blue) and **colour** (what remains), and each of them into **coarse** (means over 8 x 8 large blocks: *where* things are) and **fine** (what remains: *how they look*). Then correlate each part with the photograph's: 1 is kept, 0 is lost.
+#
+# **Predict** the order in which the four lines fall.
+
+# %% name="kept"
+def coarse(part):
+    blocks = part.reshape(8, SIZE // 8, 8, SIZE // 8, -1).mean(axis=(1, 3))
+    return blocks.repeat(SIZE // 8, axis=0).repeat(SIZE // 8, axis=1)
+
+
+def aspects(picture):
+    grey = picture.mean(axis=2, keepdims=True)
+    for name, part in {"brightness": grey, "colour": picture - grey}.items():
+        yield f"coarse {name}", coarse(part).ravel()
+        yield f"fine {name}", (part - coarse(part)).ravel()
+
+
+# %% name="kept_figure"
+kept = {name: {} for name, _ in aspects(photograph)}
+for layer, picture in rebuilt.items():
+    for (name, part), (_, original) in zip(aspects(picture), aspects(photograph)):
+        kept[name][layer] = np.corrcoef(part, original)[0, 1]
+for name, curve in kept.items():
+    print(f"{name}:", ", ".join(f"{value:.2f}" for value in curve.values()))
+alt = "Four lines fall from nearly 1 at conv1_1; the fine parts fall further than the coarse ones."
+studio.show(plots.against_depth({"correlation with the photograph (no unit)": kept}), alt)
+
+# %% [markdown] name="smooth_text"
+# Detail goes before place. The paper's encoder, VGG-19, keeps far more at conv4_1 and conv5_1: it has many more filters and saw a million photographs. What is lost depends on the encoder, which is why one measures.
+#
+# ## 2.6 Many pictures, one activation
+#
+# Did the layer forget, or did our price on roughness blur the picture? Here is conv4_1 without that price, and with ten times as much. And from *another* noise: what a layer leaves open, the start decides.
+#
+# **Predict** which of the four are alike, and at which $\gamma$ the activation fits worst.
+
+# %% name="smooth"
+other_noise = np.random.default_rng(SEED + 1).uniform(size=photograph.shape)
+live = studio.Live("The astronaut at conv4_1", steps=4 * STEPS)
+runs = {
+    "γ = 0": rebuild(inversion("conv4_1", 0), live),
+    f"γ = {GAMMA}": last["conv4_1"],
+    "the same, other noise": rebuild(inversion("conv4_1"), live, other_noise),
+    f"γ = {10 * GAMMA:g}": rebuild(inversion("conv4_1", 10 * GAMMA), live),
+}
+live.finish(
+    plots.side_by_side({name: step.picture for name, step in runs.items()}),
+    "Four reconstructions from conv4_1: speckle; blotches; other blotches; a few flat patches.",
+)
+for name, step in runs.items():
+    print(f"{name}: J = {step.parts['content']:.4f}, {measures(step.picture, photograph)[0]:.1f} dB")
+
+# %% name="two_starts"
+live = studio.Live("The astronaut at conv1_1, from another noise", steps=STEPS)
+pairs = {
+    "conv1_1": (rebuilt["conv1_1"], rebuild(inversion("conv1_1"), live, other_noise).picture),
+    "conv4_1": (rebuilt["conv4_1"], runs["the same, other noise"].picture),
+}
+shown = {f"{layer}, noise {index + 1}": pair[index] for layer, pair in pairs.items() for index in (0, 1)}
+live.finish(plots.side_by_side(shown), "conv1_1: twice the same picture. conv4_1: two different ones.")
+for layer, pair in pairs.items():
+    print(f"{layer}: the two reconstructions agree to {measures(*pair)[0]:.1f} dB")
+
+# %% [markdown] name="try_text"
+# From conv1_1 both starts lead to one picture, from conv4_1 to two, and that layer can hardly tell them apart: $J$ is small for both. That is what "lost" means.
+#
+# **Try it.** Choose a layer and a price: from where it is, the picture goes on for a few steps, before your eyes. Go up from conv5_1 to conv1_1 and watch the astronaut return; go down again, and say why she does *not* vanish at once. Without a kernel you see the picture that the sliders start from.
+
+# %% name="try_it"
+moving = tensor(rebuilt["conv5_1"])
+
+
+def paint(layer, gamma):
+    """A few more steps from the last picture."""
+    global moving
+    for step in sl.optimise(moving, inversion(layer, gamma), steps=15):
+        yield step
+    moving = tensor(step.picture)
+
+
+sliders = {"layer": list(LAYERS[::-1]), "gamma": (0.001, 10, GAMMA)}
+studio.try_it(paint, rebuilt["conv5_1"], "Blotches: what conv5_1 knows of the astronaut", sliders)
+
+# %% [markdown] name="race_text"
+# ## 2.7 L-BFGS against Adam
+#
+# **Adam** gives each pixel a rate of its own, from the mean and the spread of its past gradients. **L-BFGS** keeps its last twenty moves and works out from them how the gradient bends. It does more per step, so counting steps alone would be unfair.
+#
+# **Predict** which is lower after all steps, and whether the order changes when you count seconds.
+
+# %% name="race"
+curves, live = {"step": {}, "time (s)": {}}, studio.Live("Two optimisers at conv3_1", steps=2 * STEPS)
+for optimiser in ("lbfgs", "adam"):
+    losses, seconds = [], []
+    for step in sl.optimise(tensor(noise), inversion("conv3_1"), optimiser=optimiser, steps=STEPS):
+        losses.append(step.loss)
+        seconds.append(time.perf_counter())
+        live.show(step)
+    shares = np.array(losses) / losses[0]
+    curves["step"][optimiser] = np.arange(len(shares)) + 1, shares
+    curves["time (s)"][optimiser] = np.array(seconds) - seconds[0], shares  # the first step also sets things up
+    print(f"{optimiser}: the loss is {shares[-1]:.1%} of the first after {seconds[-1] - seconds[0]:.1f} s")
+figure = plots.lines(curves, "loss (share of the first)", log=True)
+live.finish(figure, "The losses of L-BFGS and Adam fall steeply, then slowly, against steps and against seconds.")
+
+# %% [markdown] name="encoders_text"
+# Compare at one height, not at one step: draw a level line at the loss you want, and see which curve crosses it first. Seconds are those of one machine; on yours the gap may differ.
+#
+# ## 2.8 Another encoder, another answer
+#
+# The same layer, conv3_1, in three networks: the one so far, with **average pooling**; the same filters with **max pooling**, which passes on one pixel of four; and **random weights**, which have never seen a picture.
+#
+# **Predict** whether a network must have *learned* anything for a picture to come back.
+
+# %% name="encoders"
+live = studio.Live("The astronaut at conv3_1 of other encoders", steps=3 * STEPS)
+encoders = {
+    "average pooling": rebuild(inversion("conv3_1", pooling="average"), live),
+    "max pooling": rebuild(inversion("conv3_1", pooling="max"), live),
+    "random weights": rebuild(inversion("conv3_1", encoder="random"), live),
+}
+live.finish(
+    plots.side_by_side({name: step.picture for name, step in encoders.items()}),
+    "Reconstructions from conv3_1 with average pooling, with max pooling, and with random weights.",
+)
+for name, step in encoders.items():
+    decibels_now, similarity_now = measures(step.picture, photograph)
+    print(f"{name}: J = {step.parts['content']:.3f}, {decibels_now:.1f} dB, SSIM {similarity_now:.2f}")
+
+# %% [markdown] name="quiz_text"
+# Look at $J$ first. Where it is still large, the search has not arrived, and a poor picture accuses the optimiser, not the layer.
+#
+# ## Quiz
+#
+# Six questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
+
+# %% name="quiz"
+studio.quiz("02")
+
+# %% [markdown] name="recap"
+# ## What to remember
+#
+# 1. $J$ compares activations place by place: 0 for the same, 1 for silence.
+# 2. PSNR counts errors of pixels, 6 dB for each halving. Structural similarity minds edges and texture, and forgives a change of light.
+# 3. A reconstruction is gradient descent on pixels from noise. The learning rate decides between creeping, arriving and overshooting.
+# 4. Shallow layers fix the picture. Deep ones leave more and more open, detail before place, and what they leave open the start and the total variation decide. How much depends on the encoder.
+# 5. Compare optimisers by the time to reach the same loss, from the same start, on the same machine.
+#
+# ## Going further
+#
+# - Choose your own photograph in 2.1. The embedded encoder learned from pictures that include this one: does a strange one come back as well?
+# - With VGG-19 in the cache (`stylelab encoders download vgg19`) run all cells again, and compare with figure 1 of the paper.
+# - Give the random weights in 2.8 five times the steps.
+# - Ask for two layers at once: add two losses. Which pairs are worth it?
+#
+# ## References
+#
+# 1. A. Mahendran, A. Vedaldi, *Understanding deep image representations by inverting them*, CVPR 2015. [arXiv:1412.0035](https://arxiv.org/abs/1412.0035): the method, with total variation, and the relative loss.
+# 2. L. Gatys, A. Ecker, M. Bethge, *Image style transfer using convolutional neural networks*, CVPR 2016. [Open access](https://openaccess.thecvf.com/content_cvpr_2016/html/Gatys_Image_Style_Transfer_CVPR_2016_paper.html): our 2.4 is the bottom row of its figure 1.
+# 3. Z. Wang, A. Bovik, H. Sheikh, E. Simoncelli, *Image quality assessment: from error visibility to structural similarity*, IEEE Transactions on Image Processing 2004. [doi:10.1109/TIP.2003.819861](https://doi.org/10.1109/TIP.2003.819861).
+# 4. Q. Huynh-Thu, M. Ghanbari, *Scope of validity of PSNR in image/video quality assessment*, Electronics Letters 2008. [doi:10.1049/el:20080522](https://doi.org/10.1049/el:20080522).
+# 5. D. Liu, J. Nocedal, *On the limited memory BFGS method for large scale optimization*, Mathematical Programming 1989. [doi:10.1007/BF01589116](https://doi.org/10.1007/BF01589116); D. Kingma, J. Ba, *Adam*, ICLR 2015. [arXiv:1412.6980](https://arxiv.org/abs/1412.6980).
