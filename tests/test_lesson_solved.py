@@ -1,71 +1,78 @@
-"""Lesson 04 as a student leaves it: every answer filled in, the whole notebook run with them."""
+"""Every lesson as a student leaves it: all answers right, all wrong, or stopped by nbgrader. Run at the preset 'ci'."""
+
+import importlib.util
+import re
+from pathlib import Path
 
 import nbformat
 import pytest
 
-from stylelab import lessons
+from stylelab import lessons, lint_outputs
+from stylelab.errors import InputError
 
-SHARED = {
-    "total_cost": "def total_cost(content, style, alpha, beta):\n    return alpha * content + beta * style",
-    "balance": "def balance(content, style, share):\n    return share * content / ((1 - share) * style)",
-}
-SOLUTIONS = {
-    "torch": SHARED
-    | {
-        "gram_matrix": """
-def gram_matrix(activation):
-    rows = activation.flatten(2)
-    return rows @ rows.transpose(1, 2) / rows.shape[2]""",
-        "one_step": """
-def one_step(picture, target, loss, learning_rate):
-    moving = picture.detach().clone().requires_grad_(True)
-    loss(moving, target).backward()
-    return (moving - learning_rate * moving.grad).detach().clamp(0, 1)""",
-        "total_variation": """
-def total_variation(picture):
-    down, right = picture[:, :, 1:] - picture[:, :, :-1], picture[:, :, :, 1:] - picture[:, :, :, :-1]
-    return down.abs().sum() + right.abs().sum()""",
-    },
-    "tensorflow": SHARED
-    | {
-        "gram_matrix": """
-def gram_matrix(activation):
-    batch, height, width, channels = activation.shape
-    rows = tf.reshape(activation, (batch, height * width, channels))
-    return tf.matmul(rows, rows, transpose_a=True) / (height * width)""",
-        "one_step": """
-def one_step(picture, target, loss, learning_rate):
-    with tf.GradientTape() as tape:
-        tape.watch(picture)
-        value = loss(picture, target)
-    return tf.clip_by_value(picture - learning_rate * tape.gradient(value, picture), 0.0, 1.0)""",
-        "total_variation": """
-def total_variation(picture):
-    down, right = picture[:, 1:] - picture[:, :-1], picture[:, :, 1:] - picture[:, :, :-1]
-    return tf.reduce_sum(tf.abs(down)) + tf.reduce_sum(tf.abs(right))""",
-    },
-}
+SOURCES = lessons.sources()
+LOWERED = 70  # per cent: a twenty-fifth of the steps, in which a loss falls less far than in what is stored
+pytestmark = pytest.mark.slow
 
 
-def printed(notebook: nbformat.NotebookNode, name: str) -> str:
-    cell = next(cell for cell in notebook.cells if cell.metadata.stylelab.name == name)
-    return "".join(output.get("text", "") for output in cell.outputs)
+@pytest.fixture(scope="module")
+def solving():
+    """The module solving.py."""
+    spec = importlib.util.spec_from_file_location("solving", Path(__file__).with_name("solving.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-@pytest.mark.plain
-@pytest.mark.slow
-@pytest.mark.parametrize("half", lessons.TITLES)
-def test_a_solved_lesson_runs_on_its_answers_and_prints_the_same_numbers(half, tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
     monkeypatch.setenv("STYLELAB_PRESET", "ci")
-    (source,) = lessons.sources(["04"])
-    notebook = lessons.assemble(source, half)
-    solved = [cell for cell in notebook.cells if "exercise" in cell.metadata.stylelab]
-    for cell in solved:
-        cell.source = SOLUTIONS[half][cell.metadata.stylelab.exercise]
-    lessons.execute(notebook, tmp_path)
-    for cell in solved:
-        exercise = cell.metadata.stylelab.exercise
-        assert printed(notebook, f"check_{exercise}").startswith(f"{exercise}: right"), exercise
-    stored = nbformat.read(lessons.notebook_path(source, half), as_version=4)
-    for name in ("gram_by_hand", "cost_numbers", "downhill"):
-        assert printed(notebook, name) == printed(stored, name)
+
+
+def answered(source: Path, framework: str, answer) -> nbformat.NotebookNode:
+    """A lesson with `answer(framework, exercise)` in each exercise cell."""
+    notebook = lessons.assemble(source, framework)
+    for cell in lint_outputs.code_cells(notebook):
+        if exercise := cell.metadata.stylelab.get("exercise"):
+            cell.source = answer(framework, exercise)
+    return notebook
+
+
+def said(notebook: nbformat.NotebookNode, kind: str) -> dict[str, str]:
+    """What the check cells, or the cells whose output nbval compares, have printed."""
+    cells = lint_outputs.code_cells(notebook)
+    if kind == "checks":
+        chosen = {cell.metadata.stylelab.check: cell for cell in cells if "check" in cell.metadata.stylelab}
+    else:
+        chosen = {cell.metadata.stylelab.name: cell for cell in cells if lint_outputs.MARK in cell.source}
+    return {name: "".join(output.get("text", "") for output in cell.outputs) for name, cell in chosen.items()}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+def test_a_solved_lesson_runs_on_its_answers_and_prints_the_same_numbers(source, framework, solving, tmp_path):
+    notebook = lessons.execute(answered(source, framework, solving.right), tmp_path)
+    checks = said(notebook, "checks")
+    assert checks and all(words.startswith(f"{exercise}: right, in shape") for exercise, words in checks.items()), checks
+    stored = nbformat.read(lessons.notebook_path(source, framework), as_version=4)
+    assert said(notebook, "marked") == said(stored, "marked")
+    assert [cell for cell, picture in lint_outputs.pictures(notebook) if lint_outputs.is_blank(picture)] == []
+    for cell in lint_outputs.code_cells(notebook):
+        for share in re.findall(lint_outputs.FALLEN, "".join(output.get("text", "") for output in cell.outputs)):
+            assert float(share) < LOWERED, f"{cell.id}: a run ends at {share}% of its first loss"
+
+
+def test_a_lesson_with_every_answer_wrong_runs_to_its_end_on_the_librarys(framework, solving, tmp_path):
+    source = SOURCES[0]
+    notebook = lessons.execute(answered(source, framework, solving.wrong), tmp_path)
+    assert all(f"{exercise}: not yet." in words for exercise, words in said(notebook, "checks").items())
+    stored = nbformat.read(lessons.notebook_path(source, framework), as_version=4)
+    assert said(notebook, "marked") == said(stored, "marked")
+
+
+def test_a_wrong_answer_stops_the_lesson_while_nbgrader_runs_it(framework, solving, tmp_path, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    notebook = answered(SOURCES[0], framework, solving.wrong)
+    checks = [index for index, cell in enumerate(notebook.cells) if "check" in cell.metadata.stylelab]
+    del notebook.cells[checks[0] + 1 :]
+    with pytest.raises(InputError, match="a cell fails: AssertionError: preprocess: not yet"):
+        lessons.execute(notebook, tmp_path)

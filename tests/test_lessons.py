@@ -4,6 +4,7 @@ import base64
 import io
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -277,3 +278,23 @@ def test_check_on_the_command_line_says_what_is_wrong(tmp_path):
     run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
     numbers = [source.name[:2] for source in lessons.sources()]
     assert run.returncode == 1 and run.stderr == f"stylelab: unknown lesson '99': choose one of {', '.join(numbers)}\n"
+
+
+def test_the_notebooks_are_run_where_no_network_can_be_reached():
+    offline = ROOT / ".ci" / "offline"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dial = f"import socket; socket.create_connection({listener.getsockname()}, timeout=5)"
+        assert subprocess.run([sys.executable, "-c", dial]).returncode == 0
+        run = subprocess.run([offline, sys.executable, "-c", dial], capture_output=True, text=True)
+    if "no network namespace on this machine" in run.stderr:
+        pytest.skip("there is no bubblewrap, or it is forbidden here: the notebooks run with the network in reach")
+    assert "ConnectionRefusedError" in run.stderr
+    assert ".ci/offline" in (ROOT / ".ci" / "test").read_text()
+
+
+def test_inside_there_is_a_loopback_for_the_kernel():
+    dial = (
+        "import socket; listener = socket.create_server(('127.0.0.1', 0));"
+        "socket.create_connection(listener.getsockname(), timeout=5)"
+    )
+    assert subprocess.run([ROOT / ".ci" / "offline", sys.executable, "-c", dial]).returncode == 0
