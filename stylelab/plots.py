@@ -202,7 +202,7 @@ def heat_maps(
     arrays = [np.asarray(values, dtype=float) for values, _, _ in tables.values()]
     norm = _norm(np.concatenate([array.ravel() for array in arrays]), log)
     tallest = max(max(array.shape[0], 2) / array.shape[1] for array in arrays)
-    figure = Figure(figsize=(width * len(arrays) + 1, min(width * tallest, 6.0) + 0.9), layout="constrained")
+    figure = Figure(figsize=(width * len(arrays) + 2, min(width * tallest, 6.0) + 0.6), layout="constrained")
     axes = figure.subplots(1, len(arrays), squeeze=False)[0]
     for axis, values, (title, (_, rows, columns)) in zip(axes, arrays, tables.items(), strict=True):
         if values.shape != (len(rows), len(columns)):
@@ -211,7 +211,7 @@ def heat_maps(
         _name_cells(axis, values, title, rows, columns)
         if number:
             _write_numbers(axis, values, norm, number)
-    figure.colorbar(cells, ax=list(axes), label=label)
+    figure.colorbar(cells, ax=list(axes), label=label, shrink=0.85)
     return figure
 
 
@@ -312,5 +312,5 @@ def squares(picture: np.ndarray, sides: Mapping[str, int], centre: tuple[int, in
         white = withStroke(linewidth=4, foreground="white")  # below it, or a dark line is lost on dark places
         axis.add_patch(Rectangle(corner, side, side, fill=False, path_effects=[white], **drawn))
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
-    axis.legend(title="side in pixels", loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    figure.legend(title="side in pixels", loc="outside right center", frameon=False)
     return figure

@@ -230,7 +230,7 @@ def test_squares_stand_round_their_pixel_and_are_told_apart():
     inner, outer = figure.axes[0].patches
     assert inner.get_bbox().bounds == (28.5, 18.5, 3, 3) and outer.get_bbox().bounds == (25, 15, 10, 10)
     assert inner.get_edgecolor() != outer.get_edgecolor() and inner.get_linestyle() != outer.get_linestyle()
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["conv1_1: 3", "conv2_1: 10"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["conv1_1: 3", "conv2_1: 10"]
 
 
 def test_squares_beyond_the_picture_do_not_widen_it():
