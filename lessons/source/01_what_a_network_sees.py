@@ -78,9 +78,9 @@ def convolve(picture, kernel):
 
 darker_left = np.array([[-1, 0, 1]] * 3) / 3
 bar = np.array([[0, 0, 0, 1, 1, 1, 0, 0, 0]] * 5)
-print("picture   ", bar[0].tolist())
-print("sum       ", " " * 3 + str(convolve(bar, darker_left)[0].round(1).tolist()))
-print("after ReLU", " " * 3 + str(np.maximum(0, convolve(bar, darker_left))[0].round(1).tolist()))
+sums = convolve(bar, darker_left)
+for name, row in {"picture": bar[1, 1:-1], "sum": sums[0], "after ReLU": np.maximum(0, sums[0])}.items():
+    print(f"{name:>10}", *(f"{value:3.0f}" for value in row))
 
 # %% [markdown] name="edges_text"
 # The left edge gives 1, the right one -1, and the ReLU silences it: a filter knows one polarity only, and another one must ask for the other. The same code on a photograph, with three questions:
@@ -116,7 +116,7 @@ def layer_name(name):
 layer_name = sl.check("layer_name", layer_name)
 
 # %% [markdown] name="tutorials_text"
-# These are the layers that five well-known tutorials listen to for content. **Predict** how many different ones there are.
+# Tutorials listen to these for content, each in its own spelling. **Predict** how many different layers they are.
 
 # %% name="tutorials"
 # NBVAL_CHECK_OUTPUT
@@ -133,13 +133,13 @@ print(f"{len({layer_name(spelling) for spelling in asked})} different layers in 
 
 # %% name="maps"
 LAYERS = [layer_name(f"block{block}_conv1") for block in range(1, 6)]
-encoder = sl.load_encoder("auto", LAYERS, normalised=True)
+encoder, untrained = (sl.load_encoder(name, LAYERS, normalised=True) for name in ("auto", "random"))
 seen = {layer: sl.to_array(activation) for layer, activation in encoder(sl.to_tensor(photograph)).items()}
 rows = {}
 for layer, maps in seen.items():  # maps: (H', W', filters)
     most_uneven = np.argsort(maps.std((0, 1)))[::-1][:6]
     rows[layer] = {f"filter {filter}": maps[..., filter] for filter in most_uneven}
-    print(f"{layer}: {maps.shape[2]} maps of {maps.shape[0]} x {maps.shape[1]}, {(maps == 0).mean():.0%} of it silent")
+    print(f"{layer}: {maps.shape[2]} maps of {maps.shape[0]} x {maps.shape[1]}, {(maps == 0).mean():.0%} silent")
 studio.show(
     plots.picture_rows(rows),
     "Five rows of maps: outlines of a cat at conv1_1, parts of it further down, a few bright cells at conv5_1.",
@@ -190,7 +190,7 @@ for layer in LAYERS:
     print(f"{layer}: sees {fields[layer]} pixels, in steps of {steps[layer]}")
 
 # %% name="squares"
-eye = int(0.41 * photograph.shape[0]), int(0.53 * photograph.shape[1])
+eye = int(0.38 * photograph.shape[0]), int(0.385 * photograph.shape[1])
 studio.show(
     plots.squares(photograph, fields, eye),
     "Squares round the cat's eye: the smallest lie inside it, the largest holds most of the face.",
@@ -278,10 +278,9 @@ studio.show(
 # %% name="where"
 def as_picture(gradient):
     array = sl.to_array(gradient)
-    return np.clip(0.5 + array / (8 * array.std() + 1e-12), 0, 1)
+    return np.clip(0.5 + array / (8 * array.std()), 0, 1)
 
 
-untrained = sl.load_encoder("random", LAYERS, normalised=True)
 rows, x = {}, sl.to_tensor(photograph)
 for layer in LAYERS[1:]:
     filter, other = (int(sl.to_array(net(x)[layer]).std((0, 1)).argmax()) for net in (encoder, untrained))
@@ -289,10 +288,8 @@ for layer in LAYERS[1:]:
     guided = sl.guided_gradient(encoder, x, layer, filter)
     rows[layer] = {f"filter {filter}: plain": as_picture(plain), "guided": as_picture(guided)}
     rows[layer]["guided, random weights"] = as_picture(sl.guided_gradient(untrained, x, layer, other))
-studio.show(
-    plots.picture_rows(rows, width=2.8),
-    "A row for each of four layers: plain gradients look like noise, guided ones like outlines of the cat.",
-)
+alt = "A row for each of four layers: plain gradients look like noise, guided ones like outlines of the cat."
+studio.show(plots.picture_rows(rows, width=2.8), alt)
 
 # %% [markdown] name="favourite_text"
 # You do, and that is a warning: outlines are in the picture, whoever looks. A beautiful map is no proof that anything was learned.
@@ -331,7 +328,8 @@ def favourites(name):
     found = {layer: {} for layer in LAYERS[1:4]}
     for layer in found:
         network = sl.load_encoder(name, [layer], normalised=True)
-        at_noise, at_photo = (sl.to_array(network(sl.to_tensor(p))[layer]).mean((0, 1)) for p in (grey_noise, photograph))
+        seen = [sl.to_array(network(sl.to_tensor(each))[layer]) for each in (grey_noise, photograph)]
+        at_noise, at_photo = (maps.mean((0, 1)) for maps in seen)
         for filter in np.argsort(np.where(at_noise > 0.1, at_photo, 0))[::-1][:3]:
             for step in climb(network, layer, int(filter)):
                 live.show(step)
@@ -369,10 +367,7 @@ def neighbours(picture):
 live = studio.Live("A random filter's favourite picture", steps=9 * STEPS, width=256)
 random = favourites("random")
 both = {layer: learned[layer] | {f"random {title}": p for title, p in random[layer].items()} for layer in learned}
-live.finish(
-    plots.picture_rows(both),
-    "Left: what three learned filters like best, stripes and strokes. Right: random filters like speckle.",
-)
+live.finish(plots.picture_rows(both), "Left: learned filters like strokes. Right: random ones like speckle.")
 for name, found in (("photograph", {"": {"": photograph}}), ("learned", learned), ("random", random)):
     shares = [neighbours(picture) for row in found.values() for picture in row.values()]
     print(f"{name}: neighbours correlate {np.mean(shares):.2f}")
@@ -392,24 +387,20 @@ for name, found in (("photograph", {"": {"": photograph}}), ("learned", learned)
 
 # %% name="shuffled"
 def change(network, picture):
-    """{layer: the share of its filters' mean answers that changes when all pixels are shuffled}."""
+    """For each layer, the share of its filters' mean answers that changes when all pixels are shuffled."""
     shuffled = np.random.default_rng(SEED).permutation(picture.reshape(-1, 3)).reshape(picture.shape)
     before, after = (network(sl.to_tensor(each)) for each in (picture, shuffled))
-    means = {layer: [sl.to_array(each[layer]).mean((0, 1)) for each in (before, after)] for layer in LAYERS}
-    return {layer: np.mean(np.abs(m - n) / np.maximum(m + n, 1e-9)) for layer, (m, n) in means.items()}
+    means = [[sl.to_array(each[layer]).mean((0, 1)) for each in (before, after)] for layer in LAYERS]
+    return [np.mean(np.abs(m - n) / np.maximum(m + n, 1e-9)) for m, n in means]
 
 
-# %% name="depth"
-album = [pictures.open_picture(name, size=128) for name in ("cat", "china", "coffee", "brushstrokes", "motorcycle")]
-curves = {}
-for name, network in (("learned", encoder), ("random", untrained)):
-    changes = [change(network, picture) for picture in album]
-    curves[name] = {layer: float(np.mean([each[layer] for each in changes])) for layer in LAYERS}
-    print(name, {layer: round(share, 2) for layer, share in curves[name].items()})
-studio.show(
-    plots.against_depth({"share of the answers that changes": curves}),
-    "The learned line rises from layer to layer; the random one stays low.",
-)
+album = [pictures.open_picture(name, size=128) for name in ("cat", "china", "coffee", "brushstrokes", "flower")]
+curves, alt = {}, "The learned line rises from layer to layer; the random one stays low."
+for name, network in {"learned": encoder, "random": untrained}.items():
+    shares = np.mean([change(network, picture) for picture in album], axis=0)
+    curves[name] = dict(zip(LAYERS, shares.round(2).tolist()))
+    print(name, curves[name])
+studio.show(plots.against_depth({"share of the answers that changes": curves}), alt)
 
 # %% [markdown] name="try_text"
 # There is the title of this lesson. Learned filters care more with every layer; random ones mix colours, at any depth.
