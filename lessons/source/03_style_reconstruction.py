@@ -223,16 +223,18 @@ def unlike(activation, target_gram):
     return float(style_layer_loss(activation, target_gram) / style_layer_loss(0 * activation, target_gram))
 
 
-# %% name="halves"
 def see(picture, layer="conv3_1"):
     """A picture's activation at one layer."""
     return encoder(sl.to_tensor(picture, setting.device))[layer]
 
 
+# %% name="halves"
 left = {name: see(np.array_split(each, 2, axis=1)[0]) for name, each in paintings.items()}
 right = {name: gram_matrix(see(np.array_split(each, 2, axis=1)[1])) for name, each in paintings.items()}
 table = np.array([[unlike(activation, gram) for gram in right.values()] for activation in left.values()])
 print(f"{np.sum(table.argmin(0) == range(len(table)))} of {len(table)} right halves find their own left half")
+row, column = divmod(np.argmin(table + 9 * np.eye(len(table))), len(table))  # the diagonal put out of the way
+print(f"closest of the rest: {[*left][row]} (left) and {[*right][column]} (right)")
 tables = {"left halves (rows) by right halves": (table, [*left], [*right])}
 studio.show(
     plots.heat_maps(tables, "style loss at conv3_1 (share)", width=6, log=True),
@@ -248,7 +250,7 @@ studio.show(
 
 # %% name="sizes"
 # NBVAL_CHECK_OUTPUT
-wall, other = (pictures.open_picture(name, size=96) for name in ("ceramic", "fluid"))
+wall, other = (pictures.open_picture(name, size=96) for name in ("ceramic", "woodblock"))
 stranger = pictures.fit(other, wall.shape[:2])
 tried = {"half of it": wall[:, :48], "a copy at half its size": pictures.resize(wall, 48), "a stranger": stranger}
 for normalisation in ("raw", "per_location", "per_element"):
@@ -257,7 +259,7 @@ for normalisation in ("raw", "per_location", "per_element"):
     print(f"{normalisation:<13}" + ", ".join(f"{name} {share:.2f}" for name, share in zip(tried, shares)))
 
 # %% [markdown] name="cloud_text"
-# Under `raw`, half the wall is $(1 - \frac12)^2 = 0.25$ away from itself, which is the way of strangers. Divided by the number of places, it is itself again: only so can pictures of two sizes be compared. A copy at *half its size* is another matter: its lines are thinner, other filters answer, and no division mends that.
+# Under `raw`, half the wall is $(1 - \frac12)^2 = 0.25$ away from itself, as if it were another style. Divided by the number of places, it is itself again: only so can pictures of two sizes be compared. A copy at *half its size* is another matter: its lines are thinner, other filters answer, and no division mends that.
 #
 # ## 3.5 What does the number measure?
 #
@@ -379,7 +381,7 @@ studio.show(
 )
 
 # %% [markdown] name="second_text"
-# A layer in the sum is matched; one that is not is missed, the more the deeper it lies. But a deep layer alone would not do either: it sees colours only through those below.
+# A layer in the sum is matched; one that is left out is missed, often by ten times as much. To match conv1_1 is to have the right colours, and says nothing of strokes.
 #
 # ## 3.10 A style with outlines
 #
