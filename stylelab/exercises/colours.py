@@ -127,6 +127,8 @@ DEPROCESS = Exercise(
     mistakes=(
         Mistake("The pixels come back as they went in: add the mean, turn, divide, clip.", lambda pixels: pixels),
         Mistake(_NOT_CLIPPED, _unclipped),
+        Mistake("Clipped to 0..1 without dividing by 255: divide first, or nearly all is white.",
+                lambda pixels: np.clip(_turned(pixels + MEAN), 0, 1)),
         *(Mistake(hint, lambda pixels, back=back, high=high: np.clip(back(pixels), 0, high) if high else back(pixels))
           for high in (1, None) for hint, back in (
               (_RGB_AGAIN, lambda pixels: (pixels + MEAN) / 255),
@@ -145,8 +147,6 @@ DEPROCESS = Exercise(
           )),
         Mistake("It is not divided by 255, so the picture leaves its range 0..1.", lambda pixels: _turned(pixels + MEAN)),
         Mistake("It is not divided by 255: the range is 0..1.", lambda pixels: np.clip(_turned(pixels + MEAN), 0, 255)),
-        Mistake("Clipped to 0..1 before dividing by 255: nearly black. Divide first.",
-                lambda pixels: np.clip(_turned(pixels + MEAN), 0, 1)),
         Mistake("Clipped to 0..1 before dividing by 255: nearly black. Divide first.",
                 lambda pixels: np.clip(_turned(pixels + MEAN), 0, 1) / 255),
         Mistake("Clipped before the mean is added: clip at the end.",

@@ -1,5 +1,7 @@
 """Exercises on moving a picture: the gradient with respect to it, and a loop of steps that keeps it in 0..1."""
 
+from functools import partial
+
 import numpy as np
 
 from stylelab.exercises.definition import Exercise, Mistake, Property
@@ -143,12 +145,14 @@ def _signs(picture, target, loss, steps, learning_rate):
     return picture
 
 
-def _adam(picture, target, loss, steps, learning_rate):
+def _adam(picture, target, loss, steps, learning_rate, keras=False):
+    """As PyTorch has it, or with epsilon where and as large as Keras has it."""
     first = second = 0
     for index in range(1, steps + 1):
         gradient = slope(picture, target, loss)
         first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
-        move = first / (1 - 0.9**index) / (np.sqrt(second / (1 - 0.999**index)) + 1e-8)
+        scale = np.sqrt(1 - 0.999**index)
+        move = first / (1 - 0.9**index) / (np.sqrt(second) / scale + (1e-7 / scale if keras else 1e-8))
         picture = np.clip(picture - learning_rate * move, 0, 1)
     return picture
 
@@ -192,7 +196,7 @@ RECONSTRUCT = Exercise(
         Mistake("The learning rate is not used: multiply the gradient by it.",
                 lambda learning_rate, **case: _reconstruct(**case, learning_rate=1)),
         Mistake("Only the sign of the gradient is used: subtract the gradient itself.", _signs),
-        Mistake("That is Adam: here plain gradient descent is asked for.", _adam),
+        *(Mistake("That is Adam: here plain gradient descent is asked for.", partial(_adam, keras=keras)) for keras in (False, True)),
         Mistake("That is the loss: return the picture.",
                 lambda **case: np.sum(case["loss"] * (_reconstruct(**case) - case["target"]) ** 2) / 2),
         Mistake("That is the gradient: return the picture.",

@@ -61,8 +61,7 @@ def _nothing(exercise: Exercise, stage: str, sentence: str) -> Verdict:
 
 def _first_told(exercise: Exercise, cases: Mapping[str, Case], answer: Answer, faults: Mapping[str, str]) -> str:
     """An error at another case comes before a wrong value, unless that is a mistake with a name."""
-    first = next(iter(cases))
-    if answer.trouble and not answer.changed and not exercise.recognise(cases[first], answer.outputs[first]):
+    if answer.trouble and not answer.changed and not exercise.recognise(cases, answer.outputs):
         return answer.trouble[1]
     return next(iter(faults.values()))
 
@@ -81,7 +80,7 @@ def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) 
     for name, output in answer.outputs.items():
         expected = exercise.expected(cases[name])
         if output.shape != expected.shape and not (exercise.result in ("number", "whole") and output.size == 1):
-            known = exercise.recognise(cases[name], output) if name == next(iter(cases)) else None
+            known = exercise.recognise(cases, answer.outputs)
             return "shape", known or _shape_sentence(exercise, answer.shapes[name], output.shape, expected.shape)
     return None
 
@@ -106,7 +105,7 @@ def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer):
     if expected.dtype.kind == "f" and not np.isfinite(output).all():
         yield "value", "The result is not finite: look for a division by zero or the root of a negative number."
     elif not exercise.close(output, expected):
-        yield "value", exercise.recognise(case, output) or _value_sentence(exercise, case, output)
+        yield "value", exercise.recognise(cases, answer.outputs) or _value_sentence(exercise, case, output)
     elif answer.drifts:
         yield "value", DRIFTS
     yield from _without_property(exercise, cases, answer)
@@ -135,7 +134,7 @@ def _property_sentence(exercise: Exercise, cases: Mapping[str, Case], answer: An
     if each.case is None:
         return each.hint
     case, output = cases[each.case], answer.outputs[each.case]
-    return exercise.recognise(case, output) or f"{each.hint} {_value_sentence(exercise, case, output)}"
+    return exercise.recognise(cases, answer.outputs) or f"{each.hint} {_value_sentence(exercise, case, output)}"
 
 
 def _value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:

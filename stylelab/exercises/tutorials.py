@@ -97,7 +97,7 @@ DECAYED_RATE = Exercise(
     result="number",
     cases=_rate_cases,
     reference=decayed_rate,
-    atol=1e-9,
+    atol=0,
     mistakes=(
         Mistake(_STAIRS, lambda step, rate, factor: rate * factor ** (step // 100)),
         Mistake(_STAIRS, lambda step, rate, factor: rate * factor ** round(step / 100)),
