@@ -1,6 +1,6 @@
 """Train the embedded encoder from scratch, on two CPU cores.
 
-    python assets/make/encoder.py --objective both --minutes 60 -o assets/encoder-mini.safetensors
+    python assets/make/encoder.py --objective diverse --minutes 60 -o assets/encoder-mini.safetensors
 
 A checkpoint lies beside the output (FILE.checkpoint); `--resume` goes on from it. The learning rate
 and the crop size follow the share of the budget that is used up, so a busy machine changes how many
@@ -15,14 +15,15 @@ import time
 from pathlib import Path
 
 import torch
-from encoder_data import draw_views, training_windows
-from encoder_network import LAYERS, Encoder, save
+from encoder_data import draw_views, training_windows, whole_pictures
+from encoder_network import DEPTHS, LAYERS, Encoder, save
 from encoder_objectives import OBJECTIVES
 from torch import nn
 
 PEAK = 3e-3  # learning rate of AdamW; reached after WARM_UP of the budget, then a cosine to 0
 WARM_UP = 0.04
 DECAY = 0.3  # with batch norm after it, a filter only forgets: about 1 / (PEAK * DECAY) = 1100 steps back
+WIDTHS = "32,48,96,128,256,128,128,128,256,256,128,128,256,128,128,128"
 LARGE_FROM, ZEROS_UNTIL = 0.6, 0.3  # share of the budget: 48 px crops from, zero padding (faster) until
 
 
@@ -33,9 +34,8 @@ class Run:
         self.options, self.rank, self.exchange = options, rank, exchange
         torch.manual_seed(options.seed)
         self.windows = training_windows()
-        self.encoder = Encoder(options.width).to(memory_format=torch.channels_last)
-        channels = {name: options.width[int(name[4]) - 1] for name in LAYERS}
-        self.objective = OBJECTIVES[options.objective](channels, len(self.windows))
+        self.encoder = Encoder(options.widths, options.pooling).to(memory_format=torch.channels_last)
+        self.objective = OBJECTIVES[options.objective](options.widths, len(self.windows))
         self.both = nn.ModuleList((self.encoder, self.objective))
         self.optimiser = torch.optim.AdamW(parameter_groups(self.both), lr=PEAK, betas=(0.9, 0.98))
         self.crops, self.seconds, self.curve = 0, 0.0, []
@@ -97,7 +97,7 @@ class Run:
         o.output.with_name(o.output.name + ".curve.json").write_text(json.dumps(self.curve))
         spent = f"{self.crops} crops in {self.seconds / 60:.0f} minutes"
         source = f"trained from scratch: {o.objective}, seed {o.seed}, {spent}"
-        save(o.output, self.encoder, source)
+        save(o.output, self.encoder, whole_pictures(), source)
 
 
 class Exchange:
@@ -154,10 +154,19 @@ def note(run: Run, recent: list[tuple[float, float]]) -> None:
     print(f"{run.seconds:7.0f} s {run.crops:8d} crops  loss {loss:.3f}  right {right:6.1%}", flush=True)
 
 
+def widths(text: str) -> dict[str, int]:
+    """'32,64,128,256,144' or sixteen numbers to the width of every layer."""
+    numbers = [int(number) for number in text.split(",")]
+    if len(numbers) == 5:
+        numbers = [width for width, depth in zip(numbers, DEPTHS, strict=True) for _ in range(depth)]
+    return dict(zip(LAYERS, numbers, strict=True))
+
+
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--objective", choices=sorted(OBJECTIVES), default="both")
-    parser.add_argument("--width", type=lambda s: tuple(map(int, s.split(","))), default=(32, 64, 128, 256, 144))
+    parser.add_argument("--objective", choices=sorted(OBJECTIVES), default="diverse")
+    parser.add_argument("--widths", type=widths, default=widths(WIDTHS), help="channels of the 5 blocks or of all 16 layers")
+    parser.add_argument("--pooling", choices=("average", "max"), default="average")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float, default=60.0)
     budget.add_argument("--crops", type=int)

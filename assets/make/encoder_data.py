@@ -40,11 +40,17 @@ def shrink(picture: Image.Image, long_side: int) -> Image.Image:
     return picture.resize([max(1, round(side * scale)) for side in picture.size], Image.Resampling.BILINEAR)
 
 
-def training_pictures() -> list[Image.Image]:
+def training_pictures(sides: tuple[int, ...] = (640, 256)) -> list[Image.Image]:
     """Every picture at two sizes, so that a 48 px crop holds a detail or half an object."""
     pictures = [open_picture(name) for name in (*SKIMAGE, "motorcycle", *SKLEARN)]
     pictures += [Image.open(path).convert("RGB") for path in sorted(STYLE_FOLDER.glob("*.jpg"))]
-    return [shrink(picture, side) for picture in pictures for side in (640, 256)]
+    return [shrink(picture, side) for picture in pictures for side in sides]
+
+
+def whole_pictures(side: int = 192) -> list[torch.Tensor]:
+    """The same pictures, not cut: `(1, 3, H, W)` each, in 0..1."""
+    arrays = [np.asarray(picture, np.float32) / 255 for picture in training_pictures((side,))]
+    return [torch.from_numpy(array).permute(2, 0, 1)[None] for array in arrays]
 
 
 def windows_of(picture: np.ndarray, most: int) -> list[np.ndarray]:

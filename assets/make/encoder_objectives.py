@@ -1,4 +1,4 @@
-"""What the encoder is asked while it learns: three questions that need no label, and their sum.
+"""What the encoder is asked while it learns: three questions that need no label, their sum, and one demand.
 
 Each objective is a module: `loss(activations, classes) -> (scalar, share of right answers)`.
 Activations come from a batch of augmented windows; `classes` says which window each one shows.
@@ -92,6 +92,37 @@ class Both(nn.Module):
         return loss + self.texture(activations, classes)[0], right
 
 
+class Diverse(Both):
+    """Both questions, and a demand: no channel may repeat another.
+
+    A Gram matrix of C channels that all say "bright here" constrains a picture as little as one of a single channel.
+    Asked nothing of the kind, 256 channels come to say what 7 could; with this demand, what 140 could.
+
+    Source: after Zbontar et al. 2021, "Barlow twins", and Bardes, Ponce and LeCun 2022, "VICReg".
+    """
+
+    SPREAD = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_4", "conv4_1", "conv4_2", "conv5_1")
+    WEIGHT = 1.0  # 0.5 leaves conv3_1 with 40 effective channels; 2 spreads the first layers before they see anything
+
+    def forward(self, activations, classes):
+        loss, right = super().forward(activations, classes)
+        return loss + self.WEIGHT * torch.stack([repetition(activations[name]) for name in self.SPREAD]).mean(), right
+
+
+def repetition(x: torch.Tensor) -> torch.Tensor:
+    """log of how many channels of `(B, C, H, W)` say the same thing: 0 when none is correlated with another.
+
+    It is log(C / effective channels), their number being C^2 over the sum of squared correlations.
+    """
+    if x.shape[2] > 8:
+        x = x[:, :, ::2, ::2]  # neighbours hardly differ: every second one will do
+    rows = x.transpose(0, 1).flatten(1).float()
+    rows = rows - rows.mean(1, keepdim=True)
+    rows = (rows / (rows.square().mean(1, keepdim=True) + 1e-6).sqrt()).to(torch.bfloat16)
+    squared = ((rows @ rows.T).float() / rows.shape[1]).square()
+    return (1 + (squared.sum() - squared.diagonal().sum()) / len(squared)).log()
+
+
 def head(width: int, count: int) -> nn.Sequential:
     """Numbers `(B, width)` to the scores of all windows, `(B, count)`."""
     return nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, count))
@@ -103,4 +134,4 @@ def classify(scores: list[torch.Tensor], classes: torch.Tensor) -> tuple[torch.T
     return torch.stack(losses).mean(), (scores[-1].argmax(1) == classes).float().mean()
 
 
-OBJECTIVES = {"exemplar": Exemplar, "texture": Texture, "contrastive": Contrastive, "both": Both}
+OBJECTIVES = {"exemplar": Exemplar, "texture": Texture, "contrastive": Contrastive, "both": Both, "diverse": Diverse}
