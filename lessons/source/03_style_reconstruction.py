@@ -19,7 +19,7 @@
 # 2. shuffle all places of an activation, and say why its Gram matrix stays (two predictions, question 1 of the quiz);
 # 3. compare two styles by one number, also when the pictures differ in size (exercise 3.2, questions 2 and 3);
 # 4. say what that number measures: how unlike two clouds of points are (one prediction, question 4);
-# 5. add up layers, and paint textures from conv1_1 alone to conv1_1 ... conv5_1 (exercise 3.3, two predictions).
+# 5. add up layers, and paint textures from conv1_1 alone to conv1_1 ... conv5_1 (exercise 3.3, three predictions, question 5).
 #
 # **Time** 45 minutes · **Needs** convolutions and activations · **Runs on** a laptop, in two to four minutes for all cells. Without a GPU, textures have 160 pixels and 60 steps each; with one, 320 pixels and 300 steps. The cells are the same.
 
@@ -94,7 +94,7 @@ studio.show(
 )
 
 # %% [markdown] name="gram_text"
-# On the diagonal is how strongly each filter answers; beside it, how strongly two answer *together*. A filter with itself is together everywhere, so $G$ is symmetric and its diagonal is never negative.
+# On the diagonal is how strongly each filter answers: a mean of squares, never negative. Beside it is how strongly two answer *together*; filter 1 with 2 is filter 2 with 1, so $G$ is symmetric.
 #
 # ### Exercise 3.1 · the Gram matrix
 #
@@ -160,7 +160,7 @@ for name, table in {"as it is": F, "both moved": both, "filter 2 moved": one}.it
 #
 # With both moved together nothing changes, to the last digit: each entry is a sum over places, and a sum does not care for order. With one filter moved alone, $G_{12}$ fell from 2 to 1: the two now meet at a weaker place. So a Gram matrix forgets *where*, and keeps *together with what*.
 #
-# Now with the encoder: all places of conv2_1 are shuffled like a pack of cards, the same way for every filter. **Predict**: which of the two losses notices, and will you recognise the painting?
+# Now with the encoder: all places of conv2_1 are shuffled like a pack of cards, the same way for every filter. **Predict**: will you recognise the painting in the activation maps? Which digits of the Gram matrix change?
 
 # %% name="shuffle"
 # NBVAL_CHECK_OUTPUT
@@ -169,8 +169,8 @@ seen = sl.to_array(encoder(sl.to_tensor(painting, setting.device))["conv2_1"])  
 order = np.random.default_rng(SEED).permutation(seen[..., 0].size)
 shuffled = seen.reshape(order.size, -1)[order].reshape(seen.shape)
 grams = [as_table(gram_matrix(as_activation(each))) for each in (seen, shuffled)]
-print(f"content: {np.sum((seen - shuffled) ** 2) / np.sum(seen**2):.1f} of what there is has changed")
-print(f"Gram matrix: {np.sum((grams[0] - grams[1]) ** 2) / np.sum(grams[0] ** 2):.3f}")
+for what, (before, after) in {"activation, place by place": (seen, shuffled), "Gram matrix": grams}.items():
+    print(f"{what}: changed by {np.sum((before - after) ** 2) / np.sum(before**2):.3f} of its sum of squares")
 
 # %% name="maps"
 strongest = np.argsort(seen.var((0, 1)))[:-4:-1]  # the three filters that differ most from place to place
@@ -184,14 +184,14 @@ studio.show(
 
 # %% name="grams_figure"
 names = [""] * seen.shape[2]
-tables = {f"G, {when}": (gram, names, names) for when, gram in zip(("as it is", "shuffled"), grams)}
+tables = {"G, as it is": (grams[0], names, names), "G, shuffled": (grams[1], names, names)}
 studio.show(
     plots.heat_maps(tables, "filters answer together (no unit)", number="", log=True, width=3.4),
     alt="Two square patterns of coloured cells, symmetric about the diagonal. They are the same.",
 )
 
 # %% [markdown] name="layer_loss_text"
-# The maps have become noise, and the Gram matrix is the same. The losses of lessons 2 and 3 are strangers to each other: one compares places, the other everything but places.
+# The maps have become noise, and the Gram matrix is the same. A loss that compares activations place by place (lesson 2) sees a stranger here; one that compares Gram matrices sees no difference at all.
 #
 # ## 3.3 How far apart are two styles?
 #
@@ -256,14 +256,15 @@ tried = {"half of it": wall[:, :48], "a copy at half its size": pictures.resize(
 for normalisation in ("raw", "per_location", "per_element"):
     target, *grams = (sl.gram_matrix(see(each, "conv2_1"), normalisation) for each in (wall, *tried.values()))
     shares = [float(sl.content_loss(gram, target) / sl.content_loss(0 * target, target)) for gram in grams]
-    print(f"{normalisation:<13}" + ", ".join(f"{name} {share:.2f}" for name, share in zip(tried, shares)))
+    found = [f"{name} {share:.2f}" for name, share in zip(tried, shares, strict=True)]
+    print(f"{normalisation:<13}" + ", ".join(found))
 
 # %% [markdown] name="cloud_text"
 # Under `raw`, half the wall is $(1 - \frac12)^2 = 0.25$ away from itself, as if it were another style. Divided by the number of places, it is itself again: only so can pictures of two sizes be compared. A copy at *half its size* is another matter: its lines are thinner, other filters answer, and no division mends that.
 #
 # ## 3.5 What does the number measure?
 #
-# At each place the encoder gives $C$ numbers: a point in a space of $C$ dimensions. A picture is a *cloud* of $HW$ points, and a cloud has no order. The sum of $(G - A)^2$ is a known distance between clouds $f$ and $a$, the squared **maximum mean discrepancy** with the kernel $k(x, y) = (x \cdot y)^2$ (reference 2):
+# At each place the encoder gives $C$ numbers: a point in a space of $C$ dimensions. A picture is a *cloud* of $HW$ points, and a cloud has no order. The sum of $(G - A)^2$, which is $C^2 E$, is a known distance between clouds $f$ and $a$, the squared **maximum mean discrepancy** with the kernel $k(x, y) = (x \cdot y)^2$ (reference 2):
 #
 # $$\overline{k(f, f')} + \overline{k(a, a')} - 2\,\overline{k(f, a)},$$
 #
@@ -309,7 +310,7 @@ style_loss = sl.check("style_loss", style_loss)
 #
 # Start from faint noise, freeze the encoder, and let an optimiser move the *pixels* until $J_{style}$ is small. There is no content loss: what appears is all that the Gram matrices know.
 #
-# A layer's weight is a price. Deep Gram matrices have larger entries, so each layer is priced by what it costs when the encoder is silent: then all count alike. (The factor of $10^5$ changes no minimum. It only keeps the optimiser's first steps from being tiny.)
+# A layer's weight is a price. The entries of one layer's Gram matrix may be ten times those of another's, so each layer is priced by what it costs when the encoder is silent: then all count alike. (The factor of $10^5$ changes no minimum. It only keeps the optimiser's first steps from being tiny.)
 
 # %% name="texture_loss"
 def targets_of(painting):
