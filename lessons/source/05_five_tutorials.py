@@ -21,7 +21,7 @@
 # 4. tell weights from powers, from factors in disguise and from a clamp in the wrong place (three predictions);
 # 5. compare optimisers fairly: one loss, one start, against steps and against seconds (one prediction).
 #
-# **Time** 55 minutes · **Needs** content loss, Gram matrix and total variation (lesson 4) · **Runs on** a laptop, in two to four minutes for all cells. Without a GPU, pictures have 160 pixels and runs at most 100 steps; with one, 320 pixels and up to 500 steps. The cells are the same.
+# **Time** 55 minutes · **Needs** content loss, Gram matrix and total variation (lesson 4) · **Runs on** a laptop, in one to three minutes for all cells. Without a GPU, pictures have 160 pixels and runs at most 100 steps; with one, 320 pixels and up to 500 steps. The cells are the same.
 
 # %% name="setup" tags=["torch"]
 import os, subprocess, sys, time
@@ -430,7 +430,7 @@ studio.show(plots.lines(panels, "loss (share of the first)", log=True), "Four fa
 # %% [markdown] name="try_text"
 # ### What the race says
 #
-# L-BFGS goes lowest: it alone learns curvature. The small Adam is the careful one, 2.5 times shorter in stride than the other, and pays with steps. A step of any of them costs about one pass through the encoder, there and back, so seconds tell much the same story as steps; a line search, which tries a step before taking it, costs a little more.
+# L-BFGS goes lowest: it alone learns curvature. The small Adam is the careful one, 2.5 times shorter in stride than the other, and pays with steps. SGD has one rate for all pixels, so it creeps once the steep part is done. A step of any of them costs about one pass through the encoder, there and back, so seconds tell much the same story as steps; a line search, which tries a step before taking it, costs a little more.
 #
 # **Try it.** Go on with Adam from the last picture: *rate* is the length of a step, *forget* is $1 - \beta_1$, the share of its memory that Adam replaces at each step. Which rate makes it shake? Without a kernel you see the picture that the sliders start from.
 
