@@ -351,7 +351,7 @@ studio.quiz("00")
 # - Do 0.7 again with `recipe="tf-tutorial"`; `stylelab recipes` lists them all, with their sources.
 # - Write the preprocessing of torchvision: RGB in 0..1, less (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225). What does the check for `preprocess` say to it?
 # - `stylelab encoders download vgg19` fetches the network of the paper, 80 MB. From then on every lesson uses it by itself.
-# - The next lesson asks what the filters of such a network see.
+# - The next lesson asks what the filters of such a network see: [01_what_a_network_sees_{{module}}.ipynb](01_what_a_network_sees_{{module}}.ipynb)
 #
 # ## References
 #
