@@ -74,8 +74,8 @@ def _tokens(source: Path, framework: str) -> dict[str, str]:
     other = "tensorflow" if framework == "torch" else "torch"
     activation, picture = LAYOUT[framework]
     return {
-        "framework": TITLES[framework], "other_framework": TITLES[other], "module": framework, "other_module": other, "repository": REPOSITORY,
-        "activation": activation, "picture": picture, "badges": _badges(notebook_path(source, framework).name),
+        "framework": TITLES[framework], "other_framework": TITLES[other], "module": framework, "other_module": other,
+        "repository": REPOSITORY, "activation": activation, "picture": picture, "badges": _badges(notebook_path(source, framework).name),
     }  # fmt: skip
 
 
