@@ -1,6 +1,7 @@
 """The checks are checked: right answers of several kinds pass, and each known mistake is called by its name."""
 
 import importlib.util
+import json
 import re
 import time
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 
 from stylelab import exercises
 from stylelab.errors import InputError
+from stylelab.exercises import definition, travel
 
 IDS = tuple(exercises.EXERCISES)
+NAMES = ("alpha", "beta", "share", "dx", "deprocess(preprocess(picture))", "picture", "10", "40")  # a hint may begin with
 
 
 @pytest.fixture(scope="session")
@@ -112,31 +115,116 @@ def test_an_answer_comes_within_a_second(sl, answers):
     assert slowest < 1
 
 
+def test_an_answer_that_stops_at_some_inputs_keeps_the_points_of_the_others(sl, answers):
+    exercise = exercises.EXERCISES["layer_name"]
+    verdict = verdict_on(sl, exercise, lambda name: "conv{}_{}".format(*re.findall(r"\d", name)))
+    assert {part.name: part.wrong is None for part in verdict.parts} == {
+        "value": True, "knows relu4_2": True, "keeps conv4_2": True,
+        "counts convolutions": False, "1 is the first": False, "16 is the last": False,
+    }  # fmt: skip
+    assert verdict.stage == "error" and "with TypeError" in verdict.sentence and not verdict.right
+
+
+def test_a_wrong_value_with_a_name_is_told_before_an_error_at_another_input(sl):
+    exercise = exercises.EXERCISES["layer_name"]
+    verdict = verdict_on(sl, exercise, lambda name: "conv{1}_{0}".format(*re.findall(r"\d", name)))
+    assert "swapped" in verdict.sentence
+
+
+def test_cases_and_answers_travel_as_arrays_and_json_and_are_worth_the_same(sl, answers, tmp_path):
+    for exercise_id, wrong in answers.WRONG.items():
+        exercise = exercises.EXERCISES[exercise_id]
+        cases = sent(tmp_path, *travel.pack(exercise.inputs(1)), travel.unpack)
+        for answer in (*answers.RIGHT[exercise_id].values(), wrong[0][0], wrong[-1][0]):
+            here = exercises.ask(exercise, answer, check_module(sl).Lab(), exercise.inputs(1))
+            there = exercises.ask(exercise, answer, check_module(sl).Lab(), cases)
+            there = sent(tmp_path, *travel.pack_answer(there), travel.unpack_answer)
+            verdicts = exercises.judge(exercise, exercise.inputs(1), here), exercises.judge(exercise, cases, there)
+            assert verdicts[0] == verdicts[1], exercise_id
+
+
+def sent(folder, arrays, plain, unpack):
+    """What a process would read that another wrote: an npz file without pickles, and JSON."""
+    np.savez(folder / "arrays.npz", **arrays)
+    with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
+        return unpack({name: stored[name] for name in stored}, json.loads(json.dumps(plain)))
+
+
+def check_module(sl):
+    return importlib.import_module(f"{sl.__name__}.check")
+
+
+def verdict_on(sl, exercise, answer):
+    cases = exercise.inputs()
+    return exercises.judge(exercise, cases, exercises.ask(exercise, answer, check_module(sl).Lab(), cases))
+
+
+@pytest.mark.plain
+def test_what_is_neither_array_nor_json_does_not_travel():
+    for tree in ({"a": object()}, np.array([None]), {"a": {1, 2}}):
+        with pytest.raises(TypeError, match="cannot travel"):
+            travel.pack(tree)
+
+
 @pytest.mark.plain
 @pytest.mark.parametrize("exercise", exercises.EXERCISES.values(), ids=IDS)
 def test_other_seeds_give_other_inputs_and_the_reference_keeps_every_property(exercise):
-    for seed in range(5):
+    firsts = []
+    for seed in range(20):
         cases = exercise.inputs(seed)
-        outputs = {name: exercise.expected(case) for name, case in cases.items()}
+        outputs = right_outputs(exercise, cases)
         assert [each.name for each in exercise.properties if not each.holds(cases, outputs)] == []
-    first, second = (exercise.expected(next(iter(exercise.inputs(seed).values()))) for seed in (0, 1))
-    assert not np.allclose(first, second)
+        firsts.append(str(outputs[next(iter(cases))]))
+    assert len(set(firsts)) > 5
+
+
+def right_outputs(exercise, cases):
+    return {name: exercise.expected(case) for name, case in cases.items()}
 
 
 @pytest.mark.plain
 @pytest.mark.parametrize("exercise", exercises.EXERCISES.values(), ids=IDS)
-def test_no_mistake_is_mistaken_for_the_right_answer(exercise):
-    for seed in range(5):
+def test_no_mistake_gives_the_right_value(exercise):
+    for seed in range(20):
         case = next(iter(exercise.inputs(seed).values()))
-        assert exercise.recognise(case, exercise.expected(case)) is None
+        assert [each.hint for each in exercise.mistakes if exercise.explains(each, case, exercise.expected(case))] == []
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("exercise", exercises.EXERCISES.values(), ids=IDS)
+def test_each_mistake_is_called_by_its_own_name(exercise):
+    for seed in (0, 1):
+        cases = exercise.inputs(seed)
+        for mistake in exercise.mistakes:
+            outputs = {name: made for name, case in cases.items() if (made := mistaken(mistake, case)) is not None}
+            if exercise.result == "word":  # spelled otherwise in one branch of the function, right in the others
+                outputs = right_outputs(exercise, cases) | outputs
+            assert exercise.recognise(cases, outputs) == mistake.hint, f"seed {seed}"
+
+
+def mistaken(mistake, case):
+    with np.errstate(all="ignore"):
+        made = mistake.wrong(**definition.double(case))
+    return None if made is None else definition.as_array(made)
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("exercise", exercises.EXERCISES.values(), ids=IDS)
+def test_hints_are_whole_sentences(exercise):
+    for hint in [each.hint for each in (*exercise.mistakes, *exercise.properties)]:
+        assert hint[0].isupper() or hint[0].isdigit() or hint[0] in "'(" or hint.split()[0] in NAMES, hint
+        assert hint[-1] in ".?)" and len(hint) < 200, hint
 
 
 @pytest.mark.plain
 @pytest.mark.parametrize("exercise", exercises.EXERCISES.values(), ids=IDS)
 def test_a_wrong_answer_earns_less_than_the_right_one(exercise):
     cases = exercise.inputs()
-    right = exercises.Answer(outputs={name: exercise.expected(case) for name, case in cases.items()})
-    right.gradients = {exercise.differentiable: None}
-    wrong = exercises.Answer(outputs={name: output + 1 for name, output in right.outputs.items()}, gradients=right.gradients)
+    right = exercises.Answer(outputs=right_outputs(exercise, cases), gradients={exercise.differentiable: None})
+    wrong = exercises.Answer(outputs={name: spoilt(each) for name, each in right.outputs.items()}, gradients=right.gradients)
     marks = [exercises.judge(exercise, cases, answer).points for answer in (right, wrong)]
     assert marks[1] < marks[0] == exercise.points - bool(exercise.differentiable)
+
+
+def spoilt(output):
+    return np.asarray(f"{output}x") if output.dtype.kind == "U" else output + 1

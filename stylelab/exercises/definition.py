@@ -163,4 +163,6 @@ def as_array(value) -> np.ndarray:
 
 
 def _shown(value) -> str:
+    if isinstance(value, list):
+        return str([tuple(pair) for pair in value])
     return f"{value:.4g}" if isinstance(value, float) else repr(value)

@@ -21,8 +21,8 @@ def _gradient_cases(rng):
 
 
 _TARGET = (
-    "It has the opposite sign: it is the gradient with respect to the target, or minus the gradient. Take it with respect to "
-    "the picture."
+    "It has the opposite sign: it is the gradient with respect to the target, or minus the gradient, or the two are swapped. "
+    "Take it with respect to the picture."
 )
 
 PICTURE_GRADIENT = Exercise(
@@ -64,8 +64,6 @@ PICTURE_GRADIENT = Exercise(
                 lambda picture, target, loss: slope(picture, target, loss) / picture.size),
         Mistake("The gradient is 0 everywhere: is the loss taken at the target, or of a picture that nothing records?",
                 lambda picture, target, loss: np.zeros_like(picture)),
-        Mistake("picture and target are swapped in the loss, and the gradient is taken at the target.",
-                lambda picture, target, loss: slope(target, picture, loss)),
         Mistake("The gradient is summed up: every pixel has its own.",
                 lambda picture, target, loss: np.sum(slope(picture, target, loss))),
     ),

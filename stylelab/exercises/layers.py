@@ -39,7 +39,7 @@ def _name_cases(rng):
         "plain": {"name": f"block{block}_conv{n}"},
         "relu": {"name": "relu{}_{}".format(*_convolution(rng, 3))},
         "own": {"name": "conv{}_{}".format(*_convolution(rng, 1))},
-        "number": {"name": int(rng.choice([8, 10, 11, 12]))},  # where every wrong way of counting shows
+        "number": {"name": int(rng.choice([11, 12]))},  # where every wrong way of counting shows
         "first": {"name": 1},
         "last": {"name": len(LAYERS)},
     }
@@ -107,9 +107,8 @@ LAYER_NAME = Exercise(
                 lambda name: _at(name, _WITH_RELU)),
         Mistake("That is torchvision's numbering, which counts ReLU and pooling too: count convolutions only.",
                 lambda name: _at(name, _WITH_RELU, -1)),
-        Mistake("That is the place in Keras's list of layers, which counts the input and pooling too: count convolutions only.",
-                lambda name: _at(name, _WITH_POOLING)),
-        Mistake("Pooling layers are counted too: count convolutions only.", lambda name: _at(name, _WITH_POOLING[1:], -1)),
+        *(Mistake("Pooling is counted too, as in Keras's list of layers, which begins with the input: count convolutions only.",
+                  lambda name, shift=shift: _at(name, _WITH_POOLING, shift)) for shift in (0, 1)),
         *(Mistake("The blocks are not of one size: they have 2, 2, 4, 4 and 4 convolutions.",
                   lambda name, size=size: _counted(name, size)) for size in (2, 3, 4)),
         Mistake("Those are the blocks of VGG-16, with 3 convolutions from the third on: VGG-19 has 2, 2, 4, 4 and 4.",
