@@ -276,7 +276,7 @@ fallen = result.history["total"] / result.history["total"][0]
 print(f"{len(fallen)} steps, {1000 * result.seconds / len(fallen):.0f} ms each on {result.device}")
 print(f"the loss is {fallen[-1]:.1%} of the first")
 few = {step: result.snapshots[step] for step in sorted(result.snapshots)[::2]}
-studio.show(plots.filmstrip(few), "The pagoda along the run: colours change, then strokes appear and grow clearer.")
+studio.show(plots.filmstrip(few), "The pagoda along the run: colours change, then strokes appear.")
 studio.show(result.plot_losses(), "Total and style loss fall steeply, then slowly; the content loss rises from 0.")
 
 # %% [markdown] name="own_text"
@@ -293,7 +293,7 @@ from PIL import Image
 cat = Image.fromarray((255 * pictures.open_picture("cat", size=160)).astype(np.uint8))
 clear = cat.convert("RGBA")
 clear.putalpha(cat.convert("L"))  # where the cat is dark, it is transparent
-odd = {"grey": cat.convert("L"), "8 colours": cat.quantize(8), "four inks": cat.convert("CMYK"), "transparent": clear}
+odd = {"grey": cat.convert("L"), "8 colours": cat.quantize(8), "inks": cat.convert("CMYK"), "transparent": clear}
 opened = {name: pictures.open_picture(image) for name, image in odd.items()}
 for name, picture in opened.items():
     print(f"{name}: mode {odd[name].mode} becomes {picture.shape}, mean {picture.mean():.2f}")
