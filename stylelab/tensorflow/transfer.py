@@ -13,32 +13,33 @@ from stylelab import job as jobs
 from stylelab.errors import InputError, NotFiniteError, unknown
 from stylelab.recipes import OPTIMISERS, Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
-from stylelab.tensorflow.features import Encoder, load_encoder
+from stylelab.tensorflow.features import Encoder, find_device, load_encoder
 from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 
 Loss = Callable[[Tensor], "Tensor | dict[str, Tensor]"]
 MEMORY = 20  # past steps that L-BFGS remembers; each costs two pictures of memory
 
 
-def to_tensor(picture: np.ndarray, device: str = "cpu") -> Tensor:
+def to_tensor(picture: np.ndarray, device: str | None = None) -> Tensor:
     """A picture as an encoder takes it.
 
     Args:
         picture: `(H, W, 3)` array in 0..1; it is copied.
-        device: where to put the tensor.
+        device: where to put the tensor; by default the fastest there is, as for `load_encoder`.
 
     Returns:
         `(1, H, W, 3)` float32.
 
     Raises:
-        InputError: another shape.
+        InputError: another shape, or not the name of a device.
+        MachineError: a GPU asked for by name that is not there.
 
     Source: ours; the seeds do it with their framework's image loaders.
     """
     array = np.array(picture, dtype=np.float32)
     if array.ndim != 3 or array.shape[2] != 3:
         raise InputError(f"picture must be (H, W, 3); got {array.shape}")
-    with tf.device(device):
+    with tf.device(find_device(device)):
         return tf.constant(array[None])
 
 

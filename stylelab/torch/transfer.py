@@ -10,32 +10,33 @@ from stylelab import job as jobs
 from stylelab.errors import InputError, NotFiniteError, unknown
 from stylelab.recipes import OPTIMISERS, Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
-from stylelab.torch.features import Encoder, load_encoder
+from stylelab.torch.features import Encoder, find_device, load_encoder
 from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 
 Loss = Callable[[Tensor], "Tensor | dict[str, Tensor]"]
 MEMORY = 20  # past steps that L-BFGS remembers; each costs two pictures of memory
 
 
-def to_tensor(picture: np.ndarray, device: "str | torch.device" = "cpu") -> Tensor:
+def to_tensor(picture: np.ndarray, device: "str | torch.device | None" = None) -> Tensor:
     """A picture as an encoder takes it.
 
     Args:
         picture: `(H, W, 3)` array in 0..1; it is copied.
-        device: where to put the tensor.
+        device: where to put the tensor; by default the fastest there is, as for `load_encoder`.
 
     Returns:
         `(1, 3, H, W)` float32.
 
     Raises:
-        InputError: another shape.
+        InputError: another shape, or not the name of a device.
+        MachineError: a GPU asked for by name that is not there.
 
     Source: ours; the seeds do it with their framework's image loaders.
     """
     array = np.array(picture, dtype=np.float32)  # a copy: the tensor must not share the caller's memory
     if array.ndim != 3 or array.shape[2] != 3:
         raise InputError(f"picture must be (H, W, 3); got {array.shape}")
-    return torch.from_numpy(array).permute(2, 0, 1)[None].contiguous().to(device)
+    return torch.from_numpy(array).permute(2, 0, 1)[None].contiguous().to(find_device(device))
 
 
 def to_picture(tensor: Tensor) -> np.ndarray:
