@@ -208,12 +208,12 @@ def test_no_line_and_too_many_lines_against_depth_are_refused(curves):
 
 
 def test_rows_of_maps_are_grey_each_up_to_its_own_largest_number():
-    rows = {"conv1_1": {"filter 0": np.eye(4) * 9, "filter 3": np.eye(4) - 1}, "conv2_1": {"filter 7": picture(0.3)}}
-    figure = plots.picture_rows(rows)
-    first, second, third = images(figure)
-    np.testing.assert_allclose(first, np.repeat(np.eye(4)[..., None], 3, axis=2))
-    assert second.max() == 0 and third.mean().round(3) == 0.3
-    assert titles(figure) == ["filter 0", "filter 3", "filter 7"]
+    maps = {"filter 0": np.eye(4) * 9, "filter 3": np.eye(4) / 5, "silent": np.zeros((4, 4))}
+    figure = plots.picture_rows({"conv1_1": maps, "conv2_1": {"filter 7": picture(0.3)}})
+    loud, quiet, silent, coloured = images(figure)
+    np.testing.assert_allclose([loud, quiet], np.repeat([np.eye(4)[..., None]] * 2, 3, axis=3))
+    assert silent.max() == 0 and coloured.mean().round(3) == 0.3
+    assert titles(figure) == ["filter 0", "filter 3", "silent", "filter 7"]
     assert [text.get_text() for axis in figure.axes for text in axis.texts] == ["conv1_1", "conv2_1"]
     drawn(figure)
 
