@@ -397,13 +397,13 @@ def change(network, picture):
 album = [pictures.open_picture(name, size=128) for name in ("cat", "china", "coffee", "brushstrokes", "flower")]
 curves, alt = {}, "The learned line rises from layer to layer; the random one stays low."
 for name, network in {"learned": encoder, "random": untrained}.items():
-    shares = np.mean([change(network, picture) for picture in album], axis=0)
+    shares = np.mean([change(network, picture) for picture in album], axis=0, dtype=float)
     curves[name] = dict(zip(LAYERS, shares.round(2).tolist()))
     print(name, curves[name])
 studio.show(plots.against_depth({"share of the answers that changes": curves}), alt)
 
 # %% [markdown] name="try_text"
-# There is the title of this lesson. Learned filters care more with every layer; random ones mix colours, at any depth.
+# There is the title of this lesson. The deeper learned filters are, the more they care; random ones mix colours, at any depth.
 #
 # **Try it.** Choose a layer and a filter, and see its favourite grow. Some stay grey: what are they waiting for? Without a kernel you see the last picture from above.
 
