@@ -21,7 +21,7 @@
 # 4. say, with numbers, what a layer keeps and what it has lost (four predictions, question 1 of the quiz);
 # 5. compare two optimisers fairly (one prediction, question 5).
 #
-# **Time** 45 minutes · **Needs** convolutions, activations and gradient descent · **Runs on** a laptop, in two to four minutes for all cells. Without a GPU, the picture has 128 pixels and runs have 100 steps; with one, 256 pixels and 500 steps. The cells are the same.
+# **Time** 45 minutes · **Needs** convolutions, activations and gradient descent · **Runs on** a laptop, in two to five minutes for all cells. Without a GPU, the picture has 128 pixels and runs have 100 steps; with one, 256 pixels and 500 steps. The cells are the same.
 
 # %% name="setup" tags=["torch"]
 import os, subprocess, sys, time
@@ -271,8 +271,8 @@ last = {layer: rebuild(inversion(layer), live) for layer in LAYERS}
 rebuilt = {layer: step.picture for layer, step in last.items()}
 live.finish(
     plots.side_by_side(rebuilt, columns=5, width=2.2),
-    "Five reconstructions. The first two look like the photograph, the third has it in wrong colours and patches, "
-    "the fourth and fifth are blotches in which only the places of large bright and dark things are left.",
+    "Five reconstructions: the first two look like the photograph, the third is patchy in its colours, "
+    "the fourth and fifth are blotches, orange where the suit is.",
 )
 
 # %% [markdown] name="measured_text"
@@ -324,11 +324,11 @@ for layer, picture in rebuilt.items():
         kept[name][layer] = np.corrcoef(part, original)[0, 1]
 for name, curve in kept.items():
     print(f"{name}:", ", ".join(f"{value:.2f}" for value in curve.values()))
-alt = "Four lines fall from nearly 1 at conv1_1; the fine parts fall further than the coarse ones."
+alt = "Four lines fall from nearly 1 at conv1_1: fine colour first, coarse colour last and least."
 studio.show(plots.against_depth({"correlation with the photograph (no unit)": kept}), alt)
 
 # %% [markdown] name="smooth_text"
-# Detail goes before place. The paper's encoder, VGG-19, keeps far more at conv4_1 and conv5_1: it has many more filters and saw a million photographs. What is lost depends on the encoder, which is why one measures.
+# In colour, detail goes before place: the folds of the suit are lost early, and that *something orange* is down there survives to the end. Brightness, and the face with it, is lost on the way. The paper's encoder, VGG-19, keeps far more at conv4_1 and conv5_1: it has many more filters, and saw a million photographs. What is lost depends on the encoder, which is why one measures.
 #
 # ## 2.6 Many pictures, one activation
 #
@@ -364,7 +364,7 @@ for layer, pair in pairs.items():
     print(f"{layer}: the two reconstructions agree to {measures(*pair)[0]:.1f} dB")
 
 # %% [markdown] name="try_text"
-# From conv1_1 both starts lead to one picture, from conv4_1 to two, and that layer can hardly tell them apart: $J$ is small for both. That is what "lost" means.
+# From conv1_1 both starts lead to one picture. From conv4_1 they lead to two, which agree in what the layer keeps and not in the rest, although $J$ is small for both. That is what "lost" means.
 #
 # **Try it.** Choose a layer and a price: from where it is, the picture goes on for a few steps, before your eyes. Go up from conv5_1 to conv1_1 and watch the astronaut return; go down again, and say why she does *not* vanish at once. Without a kernel you see the picture that the sliders start from.
 
@@ -445,7 +445,7 @@ studio.quiz("02")
 # 1. $J$ compares activations place by place: 0 for the same, 1 for silence.
 # 2. PSNR counts errors of pixels, 6 dB for each halving. Structural similarity minds edges and texture, and forgives a change of light.
 # 3. A reconstruction is gradient descent on pixels from noise. The learning rate decides between creeping, arriving and overshooting.
-# 4. Shallow layers fix the picture. Deep ones leave more and more open, detail before place, and what they leave open the start and the total variation decide. How much depends on the encoder.
+# 4. Shallow layers fix the picture. Deep ones leave more and more open, fine colour first, and what they leave open is decided by the start and the total variation. How much depends on the encoder.
 # 5. Compare optimisers by the time to reach the same loss, from the same start, on the same machine.
 #
 # ## Going further
