@@ -136,9 +136,8 @@ def test_cases_and_answers_travel_as_arrays_and_json_and_are_worth_the_same(sl, 
         exercise = exercises.EXERCISES[exercise_id]
         cases = sent(tmp_path, *travel.pack(exercise.inputs(1)), travel.unpack)
         for answer in (*answers.RIGHT[exercise_id].values(), wrong[0][0], wrong[-1][0]):
-            here = exercises.ask(exercise, answer, check_module(sl).Lab(), exercise.inputs(1))
-            there = exercises.ask(exercise, answer, check_module(sl).Lab(), cases)
-            there = sent(tmp_path, *travel.pack_answer(there), travel.unpack_answer)
+            here = exercises.ask(exercise, answer, check_module(sl).Lab(), cases)
+            there = sent(tmp_path, *travel.pack_answer(here), travel.unpack_answer)
             verdicts = exercises.judge(exercise, exercise.inputs(1), here), exercises.judge(exercise, cases, there)
             assert verdicts[0] == verdicts[1], exercise_id
 

@@ -87,12 +87,14 @@ def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) 
 
 def _shape_sentence(exercise: Exercise, shape: tuple[int, ...], output: tuple[int, ...], expected: tuple[int, ...]) -> str:
     if exercise.result in NUMBERS:
-        return f"Shape {shape}; expected a single number, shape (): sum or average over all axes."
+        how = "take the one number out of it, with [0]" if np.prod(shape) == 1 else "sum or average over all axes"
+        return f"Shape {shape}; expected a single number, shape (): {how}."
     if exercise.result == "picture":
         moved = sorted(output) == sorted(expected)
         why = " The axes are in another order: mind where your framework keeps the channels." if moved else ""
         return f"Shape {shape}; expected the shape of the picture that came in.{why}"
-    return f"Shape {shape} for a batch of {expected[0]} with {expected[-1]} filters; expected {expected}."
+    why = " Keep the batch axis: one matrix for each picture." if len(shape) < len(expected) else ""
+    return f"Shape {shape} for a batch of {expected[0]} with {expected[-1]} filters; expected {expected}.{why}"
 
 
 def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer):
@@ -146,6 +148,9 @@ def _value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
     if output.ndim == 0:
         factor = f", {float(output / expected):.3g} times as much" if expected else ""
         return f"The value is {float(output):.4g} where {float(expected):.4g} is right{factor}."
+    factor = np.sum(output * expected) / max(np.sum(expected**2), 1e-30)
+    if factor and np.allclose(output, factor * expected, rtol=exercise.rtol, atol=exercise.atol):
+        return f"The shape is right, but every value is {factor:.3g} times what it should be."
     place = tuple(int(index) for index in np.unravel_index(np.argmax(np.abs(output - expected)), expected.shape))
     return f"The shape is right, the values are not: {output[place]:.4g} where {expected[place]:.4g} is right, for example."
 

@@ -45,7 +45,8 @@ class Lab:
         "Attempt to convert a value (None)": "tape.gradient gave None: tape.watch(picture) before the loss is taken, inside the "
         "`with`.",
         "None values not supported": "tape.gradient gave None: tape.watch(picture) before the loss is taken, inside the `with`.",
-        "Incompatible shapes": "Mind the axes: in TensorFlow the channels are the last axis.",
+        "Incompatible shapes": "Print both shapes: four axes are (B, H, W, C) in TensorFlow, so channels are the last axis, and one "
+        "number for each channel is (C,).",
         "non-persistent GradientTape": "Each step needs a tape of its own: open it inside the loop.",
         "no attribute 'assign": "A tensor cannot be changed: make a new one, or a tf.Variable of your own.",
         "has no attribute 'numpy'": "Stay with tensors: no gradient can pass through NumPy.",

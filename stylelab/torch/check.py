@@ -40,8 +40,8 @@ class Lab:
         "None": "It returns None: end it with `return` and the result. (`.grad` is None before backward(), and for a picture that "
         "PyTorch made from others: start from picture.detach().clone().requires_grad_(True).)",
         "does not require grad": "Nothing was recorded for it: start from picture.detach().clone().requires_grad_(True).",
-        "non-singleton dimension": "Mind the axes: in PyTorch the channels are axis 1, and one number for each channel is "
-        "reshaped to (1, 3, 1, 1).",
+        "non-singleton dimension": "Print both shapes: four axes are (B, C, H, W) in PyTorch, so channels are axis 1, and one "
+        "number for each channel is (1, C, 1, 1).",
         "negative step": "PyTorch has no [::-1]: use flip.",
         "step must be greater than zero": "PyTorch has no [::-1]: use flip.",
         "backward through the graph a second time": "Each step needs a loss of its own: call loss inside the loop.",
