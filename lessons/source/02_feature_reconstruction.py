@@ -328,7 +328,7 @@ alt = "Four lines fall from nearly 1 at conv1_1: fine colour first, coarse colou
 studio.show(plots.against_depth({"correlation with the photograph (no unit)": kept}), alt)
 
 # %% [markdown] name="smooth_text"
-# In colour, detail goes before place: the folds of the suit are lost early, and that *something orange* is down there survives to the end. Brightness, and the face with it, is lost on the way. The paper's encoder, VGG-19, keeps far more at conv4_1 and conv5_1: it has many more filters, and saw a million photographs. What is lost depends on the encoder, which is why one measures.
+# In colour, detail goes before place: the folds of the suit are lost early, and that *something orange* is down there survives. The face is lost on the way. The paper's VGG-19 keeps far more at conv4_1 and conv5_1: it has more filters, and saw a million photographs. What is lost depends on the encoder, so one measures.
 #
 # ## 2.6 Many pictures, one activation
 #
@@ -366,7 +366,7 @@ for layer, pair in pairs.items():
 # %% [markdown] name="try_text"
 # From conv1_1 both starts lead to one picture. From conv4_1 they lead to two, which agree in what the layer keeps and not in the rest, although $J$ is small for both. That is what "lost" means.
 #
-# **Try it.** Choose a layer and a price: from where it is, the picture goes on for a few steps, before your eyes. Go up from conv5_1 to conv1_1 and watch the astronaut return; go down again, and say why she does *not* vanish at once. Without a kernel you see the picture that the sliders start from.
+# **Try it.** Choose a layer and a price: from where it is, the picture goes on for a few steps, before your eyes. Go up from conv5_1 to conv1_1: the astronaut returns. Go down again: why does she *not* vanish? Without a kernel you see the picture that the sliders start from.
 
 # %% name="try_it"
 moving = tensor(rebuilt["conv5_1"])
