@@ -364,7 +364,7 @@ for layer, pair in pairs.items():
     print(f"{layer}: the two reconstructions agree to {measures(*pair)[0]:.1f} dB")
 
 # %% [markdown] name="try_text"
-# From conv1_1 both starts lead to one picture. From conv4_1 they lead to two, which agree in what the layer keeps and not in the rest, although $J$ is small for both. That is what "lost" means.
+# From conv1_1 both starts lead to one picture. From conv4_1 they lead to two, which agree in what the layer keeps and in no more, although $J$ is small. That is what "lost" means.
 #
 # **Try it.** Choose a layer and a price: from where it is, the picture goes on for a few steps, before your eyes. Go up from conv5_1 to conv1_1: the astronaut returns. Go down again: why does she *not* vanish? Without a kernel you see the picture that the sliders start from.
 
