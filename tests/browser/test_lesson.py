@@ -1,5 +1,6 @@
-"""The lesson in a real browser: JupyterLab on loopback, headless Chromium, a folder and a home of its own."""
+"""The lessons in a real browser: JupyterLab on loopback, headless Chromium, a student's own copy in a home of its own."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stylelab import lessons
+from stylelab import lessons, start
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -20,29 +21,49 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+SOURCES = lessons.sources()
 LOADED = """() => {
     const images = [...document.querySelectorAll('.jp-OutputArea img')];
-    return images.length >= 2 && images.every(image => image.complete && image.naturalWidth > 100 && image.alt);
+    return images.length >= 1 && images.every(image => image.complete && image.naturalWidth > 100 && image.alt);
 }"""
-PATIENCE = 60_000  # milliseconds for anything to appear, on a machine that is busy with other things
+OPEN = """async path => {
+    await window.jupyterapp.restored;
+    await window.jupyterapp.commands.execute('application:close-all');
+    const panel = await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+    window.lesson = panel.content;
+}"""
+SHOW = """async index => {
+    lesson.activeCellIndex = index;
+    await lesson.scrollToItem(index, 'smart').catch(() => null);
+}"""
+RUN_ABOVE = """async index => {
+    lesson.activeCellIndex = index;
+    await window.jupyterapp.commands.execute('notebook:run-all-above');
+    return lesson.widgets.slice(0, index).flatMap(cell =>
+        (cell.model.toJSON().outputs ?? []).filter(output => output.output_type === 'error').map(output => output.evalue));
+}"""
+PATIENCE = 120_000  # milliseconds for anything to appear, on a machine that is busy with other things
 
 pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")]
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """The address of a JupyterLab without a token, over a folder with one lesson; it ends with the tests."""
+    """The address of a JupyterLab without a token, over a student's copy of the lessons; it ends with the tests."""
     home = tmp_path_factory.mktemp("home")
-    folder = home / "lessons"
-    folder.mkdir()
-    shutil.copy(lessons.notebook_path(lessons.sources(["04"])[0], "torch"), folder)
+    folder = home / "my lessons"
+    start.start(folder, "torch")
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(NO_NEWS))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen(_command(port, folder), env=_environment(home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        _command(port, folder), env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield _wait_for(f"http://127.0.0.1:{port}", process)
     finally:
@@ -52,13 +73,13 @@ def server(tmp_path_factory):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        process.stdout.close()
 
 
 def _command(port: int, folder: Path) -> list[str]:
     options = [
         "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", f"--ServerApp.root_dir={folder}",
-        "--IdentityProvider.token=", "--ServerApp.password=", "--LabApp.extension_manager=readonly",
+        "--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
+        "--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True",
     ]  # fmt: skip
     return [sys.executable, "-P", "-m", "jupyterlab", *options]
 
@@ -83,7 +104,7 @@ def _wait_for(address: str, process: subprocess.Popen) -> str:
 
 @pytest.fixture(scope="module")
 def page(server, tmp_path_factory):
-    """The lesson, open; `page.complaints` are the errors in the browser's console."""
+    """JupyterLab, open; `page.complaints` are the errors in the browser's console."""
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         profile = tmp_path_factory.mktemp("profile")
@@ -95,35 +116,109 @@ def page(server, tmp_path_factory):
         page.complaints = []
         page.on("console", lambda message: message.type == "error" and page.complaints.append(message.text))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.goto(f"{server}/lab/tree/04_style_transfer_torch.ipynb")
-        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+        page.goto(f"{server}/lab")
+        page.wait_for_function("() => window.jupyterapp")
         yield page
         browser.close()
 
 
-def test_stored_pictures_are_there_before_any_cell_is_run(page):
-    page.wait_for_function(LOADED)  # fails after a while if they never come
+@pytest.fixture(params=SOURCES, ids=lambda source: source.stem, scope="module")
+def lesson(request, page, server) -> "Lesson":
+    """One lesson after the other, open in the browser; its kernel ends with it."""
+    yield Lesson(page, request.param)
+    with urllib.request.urlopen(f"{server}/api/sessions", timeout=20) as answer:
+        sessions = json.load(answer)
+    for session in sessions:
+        urllib.request.urlopen(urllib.request.Request(f"{server}/api/sessions/{session['id']}", method="DELETE"), timeout=20)
 
 
-def test_the_set_up_cell_runs_and_reports_the_device(page):
-    cell = page.locator(".jp-Notebook .jp-CodeCell").first
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")
-    report = cell.locator(".jp-OutputArea-output", has_text="preset 'ci'")
-    report.wait_for()
-    assert "torch" in report.inner_text() and "seed 0" in report.inner_text()
+@pytest.fixture(scope="module")
+def solving():
+    """The module solving.py."""
+    spec = importlib.util.spec_from_file_location("solving", Path(__file__).parents[1] / "solving.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_the_quiz_answers_in_the_browser(page):
-    page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer')?.scrollTo(0, 1e6)")
-    cell = page.locator(".jp-CodeCell", has_text="studio.quiz")
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")
-    answer = cell.locator("label", has_text="It becomes diagonal.")
-    answer.wait_for()
-    answer.click()
-    cell.locator("text=Filters that answered together still do").wait_for()
+class Lesson:
+    """A notebook in the browser. Cells are known by the names that they have in the source."""
+
+    def __init__(self, page, source: Path):
+        self.page = page
+        self.cells = lessons.assemble(source, "torch").cells
+        page.evaluate(OPEN, lessons.notebook_path(source, "torch").name)
+
+    def index(self, name: str) -> int:
+        return next(index for index, cell in enumerate(self.cells) if cell.metadata.stylelab.name == name)
+
+    def cell(self, index: int):
+        """The cell's element, scrolled into sight."""
+        self.page.evaluate(SHOW, index)
+        return self.page.evaluate_handle("index => lesson.widgets[index].node", index).as_element()
+
+    def type(self, index: int, text: str) -> None:
+        """Click into a cell, and put a text in the place of what it says."""
+        self.cell(index).wait_for_selector(".cm-content").click()
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.insert_text(text)
+
+    def run(self, index: int) -> str:
+        """Click into a cell, press Shift and Enter, and wait for what it prints."""
+        self.page.evaluate("index => lesson.widgets[index].model.sharedModel.setOutputs([])", index)
+        self.cell(index).wait_for_selector(".cm-content").click()
+        self.page.keyboard.press("Shift+Enter")
+        self.page.wait_for_function("index => Number.isInteger(lesson.widgets[index].model.executionCount)", arg=index)
+        self.page.wait_for_function("index => lesson.widgets[index].model.executionState !== 'running'", arg=index)
+        return self.cell(index).inner_text()
+
+
+def test_the_stored_pictures_are_there_before_any_cell_is_run(lesson):
+    picture = next(
+        index for index, cell in enumerate(lesson.cells) if "studio.show(" in cell.source or "live.finish(" in cell.source
+    )
+    lesson.cell(picture)
+    lesson.page.wait_for_function(LOADED)  # fails after a while if they never come
+
+
+def test_the_set_up_cell_reports_the_device(lesson):
+    report = lesson.run(lesson.index("setup"))
+    assert "preset 'ci'" in report and "torch" in report and "seed 0" in report
+
+
+def test_an_exercise_answered_wrongly_and_then_rightly_is_told_so(lesson, solving):
+    exercise, index = next(
+        (cell.metadata.stylelab.exercise, index) for index, cell in enumerate(lesson.cells) if "exercise" in cell.metadata.stylelab
+    )
+    for answer, words in ((solving.wrong, "not yet."), (solving.right, "right, in shape, value and every property")):
+        lesson.type(index, answer("torch", exercise))
+        lesson.run(index)
+        assert f"{exercise}: {words}" in lesson.run(index + 1)
+
+
+def test_the_first_slider_changes_its_picture(lesson):
+    index = lesson.index("try_it")
+    assert lesson.page.evaluate(RUN_ABOVE, index) == []
+    lesson.run(index)
+    cell = lesson.cell(index)
+    handle = cell.wait_for_selector(".noUi-handle")
+    before = cell.wait_for_selector(".jupyter-widgets img").get_attribute("src")
+    handle.focus()
+    first, last = (handle.get_attribute(f"aria-value{which}") for which in ("now", "max"))
+    lesson.page.keyboard.press("ArrowLeft" if float(first) == float(last) else "ArrowRight")
+    lesson.page.wait_for_function(
+        "([cell, before]) => cell.querySelector('.jupyter-widgets img').src !== before", arg=[cell, before]
+    )
+
+
+def test_the_quiz_answers(lesson):
+    index = lesson.index("quiz")
+    lesson.run(index)
+    cell = lesson.cell(index)
+    cell.wait_for_selector("input[type=radio]").click()
+    lesson.page.wait_for_function("cell => /[✓✗]/.test(cell.innerText)", arg=cell)
 
 
 def test_the_console_has_no_error_of_ours(page):
-    assert [line for line in page.complaints if "stylelab" in line or "04_style" in line or "TypeError" in line] == []
+    names = [source.stem for source in SOURCES]
+    assert [line for line in page.complaints if any(word in line for word in ("stylelab", "TypeError", *names))] == []
