@@ -142,11 +142,11 @@ for layer, maps in seen.items():  # maps: (H', W', filters)
     print(f"{layer}: {maps.shape[2]} maps of {maps.shape[0]} x {maps.shape[1]}, {(maps == 0).mean():.0%} silent")
 studio.show(
     plots.picture_rows(rows),
-    "Five rows of maps: outlines of a cat at conv1_1, parts of it further down, a few bright cells at conv5_1.",
+    "Five rows of maps: outlines of a cat at conv1_1, parts of it further down, coarse patches at conv5_1.",
 )
 
 # %% [markdown] name="field_text"
-# *Where* fades: four poolings leave one number for 16 x 16 pixels. What remains says *that* something is there, roughly here.
+# At conv1_1 the cat is all there, at conv5_1 only patches are left: four poolings leave one place for 16 x 16 pixels. *Where* fades; what remains says *that* something is there.
 #
 # ## 1.4 How much does one number see?
 #
@@ -288,7 +288,7 @@ for layer in LAYERS[1:]:
     guided = sl.guided_gradient(encoder, x, layer, filter)
     rows[layer] = {f"filter {filter}: plain": as_picture(plain), "guided": as_picture(guided)}
     rows[layer]["guided, random weights"] = as_picture(sl.guided_gradient(untrained, x, layer, other))
-alt = "A row for each of four layers: plain gradients look like noise, guided ones like outlines of the cat."
+alt = "A row for each of four layers: plain gradients are noisy, guided ones draw the outlines of the cat."
 studio.show(plots.picture_rows(rows, width=2.8), alt)
 
 # %% [markdown] name="favourite_text"
@@ -320,7 +320,7 @@ def climb(network, layer, filter):
 
 
 # %% [markdown] name="learned_text"
-# Three filters a layer: the loudest on our photograph, among those that the noise wakes at all. A filter that is silent everywhere has no gradient, and nowhere to climb.
+# Three filters a layer: again those that differ most over our photograph, among the ones that the noise wakes at all. A filter that is silent everywhere has no gradient, and nowhere to climb.
 
 # %% name="learned"
 def favourites(name):
@@ -329,8 +329,8 @@ def favourites(name):
     for layer in found:
         network = sl.load_encoder(name, [layer], normalised=True)
         seen = [sl.to_array(network(sl.to_tensor(each))[layer]) for each in (grey_noise, photograph)]
-        at_noise, at_photo = (maps.mean((0, 1)) for maps in seen)
-        for filter in np.argsort(np.where(at_noise > 0.1, at_photo, 0))[::-1][:3]:
+        at_noise, uneven = seen[0].mean((0, 1)), seen[1].std((0, 1))
+        for filter in np.argsort(np.where(at_noise > 0.1, uneven, 0))[::-1][:3]:
             for step in climb(network, layer, int(filter)):
                 live.show(step)
             found[layer][f"filter {filter}: {-step.parts['answer']:.0f} x"] = step.picture
@@ -342,18 +342,18 @@ def favourites(name):
 louder, live = [], studio.Live("A filter's favourite picture, growing out of noise", steps=9 * STEPS, width=256)
 learned = favourites("auto")
 live.finish(
-    plots.picture_rows(learned, width=2.2),
-    "Three rows of patterns: fine stripes at conv2_1, thicker strokes, then larger and more varied shapes.",
+    plots.picture_rows(learned, width=2.0),
+    "Three rows of three patterns: from stripes and strokes at conv2_1 to larger, more varied shapes at conv4_1.",
 )
 
 # %% name="louder"
 # NBVAL_CHECK_OUTPUT
-print(f"{np.sum(np.array(louder) > 2)} of {len(louder)} filters answer more than twice as loud as to the noise")
+print(f"{np.sum(np.array(louder) > 1.5)} of {len(louder)} filters answer at least 1.5 times as loud as to the noise")
 
 # %% [markdown] name="random_text"
 # ## 1.8 Is it learned?
 #
-# The same shape of network with random weights finds favourites as well. To compare by number: how much does a pixel have in common with its neighbours? Their **correlation** is near 1 in photographs, 0 in noise, -1 in a chessboard.
+# The deeper, the larger and the more varied the shapes: strokes are put together. A network of the same shape with random weights has favourites as well. To compare by number: how much does a pixel have in common with its neighbours? Their **correlation** is near 1 in photographs, 0 in noise, -1 in a chessboard.
 #
 # **Predict** it for the favourites of learned and of random filters.
 
