@@ -109,10 +109,15 @@ def test_an_answer_comes_within_a_second(sl, answers):
     for exercise, kinds in answers.RIGHT.items():
         for answer in kinds.values():
             sl.check(exercise, answer)  # TensorFlow builds its kernels at the first call
-            began = time.process_time()
-            sl.check(exercise, answer)
-            slowest = max(slowest, time.process_time() - began)
+            slowest = max(slowest, min(seconds(sl.check, exercise, answer) for _ in range(2)))
     assert slowest < 1
+
+
+def seconds(function, *arguments) -> float:
+    """Processor time of a call, which other programs on the machine do not lengthen."""
+    began = time.process_time()
+    function(*arguments)
+    return time.process_time() - began
 
 
 def test_an_answer_that_stops_at_some_inputs_keeps_the_points_of_the_others(sl, answers):
