@@ -71,11 +71,6 @@ LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 recipe = scaled("gatys", setting.preset)
 SIZE, STEPS = recipe.size // 2, recipe.steps
 
-
-def tensor(picture):
-    return sl.to_tensor(picture, setting.device)
-
-
 photograph = pictures.open_picture("astronaut", size=SIZE)
 noise = np.random.default_rng(SEED).uniform(size=photograph.shape)
 studio.show(
@@ -217,8 +212,8 @@ for steps in (1, 2, 3, 4):
 # %% name="own_loop"
 encoder = sl.load_encoder("auto", ("conv1_1",), normalised=True)
 tiny = pictures.resize(photograph, 48)
-start = tensor(np.random.default_rng(SEED).uniform(size=tiny.shape))
-target, thumbnails = encoder(tensor(tiny))["conv1_1"], {"original": tiny}
+start = sl.to_tensor(np.random.default_rng(SEED).uniform(size=tiny.shape))
+target, thumbnails = encoder(sl.to_tensor(tiny))["conv1_1"], {"original": tiny}
 
 
 def miss(picture, target):
@@ -249,7 +244,7 @@ GAMMA = 0.1
 def inversion(layer, gamma=GAMMA, **options):
     """A function: picture -> its losses by name, against one layer of the photograph."""
     encoder = sl.load_encoder(options.pop("encoder", "auto"), (layer,), normalised=True, **options)
-    wanted = encoder(tensor(photograph))[layer]
+    wanted = encoder(sl.to_tensor(photograph))[layer]
 
     def loss(picture):
         rough = sl.total_variation(picture) / SIZE**2
@@ -261,7 +256,7 @@ def inversion(layer, gamma=GAMMA, **options):
 # %% name="depth"
 def rebuild(loss, live, start=noise):
     """The last step of a whole run from noise."""
-    for step in sl.optimise(tensor(start), loss, steps=STEPS):
+    for step in sl.optimise(sl.to_tensor(start), loss, steps=STEPS):
         live.show(step)
     return step
 
@@ -369,7 +364,7 @@ for layer, pair in pairs.items():
 # **Try it.** Choose a layer and a price: from where it is, the picture goes on for a few steps, before your eyes. Go up from conv5_1 to conv1_1: the astronaut returns. Go down again: why does she *not* vanish? Without a kernel you see the picture that the sliders start from.
 
 # %% name="try_it"
-moving = tensor(rebuilt["conv5_1"])
+moving = sl.to_tensor(rebuilt["conv5_1"])
 
 
 def paint(layer, gamma):
@@ -377,7 +372,7 @@ def paint(layer, gamma):
     global moving
     for step in sl.optimise(moving, inversion(layer, gamma), steps=15):
         yield step
-    moving = tensor(step.picture)
+    moving = sl.to_tensor(step.picture)
 
 
 sliders = {"layer": list(LAYERS[::-1]), "gamma": (0.001, 10, GAMMA)}
@@ -394,7 +389,7 @@ studio.try_it(paint, rebuilt["conv5_1"], "Blotches: what conv5_1 knows of the as
 curves, live = {"step": {}, "time (s)": {}}, studio.Live("Two optimisers at conv3_1", steps=2 * STEPS)
 for name, optimiser in {"L-BFGS": "lbfgs", "Adam": "adam"}.items():
     losses, seconds = [], []
-    for step in sl.optimise(tensor(noise), inversion("conv3_1"), optimiser=optimiser, steps=STEPS):
+    for step in sl.optimise(sl.to_tensor(noise), inversion("conv3_1"), optimiser=optimiser, steps=STEPS):
         losses.append(step.loss)
         seconds.append(time.perf_counter())
         live.show(step)
