@@ -202,7 +202,7 @@ def heat_maps(
     arrays = [np.asarray(values, dtype=float) for values, _, _ in tables.values()]
     norm = _norm(np.concatenate([array.ravel() for array in arrays]), log)
     tallest = max(max(array.shape[0], 2) / array.shape[1] for array in arrays)
-    figure = Figure(figsize=(width * len(arrays) + 2, min(width * tallest, 6.0) + 0.6), layout="constrained")
+    figure = Figure(figsize=(width * len(arrays) + 2, min(width * tallest, 6.0) + 0.6), layout="compressed")
     axes = figure.subplots(1, len(arrays), squeeze=False)[0]
     for axis, values, (title, (_, rows, columns)) in zip(axes, arrays, tables.items(), strict=True):
         if values.shape != (len(rows), len(columns)):

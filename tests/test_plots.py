@@ -179,6 +179,14 @@ def test_a_logarithmic_heat_map_bears_a_zero_and_leaves_out_numbers_if_told_to()
     drawn(figure)
 
 
+def test_long_names_beside_a_heat_map_are_not_cut_off():
+    names = [f"to conv{block}_1" for block in range(1, 6)]
+    shares = np.geomspace(1e-3, 1, 25).reshape(5, 5)
+    figure = plots.heat_maps({"asked at": (shares, names, [name[3:] for name in names])}, "loss (share)", log=True, width=6)
+    figure.draw_without_rendering()
+    assert min(label.get_window_extent().x0 for label in figure.axes[0].get_yticklabels()) > 1
+
+
 def test_a_heat_map_whose_names_do_not_fit_is_refused():
     with pytest.raises(InputError, match=r"'F' has \(1, 2\) values but 1 row and 3 column names"):
         plots.heat_maps({"F": ([[1, 2]], ("a",), ("x", "y", "z"))}, "answer")
