@@ -376,8 +376,9 @@ grams, _ = targets_of(strokes)
 seen = {name: encoder(sl.to_tensor(each, setting.device)) for name, each in textures.items()}
 asked = [[unlike(seen[name][layer], grams[layer]) for layer in LAYERS] for name in textures]
 print(f"the loss is {max(fallen):.2%} of the first, or less, for each of the five")
+tables = {"textures (rows), asked at each layer": (asked, [*textures], LAYERS)}
 studio.show(
-    plots.heat_maps({"asked at": (asked, [*textures], LAYERS)}, "style loss", number=".1%", log=True, width=6),
+    plots.heat_maps(tables, "style loss (share)", number=".1%", log=True, width=6),
     "A table of textures by layers: small numbers on and below the diagonal, larger ones above it.",
 )
 
