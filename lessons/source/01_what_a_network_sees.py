@@ -343,17 +343,17 @@ louder, live = [], studio.Live("A filter's favourite picture, growing out of noi
 learned = favourites("auto")
 live.finish(
     plots.picture_rows(learned, width=2.0),
-    "Three rows of three patterns: from stripes and strokes at conv2_1 to larger, more varied shapes at conv4_1.",
+    "Three rows of three patterns: from strokes at conv2_1 to textures of several marks at conv4_1.",
 )
 
 # %% name="louder"
 # NBVAL_CHECK_OUTPUT
-print(f"{np.sum(np.array(louder) > 1.5)} of {len(louder)} filters answer at least 1.5 times as loud as to the noise")
+print(f"{np.sum(np.array(louder) > 1.5)} of {len(louder)} filters answer 1.5 times as loud as to noise, or more")
 
 # %% [markdown] name="random_text"
 # ## 1.8 Is it learned?
 #
-# The deeper, the larger and the more varied the shapes: strokes are put together. A network of the same shape with random weights has favourites as well. To compare by number: how much does a pixel have in common with its neighbours? Their **correlation** is near 1 in photographs, 0 in noise, -1 in a chessboard.
+# conv2_1 repeats one kind of stroke; deeper favourites are textures, put together from several marks. A network of the same shape with random weights has favourites as well. To compare by number: how much does a pixel have in common with its neighbours? Their **correlation** is near 1 in photographs, 0 in noise, -1 in a chessboard.
 #
 # **Predict** it for the favourites of learned and of random filters.
 
@@ -366,7 +366,9 @@ def neighbours(picture):
 
 live = studio.Live("A random filter's favourite picture", steps=9 * STEPS, width=256)
 random = favourites("random")
-both = {layer: learned[layer] | {f"random {title}": p for title, p in random[layer].items()} for layer in learned}
+for layer, found in random.items():
+    random[layer] = {title.replace("filter", "random"): picture for title, picture in found.items()}
+both = {layer: learned[layer] | random[layer] for layer in learned}
 live.finish(plots.picture_rows(both), "Left: learned filters like strokes. Right: random ones like speckle.")
 for name, found in (("photograph", {"": {"": photograph}}), ("learned", learned), ("random", random)):
     shares = [neighbours(picture) for row in found.values() for picture in row.values()]
@@ -377,33 +379,33 @@ for name, found in (("photograph", {"": {"": photograph}}), ("learned", learned)
 #
 # ## 1.9 Does depth care how pixels are arranged?
 #
-# One last question to both networks. Shuffle all pixels of a picture: the same colours, no shapes. With $m_f$ the mean answer of filter $f$ before and $m'_f$ after, the share that changes is
+# One last question to both networks. Shuffle all pixels of a picture: the same colours, no shapes. Are the same filters loud? With $m_f$ the mean answer of filter $f$ before and $m'_f$ after, over all filters of a layer,
 #
-# $$\frac1C \sum_f \frac{|m_f - m'_f|}{m_f + m'_f},$$
+# $$\rho = \mathrm{corr}(m, m'),$$
 #
-# 0 for filters that do not care, 1 for filters that fall silent or wake up.
+# 1 when the same filters are loud, 0 when it is quite other ones.
 #
 # **Predict** both lines, from conv1_1 to conv5_1.
 
 # %% name="shuffled"
-def change(network, picture):
-    """For each layer, the share of its filters' mean answers that changes when all pixels are shuffled."""
+def alike(network, picture):
+    """For each layer, whether the filters that are loud stay so when all pixels are shuffled."""
     shuffled = np.random.default_rng(SEED).permutation(picture.reshape(-1, 3)).reshape(picture.shape)
     before, after = (network(sl.to_tensor(each)) for each in (picture, shuffled))
     means = [[sl.to_array(each[layer]).mean((0, 1)) for each in (before, after)] for layer in LAYERS]
-    return [np.mean(np.abs(m - n) / np.maximum(m + n, 1e-9)) for m, n in means]
+    return [np.corrcoef(m, n)[0, 1] for m, n in means]
 
 
 album = [pictures.open_picture(name, size=128) for name in ("cat", "china", "coffee", "brushstrokes", "flower")]
-curves, alt = {}, "The learned line rises from layer to layer; the random one stays low."
+curves, alt = {}, "The learned line falls from layer to layer; the random one stays higher in the deep layers."
 for name, network in {"learned": encoder, "random": untrained}.items():
-    shares = np.mean([change(network, picture) for picture in album], axis=0, dtype=float)
+    shares = np.mean([alike(network, picture) for picture in album], axis=0)
     curves[name] = dict(zip(LAYERS, shares.round(2).tolist()))
     print(name, curves[name])
-studio.show(plots.against_depth({"share of the answers that changes": curves}), alt)
+studio.show(plots.against_depth({"correlation with the shuffled picture": curves}), alt)
 
 # %% [markdown] name="try_text"
-# There is the title of this lesson. The deeper learned filters are, the more they care; random ones mix colours, at any depth.
+# There is the title of this lesson. The deeper learned filters are, the less remains without arrangement; random ones mix colours, at any depth.
 #
 # **Try it.** Choose a layer and a filter, and see its favourite grow. Some stay grey: what are they waiting for? Without a kernel you see the last picture from above.
 
