@@ -170,7 +170,7 @@ order = np.random.default_rng(SEED).permutation(seen[..., 0].size)
 shuffled = seen.reshape(order.size, -1)[order].reshape(seen.shape)
 grams = [as_table(gram_matrix(as_activation(each))) for each in (seen, shuffled)]
 for what, (before, after) in {"activation, place by place": (seen, shuffled), "Gram matrix": grams}.items():
-    print(f"{what}: changed by {np.sum((before - after) ** 2) / np.sum(before**2):.3f} of its sum of squares")
+    print(f"{what}: changed by {np.sum((before - after) ** 2) / np.sum(before**2):.2f} of its sum of squares")
 
 # %% name="maps"
 strongest = np.argsort(seen.var((0, 1)))[:-4:-1]  # the three filters that differ most from place to place
