@@ -436,7 +436,7 @@ studio.quiz("01")
 # 2. conv4_2, block4_conv2, relu4_2 and "the tenth convolution" are one layer: block 4, second convolution, after the ReLU.
 # 3. Kernels widen the receptive field by steps that strides have widened: 3 pixels at conv1_1, 156 at conv5_1, measured as computed, and the middle counts most.
 # 4. With the network frozen, the gradient belongs to the picture. Guided, it shows where a filter looks; followed uphill, what it likes best.
-# 5. Random networks show outlines too. What gives learned filters away: their favourites are smooth, and the deeper they are, the more they care how pixels are arranged.
+# 5. Random networks show outlines too. What gives learned filters away: their favourites are smoother, and the deeper they are, the more they care how pixels are arranged.
 #
 # ## Going further
 #
