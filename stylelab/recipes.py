@@ -127,7 +127,7 @@ RECIPES = {
             style_loss="gatys",
             weights=Weights(content=1.0, style=1e8),
             normalised=Weights(content=1.0, style=1e8),
-            mini=Weights(content=1.0, style=1e8, tv=30.0),
+            mini=Weights(content=1.0, style=1e8, tv=20.0),
             weights_for="normalised",
             optimiser=Optimiser("lbfgs"),
             size=512,
