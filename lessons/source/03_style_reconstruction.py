@@ -164,7 +164,7 @@ for name, table in {"as it is": F, "both moved": both, "filter 2 moved": one}.it
 
 # %% name="shuffle"
 # NBVAL_CHECK_OUTPUT
-painting = pictures.open_picture("ceramic", size=96)
+painting = pictures.open_picture("brushstrokes", size=128)
 seen = sl.to_array(encoder(sl.to_tensor(painting, setting.device))["conv2_1"])  # (H, W, C)
 order = np.random.default_rng(SEED).permutation(seen[..., 0].size)
 shuffled = seen.reshape(order.size, -1)[order].reshape(seen.shape)
@@ -173,13 +173,14 @@ for what, (before, after) in {"activation, place by place": (seen, shuffled), "G
     print(f"{what}: changed by {np.sum((before - after) ** 2) / np.sum(before**2):.2f} of its sum of squares")
 
 # %% name="maps"
-strongest = np.argsort(seen.var((0, 1)))[:-4:-1]  # the three filters that differ most from place to place
+jumps = np.abs(np.diff(seen, axis=0)).mean((0, 1)) / (seen.std((0, 1)) + 1e-6)
+smoothest = np.argsort(jumps)[:3]  # the three filters whose maps are the easiest to read
 maps = {}
 for when, each in {"as it is": seen, "shuffled": shuffled}.items():
-    maps |= {f"filter {k}, {when}": (each[..., [k] * 3] / each[..., k].max()) ** 0.5 for k in strongest}
+    maps |= {f"filter {k}, {when}": (each[..., [k] * 3] / each[..., k].max()) ** 0.5 for k in smoothest}
 studio.show(
     plots.side_by_side(maps, columns=3),
-    "Above: three activation maps in grey, with the stars of the tiles. Below: the same three, shuffled to noise.",
+    "Above: three activation maps in grey; the night sky can be made out. Below: the same, shuffled to noise.",
 )
 
 # %% name="grams_figure"
@@ -213,7 +214,7 @@ def style_layer_loss(activation, target_gram):
 style_layer_loss = sl.check("style_layer_loss", style_layer_loss)
 
 # %% [markdown] name="halves_text"
-# Cut each painting in two. The left half has other things in it than the right, by the same hand. To make numbers comparable, we divide by the loss of an encoder that does not answer at all: 0 is the same style, around 1 a stranger.
+# Cut each painting in two. The left half has other things in it than the right, by the same hand. To make numbers comparable, we divide by the loss of an encoder that does not answer at all: 0 is the same style, and the larger the stranger.
 #
 # **Predict** where in the table the small numbers stand, and which two *different* paintings come closest.
 
