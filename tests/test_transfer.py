@@ -28,6 +28,20 @@ def test_every_optimiser_finds_a_known_minimum(lab, start, optimiser):
     np.testing.assert_allclose(last.picture, 0.25, atol=0.05)
 
 
+@pytest.mark.parametrize("factor", [1e-8, 1e8])
+def test_lbfgs_goes_the_same_way_whatever_the_loss_is_multiplied_with(lab, start, factor):
+    def lowered(times):
+        def loss(picture):
+            away = picture - 0.25
+            return times * lab.sl.content_loss(away * away + away, 0 * picture, "mean")  # no bowl: it takes memory
+
+        return list(lab.sl.optimise(start, loss, steps=12))
+
+    plain, scaled = lowered(1.0), lowered(factor)
+    assert plain[-1].loss < 1e-3 * plain[0].loss
+    assert scaled[-1].loss < 1e-3 * scaled[0].loss
+
+
 def test_a_step_tells_the_loss_it_started_from_and_leaves_the_start_alone(lab, start):
     before = lab.array(start).copy()
     steps = list(lab.sl.optimise(start, quadratic(lab), optimiser="sgd", steps=2))

@@ -185,7 +185,8 @@ class _LBFGS:
     """torch.optim.LBFGS with one evaluation a step and, instead of a line search, two limits on its moves.
 
     Its own first move is too short for pictures, by a factor of their number of pixels, and an early one may leap
-    over a ridge. So the first move is set, later ones are limited, and one that doubles the loss is taken back.
+    over a ridge. So the first move is set, later ones are limited, and one that doubles the loss is taken back. It
+    takes a small loss for a flat one, so gradients reach it at one scale, whatever the loss is multiplied with.
     """
 
     FIRST = 0.01  # mean change of a pixel in the first step, for pictures in 0..1
@@ -193,7 +194,7 @@ class _LBFGS:
 
     def __init__(self, picture: Tensor):
         self.picture, self.first = picture, self.FIRST
-        self.good, self.lowest = picture.detach().clone(), np.inf
+        self.good, self.lowest, self.scale = picture.detach().clone(), np.inf, None
         self._forget()
 
     def _forget(self) -> None:
@@ -202,11 +203,17 @@ class _LBFGS:
 
     def step(self, total: Callable[[], Tensor]) -> None:
         before = self.picture.detach().clone()
-        value = self.method.step(total)
+        value = self.method.step(lambda: self._scaled(total))
         with torch.no_grad():
             if self.check(value):
                 self.good, self.lowest = before, float(value)
                 self._limit(before)
+
+    def _scaled(self, total: Callable[[], Tensor]) -> Tensor:
+        value = total()
+        self.scale = self.scale or 1 / max(float(self.picture.grad.abs().mean()), 1e-30)
+        self.picture.grad *= self.scale
+        return value
 
     def check(self, value: Tensor) -> bool:
         """Whether the picture with that loss may stay. If not, the last good one is back."""
