@@ -266,8 +266,8 @@ last = {layer: rebuild(inversion(layer), live) for layer in LAYERS}
 rebuilt = {layer: step.picture for layer, step in last.items()}
 live.finish(
     plots.side_by_side(rebuilt, columns=5, width=2.2),
-    "Five reconstructions: the first two look like the photograph, the third is patchy in its colours, "
-    "the fourth and fifth are blotches, orange where the suit is.",
+    "Five reconstructions: the first three look like the photograph, with paler and paler colours; "
+    "the fourth is faded and patchy; the fifth is blotches, orange where the suit is.",
 )
 
 # %% [markdown] name="measured_text"
@@ -284,7 +284,7 @@ for which, measure in enumerate(("PSNR (dB)", "structural similarity (no unit)")
 for name, (decibels, similarity) in (both | floors).items():
     fit = f"J = {last[name].parts['content']:.4f}, " if name in last else ""
     print(f"{name}: {fit}PSNR {decibels:.1f} dB, structural similarity {similarity:.2f}")
-studio.show(plots.against_depth(panels), "Both measures fall from conv1_1 to conv5_1, to that of noise.")
+studio.show(plots.against_depth(panels), "Both measures fall from conv1_1 to conv5_1, to that of flat grey.")
 
 # %% name="falls"
 # NBVAL_CHECK_OUTPUT
@@ -323,7 +323,7 @@ alt = "Four lines fall from nearly 1 at conv1_1: fine colour first, coarse colou
 studio.show(plots.against_depth({"correlation with the photograph (no unit)": kept}), alt)
 
 # %% [markdown] name="smooth_text"
-# In colour, detail goes before place: the folds of the suit are lost early, and that *something orange* is down there survives. The face is lost on the way. The paper's VGG-19 keeps far more at conv4_1 and conv5_1: it has more filters, and saw a million photographs. What is lost depends on the encoder, so one measures.
+# In colour, detail goes before place: the thin stripes of the flag are lost early, and that *something orange* is down there survives to the end. Shapes fade at conv4_1 and dissolve at conv5_1. The paper's VGG-19 keeps more there: it has more filters, and saw a million photographs. What is lost depends on the encoder, so one measures.
 #
 # ## 2.6 Many pictures, one activation
 #
@@ -342,7 +342,7 @@ runs = {
 }
 live.finish(
     plots.side_by_side({name: step.picture for name, step in runs.items()}),
-    "Four reconstructions from conv4_1: speckle; blotches; other blotches; a few flat patches.",
+    "Four reconstructions from conv4_1: full of speckle; faded and patchy; almost the same; flatter and paler.",
 )
 for name, step in runs.items():
     print(f"{name}: J = {step.parts['content']:.4f}, {measures(step.picture, photograph)[0]:.1f} dB")
@@ -354,7 +354,7 @@ pairs = {
     "conv4_1": (rebuilt["conv4_1"], runs["the same, other noise"].picture),
 }
 shown = {f"{layer}, noise {index + 1}": pair[index] for layer, pair in pairs.items() for index in (0, 1)}
-live.finish(plots.side_by_side(shown), "conv1_1: twice the same picture. conv4_1: two different ones.")
+live.finish(plots.side_by_side(shown), "conv1_1: twice the same picture. conv4_1: two with different patches of colour.")
 for layer, pair in pairs.items():
     print(f"{layer}: the two reconstructions agree to {measures(*pair)[0]:.1f} dB")
 

@@ -122,7 +122,7 @@ gram_matrix = sl.check("gram_matrix", gram_matrix)
 # NBVAL_CHECK_OUTPUT
 activation = np.float32([[[1, 0, 2], [1, 2, 0]]])  # one row of two places, three filters
 for name, places in {"as it is": activation, "swapped": activation[:, ::-1]}.items():
-    gram = gram_matrix(sl.to_tensor(places))[0].numpy()
+    gram = gram_matrix(sl.to_tensor(places, "cpu"))[0].numpy()
     print(name, gram.round(3).tolist())
 
 # %% [markdown] name="moved_text"

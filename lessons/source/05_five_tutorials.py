@@ -328,7 +328,7 @@ studio.show(plots.lines({"step": curves}, "loss (no unit)"), "Both fall; clamped
 # %% name="published"
 # NBVAL_CHECK_OUTPUT
 three_filters = np.float32([[[-1.683445, 4.189092, 3.8925915], [1.8942858, 1.3846824, 2.3524866]]])  # two places
-gram = sl.gram_matrix(sl.to_tensor(three_filters), "raw")[0].numpy()
+gram = sl.gram_matrix(sl.to_tensor(three_filters, "cpu"), "raw")[0].numpy()
 print("its Gram matrix, first row:", [f"{value:.3f}" for value in gram[0]])
 np.random.seed(3)
 print(f"its total cost: {10 * np.random.randn() + 40 * np.random.randn():.3f}")
