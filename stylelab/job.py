@@ -70,7 +70,7 @@ def prepare(
     return Job(
         recipe=recipe,
         encoder=encoder,
-        weights=_weights(recipe, encoder),
+        weights=_weights_at_size(_weights(recipe, encoder), content),
         normalised=recipe.weights_for == "normalised" or encoder.activations != recipe.weights_for,
         content=content,
         style=style,
@@ -128,6 +128,13 @@ def _weights(recipe: Recipe, encoder: encoders.Encoder) -> Weights:
     if encoder.name == "mini" and recipe.mini is not None:
         return recipe.mini
     return recipe.weights if encoder.activations == recipe.weights_for else recipe.normalised
+
+
+def _weights_at_size(weights: Weights, content: np.ndarray) -> Weights:
+    """The weights with that of the total variation for a picture of that many pixels, where that matters."""
+    if weights.pixels is None:
+        return weights
+    return replace(weights, tv=weights.tv * weights.pixels / (content.shape[0] * content.shape[1]), pixels=None)
 
 
 def _at_size(optimiser: Optimiser, content: np.ndarray) -> Optimiser:

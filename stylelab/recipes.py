@@ -20,11 +20,18 @@ PAPER = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each part counts in the total."""
+    """How much each part counts in the total.
+
+    Attributes:
+        pixels: the size of picture, in pixels, that `tv` was chosen for. A total variation is a sum over pixels and a
+            style loss a mean over places, so one weight would smooth large pictures more than small ones. None leaves
+            `tv` as it is.
+    """
 
     content: float
     style: float
     tv: float = 0.0
+    pixels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,7 @@ RECIPES = {
             style_loss="gatys",
             weights=Weights(content=1.0, style=1e8),
             normalised=Weights(content=1.0, style=1e8),
-            mini=Weights(content=1.0, style=1e8, tv=20.0),
+            mini=Weights(content=1.0, style=1e8, tv=20.0, pixels=256 * 192),
             weights_for="normalised",
             optimiser=Optimiser("lbfgs"),
             size=512,
@@ -226,7 +233,7 @@ RECIPES = {
             gram="per_element",
             weights=Weights(content=1.0, style=1e5),
             normalised=Weights(content=1.0, style=5e5),
-            mini=Weights(content=1.0, style=5e5, tv=1e-4),
+            mini=Weights(content=1.0, style=5e5, tv=1e-4, pixels=256 * 192),
             weights_for="vgg19-torchvision",
             optimiser=Optimiser("lbfgs"),
             size=512,
@@ -293,5 +300,7 @@ def with_weights(recipe: Recipe, content: float | None = None, style: float | No
     for name, weight in given.items():
         if not weight >= 0:
             raise InputError(f"the {name} weight is {weight}: give zero or more")
+    if tv is not None:
+        given["pixels"] = None  # a weight that was asked for is left as it is
     old = {"weights": recipe.weights, "normalised": recipe.normalised, "mini": recipe.mini}
     return replace(recipe, **{name: replace(weights, **given) for name, weights in old.items() if weights is not None})

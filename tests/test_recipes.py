@@ -89,6 +89,14 @@ def test_a_job_knows_which_weights_fit_the_encoder():
     assert job.content.shape == job.start.shape == job.style.shape == (43, 64, 3)
 
 
+def test_a_total_variation_keeps_its_share_at_every_size():
+    small, large = (prepare("coffee", "astronaut", recipe="gatys", encoder="mini", size=size) for size in (64, 128))
+    tv = [job.weights.tv * job.content[..., 0].size for job in (small, large)]
+    assert tv[0] == pytest.approx(tv[1]) == pytest.approx(RECIPES["gatys"].mini.tv * 256 * 192)
+    asked = prepare("coffee", "astronaut", recipe=with_weights(RECIPES["gatys"], tv=3), encoder="mini", size=64)
+    assert asked.weights.tv == 3
+
+
 def test_style_pictures_keep_their_shape_unless_the_author_stretched_them():
     assert prepare("coffee", "astronaut", recipe="gatys", encoder="random", size=64).style.shape == (43, 43, 3)
     strip = np.random.default_rng(0).uniform(size=(20, 400, 3)).astype(np.float32)
