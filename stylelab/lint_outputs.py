@@ -74,7 +74,7 @@ def is_blank(picture: np.ndarray) -> bool:
     if len(inked) < 0.5 * picture[..., 0].size:  # lines on a page
         return False
     _, counts = np.unique(inked // 32, axis=0, return_counts=True)
-    return bool(counts.max() > 0.93 * len(inked))
+    return bool(counts.max() > 0.97 * len(inked))
 
 
 def _losses(notebook: NotebookNode) -> Iterator[str]:
