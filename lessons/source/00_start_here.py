@@ -172,7 +172,7 @@ preprocess = sl.check("preprocess", preprocess)
 # NBVAL_CHECK_OUTPUT
 colours = {"black": [0, 0, 0], "white": [1, 1, 1], "red": [1, 0, 0], "grey": [0.5, 0.5, 0.5]}
 for name, colour in colours.items():
-    pixel = sl.to_tensor(np.float32([[colour]]))  # a picture of one row and one column
+    pixel = sl.to_tensor(np.float32([[colour]]), "cpu")  # a picture of one row and one column
     print(f"{name:5}", sl.to_array(preprocess(pixel))[0, 0].astype(float).round(2).tolist())
 
 # %% [markdown] name="deprocess_text"
@@ -215,7 +215,7 @@ deprocess = sl.check("deprocess", deprocess)
 
 # %% name="deprocess_by_hand"
 # NBVAL_CHECK_OUTPUT
-pixels = preprocess(sl.to_tensor(photograph))
+pixels = preprocess(sl.to_tensor(photograph, "cpu"))  # on the processor, where your MEAN is
 for name, factor in {"there and back": 1, "all contrast gone": 0, "ten times the contrast": 10}.items():
     back = sl.to_picture(deprocess(factor * pixels)).astype(float)
     clipped = np.mean((back == 0) | (back == 1))
@@ -229,7 +229,7 @@ for name, factor in {"there and back": 1, "all contrast gone": 0, "ten times the
 # %% name="try_it"
 def paint(contrast):
     """One step: the picture with another contrast, and how much of it was clipped."""
-    shown = sl.to_picture(deprocess(contrast * preprocess(sl.to_tensor(photograph))))
+    shown = sl.to_picture(deprocess(contrast * pixels))
     yield Step(1, float(np.mean((shown == 0) | (shown == 1))), {}, lambda: shown)
 
 
@@ -245,10 +245,10 @@ studio.try_it(paint, photograph, pictures.alt("china"), {"contrast": (0.01, 10, 
 # %% name="wrong_numbers"
 # NBVAL_CHECK_OUTPUT
 forms = {
-    "as it should be": sl.to_tensor(photograph),
-    "red and blue swapped": sl.to_tensor(photograph[..., ::-1]),
-    "in 0..255": sl.to_tensor(255 * photograph),
-    "preprocessed already": preprocess(sl.to_tensor(photograph)),
+    "as it should be": sl.to_tensor(photograph, "cpu"),
+    "red and blue swapped": sl.to_tensor(photograph[..., ::-1], "cpu"),
+    "in 0..255": sl.to_tensor(255 * photograph, "cpu"),
+    "preprocessed already": pixels,
 }
 seeing = sl.load_encoder("mini", ("conv3_1",), device="cpu")
 answers = {name: sl.to_array(seeing(form)["conv3_1"]).mean(-1) for name, form in forms.items()}
