@@ -354,7 +354,8 @@ pairs = {
     "conv4_1": (rebuilt["conv4_1"], runs["the same, other noise"].picture),
 }
 shown = {f"{layer}, noise {index + 1}": pair[index] for layer, pair in pairs.items() for index in (0, 1)}
-live.finish(plots.side_by_side(shown), "conv1_1: twice the same picture. conv4_1: two with different patches of colour.")
+alt = "conv1_1: twice the same picture. conv4_1: two with different patches of colour."
+live.finish(plots.side_by_side(shown), alt)
 for layer, pair in pairs.items():
     print(f"{layer}: the two reconstructions agree to {measures(*pair)[0]:.1f} dB")
 
