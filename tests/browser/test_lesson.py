@@ -24,7 +24,7 @@ NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 SOURCES = lessons.sources()
 LOADED = """() => {
     const images = [...document.querySelectorAll('.jp-OutputArea img')];
-    return images.length >= 1 && images.every(image => image.complete && image.naturalWidth > 100 && image.alt);
+    return images.length >= 1 && images.every(image => image.complete && image.naturalWidth > 40 && image.alt);
 }"""
 OPEN = """async path => {
     await window.jupyterapp.restored;
