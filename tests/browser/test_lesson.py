@@ -28,10 +28,12 @@ LOADED = """() => {
 }"""
 OPEN = """async path => {
     await window.jupyterapp.restored;
+    await window.panel?.context.save();  // or a dialog asks whether to, and nothing else can be clicked
     await window.jupyterapp.commands.execute('application:close-all');
     const panel = await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
     await panel.context.ready;
     await panel.sessionContext.ready;
+    window.panel = panel;
     window.lesson = panel.content;
 }"""
 SHOW = """async index => {
