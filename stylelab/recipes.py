@@ -177,7 +177,7 @@ RECIPES = {
             style_loss="mean",
             gram="per_location",
             weights=Weights(content=1e4, style=1e-2, tv=30.0),
-            normalised=Weights(content=2.0, style=1.0, tv=5e-5),
+            normalised=Weights(content=2.0, style=1.0, tv=5e-6),
             weights_for="vgg19",
             optimiser=Optimiser("adam", learning_rate=0.02, beta1=0.99, clip=True),
             size=512,
