@@ -15,6 +15,10 @@ from stylelab.errors import InputError, unknown
 LAYOUT = {"torch": ("(B, C, H, W)", "(B, 3, H, W)"), "tensorflow": ("(B, H, W, C)", "(B, H, W, 3)")}
 # the set-up makes the second kernel: TensorFlow's own environment on a machine with a GPU, the same one elsewhere
 KERNELS = {"torch": ("python3", "Python 3 (ipykernel)"), "tensorflow": ("stylelab-tensorflow", "stylelab (TensorFlow)")}
+# what stands for "# {{colab}}" in a lesson's first cell
+COLAB = f"""if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
+    subprocess.run(["git", "clone", "-q", "--depth=1", "{REPOSITORY}", "kit"], check=True)
+    sys.path.insert(0, "kit")"""
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 
 
@@ -59,7 +63,7 @@ def assemble(source: Path, framework: str) -> NotebookNode:
 def _finished(cell: NotebookNode, source: Path, framework: str) -> NotebookNode:
     name = cell.metadata.get("name") or _no_name(cell, source)
     digest = hashlib.sha256(f"{source.stem.partition('_')[0]}/{name}".encode()).hexdigest()
-    text = cell.source
+    text = cell.source.replace("# {{colab}}", COLAB)
     for token, value in _tokens(source, framework).items():
         text = text.replace("{{" + token + "}}", value)
     new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
@@ -75,7 +79,7 @@ def _tokens(source: Path, framework: str) -> dict[str, str]:
     activation, picture = LAYOUT[framework]
     return {
         "framework": TITLES[framework], "other_framework": TITLES[other], "module": framework, "other_module": other,
-        "repository": REPOSITORY, "activation": activation, "picture": picture, "badges": _badges(notebook_path(source, framework).name),
+        "activation": activation, "picture": picture, "badges": _badges(notebook_path(source, framework).name),
     }  # fmt: skip
 
 

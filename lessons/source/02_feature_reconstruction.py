@@ -26,9 +26,7 @@
 # %% name="setup" tags=["torch"]
 import os, subprocess, sys, time
 
-if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
-    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
-    sys.path.insert(0, "kit")
+# {{colab}}
 
 import numpy as np
 import torch
@@ -43,9 +41,7 @@ setting = studio.set_up(sl, seed=SEED)
 # %% name="setup" tags=["tensorflow"]
 import os, subprocess, sys, time
 
-if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
-    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
-    sys.path.insert(0, "kit")
+# {{colab}}
 
 import numpy as np
 import stylelab.tensorflow as sl

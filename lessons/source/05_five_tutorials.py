@@ -26,9 +26,7 @@
 # %% name="setup" tags=["torch"]
 import os, subprocess, sys, time
 
-if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
-    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
-    sys.path.insert(0, "kit")
+# {{colab}}
 
 import numpy as np
 import torch
@@ -42,9 +40,7 @@ setting = studio.set_up(sl, seed=0)
 # %% name="setup" tags=["tensorflow"]
 import os, subprocess, sys, time
 
-if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
-    subprocess.run(["git", "clone", "-q", "--depth=1", "{{repository}}", "kit"], check=True)
-    sys.path.insert(0, "kit")
+# {{colab}}
 
 import numpy as np
 import stylelab.tensorflow as sl
