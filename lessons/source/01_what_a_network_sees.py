@@ -242,11 +242,16 @@ print(f"the loss is {float(half_square(picture, target)) / first:.1%} of the fir
 
 # %% name="measured"
 # NBVAL_CHECK_OUTPUT
+def answer(layer, filter=None, place=None):
+    """A loss for `picture_gradient`, which has no target: how strongly a layer answers."""
+    return lambda picture, _: sl.response(encoder(picture)[layer], filter, place)
+
+
 noise = sl.to_tensor(np.random.default_rng(SEED).uniform(size=(192, 192, 3)))
 footprints = {}
 for layer in LAYERS:
     middle = 96 // steps[layer]
-    gradient = picture_gradient(noise, noise, lambda x, _: sl.response(encoder(x)[layer], place=(middle, middle)))
+    gradient = picture_gradient(noise, noise, answer(layer, place=(middle, middle)))
     footprints[layer] = np.abs(sl.to_array(gradient)).sum(-1)  # (192, 192): over the three colours
     rows, columns = ((footprints[layer] > 0).any(axis).sum() for axis in (1, 0))
     print(f"{layer}: computed {fields[layer]}, measured {rows} x {columns}")
@@ -280,7 +285,7 @@ def as_picture(gradient):
 rows, x = {}, sl.to_tensor(photograph)
 for layer in LAYERS[1:]:
     filter, other = (int(sl.to_array(net(x)[layer]).std((0, 1)).argmax()) for net in (encoder, untrained))
-    plain = picture_gradient(x, x, lambda picture, _: sl.response(encoder(picture)[layer], filter))
+    plain = picture_gradient(x, x, answer(layer, filter))
     guided = sl.guided_gradient(encoder, x, layer, filter)
     rows[layer] = {f"filter {filter}: plain": as_picture(plain), "guided": as_picture(guided)}
     rows[layer]["guided, random weights"] = as_picture(sl.guided_gradient(untrained, x, layer, other))
@@ -396,7 +401,7 @@ album = [pictures.open_picture(name, size=128) for name in ("cat", "china", "cof
 curves, alt = {}, "The learned line falls from layer to layer; the random one stays higher in the deep layers."
 for name, network in {"learned": encoder, "random": untrained}.items():
     shares = np.mean([alike(network, picture) for picture in album], axis=0)
-    curves[name] = dict(zip(LAYERS, shares.round(2).tolist()))
+    curves[name] = dict(zip(LAYERS, shares.round(2).tolist(), strict=True))
     print(name, curves[name])
 studio.show(plots.against_depth({"correlation with the shuffled picture": curves}), alt)
 

@@ -311,7 +311,7 @@ def aspects(picture):
 # %% name="kept_figure"
 kept = {name: {} for name, _ in aspects(photograph)}
 for layer, picture in rebuilt.items():
-    for (name, part), (_, original) in zip(aspects(picture), aspects(photograph)):
+    for (name, part), (_, original) in zip(aspects(picture), aspects(photograph), strict=True):
         kept[name][layer] = np.corrcoef(part, original)[0, 1]
 for name, curve in kept.items():
     print(f"{name}:", ", ".join(f"{value:.2f}" for value in curve.values()))
