@@ -178,6 +178,26 @@ def start(
     return 0
 
 
+@app.command()
+def release(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for notebooks and zips; made if missing.")],
+    framework: Annotated[str | None, typer.Option(help="Only torch or only tensorflow.", show_default="both")] = None,
+    lessons: Annotated[str | None, typer.Option(help="Their numbers, such as 03,04.", show_default="all")] = None,
+    nbgrader: Annotated[
+        bool, typer.Option("--nbgrader", help="Make DIR an nbgrader course: source/, nbgrader_config.py.")
+    ] = False,
+) -> int:
+    """Write the lessons for handing out: no outputs, marked up for nbgrader, a zip each. Other files are kept."""
+    from stylelab.classroom import release as handing_out
+
+    numbers = [] if lessons is None else lessons.replace(",", " ").split() or [lessons]
+    try:
+        print(handing_out.release(out, framework, numbers, course=nbgrader))
+    except KeyboardInterrupt:
+        return _refuse("interrupted: what was written is whole; the same command writes the rest", 130)
+    return 0
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> int:
     """Measure the time per step and the memory of both frameworks on this machine."""
