@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
+from stylelab.classroom.place import Place
+
 RIGHT = "right"
 # where an answer's first fault is: those of `stylelab.exercises.judging.Verdict`, and the grader's own
 STAGES = {
@@ -31,7 +33,8 @@ class Submission:
     Attributes:
         student: a name fit for a table; letters of any script.
         name: what the file was called where it came from.
-        data: the file's bytes; empty when `trouble` says why it could not be read.
+        data: the file's bytes, or where they are: a thousand notebooks do not fit in memory together. Empty when
+            `trouble` says why it could not be read.
         when: when it was handed in, with a time zone, where that is known.
         notes: what was repaired or chosen on the way, one sentence each.
         trouble: why it cannot be graded, one sentence.
@@ -39,10 +42,18 @@ class Submission:
 
     student: str
     name: str
-    data: bytes
+    data: bytes | Place = b""
     when: datetime | None = None
     notes: tuple[str, ...] = ()
     trouble: str | None = None
+
+    def read(self) -> bytes:
+        """The bytes, from the disk if need be.
+
+        Raises:
+            InputError: they are gone or damaged.
+        """
+        return self.data if isinstance(self.data, bytes) else self.data.read()
 
 
 @dataclass(frozen=True)
