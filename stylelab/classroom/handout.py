@@ -43,7 +43,8 @@ def hand_out(lesson: Path) -> NotebookNode:
     """
     try:
         notebook = nbformat.read(lesson, as_version=4)
-    except (OSError, ValueError, nbformat.ValidationError) as error:
+        nbformat.validate(notebook)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
         raise InputError(f"cannot read lesson '{shown(lesson)}': {one_line(error)}; fetch the repository again") from None
     name, _, framework = lesson.stem.rpartition("_")
     notebook.metadata["stylelab"] = {"lesson": name, "framework": framework}  # whatever the file is called one day
