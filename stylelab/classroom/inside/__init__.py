@@ -1,0 +1,1 @@
+"""What is mounted into the sandbox. Nothing here knows an answer, a reference, a seed, or another submission."""

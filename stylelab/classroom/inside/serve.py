@@ -1,0 +1,173 @@
+"""The warm process: it imports a framework once, and forks a child behind walls of its own for each answer.
+
+    python -P -m stylelab.classroom.inside.serve FRAMEWORK CONTROL_FD USER ISOLATION
+
+It never sees an answer or an input: each child has a channel of its own to the grader, which comes over the control socket
+and goes to the child alone. What a child does to its memory is done to a copy.
+"""
+
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from functools import partial
+
+from stylelab.classroom.inside import walls
+
+MEMORY, PROCESSES = 2 * 2**30, 64  # of one process beyond what is warm already; of all processes and threads of an answer
+TOTAL = 3 * 2**30  # of all processes together
+WALLED, SHARED = "walled", "shared"  # namespaces for each child, or the process's own: then it serves one answer only
+
+
+def main(framework: str, control_fd: str, user: str, isolation: str) -> None:
+    control = socket.socket(fileno=int(control_fd))
+    if os.getuid() == 0 and int(user):
+        walls.become(int(user))
+    began = time.perf_counter()
+    lab = _warm(framework)
+    walls.hide()
+    trouble = _try_walls() if isolation == WALLED else ""
+    control.sendall(json.dumps({"trouble": trouble, "seconds": time.perf_counter() - began}).encode() + b"\n")
+    while True:
+        _, channels, _, _ = socket.recv_fds(control, 1, 1)
+        if not channels:
+            return  # the grader is gone
+        (channel,) = channels
+        child = _fork(partial(_behind_walls, lab, channel, isolation), keep=channel)
+        os.close(channel)
+        control.recv(1)  # the grader has what it wants, or waits no longer
+        control.sendall(bytes([_end(child)]))
+
+
+def _warm(framework: str):
+    """All that an answer may need, imported; nothing computed, lest threads be started, which a fork would lose."""
+    lab = importlib.import_module(f"stylelab.{framework}.lab").Lab()
+    for name in ("stylelab.exercises.asking", "stylelab.exercises.travel", "stylelab.classroom.inside.cells"):
+        importlib.import_module(name)
+    for name in ("stylelab.classroom.inside.form", "stylelab.classroom.inside.wire", "scipy.linalg"):
+        importlib.import_module(name)
+    return lab
+
+
+def _try_walls() -> str:
+    """Why children cannot be walled off here; empty when they can."""
+    reader, writer = os.pipe()
+
+    def build() -> int:
+        try:
+            return _inner(lambda: os.write(writer, b"*") - 1)
+        except OSError as error:
+            os.write(writer, str(error).encode())
+            return 1
+
+    child = _fork(build, keep=writer)
+    os.close(writer)
+    with open(reader) as stream:
+        said = stream.read()
+    os.waitpid(child, 0)
+    return "" if said == "*" else said or "namespaces cannot be nested here"
+
+
+def _fork(work, *, keep: int) -> int:
+    """A child that does `work` and has no other file open than standard streams that lead nowhere, and `keep`."""
+    child = os.fork()
+    if not child:
+        _guarded(lambda: _alone(work, keep))
+    return child
+
+
+def _alone(work, keep: int) -> int:
+    nowhere = os.open("/dev/null", os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    os.closerange(3, keep)
+    os.closerange(keep + 1, 4096)
+    return work() or 0
+
+
+def _behind_walls(lab, channel: int, isolation: str) -> int:
+    if isolation != WALLED:
+        os.setsid()
+        walls.limit(MEMORY, PROCESSES)
+        return _answer(lab, channel)
+    return _inner(lambda: _answer(lab, channel))
+
+
+def _inner(work) -> int:
+    """Do `work` in namespaces of its own; returns the watchman's exit status."""
+    walls.separate()
+    first = os.fork()
+    if not first:
+        _guarded(lambda: _first(work))
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGKILL))
+    os.closerange(3, 4096)
+    return os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) & 0x7F
+
+
+def _first(work) -> int:
+    """The first process of a new namespace: it furnishes, watches, and takes all others with it when it leaves."""
+    walls.die_with_parent()
+    walls.furnish()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    student = os.fork()
+    if not student:
+        _guarded(lambda: _confined(work))
+    os.closerange(3, 4096)
+    return walls.watch(student, TOTAL, PROCESSES)
+
+
+def _confined(work) -> int:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    walls.limit(MEMORY, PROCESSES)
+    walls.silence()
+    return work() or 0
+
+
+def _guarded(work) -> None:
+    """End this process with the status that `work` returns, or 1, without going back to where it was forked."""
+    status = 1
+    try:
+        status = work()
+    finally:
+        os._exit(status)
+
+
+def _end(child: int) -> int:
+    """End a child that still runs, and say how it ended: 0 in its own time, or by our hand; else its status."""
+    for _ in range(20):  # it may be on its way out, with a status that says why
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status) & 0x7F
+        time.sleep(0.001)
+    os.kill(child, signal.SIGTERM)
+    os.waitpid(child, 0)
+    return 0
+
+
+def _answer(lab, channel: int) -> int:
+    """Hold one conversation with the grader: the cells, what came of loading them, then inputs and answers by turns."""
+    from stylelab.classroom.inside import cells, form, wire
+    from stylelab.exercises.asking import ask
+    from stylelab.exercises.definition import Exercise
+    from stylelab.exercises.travel import pack_answer, unpack
+
+    grader = socket.socket(fileno=channel)
+    job, _ = wire.receive(grader)
+    exercise = Exercise(**job["exercise"], cases=None, reference=None, mistakes=(), properties=())
+    wire.send(grader, {"form": form.canonical(job["cells"][job["answer"]])})
+    loaded = cells.load(job["cells"], job["answer"], exercise.id, job["given"])
+    wire.send(grader, {"trouble": loaded.trouble, "loaded": loaded.function is not None})
+    while True:
+        try:
+            plain, arrays = wire.receive(grader)
+        except EOFError:
+            return 0
+        packed, rest = pack_answer(ask(exercise, loaded.function, lab, unpack(arrays, plain)))
+        wire.send(grader, rest, packed)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,213 @@
+"""The verdict on one submission: its answers run in the sandbox on inputs drawn from a secret, and are judged here.
+
+What comes back from the sandbox is a claim. It earns points when the arrays are right for inputs that did not exist before
+the answer was loaded; whatever else it says of itself earns nothing.
+"""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from stylelab.classroom.answers import find_answers
+from stylelab.classroom.edition import find_edition
+from stylelab.classroom.handed_out import find_given
+from stylelab.classroom.inside.wire import WireError
+from stylelab.classroom.library import library_source
+from stylelab.classroom.model import RIGHT, ExerciseMark, Line, Mark, Submission
+from stylelab.classroom.notebook import Found, Script, read_notebook
+from stylelab.classroom.sandbox import BWRAP, FAREWELL, Limits, Lost, Sandbox, until
+from stylelab.errors import StylelabError
+from stylelab.exercises import Exercise, find_exercise
+from stylelab.exercises.judging import Verdict, judge_draws
+from stylelab.exercises.travel import pack, unpack_answer
+from stylelab.files import shown
+
+DRAWS = 2  # sets of inputs: what fits one shape alone is no answer
+LONGEST = 400  # characters of a sentence that a student's process may add to a report
+SAID = {  # what is told of an answer that came to no verdict
+    "time": "It did not finish within {seconds:g} seconds.",
+    "memory": "It used more memory or started more processes than an answer may.",
+    "lost": "Its process ended before it had answered.",
+    "forged": "What came back is not an answer to what was asked.",
+    "missing": "There is no cell with this answer in the notebook.",
+}
+
+
+@dataclass
+class Boxes:
+    """Warm processes, one for each framework, started when they are first needed; a context manager."""
+
+    kind: str = BWRAP
+    open_: dict[str, Sandbox] = field(default_factory=dict)
+
+    def of(self, framework: str) -> Sandbox:
+        """The sandbox of a framework.
+
+        Raises:
+            MachineError: it cannot be had.
+        """
+        if framework not in self.open_:
+            self.open_[framework] = Sandbox(framework, self.kind)
+        return self.open_[framework]
+
+    def drop(self, framework: str) -> None:
+        """Forget one that is gone."""
+        if framework in self.open_:
+            self.open_.pop(framework).close()
+
+    def __enter__(self) -> "Boxes":
+        return self
+
+    def __exit__(self, *_) -> None:
+        for framework in list(self.open_):
+            self.drop(framework)
+
+
+def mark(submission: Submission, boxes: Boxes, seed: str, limits: Limits | None = None) -> Mark:
+    """What a submission is worth. The same file and the same seed give the same marks.
+
+    Args:
+        seed: hexadecimal digits, a secret.
+        limits: of each answer; ten seconds by default.
+
+    Raises:
+        MachineError: there is no sandbox. Nothing that a student hands in raises anything.
+    """
+    began = time.perf_counter()
+    try:
+        data = b"" if submission.trouble else submission.read()
+    except StylelabError as error:
+        return _nothing(submission, b"", str(error))
+    if submission.trouble:
+        return _nothing(submission, data, submission.trouble)
+    notebook = read_notebook(data)
+    lesson, framework = find_edition(notebook, submission.name)
+    if notebook.trouble or not lesson or not framework:
+        return _nothing(submission, data, notebook.trouble or "no lesson of this course can be recognised in it")
+    digest = hashlib.sha256(data).hexdigest()
+    script = find_answers(notebook, find_given(lesson, framework))
+    marks = _Marking(script, framework, boxes, limits or Limits(), bytes.fromhex(seed), digest).all()
+    notes = (*submission.notes, *notebook.notes)
+    seconds = time.perf_counter() - began
+    return Mark(submission.student, submission.name, lesson, framework, digest, marks, submission.when, seconds, notes)
+
+
+def _nothing(submission: Submission, data: bytes, trouble: str) -> Mark:
+    digest = hashlib.sha256(data).hexdigest() if data else ""
+    notes = (*submission.notes, f"cannot be graded: {trouble}")
+    return Mark(submission.student, submission.name, "", "", digest, (), submission.when, 0.0, notes)
+
+
+class _Marking:
+    """One submission's exercises, one after the other: a later answer may rest on an earlier one."""
+
+    def __init__(self, script: Script, framework: str, boxes: Boxes, limits: Limits, secret: bytes, digest: str):
+        self.script, self.framework, self.boxes, self.limits = script, framework, boxes, limits
+        self.secret, self.digest = secret, digest
+        self.given: dict[str, str] = {}  # as in the lesson: where an answer is not right, it goes on with the library's
+
+    def all(self) -> tuple[ExerciseMark, ...]:
+        marks = []
+        for name, found in self.script.answers.items():
+            marks.append(self._one(find_exercise(name), found))
+            if marks[-1].stage != RIGHT:
+                self.given[name] = library_source(self.framework, name)
+        return tuple(marks)
+
+    def _one(self, exercise: Exercise, found: Found) -> ExerciseMark:
+        if found.stage:
+            return _stopped(exercise, found.stage, SAID.get(found.stage, "not attempted"), notes=found.notes)
+        began = time.perf_counter()
+        try:
+            made = self._asked(exercise, found)
+        except Lost:
+            self.boxes.drop(self.framework)
+            try:  # once more, in a fresh sandbox: it may have been somebody else's doing
+                made = self._asked(exercise, found)
+            except Lost:
+                self.boxes.drop(self.framework)
+                made = _stopped(exercise, "lost", "It brought the sandbox down, twice.", notes=found.notes)
+        return _timed(made, time.perf_counter() - began)
+
+    def _asked(self, exercise: Exercise, found: Found) -> ExerciseMark:
+        """Load the answer, then draw inputs, then ask: in this order.
+
+        Raises:
+            Lost: the sandbox went down.
+        """
+        job = {"exercise": _bare(exercise), "cells": self.script.cells, "answer": found.cell, "given": self.given}
+        stage = form = verdict = None
+        talk = self.boxes.of(self.framework).open(job, deadline=until(self.limits.seconds))
+        with talk:
+            try:
+                first, loaded = talk.begin()
+                form = _words(first.get("form"), 20_000)
+                if loaded.get("loaded") is not True:
+                    verdict = _unloaded(loaded)
+                else:
+                    verdict = judge_draws(exercise, [self._draw(exercise, talk, number) for number in range(DRAWS)])
+            except TimeoutError:
+                stage = "time"
+            except (EOFError, OSError):
+                stage = "lost"
+            except (WireError, ValueError, TypeError, KeyError, AttributeError):
+                stage = "forged"
+        if isinstance(verdict, Verdict):
+            return _judged(exercise, verdict, found.notes, form or "")
+        stage, said = verdict or (FAREWELL.get(talk.status, stage), "")
+        return _stopped(
+            exercise, stage, said or SAID[stage].format(seconds=self.limits.seconds), notes=found.notes, form=form or ""
+        )
+
+    def _draw(self, exercise: Exercise, talk, number: int):
+        """One set of secret inputs, and what the answer gave for it."""
+        cases = exercise.inputs(self._seed(exercise, number))
+        arrays, plain = pack(cases)
+        said, taken = talk.ask(plain, arrays)
+        return cases, unpack_answer(taken, said)
+
+    def _seed(self, exercise: Exercise, number: int) -> int:
+        """From the secret and the file: another file gets other inputs, so that none that leaked is of any use."""
+        message = f"{self.digest}/{exercise.id}/{number}".encode()
+        return int.from_bytes(hmac.digest(self.secret, message, "sha256")[:16], "big")
+
+
+def _bare(exercise: Exercise) -> dict:
+    """What the sandbox may know of an exercise."""
+    return {
+        "id": exercise.id, "title": exercise.title, "arguments": dict(exercise.arguments), "result": exercise.result,
+        "differentiable": exercise.differentiable,
+    }  # fmt: skip
+
+
+def _unloaded(loaded: Mapping) -> tuple[str, str]:
+    trouble = _words(loaded.get("trouble"), LONGEST)
+    return ("open", "not attempted") if "NotImplementedError" in trouble or not trouble else ("load", trouble)
+
+
+def _words(value: object, longest: int) -> str:
+    return shown(value, longest) if isinstance(value, str) else ""
+
+
+def _stopped(exercise: Exercise, stage: str, reason: str, *, notes: tuple[str, ...] = (), form: str = "") -> ExerciseMark:
+    names = [("value", exercise.value_points), *((each.name, each.points) for each in exercise.properties)]
+    names += [("gradient", 1)] if exercise.differentiable else []
+    lines = tuple(Line(name, points, 0, reason) for name, points in names)
+    return ExerciseMark(exercise.id, exercise.title, stage, reason, lines, notes=notes, form=form)
+
+
+def _judged(exercise: Exercise, verdict: Verdict, notes: tuple[str, ...], form: str) -> ExerciseMark:
+    lines = tuple(
+        Line(part.name, part.points, 0 if part.wrong else part.points, part.wrong and shown(part.wrong, LONGEST))
+        for part in verdict.parts
+    )
+    reason = "not attempted" if verdict.stage == "open" else shown(verdict.sentence, LONGEST)
+    return ExerciseMark(
+        exercise.id, exercise.title, verdict.stage, reason, lines, notes=notes, form="" if verdict.stage == "open" else form
+    )
+
+
+def _timed(made: ExerciseMark, seconds: float) -> ExerciseMark:
+    return replace(made, seconds=round(seconds, 3))
