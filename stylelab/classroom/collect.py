@@ -1,20 +1,28 @@
 """What students handed in, however it was collected. Everything is only read, and nothing is unpacked to the disk."""
 
 import os
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from stylelab.classroom import folders
+from stylelab.classroom.archives import LIMITS, File, entries
+from stylelab.classroom.layouts import SUBMITTED, Handed, is_class, laid_out
 from stylelab.classroom.model import Submission
-from stylelab.classroom.place import Place
+from stylelab.classroom.owners import of_export, shown_names
+from stylelab.classroom.picking import pick
 from stylelab.errors import InputError
 from stylelab.files import shown
+
+__all__ = ["LIMITS", "collect"]
 
 
 def collect(source: Path) -> list[Submission]:
     """Find every submission.
 
     Args:
-        source: a notebook, a zip, or a folder of either.
+        source: a notebook; a folder of notebooks, of folders per student, or nbgrader's; a zip as Canvas, Moodle,
+            Gradescope or Blackboard export it, or a folder of such. A student's own zip among them is looked into.
 
     Returns:
         One for each student, lesson and framework, in the order of names; those that cannot be graded have `trouble`.
@@ -22,14 +30,96 @@ def collect(source: Path) -> list[Submission]:
     Raises:
         InputError: there is no such file or folder, or no notebook in it.
     """
-    source = Path(source)
-    paths = [source] if source.is_file() else sorted(source.rglob("*.ipynb"))
-    if not paths:
-        raise InputError(f"no notebook in '{shown(source)}'")
-    return [_submission(path, source) for path in paths]
+    handed = list(_handed(Path(source)))
+    if not any(each.file.is_notebook or each.file.is_zip for each in handed):
+        raise InputError(f"no notebook in '{shown(source)}': name the folder or the zip that holds what was handed in")
+    names = shown_names(each.owner for each in handed)
+    by_student: dict[tuple[str, ...], list[Handed]] = {}
+    for each in handed:
+        by_student.setdefault(each.owner.key, []).append(each)
+    found = [each for key in by_student for each in pick(names[key], by_student[key])]
+    return sorted(found, key=lambda each: (each.student.casefold(), each.student, each.name))
 
 
-def _submission(path: Path, source: Path) -> Submission:
-    student = path.stem if path.parent == source or path == source else path.relative_to(source).parts[0]
-    when = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
-    return Submission(student, path.name, Place(os.fspath(path), path.stat().st_size), when)
+def _handed(source: Path) -> Iterator[Handed]:
+    files, before = _listed(source), _nbgrader(source)
+    if len(files) == 1 and files[0].is_zip and not source.is_dir():
+        yield from _opened(entries(_place(files[0], source)), source.name)
+    elif files and not source.is_dir() and not files[0].is_notebook:
+        raise InputError(f"'{shown(source)}' is neither a notebook, a zip nor a folder")
+    else:
+        deeper = [replace(file, parts=(*before, *file.parts)) for file in files]
+        in_place = before and any(file.is_notebook and len(file.parts) > 3 for file in deeper)
+        yield from _unzipped(deeper if in_place else files)
+
+
+def _listed(source: Path) -> list[File]:
+    """The files that there are; of a single one, what nbgrader lays beside it too."""
+    try:
+        if source.is_dir():
+            return list(folders.files(source))
+        if source.exists():
+            stamp = source.with_name("timestamp.txt")
+            beside = [folders.file(stamp, (stamp.name,))] if _nbgrader(source) and stamp.is_file() else []
+            real = Path(os.path.realpath(source))  # a link that the teacher names is followed
+            return [folders.file(real, (source.name,)), *beside]
+    except (OSError, ValueError) as error:
+        raise InputError(f"'{shown(source)}' cannot be read: {shown(error)}") from None
+    raise InputError(f"'{shown(source)}' does not exist: name a folder, a notebook or a zip")
+
+
+def _nbgrader(source: Path) -> tuple[str, ...]:
+    """The folders from nbgrader's `submitted` on, when the source lies in it or is it."""
+    parts = Path(os.path.abspath(source)).parts
+    inside = parts if source.is_dir() else parts[:-1]
+    return next((inside[-count:] for count in (1, 2, 3) if inside[-count:][:1] == (SUBMITTED,)), ())
+
+
+def _place(file: File, source: Path):
+    if file.place is None:
+        raise InputError(f"'{shown(source)}' cannot be read: {file.trouble}")
+    return file.place
+
+
+def _opened(files: list[File], title: str) -> Iterator[Handed]:
+    """What is in an export: every zip inside is a student's own."""
+    for each in laid_out(files, title, zipped=True):
+        yield from _own(each) if each.file.is_zip else (each,)
+
+
+def _unzipped(files: list[File]) -> Iterator[Handed]:
+    """What is in a folder: zips side by side may be exports."""
+    rest = []
+    for file in files:
+        inside = _class(file) if file.is_zip and len(file.parts) == 1 and not of_export(file.parts[0]) else None
+        if inside is None:
+            rest.append(file)
+        else:
+            yield from _opened(inside, file.parts[0])
+    for each in laid_out(rest):
+        yield from _own(each) if each.file.is_zip else (each,)
+
+
+def _class(file: File) -> list[File] | None:
+    """What is in the zip, if it is the work of a class."""
+    try:
+        inside = entries(file.place) if file.place else []
+    except InputError:
+        return None  # it is opened once more as one student's, and what is wrong is said there
+    return inside if inside and is_class(inside) else None
+
+
+def _own(zipped: Handed) -> Iterator[Handed]:
+    """What is in a student's own zip. Its names and times are the student's: they say neither who nor when."""
+    try:
+        inside = entries(zipped.file.place) if zipped.file.place else []
+        if sum(file.place.size for file in inside if file.is_notebook and file.place) > LIMITS.unpacked:
+            raise InputError(f"the notebooks in the zip have more than {LIMITS.unpacked:,} bytes together")
+    except InputError as error:
+        yield replace(zipped, file=replace(zipped.file, place=None, trouble=str(error)))
+        return
+    if not any(file.is_notebook for file in inside):
+        yield zipped
+    for file in inside:
+        if file.is_notebook:
+            yield replace(zipped, file=file, name=f"{zipped.name}/{'/'.join(file.parts)}")

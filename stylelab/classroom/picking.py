@@ -1,0 +1,83 @@
+"""Which of one student's files are to be graded: the newest of each lesson and framework, and what is in trouble."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from stylelab.classroom.archives import LIMITS
+from stylelab.classroom.edition import find_edition
+from stylelab.classroom.layouts import Handed
+from stylelab.classroom.model import Submission
+from stylelab.classroom.notebook import read_notebook
+from stylelab.classroom.owners import AGAIN, clean
+from stylelab.errors import InputError
+
+LONGEST = 160  # letters of a file's name
+
+
+def pick(student: str, handed: list[Handed]) -> Iterator[Submission]:
+    """What counts of all that one student handed in.
+
+    Args:
+        student: the name for tables.
+
+    Returns:
+        Submissions; at least one, with `trouble`, for a student who handed in something that is no notebook.
+    """
+    notebooks = sorted((each for each in handed if each.file.is_notebook), key=_newest, reverse=True)
+    kept = notebooks[: LIMITS.notebooks]
+    good = [each for each in kept if not each.file.trouble]
+    chosen = [_submission(student, each) for each in kept if each.file.trouble]
+    chosen += _counting([_submission(student, each) for each in good])
+    chosen += [_submission(student, each) for each in handed if each.file.trouble and each.file.is_zip]
+    if chosen and len(notebooks) > len(kept):
+        note = f"{len(notebooks):,} notebooks were handed in: only the newest {len(kept)} were looked at"
+        chosen = [replace(each, notes=(*each.notes, note)) for each in chosen]
+    yield from chosen or _nothing(student, handed)
+
+
+def _nothing(student: str, handed: list[Handed]) -> Iterator[Submission]:
+    newest = max(handed, key=_newest)
+    yield replace(_submission(student, newest), data=b"", trouble="no notebook was handed in, only other files")
+
+
+def _newest(each: Handed) -> tuple[datetime, int, str]:
+    """A system that renames what is handed in again counts upwards; its zip has one time for all."""
+    again = AGAIN.search(each.file.parts[-1])
+    return each.when or datetime.min.replace(tzinfo=UTC), int(again[1]) if again else 0, each.name
+
+
+def _submission(student: str, each: Handed) -> Submission:
+    data = b"" if each.file.trouble else each.file.place
+    return Submission(student, _shown(each.name), data, each.when, each.notes, each.file.trouble)
+
+
+def _shown(name: str) -> str:
+    """A file's name in one line; of a long one, the end, where the lesson is."""
+    name = "/".join(clean(part, LONGEST) for part in name.split("/"))
+    return name if len(name) <= LONGEST else f"...{name[3 - LONGEST :]}"
+
+
+def _counting(newest_first: list[Submission]) -> Iterable[Submission]:
+    """Of each lesson and framework, the newest. A single notebook is not even opened."""
+    if len(newest_first) < 2:
+        return newest_first
+    chosen: dict[object, Submission] = {}
+    for each in newest_first:
+        try:
+            edition = find_edition(read_notebook(each.read()), each.name)
+        except InputError as error:
+            chosen[each.name, len(chosen)] = replace(each, data=b"", trouble=str(error))
+            continue
+        key = edition if edition[0] else (each.name, len(chosen))
+        chosen[key] = _instead(chosen[key], each) if key in chosen else each
+    return chosen.values()
+
+
+def _instead(counts: Submission, other: Submission) -> Submission:
+    note = f"handed in more than once: '{counts.name}'{_of(counts)} counts, '{other.name}'{_of(other)} does not"
+    return replace(counts, notes=(*counts.notes, note))
+
+
+def _of(each: Submission) -> str:
+    return f" of {each.when:%Y-%m-%d %H:%M}" if each.when else ""
