@@ -9,7 +9,7 @@ from stylelab.exercises.colours import DEPROCESS, PREPROCESS
 from stylelab.exercises.costs import BALANCE, TOTAL_COST
 from stylelab.exercises.definition import Exercise, Mistake, Property
 from stylelab.exercises.descent import PICTURE_GRADIENT, RECONSTRUCT
-from stylelab.exercises.judging import Part, Verdict, judge
+from stylelab.exercises.judging import Part, Verdict, judge, judge_draws
 from stylelab.exercises.layers import LAYER_NAME, RECEPTIVE_FIELD
 from stylelab.exercises.losses import CONTENT_LOSS, GRAM_MATRIX, STYLE_LAYER_LOSS
 from stylelab.exercises.measures import KERAS_VARIATION, PSNR
@@ -20,7 +20,7 @@ from stylelab.exercises.tutorials import BLEND, DECAYED_RATE
 
 __all__ = [
     "EXERCISES", "Answer", "Exercise", "Mistake", "Part", "Property", "Verdict", "ask", "check_answer", "find_exercise",
-    "judge",
+    "judge", "judge_draws",
 ]  # fmt: skip
 
 EXERCISES = {

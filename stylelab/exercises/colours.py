@@ -4,9 +4,9 @@ import numpy as np
 
 from stylelab.encoders import OXFORD, TORCHVISION
 from stylelab.exercises.definition import Exercise, Mistake, Property
+from stylelab.exercises.drawing import number, picture_shape, random_picture
 
 MEAN = np.array(OXFORD["mean"])  # B, G, R, in 0..255
-SHAPE = (2, 5, 6, 3)  # (B, H, W, 3)
 
 
 def _turned(picture):
@@ -27,13 +27,12 @@ def _unclipped(pixels):
 
 
 def _preprocess_cases(rng):
-    picture = rng.uniform(size=SHAPE).astype(np.float32)
-    red = np.zeros((1, 2, 4, 3), np.float32)
-    red[..., 0] = 1
+    shape = picture_shape(rng)
+    picture = random_picture(rng, shape)
     return {
         "plain": {"picture": picture},
-        "red": {"picture": red},
-        "black": {"picture": np.zeros((1, 2, 4, 3), np.float32)},
+        "less red": {"picture": picture * np.array([0.5, 1, 1], np.float32)},
+        "grey": {"picture": np.full(shape, number(rng, 0.2, 0.8), np.float32)},
     }
 
 
@@ -95,21 +94,25 @@ PREPROCESS = Exercise(
           for axes in ((2, 3), (1, 3), (1, 2), (0, 1, 2, 3))),
     ),
     properties=(
-        Property("red comes last", "A red picture must be brightest in the last channel: turn RGB to BGR.",
-                 lambda cases, outputs: (outputs["red"].argmax(-1) == 2).all()),
-        Property("black is minus the mean", "A black picture must become minus the mean, in the order B, G, R.",
-                 lambda cases, outputs: np.allclose(outputs["black"], -MEAN, atol=1e-2)),
+        Property("red comes last", "Less red must show in the last channel, and in no other: turn RGB to BGR.",
+                 lambda cases, outputs: _only_last(outputs["plain"] - outputs["less red"])),
+        Property("grey loses the mean", "A picture of one grey x must become 255 x minus the mean, in the order B, G, R.",
+                 lambda cases, outputs: np.allclose(outputs["grey"], 255 * cases["grey"]["picture"] - MEAN, atol=1e-2)),
     ),
 )  # fmt: skip
 
 
+def _only_last(change) -> bool:
+    size = np.abs(change).max((0, 1, 2))
+    return bool(size[2] > 1e-3 and size[:2].max() <= 1e-3 * size[2])
+
+
 def _deprocess_cases(rng):
-    picture = rng.uniform(size=SHAPE).astype(np.float32)
-    beyond = rng.uniform(-0.6, 1.6, SHAPE)
+    shape = picture_shape(rng)
     return {
-        "plain": {"pixels": _preprocess(beyond).astype(np.float32)},
-        "there and back": {"pixels": _preprocess(picture).astype(np.float32)},
-        "mean": {"pixels": np.zeros((1, 2, 4, 3), np.float32)},
+        "plain": {"pixels": _preprocess(random_picture(rng, shape, -0.6, 1.6)).astype(np.float32)},
+        "there and back": {"pixels": _preprocess(random_picture(rng, shape)).astype(np.float32)},
+        "flat": {"pixels": np.full(shape, number(rng, -30, 30), np.float32)},
     }
 
 
@@ -170,8 +173,9 @@ DEPROCESS = Exercise(
                  lambda cases, outputs: np.allclose(outputs["there and back"], _deprocess(cases["there and back"]["pixels"]), atol=1e-4)),
         Property("stays in 0..1", _NOT_CLIPPED,
                  lambda cases, outputs: outputs["plain"].min() >= 0 and outputs["plain"].max() <= 1),
-        Property("0 is the mean", "Pixels of 0 must become the mean colour: red 123.680 / 255, green 116.779 / 255, blue 103.939 / 255.",
-                 lambda cases, outputs: np.allclose(outputs["mean"], _turned(MEAN) / 255, atol=1e-4)),
+        Property("flat pixels", "Pixels of x in all channels must become red (123.680 + x) / 255, green (116.779 + x) / 255, "
+                 "blue (103.939 + x) / 255.",
+                 lambda cases, outputs: np.allclose(outputs["flat"], _deprocess(cases["flat"]["pixels"]), atol=1e-4)),
     ),
 )  # fmt: skip
 

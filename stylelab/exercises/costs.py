@@ -90,7 +90,7 @@ def _balance_cases(rng):
     share = float(rng.uniform(0.6, 0.9))
     return {
         "plain": {"content": content, "style": style, "share": share},
-        "half": {"content": content, "style": style, "share": 0.5},
+        "half": {"content": content, "style": style * float(rng.uniform(0.5, 2)), "share": 0.5},
         "twice the style": {"content": content, "style": 2 * style, "share": share},
     }
 

@@ -96,7 +96,7 @@ class Exercise:
         return f"{self.id}({', '.join(_shown(case[name]) for name in self.arguments)})"
 
     def inputs(self, seed: int = 0) -> dict[str, Case]:
-        """Named inputs, channels last. The notebook's seed is 0; a grader draws from a secret one.
+        """Named inputs, channels last. The notebook's seeds are 0 and 1; a grader draws from a secret one.
 
         They are drawn again when by chance a known mistake would give the right value.
         """
@@ -106,7 +106,12 @@ class Exercise:
             first = next(iter(cases.values()))
             if not any(self.explains(mistake, first, self.expected(first)) for mistake in self.mistakes):
                 break
-        return cases
+        return self._shuffled(rng, cases)
+
+    def _shuffled(self, rng: np.random.Generator, cases: dict[str, Case]) -> dict[str, Case]:
+        """The first case stays first; no answer can tell the others by their turn."""
+        first, *others = cases
+        return {first: cases[first]} | {others[place]: cases[others[place]] for place in rng.permutation(len(others))}
 
     def expected(self, case: Case) -> np.ndarray:
         """The right answer to one case, float64 or a word."""

@@ -5,17 +5,20 @@ from functools import partial
 import numpy as np
 
 from stylelab.exercises.definition import Exercise, Mistake, Property
-from stylelab.exercises.picture import SHAPE, random_picture, slope, step
+from stylelab.exercises.drawing import number, picture_shape, random_picture
+from stylelab.exercises.picture import slope, step, vanishes
 
 # The loss is 1/2 sum w (picture - target)^2: its gradient is w (picture - target), with respect to the target the opposite.
 
 
 def _gradient_cases(rng):
-    picture, target = random_picture(rng), random_picture(rng)
-    plain = {"picture": picture, "target": target, "loss": rng.uniform(0.5, 2, SHAPE).astype(np.float32)}
+    shape = picture_shape(rng)
+    picture, target = random_picture(rng, shape), random_picture(rng, shape)
+    plain = {"picture": picture, "target": target, "loss": random_picture(rng, shape, 0.5, 2)}
     return {
         "plain": plain,
         "arrived": plain | {"picture": target.copy()},
+        "nearly": plain | {"picture": target + (picture - target) / 100},
         "twice as far": plain | {"picture": target + 2 * (picture - target)},
     }
 
@@ -69,7 +72,7 @@ PICTURE_GRADIENT = Exercise(
     ),
     properties=(
         Property("0 at the target", "Where picture and target agree the gradient must be 0.",
-                 lambda cases, outputs: np.allclose(outputs["arrived"], 0, atol=1e-5)),
+                 lambda cases, outputs: vanishes(outputs, "arrived", "nearly")),
         Property("steeper further away", "This loss is twice as steep at twice the distance.",
                  lambda cases, outputs: np.allclose(outputs["twice as far"], 2 * outputs["plain"], rtol=1e-3, atol=1e-5)),
     ),
@@ -82,15 +85,17 @@ def _unit(gradient):
 
 def _reconstruct_cases(rng):
     # steps so long that they leave 0..1 again and again: where the picture is clipped then shows
+    shape = picture_shape(rng)
     plain = {
-        "picture": random_picture(rng), "target": random_picture(rng), "loss": rng.uniform(0.5, 2, SHAPE).astype(np.float32),
-        "steps": int(rng.integers(4, 6)), "learning_rate": 1.2,
+        "picture": random_picture(rng, shape), "target": random_picture(rng, shape), "loss": random_picture(rng, shape, 0.5, 2),
+        "steps": int(rng.integers(4, 6)), "learning_rate": number(rng, 1.1, 1.3),
     }  # fmt: skip
     return {
         "plain": plain,
-        "slow": plain | {"learning_rate": 0.1},
+        "slow": plain | {"learning_rate": number(rng, 0.08, 0.12)},
         "one": plain | {"steps": 1},
         "none": plain | {"steps": 0},
+        "hardly": plain | {"learning_rate": number(rng, 1e-4, 2e-4)},
     }
 
 
@@ -204,12 +209,13 @@ RECONSTRUCT = Exercise(
     ),
     properties=(
         Property("comes closer", "The loss is not lower after these steps.", lambda cases, outputs: _closer(cases, outputs, "slow")),
-        Property("stays in 0..1", _STAY, lambda cases, outputs: min(each.min() for each in outputs.values()) >= 0
-                 and max(each.max() for each in outputs.values()) <= 1),
+        Property("stays in 0..1", _STAY, lambda cases, outputs: all(
+            outputs[name].min() >= 0 and outputs[name].max() <= 1 for name in cases)),
         Property("one step", "With steps = 1 it must make one step.", lambda cases, outputs: np.allclose(
             outputs["one"], _reconstruct(**cases["one"]), atol=1e-4), case="one"),
-        Property("no step", "With steps = 0 the picture must come back as it was.", lambda cases, outputs: np.allclose(
-            outputs["none"], cases["none"]["picture"], atol=1e-5), case="none"),
+        Property("no step", "With steps = 0 the picture must come back as it was.", lambda cases, outputs: all(
+            np.allclose(outputs[name], cases[name]["picture"], atol=atol) for name, atol in (("none", 1e-5), ("hardly", 0.05))),
+                 case="none"),
     ),
 )  # fmt: skip
 

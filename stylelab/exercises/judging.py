@@ -1,12 +1,19 @@
-"""Judge what a function gave: first its shape, then its value, then its properties. Plain arrays only."""
+"""Judge what a function gave: first its shape, then its value, then its properties. Plain arrays only.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+An answer may come from a process that a student controls: whatever is in it, there is a verdict.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stylelab.exercises.asking import Answer
-from stylelab.exercises.definition import NUMBERS, Case, Exercise, double
+from stylelab.exercises.cleaning import cleaned
+from stylelab.exercises.definition import Case, Exercise
+from stylelab.exercises.idle import idle
+from stylelab.exercises.slopes import gradient_fault
+from stylelab.exercises.wording import DRIFTS, NOT_FINITE, changes, only_once, shape_sentence, value_sentence
 
 
 @dataclass(frozen=True)
@@ -42,16 +49,66 @@ class Verdict:
         return sum(part.points for part in self.parts if part.wrong is None)
 
 
+def judge_draws(exercise: Exercise, draws: Sequence[tuple[Mapping[str, Case], Answer]]) -> Verdict:
+    """The verdict on one function's answers to several draws of cases: a part is earned where it holds in every draw.
+
+    While the value is wrong, an answer without any work earns nothing: one that is the same whatever comes in, an argument
+    handed back, or something else at every call.
+
+    Args:
+        draws: (cases, answer), at least one.
+
+    Returns:
+        The stage and the sentence of the first draw with a fault, and for each part the first fault of it.
+    """
+    verdicts = [judge(exercise, cases, answer) for cases, answer in draws]
+    parts = tuple(_joined(exercise, draws, each) for each in zip(*(verdict.parts for verdict in verdicts), strict=True))
+    faulty = next((index for index, verdict in enumerate(verdicts) if not verdict.right), None)
+    if faulty is None:
+        return verdicts[0]
+    stage, sentence = verdicts[faulty].stage, verdicts[faulty].sentence
+    if faulty:
+        stage, sentence = stage.replace("open", "value"), _only_once(exercise, draws, faulty, sentence)
+    return Verdict(stage, sentence, _without_idle(exercise, draws, parts))
+
+
+def _joined(exercise: Exercise, draws, parts: Sequence[Part]) -> Part:
+    """One part of the mark over all draws."""
+    faulty = next((index for index, part in enumerate(parts) if part.wrong is not None), 0)
+    if faulty == 0:
+        return parts[0]
+    return replace(parts[0], wrong=_only_once(exercise, draws, faulty, parts[faulty].wrong))
+
+
+def _only_once(exercise: Exercise, draws, faulty: int, sentence: str) -> str:
+    before, case = (next(iter(draws[index][0].values())) for index in (0, faulty))
+    return only_once(before, case, exercise, sentence)
+
+
+def _without_idle(exercise: Exercise, draws, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    if parts[0].wrong is None or all(part.wrong is not None for part in parts):
+        return parts
+    with np.errstate(all="ignore"):
+        why = idle(exercise, [(cases, cleaned(exercise, cases, answer)) for cases, answer in draws])
+    return tuple(replace(part, wrong=why if part.wrong is None else part.wrong) for part in parts)
+
+
 def judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verdict:
-    """The verdict on an answer to these cases."""
+    """The verdict on an answer to these cases. What an answer without any work must not earn, `judge_draws` knows."""
+    with np.errstate(all="ignore"):
+        return _judged(exercise, cases, cleaned(exercise, cases, answer))
+
+
+def _judged(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verdict:
     if next(iter(cases)) not in answer.outputs:
         return _nothing(exercise, *(answer.trouble or ("open", "")))
     if stopped := _shape_fault(exercise, cases, answer):
         return _nothing(exercise, *stopped)
+    answer.outputs.update({name: output.reshape(exercise.expected(cases[name]).shape) for name, output in answer.outputs.items()})
     faults = dict(_faults(exercise, cases, answer))
     if not faults:
         return Verdict("right", "", _parts(exercise, faults))
-    stage = "value" if "value" in faults else answer.trouble[0] if answer.trouble else "property"
+    stage = "value" if "value" in faults else answer.trouble[0] if _trouble(answer) else "property"
     return Verdict(stage, _first_told(exercise, cases, answer, faults), _parts(exercise, faults))
 
 
@@ -61,9 +118,14 @@ def _nothing(exercise: Exercise, stage: str, sentence: str) -> Verdict:
 
 def _first_told(exercise: Exercise, cases: Mapping[str, Case], answer: Answer, faults: Mapping[str, str]) -> str:
     """An error at another case comes before a wrong value, unless that is a mistake with a name."""
-    if answer.trouble and not answer.changed and not exercise.recognise(cases, answer.outputs):
+    if _trouble(answer) and not answer.changed and not exercise.recognise(cases, answer.outputs):
         return answer.trouble[1]
     return next(iter(faults.values()))
+
+
+def _trouble(answer: Answer) -> str:
+    """What stopped the answer at some case, in words; empty where nothing did, or where it was left open there."""
+    return answer.trouble[1] if answer.trouble else ""
 
 
 def _names(exercise: Exercise) -> list[str]:
@@ -81,52 +143,42 @@ def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) 
         expected = exercise.expected(cases[name])
         if output.shape != expected.shape and not (exercise.result in ("number", "whole") and output.size == 1):
             known = exercise.recognise(cases, answer.outputs)
-            return "shape", known or _shape_sentence(exercise, answer.shapes[name], output.shape, expected.shape)
+            return "shape", known or shape_sentence(exercise, answer.shapes[name], output.shape, expected.shape)
     return None
-
-
-def _shape_sentence(exercise: Exercise, shape: tuple[int, ...], output: tuple[int, ...], expected: tuple[int, ...]) -> str:
-    if exercise.result in NUMBERS:
-        how = "take the one number out of it, with [0]" if np.prod(shape) == 1 else "sum or average over all axes"
-        return f"Shape {shape}; expected a single number, shape (): {how}."
-    if exercise.result == "picture":
-        moved = sorted(output) == sorted(expected)
-        why = " The axes are in another order: mind where your framework keeps the channels." if moved else ""
-        return f"Shape {shape}; expected the shape of the picture that came in.{why}"
-    why = " Keep the batch axis: one matrix for each picture." if len(shape) < len(expected) else ""
-    return f"Shape {shape} for a batch of {expected[0]} with {expected[-1]} filters; expected {expected}.{why}"
 
 
 def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer):
     """(name of the part, what is wrong with it), in the order in which they are told."""
-    if answer.changed:
-        yield "value", f"It changes its input `{answer.changed[0]}` in place: work on a copy, for others use it too."
-        return
-    first, case = next(iter(cases.items()))
-    output, expected = answer.outputs[first].reshape(exercise.expected(case).shape), exercise.expected(case)
-    if expected.dtype.kind == "f" and not np.isfinite(output).all():
-        yield "value", "The result is not finite: look for a division by zero or the root of a negative number."
-    elif not exercise.close(output, expected):
-        yield "value", exercise.recognise(cases, answer.outputs) or _value_sentence(exercise, case, output)
-    elif answer.drifts:
-        yield "value", DRIFTS
+    first = next(iter(cases))
+    value = _value_fault(exercise, cases, cases[first], answer, answer.outputs[first])
+    if value:
+        yield "value", value
     yield from _without_property(exercise, cases, answer)
-    if exercise.differentiable and (wrong := _gradient_fault(exercise, case, answer)):
+    if exercise.differentiable and (wrong := gradient_fault(exercise, cases[first], answer, value)):
         yield "gradient", wrong
 
 
-DRIFTS = (
-    "The first call is right, but a second call with the same arguments gives something else: nothing may be kept between "
-    "calls (a gradient that adds up in `.grad`?) and nothing drawn at random."
-)
+def _value_fault(exercise: Exercise, cases: Mapping[str, Case], case: Case, answer: Answer, output: np.ndarray) -> str | None:
+    if answer.changed:
+        return changes(answer.changed[0])
+    if not _finite(output):
+        return NOT_FINITE
+    if not exercise.close(output, exercise.expected(case)):
+        return exercise.recognise(cases, answer.outputs) or value_sentence(exercise, case, output)
+    return DRIFTS if answer.drifts else None
+
+
+def _finite(output: np.ndarray) -> bool:
+    return output.dtype.kind == "U" or bool(np.isfinite(output).all())
 
 
 def _without_property(exercise: Exercise, cases: Mapping[str, Case], answer: Answer):
+    finite = {name: output for name, output in answer.outputs.items() if _finite(output)}
     for each in exercise.properties:
         try:
-            holds = each.holds(cases, answer.outputs)
-        except KeyError:  # its case gave no output
-            yield each.name, (answer.trouble or ("", each.hint))[1]
+            holds = each.holds(cases, finite)
+        except KeyError:  # its case gave no output, or one that proves nothing: inf is twice inf
+            yield each.name, NOT_FINITE if len(finite) < len(answer.outputs) else _trouble(answer) or each.hint
             continue
         if not holds:
             yield each.name, _property_sentence(exercise, cases, answer, each)
@@ -136,54 +188,4 @@ def _property_sentence(exercise: Exercise, cases: Mapping[str, Case], answer: An
     if each.case is None:
         return each.hint
     case, output = cases[each.case], answer.outputs[each.case]
-    return exercise.recognise(cases, answer.outputs) or f"{each.hint} {_value_sentence(exercise, case, output)}"
-
-
-def _value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
-    expected, example = exercise.expected(case), exercise.example(case)
-    if expected.dtype.kind == "U":
-        return f"{example} gives '{output}' where '{expected}' is right."
-    if example:
-        return f"{example} gives {float(output.reshape(())):.4g} where {float(expected):.4g} is right."
-    if output.ndim == 0:
-        factor = f", {float(output / expected):.3g} times as much" if expected else ""
-        return f"The value is {float(output):.4g} where {float(expected):.4g} is right{factor}."
-    factor = np.sum(output * expected) / max(np.sum(expected**2), 1e-30)
-    if factor and np.allclose(output, factor * expected, rtol=exercise.rtol, atol=exercise.atol):
-        return f"The shape is right, but every value is {factor:.3g} times what it should be."
-    place = tuple(int(index) for index in np.unravel_index(np.argmax(np.abs(output - expected)), expected.shape))
-    return f"The shape is right, the values are not: {output[place]:.4g} where {expected[place]:.4g} is right, for example."
-
-
-def _gradient_fault(exercise: Exercise, case: Case, answer: Answer) -> str | None:
-    name = exercise.differentiable
-    if answer.trouble:
-        return answer.trouble[1]
-    others = [key for key, gradient in answer.gradients.items() if key != name and _passes(gradient)]
-    gradient = answer.gradients.get(name)
-    if not _passes(gradient):
-        if others:
-            return f"The gradient goes through `{others[0]}` and not through `{name}`: it is `{name}` that must learn."
-        return f"The value is right, but no gradient reaches `{name}`: stay with tensors, without NumPy or detaching."
-    measured, expected = _slopes(exercise, case, name, gradient)
-    if not np.isclose(measured, expected, rtol=2e-2, atol=1e-4):
-        return f"The value is right, but its gradient is not: part of `{name}` is cut off, by detaching or a copy."
-    return None
-
-
-def _passes(gradient) -> bool:
-    if isinstance(gradient, dict):
-        return any(_passes(each) for each in gradient.values())
-    return gradient is not None and bool(np.any(gradient))
-
-
-def _slopes(exercise: Exercise, case: Case, name: str, gradient) -> tuple[float, float]:
-    """How steep the summed result is in a fixed direction: by the answer's gradient, and by finite differences."""
-    rng, at = np.random.default_rng(1), double(case[name])
-    if not isinstance(at, dict):
-        at, gradient = {"": at}, {"": gradient}
-    ways = {layer: rng.uniform(0.5, 1.5, array.shape) for layer, array in at.items()}
-    moved = ({layer: at[layer] + h * way for layer, way in ways.items()} for h in (1e-5, -1e-5))
-    ahead, behind = (exercise.expected(case | {name: each.get("", each)}).sum() for each in moved)
-    measured = sum(float(np.sum(gradient[layer] * way)) for layer, way in ways.items() if gradient[layer] is not None)
-    return measured, float((ahead - behind) / 2e-5)
+    return exercise.recognise(cases, answer.outputs) or f"{each.hint} {value_sentence(exercise, case, output)}"

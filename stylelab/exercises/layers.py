@@ -35,13 +35,14 @@ def receptive_field(layers) -> int:
 
 def _name_cases(rng):
     block, n = _convolution(rng, 3)
+    low, high = rng.permutation([(low, high) for low in range(1, 5) for high in range(13, 17) if low == 3 or high == 16])[0]
     return {
         "plain": {"name": f"block{block}_conv{n}"},
         "relu": {"name": "relu{}_{}".format(*_convolution(rng, 3))},
         "own": {"name": "conv{}_{}".format(*_convolution(rng, 1))},
-        "number": {"name": int(rng.choice([11, 12]))},  # where every wrong way of counting shows
-        "first": {"name": 1},
-        "last": {"name": len(LAYERS)},
+        "number": {"name": int(rng.choice([11, 12]))},  # where, with 3 or 16, every wrong way of counting shows
+        "low": {"name": int(low)},
+        "high": {"name": int(high)},
     }
 
 
@@ -120,10 +121,10 @@ LAYER_NAME = Exercise(
         Property("keeps conv4_2", "The paper's own name must stay.", lambda cases, outputs: _agrees(cases, outputs, "own"), case="own"),
         Property("counts convolutions", "A whole number k is the k-th convolution, block after block.",
                  lambda cases, outputs: _agrees(cases, outputs, "number"), case="number"),
-        Property("1 is the first", "Number 1 is the first convolution.",
-                 lambda cases, outputs: _agrees(cases, outputs, "first"), case="first"),
-        Property("16 is the last", "Number 16 is the last convolution.",
-                 lambda cases, outputs: _agrees(cases, outputs, "last"), case="last"),
+        Property("1 is the first", "Numbers 1 to 4 are the convolutions of the first two blocks.",
+                 lambda cases, outputs: _agrees(cases, outputs, "low"), case="low"),
+        Property("16 is the last", "Numbers 13 to 16 are the convolutions of the last block.",
+                 lambda cases, outputs: _agrees(cases, outputs, "high"), case="high"),
     ),
 )  # fmt: skip
 
@@ -135,13 +136,13 @@ def _agrees(cases, outputs, case: str) -> bool:
 
 
 def _field_cases(rng):
-    kernels = rng.permutation([3, 5, 7, 4])
-    strides = [int(rng.integers(2, 4)), 1, 2, int(rng.integers(2, 4))]
+    kernels = [int(kernel) for kernel in rng.permutation([3, 5, 7, 4, 6, 2])]
+    strides = [int(rng.integers(2, 4)), 1, 2, int(rng.integers(2, 4)), int(rng.integers(1, 3))][: rng.integers(4, 6)]
     return {
-        "plain": {"layers": [(int(kernel), stride) for kernel, stride in zip(kernels, strides, strict=True)]},
+        "plain": {"layers": list(zip(kernels, strides, strict=False))},
         "one": {"layers": [(int(rng.integers(3, 12)), 2)]},
-        "two": {"layers": [(3, 1), (3, 1)]},
-        "pooled": {"layers": [(3, 1), (3, 1), (2, 2), (3, 1)]},
+        "two": {"layers": [(kernels[0], 1), (kernels[1], 1)]},
+        "pooled": {"layers": [(kernels[2], 1), (kernels[3], 1), (2, 2), (int(rng.integers(3, 8)), 1)]},
     }
 
 
@@ -232,8 +233,9 @@ RECEPTIVE_FIELD = Exercise(
     properties=(
         Property("one layer", "One layer sees as much as its kernel is wide.",
                  lambda cases, outputs: outputs["one"] == cases["one"]["layers"][0][0], case="one"),
-        Property("two of 3", "Two kernels of 3 with stride 1 see 5 pixels.", lambda cases, outputs: outputs["two"] == 5, case="two"),
+        Property("two of stride 1", "Two kernels with stride 1 see the sum of both less 1: 5 pixels for two kernels of 3.",
+                 lambda cases, outputs: outputs["two"] == receptive_field(**cases["two"]), case="two"),
         Property("behind a pooling", "Behind a pooling of stride 2 a kernel of 3 adds 4 pixels, not 2.",
-                 lambda cases, outputs: outputs["pooled"] == 10, case="pooled"),
+                 lambda cases, outputs: outputs["pooled"] == receptive_field(**cases["pooled"]), case="pooled"),
     ),
 )  # fmt: skip

@@ -3,25 +3,33 @@
 import numpy as np
 
 from stylelab.exercises.definition import Exercise, Mistake, Property
+from stylelab.exercises.drawing import activation_shape, number, random_picture
+from stylelab.exercises.picture import vanishes
 
-B, H, W, C = 2, 5, 4, 3  # four different numbers, so that a mixed-up axis shows in the shape
 
-
-def _activation(rng: np.random.Generator) -> np.ndarray:
+def _activation(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """After a ReLU nothing is negative."""
-    return rng.uniform(0.1, 2, (B, H, W, C)).astype(np.float32)
+    return random_picture(rng, shape, 0.1, 2)
+
+
+def _places(activation) -> int:
+    """H W."""
+    return activation.shape[1] * activation.shape[2]
 
 
 def _shuffled(rng: np.random.Generator, activation: np.ndarray) -> np.ndarray:
     """The same answers of the filters at other places."""
-    return rng.permutation(activation.reshape(B, H * W, C), axis=1).reshape(activation.shape)
+    batch, _, _, filters = activation.shape
+    return rng.permutation(activation.reshape(batch, -1, filters), axis=1).reshape(activation.shape)
 
 
 def _content_cases(rng):
-    activation, target = _activation(rng), _activation(rng)
+    shape = activation_shape(rng)
+    activation, target = _activation(rng, shape), _activation(rng, shape)
     return {
         "plain": {"activation": activation, "target": target},
         "same": {"activation": target.copy(), "target": target},
+        "near": {"activation": target + (activation - target) / 100, "target": target},
         "double": {"activation": target + 2 * (activation - target), "target": target},
     }
 
@@ -48,7 +56,7 @@ CONTENT_LOSS = Exercise(
         Mistake("That is a quarter of it: here the plain mean is asked for, without 1/2 or 1/4.",
                 lambda activation, target: _mean_square(activation, target) / 4),
         Mistake("Summed over the filters: take the mean over all entries.",
-                lambda activation, target: _mean_square(activation, target) * C),
+                lambda activation, target: _mean_square(activation, target) * activation.shape[3]),
         Mistake("That is the length of the difference, the root of the sum of squares: take the mean of the squares.",
                 lambda activation, target: np.sqrt(np.sum((activation - target) ** 2))),
         Mistake("The squares are subtracted: subtract first, then square.",
@@ -59,9 +67,9 @@ CONTENT_LOSS = Exercise(
         Mistake("That compares what each filter answers on the average, and forgets places: compare place by place.",
                 lambda activation, target: np.mean((activation.mean((1, 2)) - target.mean((1, 2))) ** 2)),
         Mistake("Divided by C H W but not by the batch: take the mean over all entries.",
-                lambda activation, target: np.sum((activation - target) ** 2) / (H * W * C)),
+                lambda activation, target: np.sum((activation - target) ** 2) / activation[0].size),
         Mistake("Divided by H W only, so the normalisation by the number of filters and pictures is forgotten.",
-                lambda activation, target: np.sum((activation - target) ** 2) / (H * W)),
+                lambda activation, target: np.sum((activation - target) ** 2) / _places(activation)),
         Mistake("The differences are not squared, so errors of opposite sign cancel.",
                 lambda activation, target: np.mean(activation - target)),
         Mistake("The differences are not squared, so errors of opposite sign cancel.",
@@ -77,7 +85,7 @@ CONTENT_LOSS = Exercise(
     ),
     properties=(
         Property("zero at the target", "It is not 0 when activation and target are the same.",
-                 lambda cases, outputs: abs(outputs["same"]) < 1e-5),
+                 lambda cases, outputs: vanishes(outputs, "same", "near")),
         Property("quadratic", "Twice the difference must give four times the loss.",
                  lambda cases, outputs: np.isclose(outputs["double"], 4 * outputs["plain"], rtol=1e-3)),
     ),
@@ -89,28 +97,43 @@ def _product(activation, axes="bhwi,bhwj->bij"):
 
 
 def gram(activation):
-    return _product(activation) / np.prod(activation.shape[1:3])
+    return _product(activation) / _places(activation)
 
 
 def _scrambled_first(activation):
     """(B, H, W, C) memory read as (B, C, H W): a reshape where a transpose was needed."""
     rows = activation.reshape(len(activation), activation.shape[3], -1)
-    return rows @ rows.transpose(0, 2, 1) / rows.shape[2]
+    return rows @ rows.transpose(0, 2, 1)
 
 
 def _scrambled_last(activation):
     """(B, C, H, W) memory read as (B, H W, C)."""
     rows = np.moveaxis(activation, 3, 1).reshape(len(activation), -1, activation.shape[3])
-    return rows.transpose(0, 2, 1) @ rows / rows.shape[1]
+    return rows.transpose(0, 2, 1) @ rows
+
+
+def _stacked(activation):
+    rows = np.moveaxis(activation, 3, 1).reshape(-1, _places(activation))  # (B C, H W): the filters of all pictures in one matrix
+    return rows @ rows.T
+
+
+def _transposed(activation):
+    rows = activation.reshape(len(activation), -1, activation.shape[3])
+    return rows @ rows.transpose(0, 2, 1)
+
+
+def _divided(hint: str, product, by: str) -> Mistake:
+    """The mistake that gives this product divided by sides of the activation, such as 'HW'."""
+    return Mistake(hint, lambda activation: product(activation) / np.prod([activation.shape["BHWC".index(side)] for side in by]))
 
 
 def _gram_cases(rng):
-    activation = _activation(rng)
+    activation = _activation(rng, activation_shape(rng))
     return {
         "plain": {"activation": activation},
         "tripled": {"activation": 3 * activation},
         "shuffled": {"activation": _shuffled(rng, activation)},
-        "constant": {"activation": np.ones((1, H, W, C), np.float32)},
+        "constant": {"activation": np.full((1, *activation.shape[1:]), number(rng, 0.5, 0.9), np.float32)},
     }
 
 
@@ -130,25 +153,23 @@ GRAM_MATRIX = Exercise(
     differentiable="activation",
     mistakes=(
         Mistake("The normalisation is forgotten: divide by H W, the number of places.", _product),
-        Mistake("Divided by C H W: divide by the number of places H W alone.", lambda activation: gram(activation) / C),
-        Mistake("Divided by B H W: divide by the number of places H W alone.", lambda activation: gram(activation) / B),
-        Mistake("Divided by B C H W: divide by the number of places H W alone.", lambda activation: gram(activation) / B / C),
-        Mistake("Divided by B: divide by the number of places H W.", lambda activation: _product(activation) / B),
+        Mistake("Divided by C H W: divide by the number of places H W alone.", lambda activation: gram(activation) / activation.shape[3]),
+        Mistake("Divided by B H W: divide by the number of places H W alone.", lambda activation: gram(activation) / len(activation)),
+        Mistake("Divided by B C H W: divide by the number of places H W alone.",
+                lambda activation: gram(activation) / len(activation) / activation.shape[3]),
+        Mistake("Divided by B: divide by the number of places H W.", lambda activation: _product(activation) / len(activation)),
         Mistake("Each filter's answers are brought to length 1: that is the cosine, and the Gram matrix keeps their size.",
                 lambda activation: _product(activation / np.sqrt(np.sum(activation**2, (1, 2), keepdims=True)))),
-        Mistake("Divided by C: divide by the number of places H W.", lambda activation: _product(activation) / C),
+        Mistake("Divided by C: divide by the number of places H W.", lambda activation: _product(activation) / activation.shape[3]),
         Mistake("That is the transposed product F^T F, place by place: the Gram matrix is F F^T, filter by filter.",
-                lambda activation: _places(activation)),
+                _transposed),
         Mistake("That is the transposed product F^T F, place by place: the Gram matrix is F F^T, filter by filter.",
-                lambda activation: _places(activation) / (H * W)),
-        *(Mistake(_AXES.format("columns"), lambda activation, d=d: _product(activation, "bhic,bhjc->bij") / d)
-          for d in (1, H * W, H * C, C)),
-        *(Mistake(_AXES.format("rows"), lambda activation, d=d: _product(activation, "biwc,bjwc->bij") / d)
-          for d in (1, H * W, W * C, C)),
-        *(Mistake(_RESHAPE, lambda activation, d=d: _scrambled_first(activation) * d) for d in (1, H * W, 1 / C)),
-        *(Mistake(_RESHAPE, lambda activation, d=d: _scrambled_last(activation) * d) for d in (1, H * W, 1 / C)),
-        *(Mistake(_BATCH, lambda activation, d=d: _product(activation).sum(0) / d) for d in (1, H * W, B * H * W, B * C * H * W)),
-        *(Mistake(_BATCH, lambda activation, d=d: _stacked(activation) / d) for d in (1, H * W, B * H * W, B * C * H * W)),
+                lambda activation: _transposed(activation) / _places(activation)),
+        *(_divided(_AXES.format("columns"), lambda activation: _product(activation, "bhic,bhjc->bij"), by) for by in ("", "HW", "HC", "C")),
+        *(_divided(_AXES.format("rows"), lambda activation: _product(activation, "biwc,bjwc->bij"), by) for by in ("", "HW", "WC", "C")),
+        *(_divided(_RESHAPE, scrambled, by) for scrambled in (_scrambled_first, _scrambled_last) for by in ("HW", "", "HWC")),
+        *(_divided(_BATCH, mixed, by) for mixed in (lambda activation: _product(activation).sum(0), _stacked)
+          for by in ("", "HW", "BHW", "BHWC")),
         Mistake("The mean is subtracted: that is the covariance, and the Gram matrix keeps the mean.",
                 lambda activation: gram(activation - activation.mean((1, 2), keepdims=True))),
         Mistake("That sums the filters' answers without multiplying them: a Gram matrix holds products of two filters.",
@@ -163,35 +184,32 @@ GRAM_MATRIX = Exercise(
                  lambda cases, outputs: np.allclose(outputs["tripled"], 9 * outputs["plain"], rtol=1e-3)),
         Property("blind to places", "Shuffling the places changes it, but a Gram matrix forgets where things are.",
                  lambda cases, outputs: np.allclose(outputs["shuffled"], outputs["plain"], rtol=1e-3)),
-        Property("one for ones", "Wrong for a constant picture of ones: every entry must be 1, so divide by H W.",
-                 lambda cases, outputs: np.allclose(outputs["constant"], 1, rtol=1e-4)),
+        Property("one for ones", "Wrong for a constant picture: for x everywhere each entry must be x^2, 1 for ones, so divide by H W.",
+                 lambda cases, outputs: np.allclose(outputs["constant"], gram(cases["constant"]["activation"]), rtol=1e-4)),
     ),
 )  # fmt: skip
 
 
-def _places(activation):
-    rows = activation.reshape(len(activation), -1, activation.shape[3])
-    return rows @ rows.transpose(0, 2, 1)
-
-
-def _stacked(activation):
-    rows = np.moveaxis(activation, 3, 1).reshape(-1, H * W)  # (B C, H W): the filters of all pictures in one matrix
-    return rows @ rows.T
-
-
 def _style_cases(rng):
-    activation, style = _activation(rng), _activation(rng)
+    shape = activation_shape(rng)
+    activation, style = _activation(rng, shape), _activation(rng, shape)
     target = gram(style).astype(np.float32)
     own = gram(activation.astype(float)).astype(np.float32)
     return {
         "plain": {"activation": activation, "target_gram": target},
         "same": {"activation": activation, "target_gram": own},
+        "near": {"activation": activation, "target_gram": own + (target - own) / 100},
         "shuffled": {"activation": _shuffled(rng, activation), "target_gram": target},
     }
 
 
 def _style(activation, target_gram):
     return np.mean((gram(activation) - target_gram) ** 2)
+
+
+def _gatys(activation):
+    """4 N^2 M^2, of raw Gram matrices."""
+    return 4 * float(activation[0].size) ** 2
 
 
 STYLE_LAYER_LOSS = Exercise(
@@ -204,26 +222,26 @@ STYLE_LAYER_LOSS = Exercise(
     differentiable="activation",
     mistakes=(
         Mistake("That is the sum where the mean is asked for: divide by the number of entries, B C C.",
-                lambda activation, target_gram: _style(activation, target_gram) * B * C * C),
+                lambda activation, target_gram: _style(activation, target_gram) * target_gram.size),
         Mistake("Summed over the batch: take the mean over all entries, B C C.",
-                lambda activation, target_gram: _style(activation, target_gram) * B),
+                lambda activation, target_gram: _style(activation, target_gram) * len(activation)),
         Mistake("That is Gatys's loss, with 4 in the denominator: here the plain mean is asked for.",
-                lambda activation, target_gram: _style(activation, target_gram) * B / 4),
+                lambda activation, target_gram: _style(activation, target_gram) * len(activation) / 4),
         Mistake("That is Gatys's loss, of Gram matrices that are not divided by H W, but the target is: compare like with like, "
                 "and take the mean.",
-                lambda activation, target_gram: np.sum((_product(activation) - target_gram) ** 2) / (4 * C**2 * (H * W) ** 2)),
+                lambda activation, target_gram: np.sum((_product(activation) - target_gram) ** 2) / _gatys(activation)),
         Mistake("Gatys's denominator 4 N^2 M^2 is for Gram matrices that are not divided yet: here take the mean.",
-                lambda activation, target_gram: _style(activation, target_gram) * B / 4 / (H * W) ** 2),
+                lambda activation, target_gram: np.sum((gram(activation) - target_gram) ** 2) / _gatys(activation)),
         Mistake("That is half the sum: here the mean is asked for.",
-                lambda activation, target_gram: _style(activation, target_gram) * B * C * C / 2),
+                lambda activation, target_gram: _style(activation, target_gram) * target_gram.size / 2),
         Mistake("That is the length of the difference, the root of the sum of squares: take the mean of the squares.",
-                lambda activation, target_gram: np.sqrt(_style(activation, target_gram) * B * C * C)),
+                lambda activation, target_gram: np.sqrt(_style(activation, target_gram) * target_gram.size)),
         Mistake("That is a quarter of the mean: here the plain mean is asked for.",
                 lambda activation, target_gram: _style(activation, target_gram) / 4),
         Mistake("The Gram matrix is not divided by H W, but the target's is: the normalisation is forgotten.",
                 lambda activation, target_gram: np.mean((_product(activation) - target_gram) ** 2)),
         Mistake("The Gram matrix is divided by C H W, but the target's by H W: use the same normalisation.",
-                lambda activation, target_gram: np.mean((gram(activation) / C - target_gram) ** 2)),
+                lambda activation, target_gram: np.mean((gram(activation) / activation.shape[3] - target_gram) ** 2)),
         Mistake("The differences are not squared, so errors of opposite sign cancel.",
                 lambda activation, target_gram: np.mean(gram(activation) - target_gram)),
         Mistake("The differences are not squared, so errors of opposite sign cancel.",
@@ -232,14 +250,14 @@ STYLE_LAYER_LOSS = Exercise(
                 lambda activation, target_gram: np.mean(np.abs(gram(activation) - target_gram))),
         Mistake("That is the root of the mean square: leave the root out.",
                 lambda activation, target_gram: np.sqrt(_style(activation, target_gram))),
-        Mistake(_RESHAPE, lambda activation, target_gram: np.mean((_scrambled_first(activation) - target_gram) ** 2)),
-        Mistake(_RESHAPE, lambda activation, target_gram: np.mean((_scrambled_last(activation) - target_gram) ** 2)),
+        Mistake(_RESHAPE, lambda activation, target_gram: np.mean((_scrambled_first(activation) / _places(activation) - target_gram) ** 2)),
+        Mistake(_RESHAPE, lambda activation, target_gram: np.mean((_scrambled_last(activation) / _places(activation) - target_gram) ** 2)),
         Mistake("The target is squared too: it is a Gram matrix already.",
                 lambda activation, target_gram: np.mean((gram(activation) - target_gram @ target_gram) ** 2)),
     ),
     properties=(
         Property("zero at the target", "It is not 0 when the Gram matrix is the target.",
-                 lambda cases, outputs: abs(outputs["same"]) < 1e-5),
+                 lambda cases, outputs: vanishes(outputs, "same", "near")),
         Property("blind to places", "Shuffling the places changes it, but style forgets where things are.",
                  lambda cases, outputs: np.isclose(outputs["shuffled"], outputs["plain"], rtol=1e-3)),
     ),

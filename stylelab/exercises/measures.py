@@ -3,9 +3,8 @@
 import numpy as np
 
 from stylelab.exercises.definition import Exercise, Mistake, Property
-from stylelab.exercises.picture import COLUMN, ROW, SHAPE
-
-ONE = (1, 5, 6, 3)  # one picture: with more, PSNR could mean two things
+from stylelab.exercises.drawing import edge, number, picture_shape, random_picture
+from stylelab.exercises.picture import COLUMN, ROW, vanishes
 
 
 def _error(picture, original):
@@ -17,11 +16,11 @@ def psnr(picture, original):
 
 
 def _psnr_cases(rng):
-    original = rng.uniform(0.2, 0.8, ONE).astype(np.float32)
-    noise = rng.uniform(-0.2, 0.2, ONE).astype(np.float32)
+    one = (1, *picture_shape(rng)[1:])  # one picture: with more, PSNR could mean two things
+    original, noise = random_picture(rng, one, 0.2, 0.8), random_picture(rng, one, -0.2, 0.2)
     return {
         "plain": {"picture": original + noise, "original": original},
-        "tenth": {"picture": original + np.float32(0.1), "original": original},
+        "shifted": {"picture": original + np.float32(number(rng, 0.05, 0.2)), "original": original},
         "half the error": {"picture": original + noise / 2, "original": original},
         "swapped": {"picture": original, "original": original + noise},
     }
@@ -76,8 +75,8 @@ PSNR = Exercise(
                 lambda picture, original: 10 * np.log10(np.mean(original**2) / _error(picture, original))),
     ),
     properties=(
-        Property("a tenth is 20 dB", "A picture that is off by 0.1 everywhere must have 20 dB.",
-                 lambda cases, outputs: np.isclose(outputs["tenth"], 20, rtol=1e-3)),
+        Property("a tenth is 20 dB", "A picture that is off by x everywhere must have -20 log10(x) dB: 20 for 0.1.",
+                 lambda cases, outputs: np.isclose(outputs["shifted"], psnr(**cases["shifted"]), rtol=1e-3)),
         Property("half the error, 6 dB", "Half the error must give 6.02 dB more.",
                  lambda cases, outputs: np.isclose(outputs["half the error"] - outputs["plain"], 20 * np.log10(2), rtol=1e-3)),
         Property("symmetric", "picture and original swapped must give the same.",
@@ -107,15 +106,15 @@ def _slip(picture):
 
 
 def _variation_cases(rng):
-    picture = rng.uniform(size=(1, *SHAPE[1:])).astype(np.float32)
-    stripes = np.zeros((1, 4, 6, 3), np.float32)
-    stripes[:, :, 3:] = 1  # one edge; three of its four pixels have a neighbour below
+    picture = random_picture(rng, (1, *picture_shape(rng)[1:]))
+    flat = np.full(picture.shape, number(rng, 0.2, 0.8), np.float32)
     return {
         "plain": {"picture": picture},
-        "two": {"picture": np.concatenate([picture, picture])},
+        "several": {"picture": np.concatenate([picture] * int(rng.integers(2, 4)))},
         "half": {"picture": picture / 2},
-        "flat": {"picture": np.full(SHAPE, 0.3, np.float32)},
-        "edge": {"picture": stripes},
+        "flat": {"picture": flat},
+        "nearly flat": {"picture": flat + picture / 10},
+        "edge": {"picture": edge(rng)[0]},
     }
 
 
@@ -187,13 +186,14 @@ KERAS_VARIATION = Exercise(
     ),
     properties=(
         Property("adds up over the batch", "The same picture twice must give twice as much: sum over the batch too.",
-                 lambda cases, outputs: np.isclose(outputs["two"], 2 * outputs["plain"], rtol=1e-3)),
+                 lambda cases, outputs: np.isclose(outputs["several"], len(cases["several"]["picture"]) * outputs["plain"], rtol=1e-3)),
         Property("power 2.5", "Half the contrast must give 0.5^2.5 = 0.177 times as much.",
                  lambda cases, outputs: np.isclose(outputs["half"], 0.5**2.5 * outputs["plain"], rtol=1e-3)),
         Property("zero for one colour", "It is not 0 for a picture of one flat colour.",
-                 lambda cases, outputs: abs(outputs["flat"]) < 1e-4),
-        Property("counts edges", "One upright edge of 4 pixels from 0 to 1 in 3 colours must give 9: the last row has no neighbour below.",
-                 lambda cases, outputs: np.isclose(outputs["edge"], 9, rtol=1e-4)),
+                 lambda cases, outputs: vanishes(outputs, "flat", "nearly flat", 1e-4)),
+        Property("counts edges", "One upright edge in 3 colours must give 3 times its height less 1, for the last row has no neighbour "
+                 "below, times the step to the power of 2.5.",
+                 lambda cases, outputs: np.isclose(outputs["edge"], _variation(cases["edge"]["picture"]), rtol=1e-4)),
     ),
 )  # fmt: skip
 

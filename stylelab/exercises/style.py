@@ -3,29 +3,39 @@
 import numpy as np
 
 from stylelab.exercises.definition import Exercise, Mistake, Property
+from stylelab.exercises.drawing import random_picture
 from stylelab.exercises.losses import gram
+from stylelab.exercises.picture import vanishes
 
-SIZES = {"conv1_1": (6, 5, 2), "conv2_1": (4, 3, 3), "conv3_1": (3, 2, 4)}  # (H, W, C): deeper is smaller and has more filters
-BATCH = 2
+
+def _sizes(rng) -> dict[str, tuple[int, ...]]:
+    """Layer -> (B, H, W, C): deeper is smaller and has more filters."""
+    deeper = rng.permutation(["conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv4_1"])[: rng.integers(1, 4)]
+    batch, wider = int(rng.integers(2, 4)), int(rng.integers(0, 2))
+    layers = ["conv1_1", *sorted(str(layer) for layer in deeper)]
+    return {layer: (batch, 7 + wider - depth, 5 + wider - depth, 2 + depth + wider) for depth, layer in enumerate(layers)}
 
 
 def _cases(rng):
-    activations = {layer: rng.uniform(0.1, 2, (BATCH, *size)).astype(np.float32) for layer, size in SIZES.items()}
-    styles = {layer: rng.uniform(0.1, 2, (BATCH, *size)) for layer, size in SIZES.items()}
-    weights = dict(zip(reversed(SIZES), (float(weight) for weight in rng.uniform((0.2, 2, 0.9), (0.4, 3, 1.3))), strict=True))
+    sizes = _sizes(rng)
+    activations = {layer: random_picture(rng, size, 0.1, 2) for layer, size in sizes.items()}
+    styles = {layer: rng.uniform(0.1, 2, size) for layer, size in sizes.items()}
+    own = {layer: gram(each).astype(np.float32) for layer, each in activations.items()}
+    far_apart = rng.permutation(np.geomspace(0.3, 3, len(sizes)) * rng.uniform(0.8, 1.2, len(sizes)))
+    weights = dict(zip(reversed(sizes), (float(weight) for weight in far_apart), strict=True))
     # weights come in another order than activations: only their names say what belongs together
     plain = {
         "activations": activations,
         "target_grams": {layer: gram(style).astype(np.float32) for layer, style in styles.items()},
         "weights": weights,
     }
+    targets, alone = plain["target_grams"], str(rng.choice(list(sizes)))
     return {
         "plain": plain,
-        "same": plain | {"target_grams": {layer: gram(each).astype(np.float32) for layer, each in activations.items()}},
+        "same": plain | {"target_grams": own},
+        "near": plain | {"target_grams": {layer: own[layer] + (targets[layer] - own[layer]) / 100 for layer in sizes}},
         "doubled": plain | {"weights": {layer: 2 * weight for layer, weight in weights.items()}},
-        "one": {
-            part: {layer: each for layer, each in by_layer.items() if layer == "conv2_1"} for part, by_layer in plain.items()
-        },
+        "one": {part: {alone: by_layer[alone]} for part, by_layer in plain.items()},
     }
 
 
@@ -57,7 +67,7 @@ def _by_place(activations, target_grams, weights):
 
 def _each(which):
     def only(activations, target_grams, weights):
-        if len(activations) < len(SIZES):
+        if len(activations) == 1:
             return None
         layer = list(activations)[which]
         return weights[layer] * _layer(activations[layer], target_grams[layer])
@@ -97,7 +107,7 @@ STYLE_LOSS = Exercise(
         Mistake("That is the sum over the entries of each matrix: style_layer_loss is their mean.",
                 _with(lambda activation, target: np.sum((gram(activation) - target) ** 2))),
         Mistake("That is summed over the batch: style_layer_loss is the mean over all entries.",
-                _with(lambda activation, target: BATCH * _layer(activation, target))),
+                _with(lambda activation, target: len(activation) * _layer(activation, target))),
         Mistake("That is Gatys's loss of raw Gram matrices, but the targets are divided by H W: use the mean of the differences squared.",
                 _with(lambda activation, target: np.sum((_raw(activation) - target) ** 2)
                       / (4 * np.prod(activation.shape[1:], dtype=float) ** 2))),
@@ -119,7 +129,7 @@ STYLE_LOSS = Exercise(
     ),
     properties=(
         Property("zero at the target", "It is not 0 when every Gram matrix is its target.",
-                 lambda cases, outputs: abs(outputs["same"]) < 1e-5),
+                 lambda cases, outputs: vanishes(outputs, "same", "near")),
         Property("linear in the weights", "Twice the weights must give twice the loss.",
                  lambda cases, outputs: np.isclose(outputs["doubled"], 2 * outputs["plain"], rtol=1e-3)),
         Property("any number of layers", "With one layer alone it must be its weight times its loss: do not count on certain layers.",

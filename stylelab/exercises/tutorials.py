@@ -3,7 +3,7 @@
 import numpy as np
 
 from stylelab.exercises.definition import Exercise, Mistake, Property
-from stylelab.exercises.picture import random_picture
+from stylelab.exercises.drawing import picture_shape, random_picture
 
 
 def blend(picture, noise, share):
@@ -17,11 +17,12 @@ def decayed_rate(step, rate, factor):
 
 
 def _blend_cases(rng):
-    plain = {"picture": random_picture(rng), "noise": random_picture(rng), "share": float(rng.uniform(0.55, 0.7))}
+    shape = picture_shape(rng)
+    plain = {"picture": random_picture(rng, shape), "noise": random_picture(rng, shape), "share": float(rng.uniform(0.55, 0.7))}
     return {
         "plain": plain,
-        "no noise": plain | {"share": 0.0},
-        "only noise": plain | {"share": 1.0},
+        "black noise": plain | {"noise": np.zeros(shape, np.float32), "share": float(rng.uniform(0.1, 0.4))},
+        "black picture": plain | {"picture": np.zeros(shape, np.float32), "share": float(rng.uniform(0.1, 0.4))},
         "same": plain | {"noise": plain["picture"].copy()},
     }
 
@@ -66,10 +67,10 @@ BLEND = Exercise(
                 lambda picture, noise, share: blend(picture, noise, share) / 2),
     ),
     properties=(
-        Property("0 is the picture", "With share = 0 the picture alone must be left.", lambda cases, outputs: np.allclose(
-            outputs["no noise"], cases["plain"]["picture"], atol=1e-5)),
-        Property("1 is the noise", "With share = 1 the noise alone must be left.", lambda cases, outputs: np.allclose(
-            outputs["only noise"], cases["plain"]["noise"], atol=1e-5)),
+        Property("weight of the picture", "With noise that is 0 everywhere, 1 - share parts of the picture must be left.",
+                 lambda cases, outputs: np.allclose(outputs["black noise"], blend(**cases["black noise"]), atol=1e-5)),
+        Property("weight of the noise", "With a picture that is 0 everywhere, share parts of the noise must be left.",
+                 lambda cases, outputs: np.allclose(outputs["black picture"], blend(**cases["black picture"]), atol=1e-5)),
         Property("keeps what both have", "Where noise and picture agree the blend must be the same as both.",
                  lambda cases, outputs: np.allclose(outputs["same"], cases["same"]["picture"], atol=1e-5)),
     ),
@@ -82,13 +83,20 @@ def _rate_cases(rng):
     return {
         "plain": plain,
         "start": plain | {"step": 0},
-        "hundred": plain | {"step": 100},
+        "soon": plain | {"step": int(rng.integers(1, 3))},
+        "later": plain | {"step": plain["step"] + 100},
         "next": plain | {"step": plain["step"] + 1},
     }
 
 
 _STAIRS = "The rate jumps every 100 steps: divide with / and not with //, so that it shrinks smoothly."
 _PLACES = "The power binds before the division: write the brackets, factor ** (step / 100)."
+
+
+def _begins(cases, outputs) -> bool:
+    rate = cases["start"]["rate"]
+    return bool(np.isclose(outputs["start"], rate, rtol=1e-4) and 0.6 * rate < outputs["soon"] < 1.05 * rate)
+
 
 DECAYED_RATE = Exercise(
     id="decayed_rate",
@@ -136,10 +144,9 @@ DECAYED_RATE = Exercise(
                 lambda step, rate, factor: decayed_rate(step, 100, factor)),
     ),
     properties=(
-        Property("whole at the start", "At step 0 the rate must be whole.", lambda cases, outputs: np.isclose(
-            outputs["start"], cases["start"]["rate"], rtol=1e-4), case="start"),
-        Property("one factor at 100", "At step 100 it must be rate x factor.", lambda cases, outputs: np.isclose(
-            outputs["hundred"], cases["hundred"]["rate"] * cases["hundred"]["factor"], rtol=1e-4), case="hundred"),
+        Property("whole at the start", "At step 0 the rate must be whole, and soon after nearly so.", _begins, case="start"),
+        Property("one factor in 100", "A hundred steps later it must be `factor` times as much.", lambda cases, outputs: np.isclose(
+            outputs["later"], outputs["plain"] * cases["plain"]["factor"], rtol=1e-4)),
         Property("shrinks smoothly", "From one step to the next it must shrink by a little.", lambda cases, outputs: np.isclose(
             outputs["next"] / outputs["plain"], cases["plain"]["factor"] ** 0.01, rtol=1e-6)),
     ),

@@ -1,0 +1,65 @@
+"""Answers that do no work. Zeros are symmetric, quadratic and 0 at the target: none of that may earn anything."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stylelab.exercises.asking import Answer
+from stylelab.exercises.definition import NUMBERS, Case, Exercise, double
+
+Draws = Sequence[tuple[dict[str, Case], Answer]]
+
+DRIFTS = "Not counted, for a second call with the same arguments gives something else."
+CONSTANT = "Not counted, for the result is the same whatever comes in."
+EVEN = "Not counted, for every entry of the result is the same number."
+HANDED_BACK = "Not counted, for what comes back is what went in."
+
+
+def idle(exercise: Exercise, draws: Draws) -> str | None:
+    """Why nothing may be earned by an answer with a wrong value, if so; its outputs have the right shapes."""
+    if any(answer.drifts for _, answer in draws):
+        return DRIFTS
+    firsts = [(case, answer.outputs[first]) for cases, answer in draws for first, case in list(cases.items())[:1]]
+    if all(_handed_back(exercise, case, output) for case, output in firsts):
+        return HANDED_BACK
+    if exercise.result in ("matrix", "picture") and all(_same(output, output.flat[0]) for _, output in firsts):
+        return EVEN
+    constant = _blind(exercise, firsts) or all(
+        _blind(exercise, [(cases[name], output) for name, output in answer.outputs.items()]) for cases, answer in draws
+    )
+    return CONSTANT if constant else None
+
+
+def _blind(exercise: Exercise, pairs: Sequence[tuple[Case, np.ndarray]]) -> bool:
+    """Whether inputs with different right answers all give the same."""
+    case, output = pairs[0]
+    alike = [each for each in pairs if each[1].shape == output.shape]
+    differ = any(not exercise.is_right(other, exercise.expected(case)) for other, _ in alike)
+    return differ and all(_same(each, output) for _, each in alike)
+
+
+def _handed_back(exercise: Exercise, case: Case, output: np.ndarray) -> bool:
+    """Whether it is one of the arguments, up to its shape; or one number of it, where a number is asked for."""
+    return any(_same(output.ravel(), each) for value in case.values() for each in _as_they_are(exercise, value))
+
+
+def _as_they_are(exercise: Exercise, value):
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from _as_they_are(exercise, each)
+    elif isinstance(value, str | int | float | np.ndarray | np.generic):
+        value = np.ravel(double(value))
+        yield value
+        if value.dtype.kind != "U":
+            yield np.clip(value, 0, 1)
+            if exercise.result in NUMBERS:
+                yield from (value.sum(), value.mean(), value.min(), value.max(), float(value.size))
+
+
+def _same(output: np.ndarray, other) -> bool:
+    """Equal but for rounding; much closer than a right answer must be, for slips may be small numbers."""
+    other = np.asarray(other)
+    if "U" in (output.dtype.kind, other.dtype.kind):
+        return output.size == other.size == 1 and str(output.item()) == str(other.item())
+    fits = other.ndim == 0 or other.size == output.size
+    return fits and bool(np.allclose(output, other.reshape(output.shape) if other.ndim else other, rtol=1e-5, atol=1e-12))
