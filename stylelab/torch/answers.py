@@ -119,6 +119,9 @@ def style_loss(activations: Mapping[str, Tensor], target_grams: Mapping[str, Ten
     Returns:
         Scalar, the weighted sum of the layers' losses.
 
+    Raises:
+        InputError: the numbers of filters differ in a layer, or an activation has not four dimensions.
+
     Source: Gatys et al. 2016, equation 5.
     """
     return sum(weight * style_layer_loss(activations[layer], target_grams[layer], "mean") for layer, weight in weights.items())
