@@ -173,11 +173,19 @@ def _declared(table: symtable.SymbolTable) -> set[str]:
 
 def _changed(node: ast.stmt) -> Iterator[str]:
     """Names that stand left of a dot or bracket which is assigned to, or whose method is called for its effect."""
-    for each in ast.walk(node):
+    for each in _outside_functions(node):
         if isinstance(each, ast.Attribute | ast.Subscript) and isinstance(each.ctx, ast.Store | ast.Del):
             yield from _root(each)
         elif isinstance(each, ast.Expr) and isinstance(each.value, ast.Call):
             yield from _root(each.value.func)
+
+
+def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and what is in it, but not what is in a function or class: names are its own there."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        yield node
+        for inner in ast.iter_child_nodes(node):
+            yield from _outside_functions(inner)
 
 
 def _root(node: ast.expr) -> Iterator[str]:

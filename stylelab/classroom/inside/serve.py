@@ -19,6 +19,14 @@ from stylelab.classroom.inside import walls
 
 MEMORY, PROCESSES = 2 * 2**30, 64  # of one process beyond what is warm already; of all processes and threads of an answer
 TOTAL = 3 * 2**30  # of all processes together
+WARM = {  # imported ahead; the frameworks import some of it only at first use, which takes seconds
+    "both": (
+        "stylelab.exercises.asking", "stylelab.exercises.travel", "stylelab.classroom.inside.cells", "stylelab.classroom.inside.form",
+        "stylelab.classroom.inside.wire", "scipy.linalg",
+    ),
+    "torch": ("torch._dynamo",),  # the optimisers' steps
+    "tensorflow": ("keras",),  # behind tf.keras
+}  # fmt: skip
 WALLED, SHARED = "walled", "shared"  # namespaces for each child, or the process's own: then it serves one answer only
 
 
@@ -45,9 +53,7 @@ def main(framework: str, control_fd: str, user: str, isolation: str) -> None:
 def _warm(framework: str):
     """All that an answer may need, imported; nothing computed, lest threads be started, which a fork would lose."""
     lab = importlib.import_module(f"stylelab.{framework}.lab").Lab()
-    for name in ("stylelab.exercises.asking", "stylelab.exercises.travel", "stylelab.classroom.inside.cells"):
-        importlib.import_module(name)
-    for name in ("stylelab.classroom.inside.form", "stylelab.classroom.inside.wire", "scipy.linalg"):
+    for name in (*WARM["both"], *WARM[framework]):
         importlib.import_module(name)
     return lab
 
