@@ -22,13 +22,14 @@ DEAF_TO_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  
 
 
 @contextmanager
-def connect(scheduler: str | None, *, tasks: int, device: str | None = None) -> Iterator[Client]:
+def connect(scheduler: str | None, *, tasks: int, device: str | None = None, deaths: int = 4) -> Iterator[Client]:
     """A Dask client, of a cluster on this machine's loopback that lives as long as the context, or of `scheduler`.
 
     Args:
         scheduler: an address such as 'tcp://host:8786'; None starts workers here.
         tasks: how many are to be done; no more workers are started.
         device: what the tasks will ask for. A GPU is not shared between workers.
+        deaths: of workers here under one task, then it is given up; a scheduler elsewhere has its own number.
 
     Raises:
         InputError: not an address.
@@ -41,11 +42,11 @@ def connect(scheduler: str | None, *, tasks: int, device: str | None = None) -> 
             with Client(scheduler, timeout=PATIENCE, set_as_default=False) as client:
                 yield client
         else:
-            with _local_cluster(tasks, device) as cluster, Client(cluster, set_as_default=False) as client:
+            with _local_cluster(tasks, device, deaths) as cluster, Client(cluster, set_as_default=False) as client:
                 yield client
 
 
-def _local_cluster(tasks: int, device: str | None) -> LocalCluster:
+def _local_cluster(tasks: int, device: str | None, deaths: int) -> LocalCluster:
     count = worker_count(tasks, device)
     threads = str(max(1, CPU_COUNT // count))
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
@@ -55,7 +56,7 @@ def _local_cluster(tasks: int, device: str | None) -> LocalCluster:
         processes=True,
         host=LOOPBACK,
         dashboard_address=None,
-        scheduler_kwargs={"dashboard_address": f"{LOOPBACK}:0"},  # else it takes a fixed port, which may be in use
+        scheduler_kwargs={"dashboard_address": f"{LOOPBACK}:0", "allowed_failures": deaths - 1},  # a fixed port may be in use
         memory_limit=0,  # a worker that is paused for its memory would never go on
         env=dict.fromkeys(names, threads),
         preload=DEAF_TO_CTRL_C,
@@ -77,9 +78,7 @@ def _check_scheduler(address: str) -> None:
     except (ValueError, TypeError, ImportError) as error:
         raise InputError(f"'{shown(address)}' is no scheduler's address ({error}): write tcp://host:port") from None
     except (OSError, TimeoutError, EOFError):
-        raise MachineError(
-            f"no Dask scheduler answers at {shown(address)}: start one, or leave --scheduler out"
-        ) from None
+        raise MachineError(f"no Dask scheduler answers at {shown(address)}: start one, or leave --scheduler out") from None
     if identity.get("type") != "Scheduler":
         raise MachineError(f"what answers at {shown(address)} is no Dask scheduler: give the scheduler's address")
     if not identity.get("n_workers", len(identity.get("workers", ()))):

@@ -79,13 +79,13 @@ def mark(submission: Submission, boxes: Boxes, seed: str, limits: Limits | None 
     try:
         data = b"" if submission.trouble else submission.read()
     except StylelabError as error:
-        return _nothing(submission, b"", str(error))
+        return unmarkable(submission, str(error))
     if submission.trouble:
-        return _nothing(submission, data, submission.trouble)
+        return unmarkable(submission, submission.trouble, data)
     notebook = read_notebook(data)
     lesson, framework = find_edition(notebook, submission.name)
     if notebook.trouble or not lesson or not framework:
-        return _nothing(submission, data, notebook.trouble or "no lesson of this course can be recognised in it")
+        return unmarkable(submission, notebook.trouble or "no lesson of this course can be recognised in it", data)
     digest = hashlib.sha256(data).hexdigest()
     script = find_answers(notebook, find_given(lesson, framework))
     marks = _Marking(script, framework, boxes, limits or Limits(), bytes.fromhex(seed), digest).all()
@@ -94,7 +94,8 @@ def mark(submission: Submission, boxes: Boxes, seed: str, limits: Limits | None 
     return Mark(submission.student, submission.name, lesson, framework, digest, marks, submission.when, seconds, notes)
 
 
-def _nothing(submission: Submission, data: bytes, trouble: str) -> Mark:
+def unmarkable(submission: Submission, trouble: str, data: bytes = b"") -> Mark:
+    """The mark of a submission that cannot be graded, with the reason among its notes."""
     digest = hashlib.sha256(data).hexdigest() if data else ""
     notes = (*submission.notes, f"cannot be graded: {trouble}")
     return Mark(submission.student, submission.name, "", "", digest, (), submission.when, 0.0, notes)

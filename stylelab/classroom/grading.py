@@ -1,0 +1,102 @@
+"""What the command `grade` does: plan, show progress, write the reports, say how it went."""
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from stylelab.classroom import batch, reports
+from stylelab.classroom.late import parse_late
+from stylelab.classroom.manual import read_manual
+from stylelab.classroom.sandbox import NONE
+from stylelab.errors import InputError
+from stylelab.files import shown
+from stylelab.painting import Interrupted
+
+LOOK = ("time", "memory", "lost", "forged", "load")  # stages of an answer at which a teacher should look
+UNSAFE = "no sandbox: students' code runs as you, can read your files, and can forge marks"
+
+
+def grade(
+    source: Path,
+    folder: Path,
+    *,
+    scheduler: str | None = None,
+    due: list[str] | None = None,
+    late: str = "none",
+    canvas: Path | None = None,
+    **options,
+) -> int:
+    """Grade everything that was handed in; returns the exit status.
+
+    Args:
+        source: as for `collect`.
+        folder: for marks and reports.
+        scheduler: of Dask.
+        due, late: as for `parse_late`.
+        canvas: a gradebook exported from Canvas.
+        options: as for `batch.plan`.
+
+    Raises:
+        InputError, MachineError: one line for stderr. What is marked is kept.
+    """
+    policy = parse_late(late, due)
+    if canvas is not None and not canvas.expanduser().is_file():
+        raise InputError(f"there is no gradebook '{shown(canvas)}': export one from Canvas, or leave --canvas out")
+    made = batch.plan(source, folder, **options)
+    read_manual(made.folder)  # a slip in it is better told before than after
+    if made.kind == NONE:
+        print(f"stylelab: {UNSAFE}", file=sys.stderr)
+    try:
+        _run(made, scheduler)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted: {len(made.marks)} of {len(made.submissions)} marked; the same command goes on from here"
+        ) from None
+    marks = [made.marks[key] for key in made.submissions]
+    written = reports.write(made.folder, marks, made.record, late=policy, canvas_export=canvas)
+    for warning in written.warnings:
+        print(f"stylelab: {warning}", file=sys.stderr)
+    print(summary(made, marks))
+    return 0
+
+
+def _run(made: batch.Batch, scheduler: str | None) -> None:
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("warming up", total=len(made.submissions), completed=made.kept)
+        for mark in batch.run(made, scheduler=scheduler):
+            bar.update(task, advance=1, description=f"{shown(mark.student, 24)} {mark.earned}/{mark.points}")
+
+
+def summary(made: batch.Batch, marks: list) -> str:
+    """How it went, in a few lines."""
+    graded = [mark for mark in marks if mark.exercises]
+    share = sum(mark.earned for mark in graded) / max(1, sum(mark.points for mark in graded))
+    kept = f", {made.kept} of them before" if made.kept else ""
+    students = len({mark.student for mark in marks})
+    lines = [f"{len(marks)} submissions of {students} students marked{kept}: {share:.0%} of all points earned"]
+    if troubled := [mark for mark in marks if not mark.exercises]:
+        lines.append(f"{len(troubled)} could not be graded, for instance {shown(troubled[0].name, 60)}: {troubled[0].notes[-1]}")
+    looks = sum(any(each.stage in LOOK for each in mark.exercises) for mark in marks)
+    if looks:
+        lines.append(f"{looks} need a look: an answer ran out of time or memory, or did not run")
+    lines.append(f"see {made.folder / 'overview.html'}")
+    return "\n".join(lines)
