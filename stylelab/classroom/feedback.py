@@ -17,24 +17,25 @@ def feedback(book: Book, student: Student) -> str:
 
 
 def _body(book: Book, student: Student) -> Iterator[str]:
-    counted = [each for each in student.handed if each.counts]
-    points = sum(each.points for each in counted)
+    counted = student.counted
     yield f"<h1>Feedback for {person(student.name)}</h1>"
-    yield f'<p class="big">{number(student.final)} of {points} points{_percent(student.final, points)}</p>'
-    yield f"<p>In {_plural(len(counted), 'lesson')} that you handed in. {html(book.late.sentence())}</p>"
+    yield f'<p class="big">{number(student.final)} of {book.points} points{_percent(student.final, book.points)}</p>'
+    yield f"<p>{html(book.late.sentence())}</p>"
     yield table(
         "Your lessons",
-        ["Lesson", "Earned", "Of", "Late", "Counts as"],
+        ["Lesson", "Earned", "Of", "Late", "Counts"],
         [_lesson_row(place, each) for place, each in enumerate(student.handed, 1)],
         numbers=(1, 2, 3, 4),
     )
+    if missing := [html(lesson_title(lesson), 120) for lesson in book.lessons if lesson not in counted]:
+        yield f"<p>Not handed in: {'; '.join(missing)}.</p>"
     for place, each in enumerate(student.handed, 1):
-        yield from _lesson(place, each, several=len(student.handed) > len(counted))
+        yield from _lesson(place, each, several=each.mark.lesson in counted)
 
 
 def _lesson_row(place: int, each: Handed) -> list[str]:
     late = _plural(each.days, "day") if each.days else "no"
-    final = number(each.final) if each.counts else "not counted"
+    final = number(each.final) if each.counts else "–"
     return [f'<a href="#lesson-{place}">{_title(each)}</a>', number(each.earned), str(each.points), late, final]
 
 

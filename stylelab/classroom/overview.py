@@ -102,10 +102,20 @@ def _lost_section(book: Book) -> Iterator[str]:
         parts = [(KINDS[kind][0], share / top) for kind, share in kinds.items() if share > 0]
         yield f"<span>{html(exercise, 60)}</span>{bar(parts, _in_words(exercise, kinds))}<span>{_share(sum(kinds.values()))}</span>"
     yield "</div>"
-    rows = [[html(exercise, 60), html(lesson_title(lesson), 80), *map(_share, kinds.values()), _share(sum(kinds.values()))]
+    rows = [[html(exercise, 60), html(_short(lesson)), *map(_share, kinds.values()), _share(sum(kinds.values()))]
             for (lesson, exercise), kinds in shares.items()]  # fmt: skip
-    yield table("Share of the points lost, by exercise and kind", ["Exercise", "Lesson", *KINDS, "all"], rows, range(2, 10))
+    yield table("Share of the points lost, by exercise and kind", ["Exercise", "Lesson", *KINDS, "all"], rows, range(1, 10))
     yield "</section>"
+
+
+def _heading(lesson: str) -> str:
+    """'Lesson 3' of '03_style_reconstruction'."""
+    return lesson_title(lesson).partition(":")[0]
+
+
+def _short(lesson: str) -> str:
+    """'3' of '03_style_reconstruction'."""
+    return _heading(lesson).removeprefix("Lesson ")
 
 
 IMAGE, HIDDEN = 'role="img"', 'aria-hidden="true"'
@@ -164,7 +174,7 @@ def looks(book: Book) -> Iterator[tuple[Student, Handed, str, str]]:
 
 
 def _why(item: Item) -> str:
-    return f"{STAGES[item.mark.stage]}. {item.mark.reason}".strip()
+    return f"{STAGES[item.mark.stage].capitalize()}. {item.mark.reason}".strip()
 
 
 def _looks(book: Book) -> Iterator[str]:
@@ -217,7 +227,7 @@ def _students(book: Book) -> Iterator[str]:
     yield '<section aria-labelledby="students"><h2 id="students">Every student</h2>'
     yield "<p>The names lead to each student's page of feedback. A dash: not handed in.</p>"
     lessons = list(book.lessons)
-    head = ["Student", *(html(lesson_title(lesson).partition(":")[0], 40) for lesson in lessons), "Late days", "Total", "Percent"]
+    head = ["Student", *(html(_heading(lesson), 40) for lesson in lessons), "Late days", "Total", "Percent"]
     rows = [_student_row(book, student, lessons) for student in book.students]
     yield table("Points in the end", head, rows, range(1, len(head)))
     yield "</section>"

@@ -29,9 +29,13 @@ a { color: var(--link); text-underline-offset: .15em; }
 .wide { overflow-x: auto; margin: .75rem 0; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .94rem; }
 caption { text-align: left; color: var(--soft); padding-bottom: .35rem; }
-th, td { padding: .35rem .6rem .35rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); min-width: 5.5rem; }
-th { font-weight: 600; } tbody th { font-weight: 500; } th.n, td.n { text-align: right; white-space: nowrap; min-width: 3.5rem; }
+th, td { padding: .35rem .55rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+th:first-child { padding-left: 0; } th { font-weight: 600; } td { min-width: 8rem; }
+tbody th { font-weight: 500; overflow-wrap: break-word; min-width: 6rem; max-width: 18rem; }
+thead th { overflow-wrap: normal; vertical-align: bottom; line-height: 1.3; }
+th.n, td.n { text-align: right; min-width: 3.2rem; } td.n { white-space: nowrap; }
 svg { display: block; width: 100%; height: 1.1rem; border-radius: 3px; }
+.card > svg { height: .45rem; margin: .5rem 0; }
 .bars { display: grid; grid-template-columns: minmax(6rem, 13rem) 1fr 4rem; gap: .4rem .75rem; align-items: center; margin: 1rem 0; }
 .bars > :nth-child(3n) { text-align: right; font-variant-numeric: tabular-nums; }
 .scale { display: flex; justify-content: space-between; color: var(--soft); font-size: .85rem; }
@@ -44,6 +48,7 @@ svg { display: block; width: 100%; height: 1.1rem; border-radius: 3px; }
 .facts dt { color: var(--soft); font-size: .85rem; } .facts dd { margin: 0; font-size: 1.3rem; font-weight: 600; }
 pre { white-space: pre-wrap; background: var(--panel); padding: .6rem .8rem; border-radius: 6px; font-size: .85rem; margin: .5rem 0; }
 @media (max-width: 40rem) {
+ th, td { padding: .35rem .3rem; }
  .bars { grid-template-columns: 1fr 3.5rem; } .bars > :nth-child(3n+1) { grid-column: 1 / -1; margin-bottom: -.3rem; }
  .columns { font-size: .75rem; gap: .15rem; }
 }
@@ -51,6 +56,7 @@ pre { white-space: pre-wrap; background: var(--panel); padding: .6rem .8rem; bor
 """
 # a second wall, should a name ever get through as a tag: nothing runs, nothing is fetched
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+EDGE = ' stroke="var(--page)" vector-effect="non-scaling-stroke"'  # parts are told apart without their colours
 QUOTE = '"'
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -107,7 +113,7 @@ def bar(parts: Sequence[tuple[str, float]], title: str) -> str:
     """
     drawn, at = [], 0.0
     for colour, share in parts:
-        drawn.append(f'<rect x="{100 * at:.3f}" y="0" width="{100 * share:.3f}" height="10" fill="var(--{colour})"/>')
+        drawn.append(f'<rect x="{100 * at:.3f}" y="0" width="{100 * share:.3f}" height="10" fill="var(--{colour})"{EDGE}/>')
         at += share
     return (
         '<svg viewBox="0 0 100 10" preserveAspectRatio="none" role="img">'

@@ -64,7 +64,7 @@ def write(
     for name, text in _texts(book, marks, canvas_text):
         path = folder / name
         _make(path.parent)
-        write_text(path, text)
+        _write(path, text)
         files.append(name)
     return Written(tuple(files), book.warnings, book)
 
@@ -93,8 +93,18 @@ def _gradescope(book: Book) -> Iterator[tuple[str, str]]:
     yield "gradescope/results.json", _json(autograder.index(book, made))
 
 
+def _write(path: Path, text: str) -> None:
+    """A file that says the same already is left alone: to read one is quicker than to replace it."""
+    try:
+        if not path.is_symlink() and path.read_bytes() == text.encode():
+            return
+    except OSError:
+        pass
+    write_text(path, text)
+
+
 def _json(plain: dict) -> str:
-    return json.dumps(plain, indent=1, allow_nan=False) + "\n"
+    return json.dumps(plain, allow_nan=False) + "\n"
 
 
 def _ready(folder: Path) -> Path:

@@ -10,7 +10,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 
 import numpy as np
 
@@ -21,8 +21,10 @@ WORDS = 5  # in a shingle: a run of so many words of a form
 NEAR, NEAR_FROM = 0.75, 40  # Jaccard index from which two answers of at least so many words are nearly the same
 BANDS, ROWS = 20, 4  # of MinHash: two answers with an index of 0.75 are missed once in a thousand
 MOST_ALIKE = 60  # students with one form: among more, every pair would be listed for what everybody writes
-MOST_LOOKED_AT = 20_000  # pairs of nearly equal forms, for each exercise
-LISTED_FROM = 1.5  # weight of a pair
+MOST_LIKELY, MOST_COMPARED = 50_000, 4_000  # pairs of forms, for each exercise, by signature and then word by word
+ROUGHLY = 0.6  # what a signature must say of two forms before they are compared word by word
+WORD, NUMBERED = re.compile(r"\w+|[^\w\s]"), re.compile(r"\bv\d+\b")
+LISTED_FROM, SMALL = 0.3, 8  # weight of a pair in a class of so many; in a larger one chance makes more pairs, and it takes more
 TYPICAL = 60  # words of an answer that is no longer short
 
 
@@ -118,11 +120,16 @@ def compare(marks: Iterable[Mark]) -> Similarity:
             before = found[pair].get(match.exercise)
             if before is None or match.weight > before.weight:
                 found[pair][match.exercise] = match
+    least = LISTED_FROM * (1 + math.log2(max(len(_students(forms)) / SMALL, 1)))
     pairs = [Pair(*names, tuple(sorted(each.values(), key=_telling))) for names, each in found.items()]
-    listed = sorted((pair for pair in pairs if pair.weight >= LISTED_FROM), key=_telling_pair)
+    listed = sorted((pair for pair in pairs if pair.weight >= least), key=_telling_pair)
     shared = sorted((form for each in forms.values() for form in each if len(form.students) > 1), key=_telling)
     answered = {name: exercise[0].of for name, exercise in forms.items()}
     return Similarity(tuple(listed), _groups(listed), tuple(shared), answered)
+
+
+def _students(forms: Mapping[str, Iterable[Form]]) -> set[str]:
+    return {student for exercise in forms.values() for form in exercise for student in form.students}
 
 
 def _telling(each: "Form | Match"):
@@ -151,7 +158,7 @@ def _forms(marks: Iterable[Mark]) -> dict[str, list[Form]]:
 
 def words_of(form: str) -> list[str]:
     """The words and signs of a form; its numbered names are all one, for one line more gives all of them other numbers."""
-    return ["v" if re.fullmatch(r"v\d+", word) else word for word in re.findall(r"\w+|[^\w\s]", form)]
+    return WORD.findall(NUMBERED.sub("v", form))
 
 
 def _equal(forms: Iterable[Form]) -> Iterator[tuple[tuple[str, str], Match]]:
@@ -165,7 +172,8 @@ def _near(forms: Sequence[Form]) -> Iterator[tuple[tuple[str, str], Match]]:
     long = [form for form in forms if form.words >= NEAR_FROM and len(form.students) <= MOST_ALIKE]
     shingles = [_shingles(form.text) for form in long]
     for one, other in _candidates(shingles):
-        alike = len(shingles[one] & shingles[other]) / len(shingles[one] | shingles[other])
+        common = len(shingles[one] & shingles[other])
+        alike = common / (len(shingles[one]) + len(shingles[other]) - common)
         if alike >= NEAR:
             yield from _near_pairs(long[one], long[other], alike)
 
@@ -181,25 +189,33 @@ def _near_pairs(one: Form, other: Form, alike: float) -> Iterator[tuple[tuple[st
 
 def _shingles(form: str) -> frozenset[int]:
     words = words_of(form)
-    return frozenset(zlib.crc32(" ".join(words[i : i + WORDS]).encode("utf-8", "replace")) for i in range(len(words) - WORDS + 1))
+    runs = zip(*(words[start:] for start in range(WORDS)), strict=False)
+    return frozenset(zlib.crc32(" ".join(run).encode("utf-8", "replace")) for run in runs)
 
 
 def _candidates(shingles: Sequence[frozenset[int]]) -> list[tuple[int, int]]:
-    """Places of answers that may be nearly the same: they agree in one band of their signatures."""
+    """Places of answers that may be nearly the same: their signatures agree in a band, and roughly as a whole."""
     if len(shingles) < 2:
         return []
     signatures = np.stack([_signature(each) for each in shingles])
-    found: set[tuple[int, int]] = set()
+    found = np.array(sorted(_in_one_bucket(signatures)), dtype=np.intp)
+    one, other = np.divmod(found, len(shingles))
+    roughly = (signatures[one] == signatures[other]).mean(axis=1)
+    likeliest = np.argsort(-roughly, kind="stable")[:MOST_COMPARED]
+    return [(int(one[place]), int(other[place])) for place in likeliest if roughly[place] >= ROUGHLY]
+
+
+def _in_one_bucket(signatures: np.ndarray) -> set[int]:
+    """Pairs of places that agree in one band, as one * how many there are + other."""
+    found: set[int] = set()
     for band in range(BANDS):
         buckets = defaultdict(list)
         for place, row in enumerate(signatures[:, band * ROWS : (band + 1) * ROWS]):
             buckets[row.tobytes()].append(place)
         for bucket in buckets.values():
-            for pair in combinations(bucket, 2):
-                found.add(pair)
-                if len(found) >= MOST_LOOKED_AT:
-                    return sorted(found)
-    return sorted(found)
+            pairs = (one * len(signatures) + other for one, other in combinations(bucket, 2))
+            found.update(islice(pairs, MOST_LIKELY - len(found)))
+    return found
 
 
 # multipliers and summands of the hash functions, the same in every run

@@ -41,10 +41,12 @@ def number(value: float, digits: int = 2) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def cell(value: object) -> str:
+def cell(value: "str | float | None") -> str:
     """A cell of a CSV file: on one line, and nothing that a spreadsheet would calculate."""
     if isinstance(value, int | float):
         return number(value)
+    if value and len(value) < 500 and value[0].isalnum() and ";" not in value and value.isprintable():
+        return value
     text = AFTER_SEMICOLON.sub(r";\1'", plain(value or "", 2000))
     return f"'{text}" if text.lstrip().startswith(FORMULA) else text
 
