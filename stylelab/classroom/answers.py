@@ -1,17 +1,20 @@
 """Where a student's answers are in a notebook that may have been cut, copied, retyped and stripped."""
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from stylelab.classroom.handed_out import Given
+from stylelab.classroom.joining import Joiner
 from stylelab.classroom.notebook import Cell, Found, Notebook, Script
 from stylelab.classroom.syntax import Text, plain_python, without_checks
 
-PIECES = 6  # that one cell may have been cut into
+RETYPED = 100_000  # characters of text cells that are looked at for code
+DEFINED = re.compile(r"^(?:async[ \t]+)?def[ \t]+(\w+)", re.M)
 
 
-@dataclass(frozen=True)
-class _Unit:
+@dataclass(frozen=True, eq=False)
+class Unit:
     """A piece of code that stands for itself: a cell, or the pieces that a cell was cut into.
 
     Attributes:
@@ -20,14 +23,16 @@ class _Unit:
         tag: the exercise that the cell is to answer, by its metadata.
         kind: as in `Cell`.
         given: whether it stands here as it was handed out.
+        about: the exercise that it may be a piece of an answer to: by its metadata, else by a function's name.
         notes: what was repaired.
     """
 
     text: Text
     first: int
     tag: str | None
-    kind: str
+    kind: str = "code"
     given: bool = False
+    about: str | None = None
     notes: tuple[str, ...] = field(default=())
 
 
@@ -40,120 +45,90 @@ def find_answers(notebook: Notebook, given: Given) -> Script:
     Returns:
         All code, and for each of the lesson's exercises where its answer is, or that there is none.
     """
-    units = _joined([unit for cell in notebook.cells for unit in _unit(cell, given)])
+    units = Joiner().joined([unit for cell in _worth_reading(notebook, given) for unit in _unit(cell, given)])
     chosen = {exercise: _choose(exercise, stub, units) for exercise, stub in given.stubs.items()}
-    stubs = [unit for unit in units if _any_stub(unit, given) and all(unit is not each for each, _ in chosen.values())]
-    kept = [unit for unit in units if unit.kind == "code" and not any(unit is stub for stub in stubs)]
-    kept = [unit for unit in units if any(unit is each for each in kept) or any(unit is each for each, _ in chosen.values())]
-    places = {id(unit): place for place, unit in enumerate(kept)}
+    answering = {unit for unit, _ in chosen.values()}
+    # a stub that was left beside the answer would take the answer's name
+    kept = [unit for unit in units if unit in answering or (unit.kind == "code" and not _is_stub(unit, given))]
     answers = {
-        exercise: replace(found, cell=places[id(unit)] if unit and found.stage is None else None)
-        for exercise, (unit, found) in chosen.items()
+        exercise: found if found.stage else replace(found, cell=kept.index(unit)) for exercise, (unit, found) in chosen.items()
     }
     return Script(tuple(unit.text.text for unit in kept), answers)
 
 
-def _unit(cell: Cell, given: Given) -> Iterator[_Unit]:
+def _worth_reading(notebook: Notebook, given: Given) -> Iterator[Cell]:
+    """Code, and what may have been code before it was retyped: text of the lesson's own is not, and a long text is not."""
+    left = RETYPED
+    for cell in notebook.cells:
+        if cell.kind == "code":
+            yield cell
+        elif {cell.grade_id, cell.exercise} & given.stubs.keys() or set(DEFINED.findall(cell.source)) & given.stubs.keys():
+            left -= len(cell.source)
+            if left > 0 and cell.source.strip() not in given.sources:
+                yield cell
+
+
+def _unit(cell: Cell, given: Given) -> Iterator[Unit]:
     """The cell as a unit, unless nothing of it can matter."""
     tag = next((each for each in (cell.grade_id, cell.exercise) if each in given.stubs), None)
-    as_given = cell.source.strip() in given.sources
-    if cell.kind == "code":
-        source, left_out = plain_python(cell.source)
-        text = Text(without_checks(source))
-        notes = (f"cell {cell.index + 1}: {left_out} is left out",) if left_out else ()
-        if tag or not text.is_blank:
-            yield _Unit(text, cell.index + 1, tag, cell.kind, as_given, notes)
-    elif not as_given and cell.source.strip():
-        text = Text(without_checks(plain_python(cell.source)[0]))
-        if tag or text.defines & given.stubs.keys():
-            yield _Unit(text, cell.index + 1, tag, cell.kind)
+    number = cell.index + 1
+    source, left_out = plain_python(cell.source)
+    text = Text(without_checks(source))
+    if cell.kind == "code" and (tag or not text.is_blank):
+        about = tag or next((name for name in DEFINED.findall(text.text) if name in given.stubs), None)
+        notes = (f"cell {number}: {left_out} is left out",) if left_out else ()
+        yield Unit(text, number, tag, cell.kind, cell.source.strip() in given.sources, about, notes)
+    elif cell.kind != "code" and (tag or text.defines & given.stubs.keys()):
+        yield Unit(text, number, tag, cell.kind)
 
 
-def _joined(units: list[_Unit]) -> list[_Unit]:
-    """Put together what was cut: a piece that is no Python alone, and is Python with its neighbours."""
-    done, start = [], 0
-    while start < len(units):
-        end = next(_ends(units, start), start + 1)
-        done.append(_together(units[start:end]))
-        start = end
-    return done
+def _is_stub(unit: Unit, given: Given) -> bool:
+    return any(unit.text.is_stub(stub) for stub in given.stubs.values())
 
 
-def _ends(units: list[_Unit], start: int) -> Iterator[int]:
-    """Where the pieces that begin at `start` may end."""
-    for end in range(start + 2, min(start + PIECES, len(units)) + 1):
-        pieces = units[start:end]
-        if not _are_kin(pieces):
-            return
-        if not all(unit.text.parses for unit in pieces) and _glued(pieces).parses:
-            yield end
-
-
-def _are_kin(pieces: list[_Unit]) -> bool:
-    """Whether they may be pieces of one cell: code, changed, and not of two different exercises."""
-    tags = {unit.tag for unit in pieces} - {None}
-    return len(tags) == 1 and all(unit.kind == "code" and not unit.given for unit in pieces)
-
-
-def _glued(pieces: Iterable[_Unit]) -> Text:
-    return Text("\n".join(unit.text.text for unit in pieces))
-
-
-def _together(pieces: list[_Unit]) -> _Unit:
-    if len(pieces) == 1:
-        return pieces[0]
-    numbers = f"{pieces[0].first} to {pieces[-1].first}"
-    notes = (*(note for unit in pieces for note in unit.notes), f"cells {numbers} were one cell, cut in {len(pieces)}: joined")
-    tag = next(unit.tag for unit in pieces if unit.tag)
-    return replace(pieces[0], text=_glued(pieces), tag=tag, notes=notes)
-
-
-def _choose(exercise: str, stub: str, units: list[_Unit]) -> tuple[_Unit | None, Found]:
-    """The unit that answers an exercise; the last of those that have the best claim."""
+def _choose(exercise: str, stub: str, units: list[Unit]) -> tuple[Unit | None, Found]:
+    """The unit that answers an exercise: the last of those that have the best claim."""
     stubs = [unit for unit in units if unit.text.is_stub(stub)]
-    claims = [unit for unit in units if not any(unit is each for each in stubs)]
+    claims = [unit for unit in units if unit not in stubs]
     for says, has_claim in CLAIMS:
         if good := [unit for unit in claims if has_claim(unit, exercise)]:
-            last = good[-1]
-            return last, Found(None, (*last.notes, *_told(exercise, says, good)))
-    if stubs or any(unit.tag == exercise for unit in units):
-        unit = stubs[-1] if stubs else None
-        return unit, Found(None, stage="open")
-    return None, Found(None, stage="missing")
+            return good[-1], Found(None, (*good[-1].notes, *_told(exercise, says, good)))
+    if empty := [unit for unit in claims if unit.tag == exercise]:
+        return None, Found(None, () if stubs else (f"cell {empty[-1].first} holds no code",), "open")
+    return (stubs[-1], Found(None, stage="open")) if stubs else (None, Found(None, stage="missing"))
 
 
-def _told(exercise: str, says: str, good: list[_Unit]) -> Iterator[str]:
+def _told(exercise: str, says: str, good: list[Unit]) -> Iterator[str]:
     if says:
         yield says.format(number=good[-1].first, exercise=exercise)
     if len(good) > 1:
-        cells = ", ".join(str(unit.first) for unit in good)
-        yield f"there are {len(good)} cells with {exercise} ({cells}): the last one counts"
+        cells = ", ".join(str(unit.first) for unit in good[-5:])
+        yield f"{len(good)} cells answer {exercise} (cells {cells}): the last one counts"
 
 
-def _is_own(unit: _Unit, exercise: str) -> bool:
+def _is_own(unit: Unit, exercise: str) -> bool:
     return unit.tag == exercise and unit.kind == "code"
 
 
-CLAIMS: tuple[tuple[str, Callable[[_Unit, str], bool]], ...] = (  # what is said of it, and who has it; the best first
+def _has_code(unit: Unit, exercise: str) -> bool:
+    """Whether there is something to run, right or not; in a text cell, only the function's head tells."""
+    return not unit.text.is_blank if unit.kind == "code" else exercise in DEFINED.findall(unit.text.text)
+
+
+def _is_new(unit: Unit, exercise: str) -> bool:
+    return unit.kind == "code" and not unit.given and exercise in unit.text.defines
+
+
+CLAIMS: tuple[tuple[str, Callable[[Unit, str], bool]], ...] = (  # what is said of it, and who has it; the best first
     ("", lambda unit, exercise: _is_own(unit, exercise) and exercise in unit.text.defines),
-    (
-        "{exercise} was found by its name, in cell {number}",
-        lambda unit, exercise: unit.kind == "code" and not unit.given and unit.tag is None and exercise in unit.text.defines,
-    ),
+    ("{exercise} was found by its name, in cell {number}", lambda unit, exercise: unit.tag is None and _is_new(unit, exercise)),
     (
         "cell {number} is no code cell any more: taken as one",
         lambda unit, exercise: unit.kind != "code" and exercise in unit.text.defines and unit.tag in (None, exercise),
     ),
-    (
-        "{exercise} was found in another exercise's cell, cell {number}",
-        lambda unit, exercise: unit.kind == "code" and not unit.given and exercise in unit.text.defines,
-    ),
+    ("{exercise} was found in another exercise's cell, cell {number}", _is_new),
     (
         "cell {number} does not define {exercise}",
-        lambda unit, exercise: _is_own(unit, exercise) and not unit.text.is_blank,
+        lambda unit, exercise: unit.tag == exercise and _has_code(unit, exercise),
     ),
 )
-
-
-def _any_stub(unit: _Unit, given: Given) -> bool:
-    return any(unit.text.is_stub(stub) for stub in given.stubs.values())

@@ -16,10 +16,10 @@ class Limits:
     """How much of a notebook is looked at. Sizes in bytes, or in characters where text is meant."""
 
     file: int = 20_000_000
-    brackets: int = 2_000_000  # in the file: every list and dict costs memory
-    cells: int = 2_000
-    cell: int = 100_000
-    code: int = 1_000_000  # of all cells together
+    brackets: int = 1_000_000  # in the file: every list and dict costs memory
+    cells: int = 1_000
+    cell: int = 50_000
+    code: int = 500_000  # of all cells together
 
 
 LIMITS = Limits()
@@ -134,12 +134,23 @@ class _Reader:
         if not text.strip():
             raise InputError("the file is empty")
         try:
-            plain = json.loads(text, object_pairs_hook=self._object, parse_int=_whole)
+            plain = self._loaded(text)
         except (ValueError, RecursionError, MemoryError):
             raise InputError("the file is not a notebook: it is not JSON") from None
         if not isinstance(plain, dict):
             raise InputError("the file is not a notebook: it is JSON, but has no cells")
         return plain
+
+    def _loaded(self, text: str) -> object:
+        try:
+            return json.loads(text, object_pairs_hook=self._object)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:  # Python makes no number of thousands of digits, and none in a notebook matters
+            self._note("a number in the file has thousands of digits: left out")
+            return json.loads(
+                text, object_pairs_hook=self._object, parse_int=lambda digits: int(digits) if len(digits) < 20 else 0
+            )
 
     def _object(self, pairs: list) -> dict:
         made = dict(pairs)
@@ -194,11 +205,6 @@ class _Reader:
             self._note(f"cell {index + 1} holds NUL characters: taken out")
         source = re.sub("\r\n?", "\n", source.replace("\0", ""))
         return source.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _whole(digits: str) -> int:
-    """No number in a notebook matters; one of a million digits would take minutes."""
-    return int(digits) if len(digits) < 20 else 0
 
 
 def _dict(value: object) -> dict:
