@@ -218,13 +218,13 @@ def _in_one_bucket(signatures: np.ndarray) -> set[int]:
     return found
 
 
-# multipliers and summands of the hash functions, the same in every run
-_MULTIPLY, _ADD = np.random.default_rng(0).integers(1, 2**32, (2, BANDS * ROWS, 1), dtype=np.uint64)
+# multipliers and summands of the hash functions, the same in every run; products run over 64 bits, which is what mixes
+_MULTIPLY, _ADD = np.random.default_rng(0).integers(2**32, 2**64, (2, BANDS * ROWS, 1), dtype=np.uint64) | np.uint64(1)
 
 
 def _signature(shingles: frozenset[int]) -> np.ndarray:
     hashes = np.fromiter(shingles, np.uint64, len(shingles))
-    return ((hashes * _MULTIPLY + _ADD) >> np.uint64(16)).min(axis=1)
+    return (hashes * _MULTIPLY + _ADD).min(axis=1)
 
 
 def _groups(pairs: Iterable[Pair]) -> tuple[tuple[str, ...], ...]:
