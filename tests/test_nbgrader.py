@@ -151,13 +151,6 @@ def test_nbgraders_own_configuration_keeps_the_def_too(lesson, framework):
     assert cells
 
 
-@pytest.mark.slow
-def test_a_whole_class_can_be_told(graded):
-    graded.nbgrader("generate_feedback", graded.assignment)
-    pages = {path.parents[1].name: path.read_text() for path in graded.folder.glob("feedback/*/*/*.html")}
-    assert set(pages) == {"solved", "untouched"} and "gram_matrix: not attempted yet" in pages["untouched"]
-
-
 @pytest.mark.parametrize(
     ("variables", "preset"),
     [
