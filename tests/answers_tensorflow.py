@@ -462,6 +462,14 @@ WRONG = {
             "cut off",
         ),
         (lambda activation: gram_einsum(activation) * 1.5, "every value is 1.5 times"),
+        (
+            lambda activation: gram_einsum(activation) * places(activation) / 24,
+            "Right for one input, but not for another, of . x . places",
+        ),
+        (
+            lambda activation: gram_einsum(tf.reshape(activation, (3, 4, 6, 5))),
+            r"Right for one input, but not for another, .*: Line \d+ stops",
+        ),
         (lambda activation: gram_einsum(tf.nn.l2_normalize(activation, (1, 2))) * places(activation), "cosine"),
         (gram_fails, "stops with InvalidArgumentError"),
         (gram_nested, r"gram_matrix\(activation\)"),

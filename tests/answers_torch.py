@@ -449,6 +449,14 @@ WRONG = {
         (lambda activation: torch.from_numpy(gram_einsum(activation.detach()).numpy()), "no gradient reaches"),
         (lambda activation: activation.flatten(2) @ activation.detach().flatten(2).mT / places(activation), "cut off"),
         (lambda activation: gram_einsum(activation) * 1.5, "every value is 1.5 times"),
+        (
+            lambda activation: gram_einsum(activation) * places(activation) / 24,
+            "Right for one input, but not for another, of . x . places",
+        ),
+        (
+            lambda activation: gram_einsum(activation.reshape(3, 5, 4, 6)),
+            r"Right for one input, but not for another, .*: Line \d+ stops",
+        ),
         (lambda activation: torch.corrcoef(activation[0].flatten(1)), "Keep the batch axis"),
         (
             lambda activation: gram_matmul(torch.nn.functional.normalize(activation.flatten(2), dim=2)) * places(activation),

@@ -19,6 +19,8 @@ def idle(exercise: Exercise, draws: Draws) -> str | None:
     """Why nothing may be earned by an answer with a wrong value, if so; its outputs have the right shapes."""
     if any(answer.drifts for _, answer in draws):
         return DRIFTS
+    if exercise.result == "word":
+        return HANDED_BACK if any(_no_word_of_its_own(*draw) for draw in draws) else None
     firsts = [(case, answer.outputs[first]) for cases, answer in draws for first, case in list(cases.items())[:1]]
     if all(_handed_back(exercise, case, output) for case, output in firsts):
         return HANDED_BACK
@@ -28,6 +30,12 @@ def idle(exercise: Exercise, draws: Draws) -> str | None:
         _blind(exercise, [(cases[name], output) for name, output in answer.outputs.items()]) for cases, answer in draws
     )
     return CONSTANT if constant else None
+
+
+def _no_word_of_its_own(cases: dict[str, Case], answer: Answer) -> bool:
+    """Whether it gives words back as they are, and no more than one other: it goes different ways for different inputs."""
+    given = {name: [str(value) for value in cases[name].values()] for name in answer.outputs}
+    return len({str(output) for name, output in answer.outputs.items() if str(output) not in given[name]}) <= 1
 
 
 def _blind(exercise: Exercise, pairs: Sequence[tuple[Case, np.ndarray]]) -> bool:
@@ -40,7 +48,12 @@ def _blind(exercise: Exercise, pairs: Sequence[tuple[Case, np.ndarray]]) -> bool
 
 def _handed_back(exercise: Exercise, case: Case, output: np.ndarray) -> bool:
     """Whether it is one of the arguments, up to its shape; or one number of it, where a number is asked for."""
-    return any(_same(output.ravel(), each) for value in case.values() for each in _as_they_are(exercise, value))
+    given = [each for value in case.values() for each in _as_they_are(exercise, value)]
+    return any(_same(output.ravel(), each) or (exercise.result in NUMBERS and _is_among(output, each)) for each in given)
+
+
+def _is_among(output: np.ndarray, entries: np.ndarray) -> bool:
+    return bool(np.isclose(entries, output.item(), rtol=1e-6, atol=1e-12).any())
 
 
 def _as_they_are(exercise: Exercise, value):
@@ -53,7 +66,7 @@ def _as_they_are(exercise: Exercise, value):
         if value.dtype.kind != "U":
             yield np.clip(value, 0, 1)
             if exercise.result in NUMBERS:
-                yield from (value.sum(), value.mean(), value.min(), value.max(), float(value.size))
+                yield np.array([value.sum(), value.mean(), value.size])
 
 
 def _same(output: np.ndarray, other) -> bool:

@@ -188,4 +188,5 @@ def _property_sentence(exercise: Exercise, cases: Mapping[str, Case], answer: An
     if each.case is None:
         return each.hint
     case, output = cases[each.case], answer.outputs[each.case]
-    return exercise.recognise(cases, answer.outputs) or f"{each.hint} {value_sentence(exercise, case, output)}"
+    shown = "" if exercise.is_right(case, output) else f" {value_sentence(exercise, case, output)}"
+    return exercise.recognise(cases, answer.outputs) or f"{each.hint}{shown}"

@@ -133,7 +133,7 @@ def _gram_cases(rng):
         "plain": {"activation": activation},
         "tripled": {"activation": 3 * activation},
         "shuffled": {"activation": _shuffled(rng, activation)},
-        "constant": {"activation": np.full((1, *activation.shape[1:]), number(rng, 0.5, 0.9), np.float32)},
+        "constant": {"activation": np.full(activation.shape, number(rng, 0.5, 0.9), np.float32)},
     }
 
 
@@ -200,6 +200,7 @@ def _style_cases(rng):
         "same": {"activation": activation, "target_gram": own},
         "near": {"activation": activation, "target_gram": own + (target - own) / 100},
         "shuffled": {"activation": _shuffled(rng, activation), "target_gram": target},
+        "louder": {"activation": activation * np.float32(number(rng, 1.3, 1.6)), "target_gram": target},
     }
 
 
@@ -259,6 +260,7 @@ STYLE_LAYER_LOSS = Exercise(
         Property("zero at the target", "It is not 0 when the Gram matrix is the target.",
                  lambda cases, outputs: vanishes(outputs, "same", "near")),
         Property("blind to places", "Shuffling the places changes it, but style forgets where things are.",
-                 lambda cases, outputs: np.isclose(outputs["shuffled"], outputs["plain"], rtol=1e-3)),
+                 lambda cases, outputs: np.isclose(outputs["shuffled"], outputs["plain"], rtol=1e-3)
+                 and not np.isclose(outputs["louder"], outputs["plain"], rtol=1e-3)),
     ),
 )  # fmt: skip

@@ -12,11 +12,12 @@ def gradient_fault(exercise: Exercise, case: Case, answer: Answer, value: str | 
     Args:
         value: what is wrong with the value.
     """
-    name = exercise.differentiable
-    if answer.changed or answer.trouble:  # then no gradient was asked for, or none could be taken
-        return value if answer.changed else answer.trouble[1] or "No gradient came back."
-    fault = _fault(exercise, case, answer, name)
-    return fault and (f"{fault[0].upper()}{fault[1:]}" if value else f"The value is right, but {fault}")
+    if value:  # the gradient of something else says nothing
+        return "Not counted while the value is wrong."
+    if answer.trouble:  # then none could be taken, or it was not asked for
+        return answer.trouble[1] or "No gradient came back."
+    fault = _fault(exercise, case, answer, exercise.differentiable)
+    return fault and f"The value is right, but {fault}"
 
 
 def _fault(exercise: Exercise, case: Case, answer: Answer, name: str) -> str | None:
