@@ -334,18 +334,19 @@ def test_a_thousand_notebooks_are_not_held_in_memory(tmp_path):
 def test_half_a_gigabyte_is_never_read(tmp_path):
     put(tmp_path, f"ada/{LESSON}", f"bob/{LESSON}")
     os.truncate(tmp_path / f"bob/{LESSON}", 500_000_000)
-    tracemalloc.start()
     ada, bob = collect(tmp_path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 5_000_000 and "500,000,000 bytes" in bob.trouble and bob.data == b"" and not ada.trouble
+    assert "500,000,000 bytes" in bob.trouble and bob.data == b"" and not ada.trouble
 
 
 def test_a_file_that_grows_after_it_was_looked_at_is_not_read(tmp_path):
     one = only(collect(put(tmp_path, LESSON)))
     os.truncate(tmp_path / LESSON, 500_000_000)
+    tracemalloc.start()
     with pytest.raises(InputError, match="changed"):
         one.read()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 def test_a_link_is_not_followed(tmp_path):

@@ -267,7 +267,8 @@ def test_helpers_in_other_cells_stay_in_order():
 
 @pytest.mark.parametrize(
     "text",
-    [stub(), stub() + "\n\n", "# my answer\n" + stub(), stub().replace("raise NotImplementedError", "pass"), stub().replace('"""', "'''"), "def gram_matrix(activation):\n    ..."],
+    [stub(), stub() + "\n\n", "# my answer\n" + stub(), stub().replace("raise NotImplementedError", "pass"), stub().replace('"""', "'''"), "def gram_matrix(activation):\n    ...",
+     "def gram_matrix(features, other=1):\n    raise NotImplementedError(1)"],
 )  # fmt: skip
 def test_a_stub_that_says_nothing_new_is_open(text):
     assert found(tagged(text))[0] == "open"

@@ -126,7 +126,7 @@ def _same(mine: ast.Module, stub: ast.Module) -> bool:
 
 def _is_like(one: ast.stmt, other: ast.stmt) -> bool:
     if isinstance(one, ast.FunctionDef) and isinstance(other, ast.FunctionDef):
-        return one.name == other.name and all(map(_is_idle, one.body)) and _dump(one.args) == _dump(other.args)
+        return one.name == other.name and all(map(_is_idle, one.body))  # with the arguments of an older edition, maybe
     return type(one) is type(other) and _dump(one) == _dump(other)
 
 
