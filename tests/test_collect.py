@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stylelab.classroom import archives, picking
+from stylelab.classroom import archives, incoming, picking
 from stylelab.classroom.collect import LIMITS, collect
 from stylelab.classroom.owners import clean
 from stylelab.classroom.place import Place
@@ -441,7 +441,7 @@ def test_a_bomb_inside_a_students_zip_costs_nobody_else(tmp_path):
 
 
 def test_a_list_of_a_million_entries_is_not_made(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "LIMITS", archives.Limits(entries=5, directory=2000))
+    monkeypatch.setattr(archives, "LIMITS", incoming.Limits(entries=5, directory=2000))
     put(tmp_path, "many.zip", data=zip_of(*(f"{number}.ipynb" for number in range(6))))
     put(tmp_path, "long.zip", data=zip_of(*(f"{number}.ipynb" for number in range(100))))
     ours = put(tmp_path, "ada.ipynb")
@@ -450,7 +450,7 @@ def test_a_list_of_a_million_entries_is_not_made(tmp_path, monkeypatch):
 
 
 def test_a_student_with_a_thousand_notebooks_is_not_read_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr(picking, "LIMITS", archives.Limits(notebooks=3))
+    monkeypatch.setattr(picking, "LIMITS", incoming.Limits(notebooks=3))
     one = only(collect(put(tmp_path, *(f"ada/{number}.ipynb" for number in range(9)))))
     assert "9 notebooks" in one.notes[-1] and len(one.notes) == 3
 
@@ -458,7 +458,7 @@ def test_a_student_with_a_thousand_notebooks_is_not_read_for_ever(tmp_path, monk
 def test_all_notebooks_of_a_students_zip_together_have_a_limit(tmp_path, monkeypatch):
     from stylelab.classroom import collect as collecting
 
-    monkeypatch.setattr(collecting, "LIMITS", archives.Limits(unpacked=100))
+    monkeypatch.setattr(collecting, "LIMITS", incoming.Limits(unpacked=100))
     put(tmp_path, "ada.zip", data=zip_of(LESSON))
     assert "100 bytes together" in only(collect(put(tmp_path))).trouble
 

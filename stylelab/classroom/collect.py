@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from stylelab.classroom import folders
-from stylelab.classroom.archives import LIMITS, File, entries
+from stylelab.classroom.archives import entries
+from stylelab.classroom.incoming import LIMITS, File
 from stylelab.classroom.layouts import SUBMITTED, Handed, is_class, laid_out
 from stylelab.classroom.model import Submission
 from stylelab.classroom.owners import of_export, shown_names

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from stylelab.classroom.archives import LIMITS, File, is_hidden, too_large
+from stylelab.classroom.incoming import LIMITS, File, is_hidden, too_large
 from stylelab.classroom.place import Place
 from stylelab.files import one_line
 

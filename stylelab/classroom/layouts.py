@@ -1,20 +1,18 @@
 """How a batch is laid out: nbgrader's folders, an LMS's export, a folder per student, or notebooks side by side."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
-from zoneinfo import ZoneInfo
 
 from stylelab.classroom import submitters
-from stylelab.classroom.archives import File
+from stylelab.classroom.incoming import File
 from stylelab.classroom.owners import Owner, clean, named, of_export, of_stem, settled
+from stylelab.classroom.timestamp import time_of
 from stylelab.errors import InputError
 
 SUBMITTED = "submitted"  # nbgrader's folder: submitted/STUDENT/ASSIGNMENT/
 STAMP = "timestamp.txt"  # in each of nbgrader's assignments
-TIME = re.compile(r"\s*(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)\s*(\S*)")
 
 
 @dataclass(frozen=True)
@@ -162,25 +160,3 @@ def _stamped(file: File) -> datetime | None:
         return time_of(file.place.read()[:200].decode("utf-8", "replace")) if file.place else None
     except InputError:
         return None
-
-
-def time_of(text: str) -> datetime | None:
-    """The time in nbgrader's timestamp.txt: UTC where it names no zone, local where it names one that nobody knows."""
-    if not (found := TIME.match(text)):
-        return None
-    try:
-        when = datetime.fromisoformat(f"{found[1]} {found[2]}")
-        return _zoned(when, found[3]).astimezone()
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _zoned(when: datetime, zone: str) -> datetime:
-    if zone in ("", "Z", "UTC", "GMT"):
-        return when.replace(tzinfo=UTC)
-    if re.fullmatch(r"[+-]\d\d:?\d\d", zone):
-        return datetime.fromisoformat(f"{when.isoformat()}{zone}")
-    try:
-        return when.replace(tzinfo=ZoneInfo(zone))
-    except (ValueError, KeyError, OSError):
-        return when

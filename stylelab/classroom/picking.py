@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from stylelab.classroom.archives import LIMITS
 from stylelab.classroom.edition import find_edition
+from stylelab.classroom.incoming import LIMITS
 from stylelab.classroom.layouts import Handed
 from stylelab.classroom.model import Submission
 from stylelab.classroom.notebook import read_notebook
