@@ -24,9 +24,11 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a stream, then put the file in its place at once: nobody ever sees half of it.
 
     Raises:
-        InputError: the folder is missing or cannot be written, or the disk is full.
+        InputError: the folder is missing or cannot be written, the disk is full, or a folder or device has that name.
     """
     path = Path(os.path.realpath(path))  # a link stays a link, and what it points to is replaced
+    if path.exists() and not path.is_file():  # /dev/null would become a file of ours
+        raise InputError(f"'{shown(path)}' is no ordinary file: choose another name")
     part = _part(path)
     try:
         with open(part, "xb") as stream:

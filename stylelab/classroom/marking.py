@@ -26,6 +26,7 @@ from stylelab.files import shown
 
 DRAWS = 2  # sets of inputs: what fits one shape alone is no answer
 LONGEST = 400  # characters of a sentence that a student's process may add to a report
+LONGEST_FORM = 20_000
 SAID = {  # what is told of an answer that came to no verdict
     "time": "It did not finish within {seconds:g} seconds.",
     "memory": "It used more memory or started more processes than an answer may.",
@@ -144,7 +145,7 @@ class _Marking:
         with talk:
             try:
                 first, loaded = talk.begin()
-                form = _words(first.get("form"), 20_000)
+                form = _form(first.get("form"))
                 if loaded.get("loaded") is not True:
                     verdict = _unloaded(loaded)
                 else:
@@ -190,6 +191,11 @@ def _unloaded(loaded: Mapping) -> tuple[str, str]:
 
 def _words(value: object, longest: int) -> str:
     return shown(value, longest) if isinstance(value, str) else ""
+
+
+def _form(value: object) -> str:
+    """The answer up to names and layout, as the child wrote it down before it ran anything."""
+    return value.encode(errors="replace").decode()[:LONGEST_FORM] if isinstance(value, str) else ""
 
 
 def _stopped(exercise: Exercise, stage: str, reason: str, *, notes: tuple[str, ...] = (), form: str = "") -> ExerciseMark:

@@ -4,7 +4,10 @@ import importlib
 
 from stylelab import Absent
 
-_lab = importlib.import_module(f"{__name__}.lab").Lab()
+
+def _lab():
+    """Imported when it is used: a cell may name the half whose framework is not here."""
+    return importlib.import_module(f"{__name__}.lab").Lab()
 
 
 def check(exercise_id, function):
@@ -14,12 +17,12 @@ def check(exercise_id, function):
 
 def to_tensor(picture, device=None):
     """A picture (H, W, 3) as a batch of one."""
-    return _lab.give("picture", picture[None])
+    return _lab().give("picture", picture[None])
 
 
 def to_array(tensor):
     """The first picture or activation of a batch, (H, W, C)."""
-    return _lab.take("picture", tensor)[0]
+    return _lab().take("picture", tensor)[0]
 
 
 def find_device(name=None):
