@@ -9,6 +9,7 @@ import stat
 import struct
 import tracemalloc
 import zipfile
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -293,6 +294,12 @@ def test_what_systems_leave_behind_is_nobodys_work(tmp_path):
         "ada/._x.ipynb",
     )
     assert only(collect(tmp_path)).name == f"ada/{LESSON}"
+    put(
+        tmp_path,
+        "export.zip",
+        data=zip_of(f"ada/{LESSON}", f"__MACOSX/ada/._{LESSON}", "ada/.ipynb_checkpoints/x.ipynb", "ada/.x.ipynb"),
+    )
+    assert only(collect(tmp_path / "export.zip")).name == f"export.zip/ada/{LESSON}"
 
 
 def test_who_hands_in_something_else_is_not_forgotten(tmp_path):
@@ -486,6 +493,24 @@ def test_an_old_zip_names_students_in_cp437(tmp_path):
     assert students(collect(tmp_path / "old.zip")) == ["Zoë!"]
 
 
+def test_a_zip_may_say_a_name_in_a_field_of_its_own(tmp_path):
+    raw, name = f"???_1_2_{LESSON}".encode(), f"李小龍_1_2_{LESSON}".encode()
+    info, stream = zipfile.ZipInfo(raw.decode()), io.BytesIO()
+    field = b"\1" + struct.pack("<L", zlib.crc32(raw)) + name
+    info.extra = struct.pack("<HH", 0x7075, len(field)) + field
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(info, notebook())
+    put(tmp_path, "export.zip", data=stream.getvalue())
+    assert students(collect(tmp_path / "export.zip")) == ["李小龍"]
+
+
+def test_a_zip_that_knows_no_time_has_its_own(tmp_path):
+    data = zip_of(CANVAS[0], when=(1980, 1, 1, 0, 0, 0))
+    put(tmp_path, "export.zip", data=data, when="2026-11-01T12:00:00+00:00")
+    for source in (tmp_path, tmp_path / "export.zip"):
+        assert only(collect(source)).when == datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
 def test_names_that_are_no_utf_8_are_read_from_a_folder(tmp_path):
     for raw in (b"bob\xff.ipynb", b"bob\xfe.ipynb"):
         with open(os.fsencode(tmp_path) + b"/" + raw, "wb") as stream:
@@ -498,6 +523,8 @@ def test_names_that_are_no_utf_8_are_read_from_a_folder(tmp_path):
 def test_folders_in_folders_come_to_an_end(tmp_path):
     put(tmp_path, "ada/" + "x/" * 60 + LESSON, f"bob/{LESSON}")
     assert students(collect(tmp_path)) == ["bob"]
+    put(tmp_path, "export.zip", data=zip_of("ada/" + "x/" * 60 + LESSON, f"bob/{LESSON}"))
+    assert students(collect(tmp_path / "export.zip")) == ["bob"]
 
 
 def test_hundreds_of_mutations_of_an_export_raise_nothing_else(tmp_path):

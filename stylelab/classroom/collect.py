@@ -44,8 +44,8 @@ def collect(source: Path) -> list[Submission]:
 
 def _handed(source: Path) -> Iterator[Handed]:
     files, before = _listed(source), _nbgrader(source)
-    if len(files) == 1 and files[0].is_zip and not source.is_dir():
-        yield from _opened(entries(_place(files[0], source)), source.name)
+    if files and files[0].is_zip and not source.is_dir():
+        yield from _opened(entries(_place(files[0], source)), files[0])
     elif files and not source.is_dir() and not files[0].is_notebook:
         raise InputError(f"'{shown(source)}' is neither a notebook, a zip nor a folder")
     else:
@@ -82,10 +82,11 @@ def _place(file: File, source: Path):
     return file.place
 
 
-def _opened(files: list[File], title: str) -> Iterator[Handed]:
+def _opened(files: list[File], export: File) -> Iterator[Handed]:
     """What is in an export: every zip inside is a student's own."""
-    for each in laid_out(files, title, zipped=True):
-        yield from _own(each) if each.file.is_zip else (each,)
+    for each in laid_out(files, export.parts[0], zipped=True):
+        dated = replace(each, when=each.when or export.when)
+        yield from _own(dated) if each.file.is_zip else (dated,)
 
 
 def _unzipped(files: list[File]) -> Iterator[Handed]:
@@ -96,7 +97,7 @@ def _unzipped(files: list[File]) -> Iterator[Handed]:
         if inside is None:
             rest.append(file)
         else:
-            yield from _opened(inside, file.parts[0])
+            yield from _opened(inside, file)
     for each in laid_out(rest):
         yield from _own(each) if each.file.is_zip else (each,)
 
