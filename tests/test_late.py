@@ -39,6 +39,12 @@ def test_without_a_cap_nothing_is_left_in_the_end_and_never_less():
     assert lateness(DUE + timedelta(days=50), Late(DUE, per_day=10)) == (50, 0)
 
 
+@pytest.mark.parametrize("when", [datetime.max, datetime.min, datetime.max.replace(tzinfo=timezone(timedelta(hours=-12)))])
+def test_the_ends_of_the_calendar_are_times_like_others(when):
+    days, factor = lateness(when, Late(DUE, per_day=10))
+    assert (days > 2_900_000, factor) == ((True, 0) if when.year == 9999 else (False, 1))
+
+
 def test_without_a_date_or_a_time_nobody_is_late():
     assert lateness(DUE, Late(None, per_day=10)) == (0, 1)
     assert lateness(None, Late(DUE, per_day=10)) == (0, 1)

@@ -268,6 +268,17 @@ def test_details_give_the_reason_for_each_point_lost(tmp_path):
     assert row["by_hand"] == "set by hand from 1 to 2" and row["comment"] == "Look at H W"
 
 
+def test_the_rows_of_details_add_up_when_a_lesson_was_changed_by_hand(tmp_path):
+    reports.write(tmp_path, [mark("Ada", 3)], RECORD, manual=[Entry(2, "Ada", "03", adds=2, comment="well told")])
+    found = rows(tmp_path, "details.csv")
+    assert [(row["exercise"], row["points"], row["earned"]) for row in found] == [
+        ("gram_matrix", "6", "3"),
+        ("style_loss", "4", "4"),
+        ("lesson", "0", "2"),
+    ]
+    assert found[2]["by_hand"] == "set by hand from 7 to 9" and found[2]["comment"] == "well told"
+
+
 def test_a_file_that_cannot_be_graded_has_a_row_and_a_page_and_is_to_be_looked_at(tmp_path):
     broken = Mark("Bo", "bo.ipynb", "", "", "0" * 64, (), notes=("It is no JSON.",))
     reports.write(tmp_path, [mark("Ada"), broken], RECORD)
@@ -480,7 +491,7 @@ def test_feedback_says_what_was_right_what_was_not_and_why(tmp_path):
     reports.write(tmp_path, [noted, mark("Bo", 6, FEATURES)], RECORD, manual=hand, late=LATE)
     text = read_page(tmp_path / "feedback/Ada.html")
     for words in (
-        "Feedback for Ada", "7.2 of 15 points (48 %)", "Lesson 3: Style reconstruction (PyTorch): 7.2 of 10", "2 days late: 20 % off",
+        "Feedback for Ada", "7.2 of 15 points (48 %)", "Lesson 3: Style reconstruction (PyTorch): 7.2 of 10", "Due on 20 November 2026 at 23:59 (UTC); 2 days late: 20 % off",
         "gram_matrix: 5 of 6 points", "What gram_matrix asks.", "Lacks a property. It is not symmetric.", "value2 of 2right",
         "symmetric1 of 4see above", "set by hand from 3 to 5", "Comment: Nice loop", "Comment: Talk to me", "0.25 seconds",
         "style_loss: 4 of 4 points", "Right.", "A cell was there twice", "Not handed in: Lesson 2: Feature reconstruction.",

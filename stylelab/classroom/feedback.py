@@ -1,6 +1,7 @@
 """feedback/STUDENT.html: what a student reads. Marks, reasons and comments; no reference code, no inputs, no seed."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from stylelab.classroom.book import Book, Handed, Item, Student, lesson_title
 from stylelab.classroom.model import RIGHT, STAGES
@@ -30,7 +31,7 @@ def _body(book: Book, student: Student) -> Iterator[str]:
     if missing := [html(lesson_title(lesson), 120) for lesson in book.lessons if lesson not in counted]:
         yield f"<p>Not handed in: {'; '.join(missing)}.</p>"
     for place, each in enumerate(student.handed, 1):
-        yield from _lesson(place, each, several=each.mark.lesson in counted)
+        yield from _lesson(book, place, each, several=each.mark.lesson in counted)
 
 
 def _lesson_row(place: int, each: Handed) -> list[str]:
@@ -44,18 +45,18 @@ def _title(each: Handed) -> str:
     return html(lesson_title(each.mark.lesson), 120) + (f" ({framework})" if framework else "")
 
 
-def _lesson(place: int, each: Handed, several: bool) -> Iterator[str]:
+def _lesson(book: Book, place: int, each: Handed, several: bool) -> Iterator[str]:
     mark = each.mark
     yield f'<section aria-labelledby="lesson-{place}">'
     yield f'<h2 id="lesson-{place}">{_title(each)}: {number(each.final)} of {each.points}</h2>'
-    when = f", handed in on {mark.when:%d %B %Y at %H:%M}{_zone(mark)}" if mark.when else ""
+    when = f", handed in on {_moment(mark.when)}" if mark.when else ""
     yield f'<p class="soft">File <bdi dir="auto">{html(mark.name, 200)}</bdi>{when}. It ran for {_seconds(mark.seconds)}.</p>'
     if several and not each.counts:
         yield "<p>You handed in this lesson more than once: another submission, with as many points or more, counts.</p>"
     if each.days:
         off = number(100 * (1 - each.factor))
         yield (
-            f'<p class="bad">{_plural(each.days, "day")} late: {off} % off, '
+            f'<p class="bad">Due on {_moment(book.late.due_for(mark.lesson))}; {_plural(each.days, "day")} late: {off} % off, '
             f"which leaves {number(each.final)} of the {number(each.earned)} points that you earned.</p>"
         )
     if not each.items:
@@ -67,8 +68,9 @@ def _lesson(place: int, each: Handed, several: bool) -> Iterator[str]:
     yield "</section>"
 
 
-def _zone(mark) -> str:
-    return html(f" ({mark.when.tzname()})") if mark.when.tzinfo else ""
+def _moment(when: datetime) -> str:
+    zone = f" ({when.tzname()})" if when.tzinfo else ""
+    return html(f"{when:%d %B %Y at %H:%M}{zone}")
 
 
 def _exercise(item: Item) -> Iterator[str]:

@@ -10,6 +10,7 @@ from stylelab.errors import InputError
 from stylelab.files import shown
 
 DUE_EXAMPLE = "such as '2026-11-20 23:59 Europe/Berlin', '2026-11-20T23:59+01:00' or '2026-11-20'"
+YEARS = 3650  # days after which an hour no longer matters
 PER_DAY = re.compile(r"(?P<value>[\d.]+)\s*%?\s*(/|per|a|each)?\s*day")
 CAP = re.compile(r"cap\s*(?:at\s*)?(?P<value>[\d.]+)\s*%?")
 GRACE = re.compile(r"grace\s*(?P<value>[\d.]+)\s*(?P<unit>m|min|minutes?|h|hours?)?")
@@ -64,13 +65,20 @@ def lateness(when: datetime | None, late: Late, lesson: str = "") -> tuple[int, 
     due = late.due_for(lesson)
     if when is None or due is None:
         return 0, 1.0
-    handed = (when if when.tzinfo else when.replace(tzinfo=due.tzinfo)).astimezone(UTC)
+    handed = _utc(when if when.tzinfo else when.replace(tzinfo=due.tzinfo))
     if handed <= due.astimezone(UTC) + timedelta(minutes=late.grace):
         return 0, 1.0
     days = max((handed - due.astimezone(UTC)).days - 1, 1)
-    while handed > _days_after(due, days):
+    while days < YEARS and handed > _days_after(due, days):
         days += 1
     return days, 1 - min(days * late.per_day, late.cap, 100) / 100
+
+
+def _utc(when: datetime) -> datetime:
+    try:
+        return when.astimezone(UTC)
+    except OverflowError:  # the first or the last day of the calendar
+        return when.replace(tzinfo=UTC)
 
 
 def _days_after(due: datetime, days: int) -> datetime:

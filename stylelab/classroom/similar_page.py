@@ -56,7 +56,8 @@ def _body(found: Similarity, files: Mapping[str, str]) -> Iterator[str]:
 def _pairs(found: Similarity, files: Mapping[str, str]) -> Iterator[str]:
     yield '<h2 id="pairs">Pairs, the most telling first</h2>'
     if len(found.pairs) > MOST_PAIRS:
-        yield f"<p>The first {MOST_PAIRS} of {len(found.pairs)}; the others are in similarity.csv.</p>"
+        more = "all of them" if len(found.pairs) <= MOST_ROWS else f"the first {MOST_ROWS}"
+        yield f"<p>The first {MOST_PAIRS} of {len(found.pairs)}; similarity.csv has {more}.</p>"
     head = ["Student", "Other student", "Weight", "Same", "Nearly", "Exercises"]
     yield table("Pairs of students", head, [_pair_row(pair, files) for pair in found.pairs[:MOST_PAIRS]], (2, 3, 4))
 

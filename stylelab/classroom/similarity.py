@@ -10,6 +10,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, islice
 
 import numpy as np
@@ -25,6 +26,7 @@ MOST_LIKELY, MOST_COMPARED = 50_000, 4_000  # pairs of forms, for each exercise,
 ROUGHLY = 0.6  # what a signature must say of two forms before they are compared word by word
 WORD, NUMBERED = re.compile(r"\w+|[^\w\s]"), re.compile(r"\bv\d+\b")
 LISTED_FROM, SMALL = 0.3, 8  # weight of a pair in a class of so many; in a larger one chance makes more pairs, and it takes more
+MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, with bits all over: the order of the words in a run counts
 TYPICAL = 60  # words of an answer that is no longer short
 
 
@@ -188,9 +190,16 @@ def _near_pairs(one: Form, other: Form, alike: float) -> Iterator[tuple[tuple[st
 
 
 def _shingles(form: str) -> frozenset[int]:
-    words = words_of(form)
-    runs = zip(*(words[start:] for start in range(WORDS)), strict=False)
-    return frozenset(zlib.crc32(" ".join(run).encode("utf-8", "replace")) for run in runs)
+    codes = np.fromiter(map(_code, words_of(form)), np.uint64)
+    runs = len(codes) - WORDS + 1
+    return frozenset(
+        sum(codes[start : start + runs] * MIX ** np.uint64(start) for start in range(WORDS)).tolist() if runs > 0 else ()
+    )
+
+
+@lru_cache(maxsize=100_000)
+def _code(word: str) -> int:
+    return zlib.crc32(word.encode("utf-8", "replace"))
 
 
 def _candidates(shingles: Sequence[frozenset[int]]) -> list[tuple[int, int]]:

@@ -78,11 +78,11 @@ def _details_row(handed: Handed, item: Item) -> list[object]:
 
 
 def _whole_row(handed: Handed) -> list[object]:
-    """What is said of a whole submission: by hand, or that it could not be graded."""
-    mark = handed.mark
+    """What is said of a whole submission: by hand, or that it could not be graded. The rows' points still add up."""
+    mark, above = handed.mark, sum(item.earned for item in handed.items)
     stage, reason = ("", "") if handed.items else ("file", " / ".join(mark.notes) or STAGES["file"])
     return [
-        mark.student, mark.lesson, mark.framework, "lesson", handed.points, handed.earned, stage, reason, "",
+        mark.student, mark.lesson, mark.framework, "lesson", 0 if handed.items else handed.points, handed.earned - above, stage, reason, "",
         "; ".join(handed.by_hand), " / ".join(handed.comments), mark.seconds, " / ".join(mark.notes), mark.name,
         _yes(handed.counts),
     ]  # fmt: skip
