@@ -270,6 +270,18 @@ def test_the_newest_of_a_lesson_and_framework_counts_and_both_frameworks_do(tmp_
     assert other.name == "ada/other.ipynb" and not other.notes
 
 
+def test_what_was_too_large_at_first_and_then_handed_in_again_is_no_trouble(tmp_path):
+    put(tmp_path, f"ada/1/{LESSON}", f"ada/1/{OTHER}", when="2026-11-01T10:00:00+00:00")
+    for name in (LESSON, OTHER):
+        os.truncate(tmp_path / f"ada/1/{name}", 30_000_000)
+        os.utime(tmp_path / f"ada/1/{name}", (1, 1))
+    other, one = collect(put(tmp_path, f"ada/2/{LESSON}"))
+    assert (one.name, one.trouble) == (f"ada/2/{LESSON}", None) and f"'ada/1/{LESSON}'" in only(one.notes)
+    assert other.name == f"ada/1/{OTHER}" and "30,000,000 bytes" in other.trouble
+    os.utime(tmp_path / f"ada/1/{LESSON}", (4e9, 4e9))  # now it is the newest: both are told of
+    assert len(collect(tmp_path)) == 3
+
+
 def test_no_two_students_look_the_same(tmp_path):
     names = ["Ada", "ada", "a\u200bda", "\u202eada", "Ａda", "ada\u0000".rstrip("\0") + " "]
     found = collect(put(tmp_path, *(f"{name}/{LESSON}" for name in names)))
@@ -372,6 +384,18 @@ def test_a_file_that_becomes_a_link_is_not_followed(tmp_path):
     (tmp_path / "work" / LESSON).symlink_to(tmp_path / "secret.ipynb")
     with pytest.raises(InputError):
         one.read()
+
+
+def test_a_folder_that_cannot_be_read_is_reported(tmp_path, monkeypatch):
+    def scandir(path):
+        if os.fspath(path).endswith("bob"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", scandir)
+    ada, bob = collect(put(tmp_path, f"ada/{LESSON}", f"bob/{LESSON}"))
+    assert not ada.trouble and "permission denied" in bob.trouble
 
 
 def test_a_pipe_or_a_device_makes_nobody_wait(tmp_path):

@@ -102,16 +102,16 @@ def shown_names(owners: Iterable[Owner]) -> Mapping[tuple[str, ...], str]:
     """Key -> a name for tables. No two students get names that look the same, whatever letters they are written with."""
     chosen = {owner.key: owner for owner in sorted(owners, key=lambda owner: (owner.key, owner.name), reverse=True)}
     looks = Counter(_look(clean(owner.name)) for owner in chosen.values())
-    names, taken = {}, set()
+    names, taken = {}, Counter()
     for key, owner in sorted(chosen.items()):
         name = clean(owner.name)
         if looks[_look(name)] > 1 and owner.number:
             name = f"{name} ({owner.number})"
-        plain, count = name, 1
-        while _look(name) in taken:
-            count += 1
-            name = f"{plain} ({count})"
-        taken.add(_look(name))
+        plain = name
+        while taken[_look(name)]:
+            taken[_look(plain)] += 1
+            name = f"{plain} ({taken[_look(plain)]})"
+        taken[_look(name)] += 1
         names[key] = name
     return names
 

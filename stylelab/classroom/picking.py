@@ -8,7 +8,7 @@ from stylelab.classroom.edition import find_edition
 from stylelab.classroom.incoming import LIMITS
 from stylelab.classroom.layouts import Handed
 from stylelab.classroom.model import Submission
-from stylelab.classroom.notebook import read_notebook
+from stylelab.classroom.notebook import Notebook, read_notebook
 from stylelab.classroom.owners import AGAIN, clean
 from stylelab.errors import InputError
 
@@ -26,9 +26,7 @@ def pick(student: str, handed: list[Handed]) -> Iterator[Submission]:
     """
     notebooks = sorted((each for each in handed if each.file.is_notebook), key=_newest, reverse=True)
     kept = notebooks[: LIMITS.notebooks]
-    good = [each for each in kept if not each.file.trouble]
-    chosen = [_submission(student, each) for each in kept if each.file.trouble]
-    chosen += _counting([_submission(student, each) for each in good])
+    chosen = list(_counting([_submission(student, each) for each in kept]))
     chosen += [_submission(student, each) for each in handed if each.file.trouble and each.file.is_zip]
     if chosen and len(notebooks) > len(kept):
         note = f"{len(notebooks):,} notebooks were handed in: only the newest {len(kept)} were looked at"
@@ -63,15 +61,21 @@ def _counting(newest_first: list[Submission]) -> Iterable[Submission]:
     if len(newest_first) < 2:
         return newest_first
     chosen: dict[object, Submission] = {}
-    for each in newest_first:
-        try:
-            edition = find_edition(read_notebook(each.read()), each.name)
-        except InputError as error:
-            chosen[each.name, len(chosen)] = replace(each, data=b"", trouble=str(error))
-            continue
-        key = edition if edition[0] else (each.name, len(chosen))
+    for each, edition in map(_told, newest_first):
+        # what cannot be graded counts for itself, unless its name tells that a newer one took its place
+        known = edition in chosen or (edition[0] and not each.trouble)
+        key = edition if known else (each.name, len(chosen))
         chosen[key] = _instead(chosen[key], each) if key in chosen else each
     return chosen.values()
+
+
+def _told(each: Submission) -> tuple[Submission, tuple[str, str]]:
+    """The submission and which lesson and framework it is; of one that cannot be read, by its name."""
+    try:
+        notebook = Notebook() if each.trouble else read_notebook(each.read())
+    except InputError as error:
+        each, notebook = replace(each, data=b"", trouble=str(error)), Notebook()
+    return each, find_edition(notebook, each.name)
 
 
 def _instead(counts: Submission, other: Submission) -> Submission:
