@@ -34,6 +34,7 @@ th:first-child { padding-left: 0; } th { font-weight: 600; } td { min-width: 8re
 tbody th { font-weight: 500; overflow-wrap: break-word; min-width: 6rem; max-width: 18rem; }
 thead th { overflow-wrap: normal; vertical-align: bottom; line-height: 1.3; }
 th.n, td.n { text-align: right; min-width: 3.2rem; } td.n { white-space: nowrap; }
+.line { display: block; white-space: nowrap; }
 svg { display: block; width: 100%; height: 1.1rem; border-radius: 3px; }
 .card > svg { height: .45rem; margin: .5rem 0; }
 .bars { display: grid; grid-template-columns: minmax(6rem, 13rem) 1fr 4rem; gap: .4rem .75rem; align-items: center; margin: 1rem 0; }

@@ -64,7 +64,7 @@ def _pairs(found: Similarity, files: Mapping[str, str]) -> Iterator[str]:
 
 def _pair_row(pair: Pair, files: Mapping[str, str]) -> list[str]:
     alike = count_alike(pair)
-    said = "<br>".join(html(_said(match), 200) for match in pair.matches)
+    said = "".join(f'<span class="line">{html(_said(match), 200)}</span>' for match in pair.matches)
     names = _link(pair.first, files), _link(pair.second, files)
     return [*names, number(pair.weight, 1), str(alike["same"]), str(alike["near"]), said]
 
