@@ -270,6 +270,10 @@ def test_the_newest_of_a_lesson_and_framework_counts_and_both_frameworks_do(tmp_
     assert other.name == "ada/other.ipynb" and not other.notes
 
 
+def test_files_that_happen_to_be_called_like_canvass_do_not_make_two_students_one(tmp_path):
+    assert students(collect(put(tmp_path, "ada_2026_11_work.ipynb", "bob_2026_11_work.ipynb"))) == ["ada", "bob"]
+
+
 def test_what_was_too_large_at_first_and_then_handed_in_again_is_no_trouble(tmp_path):
     put(tmp_path, f"ada/1/{LESSON}", f"ada/1/{OTHER}", when="2026-11-01T10:00:00+00:00")
     for name in (LESSON, OTHER):

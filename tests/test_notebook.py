@@ -83,14 +83,14 @@ def found(*cells):
 
 
 def test_cells_come_in_order_with_what_they_are_called():
-    made = read(cell("a"), tagged(["b\n", "c"]), cell("d", "markdown", stylelab={"exercise": "e", "check": "f"}) | {"id": "g"})
+    made = read(cell("a"), tagged(["b\n", "c"]), cell("d", "markdown", stylelab={"exercise": "e"}) | {"id": "g"})
     assert [(each.index, each.source, each.kind) for each in made.cells] == [
         (0, "a", "code"),
         (1, "b\nc", "code"),
         (2, "d", "markdown"),
     ]
     assert made.cells[1].grade_id == GRAM
-    assert (made.cells[2].exercise, made.cells[2].check, made.cells[2].id) == ("e", "f", "g")
+    assert (made.cells[2].exercise, made.cells[2].id) == ("e", "g")
     assert not made.notes and not made.trouble
 
 

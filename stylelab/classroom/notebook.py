@@ -35,7 +35,6 @@ class Cell:
         kind: one of KINDS.
         grade_id: nbgrader's name of the cell.
         exercise: the exercise that the cell is to answer, by our own metadata.
-        check: the exercise that the cell checks, by our own metadata.
         id: Jupyter's name of the cell.
     """
 
@@ -44,7 +43,6 @@ class Cell:
     kind: str = "code"
     grade_id: str | None = None
     exercise: str | None = None
-    check: str | None = None
     id: str | None = None
 
 
@@ -185,7 +183,7 @@ class _Reader:
         kind = cell.get("cell_type")
         if kind not in KINDS:
             kind = "code" if "outputs" in cell and not isinstance(kind, str) else "markdown" if kind == "heading" else "raw"
-        words = (nbgrader.get("grade_id"), ours.get("exercise"), ours.get("check"), cell.get("id"))
+        words = (nbgrader.get("grade_id"), ours.get("exercise"), cell.get("id"))
         return Cell(index, self._source(index, cell, kind), kind, *map(_word, words))
 
     def _source(self, index: int, cell: dict, kind: str) -> str:
