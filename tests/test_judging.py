@@ -6,6 +6,7 @@ Answers are NumPy here, channels last, asked through a stand-in for the framewor
 import copy
 import json
 from dataclasses import asdict
+from functools import cache
 
 import numpy as np
 import pytest
@@ -52,11 +53,16 @@ def right_gradient(exercise, case):
     return {layer: factor * each for layer, each in even.items()} if isinstance(even, dict) else factor * even
 
 
+@cache
+def inputs(exercise_id, seed):
+    return exercises.EXERCISES[exercise_id].inputs(seed)
+
+
 def asked(exercise, answer, seeds=(0, 1)):
     """(cases, Answer) for each seed. `answer(case, shape)` has a case's arguments and the shape of the right output."""
     draws = []
     for seed in seeds:
-        cases = exercise.inputs(seed)
+        cases = inputs(exercise.id, seed)
 
         def function(*given):
             case = dict(zip(exercise.arguments, given, strict=True))
@@ -331,11 +337,11 @@ FUZZED = (
 )
 GARBAGE = (
     np.nan, np.inf, -np.inf, 0.0, -1.0, 1e300, -1e-300, 7, True, "nan", "conv1_1", "x" * 100_000, np.zeros(0), np.zeros((0, 3)),
-    np.zeros((3, 0, 2)), np.zeros(2_000_000), np.ones((1,) * 30), np.full((2, 3), np.nan), np.array(["a", "b"]),
+    np.zeros((3, 0, 2)), np.zeros(1_000_001), np.ones((1,) * 30), np.full((2, 3), np.nan), np.array(["a", "b"]),
     np.array([True, False]), np.arange(5), np.float16(3), np.uint8([[1]]), np.array(np.inf),
 )  # fmt: skip
 ODD = (
-    None, [], {}, "", "x" * 1_000_000, 5, -1, True, ["a"], [None], ["type", "words " * 300_000], ["open", ""], ["error", "\x00\n"],
+    None, [], {}, "", "x" * 200_000, 5, -1, True, ["a"], [None], ["type", "words " * 30_000], ["open", ""], ["error", "\x00\n"],
     ["nonsense", "x"], ["error", 5], ["error", "a", "b"], [[], []], {"plain": 3}, {"plain": None}, {"array": "array0"}, {"": {}},
     {"plain": [1, 2]}, {"plain": [-1]}, {"plain": ["a"]}, {"plain": [2.5]}, {str(n): 1 for n in range(500)}, [["a"] * 5000] * 3,
     float("nan"), float("inf"), 10**400,
@@ -397,12 +403,12 @@ def test_no_garbage_in_an_answer_raises_or_earns_more_than_the_answer_alone(exer
     for answer in (right(exercise), slipping(exercise, exercise.mistakes[0])):
         draws = asked(exercise, answer)
         alone = judging.judge_draws(exercise, draws).points
-        for _ in range(150):
+        for _ in range(100):
             found = judging.judge_draws(exercise, [(cases, received(mutated(rng, each))) for cases, each in draws])
             assert found.points <= alone and len(found.sentence) < 2000
             assert all(part.wrong is None or len(part.wrong) < 2000 for part in found.parts)
             less += found.points < alone
-    assert less > 75  # it was not for want of garbage
+    assert less > 50  # it was not for want of garbage
 
 
 @pytest.mark.parametrize("exercise", FUZZED)

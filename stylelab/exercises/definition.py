@@ -127,12 +127,21 @@ class Exercise:
         if self.result == "word":
             outputs = {name: output for name, output in outputs.items() if not self.is_right(cases[name], output)}
         for mistake in self.mistakes:
-            found = [self.explains(mistake, cases[name], output) for name, output in outputs.items()]
-            if any(found) and False not in found:
+            if self._explains_all(mistake, cases, outputs):
                 return mistake.hint
         if self.result not in ("word", "whole") and not self.is_right(cases[first], outputs[first]):
             return next((each.hint for each in self.mistakes if self.explains(each, cases[first], outputs[first])), None)
         return None
+
+    def _explains_all(self, mistake: Mistake, cases: Mapping[str, Case], outputs: Outputs) -> bool:
+        """Whether it gives every output for which it can be made, and there is one."""
+        made = False
+        for name, output in outputs.items():
+            explained = self.explains(mistake, cases[name], output)
+            if explained is False:
+                return False
+            made = made or bool(explained)
+        return made
 
     def explains(self, mistake: Mistake, case: Case, output: np.ndarray) -> bool | None:
         """Whether the mistake gives this output; None when it cannot be made with these arguments."""
