@@ -104,6 +104,36 @@ def test_nbgraders_folder_is_read_from_wherever_it_is_named(tmp_path, start):
     assert (one.student, one.when) == ("ada", datetime(2026, 11, 1, 15, 58, 23, 948203, UTC))
 
 
+@pytest.mark.parametrize("folder", ["", "course/"])
+def test_nbgraders_folder_may_be_zipped(tmp_path, folder):
+    inside = {f"{folder}submitted/{student}/hw1/{LESSON}": notebook() for student in ("ada", "bob")}
+    inside |= {f"{folder}submitted/ada/hw1/timestamp.txt": b"2026-11-01 15:58:23 UTC"}
+    put(tmp_path, "course.zip", data=zipped(inside))
+    ada, bob = collect(tmp_path / "course.zip")
+    assert (ada.student, bob.student) == ("ada", "bob") and ada.when == datetime(2026, 11, 1, 15, 58, 23, tzinfo=UTC)
+
+
+def test_one_students_folders_are_not_taken_for_students(tmp_path):
+    put(tmp_path, "ada/week1/x.ipynb", "ada/week2/x.ipynb")
+    assert students(collect(tmp_path)) == ["ada"]
+
+
+def test_a_class_may_be_zipped_in_a_folder(tmp_path):
+    put(tmp_path, "work.zip", data=zip_of("work/ada/x.ipynb", "work/bob/x.ipynb", "work/README.md"))
+    assert students(collect(tmp_path / "work.zip")) == ["ada", "bob"]
+
+
+def test_a_zip_beside_others_is_a_class_from_three_students_on(tmp_path):
+    put(tmp_path, "ada.zip", data=zip_of("first/x.ipynb", "second/x.ipynb"))
+    put(tmp_path, "class.zip", data=zip_of("bob/x.ipynb", "eve/x.ipynb", "zeno/x.ipynb"))
+    assert students(collect(tmp_path)) == ["ada", "bob", "eve", "zeno"]
+
+
+def test_a_name_written_in_two_ways_is_one(tmp_path):
+    one = only(collect(put(tmp_path, "Zoe\u0308/x.ipynb", "Zo\u00eb/x.ipynb")))
+    assert one.student == "Zo\u00eb" and "more than once" in only(one.notes)
+
+
 @pytest.mark.parametrize(
     "text, hour",
     [("2026-11-01 12:00:00", 12), ("2026-11-01 12:00:00 UTC", 12), ("2026-11-01T12:00:00+02:00", 10), ("2026-11-01 12:00 America/New_York", 17)],
@@ -218,6 +248,23 @@ def test_gradescopes_list_may_be_broken(tmp_path, text):
     assert students(collect(put(tmp_path, "export/submission_123/work.ipynb").joinpath("export"))) == ["submission_123"]
 
 
+@pytest.mark.parametrize(
+    "depth", ["[" * 50_000, "{a: " * 50_000, "- " * 50_000, "&a [*a]", "2026-99-99", "9" * 9000, "!!python/object:os.system x"]
+)
+def test_gradescopes_list_costs_only_those_whose_entry_is_hostile(tmp_path, depth):
+    text = METADATA.replace("'18'", depth).replace("submission_124:", "submission_124:\n  :results:\n    :text: 5")
+    put(tmp_path, "export/submission_metadata.yml", data=text.encode())
+    put(tmp_path, "export/submission_123/work.ipynb", "export/submission_124/work.ipynb")
+    found = students(collect(tmp_path / "export"))
+    assert "Eve" in found and set(found) <= {"Eve", "Ada Lovelace", "Bob", "submission_123"}
+
+
+def test_gradescopes_list_cannot_be_forged_by_a_name(tmp_path):
+    text = METADATA.replace("Bob", '"B\u2028submission_124:\u2028  :submitters:\u2028  - :name: Bob"')
+    put(tmp_path, "export/submission_metadata.yml", data=text.encode())
+    assert students(collect(put(tmp_path, "export/submission_124/work.ipynb") / "export")) == ["Eve"]
+
+
 @pytest.mark.parametrize("name", ["lovelaceada_12345_67890_work.zip", "ada/work.zip", "ada.zip"])
 def test_a_students_own_zip_is_looked_into(tmp_path, name):
     put(tmp_path, name, data=zip_of(f"my work/{LESSON}", "notes.txt", f"__MACOSX/{LESSON}", when=(2001, 1, 1, 0, 0, 0)))
@@ -253,7 +300,8 @@ def test_a_student_cannot_hand_in_under_anothers_name(tmp_path):
     put(tmp_path / "d", f"bob_1_2_HW_ada_attempt_2026-11-01-12-00-00_{LESSON}")
     put(tmp_path / "e", "HW_bob_attempt_2026-11-01-12-00-00_ada_1_2_x.ipynb")
     put(tmp_path / "f", "bob_11_assignsubmission_file_ada_1_2_x.ipynb")
-    for folder in "abcdef":
+    put(tmp_path / "g", "bob_11_assignsubmission_file_/ada_1_2_x.ipynb")
+    for folder in "abcdefg":
         found = set(students(collect(tmp_path / folder)))
         assert "bob" in found and found <= {"bob", "ada" if folder == "c" else "lovelaceada"}
 

@@ -151,7 +151,7 @@ def _people(file: File) -> dict[str, tuple[Owner, ...]]:
     """Gradescope's list; without one that can be read, a student goes by the folder's name."""
     try:
         return submitters.submitters(file.place.read()) if file.place else {}
-    except ValueError:
+    except InputError:
         return {}
 
 
