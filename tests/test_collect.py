@@ -7,6 +7,7 @@ import pickle
 import random
 import stat
 import struct
+import time
 import tracemalloc
 import zipfile
 import zlib
@@ -63,6 +64,16 @@ def students(found) -> list[str]:
 def only(found):
     (one,) = found
     return one
+
+
+@pytest.fixture
+def in_new_york(monkeypatch):
+    """A machine whose clock is five hours behind."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 # how work comes in
@@ -136,9 +147,9 @@ def test_a_name_written_in_two_ways_is_one(tmp_path):
 
 @pytest.mark.parametrize(
     "text, hour",
-    [("2026-11-01 12:00:00", 12), ("2026-11-01 12:00:00 UTC", 12), ("2026-11-01T12:00:00+02:00", 10), ("2026-11-01 12:00 America/New_York", 17)],
+    [("2026-11-01 12:00:00", 12), ("2026-11-01 12:00:00 UTC", 12), ("2026-11-01T12:00:00+02:00", 10), ("2026-11-01 12:00 America/New_York", 17), ("2026-11-01 12:00 XYZ", 17)],
 )  # fmt: skip
-def test_nbgraders_timestamp_may_name_its_zone(tmp_path, text, hour):
+def test_nbgraders_timestamp_may_name_its_zone(tmp_path, text, hour, in_new_york):
     put(tmp_path, f"submitted/ada/hw1/{LESSON}")
     (tmp_path / "submitted/ada/hw1/timestamp.txt").write_text(text)
     assert only(collect(tmp_path)).when == datetime(2026, 11, 1, hour, tzinfo=UTC)
@@ -260,9 +271,9 @@ def test_gradescopes_list_costs_only_those_whose_entry_is_hostile(tmp_path, dept
 
 
 def test_gradescopes_list_cannot_be_forged_by_a_name(tmp_path):
-    text = METADATA.replace("Bob", '"B\u2028submission_124:\u2028  :submitters:\u2028  - :name: Bob"')
+    text = METADATA.replace("Eve", '"E\u2028submission_123:\u2028  :submitters:\u2028  - :name: Eve\u2028"')
     put(tmp_path, "export/submission_metadata.yml", data=text.encode())
-    assert students(collect(put(tmp_path, "export/submission_124/work.ipynb") / "export")) == ["Eve"]
+    assert students(collect(put(tmp_path, "export/submission_123/work.ipynb") / "export")) == ["Ada Lovelace", "Bob"]
 
 
 @pytest.mark.parametrize("name", ["lovelaceada_12345_67890_work.zip", "ada/work.zip", "ada.zip"])
