@@ -367,7 +367,10 @@ def test_a_folder_that_may_not_be_written_to_costs_one_line(course, out, capsys,
     assert contents(out) == {}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 7}', "\udcff"])
+ODD_CELL = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "id": "odd", "metadata": {}}]}'
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 7}', ODD_CELL, "\udcff"])
 def test_a_broken_lesson_is_named(out, course, capsys, text):
     (course / ONE).write_bytes(text.encode(errors="surrogateescape"))
     assert f"cannot read lesson '{course / ONE}'" in refuse(capsys, "-o", str(out))
