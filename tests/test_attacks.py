@@ -190,7 +190,7 @@ for folder, folders, _ in os.walk('/'):
         found.append(folder)
         folders[:] = []
 return sorted(found)"""
-    assert told(grade, body, seconds=60) == "['/dev/shm', '/home', '/tmp']."
+    assert told(grade, body, seconds=60) == "['/dev/shm', '/scratch']."
     for path in ("/kit/x", "/usr/x", "/etc/x", "/x", "/dev/x", "/proc/sys/kernel/hostname", "/proc/sysrq-trigger"):
         assert "Error" in told(
             grade, f"try:\n    open({path!r}, 'w').write('x')\nexcept OSError as e:\n    return type(e).__name__"
@@ -199,8 +199,8 @@ return sorted(found)"""
 
 KEEPSAKES = {  # name -> (leave something behind, look for it)
     "a file": (
-        "open('/tmp/me', 'w').write('x'); open('/home/me', 'w').write('x')",
-        "return [p for p in ('/tmp/me', '/home/me') if os.path.exists(p)]",
+        "open('/scratch/me', 'w').write('x'); open('/dev/shm/me', 'w').write('x')",
+        "return [p for p in ('/scratch/me', '/dev/shm/me') if os.path.exists(p)]",
     ),
     "shared memory": (
         "from multiprocessing.shared_memory import SharedMemory\n    s = SharedMemory('me', create=True, size=8); s.close()",
@@ -245,7 +245,7 @@ HOGS = {  # name -> (code, stages that it may end in)
         "import os, time\n    for _ in range(8):\n        if os.fork() == 0:\n            hoard = b'x' * (2**30)\n            time.sleep(100)\n    time.sleep(100)",
         ("memory", "time", "lost", "error"),
     ),
-    "a full disk": ("n = 0\n    while True:\n        n += 1\n        open(f'/tmp/{n}', 'wb').write(bytes(2**24))", ("error", "lost")),
+    "a full disk": ("n = 0\n    while True:\n        n += 1\n        open(f'/scratch/{n}', 'wb').write(bytes(2**24))", ("error", "lost")),
     "deep recursion": ("return gram_matrix(activation)", ("error", "lost")),
     "a crash": ("import ctypes\n    ctypes.string_at(0)", ("lost",)),
 }  # fmt: skip

@@ -41,6 +41,15 @@ KIT = {  # where a file stands inside -> the file; nothing that knows an answer 
         for name in ("__init__", "serve", "walls", "wire", "cells", "form")
     },
 }
+SCRATCH = "/scratch"  # the one folder to write to: /home and /tmp may hold the Python that is used
+INSIDE = {
+    "PYTHONPATH": "/kit",
+    "HOME": SCRATCH,
+    "TMPDIR": SCRATCH,
+    "USER": "student",
+    "LOGNAME": "student",
+    "PATH": "/usr/bin:/bin",
+}
 NOBODY = 65534
 START = 180  # seconds for a framework to be imported on a busy machine
 BWRAP, NONE = "bwrap", "none"
@@ -266,8 +275,10 @@ def bubblewrap(python: str, environment: dict[str, str], user: int) -> list[str]
     else:
         command += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY), "--cap-drop", "ALL"]
     command += ["--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"]
-    command += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--tmpfs", "/home"]
+    command += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", SCRATCH]
     system = list(_system(python))
+    if not any(path.startswith("/tmp/") for path in system):
+        command += ["--symlink", SCRATCH, "/tmp"]
     for folder in _parents([*system, *(f"/kit/stylelab/{inside}" for inside in KIT)]):
         command += ["--perms", "0755", "--dir", folder]  # else only root could look into it
     for path in system:
@@ -281,9 +292,9 @@ def bubblewrap(python: str, environment: dict[str, str], user: int) -> list[str]
             command += ["--ro-bind", link, link]
     for inside, outside in KIT.items():
         command += ["--ro-bind", str(PACKAGE / outside), f"/kit/stylelab/{inside}"]
-    for name, value in (environment | {"PYTHONPATH": "/kit", "HOME": "/home", "PATH": "/usr/bin:/bin"}).items():
+    for name, value in (environment | INSIDE).items():
         command += ["--setenv", name, value]
-    return [*command, "--remount-ro", "/dev", "--remount-ro", "/home", "--remount-ro", "/", "--chdir", "/tmp", "--"]
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
 
 
 def _system(python: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 
 from stylelab.classroom.inside import walls
@@ -97,7 +98,7 @@ def _alone(work, keep: int) -> int:
 def _behind_walls(lab, channel: int, isolation: str) -> int:
     if isolation != WALLED:
         os.setsid()
-        walls.limit(MEMORY, PROCESSES)
+        walls.limit(MEMORY, None)  # the user is not this answer's own
         return _answer(lab, channel)
     return _inner(lambda: _answer(lab, channel))
 
@@ -143,14 +144,20 @@ def _guarded(work) -> None:
 
 def _end(child: int) -> int:
     """End a child that still runs, and say how it ended: 0 in its own time, or by our hand; else its status."""
+    status = 0
     for _ in range(20):  # it may be on its way out, with a status that says why
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
-            return os.waitstatus_to_exitcode(status) & 0x7F
+            break
         time.sleep(0.001)
-    os.kill(child, signal.SIGTERM)
-    os.waitpid(child, 0)
-    return 0
+    else:
+        os.kill(child, signal.SIGTERM)
+    with suppress(ProcessLookupError, PermissionError):  # without walls: all that has stayed in its session
+        os.killpg(child, signal.SIGKILL)
+    if not ended:
+        os.waitpid(child, 0)
+        return 0
+    return os.waitstatus_to_exitcode(status) & 0x7F
 
 
 def _answer(lab, channel: int) -> int:

@@ -19,8 +19,8 @@ NOSUID_NODEV = 2 | 4
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 1, 4, 24, 38, 22
 TOO_MANY, TOO_MUCH = 97, 98  # exit status of the watchman: processes, memory
 LOOK_EVERY = 0.05  # seconds between two looks at what an answer uses
-WRITABLE = ("/tmp", "/home", "/dev/shm")
-SCRATCH = "size=256m,mode=1777,nr_inodes=10000"  # of each writable folder
+WRITABLE = ("/scratch", "/dev/shm")
+EACH = "size=256m,mode=1777,nr_inodes=10000"  # of each writable folder
 
 
 def _call(name: str, *arguments) -> None:
@@ -57,8 +57,8 @@ def furnish() -> None:
     """Empty folders in memory, and a /proc that shows nobody else. No further namespaces, no capabilities."""
     _call("mount", b"proc", b"/proc", b"proc", NOSUID_NODEV | 8, None)
     for folder in WRITABLE:
-        _call("mount", b"tmpfs", folder.encode(), b"tmpfs", NOSUID_NODEV, SCRATCH.encode())
-    os.chdir("/tmp")
+        _call("mount", b"tmpfs", folder.encode(), b"tmpfs", NOSUID_NODEV, EACH.encode())
+    os.chdir(WRITABLE[0])
     for name in os.listdir("/proc/sys/user"):
         if name.endswith("_namespaces"):
             with open(f"/proc/sys/user/{name}", "w") as stream:
@@ -69,16 +69,13 @@ def furnish() -> None:
     _call("capset", ctypes.create_string_buffer(head), ctypes.create_string_buffer(none))
 
 
-def limit(memory: int, processes: int) -> None:
-    """What one process may use: bytes beyond what it has now; processes and threads of its user."""
-    for name, most in {
-        "AS": _mapped() + memory, "NPROC": processes, "CORE": 0, "FSIZE": 256 * 2**20, "NOFILE": 256,
-        "MEMLOCK": 2**20, "MSGQUEUE": 0, "SIGPENDING": 1000,
-    }.items():  # fmt: skip
-        resource.setrlimit(getattr(resource, f"RLIMIT_{name}", None) or _NUMBERS[name], (most, most))
-
-
-_NUMBERS = {"MSGQUEUE": 12, "SIGPENDING": 11}
+def limit(memory: int, processes: int | None) -> None:
+    """What one process may use: bytes beyond what it has now; processes and threads of its user, where that is its own."""
+    most = {
+        "AS": _mapped() + memory, "CORE": 0, "FSIZE": 256 * 2**20, "NOFILE": 256, "MEMLOCK": 2**20, "MSGQUEUE": 0, "SIGPENDING": 1000,
+    } | ({} if processes is None else {"NPROC": processes})  # fmt: skip
+    for name, value in most.items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
 
 
 def _mapped() -> int:
