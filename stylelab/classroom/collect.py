@@ -50,7 +50,7 @@ def _handed(source: Path) -> Iterator[Handed]:
         raise InputError(f"'{shown(source)}' is neither a notebook, a zip nor a folder")
     else:
         deeper = [replace(file, parts=(*before, *file.parts)) for file in files]
-        in_place = before and any(file.is_notebook and len(file.parts) > 3 for file in deeper)
+        in_place = any(file.is_notebook and len(file.parts) > 3 for file in deeper)
         yield from _unzipped(deeper if in_place else files)
 
 
