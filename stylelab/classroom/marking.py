@@ -33,6 +33,7 @@ SAID = {  # what is told of an answer that came to no verdict
     "lost": "Its process ended before it had answered.",
     "forged": "What came back is not an answer to what was asked.",
     "missing": "There is no cell with this answer in the notebook.",
+    "open": "The cell is as it was handed out.",
 }
 
 
@@ -120,7 +121,8 @@ class _Marking:
 
     def _one(self, exercise: Exercise, found: Found) -> ExerciseMark:
         if found.stage:
-            return _stopped(exercise, found.stage, SAID.get(found.stage, "not attempted"), notes=found.notes)
+            return _stopped(exercise, found.stage, SAID[found.stage], notes=found.notes)
+        self.boxes.of(self.framework)  # its imports are not the answer's
         began = time.perf_counter()
         try:
             made = self._asked(exercise, found)
@@ -186,7 +188,7 @@ def _bare(exercise: Exercise) -> dict:
 
 def _unloaded(loaded: Mapping) -> tuple[str, str]:
     trouble = _words(loaded.get("trouble"), LONGEST)
-    return ("open", "not attempted") if "NotImplementedError" in trouble or not trouble else ("load", trouble)
+    return ("load", trouble) if trouble and "NotImplementedError" not in trouble else ("open", SAID["open"])
 
 
 def _words(value: object, longest: int) -> str:
@@ -210,7 +212,7 @@ def _judged(exercise: Exercise, verdict: Verdict, notes: tuple[str, ...], form: 
         Line(part.name, part.points, 0 if part.wrong else part.points, part.wrong and shown(part.wrong, LONGEST))
         for part in verdict.parts
     )
-    reason = "not attempted" if verdict.stage == "open" else shown(verdict.sentence, LONGEST)
+    reason = SAID["open"] if verdict.stage == "open" else shown(verdict.sentence, LONGEST)
     return ExerciseMark(
         exercise.id, exercise.title, verdict.stage, reason, lines, notes=notes, form="" if verdict.stage == "open" else form
     )
