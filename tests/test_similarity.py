@@ -181,8 +181,11 @@ def test_the_obvious_short_answer_of_a_whole_class_accuses_nobody():
 
 
 def test_what_more_wrote_than_can_be_a_secret_is_shown_as_a_form_and_not_as_pairs():
-    found = compare([mark(f"S{i}", g=canonical(GRAM)) for i in range(200)])
-    assert found.pairs == () and len(found.forms) == 1 and len(found.forms[0].students) == 200
+    others = [mark(f"T{i}", g=f"v{i} + {i}") for i in range(500)]
+    many = [mark(f"S{i}", g=canonical(GRAM)) for i in range(similarity.MOST_ALIKE + 1)]
+    found = compare([*others, *many])
+    assert found.pairs == () and len(found.forms) == 1 and len(found.forms[0].students) == len(many)
+    assert len(compare([*others, *many[1:]]).pairs) == len(many[1:]) * len(many[2:]) // 2
 
 
 def test_students_who_are_linked_make_a_group():
