@@ -329,6 +329,18 @@ def test_the_newest_of_a_lesson_and_framework_counts_and_both_frameworks_do(tmp_
     assert other.name == "ada/other.ipynb" and not other.notes
 
 
+def test_notebooks_of_no_known_lesson_do_not_push_each_other_out(tmp_path):
+    found = collect(put(tmp_path, "ada/x.ipynb", "ada/y.ipynb", data=b"{}"))
+    assert [each.name for each in found] == ["ada/x.ipynb", "ada/y.ipynb"]
+
+
+def test_a_damaged_entry_does_not_hide_the_students_other_work(tmp_path):
+    data = zip_of(f"ada/a_{LESSON}", f"ada/b_{OTHER}")
+    put(tmp_path, "export.zip", data=altered(data, f"ada/b_{OTHER}", check=1))
+    good, bad = collect(tmp_path / "export.zip")
+    assert not good.trouble and good.read() == notebook() and "damaged" in bad.trouble
+
+
 def test_files_that_happen_to_be_called_like_canvass_do_not_make_two_students_one(tmp_path):
     assert students(collect(put(tmp_path, "ada_2026_11_work.ipynb", "bob_2026_11_work.ipynb"))) == ["ada", "bob"]
 

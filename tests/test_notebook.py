@@ -155,6 +155,10 @@ def test_a_source_of_any_kind_becomes_text(source, text):
     assert made.cells[0].source == text and text.encode() is not None
 
 
+def test_a_cell_of_no_kind_is_code_if_it_has_outputs():
+    assert [each.kind for each in read({"source": "a", "outputs": []}, {"source": "b"}).cells] == ["code", "raw"]
+
+
 def test_what_is_lost_in_reading_is_said():
     assert "NUL" in read(cell("a\0b")).notes[0]
     assert "no text" in read(cell(7)).notes[0]
