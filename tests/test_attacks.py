@@ -245,7 +245,7 @@ HOGS = {  # name -> (code, stages that it may end in)
         "import os, time\n    for _ in range(8):\n        if os.fork() == 0:\n            hoard = b'x' * (2**30)\n            time.sleep(100)\n    time.sleep(100)",
         ("memory", "time", "lost", "error"),
     ),
-    "a full disk": ("n = 0\n    while True:\n        n += 1\n        open(f'/scratch/{n}', 'wb').write(bytes(2**24))", ("error", "lost")),
+    "a full disk": ("n = 0\n    while True:\n        n += 1\n        open(f'/scratch/{n}', 'wb').write(bytes(2**24))", ("error", "lost", "time")),
     "deep recursion": ("return gram_matrix(activation)", ("error", "lost")),
     "a crash": ("import ctypes\n    ctypes.string_at(0)", ("lost",)),
 }  # fmt: skip
