@@ -438,10 +438,49 @@ def noised(rng, answer):
 
 
 def test_arguments_that_are_said_to_be_changed_earn_nothing_for_the_rest():
-    exercise = exercises.EXERCISES["content_loss"]
-    for cases, answer in asked(exercise, right(exercise)):
-        spoilt = exercises.Answer(outputs={name: each * 0 for name, each in answer.outputs.items()}, changed=("activation",))
-        assert judging.judge_draws(exercise, [(cases, spoilt)] * 2).points == 0
+    rng, exercise = np.random.default_rng(13), exercises.EXERCISES["content_loss"]
+    draws = [(cases, noised(rng, answer)) for cases, answer in asked(exercise, right(exercise))]
+    for _, answer in draws:
+        answer.changed = ("activation",)
+    assert judging.judge_draws(exercise, draws).points == 0
+
+
+def test_infinities_that_agree_prove_nothing():
+    exercise = exercises.EXERCISES["psnr"]
+    draws = asked(exercise, right(exercise))
+    for (_, answer), value in zip(draws, (np.inf, -np.inf), strict=True):
+        answer.outputs |= {"plain": np.asarray(value), "swapped": np.asarray(value)}
+    found = judging.judge_draws(exercise, draws)
+    assert {part.name for part in found.parts if part.wrong is None} == {"a tenth is 20 dB"}
+    assert "not finite" in found.sentence
+
+
+def test_a_gradient_of_another_shape_counts_for_nothing():
+    exercise = exercises.EXERCISES["gram_matrix"]
+    draws = asked(exercise, right(exercise))
+    for _, answer in draws:
+        answer.gradients["activation"] = answer.gradients["activation"].flat[0].reshape(())
+    assert judging.judge_draws(exercise, draws).points == exercise.points - 1
+
+
+def test_a_guess_at_names_earns_nothing_whatever_the_seed():
+    exercise = exercises.EXERCISES["layer_name"]
+    for guess in ("conv1_1", "conv4_3", "conv5_4"):
+        answer = lambda case, shape, guess=guess: case["name"] if isinstance(case["name"], str) else guess  # noqa: E731
+        assert [verdict(exercise, answer, (seed, seed + 1)).points for seed in range(0, 60, 2)] == [0] * 30
+
+
+@EACH
+def test_no_input_is_the_same_for_every_seed(exercise):
+    drawn = [exercise.inputs(seed) for seed in range(12)]
+    for name in drawn[0]:
+        largest = [
+            [str(each) if isinstance(each, str | int) else np.max(each) for each in arrays_of(cases[name])] for cases in drawn
+        ]
+        assert len({str(each) for each in largest}) > 1 or exercise.arguments == {"layers": "pairs"}
+        for values in zip(*largest, strict=False):
+            # half is half for any losses; a clipped picture ends at 1; no step or one, of any picture; black noise and a black picture are recognised easily: what is asked of them is half of the work
+            assert len(set(values)) > 1 or values[0] in (0.0, 0.5, 1.0, "0", "1"), name
 
 
 REFUSED = {
