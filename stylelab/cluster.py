@@ -18,7 +18,17 @@ from stylelab.files import shown
 PATIENCE = 3  # seconds for a scheduler to answer
 MEMORY = 3 * 2**30  # bytes that a worker may need: a framework and a picture of 512 pixels
 LOOPBACK = "127.0.0.1"
-DEAF_TO_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # a terminal sends it to workers too
+SETTINGS = {
+    # pictures travel inside the tasks, so that a task can be repeated elsewhere when its worker is lost
+    "distributed.admin.large-graph-warning-threshold": "1GB",
+    # a worker that has died is started again; by default it is forgotten if that takes 15 seconds, as on a busy machine
+    "distributed.deploy.lost-worker-timeout": "10 minutes",
+}
+PRELOAD = """
+import logging, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to workers too
+logging.getLogger("distributed").setLevel("CRITICAL")  # what silences a worker's log ends before the worker does
+"""
 
 
 @contextmanager
@@ -29,14 +39,14 @@ def connect(scheduler: str | None, *, tasks: int, device: str | None = None, dea
         scheduler: an address such as 'tcp://host:8786'; None starts workers here.
         tasks: how many are to be done; no more workers are started.
         device: what the tasks will ask for. A GPU is not shared between workers.
-        deaths: of workers here under one task, then it is given up; a scheduler elsewhere has its own number.
+        deaths: of workers here under one task, then it is given up; a scheduler elsewhere has its own number. All tasks
+            that a worker holds when it dies are blamed, the one that runs and those that wait for it.
 
     Raises:
         InputError: not an address.
         MachineError: nobody answers there within seconds, it is no scheduler, or it has no workers.
     """
-    # pictures travel inside the tasks, so that a task can be repeated elsewhere when its worker is lost
-    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
+    with dask.config.set(SETTINGS):
         if scheduler is not None:
             _check_scheduler(scheduler)
             with Client(scheduler, timeout=PATIENCE, set_as_default=False) as client:
@@ -59,7 +69,7 @@ def _local_cluster(tasks: int, device: str | None, deaths: int) -> LocalCluster:
         scheduler_kwargs={"dashboard_address": f"{LOOPBACK}:0", "allowed_failures": deaths - 1},  # a fixed port may be in use
         memory_limit=0,  # a worker that is paused for its memory would never go on
         env=dict.fromkeys(names, threads),
-        preload=DEAF_TO_CTRL_C,
+        preload=PRELOAD,
         silence_logs=logging.CRITICAL,
     )
 

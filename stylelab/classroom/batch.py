@@ -4,30 +4,31 @@ What is marked is written down at once, in `marks/`, so that the same command go
 record with the secret seed is written before the first answer is run, so that the second run draws the same inputs.
 """
 
-import hashlib
 import json
 import os
+import re
 import secrets
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import psutil
+
 import stylelab
 from stylelab.classroom.collect import collect
-from stylelab.classroom.marking import DRAWS, Boxes, mark, unmarkable
+from stylelab.classroom.kit import encoder, kit, sha256
+from stylelab.classroom.marking import DRAWS
 from stylelab.classroom.model import Mark, Record, Submission
 from stylelab.classroom.record import read_record, write_record
 from stylelab.classroom.sandbox import BWRAP, Limits, check_sandbox
-from stylelab.encoders import ASSETS
+from stylelab.classroom.workers import work_off
 from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.exercises import EXERCISES
 from stylelab.files import check_folder, one_line, shown, write_text
 
-PACKAGE = Path(__file__).resolve().parent.parent
-JUDGED_BY = ("exercises", "classroom", "torch/lab.py", "tensorflow/lab.py")  # when one of these changes, marks may
-DEATHS = 2  # of workers under one submission, then it is given up
+OURS = ("", "marks", "feedback", "gradescope")  # folders that are written to
+PART = re.compile(r"\..+\.(\d+)-\d+\.part")  # a file that is being written, with the process that writes it
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Batch:
     @property
     def stamp(self) -> str:
         """What decides the marks, beside the submission itself."""
-        return _sha256(json.dumps([self.record.seed, self.record.version, self.record.settings, DRAWS]).encode())
+        return sha256(json.dumps([self.record.seed, self.record.version, self.record.settings, DRAWS]).encode())
 
 
 def plan(
@@ -66,6 +67,7 @@ def plan(
     seconds: float = 10.0,
     seed: str | None = None,
     again: bool = False,
+    here: bool = True,
 ) -> Batch:
     """Find the submissions and what is marked already.
 
@@ -76,20 +78,20 @@ def plan(
         seconds: that one answer may take.
         seed: 32 hexadecimal digits, for marks that another run can give again; by default the folder's, else a fresh one.
         again: mark everything anew, with the folder's seed.
+        here: whether this machine marks; a cluster's sandboxes are looked at when they start.
 
     Raises:
         InputError: nothing to grade, or a folder that cannot be used.
         MachineError: no such sandbox on this machine.
     """
-    check_sandbox(kind)
-    if not 0.1 <= seconds <= 3600:
-        raise InputError(f"{seconds:g} seconds for an answer: choose from 0.1 to 3600")
-    folder = Path(folder).expanduser()
-    found = collect(Path(source).expanduser())
+    _check(kind, seconds, seed, here)
+    source, folder, limits = at_home(source), at_home(folder), Limits(seconds)
+    _check_apart(source, folder)
+    found = collect(source)
     _make(folder / "marks")
-    limits = Limits(seconds)
     made = Batch(folder, _record(folder, seed, kind, limits), kind, limits)
     made.submissions = {_key(each): each for each in found}
+    _sweep(folder)
     write_record(folder, made.record)
     if not again:
         made.marks = {key: kept for key in made.submissions if (kept := _read(made, key))}
@@ -97,43 +99,62 @@ def plan(
     return made
 
 
-def _record(folder: Path, seed: str | None, kind: str, limits: Limits) -> Record:
+def at_home(path: "str | Path") -> Path:
+    """A path with '~' written out.
+
+    Raises:
+        InputError: '~name' of somebody whom this machine does not know.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"cannot find '{shown(path)}': {one_line(error)}") from None
+
+
+def _check(kind: str, seconds: float, seed: str | None, here: bool) -> None:
+    """What can be wrong before anything is looked at or made."""
+    try:
+        check_sandbox(kind)
+    except MachineError:
+        if here:
+            raise
+    if not 0.1 <= seconds <= 3600:
+        raise InputError(f"{seconds:g} seconds for an answer: choose from 0.1 to 3600")
     if seed is not None and (len(seed) != 32 or set(seed.lower()) - set("0123456789abcdef")):
         raise InputError(f"seed '{shown(seed)}' is not 32 hexadecimal digits: take it from a record.json, or leave it out")
+
+
+def _check_apart(source: Path, folder: Path) -> None:
+    """Inside the submissions, marks would be collected as a student's the next time, and the secret given back with them."""
+    if source.is_dir() and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source)):
+        raise InputError(f"'{shown(folder)}' is in the folder of submissions: choose one beside it for the marks")
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what a run that was killed was about to write; a run that is still at work keeps its own."""
+    for each in OURS:
+        for path in (folder / each).glob(".*.part"):
+            found = PART.fullmatch(path.name)
+            if found and not psutil.pid_exists(int(found[1])):
+                with suppress(OSError):
+                    path.unlink()
+
+
+def _record(folder: Path, seed: str | None, kind: str, limits: Limits) -> Record:
     before = read_record(folder)
-    settings = {"sandbox": kind, "limits": asdict(limits), "kit": _kit()}
+    settings = {"sandbox": kind, "limits": asdict(limits), "kit": kit()}
     points = {name: exercise.points for name, exercise in EXERCISES.items()}
     seed = seed.lower() if seed else before.seed if before else secrets.token_hex(16)
-    return Record(seed, stylelab.__version__, _encoder(), points, settings)
-
-
-def _encoder() -> str:
-    """SHA-256 of the embedded encoder; empty where it is not installed. No answer needs it: it says which kit it was."""
-    path = ASSETS / "encoder-mini.safetensors"
-    return _sha256(path.read_bytes()) if path.is_file() else ""
-
-
-def _kit() -> str:
-    """One digest of all files that decide a mark."""
-    files = [
-        path
-        for each in JUDGED_BY
-        for path in ([PACKAGE / each] if each.endswith(".py") else sorted((PACKAGE / each).rglob("*.py")))
-    ]
-    return _sha256(b"".join(path.read_bytes() for path in files))
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return Record(seed, stylelab.__version__, encoder(), points, settings)
 
 
 def _key(submission: Submission) -> str:
     """A submission's own: the same student with the same file, wherever it lies."""
     try:
-        digest = _sha256(b"" if submission.trouble else submission.read())
+        digest = sha256(b"" if submission.trouble else submission.read())
     except StylelabError as error:
         digest = str(error)
-    return _sha256(f"{submission.student}\0{submission.name}\0{digest}\0{submission.trouble}".encode(errors="replace"))[:32]
+    return sha256(f"{submission.student}\0{submission.name}\0{digest}\0{submission.trouble}".encode(errors="replace"))[:32]
 
 
 def _make(folder: Path) -> None:
@@ -146,15 +167,16 @@ def _make(folder: Path) -> None:
 
 def _read(made: Batch, key: str) -> Mark | None:
     """What an earlier run has written down, if it was made under the same conditions."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         plain = json.loads((made.folder / "marks" / f"{key}.json").read_bytes())
         if plain["stamp"] == made.stamp:
             return replace(Mark.from_json(plain["mark"]), when=made.submissions[key].when)
     return None
 
 
-def _write(made: Batch, key: str, given: Mark) -> None:
-    text = json.dumps({"stamp": made.stamp, "mark": given.to_json()})
+def _write(made: Batch, key: str, given: Mark, lasting: bool) -> None:
+    """A mark that does not last is there to be read, and the next run makes it anew."""
+    text = json.dumps({"stamp": made.stamp if lasting else "", "mark": given.to_json()})
     write_text(made.folder / "marks" / f"{key}.json", text + "\n")
 
 
@@ -173,62 +195,9 @@ def run(made: Batch, *, scheduler: str | None = None) -> Iterator[Mark]:
         return
     from stylelab.cluster import connect
 
-    with connect(scheduler, tasks=len(waiting), device="cpu", deaths=DEATHS) as client:
-        for key, given in _work_off(client, made, waiting):
-            _write(made, key, given)
+    terms = {"kind": made.kind, "seed": made.record.seed, "limits": made.limits, "kit": made.record.settings["kit"]}
+    with connect(scheduler, tasks=len(waiting), device="cpu", deaths=1) as client:
+        for key, given, lasting in work_off(client, {key: made.submissions[key] for key in waiting}, terms):
+            _write(made, key, given, lasting)
             made.marks[key] = given
             yield given
-
-
-def _work_off(client, made: Batch, waiting: list[str]) -> Iterator[tuple[str, Mark]]:
-    """Hand out as many tasks as there are workers: a task that waits on a worker would be blamed for its death."""
-    from distributed import as_completed
-
-    running, queue = {}, iter(waiting)
-    finished = as_completed(loop=client.loop)
-    while True:
-        while len(running) < max(1, sum(client.nthreads().values())) and (key := next(queue, None)):
-            future = client.submit(mark_one, _task(made, key), pure=False)
-            running[future] = key
-            finished.add(future)
-        if not running:
-            return
-        future = next(finished)
-        key = running.pop(future)
-        yield key, _received(future, made.submissions[key])
-
-
-def _task(made: Batch, key: str) -> dict:
-    """All that a worker needs, on this machine or on another: the bytes travel with it."""
-    submission = made.submissions[key]
-    try:
-        data, trouble = (b"" if submission.trouble else submission.read()), submission.trouble
-    except StylelabError as error:
-        data, trouble = b"", str(error)
-    own = Submission(submission.student, submission.name, data, submission.when, submission.notes, trouble)
-    return {"submission": own, "kind": made.kind, "seed": made.record.seed, "limits": made.limits}
-
-
-_OWN = threading.local()  # each thread of a worker has warm processes of its own
-
-
-def mark_one(task: Mapping) -> dict:
-    """What a worker does: one submission. Its warm processes stay for the next one, and end with the worker."""
-    if getattr(_OWN, "boxes", None) is None or _OWN.boxes.kind != task["kind"]:
-        _OWN.boxes = Boxes(task["kind"])
-    try:
-        return {"mark": mark(task["submission"], _OWN.boxes, task["seed"], task["limits"]).to_json(), "worker": os.getpid()}
-    except MachineError as error:
-        return {"machine": str(error)}
-
-
-def _received(future, submission: Submission) -> Mark:
-    try:
-        answer = future.result()
-    except Exception as error:  # noqa: BLE001  whatever happened over there, the others go on
-        killed = type(error).__name__ == "KilledWorker"
-        why = f"its worker died {DEATHS} times" if killed else f"the worker failed: {type(error).__name__}: {one_line(error)}"
-        return unmarkable(submission, why)
-    if "machine" in answer:
-        raise MachineError(answer["machine"])
-    return Mark.from_json(answer["mark"])

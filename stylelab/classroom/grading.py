@@ -1,9 +1,11 @@
 """What the command `grade` does: plan, show progress, write the reports, say how it went."""
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,10 +17,10 @@ from rich.progress import (
 )
 
 from stylelab.classroom import batch, reports
+from stylelab.classroom.canvas import read_gradebook
 from stylelab.classroom.late import parse_late
 from stylelab.classroom.manual import read_manual
 from stylelab.classroom.sandbox import NONE
-from stylelab.errors import InputError
 from stylelab.files import shown
 from stylelab.painting import Interrupted
 
@@ -50,20 +52,23 @@ def grade(
         InputError, MachineError: one line for stderr. What is marked is kept.
     """
     policy = parse_late(late, due)
-    if canvas is not None and not canvas.expanduser().is_file():
-        raise InputError(f"there is no gradebook '{shown(canvas)}': export one from Canvas, or leave --canvas out")
-    made = batch.plan(source, folder, **options)
-    read_manual(made.folder)  # a slip in it is better told before than after
+    if canvas is not None:
+        canvas = batch.at_home(canvas)
+        read_gradebook(canvas)  # what is wrong with it is better told before than after
+    try:
+        made = batch.plan(source, folder, here=scheduler is None, **options)
+        read_manual(made.folder)  # likewise
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted before the first mark: nothing is lost, the same command begins again") from None
     if made.kind == NONE:
         print(f"stylelab: {UNSAFE}", file=sys.stderr)
     try:
         _run(made, scheduler)
+        marks = [made.marks[key] for key in made.submissions]
+        written = reports.write(made.folder, marks, made.record, late=policy, canvas_export=canvas)
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"interrupted: {len(made.marks)} of {len(made.submissions)} marked; the same command goes on from here"
-        ) from None
-    marks = [made.marks[key] for key in made.submissions]
-    written = reports.write(made.folder, marks, made.record, late=policy, canvas_export=canvas)
+        counted = f"{len(made.marks)} of {len(made.submissions)} marked"
+        raise Interrupted(f"interrupted: {counted}; the same command goes on from here and writes the reports") from None
     for warning in written.warnings:
         print(f"stylelab: {warning}", file=sys.stderr)
     print(summary(made, marks))
@@ -80,10 +85,13 @@ def _run(made: batch.Batch, scheduler: str | None) -> None:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with (
+        Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar,
+        closing(batch.run(made, scheduler=scheduler)) as marked,  # its workers end here, whatever happens
+    ):
         task = bar.add_task("warming up", total=len(made.submissions), completed=made.kept)
-        for mark in batch.run(made, scheduler=scheduler):
-            bar.update(task, advance=1, description=f"{shown(mark.student, 24)} {mark.earned}/{mark.points}")
+        for mark in marked:
+            bar.update(task, advance=1, description=f"{escape(shown(mark.student, 24))} {mark.earned}/{mark.points}")
 
 
 def summary(made: batch.Batch, marks: list) -> str:
@@ -94,7 +102,8 @@ def summary(made: batch.Batch, marks: list) -> str:
     students = len({mark.student for mark in marks})
     lines = [f"{len(marks)} submissions of {students} students marked{kept}: {share:.0%} of all points earned"]
     if troubled := [mark for mark in marks if not mark.exercises]:
-        lines.append(f"{len(troubled)} could not be graded, for instance {shown(troubled[0].name, 60)}: {troubled[0].notes[-1]}")
+        why = troubled[0].notes[-1].removeprefix("cannot be graded: ")
+        lines.append(f"{len(troubled)} could not be graded, for instance {shown(troubled[0].name, 60)}: {why}")
     looks = sum(any(each.stage in LOOK for each in mark.exercises) for mark in marks)
     if looks:
         lines.append(f"{looks} need a look: an answer ran out of time or memory, or did not run")
