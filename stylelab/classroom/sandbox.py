@@ -98,6 +98,11 @@ class Sandbox:
             self.close()
             self._start()
 
+    @property
+    def process(self) -> int:
+        """The number of the outermost process; it leads a group and a session of its own."""
+        return self._process.pid
+
     def _start(self) -> None:
         ways = [NOBODY, 0] if self.kind == BWRAP and os.getuid() == 0 else [0]
         for user in ways:
@@ -106,8 +111,10 @@ class Sandbox:
                 return
             if user != ways[-1]:
                 self.close()
-        if self._process is None or self._process.poll() is not None:
-            raise MachineError(self._why())
+        if self._process.poll() is not None:
+            why = self._why()
+            self.close()
+            raise MachineError(why)
 
     def _launch(self, user: int) -> None:
         self._control, theirs = socket.socketpair()
@@ -156,11 +163,12 @@ class Sandbox:
         lines = self._errors.read().decode(errors="replace").strip().splitlines() or ["it ended without a word"]
         return f"the sandbox for {self.framework} does not start: {shown(lines[-1], 300)}"
 
-    def open(self, job: dict, *, deadline: float) -> "Conversation":
-        """Begin with one answer: a child that knows nothing but `job`.
+    def open(self, job: dict, *, seconds: float) -> "Conversation":
+        """Begin with one answer: a child that knows nothing but `job`, and has so many seconds from now on.
 
         Raises:
             Lost: the warm process is gone.
+            MachineError: a fresh one was needed, and does not start.
         """
         if self._process is None:
             self._start()
@@ -168,10 +176,11 @@ class Sandbox:
         try:
             socket.send_fds(self._control, [b"J"], [theirs.fileno()])
         except OSError:
+            ours.close()
             raise Lost from None
         finally:
             theirs.close()
-        return Conversation(self, ours, job, deadline)
+        return Conversation(self, ours, job, time.monotonic() + seconds)
 
     def _finish(self) -> int:
         """End the child that was opened last; returns how it ended."""
@@ -340,8 +349,3 @@ def _lay_out(folder: Path) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PACKAGE / outside, target)
     return str(folder)
-
-
-def until(seconds: float) -> float:
-    """A deadline for `time.monotonic`."""
-    return time.monotonic() + seconds
