@@ -24,7 +24,7 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
     """
     verdict = judge_draws(exercise, list(_asked(exercise, function, lab)))
     if not verdict.right and os.environ.get("NBGRADER_EXECUTION"):
-        raise AssertionError(sentence(exercise, verdict))
+        raise AssertionError(_fault(exercise, verdict))
     usable = verdict.right and _usable(exercise, function, lab)
     print(f"{exercise.id}: {UNUSABLE}" if verdict.right and not usable else sentence(exercise, verdict))
     return function if usable else library[exercise.id]
@@ -55,5 +55,9 @@ def sentence(exercise: Exercise, verdict: Verdict) -> str:
     """What a student reads."""
     if verdict.right:
         return f"{exercise.id}: right, in shape, value and every property. The lesson goes on with yours."
+    return f"{_fault(exercise, verdict)} Until it is right, the lesson goes on with stylelab's own."
+
+
+def _fault(exercise: Exercise, verdict: Verdict) -> str:
     said = "not attempted yet." if verdict.stage == "open" else f"not yet. {verdict.sentence}"
-    return f"{exercise.id}: {said} Until it is right, the lesson goes on with stylelab's own."
+    return f"{exercise.id}: {said}"
