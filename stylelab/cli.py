@@ -201,28 +201,45 @@ def release(
 @app.command()
 def grade(
     submissions: Annotated[
-        Path, typer.Argument(help="A folder of notebooks or of folders per student, nbgrader's, or a zip from Canvas, Moodle ...")
+        Path,
+        typer.Argument(
+            help="What was handed in: a folder of notebooks or of folders per student, nbgrader's, or a zip from Canvas, Moodle ..."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for marks and reports; made if missing.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for marks and reports, outside the first; made if missing.")],
     scheduler: Annotated[
         str | None,
         typer.Option(help="A Dask scheduler's address, such as tcp://host:8786.", show_default="this machine"),
     ] = None,
     sandbox: Annotated[str, typer.Option(help="bwrap, or none: then students' code runs as you, with all your files.")] = "bwrap",
-    seconds: Annotated[float, typer.Option(help="Wall clock that one answer may take.")] = 10.0,
+    seconds: Annotated[float, typer.Option(help="Wall clock that one answer may take, 0.1 to 3600.")] = 10.0,
     due: Annotated[
-        list[str] | None, typer.Option(help="A date such as '2026-11-20 23:59 Europe/Berlin', or '03=...' for one lesson.")
+        list[str] | None,
+        typer.Option(
+            help="A date such as '2026-11-20 23:59 Europe/Berlin', or '03=...' for one lesson; may be given several times."
+        ),
     ] = None,
     late: Annotated[str, typer.Option(help="none, or such as '10/day, cap 50, grace 15 min'.")] = "none",
     canvas: Annotated[Path | None, typer.Option(help="A gradebook exported from Canvas, to be filled in.")] = None,
-    seed: Annotated[str | None, typer.Option(help="32 hexadecimal digits: the secret of an earlier run.", show_default="the folder's")] = None,
+    seed: Annotated[
+        str | None, typer.Option(help="32 hexadecimal digits: the secret of an earlier run.", show_default="the folder's")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Mark everything anew, with the folder's own secret.")] = False,
 ) -> int:
     """Grade notebooks in a sandbox and write marks, feedback and reports. The same command goes on where it was stopped."""
     from stylelab.classroom import grading
 
     return grading.grade(
-        submissions, out, scheduler=scheduler, kind=sandbox, seconds=seconds, due=due, late=late, canvas=canvas, seed=seed, again=again
+        submissions,
+        out,
+        scheduler=scheduler,
+        kind=sandbox,
+        seconds=seconds,
+        due=due,
+        late=late,
+        canvas=canvas,
+        seed=seed,
+        again=again,
     )
 
 

@@ -88,6 +88,7 @@ def plan(
     source, folder, limits = at_home(source), at_home(folder), Limits(seconds)
     _check_apart(source, folder)
     found = collect(source)
+    _make(folder)
     _make(folder / "marks")
     made = Batch(folder, _record(folder, seed, kind, limits), kind, limits)
     made.submissions = {_key(each): each for each in found}
@@ -108,7 +109,7 @@ def at_home(path: "str | Path") -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise InputError(f"cannot find '{shown(path)}': {one_line(error)}") from None
+        raise InputError(f"cannot find '{shown(path)}': {one_line(error).rstrip('.')}; write the path out") from None
 
 
 def _check(kind: str, seconds: float, seed: str | None, here: bool) -> None:
