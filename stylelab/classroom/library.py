@@ -63,11 +63,28 @@ class _Inlined(ast.NodeTransformer):
 
 def _cut(text: str, module: str, name: str, parts: dict[str, str]) -> None:
     """Add to `parts` what `name` rests on in a module's text, after what that rests on in other modules of the package."""
-    for statement in needed(list(statements_of(text, 0)), 0, name, ()):
-        node = statement.node
+    chosen = [each.node for each in needed(list(statements_of(text, 0)), 0, name, ())]
+    for node in chosen:
         if isinstance(node, ast.ImportFrom) and node.module.startswith("stylelab"):
             for alias in node.names:
-                if (PACKAGE.parent / Path(*node.module.split("."))).with_suffix(".py").is_file() and alias.name not in parts:
+                if _is_module(node.module):
                     _cut(ast.unparse(_tree(node.module)), node.module, alias.name, parts)
+                elif _is_module(f"{node.module}.{alias.name}"):
+                    _cut_module(f"{node.module}.{alias.name}", alias.asname or alias.name, chosen, parts)
         else:
             parts.setdefault(ast.unparse(node), ast.unparse(node))
+
+
+def _cut_module(module: str, name: str, nodes: list[ast.stmt], parts: dict[str, str]) -> None:
+    """A module under a name of its own, with as much of it as is used: two modules may have functions of one name."""
+    inside = [each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Attribute)]
+    used = sorted({each.attr for each in inside if isinstance(each.value, ast.Name) and each.value.id == name})
+    for each in used:
+        _cut(ast.unparse(_tree(module)), module, each, parts)
+    if used:
+        text = f"import types\n{name} = types.SimpleNamespace({', '.join(f'{each}={each}' for each in used)})"
+        parts.setdefault(text, text)
+
+
+def _is_module(name: str) -> bool:
+    return (PACKAGE.parent / Path(*name.split("."))).with_suffix(".py").is_file()
