@@ -14,11 +14,12 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # --help in colour would take half a second to import
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Neural style transfer, in PyTorch and in TensorFlow.\n\n"
     "Exit status: 0 done, 1 the input is at fault, 2 the machine is, 130 ended with Ctrl-C.",
 )
-encoders_app = typer.Typer(help="List the encoders, or download one.")
+encoders_app = typer.Typer(help="List the encoders, or download one.", rich_markup_mode=None)
 app.add_typer(encoders_app, name="encoders")
 
 PICTURE = "a file, or the name of a built-in picture"
