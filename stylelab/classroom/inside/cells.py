@@ -8,7 +8,9 @@ function. So the statements that it rests on are found by the names that they bi
 import __future__
 
 import ast
+import asyncio
 import builtins
+import inspect
 import linecache
 import symtable
 import warnings
@@ -30,6 +32,7 @@ CHANGING = frozenset(  # methods that change what they are called on
 FILLING = frozenset(  # functions that change what they are given
     "shuffle fill_diagonal copyto put putmask place heappush heappop heapify insort setattr delattr setitem fit".split()
 )
+SETTING = ("set", "seed", "manual_seed", "run_functions_eagerly")  # with this begin calls on a module that are not left out
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 FAR = 50  # names that one may be a part of
 COMPREHENSIONS = ("listcomp", "setcomp", "dictcomp", "genexpr")
@@ -157,7 +160,9 @@ def _run(statement: Statement, loaded: Loaded, cells: Sequence[str], flags: int,
     text = cells[statement.cell]  # for inspect.getsource
     linecache.cache[file] = (len(text), None, [f"{line}\n" for line in text.split("\n")], file)
     try:
-        exec(_compiled(statement.node, file, flags), loaded.namespace)
+        waiting = eval(_compiled(statement.node, file, flags), loaded.namespace)
+        if inspect.iscoroutine(waiting):
+            asyncio.run(waiting)
     except BaseException as error:  # noqa: BLE001  a student's cell may raise anything, SystemExit and KeyboardInterrupt too
         if important or not loaded.trouble:
             loaded.trouble = _told(error, statement.cell, answer)
@@ -166,7 +171,8 @@ def _run(statement: Statement, loaded: Loaded, cells: Sequence[str], flags: int,
 def _compiled(node: ast.stmt, file: str, flags: int):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return compile(ast.Module([node], []), file, "exec", flags, dont_inherit=True)
+        await_too = flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT  # as in a notebook
+        return compile(ast.Module([node], []), file, "exec", await_too, dont_inherit=True)
 
 
 def _told(error: BaseException, cell: int, answer: int) -> str:
@@ -357,8 +363,9 @@ class _Seen:
         match node:
             case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
                 self.changes |= _root(node)
-            case ast.Expr(value=ast.Call(func=ast.Attribute() as function)):
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr=last) as function)):
                 self.touches |= _root(function)
+                self.changes |= _root(function) if last.startswith(SETTING) else set()
             case ast.AugAssign(target=ast.Name(id=name)):
                 self.changes.add(name)
             case ast.Call():
