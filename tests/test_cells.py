@@ -166,6 +166,10 @@ RESTS = {  # each gives 42, and only when all that it rests on was run in order
     "async": (
         "import asyncio", "async def wait():\n    return 42", ANSWER.format("asyncio.run(wait())"),
     ),
+    "a generator that goes on later": (
+        "def of(n):\n    return 0", "sizes = (of(n) for n in [42])", "def of(n):\n    return n", ANSWER.format("next(sizes)"),
+    ),
+    "a function called by a generator": ("d = {}", "def put(k):\n    d[k] = 42", "list(put(k) for k in 'ab')", ANSWER.format("d['b']")),
     "a seed": ("import random", "random.seed(1)\nsize = random.random()", "random.seed(1)", ANSWER.format("42 * (size == random.random())")),
     "a setting of a module": ("import decimal", "decimal.setcontext(decimal.Context(prec=42))", ANSWER.format("decimal.getcontext().prec")),
     "await": ("async def wait():\n    return 42", "size = await wait()", ANSWER.format("size")),

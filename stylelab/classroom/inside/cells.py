@@ -309,7 +309,7 @@ def _used_now(table: symtable.SymbolTable) -> Iterator[str]:
 def _used_late(table: symtable.SymbolTable) -> Iterator[str]:
     """Names looked up at the top level when a function in it is called."""
     for inner in table.get_children():
-        if not _is_run(inner):
+        if not _is_run(inner) or inner.get_name() == "genexpr":  # which goes on when it is asked
             yield from _used_now(inner)
         yield from _used_late(inner)
 
@@ -537,7 +537,7 @@ class _Slice:
         self.done[name] = limit
         binders = self.binders.get(name, [])
         before = [place for place in binders if self.all[place].cell <= self.answer]
-        found = [place for place in before if place < limit] or [place for place in binders if place < limit] or before or binders
+        found = [place for place in before if place < limit] or [place for place in binders if place < limit]
         found = found + [place for place in self.changers.get(name, ()) if self.all[place].cell <= self.answer]
         return found or [place for place in self.binders.get(ANY, ()) if self._may_bind(place, name)]
 
