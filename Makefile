@@ -44,6 +44,7 @@ lessons: $(READY)
 bench: $(READY)
 	@$(BIN)/stylelab bench --backend torch
 	@$(TENSORFLOW_BIN)/python -m stylelab bench --backend tensorflow
+	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/python -m stylelab.classroom.versus
 
 assets: $(READY)
 	$(BIN)/python assets/make/pictures.py

@@ -15,9 +15,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
+import dask
 import psutil
 import pytest
 from distributed import Client, LocalCluster
@@ -348,8 +349,10 @@ def test_a_fault_of_the_machine_ends_the_batch_and_keeps_what_is_marked(handed_i
     assert len(made.marks) == len(os.listdir(made.folder / "marks")) >= 1
     assert all(mark.exercises for mark in made.marks.values())
     monkeypatch.setattr(workers, "mark_one", good)
-    before, marked[:] = len(made.marks), []
-    assert run(handed_in)[0].kept == before and len(marked) == 6 - before
+    kept, marked[:] = {mark.student for mark in made.marks.values()}, []
+    again, marks = run(handed_in)
+    assert again.kept == len(kept) and {mark.student for mark in marks} == set("abcdef") - kept
+    assert not kept & set(marked)
 
 
 def test_a_worker_with_another_kit_marks_nothing(handed_in):
@@ -382,19 +385,35 @@ def test_a_cluster_elsewhere_needs_no_sandbox_here(handed_in, marked, monkeypatc
         batch.plan(handed_in, handed_in.parent / "out", here=False, kind="bogus")
 
 
+ELSEWHERE = """
+import time
+from distributed import LocalCluster
+started = LocalCluster(
+    n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None,
+    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+)
+print(started.scheduler_address, flush=True)
+time.sleep(600)
+"""
+
+
 def test_a_scheduler_that_goes_away_costs_no_mark(handed_in, monkeypatch):
-    with threads(1) as short:
+    def mark_one(task):
+        from stylelab.classroom.workers import unmarkable
 
-        def mark_one(task):
-            if task["submission"].student == "c":
-                short.loop.add_callback(short.scheduler.close)
-                time.sleep(1)
-            return {"mark": pretended(task).to_json()}
+        if task["submission"].student == "c":
+            os._exit(9)  # it is the scheduler's process too
+        return {"mark": unmarkable(task["submission"], "in place of a mark").to_json()}
 
-        monkeypatch.setattr(workers, "mark_one", Local(mark_one))
-        made = batch.plan(handed_in, handed_in.parent / "out")
-        with pytest.raises(MachineError, match="scheduler is gone.*the same command goes on"):
-            list(batch.run(made, scheduler=short.scheduler_address))
+    monkeypatch.setattr(workers, "mark_one", mark_one)
+    command = [sys.executable, "-c", ELSEWHERE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as elsewhere:
+        try:
+            made = batch.plan(handed_in, handed_in.parent / "out")
+            with pytest.raises(MachineError, match="scheduler is gone.*the same command goes on"):
+                list(batch.run(made, scheduler=elsewhere.stdout.readline().strip()))
+        finally:
+            elsewhere.kill()
     assert [mark.student for mark in made.marks.values()] == ["a", "b"]
 
 
@@ -436,6 +455,21 @@ def test_a_wrong_scheduler_costs_one_line(handed_in, capsys, address, status, wo
     said, err = capsys.readouterr()
     *warning, line = err.splitlines()
     assert said == "" and len(warning) == 1 and "no sandbox" in warning[0] and words in line
+
+
+def test_a_worker_that_is_slow_to_start_again_is_not_forgotten(monkeypatch):
+    seen = []
+
+    @contextmanager
+    def local(*_):
+        seen.append(dask.config.get("distributed.deploy.lost-worker-timeout"))
+        yield
+
+    monkeypatch.setattr(cluster, "_local_cluster", local)
+    monkeypatch.setattr(cluster, "Client", lambda *_, **__: nullcontext())
+    with cluster.connect(None, tasks=1):
+        pass
+    assert [dask.utils.parse_timedelta(text) for text in seen] == [600]
 
 
 # --- processes that are killed ----------------------------------------------------------------------------------
