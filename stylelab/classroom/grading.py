@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -20,11 +21,12 @@ from stylelab.classroom import batch, reports
 from stylelab.classroom.canvas import read_gradebook
 from stylelab.classroom.late import parse_late
 from stylelab.classroom.manual import read_manual
-from stylelab.classroom.sandbox import NONE
+from stylelab.classroom.sandbox import NONE, walls_trouble
 from stylelab.files import shown
 from stylelab.painting import Interrupted
 
 LOOK = ("time", "memory", "lost", "forged", "load")  # stages of an answer at which a teacher should look
+SLOW = "each answer gets a sandbox of its own, with seconds of imports: this machine cannot keep answers apart in one"
 UNSAFE = "no sandbox: students' code runs as you, can read your files, and can forge marks"
 
 
@@ -62,10 +64,13 @@ def grade(
         raise Interrupted("interrupted before the first mark: nothing is lost, the same command begins again") from None
     if made.kind == NONE:
         print(f"stylelab: {UNSAFE}", file=sys.stderr)
+    elif scheduler is None and (why := walls_trouble()):
+        print(f"stylelab: {SLOW} ({shown(why)})", file=sys.stderr)
     try:
         _run(made, scheduler)
         marks = [made.marks[key] for key in made.submissions]
-        written = reports.write(made.folder, marks, made.record, late=policy, canvas_export=canvas)
+        record = replace(made.record, settings={**made.record.settings, "late": policy.to_json()})
+        written = reports.write(made.folder, marks, record, late=policy, canvas_export=canvas)
     except KeyboardInterrupt:
         counted = f"{len(made.marks)} of {len(made.submissions)} marked"
         raise Interrupted(f"interrupted: {counted}; the same command goes on from here and writes the reports") from None

@@ -53,6 +53,7 @@ INSIDE = {
 NOBODY = 65534
 START = 180  # seconds for a framework to be imported on a busy machine
 BWRAP, NONE = "bwrap", "none"
+WALLED, SHARED, BARE = "walled", "shared", "bare"  # as in inside/serve.py
 FAREWELL = {97: "memory", 98: "memory"}
 INSTALL = "bubblewrap is missing: install it (Debian: apt install bubblewrap), or trust the submissions and say --sandbox none"
 
@@ -89,12 +90,12 @@ class Sandbox:
         if kind == BWRAP and shutil.which("bwrap") is None:
             raise MachineError(INSTALL)
         self.framework, self.kind = framework, kind
-        self.isolation = isolation or ("walled" if kind == BWRAP else "shared")
+        self.isolation = isolation or (WALLED if kind == BWRAP else BARE)
         self._process: subprocess.Popen | None = None
         self._folder = self._errors = self._control = None
         self._start()
         if isolation is None and kind == BWRAP and self.trouble:
-            self.isolation = "shared"
+            self.isolation = SHARED
             self.close()
             self._start()
 
@@ -104,12 +105,11 @@ class Sandbox:
         return self._process.pid
 
     def _start(self) -> None:
-        ways = [NOBODY, 0] if self.kind == BWRAP and os.getuid() == 0 else [0]
-        for user in ways:
+        for last, user in _users(self.kind):
             self._launch(user)
             if self._greeting() and not self.trouble:
                 return
-            if user != ways[-1]:
+            if not last:
                 self.close()
         if self._process.poll() is not None:
             why = self._why()
@@ -190,7 +190,7 @@ class Sandbox:
             status = self._control.recv(1)
         except OSError:
             status = b""
-        if self.isolation == "shared" and self.kind == BWRAP:
+        if self.isolation == SHARED:
             self.close()  # a fresh one for the next answer: nothing else keeps them apart
         elif not status:
             raise Lost
@@ -265,6 +265,31 @@ def check_sandbox(kind: str) -> None:
         raise InputError(f"unknown sandbox '{shown(kind)}': choose bwrap or none")
     if kind == BWRAP and shutil.which("bwrap") is None:
         raise MachineError(INSTALL)
+
+
+def _users(kind: str) -> Iterator[tuple[bool, int]]:
+    """(whether it is the last way to try, user to step down to): root's own way comes first where the caller is root."""
+    if kind == BWRAP and os.getuid() == 0:
+        yield False, NOBODY
+    yield True, 0
+
+
+def walls_trouble() -> str:
+    """Why answers cannot be walled off from each other inside bubblewrap on this machine; empty when they can."""
+    said = ""
+    for _, user in _users(BWRAP):
+        command = [sys.executable, "-P", "-m", "stylelab.classroom.inside.serve", "--try", str(user)]
+        try:
+            done = subprocess.run(
+                [*bubblewrap(sys.executable, _environment(), user), *command], capture_output=True, text=True, timeout=60
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        lines = (done.stderr if done.returncode else done.stdout).strip().splitlines()
+        said = lines[-1] if lines else ""
+        if not said and not done.returncode:
+            return ""
+    return said or "bubblewrap fails"
 
 
 def python_of(framework: str) -> str:

@@ -1,6 +1,7 @@
 """The warm process: it imports a framework once, and forks a child behind walls of its own for each answer.
 
     python -P -m stylelab.classroom.inside.serve FRAMEWORK CONTROL_FD USER ISOLATION
+    python -P -m stylelab.classroom.inside.serve --try USER      why walls cannot be built here, if so
 
 It never sees an answer or an input: each child has a channel of its own to the grader, which comes over the control socket
 and goes to the child alone. What a child does to its memory is done to a copy.
@@ -28,7 +29,9 @@ WARM = {  # imported ahead; the frameworks import some of it only at first use, 
     "torch": ("torch._dynamo",),  # the optimisers' steps
     "tensorflow": ("keras",),  # behind tf.keras
 }  # fmt: skip
-WALLED, SHARED = "walled", "shared"  # namespaces for each child, or the process's own: then it serves one answer only
+# namespaces for each child; or those of this process alone, which then serves one answer only; or none at all
+WALLED, SHARED, BARE = "walled", "shared", "bare"
+TRY = "--try"
 
 
 def main(framework: str, control_fd: str, user: str, isolation: str) -> None:
@@ -98,7 +101,7 @@ def _alone(work, keep: int) -> int:
 def _behind_walls(lab, channel: int, isolation: str) -> int:
     if isolation != WALLED:
         os.setsid()
-        walls.limit(MEMORY, None)  # the user is not this answer's own
+        walls.limit(MEMORY, PROCESSES if isolation == SHARED else None)  # else the user is not this answer's own
         return _answer(lab, channel)
     return _inner(lambda: _answer(lab, channel))
 
@@ -182,5 +185,12 @@ def _answer(lab, channel: int) -> int:
         wire.send(grader, rest, packed)
 
 
+def try_walls(user: str) -> None:
+    """Print why children cannot be walled off here; nothing when they can."""
+    if os.getuid() == 0 and int(user):
+        walls.become(int(user))
+    print(_try_walls())
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try_walls(sys.argv[2]) if sys.argv[1] == TRY else main(*sys.argv[1:])
