@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from stylelab.classroom.handed_out import Given
 from stylelab.classroom.joining import Joiner
 from stylelab.classroom.notebook import Cell, Found, Notebook, Script
-from stylelab.classroom.syntax import Text, plain_python, without_checks
+from stylelab.classroom.syntax import Text, checks, plain_python, without_checks
 
 RETYPED = 100_000  # characters of text cells that are looked at for code
 DEFINED = re.compile(r"^(?:async[ \t]+)?def[ \t]+(\w+)", re.M)
@@ -46,7 +46,8 @@ def find_answers(notebook: Notebook, given: Given) -> Script:
         All code, and for each of the lesson's exercises where its answer is, or that there is none.
     """
     units = Joiner().joined([unit for cell in _worth_reading(notebook, given) for unit in _unit(cell, given)])
-    chosen = {exercise: _choose(exercise, stub, units) for exercise, stub in given.stubs.items()}
+    last = {exercise: cell.index + 1 for cell in notebook.cells if cell.kind == "code" for exercise in checks(cell.source)}
+    chosen = {exercise: _choose(exercise, stub, units, last.get(exercise, 0)) for exercise, stub in given.stubs.items()}
     answering = {unit for unit, _ in chosen.values()}
     # a stub that was left beside the answer would take the answer's name
     kept = [unit for unit in units if unit in answering or (unit.kind == "code" and not _is_stub(unit, given))]
@@ -86,10 +87,14 @@ def _is_stub(unit: Unit, given: Given) -> bool:
     return any(unit.text.is_stub(stub) for stub in given.stubs.values())
 
 
-def _choose(exercise: str, stub: str, units: list[Unit]) -> tuple[Unit | None, Found]:
-    """The unit that answers an exercise: the last of those that have the best claim."""
+def _choose(exercise: str, stub: str, units: list[Unit], checked: int) -> tuple[Unit | None, Found]:
+    """The unit that answers an exercise: what its last check, in cell `checked`, has looked at; else the last of those that
+    have the best claim."""
     stubs = [unit for unit in units if unit.text.is_stub(stub)]
     claims = [unit for unit in units if unit not in stubs]
+    seen = [unit for unit in claims if unit.first <= checked and unit.tag in (None, exercise) and _is_new(unit, exercise)]
+    if len(seen) > 1 and seen[-1].tag is None and any(unit.tag for unit in seen):
+        return seen[-1], Found(None, (*seen[-1].notes, *_told(exercise, CHECKED, seen)))
     for says, has_claim in CLAIMS:
         if good := [unit for unit in claims if has_claim(unit, exercise)]:
             return good[-1], Found(None, (*good[-1].notes, *_told(exercise, says, good)))
@@ -119,6 +124,7 @@ def _is_new(unit: Unit, exercise: str) -> bool:
     return unit.kind == "code" and not unit.given and exercise in unit.text.defines
 
 
+CHECKED = "of the cells that define {exercise}, the last check looked at cell {number}"
 CLAIMS: tuple[tuple[str, Callable[[Unit, str], bool]], ...] = (  # what is said of it, and who has it; the best first
     ("", lambda unit, exercise: _is_own(unit, exercise) and exercise in unit.text.defines),
     ("{exercise} was found by its name, in cell {number}", lambda unit, exercise: unit.tag is None and _is_new(unit, exercise)),

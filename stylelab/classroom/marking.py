@@ -33,7 +33,7 @@ SAID = {  # what is told of an answer that came to no verdict
     "lost": "Its process ended before it had answered.",
     "forged": "What came back is not an answer to what was asked.",
     "missing": "There is no cell with this answer in the notebook.",
-    "open": "The cell is as it was handed out.",
+    "open": "There is no answer in the cell yet.",
 }
 
 
@@ -151,7 +151,7 @@ class _Marking:
                 if loaded.get("loaded") is not True:
                     verdict = _unloaded(loaded)
                 else:
-                    verdict = judge_draws(exercise, self._draws(exercise, talk))
+                    verdict = _with_cause(judge_draws(exercise, self._draws(exercise, talk)), loaded)
             except TimeoutError:
                 stage = "time"
             except (EOFError, OSError):
@@ -205,6 +205,14 @@ def _bare(exercise: Exercise) -> dict:
 def _unloaded(loaded: Mapping) -> tuple[str, str]:
     trouble = _words(loaded.get("trouble"), LONGEST)
     return ("load", trouble) if trouble else ("open", SAID["open"])
+
+
+def _with_cause(verdict: Verdict, loaded: Mapping) -> Verdict:
+    """A name is missing in the answer since the statement that was to give it has failed: that is told too."""
+    trouble = _words(loaded.get("trouble"), LONGEST)
+    if not trouble or "NameError" not in verdict.sentence:
+        return verdict
+    return replace(verdict, sentence=f"{verdict.sentence} Before that: {trouble}")
 
 
 def _words(value: object, longest: int) -> str:

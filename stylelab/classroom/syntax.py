@@ -16,6 +16,7 @@ ASSIGNED = re.compile(r"^([ \t]*\w[\w, \t]*=[ \t]*)[%!][^\n=][^\n]*$", re.M)
 CHECK = re.compile(
     r"^(\w+)[ \t]*=[ \t]*\w+\.check\([ \t]*([\"'])\w+\2[ \t]*,[ \t]*(\w+)[ \t]*\)[ \t]*;?[ \t]*(?:#[^\n]*)?$", re.M
 )
+CHECKED = re.compile(r"^(?:\w+[ \t]*=[ \t]*)?\w+\.check\([ \t]*[\"'](\w+)[\"'][ \t]*,", re.M)
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,11 @@ def plain_python(source: str) -> tuple[str, str | None]:
 def without_checks(text: str) -> str:
     """The text without its calls of `check`: `x = sl.check("x", y)` is no more than `x = y` while marks are given."""
     return CHECK.sub(lambda found: "" if found[1] == found[3] else f"{found[1]} = {found[3]}", text)
+
+
+def checks(text: str) -> list[str]:
+    """The exercises whose answers a cell checks, by name."""
+    return CHECKED.findall(text)
 
 
 def _defined(statements: list[ast.stmt]):

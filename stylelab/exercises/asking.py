@@ -4,6 +4,7 @@ What differs between the frameworks is behind `Lab`, of which each framework fol
 """
 
 import inspect
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from stylelab.exercises.definition import BY_LAYER, TENSORS, Case, Exercise, Outputs
+from stylelab.exercises.reach import innermost
 
 
 class Lab(Protocol):
@@ -130,10 +132,8 @@ def _given(lab: Lab, kind: str, value):
 def _call(function: Callable, given: Mapping[str, object], lab: Lab, example: str = "") -> tuple[object, tuple[str, str] | None]:
     try:
         output = function(*given.values())
-    except NotImplementedError:
-        return None, ("open", "")
     except (Exception, SystemExit) as error:  # whatever a student's code may raise becomes a sentence
-        return None, ("error", _told(error, function, lab, example))
+        return None, ("open", "") if _is_stub(error, function) else ("error", _told(error, function, lab, example))
     if output is ... or (output is None and _is_empty(function)):
         return None, ("open", "")
     return output, None
@@ -145,15 +145,32 @@ def _is_empty(function: Callable) -> bool:
     return code is not None and len(code.co_code) <= len((lambda: None).__code__.co_code)
 
 
+def _is_stub(error: BaseException, function: Callable) -> bool:
+    """Whether the body is no more than a docstring and `raise NotImplementedError`: frameworks raise that too."""
+    code = getattr(innermost(function), "__code__", None)
+    idle = code is not None and code.co_names == ("NotImplementedError",) and code.co_nlocals == code.co_argcount
+    return isinstance(error, NotImplementedError) and idle
+
+
+ADVICE = {  # words of an error message -> what to do, in any framework
+    "NVIDIA driver": "Answers are graded on the processor: in place of a name such as 'cuda', take the device of what comes in.",
+    "not compiled with CUDA": "Answers are graded on the processor: in place of a name such as 'cuda', take the device of what comes in.",
+    "No CUDA": "Answers are graded on the processor: in place of a name such as 'cuda', take the device of what comes in.",
+    "No module named": "Only the notebook is handed in: use what the lessons import, or write it into a cell.",
+}
+
+
 def _told(error: BaseException, function: Callable, lab: Lab, example: str = "") -> str:
     """The error in a sentence, with the line of the student's own cell, and what to do where that is known."""
-    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    file = getattr(getattr(innermost(function), "__code__", None), "co_filename", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    words = " ".join(str(error).split())
+    words = " ".join(re.sub(r"\{\{.*?\}\}", "", str(error)).split())  # TensorFlow puts the names of its own kernels first
     short = words if len(words) <= 160 else f"{words[:157]}..."
     where = f"Line {lines[-1]} stops" if lines else "It stops"
     told = f"{where}{f' at {example}' if example else ''} with {type(error).__name__}{f': {short}' if short else ''}".rstrip(".")
-    advice = next((f" {what}" for known, what in lab.advice.items() if known in words), "")
+    advice = next((f" {what}" for known, what in {**lab.advice, **ADVICE}.items() if known in words), "")
+    if isinstance(error, NotImplementedError) and not words:
+        advice = " Take the line out that raises it, and end with `return` and the result."
     return f"{told}.{advice}"
 
 

@@ -17,6 +17,9 @@ USED = (  # what Python calls when something is used
 )  # fmt: skip
 
 
+PAPER = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # a lesson's LAYERS, which an answer may go through
+
+
 class OutOfReach(RuntimeError):
     """The library was called from an answer."""
 
@@ -65,6 +68,8 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module):
         if module.__name__ == "stylelab.studio":
             module.set_up = _set_up
+        elif module.__name__ == "stylelab.recipes":
+            module.PAPER = PAPER
 
 
 def _set_up(sl, seed: int = 0) -> types.SimpleNamespace:
