@@ -165,6 +165,8 @@ def _told(error: BaseException, function: Callable, lab: Lab, example: str = "")
     file = getattr(getattr(innermost(function), "__code__", None), "co_filename", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     words = " ".join(re.sub(r"\{\{.*?\}\}", "", str(error)).split())  # TensorFlow puts the names of its own kernels first
+    if words.startswith("in user code:"):  # a graph's: the place again, in a file that is no student's, before the words
+        words = words.rpartition(f"{type(error).__name__}: ")[2]
     short = words if len(words) <= 160 else f"{words[:157]}..."
     where = f"Line {lines[-1]} stops" if lines else "It stops"
     told = f"{where}{f' at {example}' if example else ''} with {type(error).__name__}{f': {short}' if short else ''}".rstrip(".")

@@ -11,7 +11,7 @@ from stylelab.exercises.picture import vanishes
 def _sizes(rng) -> dict[str, tuple[int, ...]]:
     """Layer -> (B, H, W, C): deeper is smaller and has more filters."""
     odd = rng.choice(["conv2_2", "conv3_2"])  # none of the paper's five, so that a list of those is wrong for every draw
-    deeper = [odd, *rng.permutation(["conv2_1", "conv3_1", "conv4_1"])[: rng.integers(0, 3)]]
+    deeper = [odd, *rng.permutation(["conv2_1", "conv3_1", "conv4_1"])[: rng.integers(1, 3)]]
     batch, wider = int(rng.integers(2, 4)), int(rng.integers(0, 2))
     layers = ["conv1_1", *sorted(str(layer) for layer in deeper)]
     return {layer: (batch, 7 + wider - depth, 5 + wider - depth, 2 + depth + wider) for depth, layer in enumerate(layers)}

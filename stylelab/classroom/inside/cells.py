@@ -32,7 +32,10 @@ CHANGING = frozenset(  # methods that change what they are called on
 FILLING = frozenset(  # functions that change what they are given
     "shuffle fill_diagonal copyto put putmask place heappush heappop heapify insort setattr delattr setitem fit".split()
 )
-SETTING = ("set", "seed", "manual_seed", "run_functions_eagerly")  # with this begin calls on a module that are not left out
+SETTING = (  # with this begin calls on a module that are not left out
+    "set", "seed", "manual_seed", "run_functions_eagerly", "enable", "experimental_enable", "simplefilter", "filterwarnings",
+)  # fmt: skip
+MOODS = {"torch", "tensorflow", "keras", "numpy", "random", "warnings", "sys", "decimal"}  # whose settings hold for all code
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 FAR = 50  # names that one may be a part of
 COMPREHENSIONS = ("listcomp", "setcomp", "dictcomp", "genexpr")
@@ -255,7 +258,10 @@ def _looked_at(node: ast.stmt, lines: list[bytes], cell: int) -> Statement:
     if table is None:
         return _guessed(node, cell)
     binds = {each.get_name() for each in table.get_symbols() if each.is_assigned()} | _walrus(table)
-    now, late = frozenset(_used_now(table)), frozenset(_used_late(table))
+    now, late = (
+        frozenset(_used_now(table)),
+        frozenset(_used_late(table)) | _declared(table),
+    )  # `+=` is no use of a name to symtable
     if UNSEEN & now and any(isinstance(each, ast.Call) and _last(each.func) in UNSEEN for each in _now(node)):
         binds.add(ANY)
     seen = _Seen(node)
@@ -439,6 +445,10 @@ def _root(node: ast.expr) -> set[str]:
     return {node.id}
 
 
+def _module(node: ast.Import | ast.ImportFrom) -> str:
+    return node.names[0].name if isinstance(node, ast.Import) else node.module or ""
+
+
 def _part_of(value: ast.expr) -> set[str]:
     """Names whose value may be changed through this one: `model.layers[0]` is a part of `model`."""
     match value:
@@ -474,6 +484,12 @@ class _Slice:
         self.there = {*given, "get_ipython", "display", "__name__"} - {name}
         self.binders, self.changers = defaultdict(list), defaultdict(list)
         self.done: dict[str, float] = {}  # name -> where in the notebook its value was asked for
+        self.moods = {
+            name
+            for each in statements
+            if isinstance(each.node, ast.Import | ast.ImportFrom) and _module(each.node).partition(".")[0] in MOODS
+            for name in each.binds
+        }
         imports = {
             each
             for statement in statements
@@ -521,6 +537,10 @@ class _Slice:
 
     def statements(self) -> list[Statement]:
         chosen, wanted = set(), [(self.name, float("inf"))]
+        for place, each in enumerate(self.all):
+            if each.cell <= self.answer and self._sets(each.node):
+                chosen.add(place)
+                wanted += [(name, place) for name in sorted(each.now)]
         while wanted:
             for place in self._makers(*wanted.pop()):
                 if place not in chosen:
@@ -530,6 +550,12 @@ class _Slice:
                     wanted += [(name, float("inf")) for name in sorted(each.late | each.changes)]
         return [self.all[place] for place in sorted(chosen)]
 
+    def _sets(self, node: ast.stmt) -> bool:
+        """Whether it is a setting of a framework, which an answer rests on though it names nothing of it."""
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+            return False
+        return _last(node.value.func).startswith(SETTING) and bool(_root(node.value.func) & self.moods)
+
     def _makers(self, name: str, limit: float) -> list[int]:
         """Statements that give `name` its value: those before `limit` and up to the answer, else others."""
         if name in self.there or self.done.get(name, -1) >= limit:
@@ -538,8 +564,8 @@ class _Slice:
         binders = self.binders.get(name, [])
         before = [place for place in binders if self.all[place].cell <= self.answer]
         found = [place for place in before if place < limit] or [place for place in binders if place < limit]
-        found = found + [place for place in self.changers.get(name, ()) if self.all[place].cell <= self.answer]
-        return found or [place for place in self.binders.get(ANY, ()) if self._may_bind(place, name)]
+        found = found or [place for place in self.binders.get(ANY, ()) if self._may_bind(place, name)]
+        return found + [place for place in self.changers.get(name, ()) if self.all[place].cell <= self.answer]
 
     def _may_bind(self, place: int, name: str) -> bool:
         """A star import may bind a builtin's name too; nobody is taken to do that by `exec`."""
