@@ -499,10 +499,10 @@ def inside(kit: Path, code: str) -> str:
 
 
 WAYS = (
-    "stylelab.gram_matrix(1)", "pictures.load('tuebingen')", "plots.grid({})", "PAPER['x']", "scaled(PAPER, 2)", "list(RECIPES)",
+    "stylelab.gram_matrix(1)", "pictures.load('tuebingen')", "plots.grid({})", "RECIPES['x']", "scaled(RECIPES, 2)", "list(RECIPES)",
     "len(RECIPES)", "'gatys' in RECIPES", "RECIPES.gatys.style['conv1_1']", "judging.judge(1)", "References().of(1)",
-    "subclass(References)", "PAPER + 1", "2 * PAPER", "float(PAPER)", "next(PAPER)", "stylelab.no.such.thing()",
-    "stylelab.pictures.load()", "deep.er()", "-PAPER", "PAPER < 1", "PAPER.x.y(1)", "pictures()",
+    "subclass(References)", "RECIPES + 1", "2 * RECIPES", "float(RECIPES)", "next(RECIPES)", "stylelab.no.such.thing()",
+    "stylelab.pictures.load()", "deep.er()", "-RECIPES", "RECIPES < 1", "RECIPES.x.y(1)", "pictures()",
 )  # fmt: skip
 
 
