@@ -311,6 +311,7 @@ def bubblewrap(python: str, environment: dict[str, str], user: int) -> list[str]
         command += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY), "--cap-drop", "ALL"]
     command += ["--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"]
     command += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", SCRATCH]
+    command += ["--ro-bind", "/dev/null", "/dev/zero"]  # mapped, it is memory that no limit counts
     system = list(_system(python))
     if not any(path.startswith("/tmp/") for path in system):
         command += ["--symlink", SCRATCH, "/tmp"]

@@ -102,6 +102,8 @@ def _behind_walls(lab, channel: int, isolation: str) -> int:
     if isolation != WALLED:
         os.setsid()
         walls.limit(MEMORY, PROCESSES if isolation == SHARED else None)  # else the user is not this answer's own
+        if isolation == SHARED:
+            walls.silence()
         return _answer(lab, channel)
     return _inner(lambda: _answer(lab, channel))
 
