@@ -13,6 +13,10 @@ DRIFTS = "Not counted, for a second call with the same arguments gives something
 CONSTANT = "Not counted, for the result is the same whatever comes in."
 EVEN = "Not counted, for every entry of the result is the same number."
 HANDED_BACK = "Not counted, for what comes back is what went in."
+NEXT_TO_NOTHING = "Not counted, for the result is next to nothing beside the right one."
+
+NOTHING = 1e-5  # of the right answer's size: numbers so small fulfil 'twice as much' and 'the same' whatever they are
+STANDSTILL = 1e-3  # of the way from an argument to the right answer
 
 
 def idle(exercise: Exercise, draws: Draws) -> str | None:
@@ -26,6 +30,8 @@ def idle(exercise: Exercise, draws: Draws) -> str | None:
         return HANDED_BACK
     if exercise.result in ("matrix", "picture") and all(_same(output, output.flat[0]) for _, output in firsts):
         return EVEN
+    if all(_next_to_nothing(exercise, cases, answer) for cases, answer in draws):
+        return NEXT_TO_NOTHING
     constant = _blind(exercise, firsts) or all(
         _blind(exercise, [(cases[name], output) for name, output in answer.outputs.items()]) for cases, answer in draws
     )
@@ -46,10 +52,26 @@ def _blind(exercise: Exercise, pairs: Sequence[tuple[Case, np.ndarray]]) -> bool
     return differ and all(_same(each, output) for _, each in alike)
 
 
+def _next_to_nothing(exercise: Exercise, cases: dict[str, Case], answer: Answer) -> bool:
+    """Whether no output is of a size that counts beside the right ones."""
+    right = max(np.abs(exercise.expected(case)).max() for case in cases.values())
+    return all(np.abs(output).max() <= NOTHING * right for output in answer.outputs.values())
+
+
 def _handed_back(exercise: Exercise, case: Case, output: np.ndarray) -> bool:
     """Whether it is one of the arguments, up to its shape; or one number of it, where a number is asked for."""
     given = [each for value in case.values() for each in _as_they_are(exercise, value)]
-    return any(_same(output.ravel(), each) or (exercise.result in NUMBERS and _is_among(output, each)) for each in given)
+    if exercise.result in NUMBERS:
+        return any(_same(output.ravel(), each) or _is_among(output, each) for each in given)
+    right = exercise.expected(case).ravel()
+    return any(_same(output.ravel(), each) or _stands_still(output.ravel(), each, right) for each in given)
+
+
+def _stands_still(output: np.ndarray, each: np.ndarray, right: np.ndarray) -> bool:
+    """Whether it has hardly left the argument on the way to the right answer."""
+    if each.dtype.kind == "U" or not output.size == each.size == right.size:
+        return False
+    return bool(np.abs(output - each).max() <= STANDSTILL * np.abs(right - each).max())
 
 
 def _is_among(output: np.ndarray, entries: np.ndarray) -> bool:
