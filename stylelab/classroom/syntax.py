@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 LONGEST = 60_000  # characters that are parsed at once: about half a second at worst
+FIELDS, FORMATTED = 2_000, re.compile(r"[fF][rR]?[\"']")  # brackets of a text with f-strings: its time grows with their square
 # cell magics whose body is Python all the same
 PYTHON = {"time", "timeit", "capture", "prun", "memit", "mprun", "python", "python3"}
 CELL_MAGIC = re.compile(r"\A\s*%%(\w+)[^\n]*")
@@ -60,7 +61,7 @@ def stub_names(stub: str) -> frozenset[str]:
 
 def parsed(text: str) -> ast.Module | None:
     """The syntax tree, or None for what is no Python, too long, or built to exhaust whoever parses it."""
-    if len(text) > LONGEST:
+    if len(text) > LONGEST or (text.count("{") > FIELDS and FORMATTED.search(text)):
         return None
     try:
         with warnings.catch_warnings():  # an invalid escape is the student's own affair
