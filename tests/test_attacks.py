@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import socket
+import textwrap
 import time
 
 import psutil
@@ -62,6 +63,11 @@ def notebook(framework: str, exercise: str, answer: str, *before: str) -> bytes:
     return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": about, "cells": cells}).encode()
 
 
+def whole(code: str) -> str:
+    """The cell as one statement: of several, only those that the answer rests on would be run, and no attack is among them."""
+    return f"if True:\n{textwrap.indent(code, '    ')}"
+
+
 # Code that runs when the answer's cell is loaded, before a function that does no work
 PATCHES = {
     "NumPy's comparison": "np.allclose = np.isclose = np.array_equal = lambda *a, **k: True",
@@ -85,7 +91,7 @@ PATCHES = {
 
 @pytest.mark.parametrize("code", PATCHES.values(), ids=PATCHES)
 def test_patching_earns_nothing(grade, code):
-    assert grade(f"{code}\n\ndef gram_matrix(activation):\n    return zeros(activation)\n").earned == 0
+    assert grade(whole(f"{code}\n\ndef gram_matrix(activation):\n    return zeros(activation)\n")).earned == 0
 
 
 RETURNED = {
@@ -274,7 +280,7 @@ ENDINGS = {
 
 @pytest.mark.parametrize("code", ENDINGS.values(), ids=ENDINGS)
 def test_leaving_early_earns_nothing(grade, code):
-    assert grade(f"{code}\n\ndef gram_matrix(activation):\n    return zeros(activation)\n").earned == 0
+    assert grade(whole(f"{code}\n\ndef gram_matrix(activation):\n    return zeros(activation)\n")).earned == 0
 
 
 def test_leaving_early_from_the_answer_earns_nothing(grade):
@@ -285,8 +291,8 @@ def test_leaving_early_from_the_answer_earns_nothing(grade):
 # Finds the socket to the grader and writes messages of its own into it
 FORGE = """import json, os, socket, struct, stat, io
 def forge(plain, packed):
-    words = json.dumps(plain).encode()
-    for fd in range(3, 256):
+    words, packed = json.dumps(plain).encode(), packed or b'PK\\x05\\x06' + bytes(18)
+    for fd in range(3, 128):
         try:
             if stat.S_ISSOCK(os.fstat(fd).st_mode):
                 os.write(fd, struct.pack('>QQ', len(words), len(packed)) + words + packed)
@@ -310,7 +316,7 @@ FORGED = {
 
 @pytest.mark.parametrize("code", FORGED.values(), ids=FORGED)
 def test_a_forged_message_earns_nothing(grade, code):
-    assert grade(f"{FORGE}{code}\n\ndef gram_matrix(activation):\n    return zeros(activation)\n").earned == 0
+    assert grade(whole(f"{FORGE}{code}\n\ndef gram_matrix(activation):\n    return zeros(activation)\n")).earned == 0
 
 
 def test_a_pickle_in_place_of_arrays_is_not_opened(grade, tmp_path):
@@ -330,7 +336,7 @@ np.savez = lambda stream, **arrays: stream.write(pickle.dumps(Trap()))
 def gram_matrix(activation):
     return zeros(activation)
 """
-    assert grade(code).earned == 0
+    assert grade(whole(code)).earned == 0
     assert not trap.exists()
 
 
