@@ -86,6 +86,7 @@ def stages(monkeypatch, running):
     monkeypatch.setattr(workers, "mark_one", Local(mark_one))
     monkeypatch.setattr(cluster, "connect", connect)
     monkeypatch.setattr("stylelab.classroom.batch.check_sandbox", lambda kind: None)
+    monkeypatch.setattr(grading, "walls_trouble", lambda: "")
     return stages
 
 
@@ -207,6 +208,9 @@ def test_ctrl_c_while_looking_or_writing_is_130_too(here, stages, monkeypatch, c
         patched.setattr(grading.batch, "collect", interrupt)
         assert "interrupted before the first mark" in refused(capsys, "in", "-o", "out", status=130)
     with monkeypatch.context() as patched:
+        patched.setattr(grading, "walls_trouble", interrupt)
+        assert "interrupted: 0 of 3 marked" in refused(capsys, "in", "-o", "out", status=130)
+    with monkeypatch.context() as patched:
         patched.setattr(reports, "make_book", interrupt)
         assert "interrupted: 3 of 3 marked; the same command" in refused(capsys, "in", "-o", "out", status=130)
     assert "marked, 3 of them before" in said(capsys, "in", "-o", "out")[0]
@@ -261,6 +265,15 @@ def test_without_a_sandbox_it_warns_and_goes_on(here, stages, capsys):
     out, err = capsys.readouterr()
     assert err == "stylelab: no sandbox: students' code runs as you, can read your files, and can forge marks\n"
     assert json.loads(Path("out/record.json").read_text())["settings"]["sandbox"] == "none"
+
+
+def test_where_answers_cannot_share_a_warm_process_it_says_why_it_is_slow(here, stages, monkeypatch, capsys):
+    monkeypatch.setattr(grading, "walls_trouble", lambda: "unshare: operation not permitted")
+    assert cli.run(["grade", "in", "-o", "out"]) == 0
+    assert re.fullmatch(
+        r"stylelab: each answer gets a sandbox of its own[^\n]+operation not permitted\)\n", capsys.readouterr().err
+    )
+    assert "3 of them before" in said(capsys, "in", "-o", "out")[0]  # nothing is left to be slow with
 
 
 def test_the_options_arrive(here, stages, capsys):

@@ -62,11 +62,8 @@ def grade(
         read_manual(made.folder)  # likewise
     except KeyboardInterrupt:
         raise Interrupted("interrupted before the first mark: nothing is lost, the same command begins again") from None
-    if made.kind == NONE:
-        print(f"stylelab: {UNSAFE}", file=sys.stderr)
-    elif scheduler is None and (why := walls_trouble()):
-        print(f"stylelab: {SLOW} ({shown(why)})", file=sys.stderr)
     try:
+        _warn(made, scheduler)
         _run(made, scheduler)
         marks = [made.marks[key] for key in made.submissions]
         record = replace(made.record, settings={**made.record.settings, "late": policy.to_json()})
@@ -78,6 +75,13 @@ def grade(
         print(f"stylelab: {warning}", file=sys.stderr)
     print(summary(made, marks))
     return 0
+
+
+def _warn(made: batch.Batch, scheduler: str | None) -> None:
+    if made.kind == NONE:
+        print(f"stylelab: {UNSAFE}", file=sys.stderr)
+    elif scheduler is None and len(made.marks) < len(made.submissions) and (why := walls_trouble()):
+        print(f"stylelab: {SLOW} ({shown(why)})", file=sys.stderr)
 
 
 def _run(made: batch.Batch, scheduler: str | None) -> None:
