@@ -32,6 +32,8 @@ def _lesson(notebook: Notebook, name: str) -> str:
     if notebook.lesson in lesson_names():
         return notebook.lesson
     scores = _scores(notebook)
+    if list(scores.values()).count(max(scores.values())) > 1:  # all in one cell, maybe
+        scores += _inside(notebook)
     best = [lesson for lesson, score in scores.items() if score == max(scores.values()) > 0]
     named = [lesson for lesson in lesson_names() if lesson in name.lower()]
     if len(best) == 1:
@@ -50,6 +52,15 @@ def _scores(notebook: Notebook) -> Counter:
         defined = sum(f"def {exercise}(" in text for exercise in given.stubs)
         score = len(ids & given.ids) + len(sources & given.sources) + len(tags & given.stubs.keys()) + defined
         scores[lesson] = max(scores[lesson], score)
+    return scores
+
+
+def _inside(notebook: Notebook) -> Counter:
+    """How many cells of each lesson stand somewhere inside the notebook's code."""
+    code = "\n".join(cell.source for cell in notebook.cells if cell.kind == "code")
+    scores = Counter()
+    for (lesson, _), given in handed_out().items():
+        scores[lesson] = max(scores[lesson], sum(len(source) > 40 and source in code for source in given.sources))
     return scores
 
 
