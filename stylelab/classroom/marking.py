@@ -215,6 +215,8 @@ def _with_cause(verdict: Verdict, loaded: Mapping) -> Verdict:
     trouble = _words(loaded.get("trouble"), LONGEST)
     if not trouble or "NameError" not in verdict.sentence:
         return verdict
+    if "No module named" in trouble:
+        trouble += " The grader has what the lessons import, and the notebook alone: write it yourself, in a cell."
     return replace(verdict, sentence=f"{verdict.sentence} Before that: {trouble}")
 
 
