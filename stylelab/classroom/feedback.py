@@ -50,7 +50,8 @@ def _lesson(book: Book, place: int, each: Handed, several: bool) -> Iterator[str
     yield f'<section aria-labelledby="lesson-{place}">'
     yield f'<h2 id="lesson-{place}">{_title(each)}: {number(each.final)} of {each.points}</h2>'
     when = f", handed in on {_moment(mark.when)}" if mark.when else ""
-    yield f'<p class="soft">File <bdi dir="auto">{html(mark.name, 200)}</bdi>{when}. It ran for {_seconds(mark.seconds)}.</p>'
+    ran = _seconds(sum(item.mark.seconds for item in each.items))  # of the answers: a framework's import is not theirs
+    yield f'<p class="soft">File <bdi dir="auto">{html(mark.name, 200)}</bdi>{when}. Its answers ran for {ran}.</p>'
     if several and not each.counts:
         yield "<p>You handed in this lesson more than once: another submission, with as many points or more, counts.</p>"
     if each.days:
