@@ -259,10 +259,9 @@ HOGS = {  # name -> (code, stages that it may end in)
 
 @pytest.mark.parametrize("code, stages", HOGS.values(), ids=HOGS)
 def test_a_hog_is_stopped_and_costs_nobody_else(grade, code, stages):
-    began = time.monotonic()
     found = grade(f"def gram_matrix(activation):\n    {code}\n", seconds=2)
     assert found.earned == 0 and found.stage in stages, found.reason
-    assert time.monotonic() - began < 12
+    assert found.seconds < 12  # without the seconds in which a sandbox starts
     assert found.reason
 
 

@@ -148,7 +148,7 @@ def _guarded(work) -> None:
 
 
 def _end(child: int) -> int:
-    """End a child that still runs, and say how it ended: 0 in its own time, or by our hand; else its status."""
+    """End a child that still runs, and say how it ended: the watchman's status tells even when we were quicker."""
     status = 0
     for _ in range(20):  # it may be on its way out, with a status that says why
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -160,8 +160,7 @@ def _end(child: int) -> int:
     with suppress(ProcessLookupError, PermissionError):  # without walls: all that has stayed in its session
         os.killpg(child, signal.SIGKILL)
     if not ended:
-        os.waitpid(child, 0)
-        return 0
+        _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status) & 0x7F
 
 
