@@ -28,7 +28,7 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """
     path = Path(os.path.realpath(path))  # a link stays a link, and what it points to is replaced
     if path.exists() and not path.is_file():  # /dev/null would become a file of ours
-        raise InputError(f"'{shown(path)}' is no ordinary file: choose another name")
+        raise InputError(f"cannot write '{shown(path)}': it is no ordinary file; choose another name")
     part = _part(path)
     try:
         with open(part, "xb") as stream:

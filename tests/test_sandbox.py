@@ -53,12 +53,13 @@ def test_where_walls_cannot_be_nested_each_answer_gets_a_process_of_its_own(atta
 
 
 def test_without_a_sandbox_marks_are_the_same(attacks, framework):
+    before = inside(os.getpid())  # other tests of this process may have left a helper of Python's own
     with Boxes("none") as boxes:
         assert graded(boxes, attacks, framework, attacks.HONEST[framework]).stage == "right"
         assert graded(boxes, attacks, framework, "def gram_matrix(activation):\n    return zeros(activation)\n").earned == 0
         late = graded(boxes, attacks, framework, "def gram_matrix(activation):\n    while True:\n        pass\n", seconds=1)
         assert late.stage == "time"
-        processes = inside(os.getpid())
+        processes = [each for each in inside(os.getpid()) if each not in before]
     assert processes and all_gone(processes)
 
 
