@@ -5,7 +5,6 @@ Most tests put a stand-in in the place of the sandbox: a mark that is drawn from
 
 import hashlib
 import json
-import logging
 import os
 import re
 import shutil
@@ -21,7 +20,8 @@ from pathlib import Path
 import dask
 import psutil
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
+from threads import Local, connected_to, threads
 
 from stylelab import cli, cluster
 from stylelab.classroom import batch, kit, workers
@@ -63,29 +63,6 @@ def notebook(*sources: str, **metadata) -> str:
     return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells})
 
 
-class Local:
-    """A function that travels to a worker in this process as itself, and not as a copy."""
-
-    known = {}
-
-    def __init__(self, function):
-        self.known[id(function)] = function
-        self.key = id(function)
-
-    def __call__(self, *arguments):
-        return self.known[self.key](*arguments)
-
-
-@contextmanager
-def threads(workers):
-    """A cluster of threads in this very process: quick, and it sees what a test has replaced."""
-    with LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1",
-        dashboard_address=None, scheduler_kwargs={"dashboard_address": "127.0.0.1:0"}, silence_logs=logging.CRITICAL,
-    ) as running:  # fmt: skip
-        yield running
-
-
 @pytest.fixture(scope="module")
 def running():
     with threads(2) as cluster_of_threads:
@@ -101,13 +78,8 @@ def marked(monkeypatch, running):
         done.append(task["submission"].student)
         return {"mark": pretended(task).to_json()}
 
-    @contextmanager
-    def connect(scheduler, **_):
-        with Client(running, set_as_default=False) as client:
-            yield client
-
     monkeypatch.setattr(workers, "mark_one", Local(mark_one))
-    monkeypatch.setattr(cluster, "connect", connect)
+    monkeypatch.setattr(cluster, "connect", connected_to(running))
     return done
 
 

@@ -1,21 +1,20 @@
 """The gallery: every pair, each saved as it is done; one failure costs nobody else; the next run goes on."""
 
 import json
-import logging
 import os
 import re
 import signal
 import socket
 import time
-from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 
 import dask
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
 from PIL import Image
+from threads import Local, connected_to, threads
 
 from stylelab import cli, cluster, gallery, pictures
 from stylelab.errors import InputError, MachineError
@@ -35,19 +34,9 @@ def folders(tmp_path):
     return tmp_path
 
 
-@contextmanager
-def running_scheduler(workers):
-    """A cluster of threads in this very process: quick, and it sees what a test has replaced."""
-    with LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1",
-        dashboard_address=None, scheduler_kwargs={"dashboard_address": "127.0.0.1:0"}, silence_logs=logging.CRITICAL,
-    ) as running:  # fmt: skip
-        yield running
-
-
 @pytest.fixture(scope="module")
 def running():
-    with running_scheduler(1) as cluster_of_threads:
+    with threads(1) as cluster_of_threads:
         yield cluster_of_threads
 
 
@@ -61,27 +50,9 @@ def workers(monkeypatch, running):
         facts = {"seconds": 0.1, "steps": 2, "device": "pretended", "loss_start": 2.0, "loss_end": 1.0}
         return {"picture": (content + style) / 2, "facts": facts, "error": None, "exit_status": 0}
 
-    @contextmanager
-    def connect(scheduler, **_):
-        with Client(running, set_as_default=False) as client:
-            yield client
-
     monkeypatch.setattr(gallery, "paint_pair", Local(paint_pair))
-    monkeypatch.setattr(cluster, "connect", connect)
+    monkeypatch.setattr(cluster, "connect", connected_to(running))
     return done
-
-
-class Local:
-    """A function that travels to a worker in this process as itself, and not as a copy."""
-
-    known = {}
-
-    def __init__(self, function):
-        self.known[id(function)] = function
-        self.key = id(function)
-
-    def __call__(self, *arguments):
-        return self.known[self.key](*arguments)
 
 
 def made(folders, out="out", contents="content", **options):
@@ -372,7 +343,7 @@ def test_a_worker_is_no_scheduler(running):
 
 
 def test_a_scheduler_without_workers_is_said_so():
-    with running_scheduler(0) as idle:
+    with threads(0) as idle:
         assert "has no workers: start `dask worker" in unreachable(idle.scheduler_address)
 
 

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import logging
 import os
 import re
 import shutil
@@ -11,12 +10,11 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from distributed import Client, LocalCluster
 from rich.console import Console
+from threads import Local, connected_to, threads
 
 from stylelab import cli, cluster
 from stylelab.classroom import grading, reports, workers
@@ -44,26 +42,10 @@ def notebook(source: str) -> str:
     return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]})
 
 
-class Local:
-    """A function that travels to a worker in this process as itself, and not as a copy."""
-
-    known = {}
-
-    def __init__(self, function):
-        self.known[id(function)] = function
-        self.key = id(function)
-
-    def __call__(self, *arguments):
-        return self.known[self.key](*arguments)
-
-
 @pytest.fixture(scope="module")
 def running():
-    with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1",
-        dashboard_address=None, scheduler_kwargs={"dashboard_address": "127.0.0.1:0"}, silence_logs=logging.CRITICAL,
-    ) as threads:  # fmt: skip
-        yield threads
+    with threads(1) as cluster_of_threads:
+        yield cluster_of_threads
 
 
 @pytest.fixture
@@ -78,13 +60,8 @@ def stages(monkeypatch, running):
             return stage(submission)
         return {"mark": made(submission, stage).to_json()}
 
-    @contextmanager
-    def connect(scheduler, **_):
-        with Client(running, set_as_default=False) as client:
-            yield client
-
     monkeypatch.setattr(workers, "mark_one", Local(mark_one))
-    monkeypatch.setattr(cluster, "connect", connect)
+    monkeypatch.setattr(cluster, "connect", connected_to(running))
     monkeypatch.setattr("stylelab.classroom.batch.check_sandbox", lambda kind: None)
     monkeypatch.setattr(grading, "walls_trouble", lambda: "")
     return stages
