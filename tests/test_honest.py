@@ -1,13 +1,14 @@
 """The honest student: right answers of any style get full marks, and the grader says what the notebook's check has said."""
 
 import copy
-import importlib.util
 import json
 import shutil
 import warnings
-from pathlib import Path
 
+import notebooks
 import pytest
+import solving
+from notebooks import cell, checked, notebook
 
 from stylelab.classroom.marking import Boxes, mark
 from stylelab.classroom.model import Submission
@@ -15,17 +16,6 @@ from stylelab.exercises import EXERCISES
 
 SEED = "8badf00d5eedc0de8badf00d5eedc0de"
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed (.ci/run installs it)")
-
-
-def module(name: str):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
-
-
-notebooks, solving = module("notebooks"), module("solving")
-notebook, cell, checked = notebooks.notebook, notebooks.cell, notebooks.checked
 
 
 @pytest.fixture(scope="module")

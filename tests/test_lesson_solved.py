@@ -1,11 +1,11 @@
 """Every lesson as a student leaves it: all answers right, all wrong, or stopped by nbgrader. Run at the preset 'ci'."""
 
-import importlib.util
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
+import solving
 
 from stylelab import lessons, lint_outputs
 from stylelab.errors import InputError
@@ -13,15 +13,6 @@ from stylelab.errors import InputError
 SOURCES = lessons.sources()
 LOWERED = 70  # per cent: a twenty-fifth of the steps, in which a loss falls less far than in what is stored
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def solving():
-    """The module solving.py."""
-    spec = importlib.util.spec_from_file_location("solving", Path(__file__).with_name("solving.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +40,7 @@ def said(notebook: nbformat.NotebookNode, kind: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
-def test_a_solved_lesson_runs_on_its_answers_and_prints_the_same_numbers(source, framework, solving, tmp_path):
+def test_a_solved_lesson_runs_on_its_answers_and_prints_the_same_numbers(source, framework, tmp_path):
     notebook = lessons.execute(answered(source, framework, solving.right), tmp_path)
     checks = said(notebook, "checks")
     assert checks and all(words.startswith(f"{exercise}: right, in shape") for exercise, words in checks.items()), checks
@@ -61,7 +52,7 @@ def test_a_solved_lesson_runs_on_its_answers_and_prints_the_same_numbers(source,
             assert float(share) < LOWERED, f"{cell.id}: a run ends at {share}% of its first loss"
 
 
-def test_a_lesson_with_every_answer_wrong_runs_to_its_end_on_the_librarys(framework, solving, tmp_path):
+def test_a_lesson_with_every_answer_wrong_runs_to_its_end_on_the_librarys(framework, tmp_path):
     source = SOURCES[0]
     notebook = lessons.execute(answered(source, framework, solving.wrong), tmp_path)
     assert all(f"{exercise}: not yet." in words for exercise, words in said(notebook, "checks").items())
@@ -69,7 +60,7 @@ def test_a_lesson_with_every_answer_wrong_runs_to_its_end_on_the_librarys(framew
     assert said(notebook, "marked") == said(stored, "marked")
 
 
-def test_a_wrong_answer_stops_the_lesson_while_nbgrader_runs_it(framework, solving, tmp_path, monkeypatch):
+def test_a_wrong_answer_stops_the_lesson_while_nbgrader_runs_it(framework, tmp_path, monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     notebook = answered(SOURCES[0], framework, solving.wrong)
     checks = [index for index, cell in enumerate(notebook.cells) if "check" in cell.metadata.stylelab]

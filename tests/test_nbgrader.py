@@ -1,7 +1,6 @@
 """nbgrader itself on what `stylelab release` writes: validate, generate_assignment, autograde, export, as commands."""
 
 import csv
-import importlib.util
 import json
 import os
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import solving
 
 from stylelab import assembly, exercises, studio
 from stylelab.classroom import handout, release
@@ -76,21 +76,12 @@ def checks(notebook) -> dict[str, nbformat.NotebookNode]:
 
 
 @pytest.fixture(scope="module")
-def solving():
-    """The module solving.py."""
-    spec = importlib.util.spec_from_file_location("solving", Path(__file__).with_name("solving.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
 def course(framework, tmp_path_factory) -> Course:
     return Course(tmp_path_factory.mktemp("nbgrader"), framework)
 
 
 @pytest.fixture(scope="module")
-def graded(course, solving) -> Course:
+def graded(course) -> Course:
     """One lesson, handed in with right answers and with none, and graded."""
     course.nbgrader("generate_assignment", course.assignment)
     course.submit("solved", solving.right)

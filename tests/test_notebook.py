@@ -2,16 +2,15 @@
 
 import codecs
 import copy
-import importlib.util
 import json
 import random
 import re
 import textwrap
 import time
 import tracemalloc
-from pathlib import Path
 
 import pytest
+import solving
 
 from stylelab import exercises, start
 from stylelab.classroom import notebook as reading
@@ -28,15 +27,6 @@ GRAM = "gram_matrix"
 ANSWER = "def gram_matrix(activation):\n    rows = activation.flatten(2)\n    return rows @ rows.mT / rows.shape[2]"
 OLD = ANSWER.replace("shape[2]", "shape[1]")
 pytestmark = pytest.mark.plain
-
-
-@pytest.fixture(scope="module")
-def solving():
-    """The module solving.py."""
-    spec = importlib.util.spec_from_file_location("solving", Path(__file__).with_name("solving.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def lesson(name: str = LESSON, framework: str = "torch") -> dict:
@@ -248,7 +238,7 @@ def test_every_exercise_of_the_course_is_handed_out():
 
 @pytest.mark.parametrize("edition", TITLES)
 @pytest.mark.parametrize("name", lesson_names())
-def test_an_untouched_lesson_has_open_answers_and_a_solved_one_has_its_own(name, edition, solving):
+def test_an_untouched_lesson_has_open_answers_and_a_solved_one_has_its_own(name, edition):
     given, plain = find_given(name, edition), lesson(name, edition)
     script = find_answers(read_notebook(as_bytes(plain)), given)
     assert {each.stage for each in script.answers.values()} == {"open"} and list(script.answers) == list(given.exercises)

@@ -1,6 +1,5 @@
 """The sandbox's own life: how it starts, falls back, is lost and ends. What goes on inside is in test_attacks.py."""
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import test_attacks as attacks
 
 from stylelab.classroom import sandbox
 from stylelab.classroom.marking import Boxes, mark
@@ -19,16 +19,7 @@ from stylelab.errors import InputError, MachineError
 needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed (.ci/run installs it)")
 
 
-@pytest.fixture(scope="module")
-def attacks():
-    """The module test_attacks.py, for the notebook that it makes."""
-    spec = importlib.util.spec_from_file_location("attacks", Path(__file__).with_name("test_attacks.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def graded(boxes: Boxes, attacks, framework: str, code: str, seconds: float = 10.0):
+def graded(boxes: Boxes, framework: str, code: str, seconds: float = 10.0):
     submission = Submission("Ada", "x.ipynb", attacks.notebook(framework, "gram_matrix", code))
     return mark(submission, boxes, attacks.SEED, Limits(seconds)).exercises[0]
 
@@ -43,38 +34,38 @@ def all_gone(processes: list[psutil.Process]) -> bool:
 
 
 @needs_bubblewrap
-def test_where_walls_cannot_be_nested_each_answer_gets_a_process_of_its_own(attacks, framework):
+def test_where_walls_cannot_be_nested_each_answer_gets_a_process_of_its_own(framework):
     with Boxes() as boxes:
         boxes.open_[framework] = Sandbox(framework, isolation="shared")
-        first = graded(boxes, attacks, framework, f"import builtins\nbuiltins.left = 1\n{attacks.HONEST[framework]}")
+        first = graded(boxes, framework, f"import builtins\nbuiltins.left = 1\n{attacks.HONEST[framework]}")
         look = "def gram_matrix(activation):\n    import builtins\n    raise ValueError(hasattr(builtins, 'left'))\n"
         assert first.stage == "right", first.reason
-        assert "ValueError: False" in graded(boxes, attacks, framework, look).reason
+        assert "ValueError: False" in graded(boxes, framework, look).reason
 
 
-def test_without_a_sandbox_marks_are_the_same(attacks, framework):
+def test_without_a_sandbox_marks_are_the_same(framework):
     before = inside(os.getpid())  # other tests of this process may have left a helper of Python's own
     with Boxes("none") as boxes:
-        assert graded(boxes, attacks, framework, attacks.HONEST[framework]).stage == "right"
-        assert graded(boxes, attacks, framework, "def gram_matrix(activation):\n    return zeros(activation)\n").earned == 0
-        late = graded(boxes, attacks, framework, "def gram_matrix(activation):\n    while True:\n        pass\n", seconds=1)
+        assert graded(boxes, framework, attacks.HONEST[framework]).stage == "right"
+        assert graded(boxes, framework, "def gram_matrix(activation):\n    return zeros(activation)\n").earned == 0
+        late = graded(boxes, framework, "def gram_matrix(activation):\n    while True:\n        pass\n", seconds=1)
         assert late.stage == "time"
         processes = [each for each in inside(os.getpid()) if each not in before]
     assert processes and all_gone(processes)
 
 
 @needs_bubblewrap
-def test_a_warm_process_that_is_gone_is_replaced_and_the_answer_asked_again(attacks, framework):
+def test_a_warm_process_that_is_gone_is_replaced_and_the_answer_asked_again(framework):
     with Boxes() as boxes:
         box = boxes.of(framework)
         os.killpg(box.process, signal.SIGKILL)
         assert all_gone(inside(box.process) if psutil.pid_exists(box.process) else [])
-        assert graded(boxes, attacks, framework, attacks.HONEST[framework]).stage == "right"
+        assert graded(boxes, framework, attacks.HONEST[framework]).stage == "right"
         assert boxes.of(framework) is not box
 
 
 @needs_bubblewrap
-def test_nothing_is_left_when_a_sandbox_is_closed_or_its_owner_is_killed(attacks, framework):
+def test_nothing_is_left_when_a_sandbox_is_closed_or_its_owner_is_killed(framework):
     with Sandbox(framework) as box:
         processes = [psutil.Process(box.process), *inside(box.process)]
         assert len(processes) > 1

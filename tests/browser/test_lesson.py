@@ -1,6 +1,5 @@
 """The lessons in a real browser: JupyterLab on loopback, headless Chromium, a student's own copy in a home of its own."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import solving
 
 from stylelab import lessons, start
 
@@ -134,15 +134,6 @@ def lesson(request, page, server) -> "Lesson":
         urllib.request.urlopen(urllib.request.Request(f"{server}/api/sessions/{session['id']}", method="DELETE"), timeout=20)
 
 
-@pytest.fixture(scope="module")
-def solving():
-    """The module solving.py."""
-    spec = importlib.util.spec_from_file_location("solving", Path(__file__).parents[1] / "solving.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 class Lesson:
     """A notebook in the browser. Cells are known by the names that they have in the source."""
 
@@ -188,7 +179,7 @@ def test_the_set_up_cell_reports_the_device(lesson):
     assert "preset 'ci'" in report and "torch" in report and "seed 0" in report
 
 
-def test_an_exercise_answered_wrongly_and_then_rightly_is_told_so(lesson, solving):
+def test_an_exercise_answered_wrongly_and_then_rightly_is_told_so(lesson):
     exercise, index = next(
         (cell.metadata.stylelab.exercise, index) for index, cell in enumerate(lesson.cells) if "exercise" in cell.metadata.stylelab
     )
