@@ -101,20 +101,47 @@ def style_layer_loss(
 
     Source: Gatys et al. 2016, equation 4; seeds/001, 003, 004 ('mean'); seeds/000 ('keras').
     """
-    if normalisation not in STYLE_NORMALISATIONS:
-        raise unknown("style normalisation", normalisation, STYLE_NORMALISATIONS)
     own = gram_matrix(activation, gram if normalisation == "mean" else "raw")
-    target_gram = tf.convert_to_tensor(target_gram)
+    return style_distance(own, target_gram, normalisation, tuple(tf.unstack(tf.shape(activation))[1:3]), picture_size)
+
+
+def style_distance(
+    own: Tensor,
+    target_gram: Tensor,
+    normalisation: str,
+    layer_size: tuple[int, int],
+    picture_size: tuple[int, int] | None = None,
+) -> Tensor:
+    """How far one Gram matrix is from another, as `style_layer_loss` counts it.
+
+    Args:
+        own: `(B, C, C)` of the picture being painted; raw for 'gatys' and 'keras'.
+        target_gram: `(B, C, C)` of the style picture, normalised likewise.
+        normalisation: 'gatys', 'mean' or 'keras'.
+        layer_size: (H, W) of the activation that `own` was made of.
+        picture_size: (H, W) of the picture for 'keras'; by default `layer_size`.
+
+    Returns:
+        Scalar, summed over the batch (except 'mean').
+
+    Raises:
+        InputError: the numbers of filters differ, or an unknown normalisation.
+
+    Source: as `style_layer_loss`.
+    """
+    own, target_gram = tf.convert_to_tensor(own), tf.convert_to_tensor(target_gram)
     if _shape(own)[1:] != _shape(target_gram)[-2:]:
         raise InputError(f"Gram matrix is {_shape(own)} but target is {_shape(target_gram)}: use one layer")
     squared = tf.square(own - target_gram)
-    _, height, width, filters = tf.unstack(tf.shape(activation))
     if normalisation == "mean":
         return tf.reduce_mean(squared)
+    filters, (height, width) = tf.shape(own)[1], layer_size
     if normalisation == "gatys":
         return tf.reduce_sum(squared) / (4 * _number(filters, squared) ** 2 * _number(height * width, squared) ** 2)
-    height, width = picture_size or (height, width)
-    return tf.reduce_sum(squared) / (4 * 3**2 * _number(height * width, squared) ** 2)
+    if normalisation == "keras":
+        height, width = picture_size or layer_size
+        return tf.reduce_sum(squared) / (4 * 3**2 * _number(height * width, squared) ** 2)
+    raise unknown("style normalisation", normalisation, STYLE_NORMALISATIONS)
 
 
 def total_variation(picture: Tensor, kind: str = "l1") -> Tensor:

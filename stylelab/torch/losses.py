@@ -97,19 +97,46 @@ def style_layer_loss(
 
     Source: Gatys et al. 2016, equation 4; seeds/001, 003, 004 ('mean'); seeds/000 ('keras').
     """
-    if normalisation not in STYLE_NORMALISATIONS:
-        raise unknown("style normalisation", normalisation, STYLE_NORMALISATIONS)
     own = gram_matrix(activation, gram if normalisation == "mean" else "raw")
+    return style_distance(own, target_gram, normalisation, activation.shape[2:], picture_size)
+
+
+def style_distance(
+    own: Tensor,
+    target_gram: Tensor,
+    normalisation: str,
+    layer_size: tuple[int, int],
+    picture_size: tuple[int, int] | None = None,
+) -> Tensor:
+    """How far one Gram matrix is from another, as `style_layer_loss` counts it.
+
+    Args:
+        own: `(B, C, C)` of the picture being painted; raw for 'gatys' and 'keras'.
+        target_gram: `(B, C, C)` of the style picture, normalised likewise.
+        normalisation: 'gatys', 'mean' or 'keras'.
+        layer_size: (H, W) of the activation that `own` was made of.
+        picture_size: (H, W) of the picture for 'keras'; by default `layer_size`.
+
+    Returns:
+        Scalar, summed over the batch (except 'mean').
+
+    Raises:
+        InputError: the numbers of filters differ, or an unknown normalisation.
+
+    Source: as `style_layer_loss`.
+    """
     if own.shape[1:] != target_gram.shape[-2:]:
         raise InputError(f"Gram matrix is {_shape(own)} but target is {_shape(target_gram)}: use one layer")
     squared = (own - target_gram).square()
-    _, filters, height, width = activation.shape
     if normalisation == "mean":
         return squared.mean()
+    filters, (height, width) = own.shape[1], layer_size
     if normalisation == "gatys":
         return squared.sum() / (4 * filters**2 * (height * width) ** 2)
-    height, width = picture_size or (height, width)
-    return squared.sum() / (4 * 3**2 * (height * width) ** 2)
+    if normalisation == "keras":
+        height, width = picture_size or layer_size
+        return squared.sum() / (4 * 3**2 * (height * width) ** 2)
+    raise unknown("style normalisation", normalisation, STYLE_NORMALISATIONS)
 
 
 def total_variation(picture: Tensor, kind: str = "l1") -> Tensor:
