@@ -1,20 +1,25 @@
 """The encoder in PyTorch: pictures in, named activations out."""
 
 from collections.abc import Iterable
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from stylelab import encoders
 from stylelab.errors import InputError, MachineError, unknown
+from stylelab.precision import check_precision, cpu_has_bfloat16
+from stylelab.torch.trunk import Trunk, raw_gram
 
 # TensorFloat-32 keeps 10 bits of a product: a Gram matrix would differ from TensorFlow's in the third digit.
 torch.backends.cuda.matmul.allow_tf32 = False
 torch.backends.cudnn.allow_tf32 = False
 
 DEVICES = ("cpu", "gpu", "cuda", "mps")
+LARGE = 128 * 96  # pixels from which bfloat16 was seen to gain
 
 
 def find_device(name: "str | torch.device | None" = None) -> torch.device:
@@ -47,18 +52,53 @@ def find_device(name: "str | torch.device | None" = None) -> torch.device:
     return torch.device(kind, int(index)) if index else torch.device(kind)
 
 
+def find_precision(name: str, device: "str | torch.device | None" = None, pixels: int | None = None) -> str:
+    """What 'auto' comes to on a device: bfloat16 where it multiplies that faster and the picture is large enough to gain.
+
+    Args:
+        name: 'auto', 'float32' or 'bfloat16'; the last two are returned as they are.
+        device: as for `load_encoder`.
+        pixels: of the picture, height times width; None for a large one.
+
+    Returns:
+        'float32' or 'bfloat16'.
+
+    Raises:
+        InputError: another name.
+        MachineError: a GPU asked for by name that is not there.
+
+    Source: ours; the figures are in docs/speed.md.
+    """
+    if check_precision(name) != "auto":
+        return name
+    device = find_device(device)
+    if device.type == "cuda":
+        fast = torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere
+    else:
+        fast = device.type == "cpu" and cpu_has_bfloat16()
+    return "bfloat16" if fast and (pixels is None or pixels >= LARGE) else "float32"
+
+
 class Encoder(torch.nn.Module):
     """VGG-19 up to the deepest layer asked for, frozen. Made by `load_encoder`."""
 
-    def __init__(self, spec: encoders.Encoder, weights: encoders.Weights, layers: tuple[str, ...], pooling: str):
+    def __init__(
+        self,
+        spec: encoders.Encoder,
+        weights: encoders.Weights,
+        layers: tuple[str, ...],
+        pooling: str,
+        precision: str = "float32",
+    ):
         super().__init__()
-        self.spec, self.layers, self.pooling = spec, layers, pooling
+        self.spec, self.layers, self.pooling, self.precision = spec, layers, pooling, precision
+        self.dtype = getattr(torch, precision)
         self.trunk = encoders.trunk(layers)
         factor, offset = encoders.input_transform(spec)
         self.register_buffer("factor", torch.from_numpy(factor).reshape(1, 3, 1, 1))
         self.register_buffer("offset", torch.from_numpy(offset).reshape(1, 3, 1, 1))
         for layer in self.trunk:
-            kernel, bias = (torch.from_numpy(np.array(array)) for array in weights[layer])  # (O, I, 3, 3), (O,)
+            kernel, bias = (torch.from_numpy(np.array(array)).to(self.dtype) for array in weights[layer])  # (O, I, 3, 3), (O,)
             self.register_buffer(f"{layer}_kernel", kernel.contiguous(memory_format=torch.channels_last))
             self.register_buffer(f"{layer}_bias", bias)
 
@@ -69,14 +109,13 @@ class Encoder(torch.nn.Module):
             pictures: `(B, 3, H, W)` RGB in 0..1; H and W at least 16.
 
         Returns:
-            `{layer: (B, C, H', W')}` in the order asked for, float32.
+            `{layer: (B, C, H', W')}` in the order asked for, in the encoder's precision.
 
         Raises:
             InputError: another shape.
         """
-        if pictures.ndim != 4 or pictures.shape[1] != 3:
-            raise InputError(f"pictures must be (B, 3, H, W); got {tuple(pictures.shape)}")
-        activation = (pictures * self.factor + self.offset).contiguous(memory_format=torch.channels_last)
+        _check_pictures(pictures)
+        activation = (pictures * self.factor + self.offset).to(self.dtype).contiguous(memory_format=torch.channels_last)
         activations = {}
         for layer in self.trunk:
             activation = activations[layer] = F.relu(self._convolve(layer, activation))
@@ -91,6 +130,61 @@ class Encoder(torch.nn.Module):
             return F.conv2d(activation, kernel, bias, padding=1)
         return F.conv2d(F.pad(activation, (1, 1, 1, 1), mode="replicate"), kernel, bias)
 
+    def look(self, pictures: Tensor, content: Iterable[str], style: Iterable[str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What a loss needs, in one pass: activations of some layers, raw Gram matrices of others. Faster than `forward`,
+        and its gradient, which can be asked for once, takes half of the memory.
+
+        Args:
+            pictures: `(B, 3, H, W)` RGB in 0..1.
+            content, style: layers, by the paper's names, of those that the encoder was loaded with.
+
+        Returns:
+            `{layer: activation (B, C, H', W')}` of `content` in the encoder's precision, `{layer: F F^T (B, C, C)}` of
+            `style` in float32.
+
+        Raises:
+            InputError: another shape.
+        """
+        _check_pictures(pictures)
+        content, style = tuple(content), tuple(style)
+        answers = _Look.apply(pictures * self.factor + self.offset, self._passes, content, style)
+        return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
+
+    @cached_property
+    def _passes(self) -> Trunk:
+        filters = {layer: (getattr(self, f"{layer}_kernel"), getattr(self, f"{layer}_bias")) for layer in self.trunk}
+        return Trunk(filters, padding=self.spec.padding, pooling=self.pooling)
+
+
+class _Look(torch.autograd.Function):
+    """`Encoder.look` for autograd: the passes are `Trunk`'s."""
+
+    @staticmethod
+    def forward(ctx, pictures: Tensor, trunk: Trunk, content: tuple[str, ...], style: tuple[str, ...]):
+        kept = trunk.forward(pictures, keep=ctx.needs_input_grad[0])
+        ctx.trunk, ctx.kept, ctx.content, ctx.style = trunk, kept, content, style
+        ctx.set_materialize_grads(False)  # what no loss looks at has no gradient, rather than one of zeros
+        grams = (raw_gram(kept.activations[layer]) for layer in style)
+        return *(kept.activations[layer].detach() for layer in content), *grams
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, *gradients):
+        kept, ctx.kept = ctx.kept, None
+        if kept is None:
+            raise RuntimeError("the gradient of `look` can be asked for once: call it again")
+        asked = list(zip(ctx.content + ctx.style, gradients, strict=True))
+        content, style = (
+            {layer: gradient for layer, gradient in part if gradient is not None}
+            for part in (asked[: len(ctx.content)], asked[len(ctx.content) :])
+        )
+        return ctx.trunk.backward(kept, content, style), None, None, None
+
+
+def _check_pictures(pictures: Tensor) -> None:
+    if pictures.ndim != 4 or pictures.shape[1] != 3:
+        raise InputError(f"pictures must be (B, 3, H, W); got {tuple(pictures.shape)}")
+
 
 def load_encoder(
     name_or_spec: "str | encoders.Encoder",
@@ -99,6 +193,7 @@ def load_encoder(
     pooling: str | None = None,
     normalised: bool = False,
     device: "str | torch.device | None" = None,
+    precision: str = "float32",
 ) -> Encoder:
     """A frozen network that turns pictures into activations. The trunk stops at the deepest layer asked for.
 
@@ -108,12 +203,13 @@ def load_encoder(
         pooling: 'max' or 'average'; by default the encoder's own.
         normalised: scale every filter to a mean activation of 1 (Gatys et al. 2015), unless it is already.
         device: 'cpu', 'cuda', 'mps'; by default the fastest there is.
+        precision: of filters and activations: 'float32', 'bfloat16', or 'auto' for what `find_precision` says.
 
     Returns:
         A callable: pictures `(B, 3, H, W)` in 0..1 -> `{layer: activation (B, C, H', W')}`.
 
     Raises:
-        InputError: unknown encoder or layer, a layer that the file lacks, a corrupt file, unknown pooling.
+        InputError: unknown encoder or layer, a layer that the file lacks, a corrupt file, unknown pooling or precision.
         MachineError: a GPU asked for by name that is not there.
 
     Source: Simonyan and Zisserman 2015 for the network, Gatys et al. 2015 for average pooling and normalisation.
@@ -123,5 +219,7 @@ def load_encoder(
     pooling = pooling or spec.pooling
     if pooling not in ("max", "average"):
         raise unknown("pooling", pooling, ("max", "average"))
+    device = find_device(device)
+    precision = find_precision(precision, device)
     weights = encoders.read_weights(spec, names, normalised=normalised)
-    return Encoder(spec, weights, names, pooling).to(find_device(device)).eval()
+    return Encoder(spec, weights, names, pooling, precision).to(device).eval()
