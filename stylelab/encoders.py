@@ -167,6 +167,12 @@ def trunk(layers: Iterable[str]) -> tuple[str, ...]:
     return LAYERS[: max(LAYERS.index(layer) for layer in layers) + 1]
 
 
+def layer_size(layer: str, height: int, width: int) -> tuple[int, int]:
+    """How many places a layer has on a picture of that size, (H, W): each pooling before it halves them."""
+    halvings = int(layer[4]) - 1
+    return height >> halvings, width >> halvings
+
+
 def input_transform(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
     """Preprocessing as one multiply and one add per RGB colour: (factor, offset), each (3,) float32."""
     factor = encoder.scale / np.array(encoder.std)

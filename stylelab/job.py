@@ -12,6 +12,8 @@ from stylelab.recipes import Optimiser, Recipe, Weights, find_recipe, with_layer
 from stylelab.result import History, Result, Step
 
 Watch = Callable[[Step], object]
+COARSEST = 64  # pixels of the short side: below, the deepest layers see nothing
+FINEST = 0.4  # share of the steps at the last size
 
 
 @dataclass(frozen=True)
@@ -90,38 +92,143 @@ def start_picture(recipe: Recipe, content: np.ndarray, seed: int) -> np.ndarray:
     return np.clip(recipe.noise * noise + (1 - recipe.noise) * content, 0, 1).astype(np.float32)
 
 
+def prepare_stages(contents: Sequence, styles: Sequence, *, scales: int = 1, size=None, **options) -> list[list[Job]]:
+    """The jobs of a run from coarse to fine: for each size, smallest first, one job for each pair. Steps are shared out.
+
+    Args:
+        contents, styles: as many of the one as of the other.
+        scales: how many sizes, each sqrt 2 larger than the one before. Sizes below the smallest that a picture may have
+            are left out.
+        size, options: as for `prepare`.
+
+    Raises:
+        InputError: as `prepare`; or the pictures of a batch have not one size.
+    """
+    scales, pairs = _whole("scales", scales, 1), list(zip(contents, styles, strict=False))
+    if not pairs or len(contents) != len(styles):
+        raise InputError(f"{len(contents)} content and {len(styles)} style pictures: give as many of the one as of the other")
+    pairs = [(pictures.open_picture(content), pictures.open_picture(style)) for content, style in pairs]
+    stages = [[prepare(*pair, size=size, **options) for pair in pairs]]
+    if len(shapes := {job.content.shape[:2] for job in stages[0]}) > 1:
+        sizes = ", ".join(f"{width} x {height}" for height, width in sorted(shapes))
+        raise InputError(f"the content pictures of a batch come to different sizes ({sizes}): paint them one by one")
+    height, width = shapes.pop()
+    sides = [round(max(height, width) / 2 ** (step / 2)) for step in range(1, scales)]
+    for side in sides:
+        if side * min(height, width) / max(height, width) >= COARSEST:
+            stages.insert(0, [prepare(*pair, size=side, **options) for pair in pairs])
+    for batch, steps in zip(stages, share_steps(stages[0][0].recipe.steps, len(stages)), strict=True):
+        batch[:] = [replace(job, recipe=replace(job.recipe, steps=steps)) for job in batch]
+    return [batch for batch in stages if batch[0].recipe.steps]
+
+
+def share_steps(steps: int, scales: int) -> list[int]:
+    """How many steps each size gets, smallest first: as many at the last as at all before, which cost less and less."""
+    if scales == 1:
+        return [steps]
+    last = max(1, round(steps * FINEST))
+    before = [(steps - last) // (scales - 1)] * (scales - 1)
+    before[-1] += steps - last - sum(before)
+    return [*before, last]
+
+
+def only(steps: "list[Step | NotFiniteError]") -> Step:
+    """The one picture's step of a batch of one.
+
+    Raises:
+        NotFiniteError: it has ended with that.
+    """
+    (step,) = steps
+    if isinstance(step, NotFiniteError):
+        raise step
+    return step
+
+
 def collect(
     steps: Iterable[Step], job: Job, *, device: str, watch: Watch | None = None, snapshots: Sequence[int] | None = None
 ) -> Result:
+    """Read a run of one picture at one size to its end, as `collect_all` does."""
+    together = ([step] for step in steps)
+    watch_all = watch and (lambda batch: watch(batch[0]))
+    return collect_all(together, [[job]], device=device, precision="float32", watch=watch_all, snapshots=snapshots)[0]
+
+
+def collect_all(
+    run: "Iterable[list[Step | NotFiniteError]]",
+    stages: list[list[Job]],
+    *,
+    device: str,
+    precision: str,
+    watch=None,
+    snapshots: Sequence[int] | None = None,
+) -> list[Result]:
     """Read a run to its end: write down every step, stop cleanly on Ctrl-C or at a loss that is no number.
 
     Args:
-        steps: the iterator that `optimise` returns.
-        watch: called with every Step.
+        run: an iterator over the steps of a batch.
+        stages: from `prepare_stages`.
+        watch: called with the steps of the whole batch.
         snapshots: the steps whose pictures are kept; by default eight, closer together at the start.
     """
-    keep = set(_snapshot_steps(job.recipe.steps) if snapshots is None else snapshots)
-    history, kept, stopped = History(), {}, None
-    picture = best = last = job.start
-    lowest, began = np.inf, time.perf_counter()
+    counts = [batch[0].recipe.steps for batch in stages]
+    keep = set(_snapshot_steps(sum(counts)) if snapshots is None else snapshots)
+    starts = {1 + sum(counts[:index]) for index in range(len(counts))}  # a loss says nothing of those at other sizes
+    records, began, interrupted = [_Record(job) for job in stages[0]], time.perf_counter(), False
     try:
-        for step in steps:
-            history.append(step, time.perf_counter() - began)
-            if step.loss < lowest:  # a step's loss belongs to the picture that it started from
-                lowest, best = step.loss, last
-            last = step
-            if step.index in keep:
-                kept[step.index] = step.picture
+        for steps in run:
+            seconds = time.perf_counter() - began
+            for record, step in zip(records, steps, strict=True):
+                record.add(step, seconds, keep, starts)
             if watch is not None:
-                watch(step)
-        picture = _picture(last)
+                watch(steps)
+            if all(record.stopped for record in records):
+                break
     except KeyboardInterrupt:
-        stopped, picture = f"stopped after {len(history)} steps: this is the best picture so far", _picture(best)
+        interrupted = True
     except NotFiniteError as error:
-        stopped, picture = str(error), error.picture
+        records[0].add(error, 0.0, keep, starts)
+    for record in records:
+        record.end(interrupted)
     seconds = time.perf_counter() - began
-    kept[len(history)] = picture
-    return Result(picture, history, kept, seconds, device, job.recipe, job.encoder.name, stopped)
+    sides = tuple(max(batch[0].content.shape[:2]) for batch in stages)
+    return [
+        Result(
+            record.picture, record.history, record.kept, seconds, device,
+            replace(job.recipe, steps=sum(counts)), job.encoder.name, record.stopped, precision=precision, scales=sides,
+        )
+        for record, job in zip(records, stages[-1], strict=True)
+    ]  # fmt: skip
+
+
+class _Record:
+    """What is written down of one picture's run."""
+
+    def __init__(self, job: Job):
+        self.history, self.kept, self.stopped = History(), {}, None
+        self.picture = self.best = self.last = job.start
+        self.lowest = np.inf
+
+    def add(self, step: "Step | NotFiniteError", seconds: float, keep: set[int], starts: set[int]) -> None:
+        if self.stopped:
+            return
+        if isinstance(step, NotFiniteError):
+            self.stopped, self.picture = str(step), step.picture
+            return
+        if step.index in starts:
+            self.lowest = np.inf
+        self.history.append(step, seconds)
+        if step.loss < self.lowest:  # a step's loss belongs to the picture that it started from
+            self.lowest, self.best = step.loss, self.last
+        self.last = step
+        if step.index in keep:
+            self.kept[step.index] = step.picture
+
+    def end(self, interrupted: bool) -> None:
+        if self.stopped is None:
+            self.picture = _picture(self.best if interrupted else self.last)
+            if interrupted:
+                self.stopped = f"stopped after {len(self.history)} steps: this is the best picture so far"
+        self.kept[len(self.history)] = self.picture
 
 
 def _weights(recipe: Recipe, encoder: encoders.Encoder) -> Weights:

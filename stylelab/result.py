@@ -84,6 +84,8 @@ class Result:
         device, encoder: their names.
         recipe: the `Recipe` as it was run.
         stopped: None, or a sentence that says why the run ended early.
+        precision: of the network, 'float32' or 'bfloat16'.
+        scales: the long sides in pixels at which it was painted, smallest first.
     """
 
     picture: np.ndarray
@@ -94,6 +96,8 @@ class Result:
     recipe: object
     encoder: str
     stopped: str | None = None
+    precision: str = "float32"
+    scales: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         height, width = self.picture.shape[:2]

@@ -6,15 +6,16 @@ if "tensorflow" in sys.modules:
     raise ImportError("this process has imported TensorFlow, and one process holds one framework: start another for PyTorch")
 
 from stylelab.torch.check import check
-from stylelab.torch.features import find_device, load_encoder
+from stylelab.torch.features import find_device, find_precision, load_encoder
 from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 from stylelab.torch.seeing import guided_gradient, response, to_array
-from stylelab.torch.transfer import optimise, to_picture, to_tensor, transfer, transfer_loss
+from stylelab.torch.transfer import optimise, to_picture, to_tensor, transfer, transfer_batch, transfer_loss
 
 __all__ = [
     "check",
     "content_loss",
     "find_device",
+    "find_precision",
     "gram_matrix",
     "guided_gradient",
     "load_encoder",
@@ -26,5 +27,6 @@ __all__ = [
     "to_tensor",
     "total_variation",
     "transfer",
+    "transfer_batch",
     "transfer_loss",
 ]

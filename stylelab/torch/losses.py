@@ -1,8 +1,9 @@
 """What a picture must match: activations for content, Gram matrices for style, its neighbours for smoothness.
 
-Activations and pictures are `(B, C, H, W)` float32. N is the number of filters C, M the number of places H W.
+Activations and pictures are `(B, C, H, W)`, in float32 or bfloat16; losses are computed in float32. N is the number of filters C, M the number of places H W.
 """
 
+import torch
 from torch import Tensor
 
 from stylelab.errors import InputError, unknown
@@ -27,7 +28,7 @@ def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean"
     """
     if activation.shape != target.shape:
         raise InputError(f"activation is {_shape(activation)} but target is {_shape(target)}: use one layer and one size")
-    squared = (activation - target).square()
+    squared = (wide(activation) - wide(target)).square()
     match normalisation:
         case "half_sum":
             return squared.sum() / 2
@@ -57,16 +58,34 @@ def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tens
     """
     if activation.ndim != 4:
         raise InputError(f"activation must be (B, C, H, W); got {_shape(activation)}")
-    features = activation.flatten(2)  # (B, C, H W)
+    features = wide(activation).flatten(2)  # (B, C, H W)
     gram = features @ features.transpose(1, 2)  # (B, C, C)
-    channels, places = features.shape[1:]
+    return normalised_gram(gram, normalisation, features.shape[2])
+
+
+def normalised_gram(gram: Tensor, normalisation: str, places: int) -> Tensor:
+    """A raw Gram matrix, divided as `gram_matrix` divides it.
+
+    Args:
+        gram: `(B, C, C)`, F F^T.
+        normalisation: 'raw', 'per_location' or 'per_element'.
+        places: H W, how many it was summed over.
+
+    Returns:
+        `(B, C, C)`.
+
+    Raises:
+        InputError: an unknown normalisation.
+
+    Source: as `gram_matrix`.
+    """
     match normalisation:
         case "raw":
             return gram
         case "per_location":
             return gram / places
         case "per_element":
-            return gram / (channels * places)
+            return gram / (gram.shape[1] * places)
     raise unknown("Gram normalisation", normalisation, GRAM_NORMALISATIONS)
 
 
@@ -167,6 +186,11 @@ def total_variation(picture: Tensor, kind: str = "l1") -> Tensor:
         case "keras":
             return (down[:, :, :, :-1].square() + right[:, :, :-1, :].square()).pow(1.25).sum()
     raise unknown("total variation", kind, TV_KINDS)
+
+
+def wide(tensor: Tensor) -> Tensor:
+    """A bfloat16 tensor as float32, of which it holds the first 16 bits; every other as it is."""
+    return tensor.float() if tensor.dtype == torch.bfloat16 else tensor
 
 
 def _shape(tensor: Tensor) -> tuple[int, ...]:

@@ -6,15 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stylelab import encoders
 from stylelab import job as jobs
-from stylelab.errors import InputError, NotFiniteError, unknown
-from stylelab.recipes import OPTIMISERS, Optimiser, Recipe, Weights
+from stylelab.errors import InputError, NotFiniteError
+from stylelab.recipes import Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
-from stylelab.torch.features import Encoder, find_device, load_encoder
-from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
+from stylelab.torch.descent import enlarge, make_method
+from stylelab.torch.features import Encoder, find_device, find_precision, load_encoder
+from stylelab.torch.losses import content_loss, normalised_gram, style_distance, total_variation
 
 Loss = Callable[[Tensor], "Tensor | dict[str, Tensor]"]
-MEMORY = 20  # past steps that L-BFGS remembers; each costs two pictures of memory
 
 
 def to_tensor(picture: np.ndarray, device: "str | torch.device | None" = None) -> Tensor:
@@ -58,18 +59,20 @@ def to_picture(tensor: Tensor) -> np.ndarray:
     return tensor.detach()[0].permute(1, 2, 0).clamp(0, 1).cpu().numpy().copy()
 
 
-def transfer_loss(encoder: Encoder, content: Tensor, style: Tensor, recipe: Recipe, weights: Weights | None = None) -> Loss:
+def transfer_loss(
+    encoder: Encoder, content: Tensor, style: "Tensor | Sequence[Tensor]", recipe: Recipe, weights: Weights | None = None
+) -> Loss:
     """The total loss of a recipe, in its parts. Targets are computed here, once.
 
     Args:
         encoder: must give the recipe's layers.
-        content: `(1, 3, H, W)` in 0..1.
-        style: `(1, 3, H', W')` in 0..1, of any size.
+        content: `(B, 3, H, W)` in 0..1.
+        style: `(1, 3, H', W')` in 0..1, of any size; for a batch a sequence of B such pictures.
         recipe: layers and normalisations.
         weights: of the parts; by default the author's.
 
     Returns:
-        A function: picture `(1, 3, H, W)` -> `{"content", "style", "tv"}`, weighted scalars.
+        A function: pictures `(B, 3, H, W)` -> `{"content", "style", "tv"}`, weighted: scalars, for a batch `(B,)`.
 
     Raises:
         InputError: the encoder was loaded without one of the recipe's layers, or an unknown normalisation.
@@ -79,23 +82,19 @@ def transfer_loss(encoder: Encoder, content: Tensor, style: Tensor, recipe: Reci
     if missing := [layer for layer in recipe.layers if layer not in encoder.layers]:
         raise InputError(f"the encoder was loaded without {', '.join(missing)}: load it with layers=recipe.layers")
     weights = weights or recipe.weights
-    height, width = content.shape[2:]
+    picture_size, styles = tuple(content.shape[2:]), [style] if isinstance(style, Tensor) else list(style)
+    sizes = {layer: encoders.layer_size(layer, *picture_size) for layer in recipe.style}
     with torch.no_grad():
-        content_targets, style_activations = encoder(content), encoder(style)
-        places = {layer: content_targets[layer][0, 0].numel() for layer in recipe.style}
-        grams = {layer: _target_gram(style_activations[layer], recipe, places[layer]) for layer in recipe.style}
-    content_targets = {layer: content_targets[layer] for layer in recipe.content}
+        content_targets, _ = encoder.look(content, recipe.content, ())
+        grams = [_target_grams(encoder, each, recipe, sizes) for each in styles]
 
-    def loss(picture: Tensor) -> dict[str, Tensor]:
-        activations = encoder(picture)
+    def of_one(index: int, picture: Tensor, activations: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
         content_part = sum(
-            share * content_loss(activations[layer], content_targets[layer], recipe.content_loss)
+            share * content_loss(activations[layer], content_targets[layer][index : index + 1], recipe.content_loss)
             for layer, share in recipe.content.items()
         )
         style_part = sum(
-            share * style_layer_loss(
-                activations[layer], grams[layer], recipe.style_loss, gram=recipe.gram, picture_size=(height, width)
-            )
+            share * _style_distance(own[layer], grams[index][layer], recipe, sizes[layer], picture_size)
             for layer, share in recipe.style.items()
         )
         parts = {"content": weights.content * content_part, "style": weights.style * style_part}
@@ -103,14 +102,36 @@ def transfer_loss(encoder: Encoder, content: Tensor, style: Tensor, recipe: Reci
             parts["tv"] = weights.tv * total_variation(picture, recipe.tv)
         return parts
 
+    def loss(pictures: Tensor) -> dict[str, Tensor]:
+        activations, own = encoder.look(pictures, recipe.content, recipe.style)
+        parts = [
+            of_one(index, pictures[index : index + 1], _slice(activations, index), _slice(own, index))
+            for index in range(len(pictures))
+        ]
+        return parts[0] if len(parts) == 1 else {name: torch.stack([each[name] for each in parts]) for name in parts[0]}
+
     return loss
 
 
-def _target_gram(activation: Tensor, recipe: Recipe, places: int) -> Tensor:
-    """The style picture's Gram matrix, as if it had as many places as the picture being painted."""
+def _target_grams(encoder: Encoder, style: Tensor, recipe: Recipe, sizes: dict) -> dict[str, Tensor]:
+    """The style picture's Gram matrices, as if it had as many places as the picture being painted."""
+    _, grams = encoder.look(style, (), recipe.style)
+    targets = {}
+    for layer, gram in grams.items():
+        places, own_places = (height * width for height, width in (sizes[layer], encoders.layer_size(layer, *style.shape[2:])))
+        mean = recipe.style_loss == "mean"
+        targets[layer] = normalised_gram(gram, recipe.gram, own_places) if mean else gram * (places / own_places)
+    return targets
+
+
+def _style_distance(own: Tensor, target: Tensor, recipe: Recipe, size: tuple, picture_size: tuple) -> Tensor:
     if recipe.style_loss == "mean":
-        return gram_matrix(activation, recipe.gram)
-    return gram_matrix(activation, "per_location") * places
+        own = normalised_gram(own, recipe.gram, size[0] * size[1])
+    return style_distance(own, target, recipe.style_loss, size, picture_size)
+
+
+def _slice(tensors: dict[str, Tensor], index: int) -> dict[str, Tensor]:
+    return {layer: tensor[index : index + 1] for layer, tensor in tensors.items()}
 
 
 def optimise(picture: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
@@ -132,113 +153,55 @@ def optimise(picture: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbf
     Source: Gatys et al. 2016 for L-BFGS; Liu and Nocedal 1989; Kingma and Ba 2015 for Adam.
     """
     settings = optimiser if isinstance(optimiser, Optimiser) else Optimiser(optimiser, *_LEARNING_RATES.get(optimiser, ()))
-    if settings.name not in OPTIMISERS:
-        raise unknown("optimiser", settings.name, OPTIMISERS)
-    start = picture.detach().clone(memory_format=torch.contiguous_format)  # L-BFGS flattens it
-    start.requires_grad_(True)
-    # made here and not at the first step: PyTorch's first optimiser imports for seconds
-    return _steps(start, loss, settings, _method(start, settings), steps)
+    start = picture.detach().clone(memory_format=torch.contiguous_format)
+    run = _walk(start, loss, make_method(settings, start), settings.clip, range(1, steps + 1))
+    return (jobs.only(steps) for steps in run)
 
 
 _LEARNING_RATES = {"adam": (0.02,), "sgd": (0.1,)}
 
 
-def _steps(picture: Tensor, loss: Loss, settings: Optimiser, method, steps: int) -> Iterator[Step]:
-    parts: dict[str, Tensor] = {}
-
-    def total() -> Tensor:
-        picture.grad = None
-        parts.update(_named(loss(picture)))
-        value = sum(parts.values())
-        value.backward()
-        return value.detach()
-
-    good = before = picture.detach().clone()
-    for index in range(1, steps + 1):
-        method.step(total)
-        names, values = list(parts), torch.stack([part.detach() for part in parts.values()]).double().tolist()
-        if not np.isfinite(sum(values)):
-            raise NotFiniteError(index, sum(values), to_picture(good))
+def _walk(pictures: Tensor, loss: Loss, method, clip: bool, indices: range) -> Iterator[list["Step | NotFiniteError"]]:
+    """Move a batch of pictures, in place. A picture whose loss is no number stays where it was last good."""
+    good = before = pictures.clone()
+    broken: dict[int, NotFiniteError] = {}
+    for index in indices:
+        parts, gradient = _evaluate(loss, pictures)
+        names, values = list(parts), torch.stack(list(parts.values())).double().tolist()
+        totals = [sum(column) for column in zip(*values, strict=True)]
+        for each, total in enumerate(totals):
+            if each not in broken and not np.isfinite(total):
+                broken[each] = NotFiniteError(index, total, to_picture(good[each : each + 1]))
         with torch.no_grad():
-            if settings.clip:
-                picture.clamp_(0, 1)
-            if index == steps and isinstance(method, _LBFGS):
-                method.check(sum(_named(loss(picture)).values()))
-        good, before = before, picture.detach().clone()
-        yield Step(index, sum(values), dict(zip(names, values, strict=True)), lambda after=before: to_picture(after))
+            for each in broken:
+                gradient[each], totals[each] = 0, 0.0
+            method.step(pictures, totals, gradient)
+            if clip:
+                pictures.clamp_(0, 1)
+            if index == indices[-1]:
+                method.check(pictures, lambda: torch.stack(list(_named(loss(pictures)).values())).sum(0).tolist())
+        good, before = before, pictures.clone()
+        yield [
+            broken.get(each) or _step(index, names, [row[each] for row in values], before[each : each + 1])
+            for each in range(len(pictures))
+        ]
 
 
-def _method(picture: Tensor, settings: Optimiser) -> "torch.optim.Optimizer | _LBFGS":
-    if settings.name == "lbfgs":
-        return _LBFGS(picture)
-    if settings.name == "adam":
-        # the frameworks put epsilon in two different places: so small that neither is felt, the steps are the same
-        method = torch.optim.Adam([picture], settings.learning_rate, betas=(settings.beta1, 0.999), eps=1e-12)
-    else:
-        method = torch.optim.SGD([picture], settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(method, lambda step: settings.decay ** (step / 100))
-    method.register_step_post_hook(lambda *_: schedule.step())
-    return method
+def _evaluate(loss: Loss, pictures: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """The parts of the loss, `(B,)` each, and the gradient of their sum."""
+    leaf = pictures.detach().requires_grad_(True)
+    parts = _named(loss(leaf))
+    (gradient,) = torch.autograd.grad(sum(parts.values()).sum(), leaf)
+    return {name: part.detach() for name, part in parts.items()}, gradient
 
 
-class _LBFGS:
-    """torch.optim.LBFGS with one evaluation a step and, instead of a line search, two limits on its moves.
-
-    Its own first move is too short for pictures, by a factor of their number of pixels, and an early one may leap
-    over a ridge. So the first move is set, later ones are limited, and one that doubles the loss is taken back. It
-    takes a small loss for a flat one, so gradients reach it at one scale, whatever the loss is multiplied with.
-    """
-
-    FIRST = 0.01  # mean change of a pixel in the first step, for pictures in 0..1
-    LIMIT = 0.05  # root mean square change of the pixels in any step
-
-    def __init__(self, picture: Tensor):
-        self.picture, self.first = picture, self.FIRST
-        self.good, self.lowest, self.scale = picture.detach().clone(), np.inf, None
-        self._forget()
-
-    def _forget(self) -> None:
-        # tolerances at 0, or it stops by itself
-        self.method = torch.optim.LBFGS([self.picture], max_iter=1, history_size=MEMORY, tolerance_grad=0, tolerance_change=0)
-
-    def step(self, total: Callable[[], Tensor]) -> None:
-        before = self.picture.detach().clone()
-        value = self.method.step(lambda: self._scaled(total))
-        with torch.no_grad():
-            if self.check(value):
-                self.good, self.lowest = before, float(value)
-                self._limit(before)
-
-    def _scaled(self, total: Callable[[], Tensor]) -> Tensor:
-        value = total()
-        self.scale = self.scale or 1 / max(float(self.picture.grad.abs().mean()), 1e-30)
-        self.picture.grad *= self.scale
-        return value
-
-    def check(self, value: Tensor) -> bool:
-        """Whether the picture with that loss may stay. If not, the last good one is back."""
-        leapt = float(value) > self.lowest + abs(self.lowest)
-        if leapt:
-            self.picture.copy_(self.good)
-            self.first /= 4
-            self._forget()
-        return not leapt
-
-    def _limit(self, before: Tensor) -> None:
-        state = self.method.state[self.picture]
-        move = self.picture - before
-        if not move.any():
-            return
-        if state["n_iter"] == 1:
-            factor = self.first / move.abs().mean()
-        else:
-            factor = (self.LIMIT / move.square().mean().sqrt()).clamp(max=1)
-        self.picture.copy_(before + factor * move)
-        state["t"] *= float(factor)  # so that its memory holds the move that was made
+def _step(index: int, names: list[str], values: list[float], after: Tensor) -> Step:
+    return Step(index, sum(values), dict(zip(names, values, strict=True)), lambda: to_picture(after))
 
 
 def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
-    return loss if isinstance(loss, dict) else {"loss": loss}
+    parts = loss if isinstance(loss, dict) else {"loss": loss}
+    return {name: part.reshape(-1) for name, part in parts.items()}
 
 
 def transfer(
@@ -253,6 +216,8 @@ def transfer(
     device: str | None = None,
     content_layers: Sequence[str] | None = None,
     style_layers: Sequence[str] | None = None,
+    precision: str = "auto",
+    scales: int = 1,
     watch: jobs.Watch | None = None,
     snapshots: Sequence[int] | None = None,
 ) -> Result:
@@ -267,6 +232,8 @@ def transfer(
         seed: of the noise that some recipes start from.
         device: 'cpu', 'gpu', 'cuda', 'mps'; by default the fastest there is.
         content_layers, style_layers: instead of the recipe's, for an encoder that stops early, say.
+        precision: of the network, 'float32' or 'bfloat16'; 'auto' is bfloat16 where that is faster.
+        scales: how many sizes to paint one after the other, each sqrt 2 larger than the one before; the last is `size`.
         watch: called with every Step.
         snapshots: the steps whose pictures are kept.
 
@@ -278,17 +245,74 @@ def transfer(
         InputError: something about the pictures, names or numbers given.
         MachineError: a GPU asked for by name that is not there.
 
-    Source: Gatys, Ecker and Bethge 2016.
+    Source: Gatys, Ecker and Bethge 2016; from coarse to fine: Gatys et al. 2017.
     """
-    job = jobs.prepare(
-        content, style, recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed,
-        content_layers=content_layers, style_layers=style_layers,
-    )  # fmt: skip
-    recipe = job.recipe
+    options = dict(recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, content_layers=content_layers)
+    stages = jobs.prepare_stages([content], [style], scales=scales, style_layers=style_layers, **options)
+    return _paint(stages, device, precision, watch and (lambda steps: watch(steps[0])), snapshots)[0]
+
+
+def transfer_batch(
+    contents: Sequence,
+    styles: Sequence,
+    *,
+    recipe: "str | Recipe" = "gatys",
+    encoder="auto",
+    size: int | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    content_layers: Sequence[str] | None = None,
+    style_layers: Sequence[str] | None = None,
+    precision: str = "auto",
+    scales: int = 1,
+    watch: "Callable[[list[Step | NotFiniteError]], object] | None" = None,
+    snapshots: Sequence[int] | None = None,
+) -> list[Result]:
+    """Paint several pairs in one run, which a GPU likes better than one after the other. Each comes out as if alone.
+
+    Args:
+        contents, styles: as many of the one as of the other; the content pictures have one size when they are resized.
+        watch: called with the list of all pairs' Steps; a NotFiniteError stands for a pair that has ended.
+        recipe, encoder, size, steps, seed, device, content_layers, style_layers, precision, scales, snapshots: as for
+            `transfer`, the same for all pairs.
+
+    Returns:
+        A Result for each pair.
+
+    Raises:
+        InputError: as `transfer`, or the pictures do not fit into a batch.
+        MachineError: a GPU asked for by name that is not there.
+
+    Source: as `transfer`.
+    """
+    options = dict(recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, content_layers=content_layers)
+    stages = jobs.prepare_stages(contents, styles, scales=scales, style_layers=style_layers, **options)
+    return _paint(stages, device, precision, watch, snapshots)
+
+
+def _paint(stages: list[list[jobs.Job]], device: str | None, precision: str, watch, snapshots) -> list[Result]:
+    last = stages[-1][0]
+    device = find_device(device)
+    precision = find_precision(precision, device, last.content.shape[0] * last.content.shape[1])
     network = load_encoder(
-        job.encoder, recipe.layers, pooling=recipe.pooling, normalised=job.normalised, device=device
-    )
-    where = network.factor.device
-    loss = transfer_loss(network, to_tensor(job.content, where), to_tensor(job.style, where), recipe, job.weights)
-    run = optimise(to_tensor(job.start, where), loss, optimiser=recipe.optimiser, steps=recipe.steps)
-    return jobs.collect(run, job, device=str(where), watch=watch, snapshots=snapshots)
+        last.encoder, last.recipe.layers, pooling=last.recipe.pooling, normalised=last.normalised, device=device,
+        precision=precision,
+    )  # fmt: skip
+    run = _climb(stages, network, device)
+    return jobs.collect_all(run, stages, device=str(device), precision=precision, watch=watch, snapshots=snapshots)
+
+
+def _climb(stages: list[list[jobs.Job]], network: Encoder, device: torch.device) -> Iterator[list["Step | NotFiniteError"]]:
+    """One size after the other; pictures and what the optimiser has learnt are enlarged in between."""
+    pictures = method = None
+    done = 0
+    for batch in stages:
+        recipe = batch[0].recipe
+        content, start = (torch.cat([to_tensor(getattr(job, name), device) for job in batch]) for name in ("content", "start"))
+        loss = transfer_loss(network, content, [to_tensor(job.style, device) for job in batch], recipe, batch[0].weights)
+        pictures = start if pictures is None else enlarge(pictures, start.shape[2:])
+        method = make_method(recipe.optimiser, pictures) if method is None else method.enlarged(recipe.optimiser, pictures)
+        indices = range(done + 1, done + recipe.steps + 1)
+        yield from _walk(pictures, loss, method, recipe.optimiser.clip, indices)
+        done += recipe.steps

@@ -1,0 +1,48 @@
+"""The arithmetic of L-BFGS, which needs of its vectors nothing but their dot products. No framework is imported.
+
+The two-loop recursion combines the gradient g with m past moves s and as many past changes of the gradient y. Which
+combination it is depends on the (2m + 1)^2 dot products of those vectors alone (Chen, Wang and Zhou 2014), so a framework
+multiplies large vectors and this file, the same for both, does the rest in float64.
+
+Source: Nocedal 1980; Liu and Nocedal 1989; Nocedal and Wright 2006, algorithm 7.4.
+"""
+
+import numpy as np
+
+FIRST = 0.01  # mean change of a pixel in the first step, for pictures in 0..1
+LIMIT = 0.05  # root mean square change of the pixels in any step
+FLAT = 1e-8  # a pair whose move and change of gradient are this near to a right angle tells nothing of the curvature
+
+
+def direction(dots: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
+    """How to combine the vectors into the step of L-BFGS.
+
+    Args:
+        dots: `(n, n)` dot products of n vectors, the last of which is the gradient.
+        pairs: (index of s, index of y) among them, oldest first.
+
+    Returns:
+        `(n,)` coefficients: the step is their sum of the vectors.
+    """
+    step = np.zeros(len(dots))
+    step[-1] = -1.0
+    shares = []
+    for s, y in reversed(pairs):
+        shares.append(dots[s] @ step / dots[s, y])
+        step[y] -= shares[-1]
+    if pairs:
+        s, y = pairs[-1]
+        step *= dots[s, y] / dots[y, y]
+    for s, y in pairs:
+        step[s] += shares.pop() - dots[y] @ step / dots[s, y]
+    return step
+
+
+def curved(ss: float, sy: float, yy: float) -> bool:
+    """Whether a pair may join the memory: the loss is convex along the move, as far as the two gradients tell."""
+    return sy > FLAT * (ss * yy) ** 0.5 > 0
+
+
+def length(coefficients: np.ndarray, dots: np.ndarray) -> float:
+    """The Euclidean length of a combination."""
+    return float(max(coefficients @ dots @ coefficients, 0.0)) ** 0.5
