@@ -1,6 +1,7 @@
 """What a picture must match: activations for content, Gram matrices for style, its neighbours for smoothness.
 
-Activations and pictures are `(B, H, W, C)` float32. N is the number of filters C, M the number of places H W.
+Activations and pictures are `(B, H, W, C)`, in float32 or bfloat16; losses are computed in float32. N is the number of
+filters C, M the number of places H W.
 """
 
 import tensorflow as tf
@@ -29,7 +30,7 @@ def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean"
     activation, target = tf.convert_to_tensor(activation), tf.convert_to_tensor(target)
     if _shape(activation) != _shape(target):
         raise InputError(f"activation is {_shape(activation)} but target is {_shape(target)}: use one layer and one size")
-    squared = tf.square(activation - target)
+    squared = tf.square(wide(activation) - wide(target))
     match normalisation:
         case "half_sum":
             return tf.reduce_sum(squared) / 2
@@ -61,16 +62,34 @@ def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tens
     if len(activation.shape) != 4:
         raise InputError(f"activation must be (B, H, W, C); got {_shape(activation)}")
     batch, height, width, channels = tf.unstack(tf.shape(activation))
-    features = tf.reshape(activation, (batch, height * width, channels))  # (B, H W, C)
+    features = tf.reshape(wide(activation), (batch, height * width, channels))  # (B, H W, C)
     gram = tf.matmul(features, features, transpose_a=True)  # (B, C, C)
-    places = _number(height * width, gram)
+    return normalised_gram(gram, normalisation, height * width)
+
+
+def normalised_gram(gram: Tensor, normalisation: str, places: "int | Tensor") -> Tensor:
+    """A raw Gram matrix, divided as `gram_matrix` divides it.
+
+    Args:
+        gram: `(B, C, C)`, F F^T.
+        normalisation: 'raw', 'per_location' or 'per_element'.
+        places: H W, how many it was summed over.
+
+    Returns:
+        `(B, C, C)`.
+
+    Raises:
+        InputError: an unknown normalisation.
+
+    Source: as `gram_matrix`.
+    """
     match normalisation:
         case "raw":
             return gram
         case "per_location":
-            return gram / places
+            return gram / _number(places, gram)
         case "per_element":
-            return gram / (_number(channels, gram) * places)
+            return gram / (_number(tf.shape(gram)[1], gram) * _number(places, gram))
     raise unknown("Gram normalisation", normalisation, GRAM_NORMALISATIONS)
 
 
@@ -173,6 +192,11 @@ def total_variation(picture: Tensor, kind: str = "l1") -> Tensor:
         case "keras":
             return tf.reduce_sum(tf.pow(tf.square(down[:, :, :-1, :]) + tf.square(right[:, :-1, :, :]), 1.25))
     raise unknown("total variation", kind, TV_KINDS)
+
+
+def wide(tensor: Tensor) -> Tensor:
+    """A bfloat16 tensor as float32, of which it holds the first 16 bits; every other as it is."""
+    return tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor
 
 
 def _shape(tensor: Tensor) -> tuple[int | None, ...]:
