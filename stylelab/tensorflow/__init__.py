@@ -13,15 +13,16 @@ with quiet_stderr():
     allow_memory_growth(tensorflow)
 
 from stylelab.tensorflow.check import check
-from stylelab.tensorflow.features import find_device, load_encoder
+from stylelab.tensorflow.features import find_device, find_precision, load_encoder
 from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 from stylelab.tensorflow.seeing import guided_gradient, response, to_array
-from stylelab.tensorflow.transfer import optimise, to_picture, to_tensor, transfer, transfer_loss
+from stylelab.tensorflow.transfer import optimise, to_picture, to_tensor, transfer, transfer_batch, transfer_loss
 
 __all__ = [
     "check",
     "content_loss",
     "find_device",
+    "find_precision",
     "gram_matrix",
     "guided_gradient",
     "load_encoder",
@@ -33,5 +34,6 @@ __all__ = [
     "to_tensor",
     "total_variation",
     "transfer",
+    "transfer_batch",
     "transfer_loss",
 ]

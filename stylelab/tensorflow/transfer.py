@@ -1,23 +1,21 @@
 """Style transfer in TensorFlow: a loss made of two pictures, and a loop that lowers it."""
 
-import queue
-import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
-from scipy.optimize import minimize
 from tensorflow import Tensor
 
+from stylelab import encoders
 from stylelab import job as jobs
-from stylelab.errors import InputError, NotFiniteError, unknown
-from stylelab.recipes import OPTIMISERS, Optimiser, Recipe, Weights
+from stylelab.errors import InputError, NotFiniteError
+from stylelab.recipes import Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
-from stylelab.tensorflow.features import Encoder, find_device, load_encoder
-from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
+from stylelab.tensorflow.descent import enlarge, make_method
+from stylelab.tensorflow.features import Encoder, find_device, find_precision, load_encoder
+from stylelab.tensorflow.losses import content_loss, normalised_gram, style_distance, total_variation
 
 Loss = Callable[[Tensor], "Tensor | dict[str, Tensor]"]
-MEMORY = 20  # past steps that L-BFGS remembers; each costs two pictures of memory
 
 
 def to_tensor(picture: np.ndarray, device: str | None = None) -> Tensor:
@@ -62,18 +60,20 @@ def to_picture(tensor: Tensor) -> np.ndarray:
     return np.clip(np.array(tensor[0], dtype=np.float32), 0, 1)
 
 
-def transfer_loss(encoder: Encoder, content: Tensor, style: Tensor, recipe: Recipe, weights: Weights | None = None) -> Loss:
+def transfer_loss(
+    encoder: Encoder, content: Tensor, style: "Tensor | Sequence[Tensor]", recipe: Recipe, weights: Weights | None = None
+) -> Loss:
     """The total loss of a recipe, in its parts. Targets are computed here, once.
 
     Args:
         encoder: must give the recipe's layers.
-        content: `(1, H, W, 3)` in 0..1.
-        style: `(1, H', W', 3)` in 0..1, of any size.
+        content: `(B, H, W, 3)` in 0..1.
+        style: `(1, H', W', 3)` in 0..1, of any size; for a batch a sequence of B such pictures.
         recipe: layers and normalisations.
         weights: of the parts; by default the author's.
 
     Returns:
-        A function: picture `(1, H, W, 3)` -> `{"content", "style", "tv"}`, weighted scalars.
+        A function: pictures `(B, H, W, 3)` -> `{"content", "style", "tv"}`, weighted: scalars, for a batch `(B,)`.
 
     Raises:
         InputError: the encoder was loaded without one of the recipe's layers, or an unknown normalisation.
@@ -83,22 +83,18 @@ def transfer_loss(encoder: Encoder, content: Tensor, style: Tensor, recipe: Reci
     if missing := [layer for layer in recipe.layers if layer not in encoder.layers]:
         raise InputError(f"the encoder was loaded without {', '.join(missing)}: load it with layers=recipe.layers")
     weights = weights or recipe.weights
-    height, width = content.shape[1:3]
-    content_targets, style_activations = encoder(content), encoder(style)
-    places = {layer: int(tf.size(content_targets[layer][0, :, :, 0])) for layer in recipe.style}
-    grams = {layer: _target_gram(style_activations[layer], recipe, places[layer]) for layer in recipe.style}
-    content_targets = {layer: content_targets[layer] for layer in recipe.content}
+    picture_size, styles = tuple(content.shape[1:3]), [style] if tf.is_tensor(style) else list(style)
+    sizes = {layer: encoders.layer_size(layer, *picture_size) for layer in recipe.style}
+    content_targets, _ = encoder.look(content, recipe.content, ())
+    grams = [_target_grams(encoder, each, recipe, sizes) for each in styles]
 
-    def loss(picture: Tensor) -> dict[str, Tensor]:
-        activations = encoder(picture)
+    def of_one(index: int, picture: Tensor, activations: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
         content_part = sum(
-            share * content_loss(activations[layer], content_targets[layer], recipe.content_loss)
+            share * content_loss(activations[layer], content_targets[layer][index : index + 1], recipe.content_loss)
             for layer, share in recipe.content.items()
         )
         style_part = sum(
-            share * style_layer_loss(
-                activations[layer], grams[layer], recipe.style_loss, gram=recipe.gram, picture_size=(height, width)
-            )
+            share * _style_distance(own[layer], grams[index][layer], recipe, sizes[layer], picture_size)
             for layer, share in recipe.style.items()
         )
         parts = {"content": weights.content * content_part, "style": weights.style * style_part}
@@ -106,14 +102,36 @@ def transfer_loss(encoder: Encoder, content: Tensor, style: Tensor, recipe: Reci
             parts["tv"] = weights.tv * total_variation(picture, recipe.tv)
         return parts
 
+    def loss(pictures: Tensor) -> dict[str, Tensor]:
+        activations, own = encoder.look(pictures, recipe.content, recipe.style)
+        parts = [
+            of_one(index, pictures[index : index + 1], _slice(activations, index), _slice(own, index))
+            for index in range(len(styles))
+        ]
+        return parts[0] if len(parts) == 1 else {name: tf.stack([each[name] for each in parts]) for name in parts[0]}
+
     return loss
 
 
-def _target_gram(activation: Tensor, recipe: Recipe, places: int) -> Tensor:
-    """The style picture's Gram matrix, as if it had as many places as the picture being painted."""
+def _target_grams(encoder: Encoder, style: Tensor, recipe: Recipe, sizes: dict) -> dict[str, Tensor]:
+    """The style picture's Gram matrices, as if it had as many places as the picture being painted."""
+    _, grams = encoder.look(style, (), recipe.style)
+    targets = {}
+    for layer, gram in grams.items():
+        places, own_places = (height * width for height, width in (sizes[layer], encoders.layer_size(layer, *style.shape[1:3])))
+        mean = recipe.style_loss == "mean"
+        targets[layer] = normalised_gram(gram, recipe.gram, own_places) if mean else gram * (places / own_places)
+    return targets
+
+
+def _style_distance(own: Tensor, target: Tensor, recipe: Recipe, size: tuple, picture_size: tuple) -> Tensor:
     if recipe.style_loss == "mean":
-        return gram_matrix(activation, recipe.gram)
-    return gram_matrix(activation, "per_location") * places
+        own = normalised_gram(own, recipe.gram, size[0] * size[1])
+    return style_distance(own, target, recipe.style_loss, size, picture_size)
+
+
+def _slice(tensors: dict[str, Tensor], index: int) -> dict[str, Tensor]:
+    return {layer: tensor[index : index + 1] for layer, tensor in tensors.items()}
 
 
 def optimise(picture: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
@@ -135,142 +153,62 @@ def optimise(picture: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbf
     Source: Gatys et al. 2016 for L-BFGS; Liu and Nocedal 1989; Kingma and Ba 2015 for Adam.
     """
     settings = optimiser if isinstance(optimiser, Optimiser) else Optimiser(optimiser, *_LEARNING_RATES.get(optimiser, ()))
-    if settings.name not in OPTIMISERS:
-        raise unknown("optimiser", settings.name, OPTIMISERS)
-    run = _lbfgs_steps if settings.name == "lbfgs" else _gradient_steps
-    return run(tf.identity(picture), loss, settings, steps)
+    start = _variable(picture)
+    run = _walk(start, loss, make_method(settings, start), settings.clip, range(1, steps + 1))
+    return (jobs.only(steps) for steps in run)
 
 
 _LEARNING_RATES = {"adam": (0.02,), "sgd": (0.1,)}
 
 
-def _gradient_steps(picture: Tensor, loss: Loss, settings: Optimiser, steps: int) -> Iterator[Step]:
-    with tf.device(picture.device):
-        variable = tf.Variable(picture)
-    method = _method(settings)
-    method.build([variable])
-
-    @tf.function(autograph=False)
-    def step() -> dict[str, Tensor]:
-        parts, gradient = _value_and_gradient(loss, variable)
-        method.apply([gradient], [variable])
-        if settings.clip:
-            variable.assign(tf.clip_by_value(variable, 0.0, 1.0))
-        return parts
-
-    good = before = picture
-    for index in range(1, steps + 1):
-        parts = {name: float(part) for name, part in step().items()}
-        _check_finite(index, parts, good)
-        good, before = before, tf.identity(variable)
-        yield _step(index, parts, before)
-
-
-def _method(settings: Optimiser) -> tf.keras.optimizers.Optimizer:
-    rate = tf.keras.optimizers.schedules.ExponentialDecay(settings.learning_rate, 100, settings.decay)
-    if settings.name == "adam":
-        # the frameworks put epsilon in two different places: so small that neither is felt, the steps are the same
-        return tf.keras.optimizers.Adam(rate, beta_1=settings.beta1, epsilon=1e-12)
-    return tf.keras.optimizers.SGD(rate)
+def _walk(pictures: tf.Variable, loss: Loss, method, clip: bool, indices: range) -> Iterator[list["Step | NotFiniteError"]]:
+    """Move a batch of pictures, in place. A picture whose loss is no number stays where it was last good."""
+    evaluate = tf.function(lambda: _value_and_gradient(loss, pictures), autograph=False)
+    good = before = tf.identity(pictures)
+    broken: dict[int, NotFiniteError] = {}
+    for index in indices:
+        parts, gradient = evaluate()
+        names, values = list(parts), [part.numpy().astype(float).tolist() for part in parts.values()]
+        totals = [sum(column) for column in zip(*values, strict=True)]
+        for each, total in enumerate(totals):
+            if each not in broken and not np.isfinite(total):
+                broken[each] = NotFiniteError(index, total, to_picture(good[each : each + 1]))
+        if broken:
+            stays = np.isin(range(len(totals)), list(broken)).reshape(-1, 1, 1, 1)
+            gradient = tf.where(stays, tf.zeros_like(gradient), gradient)
+            totals = [0.0 if each in broken else total for each, total in enumerate(totals)]
+        moved = method.step(before, totals, gradient)
+        pictures.assign(tf.clip_by_value(moved, 0.0, 1.0) if clip else moved)
+        if index == indices[-1]:
+            pictures.assign(method.check(tf.identity(pictures), lambda: tf.add_n(list(evaluate()[0].values())).numpy().tolist()))
+        good, before = before, tf.identity(pictures)
+        yield [
+            broken.get(each) or _step(index, names, [row[each] for row in values], before[each : each + 1])
+            for each in range(len(totals))
+        ]
 
 
-def _lbfgs_steps(picture: Tensor, loss: Loss, settings: Optimiser, steps: int) -> Iterator[Step]:
-    """SciPy's L-BFGS-B calls back; a thread turns that into an iterator, one step for each one asked for."""
-    run = _Minimisation(picture, loss, steps)
-    thread = threading.Thread(target=run.work, daemon=True)
-    thread.start()
-    before = picture
-    try:
-        for index in range(1, steps + 1):
-            after, parts = run.next_step()
-            if parts is not None:
-                _check_finite(index, parts, before)
-            if after is None:  # converged as far as float32 can tell
-                return
-            before = after
-            yield _step(index, parts, after)
-    finally:
-        run.stop()
-        thread.join()
-
-
-class _Minimisation:
-    """One L-BFGS-B run in a thread of its own, which waits after each step until the reader wants the next."""
-
-    def __init__(self, picture: Tensor, loss: Loss, steps: int):
-        self.picture, self.steps = picture, steps
-        self.evaluate = tf.function(lambda variable: _value_and_gradient(loss, variable), autograph=False)
-        self.handed, self.wanted = queue.Queue(), threading.Semaphore(0)
-        self.stopped = False
-        self.parts = self.before = None  # of the last evaluation, and of the picture that the next step starts from
-
-    def next_step(self) -> tuple[Tensor | None, dict[str, float] | None]:
-        """The picture after the step and the parts before it; no picture when there is no further step."""
-        self.wanted.release()
-        item = self.handed.get()
-        if isinstance(item, BaseException):
-            raise item
-        return item
-
-    def stop(self) -> None:
-        self.stopped = True
-        self.wanted.release()
-
-    def work(self) -> None:
-        self.wanted.acquire()
-        flat = np.array(self.picture, dtype=np.float64).ravel()
-        options = dict(maxiter=self.steps, maxfun=20 * self.steps, maxcor=MEMORY, ftol=0.0, gtol=0.0)
-        try:
-            minimize(self._value, flat, jac=True, method="L-BFGS-B", callback=self._report, options=options)
-            self.handed.put((None, None))
-        except FloatingPointError:
-            self.handed.put((None, self.parts))
-        except BaseException as error:  # handed over, raised again where the reader is
-            self.handed.put(error)
-
-    def _value(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
-        if self.stopped:
-            raise StopIteration
-        parts, gradient = self.evaluate(self._tensor(flat))
-        self.parts = {name: float(part) for name, part in parts.items()}
-        self.before = self.before or self.parts
-        total = sum(self.parts.values())
-        if not np.isfinite(total):
-            raise FloatingPointError
-        return total, np.array(gradient, dtype=np.float64).ravel()
-
-    def _report(self, intermediate_result) -> None:
-        self.handed.put((self._tensor(intermediate_result.x), self.before))
-        self.before = self.parts
-        self.wanted.acquire()
-        if self.stopped:
-            raise StopIteration
-
-    def _tensor(self, flat: np.ndarray) -> Tensor:
-        with tf.device(self.picture.device):
-            return tf.constant(flat.reshape(self.picture.shape), tf.float32)
-
-
-def _value_and_gradient(loss: Loss, picture: "Tensor | tf.Variable") -> tuple[dict[str, Tensor], Tensor]:
+def _value_and_gradient(loss: Loss, pictures: tf.Variable) -> tuple[dict[str, Tensor], Tensor]:
+    """The parts of the loss, `(B,)` each, and the gradient of their sum."""
     with tf.GradientTape() as tape:
-        tape.watch(picture)
-        parts = _named(loss(picture))
-        total = tf.add_n(list(parts.values()))
-    return parts, tape.gradient(total, picture)
+        tape.watch(pictures)
+        parts = _named(loss(pictures))
+        total = tf.add_n([tf.reduce_sum(part) for part in parts.values()])
+    return parts, tape.gradient(total, pictures)
 
 
-def _check_finite(index: int, parts: dict[str, float], good: Tensor) -> None:
-    total = sum(parts.values())
-    if not np.isfinite(total):
-        raise NotFiniteError(index, total, to_picture(good))
+def _variable(pictures: Tensor) -> tf.Variable:
+    with tf.device(pictures.device):
+        return tf.Variable(pictures)
 
 
-def _step(index: int, parts: dict[str, float], after: Tensor) -> Step:
-    return Step(index, sum(parts.values()), parts, lambda: to_picture(after))
+def _step(index: int, names: list[str], values: list[float], after: Tensor) -> Step:
+    return Step(index, sum(values), dict(zip(names, values, strict=True)), lambda: to_picture(after))
 
 
 def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
-    return loss if isinstance(loss, dict) else {"loss": loss}
+    parts = loss if isinstance(loss, dict) else {"loss": loss}
+    return {name: tf.reshape(part, (-1,)) for name, part in parts.items()}
 
 
 def transfer(
@@ -285,6 +223,8 @@ def transfer(
     device: str | None = None,
     content_layers: Sequence[str] | None = None,
     style_layers: Sequence[str] | None = None,
+    precision: str = "auto",
+    scales: int = 1,
     watch: jobs.Watch | None = None,
     snapshots: Sequence[int] | None = None,
 ) -> Result:
@@ -299,6 +239,8 @@ def transfer(
         seed: of the noise that some recipes start from.
         device: 'cpu', 'gpu', 'cuda', 'mps'; by default the fastest there is.
         content_layers, style_layers: instead of the recipe's, for an encoder that stops early, say.
+        precision: of the network, 'float32' or 'bfloat16'; 'auto' is bfloat16 where that is faster.
+        scales: how many sizes to paint one after the other, each sqrt 2 larger than the one before; the last is `size`.
         watch: called with every Step.
         snapshots: the steps whose pictures are kept.
 
@@ -310,17 +252,74 @@ def transfer(
         InputError: something about the pictures, names or numbers given.
         MachineError: a GPU asked for by name that is not there.
 
-    Source: Gatys, Ecker and Bethge 2016.
+    Source: Gatys, Ecker and Bethge 2016; from coarse to fine: Gatys et al. 2017.
     """
-    job = jobs.prepare(
-        content, style, recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed,
-        content_layers=content_layers, style_layers=style_layers,
-    )  # fmt: skip
-    recipe = job.recipe
+    options = dict(recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, content_layers=content_layers)
+    stages = jobs.prepare_stages([content], [style], scales=scales, style_layers=style_layers, **options)
+    return _paint(stages, device, precision, watch and (lambda steps: watch(steps[0])), snapshots)[0]
+
+
+def transfer_batch(
+    contents: Sequence,
+    styles: Sequence,
+    *,
+    recipe: "str | Recipe" = "gatys",
+    encoder="auto",
+    size: int | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    content_layers: Sequence[str] | None = None,
+    style_layers: Sequence[str] | None = None,
+    precision: str = "auto",
+    scales: int = 1,
+    watch: "Callable[[list[Step | NotFiniteError]], object] | None" = None,
+    snapshots: Sequence[int] | None = None,
+) -> list[Result]:
+    """Paint several pairs in one run, which a GPU likes better than one after the other. Each comes out as if alone.
+
+    Args:
+        contents, styles: as many of the one as of the other; the content pictures have one size when they are resized.
+        watch: called with the list of all pairs' Steps; a NotFiniteError stands for a pair that has ended.
+        recipe, encoder, size, steps, seed, device, content_layers, style_layers, precision, scales, snapshots: as for
+            `transfer`, the same for all pairs.
+
+    Returns:
+        A Result for each pair.
+
+    Raises:
+        InputError: as `transfer`, or the pictures do not fit into a batch.
+        MachineError: a GPU asked for by name that is not there.
+
+    Source: as `transfer`.
+    """
+    options = dict(recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, content_layers=content_layers)
+    stages = jobs.prepare_stages(contents, styles, scales=scales, style_layers=style_layers, **options)
+    return _paint(stages, device, precision, watch, snapshots)
+
+
+def _paint(stages: list[list[jobs.Job]], device: str | None, precision: str, watch, snapshots) -> list[Result]:
+    last = stages[-1][0]
+    device = find_device(device)
+    precision = find_precision(precision, device, last.content.shape[0] * last.content.shape[1])
     network = load_encoder(
-        job.encoder, recipe.layers, pooling=recipe.pooling, normalised=job.normalised, device=device
-    )
-    where = network.device
-    loss = transfer_loss(network, to_tensor(job.content, where), to_tensor(job.style, where), recipe, job.weights)
-    run = optimise(to_tensor(job.start, where), loss, optimiser=recipe.optimiser, steps=recipe.steps)
-    return jobs.collect(run, job, device=where, watch=watch, snapshots=snapshots)
+        last.encoder, last.recipe.layers, pooling=last.recipe.pooling, normalised=last.normalised, device=device,
+        precision=precision,
+    )  # fmt: skip
+    run = _climb(stages, network, device)
+    return jobs.collect_all(run, stages, device=device, precision=precision, watch=watch, snapshots=snapshots)
+
+
+def _climb(stages: list[list[jobs.Job]], network: Encoder, device: str) -> Iterator[list["Step | NotFiniteError"]]:
+    """One size after the other; pictures and what the optimiser has learnt are enlarged in between."""
+    pictures = method = None
+    done = 0
+    for batch in stages:
+        recipe = batch[0].recipe
+        content, start = (tf.concat([to_tensor(getattr(job, name), device) for job in batch], 0) for name in ("content", "start"))
+        loss = transfer_loss(network, content, [to_tensor(job.style, device) for job in batch], recipe, batch[0].weights)
+        pictures = _variable(start if pictures is None else enlarge(pictures, start.shape[1:3]))
+        method = make_method(recipe.optimiser, pictures) if method is None else method.enlarged(recipe.optimiser, pictures)
+        indices = range(done + 1, done + recipe.steps + 1)
+        yield from _walk(pictures, loss, method, recipe.optimiser.clip, indices)
+        done += recipe.steps

@@ -1,0 +1,198 @@
+"""How the gradient moves a batch of pictures: L-BFGS, Adam, plain descent. Each keeps its state on the pictures' device.
+
+A method is told the losses `(B,)` and the gradient `(B, H, W, 3)` of the pictures as they are, and gives them moved.
+`enlarged` gives the same method for larger pictures, with all that it has learnt.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
+
+from stylelab import lbfgs
+from stylelab.errors import unknown
+from stylelab.recipes import OPTIMISERS, Optimiser
+
+MEMORY = 20  # past steps that L-BFGS remembers; each costs two pictures of memory
+GRADIENT = 2 * MEMORY  # row of the last gradient, below those of moves s and changes of the gradient y
+
+
+def make_method(settings: Optimiser, pictures: Tensor) -> "_LBFGS | _Adam | _Descent":
+    """The method of those settings for `(B, H, W, 3)` float32.
+
+    Raises:
+        InputError: an unknown optimiser.
+    """
+    methods = {"lbfgs": _LBFGS, "adam": _Adam, "sgd": _Descent}
+    if settings.name not in methods:
+        raise unknown("optimiser", settings.name, OPTIMISERS)
+    return methods[settings.name](settings, pictures)
+
+
+class _Descent:
+    """Along the gradient, as far as the learning rate says."""
+
+    def __init__(self, settings: Optimiser, pictures: Tensor):
+        self.settings, self.steps = settings, 0
+
+    def step(self, pictures: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
+        return pictures - self._rate() * gradient
+
+    def check(self, pictures: Tensor, losses: Callable[[], Sequence[float]]) -> Tensor:
+        """A last look at the pictures; `losses` is asked for theirs if that matters."""
+        return pictures
+
+    def enlarged(self, settings: Optimiser, pictures: Tensor) -> "_Descent":
+        larger = type(self)(settings, pictures)
+        larger.steps = self.steps
+        return larger
+
+    def _rate(self) -> float:
+        self.steps += 1
+        return self.settings.learning_rate * self.settings.decay ** ((self.steps - 1) / 100)
+
+
+class _Adam(_Descent):
+    """Kingma and Ba 2015, algorithm 1. Epsilon is so small that it is never felt."""
+
+    BETA2, EPSILON = 0.999, 1e-12
+
+    def __init__(self, settings: Optimiser, pictures: Tensor):
+        super().__init__(settings, pictures)
+        self.mean, self.square = tf.zeros_like(pictures), tf.zeros_like(pictures)
+        self.size = None  # of the last gradient, while it is not known whether the next picture has others
+
+    def step(self, pictures: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
+        if self.size is not None:
+            change = _mean_size(gradient) / self.size
+            self.mean *= change
+            self.square *= change**2
+            self.size = None
+        rate, beta1 = self._rate(), self.settings.beta1
+        self.mean += (1 - beta1) * (gradient - self.mean)
+        self.square = self.BETA2 * self.square + (1 - self.BETA2) * tf.square(gradient)
+        root = tf.sqrt(self.square / (1 - self.BETA2**self.steps)) + self.EPSILON
+        self.last = _mean_size(gradient)
+        return pictures - rate / (1 - beta1**self.steps) * self.mean / root
+
+    def enlarged(self, settings: Optimiser, pictures: Tensor) -> "_Adam":
+        larger = super().enlarged(settings, pictures)
+        larger.mean, larger.square = (enlarge(each, pictures.shape[1:3]) for each in (self.mean, self.square))
+        larger.size = self.last
+        return larger
+
+
+class _LBFGS:
+    """One L-BFGS for each picture of the batch."""
+
+    def __init__(self, settings: Optimiser, pictures: Tensor):
+        self.each = [_Curvature(picture) for picture in pictures]
+
+    def step(self, pictures: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
+        return tf.stack([one.step(*rest) for one, *rest in zip(self.each, pictures, losses, gradient, strict=True)])
+
+    def check(self, pictures: Tensor, losses: Callable[[], Sequence[float]]) -> Tensor:
+        """Take back a last step that leapt."""
+        return tf.stack(
+            [one.before if one.leapt(loss) else picture for one, picture, loss in zip(self.each, pictures, losses(), strict=True)]
+        )
+
+    def enlarged(self, settings: Optimiser, pictures: Tensor) -> "_LBFGS":
+        larger = _LBFGS(settings, pictures)
+        for new, old in zip(larger.each, self.each, strict=True):
+            new.inherit(old)
+        return larger
+
+
+class _Curvature:
+    """L-BFGS of one picture `(H, W, 3)`, with one evaluation a step and, instead of a line search, two limits on its moves.
+
+    The gradient says nothing of how far to go before there is a second one, and an early step may leap over a ridge. So
+    the first move is set, later ones are limited, and one that doubles the loss is taken back.
+    """
+
+    def __init__(self, picture: Tensor):
+        self.shape = tuple(picture.shape)
+        with tf.device(picture.device):  # moves s, changes of the gradient y, the gradient
+            self.vectors = tf.Variable(tf.zeros((2 * MEMORY + 1, int(tf.size(picture)))), trainable=False)
+        self.before = None  # the last picture that was good
+        self.first, self.lowest, self.scale = lbfgs.FIRST, np.inf, None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.pairs: list[tuple[int, int]] = []  # rows of s and y, oldest first
+        self.dots = np.zeros((2 * MEMORY + 1,) * 2)
+        self.learnt = 0
+
+    def step(self, picture: Tensor, loss: float, gradient: Tensor) -> Tensor:
+        if self.leapt(loss):
+            return self.before
+        gradient = tf.reshape(gradient, (-1,))
+        self.scale = self.scale or 1 / max(float(_mean_size(gradient)), 1e-30)  # so that no square leaves float32
+        self._learn(picture, gradient * self.scale)
+        self.lowest = loss
+        return self._moved(picture)
+
+    def leapt(self, loss: float) -> bool:
+        """Whether the loss has doubled since the last good picture. If so, that one must come back."""
+        if not loss > self.lowest + abs(self.lowest):
+            return False
+        self.first /= 4
+        self._forget()
+        return True
+
+    def _learn(self, picture: Tensor, gradient: Tensor) -> None:
+        """A new gradient; with the one before, if there is one, it makes a pair."""
+        rows, new = [GRADIENT], [gradient]
+        if self.before is not None:
+            rows = [self.learnt % MEMORY, MEMORY + self.learnt % MEMORY, GRADIENT]
+            new = [tf.reshape(picture - self.before, (-1,)), gradient - self.vectors[GRADIENT], gradient]
+        self.before = picture
+        self._write(rows, new)
+        self._multiply(rows)
+        if len(rows) > 1:
+            self._remember(*rows[:2])
+
+    def _write(self, rows: list[int], vectors: list[Tensor]) -> None:
+        self.vectors.scatter_update(tf.IndexedSlices(tf.stack(vectors), tf.constant(rows)))
+
+    def _multiply(self, rows: list[int]) -> None:
+        products = tf.matmul(tf.gather(self.vectors, rows), self.vectors, transpose_b=True).numpy().astype(np.float64)
+        self.dots[rows], self.dots[:, rows] = products, products.T
+
+    def _remember(self, s: int, y: int) -> None:
+        self.pairs = [pair for pair in self.pairs if pair != (s, y)]  # the oldest, when the memory is full
+        if lbfgs.curved(self.dots[s, s], self.dots[s, y], self.dots[y, y]):
+            self.pairs.append((s, y))
+            self.learnt += 1
+
+    def _moved(self, picture: Tensor) -> Tensor:
+        coefficients = lbfgs.direction(self.dots, self.pairs)
+        if self.pairs:
+            root_mean_square = lbfgs.length(coefficients, self.dots) / int(tf.size(picture)) ** 0.5
+            factor = lbfgs.LIMIT / max(root_mean_square, lbfgs.LIMIT)
+        else:
+            factor = self.first / max(float(_mean_size(self.vectors[GRADIENT])), 1e-30)
+        move = tf.linalg.matvec(self.vectors, tf.constant(factor * coefficients, tf.float32), transpose_a=True)
+        return picture + tf.reshape(move, self.shape)
+
+    def inherit(self, smaller: "_Curvature") -> None:
+        """The memory of a smaller picture, enlarged. What it knows of gradients is measured by the size of its last one."""
+        size = max(float(_mean_size(smaller.vectors[GRADIENT])), 1e-30)
+        for s, y in smaller.pairs:
+            row = self.learnt
+            for target, source, divisor in ((row, s, 1), (MEMORY + row, y, size)):
+                small = tf.reshape(smaller.vectors[source], (1, *smaller.shape)) / divisor
+                self._write([target], [tf.reshape(enlarge(small, self.shape[:2]), (-1,))])
+            self._multiply([row, MEMORY + row])
+            self._remember(row, MEMORY + row)
+
+
+def enlarge(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    """`(B, H, W, C)` at another (H, W), bilinear; either sign."""
+    return tf.image.resize(pictures, size, "bilinear")
+
+
+def _mean_size(gradient: Tensor) -> Tensor:
+    return tf.reduce_mean(tf.abs(gradient))
