@@ -12,7 +12,7 @@ from stylelab.recipes import Optimiser, Recipe, Weights, find_recipe, with_layer
 from stylelab.result import History, Result, Step
 
 Watch = Callable[[Step], object]
-COARSEST = 64  # pixels of the short side: below, the deepest layers see nothing
+COARSEST = 40  # pixels of the short side: below, the deepest layers see next to nothing
 FINEST = 0.4  # share of the steps at the last size
 
 

@@ -15,6 +15,7 @@ STYLE_NORMALISATIONS = ("gatys", "mean", "keras")
 TV_KINDS = ("l1", "l2", "keras")
 OPTIMISERS = ("lbfgs", "adam", "sgd")
 STARTS = ("content", "noise", "blend")
+SOFTNESS = 0.35  # found by trial, at 112 to 192 px on two encoders
 PAPER = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 
 
@@ -48,6 +49,8 @@ class Optimiser:
             number. None for methods that find their own scale.
         clip: bring the picture back into 0..1 after every step. Never with L-BFGS, whose memory of past gradients
             a moved picture would make false.
+        softness: of L-BFGS, how much more readily a picture's coarse structures move than its fine ones: an exponent of
+            their size. 0 is the textbook's; 0.35 saves a third of the steps of a style transfer (`stylelab.lbfgs`).
     """
 
     name: str
@@ -56,6 +59,7 @@ class Optimiser:
     decay: float = 1.0
     pixels: int | None = None
     clip: bool = False
+    softness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ RECIPES = {
             normalised=Weights(content=1.0, style=1e8),
             mini=Weights(content=1.0, style=1e8, tv=20.0, pixels=256 * 192),
             weights_for="normalised",
-            optimiser=Optimiser("lbfgs"),
+            optimiser=Optimiser("lbfgs", softness=SOFTNESS),
             size=512,
             steps=500,
             differs=(
@@ -235,7 +239,7 @@ RECIPES = {
             normalised=Weights(content=1.0, style=5e5),
             mini=Weights(content=1.0, style=5e5, tv=1e-4, pixels=256 * 192),
             weights_for="vgg19-torchvision",
-            optimiser=Optimiser("lbfgs"),
+            optimiser=Optimiser("lbfgs", softness=SOFTNESS),
             size=512,
             steps=300,
             differs=("the picture is clamped to 0..1 when it is read, where the code clamps it inside the closure",),

@@ -86,7 +86,7 @@ class _LBFGS:
     """One L-BFGS for each picture of the batch."""
 
     def __init__(self, settings: Optimiser, pictures: Tensor):
-        self.each = [_Curvature(picture) for picture in pictures]
+        self.each = [_Curvature(picture, settings.softness) for picture in pictures]
 
     def step(self, pictures: Tensor, losses: Sequence[float], gradient: Tensor) -> None:
         for one, picture, loss, slope in zip(self.each, pictures, losses, gradient, strict=True):
@@ -111,10 +111,11 @@ class _Curvature:
     the first move is set, later ones are limited, and one that doubles the loss is taken back.
     """
 
-    def __init__(self, picture: Tensor):
+    def __init__(self, picture: Tensor, softness: float = 0.0):
         self.shape = picture.shape
         self.vectors = picture.new_zeros(2 * MEMORY + 1, picture.numel())  # moves s, changes of the gradient y, the gradient
-        self.before = None  # the last picture that was good, flat
+        self.before = self.move = None  # the last good picture, and the move from there
+        self.softness = torch.from_numpy(lbfgs.softness(*picture.shape[1:], softness)).to(picture) if softness else None
         self.first, self.lowest, self.scale = lbfgs.FIRST, np.inf, None
         self._forget()
 
@@ -125,9 +126,8 @@ class _Curvature:
 
     def step(self, picture: Tensor, loss: float, gradient: Tensor) -> None:
         if not self.leapt(picture, loss):
-            gradient = gradient.reshape(-1)
             self.scale = self.scale or 1 / max(float(gradient.abs().mean()), 1e-30)  # so that no square leaves float32
-            self._learn(picture.reshape(-1), gradient * self.scale)
+            self._learn(picture, self._soften(gradient * self.scale).reshape(-1))
             self.lowest = loss
             self._move(picture)
 
@@ -135,7 +135,8 @@ class _Curvature:
         """Whether the loss has doubled since the last good picture. If so, that one is back."""
         if not loss > self.lowest + abs(self.lowest):
             return False
-        picture.copy_(self.before.view(picture.shape))
+        picture.copy_(self.before)
+        self.before = None  # the move from there does not count
         self.first /= 4
         self._forget()
         return True
@@ -147,7 +148,7 @@ class _Curvature:
             self.before = picture.clone()
         else:
             rows = [self.learnt % MEMORY, MEMORY + self.learnt % MEMORY, -1]
-            torch.sub(picture, self.before, out=self.vectors[rows[0]])
+            self.vectors[rows[0]] = self.move
             torch.sub(gradient, self.vectors[-1], out=self.vectors[rows[1]])
             self.before.copy_(picture)
         self.vectors[-1] = gradient
@@ -167,13 +168,20 @@ class _Curvature:
 
     def _move(self, picture: Tensor) -> None:
         coefficients = lbfgs.direction(self.dots, self.pairs)
+        self.move = picture.new_tensor(coefficients) @ self.vectors
+        change = self._soften(self.move.view(picture.shape))
         if self.pairs:
-            root_mean_square = lbfgs.length(coefficients, self.dots) / picture.numel() ** 0.5
-            factor = lbfgs.LIMIT / max(root_mean_square, lbfgs.LIMIT)
+            factor = lbfgs.LIMIT / max(float(change.square().mean().sqrt()), lbfgs.LIMIT)
         else:
-            factor = self.first / max(float(self.vectors[-1].abs().mean()), 1e-30)
-        move = picture.new_tensor(factor * coefficients) @ self.vectors
-        picture += move.view(picture.shape)
+            factor = self.first / max(float(change.abs().mean()), 1e-30)
+        picture.add_(change, alpha=factor)
+        self.move *= factor
+
+    def _soften(self, picture: Tensor) -> Tensor:
+        """`lbfgs.softness` applied to `(3, H, W)`."""
+        if self.softness is None:
+            return picture
+        return torch.fft.irfft2(torch.fft.rfft2(picture) * self.softness, s=picture.shape[1:])
 
     def inherit(self, smaller: "_Curvature") -> None:
         """The memory of a smaller picture, enlarged. What it knows of gradients is measured by the size of its last one."""
