@@ -1,9 +1,9 @@
 # make lab | demo | test | lessons | bench | assets      each sets up .venv on its first use
-# make test-gpu   the tests that need a GPU              make lock   pin the requirements anew
+# make test-gpu | bench-gpu   what needs a GPU           make lock   pin the requirements anew
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test test-gpu lessons bench assets lock setup
+.PHONY: help lab demo test test-gpu lessons bench bench-gpu assets lock setup
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -41,10 +41,14 @@ lessons: $(READY)
 	$(BIN)/python -m stylelab.lessons build --framework torch
 	$(TENSORFLOW_BIN)/python -m stylelab.lessons build --framework tensorflow
 
+# options for both: make bench BENCH="--quick -o bench.json --plot bench.png"
 bench: $(READY)
-	@$(BIN)/stylelab bench --backend torch
-	@$(TENSORFLOW_BIN)/python -m stylelab bench --backend tensorflow
+	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/stylelab bench $(BENCH)
 	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/python -m stylelab.classroom.versus
+
+# the figures that want a GPU; without one, a line and status 2
+bench-gpu: $(READY)
+	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/stylelab bench --device gpu --size 512 --size 1024 $(BENCH)
 
 assets: $(READY)
 	$(BIN)/python assets/make/pictures.py

@@ -244,12 +244,42 @@ def grade(
     )
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
-def bench(context: typer.Context) -> int:
-    """Measure the time per step and the memory of both frameworks on this machine."""
-    from stylelab import bench as benchmark
+@app.command()
+def bench(
+    backend: Annotated[
+        list[str] | None, typer.Option(help="torch or tensorflow; may be given several times.", show_default="both")
+    ] = None,
+    size: Annotated[
+        list[int] | None, typer.Option(help="Long side in pixels; may be given several times.", show_default="256 and 512")
+    ] = None,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(help="float32, bfloat16 or auto; may be given several times.", show_default="float32 and auto"),
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="A name or a weights file. A vgg19 that is not downloaded gets random filters, which cost the same.")
+    ] = "vgg19",
+    steps: Annotated[int | None, typer.Option(help="Counted steps of each, 2 or more.", show_default="10")] = None,
+    race: Annotated[
+        int | None, typer.Option(help="Steps of the race to the tutorial's loss; 0 for none.", show_default="300")
+    ] = None,
+    tile: Annotated[
+        int | None, typer.Option(help="Side of a tile in pixels, measured too; 0 for none.", show_default="half the size")
+    ] = None,
+    device: Device = None,
+    content: Annotated[str, typer.Option(help=f"The scene: {PICTURE}.")] = "china",
+    style: Annotated[str, typer.Option(help=f"The manner of painting: {PICTURE}.")] = "coffee",
+    peers: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder with clones of other programs to measure too; see docs/speed.md.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the figures as JSON.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the figures: a .png, .pdf or .svg file.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A minute or two: 256 pixels, five steps, no race.")] = False,
+) -> int:
+    """Measure time per step, memory and seconds to a given loss, beside the tutorials' loops and this machine's limit."""
+    from stylelab.bench import command
 
-    try:
-        return benchmark.main(context.args) or 0
-    except SystemExit as end:  # argparse leaves in its own way, with 2 for the user's mistakes
-        return InputError.exit_status if end.code else 0
+    return command.run(
+        backends=tuple(backend or ()), sizes=tuple(size or ()), precisions=tuple(precision or ()), encoder=encoder, steps=steps,
+        race=race, tile=tile, device=device, content=content, style=style, peers=peers, out=out, plot=plot, quick=quick,
+    )  # fmt: skip

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import numpy as np
@@ -308,21 +307,6 @@ def test_encoders_lists_where_each_one_is(capsys):
 def test_a_downloaded_encoder_is_named_with_its_file(capsys, monkeypatch):
     monkeypatch.setattr("stylelab.download.download", lambda name, say: f"/cache/{name}.safetensors")
     assert "vgg19 is ready: /cache/vgg19.safetensors" in said(capsys, "encoders", "download", "vgg19")
-
-
-def test_bench_gets_its_own_options(monkeypatch):
-    seen = []
-    fake = types.ModuleType("stylelab.bench")
-    fake.main = lambda arguments: seen.append(arguments)
-    monkeypatch.setitem(sys.modules, "stylelab.bench", fake)
-    monkeypatch.setattr(stylelab, "bench", fake, raising=False)
-    assert cli.run(["bench", "--quick", "7"]) == 0
-    assert seen == [["--quick", "7"]]
-
-
-def test_a_wrong_option_of_bench_is_the_users_fault_too(capsys):
-    assert cli.run(["bench", "--nope"]) == 1
-    assert "--nope" in capsys.readouterr().err
 
 
 def test_help_and_mistakes_wait_for_no_framework():
