@@ -7,7 +7,7 @@ from stylelab.errors import StylelabError
 
 
 class Interrupted(StylelabError):
-    """Ctrl-C: what was measured has been told."""
+    """Ctrl-C: what was measured has been told and written."""
 
     exit_status = 130
 
@@ -26,7 +26,7 @@ def run(**options) -> int:
         try:
             results = benchmark.run(asked, lambda text: print(text, flush=True))
         except KeyboardInterrupt:
-            raise Interrupted("interrupted: no file was written") from None
+            raise Interrupted("interrupted: only what is told above was measured") from None
     for path in filter(None, (asked.out, asked.plot)):
         print(f"saved {path}")
     return 0 if any("ms" in row for found in results["steps"] for row in found["rows"]) else 2

@@ -1,8 +1,10 @@
 """Our own `transfer`, just as a user calls it; `watch` hands over the turn."""
 
+import importlib
+
 from stylelab import load_backend
 from stylelab.bench.turns import Turns
-from stylelab.bench.work import recipe_of
+from stylelab.bench.work import job_of, recipe_of
 
 OPTIONS = ("precision", "scales", "tile")
 
@@ -11,11 +13,16 @@ def run(settings: dict, turns: Turns) -> None:
     """Steps of `transfer` until there is no further order."""
     half = load_backend(settings["backend"])
     options = {name: settings[name] for name in OPTIONS if name in settings}
-    import inspect
-
-    options = {k: v for k, v in options.items() if k in inspect.signature(half.transfer).parameters}  # TEMP
+    turns.note(precision=_ran_in(settings))
     half.transfer(
         settings["content"], settings["style"], recipe=recipe_of(settings["recipe"]), encoder=settings["encoder"],
         size=settings["size"], steps=settings["total_steps"], device=settings["device"],
         watch=lambda step: turns(step.loss, step.read), snapshots=(), **options,
     )  # fmt: skip
+
+
+def _ran_in(settings: dict) -> str:
+    """What 'auto' comes to for this picture."""
+    features = importlib.import_module(f"stylelab.{settings['backend']}.features")
+    height, width = job_of(settings).content.shape[:2]
+    return features.find_precision(settings.get("precision", "auto"), settings["device"], height * width)

@@ -1,5 +1,7 @@
 """Seconds to a given loss: the others run to their end, and what counts is when a picture of ours is as good as their last."""
 
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import numpy as np
 from stylelab.bench.conductor import Player, excused, stage
 from stylelab.bench.options import Asked
 from stylelab.bench.plan import PEERS, Contender, ours
-from stylelab.bench.steps import judged, settings_of
+from stylelab.bench.steps import PAUSE, judged, settings_of
 from stylelab.bench.sums import first_below
 from stylelab.encoders import find_encoder
 from stylelab.errors import StylelabError
@@ -61,12 +63,13 @@ def run(race: Race, asked: Asked, encoder: str, folder: Path) -> dict:
     entries += [(contender, settings | {"total_steps": _steps(race, share)}) for contender, share in race.ours]
     left = {contender.name: given["total_steps"] for contender, given in entries} | _as_long_as_it_takes(race)
     tracks = {contender.name: {"seconds": [], "pictures": []} for contender, _ in entries}
-    with stage(entries, lost) as players:
-        while any(left[player.contender.name] > 0 for player in players):
-            for player in list(players):
-                with excused(player, players, lost):
-                    _burst(player, left, tracks, folder)
-    judge(tracks, settings, lost)
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        with stage(entries, lost) as players:
+            while any(left[player.contender.name] > 0 for player in players):
+                for player in list(players):
+                    with excused(player, players, lost):
+                        _burst(player, left, tracks, Path(place))
+        judge(tracks, settings, lost)
     return _found(race, settings, tracks, lost)
 
 
@@ -83,12 +86,14 @@ def _burst(player: Player, left: dict, tracks: dict, folder: Path) -> None:
     name = player.contender.name
     if left[name] <= 0:
         return
-    place = folder / f"race {name}".replace("/", "-")
+    place = folder / name
     place.mkdir(exist_ok=True)
+    time.sleep(PAUSE)
     told = player.order(steps=int(min(BURST, left[name])), keep=str(place), every=EVERY)
     track = tracks[name]
     track["seconds"] += told["seconds"]
     track["pictures"] += told["kept"]
+    track |= {"memory_mb": told["own"], "peak_mb": told["peak"], "gpu_mb": told["gpu"]}
     left[name] = 0 if told.get("ended") else left[name] - len(told["seconds"])
     if left[name] <= 0:
         last = str(place / "last.npy")
@@ -118,7 +123,7 @@ def _found(race: Race, settings: dict, tracks: dict[str, dict], lost: dict[str, 
         "size": race.size, "steps": theirs["steps"][-1] if theirs["steps"] else 0, "tracks": tracks, "rows": [],
         "lost": {name: str(error) for name, error in lost.items()},
     }  # fmt: skip
-    if not theirs["losses"]:
+    if not theirs["losses"] or race.against.name in lost:
         return found
     found |= {"loss": theirs["losses"][-1], "seconds": theirs["seconds"][-1]}
     for contender, _ in race.ours:

@@ -1,5 +1,6 @@
 """All of `stylelab bench`, part by part, each told as soon as it is known."""
 
+import itertools
 import json
 import tempfile
 from collections.abc import Callable
@@ -33,18 +34,23 @@ def run(asked: Asked, say: Say) -> dict:
         say(report.heading(about))
         encoder = _encoder(asked, folder)
         results = {"machine": about, "asked": _plain(asked), "steps": [], "races": [], "whole": []}
-        for group in plan.groups(asked):
-            results["steps"].append(steps.measure(group, asked, encoder, folder))
-            say(report.group(results["steps"][-1]))
-        for each in race.races(asked):
-            results["races"].append(race.run(each, asked, encoder, folder))
-            say(report.race(results["races"][-1]))
-        results["whole"] = [
-            whole.measure(backend, size, asked, encoder, folder) for backend in asked.backends for size in asked.sizes
-        ]
-        say(report.whole(results["whole"]))
-    _write(results, asked)
+        try:
+            _measure(asked, encoder, folder, results, say)
+        finally:  # what was measured before Ctrl-C was not for nothing
+            _write(results, asked)
     return results
+
+
+def _measure(asked: Asked, encoder: str, folder: Path, results: dict, say: Say) -> None:
+    for group in plan.groups(asked):
+        results["steps"].append(steps.measure(group, asked, encoder, folder))
+        say(report.group(results["steps"][-1]))
+    for each in race.races(asked):
+        results["races"].append(race.run(each, asked, encoder, folder))
+        say(report.race(results["races"][-1]))
+    for backend, size in itertools.product(asked.backends, asked.sizes):
+        results["whole"].append(whole.measure(backend, size, asked, encoder, folder))
+    say(report.whole(results["whole"]))
 
 
 def _with_backends(asked: Asked, say: Say) -> Asked:

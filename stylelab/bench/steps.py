@@ -1,5 +1,6 @@
 """Milliseconds per step: everyone steps in turn, so that ratios are of the same moments of this machine."""
 
+import time
 from pathlib import Path
 
 from stylelab import encoders
@@ -13,6 +14,7 @@ from stylelab.errors import StylelabError
 from stylelab.pictures import open_picture
 
 WARM_UP = 3  # rounds that are made first and not counted
+PAUSE = 0.02  # seconds between turns: the threads of the one before spin for a while before they sleep
 
 
 def settings_of(asked: Asked, recipe: str, size: int, encoder: str, total_steps: int) -> dict:
@@ -40,6 +42,7 @@ def measure(group: Group, asked: Asked, encoder: str, folder: Path) -> dict:
 def _round(players: list[Player], lost: dict[str, StylelabError], kind: str) -> None:
     for player in list(players):
         with excused(player, players, lost):
+            time.sleep(PAUSE)
             seconds = player.order(steps=1)["seconds"][0]
             player.__dict__.setdefault(kind, []).append(seconds)
 
@@ -52,7 +55,8 @@ def _losses(players: list[Player], settings: dict, folder: Path, lost: dict[str,
             with excused(player, players, lost):
                 player.order(picture=str(folder / f"{number}.npy"))
                 files[player.contender.name] = str(folder / f"{number}.npy")
-    return judged(files, players[0].contender.backend, settings, lost) if files else {}
+    backend = next((player.contender.backend for player in players if player.contender.name in files), None)
+    return judged(files, backend, settings, lost) if backend else {}
 
 
 def judged(files: dict[str, str], backend: str, settings: dict, lost: dict[str, StylelabError]) -> dict[str, float]:
