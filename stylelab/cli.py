@@ -35,6 +35,14 @@ Seed = Annotated[int, typer.Option(help="Seed of the noise, 0 or more, for recip
 Device = Annotated[
     str | None, typer.Option(help="'cpu', 'gpu', 'cuda', 'cuda:1' or 'mps'.", show_default="a GPU if there is one")
 ]
+Precision = Annotated[
+    str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where this machine multiplies that faster.")
+]
+Scales = Annotated[int, typer.Option(help="Paint from coarse to fine: how many sizes, each 1.4 times the one before.")]
+Tile = Annotated[
+    int | None,
+    typer.Option(help="Work in tiles of so many pixels, for large pictures.", show_default="when the whole does not fit"),
+]
 ContentLayers = Annotated[
     str | None, typer.Option(help="Layers that keep the scene, such as conv4_2.", show_default="the recipe's")
 ]
@@ -92,13 +100,17 @@ def transfer(
     device: Device = None,
     content_layers: ContentLayers = None,
     style_layers: StyleLayers = None,
+    precision: Precision = "auto",
+    scales: Scales = 1,
+    tile: Tile = None,
 ) -> int:
     """Paint one picture's content in another's style. Ctrl-C saves the best picture so far."""
     from stylelab import painting
 
     return painting.paint(
         content, style, out, backend=backend, recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed,
-        device=device, content_layers=_layers(content_layers), style_layers=_layers(style_layers),
+        device=device, content_layers=_layers(content_layers), style_layers=_layers(style_layers), precision=precision,
+        scales=scales, tile=tile,
     )  # fmt: skip
 
 
@@ -120,6 +132,9 @@ def gallery(
     device: Device = None,
     content_layers: ContentLayers = None,
     style_layers: StyleLayers = None,
+    precision: Precision = "auto",
+    scales: Scales = 1,
+    tile: Tile = None,
 ) -> int:
     """Paint every pair of a content and a style picture, on Dask. Pairs that are there already are kept."""
     from stylelab import painting
@@ -127,7 +142,7 @@ def gallery(
     return painting.paint_all(
         content_dir, style_dir, out, scheduler=scheduler, backend=backend, recipe=recipe, encoder=encoder, size=size,
         steps=steps, seed=seed, device=device, content_layers=_layers(content_layers),
-        style_layers=_layers(style_layers),
+        style_layers=_layers(style_layers), precision=precision, scales=scales, tile=tile,
     )  # fmt: skip
 
 

@@ -1,13 +1,14 @@
 """The parts of a run that need no framework: what is asked for, made ready; and what comes back, written down."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stylelab import encoders, pictures
+from stylelab import encoders, memory, pictures
 from stylelab.errors import InputError, NotFiniteError
+from stylelab.precision import check_precision
 from stylelab.recipes import Optimiser, Recipe, Weights, find_recipe, with_layers
 from stylelab.result import History, Result, Step
 
@@ -122,8 +123,28 @@ def prepare_stages(contents: Sequence, styles: Sequence, *, scales: int = 1, siz
     return [batch for batch in stages if batch[0].recipe.steps]
 
 
+def check_run(precision: str, tile: int | None) -> None:
+    """What a run is asked beside its pictures and its recipe, checked before a framework is imported.
+
+    Raises:
+        InputError: an unknown precision, or a tile that is no number of pixels.
+    """
+    check_precision(precision)
+    if tile is not None:
+        _whole("tile", tile, 16)
+
+
+def plan_memory(batch: list[Job], widths: Mapping[str, int], precision: str) -> memory.Run:
+    """What decides how much memory a batch takes, with the number of filters of each layer."""
+    job = batch[0]
+    return memory.Run(
+        *job.content.shape[:2], tuple(job.recipe.content), tuple(job.recipe.style), widths, precision,
+        job.recipe.optimiser.name, len(batch),
+    )  # fmt: skip
+
+
 def share_steps(steps: int, scales: int) -> list[int]:
-    """How many steps each size gets, smallest first: as many at the last as at all before, which cost less and less."""
+    """How many steps each size gets, smallest first: the last gets most, as those before cost less and less."""
     if scales == 1:
         return [steps]
     last = max(1, round(steps * FINEST))
@@ -159,6 +180,8 @@ def collect_all(
     *,
     device: str,
     precision: str,
+    tile: int | None = None,
+    notes: Sequence[str] = (),
     watch=None,
     snapshots: Sequence[int] | None = None,
 ) -> list[Result]:
@@ -167,6 +190,7 @@ def collect_all(
     Args:
         run: an iterator over the steps of a batch.
         stages: from `prepare_stages`.
+        device, precision, tile, notes: for the Results.
         watch: called with the steps of the whole batch.
         snapshots: the steps whose pictures are kept; by default eight, closer together at the start.
     """
@@ -193,8 +217,9 @@ def collect_all(
     sides = tuple(max(batch[0].content.shape[:2]) for batch in stages)
     return [
         Result(
-            record.picture, record.history, record.kept, seconds, device,
+            record.full_size(job), record.history, record.kept, seconds, device,
             replace(job.recipe, steps=sum(counts)), job.encoder.name, record.stopped, precision=precision, scales=sides,
+            tile=tile, notes=tuple(notes),
         )
         for record, job in zip(records, stages[-1], strict=True)
     ]  # fmt: skip
@@ -229,6 +254,12 @@ class _Record:
             if interrupted:
                 self.stopped = f"stopped after {len(self.history)} steps: this is the best picture so far"
         self.kept[len(self.history)] = self.picture
+
+    def full_size(self, job: Job) -> np.ndarray:
+        """The picture as large as asked for, though the run ended at a smaller size."""
+        if self.picture.shape == job.content.shape:
+            return self.picture
+        return pictures.fit(self.picture, job.content.shape[:2])
 
 
 def _weights(recipe: Recipe, encoder: encoders.Encoder) -> Weights:

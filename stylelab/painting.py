@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from stylelab import BACKENDS, pictures
 from stylelab.errors import InputError, StylelabError, unknown
 from stylelab.files import shown
-from stylelab.job import prepare
+from stylelab.job import check_run, prepare_stages
 from stylelab.result import Result, Step
 
 INTERRUPTED = 130  # what a shell expects of a command that was ended with Ctrl-C
@@ -24,7 +24,10 @@ class Interrupted(StylelabError):
     exit_status = INTERRUPTED
 
 
-def paint(content: str, style: str, out: Path, *, backend: str, device: str | None, **options) -> int:
+def paint(
+    content: str, style: str, out: Path, *, backend: str, device: str | None, precision: str, scales: int, tile: int | None,
+    **options,
+) -> int:
     """One transfer from file to file; returns the exit status.
 
     All that can be wrong in the input is found before the framework is imported, which takes seconds.
@@ -35,9 +38,10 @@ def paint(content: str, style: str, out: Path, *, backend: str, device: str | No
     out = pictures.check_writable(out)
     _check_not_an_input(out, content, style)
     _check_backend(backend)
-    job = prepare(content, style, **options)
-    options["steps"] = job.recipe.steps
-    with interrupts() as interrupted, progress(job.recipe.steps) as watch:
+    check_run(precision, tile)
+    stages = prepare_stages([content], [style], scales=scales, **options)
+    options |= dict(precision=precision, scales=scales, tile=tile)
+    with interrupts() as interrupted, progress(sum(batch[0].recipe.steps for batch in stages)) as watch:
         try:
             result = _transfer(content, style, backend=backend, device=device, watch=watch, **options)
         except KeyboardInterrupt:
@@ -68,21 +72,25 @@ def _check_backend(name: str) -> None:
 
 
 def summary(result: Result, out: Path, encoder: str) -> str:
-    """Two lines about a run: where the picture is, and how the run went."""
+    """Two lines about a run, where the picture is and how the run went, and what there is to note."""
     height, width = result.picture.shape[:2]
     chosen = f"{result.encoder} (chosen by 'auto')" if encoder == "auto" else result.encoder
-    return (
-        f"saved {out} ({width} x {height} pixels), recipe {result.recipe.name}, encoder {chosen}\n"
-        f"{len(result.history)} steps in {result.seconds:.1f} s on {result.device}{_pace(result.history)}"
-    )
+    lines = [
+        f"saved {out} ({width} x {height} pixels), recipe {result.recipe.name}, encoder {chosen}",
+        f"{len(result.history)} steps in {result.seconds:.1f} s on {result.device} in {result.precision}{_pace(result)}",
+        *result.notes,
+    ]
+    return "\n".join(lines)
 
 
-def _pace(history) -> str:
+def _pace(result: Result) -> str:
     """Time per step and loss. The first step is left out of the time: it waits for what is loaded or compiled once."""
-    total, seconds = history["total"], history["seconds"]
+    total, seconds = result.history["total"], result.history["seconds"]
     if not len(total):
         return ""
     each = (seconds[-1] - seconds[0]) / (len(seconds) - 1) if len(seconds) > 1 else seconds[0]
+    if len(result.scales) > 1:  # losses at different sizes say nothing of each other
+        return f", at {', '.join(map(str, result.scales))} px, loss at the last {total[-1]:.4g}"
     return f", {1000 * each:.{0 if each > 0.01 else 1}f} ms per step, loss {total[0]:.4g} -> {total[-1]:.4g}"
 
 

@@ -86,6 +86,8 @@ class Result:
         stopped: None, or a sentence that says why the run ended early.
         precision: of the network, 'float32' or 'bfloat16'.
         scales: the long sides in pixels at which it was painted, smallest first.
+        tile: side in pixels of the tiles that the last size was worked on in; None for the whole at once.
+        notes: sentences about what was done otherwise than one would expect, and why.
     """
 
     picture: np.ndarray
@@ -98,6 +100,8 @@ class Result:
     stopped: str | None = None
     precision: str = "float32"
     scales: tuple[int, ...] = ()
+    tile: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         height, width = self.picture.shape[:2]

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from stylelab import encoders
 from stylelab.errors import InputError, MachineError, unknown
 from stylelab.precision import check_precision, cpu_has_bfloat16
-from stylelab.torch.trunk import Trunk, raw_gram
+from stylelab.torch.trunk import FINE, Trunk, raw_gram
 
 # TensorFloat-32 keeps 10 bits of a product: a Gram matrix would differ from TensorFlow's in the third digit.
 torch.backends.cuda.matmul.allow_tf32 = False
@@ -97,8 +97,10 @@ class Encoder(torch.nn.Module):
         factor, offset = encoders.input_transform(spec)
         self.register_buffer("factor", torch.from_numpy(factor).reshape(1, 3, 1, 1))
         self.register_buffer("offset", torch.from_numpy(offset).reshape(1, 3, 1, 1))
+        self.widths = {layer: len(weights[layer][1]) for layer in self.trunk}
         for layer in self.trunk:
-            kernel, bias = (torch.from_numpy(np.array(array)).to(self.dtype) for array in weights[layer])  # (O, I, 3, 3), (O,)
+            dtype = torch.float32 if layer in FINE else self.dtype
+            kernel, bias = (torch.from_numpy(np.array(array)).to(dtype) for array in weights[layer])  # (O, I, 3, 3), (O,)
             self.register_buffer(f"{layer}_kernel", kernel.contiguous(memory_format=torch.channels_last))
             self.register_buffer(f"{layer}_bias", bias)
 
@@ -115,17 +117,18 @@ class Encoder(torch.nn.Module):
             InputError: another shape.
         """
         _check_pictures(pictures)
-        activation = (pictures * self.factor + self.offset).to(self.dtype).contiguous(memory_format=torch.channels_last)
+        activation = (pictures * self.factor + self.offset).contiguous(memory_format=torch.channels_last)
         activations = {}
         for layer in self.trunk:
             activation = activations[layer] = F.relu(self._convolve(layer, activation))
             if layer in encoders.POOL_AFTER and layer != self.trunk[-1]:
                 pool = F.max_pool2d if self.pooling == "max" else F.avg_pool2d
                 activation = pool(activation, 2)
-        return {layer: activations[layer] for layer in self.layers}
+        return {layer: activations[layer].to(self.dtype) for layer in self.layers}
 
     def _convolve(self, layer: str, activation: Tensor) -> Tensor:
         kernel, bias = getattr(self, f"{layer}_kernel"), getattr(self, f"{layer}_bias")
+        activation = activation.to(kernel.dtype)
         if self.spec.padding == "zeros":
             return F.conv2d(activation, kernel, bias, padding=1)
         return F.conv2d(F.pad(activation, (1, 1, 1, 1), mode="replicate"), kernel, bias)
@@ -153,7 +156,7 @@ class Encoder(torch.nn.Module):
     @cached_property
     def _passes(self) -> Trunk:
         filters = {layer: (getattr(self, f"{layer}_kernel"), getattr(self, f"{layer}_bias")) for layer in self.trunk}
-        return Trunk(filters, padding=self.spec.padding, pooling=self.pooling)
+        return Trunk(filters, padding=self.spec.padding, pooling=self.pooling, dtype=self.dtype)
 
 
 class _Look(torch.autograd.Function):

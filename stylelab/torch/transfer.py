@@ -1,16 +1,18 @@
 """Style transfer in PyTorch: a loss made of two pictures, and a loop that lowers it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from stylelab import encoders
+from stylelab import encoders, memory
 from stylelab import job as jobs
 from stylelab.errors import InputError, NotFiniteError
 from stylelab.recipes import Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
+from stylelab.torch import tiles
 from stylelab.torch.descent import enlarge, make_method
 from stylelab.torch.features import Encoder, find_device, find_precision, load_encoder
 from stylelab.torch.losses import content_loss, normalised_gram, style_distance, total_variation
@@ -60,7 +62,12 @@ def to_picture(tensor: Tensor) -> np.ndarray:
 
 
 def transfer_loss(
-    encoder: Encoder, content: Tensor, style: "Tensor | Sequence[Tensor]", recipe: Recipe, weights: Weights | None = None
+    encoder: Encoder,
+    content: Tensor,
+    style: "Tensor | Sequence[Tensor]",
+    recipe: Recipe,
+    weights: Weights | None = None,
+    tile: int | None = None,
 ) -> Loss:
     """The total loss of a recipe, in its parts. Targets are computed here, once.
 
@@ -70,6 +77,7 @@ def transfer_loss(
         style: `(1, 3, H', W')` in 0..1, of any size; for a batch a sequence of B such pictures.
         recipe: layers and normalisations.
         weights: of the parts; by default the author's.
+        tile: side in pixels of the tiles to work in; None for whole pictures.
 
     Returns:
         A function: pictures `(B, 3, H, W)` -> `{"content", "style", "tv"}`, weighted: scalars, for a batch `(B,)`.
@@ -84,9 +92,10 @@ def transfer_loss(
     weights = weights or recipe.weights
     picture_size, styles = tuple(content.shape[2:]), [style] if isinstance(style, Tensor) else list(style)
     sizes = {layer: encoders.layer_size(layer, *picture_size) for layer in recipe.style}
+    look = encoder.look if tile is None else partial(tiles.look, encoder, tile=tile)
     with torch.no_grad():
-        content_targets, _ = encoder.look(content, recipe.content, ())
-        grams = [_target_grams(encoder, each, recipe, sizes) for each in styles]
+        content_targets, _ = look(content, recipe.content, ())
+        grams = [_target_grams(look, each, recipe, sizes) for each in styles]
 
     def of_one(index: int, picture: Tensor, activations: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
         content_part = sum(
@@ -103,7 +112,7 @@ def transfer_loss(
         return parts
 
     def loss(pictures: Tensor) -> dict[str, Tensor]:
-        activations, own = encoder.look(pictures, recipe.content, recipe.style)
+        activations, own = look(pictures, recipe.content, recipe.style)
         parts = [
             of_one(index, pictures[index : index + 1], _slice(activations, index), _slice(own, index))
             for index in range(len(pictures))
@@ -113,9 +122,9 @@ def transfer_loss(
     return loss
 
 
-def _target_grams(encoder: Encoder, style: Tensor, recipe: Recipe, sizes: dict) -> dict[str, Tensor]:
+def _target_grams(look: Callable, style: Tensor, recipe: Recipe, sizes: dict) -> dict[str, Tensor]:
     """The style picture's Gram matrices, as if it had as many places as the picture being painted."""
-    _, grams = encoder.look(style, (), recipe.style)
+    _, grams = look(style, (), recipe.style)
     targets = {}
     for layer, gram in grams.items():
         places, own_places = (height * width for height, width in (sizes[layer], encoders.layer_size(layer, *style.shape[2:])))
@@ -218,6 +227,7 @@ def transfer(
     style_layers: Sequence[str] | None = None,
     precision: str = "auto",
     scales: int = 1,
+    tile: int | None = None,
     watch: jobs.Watch | None = None,
     snapshots: Sequence[int] | None = None,
 ) -> Result:
@@ -234,6 +244,8 @@ def transfer(
         content_layers, style_layers: instead of the recipe's, for an encoder that stops early, say.
         precision: of the network, 'float32' or 'bfloat16'; 'auto' is bfloat16 where that is faster.
         scales: how many sizes to paint one after the other, each sqrt 2 larger than the one before; the last is `size`.
+        tile: side in pixels of the tiles to work in, for pictures that do not fit into memory as a whole; exact. By
+            default whole, and in tiles only when it would not fit: `Result.notes` says so.
         watch: called with every Step.
         snapshots: the steps whose pictures are kept.
 
@@ -249,7 +261,7 @@ def transfer(
     """
     options = dict(recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, content_layers=content_layers)
     stages = jobs.prepare_stages([content], [style], scales=scales, style_layers=style_layers, **options)
-    return _paint(stages, device, precision, watch and (lambda steps: watch(steps[0])), snapshots)[0]
+    return _paint(stages, device, precision, tile, watch and (lambda steps: watch(steps[0])), snapshots)[0]
 
 
 def transfer_batch(
@@ -266,6 +278,7 @@ def transfer_batch(
     style_layers: Sequence[str] | None = None,
     precision: str = "auto",
     scales: int = 1,
+    tile: int | None = None,
     watch: "Callable[[list[Step | NotFiniteError]], object] | None" = None,
     snapshots: Sequence[int] | None = None,
 ) -> list[Result]:
@@ -274,8 +287,8 @@ def transfer_batch(
     Args:
         contents, styles: as many of the one as of the other; the content pictures have one size when they are resized.
         watch: called with the list of all pairs' Steps; a NotFiniteError stands for a pair that has ended.
-        recipe, encoder, size, steps, seed, device, content_layers, style_layers, precision, scales, snapshots: as for
-            `transfer`, the same for all pairs.
+        recipe, encoder, size, steps, seed, device, content_layers, style_layers, precision, scales, tile, snapshots: as
+            for `transfer`, the same for all pairs.
 
     Returns:
         A Result for each pair.
@@ -288,29 +301,43 @@ def transfer_batch(
     """
     options = dict(recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, content_layers=content_layers)
     stages = jobs.prepare_stages(contents, styles, scales=scales, style_layers=style_layers, **options)
-    return _paint(stages, device, precision, watch, snapshots)
+    return _paint(stages, device, precision, tile, watch, snapshots)
 
 
-def _paint(stages: list[list[jobs.Job]], device: str | None, precision: str, watch, snapshots) -> list[Result]:
+def _paint(stages: list[list[jobs.Job]], device, precision: str, tile: int | None, watch, snapshots) -> list[Result]:
+    jobs.check_run(precision, tile)
     last = stages[-1][0]
-    device = find_device(device)
+    device, notes = find_device(device), []
     precision = find_precision(precision, device, last.content.shape[0] * last.content.shape[1])
     network = load_encoder(
         last.encoder, last.recipe.layers, pooling=last.recipe.pooling, normalised=last.normalised, device=device,
         precision=precision,
     )  # fmt: skip
-    run = _climb(stages, network, device)
-    return jobs.collect_all(run, stages, device=str(device), precision=precision, watch=watch, snapshots=snapshots)
+    if tile is None:
+        planned, free = jobs.plan_memory(stages[-1], network.widths, precision), _free_memory(device)
+        tile = memory.choose_tile(planned, free)
+        notes += [memory.note(planned, tile, free)] if tile else []
+    run = _climb(stages, network, device, tile)
+    return jobs.collect_all(
+        run, stages, device=str(device), precision=precision, tile=tile, notes=notes, watch=watch, snapshots=snapshots
+    )
 
 
-def _climb(stages: list[list[jobs.Job]], network: Encoder, device: torch.device) -> Iterator[list["Step | NotFiniteError"]]:
+def _free_memory(device: torch.device) -> int:
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else memory.free_memory()
+
+
+def _climb(
+    stages: list[list[jobs.Job]], network: Encoder, device: torch.device, tile: int | None
+) -> Iterator[list["Step | NotFiniteError"]]:
     """One size after the other; pictures and what the optimiser has learnt are enlarged in between."""
     pictures = method = None
     done = 0
     for batch in stages:
         recipe = batch[0].recipe
         content, start = (torch.cat([to_tensor(getattr(job, name), device) for job in batch]) for name in ("content", "start"))
-        loss = transfer_loss(network, content, [to_tensor(job.style, device) for job in batch], recipe, batch[0].weights)
+        styles = [to_tensor(job.style, device) for job in batch]
+        loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile)
         pictures = start if pictures is None else enlarge(pictures, start.shape[2:])
         method = make_method(recipe.optimiser, pictures) if method is None else method.enlarged(recipe.optimiser, pictures)
         indices = range(done + 1, done + recipe.steps + 1)
