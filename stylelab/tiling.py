@@ -10,7 +10,7 @@ in the whole picture. Boxes are in pixels of the picture, whatever the stage. No
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stylelab.encoders import POOL_AFTER, trunk
+from stylelab.encoders import trunk
 from stylelab.errors import InputError
 
 GRID = 16  # pixels to one place of the deepest block, conv5
@@ -115,11 +115,6 @@ def tiles(height: int, width: int, side: int, stage: Stage) -> list[Tile]:
         for top, bottom in rows
         for left, right in columns
     ]
-
-
-def layer_size(height: int, width: int, layer: str) -> tuple[int, int]:
-    """(H', W') of a layer's activation for a picture of that size."""
-    return height // stride(layer), width // stride(layer)
 
 
 def _cuts(length: int, side: int) -> list[tuple[int, int]]:

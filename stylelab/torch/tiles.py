@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from stylelab.tiling import Stage, Tile, layer_size, stages, stride, tiles
+from stylelab.encoders import layer_size
+from stylelab.tiling import Stage, Tile, stages, stride, tiles
 from stylelab.torch.features import Encoder
 from stylelab.torch.trunk import Trunk, places_first, raw_gram
 
@@ -91,7 +92,7 @@ class _Network:
 
     def _put(self, activations: dict[str, Tensor], layer: str, core: Tensor, place: tuple[slice, slice]) -> None:
         if layer not in activations:
-            activations[layer] = _empty(core, layer_size(*self.size, layer))
+            activations[layer] = _empty(core, layer_size(layer, *self.size))
         _cut(activations[layer], place).copy_(core)
 
     def _leave(self, leaving: Tensor | None, pooled: Tensor, tile: Tile, stage: Stage) -> Tensor:
