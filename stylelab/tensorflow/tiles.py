@@ -15,9 +15,10 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from stylelab.encoders import layer_size
+from stylelab.memory import give_back
 from stylelab.tensorflow.features import Encoder
 from stylelab.tensorflow.trunk import Trunk, places_first, raw_gram
-from stylelab.tiling import Box, Stage, Tile, stages, stride, tiles
+from stylelab.tiling import Stage, Tile, stages, stride, tiles
 
 
 def look(
@@ -45,12 +46,12 @@ def look(
     content, style = tuple(content), tuple(style)
 
     @tf.custom_gradient
-    def passes(prepared: Tensor):
+    def passes(pictures: Tensor):
         network = _Network(encoder, content, style, tile)
-        return network.forward(tf.stop_gradient(prepared)), network.backward
+        return network.forward(tf.stop_gradient(pictures)), network.backward
 
     with tf.device(encoder.device):
-        answers = passes(tf.convert_to_tensor(pictures) * encoder.factor + encoder.offset)
+        answers = passes(tf.convert_to_tensor(pictures))
     return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
 
 
@@ -71,7 +72,7 @@ class _Network:
             self.entered.append(entering)
             leaving = None
             for tile in tiles(*self.size, self.tile, stage):
-                cores, own, pooled = passes.forward(_cut(entering, tile.outer.at(stage.stride)), _inside(tile))
+                cores, own, pooled = passes.forward(self._enter(entering, tile, stage), _inside(tile))
                 for layer, gram in own.items():
                     grams[layer] = grams.get(layer, 0) + gram
                 for layer, core in cores.items():
@@ -83,6 +84,7 @@ class _Network:
                     leaving = _blank(pooled, [length // step for length in self.size]) if leaving is None else leaving
                     _cut(leaving, tile.core.at(step)).assign(pooled)
             entering = leaving
+            give_back()
         return [activations[layer].read_value() for layer in self.content] + [grams[layer] for layer in self.style]
 
     def backward(self, *gradients: Tensor) -> Tensor:
@@ -93,7 +95,8 @@ class _Network:
         with tf.device(self.encoder.device):
             for stage, passes in zip(reversed(self.stages), reversed(self.passes), strict=True):
                 gradient = self._stage_backward(stage, passes, of_activations, of_grams, gradient)
-            return gradient.read_value()
+                give_back()
+            return gradient.read_value() * self.encoder.factor
 
     def _stage_backward(self, stage: Stage, passes: "_Passes", of_activations, of_grams, left) -> tf.Variable:
         entered = self.entered.pop()
@@ -103,9 +106,14 @@ class _Network:
             cores = {layer: _cut(of_activations[layer], tile.place(layer)) for layer in passes.content}
             below = _cut(left, tile.core.at(2 * stride(stage.layers[-1]))) if stage.pooled else 0.0
             place = _cut(total, tile.outer.at(stage.stride))
-            entering = _cut(entered, tile.outer.at(stage.stride))
+            entering = self._enter(entered, tile, stage)
             place.assign(place + passes.backward(entering, _inside(tile), cores, grams, below))
         return total
+
+    def _enter(self, entering: "Tensor | tf.Variable", tile: Tile, stage: Stage) -> Tensor:
+        """What a tile looks at: preprocessed only now, as a second picture would take as much memory as the first."""
+        outer = _cut(entering, tile.outer.at(stage.stride))
+        return outer * self.encoder.factor + self.encoder.offset if stage.stride == 1 else outer
 
 
 class _Passes:

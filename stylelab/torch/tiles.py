@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from stylelab.encoders import layer_size
+from stylelab.memory import give_back
 from stylelab.tiling import Stage, Tile, stages, stride, tiles
 from stylelab.torch.features import Encoder
 from stylelab.torch.trunk import Trunk, places_first, raw_gram
@@ -39,8 +40,7 @@ def look(
     Source: ours.
     """
     content, style = tuple(content), tuple(style)
-    prepared = pictures * encoder.factor + encoder.offset
-    answers = _Look.apply(prepared, _Network(encoder, content, style, tile))
+    answers = _Look.apply(pictures, _Network(encoder, content, style, tile))
     return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
 
 
@@ -63,7 +63,7 @@ class _Network:
     """One look at one picture: its stages, and what entered each of them."""
 
     def __init__(self, encoder: Encoder, content: tuple[str, ...], style: tuple[str, ...], tile: int):
-        self.content, self.style, self.tile = content, style, tile
+        self.encoder, self.content, self.style, self.tile = encoder, content, style, tile
         self.stages = stages(content + style)
         self.trunks = [_part(encoder._passes, stage) for stage in self.stages]
         self.entered: list[Tensor] = []
@@ -76,7 +76,7 @@ class _Network:
             self.entered.append(entering)
             leaving = None
             for tile in tiles(*self.size, self.tile, stage):
-                found = trunk.forward(_cut(entering, tile.outer.at(stage.stride)), keep=False).activations
+                found = trunk.forward(self._enter(entering, tile, stage), keep=False).activations
                 for layer in stage.layers:
                     core = _cut(found.pop(layer), tile.crop(layer))
                     if layer in self.style:
@@ -88,6 +88,7 @@ class _Network:
             if not keep:
                 self.entered.clear()
             entering = leaving
+            give_back()
         return *(activations[layer] for layer in self.content), *(grams[layer] for layer in self.style)
 
     def _put(self, activations: dict[str, Tensor], layer: str, core: Tensor, place: tuple[slice, slice]) -> None:
@@ -115,11 +116,17 @@ class _Network:
                 continue
             total = _zeros(entered)
             for tile in tiles(*self.size, self.tile, stage):
-                place = tile.outer.at(stage.stride)
-                kept = trunk.forward(_cut(entered, place))
-                _cut(total, place).add_(trunk.backward(kept, _Gradients(trunk, stage, tile, kept, *asked, gradient), {}))
+                kept = trunk.forward(self._enter(entered, tile, stage))
+                wanted = _Gradients(trunk, stage, tile, kept, *asked, gradient)
+                _cut(total, tile.outer.at(stage.stride)).add_(trunk.backward(kept, wanted, {}))
             gradient = total
-        return gradient
+            give_back()
+        return gradient.mul_(self.encoder.factor)
+
+    def _enter(self, entering: Tensor, tile: Tile, stage: Stage) -> Tensor:
+        """What a tile looks at: preprocessed only now, as a second picture would take as much memory as the first."""
+        outer = _cut(entering, tile.outer.at(stage.stride))
+        return outer * self.encoder.factor + self.encoder.offset if stage.stride == 1 else outer
 
 
 class _Gradients(Mapping):
@@ -174,7 +181,7 @@ def _empty(like: Tensor, size: Iterable[int]) -> Tensor:
 
 
 def _zeros(like: Tensor) -> Tensor:
-    return torch.zeros_like(like, dtype=torch.float32, memory_format=torch.channels_last)
+    return torch.zeros_like(like, dtype=torch.float32)
 
 
 def _given(layers: tuple[str, ...], gradients: tuple[Tensor | None, ...]) -> dict[str, Tensor]:
