@@ -1,0 +1,173 @@
+"""How much memory a run will take, how much there is, and which tiles make it fit. No framework is imported here.
+
+The figures are sums over what a run holds at its fullest, and were compared with the memory that processes really took
+(docs/speed.md). They leave out what the framework takes before a picture is in sight.
+"""
+
+import ctypes
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from stylelab.encoders import POOL_AFTER, trunk
+from stylelab.errors import InputError
+from stylelab.tiling import Stage, halo, stages, stride
+
+SHARE = 0.7  # of the free memory that a run may plan with
+SIDES = range(512, 127, -16)  # of tiles, the best first: larger ones gain nothing, smaller ones are mostly halo
+PICTURES = 12  # of float32 that a run holds beside the optimiser's: content, style, start, gradient, the last two ...
+OPTIMISERS = {"lbfgs": 44, "adam": 4, "sgd": 1}  # pictures of float32: 2 x 20 remembered vectors, the gradient, passing ones
+CONTENT = 4  # target, activation, their difference, its square
+PASSING = 4  # widest layers that come and go on the way back
+FILTERS = 3  # copies: as read, as the way forward likes them, as the way back does
+LOOSE = 200e6  # bytes at most that the allocator holds and does not use ...
+LOOSE_SHARE = 0.8  # ... of what comes and goes
+
+
+@dataclass(frozen=True)
+class Run:
+    """What decides how much memory a run takes.
+
+    Attributes:
+        height, width: of the picture in pixels.
+        content, style: layers.
+        widths: layer -> its number of filters, for the trunk at least.
+        precision: of the network, 'float32' or 'bfloat16'.
+        optimiser: 'lbfgs', 'adam' or 'sgd'.
+        batch: pictures painted at once.
+    """
+
+    height: int
+    width: int
+    content: Collection[str]
+    style: Collection[str]
+    widths: Mapping[str, int]
+    precision: str = "float32"
+    optimiser: str = "lbfgs"
+    batch: int = 1
+
+
+def estimate(run: Run, tile: int | None = None) -> int:
+    """Bytes that a run takes at its fullest, whole or in tiles of that side."""
+    number = 2 if run.precision == "bfloat16" else 4
+    pixels = run.batch * run.height * run.width
+    always = 12 * (PICTURES + OPTIMISERS[run.optimiser]) * pixels
+    always += 4 * CONTENT * sum(_density(run, layer) for layer in run.content) * pixels
+    parts = stages([*run.content, *run.style])
+    if tile is None:
+        whole = Stage(trunk([*run.content, *run.style]), pooled=False)
+        passing = _inside(run, whole, number) * pixels
+    else:
+        left = [_density(run, stage.layers[-1]) / 4 for stage in parts[:-1]]
+        always += (number * sum(left) + 4 * 2 * max(left, default=0)) * pixels
+        passing = max(_inside(run, stage, number) * _outer(run, stage, tile) for stage in parts)
+    filters = sum(9 * width * before for before, width in _neighbours(run))
+    return round(always + passing + min(LOOSE, LOOSE_SHARE * passing) + FILTERS * number * filters)
+
+
+def choose_tile(run: Run, free: int) -> int | None:
+    """The side of the tiles in which a run fits into its share of the free memory; None if it fits whole.
+
+    Raises:
+        InputError: it fits in no tiles; the size that would is said.
+    """
+    room = SHARE * free
+    if estimate(run) <= room:
+        return None
+    for side in SIDES:
+        if estimate(run, side) <= room:
+            return side
+    least = estimate(run, SIDES[-1])
+    raise InputError(
+        f"{run.width} x {run.height} pixels need about {_gigabytes(least)} of memory even in tiles, and {_gigabytes(free)} "
+        f"are free: {_advice(run, room)}"
+    )
+
+
+def note(run: Run, tile: int, free: int) -> str:
+    """One sentence on why there are tiles."""
+    return (
+        f"painted in tiles of {tile} pixels: whole, {run.width} x {run.height} pixels would take about "
+        f"{_gigabytes(estimate(run))} of memory, and {_gigabytes(free)} are free"
+    )
+
+
+def free_memory(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+    """Bytes that this process may still take: of the machine's, or of its container's if they are fewer."""
+    rooms = [psutil.virtual_memory().available]
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:  # no Linux
+        return rooms[0]
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            rooms += _rooms(groups, path, "memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            rooms += _rooms(groups / "memory", path, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    return max(0, min(rooms))
+
+
+def give_back() -> None:
+    """Hand the memory that was freed back to the system, where the C library keeps it (glibc does)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim:
+        trim(0)
+
+
+def _rooms(root: Path, path: str, limit: str, usage: str, cached: str) -> list[int]:
+    """What is left below each limit on the way up from a control group. Files read but not changed count as free."""
+    rooms, folder = [], root / path.lstrip("/")
+    for each in (folder, *folder.parents):
+        if root not in (each, *each.parents):
+            break
+        try:
+            most = (each / limit).read_text().strip()
+            taken = int((each / usage).read_text())
+            statistics = dict(line.split() for line in (each / "memory.stat").read_text().splitlines())
+        except (OSError, ValueError):
+            continue
+        if most.isdigit():
+            rooms.append(int(most) - taken + int(statistics.get(cached, 0)))
+    return rooms
+
+
+def _density(run: Run, layer: str) -> float:
+    """Numbers that a layer has for each pixel of the picture."""
+    return run.widths[layer] / stride(layer) ** 2
+
+
+def _inside(run: Run, stage: Stage, number: int) -> float:
+    """Bytes for each pixel looked at: a stage's activations, where its maxima stood (8 bytes), what comes and goes."""
+    kept = sum(_density(run, layer) for layer in stage.layers)
+    maxima = sum(_density(run, layer) / 4 for layer in stage.layers[:-1] if layer in POOL_AFTER)
+    widest = max(_density(run, layer) for layer in stage.layers)
+    return number * (kept + maxima + PASSING * widest) + 8 * maxima
+
+
+def _outer(run: Run, stage: Stage, tile: int) -> int:
+    """Pixels of a stage's largest tile, halo and all."""
+    sides = (min(length, stage.wider * tile + 2 * halo(stage.layers)) for length in (run.height, run.width))
+    return run.batch * next(sides) * next(sides)
+
+
+def _neighbours(run: Run):
+    widths = [3, *(run.widths[layer] for layer in trunk([*run.content, *run.style]))]
+    return zip(widths[:-1], widths[1:], strict=True)
+
+
+def _advice(run: Run, room: float) -> str:
+    """The largest size that fits, of this shape."""
+    long = max(run.height, run.width)
+    for side in range(long - long % 16, 15, -16):
+        smaller = replace(run, height=max(16, run.height * side // long), width=max(16, run.width * side // long))
+        if estimate(smaller, SIDES[-1]) <= room:
+            return f"choose a size of {side} or less"
+    return "no size fits: free some memory"
+
+
+def _gigabytes(count: float) -> str:
+    return f"{count / 1e9:.1f} GB"

@@ -1,0 +1,135 @@
+"""Large pictures in tiles: which tiles, and how far each must look beyond its own edge.
+
+A Gram matrix is a sum over places, so it can be summed tile by tile, and so can the gradient, exactly. The network is
+run in stages: what leaves a stage is kept for the whole picture (little, after two poolings), what happens inside one
+only for the tile at hand. A tile's core is where it counts; round it lies a halo, as wide as the stage's convolutions
+reach, where it only looks. Cores begin and end at multiples of 16 pixels, so that poolings fall on the same places as
+in the whole picture. Boxes are in pixels of the picture, whatever the stage. No framework is imported here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from stylelab.encoders import trunk
+from stylelab.errors import InputError
+
+GRID = 16  # pixels to one place of the deepest block, conv5
+BLOCKS = ((1, 2), (3,), (4,), (5,))  # a stage each. After the first a place is 4 x 4 pixels, and the numbers are few
+WIDER = 2  # times the side: deeper stages' tiles, whose places are fewer and whose halo is wider
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels; `bottom` and `right` are the first that lie outside."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def at(self, stride: int, origin: "Box | None" = None) -> tuple[slice, slice]:
+        """Rows and columns of the places that this is in a layer of that stride, counted from the corner of `origin`."""
+        top, left = (origin.top // stride, origin.left // stride) if origin else (0, 0)
+        return (
+            slice(self.top // stride - top, self.bottom // stride - top),
+            slice(self.left // stride - left, self.right // stride - left),
+        )
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One piece of work: `core` is the part of the picture that it answers for, `outer` the part that it looks at."""
+
+    core: Box
+    outer: Box
+
+    def crop(self, layer: str) -> tuple[slice, slice]:
+        """Where the core lies in a layer's activation of `outer`."""
+        return self.core.at(stride(layer), self.outer)
+
+    def place(self, layer: str) -> tuple[slice, slice]:
+        """Where the core lies in a layer's activation of the whole picture."""
+        return self.core.at(stride(layer))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A run of layers between two poolings. What leaves it is pooled, except at the network's end.
+
+    Attributes:
+        layers: in order.
+        pooled: whether a stage follows.
+    """
+
+    layers: tuple[str, ...]
+    pooled: bool
+
+    @property
+    def stride(self) -> int:
+        """Pixels to a place of what enters the stage."""
+        return stride(self.layers[0])
+
+    @property
+    def wider(self) -> int:
+        """How many times the side of a tile is that of this stage's."""
+        return 1 if self.stride == 1 else WIDER
+
+
+def stride(layer: str) -> int:
+    """Pixels to a place of a layer, along either side: 1 in the first block, twice as many after each pooling."""
+    return 2 ** (int(layer[4]) - 1)
+
+
+def stages(layers: Iterable[str]) -> list[Stage]:
+    """The trunk that reaches the deepest of `layers`, cut after the second, third and fourth block."""
+    run = trunk(layers)
+    parts = [tuple(layer for layer in run if int(layer[4]) in blocks) for blocks in BLOCKS]
+    parts = [part for part in parts if part]
+    return [Stage(part, pooled=part is not parts[-1]) for part in parts]
+
+
+def halo(layers: Iterable[str]) -> int:
+    """How many pixels beyond its core a tile must look for a run of layers, rounded up to a multiple of 16.
+
+    Each 3 x 3 convolution reaches one place further. A pooling reaches nothing, as cores end between its squares.
+    """
+    return _up(sum(stride(layer) for layer in layers))
+
+
+def tiles(height: int, width: int, side: int, stage: Stage) -> list[Tile]:
+    """Cores that cover a picture once, row by row, each with its halo, which ends at the picture's border.
+
+    Args:
+        height, width: of the picture, at least 16.
+        side: of a core in pixels, rounded to a multiple of 16; cores are shared out evenly, so none is larger, but
+            the last of a row or column, which takes the pixels that are left over, 15 at most.
+        stage: from `stages`; its tiles are `stage.wider` times as large.
+    """
+    reach = halo(stage.layers)
+    rows, columns = (_cuts(length, stage.wider * _side(side)) for length in (height, width))
+    return [
+        Tile(
+            Box(top, bottom, left, right),
+            Box(max(0, top - reach), min(height, bottom + reach), max(0, left - reach), min(width, right + reach)),
+        )
+        for top, bottom in rows
+        for left, right in columns
+    ]
+
+
+def _cuts(length: int, side: int) -> list[tuple[int, int]]:
+    units = max(1, length // GRID)
+    count = -(-units // (side // GRID))
+    each = -(-units // count) * GRID
+    edges = [*range(0, units * GRID, each), length]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def _side(side: int) -> int:
+    if isinstance(side, bool) or int(side) != side or side < 1:
+        raise InputError(f"tile is {side}: give its side in pixels, a multiple of {GRID}")
+    return max(GRID, round(side / GRID) * GRID)
+
+
+def _up(pixels: int) -> int:
+    return -(-pixels // GRID) * GRID
