@@ -115,7 +115,7 @@ class _Curvature:
     def __init__(self, picture: Tensor):
         self.shape = tuple(picture.shape)
         with tf.device(picture.device):  # moves s, changes of the gradient y, the gradient
-            self.vectors = tf.Variable(tf.zeros((2 * MEMORY + 1, int(tf.size(picture)))), trainable=False)
+            self.vectors = tf.zeros((2 * MEMORY + 1, int(tf.size(picture))))
         self.before = None  # the last picture that was good
         self.first, self.lowest, self.scale = lbfgs.FIRST, np.inf, None
         self._forget()
@@ -144,21 +144,22 @@ class _Curvature:
 
     def _learn(self, picture: Tensor, gradient: Tensor) -> None:
         """A new gradient; with the one before, if there is one, it makes a pair."""
-        rows, new = [GRADIENT], [gradient]
+        rows, vectors = [GRADIENT], [gradient]
         if self.before is not None:
             rows = [self.learnt % MEMORY, MEMORY + self.learnt % MEMORY, GRADIENT]
-            new = [tf.reshape(picture - self.before, (-1,)), gradient - self.vectors[GRADIENT], gradient]
+            vectors = [tf.reshape(picture - self.before, (-1,)), gradient - self.vectors[GRADIENT], gradient]
         self.before = picture
-        self._write(rows, new)
+        self._write(rows, vectors)
         self._multiply(rows)
         if len(rows) > 1:
             self._remember(*rows[:2])
 
     def _write(self, rows: list[int], vectors: list[Tensor]) -> None:
-        self.vectors.scatter_update(tf.IndexedSlices(tf.stack(vectors), tf.constant(rows)))
+        # in place: a tf.Variable whose rows are changed is copied by whoever reads it, three times the cost of a step
+        self.vectors = tf.raw_ops.InplaceUpdate(x=self.vectors, i=rows, v=tf.stack(vectors))
 
     def _multiply(self, rows: list[int]) -> None:
-        products = tf.matmul(tf.gather(self.vectors, rows), self.vectors, transpose_b=True).numpy().astype(np.float64)
+        products = tf.matmul(tf.gather(self.vectors, rows), self.vectors, transpose_b=True).numpy()
         self.dots[rows], self.dots[:, rows] = products, products.T
 
     def _remember(self, s: int, y: int) -> None:
