@@ -87,16 +87,14 @@ class _LBFGS:
     """One L-BFGS for each picture of the batch."""
 
     def __init__(self, settings: Optimiser, pictures: Tensor):
-        self.each = [_Curvature(picture) for picture in pictures]
+        self.each = [_Curvature(picture, settings.softness) for picture in pictures]
 
     def step(self, pictures: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
         return tf.stack([one.step(*rest) for one, *rest in zip(self.each, pictures, losses, gradient, strict=True)])
 
     def check(self, pictures: Tensor, losses: Callable[[], Sequence[float]]) -> Tensor:
         """Take back a last step that leapt."""
-        return tf.stack(
-            [one.before if one.leapt(loss) else picture for one, picture, loss in zip(self.each, pictures, losses(), strict=True)]
-        )
+        return tf.stack([one.checked(picture, loss) for one, picture, loss in zip(self.each, pictures, losses(), strict=True)])
 
     def enlarged(self, settings: Optimiser, pictures: Tensor) -> "_LBFGS":
         larger = _LBFGS(settings, pictures)
@@ -112,11 +110,12 @@ class _Curvature:
     the first move is set, later ones are limited, and one that doubles the loss is taken back.
     """
 
-    def __init__(self, picture: Tensor):
+    def __init__(self, picture: Tensor, softness: float = 0.0):
         self.shape = tuple(picture.shape)
         with tf.device(picture.device):  # moves s, changes of the gradient y, the gradient
             self.vectors = tf.zeros((2 * MEMORY + 1, int(tf.size(picture))))
-        self.before = None  # the last picture that was good
+        self.before = self.move = None  # the last good picture, and the move from there
+        self.softness = tf.constant(lbfgs.softness(*self.shape[:2], softness), tf.complex64) if softness else None
         self.first, self.lowest, self.scale = lbfgs.FIRST, np.inf, None
         self._forget()
 
@@ -126,28 +125,28 @@ class _Curvature:
         self.learnt = 0
 
     def step(self, picture: Tensor, loss: float, gradient: Tensor) -> Tensor:
-        if self.leapt(loss):
-            return self.before
-        gradient = tf.reshape(gradient, (-1,))
+        if (checked := self.checked(picture, loss)) is not picture:
+            return checked
         self.scale = self.scale or 1 / max(float(_mean_size(gradient)), 1e-30)  # so that no square leaves float32
-        self._learn(picture, gradient * self.scale)
+        self._learn(picture, tf.reshape(self._soften(gradient * self.scale), (-1,)))
         self.lowest = loss
         return self._moved(picture)
 
-    def leapt(self, loss: float) -> bool:
-        """Whether the loss has doubled since the last good picture. If so, that one must come back."""
+    def checked(self, picture: Tensor, loss: float) -> Tensor:
+        """The picture, or the last good one if the loss has doubled since."""
         if not loss > self.lowest + abs(self.lowest):
-            return False
+            return picture
+        good, self.before = self.before, None  # the move from there does not count
         self.first /= 4
         self._forget()
-        return True
+        return good
 
     def _learn(self, picture: Tensor, gradient: Tensor) -> None:
         """A new gradient; with the one before, if there is one, it makes a pair."""
         rows, vectors = [GRADIENT], [gradient]
         if self.before is not None:
             rows = [self.learnt % MEMORY, MEMORY + self.learnt % MEMORY, GRADIENT]
-            vectors = [tf.reshape(picture - self.before, (-1,)), gradient - self.vectors[GRADIENT], gradient]
+            vectors = [self.move, gradient - self.vectors[GRADIENT], gradient]
         self.before = picture
         self._write(rows, vectors)
         self._multiply(rows)
@@ -170,13 +169,21 @@ class _Curvature:
 
     def _moved(self, picture: Tensor) -> Tensor:
         coefficients = lbfgs.direction(self.dots, self.pairs)
+        move = tf.linalg.matvec(self.vectors, tf.constant(coefficients, tf.float32), transpose_a=True)
+        change = self._soften(tf.reshape(move, self.shape))
         if self.pairs:
-            root_mean_square = lbfgs.length(coefficients, self.dots) / int(tf.size(picture)) ** 0.5
-            factor = lbfgs.LIMIT / max(root_mean_square, lbfgs.LIMIT)
+            factor = lbfgs.LIMIT / max(float(tf.sqrt(tf.reduce_mean(tf.square(change)))), lbfgs.LIMIT)
         else:
-            factor = self.first / max(float(_mean_size(self.vectors[GRADIENT])), 1e-30)
-        move = tf.linalg.matvec(self.vectors, tf.constant(factor * coefficients, tf.float32), transpose_a=True)
-        return picture + tf.reshape(move, self.shape)
+            factor = self.first / max(float(_mean_size(change)), 1e-30)
+        self.move = factor * move
+        return picture + factor * change
+
+    def _soften(self, picture: Tensor) -> Tensor:
+        """`lbfgs.softness` applied to `(H, W, 3)`."""
+        if self.softness is None:
+            return picture
+        spectrum = tf.signal.rfft2d(tf.transpose(picture, (2, 0, 1))) * self.softness  # (3, H, W // 2 + 1)
+        return tf.transpose(tf.signal.irfft2d(spectrum, self.shape[:2]), (1, 2, 0))
 
     def inherit(self, smaller: "_Curvature") -> None:
         """The memory of a smaller picture, enlarged. What it knows of gradients is measured by the size of its last one."""

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from functools import cached_property
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
 from stylelab import encoders
 from stylelab.errors import InputError, MachineError, unknown
 from stylelab.precision import check_precision, cpu_has_bfloat16
-from stylelab.tensorflow.trunk import Trunk, raw_gram
+from stylelab.tensorflow.trunk import FINE, Trunk, raw_gram
 
 # TensorFloat-32 keeps 10 bits of a product: a Gram matrix would differ from PyTorch's in the third digit.
 tf.config.experimental.enable_tensor_float_32_execution(False)
@@ -93,10 +94,8 @@ class Encoder(tf.Module):
         self.trunk = encoders.trunk(layers)
         with tf.device(device):
             self.factor, self.offset = (tf.constant(array) for array in encoders.input_transform(spec))
-            filters = {layer: (weights[layer][0].transpose(2, 3, 1, 0), weights[layer][1]) for layer in self.trunk}
-            self.filters = {
-                layer: tuple(tf.cast(tf.constant(array), self.dtype) for array in pair) for layer, pair in filters.items()
-            }  # (3, 3, I, O), (O,)
+            self.filters = {layer: self._filters(layer, *weights[layer]) for layer in self.trunk}
+        self.widths = {layer: len(weights[layer][1]) for layer in self.trunk}
 
     def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
         """Activations after the ReLU.
@@ -110,16 +109,21 @@ class Encoder(tf.Module):
         Raises:
             InputError: another shape.
         """
-        activation, activations = tf.cast(self._enter(pictures), self.dtype), {}
+        activation, activations = self._enter(pictures), {}
         for layer in self.trunk:
             activation = activations[layer] = tf.nn.relu(self._convolve(layer, activation))
             if layer in encoders.POOL_AFTER and layer != self.trunk[-1]:
                 pool = tf.nn.max_pool2d if self.pooling == "max" else tf.nn.avg_pool2d
                 activation = pool(activation, 2, 2, "VALID")
-        return {layer: activations[layer] for layer in self.layers}
+        return {layer: tf.cast(activations[layer], self.dtype) for layer in self.layers}
+
+    def _filters(self, layer: str, kernel: np.ndarray, bias: np.ndarray) -> tuple[Tensor, Tensor]:
+        dtype = tf.float32 if layer in FINE else self.dtype
+        return tf.cast(tf.constant(kernel.transpose(2, 3, 1, 0)), dtype), tf.cast(tf.constant(bias), dtype)  # (3, 3, I, O), (O,)
 
     def _convolve(self, layer: str, activation: Tensor) -> Tensor:
         kernel, bias = self.filters[layer]
+        activation = tf.cast(activation, kernel.dtype)
         if self.spec.padding == "zeros":
             return tf.nn.bias_add(tf.nn.conv2d(activation, kernel, 1, "SAME"), bias)
         # SYMMETRIC by one pixel repeats the border pixel: PyTorch's 'replicate'
@@ -160,7 +164,7 @@ class Encoder(tf.Module):
 
     @cached_property
     def _passes(self) -> Trunk:
-        return Trunk(self.filters, padding=self.spec.padding, pooling=self.pooling)
+        return Trunk(self.filters, padding=self.spec.padding, pooling=self.pooling, dtype=self.dtype)
 
     def _enter(self, pictures: Tensor) -> Tensor:
         pictures = tf.convert_to_tensor(pictures)

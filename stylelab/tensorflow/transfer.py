@@ -1,21 +1,26 @@
 """Style transfer in TensorFlow: a loss made of two pictures, and a loop that lowers it."""
 
+import math
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from stylelab import encoders
+from stylelab import encoders, memory
 from stylelab import job as jobs
 from stylelab.errors import InputError, NotFiniteError
 from stylelab.recipes import Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
+from stylelab.tensorflow import tiles
 from stylelab.tensorflow.descent import enlarge, make_method
 from stylelab.tensorflow.features import Encoder, find_device, find_precision, load_encoder
 from stylelab.tensorflow.losses import content_loss, normalised_gram, style_distance, total_variation
 
 Loss = Callable[[Tensor], "Tensor | dict[str, Tensor]"]
+Evaluate = Callable[[], tuple[dict[str, Tensor], Tensor]]  # -> parts of the loss, (B,) each, and the gradient of their sum
 
 
 def to_tensor(picture: np.ndarray, device: str | None = None) -> Tensor:
@@ -61,7 +66,12 @@ def to_picture(tensor: Tensor) -> np.ndarray:
 
 
 def transfer_loss(
-    encoder: Encoder, content: Tensor, style: "Tensor | Sequence[Tensor]", recipe: Recipe, weights: Weights | None = None
+    encoder: Encoder,
+    content: Tensor,
+    style: "Tensor | Sequence[Tensor]",
+    recipe: Recipe,
+    weights: Weights | None = None,
+    tile: int | None = None,
 ) -> Loss:
     """The total loss of a recipe, in its parts. Targets are computed here, once.
 
@@ -71,6 +81,7 @@ def transfer_loss(
         style: `(1, H', W', 3)` in 0..1, of any size; for a batch a sequence of B such pictures.
         recipe: layers and normalisations.
         weights: of the parts; by default the author's.
+        tile: side in pixels of the tiles to work in; None for whole pictures.
 
     Returns:
         A function: pictures `(B, H, W, 3)` -> `{"content", "style", "tv"}`, weighted: scalars, for a batch `(B,)`.
@@ -85,8 +96,9 @@ def transfer_loss(
     weights = weights or recipe.weights
     picture_size, styles = tuple(content.shape[1:3]), [style] if tf.is_tensor(style) else list(style)
     sizes = {layer: encoders.layer_size(layer, *picture_size) for layer in recipe.style}
-    content_targets, _ = encoder.look(content, recipe.content, ())
-    grams = [_target_grams(encoder, each, recipe, sizes) for each in styles]
+    look = encoder.look if tile is None else partial(tiles.look, encoder, tile=tile)
+    content_targets, _ = look(content, recipe.content, ())
+    grams = [_target_grams(look, each, recipe, sizes) for each in styles]
 
     def of_one(index: int, picture: Tensor, activations: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
         content_part = sum(
@@ -103,7 +115,7 @@ def transfer_loss(
         return parts
 
     def loss(pictures: Tensor) -> dict[str, Tensor]:
-        activations, own = encoder.look(pictures, recipe.content, recipe.style)
+        activations, own = look(pictures, recipe.content, recipe.style)
         parts = [
             of_one(index, pictures[index : index + 1], _slice(activations, index), _slice(own, index))
             for index in range(len(styles))
@@ -113,9 +125,9 @@ def transfer_loss(
     return loss
 
 
-def _target_grams(encoder: Encoder, style: Tensor, recipe: Recipe, sizes: dict) -> dict[str, Tensor]:
+def _target_grams(look: Callable, style: Tensor, recipe: Recipe, sizes: dict) -> dict[str, Tensor]:
     """The style picture's Gram matrices, as if it had as many places as the picture being painted."""
-    _, grams = encoder.look(style, (), recipe.style)
+    _, grams = look(style, (), recipe.style)
     targets = {}
     for layer, gram in grams.items():
         places, own_places = (height * width for height, width in (sizes[layer], encoders.layer_size(layer, *style.shape[1:3])))
@@ -154,16 +166,17 @@ def optimise(picture: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbf
     """
     settings = optimiser if isinstance(optimiser, Optimiser) else Optimiser(optimiser, *_LEARNING_RATES.get(optimiser, ()))
     start = _variable(picture)
-    run = _walk(start, loss, make_method(settings, start), settings.clip, range(1, steps + 1))
+    run = _walk(start, _compiled(loss, start), make_method(settings, start), settings.clip, range(1, steps + 1))
     return (jobs.only(steps) for steps in run)
 
 
 _LEARNING_RATES = {"adam": (0.02,), "sgd": (0.1,)}
 
 
-def _walk(pictures: tf.Variable, loss: Loss, method, clip: bool, indices: range) -> Iterator[list["Step | NotFiniteError"]]:
+def _walk(
+    pictures: tf.Variable, evaluate: Evaluate, method, clip: bool, indices: range
+) -> Iterator[list["Step | NotFiniteError"]]:
     """Move a batch of pictures, in place. A picture whose loss is no number stays where it was last good."""
-    evaluate = tf.function(lambda: _value_and_gradient(loss, pictures), autograph=False)
     good = before = tf.identity(pictures)
     broken: dict[int, NotFiniteError] = {}
     for index in indices:
@@ -188,13 +201,21 @@ def _walk(pictures: tf.Variable, loss: Loss, method, clip: bool, indices: range)
         ]
 
 
-def _value_and_gradient(loss: Loss, pictures: tf.Variable) -> tuple[dict[str, Tensor], Tensor]:
-    """The parts of the loss, `(B,)` each, and the gradient of their sum."""
-    with tf.GradientTape() as tape:
-        tape.watch(pictures)
-        parts = _named(loss(pictures))
-        total = tf.add_n([tf.reduce_sum(part) for part in parts.values()])
-    return parts, tape.gradient(total, pictures)
+def _plain(loss: Loss, pictures: tf.Variable) -> Evaluate:
+    def evaluate() -> tuple[dict[str, Tensor], Tensor]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            leaf = tf.identity(pictures)
+            tape.watch(leaf)
+            parts = _named(loss(leaf))
+            total = tf.add_n([tf.reduce_sum(part) for part in parts.values()])
+        return parts, tape.gradient(total, leaf)
+
+    return evaluate
+
+
+def _compiled(loss: Loss, pictures: tf.Variable) -> Evaluate:
+    """As one graph. Not for tiles, of which a graph would hold all at once."""
+    return tf.function(_plain(loss, pictures), autograph=False)
 
 
 def _variable(pictures: Tensor) -> tf.Variable:
@@ -225,6 +246,7 @@ def transfer(
     style_layers: Sequence[str] | None = None,
     precision: str = "auto",
     scales: int = 1,
+    tile: int | None = None,
     watch: jobs.Watch | None = None,
     snapshots: Sequence[int] | None = None,
 ) -> Result:
@@ -241,6 +263,8 @@ def transfer(
         content_layers, style_layers: instead of the recipe's, for an encoder that stops early, say.
         precision: of the network, 'float32' or 'bfloat16'; 'auto' is bfloat16 where that is faster.
         scales: how many sizes to paint one after the other, each sqrt 2 larger than the one before; the last is `size`.
+        tile: side in pixels of the tiles to work in, for pictures that do not fit into memory as a whole; exact. By
+            default whole, and in tiles only when it would not fit: `Result.notes` says so.
         watch: called with every Step.
         snapshots: the steps whose pictures are kept.
 
@@ -256,7 +280,7 @@ def transfer(
     """
     options = dict(recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, content_layers=content_layers)
     stages = jobs.prepare_stages([content], [style], scales=scales, style_layers=style_layers, **options)
-    return _paint(stages, device, precision, watch and (lambda steps: watch(steps[0])), snapshots)[0]
+    return _paint(stages, device, precision, tile, watch and (lambda steps: watch(steps[0])), snapshots)[0]
 
 
 def transfer_batch(
@@ -273,6 +297,7 @@ def transfer_batch(
     style_layers: Sequence[str] | None = None,
     precision: str = "auto",
     scales: int = 1,
+    tile: int | None = None,
     watch: "Callable[[list[Step | NotFiniteError]], object] | None" = None,
     snapshots: Sequence[int] | None = None,
 ) -> list[Result]:
@@ -281,8 +306,8 @@ def transfer_batch(
     Args:
         contents, styles: as many of the one as of the other; the content pictures have one size when they are resized.
         watch: called with the list of all pairs' Steps; a NotFiniteError stands for a pair that has ended.
-        recipe, encoder, size, steps, seed, device, content_layers, style_layers, precision, scales, snapshots: as for
-            `transfer`, the same for all pairs.
+        recipe, encoder, size, steps, seed, device, content_layers, style_layers, precision, scales, tile, snapshots: as
+            for `transfer`, the same for all pairs.
 
     Returns:
         A Result for each pair.
@@ -295,31 +320,53 @@ def transfer_batch(
     """
     options = dict(recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, content_layers=content_layers)
     stages = jobs.prepare_stages(contents, styles, scales=scales, style_layers=style_layers, **options)
-    return _paint(stages, device, precision, watch, snapshots)
+    return _paint(stages, device, precision, tile, watch, snapshots)
 
 
-def _paint(stages: list[list[jobs.Job]], device: str | None, precision: str, watch, snapshots) -> list[Result]:
+def _paint(stages: list[list[jobs.Job]], device, precision: str, tile: int | None, watch, snapshots) -> list[Result]:
+    jobs.check_run(precision, tile)
     last = stages[-1][0]
-    device = find_device(device)
+    device, notes = find_device(device), []
     precision = find_precision(precision, device, last.content.shape[0] * last.content.shape[1])
     network = load_encoder(
         last.encoder, last.recipe.layers, pooling=last.recipe.pooling, normalised=last.normalised, device=device,
         precision=precision,
     )  # fmt: skip
-    run = _climb(stages, network, device)
-    return jobs.collect_all(run, stages, device=device, precision=precision, watch=watch, snapshots=snapshots)
+    if tile is None:
+        planned, free = jobs.plan_memory(stages[-1], network.widths, precision), _free_memory(device)
+        tile = memory.choose_tile(planned, free)
+        notes += [memory.note(planned, tile, free)] if tile else []
+    run = _climb(stages, network, device, tile)
+    return jobs.collect_all(
+        run, stages, device=device, precision=precision, tile=tile, notes=notes, watch=watch, snapshots=snapshots
+    )
 
 
-def _climb(stages: list[list[jobs.Job]], network: Encoder, device: str) -> Iterator[list["Step | NotFiniteError"]]:
+def _free_memory(device: str) -> float:
+    """TensorFlow does not tell how much a GPU has left; its driver does. Infinite where nobody does."""
+    if device.startswith("cpu"):
+        return memory.free_memory()
+    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "-i", device.partition(":")[2]]
+    try:
+        return int(subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout) * 2**20
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return math.inf
+
+
+def _climb(
+    stages: list[list[jobs.Job]], network: Encoder, device: str, tile: int | None
+) -> Iterator[list["Step | NotFiniteError"]]:
     """One size after the other; pictures and what the optimiser has learnt are enlarged in between."""
     pictures = method = None
     done = 0
     for batch in stages:
         recipe = batch[0].recipe
         content, start = (tf.concat([to_tensor(getattr(job, name), device) for job in batch], 0) for name in ("content", "start"))
-        loss = transfer_loss(network, content, [to_tensor(job.style, device) for job in batch], recipe, batch[0].weights)
+        styles = [to_tensor(job.style, device) for job in batch]
+        loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile)
         pictures = _variable(start if pictures is None else enlarge(pictures, start.shape[1:3]))
         method = make_method(recipe.optimiser, pictures) if method is None else method.enlarged(recipe.optimiser, pictures)
+        evaluate = (_compiled if tile is None else _plain)(loss, pictures)
         indices = range(done + 1, done + recipe.steps + 1)
-        yield from _walk(pictures, loss, method, recipe.optimiser.clip, indices)
+        yield from _walk(pictures, evaluate, method, recipe.optimiser.clip, indices)
         done += recipe.steps
