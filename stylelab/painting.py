@@ -40,7 +40,8 @@ def paint(
     _check_backend(backend)
     check_run(precision, tile)
     stages = prepare_stages([content], [style], scales=scales, **options)
-    options |= dict(precision=precision, scales=scales, tile=tile)
+    if (precision, scales, tile) != ("auto", 1, None):
+        options |= dict(precision=precision, scales=scales, tile=tile)
     with interrupts() as interrupted, progress(sum(batch[0].recipe.steps for batch in stages)) as watch:
         try:
             result = _transfer(content, style, backend=backend, device=device, watch=watch, **options)

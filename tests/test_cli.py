@@ -225,6 +225,27 @@ def test_layers_given_by_hand_reach_the_run(capsys, monkeypatch):
     }  # fmt: skip
 
 
+def test_precision_sizes_and_tiles_reach_the_run(capsys, monkeypatch):
+    seen = {}
+
+    def transfer(content, style, **options):
+        seen.update(options)
+        raise MachineError("far enough")
+
+    monkeypatch.setattr(stylelab, "transfer", transfer)
+    how = ("--precision", "bfloat16", "--scales", "3", "--tile", "128")
+    assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL, *how]) == 2
+    assert (seen["precision"], seen["scales"], seen["tile"]) == ("bfloat16", 3, 128)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [("--precision", "float16", "unknown precision 'float16'"), ("--scales", "0", "scales is 0"), ("--tile", "8", "tile is 8")],
+)
+def test_a_wrong_way_of_running_costs_one_line(capsys, no_run, option, value, words):
+    assert words in refused(capsys, "transfer", "china", "cat", "-o", "a.png", *SMALL, option, value)
+
+
 def test_nothing_moves_on_stderr_unless_it_is_a_terminal(capsys, steps):
     cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL])
     assert capsys.readouterr().err == ""
