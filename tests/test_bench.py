@@ -166,7 +166,8 @@ def test_a_race_ends_where_ours_is_as_good_as_their_last_picture(fakes, tmp_path
     assert (found["loss"], found["seconds"], found["steps"]) == (pytest.approx(1 / 20), pytest.approx(0.04), 20)
     assert (found["rows"][0]["steps"], found["rows"][0]["seconds"]) == (10, pytest.approx(0.01))
     assert found["rows"][0]["times_as_fast"] == pytest.approx(4)
-    assert "4.00 times as fast" in report.race(found)
+    assert found["precisions"] == [{"precision": name, "steps": 20, "loss": 0.5 / 20} for name in ("float32", "auto")]
+    assert "4.00 times as fast" in report.race(found) and "after 20 steps: float32 0.025, auto 0.025" in report.race(found)
 
 
 def test_a_race_that_is_not_won_says_so():

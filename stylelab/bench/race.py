@@ -18,6 +18,7 @@ from stylelab.pictures import open_picture
 
 BURST = 10  # steps of a turn
 EVERY = 5  # steps from one picture that is judged to the next
+QUALITY = 100  # steps after which the losses of our precisions are compared
 SCALES = 4  # sizes of a run from coarse to fine: half a size every second time
 
 
@@ -125,6 +126,7 @@ def _found(race: Race, settings: dict, tracks: dict[str, dict], lost: dict[str, 
     }  # fmt: skip
     if not theirs["losses"] or race.against.name in lost:
         return found
+    found["precisions"] = _precisions(race, tracks)
     found |= {"loss": theirs["losses"][-1], "seconds": theirs["seconds"][-1]}
     for contender, _ in race.ours:
         track = tracks[contender.name]
@@ -135,3 +137,12 @@ def _found(race: Race, settings: dict, tracks: dict[str, dict], lost: dict[str, 
             row["times_as_fast"] = found["seconds"] / row["seconds"]
         found["rows"].append(row)
     return found
+
+
+def _precisions(race: Race, tracks: dict[str, dict]) -> list[dict]:
+    """How much the loss of our runs at full size depends on the precision: after a hundred steps, or as many as all made."""
+    runs = {c.precision: tracks[c.name] for c, _ in race.ours if c.scales is None and tracks[c.name]["losses"]}
+    step = min((max(step for step in track["steps"] if step <= QUALITY) for track in runs.values()), default=0)
+    return [
+        {"precision": name, "steps": step, "loss": track["losses"][track["steps"].index(step)]} for name, track in runs.items()
+    ]

@@ -62,6 +62,9 @@ def race(found: dict) -> str:
             )
         else:
             lines.append(f"  {row['name']}: not reached; its last loss is {row['last_loss']}")
+    if len(found.get("precisions", ())) > 1:
+        told = ", ".join(f"{each['precision']} {each['loss']:.5g}" for each in found["precisions"])
+        lines.append(f"  loss after {found['precisions'][0]['steps']} steps: {told}")
     return "\n".join(lines + [f"  {name}: {why}" for name, why in found["lost"].items()])
 
 

@@ -48,6 +48,8 @@ def _measure(asked: Asked, encoder: str, folder: Path, results: dict, say: Say) 
     for each in race.races(asked):
         results["races"].append(race.run(each, asked, encoder, folder))
         say(report.race(results["races"][-1]))
+    if asked.quick:
+        return
     for backend, size in itertools.product(asked.backends, asked.sizes):
         results["whole"].append(whole.measure(backend, size, asked, encoder, folder))
     say(report.whole(results["whole"]))
