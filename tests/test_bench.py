@@ -257,9 +257,10 @@ def test_the_command_line_hands_its_options_on(monkeypatch, capsys):
     assert cli.run(["bench", "--size", "big"]) == 1 and "--size" in capsys.readouterr().err
 
 
-def test_a_gpu_that_is_not_there_costs_one_line_and_status_2(monkeypatch, capsys):
-    script = "import sys; print('no \\'gpu\\' on this machine: leave the device out', file=sys.stderr); sys.exit(2)"
+@pytest.mark.parametrize("status", [1, 2])
+def test_what_no_framework_can_do_costs_one_line_and_its_status(monkeypatch, capsys, status):
+    script = f"import sys; print('no \\'gpu\\' on this machine: leave the device out', file=sys.stderr); sys.exit({status})"
     monkeypatch.setattr(conductor.processes, "module_command", lambda *_: [sys.executable, "-c", script])
-    assert cli.run(["bench", "--device", "gpu", "--encoder", "mini", "--size", "32"]) == 2
+    assert cli.run(["bench", "--device", "gpu", "--encoder", "mini", "--size", "32"]) == status
     out, err = capsys.readouterr()
     assert out == "" and err == "stylelab: no 'gpu' on this machine: leave the device out\n"

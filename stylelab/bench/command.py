@@ -2,7 +2,8 @@
 
 from rich.console import Console
 
-from stylelab.bench.options import Asked, check
+from stylelab.bench import run as benchmark
+from stylelab.bench.options import Asked
 from stylelab.errors import StylelabError
 
 
@@ -18,10 +19,7 @@ def run(**options) -> int:
     Raises:
         InputError, MachineError: one line; nothing was measured.
     """
-    asked = check(Asked(**options))
-    from stylelab.bench import run as benchmark
-
-    console = Console(stderr=True)
+    asked, console = Asked(**options), Console(stderr=True)
     with console.status("measuring; leave the machine alone"):  # nothing, unless stderr is a terminal
         try:
             results = benchmark.run(asked, lambda text: print(text, flush=True))
