@@ -8,7 +8,7 @@ import importlib
 from stylelab.errors import InputError, MachineError, NotFiniteError, StylelabError, unknown
 
 __version__ = "0.1.0"
-__all__ = ["BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "transfer"]
+__all__ = ["BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "transfer", "transfer_batch"]
 
 BACKENDS = ("torch", "tensorflow")
 
@@ -31,7 +31,7 @@ def transfer(
     Args:
         backend: 'torch' or 'tensorflow'; a process holds one of them.
         content, style, recipe, encoder, size, steps, seed, device: see `stylelab.torch.transfer`.
-        options: content_layers, style_layers, watch, snapshots, likewise.
+        options: content_layers, style_layers, precision, scales, tile, watch, snapshots, likewise.
 
     Returns:
         `stylelab.result.Result`.
@@ -44,6 +44,23 @@ def transfer(
     return half.transfer(
         content, style, recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, device=device, **options
     )
+
+
+def transfer_batch(contents, styles, *, backend="torch", **options):
+    """Paint several pairs in one run, in the framework named.
+
+    Args:
+        backend: 'torch' or 'tensorflow'; a process holds one of them.
+        contents, styles, options: see `stylelab.torch.transfer_batch`.
+
+    Returns:
+        A `stylelab.result.Result` for each pair.
+
+    Raises:
+        InputError: the input is at fault; one line says how.
+        MachineError: the framework is not installed, or a GPU asked for by name is not there.
+    """
+    return load_backend(backend).transfer_batch(contents, styles, **options)
 
 
 def load_backend(name: str):

@@ -118,6 +118,24 @@ def resize(picture: np.ndarray, size: int) -> np.ndarray:
     return fit(picture, tuple(max(1, round(side * size / max(height, width))) for side in (height, width)))
 
 
+def enlarge(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A picture at a larger size, edges kept sharp; nothing is clipped, so a run can go on with it.
+
+    Args:
+        picture: `(H, W, 3)` float32, of any range.
+        shape: (height, width) in pixels.
+
+    Returns:
+        `(height, width, 3)` float32, by Lanczos's filter.
+    """
+    size = shape[1], shape[0]
+    planes = [
+        Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.LANCZOS)
+        for plane in np.moveaxis(picture, 2, 0)
+    ]
+    return np.stack([np.asarray(plane) for plane in planes], axis=2)
+
+
 def fit(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """The picture stretched to exactly `shape`, without aliasing.
 
@@ -135,15 +153,11 @@ def fit(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     _check_length(height, "height")
     _check_length(width, "width")
     if height * width > MOST_PIXELS:
-        raise InputError(
-            f"{width} x {height} pixels are more than {MOST_PIXELS // 10**6} million: choose a smaller size"
-        )
+        raise InputError(f"{width} x {height} pixels are more than {MOST_PIXELS // 10**6} million: choose a smaller size")
     if picture.shape[:2] == (height, width):
         return np.array(picture, np.float32)
     colours = np.moveaxis(np.asarray(picture, np.float32), -1, 0)  # (3, H, W): one by one, as 32-bit floats
-    resized = [
-        Image.fromarray(colour).resize((int(width), int(height)), Image.Resampling.LANCZOS) for colour in colours
-    ]
+    resized = [Image.fromarray(colour).resize((int(width), int(height)), Image.Resampling.LANCZOS) for colour in colours]
     return np.stack(resized, axis=-1).clip(0, 1)
 
 

@@ -184,17 +184,19 @@ class _Curvature:
         return torch.fft.irfft2(torch.fft.rfft2(picture) * self.softness, s=picture.shape[1:])
 
     def inherit(self, smaller: "_Curvature") -> None:
-        """The memory of a smaller picture, enlarged. What it knows of gradients is measured by the size of its last one."""
-        size = max(float(smaller.vectors[-1].abs().mean()), 1e-30)
+        """The memory of a smaller picture, enlarged. A pixel's share of a loss falls as their number grows, and its
+        gradient with it."""
+        share = smaller.shape[1:].numel() / self.shape[1:].numel()
+        self.scale = smaller.scale
         for s, y in smaller.pairs:
             row = self.learnt
-            for target, source, divisor in ((row, s, 1), (MEMORY + row, y, size)):
-                small = smaller.vectors[source].view(1, *smaller.shape) / divisor
+            for target, source, factor in ((row, s, 1), (MEMORY + row, y, share)):
+                small = factor * smaller.vectors[source].view(1, *smaller.shape)
                 self.vectors[target] = enlarge(small, self.shape[1:]).reshape(-1)
             self._multiply([row, MEMORY + row])
             self._remember(row, MEMORY + row)
 
 
-def enlarge(pictures: Tensor, size: tuple[int, int]) -> Tensor:
-    """`(B, C, H, W)` at another (H, W), bilinear; either sign."""
-    return F.interpolate(pictures, size=tuple(size), mode="bilinear", align_corners=False)
+def enlarge(vectors: Tensor, size: tuple[int, int]) -> Tensor:
+    """What a method remembers, `(B, C, H, W)` of either sign, at another (H, W)."""
+    return F.interpolate(vectors, size=tuple(size), mode="bilinear", align_corners=False)

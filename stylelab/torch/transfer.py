@@ -9,11 +9,12 @@ from torch import Tensor
 
 from stylelab import encoders, memory
 from stylelab import job as jobs
+from stylelab import pictures as files
 from stylelab.errors import InputError, NotFiniteError
 from stylelab.recipes import Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
 from stylelab.torch import tiles
-from stylelab.torch.descent import enlarge, make_method
+from stylelab.torch.descent import make_method
 from stylelab.torch.features import Encoder, find_device, find_precision, load_encoder
 from stylelab.torch.losses import content_loss, normalised_gram, style_distance, total_variation
 
@@ -338,8 +339,14 @@ def _climb(
         content, start = (torch.cat([to_tensor(getattr(job, name), device) for job in batch]) for name in ("content", "start"))
         styles = [to_tensor(job.style, device) for job in batch]
         loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile)
-        pictures = start if pictures is None else enlarge(pictures, start.shape[2:])
+        pictures = start if pictures is None else _enlarge(pictures, start.shape[2:])
         method = make_method(recipe.optimiser, pictures) if method is None else method.enlarged(recipe.optimiser, pictures)
         indices = range(done + 1, done + recipe.steps + 1)
         yield from _walk(pictures, loss, method, recipe.optimiser.clip, indices)
         done += recipe.steps
+
+
+def _enlarge(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    arrays = pictures.permute(0, 2, 3, 1).cpu().numpy()
+    larger = np.stack([files.enlarge(array, size) for array in arrays])
+    return torch.from_numpy(larger).permute(0, 3, 1, 2).contiguous().to(pictures.device)

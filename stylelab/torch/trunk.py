@@ -49,7 +49,8 @@ class Trunk:
         self.repeats = padding != "zeros"
         self.forwards = {layer: _Convolution(kernel, bias, border, relu=True) for layer, (kernel, bias) in filters.items()}
         self.backwards = {
-            layer: _Convolution(kernel.to(dtype).flip(2, 3).transpose(0, 1), None, 2 - border) for layer, (kernel, _) in filters.items()
+            layer: _Convolution(kernel.to(dtype).flip(2, 3).transpose(0, 1), None, 2 - border)
+            for layer, (kernel, _) in filters.items()
         }
 
     def forward(self, pictures: Tensor, keep: bool = True) -> Kept:

@@ -1,0 +1,112 @@
+"""From coarse to fine, and several pairs in one run."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from stylelab.errors import InputError
+from stylelab.job import prepare_stages, share_steps
+from stylelab.recipes import RECIPES, Optimiser, with_weights
+
+SMALL = dict(encoder="random", device="cpu", precision="float32")
+
+
+@pytest.mark.parametrize(("steps", "scales"), [(100, 1), (100, 4), (7, 3), (2, 2), (1, 3)])
+def test_no_step_is_lost_among_the_sizes_and_the_last_has_one(steps, scales):
+    shares = share_steps(steps, scales)
+    assert sum(shares) == steps and len(shares) == scales and min(shares) >= 0 and shares[-1] >= 1
+
+
+def test_each_size_is_sqrt_2_larger_than_the_one_before():
+    stages = prepare_stages(["china"], ["coffee"], encoder="random", size=256, scales=3, steps=30)
+    assert [max(batch[0].content.shape) for batch in stages] == [128, 181, 256]
+    assert sum(batch[0].recipe.steps for batch in stages) == 30
+
+
+def test_sizes_too_small_to_see_anything_are_left_out():
+    stages = prepare_stages(["china"], ["coffee"], encoder="random", size=96, scales=9, steps=30)
+    assert len(stages) == 2 and sum(batch[0].recipe.steps for batch in stages) == 30
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_paints_from_coarse_to_fine(sl, recipe):
+    seen = []
+    options = SMALL | dict(encoder="mini")
+    result = sl.transfer("china", "coffee", recipe=recipe, size=128, steps=9, scales=3, watch=seen.append, **options)
+    assert result.scales == (64, 91, 128) and result.picture.shape == (85, 128, 3)
+    assert [step.index for step in seen] == list(range(1, 10)) == list(result.history["step"])
+    assert [step.picture.shape[1] for step in seen] == [64] * 2 + [91] * 3 + [128] * 4
+    assert result.recipe.steps == 9 and result.stopped is None
+    assert np.isfinite(result.history["total"]).all() and np.isfinite(result.picture).all()
+
+
+def test_the_last_size_begins_with_what_the_smaller_ones_painted(sl):
+    options = dict(recipe="lab", size=128, steps=40, **SMALL | dict(encoder="mini"))
+    seen = []
+    sl.transfer("china", "coffee", scales=2, watch=seen.append, **options)
+    fine = [step for step in seen if step.picture.shape[1] == 128]
+    alone = sl.transfer("china", "coffee", **options).history["total"]
+    assert fine[0].loss < 0.1 * alone[0]
+    assert fine[-1].loss < alone[len(fine) - 1]  # as many steps at the full size
+
+
+def test_ctrl_c_at_a_small_size_still_gives_a_picture_of_the_size_asked_for(sl):
+    def watch(step):
+        if step.index == 2:
+            raise KeyboardInterrupt
+
+    result = sl.transfer("china", "coffee", size=128, steps=20, scales=3, watch=watch, **SMALL)
+    assert result.stopped.startswith("stopped after 2 steps") and result.picture.shape == (85, 128, 3)
+
+
+@pytest.mark.parametrize("recipe", ["gatys", "tf-tutorial", "keras"])
+def test_a_pair_in_a_batch_comes_out_as_if_alone(sl, recipe):
+    options = dict(recipe=recipe, size=64, steps=5, **SMALL)
+    pairs = ("china", "coffee"), ("china", "brushstrokes"), ("coffee", "ceramic")
+    contents, styles = zip(*pairs, strict=True)
+    if len({sl.transfer(content, "coffee", size=64, steps=1, **SMALL).picture.shape for content in contents}) > 1:
+        pairs = pairs[:2]
+    together = sl.transfer_batch(*zip(*pairs, strict=True), **options)
+    for pair, result in zip(pairs, together, strict=True):
+        alone = sl.transfer(*pair, **options)
+        np.testing.assert_allclose(result.history["total"], alone.history["total"], rtol=1e-3)
+        assert np.abs(result.picture - alone.picture).mean() < 2e-3
+
+
+def test_a_pair_that_blows_up_leaves_the_others_alone(sl):
+    """At that learning rate a picture in its own style, which has nothing to lower, is the only one to stay."""
+    wild = replace(RECIPES["keras"], optimiser=Optimiser("sgd", 1e30))
+    rng = np.random.default_rng(0)
+    calm, other = (rng.uniform(size=(64, 64, 3)).astype(np.float32) for _ in range(2))
+    seen = []
+    still, broken = sl.transfer_batch(
+        [calm, calm], [calm, other], recipe=with_weights(wild, tv=0), steps=4, size=64, watch=seen.append, **SMALL
+    )
+    assert "the loss is" in broken.stopped and len(broken.history) < 4 and np.isfinite(broken.picture).all()
+    assert still.stopped is None and len(still.history) == 4 and len(seen) == 4
+    np.testing.assert_allclose(still.picture, calm, atol=0.01)
+
+
+def test_a_batch_needs_one_size_and_pairs(sl):
+    square, strip = np.zeros((64, 64, 3), np.float32), np.zeros((32, 64, 3), np.float32)
+    with pytest.raises(InputError, match="come to different sizes"):
+        sl.transfer_batch([square, strip], [square, square], size=64, steps=1, **SMALL)
+    with pytest.raises(InputError, match="2 content and 1 style pictures"):
+        sl.transfer_batch([square, square], [square], size=64, steps=1, **SMALL)
+    with pytest.raises(InputError, match="scales is 0"):
+        sl.transfer(square, square, size=64, steps=1, scales=0, **SMALL)
+
+
+def test_adam_takes_what_it_has_learnt_to_a_larger_picture(sl, lab):
+    from stylelab.job import prepare
+
+    job = prepare("china", "coffee", recipe="tf-tutorial", encoder="random", size=64)
+    descent = __import__(f"stylelab.{lab.name}.descent", fromlist=["descent"])
+    small, large = (lab.tensor(np.full((1, side, side, 3), 0.5, np.float32)) for side in (16, 24))
+    method = descent.make_method(Optimiser("adam", 0.02), small)
+    method.step(small, [1.0], lab.tensor(np.ones((1, 16, 16, 3), np.float32)))
+    grown = method.enlarged(job.recipe.optimiser, large)
+    assert grown.steps == 1
+    np.testing.assert_allclose(lab.array(grown.mean), 0.1, rtol=1e-5)
+    assert lab.array(grown.mean).shape == (1, 24, 24, 3)
