@@ -92,7 +92,7 @@ def test_tiles_are_taken_only_where_the_whole_does_not_fit():
 
 
 def test_a_picture_too_large_even_for_tiles_is_refused_with_the_size_that_fits():
-    free = memory.estimate(run_of(1000, 1504), 128) / memory.SHARE
+    free = memory.estimate(run_of(1000, 1504), 128)
     with pytest.raises(InputError, match="3000 x 2000 pixels need about .* GB of memory even in tiles") as caught:
         memory.choose_tile(run_of(2000, 3000), free)
     size = int(str(caught.value).rpartition("size of ")[2].split()[0])
@@ -205,14 +205,17 @@ def test_in_bfloat16_too(lab, tiles, narrow, rng):
         np.testing.assert_allclose(lab.array(ours[layer]), expected, atol=atol)
 
 
-def test_the_tile_is_chosen_by_what_is_free_and_said(lab, tiles, narrow, monkeypatch):
-    recipe = recipes.RECIPES["gatys"]
-    network = lab.sl.load_encoder(narrow, recipe.layers, device="cpu")
-    assert tiles.choose(network, (600, 800), recipe, None) == (None, ())
-    assert tiles.choose(network, (600, 800), recipe, 100) == (96, ())
-    run = memory.Run(600, 800, recipe.content, recipe.style, dict.fromkeys(encoders.LAYERS, 8))
-    monkeypatch.setattr(tiles, "free_memory", lambda device: memory.estimate(run, 192) / memory.SHARE + 1)
-    tile, notes = tiles.choose(network, (600, 800), recipe, None)
-    assert tile == 192 and notes[0].startswith("painted in tiles of 192 pixels: whole, 800 x 600 pixels would take")
-    with pytest.raises(InputError, match="tile is 0"):
-        tiles.choose(network, (600, 800), recipe, 0)
+def test_a_run_goes_through_tiles_when_the_whole_would_not_fit_and_says_so(sl, narrow, monkeypatch):
+    def run(**options):
+        return sl.transfer("coffee", "astronaut", encoder=narrow, size=48, steps=2, device="cpu", precision="float32", **options)
+
+    whole, asked = run(), run(tile=32)
+    assert whole.tile is None and whole.notes == () and asked.tile == 32 and asked.notes == ()
+    np.testing.assert_allclose(asked.history["total"], whole.history["total"], rtol=1e-4)
+    monkeypatch.setattr(memory, "estimate", lambda run, tile=None: 2e9 if tile is None else 1e6 * tile)
+    monkeypatch.setattr(memory, "free_memory", lambda: 1e9)
+    chosen = run()
+    assert chosen.tile == 512 and chosen.notes == (
+        "painted in tiles of 512 pixels: whole, 48 x 32 pixels would take about 2.0 GB of memory, and 1.0 GB are free",
+    )
+    np.testing.assert_allclose(chosen.history["total"], whole.history["total"], rtol=1e-4)

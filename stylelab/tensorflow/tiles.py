@@ -13,15 +13,12 @@ from weakref import WeakKeyDictionary
 
 import tensorflow as tf
 from tensorflow import Tensor
-from tensorflow.python.client import device_lib
 
-from stylelab import memory
 from stylelab.encoders import layer_size
-from stylelab.memory import Run, choose_tile, give_back, note
-from stylelab.recipes import Recipe
+from stylelab.memory import give_back
 from stylelab.tensorflow.features import Encoder
 from stylelab.tensorflow.trunk import Trunk, places_first, raw_gram
-from stylelab.tiling import Stage, Tile, stages, stride, tiles, whole_side
+from stylelab.tiling import Stage, Tile, stages, stride, tiles
 
 
 def look(
@@ -56,55 +53,6 @@ def look(
     with tf.device(encoder.device):
         answers = passes(tf.convert_to_tensor(pictures))
     return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
-
-
-def choose(
-    encoder: Encoder, size: tuple[int, int], recipe: Recipe, tile: int | None, batch: int = 1
-) -> tuple[int | None, tuple[str, ...]]:
-    """In which tiles a run goes through memory, and a sentence on why.
-
-    Args:
-        encoder: from `load_encoder`.
-        size: (H, W) of the picture.
-        recipe: layers and optimiser.
-        tile: what was asked for, a side in pixels; None to look at the whole picture if that fits, else in tiles.
-        batch: how many pictures are painted at once.
-
-    Returns:
-        The side of the tiles, or None for none; and a tuple of one sentence, empty if there is nothing to say.
-
-    Raises:
-        InputError: a tile that is no number of pixels, or a picture too large even for tiles.
-
-    Source: ours.
-    """
-    if tile is not None:
-        return whole_side(tile), ()
-    widths = {layer: int(encoder.filters[layer][1].shape[0]) for layer in encoder.trunk}
-    run = Run(*size, tuple(recipe.content), tuple(recipe.style), widths, encoder.precision, recipe.optimiser.name, batch)
-    free = free_memory(encoder.device)
-    tile = choose_tile(run, free)
-    return tile, () if tile is None else (note(run, tile, free),)
-
-
-def free_memory(device: str) -> int:
-    """Bytes that a run may still take on a device.
-
-    Args:
-        device: of the encoder, as TensorFlow names it.
-
-    Returns:
-        What a GPU has left of what TensorFlow may take; else what the machine or its container has.
-
-    Raises:
-        Nothing.
-
-    Source: ours.
-    """
-    if not device.startswith("gpu"):
-        return memory.free_memory()
-    limit = next(each.memory_limit for each in device_lib.list_local_devices() if each.name.lower().endswith(device))
-    return limit - tf.config.experimental.get_memory_info(device.upper())["current"]
 
 
 class _Network:

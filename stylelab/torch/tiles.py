@@ -12,11 +12,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from stylelab import memory
 from stylelab.encoders import layer_size
-from stylelab.memory import Run, choose_tile, give_back, note
-from stylelab.recipes import Recipe
-from stylelab.tiling import Stage, Tile, stages, stride, tiles, whole_side
+from stylelab.memory import give_back
+from stylelab.tiling import Stage, Tile, stages, stride, tiles
 from stylelab.torch.features import Encoder
 from stylelab.torch.trunk import Trunk, places_first, raw_gram
 
@@ -44,55 +42,6 @@ def look(
     content, style = tuple(content), tuple(style)
     answers = _Look.apply(pictures, _Network(encoder, content, style, tile))
     return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
-
-
-def choose(
-    encoder: Encoder, size: tuple[int, int], recipe: Recipe, tile: int | None, batch: int = 1
-) -> tuple[int | None, tuple[str, ...]]:
-    """In which tiles a run goes through memory, and a sentence on why.
-
-    Args:
-        encoder: from `load_encoder`.
-        size: (H, W) of the picture.
-        recipe: layers and optimiser.
-        tile: what was asked for, a side in pixels; None to look at the whole picture if that fits, else in tiles.
-        batch: how many pictures are painted at once.
-
-    Returns:
-        The side of the tiles, or None for none; and a tuple of one sentence, empty if there is nothing to say.
-
-    Raises:
-        InputError: a tile that is no number of pixels, or a picture too large even for tiles.
-
-    Source: ours.
-    """
-    if tile is not None:
-        return whole_side(tile), ()
-    widths = {layer: getattr(encoder, f"{layer}_bias").numel() for layer in encoder.trunk}
-    run = Run(*size, tuple(recipe.content), tuple(recipe.style), widths, encoder.precision, recipe.optimiser.name, batch)
-    free = free_memory(encoder.factor.device)
-    tile = choose_tile(run, free)
-    return tile, () if tile is None else (note(run, tile, free),)
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that a run may still take on a device.
-
-    Args:
-        device: of the encoder.
-
-    Returns:
-        What a GPU has left, what PyTorch keeps of it for later included; else what the machine or its container has.
-
-    Raises:
-        Nothing.
-
-    Source: ours.
-    """
-    if device.type != "cuda":  # Apple's GPU takes from the same memory as the CPU
-        return memory.free_memory()
-    free, _ = torch.cuda.mem_get_info(device)
-    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
 class _Look(torch.autograd.Function):
