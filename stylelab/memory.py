@@ -21,7 +21,7 @@ SIDES = range(512, 127, -16)  # of tiles, the best first: larger ones gain nothi
 PICTURES = 12  # of float32 that a run holds beside the optimiser's: content, style, start, gradient, the last two ...
 OPTIMISERS = {"lbfgs": 44, "adam": 4, "sgd": 1}  # pictures of float32: 2 x 20 remembered vectors, the gradient, passing ones
 CONTENT = 4  # target, activation, their difference, its square
-PASSING = 4  # widest layers that come and go on the way back
+PASSING, PASSING_TILE = 1, 4  # widest layers that come and go on the way back, when nothing deeper is held any more
 FILTERS = 3  # copies: as read, as the way forward likes them, as the way back does
 LOOSE = 200e6  # bytes at most that the allocator holds and does not use ...
 LOOSE_SHARE = 0.8  # ... of what comes and goes
@@ -59,11 +59,11 @@ def estimate(run: Run, tile: int | None = None) -> int:
     parts = stages([*run.content, *run.style])
     if tile is None:
         whole = Stage(trunk([*run.content, *run.style]), pooled=False)
-        passing = _inside(run, whole, number) * pixels
+        passing = _inside(run, whole, number, PASSING) * pixels
     else:
         left = [_density(run, stage.layers[-1]) / 4 for stage in parts[:-1]]
         always += (number * sum(left) + 4 * 2 * max(left, default=0)) * pixels
-        passing = max(_inside(run, stage, number) * _outer(run, stage, tile) for stage in parts)
+        passing = max(_inside(run, stage, number, PASSING_TILE) * _outer(run, stage, tile) for stage in parts)
     filters = sum(9 * width * before for before, width in _neighbours(run))
     return round(always + passing + min(LOOSE, LOOSE_SHARE * passing) + FILTERS * number * filters)
 
@@ -72,18 +72,19 @@ def choose_tile(run: Run, free: int) -> int | None:
     """The side of the tiles in which a run fits into its share of the free memory; None if it fits whole.
 
     Raises:
-        InputError: it fits in no tiles; the size that would is said.
+        InputError: the smallest tiles do not fit into all of it; the size that would is said.
     """
-    room = SHARE * free
-    if estimate(run) <= room:
+    if estimate(run) <= SHARE * free:
         return None
     for side in SIDES:
-        if estimate(run, side) <= room:
+        if estimate(run, side) <= SHARE * free:
             return side
     least = estimate(run, SIDES[-1])
+    if least <= free:
+        return SIDES[-1]
     raise InputError(
         f"{run.width} x {run.height} pixels need about {_gigabytes(least)} of memory even in tiles, and {_gigabytes(free)} "
-        f"are free: {_advice(run, room)}"
+        f"are free: {_advice(run, free)}"
     )
 
 
@@ -140,12 +141,12 @@ def _density(run: Run, layer: str) -> float:
     return run.widths[layer] / stride(layer) ** 2
 
 
-def _inside(run: Run, stage: Stage, number: int) -> float:
+def _inside(run: Run, stage: Stage, number: int, passing: int) -> float:
     """Bytes for each pixel looked at: a stage's activations, where its maxima stood (8 bytes), what comes and goes."""
     kept = sum(_density(run, layer) for layer in stage.layers)
     maxima = sum(_density(run, layer) / 4 for layer in stage.layers[:-1] if layer in POOL_AFTER)
     widest = max(_density(run, layer) for layer in stage.layers)
-    return number * (kept + maxima + PASSING * widest) + 8 * maxima
+    return number * (kept + maxima + passing * widest) + 8 * maxima
 
 
 def _outer(run: Run, stage: Stage, tile: int) -> int:
@@ -159,12 +160,12 @@ def _neighbours(run: Run):
     return zip(widths[:-1], widths[1:], strict=True)
 
 
-def _advice(run: Run, room: float) -> str:
+def _advice(run: Run, free: float) -> str:
     """The largest size that fits, of this shape."""
     long = max(run.height, run.width)
     for side in range(long - long % 16, 15, -16):
         smaller = replace(run, height=max(16, run.height * side // long), width=max(16, run.width * side // long))
-        if estimate(smaller, SIDES[-1]) <= room:
+        if estimate(smaller, SIDES[-1]) <= free:
             return f"choose a size of {side} or less"
     return "no size fits: free some memory"
 

@@ -104,9 +104,12 @@ def tiles(height: int, width: int, side: int, stage: Stage) -> list[Tile]:
         side: of a core in pixels, rounded to a multiple of 16; cores are shared out evenly, so none is larger, but
             the last of a row or column, which takes the pixels that are left over, 15 at most.
         stage: from `stages`; its tiles are `stage.wider` times as large.
+
+    Raises:
+        InputError: a side that is no number of pixels.
     """
     reach = halo(stage.layers)
-    rows, columns = (_cuts(length, stage.wider * _side(side)) for length in (height, width))
+    rows, columns = (_cuts(length, stage.wider * whole_side(side)) for length in (height, width))
     return [
         Tile(
             Box(top, bottom, left, right),
@@ -117,18 +120,23 @@ def tiles(height: int, width: int, side: int, stage: Stage) -> list[Tile]:
     ]
 
 
+def whole_side(side: int) -> int:
+    """A tile's side rounded to a multiple of 16.
+
+    Raises:
+        InputError: it is no number of pixels.
+    """
+    if isinstance(side, bool) or int(side) != side or side < 1:
+        raise InputError(f"tile is {side}: give its side in pixels, a multiple of {GRID}")
+    return max(GRID, round(side / GRID) * GRID)
+
+
 def _cuts(length: int, side: int) -> list[tuple[int, int]]:
     units = max(1, length // GRID)
     count = -(-units // (side // GRID))
     each = -(-units // count) * GRID
     edges = [*range(0, units * GRID, each), length]
     return list(zip(edges[:-1], edges[1:], strict=True))
-
-
-def _side(side: int) -> int:
-    if isinstance(side, bool) or int(side) != side or side < 1:
-        raise InputError(f"tile is {side}: give its side in pixels, a multiple of {GRID}")
-    return max(GRID, round(side / GRID) * GRID)
 
 
 def _up(pixels: int) -> int:
