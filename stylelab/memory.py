@@ -23,6 +23,7 @@ OPTIMISERS = {"lbfgs": 44, "adam": 4, "sgd": 1}  # pictures of float32: 2 x 20 r
 CONTENT = 4  # target, activation, their difference, its square
 PASSING, PASSING_TILE = 1, 4  # widest layers that come and go on the way back, when nothing deeper is held any more
 FILTERS = 3  # copies: as read, as the way forward likes them, as the way back does
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as in malloc.h
 LOOSE = 200e6  # bytes at most that the allocator holds and does not use ...
 LOOSE_SHARE = 0.8  # ... of what comes and goes
 
@@ -110,6 +111,18 @@ def free_memory(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/s
         elif "memory" in controllers.split(","):
             rooms += _rooms(groups / "memory", path, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
     return max(0, min(rooms))
+
+
+def keep_freed() -> None:
+    """Let the C library keep what is freed for the next who asks, until `give_back`.
+
+    glibc hands every block of 32 MB or more back to the system at once, and the system clears its pages anew for the next
+    one: 65 000 page faults and 5 to 10 % of a step at 512 pixels.
+    """
+    adjust = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if adjust:
+        adjust(M_MMAP_MAX, 0)
+        adjust(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def give_back() -> None:

@@ -319,9 +319,14 @@ def _paint(stages: list[list[jobs.Job]], device, precision: str, tile: int | Non
         tile = memory.choose_tile(planned, free)
         notes += [memory.note(planned, tile, free)] if tile else []
     run = _climb(stages, network, device, tile)
-    return jobs.collect_all(
-        run, stages, device=str(device), precision=precision, tile=tile, notes=notes, watch=watch, snapshots=snapshots
-    )
+    if tile is None:  # tiles give back what they do not need
+        memory.keep_freed()
+    try:
+        return jobs.collect_all(
+            run, stages, device=str(device), precision=precision, tile=tile, notes=notes, watch=watch, snapshots=snapshots
+        )
+    finally:
+        memory.give_back()
 
 
 def _free_memory(device: torch.device) -> int:
