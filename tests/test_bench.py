@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stylelab import cli
-from stylelab.bench import chart, conductor, cost, network, options, plan, race, report, run, steps, sums, turns, whole
+from stylelab.bench import chart, conductor, cost, network, options, page, plan, race, report, run, steps, sums, turns, whole
 from stylelab.bench.options import Asked
 from stylelab.encoders import LAYERS, find_encoder
 from stylelab.errors import InputError, MachineError
@@ -191,6 +191,12 @@ def test_everything_is_written_as_json_and_drawn(fakes, tmp_path, monkeypatch):
     assert str(tmp_path) not in json.dumps(found)
     assert (tmp_path / "a.png").stat().st_size > 10_000
     assert "torch, 32 px: not here" in "\n".join(said)
+    (tmp_path / "page.md").write_text(f"# Speed\n{page.BEGIN}\nold\n{page.END}\nend\n")
+    page.main([tmp_path / "a.json", tmp_path / "page.md"])
+    written = (tmp_path / "page.md").read_text()
+    assert written.startswith("# Speed\n") and written.endswith(f"{page.END}\nend\n") and "old" not in written
+    assert "| ours torch float32 | 1 (1-1) |" in written and "| 2.00 (2.00-2.00) |" in written
+    assert "| ours torch float32 | 10 | 0.0 |  | 4.00 |" in written
 
 
 def test_a_plot_needs_no_race(fakes, tmp_path):
