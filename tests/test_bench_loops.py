@@ -1,9 +1,11 @@
 """The tutorials' loops that ours is measured against compute what they should: the same losses on the same pictures."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,12 +45,14 @@ def settings(framework, recipe, **more):
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_a_tutorials_loss_is_the_recipes(framework, sl, number):
-    import importlib
-
+def test_a_tutorials_loss_is_the_recipes(framework, sl, number, monkeypatch):
     if number >= len(LOOPS[framework]):
         pytest.skip("this framework has one tutorial less")
     name, recipe = LOOPS[framework][number]
+    if recipe == "tf-tutorial":  # its total variation is too small a part of the loss to be missed
+        found = work.recipe_of(recipe)
+        heavy = replace(found, normalised=replace(found.normalised, tv=1e-2))
+        monkeypatch.setattr(work, "recipe_of", lambda name: heavy)
     given, listener = settings(framework, recipe), Listener(4)
     with pytest.raises(Enough):
         importlib.import_module(f"stylelab.bench.{name}").run(given, listener)
