@@ -55,7 +55,8 @@ class Trunk:
                 if self.pooling == "average":
                     activation = tf.nn.avg_pool2d(activation, 2, 2, "VALID")
                 else:
-                    activation = kept.maxima[layer] = tf.nn.max_pool2d(activation, 2, 2, "VALID")
+                    activation = tf.nn.max_pool2d(activation, 2, 2, "VALID")
+                    kept.maxima[layer] = tf.cast(activation, self.dtype)
         return kept
 
     def backward(self, kept: Kept, gradients: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> Tensor:
