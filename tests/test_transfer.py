@@ -1,6 +1,7 @@
 """The loop and the whole run, in the framework of this process."""
 
 import itertools
+import logging
 
 import numpy as np
 import pytest
@@ -26,6 +27,17 @@ def start(lab, rng):
 def test_every_optimiser_finds_a_known_minimum(lab, start, optimiser):
     *_, last = lab.sl.optimise(start, quadratic(lab), optimiser=optimiser, steps=60)
     np.testing.assert_allclose(last.picture, 0.25, atol=0.05)
+
+
+def test_many_short_runs_say_nothing(lab, start):
+    said = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    logging.getLogger(lab.name).addHandler(handler)
+    for _ in range(6):
+        list(lab.sl.optimise(start, quadratic(lab), steps=1))
+    logging.getLogger(lab.name).removeHandler(handler)
+    assert not said  # TensorFlow gives advice to whoever traces many functions
 
 
 @pytest.mark.parametrize("factor", [1e-8, 1e8])

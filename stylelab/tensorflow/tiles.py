@@ -17,6 +17,7 @@ from tensorflow import Tensor
 from stylelab.encoders import layer_size
 from stylelab.memory import give_back
 from stylelab.tensorflow.features import Encoder
+from stylelab.tensorflow.graph import compiled
 from stylelab.tensorflow.trunk import Trunk, places_first, raw_gram
 from stylelab.tiling import Stage, Tile, stages, stride, tiles
 
@@ -130,8 +131,8 @@ class _Passes:
         cores = {layer: _spec(width[layer], trunk.dtype) for layer in self.content}
         grams = {layer: tf.TensorSpec((None, width[layer], width[layer]), tf.float32) for layer in self.style}
         # whatever its shape: one trace serves tiles in the middle, at the border, in a corner
-        self.forward = tf.function(self._forward, [entering, inside], autograph=False)
-        self.backward = tf.function(self._backward, [entering, inside, cores, grams, below], autograph=False)
+        self.forward = compiled(self._forward, [entering, inside])
+        self.backward = compiled(self._backward, [entering, inside, cores, grams, below])
 
     def _forward(self, entering: Tensor, inside: Tensor):
         activations = self.trunk.forward(entering).activations

@@ -17,6 +17,7 @@ from stylelab.result import Result, Step
 from stylelab.tensorflow import tiles
 from stylelab.tensorflow.descent import enlarge, make_method
 from stylelab.tensorflow.features import Encoder, find_device, find_precision, load_encoder
+from stylelab.tensorflow.graph import compiled
 from stylelab.tensorflow.losses import content_loss, normalised_gram, style_distance, total_variation
 
 Loss = Callable[[Tensor], "Tensor | dict[str, Tensor]"]
@@ -215,7 +216,7 @@ def _plain(loss: Loss, pictures: tf.Variable) -> Evaluate:
 
 def _compiled(loss: Loss, pictures: tf.Variable) -> Evaluate:
     """As one graph. Not for tiles, of which a graph would hold all at once."""
-    return tf.function(_plain(loss, pictures), autograph=False)
+    return compiled(_plain(loss, pictures))
 
 
 def _variable(pictures: Tensor) -> tf.Variable:
