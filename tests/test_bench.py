@@ -170,6 +170,10 @@ def test_a_race_ends_where_ours_is_as_good_as_their_last_picture(fakes, tmp_path
     assert "4.00 times as fast" in report.race(found) and "after 20 steps: float32 0.025, auto 0.025" in report.race(found)
 
 
+def test_a_race_counts_steps_and_not_what_comes_before_them():
+    assert race.steps_only([9.0, 1.0, 2.0]) == [1.0, 1.0, 2.0] and race.steps_only([9.0]) == [9.0] and race.steps_only([]) == []
+
+
 def test_a_race_that_is_not_won_says_so():
     found = {"against": "a", "recipe": "lab", "encoder": "mini", "size": 32, "loss": 1.0, "steps": 3, "seconds": 2.0,
              "rows": [{"name": "ours", "last_loss": 1.5}], "lost": {}}  # fmt: skip

@@ -110,11 +110,16 @@ def judge(tracks: dict[str, dict], settings: dict, lost: dict[str, StylelabError
     files = {path: path for track in tracks.values() for _, path in track["pictures"]}
     losses = judged(files, "torch", settings, lost) if files else {}
     for track in tracks.values():
-        elapsed = np.cumsum(track.pop("seconds"))
+        elapsed = np.cumsum(steps_only(track.pop("seconds")))
         known = [(step, path) for step, path in track.pop("pictures") if path in losses]
         track["steps"] = [step for step, _ in known]
         track["seconds"] = [float(elapsed[step - 1]) for step in track["steps"]]
         track["losses"] = [losses[path] for _, path in known]
+
+
+def steps_only(seconds: list[float]) -> list[float]:
+    """The first step also imports, loads filters and computes targets: it counts for as much as the second."""
+    return seconds[1:2] + seconds[1:] if len(seconds) > 1 else seconds
 
 
 def _found(race: Race, settings: dict, tracks: dict[str, dict], lost: dict[str, StylelabError]) -> dict:
