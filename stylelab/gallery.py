@@ -1,4 +1,4 @@
-"""Every content picture in every style, on Dask: `plan` what is to be done, then `paint` it pair by pair.
+"""Every content picture in every style, on Dask: `plan` what is to be done, then `paint` it, on GPUs several pairs at once.
 
 Pictures are read here and travel as arrays, so that workers on other machines need no shared disk. What is done is
 written down in gallery.json at once, so that the same command goes on where the last one stopped.
@@ -7,21 +7,22 @@ written down in gallery.json at once, so that the same command goes on where the
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 import stylelab
-from stylelab import pictures, sheet
-from stylelab.errors import InputError, MachineError, StylelabError
+from stylelab import encoders, memory, pictures, sheet
+from stylelab.errors import InputError
 from stylelab.files import check_folder, one_line, shown, write_text
-from stylelab.job import prepare
+from stylelab.job import Job, check_run, plan_memory, prepare, prepare_stages
+from stylelab.painters import DONE, FAILED, KEPT, WAITING, at_once, work_off
+from stylelab.worker import paint_batch, paint_pair
 
-ENDINGS = frozenset(
-    [".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".avif", ".jp2"]
-)
-DONE, KEPT, FAILED, WAITING = "done", "kept", "failed", "waiting"
+ENDINGS = frozenset([".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".avif", ".jp2"])
+PAINTING = ("backend", "device", "precision", "scales", "tile")
 
 
 @dataclass
@@ -35,7 +36,8 @@ class Pair:
         state: 'waiting', 'done', 'kept' from an earlier run, or 'failed'.
         error: why it failed, one line.
         exit_status: 0, or what the command should end with because of this pair.
-        facts: seconds, steps, device, loss at the start and at the end, height and width in pixels.
+        facts: seconds, for a pair of a batch its share of them; steps, device, precision, long sides of the sizes gone
+            through, tile, pairs in the batch, loss at the start and at the end, notes, height and width in pixels.
     """
 
     content: str
@@ -62,6 +64,7 @@ class Plan:
         pairs: in order, a row of styles for each content.
         options: of `stylelab.transfer`.
         settings: all that decides how a pair comes out, beside the two pictures.
+        job: what one pair comes to, a square one.
     """
 
     folder: Path
@@ -70,6 +73,22 @@ class Plan:
     pairs: list[Pair]
     options: dict
     settings: dict
+    job: Job
+
+    @property
+    def preparing(self) -> dict:
+        """The options that a pair is made ready with; the others say how it is then painted."""
+        return {name: value for name, value in self.options.items() if name not in PAINTING}
+
+    def memory(self, height: int, width: int) -> memory.Run:
+        """What decides how much memory a pair of that size takes."""
+        precision = "bfloat16" if self.options.get("precision") == "bfloat16" else "float32"
+        return replace(plan_memory([self.job], self._widths, precision), height=height, width=width)
+
+    @cached_property
+    def _widths(self) -> dict[str, int]:
+        weights = encoders.read_weights(self.job.encoder, self.job.recipe.layers)
+        return {layer: len(bias) for layer, (_, bias) in weights.items()}
 
 
 def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "torch", **options) -> Plan:
@@ -86,25 +105,28 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
     """
     folder = Path(folder).expanduser()
     options |= {"backend": backend}
-    settings = _settings(**options)
+    job, settings = _settings(**options)
     found = find_pictures(contents, pictures.content_names()), find_pictures(styles, pictures.style_names())
     for source in (contents, styles):
         if Path(source).expanduser().is_dir() and folder.resolve() == Path(source).expanduser().resolve():
-            raise InputError(
-                f"the gallery cannot go into '{shown(folder)}', where its pictures come from: choose another"
-            )
+            raise InputError(f"the gallery cannot go into '{shown(folder)}', where its pictures come from: choose another")
     check_folder(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()))
-    made = Plan(folder, *found, _pairs(*found), options, settings)
+    made = Plan(folder, *found, _pairs(*found), options, settings, job)
     _keep_what_is_done(made)
     return made
 
 
-def _settings(*, backend: str, device: str | None = None, **options) -> dict:
-    """All that decides how a pair comes out, as JSON. A wrong setting is found here, once, and not at every pair."""
+def _settings(*, backend: str, device: str | None = None, precision="auto", scales=1, tile=None, **options) -> tuple[Job, dict]:
+    """All that decides how a pair comes out, as JSON. A wrong setting is found here, once, and not at every pair.
+
+    The precision is the one asked for: what 'auto' came to on the worker that painted a pair is in the pair's facts.
+    """
     flat = np.zeros((64, 64, 3), np.float32)
+    check_run(precision, tile)
+    prepare_stages([flat], [flat], scales=scales, **options)
     job = prepare(flat, flat, **options)
     weights = job.encoder.path.read_bytes() if job.encoder.path else b""
-    return {
+    return job, {
         "stylelab": stylelab.__version__,
         "backend": backend,
         "recipe": job.recipe.name,
@@ -114,7 +136,15 @@ def _settings(*, backend: str, device: str | None = None, **options) -> dict:
         "size": options.get("size") and int(options["size"]),
         "steps": int(job.recipe.steps),
         "seed": int(options.get("seed", 0)),
+        "precision": precision,
+        "scales": int(scales),
+        "tile": tile and int(tile),
     }
+
+
+# Records of before there was a choice: such a pair was painted whole, at one size, in float32, and is kept where that is
+# asked for in so many words. With 'auto' it is painted anew, since nobody can tell here what a worker makes of that.
+BEFORE = {"precision": "float32", "scales": 1, "tile": None}
 
 
 def _sha256(data: bytes) -> str:
@@ -176,7 +206,8 @@ def _keep_what_is_done(made: Plan) -> None:
     records = _read_records(made.folder)
     for pair in made.pairs:
         record = records.get(pair.file)
-        same = isinstance(record, dict) and record.get("settings") == made.settings
+        settings = record.get("settings") if isinstance(record, dict) else None
+        same = isinstance(settings, dict) and BEFORE | settings == made.settings
         if same and record.get("inputs") == list(pair.inputs) and (made.folder / pair.file).is_file():
             pair.state, pair.facts = KEPT, record.get("facts", {})
 
@@ -205,86 +236,14 @@ def paint(made: Plan, *, scheduler: str | None = None) -> Iterator[Pair]:
     if waiting:
         from stylelab.cluster import connect
 
-        with connect(scheduler, tasks=len(waiting), device=made.options.get("device")) as client:
+        tasks = len(waiting) if scheduler else at_once(made, waiting)
+        with connect(scheduler, tasks=tasks, device=made.options.get("device")) as client:
             made.folder.mkdir(parents=True, exist_ok=True)
-            for pair in _work_off(client, made, waiting):
+            for pair in work_off(client, made, waiting, paint_pair, paint_batch):
                 _write_down(made)
                 yield pair
     if made.folder.is_dir():
         _write_down(made)
-
-
-def _work_off(client, made: Plan, waiting: list[Pair]) -> Iterator[Pair]:
-    """Hand out as many tasks as there are workers: a task that waits on a worker would be blamed for its death."""
-    from distributed import as_completed
-
-    running, queue = {}, iter(waiting)
-    finished = as_completed(loop=client.loop)
-    while True:
-        for pair in queue:
-            future = _submit(client, made, pair)
-            if future is None:
-                yield pair
-                continue
-            running[future] = pair
-            finished.add(future)
-            if len(running) >= sum(client.nthreads().values()):
-                break
-        if not running:
-            return
-        future = next(finished)
-        pair = running.pop(future)
-        _receive(future, made, pair)
-        yield pair
-
-
-def _submit(client, made: Plan, pair: Pair):
-    """A task for one pair; None if one of its pictures cannot be used."""
-    options = {name: value for name, value in made.options.items() if name not in ("backend", "device")}
-    try:
-        job = prepare(made.contents[pair.content], made.styles[pair.style], **options)
-    except StylelabError as error:
-        pair.state, pair.error, pair.exit_status = FAILED, str(error), error.exit_status
-        return None
-    options = made.options | {"size": max(job.content.shape[:2])}
-    return client.submit(paint_pair, job.content, job.style, options, pure=False)
-
-
-def paint_pair(content: np.ndarray, style: np.ndarray, options: dict) -> dict:
-    """What a worker does: one transfer, two `(H, W, 3)` pictures in, a picture and facts out, or an error."""
-    try:
-        result = stylelab.transfer(content, style, **options)
-    except StylelabError as error:
-        return {"error": str(error), "exit_status": error.exit_status}
-    except MemoryError:
-        return {"error": "not enough memory: choose a smaller size", "exit_status": MachineError.exit_status}
-    total = result.history["total"]
-    losses = {"loss_start": float(total[0]), "loss_end": float(total[-1])} if len(total) else {}
-    facts = {"seconds": round(result.seconds, 2), "steps": len(total), "device": result.device} | losses
-    return {
-        "picture": result.picture,
-        "facts": facts,
-        "error": result.stopped,
-        "exit_status": int(bool(result.stopped)),
-    }
-
-
-def _receive(future, made: Plan, pair: Pair) -> None:
-    try:
-        answer = future.result()
-    except Exception as error:  # noqa: BLE001  whatever happened over there, the other pairs go on
-        answer = {"error": _lost(error), "exit_status": MachineError.exit_status}
-    pair.error, pair.exit_status, pair.facts = answer["error"], answer["exit_status"], answer.get("facts", {})
-    pair.state = FAILED if pair.error else DONE
-    if "picture" in answer:
-        pictures.save(answer["picture"], made.folder / pair.file)
-        pair.facts |= dict(zip(("height", "width"), answer["picture"].shape, strict=False))
-
-
-def _lost(error: Exception) -> str:
-    if type(error).__name__ == "KilledWorker":
-        return "its worker died again and again, perhaps for want of memory: choose a smaller size"
-    return f"the worker failed: {type(error).__name__}: {one_line(error)}"
 
 
 def _write_down(made: Plan) -> None:
@@ -305,4 +264,14 @@ def summary(made: Plan) -> str:
     parts = [f"{count[DONE]} painted"] + [f"{count[state]} {state}" for state in (KEPT, FAILED) if count[state]]
     parts += [f"{count[WAITING]} not begun"] if count[WAITING] else []
     where = f"; see {made.folder / 'index.html'}" if (made.folder / "index.html").is_file() else ""
-    return f"{', '.join(parts)} of {len(made.pairs)} pairs{where}"
+    return f"{', '.join(parts)} of {len(made.pairs)} pairs{_pace(made)}{where}"
+
+
+def _pace(made: Plan) -> str:
+    """What one of the pairs that were painted now took, and in which precision."""
+    facts = [pair.facts for pair in made.pairs if pair.state == DONE and "seconds" in pair.facts]
+    if not facts:
+        return ""
+    seconds = np.median([fact["seconds"] for fact in facts])
+    precisions = sorted({fact["precision"] for fact in facts if "precision" in fact})
+    return f" ({', '.join([f'{seconds:.1f} s each', *precisions])})"

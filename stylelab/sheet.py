@@ -23,6 +23,7 @@ tbody th, thead th { font-size: .9rem; }
 img { display: block; border-radius: 4px; }
 td img { width: 18rem; height: auto; }
 th img { width: 7rem; height: auto; }
+td p { margin: .2rem 0; font-size: .9rem; }
 .failed { margin: 0; max-width: 18rem; border: 1px solid; padding: .6rem; border-radius: 4px; }
 """
 PAGE = """<!DOCTYPE html>
@@ -59,17 +60,22 @@ def page(plan) -> str:
     Args:
         plan: a `stylelab.gallery.Plan`, whose pairs may still be waiting.
     """
-    settings = plan.settings
     title = f"{len(plan.contents)} pictures in {len(plan.styles)} styles"
-    told = (
-        f"Recipe {settings['recipe']}, encoder {settings['encoder']}, {settings['steps']} steps, {settings['backend']}."
-    )
+    told = f"{', '.join(_told(plan.settings))}."
     head = "".join(_header(name, path, "col") for name, path in plan.styles.items())
     pairs = {(pair.content, pair.style): pair for pair in plan.pairs}
     rows = "\n".join(_row(plan, content, path, pairs) for content, path in plan.contents.items())
     return PAGE.format(
         title=escape(title), style=STYLE, told=escape(told), head=head, rows=rows, credits=_credits(plan)
     )
+
+
+def _told(settings: dict) -> list[str]:
+    """What holds for all pairs; the precision that 'auto' came to stands below each picture."""
+    told = [f"Recipe {settings['recipe']}", f"encoder {settings['encoder']}", f"{settings['steps']} steps", settings["backend"]]
+    told += [f"precision {settings['precision']}"]
+    told += [f"from coarse to fine in {settings['scales']} sizes"] if settings["scales"] > 1 else []
+    return told + ([f"in tiles of {settings['tile']} pixels"] if settings["tile"] else [])
 
 
 def _row(plan, content: str, path: Path, pairs: dict) -> str:
@@ -104,7 +110,17 @@ def _cell(folder: Path, pair) -> str:
     text = escape(f"{pair.content} in the style of {pair.style}", quote=True)
     size = f'width="{pair.facts.get("width", "")}" height="{pair.facts.get("height", "")}"'
     image = f'<img src="{link}" alt="{text}" {size} loading="lazy">'
-    return f'<td><a href="{link}">{image}</a></td>'
+    return f'<td><a href="{link}">{image}</a>{_caption(pair.facts)}</td>'
+
+
+def _caption(facts: dict) -> str:
+    """How the picture was painted; records of earlier runs may not tell."""
+    if "seconds" not in facts:
+        return ""
+    told = [f"{facts['seconds']:.1f} s" + (f" of a batch of {facts['batch']}" if facts.get("batch", 1) > 1 else "")]
+    told += [str(facts[name]) for name in ("precision", "device") if name in facts]
+    told += [f"tiles of {facts['tile']} pixels"] if facts.get("tile") else []
+    return f"<p>{escape(', '.join(told))}</p>"
 
 
 def _credits(plan) -> str:

@@ -73,7 +73,7 @@ def test_every_pair_becomes_a_picture_and_a_broken_one_costs_nobody_else(folders
     failed = [pair for pair in plan.pairs if pair.state == "failed"]
     assert [pair.content for pair in failed] == ["broken", "broken"] and failed[0].exit_status == 1
     assert "broken.jpg' is not a picture" in failed[0].error
-    assert gallery.summary(plan).startswith("4 painted, 2 failed of 6 pairs; see ")
+    assert gallery.summary(plan).startswith("4 painted, 2 failed of 6 pairs (0.1 s each); see ")
 
 
 def test_each_picture_is_that_of_its_own_pair(folders, workers):
@@ -118,13 +118,29 @@ def test_only_what_changed_is_done_again(folders, workers, change, count):
 
 @pytest.mark.parametrize("options", [
     {"steps": 3}, {"size": 40}, {"seed": 1}, {"recipe": "lab"}, {"encoder": "random-2"}, {"style_layers": ("conv1_1",)},
-    {"backend": "tensorflow"},
+    {"backend": "tensorflow"}, {"precision": "float32"}, {"scales": 2}, {"tile": 32},
 ])  # fmt: skip
 def test_other_settings_are_painted_anew(folders, workers, options):
     made(folders)
     workers.clear()
     made(folders, **options)
     assert len(workers) == 4
+
+
+@pytest.mark.parametrize(("options", "count"), [
+    ({"precision": "float32"}, 0), ({}, 4), ({"precision": "float32", "scales": 2}, 4), ({"precision": "float32", "tile": 32}, 4),
+])  # fmt: skip
+def test_a_record_of_before_there_was_a_precision_is_kept_where_it_is_the_same_run(folders, workers, options, count):
+    made(folders, precision="float32")
+    path = folders / "out" / "gallery.json"
+    records = json.loads(path.read_text())
+    for record in records["pictures"].values():
+        for name in ("precision", "scales", "tile"):
+            del record["settings"][name]
+    path.write_text(json.dumps(records))
+    workers.clear()
+    made(folders, **options)
+    assert len(workers) == count
 
 
 def test_another_gallery_in_the_same_folder_forgets_nothing(folders, workers):
@@ -237,6 +253,20 @@ def test_the_contact_sheet_says_what_failed_and_why(folders, workers):
     assert (folders / "out" / "index.html").read_text().count("is not a picture") == 2
 
 
+def test_the_contact_sheet_says_how_long_a_picture_took_and_in_which_precision(folders, workers, monkeypatch):
+    good = gallery.paint_pair
+    facts = {"seconds": 12.34, "precision": "bfloat16", "device": "cuda", "batch": 4, "tile": None}
+
+    monkeypatch.setattr(gallery, "paint_pair", Local(lambda *given: good(*given) | {"facts": dict(facts)}))
+    plan, _ = made(folders, precision="auto", scales=2)
+    text = (folders / "out" / "index.html").read_text()
+    assert text.count("<p>12.3 s of a batch of 4, bfloat16, cuda</p>") == 4 and page(folders / "out")
+    assert "precision auto, from coarse to fine in 2 sizes." in text
+    assert "(12.3 s each, bfloat16); see " in gallery.summary(plan)
+    again, _ = made(folders, precision="auto", scales=2)
+    assert gallery.summary(again).startswith("0 painted, 4 kept, 2 failed of 6 pairs; see ")
+
+
 def test_strange_file_names_survive_the_contact_sheet(folders, workers):
     name = '<b>"&#x;% ü'
     Image.new("RGB", (48, 32)).save(folders / "content" / f"{name}.png")
@@ -286,6 +316,9 @@ def test_wrong_input_is_found_before_anything_is_made(folders):
     assert "did you mean 'gatys'" in refusal(content, style, out, recipe="gatsy")
     assert "unknown layer" in refusal(content, style, out, style_layers=("conv7_1",))
     assert "got 0" in refusal(content, style, out, size=0)
+    assert "unknown precision 'float16'" in refusal(content, style, out, precision="float16")
+    assert "scales is 0" in refusal(content, style, out, scales=0)
+    assert "tile is 3" in refusal(content, style, out, tile=3)
     assert "where its pictures come from" in refusal(content, style, content)
     assert "is no folder" in refusal(content, style, content / "a.png" / "out")
     assert "cannot write into folder '/proc'" in refusal(content, style, "/proc/none/out")
@@ -394,7 +427,7 @@ def test_a_gallery_for_real(folders, capfd, monkeypatch):
     assert cli.run(["gallery", "content", "style", "-o", "out", *options]) == 1
     out, err = lines(capfd)
     assert len(err) == 1 and "broken in x: 'content/broken.jpg' is not a picture" in err[0], err
-    assert out == ["4 painted, 2 failed of 6 pairs; see out/index.html"]
+    assert re.fullmatch(r"4 painted, 2 failed of 6 pairs \(\d+\.\d s each, float32\); see out/index\.html", *out)
     facts = json.loads((folders / "out" / "gallery.json").read_text())["pictures"]["b__y.png"]["facts"]
     assert facts["device"] == "cpu" and facts["steps"] == 2 and facts["loss_end"] > 0
     assert pictures.open_picture(folders / "out" / "b__y.png").shape == (21, 32, 3)

@@ -1,0 +1,105 @@
+"""What a worker of the gallery does: paint one pair, or several in one run, with the threads that it may have by now."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+import stylelab
+from stylelab.errors import MachineError, StylelabError
+from stylelab.result import Result
+
+OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}  # Python's and NumPy's, PyTorch's, TensorFlow's
+TOO_LARGE = {"error": "not enough memory: choose a smaller size", "exit_status": MachineError.exit_status, "memory": True}
+
+
+def paint_pair(content: np.ndarray, style: np.ndarray, options: dict) -> dict:
+    """One transfer, two `(H, W, 3)` pictures in; a picture and facts out, or an error."""
+    return _safely(lambda: _answer(stylelab.transfer(content, style, watch=Pace(), **options)))
+
+
+def paint_batch(contents: list[np.ndarray], styles: list[np.ndarray], options: dict) -> "list[dict] | dict":
+    """Several transfers in one run: an answer for each pair, as `paint_pair` gives it, or one error for all."""
+    options = dict(options)
+
+    def paint() -> list[dict]:
+        half = stylelab.load_backend(options.pop("backend"))
+        results = half.transfer_batch(contents, styles, watch=Pace(), **options)
+        return [_answer(result, len(results)) for result in results]
+
+    return _safely(paint)
+
+
+def _safely(paint):
+    """What `paint` returns; for what a smaller run or a user could put right, an error as an answer."""
+    try:
+        return paint()
+    except StylelabError as error:
+        return {"error": str(error), "exit_status": error.exit_status}
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        return TOO_LARGE
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether a framework means that; none of them is imported to ask."""
+    names = {each.__name__ for each in type(error).__mro__}
+    return bool(OUT_OF_MEMORY & names) or "can't allocate memory" in str(error)  # as PyTorch says it of a CPU's
+
+
+def _answer(result: Result, batch: int = 1) -> dict:
+    """A picture and facts. The seconds of a batch are shared out among its pairs."""
+    total = result.history["total"]
+    facts = {"seconds": round(result.seconds / batch, 2), "steps": len(total), "device": result.device}
+    facts |= {"precision": result.precision, "scales": list(result.scales), "tile": result.tile, "batch": batch}
+    facts |= {"loss_start": float(total[0]), "loss_end": float(total[-1])} if len(total) else {}
+    facts |= {"notes": list(result.notes)} if result.notes else {}
+    return {
+        "picture": result.picture,
+        "facts": facts,
+        "error": result.stopped,
+        "exit_status": int(bool(result.stopped)),
+    }
+
+
+class Pace:
+    """To be called with every step: takes the threads that `cluster.spread_cores` has left at this worker meanwhile.
+
+    PyTorch can change them between two steps. TensorFlow keeps those that it started with.
+    """
+
+    def __init__(self) -> None:
+        self.worker, self.taken = _worker(), None
+
+    def __call__(self, _) -> None:
+        threads = getattr(self.worker, "stylelab_threads", None)
+        if threads and threads != self.taken and "torch" in sys.modules:
+            self.taken = threads
+            sys.modules["torch"].set_num_threads(threads)  # of this very thread, and here is where the steps run
+
+
+def _worker():
+    """The Dask worker whose task this is, if it is one."""
+    from distributed import get_worker
+
+    try:
+        return get_worker()
+    except ValueError:
+        return None
+
+
+def free_gpu_memory() -> int | None:
+    """Bytes that are free on this worker's GPU, of several on the fullest; None without one, or where nobody can tell."""
+    from stylelab.cluster import find_gpus
+
+    if not find_gpus():
+        return None
+    own = os.environ.get("CUDA_VISIBLE_DEVICES")
+    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", *(["-i", own] if own else [])]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+        return min(int(line) for line in answer.split()) * 2**20
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
