@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+import time
+from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,6 +13,7 @@ import stylelab
 from stylelab.errors import MachineError, StylelabError
 from stylelab.result import Result
 
+TRIAL = 6  # steps by which threads are judged
 OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}  # Python's and NumPy's, PyTorch's, TensorFlow's
 TOO_LARGE = {"error": "not enough memory: choose a smaller size", "exit_status": MachineError.exit_status, "memory": True}
 
@@ -67,17 +71,32 @@ def _answer(result: Result, batch: int = 1) -> dict:
 class Pace:
     """To be called with every step: takes the threads that `cluster.spread_cores` has left at this worker meanwhile.
 
-    PyTorch can change them between two steps. TensorFlow keeps those that it started with.
+    They are given up again if the next steps are not faster, as on a machine that is busy with something else. PyTorch can
+    change its threads between two steps; TensorFlow keeps those that it started with.
     """
 
-    def __init__(self) -> None:
-        self.worker, self.taken = _worker(), None
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.worker, self.clock = _worker(), clock
+        self.ends: deque[float] = deque(maxlen=TRIAL + 1)
+        self.offered = self.before = self.pace = None
 
     def __call__(self, _) -> None:
-        threads = getattr(self.worker, "stylelab_threads", None)
-        if threads and threads != self.taken and "torch" in sys.modules:
-            self.taken = threads
-            sys.modules["torch"].set_num_threads(threads)  # of this very thread, and here is where the steps run
+        self.ends.append(self.clock())
+        offer, torch = getattr(self.worker, "stylelab_threads", None), sys.modules.get("torch")
+        if torch is None or not offer:
+            return
+        if offer != self.offered:
+            self.offered, self.before, self.pace = offer, torch.get_num_threads(), self._pace()
+            torch.set_num_threads(offer)  # of this very thread, and here is where the steps run
+            self.ends = deque(list(self.ends)[-1:], maxlen=TRIAL + 1)
+        elif self.pace and len(self.ends) > TRIAL:
+            if self._pace() > self.pace:
+                torch.set_num_threads(self.before)
+            self.pace = None
+
+    def _pace(self) -> float | None:
+        """Seconds for one of the last steps."""
+        return float(np.median(np.diff(self.ends))) if len(self.ends) > 2 else None
 
 
 def _worker():

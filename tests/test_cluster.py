@@ -127,10 +127,23 @@ def test_cores_elsewhere_and_beside_gpus_are_left_alone(machine):
     assert client.shares is elsewhere.shares is None
 
 
+class Threads:
+    """In place of PyTorch: its threads, and how often they were set."""
+
+    def __init__(self, threads=2):
+        self.set = [threads]
+
+    def get_num_threads(self):
+        return self.set[-1]
+
+    def set_num_threads(self, threads):
+        self.set.append(threads)
+
+
 def test_a_task_takes_the_threads_that_its_worker_is_left(machine, monkeypatch):
     machine()
-    taken = []
-    monkeypatch.setitem(worker.sys.modules, "torch", SimpleNamespace(set_num_threads=taken.append))
+    torch = Threads()
+    monkeypatch.setitem(worker.sys.modules, "torch", torch)
 
     def task():
         pace = worker.Pace()
@@ -138,9 +151,22 @@ def test_a_task_takes_the_threads_that_its_worker_is_left(machine, monkeypatch):
         cluster._take_threads({pace.worker.address: 5}, pace.worker)
         pace(None)
         pace(None)
-        return list(taken)
+        return torch.set
 
     with threads(1) as running, Client(running, set_as_default=False) as client:
-        assert client.submit(Local(task)).result() == [5]
+        assert client.submit(Local(task)).result() == [2, 5]
     worker.Pace()(None)  # outside of any worker
-    assert taken == [5]
+    assert torch.set == [2, 5]
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.5, [2, 8]), (2.0, [2, 8, 2])])
+def test_threads_that_make_a_step_slower_are_given_up(monkeypatch, seconds, expected):
+    torch, now = Threads(), [0.0]
+    monkeypatch.setitem(worker.sys.modules, "torch", torch)
+    monkeypatch.setattr(worker, "_worker", lambda: SimpleNamespace(stylelab_threads=None))
+    pace = worker.Pace(clock=lambda: now[0])
+    for step in range(40):
+        now[0] += 1.0 if torch.get_num_threads() == 2 else seconds
+        pace.worker.stylelab_threads = 8 if step > 9 else None
+        pace(step)
+    assert torch.set == expected
