@@ -186,20 +186,22 @@ class _Curvature:
         return tf.transpose(tf.signal.irfft2d(spectrum, self.shape[:2]), (1, 2, 0))
 
     def inherit(self, smaller: "_Curvature") -> None:
-        """The memory of a smaller picture, enlarged. What it knows of gradients is measured by the size of its last one."""
-        size = max(float(_mean_size(smaller.vectors[GRADIENT])), 1e-30)
+        """The memory of a smaller picture, enlarged. A pixel's share of a loss falls as their number grows, and its
+        gradient with it."""
+        share = smaller.shape[0] * smaller.shape[1] / (self.shape[0] * self.shape[1])
+        self.scale = smaller.scale
         for s, y in smaller.pairs:
             row = self.learnt
-            for target, source, divisor in ((row, s, 1), (MEMORY + row, y, size)):
-                small = tf.reshape(smaller.vectors[source], (1, *smaller.shape)) / divisor
+            for target, source, factor in ((row, s, 1), (MEMORY + row, y, share)):
+                small = factor * tf.reshape(smaller.vectors[source], (1, *smaller.shape))
                 self._write([target], [tf.reshape(enlarge(small, self.shape[:2]), (-1,))])
             self._multiply([row, MEMORY + row])
             self._remember(row, MEMORY + row)
 
 
-def enlarge(pictures: Tensor, size: tuple[int, int]) -> Tensor:
-    """`(B, H, W, C)` at another (H, W), bilinear; either sign."""
-    return tf.image.resize(pictures, size, "bilinear")
+def enlarge(vectors: Tensor, size: tuple[int, int]) -> Tensor:
+    """What a method remembers, `(B, H, W, C)` of either sign, at another (H, W)."""
+    return tf.image.resize(vectors, size, "bilinear")
 
 
 def _mean_size(gradient: Tensor) -> Tensor:

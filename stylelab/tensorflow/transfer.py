@@ -11,11 +11,12 @@ from tensorflow import Tensor
 
 from stylelab import encoders, memory
 from stylelab import job as jobs
+from stylelab import pictures as files
 from stylelab.errors import InputError, NotFiniteError
 from stylelab.recipes import Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
 from stylelab.tensorflow import tiles
-from stylelab.tensorflow.descent import enlarge, make_method
+from stylelab.tensorflow.descent import make_method
 from stylelab.tensorflow.features import Encoder, find_device, find_precision, load_encoder
 from stylelab.tensorflow.graph import compiled
 from stylelab.tensorflow.losses import content_loss, normalised_gram, style_distance, total_variation
@@ -365,9 +366,14 @@ def _climb(
         content, start = (tf.concat([to_tensor(getattr(job, name), device) for job in batch], 0) for name in ("content", "start"))
         styles = [to_tensor(job.style, device) for job in batch]
         loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile)
-        pictures = _variable(start if pictures is None else enlarge(pictures, start.shape[1:3]))
+        pictures = _variable(start if pictures is None else _enlarge(pictures, start.shape[1:3]))
         method = make_method(recipe.optimiser, pictures) if method is None else method.enlarged(recipe.optimiser, pictures)
         evaluate = (_compiled if tile is None else _plain)(loss, pictures)
         indices = range(done + 1, done + recipe.steps + 1)
         yield from _walk(pictures, evaluate, method, recipe.optimiser.clip, indices)
         done += recipe.steps
+
+
+def _enlarge(pictures: tf.Variable, size: tuple[int, int]) -> Tensor:
+    with tf.device(pictures.device):
+        return tf.constant(np.stack([files.enlarge(array, tuple(size)) for array in pictures.numpy()]))

@@ -106,7 +106,7 @@ class Trunk:
 
 
 def places_first(activation: Tensor) -> Tensor:
-    """`(B, H, W, C)` as the matrix `(B, H W, C)`, without a copy."""
+    """`(B, H, W, C)` as the matrix `(B, H W, C)`, without a copy where channels are last in memory."""
     batch, height, width, channels = tf.unstack(tf.shape(activation))
     return tf.reshape(activation, (batch, height * width, channels))
 
