@@ -75,7 +75,9 @@ class Trunk:
             if layer in gradients:
                 gradient = _add(gradient, tf.cast(gradients[layer], self.dtype))
             if layer in grams:
-                gradient = _add(gradient, _through_gram(activation, grams[layer]))
+                # a graph would compute these products first of all, and hold them until their turn comes
+                with tf.control_dependencies([] if gradient is None else [gradient]):
+                    gradient = _add(gradient, _through_gram(activation, grams[layer]))
             if gradient is None:
                 continue
             gradient = tf.raw_ops.ReluGrad(gradients=gradient, features=activation)
