@@ -428,7 +428,7 @@ def test_a_gallery_for_real(folders, capfd, monkeypatch):
     out, err = lines(capfd)
     assert len(err) == 1 and "broken in x: 'content/broken.jpg' is not a picture" in err[0], err
     assert re.fullmatch(r"4 painted, 2 failed of 6 pairs \(\d+\.\d s each, float32\); see out/index\.html", *out)
-    facts = json.loads((folders / "out" / "gallery.json").read_text())["pictures"]["b__y.png"]["facts"]
+    facts = json.loads((folders / "out" / "gallery.json").read_text())["pictures"]["b__x.png"]["facts"]
     assert facts["device"] == "cpu" and facts["steps"] == 2 and facts["loss_end"] > 0
     assert pictures.open_picture(folders / "out" / "b__y.png").shape == (21, 32, 3)
 
