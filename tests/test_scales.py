@@ -107,3 +107,15 @@ def test_adam_takes_what_it_has_learnt_to_a_larger_picture(sl, lab):
     assert grown.steps == 1
     np.testing.assert_allclose(lab.array(grown.mean), 0.1, rtol=1e-5)
     assert lab.array(grown.mean).shape == (1, 24, 24, 3)
+
+
+@pytest.mark.parametrize("recipe", ["gatys", "lab"])
+def test_the_loss_that_lbfgs_lowers_is_that_of_the_picture_as_it_is_saved(lab, recipe):
+    options = dict(recipe=recipe, size=64, steps=30, encoder="mini")
+    result = lab.sl.transfer("china", "brushstrokes", device="cpu", precision="float32", **options)
+    assert (result.picture == 0).mean() + (result.picture == 1).mean() > 0.001  # some pixels do reach the limits
+    job = prepare_stages(["china"], ["brushstrokes"], **options)[0][0]
+    encoder = lab.sl.load_encoder("mini", job.recipe.layers, normalised=job.normalised, device="cpu")
+    content, style, painted = (lab.sl.to_tensor(each, "cpu") for each in (job.content, job.style, result.picture))
+    parts = lab.sl.transfer_loss(encoder, content, style, job.recipe, job.weights)(painted)
+    assert sum(float(lab.array(part)) for part in parts.values()) < 1.02 * result.history["total"][-1]

@@ -366,12 +366,30 @@ def _climb(
         content, start = (tf.concat([to_tensor(getattr(job, name), device) for job in batch], 0) for name in ("content", "start"))
         styles = [to_tensor(job.style, device) for job in batch]
         loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile)
+        if recipe.optimiser.name == "lbfgs":  # its pictures are not clipped as they go
+            loss = partial(_inside, loss)
         pictures = _variable(start if pictures is None else _enlarge(pictures, start.shape[1:3]))
         method = make_method(recipe.optimiser, pictures) if method is None else method.enlarged(recipe.optimiser, pictures)
         evaluate = (_compiled if tile is None else _plain)(loss, pictures)
         indices = range(done + 1, done + recipe.steps + 1)
         yield from _walk(pictures, evaluate, method, recipe.optimiser.clip, indices)
         done += recipe.steps
+
+
+def _inside(loss: Loss, pictures: Tensor) -> "Tensor | dict[str, Tensor]":
+    """The loss of the pictures as they will be saved, in 0..1."""
+    return loss(_into_range(pictures))
+
+
+@tf.custom_gradient
+def _into_range(pictures: Tensor):
+    """Pixels brought into 0..1. Beyond, they feel only what draws them back: plain clamping would leave them there."""
+
+    def backward(gradient: Tensor) -> Tensor:
+        outwards = ((pictures < 0) & (gradient > 0)) | ((pictures > 1) & (gradient < 0))
+        return tf.where(outwards, tf.zeros_like(gradient), gradient)
+
+    return tf.clip_by_value(pictures, 0.0, 1.0), backward
 
 
 def _enlarge(pictures: tf.Variable, size: tuple[int, int]) -> Tensor:

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from stylelab import encoders, memory
 from stylelab import job as jobs
@@ -344,11 +345,34 @@ def _climb(
         content, start = (torch.cat([to_tensor(getattr(job, name), device) for job in batch]) for name in ("content", "start"))
         styles = [to_tensor(job.style, device) for job in batch]
         loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile)
+        if recipe.optimiser.name == "lbfgs":  # its pictures are not clipped as they go
+            loss = partial(_inside, loss)
         pictures = start if pictures is None else _enlarge(pictures, start.shape[2:])
         method = make_method(recipe.optimiser, pictures) if method is None else method.enlarged(recipe.optimiser, pictures)
         indices = range(done + 1, done + recipe.steps + 1)
         yield from _walk(pictures, loss, method, recipe.optimiser.clip, indices)
         done += recipe.steps
+
+
+def _inside(loss: Loss, pictures: Tensor) -> "Tensor | dict[str, Tensor]":
+    """The loss of the pictures as they will be saved, in 0..1."""
+    return loss(_Inside.apply(pictures))
+
+
+class _Inside(torch.autograd.Function):
+    """Pixels brought into 0..1. Beyond, they feel only what draws them back: plain clamping would leave them there."""
+
+    @staticmethod
+    def forward(ctx, pictures: Tensor) -> Tensor:
+        ctx.save_for_backward(pictures)
+        return pictures.clamp(0, 1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        (pictures,) = ctx.saved_tensors
+        outwards = ((pictures < 0) & (gradient > 0)) | ((pictures > 1) & (gradient < 0))
+        return gradient.masked_fill(outwards, 0)
 
 
 def _enlarge(pictures: Tensor, size: tuple[int, int]) -> Tensor:
