@@ -195,7 +195,7 @@ def collect_all(
         snapshots: the steps whose pictures are kept; by default eight, closer together at the start.
     """
     counts = [batch[0].recipe.steps for batch in stages]
-    keep = set(_snapshot_steps(sum(counts)) if snapshots is None else snapshots)
+    keep = set(_snapshot_steps(sum(counts), stages[-1][0].content) if snapshots is None else snapshots)
     starts = {1 + sum(counts[:index]) for index in range(len(counts))}  # a loss says nothing of those at other sizes
     records, began, interrupted = [_Record(job) for job in stages[0]], time.perf_counter(), False
     try:
@@ -294,7 +294,9 @@ def _picture(step: "Step | np.ndarray") -> np.ndarray:
     return step.picture if isinstance(step, Step) else step
 
 
-def _snapshot_steps(steps: int, count: int = 8) -> list[int]:
+def _snapshot_steps(steps: int, picture: np.ndarray) -> list[int]:
+    """Which steps' pictures are kept: eight, closer together at the start, or two of a picture whose eight would take 0.1 GB."""
+    count = 8 if picture.nbytes < 1e8 / 8 else 2
     return sorted({round(float(step)) for step in np.geomspace(1, steps, count)})
 
 

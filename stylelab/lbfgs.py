@@ -16,6 +16,7 @@ import numpy as np
 FIRST = 0.01  # mean change of a pixel in the first step, for pictures in 0..1
 LIMIT = 0.05  # root mean square change of the pixels in any step
 COARSE = 0.02  # cycles per pixel below which all move alike
+MEMORY, ROOM = 20, 1.5e9  # past steps that are remembered, and bytes that they may take: each is two pictures of float32
 FLAT = 1e-8  # a pair whose move and change of gradient are this near to a right angle tells nothing of the curvature
 
 
@@ -41,6 +42,11 @@ def direction(dots: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
     for s, y in pairs:
         step[s] += shares.pop() - dots[y] @ step / dots[s, y]
     return step
+
+
+def memory(numbers: int) -> int:
+    """How many past steps to remember of a picture of so many numbers: fewer from three million pixels on."""
+    return min(MEMORY, max(5, int(ROOM // (2 * 4 * numbers))))
 
 
 def curved(ss: float, sy: float, yy: float) -> bool:

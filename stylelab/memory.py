@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from stylelab import lbfgs
 from stylelab.encoders import POOL_AFTER, trunk
 from stylelab.errors import InputError
 from stylelab.tiling import Stage, halo, stages, stride
@@ -19,7 +20,7 @@ from stylelab.tiling import Stage, halo, stages, stride
 SHARE = 0.7  # of the free memory that a run may plan with
 SIDES = range(512, 127, -16)  # of tiles, the best first: larger ones gain nothing, smaller ones are mostly halo
 PICTURES = 12  # of float32 that a run holds beside the optimiser's: content, style, start, gradient, the last two ...
-OPTIMISERS = {"lbfgs": 44, "adam": 4, "sgd": 1}  # pictures of float32: 2 x 20 remembered vectors, the gradient, passing ones
+OPTIMISERS = {"lbfgs": 4, "adam": 4, "sgd": 1}  # pictures of float32, beside what L-BFGS remembers
 CONTENT = 4  # target, activation, their difference, its square
 PASSING, PASSING_TILE = 1, 4  # widest layers that come and go on the way back, when nothing deeper is held any more
 FILTERS = 3  # copies: as read, as the way forward likes them, as the way back does
@@ -55,7 +56,8 @@ def estimate(run: Run, tile: int | None = None) -> int:
     """Bytes that a run takes at its fullest, whole or in tiles of that side."""
     number = 2 if run.precision == "bfloat16" else 4
     pixels = run.batch * run.height * run.width
-    always = 12 * (PICTURES + OPTIMISERS[run.optimiser]) * pixels
+    remembered = 2 * lbfgs.memory(3 * run.height * run.width) if run.optimiser == "lbfgs" else 0
+    always = 12 * (PICTURES + OPTIMISERS[run.optimiser] + remembered) * pixels
     always += 4 * CONTENT * sum(_density(run, layer) for layer in run.content) * pixels
     parts = stages([*run.content, *run.style])
     if tile is None:

@@ -14,9 +14,6 @@ from stylelab import lbfgs
 from stylelab.errors import unknown
 from stylelab.recipes import OPTIMISERS, Optimiser
 
-MEMORY = 20  # past steps that L-BFGS remembers; each costs two pictures of memory
-GRADIENT = 2 * MEMORY  # row of the last gradient, below those of moves s and changes of the gradient y
-
 
 def make_method(settings: Optimiser, pictures: Tensor) -> "_LBFGS | _Adam | _Descent":
     """The method of those settings for `(B, H, W, 3)` float32.
@@ -112,8 +109,10 @@ class _Curvature:
 
     def __init__(self, picture: Tensor, softness: float = 0.0):
         self.shape = tuple(picture.shape)
-        with tf.device(picture.device):  # moves s, changes of the gradient y, the gradient
-            self.vectors = tf.zeros((2 * MEMORY + 1, int(tf.size(picture))))
+        self.memory = lbfgs.memory(int(tf.size(picture)))
+        self.row = 2 * self.memory  # of the last gradient, below those of moves s and changes of the gradient y
+        with tf.device(picture.device):
+            self.vectors = tf.zeros((self.row + 1, int(tf.size(picture))))
         self.before = self.move = None  # the last good picture, and the move from there
         self.softness = tf.constant(lbfgs.softness(*self.shape[:2], softness), tf.complex64) if softness else None
         self.first, self.lowest, self.scale = lbfgs.FIRST, np.inf, None
@@ -121,7 +120,7 @@ class _Curvature:
 
     def _forget(self) -> None:
         self.pairs: list[tuple[int, int]] = []  # rows of s and y, oldest first
-        self.dots = np.zeros((2 * MEMORY + 1,) * 2)
+        self.dots = np.zeros((self.row + 1,) * 2)
         self.learnt = 0
 
     def step(self, picture: Tensor, loss: float, gradient: Tensor) -> Tensor:
@@ -143,10 +142,10 @@ class _Curvature:
 
     def _learn(self, picture: Tensor, gradient: Tensor) -> None:
         """A new gradient; with the one before, if there is one, it makes a pair."""
-        rows, vectors = [GRADIENT], [gradient]
+        rows, vectors = [self.row], [gradient]
         if self.before is not None:
-            rows = [self.learnt % MEMORY, MEMORY + self.learnt % MEMORY, GRADIENT]
-            vectors = [self.move, gradient - self.vectors[GRADIENT], gradient]
+            rows = [self.learnt % self.memory, self.memory + self.learnt % self.memory, self.row]
+            vectors = [self.move, gradient - self.vectors[self.row], gradient]
         self.before = picture
         self._write(rows, vectors)
         self._multiply(rows)
@@ -190,13 +189,13 @@ class _Curvature:
         gradient with it."""
         share = smaller.shape[0] * smaller.shape[1] / (self.shape[0] * self.shape[1])
         self.scale = smaller.scale
-        for s, y in smaller.pairs:
+        for s, y in smaller.pairs[-self.memory :]:
             row = self.learnt
-            for target, source, factor in ((row, s, 1), (MEMORY + row, y, share)):
+            for target, source, factor in ((row, s, 1), (self.memory + row, y, share)):
                 small = factor * tf.reshape(smaller.vectors[source], (1, *smaller.shape))
                 self._write([target], [tf.reshape(enlarge(small, self.shape[:2]), (-1,))])
-            self._multiply([row, MEMORY + row])
-            self._remember(row, MEMORY + row)
+            self._multiply([row, self.memory + row])
+            self._remember(row, self.memory + row)
 
 
 def enlarge(vectors: Tensor, size: tuple[int, int]) -> Tensor:

@@ -371,6 +371,7 @@ def _climb(
         pictures = _variable(start if pictures is None else _enlarge(pictures, start.shape[1:3]))
         method = make_method(recipe.optimiser, pictures) if method is None else method.enlarged(recipe.optimiser, pictures)
         evaluate = (_compiled if tile is None else _plain)(loss, pictures)
+        del content, start, styles  # the loss has what it needs of them
         indices = range(done + 1, done + recipe.steps + 1)
         yield from _walk(pictures, evaluate, method, recipe.optimiser.clip, indices)
         done += recipe.steps

@@ -15,8 +15,6 @@ from stylelab import lbfgs
 from stylelab.errors import unknown
 from stylelab.recipes import OPTIMISERS, Optimiser
 
-MEMORY = 20  # past steps that L-BFGS remembers; each costs two pictures of memory
-
 
 def make_method(settings: Optimiser, pictures: Tensor) -> "_LBFGS | _Adam | _Descent":
     """The method of those settings for `(B, 3, H, W)` float32.
@@ -113,7 +111,8 @@ class _Curvature:
 
     def __init__(self, picture: Tensor, softness: float = 0.0):
         self.shape = picture.shape
-        self.vectors = picture.new_zeros(2 * MEMORY + 1, picture.numel())  # moves s, changes of the gradient y, the gradient
+        self.memory = lbfgs.memory(picture.numel())
+        self.vectors = picture.new_zeros(2 * self.memory + 1, picture.numel())  # moves s, changes of the gradient y, the gradient
         self.before = self.move = None  # the last good picture, and the move from there
         self.softness = torch.from_numpy(lbfgs.softness(*picture.shape[1:], softness)).to(picture) if softness else None
         self.first, self.lowest, self.scale = lbfgs.FIRST, np.inf, None
@@ -121,7 +120,7 @@ class _Curvature:
 
     def _forget(self) -> None:
         self.pairs: list[tuple[int, int]] = []  # rows of s and y, oldest first
-        self.dots = np.zeros((2 * MEMORY + 1,) * 2)
+        self.dots = np.zeros((2 * self.memory + 1,) * 2)
         self.learnt = 0
 
     def step(self, picture: Tensor, loss: float, gradient: Tensor) -> None:
@@ -147,7 +146,7 @@ class _Curvature:
         if self.before is None:
             self.before = picture.clone()
         else:
-            rows = [self.learnt % MEMORY, MEMORY + self.learnt % MEMORY, -1]
+            rows = [self.learnt % self.memory, self.memory + self.learnt % self.memory, -1]
             self.vectors[rows[0]] = self.move
             torch.sub(gradient, self.vectors[-1], out=self.vectors[rows[1]])
             self.before.copy_(picture)
@@ -188,13 +187,13 @@ class _Curvature:
         gradient with it."""
         share = smaller.shape[1:].numel() / self.shape[1:].numel()
         self.scale = smaller.scale
-        for s, y in smaller.pairs:
+        for s, y in smaller.pairs[-self.memory :]:
             row = self.learnt
-            for target, source, factor in ((row, s, 1), (MEMORY + row, y, share)):
+            for target, source, factor in ((row, s, 1), (self.memory + row, y, share)):
                 small = factor * smaller.vectors[source].view(1, *smaller.shape)
                 self.vectors[target] = enlarge(small, self.shape[1:]).reshape(-1)
-            self._multiply([row, MEMORY + row])
-            self._remember(row, MEMORY + row)
+            self._multiply([row, self.memory + row])
+            self._remember(row, self.memory + row)
 
 
 def enlarge(vectors: Tensor, size: tuple[int, int]) -> Tensor:

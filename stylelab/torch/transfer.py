@@ -349,6 +349,7 @@ def _climb(
             loss = partial(_inside, loss)
         pictures = start if pictures is None else _enlarge(pictures, start.shape[2:])
         method = make_method(recipe.optimiser, pictures) if method is None else method.enlarged(recipe.optimiser, pictures)
+        del content, start, styles  # the loss has what it needs of them
         indices = range(done + 1, done + recipe.steps + 1)
         yield from _walk(pictures, loss, method, recipe.optimiser.clip, indices)
         done += recipe.steps
