@@ -134,6 +134,11 @@ def check_run(precision: str, tile: int | None) -> None:
         _whole("tile", tile, 16)
 
 
+def precision_for(job: Job, precision: str) -> str:
+    """'auto' is float32 for random filters: there two runs part ways at the least difference, and bfloat16 is one."""
+    return "float32" if precision == "auto" and job.encoder.path is None else precision
+
+
 def plan_memory(batch: list[Job], widths: Mapping[str, int], precision: str) -> memory.Run:
     """What decides how much memory a batch takes, with the number of filters of each layer."""
     job = batch[0]

@@ -94,3 +94,12 @@ def test_the_steps_of_a_bfloat16_run_lower_the_exact_loss(sl):
     exact, rough = (result.history["total"] for result in ends)
     assert rough[-1] < 0.3 * rough[0]
     assert rough[-1] == pytest.approx(exact[-1], rel=0.1)
+
+
+def test_auto_is_float32_for_random_filters(sl, monkeypatch):
+    features = __import__(f"{sl.__name__}.features", fromlist=["features"])
+    monkeypatch.setattr(features, "cpu_has_bfloat16", lambda: True)
+    options = dict(size=160, steps=1, device="cpu", snapshots=())
+    found = [sl.transfer("china", "coffee", encoder=name, **options).precision for name in ("random", "mini")]
+    assert found == ["float32", "bfloat16"]
+    assert sl.transfer("china", "coffee", encoder="random", precision="bfloat16", **options).precision == "bfloat16"

@@ -76,7 +76,7 @@ def test_tiles_take_less_memory_and_smaller_ones_less_still():
     takes = [memory.estimate(run, tile) for tile in (128, 256, 512, None)]
     assert takes == sorted(takes) and takes[1] < 6e9 < 2 * takes[1] < takes[-1]
     assert memory.estimate(replace(run, precision="bfloat16")) < takes[-1]
-    assert memory.estimate(replace(run, optimiser="adam"), 128) < 0.6 * takes[0]
+    assert memory.estimate(replace(run, optimiser="adam"), 128) < 0.7 * takes[0]
     assert memory.estimate(replace(run, height=100, width=150, batch=400)) == pytest.approx(takes[-1], rel=0.02)
 
 

@@ -310,6 +310,7 @@ def _paint(stages: list[list[jobs.Job]], device, precision: str, tile: int | Non
     jobs.check_run(precision, tile)
     last = stages[-1][0]
     device, notes = find_device(device), []
+    precision = jobs.precision_for(last, precision)
     precision = find_precision(precision, device, last.content.shape[0] * last.content.shape[1])
     network = load_encoder(
         last.encoder, last.recipe.layers, pooling=last.recipe.pooling, normalised=last.normalised, device=device,
