@@ -16,6 +16,7 @@ import psutil
 from stylelab import encoders
 from stylelab.errors import InputError
 from stylelab.files import check_folder, one_line, shown
+from stylelab.precision import cpu_has_bfloat16
 
 PYTHON = ((3, 11), (3, 14))  # from, up to but without
 NEEDED = ("numpy", "pillow", "scipy", "scikit-image", "scikit-learn", "safetensors", "matplotlib", "distributed")
@@ -53,7 +54,7 @@ def report() -> list[Finding]:
     frameworks = [_framework(name, process) for name, process in running.items()]
     if any(finding.broken for finding in frameworks) and not all(finding.broken for finding in frameworks):
         frameworks = [finding._replace(broken=False) for finding in frameworks]  # one of the two is enough
-    findings += [*frameworks, *_gpu_driver(frameworks), *_encoders(), _cache()]
+    findings += [*frameworks, *_gpu_driver(frameworks), _processor(), *_encoders(), _cache()]
     return [*findings, *_tools(), _kernels(), _memory(), _disk()]
 
 
@@ -103,6 +104,11 @@ def _framework(name: str, process: subprocess.Popen | None) -> Finding:
         return Finding(name, f"cannot be imported: {shown(last)}", "install it again: `make lab`", True)
     version, gpus, seconds = json.loads(out.strip().splitlines()[-1])
     return Finding(name, f"{version}, {', '.join(gpus) or 'no GPU'}, imported in {seconds:.1f} s")
+
+
+def _processor() -> Finding:
+    fast = "multiplies bfloat16: --precision auto is about twice as fast" if cpu_has_bfloat16() else "float32"
+    return Finding("processor", f"{os.cpu_count()} cores, {fast}")
 
 
 def _gpu_driver(frameworks: list[Finding]) -> list[Finding]:

@@ -82,6 +82,12 @@ def test_a_missing_package_breaks_everything(probes, monkeypatch):
     assert findings()["no-such-package-anywhere"].broken
 
 
+@pytest.mark.parametrize(("has", "state"), [(True, "multiplies bfloat16"), (False, "float32")])
+def test_the_processor_tells_what_auto_precision_comes_to(probes, monkeypatch, has, state):
+    monkeypatch.setattr(doctor, "cpu_has_bfloat16", lambda: has)
+    assert state in next(finding.state for finding in doctor.report() if finding.what == "processor")
+
+
 def test_another_python_is_told_which_to_install(monkeypatch):
     monkeypatch.setattr(doctor, "PYTHON", ((3, 98), (3, 99)))
     assert doctor._python().broken and "3.98" in doctor._python().advice

@@ -321,7 +321,7 @@ def _paint(stages: list[list[jobs.Job]], device, precision: str, tile: int | Non
         tile = memory.choose_tile(planned, free)
         notes += [memory.note(planned, tile, free)] if tile else []
     run = _climb(stages, network, device, tile)
-    if tile is None:  # tiles give back what they do not need
+    if tile is None and device.type == "cpu":  # tiles give back what they do not need
         memory.keep_freed()
     try:
         return jobs.collect_all(
