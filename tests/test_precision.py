@@ -103,3 +103,13 @@ def test_auto_is_float32_for_random_filters(sl, monkeypatch):
     found = [sl.transfer("china", "coffee", encoder=name, **options).precision for name in ("random", "mini")]
     assert found == ["float32", "bfloat16"]
     assert sl.transfer("china", "coffee", encoder="random", precision="bfloat16", **options).precision == "bfloat16"
+
+
+def test_the_first_block_of_bfloat16_is_only_rounded_at_its_end(lab, rng):
+    losses = __import__(f"stylelab.{lab.name}.losses", fromlist=["losses"])
+    picture = lab.tensor(rng.uniform(size=(1, 32, 40, 3)).astype(np.float32))
+    exact, rough = (
+        lab.array(losses.wide(lab.sl.load_encoder("mini", ["conv1_2"], device="cpu", precision=name)(picture)["conv1_2"]))
+        for name in ("float32", "bfloat16")
+    )
+    assert (np.abs(rough - exact) <= 2**-8 * exact + 1e-5).all() and (rough != exact).any()

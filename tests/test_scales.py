@@ -1,5 +1,6 @@
 """From coarse to fine, and several pairs in one run."""
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -119,3 +120,60 @@ def test_the_loss_that_lbfgs_lowers_is_that_of_the_picture_as_it_is_saved(lab, r
     content, style, painted = (lab.sl.to_tensor(each, "cpu") for each in (job.content, job.style, result.picture))
     parts = lab.sl.transfer_loss(encoder, content, style, job.recipe, job.weights)(painted)
     assert sum(float(lab.array(part)) for part in parts.values()) < 1.02 * result.history["total"][-1]
+
+
+def test_ctrl_c_gives_the_best_picture_of_the_size_at_hand(sl):
+    """Losses at a smaller size, where they may well be lower, say nothing of it."""
+    seen = []
+
+    def watch(step):
+        seen.append(step)
+        if step.index == 16:
+            raise KeyboardInterrupt
+
+    options = SMALL | dict(encoder="mini")
+    result = sl.transfer("china", "coffee", recipe="lab", size=128, steps=20, scales=2, watch=watch, **options)
+    assert seen[-1].picture.shape == seen[-2].picture.shape == (85, 128, 3) == result.picture.shape
+    assert min(step.loss for step in seen[:12]) < min(step.loss for step in seen[12:])  # else this shows nothing
+    assert any(np.array_equal(result.picture, step.picture) for step in seen[12:])
+
+
+def test_curvature_learnt_on_a_small_picture_fits_a_larger_one(lab):
+    """A mean square over four times the pixels has a quarter of the curvature, and one step leads to its minimum."""
+    descent = __import__(f"stylelab.{lab.name}.descent", fromlist=["descent"])
+
+    def walk(method, picture, steps):
+        for _ in range(steps):
+            gradient = 2 * (picture - 0.25) / picture.size
+            tensor = lab.tensor(picture)
+            moved = method.step(tensor, [float(((picture - 0.25) ** 2).mean())], lab.tensor(gradient.astype(np.float32)))
+            picture = lab.array(tensor if moved is None else moved)
+        return picture
+
+    rng = np.random.default_rng(0)
+    small, large = (0.25 + rng.normal(0, 0.02, (1, side, side, 3)).astype(np.float32) for side in (16, 32))
+    method = descent.make_method(Optimiser("lbfgs"), lab.tensor(small))
+    walk(method, small, 3)
+    landed = walk(method.enlarged(Optimiser("lbfgs"), lab.tensor(large)), large, 1)
+    assert np.abs(landed - 0.25).mean() < 0.1 * np.abs(large - 0.25).mean()
+
+
+def test_a_pixel_beyond_the_range_feels_only_what_draws_it_back(lab):
+    transfer = importlib.import_module(f"stylelab.{lab.name}.transfer")
+    pictures = np.array([-0.5, 0.5, 1.5] * 3, np.float32).reshape(1, 3, 1, 3)
+    push = np.array([1.0, -1.0, 1.0], np.float32).reshape(3, 1, 1) * np.ones((1, 3, 1, 3), np.float32)
+
+    def loss(tensor):
+        return transfer._inside(
+            lambda inside: (
+                (inside * lab.tensor(push)).sum() if lab.name == "torch" else lab.native.reduce_sum(inside * lab.tensor(push))
+            ),
+            tensor,
+        )
+
+    slope = lab.gradient(loss, pictures)[0, :, 0]
+    raising, lowering = slope[0], slope[1]  # a loss that rises with the pixel, and one that falls
+    np.testing.assert_array_equal(raising, [0, 1, 1])
+    np.testing.assert_array_equal(lowering, [-1, -1, 0])
+    values = lab.array(lab.tensor(pictures))
+    assert float(loss(lab.tensor(pictures))) == pytest.approx((np.clip(values, 0, 1) * push).sum())
