@@ -469,8 +469,13 @@ def test_a_name_is_a_name_and_no_place(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("offset, size", [(24, len(GOOD) + 10), (20, 10**9)])
-def test_a_size_that_lies_and_harms_nobody_gives_what_is_there(offset, size):
-    assert wire.read_arrays(with_size(offset, size))["a"].tolist() == [0, 1, 2, 3]
+def test_a_size_that_lies_and_harms_nobody_gives_what_is_there_or_nothing(offset, size):
+    """Which of the two depends on the Python: some refuse members that would overlap."""
+    try:
+        found = wire.read_arrays(with_size(offset, size))
+    except wire.WireError:
+        return
+    assert found["a"].tolist() == [0, 1, 2, 3]
 
 
 def test_nothing_is_unpickled(tmp_path):
