@@ -208,10 +208,10 @@ def collect_all(
             seconds = time.perf_counter() - began
             for record, step in zip(records, steps, strict=True):
                 record.add(step, seconds, keep, starts)
-            if watch is not None:
-                watch(steps)
             if all(record.stopped for record in records):
                 break
+            if watch is not None:
+                watch(steps)
     except KeyboardInterrupt:
         interrupted = True
     except NotFiniteError as error:

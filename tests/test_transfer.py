@@ -145,7 +145,10 @@ def test_a_run_that_blows_up_ends_with_a_sentence_and_a_picture(sl):
     from dataclasses import replace
 
     wild = replace(recipes.RECIPES["keras"], optimiser=recipes.Optimiser("sgd", 1e30))
-    result = sl.transfer("coffee", "astronaut", recipe=recipes.with_weights(wild, content=1, style=1e6), **SMALL)
+    seen = []
+    wild = recipes.with_weights(wild, content=1, style=1e6)
+    result = sl.transfer("coffee", "astronaut", recipe=wild, watch=lambda step: seen.append(step.loss), **SMALL)
+    assert len(seen) == len(result.history) < 3 and np.isfinite(seen).all()
     assert "the loss is" in result.stopped and np.isfinite(result.picture).all()
 
 

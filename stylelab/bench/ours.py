@@ -5,6 +5,8 @@ import importlib
 from stylelab import load_backend
 from stylelab.bench.turns import Turns
 from stylelab.bench.work import job_of, recipe_of
+from stylelab.errors import InputError
+from stylelab.job import precision_for
 
 OPTIONS = ("precision", "scales", "tile")
 
@@ -14,15 +16,19 @@ def run(settings: dict, turns: Turns) -> None:
     half = load_backend(settings["backend"])
     options = {name: settings[name] for name in OPTIONS if name in settings}
     turns.note(precision=_ran_in(settings))
-    half.transfer(
+    result = half.transfer(
         settings["content"], settings["style"], recipe=recipe_of(settings["recipe"]), encoder=settings["encoder"],
         size=settings["size"], steps=settings["total_steps"], device=settings["device"],
         watch=lambda step: turns(step.loss, step.read), snapshots=(), **options,
     )  # fmt: skip
+    if result.stopped:
+        raise InputError(result.stopped)
 
 
 def _ran_in(settings: dict) -> str:
     """What 'auto' comes to for this picture."""
     features = importlib.import_module(f"stylelab.{settings['backend']}.features")
-    height, width = job_of(settings).content.shape[:2]
-    return features.find_precision(settings.get("precision", "auto"), settings["device"], height * width)
+    job = job_of(settings)
+    height, width = job.content.shape[:2]
+    asked = precision_for(job, settings.get("precision", "auto"))
+    return features.find_precision(asked, settings["device"], height * width)
