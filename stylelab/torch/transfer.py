@@ -321,8 +321,6 @@ def _paint(stages: list[list[jobs.Job]], device, precision: str, tile: int | Non
         tile = memory.choose_tile(planned, free)
         notes += [memory.note(planned, tile, free)] if tile else []
     run = _climb(stages, network, device, tile)
-    if tile is None and device.type == "cpu":  # tiles give back what they do not need
-        memory.keep_freed()
     try:
         return jobs.collect_all(
             run, stages, device=str(device), precision=precision, tile=tile, notes=notes, watch=watch, snapshots=snapshots
@@ -351,6 +349,9 @@ def _climb(
         pictures = start if pictures is None else _enlarge(pictures, start.shape[2:])
         method = make_method(recipe.optimiser, pictures) if method is None else method.enlarged(recipe.optimiser, pictures)
         del content, start, styles  # the loss has what it needs of them
+        memory.give_back()
+        if tile is None and device.type == "cpu":  # the steps need the same again and again; tiles do not
+            memory.keep_freed()
         indices = range(done + 1, done + recipe.steps + 1)
         yield from _walk(pictures, loss, method, recipe.optimiser.clip, indices)
         done += recipe.steps
