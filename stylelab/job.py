@@ -170,15 +170,6 @@ def only(steps: "list[Step | NotFiniteError]") -> Step:
     return step
 
 
-def collect(
-    steps: Iterable[Step], job: Job, *, device: str, watch: Watch | None = None, snapshots: Sequence[int] | None = None
-) -> Result:
-    """Read a run of one picture at one size to its end, as `collect_all` does."""
-    together = ([step] for step in steps)
-    watch_all = watch and (lambda batch: watch(batch[0]))
-    return collect_all(together, [[job]], device=device, precision="float32", watch=watch_all, snapshots=snapshots)[0]
-
-
 def collect_all(
     run: "Iterable[list[Step | NotFiniteError]]",
     stages: list[list[Job]],

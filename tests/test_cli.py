@@ -15,7 +15,7 @@ from rich.console import Console
 import stylelab
 from stylelab import cli, painting, pictures
 from stylelab.errors import MachineError, NotFiniteError
-from stylelab.job import collect, prepare
+from stylelab.job import collect_all, prepare
 from stylelab.result import Step
 
 SMALL = ("--encoder", "random", "--size", "32", "--steps", "4")
@@ -36,7 +36,9 @@ def steps(monkeypatch):
 
     def transfer(content, style, *, backend, device, watch, **options):
         job = prepare(content, style, **options)
-        return collect(walk(job), job, device="pretended", watch=watch)
+        steps = ([step] for step in walk(job))
+        show = watch and (lambda batch: watch(batch[0]))
+        return collect_all(steps, [[job]], device="pretended", precision="float32", watch=show)[0]
 
     def walk(job):
         for index in range(1, job.recipe.steps + 1):
@@ -289,7 +291,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_picture(capsys, steps):
 
 def test_auto_says_which_encoder_it_took(steps):
     job = prepare("china", "cat", encoder="random", size=32, steps=1)
-    result = collect([], job, device="cpu")
+    (result,) = collect_all([], [[job]], device="cpu", precision="float32")
     assert "encoder random (chosen by 'auto')" in painting.summary(result, "a.png", "auto")
     assert "chosen" not in painting.summary(result, "a.png", "random")
 

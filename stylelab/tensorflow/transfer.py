@@ -289,27 +289,21 @@ def transfer_batch(
     contents: Sequence,
     styles: Sequence,
     *,
-    recipe: "str | Recipe" = "gatys",
-    encoder="auto",
-    size: int | None = None,
-    steps: int | None = None,
-    seed: int = 0,
     device: str | None = None,
-    content_layers: Sequence[str] | None = None,
-    style_layers: Sequence[str] | None = None,
     precision: str = "auto",
-    scales: int = 1,
     tile: int | None = None,
     watch: "Callable[[list[Step | NotFiniteError]], object] | None" = None,
     snapshots: Sequence[int] | None = None,
+    **options,
 ) -> list[Result]:
     """Paint several pairs in one run, which a GPU likes better than one after the other. Each comes out as if alone.
 
     Args:
-        contents, styles: as many of the one as of the other; the content pictures have one size when they are resized.
+        contents, styles: as many of the one as of the other, each as for `transfer`; the content pictures have one size
+            when they are resized.
         watch: called with the list of all pairs' Steps; a NotFiniteError stands for a pair that has ended.
-        recipe, encoder, size, steps, seed, device, content_layers, style_layers, precision, scales, tile, snapshots: as
-            for `transfer`, the same for all pairs.
+        device, precision, tile, snapshots, options: as for `transfer` (recipe, encoder, size, steps, seed, content_layers,
+            style_layers, scales), the same for all pairs.
 
     Returns:
         A Result for each pair.
@@ -320,8 +314,7 @@ def transfer_batch(
 
     Source: as `transfer`.
     """
-    options = dict(recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, content_layers=content_layers)
-    stages = jobs.prepare_stages(contents, styles, scales=scales, style_layers=style_layers, **options)
+    stages = jobs.prepare_stages(contents, styles, **options)
     return _paint(stages, device, precision, tile, watch, snapshots)
 
 
