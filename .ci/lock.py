@@ -19,7 +19,7 @@ COMPILE = ["uv", "pip", "compile", "--universal", "--python-version=3.11", "--ge
 
 def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    test = project["optional-dependencies"]["test"]
+    test = project["optional-dependencies"]["test"] + project["optional-dependencies"]["site"]
     gpu = [tensorflow_with_cuda(line) for line in project["dependencies"] if not re.match(r"torch(vision)?\b", line)]
     write("requirements.lock", project["dependencies"] + test)
     write("requirements-gpu-tensorflow.lock", gpu + test)

@@ -48,7 +48,7 @@ def _pictures(notebook: NotebookNode) -> Iterator[str]:
             bare = [kind for kind in data if kind.startswith("image/")]
             images = re.findall(r"<img\b[^>]*>", data.get("text/html", ""))
             if bare or any(not re.search(r'alt="[^"]{15,}"', tag) for tag in images):
-                yield f"a picture of cell {cell.id} has no alt text: show it with studio.show"
+                yield f"a picture of cell {cell.id} has no alt text: show it with page.show"
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and re.search(r"!\[\s*\]\(", cell.source):
             yield f"a picture of cell {cell.id} has no alt text"

@@ -107,8 +107,8 @@ def _exercises(notebook: NotebookNode) -> Iterator[str]:
 def _quiz(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """The lesson's own quiz is asked for, exists, and has as many questions as the text says."""
     number = path.name.partition("_")[0]
-    if not any(f'studio.quiz("{number}")' in cell.source for cell in code_cells(notebook)):
-        yield f'does not show its quiz: studio.quiz("{number}")'
+    if not any(f'page.quiz("{number}")' in cell.source for cell in code_cells(notebook)):
+        yield f'does not show its quiz: page.quiz("{number}")'
     if number not in quizzes.QUIZZES:
         yield f"has no quiz: write stylelab/quizzes/lesson_{number}.py"
         return

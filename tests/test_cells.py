@@ -275,10 +275,10 @@ def test_only_what_is_wanted_of_a_lesson_is_run():
     lesson = """
         import torch
         import stylelab.torch as sl
-        from stylelab import pictures, plots, studio
+        from stylelab import page, pictures, plots
 
         SEED = 0
-        setting = studio.set_up(sl, seed=SEED)
+        setting = page.set_up(sl, seed=SEED)
         encoder = sl.load_encoder("auto")
         content = sl.to_tensor(pictures.load("tuebingen"))
         activation = encoder(content)["conv1_1"]
@@ -541,10 +541,10 @@ def test_a_lessons_first_cell_runs_on_what_is_there(kit):
     said = inside(
         kit,
         """
-        from stylelab import encoders, job, pictures, plots, studio
+        from stylelab import encoders, job, page, pictures, plots
         from stylelab.recipes import PAPER, scaled
         from stylelab.result import History, Step
-        setting = studio.set_up(None, seed=3)
+        setting = page.set_up(None, seed=3)
         print(setting.device, setting.preset, setting.seed)
         """,
     )

@@ -120,7 +120,7 @@ def test_an_unknown_lesson_gets_the_nearest_number():
 
 
 def test_execution_stores_outputs_without_times_and_widgets(tmp_path):
-    code = "import ipywidgets\nfrom stylelab import studio\nstudio.quiz('04')\nprint(2 / 3)"
+    code = "import ipywidgets\nfrom stylelab import page\npage.quiz('04')\nprint(2 / 3)"
     path = lessons.build(write_lesson(tmp_path, "Title", code), "torch")
     text = path.read_text()
     assert "0.666" in text and "<details>" in text
@@ -206,7 +206,7 @@ SPOILED = {
         source=re.sub(r"\(exercise.*?\)", "", cells[0].source)
     ),
     "an objective names exercise 4.1, which is not there": reworded("### Exercise 4.1", "### Exercise 4.9"),
-    "does not show its quiz": reworded("studio.quiz"),
+    "does not show its quiz": reworded("page.quiz"),
     "says 'Six questions' of a quiz that has 5": reworded("Five questions", "Six questions"),
     "not as many exercises": reworded("### Exercise 4.2", "### Task 4.2"),
     "links to ../README.md, which is not in a copy": reworded("[arXiv:1701.01036](https://arxiv.org/abs/1701.01036)", "[x](../README.md)"),

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 import solving
 
-from stylelab import assembly, exercises, studio
+from stylelab import assembly, exercises, page
 from stylelab.classroom import handout, release
 from stylelab.start import find_lessons
 
@@ -155,10 +155,10 @@ def test_nbgraders_own_configuration_keeps_the_def_too(lesson, framework):
 def test_a_lesson_that_nbgrader_runs_is_a_short_one(sl, monkeypatch, capsys, variables, preset):
     for name in ("NBGRADER_EXECUTION", "STYLELAB_PRESET"):
         monkeypatch.delenv(name, raising=False)
-    usual = studio.set_up(sl).preset
+    usual = page.set_up(sl).preset
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert studio.set_up(sl).preset == (preset or usual) and usual in ("cpu", "full")
+    assert page.set_up(sl).preset == (preset or usual) and usual in ("cpu", "full")
 
 
 def test_nbgrader_is_an_extra_of_its_own_and_no_part_of_the_core(framework):

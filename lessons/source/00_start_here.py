@@ -31,12 +31,12 @@ import os, subprocess, sys, time
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import pictures, plots, studio
+from stylelab import page, pictures, plots
 from stylelab.recipes import scaled
 from stylelab.result import Step
 
 SEED = 0
-setting = studio.set_up(sl, seed=SEED)
+setting = page.set_up(sl, seed=SEED)
 
 # %% name="setup" tags=["tensorflow"]
 import os, subprocess, sys, time
@@ -46,12 +46,12 @@ import os, subprocess, sys, time
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import pictures, plots, studio
+from stylelab import page, pictures, plots
 from stylelab.recipes import scaled
 from stylelab.result import Step
 
 SEED = 0
-setting = studio.set_up(sl, seed=SEED)
+setting = page.set_up(sl, seed=SEED)
 
 # %% [markdown] name="machine_text"
 # ## 0.1 What have we here?
@@ -94,7 +94,7 @@ def total_cost(content, style, alpha, beta):
     return content + style
 
 
-with studio.on_purpose():
+with page.on_purpose():
     sl.check("total_cost", total_cost)
 
 # %% [markdown] name="right_text"
@@ -229,7 +229,7 @@ def paint(contrast):
     yield Step(1, float(np.mean((shown == 0) | (shown == 1))), {}, lambda: shown)
 
 
-studio.try_it(paint, photograph, pictures.alt("china"), {"contrast": (0.01, 10, 1)})
+page.try_it(paint, photograph, pictures.alt("china"), {"contrast": (0.01, 10, 1)})
 
 # %% [markdown] name="wrong_numbers_text"
 # ## 0.6 Wrong numbers, and no complaint
@@ -252,7 +252,7 @@ for name, answer in answers.items():
     print(f"{name}: {answer.mean() / answers['as it should be'].mean():.1f} times as strong")
 spread = {name: (answer - answer.min()) / np.ptp(answer) for name, answer in answers.items()}
 maps = {name: np.repeat(answer[..., None], 3, axis=2) for name, answer in spread.items()}
-studio.show(plots.side_by_side(maps), "Four maps in grey; the pagoda can be made out in all of them.")
+page.show(plots.side_by_side(maps), "Four maps in grey; the pagoda can be made out in all of them.")
 
 # %% [markdown] name="no_complaint_text"
 # No error, no warning, and every map looks like *something*. Only the numbers tell, and only if you look at them: swapped colours leave even the strength almost as it was, and make a picture come out blue in the end. So print a shape and a range whenever a picture changes hands.
@@ -264,7 +264,7 @@ studio.show(plots.side_by_side(maps), "Four maps in grey; the pagoda can be made
 # %% name="transfer"
 recipe = scaled("gatys", setting.preset)
 SIZE, STEPS = recipe.size, recipe.steps
-live = studio.Live("The pagoda, turning into brush strokes", steps=STEPS, width=512)
+live = page.Live("The pagoda, turning into brush strokes", steps=STEPS, width=512)
 result = sl.transfer("china", "brushstrokes", size=SIZE, steps=STEPS, watch=live.show)
 live.finish(result.picture, "The pagoda and its trees, painted in swirling brush strokes")
 
@@ -273,8 +273,8 @@ fallen = result.history["total"] / result.history["total"][0]
 print(f"{len(fallen)} steps, {1000 * result.seconds / len(fallen):.0f} ms each on {result.device}")
 print(f"the loss is {fallen[-1]:.1%} of the first")
 few = {step: result.snapshots[step] for step in sorted(result.snapshots)[::-2]}
-studio.show(plots.filmstrip(few), "The pagoda along the run: colours change, then strokes appear.")
-studio.show(result.plot_losses(), "Total and style loss fall steeply, then slowly; the content loss rises from 0.")
+page.show(plots.filmstrip(few), "The pagoda along the run: colours change, then strokes appear.")
+page.show(result.plot_losses(), "Total and style loss fall steeply, then slowly; the content loss rises from 0.")
 
 # %% [markdown] name="own_text"
 # Flat areas go first: in sky and water a stroke costs nothing, for the encoder found nothing there to keep. The edges of the pagoda hold out longest.
@@ -296,7 +296,7 @@ odd = {"grey": cat.convert("L"), "8 colours": cat.quantize(8), "inks": cat.conve
 opened = {name: pictures.open_picture(image) for name, image in odd.items()}
 for name, picture in opened.items():
     print(f"{name}: mode {odd[name].mode} becomes {picture.shape}, mean {picture.mean():.2f}")
-studio.show(plots.side_by_side(opened), "A cat: grey, in eight colours, as printed, with white for dark.")
+page.show(plots.side_by_side(opened), "A cat: grey, in eight colours, as printed, with white for dark.")
 
 # %% [markdown] name="bad_files_text"
 # Transparent becomes white, like paper. And what is no picture, or is not there, is refused in one line that says what to do. Read that last line of any error first: it is written for you.
@@ -322,7 +322,7 @@ with tempfile.TemporaryDirectory() as folder:
 # %% name="mine"
 MINE, STYLE = "coffee", "stained-glass"  # such as "me.jpg", "~/Pictures/cat.png"; or a name from the next line
 print("built in:", ", ".join(pictures.names()))
-live = studio.Live("Your picture, being painted", steps=STEPS, width=512)
+live = page.Live("Your picture, being painted", steps=STEPS, width=512)
 result = sl.transfer(MINE, STYLE, size=SIZE, steps=STEPS, watch=live.show)
 live.finish(result.picture, "The picture that was chosen, painted in the manner of the style picture")
 
@@ -332,7 +332,7 @@ live.finish(result.picture, "The picture that was chosen, painted in the manner 
 # Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
 
 # %% name="quiz"
-studio.quiz("00")
+page.quiz("00")
 
 # %% [markdown] name="recap"
 # ## What to remember

@@ -31,11 +31,11 @@ import os, subprocess, sys
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import encoders, pictures, plots, studio
+from stylelab import encoders, page, pictures, plots
 from stylelab.recipes import Optimiser
 
 SEED = 0
-setting = studio.set_up(sl, seed=SEED)
+setting = page.set_up(sl, seed=SEED)
 
 # %% name="setup" tags=["tensorflow"]
 import os, subprocess, sys
@@ -45,11 +45,11 @@ import os, subprocess, sys
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import encoders, pictures, plots, studio
+from stylelab import encoders, page, pictures, plots
 from stylelab.recipes import Optimiser
 
 SEED = 0
-setting = studio.set_up(sl, seed=SEED)
+setting = page.set_up(sl, seed=SEED)
 
 # %% [markdown] name="by_hand_text"
 # ## 1.1 A filter is a question, asked everywhere
@@ -86,7 +86,7 @@ SIZE, SIDE, STEPS = {"ci": (96, 32, 10), "cpu": (256, 64, 60), "full": (384, 96,
 photograph = pictures.open_picture("cat", size=SIZE)
 kernels = {"darker on the left": darker_left, "darker above": darker_left.T, "bright?": np.full((3, 3), 1 / 9)}
 answers = {name: np.maximum(0, convolve(photograph.mean(-1), kernel)) for name, kernel in kernels.items()}
-studio.show(
+page.show(
     plots.picture_rows({"": {"photograph": photograph, **answers}}, width=3.0),
     f"{pictures.alt('cat')}; its edges that are darker on the left, then above; the photograph, blurred.",
 )
@@ -136,7 +136,7 @@ for layer, maps in seen.items():  # maps: (H', W', filters)
     most_uneven = np.argsort(maps.std((0, 1)))[::-1][:6]
     rows[layer] = {f"filter {filter}": maps[..., filter] for filter in most_uneven}
     print(f"{layer}: {maps.shape[2]} maps of {maps.shape[0]} x {maps.shape[1]}, {(maps == 0).mean():.0%} silent")
-studio.show(
+page.show(
     plots.picture_rows(rows),
     "Five rows of maps: outlines of a cat at conv1_1, parts of it further down, coarse patches at conv5_1.",
 )
@@ -187,7 +187,7 @@ for layer in LAYERS:
 
 # %% name="squares"
 eye = int(0.38 * photograph.shape[0]), int(0.385 * photograph.shape[1])
-studio.show(
+page.show(
     plots.squares(photograph, fields, eye),
     "Squares round the cat's eye: the smallest lie inside it, the largest holds most of the face.",
 )
@@ -258,7 +258,7 @@ for layer in LAYERS:
 
 # %% name="footprints"
 shown = {f"{layer}: {fields[layer]} pixels": np.sqrt(footprints[layer]) for layer in LAYERS}
-studio.show(
+page.show(
     plots.picture_rows({"": shown}, width=2.4),
     "Five squares of growing size on black; the larger ones are bright in the middle and fade outwards.",
 )
@@ -290,7 +290,7 @@ for layer in LAYERS[1:]:
     rows[layer] = {f"filter {filter}: plain": as_picture(plain), "guided": as_picture(guided)}
     rows[layer]["guided, random weights"] = as_picture(sl.guided_gradient(untrained, x, layer, other))
 alt = "A row for each of four layers: plain gradients are noisy, guided ones draw the outlines of the cat."
-studio.show(plots.picture_rows(rows, width=2.8), alt)
+page.show(plots.picture_rows(rows, width=2.8), alt)
 
 # %% [markdown] name="favourite_text"
 # You do, and that is a warning: outlines are in the picture, whoever looks. A beautiful map is no proof that anything was learned.
@@ -340,7 +340,7 @@ def favourites(name):
 
 
 # %% name="learned_favourites"
-louder, live = [], studio.Live("A filter's favourite picture, growing out of noise", steps=9 * STEPS, width=256)
+louder, live = [], page.Live("A filter's favourite picture, growing out of noise", steps=9 * STEPS, width=256)
 learned = favourites("auto")
 live.finish(
     plots.picture_rows(learned, width=2.0),
@@ -365,7 +365,7 @@ def neighbours(picture):
     return np.mean([np.corrcoef(one.ravel(), other.ravel())[0, 1] for one, other in pairs])
 
 
-live = studio.Live("A random filter's favourite picture", steps=9 * STEPS, width=256)
+live = page.Live("A random filter's favourite picture", steps=9 * STEPS, width=256)
 random = favourites("random")
 for layer, found in random.items():
     random[layer] = {title.replace("filter", "random"): picture for title, picture in found.items()}
@@ -403,7 +403,7 @@ for name, network in {"learned": encoder, "random": untrained}.items():
     shares = np.mean([alike(network, picture) for picture in album], axis=0)
     curves[name] = dict(zip(LAYERS, shares.round(2).tolist(), strict=True))
     print(name, curves[name])
-studio.show(plots.against_depth({"correlation with the shuffled picture": curves}), alt)
+page.show(plots.against_depth({"correlation with the shuffled picture": curves}), alt)
 
 # %% [markdown] name="try_text"
 # There is the title of this lesson. The deeper learned filters are, the less remains without arrangement; random ones mix colours, at any depth.
@@ -420,7 +420,7 @@ def paint(layer, filter):
 
 
 last = list(learned["conv4_1"].values())[-1]
-studio.try_it(paint, last, "A filter's favourite picture", {"layer": LAYERS, "filter": range(32)})
+page.try_it(paint, last, "A filter's favourite picture", {"layer": LAYERS, "filter": range(32)})
 
 # %% [markdown] name="quiz_text"
 # ## Quiz
@@ -428,7 +428,7 @@ studio.try_it(paint, last, "A filter's favourite picture", {"layer": LAYERS, "fi
 # Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
 
 # %% name="quiz"
-studio.quiz("01")
+page.quiz("01")
 
 # %% [markdown] name="recap"
 # ## What to remember

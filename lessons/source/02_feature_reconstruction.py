@@ -32,11 +32,11 @@ import numpy as np
 import torch
 import stylelab.torch as sl
 from skimage.metrics import structural_similarity
-from stylelab import pictures, plots, studio
+from stylelab import page, pictures, plots
 from stylelab.recipes import scaled
 
 SEED = 0
-setting = studio.set_up(sl, seed=SEED)
+setting = page.set_up(sl, seed=SEED)
 
 # %% name="setup" tags=["tensorflow"]
 import os, subprocess, sys, time
@@ -47,11 +47,11 @@ import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
 from skimage.metrics import structural_similarity
-from stylelab import pictures, plots, studio
+from stylelab import page, pictures, plots
 from stylelab.recipes import scaled
 
 SEED = 0
-setting = studio.set_up(sl, seed=SEED)
+setting = page.set_up(sl, seed=SEED)
 
 # %% [markdown] name="question_text"
 # ## 2.1 What does a layer still know?
@@ -69,7 +69,7 @@ SIZE, STEPS = recipe.size // 2, recipe.steps
 
 photograph = pictures.open_picture("astronaut", size=SIZE)
 noise = np.random.default_rng(SEED).uniform(size=photograph.shape)
-studio.show(
+page.show(
     plots.side_by_side({"where we want to get": photograph, "where we start": noise}),
     alt=f"Left: {pictures.alt('astronaut')}. Right: coloured noise.",
 )
@@ -220,7 +220,7 @@ for rate in (0.002, 0.02, 0.2):
     found = reconstruct(start, target, miss, 60, rate * 48**2)
     thumbnails[f"η = {rate} · 48²"] = sl.to_picture(found)
     print(f"η = {rate} · 48²: J = {float(miss(start, target)):.2f} becomes {float(miss(found, target)):.3f}")
-studio.show(plots.side_by_side(thumbnails), "The astronaut; half hidden in noise; clear; a wild pattern.")
+page.show(plots.side_by_side(thumbnails), "The astronaut; half hidden in noise; clear; a wild pattern.")
 
 # %% [markdown] name="depth_text"
 # ## 2.4 Deeper and deeper
@@ -257,7 +257,7 @@ def rebuild(loss, live, start=noise):
     return step
 
 
-live = studio.Live("The astronaut, coming out of the noise", steps=len(LAYERS) * STEPS)
+live = page.Live("The astronaut, coming out of the noise", steps=len(LAYERS) * STEPS)
 last = {layer: rebuild(inversion(layer), live) for layer in LAYERS}
 rebuilt = {layer: step.picture for layer, step in last.items()}
 live.finish(
@@ -280,7 +280,7 @@ for which, measure in enumerate(("PSNR (dB)", "structural similarity (no unit)")
 for name, (decibels, similarity) in (both | floors).items():
     fit = f"J = {last[name].parts['content']:.4f}, " if name in last else ""
     print(f"{name}: {fit}PSNR {decibels:.1f} dB, structural similarity {similarity:.2f}")
-studio.show(plots.against_depth(panels), "Both measures fall from conv1_1 to conv5_1, to that of flat grey.")
+page.show(plots.against_depth(panels), "Both measures fall from conv1_1 to conv5_1, to that of flat grey.")
 
 # %% name="falls"
 # NBVAL_CHECK_OUTPUT
@@ -316,7 +316,7 @@ for layer, picture in rebuilt.items():
 for name, curve in kept.items():
     print(f"{name}:", ", ".join(f"{value:.2f}" for value in curve.values()))
 alt = "Four lines fall from nearly 1 at conv1_1: fine colour first, coarse colour last and least."
-studio.show(plots.against_depth({"correlation with the photograph (no unit)": kept}), alt)
+page.show(plots.against_depth({"correlation with the photograph (no unit)": kept}), alt)
 
 # %% [markdown] name="smooth_text"
 # In colour, detail goes before place: the thin stripes of the flag are lost early, and that *something orange* is down there survives to the end. Shapes fade at conv4_1 and dissolve at conv5_1. The paper's VGG-19 keeps more there: it has more filters, and saw a million photographs. What is lost depends on the encoder, so one measures.
@@ -329,7 +329,7 @@ studio.show(plots.against_depth({"correlation with the photograph (no unit)": ke
 
 # %% name="smooth"
 other_noise = np.random.default_rng(SEED + 1).uniform(size=photograph.shape)
-live = studio.Live("The astronaut at conv4_1", steps=4 * STEPS)
+live = page.Live("The astronaut at conv4_1", steps=4 * STEPS)
 runs = {
     "γ = 0": rebuild(inversion("conv4_1", 0), live),
     f"γ = {GAMMA}": last["conv4_1"],
@@ -344,7 +344,7 @@ for name, step in runs.items():
     print(f"{name}: J = {step.parts['content']:.4f}, {measures(step.picture, photograph)[0]:.1f} dB")
 
 # %% name="two_starts"
-live = studio.Live("The astronaut at conv1_1, from another noise", steps=STEPS)
+live = page.Live("The astronaut at conv1_1, from another noise", steps=STEPS)
 pairs = {
     "conv1_1": (rebuilt["conv1_1"], rebuild(inversion("conv1_1"), live, other_noise).picture),
     "conv4_1": (rebuilt["conv4_1"], runs["the same, other noise"].picture),
@@ -373,7 +373,7 @@ def paint(layer, gamma):
 
 
 sliders = {"layer": list(LAYERS[::-1]), "gamma": (0.001, 10, GAMMA)}
-studio.try_it(paint, rebuilt["conv5_1"], "Blotches: what conv5_1 knows of the astronaut", sliders)
+page.try_it(paint, rebuilt["conv5_1"], "Blotches: what conv5_1 knows of the astronaut", sliders)
 
 # %% [markdown] name="race_text"
 # ## 2.7 L-BFGS against Adam
@@ -383,7 +383,7 @@ studio.try_it(paint, rebuilt["conv5_1"], "Blotches: what conv5_1 knows of the as
 # **Predict** which is lower after all steps, and whether the order changes when you count seconds.
 
 # %% name="race"
-curves, live = {"step": {}, "time (s)": {}}, studio.Live("Two optimisers at conv3_1", steps=2 * STEPS)
+curves, live = {"step": {}, "time (s)": {}}, page.Live("Two optimisers at conv3_1", steps=2 * STEPS)
 for name, optimiser in {"L-BFGS": "lbfgs", "Adam": "adam"}.items():
     losses, seconds = [], []
     for step in sl.optimise(sl.to_tensor(noise), inversion("conv3_1"), optimiser=optimiser, steps=STEPS):
@@ -407,7 +407,7 @@ live.finish(figure, "The losses of L-BFGS and Adam fall steeply, then slowly, ag
 # **Predict** whether a network must have *learned* anything for a picture to come back.
 
 # %% name="encoders"
-live = studio.Live("The astronaut at conv3_1 of other encoders", steps=3 * STEPS)
+live = page.Live("The astronaut at conv3_1 of other encoders", steps=3 * STEPS)
 encoders = {
     "average pooling": rebuild(inversion("conv3_1", pooling="average"), live),
     "max pooling": rebuild(inversion("conv3_1", pooling="max"), live),
@@ -429,7 +429,7 @@ for name, step in encoders.items():
 # Six questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
 
 # %% name="quiz"
-studio.quiz("02")
+page.quiz("02")
 
 # %% [markdown] name="recap"
 # ## What to remember

@@ -31,11 +31,11 @@ import os, subprocess, sys
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import pictures, plots, studio
+from stylelab import page, pictures, plots
 from stylelab.recipes import PAPER, scaled
 
 SEED = 0
-setting = studio.set_up(sl, seed=SEED)
+setting = page.set_up(sl, seed=SEED)
 
 # %% name="setup" tags=["tensorflow"]
 import os, subprocess, sys
@@ -45,11 +45,11 @@ import os, subprocess, sys
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import pictures, plots, studio
+from stylelab import page, pictures, plots
 from stylelab.recipes import PAPER, scaled
 
 SEED = 0
-setting = studio.set_up(sl, seed=SEED)
+setting = page.set_up(sl, seed=SEED)
 
 # %% [markdown] name="pictures_text"
 # ## 3.1 Which filters answer together?
@@ -65,7 +65,7 @@ LAYERS = PAPER  # conv1_1, conv2_1, conv3_1, conv4_1, conv5_1, as in the paper
 
 encoder = sl.load_encoder("auto", LAYERS, normalised=True)
 paintings = {name: pictures.open_picture(name, size=SIZE) for name in pictures.style_names()}
-studio.show(
+page.show(
     plots.side_by_side(paintings, columns=3),
     alt="; ".join(pictures.alt(name) for name in paintings),
 )
@@ -84,7 +84,7 @@ tables = {
     "F: what each filter answers": (F, filters, places),
     "G: which answer together": (F @ F.T / F.shape[1], filters, filters),
 }
-studio.show(
+page.show(
     plots.heat_maps(tables, "answer (left), product (right)", number=".0f", width=3.6),
     alt="Two tables. F: filter 1 answers 1, 2, 1 and filter 2 answers 0, 3, 0. G: 2 and 2 above, 2 and 3 below.",
 )
@@ -174,7 +174,7 @@ smoothest = np.argsort(jumps)[:3]  # the three filters whose maps are the easies
 maps = {}
 for when, each in {"as it is": seen, "shuffled": shuffled}.items():
     maps |= {f"filter {k}, {when}": (each[..., [k] * 3] / each[..., k].max()) ** 0.5 for k in smoothest}
-studio.show(
+page.show(
     plots.side_by_side(maps, columns=3),
     "Above: three activation maps in grey; the night sky can be made out. Below: the same, shuffled to noise.",
 )
@@ -182,7 +182,7 @@ studio.show(
 # %% name="grams_figure"
 names = [""] * seen.shape[2]
 tables = {"G, as it is": (grams[0], names, names), "G, shuffled": (grams[1], names, names)}
-studio.show(
+page.show(
     plots.heat_maps(tables, "filters answer together (no unit)", number="", log=True, width=3.4),
     alt="Two square patterns of coloured cells, symmetric about the diagonal. They are the same.",
 )
@@ -233,7 +233,7 @@ print(f"{np.sum(table.argmin(0) == range(len(table)))} of {len(table)} right hal
 row, column = divmod(np.argmin(table + 9 * np.eye(len(table))), len(table))  # the diagonal put out of the way
 print(f"closest of the rest: {[*left][row]} (left) and {[*right][column]} (right)")
 tables = {"left halves (rows) by right halves": (table, [*left], [*right])}
-studio.show(
+page.show(
     plots.heat_maps(tables, "style loss at conv3_1 (share)", width=6, log=True),
     "A table of six by six. The smallest numbers are on the diagonal: each painting with itself.",
 )
@@ -354,7 +354,7 @@ def centre(painting, side=SIZE * 5 // 8):
 
 
 strokes = centre(paintings["brushstrokes"])
-live = studio.Live("A texture of brush strokes, growing out of noise", steps=len(LAYERS) * STEPS)
+live = page.Live("A texture of brush strokes, growing out of noise", steps=len(LAYERS) * STEPS)
 textures, fallen = grow(strokes, live)
 live.finish(
     plots.side_by_side({"painting": strokes, **textures}, columns=6, width=2.4),
@@ -374,7 +374,7 @@ seen = {name: encoder(sl.to_tensor(each, setting.device)) for name, each in text
 asked = [[unlike(seen[name][layer], grams[layer]) for layer in LAYERS] for name in textures]
 print(f"the loss is {max(fallen):.2%} of the first, or less, for each of the five")
 tables = {"textures (rows), asked at each layer": (asked, [*textures], LAYERS)}
-studio.show(
+page.show(
     plots.heat_maps(tables, "style loss (share)", number=".1%", log=True, width=6),
     "A table of textures by layers: small numbers on and below the diagonal, larger ones above it.",
 )
@@ -388,7 +388,7 @@ studio.show(
 
 # %% name="second"
 panes = centre(paintings["stained-glass"])
-live = studio.Live("A texture of stained glass, growing out of noise", steps=len(LAYERS) * STEPS)
+live = page.Live("A texture of stained glass, growing out of noise", steps=len(LAYERS) * STEPS)
 glass, _ = grow(panes, live)
 live.finish(
     plots.side_by_side({"painting": panes, **glass}, columns=6, width=2.4),
@@ -417,7 +417,7 @@ def paint(**factors):
 
 
 knobs = {layer: (0.001, 1000, 1) for layer in LAYERS}  # lowest, highest, first
-studio.try_it(paint, sl.to_picture(grown), "A texture of stained glass from all five layers", knobs)
+page.try_it(paint, sl.to_picture(grown), "A texture of stained glass from all five layers", knobs)
 
 # %% [markdown] name="quiz_text"
 # ## Quiz
@@ -425,7 +425,7 @@ studio.try_it(paint, sl.to_picture(grown), "A texture of stained glass from all 
 # Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
 
 # %% name="quiz"
-studio.quiz("03")
+page.quiz("03")
 
 # %% [markdown] name="recap"
 # ## What to remember

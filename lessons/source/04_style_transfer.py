@@ -31,12 +31,12 @@ import os, subprocess, sys, time
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import pictures, plots, studio
+from stylelab import page, pictures, plots
 from stylelab.recipes import scaled
 from stylelab.result import History
 
 SEED = 0
-setting = studio.set_up(sl, seed=SEED)
+setting = page.set_up(sl, seed=SEED)
 
 # %% name="setup" tags=["tensorflow"]
 import os, subprocess, sys, time
@@ -46,12 +46,12 @@ import os, subprocess, sys, time
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import pictures, plots, studio
+from stylelab import page, pictures, plots
 from stylelab.recipes import scaled
 from stylelab.result import History
 
 SEED = 0
-setting = studio.set_up(sl, seed=SEED)
+setting = page.set_up(sl, seed=SEED)
 
 # %% [markdown] name="pictures_text"
 # ## 4.1 What do we keep of each picture?
@@ -74,7 +74,7 @@ CONTENT, STYLE = "conv3_1", ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_
 encoder = sl.load_encoder("auto", (CONTENT, *STYLE), normalised=True)
 photograph = pictures.open_picture("china", size=SIZE)
 painting = pictures.open_picture("brushstrokes", size=SIZE)
-studio.show(
+page.show(
     plots.side_by_side({"content": photograph, "style": painting}),
     alt=f"Left: {pictures.alt('china')}. Right: {pictures.alt('brushstrokes')}.",
 )
@@ -138,7 +138,7 @@ for name in ("moved", "photograph"):
     grams = [[gram_matrix(seen[each][layer]) for each in (name, "painting")] for layer in STYLE]
     style = np.mean([float(unlike(*pair)) for pair in grams])
     print(f"painting and {name}: content loss {content:.2f}, style loss {style:.3f}")
-studio.show(plots.side_by_side(shown), "The painting; the same, its hills in the middle; the photograph.")
+page.show(plots.side_by_side(shown), "The painting; the same, its hills in the middle; the photograph.")
 
 # %% [markdown] name="cost_text"
 # ## 4.3 Two losses become one number
@@ -246,7 +246,7 @@ def transfer_loss(content, style, alpha, beta, layers=STYLE):
 # %% name="run"
 ALPHA, BETA = 1.0, 100.0
 loss = transfer_loss(sl.to_tensor(photograph), sl.to_tensor(painting), ALPHA, BETA)
-live = studio.Live("The pagoda, turning into brush strokes", steps=STEPS, width=512)
+live = page.Live("The pagoda, turning into brush strokes", steps=STEPS, width=512)
 keep, filmstrip = {1, STEPS // 20, STEPS // 5, STEPS}, {}
 history, began = History(), time.perf_counter()
 for step in sl.optimise(sl.to_tensor(photograph), loss, optimiser="lbfgs", steps=STEPS):
@@ -264,8 +264,8 @@ live.finish(result, "The pagoda and its trees, painted in thick swirling strokes
 fallen = history["total"] / history["total"][0]
 print(f"{len(history)} steps, {1000 * history[-1]['seconds'] / len(history):.0f} ms each on {setting.device}")
 print(f"the loss is {fallen[-1]:.1%} of the first; half the steps gave {fallen[len(fallen) // 2]:.1%}")
-studio.show(plots.loss_curves(history), "Style loss falls steeply, content loss rises from 0; both level off.")
-studio.show(plots.filmstrip(filmstrip), "Four steps: the photograph, first strokes, strokes everywhere, finished.")
+page.show(plots.loss_curves(history), "Style loss falls steeply, content loss rises from 0; both level off.")
+page.show(plots.filmstrip(filmstrip), "Four steps: the photograph, first strokes, strokes everywhere, finished.")
 
 # %% [markdown] name="balance_text"
 # ## 4.6 How much style?
@@ -294,7 +294,7 @@ balance = sl.check("balance", balance)
 SMALL, QUICK = SIZE * 5 // 8, max(10, STEPS * 3 // 10)
 small = [sl.to_tensor(pictures.resize(picture, SMALL)) for picture in (photograph, painting)]
 ended = {"content": history[-1]["content"] / ALPHA, "style": history[-1]["style"] / BETA}
-swept, live = {}, studio.Live("The pagoda, with more and more style", steps=3 * QUICK)
+swept, live = {}, page.Live("The pagoda, with more and more style", steps=3 * QUICK)
 for share in (0.001, 0.05, 0.9):
     beta = balance(**ended, share=share)
     for step in sl.optimise(small[0], transfer_loss(*small, 1.0, beta), steps=QUICK):
@@ -320,7 +320,7 @@ def paint(alpha, beta):
 
 
 prices = {"alpha": (0.1, 10, 1), "beta": (1, 10000, 100)}  # lowest, highest, first
-studio.try_it(paint, step.picture, "The pagoda in strokes", prices)
+page.try_it(paint, step.picture, "The pagoda in strokes", prices)
 
 # %% [markdown] name="variants_text"
 # ## 4.7 Which layers, and from where?
@@ -336,7 +336,7 @@ variants = {
     "all five layers": (STYLE, small[0]),
     "from noise": (STYLE, sl.to_tensor(noise)),
 }
-live = studio.Live("The pagoda, with other layers and another start", steps=len(variants) * QUICK)
+live = page.Live("The pagoda, with other layers and another start", steps=len(variants) * QUICK)
 for name, (layers, start) in variants.items():
     for step in sl.optimise(start, transfer_loss(*small, 1.0, BETA, layers), steps=QUICK):
         live.show(step)
@@ -377,7 +377,7 @@ def smooth(loss, gamma):
     return lambda picture: loss(picture) | {"tv": gamma * total_variation(picture) / SMALL**2}
 
 
-smoothed, live = {}, studio.Live("The pagoda, smoother and smoother", steps=2 * QUICK)
+smoothed, live = {}, page.Live("The pagoda, smoother and smoother", steps=2 * QUICK)
 for gamma in (0.5, 5):
     for step in sl.optimise(small[0], smooth(transfer_loss(*small, 1.0, BETA), gamma), steps=QUICK):
         live.show(step)
@@ -395,7 +395,7 @@ live.finish(
 # %% name="grid"
 contents, styles = ("china", "rocket"), ("brushstrokes", "woodblock", "stained-glass")
 opened = {name: pictures.open_picture(name, size=SMALL) for name in contents + styles}
-live, painted_pairs = studio.Live("Two landmarks in three styles", steps=6 * QUICK), {}
+live, painted_pairs = page.Live("Two landmarks in three styles", steps=6 * QUICK), {}
 for content in contents:
     for style in styles:
         pair = sl.to_tensor(opened[content]), sl.to_tensor(opened[style])
@@ -414,7 +414,7 @@ live.finish(
 # Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
 
 # %% name="quiz"
-studio.quiz("04")
+page.quiz("04")
 
 # %% [markdown] name="recap"
 # ## What to remember

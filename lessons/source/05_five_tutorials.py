@@ -31,11 +31,11 @@ import os, subprocess, sys, time
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import job, pictures, plots, studio
+from stylelab import job, page, pictures, plots
 from stylelab.recipes import RECIPES, Optimiser, scaled
 from stylelab.result import History
 
-setting = studio.set_up(sl, seed=0)
+setting = page.set_up(sl, seed=0)
 
 # %% name="setup" tags=["tensorflow"]
 import os, subprocess, sys, time
@@ -45,11 +45,11 @@ import os, subprocess, sys, time
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import job, pictures, plots, studio
+from stylelab import job, page, pictures, plots
 from stylelab.recipes import RECIPES, Optimiser, scaled
 from stylelab.result import History
 
-setting = studio.set_up(sl, seed=0)
+setting = page.set_up(sl, seed=0)
 
 # %% [markdown] name="table_text"
 # ## 5.1 What is different, when all is said?
@@ -70,7 +70,7 @@ for recipe in RECIPES.values():
     method = f"{recipe.optimiser.name} {recipe.optimiser.learning_rate:.2g}"
     losses = f"{recipe.content_loss} at {','.join(recipe.content)}, {recipe.style_loss} at {len(recipe.style)}"
     print(f"{recipe.name:13}{losses:36}{method:13}from {recipe.start:8}{recipe.steps:5} steps")
-studio.show(
+page.show(
     plots.side_by_side({"content": photograph, "style": painting}),
     alt=f"Left: {pictures.alt('china')}. Right: {pictures.alt('stained-glass')}.",
 )
@@ -106,7 +106,7 @@ for share in (0, 0.6, 1):
 levels = np.random.default_rng(setting.seed).uniform(-20, 20, size=photograph.shape) / 255
 pair = sl.to_tensor(photograph), sl.to_tensor(0.45 + levels)
 starts = {f"s = {share}": sl.to_picture(blend(*pair, share)) for share in (0, 0.6, 0.9, 1)}
-studio.show(plots.side_by_side(starts), "Under more and more noise: paler at 0.6, hardly there at 0.9.")
+page.show(plots.side_by_side(starts), "Under more and more noise: paler at 0.6, hardly there at 0.9.")
 
 # %% [markdown] name="rate_text"
 # The start is a pale, grainy photograph. Remember that for 5.8.
@@ -139,7 +139,7 @@ for step in (0, 50, 100, 1000, 4000):
     print(f"step {step}: {float(decayed_rate(step, 100.0, 0.96)):.2f}")
 steps = np.arange(0, 4001, 50)
 rates = {f"f = {f}": (steps, [float(decayed_rate(int(t), 100.0, f)) for t in steps]) for f in (0.96, 0.9, 0.5)}
-studio.show(
+page.show(
     plots.lines({"step": rates}, "learning rate (no unit)"),
     "Three falling curves: with 0.96 a fifth is left after 4000 steps, with 0.5 nothing after 1000.",
 )
@@ -208,7 +208,7 @@ def smeared(picture):
 
 
 # %% name="smears"
-smooth, live = {"photograph": photograph}, studio.Live("The photograph, smoothed", steps=60)
+smooth, live = {"photograph": photograph}, page.Live("The photograph, smoothed", steps=60)
 for name, variation in {"as meant": keras_variation, "as written": smeared}.items():
     for step in sl.optimise(pair[0], variation, optimiser=Optimiser("adam", 0.02), steps=30):
         live.show(step)
@@ -261,7 +261,7 @@ for name, curve in curves.items():
 with np.errstate(over="ignore", under="ignore"):
     print("a loss to the power 1e5:", {loss: float(np.float64(loss) ** 1e5) for loss in (0.99, 1.0, 1.01)})
 scaled_curves = {name: (x, curve / curve.max()) for name, curve in curves.items()}
-studio.show(
+page.show(
     plots.lines({"x: from photograph (0) to painting (1)": scaled_curves}, "J (share of its highest)"),
     "The weighted sum has one lowest point, at a quarter of the way. The product is 0 at both ends.",
 )
@@ -312,7 +312,7 @@ print("inside:", [f"{value:.3f}" for value in inside[:9]])
 print(f"at the end: inside {inside[-1]:.3f}, after {loss_at(np.clip(free, 0, 1)):.3f}, bounded {bounded.fun:.3f}")
 steps = np.arange(1, 13)
 curves = {"clamped inside": (steps, inside), "never clamped": (steps, outside)}
-studio.show(plots.lines({"step": curves}, "loss (no unit)"), "Both fall; clamped inside, it then leaps.")
+page.show(plots.lines({"step": curves}, "loss (no unit)"), "Both fall; clamped inside, it then leaps.")
 
 # %% [markdown] name="published_text"
 # Clamped inside, the loss falls, then leaps *above* its start and stays in a corner. On a photograph few pixels touch the bounds, so a run may look well for hundreds of steps: the worst kind of slip.
@@ -342,7 +342,7 @@ for step, content, style in ((0, 7877.67, 1.26259e8), (180, 18494.7, 2.42877e6))
 # %% name="six"
 runs = {name: scaled(name, setting.preset) for name in RECIPES}
 counts = {name: min(MOST, recipe.steps) for name, recipe in runs.items()}
-live, six = studio.Live("One photograph, painted by six recipes", steps=sum(counts.values())), {}
+live, six = page.Live("One photograph, painted by six recipes", steps=sum(counts.values())), {}
 for name, recipe in runs.items():
     options = dict(size=SIZE, steps=counts[name], seed=setting.seed, watch=live.show)
     six[name] = sl.transfer(photograph, painting, recipe=recipe, **options)
@@ -396,7 +396,7 @@ racers = {
     "Adam 2/255": Optimiser("adam", 2 / 255),
     "SGD, decaying": Optimiser("sgd", rate, decay=0.96),
 }
-live, raced, ended = studio.Live("The same loss, four optimisers", steps=4 * MOST), {}, {}
+live, raced, ended = page.Live("The same loss, four optimisers", steps=4 * MOST), {}, {}
 for name, optimiser in racers.items():
     raced[name], began = History(), None
     for step in sl.optimise(start, loss, optimiser=optimiser, steps=MOST):
@@ -421,7 +421,7 @@ panels = {
     axis: {name: (history[column], fallen[name]) for name, history in raced.items()}
     for axis, column in {"step": "step", "time (s)": "seconds"}.items()
 }
-studio.show(plots.lines(panels, "loss (share of the first)", log=True), "Four falling curves, twice.")
+page.show(plots.lines(panels, "loss (share of the first)", log=True), "Four falling curves, twice.")
 
 # %% [markdown] name="try_text"
 # ### What the race says
@@ -443,7 +443,7 @@ def paint(rate, forget):
 
 
 sliders = {"rate": (0.001, 0.3, 0.02), "forget": (0.01, 1, 0.1)}  # lowest, highest, first
-studio.try_it(paint, step.picture, "The photograph, painted so far", sliders)
+page.try_it(paint, step.picture, "The photograph, painted so far", sliders)
 
 # %% [markdown] name="quiz_text"
 # ## Quiz
@@ -451,7 +451,7 @@ studio.try_it(paint, step.picture, "The photograph, painted so far", sliders)
 # Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
 
 # %% name="quiz"
-studio.quiz("05")
+page.quiz("05")
 
 # %% [markdown] name="recap"
 # ## What to remember

@@ -168,7 +168,7 @@ class Lesson:
 
 def test_the_stored_pictures_are_there_before_any_cell_is_run(lesson):
     picture = next(
-        index for index, cell in enumerate(lesson.cells) if "studio.show(" in cell.source or "live.finish(" in cell.source
+        index for index, cell in enumerate(lesson.cells) if "page.show(" in cell.source or "live.finish(" in cell.source
     )
     lesson.cell(picture)
     lesson.page.wait_for_function(LOADED)  # fails after a while if they never come

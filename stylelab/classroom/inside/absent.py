@@ -66,7 +66,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return AbsentModule(spec.name)
 
     def exec_module(self, module):
-        if module.__name__ == "stylelab.studio":
+        if module.__name__ == "stylelab.page":
             module.set_up = _set_up
         elif module.__name__ == "stylelab.recipes":
             module.PAPER = PAPER

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from stylelab import studio
+from stylelab import page
 from stylelab.errors import InputError
 from stylelab.result import Step
 
@@ -28,7 +28,7 @@ def displayed(monkeypatch):
         seen.append(what if isinstance(what, dict) else getattr(what, "html", None) or what.data)
         return Place()
 
-    monkeypatch.setattr(studio, "display", display)
+    monkeypatch.setattr(page, "display", display)
     return seen
 
 
@@ -38,7 +38,7 @@ def decoded(html: str) -> np.ndarray:
 
 
 def test_a_picture_is_shown_as_it_is_with_its_description(displayed):
-    studio.show(GREY, 'A "grey" square')
+    page.show(GREY, 'A "grey" square')
     assert 'alt="A &quot;grey&quot; square"' in displayed[0]
     np.testing.assert_allclose(decoded(displayed[0]), GREY, atol=0.02)
 
@@ -47,7 +47,7 @@ def test_a_line_drawing_becomes_png_and_a_photograph_jpeg():
     drawing, photograph = Figure(), Figure()
     drawing.subplots().plot([1, 2])
     photograph.subplots().imshow(GREY)
-    assert "image/png" in studio.image(drawing, "A line") and "image/jpeg" in studio.image(photograph, "A square")
+    assert "image/png" in page.image(drawing, "A line") and "image/jpeg" in page.image(photograph, "A square")
 
 
 def steps(count: int):
@@ -55,7 +55,7 @@ def steps(count: int):
 
 
 def test_a_live_picture_counts_its_steps_and_ends_with_the_result(displayed):
-    live = studio.Live("Something grey", steps=3)
+    live = page.Live("Something grey", steps=3)
     for step in steps(3):
         live.show(step)
     assert '<progress value="3" max="3">' in displayed[-1] and "step 3 of 3, loss 3.33" in displayed[-1]
@@ -64,7 +64,7 @@ def test_a_live_picture_counts_its_steps_and_ends_with_the_result(displayed):
 
 
 def test_a_live_picture_is_not_drawn_more_often_than_one_can_see(displayed):
-    live = studio.Live("Something grey", steps=1000)
+    live = page.Live("Something grey", steps=1000)
     for step in steps(50):
         live.show(step)
     assert len(displayed) < 10
@@ -72,12 +72,12 @@ def test_a_live_picture_is_not_drawn_more_often_than_one_can_see(displayed):
 
 def test_a_slider_paints_the_picture_anew(monkeypatch):
     widgets = []
-    monkeypatch.setattr(studio, "_display", lambda widget, html, text: widgets.append(widget))
+    monkeypatch.setattr(page, "_display", lambda widget, html, text: widgets.append(widget))
 
     def paint(beta):
         yield Step(1, beta, {}, lambda: np.zeros((8, 8, 3)))
 
-    studio.try_it(paint, GREY, "A grey square", {"beta": (1, 100, 10)})
+    page.try_it(paint, GREY, "A grey square", {"beta": (1, 100, 10)})
     knob, said, picture = widgets[0].children
     before = picture.value
     knob.value = 100.0
@@ -86,13 +86,13 @@ def test_a_slider_paints_the_picture_anew(monkeypatch):
 
 def test_whole_numbers_and_words_have_sliders_too(monkeypatch):
     widgets, painted = [], []
-    monkeypatch.setattr(studio, "_display", lambda widget, html, text: widgets.append(widget))
+    monkeypatch.setattr(page, "_display", lambda widget, html, text: widgets.append(widget))
 
     def paint(**values):
         painted.append(values)
         yield Step(1, 0.0, {}, lambda: GREY)
 
-    studio.try_it(paint, GREY, "A grey square", {"layer": ["conv1_1", "conv2_1"], "filter": range(2, 32, 2), "tv": (1, 100, 10)})
+    page.try_it(paint, GREY, "A grey square", {"layer": ["conv1_1", "conv2_1"], "filter": range(2, 32, 2), "tv": (1, 100, 10)})
     layer, number, *_ = widgets[0].children
     assert (layer.value, number.value, number.max) == ("conv1_1", 2, 30)
     layer.value = "conv2_1"
@@ -102,35 +102,35 @@ def test_whole_numbers_and_words_have_sliders_too(monkeypatch):
 
 def test_a_slider_that_leads_to_an_error_says_so(monkeypatch):
     widgets = []
-    monkeypatch.setattr(studio, "_display", lambda widget, html, text: widgets.append(widget))
+    monkeypatch.setattr(page, "_display", lambda widget, html, text: widgets.append(widget))
 
     def paint(beta):
         raise InputError("the style weight is <too> large")
 
-    studio.try_it(paint, GREY, "A grey square", {"beta": (1, 100, 10)})
+    page.try_it(paint, GREY, "A grey square", {"beta": (1, 100, 10)})
     knob, said, _ = widgets[0].children
     knob.value = 100.0
     assert said.value == "the style weight is &lt;too&gt; large"
 
 
 def test_a_widget_is_shown_with_what_stands_in_its_place(displayed):
-    studio.quiz("04")
-    assert "<details>" in displayed[0]["text/html"] and studio.WIDGET in displayed[0]
+    page.quiz("04")
+    assert "<details>" in displayed[0]["text/html"] and page.WIDGET in displayed[0]
 
 
 def test_the_preset_is_told_and_an_unknown_one_refused(sl, monkeypatch, capsys):
     monkeypatch.setenv("STYLELAB_PRESET", "ci")
-    setting = studio.set_up(sl, seed=3)
+    setting = page.set_up(sl, seed=3)
     assert (setting.preset, setting.seed) == ("ci", 3)
     assert "preset 'ci': pictures scaled down to 96 pixels, runs to 4% of" in capsys.readouterr().out
     monkeypatch.setenv("STYLELAB_PRESET", "cii")
     with pytest.raises(InputError, match="did you mean 'ci'"):
-        studio.set_up(sl)
+        page.set_up(sl)
 
 
 def test_a_mistake_on_purpose_raises_not_even_for_nbgrader(sl, monkeypatch, capsys):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    with studio.on_purpose():
+    with page.on_purpose():
         sl.check("total_cost", lambda content, style, alpha, beta: content + style)
     assert "without their weights" in capsys.readouterr().out
     with pytest.raises(AssertionError, match="without their weights"):
