@@ -84,7 +84,7 @@ class Settings:
         Raises:
             InputError: another ending, or a place that cannot be written.
         """
-        path = settings_file.check_name(Path(path).expanduser())
+        path = settings_file.check_name(Path(path))
         write_text(path, self.text())
         return path
 

@@ -14,7 +14,7 @@ from stylelab import encoder_file
 from stylelab.decode import MOST_BYTES, PictureFile
 from stylelab.encoders import Encoder
 from stylelab.errors import InputError
-from stylelab.files import one_line, shown
+from stylelab.files import check_folder, one_line, shown
 
 FORMAT = 1
 MOST = 3 * MOST_BYTES  # two pictures in base64, and the rest
@@ -24,13 +24,17 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def check_name(path: Path) -> Path:
-    """The path, if its ending is that of a settings file.
+    """The path, if settings can be saved there.
 
     Raises:
-        InputError: another ending, or a folder.
+        InputError: another ending, a folder, or no such folder.
     """
+    path = path.expanduser()
     if path.suffix.lower() != ".json":
         raise InputError(f"cannot save settings as '{shown(path)}': its ending must be .json")
+    if path.is_dir():
+        raise InputError(f"'{shown(path)}' is a folder: name a file in it")
+    check_folder(path.parent)
     return path
 
 
@@ -85,7 +89,7 @@ def parse(text: str, name: str) -> dict:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else one_line(error)
         raise InputError(f"{name} is no settings file: {shown(why, 80)}") from None
     if not isinstance(values, dict) or "format" not in values:
-        raise InputError(f"{name} is no settings file of stylelab: it has no \"format\"")
+        raise InputError(f'{name} is no settings file of stylelab: it has no "format"')
     _check_format(values.pop("format"), name)
     files = values.pop("files", {})
     for key, value in values.items():
