@@ -8,7 +8,9 @@ import importlib
 from stylelab.errors import InputError, MachineError, NotFiniteError, StylelabError, unknown
 
 __version__ = "0.1.0"
-__all__ = ["BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "transfer", "transfer_batch"]
+__all__ = [
+    "BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "studio", "transfer", "transfer_batch",
+]  # fmt: skip
 
 BACKENDS = ("torch", "tensorflow")
 
@@ -62,6 +64,17 @@ def transfer_batch(contents, styles, *, backend="torch", **options):
         MachineError: the framework is not installed, or a GPU asked for by name is not there.
     """
     return load_backend(backend).transfer_batch(contents, styles, **options)
+
+
+def studio():
+    """A page in the notebook on which pictures are chosen, painted step by step, compared and saved.
+
+    Returns:
+        `stylelab.atelier.widget.Studio`, a widget that a notebook shows.
+    """
+    from stylelab.atelier.widget import Studio
+
+    return Studio()
 
 
 def load_backend(name: str):

@@ -273,6 +273,17 @@ def grade(
 
 
 @app.command()
+def studio(
+    port: Annotated[int, typer.Option(help="Port on this machine, 1 to 65535.")] = 8866,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+) -> int:
+    """Open the studio in the browser: choose pictures, paint, compare, save. Ctrl-C ends it."""
+    from stylelab.atelier import serve
+
+    return serve.serve(port, browser)
+
+
+@app.command()
 def bench(
     backend: Annotated[
         list[str] | None, typer.Option(help="torch or tensorflow; may be given several times.", show_default="both")
