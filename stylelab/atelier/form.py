@@ -1,6 +1,7 @@
 """What the page offers to choose from, and what it asks for, as `Settings` or as one line that says what is wrong."""
 
 import os
+import sys
 from dataclasses import replace
 
 from stylelab import BACKENDS, encoders, pictures
@@ -37,8 +38,13 @@ def first() -> dict:
     """What the form holds before anybody has touched it."""
     recipe = _recipe(find_recipe("gatys"))
     pair = {"content": "china", "style": "brushstrokes"}
-    machine = {"encoder": "auto", "backend": "torch", "seed": 0, "balance": 0, "smoother": USUAL if recipe["tv"] else 0}
+    machine = {"encoder": "auto", "backend": _backend(), "seed": 0, "balance": 0, "smoother": USUAL if recipe["tv"] else 0}
     return pair | {"recipe": "gatys"} | machine | {key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")}
+
+
+def _backend() -> str:
+    """The framework that this notebook is about."""
+    return "tensorflow" if "tensorflow" in sys.modules else "torch"
 
 
 def preset() -> str:
@@ -123,15 +129,18 @@ def _among(form: dict, key: str, allowed) -> str:
 
 def _whole(form: dict, key: str, name: str, least: int, most: int) -> int:
     value = form.get(key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value) or not least <= value <= most:
-        came = "nothing" if value in (None, "") else f"{value:g}" if isinstance(value, (int, float)) else "text"
+    given = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not given or not least <= value <= most or value != int(value):
+        came = "nothing" if value in (None, "") else f"{value:g}" if given else "text"
         raise InputError(f"{name} must be a whole number from {least} to {most}; got {came}")
     return int(value)
 
 
 def _layers(form: dict, role: str, own) -> tuple[str, ...] | None:
     """None for the recipe's own, whose shares need not be equal."""
-    chosen = tuple(form.get(f"{role}_layers") or ())
+    chosen = form.get(f"{role}_layers") or []
+    if not isinstance(chosen, list):
+        raise InputError("content layers and style layers must be chosen from their lists")
     if not chosen:
         raise InputError(f"no {role} layer is chosen: choose at least one")
     return None if set(chosen) == set(own) else tuple(encoders.layer_name(layer) for layer in chosen)
