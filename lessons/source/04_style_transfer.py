@@ -419,6 +419,8 @@ from stylelab import studio
 studio()
 
 # %% [markdown] name="quiz_text"
+# It does not: the lower the style loss, the more content each further bit of it costs.
+#
 # ## Quiz
 #
 # Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.

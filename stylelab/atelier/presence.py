@@ -21,9 +21,9 @@ class Presence:
     """
 
     def __init__(
-        self, left: Callable[[], None], back: Callable[[], None], ended: Callable[[], None], grace: float = GRACE
+        self, left: Callable[[], None], back: Callable[[], None], ended: Callable[[], None], grace: float | None = None
     ):
-        self.left, self.back, self.ended, self.grace = left, back, ended, grace
+        self.left, self.back, self.ended, self.grace = left, back, ended, GRACE if grace is None else grace
         self.silent: dict[str, float] = {}  # page -> seconds since its last word
         self._timer: threading.Timer | None = None
         self._lock = threading.RLock()

@@ -165,18 +165,21 @@ class Form {
     }
   }
 
+  /** The picture that is chosen now. What the kernel chose itself, such as an upload, is taken over. */
   thumb(message, bytes) {
-    const { image, words } = this.thumbs[message.role];
-    const built = this.choices[message.role].find((each) => each.name === message.label);
-    paintInto(image, bytes);
-    image.alt = `The ${message.role} picture: ${built ? built.alt : message.label}`;
-    words.textContent = `${message.size[0]} × ${message.size[1]} pixels`;
-    const select = this.controls[message.role];
-    if (this.values[message.role] === "uploaded") {
+    const { role, name, label, size } = message;
+    const { image, words } = this.thumbs[role];
+    const select = this.controls[role];
+    if (name === "uploaded") {
       const own = select.querySelector("[value=uploaded]") ?? select.appendChild(h("option", { value: "uploaded" }));
-      own.textContent = message.label;
-      select.value = "uploaded";
+      own.textContent = label;
     }
+    if (name === "uploaded" || this.values[role] === "uploaded") this.set({ [role]: name });
+    if (this.values[role] !== name) return; // another has been chosen since
+    const built = this.choices[role].find((each) => each.name === name);
+    paintInto(image, bytes);
+    image.alt = `The ${role} picture: ${built ? built.alt : label}`;
+    words.textContent = `${size[0]} × ${size[1]} pixels`;
   }
 
   recipe() {

@@ -92,18 +92,20 @@ class Studio(anywidget.AnyWidget):
         self.presence.gone(message["page"])
 
     def _thumb(self, message: dict, _) -> None:
-        """The picture that is chosen, small."""
+        """The picture that is chosen, small. One that was handed to a kernel before this is gone: then the first one."""
         role, name = message["role"], message["name"]
-        source = self.uploaded.get(role) if name == form.UPLOADED else name
-        if isinstance(source, str) and source not in {each["name"] for each in self.choices[role]}:
-            return
-        if source is None:
-            self.form = self.form | {role: form.first()[role]}
-            source = self.form[role]
-        label = source.name if isinstance(source, PictureFile) else source
+        if name == form.UPLOADED and role not in self.uploaded:
+            name = form.first()[role]
+        if name == form.UPLOADED:
+            self._show(role, name, self.uploaded[role], self.uploaded[role].name)
+        elif name in {each["name"] for each in self.choices[role]}:
+            self._show(role, name, name, name)
+
+    def _show(self, role: str, name: str, source: "str | PictureFile", label: str) -> None:
         picture = open_picture(source)
         size = list(picture.shape[1::-1])
-        self.send({"kind": "thumb", "role": role, "label": label, "size": size}, buffers=[encoded.jpeg(picture, THUMB)])
+        message = {"kind": "thumb", "role": role, "name": name, "label": label, "size": size}
+        self.send(message, buffers=[encoded.jpeg(picture, THUMB)])
 
     def _piece(self, message: dict, buffers: list) -> None:
         role = message["role"]
@@ -114,8 +116,7 @@ class Studio(anywidget.AnyWidget):
             return
         check_size(open_picture(file), f"'{file.name}'")
         self.uploaded = self.uploaded | {role: file}
-        self.form = self.form | {role: form.UPLOADED}
-        self._thumb({"role": role, "name": form.UPLOADED}, [])
+        self._show(role, form.UPLOADED, file, file.name)
         self._say(f"{file.name} is the {role} picture now")
 
     def _start(self, message: dict, _) -> None:
