@@ -3,11 +3,12 @@
 import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from stylelab import BACKENDS, encoders, pictures
 from stylelab.decode import PictureFile
 from stylelab.errors import InputError, StylelabError
-from stylelab.job import _weights, prepare
+from stylelab.job import prepare, weights_for
 from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
 from stylelab.settings import Settings
 
@@ -49,9 +50,13 @@ def _backend() -> str:
 
 def preset() -> str:
     """$STYLELAB_PRESET, else what this machine can do in a few minutes."""
+    if asked := os.environ.get("STYLELAB_PRESET"):
+        return asked
+    if not any(Path("/dev").glob("nvidia[0-9]*")):  # to ask more closely takes a second
+        return "cpu"
     from stylelab.cluster import find_gpus
 
-    return os.environ.get("STYLELAB_PRESET") or ("full" if find_gpus() else "cpu")
+    return "full" if find_gpus() else "cpu"
 
 
 def _recipe(recipe: Recipe) -> dict:
@@ -59,7 +64,7 @@ def _recipe(recipe: Recipe) -> dict:
     weights = {}
     for name in ("auto", *encoders.NAMES):
         try:
-            found = _weights(recipe, encoders.find_encoder(name))
+            found = weights_for(recipe, encoders.find_encoder(name), (small.size, small.size))
         except StylelabError:  # it is not on this machine, and the user is told so when it is asked for
             found = recipe.weights
         weights[name] = {"alpha": found.content, "beta": found.style, "tv": found.tv}

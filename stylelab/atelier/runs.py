@@ -290,7 +290,8 @@ class Runs:
             run.close()
 
     def _told(self, run: Run, what: str) -> None:
-        self.changed(run, what)
+        with suppress(Exception):  # a page that has gone away in the middle of it must not take the run's thread along
+            self.changed(run, what)
         if what == "state":
             self._fill()
 

@@ -6,6 +6,7 @@ if it is killed.
 
 import os
 import socket
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def serve(port: int = PORT, browser: bool = True) -> int:
             raise MachineError(f"the studio's page needs {package}: run `pip install {package}`")
     os.environ.update(_environment())
     print(f"the studio is at http://{ADDRESS}:{port}/ (Ctrl-C ends it)", flush=True)
-    _run(port, browser)
+    with suppress(KeyboardInterrupt):  # Voila takes the first one itself, and ends its kernels
+        _run(port, browser)
     return INTERRUPTED
 
 
