@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stylelab import pictures
 from stylelab.atelier import encoded
 from stylelab.atelier.runs import Run
 from stylelab.errors import InputError
 
 KINDS = {"picture": ".png", "settings": ".json", "filmstrip": "-filmstrip.png", "film": "-film.gif"}
 TYPES = {".png": "image/png", ".json": "application/json", ".gif": "image/gif", ".jpg": "image/jpeg"}
-FILM = 6.0  # seconds from the first picture to the last
+FILM = 6.0  # seconds of one round
 
 
 def keep(run: Run, kind: str) -> tuple[str, str, bytes]:
@@ -56,21 +55,20 @@ def _picture(run: Run) -> tuple[str, bytes]:
 
 
 def _frames(run: Run) -> dict[int, np.ndarray]:
-    """Pictures along the run, all as large as the last: a run from coarse to fine has smaller ones before."""
+    """{step: picture} along the run."""
     frames = {step: encoded.decoded(data) for step, data in sorted(dict(run.frames).items())}
     if not frames:
         raise InputError("there is no picture yet: wait for the first step")
-    shape = frames[max(frames)].shape[:2]
-    return {step: pictures.fit(frame, shape) for step, frame in frames.items()}
+    return frames
 
 
 def _strip(run: Run) -> bytes:
-    from stylelab.film import filmstrip
+    from stylelab.film import STRIP, filmstrip
 
     frames = _frames(run)
     steps = list(frames)
-    few = {steps[index]: frames[steps[index]] for index in np.linspace(0, len(steps) - 1, min(6, len(steps))).round().astype(int)}
-    return encoded.png(filmstrip(few))
+    few = [steps[round(index)] for index in np.linspace(0, len(steps) - 1, min(STRIP, len(steps)))]
+    return encoded.png(filmstrip({step: frames[step] for step in few}))
 
 
 def _film(run: Run) -> bytes:
@@ -79,5 +77,5 @@ def _film(run: Run) -> bytes:
     frames = _frames(run)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "film.gif")
-        save_gif(path, list(frames.values()), seconds=FILM)
+        save_gif(path, frames, seconds=FILM)
         return path.read_bytes()

@@ -73,7 +73,7 @@ class Studio(anywidget.AnyWidget):
             with self._handling:  # a kernel may hand us two messages at once
                 self._acts[message.get("kind")](self, message, buffers)
         except StylelabError as error:
-            self._say(str(error), alert=True, about=message.get("kind"))
+            self._say(str(error), alert=True)
         except Exception as error:  # noqa: BLE001  a page that gets no answer is the worst answer
             self._say(f"that did not work: {type(error).__name__}: {one_line(error)}", alert=True)
 
@@ -127,6 +127,7 @@ class Studio(anywidget.AnyWidget):
     def _order(self, message: dict, _) -> None:
         run = self._run(message)
         {"pause": run.pause, "resume": run.resume, "stop": run.stop}[message["order"]]()
+        self._tell(run, "order")  # an order that comes too late is answered too
 
     def _remove(self, message: dict, _) -> None:
         run = self._run(message)
@@ -150,12 +151,12 @@ class Studio(anywidget.AnyWidget):
             raise InputError("that run is not here any more")
         return run
 
-    def _say(self, text: str, alert: bool = False, about: str | None = None) -> None:
-        self.send({"kind": "said", "text": text, "alert": alert, "about": about})
+    def _say(self, text: str, alert: bool = False) -> None:
+        self.send({"kind": "said", "text": text, "alert": alert})
 
     def _tell(self, run: Run, what: str) -> None:
         """Everything about a run, in a few kilobytes, and its picture if that is new."""
-        pictures = {"after": run.picture if run.ended and run.picture else run.preview} if what != "loading" else {}
+        pictures = {"after": run.picture or run.preview} if what in ("steps", "state", "all") else {}
         if what == "all" or run.id not in self._befores:
             pictures["before"] = self._before(run)
         pictures = {role: data for role, data in pictures.items() if data}
