@@ -30,13 +30,13 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
 
 
-def pretended(content="china", style="cat", *, events=(), **options):
+def pretended(content="china", style="cat", **options):
     """A Result of a run without a framework; its picture is white, then ever darker."""
     options = SMALL | options
-    jobs = prepare(content, style, **options)
-    steps = ([Step(n, 100 / n, {}, lambda n=n: np.full_like(jobs.content, 1 / n))] for n in range(1, jobs.recipe.steps + 1))
+    job = prepare(content, style, **options)
+    steps = ([Step(n, 100 / n, {}, lambda n=n: np.full_like(job.content, 1 / n))] for n in range(1, job.recipe.steps + 1))
     asked = take_down("torch", [content], [style], **options)
-    return sign(collect_all(steps, [[jobs]], device="cpu", precision="float32", **dict(events)), asked)[0]
+    return sign(collect_all(steps, [[job]], device="cpu", precision="float32"), asked)[0]
 
 
 def photograph(name="mine.jpg", seed=0):
@@ -304,7 +304,7 @@ def test_what_stands_beside_settings_is_checked_before_the_run(capsys, no_run, a
     assert words in refused(capsys, "--settings", "run.png", *arguments)
 
 
-def test_more_sizes_than_a_picture_has_room_for_are_left_out(monkeypatch):
+def test_more_sizes_than_a_picture_has_room_for_are_left_out():
     from stylelab.job import prepare_stages
 
     stages = prepare_stages(["china"], ["cat"], scales=10**6, **SMALL | dict(size=128, steps=10))
