@@ -110,7 +110,7 @@ class Form {
     const image = h("img", { alt: "", hidden: true });
     const file = h("input", { type: "file", accept: "image/*", hidden: true, onchange: () => this.upload(role, file) });
     file.setAttribute("aria-label", `${label}: a file of your own`);
-    const place = h("div", { class: "sl-thumb" }, image, h("span", { class: "sl-drop", "aria-hidden": "true" }, "drop it here"));
+    const place = h("div", { class: "sl-thumb" }, image, h("span", { class: "sl-drop", "aria-hidden": "true" }, "or drop a file here"));
     const words = h("span", { class: "sl-hint" });
     this.thumbs[role] = { image, words, place };
     const card = h(

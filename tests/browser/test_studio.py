@@ -38,7 +38,7 @@ def voila(tmp_path_factory):
     port = browsing.free_port()
     command = [sys.executable, "-P", "-m", "stylelab", "studio", "--port", str(port), "--no-browser"]
     address = f"http://127.0.0.1:{port}"
-    with browsing.serving(command, address, tmp_path_factory.mktemp("home"), "/voila/static/voila.js") as process:
+    with browsing.serving(command, address, tmp_path_factory.mktemp("home"), "/voila/static/main.js") as process:
         yield address, process
 
 
