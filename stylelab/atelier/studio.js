@@ -65,7 +65,7 @@ class Form {
         "div",
         { class: "sl-actions" },
         h("button", { type: "submit", class: "sl-main" }, "Paint"),
-        h("button", { type: "button", onclick: () => this.reset() }, "Back to the recipe’s own"),
+        h("button", { type: "button", onclick: () => this.reset() }, "Reset to the recipe"),
       ),
     );
     this.show();

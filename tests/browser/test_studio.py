@@ -38,7 +38,7 @@ def voila(tmp_path_factory):
     port = browsing.free_port()
     command = [sys.executable, "-P", "-m", "stylelab", "studio", "--port", str(port), "--no-browser"]
     address = f"http://127.0.0.1:{port}"
-    with browsing.serving(command, address, tmp_path_factory.mktemp("home"), "/voila/static/main.js") as process:
+    with browsing.serving(command, address, tmp_path_factory.mktemp("home"), "/voila/static/voila.js") as process:
         yield address, process
 
 
@@ -252,8 +252,10 @@ NAME = """() => {
 def test_axe_finds_no_serious_fault(browser, voila, theme):
     axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = browser.new_page()
-    page.goto(f"{voila[0]}?voila-theme={theme}")
+    page.emulate_media(color_scheme=theme)
+    page.goto(voila[0])
     studio = Studio(page)
+    assert page.evaluate("() => document.body.dataset.jpThemeLight") == str(theme == "light").lower()
     studio.root.locator(".sl-layers summary").click()
     studio.paint(steps=4).state("done")
     upload(studio, "Style", "empty.png", b"")
