@@ -3,9 +3,9 @@
 
 const PIECE = 512 * 1024; // bytes of an upload in one message
 const LARGEST = 20 * 1024 * 1024; // of one picture's file
-const ALIVE = 20_000; // milliseconds between two signs of life
+const ALIVE = 5_000; // milliseconds between two signs of life
 const PATIENCE = 10_000; // milliseconds until a kernel that does not answer is reported
-const NARROW = 860; // pixels of the studio's width below which it is one column
+const NARROW = 740; // pixels of the studio's width below which it is one column
 const CURVES = { total: "total", content: "content", style: "style", tv: "total variation" };
 const ENDED = ["stopped", "done", "failed"];
 let count = 0;
@@ -522,7 +522,7 @@ class Studio {
 
   quietly(kind) {
     try {
-      this.model.send({ kind, page: this.id }, undefined, []);
+      this.model.send({ kind, page: this.id, hidden: document.hidden }, undefined, []);
     } catch {} // nobody is there to be told
   }
 
@@ -589,11 +589,13 @@ function render({ model, el }) {
   const form = () => studio.form.show();
   const leave = () => studio.quietly("gone");
   const back = (event) => event.persisted && studio.quietly("hello");
-  const beat = setInterval(() => studio.quietly("alive"), ALIVE);
+  const alive = () => studio.quietly("alive");
+  const beat = setInterval(alive, ALIVE);
   model.on("msg:custom", hear);
   model.on("change:form", form);
   window.addEventListener("pagehide", leave);
   window.addEventListener("pageshow", back);
+  document.addEventListener("visibilitychange", alive);
   el.append(studio.element);
   studio.send({ kind: "hello" });
   return () => {
@@ -603,6 +605,7 @@ function render({ model, el }) {
     model.off("change:form", form);
     window.removeEventListener("pagehide", leave);
     window.removeEventListener("pageshow", back);
+    document.removeEventListener("visibilitychange", alive);
     leave();
   };
 }
