@@ -504,6 +504,7 @@ class Studio {
       h("div", { class: "sl-side" }, this.form.element, this.alert, this.status),
       h("div", { class: "sl-stage" }, h("h2", {}, "Runs"), this.empty, this.runs),
     );
+    this.element.addEventListener("keydown", (event) => event.stopPropagation()); // a notebook takes the arrows for itself
     for (const kind of ["dragover", "drop"]) this.element.addEventListener(kind, (event) => event.preventDefault());
   }
 
