@@ -55,7 +55,7 @@ def paint(
     notes = settings.notes()
     if film:
         options["snapshots"] = moments(film, _steps(stages), stages[-1][0].content[..., 0].size)
-    result, interrupted = _run(_steps(stages), content, style, **options)
+    result, interrupted = _run(content, style, options, _steps(stages))
     result.save(out)
     if film:
         save_film(film, {0: stages[0][0].start} | result.snapshots)
@@ -68,11 +68,11 @@ def paint(
     return INTERRUPTED if interrupted else 1
 
 
-def _run(steps: int, content, style, **options) -> tuple[Result, bool]:
+def _run(content, style, options: dict, count: int) -> tuple[Result, bool]:
     """The run, watched, and whether Ctrl-C ended it."""
     import stylelab
 
-    with interrupts() as interrupted, progress(steps) as watch:
+    with interrupts() as interrupted, progress(count) as watch:
         try:
             return stylelab.transfer(content, style, watch=watch, **options), bool(interrupted)
         except KeyboardInterrupt:
