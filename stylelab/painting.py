@@ -52,7 +52,6 @@ def paint(
     _check_not_read(targets, "the file of the settings", source)
     options = settings.options()
     stages = _check(content, style, **options)
-    notes = settings.notes()
     if film:
         options["snapshots"] = moments(film, _steps(stages), stages[-1][0].content[..., 0].size)
     result, interrupted = _run(content, style, options, _steps(stages))
@@ -61,7 +60,8 @@ def paint(
         save_film(film, {0: stages[0][0].start} | result.snapshots)
     if save_settings:
         result.settings.save(save_settings)
-    print("\n".join([summary(result, out, settings.encoder), *notes]))
+    again = result.settings if settings.versions else None
+    print("\n".join([summary(result, out, settings.encoder), *settings.notes(again)]))
     if result.stopped is None:
         return 0
     print(f"stylelab: {result.stopped}", file=sys.stderr)

@@ -56,7 +56,7 @@ def test_settings_run_again_give_the_same_picture_to_the_last_bit(sl, framework,
 
     again = stylelab.transfer(*settings.pictures(), **settings.options())
     np.testing.assert_array_equal(again.picture, first.picture)
-    assert again.settings == settings and settings.notes() == ()
+    assert again.settings == settings and settings.notes(again.settings) == () and settings.threads > 0
 
 
 def test_the_command_runs_settings_again_to_the_same_file(capsys, framework):
@@ -186,6 +186,8 @@ def test_what_is_otherwise_now_is_told(monkeypatch):
     monkeypatch.setitem(RECIPES, "gatys", replace(RECIPES["gatys"], noise=0.1))
     assert "recipe 'gatys' has changed" in settings.notes()[0]
     assert older.but(encoder="random", recipe="lab").notes() == (torch,)
+    few, many = (replace(settings.but(recipe="lab"), threads=count) for count in (1, 8))
+    assert few.notes(few) == () and "with 8 threads, and first with 1" in few.notes(many)[0]
 
 
 def test_options_are_arguments_of_transfer_and_the_later_ones_only_where_they_say_something():
