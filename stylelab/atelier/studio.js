@@ -210,7 +210,7 @@ class Form {
       h(
         "div",
         { class: "sl-row" },
-        whole("size", "Size in pixels", { min: least, max: most }),
+        whole("size", "Size (px)", { min: least, max: most }),
         whole("steps", "Steps", { min: 1, max: this.choices.steps }),
         whole("seed", "Seed", { min: 0, max: 2 ** 32 - 1 }),
       ),

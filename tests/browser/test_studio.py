@@ -61,14 +61,15 @@ class Studio:
         self.root.wait_for()
         self.root.locator(".sl-thumb img").last.wait_for()
 
-    def fill(self, **values) -> None:
-        for label, value in values.items():
-            self.root.get_by_label(label.replace("_", " ")).fill(str(value))
+    def fill(self, size: object = None, steps: object = None) -> None:
+        for label, value in (("Size (px)", size), ("Steps", steps)):
+            if value is not None:
+                self.root.get_by_label(label, exact=True).fill(str(value))
 
     def paint(self, size: int = 48, steps: int = 40, encoder: str = "random") -> "Card":
         before = self.root.locator("article").count()
         self.root.get_by_label("Encoder").select_option(encoder)
-        self.fill(Size_in_pixels=size, Steps=steps)
+        self.fill(size, steps)
         self.root.get_by_role("button", name="Paint", exact=True).click()
         self.page.wait_for_function("([root, count]) => root.querySelectorAll('article').length > count", arg=[self.handle, before])
         return Card(self, self.root.locator("article").first)
@@ -176,13 +177,13 @@ def test_bad_input_is_one_line_on_the_page(studio):
         upload(studio, "Style", name, data)
         studio.alert(words)
     paint = studio.root.get_by_role("button", name="Paint", exact=True)
-    studio.fill(Size_in_pixels=5)
+    studio.fill(size=5)
     paint.click()
     studio.alert("size must be a whole number from 16 to 4096; got 5")
-    studio.fill(Size_in_pixels="")
+    studio.fill(size="")
     paint.click()
     studio.alert("got nothing")
-    studio.fill(Size_in_pixels=48)
+    studio.fill(size=48)
     studio.root.get_by_label("Encoder").select_option("vgg19")
     paint.click()
     studio.alert("run `stylelab encoders download vgg19` once")
@@ -212,7 +213,7 @@ def test_the_keyboard_alone_is_enough(studio):
 
     tab_to("Encoder")
     page.keyboard.type("random")
-    tab_to("Size in pixels")
+    tab_to("Size (px)")
     page.keyboard.type("48")
     tab_to("Steps")
     page.keyboard.type("100000")
@@ -350,7 +351,8 @@ def jupyter(tmp_path_factory):
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(NO_NEWS))
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     cells = [nbformat.v4.new_code_cell(text) for text in (CELL, "import time; time.sleep(30); print('over')")]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "studio.ipynb")
+    for name in ("studio.ipynb", "plain.ipynb"):
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / name)
     port = browsing.free_port()
     options = [
         "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", f"--ServerApp.root_dir={folder}",
@@ -455,7 +457,8 @@ def test_in_jupyterlab_runs_go_on_after_a_reload(lab, jupyter):
 
 def test_in_notebook_7_a_picture_is_painted(browser, jupyter):
     page = browsing.listen(browser.new_page())
-    page.goto(f"{jupyter[0]}/notebooks/studio.ipynb")
+    page.goto(f"{jupyter[0]}/notebooks/plain.ipynb")
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
     page.locator(".jp-CodeCell .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
     studio = Studio(page)
