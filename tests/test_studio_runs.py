@@ -150,16 +150,19 @@ def test_orders_after_the_end_change_nothing(all_runs):
 
 def test_a_step_that_takes_too_long_is_not_waited_for(all_runs, pretend, monkeypatch):
     monkeypatch.setattr(runs, "PATIENCE", 0.2)
-    pretend(seconds=3)
+    pretend(seconds=60)
     run = all_runs.start(asked(steps=50), 50)
-    until(lambda: run.rows)
+    until(lambda: run.loading == "encoder")
+    run.rows.append((1, 0.1, 1.0, 1.0, 0.0, 0.0))  # as after a first step
     run.stop()
+    assert run.ending
     until(lambda: run.ended)
-    assert run.state == "stopped" and run.preview and dead(run.process.pid)
+    assert run.state == "stopped" and [row[0] for row in run.rows] == [1]
+    until(lambda: dead(run.process.pid))
 
 
 def test_stop_said_twice_does_not_wait_for_the_step(all_runs, pretend):
-    pretend(seconds=30)
+    pretend(seconds=60)
     run = all_runs.start(asked(steps=50), 50)
     until(lambda: run.loading == "encoder")
     run.rows.append((1, 0.1, 1.0, 1.0, 0.0, 0.0))  # as after a first step
