@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
+from stylelab.course import ASSETS
 from stylelab.errors import InputError, unknown
 
 CONVOLUTIONS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # how many in each of VGG-19's blocks
 LAYERS = tuple(f"conv{block}_{n}" for block, count in CONVOLUTIONS.items() for n in range(1, count + 1))
 POOL_AFTER = frozenset(f"conv{block}_{count}" for block, count in CONVOLUTIONS.items())
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 DOWNLOADS = ("vgg19", "vgg19-torchvision")
 NAMES = ("mini", *DOWNLOADS, "random")
 
