@@ -44,4 +44,4 @@ def _install(packages: list[str]) -> None:
 def _allow_widgets() -> None:
     """Colab shows anywidget's widgets only once it is told to."""
     if "google.colab" in sys.modules:
-        sys.modules["google.colab"].output.enable_custom_widget_manager()
+        importlib.import_module("google.colab.output").enable_custom_widget_manager()

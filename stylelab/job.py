@@ -1,18 +1,18 @@
 """The parts of a run that need no framework: what is asked for, made ready; and what comes back, written down."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stylelab import encoders, memory, pictures
 from stylelab.errors import InputError, NotFiniteError
+from stylelab.options import EncoderName, Source, WatchBatch
 from stylelab.precision import check_precision
 from stylelab.recipes import Optimiser, Recipe, Weights, find_recipe, with_layers
 from stylelab.result import History, Result, Step
 
-Watch = Callable[[Step], object]
 COARSEST = 40  # pixels of the short side: below, the deepest layers see next to nothing
 FINEST = 0.4  # share of the steps at the last size
 
@@ -39,11 +39,11 @@ class Job:
 
 
 def prepare(
-    content,
-    style,
+    content: Source,
+    style: Source,
     *,
     recipe: "str | Recipe" = "gatys",
-    encoder: "str | encoders.Encoder" = "auto",
+    encoder: EncoderName = "auto",
     size: int | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -93,7 +93,9 @@ def start_picture(recipe: Recipe, content: np.ndarray, seed: int) -> np.ndarray:
     return np.clip(recipe.noise * noise + (1 - recipe.noise) * content, 0, 1).astype(np.float32)
 
 
-def prepare_stages(contents: Sequence, styles: Sequence, *, scales: int = 1, size=None, **options) -> list[list[Job]]:
+def prepare_stages(
+    contents: Sequence[Source], styles: Sequence[Source], *, scales: int = 1, size: int | None = None, **options
+) -> list[list[Job]]:
     """The jobs of a run from coarse to fine: for each size, smallest first, one job for each pair. Steps are shared out.
 
     Args:
@@ -178,7 +180,7 @@ def collect_all(
     precision: str,
     tile: int | None = None,
     notes: Sequence[str] = (),
-    watch=None,
+    watch: "WatchBatch | None" = None,
     snapshots: Sequence[int] | None = None,
 ) -> list[Result]:
     """Read a run to its end: write down every step, stop cleanly on Ctrl-C or at a loss that is no number.

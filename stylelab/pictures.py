@@ -15,6 +15,7 @@ from stylelab.collection import alt, content_names, credit, find_built_in, names
 from stylelab.decode import MOST_PIXELS, from_array, from_image, read_image
 from stylelab.errors import InputError
 from stylelab.files import check_folder, one_line, shown, write_file
+from stylelab.options import Source
 
 __all__ = [
     "alt", "check_size", "check_writable", "content_names", "credit", "find_picture", "fit", "names", "open_picture",
@@ -30,7 +31,7 @@ FORMATS = {
 }
 
 
-def open_picture(source, size: int | None = None) -> np.ndarray:
+def open_picture(source: Source, size: int | None = None) -> np.ndarray:
     """A picture as an array, whatever it comes from.
 
     Args:

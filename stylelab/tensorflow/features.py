@@ -9,6 +9,7 @@ from tensorflow import Tensor
 
 from stylelab import encoders
 from stylelab.errors import InputError, MachineError, unknown
+from stylelab.options import EncoderName
 from stylelab.precision import check_precision, cpu_has_bfloat16
 from stylelab.tensorflow.trunk import FINE, Trunk, raw_gram
 
@@ -174,7 +175,7 @@ class Encoder(tf.Module):
 
 
 def load_encoder(
-    name_or_spec: "str | encoders.Encoder",
+    name_or_spec: EncoderName,
     layers: Iterable[str],
     *,
     pooling: str | None = None,

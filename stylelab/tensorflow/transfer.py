@@ -4,6 +4,7 @@ import math
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Unpack
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +14,7 @@ from stylelab import encoders, memory
 from stylelab import job as jobs
 from stylelab import pictures as files
 from stylelab.errors import InputError, NotFiniteError
+from stylelab.options import EncoderName, PairOptions, Source, Watch, WatchBatch
 from stylelab.recipes import Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
 from stylelab.tensorflow import tiles
@@ -235,11 +237,11 @@ def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
 
 
 def transfer(
-    content,
-    style,
+    content: Source,
+    style: Source,
     *,
     recipe: "str | Recipe" = "gatys",
-    encoder="auto",
+    encoder: EncoderName = "auto",
     size: int | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -249,7 +251,7 @@ def transfer(
     precision: str = "auto",
     scales: int = 1,
     tile: int | None = None,
-    watch: jobs.Watch | None = None,
+    watch: "Watch | None" = None,
     snapshots: Sequence[int] | None = None,
 ) -> Result:
     """Paint one picture's content in another's style.
@@ -286,15 +288,15 @@ def transfer(
 
 
 def transfer_batch(
-    contents: Sequence,
-    styles: Sequence,
+    contents: Sequence[Source],
+    styles: Sequence[Source],
     *,
     device: str | None = None,
     precision: str = "auto",
     tile: int | None = None,
-    watch: "Callable[[list[Step | NotFiniteError]], object] | None" = None,
+    watch: "WatchBatch | None" = None,
     snapshots: Sequence[int] | None = None,
-    **options,
+    **options: Unpack[PairOptions],
 ) -> list[Result]:
     """Paint several pairs in one run, which a GPU likes better than one after the other. Each comes out as if alone.
 

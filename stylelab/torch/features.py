@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from stylelab import encoders
 from stylelab.errors import InputError, MachineError, unknown
+from stylelab.options import EncoderName
 from stylelab.precision import check_precision, cpu_has_bfloat16
 from stylelab.torch.trunk import FINE, Trunk, raw_gram
 
@@ -190,7 +191,7 @@ def _check_pictures(pictures: Tensor) -> None:
 
 
 def load_encoder(
-    name_or_spec: "str | encoders.Encoder",
+    name_or_spec: EncoderName,
     layers: Iterable[str],
     *,
     pooling: str | None = None,
