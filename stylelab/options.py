@@ -15,22 +15,26 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
+    from stylelab.decode import PictureFile
     from stylelab.encoders import Encoder
     from stylelab.errors import NotFiniteError
     from stylelab.recipes import Recipe
     from stylelab.result import Step
 
-Source: TypeAlias = "str | os.PathLike[str] | Image.Image | np.ndarray"  # what is opened as a picture
+Source: TypeAlias = "str | os.PathLike[str] | Image.Image | np.ndarray | PictureFile"  # what is opened as a picture
 EncoderName: TypeAlias = "str | os.PathLike[str] | Encoder"
 Watch: TypeAlias = "Callable[[Step], object]"
 WatchBatch: TypeAlias = "Callable[[list[Step | NotFiniteError]], object]"
 
 
 class LayerOptions(TypedDict, total=False):
-    """Of one picture or of a batch: what is compared, and at how many sizes."""
+    """Of one picture or of a batch: what is compared, how much it weighs, and at how many sizes."""
 
     content_layers: Sequence[str] | None
     style_layers: Sequence[str] | None
+    content_weight: float | None
+    style_weight: float | None
+    tv_weight: float | None
     scales: int
 
 
