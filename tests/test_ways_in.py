@@ -117,7 +117,7 @@ def on_colab(tmp_path, monkeypatch) -> "dict[str, str]":
     }  # fmt: skip
 
 
-CELL = f"import os, subprocess, sys\n\n{COLAB}\n\nimport stylelab; print(stylelab.__file__)"
+CELL = f"import os, sys\n\n{COLAB}\n\nimport stylelab; print(stylelab.__file__)"
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="no git")
@@ -132,7 +132,7 @@ def test_colabs_first_cell_fetches_the_kit_and_goes_on_after_a_restart(on_colab,
 def test_colabs_first_cell_does_nothing_elsewhere(monkeypatch):
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
     names: dict = {}
-    exec(f"import os, subprocess, sys\n{COLAB}", names)  # the cell's own text
+    exec(f"import os, sys\n{COLAB}", names)  # the cell's own text
     assert "colab" not in names
 
 
