@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Unpack
 
+    from stylelab.atelier.widget import Studio
     from stylelab.options import BatchOptions, EncoderName, Source, TransferOptions
     from stylelab.recipes import Recipe
     from stylelab.result import Result
 
 __version__ = "0.1.0"
-__all__ = ["BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "transfer", "transfer_batch"]
+__all__ = [
+    "BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "studio", "transfer", "transfer_batch",
+]  # fmt: skip
 
 BACKENDS = ("torch", "tensorflow")
 
@@ -76,6 +79,17 @@ def transfer_batch(
         MachineError: the framework is not installed, or a GPU asked for by name is not there.
     """
     return load_backend(backend).transfer_batch(contents, styles, **options)
+
+
+def studio() -> Studio:
+    """A page in the notebook on which pictures are chosen, painted step by step, compared and saved.
+
+    Returns:
+        `stylelab.atelier.widget.Studio`, a widget that a notebook shows.
+    """
+    from stylelab.atelier.widget import Studio
+
+    return Studio()
 
 
 def load_backend(name: str) -> ModuleType:

@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-import stylelab
+from stylelab.checksums import sha256_of
 from stylelab.decode import PictureFile, from_array, from_image
 from stylelab.encoders import Encoder, find_encoder, layer_name
 from stylelab.errors import InputError
 from stylelab.pictures import find_picture
 from stylelab.recipes import RECIPES, Recipe, find_recipe
 from stylelab.result import Result
-from stylelab.settings import Settings, installed
-from stylelab.settings_file import sha256_of
+from stylelab.settings import Settings, installed, packages
 
 ROLES = ("content", "style")
 
@@ -132,5 +131,5 @@ def _layers(layers) -> tuple[str, ...] | None:
 
 
 def _versions(backend: str) -> dict[str, str]:
-    found = {name: installed(name) for name in (backend, "numpy", "pillow")}
-    return {"stylelab": stylelab.__version__} | {name: number for name, number in found.items() if number}
+    found = {name: installed(name) for name in packages(backend)}
+    return {name: number for name, number in found.items() if number}

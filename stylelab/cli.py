@@ -144,6 +144,9 @@ def gallery(
     device: Device = None,
     content_layers: ContentLayers = None,
     style_layers: StyleLayers = None,
+    content_weight: ContentWeight = None,
+    style_weight: StyleWeight = None,
+    tv_weight: TvWeight = None,
     precision: Precision = "auto",
     scales: Scales = 1,
     tile: Tile = None,
@@ -155,7 +158,8 @@ def gallery(
     return painting.paint_all(
         content_dir, style_dir, out, scheduler=scheduler, backend=backend, recipe=recipe, encoder=encoder, size=size,
         steps=steps, seed=seed, device=device, content_layers=layers(content_layers),
-        style_layers=layers(style_layers), precision=precision, scales=scales, tile=tile,
+        style_layers=layers(style_layers), content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight,
+        precision=precision, scales=scales, tile=tile,
     )  # fmt: skip
 
 
@@ -270,6 +274,17 @@ def grade(
         seed=seed,
         again=again,
     )
+
+
+@app.command()
+def studio(
+    port: Annotated[int, typer.Option(help="Port on this machine, 1 to 65535.")] = 8866,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+) -> int:
+    """Open the studio in the browser: choose pictures, paint, compare, save. Ctrl-C ends it."""
+    from stylelab.atelier import serve
+
+    return serve.serve(port, browser)
 
 
 @app.command()

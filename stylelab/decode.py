@@ -48,7 +48,8 @@ class PictureFile:
 
 def _numbers(file: PictureFile) -> np.ndarray:
     try:
-        return np.load(io.BytesIO(file.data), allow_pickle=False)
+        with warnings.catch_warnings(action="ignore"):
+            return np.load(io.BytesIO(file.data), allow_pickle=False)
     except (*BROKEN, RecursionError) as error:
         raise _broken(f"'{shown(file.name)}'", error) from None
 

@@ -19,6 +19,7 @@ import platformdirs
 
 from stylelab.course import ASSETS
 from stylelab.errors import InputError, unknown
+from stylelab.files import expanded
 from stylelab.options import EncoderName
 
 CONVOLUTIONS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # how many in each of VGG-19's blocks
@@ -121,7 +122,7 @@ def find_encoder(name: EncoderName = "auto") -> Encoder:
     if _looks_like_a_path(text):
         from stylelab import weights
 
-        return weights.open_file(Path(text).expanduser())
+        return weights.open_file(expanded(text))
     raise unknown("encoder", text, NAMES)
 
 

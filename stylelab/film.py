@@ -9,7 +9,7 @@ from PIL import Image
 
 from stylelab.decode import from_array
 from stylelab.errors import InputError
-from stylelab.files import check_folder, shown, write_file
+from stylelab.files import check_folder, expanded, shown, write_file
 from stylelab.pictures import fit, save
 
 ENDINGS = (".gif", ".png")
@@ -93,7 +93,7 @@ def check_name(path: "str | Path", endings: Sequence[str] = ENDINGS) -> Path:
     Raises:
         InputError: another ending, a folder, or no such folder.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.suffix.lower() not in endings:
         raise InputError(f"cannot save a film as '{shown(path)}': its ending must be {' or '.join(endings)}")
     if path.is_dir():
@@ -129,7 +129,7 @@ def _frames(pictures: "Pictures") -> list[np.ndarray]:
 def _columns(count: int, ratio: float) -> int:
     def cost(columns: int) -> float:
         rows = math.ceil(count / columns)
-        return abs(math.log(columns / (2 * rows * ratio))) + 3 * (rows * columns - count) / count
+        return abs(math.log(columns / (2 * rows * ratio))) + 1.5 * (rows * columns - count) / count
 
     return min(range(1, count + 1), key=cost)
 

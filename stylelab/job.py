@@ -137,10 +137,11 @@ def prepare_stages(
         sizes = ", ".join(f"{width} x {height}" for height, width in sorted(shapes))
         raise InputError(f"the content pictures of a batch come to different sizes ({sizes}): paint them one by one")
     height, width = shapes.pop()
-    sides = [round(max(height, width) / 2 ** (step / 2)) for step in range(1, scales)]
-    for side in sides:
-        if side * min(height, width) / max(height, width) >= COARSEST:
-            stages.insert(0, [prepare(*pair, size=side, **options) for pair in pairs])
+    for step in range(1, scales):
+        side = round(max(height, width) / 2 ** (step / 2))
+        if side * min(height, width) / max(height, width) < COARSEST:
+            break
+        stages.insert(0, [prepare(*pair, size=side, **options) for pair in pairs])
     for batch, steps in zip(stages, share_steps(stages[0][0].recipe.steps, len(stages)), strict=True):
         batch[:] = [replace(job, recipe=replace(job.recipe, steps=steps)) for job in batch]
     return [batch for batch in stages if batch[0].recipe.steps]

@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 from stylelab import quizzes, start
 from stylelab.lint_outputs import code_cells
 
-CODE_CELLS, CELL_LINES, LINE, WORDS, IDEA_WORDS = (15, 25), 15, 115, (1200, 1800), 150
+CODE_CELLS, CELL_LINES, LINE, WORDS, IDEA_WORDS = (15, 26), 15, 115, (1200, 1800), 150
 TEMPLATE = {
     "a claim as its title": r"^# \d+ · \S",
     "a link to Colab": r"colab\.research\.google\.com/github/",

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from stylelab import BACKENDS, pictures, settings_file
 from stylelab.decode import PictureFile
 from stylelab.errors import InputError, StylelabError, unknown
-from stylelab.files import shown
+from stylelab.files import expanded, shown
 from stylelab.film import check_name as check_film
 from stylelab.film import moments, save_film
 from stylelab.job import Job, check_run, prepare_stages
@@ -48,18 +48,19 @@ def paint(
     """
     content, style = settings.pictures()
     targets = _check_targets(out, save_settings, film)
-    _check_not_an_input(targets, content, style, source)
+    _check_not_read(targets, "one of the two input pictures", content, style)
+    _check_not_read(targets, "the file of the settings", source)
     options = settings.options()
     stages = _check(content, style, **options)
     notes = settings.notes()
     if film:
         options["snapshots"] = moments(film, _steps(stages), stages[-1][0].content[..., 0].size)
-    with interrupts() as interrupted, progress(_steps(stages)) as watch:
-        try:
-            result = _transfer(content, style, watch=watch, **options)
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted before the first step: nothing was saved") from None
-    _save(result, out, save_settings, film)
+    result, interrupted = _run(_steps(stages), content, style, **options)
+    result.save(out)
+    if film:
+        save_film(film, {0: stages[0][0].start} | result.snapshots)
+    if save_settings:
+        result.settings.save(save_settings)
     print("\n".join([summary(result, out, settings.encoder), *notes]))
     if result.stopped is None:
         return 0
@@ -67,7 +68,20 @@ def paint(
     return INTERRUPTED if interrupted else 1
 
 
-def _check(content, style, *, backend: str, device: str | None, precision="auto", scales=1, tile=None, **options) -> list[list[Job]]:
+def _run(steps: int, content, style, **options) -> tuple[Result, bool]:
+    """The run, watched, and whether Ctrl-C ended it."""
+    import stylelab
+
+    with interrupts() as interrupted, progress(steps) as watch:
+        try:
+            return stylelab.transfer(content, style, watch=watch, **options), bool(interrupted)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted before the first step: nothing was saved") from None
+
+
+def _check(
+    content, style, *, backend: str, device: str | None, precision="auto", scales=1, tile=None, **options
+) -> list[list[Job]]:
     _check_backend(backend)
     check_run(precision, tile)
     return prepare_stages([content], [style], scales=scales, **options)
@@ -87,25 +101,11 @@ def _check_targets(out: Path, save_settings: Path | None, film: Path | None) -> 
     return targets
 
 
-def _save(result: Result, out: Path, save_settings: Path | None, film: Path | None) -> None:
-    result.save(out)
-    if film:
-        save_film(film, result.snapshots)
-    if save_settings:
-        result.settings.save(save_settings)
-
-
-def _transfer(content, style, **options) -> Result:
-    import stylelab
-
-    return stylelab.transfer(content, style, **options)
-
-
-def _check_not_an_input(targets: list[Path], *sources: "str | Path | PictureFile | None") -> None:
-    for source in (Path(source).expanduser() for source in sources if isinstance(source, (str, Path))):
+def _check_not_read(targets: list[Path], what: str, *sources: "str | Path | PictureFile | None") -> None:
+    for source in (expanded(source) for source in sources if isinstance(source, (str, Path))):
         for target in targets:
             if target.exists() and source.exists() and target.samefile(source):
-                raise InputError(f"'{shown(target)}' is one of the two input pictures: choose another name to save to")
+                raise InputError(f"'{shown(target)}' is {what}: choose another name to save to")
 
 
 def _check_backend(name: str) -> None:

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from stylelab.collection import alt, content_names, credit, find_built_in, names, style_names
 from stylelab.decode import MOST_PIXELS, PictureFile, from_array, from_image, read_image
 from stylelab.errors import InputError
-from stylelab.files import check_folder, one_line, shown, write_file
+from stylelab.files import check_folder, expanded, one_line, shown, write_file
 from stylelab.options import Source
 
 __all__ = [
@@ -68,7 +68,7 @@ def find_picture(source: "str | os.PathLike") -> Path:
     text = os.fspath(source)
     if not isinstance(text, str):
         raise InputError(f"a path must be text; got {shown(text)}")
-    path = Path(text).expanduser()
+    path = expanded(text)
     try:
         if path.is_file():
             return path
@@ -197,7 +197,7 @@ def save(picture: np.ndarray, path: "str | os.PathLike", text: "dict[str, str] |
     Raises:
         InputError: an unknown ending, no such folder, or a place that cannot be written.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     settings = dict(_format(path))
     if text and settings["format"] == "PNG":
         settings["pnginfo"] = notes = PngInfo()
@@ -214,7 +214,7 @@ def check_writable(path: "str | os.PathLike") -> Path:
     Raises:
         InputError: an unknown ending, a folder, no such parent folder, or one that cannot be written.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.is_dir():
         raise InputError(f"'{shown(path)}' is a folder: name a file in it, such as {shown(path / 'out.png')}")
     _format(path)

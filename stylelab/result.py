@@ -152,7 +152,7 @@ class Result:
         from stylelab.settings_file import KEYWORD
 
         try:
-            return {KEYWORD: self.settings.without_files().text()}
+            return {KEYWORD: self.settings.bare().text()}
         except InputError:
             return {}
 

@@ -326,6 +326,18 @@ live = page.Live("Your picture, being painted", steps=STEPS, width=512)
 result = sl.transfer(MINE, STYLE, size=SIZE, steps=STEPS, watch=live.show)
 live.finish(result.picture, "The picture that was chosen, painted in the manner of the style picture")
 
+# %% [markdown] name="studio_text"
+# ## 0.9 The studio
+#
+# The same without code: run the cell, choose or drag in two pictures, press *Paint*, and compare what you get. Every run is a process of its own beside the notebook, so it can be paused or stopped at any step, and ends when you close the tab. *Settings* saves a file from which `stylelab transfer --settings` paints the same picture again.
+#
+# In a terminal, `stylelab studio` opens it as a page of its own.
+
+# %% name="studio"
+from stylelab import studio
+
+studio()
+
 # %% [markdown] name="quiz_text"
 # ## Quiz
 #

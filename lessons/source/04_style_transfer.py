@@ -408,7 +408,19 @@ live.finish(
     "A grid: a pagoda and a rocket, each in brush strokes, as a woodblock print and as stained glass.",
 )
 
+# %% [markdown] name="studio_text"
+# ## 4.10 Three prices, side by side
+#
+# The studio is the loop of 4.5 with buttons. Its slider $\beta / \alpha$ multiplies the recipe's own ratio. Paint the same pair at a tenth of it, at one and at ten times: the runs stay beside each other, each with its losses, and *Before / after* shows what became of every place. **Predict** whether ten times the price makes the style loss ten times smaller.
+
+# %% name="studio"
+from stylelab import studio
+
+studio()
+
 # %% [markdown] name="quiz_text"
+# It does not: the lower the style loss, the more content each further bit of it costs.
+#
 # ## Quiz
 #
 # Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.

@@ -1,0 +1,64 @@
+"""The command `stylelab studio`: the studio as a page of its own, served on this machine only, by Voila.
+
+Voila runs in this very process. Its kernels watch for its end, and runs for their kernel's: so nothing outlives it, even
+if it is killed.
+"""
+
+import os
+import socket
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+from stylelab.errors import InputError, MachineError
+from stylelab.processes import module_environment
+
+HERE = Path(__file__).parent
+NOTEBOOK = HERE / "page" / "studio.ipynb"
+ADDRESS, PORT = "127.0.0.1", 8866
+INTERRUPTED = 130
+
+
+def serve(port: int = PORT, browser: bool = True) -> int:
+    """Serve the page until Ctrl-C; returns the exit status.
+
+    Raises:
+        InputError: the port is none, or somebody uses it.
+        MachineError: Voila is not installed.
+    """
+    _check_port(port)
+    for package in ("voila", "anywidget"):
+        if find_spec(package) is None:
+            raise MachineError(f"the studio's page needs {package}: run `pip install {package}`")
+    os.environ.update(_environment())
+    print(f"the studio is at http://{ADDRESS}:{port}/ (Ctrl-C ends it)", flush=True)
+    with suppress(KeyboardInterrupt):  # Voila takes the first one itself, and ends its kernels
+        _run(port, browser)
+    return INTERRUPTED
+
+
+def _check_port(port: int) -> None:
+    if not 1 <= port <= 65535:
+        raise InputError(f"port is {port}: give a number from 1 to 65535")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError as error:
+            raise InputError(f"port {port} cannot be used: {error.strerror.lower()}; choose another with --port") from None
+
+
+def _environment() -> dict[str, str]:
+    """For Voila and its kernels: our page's template is found, and the package, wherever the command is run."""
+    path = os.pathsep.join(filter(None, (str(HERE / "share"), os.environ.get("JUPYTER_PATH"))))
+    return {"JUPYTER_PATH": path, "PYTHONPATH": module_environment()["PYTHONPATH"]}
+
+
+def _run(port: int, browser: bool) -> None:
+    from voila.app import Voila
+
+    options = [
+        str(NOTEBOOK), f"--port={port}", "--Voila.port_retries=0", f"--Voila.ip={ADDRESS}", "--template=stylelab",
+        "--Voila.log_level=ERROR", *([] if browser else ["--no-browser"]),
+    ]  # fmt: skip
+    Voila.launch_instance(options)

@@ -1,0 +1,460 @@
+"""The studio in a real browser, as people meet it: `stylelab studio`, JupyterLab, Notebook 7; with a mouse and without."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import browsing
+import nbformat
+import psutil
+import pytest
+from PIL import Image
+
+PATIENCE = browsing.PATIENCE
+CELL = "from stylelab.atelier import presence\npresence.GRACE = 2\nimport stylelab\nstylelab.studio()"
+NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+
+pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.skipif(browsing.CHROMIUM is None, reason="there is no Chromium")]
+
+
+@pytest.fixture(scope="module")
+def sync_api():
+    return pytest.importorskip("playwright.sync_api")
+
+
+@pytest.fixture(scope="module")
+def browser(sync_api, tmp_path_factory):
+    with browsing.browsing(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def voila(tmp_path_factory):
+    """(address, process) of `stylelab studio`."""
+    port = browsing.free_port()
+    command = [sys.executable, "-P", "-m", "stylelab", "studio", "--port", str(port), "--no-browser"]
+    address = f"http://127.0.0.1:{port}"
+    with browsing.serving(command, address, tmp_path_factory.mktemp("home"), "/voila/static/voila.js") as process:
+        yield address, process
+
+
+@pytest.fixture
+def studio(browser, voila):
+    """The studio as a page of its own, open."""
+    page = browsing.listen(browser.new_page())
+    page.goto(voila[0])
+    yield Studio(page)
+    page.close()
+
+
+class Studio:
+    """What a person does with the studio, in the page or in a frame of it."""
+
+    def __init__(self, page):
+        self.page = page
+        self.root = page.locator(".sl-studio").last
+        self.root.wait_for()
+        self.root.locator(".sl-thumb img").last.wait_for()
+
+    def fill(self, **values) -> None:
+        for label, value in values.items():
+            self.root.get_by_label(label.replace("_", " ")).fill(str(value))
+
+    def paint(self, size: int = 48, steps: int = 40, encoder: str = "random") -> "Card":
+        before = self.root.locator("article").count()
+        self.root.get_by_label("Encoder").select_option(encoder)
+        self.fill(Size_in_pixels=size, Steps=steps)
+        self.root.get_by_role("button", name="Paint", exact=True).click()
+        self.page.wait_for_function("([root, count]) => root.querySelectorAll('article').length > count", arg=[self.handle, before])
+        return Card(self, self.root.locator("article").first)
+
+    @property
+    def handle(self):
+        return self.root.element_handle()
+
+    def alert(self, text: str) -> None:
+        self.root.get_by_role("alert").filter(has_text=text).wait_for()
+
+
+class Card:
+    """One run on the page."""
+
+    def __init__(self, studio: Studio, root):
+        self.studio, self.page = studio, studio.page
+        self.number = int(root.locator("h3").inner_text().split(":")[0].removeprefix("Run "))
+        self.root = studio.root.get_by_role("article", name=f"Run {self.number}:")
+
+    def press(self, name: str) -> None:
+        self.root.get_by_role("button", name=f"{name} run {self.number}").click()
+
+    def state(self, *words: str) -> None:
+        """Wait until it is in one of these states."""
+        self.page.wait_for_function(
+            "([card, words]) => words.includes(card.querySelector('.sl-state').dataset.state)", arg=[self.root.element_handle(), words]
+        )
+
+    def step(self) -> int:
+        return int(self.root.locator(".sl-facts").inner_text().split()[1])
+
+    def beyond(self, step: int) -> None:
+        self.page.wait_for_function(
+            "([card, step]) => parseInt(card.querySelector('.sl-facts').textContent.slice(5)) > step",
+            arg=[self.root.element_handle(), step],
+        )
+
+    def save(self, what: str) -> tuple[str, bytes]:
+        with self.page.expect_download() as download:
+            self.root.get_by_role("button", name=f"Save the {what} of run {self.number}").click()
+        return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def picture(size=(60, 40), colour="teal") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, colour).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def upload(studio: Studio, role: str, name: str, data: bytes) -> None:
+    files = {"name": name, "mimeType": "image/png", "buffer": data}
+    studio.root.get_by_label(f"{role} picture: a file of your own").set_input_files(files)
+
+
+def test_a_picture_is_uploaded_painted_paused_compared_and_saved(studio, tmp_path):
+    upload(studio, "Content", "my boat.png", picture())
+    studio.root.get_by_alt_text("The content picture: my boat.png").wait_for()
+    card = studio.paint(steps=100_000)
+    card.state("running")
+    card.beyond(3)
+    card.press("Pause")
+    card.state("paused")
+    studio.page.wait_for_timeout(1500)
+    rested = card.step()
+    studio.page.wait_for_timeout(1500)
+    assert card.step() == rested
+    slider = card.root.get_by_label("Before / after")
+    slider.focus()
+    studio.page.keyboard.press("PageUp")
+    assert slider.input_value() == "10" and slider.get_attribute("aria-valuetext") == "10 % before, 90 % after"
+    card.press("Resume")
+    card.beyond(rested)
+    card.press("Stop")
+    card.state("stopped")
+    name, data = card.save("picture")
+    assert name.startswith("my-boat-as-brushstrokes-gatys-48px") and Image.open(io.BytesIO(data)).size == (48, 32)
+    name, data = card.save("settings")
+    (tmp_path / name).write_bytes(data)
+    assert json.loads(data)["steps"] > 3 and name.endswith(".json")
+    assert card.save("filmstrip")[1].startswith(b"\x89PNG") and card.save("GIF")[1].startswith(b"GIF89a")
+    assert studio.page.elsewhere == [] and studio.page.complaints == []
+
+
+def test_a_picture_is_dropped_onto_its_place(studio):
+    drop = """([root, bytes, name]) => {
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(bytes)], name));
+        const place = root.querySelectorAll('.sl-picture')[1];
+        for (const kind of ['dragover', 'drop']) place.dispatchEvent(new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true}));
+    }"""
+    studio.page.evaluate(drop, [studio.handle, list(picture(colour="tomato")), "tomato.png"])
+    studio.root.get_by_alt_text("The style picture: tomato.png").wait_for()
+    studio.page.evaluate(drop, [studio.handle, list(b"Dear diary"), "diary.txt"])
+    studio.alert("'diary.txt' is not a picture")
+
+
+def test_bad_input_is_one_line_on_the_page(studio):
+    for name, data, words in (
+        ("empty.png", b"", "'empty.png' is empty"),
+        ("cut.png", picture((900, 900))[:400], "'cut.png' is a broken or truncated picture"),
+        ("huge.png", b"\0" * (21 * 2**20), "'huge.png' has 21 MB, more than 20"),
+        ("strip.png", picture((400, 4)), "too small"),
+    ):
+        upload(studio, "Style", name, data)
+        studio.alert(words)
+    paint = studio.root.get_by_role("button", name="Paint", exact=True)
+    studio.fill(Size_in_pixels=5)
+    paint.click()
+    studio.alert("size must be a whole number from 16 to 4096; got 5")
+    studio.fill(Size_in_pixels="")
+    paint.click()
+    studio.alert("got nothing")
+    studio.fill(Size_in_pixels=48)
+    studio.root.get_by_label("Encoder").select_option("vgg19")
+    paint.click()
+    studio.alert("run `stylelab encoders download vgg19` once")
+    assert studio.root.locator("article").count() == 0
+
+
+def test_runs_stand_side_by_side_and_are_removed(studio):
+    first, second = studio.paint(steps=100_000), studio.paint(steps=5)
+    second.state("done")
+    assert first.root.is_visible() and second.root.get_by_text("step 5 of 5").is_visible()
+    assert second.root.get_by_role("img", name="Loss:").is_visible()
+    first.press("Remove")
+    first.root.wait_for(state="detached")
+    assert studio.root.locator("article").count() == 1
+
+
+def test_the_keyboard_alone_is_enough(studio):
+    page, seen = studio.page, []
+
+    def tab_to(name: str) -> None:
+        for _ in range(200):
+            page.keyboard.press("Tab")
+            seen.append(page.evaluate("() => [document.activeElement.textContent.slice(0, 30), document.activeElement.tagName]"))
+            if page.evaluate(NAME) == name:
+                return
+        raise AssertionError(f"Tab never came to '{name}': {seen}")
+
+    tab_to("Encoder")
+    page.keyboard.type("random")
+    tab_to("Size in pixels")
+    page.keyboard.type("48")
+    tab_to("Steps")
+    page.keyboard.type("100000")
+    tab_to("Style against content, β / α")
+    page.keyboard.press("ArrowRight")
+    tab_to("Layers")
+    page.keyboard.press("Enter")
+    tab_to("conv1_1")
+    page.keyboard.press("Space")
+    tab_to("Paint")
+    page.keyboard.press("Enter")
+    card = Card(studio, studio.root.locator("article").first)
+    tab_to("Pause run 1")
+    card.beyond(1)
+    page.keyboard.press("Enter")
+    card.state("paused")
+    assert page.evaluate(NAME) == "Resume run 1"
+    page.keyboard.press("Space")
+    card.state("running")
+    tab_to("Stop run 1")
+    page.keyboard.press("Enter")
+    card.state("stopped")
+    assert page.evaluate(NAME) == "Save the picture of run 1"
+    with page.expect_download():
+        page.keyboard.press("Enter")
+    settings = json.loads(card.save("settings")[1])
+    assert settings["size"] == 48 and settings["style_weight"] == pytest.approx(1e8 * 10**0.25)
+    assert settings["content_layers"] == ["conv1_1", "conv4_2"]
+
+
+NAME = """() => {
+    const element = document.activeElement;
+    return (element.getAttribute('aria-label') ?? element.labels?.[0]?.textContent ?? element.firstChild?.textContent ?? '').trim();
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(browser, voila, theme):
+    axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = browser.new_page()
+    page.goto(f"{voila[0]}?voila-theme={theme}")
+    studio = Studio(page)
+    studio.root.locator(".sl-layers summary").click()
+    studio.paint(steps=4).state("done")
+    upload(studio, "Style", "empty.png", b"")
+    studio.alert("is empty")
+    faults = axe_playwright.Axe().run(page).response["violations"]
+    page.close()
+    grave = [fault for fault in faults if fault["impact"] in ("serious", "critical")]
+    assert [(fault["id"], [node["html"][:120] for node in fault["nodes"]]) for fault in grave] == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 768])
+def test_a_narrow_window_is_wide_enough(browser, voila, width):
+    page = browser.new_page()
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(voila[0])
+    studio = Studio(page)
+    studio.root.locator(".sl-layers summary").click()
+    card = studio.paint(steps=4)
+    card.state("done")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    wide = "root => [...root.querySelectorAll('*')].filter(each => each.getBoundingClientRect().right > innerWidth + 1).map(each => each.className)"
+    assert page.evaluate(wide, studio.handle) == []
+    page.close()
+
+
+def test_closing_the_page_leaves_nothing_running(browser, voila):
+    page = browser.new_page()
+    page.goto(voila[0])
+    card = Studio(page).paint(steps=100_000)
+    card.beyond(1)
+    assert painters(voila[1].pid)
+    page.close(run_before_unload=True)
+    until(lambda: not painters(voila[1].pid))
+
+
+def test_control_c_ends_the_command_and_all_below_it(browser, tmp_path):
+    port = browsing.free_port()
+    command = [sys.executable, "-P", "-m", "stylelab", "studio", "--port", str(port), "--no-browser"]
+    process = subprocess.Popen(
+        command, env=browsing.environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline() == f"the studio is at http://127.0.0.1:{port}/ (Ctrl-C ends it)\n"
+        page = browser.new_page()
+        until(lambda: _opens(page, f"http://127.0.0.1:{port}"))
+        Studio(page).paint(steps=100_000).beyond(1)
+        below = psutil.Process(process.pid).children(recursive=True)
+        assert len(below) >= 2
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130 and process.stderr.read() == ""
+        until(lambda: not any(map(alive, below)))
+        page.close()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _opens(page, address: str) -> bool:
+    try:
+        return bool(page.goto(address))
+    except Exception:  # noqa: BLE001  it is not listening yet
+        return False
+
+
+def painters(parent: int) -> list[psutil.Process]:
+    """The processes below that paint."""
+    below = psutil.Process(parent).children(recursive=True)
+    return [each for each in below if alive(each) and "stylelab.atelier.child" in " ".join(each.cmdline())]
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def until(condition) -> None:
+    end = time.monotonic() + PATIENCE / 1000
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def jupyter(tmp_path_factory):
+    """(address, process) of a server for JupyterLab and Notebook 7, with a notebook that shows the studio."""
+    home, folder = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("notebooks")
+    settings = home / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(NO_NEWS))
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [nbformat.v4.new_code_cell(text) for text in (CELL, "import time; time.sleep(20)")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "studio.ipynb")
+    port = browsing.free_port()
+    options = [
+        "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", f"--ServerApp.root_dir={folder}",
+        "--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
+        "--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True",
+    ]  # fmt: skip
+    command = [sys.executable, "-P", "-m", "jupyterlab", *options]
+    with browsing.serving(command, f"http://127.0.0.1:{port}", home, "/api") as process:
+        yield f"http://127.0.0.1:{port}", process
+
+
+OPEN = """async () => {
+    await window.jupyterapp.restored;
+    const panel = await window.jupyterapp.commands.execute('docmanager:open', {path: 'studio.ipynb', factory: 'Notebook'});
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+    await panel.sessionContext.session.kernel.info;
+    window.panel = panel;
+}"""
+RUN = """async index => {
+    panel.content.activeCellIndex = index;
+    await window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+
+
+@pytest.fixture
+def lab(browser, jupyter):
+    """The studio in JupyterLab, in a kernel of its own."""
+    page = browsing.listen(browser.new_page())
+    page.goto(f"{jupyter[0]}/lab")
+    page.wait_for_function("() => window.jupyterapp")
+    page.evaluate(OPEN)
+    page.evaluate(RUN, 0)
+    yield Studio(page)
+    page.evaluate("async () => { await panel.sessionContext.shutdown(); await panel.context.save(); }")
+    page.close()
+
+
+def test_in_jupyterlab_a_picture_is_uploaded_painted_paused_and_saved(lab):
+    upload(lab, "Style", "tomato.png", picture(colour="tomato"))
+    lab.root.get_by_alt_text("The style picture: tomato.png").wait_for()
+    card = lab.paint(steps=100_000)
+    card.beyond(2)
+    card.press("Pause")
+    card.state("paused")
+    slider = lab.root.get_by_label("Style against content, β / α")
+    slider.focus()
+    lab.page.keyboard.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext").endswith("1.78 times the recipe’s")
+    card.press("Stop")
+    card.state("stopped")
+    assert card.save("picture")[0].startswith("china-as-tomato-gatys-48px")
+    cells = lab.page.evaluate("() => panel.content.widgets.length")
+    for key in "abdd":  # a shortcut of the notebook must not be reached from here
+        lab.page.keyboard.press(key)
+    assert lab.page.evaluate("() => panel.content.widgets.length") == cells
+    assert [line for line in lab.page.complaints if "anywidget" in line or "stylelab" in line or "TypeError" in line] == []
+
+
+def test_in_jupyterlab_the_buttons_work_while_another_cell_runs(lab):
+    card = lab.paint(steps=100_000)
+    card.beyond(1)
+    lab.page.evaluate("() => { panel.content.activeCellIndex = 1; window.jupyterapp.commands.execute('notebook:run-cell'); }")
+    lab.page.wait_for_function("() => panel.sessionContext.session.kernel.status === 'busy'")
+    card.press("Pause")
+    card.state("paused")
+    assert lab.page.evaluate("() => panel.content.widgets[1].model.executionState") == "running"
+    card.press("Stop")
+    card.state("stopped")
+
+
+def test_in_jupyterlab_closing_the_notebook_ends_its_runs(lab, jupyter):
+    card = lab.paint(steps=100_000)
+    card.beyond(1)
+    assert painters(jupyter[1].pid)
+    lab.page.evaluate("async () => { await panel.context.save(); panel.dispose(); }")
+    until(lambda: not painters(jupyter[1].pid))
+    lab.page.evaluate(OPEN)
+
+
+def test_in_jupyterlab_a_restart_of_the_kernel_ends_its_runs_and_the_page_says_so(lab, jupyter):
+    card = lab.paint(steps=100_000)
+    card.beyond(1)
+    lab.page.evaluate("async () => { await panel.sessionContext.restartKernel(); }")
+    until(lambda: not painters(jupyter[1].pid))
+
+
+def test_in_jupyterlab_runs_go_on_after_a_reload(lab, jupyter):
+    lab.page.evaluate("() => 0")
+    card = lab.paint(steps=100_000)
+    card.beyond(1)
+    lab.page.evaluate("async () => { await panel.context.save(); }")
+    step = card.step()
+    lab.page.reload()
+    lab.page.wait_for_function("() => window.jupyterapp")
+    lab.page.evaluate(OPEN)
+    again = Studio(lab.page)
+    again.root.locator("article").first.wait_for()
+    Card(again, again.root.locator("article").first).beyond(step)
+
+
+def test_in_notebook_7_a_picture_is_painted(browser, jupyter):
+    page = browsing.listen(browser.new_page())
+    page.goto(f"{jupyter[0]}/notebooks/studio.ipynb")
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.keyboard.press("Shift+Enter")
+    studio = Studio(page)
+    studio.paint(steps=4).state("done")
+    assert [line for line in page.complaints if "anywidget" in line or "stylelab" in line or "TypeError" in line] == []
+    page.close()
