@@ -1,0 +1,95 @@
+"""Which files of the repository are pages, and where the links between them lead on the site.
+
+The pages in docs/ are written to be read in the repository too, so their links are paths in the repository: to another
+page, to a picture, to a lesson, to code. Here each becomes a link within the site, or one to the repository's address.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from stylelab.course import LESSONS, REPOSITORY
+from stylelab.errors import InputError
+from stylelab.site.stage import Stage
+
+ROOT = LESSONS.parent
+DOCS = ROOT / "docs"
+ELSEWHERE = {  # pages that do not lie in docs/: file -> page
+    "CONTRIBUTING.md": "contributing.md",
+    "CODE_OF_CONDUCT.md": "conduct.md",
+    "CHANGELOG.md": "changelog.md",
+    "assets/encoder-mini.md": "encoder-mini.md",
+}
+STAND_INS = {"lessons/README.md": "lessons.md", "README.md": "index.md"}  # what the site says in another way
+AWAITED = {"studio.md": "The studio", "settings.md": "Settings"}  # named in the table of contents before they are written
+PICTURES = frozenset([".jpg", ".jpeg", ".png", ".svg", ".webp", ".gif"])
+LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\]\()([^()\s]+)(\))")
+CODE = re.compile(r"(^(?:```|~~~).*?^(?:```|~~~)[^\S\n]*$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
+
+
+def sources() -> dict[str, Path]:
+    """`{page: file}`, names relative to the root of the site."""
+    found = {path.relative_to(DOCS).as_posix(): path for path in sorted(DOCS.rglob("*.md"))}
+    return found | {page: ROOT / file for file, page in ELSEWHERE.items() if (ROOT / file).is_file()}
+
+
+def destinations() -> dict[Path, str]:
+    """`{file of the repository: page of the site}`, lessons among them."""
+    pages = {path: page for page, path in sources().items()}
+    pages |= {ROOT / file: page for file, page in STAND_INS.items()}
+    return pages | {path: f"lessons/{path.name}" for path in sorted(LESSONS.glob("*.ipynb"))}
+
+
+def relink(text: str, file: Path, page: str, stage: Stage) -> str:
+    """A page's text with its links turned towards the site; pictures that it shows are put on the stage.
+
+    Args:
+        file: where the text lies in the repository, `page` where it goes.
+
+    Raises:
+        InputError: a link to a file that is not there.
+    """
+    known = destinations()
+
+    def turned(found: re.Match) -> str:
+        target = found[2]
+        if re.match(r"[a-z]+:|#", target):
+            return found[0]
+        return f"{found[1]}{_turned(target, file, page, known, stage)}{found[3]}"
+
+    return "".join(part if odd else LINK.sub(turned, part) for odd, part in _prose_and_code(text))
+
+
+def _prose_and_code(text: str) -> Iterator[tuple[bool, str]]:
+    for index, part in enumerate(CODE.split(text)):
+        yield bool(index % 2), part
+
+
+def _turned(target: str, file: Path, page: str, known: dict[Path, str], stage: Stage) -> str:
+    path, mark, anchor = target.partition("#")
+    meant = Path(os.path.normpath(file.parent / path))
+    if meant in known:
+        return _relative(known[meant], page) + mark + anchor
+    if not meant.is_relative_to(ROOT) or not meant.exists():
+        raise InputError(f"{file.relative_to(ROOT)}: the link to '{target}' leads nowhere")
+    inside = meant.relative_to(ROOT).as_posix()
+    if meant.suffix.lower() in PICTURES:
+        stage.copy(meant, f"images/{inside}")
+        return _relative(f"images/{inside}", page)
+    return address(inside) + mark + anchor
+
+
+def address(inside: str) -> str:
+    """A file or folder of the repository, on the web."""
+    return f"{REPOSITORY}/{'tree' if (ROOT / inside).is_dir() else 'blob'}/main/{inside}"
+
+
+def _relative(target: str, page: str) -> str:
+    return os.path.relpath(target, PurePosixPath(page).parent).replace(os.sep, "/")
+
+
+def awaited() -> dict[str, str]:
+    """Pages that are still to be written, each with a text that says so."""
+    text = "---\ndescription: This page is still to be written.\n---\n\n# {}\n\nThis page is still to be written.\n"
+    return {page: text.format(title) for page, title in AWAITED.items() if not (DOCS / page).is_file()}
