@@ -47,7 +47,7 @@ def gather(stage: Stage, hung: wall.Wall, gallery: Path, say: Callable[[str], ob
     for path in notebooks.lessons():
         notebooks.add(path, stage)
     for page, file in pages.sources().items():
-        text = pages.relink(file.read_text(encoding="utf-8"), file, page, stage)
+        text = pages.relink(pages.read(file), file, page, stage)
         stage.put(page, parts.fill(text, lambda: wall.page(hung, painted, gallery, stage), stage))
     for page, text in pages.awaited().items():
         stage.put(page, text)

@@ -48,7 +48,7 @@ def _default(option) -> str:
         return option.show_default
     if option.required:
         return "must be given"
-    return "" if option.default in (None, False) or callable(option.default) else str(option.default)
+    return "" if option.default is None or option.default is False or callable(option.default) else str(option.default)
 
 
 def _escaped(text: str) -> str:

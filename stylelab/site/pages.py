@@ -15,11 +15,11 @@ from stylelab.site.stage import Stage
 
 ROOT = LESSONS.parent
 DOCS = ROOT / "docs"
-ELSEWHERE = {  # pages that do not lie in docs/: file -> page
-    "CONTRIBUTING.md": "contributing.md",
-    "CODE_OF_CONDUCT.md": "conduct.md",
-    "CHANGELOG.md": "changelog.md",
-    "assets/encoder-mini.md": "encoder-mini.md",
+ELSEWHERE = {  # pages that do not lie in docs/: file -> page, and the description that others have at their top
+    "CONTRIBUTING.md": ("contributing.md", "How to work on stylelab: tests, a lesson, an exercise, a recipe, an encoder."),
+    "CODE_OF_CONDUCT.md": ("conduct.md", "How people who work on stylelab treat each other, and what to do when somebody does not."),
+    "CHANGELOG.md": ("changelog.md", "What has changed in stylelab from one version to the next, newest first."),
+    "assets/encoder-mini.md": ("encoder-mini.md", "Model card of the embedded encoder: pictures, training, measurements, and what it is good and bad at."),
 }
 STAND_INS = {"lessons/README.md": "lessons.md", "README.md": "index.md"}  # what the site says in another way
 AWAITED = {"studio.md": "The studio", "settings.md": "Settings"}  # named in the table of contents before they are written
@@ -31,14 +31,21 @@ CODE = re.compile(r"(^(?:```|~~~).*?^(?:```|~~~)[^\S\n]*$|`[^`\n]+`)", re.MULTIL
 def sources() -> dict[str, Path]:
     """`{page: file}`, names relative to the root of the site."""
     found = {path.relative_to(DOCS).as_posix(): path for path in sorted(DOCS.rglob("*.md"))}
-    return found | {page: ROOT / file for file, page in ELSEWHERE.items() if (ROOT / file).is_file()}
+    return found | {page: ROOT / file for file, (page, _) in ELSEWHERE.items() if (ROOT / file).is_file()}
+
+
+def read(file: Path) -> str:
+    """A page's text, with a description at its top."""
+    text = file.read_text(encoding="utf-8")
+    _, description = ELSEWHERE.get(file.relative_to(ROOT).as_posix(), ("", ""))
+    return f"---\ndescription: '{description}'\n---\n\n{text}" if description else text
 
 
 def destinations() -> dict[Path, str]:
     """`{file of the repository: page of the site}`, lessons among them."""
-    pages = {path: page for page, path in sources().items()}
-    pages |= {ROOT / file: page for file, page in STAND_INS.items()}
-    return pages | {path: f"lessons/{path.name}" for path in sorted(LESSONS.glob("*.ipynb"))}
+    known = {path: page for page, path in sources().items()}
+    known |= {ROOT / file: page for file, page in STAND_INS.items()}
+    return known | {path: f"lessons/{path.name}" for path in sorted(LESSONS.glob("*.ipynb"))}
 
 
 def relink(text: str, file: Path, page: str, stage: Stage) -> str:

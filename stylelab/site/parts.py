@@ -43,6 +43,7 @@ def fill(text: str, gallery: Callable[[], str], stage: Stage) -> str:
         "index": reference.index,
         "imported": reference.imported,
         "read": reference.read,
+        "project": _project,
         "clone": _clone,
         "course": _course,
         "output": _output,
@@ -88,6 +89,12 @@ def _output(number: str, cell: str) -> str:
 
 def _clone() -> str:
     return f"```sh\ngit clone {REPOSITORY}\ncd {REPOSITORY.rpartition('/')[2]}\nmake lab\n```"
+
+
+def _project() -> str:
+    """The table of contents of what the repository says about working on it."""
+    entries = [page for page, file in pages.sources().items() if file.parent == pages.ROOT]
+    return "```{toctree}\n:hidden:\n:caption: The project\n\n" + "\n".join(entries) + "\n```"
 
 
 def _pull() -> str:

@@ -22,16 +22,12 @@ def table(heads, rows) -> str:
 def _row(recipe: Recipe) -> list[str]:
     return [
         f"{', '.join(recipe.content)}; `{recipe.content_loss}`", f"{len(recipe.style)} layers; {_style(recipe)}",
-        f"`{recipe.tv}`" if _smooths(recipe) else "none", recipe.optimiser.name, _start(recipe), _size(recipe), str(recipe.steps),
+        f"`{recipe.tv}`" if recipe.weights.tv else "none", recipe.optimiser.name, _start(recipe), _size(recipe), str(recipe.steps),
     ]  # fmt: skip
 
 
 def _style(recipe: Recipe) -> str:
     return f"`{recipe.style_loss}`" + (f" of `{recipe.gram}` Gram matrices" if recipe.style_loss == "mean" else "")
-
-
-def _smooths(recipe: Recipe) -> bool:
-    return any(weights.tv for weights in (recipe.weights, recipe.normalised, recipe.mini) if weights)
 
 
 def _start(recipe: Recipe) -> str:
