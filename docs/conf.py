@@ -13,7 +13,6 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
-    "sphinx-mathjax-offline",
     "stylelab.site.extension",
 ]
 exclude_patterns = ["extra", "downloads"]
@@ -21,6 +20,7 @@ nb_execution_mode = "off"  # the lessons are shown as they were run and stored
 nb_number_source_lines = False
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
 myst_heading_anchors = 3
+mathjax_path = "mathjax/tex-svg.js"  # copied here by the build; glyphs are drawn as paths, so no font is fetched
 mathjax3_config = {"options": {"enableMenu": False}}  # a formula is no button: the keyboard goes past it
 autodoc_typehints = "none"  # the docstrings say shapes and ranges
 autodoc_member_order = "bysource"

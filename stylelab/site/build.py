@@ -53,7 +53,15 @@ def gather(stage: Stage, hung: wall.Wall, gallery: Path, say: Callable[[str], ob
         stage.put(page, text)
     for path in (pages.DOCS / "conf.py", *sorted((pages.DOCS / "_static").iterdir())):
         stage.copy(path, path.relative_to(pages.DOCS).as_posix())
+    _formulas(stage)
     stage.sweep()
+
+
+def _formulas(stage: Stage) -> None:
+    """MathJax, out of a package that brings all of it: what draws TeX as SVG, and its rarer commands, loaded when met."""
+    folder = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+    for path in (folder / "tex-svg.js", *sorted(folder.glob("input/tex/extensions/*.js"))):
+        stage.copy(path, f"_static/mathjax/{path.relative_to(folder).as_posix()}")
 
 
 def _sphinx(source: Path, out: Path, doctrees: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the site needs of Sphinx beyond its configuration: a description on every page, formulas without the network."""
+"""What the site needs of Sphinx beyond its configuration: a description on every page."""
 
 from html import escape
 
@@ -10,7 +10,6 @@ BUILT = {  # pages that Sphinx makes by itself
     "search": "Search the lessons, the guides and the reference of stylelab.",
     "py-modindex": "The modules of stylelab.",
 }
-MATHJAX = "mathjax/tex-svg.js"  # glyphs are drawn as paths: no font has to be fetched
 logger = logging.getLogger(__name__)
 
 
@@ -24,13 +23,7 @@ def describe(app: Sphinx, page: str, template: str, context: dict, doctree) -> N
     context["metatags"] = context.get("metatags", "") + f'\n<meta name="description" content="{escape(" ".join(text.split()))}">'
 
 
-def find_mathjax(app: Sphinx, config) -> None:
-    """sphinx-mathjax-offline brings the files and names the edition that needs fonts."""
-    config.mathjax_path = MATHJAX
-
-
 def setup(app: Sphinx) -> dict:
     """Called by Sphinx."""
-    app.connect("config-inited", find_mathjax)
     app.connect("html-page-context", describe)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
