@@ -33,6 +33,8 @@ copybutton_selector = "div.highlight pre"
 copybutton_exclude = ".linenos, .gp, .go"
 
 html_theme = "furo"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 html_title = "stylelab"
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]

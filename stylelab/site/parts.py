@@ -71,11 +71,11 @@ def _lesson(number: str) -> Path:
 
 
 def _figure(number: str, cell: str, caption: str, stage: Stage) -> str:
-    """The last picture of a cell of a PyTorch lesson, with a caption and a link to the lesson."""
+    """The pictures of a cell of a PyTorch lesson, with a caption and a link to the lesson."""
     path = _lesson(number)
-    figure = figures.of_lesson(notebooks.read(path), cell, stage, number)[-1]
+    shown = [f'<div class="picture">{each.html()}</div>' for each in figures.of_lesson(notebooks.read(path), cell, stage, number)]
     link = f'<a href="lessons/{path.stem}.html">Lesson {int(number)}</a>'
-    return f'<figure><div class="picture">{figure.html()}</div><figcaption>{escape(caption)} {link}.</figcaption></figure>'
+    return f"<figure>{''.join(shown)}<figcaption>{escape(caption)} {link}.</figcaption></figure>"
 
 
 def _output(number: str, cell: str) -> str:
