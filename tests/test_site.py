@@ -71,9 +71,15 @@ def test_a_link_to_nothing_is_refused_with_its_page(stage):
 
 def test_every_page_has_a_title_and_a_description_fit_for_a_list_of_results():
     for page, file in pages.sources().items():
-        described = re.match(r"---\ndescription: (.+)\n---\n\n(# \S|\[)", pages.read(file))
+        described = re.match(r"---\ndescription: (.+)\n---\n\n\S", pages.read(file))
         assert described, f"{page}: begin with ---, description, ---, and a title"
         assert 50 <= len(described[1]) <= 170, page
+
+
+def test_a_page_without_a_description_is_described_by_its_first_paragraph(monkeypatch, tmp_path):
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    (tmp_path / "page.md").write_text("# A title\n\nThe *first* [paragraph](x.md) with `code`\nin two lines.\n\nThe second.\n")
+    assert pages.read(tmp_path / "page.md").startswith('---\ndescription: "The first paragraph with code in two lines."\n---\n\n# A title')
 
 
 def test_every_mark_in_the_pages_names_a_part(stage):

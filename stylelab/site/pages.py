@@ -4,8 +4,10 @@ The pages in docs/ are written to be read in the repository too, so their links 
 page, to a picture, to a lesson, to code. Here each becomes a link within the site, or one to the repository's address.
 """
 
+import json
 import os
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -18,11 +20,12 @@ DOCS = ROOT / "docs"
 ELSEWHERE = {  # pages that do not lie in docs/: file -> page, and the description that others have at their top
     "CONTRIBUTING.md": ("contributing.md", "How to work on stylelab: tests, a lesson, an exercise, a recipe, an encoder."),
     "CODE_OF_CONDUCT.md": ("conduct.md", "How people who work on stylelab treat each other, and what to do when somebody does not."),
+    "SECURITY.md": ("security.md", "A hole in the grader's sandbox, or another way to a forged mark: how to tell, and what happens then."),
     "CHANGELOG.md": ("changelog.md", "What has changed in stylelab from one version to the next, newest first."),
     "assets/encoder-mini.md": ("encoder-mini.md", "Model card of the embedded encoder: pictures, training, measurements, and what it is good and bad at."),
 }
 STAND_INS = {"lessons/README.md": "lessons.md", "README.md": "index.md"}  # what the site says in another way
-AWAITED = {"studio.md": "The studio", "settings.md": "Settings"}  # named in the table of contents before they are written
+AWAITED = {"studio.md": "The studio", "settings.md": "Settings", "ways-in.md": "Ways in"}  # named in the table of contents before they are written
 PICTURES = frozenset([".jpg", ".jpeg", ".png", ".svg", ".webp", ".gif"])
 LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\]\()([^()\s]+)(\))")
 CODE = re.compile(r"(^(?:```|~~~).*?^(?:```|~~~)[^\S\n]*$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
@@ -35,16 +38,26 @@ def sources() -> dict[str, Path]:
 
 
 def read(file: Path) -> str:
-    """A page's text, with a description at its top."""
+    """A page's text with a description at its top: the page's own, that in ELSEWHERE, or its first paragraph."""
     text = file.read_text(encoding="utf-8")
+    if text.startswith("---\n"):
+        return text
     _, description = ELSEWHERE.get(file.relative_to(ROOT).as_posix(), ("", ""))
-    return f"---\ndescription: '{description}'\n---\n\n{text}" if description else text
+    return f"---\ndescription: {json.dumps(description or _begins(text))}\n---\n\n{text}"
+
+
+def _begins(text: str, longest: int = 160) -> str:
+    """The first paragraph below the title, in plain words, cut between two of them."""
+    below = re.split(r"\n\s*\n|^#.*\n", text.strip(), flags=re.MULTILINE)
+    first = next((part for part in below if part.strip() and not part.lstrip().startswith(("#", "[!["))), "")
+    plain = " ".join(re.sub(r"!?\[([^\]]*)\]\([^)]*\)|[*`]", r"\1", first).split())
+    return textwrap.shorten(plain, longest, placeholder=" ...")
 
 
 def destinations() -> dict[Path, str]:
     """`{file of the repository: page of the site}`, lessons among them."""
     known = {path: page for page, path in sources().items()}
-    known |= {ROOT / file: page for file, page in STAND_INS.items()}
+    known |= {ROOT / file: page for file, page in STAND_INS.items()} | {DOCS / page: page for page in AWAITED}
     return known | {path: f"lessons/{path.name}" for path in sorted(LESSONS.glob("*.ipynb"))}
 
 
