@@ -1,7 +1,7 @@
 """The README's pictures, each below 60 KB: `python assets/make/readme.py`.
 
 lesson_NN.jpg   cut from what the committed PyTorch notebook of a lesson shows
-result_*.jpg    a picture that the embedded encoder painted (assets/encoder-mini), above the two that it was painted from
+result_*.jpg    a picture that the embedded encoder painted (assets/encoder-mini), beside the two that it was painted from
 """
 
 import base64
@@ -18,7 +18,7 @@ from stylelab import pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "assets" / "readme"
-WIDTH, HEIGHT = 420, 280  # shown at 280 x 187
+WIDTH, HEIGHT = 420, 210  # shown at about 265 x 132
 MOST_BYTES = 60_000
 PAINTED = ("chelsea-woodblock", "coffee-fluid", "china-brushstrokes")
 
@@ -48,7 +48,7 @@ class Cut:
 LADDER = (
     Cut("00", "result", columns=4, chosen=(0, 1, 2, 3), title=0.12),
     Cut("01", "maps"),
-    Cut("02", "depth", columns=5, chosen=(0, 2, 3, 4), title=0.12),
+    Cut("02", "depth", columns=5, chosen=(0, 3, 4), in_row=3, title=0.12),
     Cut("03", "row", columns=6, chosen=(0, 1, 2, 3, 4, 5), in_row=3, title=0.12),
     Cut("04", "grid"),
     Cut("05", "six"),
@@ -94,15 +94,14 @@ def framed(image: Image.Image) -> Image.Image:
 
 
 def result(name: str) -> Image.Image:
-    """What was painted, above the photograph and the style picture that it was painted from."""
+    """What was painted, beside the photograph and the style picture that it was painted from."""
     painted = Image.open(ROOT / "assets" / "encoder-mini" / f"{name}.jpg").convert("RGB")
     width, height = painted.size
-    content, style = name.split("-", 1)
-    half = (width - 4) // 2, round(height * 0.5)
-    sheet = Image.new("RGB", (width, height + 4 + half[1]), "white")
+    half = (height - 4) // 2
+    sheet = Image.new("RGB", (width + 4 + width // 2, height), "white")
     sheet.paste(painted, (0, 0))
-    for x, source in ((0, content), (width - half[0], style)):
-        sheet.paste(covering(source, half), (x, height + 4))
+    for y, source in zip((0, height - half), name.split("-", 1), strict=True):
+        sheet.paste(covering(source, (width // 2, half)), (width + 4, y))
     return sheet
 
 
