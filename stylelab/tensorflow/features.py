@@ -1,6 +1,6 @@
 """The encoder in TensorFlow: pictures in, named activations out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import numpy as np
@@ -149,7 +149,7 @@ class Encoder(tf.Module):
         content, style = tuple(content), tuple(style)
 
         @tf.custom_gradient
-        def passes(entered: Tensor):
+        def passes(entered: Tensor) -> tuple[list[Tensor], Callable]:
             kept = self._passes.forward(entered)
             answers = [kept.activations[layer] for layer in content] + [raw_gram(kept.activations[layer]) for layer in style]
 
