@@ -68,7 +68,7 @@ def paint(
     return INTERRUPTED if interrupted else 1
 
 
-def _run(steps: int, content, style, **options) -> tuple[Result, bool]:
+def _run(steps: int, content, style, /, **options) -> tuple[Result, bool]:
     """The run, watched, and whether Ctrl-C ended it."""
     import stylelab
 
