@@ -201,7 +201,7 @@ def test_pictures_of_the_readme_are_small_and_told_in_words():
     for words, path in shown:
         assert 20 <= len(words) <= 160, words
         with Image.open(ROOT / path) as picture:
-            assert (ROOT / path).stat().st_size < 60_000 and min(picture.size) >= 250
+            assert (ROOT / path).stat().st_size < 60_000 and min(picture.size) >= 200
 
 
 def test_the_readme_has_the_two_commands_and_every_lesson():
