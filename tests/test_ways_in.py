@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import types
 import zipfile
@@ -313,9 +314,12 @@ def test_the_environment_of_a_container_can_be_made_from_what_is_copied_before_i
         (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, target)
     dry = subprocess.run(["make", "-n", "setup", "GPU="], cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"MAKEFLAGS": ""})
     assert dry.returncode == 0 and ".ci/setup" in dry.stdout, dry.stderr
-    code = "from setuptools import build_meta; import sys; print(build_meta.prepare_metadata_for_build_editable(sys.argv[1]))"
+    code = (
+        f"import sys; sys.path += ['', {sysconfig.get_path('purelib')!r}]\n"  # packages, but not the clone that one of them leads to
+        "from setuptools import build_meta; print(build_meta.prepare_metadata_for_build_editable(sys.argv[1]))"
+    )
     (tmp_path / "made").mkdir()
-    run = python("-W", "ignore", "-c", code, tmp_path / "made", cwd=tmp_path)
+    run = python("-I", "-S", "-W", "ignore", "-c", code, tmp_path / "made", cwd=tmp_path)
     assert run.returncode == 0 and "stylelab-" in run.stdout, run.stderr
     named = set(re.findall(r"(requirements[\w-]*\.lock|\.ci/uv\.lock)", (ROOT / ".ci" / "setup").read_text()))
     assert all((tmp_path / name).is_file() for name in named)
