@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,7 @@ class Asked:
     pictures: Mapping[str, object]
     options: Mapping[str, object]
     sha256: Mapping[str, str | None]
+    threads: int | None = None
 
     def settings(self, result: Result) -> Settings:
         """The settings with what 'auto' and None came to in this run.
@@ -46,6 +48,7 @@ class Asked:
             **{name: _number(self.options[name]) for name in ("content_weight", "style_weight", "tv_weight")},
             **{name: _layers(self.options[name]) for name in ("content_layers", "style_layers")},
             sha256={name: digest for name, digest in sums.items() if digest}, versions=_versions(self.backend),
+            threads=self.threads,
         )  # fmt: skip
 
 
@@ -64,7 +67,8 @@ def take_down(backend: str, contents: Sequence, styles: Sequence, **options) -> 
     options = DEFAULTS | options
     encoder = sha256_of(find_encoder(options["encoder"]))
     pairs = [dict(zip(ROLES, pair, strict=True)) for pair in zip(contents, styles, strict=True)]
-    return [Asked(backend, pair, options, _checksums(pair) | {"encoder": encoder}) for pair in pairs]
+    threads = _threads(backend)
+    return [Asked(backend, pair, options, _checksums(pair) | {"encoder": encoder}, threads) for pair in pairs]
 
 
 def sign(results: list[Result], asked: list[Asked]) -> list[Result]:
@@ -128,6 +132,15 @@ def _number(weight) -> float | None:
 
 def _layers(layers) -> tuple[str, ...] | None:
     return None if layers is None else tuple(map(layer_name, layers))
+
+
+def _threads(backend: str) -> int | None:
+    """How many the framework has on the CPU: sums are added up in another order with another number."""
+    module = sys.modules.get(backend)
+    if module is None:
+        return None
+    asked = module.get_num_threads() if backend == "torch" else module.config.threading.get_intra_op_parallelism_threads()
+    return asked or os.cpu_count()
 
 
 def _versions(backend: str) -> dict[str, str]:

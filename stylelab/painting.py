@@ -52,27 +52,27 @@ def paint(
     _check_not_read(targets, "the file of the settings", source)
     options = settings.options()
     stages = _check(content, style, **options)
-    notes = settings.notes()
     if film:
         options["snapshots"] = moments(film, _steps(stages), stages[-1][0].content[..., 0].size)
-    result, interrupted = _run(_steps(stages), content, style, **options)
+    result, interrupted = _run(content, style, options, _steps(stages))
     result.save(out)
     if film:
         save_film(film, {0: stages[0][0].start} | result.snapshots)
     if save_settings:
         result.settings.save(save_settings)
-    print("\n".join([summary(result, out, settings.encoder), *notes]))
+    again = result.settings if settings.versions else None
+    print("\n".join([summary(result, out, settings.encoder), *settings.notes(again)]))
     if result.stopped is None:
         return 0
     print(f"stylelab: {result.stopped}", file=sys.stderr)
     return INTERRUPTED if interrupted else 1
 
 
-def _run(steps: int, content, style, /, **options) -> tuple[Result, bool]:
+def _run(content, style, options: dict, count: int) -> tuple[Result, bool]:
     """The run, watched, and whether Ctrl-C ended it."""
     import stylelab
 
-    with interrupts() as interrupted, progress(steps) as watch:
+    with interrupts() as interrupted, progress(count) as watch:
         try:
             return stylelab.transfer(content, style, watch=watch, **options), bool(interrupted)
         except KeyboardInterrupt:

@@ -23,7 +23,7 @@ from stylelab.recipes import RECIPES
 __all__ = ["PictureFile", "Settings"]
 ROLES = ("content", "style")
 LATER = ("precision", "scales", "tile", "content_weight", "style_weight", "tv_weight")  # named only where they say something
-ABOUT = ("sha256", "versions", "folder")  # fields that say where settings come from, not what to do
+ABOUT = ("sha256", "versions", "threads", "folder")  # fields that say where settings come from, not what to do
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Settings:
             tv_weight, content_layers, style_layers: see `stylelab.torch.transfer`.
         sha256: of 'content', 'style', 'encoder' and 'recipe', as they were; what is not in it is not checked.
         versions: of the packages, as they were.
+        threads: how many the framework had on the CPU.
         folder: where the settings were read from; a picture that is not at its path is looked for there.
     """
 
@@ -58,6 +59,7 @@ class Settings:
     style_layers: tuple[str, ...] | None = None
     sha256: Mapping[str, str] = field(default_factory=dict, repr=False)
     versions: Mapping[str, str] = field(default_factory=dict, repr=False)
+    threads: int | None = field(default=None, repr=False)
     folder: Path | None = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -94,7 +96,7 @@ class Settings:
         values = self._values(without=ABOUT)
         files = {role: values[role] for role in ROLES if isinstance(values[role], PictureFile)}
         values |= {role: {"file": file.name} for role, file in files.items()}
-        values |= {"sha256": dict(self.sha256), "versions": dict(self.versions)}
+        values |= {"sha256": dict(self.sha256), "versions": dict(self.versions), "threads": self.threads}
         if files:
             values["files"] = {role: base64.b64encode(file.data).decode() for role, file in files.items()}
         return json.dumps({"format": settings_file.FORMAT} | values, indent=1, allow_nan=False) + "\n"
@@ -141,8 +143,11 @@ class Settings:
         short = {name: Path(value).name or name for name, value in (named | {"encoder": self.encoder}).items()}
         return replace(self, **short)
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self, again: "Settings | None" = None) -> tuple[str, ...]:
         """Sentences about what is otherwise here than when the settings were saved.
+
+        Args:
+            again: of the run that has been made of them; None before there is one.
 
         Raises:
             InputError: the encoder is gone.
@@ -152,6 +157,10 @@ class Settings:
             notes.append(f"recipe '{self.recipe}' has changed since these settings were saved: the picture will differ")
         if "encoder" in before and before["encoder"] != sha256_of(encoders.find_encoder(self.encoder)):
             notes.append(f"encoder '{shown(self.encoder)}' is not the one of these settings: the picture will differ")
+        if again and None not in (self.threads, again.threads) and self.threads != again.threads:
+            notes.append(
+                f"painted with {again.threads} threads, and first with {self.threads}: the picture may differ in details"
+            )
         return tuple(note for note in notes if note)
 
 

@@ -70,8 +70,8 @@ SORTS = {
     "content": PICTURE, "style": PICTURE, "recipe": TEXT, "backend": TEXT, "encoder": (_path, "a name or a path"),
     "size": WHOLE, "steps": WHOLE, "seed": WHOLE, "device": TEXT, "precision": TEXT, "scales": WHOLE, "tile": WHOLE,
     "content_weight": NUMBER, "style_weight": NUMBER, "tv_weight": NUMBER, "content_layers": LAYERS, "style_layers": LAYERS,
-    "sha256": (_texts, "checksums by name"), "versions": (_texts, "versions by name"),
+    "sha256": (_texts, "checksums by name"), "versions": (_texts, "versions by name"), "threads": WHOLE,
 }  # fmt: skip
 OPTIONAL = (
-    "size", "steps", "device", "tile", "content_weight", "style_weight", "tv_weight", "content_layers", "style_layers",
+    "size", "steps", "device", "tile", "content_weight", "style_weight", "tv_weight", "content_layers", "style_layers", "threads",
 )  # fmt: skip

@@ -56,7 +56,7 @@ def test_settings_run_again_give_the_same_picture_to_the_last_bit(sl, framework,
 
     again = stylelab.transfer(*settings.pictures(), **settings.options())
     np.testing.assert_array_equal(again.picture, first.picture)
-    assert again.settings == settings and settings.notes() == ()
+    assert again.settings == settings and settings.notes(again.settings) == () and settings.threads > 0
 
 
 def test_the_command_runs_settings_again_to_the_same_file(capsys, framework):
@@ -186,6 +186,8 @@ def test_what_is_otherwise_now_is_told(monkeypatch):
     monkeypatch.setitem(RECIPES, "gatys", replace(RECIPES["gatys"], noise=0.1))
     assert "recipe 'gatys' has changed" in settings.notes()[0]
     assert older.but(encoder="random", recipe="lab").notes() == (torch,)
+    few, many = (replace(settings.but(recipe="lab"), threads=count) for count in (1, 8))
+    assert few.notes(few) == () and "with 8 threads, and first with 1" in few.notes(many)[0]
 
 
 def test_options_are_arguments_of_transfer_and_the_later_ones_only_where_they_say_something():
@@ -228,7 +230,7 @@ VALUES = [
     ("content_layers", "conv4_2", "a list of layers"), ("content_layers", [1], "a list of layers"),
     ("style_layers", ["conv9_1"], "unknown layer"), ("sha256", {"content": 3}, "checksums by name"),
     ("sha256", {"content": "0" * 64}, "is not the content picture"), ("style", {"file": "a.png"}, "is not in its files"),
-    ("content", "gone.jpg", "no picture 'gone.jpg'"), ("content", "~nobody/a.jpg", "no picture '~nobody/a.jpg'"),
+    ("content", "gone.jpg", "no picture 'gone.jpg'"), ("content", "~no-such-user/a.jpg", "no picture '~no-such-user/a.jpg'"),
 ]  # fmt: skip
 
 
@@ -262,7 +264,7 @@ def test_a_wrong_value_costs_one_line(capsys, no_run, key, value, words):
 @pytest.mark.parametrize(("name", "words"), [
     (".", "is a folder"), ("none.json", "no settings file 'none.json'"), ("/dev/zero", "is no ordinary file"),
     ("text.json", "is no text"), ("photo.png", "carries no settings"), ("broken.png", "is a broken PNG"),
-    ("huge.json", "has more than 60 MB"), ("~nobody/a.json", "no settings file"),
+    ("huge.json", "has more than 60 MB"), ("~no-such-user/a.json", "no settings file"),
 ])  # fmt: skip
 def test_a_file_of_another_kind_costs_one_line(capsys, no_run, name, words):
     Path("text.json").write_bytes(b"\xff\xfe\x00")
@@ -280,8 +282,9 @@ def test_damaged_and_missing_pictures_cost_one_line(capsys, no_run):
     for data, words in (("?", "is damaged"), ("AAAA", "is damaged"), (5, "is not in its files")):
         Path("b.json").write_text(json.dumps(written | {"files": {"style": data}}))
         assert words in refused(capsys, "--settings", "b.json", "-o", "a.png")
-    Path("b.json").write_text(json.dumps(written | {"files": {"style": "AAAA"}, "sha256": {}}))
-    assert "'mine.jpg' is not a picture" in refused(capsys, "--settings", "b.json", "-o", "a.png")
+    for data, words in (("AA?AA", "is damaged"), ("AAAA", "'mine.jpg' is not a picture")):
+        Path("b.json").write_text(json.dumps(written | {"files": {"style": data}, "sha256": {}}))
+        assert words in refused(capsys, "--settings", "b.json", "-o", "a.png")
 
 
 def test_a_picture_too_large_to_be_embedded_is_refused_at_once():
