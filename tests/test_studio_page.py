@@ -253,17 +253,16 @@ def test_when_no_page_comes_back_the_runs_end_and_keep_their_pictures(page):
     assert run.state == "stopped" and run.picture
 
 
-def test_a_page_is_missed_only_after_a_long_silence(monkeypatch):
+def test_a_page_is_missed_after_a_silence_that_is_longer_in_the_background():
     seen = []
     watch = looking.Presence(lambda: seen.append("left"), lambda: seen.append("back"), lambda: seen.append("ended"), grace=60)
     watch.heard("one")
-    watch.heard("two")
-    for _ in range(3):
-        watch.tick(looking.SILENCE / 3)
-    watch.heard("two")
-    watch.tick(1)
+    watch.heard("two", hidden=True)
+    watch.tick(looking.IN_SIGHT - 1)
+    assert list(watch.silent) == ["one", "two"]
+    watch.tick(2)
     assert seen == [] and list(watch.silent) == ["two"]
-    watch.tick(looking.SILENCE)
+    watch.tick(looking.IN_BACKGROUND)
     assert seen == ["left"]
     watch.gone("two")
     watch.gone("nobody")

@@ -1,14 +1,15 @@
 """Whether anybody still looks at the studio. Nobody's runs are paused at once, and stopped a little later.
 
-A page says hello, then every so often that it is alive, and goodbye when it can. A reload is a goodbye and a hello some
-seconds later. A browser slows the clocks of tabs in the background down to once a minute, and may drop a goodbye.
+A page says hello, then every few seconds that it is alive, and goodbye when it can. A reload is a goodbye and a hello some
+seconds later. JupyterLab cuts the line to the kernel before a notebook that is closed can say goodbye; and a browser slows
+the clocks of tabs in the background down to once a minute or less.
 """
 
 import threading
 from collections.abc import Callable
 
 GRACE = 30.0  # seconds for a page to come back
-SILENCE = 300.0  # seconds without a word after which a page is taken for gone, counted while the kernel could have heard it
+IN_SIGHT, IN_BACKGROUND = 45.0, 300.0  # seconds without a word until a page is taken for gone, while it could have been heard
 
 
 class Presence:
@@ -25,13 +26,15 @@ class Presence:
     ):
         self.left, self.back, self.ended, self.grace = left, back, ended, GRACE if grace is None else grace
         self.silent: dict[str, float] = {}  # page -> seconds since its last word
+        self.hidden: set[str] = set()  # pages that said last that they are in the background
         self._timer: threading.Timer | None = None
         self._lock = threading.RLock()
 
-    def heard(self, page: str) -> None:
-        """A page is there: hello, or a sign of life."""
+    def heard(self, page: str, hidden: bool = False) -> None:
+        """A page is there, in sight or in the background: hello, or a sign of life."""
         with self._lock:
             self.silent[page] = 0.0
+            (self.hidden.add if hidden else self.hidden.discard)(page)
             returned = self._timer is not None
             self._cancel()
         if returned:
@@ -53,9 +56,12 @@ class Presence:
         with self._lock:
             for page in self.silent:
                 self.silent[page] += seconds
-            lost = [page for page, silent in self.silent.items() if silent > SILENCE]
+            lost = [page for page, silent in self.silent.items() if silent > self._limit(page)]
         for page in lost:
             self.gone(page)
+
+    def _limit(self, page: str) -> float:
+        return IN_BACKGROUND if page in self.hidden else IN_SIGHT
 
     def close(self) -> None:
         with self._lock:

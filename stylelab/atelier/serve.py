@@ -4,6 +4,7 @@ Voila runs in this very process. Its kernels watch for its end, and runs for the
 if it is killed.
 """
 
+import logging
 import os
 import socket
 from contextlib import suppress
@@ -16,6 +17,7 @@ from stylelab.processes import module_environment
 HERE = Path(__file__).parent
 NOTEBOOK = HERE / "page" / "studio.ipynb"
 ADDRESS, PORT = "127.0.0.1", 8866
+EXTENSIONS = ["anywidget", "@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8"]  # no others are needed
 INTERRUPTED = 130
 
 
@@ -31,7 +33,6 @@ def serve(port: int = PORT, browser: bool = True) -> int:
         if find_spec(package) is None:
             raise MachineError(f"the studio's page needs {package}: run `pip install {package}`")
     os.environ.update(_environment())
-    print(f"the studio is at http://{ADDRESS}:{port}/ (Ctrl-C ends it)", flush=True)
     with suppress(KeyboardInterrupt):  # Voila takes the first one itself, and ends its kernels
         _run(port, browser)
     return INTERRUPTED
@@ -55,10 +56,28 @@ def _environment() -> dict[str, str]:
 
 
 def _run(port: int, browser: bool) -> None:
+    from tornado.ioloop import IOLoop
+    from traitlets.config import Config
     from voila.app import Voila
 
-    options = [
-        str(NOTEBOOK), f"--port={port}", "--Voila.port_retries=0", f"--Voila.ip={ADDRESS}", "--template=stylelab",
-        "--Voila.log_level=ERROR", *([] if browser else ["--no-browser"]),
-    ]  # fmt: skip
-    Voila.launch_instance(options)
+    class Page(Voila):
+        def listen(self) -> None:
+            IOLoop.current().add_callback(lambda: print(f"the studio is at {where} (Ctrl-C ends it)", flush=True))
+            super().listen()  # returns at the end of all
+
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns of Jupyter's own settings
+    where = f"http://{ADDRESS}:{port}/"
+    page = Page(config=Config(_settings(port, browser)))
+    page.initialize([str(NOTEBOOK)])
+    page.start()
+
+
+def _settings(port: int, browser: bool) -> dict:
+    return {
+        "Voila": {
+            "ip": ADDRESS, "port": port, "port_retries": 0, "open_browser": browser, "log_level": logging.ERROR,
+            "tornado_settings": {"disable_check_xsrf": True},  # the page's last word, that its kernel may end, has no token
+        },
+        "VoilaConfiguration": {"template": "stylelab", "extension_allowlist": EXTENSIONS},
+        "KernelManager": {"transport": "tcp" if os.name == "nt" else "ipc"},  # no port at which others could listen
+    }  # fmt: skip

@@ -3,9 +3,9 @@
 
 const PIECE = 512 * 1024; // bytes of an upload in one message
 const LARGEST = 20 * 1024 * 1024; // of one picture's file
-const ALIVE = 20_000; // milliseconds between two signs of life
+const ALIVE = 5_000; // milliseconds between two signs of life
 const PATIENCE = 10_000; // milliseconds until a kernel that does not answer is reported
-const NARROW = 860; // pixels of the studio's width below which it is one column
+const NARROW = 740; // pixels of the studio's width below which it is one column
 const CURVES = { total: "total", content: "content", style: "style", tv: "total variation" };
 const ENDED = ["stopped", "done", "failed"];
 let count = 0;
@@ -65,7 +65,7 @@ class Form {
         "div",
         { class: "sl-actions" },
         h("button", { type: "submit", class: "sl-main" }, "Paint"),
-        h("button", { type: "button", onclick: () => this.reset() }, "Back to the recipe’s own"),
+        h("button", { type: "button", onclick: () => this.reset() }, "Reset to the recipe"),
       ),
     );
     this.show();
@@ -110,7 +110,7 @@ class Form {
     const image = h("img", { alt: "", hidden: true });
     const file = h("input", { type: "file", accept: "image/*", hidden: true, onchange: () => this.upload(role, file) });
     file.setAttribute("aria-label", `${label}: a file of your own`);
-    const place = h("div", { class: "sl-thumb" }, image, h("span", { class: "sl-drop", "aria-hidden": "true" }, "drop it here"));
+    const place = h("div", { class: "sl-thumb" }, image, h("span", { class: "sl-drop", "aria-hidden": "true" }, "or drop a file here"));
     const words = h("span", { class: "sl-hint" });
     this.thumbs[role] = { image, words, place };
     const card = h(
@@ -210,7 +210,7 @@ class Form {
       h(
         "div",
         { class: "sl-row" },
-        whole("size", "Size in pixels", { min: least, max: most }),
+        whole("size", "Size (px)", { min: least, max: most }),
         whole("steps", "Steps", { min: 1, max: this.choices.steps }),
         whole("seed", "Seed", { min: 0, max: 2 ** 32 - 1 }),
       ),
@@ -504,6 +504,7 @@ class Studio {
       h("div", { class: "sl-side" }, this.form.element, this.alert, this.status),
       h("div", { class: "sl-stage" }, h("h2", {}, "Runs"), this.empty, this.runs),
     );
+    this.element.addEventListener("keydown", (event) => event.stopPropagation()); // a notebook takes the arrows for itself
     for (const kind of ["dragover", "drop"]) this.element.addEventListener(kind, (event) => event.preventDefault());
   }
 
@@ -522,7 +523,7 @@ class Studio {
 
   quietly(kind) {
     try {
-      this.model.send({ kind, page: this.id }, undefined, []);
+      this.model.send({ kind, page: this.id, hidden: document.hidden }, undefined, []);
     } catch {} // nobody is there to be told
   }
 
@@ -589,11 +590,13 @@ function render({ model, el }) {
   const form = () => studio.form.show();
   const leave = () => studio.quietly("gone");
   const back = (event) => event.persisted && studio.quietly("hello");
-  const beat = setInterval(() => studio.quietly("alive"), ALIVE);
+  const alive = () => studio.quietly("alive");
+  const beat = setInterval(alive, ALIVE);
   model.on("msg:custom", hear);
   model.on("change:form", form);
   window.addEventListener("pagehide", leave);
   window.addEventListener("pageshow", back);
+  document.addEventListener("visibilitychange", alive);
   el.append(studio.element);
   studio.send({ kind: "hello" });
   return () => {
@@ -603,6 +606,7 @@ function render({ model, el }) {
     model.off("change:form", form);
     window.removeEventListener("pagehide", leave);
     window.removeEventListener("pageshow", back);
+    document.removeEventListener("visibilitychange", alive);
     leave();
   };
 }

@@ -24,7 +24,7 @@ from stylelab.pictures import check_size, open_picture
 HERE = Path(__file__).parent
 THUMB, BEFORE = 320, 768  # pixels of the long side
 POINTS = 160  # of a curve: more cannot be told apart
-TICK = 10.0  # seconds between two looks at who has gone silent
+TICK = 3.0  # seconds between two looks at who has gone silent
 NO_KERNEL = (
     "<p><strong>The studio</strong> is here as soon as this cell is run: choose two pictures, move the sliders, and watch the "
     "picture being painted. Without a notebook: <code>stylelab studio</code> in a terminal.</p>"
@@ -86,7 +86,7 @@ class Studio(anywidget.AnyWidget):
             self._tell(run, "all")
 
     def _alive(self, message: dict, _) -> None:
-        self.presence.heard(message["page"])
+        self.presence.heard(message["page"], bool(message.get("hidden")))
 
     def _gone(self, message: dict, _) -> None:
         self.presence.gone(message["page"])
