@@ -1,5 +1,6 @@
 """Gather the pages, paint the gallery, run Sphinx, check the links."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -65,6 +66,8 @@ def _formulas(stage: Stage) -> None:
 
 
 def _sphinx(source: Path, out: Path, doctrees: Path) -> None:
+    """Run Sphinx. After a fault its cache is thrown away: it would not tell again what it has told once."""
     options = ["-W", "--keep-going", "-n", "-q", "-b", "html", "-d", str(doctrees)]
     if subprocess.run([sys.executable, "-m", "sphinx", *options, str(source), str(out)]).returncode:
+        shutil.rmtree(doctrees, ignore_errors=True)
         raise InputError("the pages have the faults that are told above: mend them, then run `make site` again")

@@ -1,4 +1,4 @@
-"""What the site needs of Sphinx beyond its configuration: a description on every page."""
+"""What the site needs of Sphinx beyond its configuration: a description on every page, docstrings as they are meant."""
 
 from html import escape
 
@@ -23,7 +23,18 @@ def describe(app: Sphinx, page: str, template: str, context: dict, doctree) -> N
     context["metatags"] = context.get("metatags", "") + f'\n<meta name="description" content="{escape(" ".join(text.split()))}">'
 
 
+def plain(text: str) -> str:
+    """A docstring's bars, of sums of |d|, as bars: to Sphinx they would name something to be put in their place."""
+    return text.replace("|", "\\|")
+
+
+def read_docstring(app: Sphinx, what: str, name: str, thing, options, lines: list[str]) -> None:
+    """Called by autodoc before Google's style is turned into Sphinx's."""
+    lines[:] = [plain(line) for line in lines]
+
+
 def setup(app: Sphinx) -> dict:
     """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", read_docstring, priority=400)
     app.connect("html-page-context", describe)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
