@@ -23,7 +23,8 @@ PICTURES = 12  # of float32 that a run holds beside the optimiser's: content, st
 OPTIMISERS = {"lbfgs": 4, "adam": 4, "sgd": 1}  # pictures of float32, beside what L-BFGS remembers
 CONTENT = 4  # target, activation, their difference, its square
 PASSING, PASSING_TILE = 1, 4  # widest layers that come and go on the way back, when nothing deeper is held any more
-FILTERS = 3  # copies: as read, as the way forward likes them, as the way back does
+# copies of the filters: as read, as the way forward likes them, as the way back does, which is four times as large in float32
+FILTERS = {"bfloat16": 3, "float32": 6}
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as in malloc.h
 LOOSE = 200e6  # bytes at most that the allocator holds and does not use ...
 LOOSE_SHARE = 0.8  # ... of what comes and goes
@@ -68,7 +69,7 @@ def estimate(run: Run, tile: int | None = None) -> int:
         always += (number * sum(left) + 4 * 2 * max(left, default=0)) * pixels
         passing = max(_inside(run, stage, number, PASSING_TILE) * _outer(run, stage, tile) for stage in parts)
     filters = sum(9 * width * before for before, width in _neighbours(run))
-    return round(always + passing + min(LOOSE, LOOSE_SHARE * passing) + FILTERS * number * filters)
+    return round(always + passing + min(LOOSE, LOOSE_SHARE * passing) + FILTERS[run.precision] * number * filters)
 
 
 def choose_tile(run: Run, free: int) -> int | None:

@@ -17,6 +17,7 @@ from stylelab.errors import InputError
 from stylelab.files import shown
 
 __all__ = ["describe", "digest", "normalise", "open_file", "random_weights", "read", "save"]
+SMALL = 16e6  # bytes of a file
 WIDTHS = {"1": 32, "2": 64, "3": 128, "4": 256, "5": 128}  # of random weights, block by block: those of `mini`
 
 
@@ -140,9 +141,18 @@ def _stamp(path: Path | None) -> tuple:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-@lru_cache(maxsize=2)
 def _whole(path: Path, stamp: tuple) -> Weights:
-    """All layers of a file, checked. `stamp` makes a new file a new reading."""
+    """All layers of a file, checked. Small files are remembered: VGG-19's 80 MB would weigh on every run."""
+    return (_remembered if path.stat().st_size <= SMALL else _read_all)(path, stamp)
+
+
+@lru_cache(maxsize=2)
+def _remembered(path: Path, stamp: tuple) -> Weights:
+    """`stamp` makes a new file a new reading."""
+    return _read_all(path, stamp)
+
+
+def _read_all(path: Path, stamp: tuple) -> Weights:
     with opened(path) as (header, file):
         if expected := header.metadata.get("sha256"):
             _check_digest(path, expected, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "stylelab"
-FILES = ("__init__.py", "answers.py", "features.py", "trunk.py", "losses.py", "descent.py", "tiles.py", "transfer.py", "check.py", "lab.py", "seeing.py")
+FILES = ("__init__.py", "answers.py", "features.py", "trunk.py", "winograd.py", "losses.py", "descent.py", "tiles.py", "transfer.py", "check.py", "lab.py", "seeing.py")
 
 
 def tree(half: str, file: str) -> ast.Module:

@@ -17,6 +17,8 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from stylelab.encoders import POOL_AFTER
+from stylelab.tensorflow.winograd import Winograd
+from stylelab.winograd import pays
 
 FINE = ("conv1_1", "conv1_2")
 BORDER = ((0, 0), (1, 1), (1, 1), (0, 0))  # one pixel round each picture
@@ -43,6 +45,8 @@ class Trunk:
         self.layers, self.filters, self.pooling, self.dtype = tuple(filters), dict(filters), pooling, dtype
         self.repeats = padding != "zeros"  # a border that repeats its pixel is put round the picture beforehand
         self.padding = "VALID" if self.repeats else "SAME"
+        self.plain = dtype == tf.float32 and not tf.config.list_physical_devices("GPU")
+        self.winograds: dict[str, Winograd] = {}  # laid out when first wanted
 
     def forward(self, pictures: Tensor) -> Kept:
         """Activations of every layer. `pictures` is `(B, H, W, 3)`, preprocessed."""
@@ -93,6 +97,9 @@ class Trunk:
         return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(activation, kernel, 1, self.padding), bias))
 
     def _convolve_back(self, layer: str, gradient: Tensor) -> Tensor:
+        if self._few_products(layer, gradient):
+            gradient = self._winograd(layer)(gradient)
+            return _fold_border(gradient) if self.repeats else gradient
         kernel = tf.cast(self.filters[layer][0], self.dtype)
         batch, height, width, _ = tf.unstack(tf.shape(gradient))
         border = 2 if self.repeats else 0
@@ -100,6 +107,15 @@ class Trunk:
         # as fast as a convolution with the filters turned round, which would be a second copy of them
         gradient = tf.nn.conv2d_transpose(gradient, kernel, shape, 1, self.padding)
         return _fold_border(gradient) if self.repeats else gradient
+
+    def _few_products(self, layer: str, gradient: Tensor) -> bool:
+        """Whether Winograd's method pays; it wants to know the shape, and a tile's is not known when its graph is made."""
+        return self.plain and None not in gradient.shape and pays(*self.filters[layer][0].shape[2:], *gradient.shape[1:3])
+
+    def _winograd(self, layer: str) -> Winograd:
+        if layer not in self.winograds:
+            self.winograds[layer] = Winograd(self.filters[layer][0], 0 if self.repeats else 1)
+        return self.winograds[layer]
 
     def _unpool(self, gradient: Tensor, activation: Tensor, maxima: Tensor | None) -> Tensor:
         if maxima is None:

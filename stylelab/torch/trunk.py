@@ -12,12 +12,15 @@ without it is 2 to 5 % off with it (docs/speed.md). The way back is in bfloat16 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from stylelab.encoders import POOL_AFTER
+from stylelab.torch.winograd import Winograd
+from stylelab.winograd import pays
 
 FINE = ("conv1_1", "conv1_2")
 # oneDNN's convolution with bias and ReLU in one pass, its filters laid out once; PyTorch's own compiler calls it too
@@ -47,11 +50,7 @@ class Trunk:
         self.layers, self.pooling, self.dtype = tuple(filters), pooling, dtype
         border = 1 if padding == "zeros" else 0  # a border that repeats its pixel is put round the picture beforehand
         self.repeats = padding != "zeros"
-        self.forwards = {layer: _Convolution(kernel, bias, border, relu=True) for layer, (kernel, bias) in filters.items()}
-        self.backwards = {
-            layer: _Convolution(kernel.to(dtype).flip(2, 3).transpose(0, 1), None, 2 - border)
-            for layer, (kernel, _) in filters.items()
-        }
+        self.convolutions = {layer: _Layer(kernel, bias, border, dtype) for layer, (kernel, bias) in filters.items()}
 
     def forward(self, pictures: Tensor, keep: bool = True) -> Kept:
         """Activations of every layer. `pictures` is `(B, 3, H, W)`, preprocessed; no gradient is recorded."""
@@ -60,7 +59,7 @@ class Trunk:
         for layer in self.layers:
             if self.repeats:
                 activation = F.pad(activation, (1, 1, 1, 1), mode="replicate")
-            activation = self.forwards[layer](activation)
+            activation = self.convolutions[layer].forward(activation)
             kept.activations[layer] = activation.to(self.dtype)
             if layer in POOL_AFTER and layer != last:
                 if self.pooling == "average":
@@ -91,7 +90,7 @@ class Trunk:
             if gradient is None:
                 continue
             gradient = torch.ops.aten.threshold_backward(gradient, activation, 0)  # the ReLU
-            gradient = self.backwards[layer](gradient)
+            gradient = self.convolutions[layer].backward(gradient)
             if self.repeats:
                 gradient = _fold_border(gradient)
         return gradient.float()
@@ -102,6 +101,33 @@ class Trunk:
         return torch.ops.aten.max_pool2d_with_indices_backward(
             gradient, activation, [2, 2], [2, 2], [0, 0], [1, 1], False, maxima
         )
+
+
+class _Layer:
+    """One convolution, both ways. Filters are laid out anew for a way when it is first gone."""
+
+    def __init__(self, kernel: Tensor, bias: Tensor, border: int, dtype: torch.dtype):
+        self.kernel, self.bias, self.border, self.dtype = kernel, bias, border, dtype
+        self.plain = FUSED is not None and kernel.device.type == "cpu" and kernel.dtype == dtype == torch.float32
+
+    def forward(self, activation: Tensor) -> Tensor:
+        return self._ahead(activation)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        fast = self.plain and pays(*self.kernel.shape[:2], *gradient.shape[2:])
+        return (self._winograd if fast else self._back)(gradient)
+
+    @cached_property
+    def _ahead(self) -> "_Convolution":
+        return _Convolution(self.kernel, self.bias, self.border, relu=True)
+
+    @cached_property
+    def _back(self) -> "_Convolution":
+        return _Convolution(self.kernel.to(self.dtype).flip(2, 3).transpose(0, 1), None, 2 - self.border)
+
+    @cached_property
+    def _winograd(self) -> Winograd:
+        return Winograd(self.kernel, self.border)
 
 
 class _Convolution:
