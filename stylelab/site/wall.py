@@ -109,8 +109,8 @@ def _told(wall: Wall) -> str:
     return (
         f"{count} pictures: {len(wall.contents)} photographs in {len(wall.styles)} styles by {len(wall.recipes)} recipes, "
         f"{wall.size} pixels wide or high, painted on a CPU with the embedded encoder `{ENCODER}`. Under each stand the number of "
-        "steps and what was left of the first loss. Recipes count their losses differently, so compare that share within one "
-        "recipe only."
+        "steps, and how much of the first step's loss was left after the last. Recipes count their losses differently: compare "
+        "these shares within one recipe only."
     )
 
 
@@ -135,7 +135,7 @@ def _row(content: str, style: str, wall: Wall, painted: Painted, folder: Path, s
 
 def _caption(recipe: str, pair: Pair) -> str:
     facts = pair.facts
-    left = f", loss {facts['loss_end'] / facts['loss_start']:.1%} of the first" if facts.get("loss_start") else ""
+    left = f", {facts['loss_end'] / facts['loss_start']:.1%} of the loss left" if facts.get("loss_start") else ""
     return f"<b>{recipe}</b><br>{facts['steps']} steps{left}"
 
 
