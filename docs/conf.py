@@ -15,7 +15,7 @@ extensions = [
     "sphinx_design",
     "stylelab.site.extension",
 ]
-exclude_patterns = ["extra", "downloads"]
+exclude_patterns = ["_templates", "extra", "downloads"]
 nb_execution_mode = "off"  # the lessons are shown as they were run and stored
 nb_number_source_lines = False
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
@@ -38,6 +38,7 @@ pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 html_title = "stylelab"
 html_favicon = "_static/favicon.svg"
+templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_extra_path = ["extra"]  # pictures that pages show by themselves, without Sphinx
 html_css_files = ["site.css"]
