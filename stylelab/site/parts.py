@@ -84,7 +84,7 @@ def _output(number: str, cell: str) -> str:
     text = "".join(output.text for each in found for output in each.get("outputs", []) if output.output_type == "stream")
     if not text:
         raise InputError(f"lesson {number} has no cell '{cell}' that prints: name another in the page that quotes it")
-    return f"```text\n{text.rstrip()}\n```"
+    return f"```{{code-block}} text\n:class: said\n\n{text.rstrip()}\n```"
 
 
 def _clone() -> str:
