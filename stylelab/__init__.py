@@ -31,7 +31,8 @@ def transfer(
     Args:
         backend: 'torch' or 'tensorflow'; a process holds one of them.
         content, style, recipe, encoder, size, steps, seed, device: see `stylelab.torch.transfer`.
-        options: content_layers, style_layers, precision, scales, tile, watch, snapshots, likewise.
+        options: content_layers, style_layers, content_weight, style_weight, tv_weight, precision, scales, tile, watch, snapshots,
+            likewise.
 
     Returns:
         `stylelab.result.Result`.

@@ -50,6 +50,13 @@ StyleLayers = Annotated[
     str | None,
     typer.Option(help="Layers that carry the style, such as conv1_1,conv2_1,conv3_1.", show_default="the recipe's"),
 ]
+ContentWeight = Annotated[
+    float | None, typer.Option(help="Alpha: how much the scene counts. `stylelab recipes NAME` has a recipe's own.", show_default="the recipe's")
+]
+StyleWeight = Annotated[float | None, typer.Option(help="Beta: how much the style counts.", show_default="the recipe's")]
+TvWeight = Annotated[
+    float | None, typer.Option(help="How much smoothness counts: the total variation's weight.", show_default="the recipe's")
+]
 
 
 def main() -> None:
@@ -81,16 +88,15 @@ def _refuse(message: str, status: int) -> int:
     return status
 
 
-def _layers(text: str | None) -> tuple[str, ...] | None:
-    """'conv1_1,conv2_1' as names; None asks for the recipe's own."""
-    return None if text is None else tuple(name for name in text.replace(",", " ").split())
-
-
 @app.command()
 def transfer(
-    content: Annotated[str, typer.Argument(help=f"The scene: {PICTURE}.")],
-    style: Annotated[str, typer.Argument(help=f"The manner of painting: {PICTURE}.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where to save: a .png, .jpg or .webp file.")],
+    context: typer.Context,
+    content: Annotated[str | None, typer.Argument(help=f"The scene: {PICTURE}.", show_default=False)] = None,
+    style: Annotated[str | None, typer.Argument(help=f"The manner of painting: {PICTURE}.", show_default=False)] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Where to save: a .png, .jpg or .webp file.", show_default="with --settings X: X.png"),
+    ] = None,
     backend: Backend = "torch",
     recipe: RecipeName = "gatys",
     encoder: EncoderName = "auto",
@@ -100,18 +106,24 @@ def transfer(
     device: Device = None,
     content_layers: ContentLayers = None,
     style_layers: StyleLayers = None,
+    content_weight: ContentWeight = None,
+    style_weight: StyleWeight = None,
+    tv_weight: TvWeight = None,
     precision: Precision = "auto",
     scales: Scales = 1,
     tile: Tile = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(help="Run again what a .json of --save-settings, or a .png of this command, says. What stands beside it wins."),
+    ] = None,
+    save_settings: Annotated[Path | None, typer.Option(help="Write down all that decided the picture: a .json file.")] = None,
+    film: Annotated[Path | None, typer.Option(help="Show how it came about: a .gif, or a .png for a strip.")] = None,
 ) -> int:
     """Paint one picture's content in another's style. Ctrl-C saves the best picture so far."""
-    from stylelab import painting
+    from stylelab import painting, rerun
 
-    return painting.paint(
-        content, style, out, backend=backend, recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed,
-        device=device, content_layers=_layers(content_layers), style_layers=_layers(style_layers), precision=precision,
-        scales=scales, tile=tile,
-    )  # fmt: skip
+    made, out = rerun.from_command_line(context, settings, out)
+    return painting.paint(made, out, save_settings=save_settings, film=film, source=settings)
 
 
 @app.command()
@@ -132,17 +144,22 @@ def gallery(
     device: Device = None,
     content_layers: ContentLayers = None,
     style_layers: StyleLayers = None,
+    content_weight: ContentWeight = None,
+    style_weight: StyleWeight = None,
+    tv_weight: TvWeight = None,
     precision: Precision = "auto",
     scales: Scales = 1,
     tile: Tile = None,
 ) -> int:
     """Paint every pair of a content and a style picture, on Dask. Pairs that are there already are kept."""
     from stylelab import painting
+    from stylelab.rerun import layers
 
     return painting.paint_all(
         content_dir, style_dir, out, scheduler=scheduler, backend=backend, recipe=recipe, encoder=encoder, size=size,
-        steps=steps, seed=seed, device=device, content_layers=_layers(content_layers),
-        style_layers=_layers(style_layers), precision=precision, scales=scales, tile=tile,
+        steps=steps, seed=seed, device=device, content_layers=layers(content_layers),
+        style_layers=layers(style_layers), content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight,
+        precision=precision, scales=scales, tile=tile,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import io
 import re
 import struct
 import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,43 @@ from stylelab.files import shown
 
 MOST_PIXELS = 100_000_000  # 1.2 GB as float32
 READ = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF", "JPEG2000", "ICO")  # EPS runs a program
+MOST_BYTES = 20 * 2**20  # of a picture's file that is held in memory: a photograph has 3 to 15 MB
 BROKEN = (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, struct.error, MemoryError)
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A picture's own file in memory: uploaded, or embedded in settings. Its name is only what it is called.
+
+    Raises:
+        InputError: it has more than 20 MB.
+    """
+
+    name: str
+    data: bytes = field(repr=False)
+
+    def __post_init__(self):
+        if len(self.data) > MOST_BYTES:
+            size = f"{len(self.data) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20}"
+            raise InputError(f"'{shown(self.name)}' has {size}: save it smaller, such as a JPEG of 4000 pixels")
+
+    def open(self) -> np.ndarray:
+        """The picture, as `read_image` gives it; an array that NumPy saved is one too.
+
+        Raises:
+            InputError: as `read_image`.
+        """
+        if self.data.startswith(b"\x93NUMPY"):
+            return from_array(_numbers(self))
+        return _read(io.BytesIO(self.data), f"'{shown(self.name)}'")
+
+
+def _numbers(file: PictureFile) -> np.ndarray:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return np.load(io.BytesIO(file.data), allow_pickle=False)
+    except (*BROKEN, RecursionError) as error:
+        raise _broken(f"'{shown(file.name)}'", error) from None
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -23,11 +60,14 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         InputError: empty, no picture, broken, unreadable, or of more than 100 million pixels.
     """
-    name = f"'{shown(path)}'"
+    return _read(path, f"'{shown(path)}'")
+
+
+def _read(source: "Path | io.BytesIO", name: str) -> np.ndarray:
     try:
-        if path.stat().st_size == 0:
+        if (source.stat().st_size if isinstance(source, Path) else source.getbuffer().nbytes) == 0:
             raise InputError(f"{name} is empty: copy it again")
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=READ) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(source, formats=READ) as image:
             return from_image(image, name)
     except InputError:
         raise

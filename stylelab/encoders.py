@@ -17,6 +17,7 @@ import numpy as np
 import platformdirs
 
 from stylelab.errors import InputError, unknown
+from stylelab.files import expanded
 
 CONVOLUTIONS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # how many in each of VGG-19's blocks
 LAYERS = tuple(f"conv{block}_{n}" for block, count in CONVOLUTIONS.items() for n in range(1, count + 1))
@@ -119,7 +120,7 @@ def find_encoder(name: "str | Path | Encoder" = "auto") -> Encoder:
     if _looks_like_a_path(text):
         from stylelab import weights
 
-        return weights.open_file(Path(text).expanduser())
+        return weights.open_file(expanded(text))
     raise unknown("encoder", text, NAMES)
 
 

@@ -20,6 +20,14 @@ def one_line(error: BaseException) -> str:
     return shown((getattr(error, "strerror", None) or str(error) or type(error).__name__).lower())
 
 
+def expanded(path: "str | os.PathLike") -> Path:
+    """The path with '~' as the home folder; as it is where there is no such home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a stream, then put the file in its place at once: nobody ever sees half of it.
 

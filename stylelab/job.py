@@ -9,7 +9,7 @@ import numpy as np
 from stylelab import encoders, memory, pictures
 from stylelab.errors import InputError, NotFiniteError
 from stylelab.precision import check_precision
-from stylelab.recipes import Optimiser, Recipe, Weights, find_recipe, with_layers
+from stylelab.recipes import Optimiser, Recipe, Weights, find_recipe, with_layers, with_weights
 from stylelab.result import History, Result, Step
 
 Watch = Callable[[Step], object]
@@ -49,13 +49,17 @@ def prepare(
     seed: int = 0,
     content_layers: Sequence[str] | None = None,
     style_layers: Sequence[str] | None = None,
+    content_weight: float | None = None,
+    style_weight: float | None = None,
+    tv_weight: float | None = None,
 ) -> Job:
     """Everything that can be wrong in what the user asks for is found here, before a framework is imported.
 
     Raises:
-        InputError: one line about the picture, recipe, encoder, layer, size, steps or seed at fault.
+        InputError: one line about the picture, recipe, encoder, layer, weight, size, steps or seed at fault.
     """
     recipe = with_layers(find_recipe(recipe), content_layers, style_layers)
+    recipe = with_weights(recipe, content_weight, style_weight, tv_weight)
     recipe = replace(recipe, steps=_whole("steps", recipe.steps if steps is None else steps, 1))
     seed = _whole("seed", seed, 0)
     encoder = encoders.find_encoder(encoder)
@@ -73,12 +77,29 @@ def prepare(
     return Job(
         recipe=recipe,
         encoder=encoder,
-        weights=_weights_at_size(_weights(recipe, encoder), content),
+        weights=weights_for(recipe, encoder, content.shape[:2]),
         normalised=recipe.weights_for == "normalised" or encoder.activations != recipe.weights_for,
         content=content,
         style=style,
         start=start_picture(recipe, content, seed),
     )
+
+
+def weights_for(recipe: Recipe, encoder: encoders.Encoder, shape: tuple[int, int]) -> Weights:
+    """A recipe's weights that fit an encoder's activations, for a picture of (height, width) pixels.
+
+    Raises:
+        InputError: all are zero.
+    """
+    if encoder.name == "mini" and recipe.mini is not None:
+        weights = recipe.mini
+    else:
+        weights = recipe.weights if encoder.activations == recipe.weights_for else recipe.normalised
+    if not (weights.content or weights.style or weights.tv):
+        raise InputError("the weights of content, style and total variation are all zero: give at least one above it")
+    if weights.pixels is None:
+        return weights
+    return replace(weights, tv=weights.tv * weights.pixels / (shape[0] * shape[1]), pixels=None)
 
 
 def start_picture(recipe: Recipe, content: np.ndarray, seed: int) -> np.ndarray:
@@ -114,10 +135,11 @@ def prepare_stages(contents: Sequence, styles: Sequence, *, scales: int = 1, siz
         sizes = ", ".join(f"{width} x {height}" for height, width in sorted(shapes))
         raise InputError(f"the content pictures of a batch come to different sizes ({sizes}): paint them one by one")
     height, width = shapes.pop()
-    sides = [round(max(height, width) / 2 ** (step / 2)) for step in range(1, scales)]
-    for side in sides:
-        if side * min(height, width) / max(height, width) >= COARSEST:
-            stages.insert(0, [prepare(*pair, size=side, **options) for pair in pairs])
+    for step in range(1, scales):
+        side = round(max(height, width) / 2 ** (step / 2))
+        if side * min(height, width) / max(height, width) < COARSEST:
+            break
+        stages.insert(0, [prepare(*pair, size=side, **options) for pair in pairs])
     for batch, steps in zip(stages, share_steps(stages[0][0].recipe.steps, len(stages)), strict=True):
         batch[:] = [replace(job, recipe=replace(job.recipe, steps=steps)) for job in batch]
     return [batch for batch in stages if batch[0].recipe.steps]
@@ -215,7 +237,7 @@ def collect_all(
         Result(
             record.full_size(job), record.history, record.kept, seconds, device,
             replace(job.recipe, steps=sum(counts)), job.encoder.name, record.stopped, precision=precision, scales=sides,
-            tile=tile, notes=tuple(notes),
+            tile=tile, notes=tuple(notes), taken=record.taken if len(stages) == 1 else 0,
         )
         for record, job in zip(records, stages[-1], strict=True)
     ]  # fmt: skip
@@ -227,13 +249,14 @@ class _Record:
     def __init__(self, job: Job):
         self.history, self.kept, self.stopped = History(), {}, None
         self.picture = self.best = self.last = job.start
-        self.lowest = np.inf
+        self.lowest, self.taken = np.inf, 0
 
     def add(self, step: "Step | NotFiniteError", seconds: float, keep: set[int], starts: set[int]) -> None:
         if self.stopped:
             return
         if isinstance(step, NotFiniteError):
             self.stopped, self.picture = str(step), step.picture
+            self.taken = max(0, step.index - 2)  # the last step whose picture's loss was a number
             return
         if step.index in starts:
             self.lowest = np.inf
@@ -246,7 +269,8 @@ class _Record:
 
     def end(self, interrupted: bool) -> None:
         if self.stopped is None:
-            self.picture = _picture(self.best if interrupted else self.last)
+            chosen = self.best if interrupted else self.last
+            self.picture, self.taken = _picture(chosen), getattr(chosen, "index", 0)
             if interrupted:
                 self.stopped = f"stopped after {len(self.history)} steps: this is the best picture so far"
         self.kept[len(self.history)] = self.picture
@@ -256,19 +280,6 @@ class _Record:
         if self.picture.shape == job.content.shape:
             return self.picture
         return pictures.fit(self.picture, job.content.shape[:2])
-
-
-def _weights(recipe: Recipe, encoder: encoders.Encoder) -> Weights:
-    if encoder.name == "mini" and recipe.mini is not None:
-        return recipe.mini
-    return recipe.weights if encoder.activations == recipe.weights_for else recipe.normalised
-
-
-def _weights_at_size(weights: Weights, content: np.ndarray) -> Weights:
-    """The weights with that of the total variation for a picture of that many pixels, where that matters."""
-    if weights.pixels is None:
-        return weights
-    return replace(weights, tv=weights.tv * weights.pixels / (content.shape[0] * content.shape[1]), pixels=None)
 
 
 def _at_size(optimiser: Optimiser, content: np.ndarray) -> Optimiser:

@@ -1,5 +1,6 @@
 """What the commands `transfer` and `gallery` do: check, show progress, save, say how it went."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -9,11 +10,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from stylelab import BACKENDS, pictures
+from stylelab import BACKENDS, pictures, settings_file
+from stylelab.decode import PictureFile
 from stylelab.errors import InputError, StylelabError, unknown
-from stylelab.files import shown
-from stylelab.job import check_run, prepare_stages
+from stylelab.files import expanded, shown
+from stylelab.film import check_name as check_film
+from stylelab.film import moments, save_film
+from stylelab.job import Job, check_run, prepare_stages
 from stylelab.result import Result, Step
+from stylelab.settings import Settings
 
 INTERRUPTED = 130  # what a shell expects of a command that was ended with Ctrl-C
 
@@ -25,46 +30,82 @@ class Interrupted(StylelabError):
 
 
 def paint(
-    content: str, style: str, out: Path, *, backend: str, device: str | None, precision: str, scales: int, tile: int | None,
-    **options,
+    settings: Settings, out: Path, *, save_settings: Path | None = None, film: Path | None = None, source: Path | None = None
 ) -> int:
     """One transfer from file to file; returns the exit status.
 
     All that can be wrong in the input is found before the framework is imported, which takes seconds.
 
+    Args:
+        settings: what to paint, and how.
+        out: the picture to write.
+        save_settings: the settings as they came to be, as .json.
+        film: the way there, as .gif or .png.
+        source: the file that the settings are from.
+
     Raises:
         InputError, MachineError: one line for stderr.
     """
-    out = pictures.check_writable(out)
-    _check_not_an_input(out, content, style)
-    _check_backend(backend)
-    check_run(precision, tile)
-    stages = prepare_stages([content], [style], scales=scales, **options)
-    if (precision, scales, tile) != ("auto", 1, None):
-        options |= dict(precision=precision, scales=scales, tile=tile)
-    with interrupts() as interrupted, progress(sum(batch[0].recipe.steps for batch in stages)) as watch:
-        try:
-            result = _transfer(content, style, backend=backend, device=device, watch=watch, **options)
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted before the first step: nothing was saved") from None
+    content, style = settings.pictures()
+    targets = _check_targets(out, save_settings, film)
+    _check_not_read(targets, "one of the two input pictures", content, style)
+    _check_not_read(targets, "the file of the settings", source)
+    options = settings.options()
+    stages = _check(content, style, **options)
+    if film:
+        options["snapshots"] = moments(film, _steps(stages), stages[-1][0].content[..., 0].size)
+    result, interrupted = _run(content, style, options, _steps(stages))
     result.save(out)
-    print(summary(result, out, options["encoder"]))
+    if film:
+        save_film(film, {0: stages[0][0].start} | result.snapshots)
+    if save_settings:
+        result.settings.save(save_settings)
+    again = result.settings if settings.versions else None
+    print("\n".join([summary(result, out, settings.encoder), *settings.notes(again)]))
     if result.stopped is None:
         return 0
     print(f"stylelab: {result.stopped}", file=sys.stderr)
     return INTERRUPTED if interrupted else 1
 
 
-def _transfer(content: str, style: str, **options) -> Result:
+def _run(content, style, options: dict, count: int) -> tuple[Result, bool]:
+    """The run, watched, and whether Ctrl-C ended it."""
     import stylelab
 
-    return stylelab.transfer(content, style, **options)
+    with interrupts() as interrupted, progress(count) as watch:
+        try:
+            return stylelab.transfer(content, style, watch=watch, **options), bool(interrupted)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted before the first step: nothing was saved") from None
 
 
-def _check_not_an_input(out: Path, *sources: str) -> None:
-    for source in sources:
-        if out.exists() and Path(source).expanduser().exists() and out.samefile(Path(source).expanduser()):
-            raise InputError(f"'{shown(out)}' is one of the two input pictures: choose another name to save to")
+def _check(
+    content, style, *, backend: str, device: str | None, precision="auto", scales=1, tile=None, **options
+) -> list[list[Job]]:
+    _check_backend(backend)
+    check_run(precision, tile)
+    return prepare_stages([content], [style], scales=scales, **options)
+
+
+def _steps(stages: list[list[Job]]) -> int:
+    return sum(batch[0].recipe.steps for batch in stages)
+
+
+def _check_targets(out: Path, save_settings: Path | None, film: Path | None) -> list[Path]:
+    """Where everything goes, each in a file of its own that can be written."""
+    targets = [pictures.check_writable(out)]
+    targets += [settings_file.check_name(save_settings)] if save_settings else []
+    targets += [check_film(film)] if film else []
+    if len({os.path.realpath(target) for target in targets}) < len(targets):
+        raise InputError(f"'{shown(targets[-1])}' is to be written twice: choose another name")
+    return targets
+
+
+def _check_not_read(targets: list[Path], what: str, *sources: "str | Path | PictureFile | None") -> None:
+    for source in (expanded(source) for source in sources if isinstance(source, (str, Path))):
+        for target in targets:
+            if target.exists() and source.exists() and target.samefile(source):
+                raise InputError(f"'{shown(target)}' is {what}: choose another name to save to")
 
 
 def _check_backend(name: str) -> None:

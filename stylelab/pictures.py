@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from stylelab.collection import alt, content_names, credit, find_built_in, names, style_names
-from stylelab.decode import MOST_PIXELS, from_array, from_image, read_image
+from stylelab.decode import MOST_PIXELS, PictureFile, from_array, from_image, read_image
 from stylelab.errors import InputError
-from stylelab.files import check_folder, one_line, shown, write_file
+from stylelab.files import check_folder, expanded, one_line, shown, write_file
 
 __all__ = [
-    "alt", "check_size", "check_writable", "content_names", "credit", "find_picture", "fit", "names", "open_picture",
+    "PictureFile", "alt", "check_size", "check_writable", "content_names", "credit", "find_picture", "fit", "names", "open_picture",
     "resize", "save", "style_names",
 ]  # fmt: skip
 
@@ -34,8 +35,8 @@ def open_picture(source, size: int | None = None) -> np.ndarray:
     """A picture as an array, whatever it comes from.
 
     Args:
-        source: a path, the name of a built-in picture, a PIL image, or an array `(H, W, 3)`, float in 0..1 or uint8.
-            A file wins over a built-in picture of the same name. Transparent parts become white.
+        source: a path, the name of a built-in picture, a PIL image, an array `(H, W, 3)`, float in 0..1 or uint8, or a
+            `PictureFile`. A file wins over a built-in picture of the same name. Transparent parts become white.
         size: long side in pixels; None leaves the picture as it is.
 
     Returns:
@@ -50,6 +51,8 @@ def open_picture(source, size: int | None = None) -> np.ndarray:
         picture = from_image(source)
     elif isinstance(source, (str, os.PathLike)):
         picture = read_image(find_picture(source))
+    elif isinstance(source, PictureFile):
+        picture = source.open()
     else:
         picture = from_array(source)
     return picture if size is None else resize(picture, size)
@@ -64,7 +67,7 @@ def find_picture(source: "str | os.PathLike") -> Path:
     text = os.fspath(source)
     if not isinstance(text, str):
         raise InputError(f"a path must be text; got {shown(text)}")
-    path = Path(text).expanduser()
+    path = expanded(text)
     try:
         if path.is_file():
             return path
@@ -179,12 +182,13 @@ def check_size(picture: np.ndarray, what: str = "a picture") -> None:
         )
 
 
-def save(picture: np.ndarray, path: "str | os.PathLike") -> Path:
+def save(picture: np.ndarray, path: "str | os.PathLike", text: "dict[str, str] | None" = None) -> Path:
     """Write a picture as PNG, JPEG or WebP, as the file's ending says. A half-written file is never left.
 
     Args:
         picture: `(H, W, 3)` float in 0..1; values are rounded to 8 bits.
         path: an existing file is replaced.
+        text: what a PNG says of itself, by keyword; other formats leave it out.
 
     Returns:
         The path.
@@ -192,8 +196,12 @@ def save(picture: np.ndarray, path: "str | os.PathLike") -> Path:
     Raises:
         InputError: an unknown ending, no such folder, or a place that cannot be written.
     """
-    path = Path(path).expanduser()
-    settings = _format(path)
+    path = expanded(path)
+    settings = dict(_format(path))
+    if text and settings["format"] == "PNG":
+        settings["pnginfo"] = notes = PngInfo()
+        for keyword, value in text.items():
+            notes.add_text(keyword, value)
     image = Image.fromarray((from_array(picture) * 255 + 0.5).astype(np.uint8))
     write_file(path, lambda stream: image.save(stream, **settings))
     return path
@@ -205,7 +213,7 @@ def check_writable(path: "str | os.PathLike") -> Path:
     Raises:
         InputError: an unknown ending, a folder, no such parent folder, or one that cannot be written.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.is_dir():
         raise InputError(f"'{shown(path)}' is a folder: name a file in it, such as {shown(path / 'out.png')}")
     _format(path)

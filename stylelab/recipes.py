@@ -6,8 +6,10 @@ wherever a recipe is applied; an author's number for pictures in 0..255 is writt
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Real
 
 from stylelab.errors import InputError, unknown
+from stylelab.files import shown
 
 CONTENT_NORMALISATIONS = ("half_sum", "sum", "mean", "quarter_mean")
 GRAM_NORMALISATIONS = ("raw", "per_location", "per_element")
@@ -298,13 +300,18 @@ def with_weights(recipe: Recipe, content: float | None = None, style: float | No
     """The same recipe with other weights, whatever the encoder. None keeps a recipe's own.
 
     Raises:
-        InputError: a weight below zero.
+        InputError: a weight below zero or not finite.
     """
-    given = {name: weight for name, weight in dict(content=content, style=style, tv=tv).items() if weight is not None}
-    for name, weight in given.items():
-        if not weight >= 0:
-            raise InputError(f"the {name} weight is {weight}: give zero or more")
+    asked = dict(content=content, style=style, tv=tv).items()
+    given = {name: _weight(name, weight) for name, weight in asked if weight is not None}
     if tv is not None:
         given["pixels"] = None  # a weight that was asked for is left as it is
     old = {"weights": recipe.weights, "normalised": recipe.normalised, "mini": recipe.mini}
     return replace(recipe, **{name: replace(weights, **given) for name, weights in old.items() if weights is not None})
+
+
+def _weight(name: str, weight) -> float:
+    number = isinstance(weight, Real) and not isinstance(weight, bool)
+    if not number or not 0 <= weight < float("inf"):
+        raise InputError(f"the {name} weight is {shown(weight)}: give a number, zero or more")
+    return float(weight)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stylelab.errors import unknown
+from stylelab.errors import InputError, unknown
 
 COLUMNS = ("step", "seconds", "total", "content", "style", "tv")
 
@@ -88,6 +88,9 @@ class Result:
         scales: the long sides in pixels at which it was painted, smallest first.
         tile: side in pixels of the tiles that the last size was worked on in; None for the whole at once.
         notes: sentences about what was done otherwise than one would expect, and why.
+        taken: after how many steps `picture` is what it is, fewer than were asked for if the run ended early; 0 if no number
+            of steps leads there.
+        asked: a `stylelab.asked.Asked`, from which `settings` comes.
     """
 
     picture: np.ndarray
@@ -102,20 +105,44 @@ class Result:
     scales: tuple[int, ...] = ()
     tile: int | None = None
     notes: tuple[str, ...] = ()
+    taken: int = 0
+    asked: object = field(default=None, repr=False)
+
+    @cached_property
+    def settings(self):
+        """All that decided how this came out, as `stylelab.settings.Settings`: saved, it can be run again to the same picture.
+
+        A picture that was given as an array is embedded as it is now; one that was given by path stays there.
+
+        Raises:
+            InputError: a recipe of one's own, a picture too large to be embedded, or no run of `transfer`.
+        """
+        if self.asked is None:
+            raise InputError("this result is not of `transfer`: there is nothing to say of its settings")
+        return self.asked.settings(self)
 
     def __repr__(self) -> str:
         height, width = self.picture.shape[:2]
         return f"Result({self.recipe.name}, {width} x {height}, {self.history!r}, {self.seconds:.1f} s on {self.device})"
 
     def save(self, path: "str | Path") -> Path:
-        """Write the picture as PNG, JPEG or WebP, by the ending of `path`.
+        """Write the picture as PNG, JPEG or WebP, by the ending of `path`. A PNG carries the settings, without folders and
+        without the two pictures: `stylelab transfer --settings` reads them.
 
         Raises:
             InputError: an unknown ending, or a folder that is missing or not writable.
         """
         from stylelab import pictures
 
-        return pictures.save(self.picture, path)
+        return pictures.save(self.picture, path, self._text())
+
+    def _text(self) -> dict[str, str]:
+        from stylelab.settings_file import KEYWORD
+
+        try:
+            return {KEYWORD: self.settings.bare().text()}
+        except InputError:
+            return {}
 
     def show(self):
         """The picture as a matplotlib figure."""

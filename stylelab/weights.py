@@ -14,7 +14,7 @@ from stylelab.calibration import normalise
 from stylelab.encoder_file import Header, check_file, digest, one_line, opened, save
 from stylelab.encoders import LAYERS, OXFORD, TORCHVISION, Encoder, Weights, check_layers
 from stylelab.errors import InputError
-from stylelab.files import shown
+from stylelab.files import expanded, shown
 
 __all__ = ["describe", "digest", "normalise", "open_file", "random_weights", "read", "save"]
 SMALL = 16e6  # bytes of a file
@@ -30,7 +30,7 @@ def describe(path: str | Path, name: str | None = None) -> Encoder:
     Raises:
         InputError: no such file, truncated, no convolutions of VGG-19's shape, or a damaged description.
     """
-    path = Path(path).expanduser().absolute()
+    path = expanded(path).absolute()
     with opened(path) as (header, _):
         metadata = header.metadata
     try:
@@ -64,7 +64,7 @@ def open_file(path: str | Path) -> Encoder:
     """
     from stylelab import formats
 
-    path = Path(path).expanduser().absolute()
+    path = expanded(path).absolute()
     check_file(path)
     if formats.kind_of(path) == "safetensors":
         return describe(path)

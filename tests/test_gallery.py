@@ -118,7 +118,7 @@ def test_only_what_changed_is_done_again(folders, workers, change, count):
 
 @pytest.mark.parametrize("options", [
     {"steps": 3}, {"size": 40}, {"seed": 1}, {"recipe": "lab"}, {"encoder": "random-2"}, {"style_layers": ("conv1_1",)},
-    {"backend": "tensorflow"}, {"precision": "float32"}, {"scales": 2}, {"tile": 32},
+    {"backend": "tensorflow"}, {"precision": "float32"}, {"scales": 2}, {"tile": 32}, {"tv_weight": 1.0},
 ])  # fmt: skip
 def test_other_settings_are_painted_anew(folders, workers, options):
     made(folders)

@@ -12,6 +12,7 @@ from tensorflow import Tensor
 from stylelab import encoders, memory
 from stylelab import job as jobs
 from stylelab import pictures as files
+from stylelab.asked import sign, take_down
 from stylelab.errors import InputError, NotFiniteError
 from stylelab.recipes import Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
@@ -249,6 +250,9 @@ def transfer(
     precision: str = "auto",
     scales: int = 1,
     tile: int | None = None,
+    content_weight: float | None = None,
+    style_weight: float | None = None,
+    tv_weight: float | None = None,
     watch: jobs.Watch | None = None,
     snapshots: Sequence[int] | None = None,
 ) -> Result:
@@ -267,6 +271,8 @@ def transfer(
         scales: how many sizes to paint one after the other, each sqrt 2 larger than the one before; the last is `size`.
         tile: side in pixels of the tiles to work in, for pictures that do not fit into memory as a whole; exact. By
             default whole, and in tiles only when it would not fit: `Result.notes` says so.
+        content_weight, style_weight, tv_weight: alpha, beta and the total variation's weight instead of the recipe's, as
+            they stand in the loss: `stylelab recipes NAME` prints a recipe's own, which depend on the encoder.
         watch: called with every Step.
         snapshots: the steps whose pictures are kept.
 
@@ -280,9 +286,14 @@ def transfer(
 
     Source: Gatys, Ecker and Bethge 2016; from coarse to fine: Gatys et al. 2017.
     """
-    options = dict(recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, content_layers=content_layers)
-    stages = jobs.prepare_stages([content], [style], scales=scales, style_layers=style_layers, **options)
-    return _paint(stages, device, precision, tile, watch and (lambda steps: watch(steps[0])), snapshots)[0]
+    options = dict(
+        recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, scales=scales, content_layers=content_layers,
+        style_layers=style_layers, content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight,
+    )  # fmt: skip
+    show = watch and (lambda steps: watch(steps[0]))
+    return transfer_batch(
+        [content], [style], device=device, precision=precision, tile=tile, watch=show, snapshots=snapshots, **options
+    )[0]
 
 
 def transfer_batch(
@@ -303,7 +314,7 @@ def transfer_batch(
             when they are resized.
         watch: called with the list of all pairs' Steps; a NotFiniteError stands for a pair that has ended.
         device, precision, tile, snapshots, options: as for `transfer` (recipe, encoder, size, steps, seed, content_layers,
-            style_layers, scales), the same for all pairs.
+            style_layers, scales, and the three weights), the same for all pairs.
 
     Returns:
         A Result for each pair.
@@ -315,7 +326,8 @@ def transfer_batch(
     Source: as `transfer`.
     """
     stages = jobs.prepare_stages(contents, styles, **options)
-    return _paint(stages, device, precision, tile, watch, snapshots)
+    asked = take_down("tensorflow", contents, styles, **options)
+    return sign(_paint(stages, device, precision, tile, watch, snapshots), asked)
 
 
 def _paint(stages: list[list[jobs.Job]], device, precision: str, tile: int | None, watch, snapshots) -> list[Result]:
