@@ -15,7 +15,7 @@ extensions = [
     "sphinx_design",
     "stylelab.site.extension",
 ]
-exclude_patterns = ["extra", "downloads"]
+exclude_patterns = ["_templates", "extra", "downloads"]
 nb_execution_mode = "off"  # the lessons are shown as they were run and stored
 nb_number_source_lines = False
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
@@ -23,6 +23,7 @@ myst_heading_anchors = 3
 mathjax_path = "mathjax/tex-svg.js"  # copied here by the build; glyphs are drawn as paths, so no font is fetched
 mathjax3_config = {"options": {"enableMenu": False}}  # a formula is no button: the keyboard goes past it
 autodoc_typehints = "none"  # the docstrings say shapes and ranges
+nitpick_ignore_regex = [("py:class", r"numpy\..*|pathlib\..*|stylelab\.job\..*|[a-z_]+")]  # no page of ours; attributes in one line
 autodoc_member_order = "bysource"
 napoleon_use_ivar = True
 napoleon_use_rtype = False
@@ -37,6 +38,7 @@ pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 html_title = "stylelab"
 html_favicon = "_static/favicon.svg"
+templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_extra_path = ["extra"]  # pictures that pages show by themselves, without Sphinx
 html_css_files = ["site.css"]

@@ -1,5 +1,6 @@
 """Gather the pages, paint the gallery, run Sphinx, check the links."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,7 +52,7 @@ def gather(stage: Stage, hung: wall.Wall, gallery: Path, say: Callable[[str], ob
         stage.put(page, parts.fill(text, lambda: wall.page(hung, painted, gallery, stage), stage))
     for page, text in pages.awaited().items():
         stage.put(page, text)
-    for path in (pages.DOCS / "conf.py", *sorted((pages.DOCS / "_static").iterdir())):
+    for path in (pages.DOCS / "conf.py", *sorted(pages.DOCS.glob("_*/*"))):
         stage.copy(path, path.relative_to(pages.DOCS).as_posix())
     _formulas(stage)
     stage.sweep()
@@ -65,6 +66,8 @@ def _formulas(stage: Stage) -> None:
 
 
 def _sphinx(source: Path, out: Path, doctrees: Path) -> None:
+    """Run Sphinx. After a fault its cache is thrown away: it would not tell again what it has told once."""
     options = ["-W", "--keep-going", "-n", "-q", "-b", "html", "-d", str(doctrees)]
     if subprocess.run([sys.executable, "-m", "sphinx", *options, str(source), str(out)]).returncode:
+        shutil.rmtree(doctrees, ignore_errors=True)
         raise InputError("the pages have the faults that are told above: mend them, then run `make site` again")

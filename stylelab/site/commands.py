@@ -39,7 +39,7 @@ def _place(argument) -> str:
 
 
 def _option(option) -> list[str]:
-    names = ", ".join(f"`{name}`" for name in sorted(option.opts, key=len, reverse=True))
+    names = ", ".join(f"`{name}`{{.unbroken}}" for name in sorted(option.opts, key=len, reverse=True))
     return [names, _escaped(option.help or ""), _escaped(_default(option))]
 
 

@@ -50,6 +50,8 @@ def _cell(cell: NotebookNode, path: Path, stage: Stage) -> NotebookNode:
     if cell.cell_type == "markdown":
         cell.source = LINK.sub(_named, cell.source)
         return cell
+    if "sl.check(" in cell.source:
+        cell.metadata["tags"] = ["check"]  # a class, for sentences that are wrapped where output is not
     place = 0
     for output in cell.get("outputs", []):
         if "data" in output and "text/html" in output.data:

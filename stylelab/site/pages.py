@@ -111,5 +111,5 @@ def _relative(target: str, page: str) -> str:
 
 def awaited() -> dict[str, str]:
     """Pages that are still to be written, each with a text that says so."""
-    text = "---\ndescription: This page is still to be written.\n---\n\n# {}\n\nThis page is still to be written.\n"
+    text = "---\ndescription: A page of stylelab that is still to be written.\n---\n\n# {}\n\nThis page is still to be written.\n"
     return {page: text.format(title) for page, title in AWAITED.items() if not (DOCS / page).is_file()}

@@ -19,10 +19,10 @@ from stylelab.site.stage import Stage
 
 MARK = re.compile(r"^( *)<!-- site: (.+?) -->$", re.MULTILINE)
 RESULTS = {  # of assets/encoder-mini: recipe gatys, 320 px, 120 steps
-    "china-brushstrokes.jpg": "A pagoda in thick blue and yellow strokes",
-    "chelsea-woodblock.jpg": "A cat's face cut like a woodblock print",
-    "coffee-fluid.jpg": "A cup of coffee in marbled inks",
-    "rocket-pointillism.jpg": "A rocket at night in dots of colour",
+    "china-brushstrokes.jpg": "A pagoda by a lake, in thick blue and yellow strokes",
+    "chelsea-woodblock.jpg": "A cat's face, cut like a woodblock print",
+    "coffee-fluid.jpg": "A cup of coffee, in marbled inks",
+    "rocket-pointillism.jpg": "A rocket at night, in dots of colour",
 }
 FACES = {"00": "transfer", "01": "learned_favourites", "02": "depth", "03": "row", "04": "grid", "05": "six"}  # a picture for each lesson
 
@@ -84,7 +84,7 @@ def _output(number: str, cell: str) -> str:
     text = "".join(output.text for each in found for output in each.get("outputs", []) if output.output_type == "stream")
     if not text:
         raise InputError(f"lesson {number} has no cell '{cell}' that prints: name another in the page that quotes it")
-    return f"```text\n{text.rstrip()}\n```"
+    return f"```{{code-block}} text\n:class: said\n\n{text.rstrip()}\n```"
 
 
 def _clone() -> str:
@@ -122,8 +122,7 @@ def _results(stage: Stage) -> str:
     folder, shown = pages.ROOT / "assets" / "encoder-mini", []
     for name, alt in RESULTS.items():
         figure = figures.add(stage, f"results/{Path(name).stem}", (folder / name).read_bytes(), alt)
-        content, style = Path(name).stem.split("-")
-        shown.append(f"<figure>{figure.html()}<figcaption>{content}, {style}</figcaption></figure>")
+        shown.append(f"<figure>{figure.html()}<figcaption>{escape(alt)}</figcaption></figure>")
     return '<div class="wall results">\n' + "\n".join(shown) + "\n</div>"
 
 

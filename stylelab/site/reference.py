@@ -70,7 +70,9 @@ def read(half: str) -> str:
 def _described(half: str, name: str, node: ast.FunctionDef) -> str:
     from sphinx.ext.napoleon import Config, GoogleDocstring
 
-    text = str(GoogleDocstring(ast.get_docstring(node) or "", Config(napoleon_use_rtype=False), what="function"))
+    from stylelab.site.extension import plain
+
+    text = str(GoogleDocstring(plain(ast.get_docstring(node) or ""), Config(napoleon_use_rtype=False), what="function"))
     return f".. py:function:: stylelab.{half}.{name}{signature(node)}\n\n{textwrap.indent(text, '   ')}\n"
 
 
