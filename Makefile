@@ -1,9 +1,9 @@
-# make lab | demo | test | lessons | bench | assets      each sets up .venv on its first use
+# make lab | demo | test | lessons | site | bench | assets      each sets up .venv on its first use
 # make test-gpu | bench-gpu   what needs a GPU           make lock   pin the requirements anew
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test test-gpu lessons bench bench-gpu assets lock setup
+.PHONY: help lab demo test test-gpu lessons site bench bench-gpu assets lock setup
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -40,6 +40,10 @@ test-gpu: $(READY)
 lessons: $(READY)
 	$(BIN)/python -m stylelab.lessons build --framework torch
 	$(TENSORFLOW_BIN)/python -m stylelab.lessons build --framework tensorflow
+
+# this page's first line says where it is; a gallery is painted the first time, which takes minutes: make site SITE="--gallery tiny"
+site: $(READY)
+	@$(BIN)/python -m stylelab.site $(SITE)
 
 # options for both: make bench BENCH="--quick -o bench.json --plot bench.png"
 bench: $(READY)

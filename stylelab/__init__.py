@@ -3,9 +3,22 @@
 `import stylelab` imports neither framework; `import stylelab.torch as sl` or `import stylelab.tensorflow as sl` does.
 """
 
+from __future__ import annotations
+
 import importlib
+from typing import TYPE_CHECKING
 
 from stylelab.errors import InputError, MachineError, NotFiniteError, StylelabError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+    from typing import Unpack
+
+    from stylelab.atelier.widget import Studio
+    from stylelab.options import BatchOptions, EncoderName, Source, TransferOptions
+    from stylelab.recipes import Recipe
+    from stylelab.result import Result
 
 __version__ = "0.1.0"
 __all__ = [
@@ -16,18 +29,18 @@ BACKENDS = ("torch", "tensorflow")
 
 
 def transfer(
-    content,
-    style,
+    content: Source,
+    style: Source,
     *,
-    recipe="gatys",
-    backend="torch",
-    encoder="auto",
-    size=None,
-    steps=None,
-    seed=0,
-    device=None,
-    **options,
-):
+    recipe: str | Recipe = "gatys",
+    backend: str = "torch",
+    encoder: EncoderName = "auto",
+    size: int | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    **options: Unpack[TransferOptions],
+) -> Result:
     """Paint one picture's content in another's style, in the framework named.
 
     Args:
@@ -49,7 +62,9 @@ def transfer(
     )
 
 
-def transfer_batch(contents, styles, *, backend="torch", **options):
+def transfer_batch(
+    contents: Sequence[Source], styles: Sequence[Source], *, backend: str = "torch", **options: Unpack[BatchOptions]
+) -> list[Result]:
     """Paint several pairs in one run, in the framework named.
 
     Args:
@@ -66,7 +81,7 @@ def transfer_batch(contents, styles, *, backend="torch", **options):
     return load_backend(backend).transfer_batch(contents, styles, **options)
 
 
-def studio():
+def studio() -> Studio:
     """A page in the notebook on which pictures are chosen, painted step by step, compared and saved.
 
     Returns:
@@ -77,7 +92,7 @@ def studio():
     return Studio()
 
 
-def load_backend(name: str):
+def load_backend(name: str) -> ModuleType:
     """The module `stylelab.torch` or `stylelab.tensorflow`.
 
     Raises:

@@ -16,9 +16,9 @@ LAYOUT = {"torch": ("(B, C, H, W)", "(B, 3, H, W)"), "tensorflow": ("(B, H, W, C
 # the set-up makes the second kernel: TensorFlow's own environment on a machine with a GPU, the same one elsewhere
 KERNELS = {"torch": ("python3", "Python 3 (ipykernel)"), "tensorflow": ("stylelab-tensorflow", "stylelab (TensorFlow)")}
 # what stands for "# {{colab}}" in a lesson's first cell
-COLAB = f"""if "COLAB_RELEASE_TAG" in os.environ and not os.path.exists("kit"):  # Colab starts without the kit
-    subprocess.run(["git", "clone", "-q", "--depth=1", "{REPOSITORY}", "kit"], check=True)
-    sys.path.insert(0, "kit")"""
+COLAB = f"""if "COLAB_RELEASE_TAG" in os.environ:  # Colab starts without the kit
+    os.path.exists("kit") or os.system("git clone -q --depth=1 {REPOSITORY} kit")
+    sys.path.insert(0, os.path.abspath("kit")); from stylelab import colab; colab.set_up()"""
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 
 

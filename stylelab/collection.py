@@ -8,7 +8,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylelab.encoders import ASSETS
+from stylelab.course import ASSETS
 from stylelab.errors import InputError, unknown
 
 ALIASES = {"chelsea": "cat", "hubble-deep-field": "hubble", "stereo-motorcycle": "motorcycle"}

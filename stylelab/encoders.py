@@ -12,17 +12,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import platformdirs
 
+from stylelab.course import ASSETS
 from stylelab.errors import InputError, unknown
 from stylelab.files import expanded
+from stylelab.options import EncoderName
 
 CONVOLUTIONS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # how many in each of VGG-19's blocks
 LAYERS = tuple(f"conv{block}_{n}" for block, count in CONVOLUTIONS.items() for n in range(1, count + 1))
 POOL_AFTER = frozenset(f"conv{block}_{count}" for block, count in CONVOLUTIONS.items())
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 DOWNLOADS = ("vgg19", "vgg19-torchvision")
 NAMES = ("mini", *DOWNLOADS, "random")
 
@@ -78,7 +80,7 @@ def layer_name(spelling: str | int) -> str:
     return name if name in LAYERS else _no_layer(spelling)
 
 
-def _no_layer(spelling) -> str:
+def _no_layer(spelling: object) -> NoReturn:
     raise unknown("layer", spelling, LAYERS)
 
 
@@ -96,7 +98,7 @@ def cache_dir() -> Path:
     return Path(os.environ.get("STYLELAB_CACHE") or platformdirs.user_cache_path("stylelab"))
 
 
-def find_encoder(name: "str | Path | Encoder" = "auto") -> Encoder:
+def find_encoder(name: EncoderName = "auto") -> Encoder:
     """What is known of an encoder, by name or by path. Nothing is downloaded.
 
     Args:

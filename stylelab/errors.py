@@ -2,6 +2,10 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class StylelabError(Exception):
@@ -28,7 +32,7 @@ class NotFiniteError(StylelabError, ArithmeticError):
         index: the step whose loss is not finite, from 1.
     """
 
-    def __init__(self, index: int, loss: float, picture):
+    def __init__(self, index: int, loss: float, picture: "np.ndarray"):
         super().__init__(
             f"the loss is {loss} at step {index}: lower the learning rate or the style weight, or change the layers"
         )

@@ -1,18 +1,19 @@
 """The parts of a run that need no framework: what is asked for, made ready; and what comes back, written down."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from stylelab import encoders, memory, pictures
 from stylelab.errors import InputError, NotFiniteError
+from stylelab.options import EncoderName, Source, WatchBatch
 from stylelab.precision import check_precision
 from stylelab.recipes import Optimiser, Recipe, Weights, find_recipe, with_layers, with_weights
 from stylelab.result import History, Result, Step
 
-Watch = Callable[[Step], object]
 COARSEST = 40  # pixels of the short side: below, the deepest layers see next to nothing
 FINEST = 0.4  # share of the steps at the last size
 
@@ -39,11 +40,11 @@ class Job:
 
 
 def prepare(
-    content,
-    style,
+    content: Source,
+    style: Source,
     *,
     recipe: "str | Recipe" = "gatys",
-    encoder: "str | encoders.Encoder" = "auto",
+    encoder: EncoderName = "auto",
     size: int | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -110,11 +111,13 @@ def start_picture(recipe: Recipe, content: np.ndarray, seed: int) -> np.ndarray:
     if recipe.start == "noise":
         return noise
     # seeds/002 draws 20 grey levels of 255 to both sides of ImageNet's mean colour, not the whole range
-    noise = np.float32([0.485, 0.456, 0.406]) + (2 * noise - 1) * np.float32(20 / 255)
+    noise = np.array([0.485, 0.456, 0.406], np.float32) + (2 * noise - 1) * np.float32(20 / 255)
     return np.clip(recipe.noise * noise + (1 - recipe.noise) * content, 0, 1).astype(np.float32)
 
 
-def prepare_stages(contents: Sequence, styles: Sequence, *, scales: int = 1, size=None, **options) -> list[list[Job]]:
+def prepare_stages(
+    contents: Sequence[Source], styles: Sequence[Source], *, scales: int = 1, size: int | None = None, **options: Any
+) -> list[list[Job]]:
     """The jobs of a run from coarse to fine: for each size, smallest first, one job for each pair. Steps are shared out.
 
     Args:
@@ -164,8 +167,9 @@ def precision_for(job: Job, precision: str) -> str:
 def plan_memory(batch: list[Job], widths: Mapping[str, int], precision: str) -> memory.Run:
     """What decides how much memory a batch takes, with the number of filters of each layer."""
     job = batch[0]
+    height, width = job.content.shape[:2]
     return memory.Run(
-        *job.content.shape[:2], tuple(job.recipe.content), tuple(job.recipe.style), widths, precision,
+        height, width, tuple(job.recipe.content), tuple(job.recipe.style), widths, precision,
         job.recipe.optimiser.name, len(batch),
     )  # fmt: skip
 
@@ -200,7 +204,7 @@ def collect_all(
     precision: str,
     tile: int | None = None,
     notes: Sequence[str] = (),
-    watch=None,
+    watch: "WatchBatch | None" = None,
     snapshots: Sequence[int] | None = None,
 ) -> list[Result]:
     """Read a run to its end: write down every step, stop cleanly on Ctrl-C or at a loss that is no number.
@@ -247,8 +251,12 @@ class _Record:
     """What is written down of one picture's run."""
 
     def __init__(self, job: Job):
-        self.history, self.kept, self.stopped = History(), {}, None
-        self.picture = self.best = self.last = job.start
+        self.history = History()
+        self.kept: dict[int, np.ndarray] = {}
+        self.stopped: str | None = None
+        self.picture = job.start
+        self.best: Step | np.ndarray = job.start
+        self.last: Step | np.ndarray = job.start
         self.lowest, self.taken = np.inf, 0
 
     def add(self, step: "Step | NotFiniteError", seconds: float, keep: set[int], starts: set[int]) -> None:
@@ -307,7 +315,7 @@ def _snapshot_steps(steps: int, picture: np.ndarray) -> list[int]:
     return sorted({round(float(step)) for step in np.geomspace(1, steps, count)})
 
 
-def _whole(name: str, value, least: int) -> int:
+def _whole(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or int(value) != value or value < least:
         raise InputError(f"{name} is {value}: give a whole number of at least {least}")
     return int(value)

@@ -72,7 +72,7 @@ def estimate(run: Run, tile: int | None = None) -> int:
     return round(always + passing + min(LOOSE, LOOSE_SHARE * passing) + FILTERS[run.precision] * number * filters)
 
 
-def choose_tile(run: Run, free: int) -> int | None:
+def choose_tile(run: Run, free: float) -> int | None:
     """The side of the tiles in which a run fits into its share of the free memory; None if it fits whole.
 
     Raises:
@@ -92,7 +92,7 @@ def choose_tile(run: Run, free: int) -> int | None:
     )
 
 
-def note(run: Run, tile: int, free: int) -> str:
+def note(run: Run, tile: int, free: float) -> str:
     """One sentence on why there are tiles."""
     return (
         f"painted in tiles of {tile} pixels: whole, {run.width} x {run.height} pixels would take about "

@@ -7,6 +7,7 @@ Whatever cannot is refused in one line. No framework is imported here.
 import difflib
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,6 +17,7 @@ from stylelab.collection import alt, content_names, credit, find_built_in, names
 from stylelab.decode import MOST_PIXELS, PictureFile, from_array, from_image, read_image
 from stylelab.errors import InputError
 from stylelab.files import check_folder, expanded, one_line, shown, write_file
+from stylelab.options import Source
 
 __all__ = [
     "PictureFile", "alt", "check_size", "check_writable", "content_names", "credit", "find_picture", "fit", "names", "open_picture",
@@ -23,7 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 SMALLEST = 16  # pixels on the short side: five poolings leave nothing of less
-FORMATS = {
+FORMATS: dict[str, dict[str, Any]] = {
     ".png": {"format": "PNG"},
     ".jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
     ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
@@ -31,7 +33,7 @@ FORMATS = {
 }
 
 
-def open_picture(source, size: int | None = None) -> np.ndarray:
+def open_picture(source: Source, size: int | None = None) -> np.ndarray:
     """A picture as an array, whatever it comes from.
 
     Args:
@@ -98,8 +100,7 @@ def _not_found(text: str, path: Path) -> str:
 
 
 def _check_length(size: object, what: str = "size") -> None:
-    whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
-    if not whole or size < 1:
+    if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
         raise InputError(f"{what} must be a whole number of pixels, 1 or more; got {shown(repr(size))}")
 
 
@@ -160,7 +161,8 @@ def fit(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     if picture.shape[:2] == (height, width):
         return np.array(picture, np.float32)
     colours = np.moveaxis(np.asarray(picture, np.float32), -1, 0)  # (3, H, W): one by one, as 32-bit floats
-    resized = [Image.fromarray(colour).resize((int(width), int(height)), Image.Resampling.LANCZOS) for colour in colours]
+    size = int(width), int(height)
+    resized = [np.asarray(Image.fromarray(colour).resize(size, Image.Resampling.LANCZOS)) for colour in colours]
     return np.stack(resized, axis=-1).clip(0, 1)
 
 
@@ -223,7 +225,7 @@ def check_writable(path: "str | os.PathLike") -> Path:
     return path
 
 
-def _format(path: Path) -> dict:
+def _format(path: Path) -> dict[str, Any]:
     if path.suffix.lower() not in FORMATS:
         came = f"'{shown(path.suffix)}'" if path.suffix else "no ending"
         raise InputError(f"cannot save '{shown(path)}': its ending must be {', '.join(FORMATS)}; got {came}")

@@ -5,7 +5,8 @@ Colours are those of Okabe and Ito, "Color universal design" (2008), which colou
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
@@ -14,6 +15,11 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from stylelab.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from stylelab.result import History
 
 COLOURS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
 STYLES = {"total": "-", "content": "--", "style": "-.", "tv": ":"}  # told apart in black and white too
@@ -71,12 +77,12 @@ def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure,
     return figure, axes
 
 
-def _draw(axis, picture: np.ndarray, title: str = "") -> None:
+def _draw(axis: "Axes", picture: np.ndarray, title: str = "") -> None:
     axis.imshow(np.clip(picture, 0, 1), interpolation="nearest")
     axis.set_title(title, fontsize=10)
 
 
-def loss_curves(history) -> Figure:
+def loss_curves(history: "History | Mapping[str, Sequence[float]]") -> Figure:
     """The total loss and its weighted parts against the step, on a logarithmic axis. Parts that stay 0 are left out.
 
     Args:
@@ -222,7 +228,7 @@ def _norm(values: np.ndarray, log: bool) -> Normalize:
     return Normalize(values.min(), values.max())
 
 
-def _name_cells(axis, values: np.ndarray, title: str, rows, columns) -> None:
+def _name_cells(axis: "Axes", values: np.ndarray, title: str, rows: Sequence[str], columns: Sequence[str]) -> None:
     axis.set(title=title, aspect="equal" if values.shape[0] > 1 else "auto")
     axis.title.set_fontsize(10)
     axis.invert_yaxis()  # the first row on top, as a table is read
@@ -231,7 +237,7 @@ def _name_cells(axis, values: np.ndarray, title: str, rows, columns) -> None:
     axis.tick_params(length=0)
 
 
-def _write_numbers(axis, values: np.ndarray, norm: Normalize, number: str) -> None:
+def _write_numbers(axis: "Axes", values: np.ndarray, norm: Normalize, number: str) -> None:
     for (row, column), value in np.ndenumerate(values):
         dark = float(norm(value)) < 0.5
         axis.text(column + 0.5, row + 0.5, format(value, number), ha="center", va="center", fontsize=9,
@@ -308,9 +314,13 @@ def squares(picture: np.ndarray, sides: Mapping[str, int], centre: tuple[int, in
     _draw(axis, picture)
     for (name, side), (colour, dashes) in zip(sides.items(), LINES, strict=False):
         corner = (centre[1] - side / 2, centre[0] - side / 2)
-        drawn = {"edgecolor": colour, "linestyle": dashes, "linewidth": 2, "label": f"{name}: {side}"}
         white = withStroke(linewidth=4, foreground="white")  # below it, or a dark line is lost on dark places
-        axis.add_patch(Rectangle(corner, side, side, fill=False, path_effects=[white], **drawn))
+        axis.add_patch(
+            Rectangle(
+                corner, side, side, fill=False, path_effects=[white], edgecolor=colour, linestyle=dashes, linewidth=2,
+                label=f"{name}: {side}",
+            )
+        )  # fmt: skip
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     figure.legend(title="side in pixels", loc="outside right center", frameon=False)
     return figure

@@ -4,9 +4,11 @@ A loss is `weights.content * sum_l w_l C_l + weights.style * sum_l w_l E_l + wei
 wherever a recipe is applied; an author's number for pictures in 0..255 is written with its conversion.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Real
+from typing import Any
 
 from stylelab.errors import InputError, unknown
 from stylelab.files import shown
@@ -277,7 +279,9 @@ def scaled(recipe: "str | Recipe", preset: str) -> Recipe:
     return replace(recipe, size=min(recipe.size, largest), steps=steps)
 
 
-def with_layers(recipe: Recipe, content=None, style=None) -> Recipe:
+def with_layers(
+    recipe: Recipe, content: Iterable[str | int] | None = None, style: Iterable[str | int] | None = None
+) -> Recipe:
     """The same recipe on other layers, the old total shared equally among them. None keeps a recipe's own.
 
     Raises:
@@ -285,7 +289,7 @@ def with_layers(recipe: Recipe, content=None, style=None) -> Recipe:
     """
     from stylelab.encoders import layer_name
 
-    def spread(old: Mapping[str, float], new) -> Mapping[str, float]:
+    def spread(old: Mapping[str, float], new: Iterable[str | int] | None) -> Mapping[str, float]:
         if new is None:
             return old
         names = tuple(layer_name(layer) for layer in new)
@@ -303,15 +307,15 @@ def with_weights(recipe: Recipe, content: float | None = None, style: float | No
         InputError: a weight below zero or not finite.
     """
     asked = dict(content=content, style=style, tv=tv).items()
-    given = {name: _weight(name, weight) for name, weight in asked if weight is not None}
+    given: dict[str, Any] = {name: _weight(name, weight) for name, weight in asked if weight is not None}
     if tv is not None:
         given["pixels"] = None  # a weight that was asked for is left as it is
-    old = {"weights": recipe.weights, "normalised": recipe.normalised, "mini": recipe.mini}
-    return replace(recipe, **{name: replace(weights, **given) for name, weights in old.items() if weights is not None})
+    mini = recipe.mini and replace(recipe.mini, **given)
+    return replace(recipe, weights=replace(recipe.weights, **given), normalised=replace(recipe.normalised, **given), mini=mini)
 
 
-def _weight(name: str, weight) -> float:
-    number = isinstance(weight, Real) and not isinstance(weight, bool)
-    if not number or not 0 <= weight < float("inf"):
+def _weight(name: str, weight: object) -> float:
+    number = float(weight) if isinstance(weight, Real) and not isinstance(weight, bool) else math.nan
+    if not 0 <= number < math.inf:
         raise InputError(f"the {name} weight is {shown(weight)}: give a number, zero or more")
-    return float(weight)
+    return number

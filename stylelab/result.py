@@ -1,13 +1,21 @@
 """What a run tells while it goes on, and what it returns at the end."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from stylelab.errors import InputError, unknown
+from stylelab.recipes import Recipe
+
+if TYPE_CHECKING:
+    from stylelab.asked import Asked
+    from stylelab.plots import Figure
+    from stylelab.settings import Settings
 
 COLUMNS = ("step", "seconds", "total", "content", "style", "tv")
 
@@ -60,6 +68,10 @@ class History:
     def keys(self) -> tuple[str, ...]:
         return COLUMNS
 
+    @overload
+    def __getitem__(self, key: str) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, key: int) -> dict[str, float]: ...
     def __getitem__(self, key: "str | int") -> "np.ndarray | dict[str, float]":
         if isinstance(key, str):
             if key not in COLUMNS:
@@ -98,7 +110,7 @@ class Result:
     snapshots: dict[int, np.ndarray]
     seconds: float
     device: str
-    recipe: object
+    recipe: Recipe
     encoder: str
     stopped: str | None = None
     precision: str = "float32"
@@ -106,10 +118,10 @@ class Result:
     tile: int | None = None
     notes: tuple[str, ...] = ()
     taken: int = 0
-    asked: object = field(default=None, repr=False)
+    asked: "Asked | None" = field(default=None, repr=False)
 
     @cached_property
-    def settings(self):
+    def settings(self) -> "Settings":
         """All that decided how this came out, as `stylelab.settings.Settings`: saved, it can be run again to the same picture.
 
         A picture that was given as an array is embedded as it is now; one that was given by path stays there.
@@ -125,7 +137,7 @@ class Result:
         height, width = self.picture.shape[:2]
         return f"Result({self.recipe.name}, {width} x {height}, {self.history!r}, {self.seconds:.1f} s on {self.device})"
 
-    def save(self, path: "str | Path") -> Path:
+    def save(self, path: "str | os.PathLike[str]") -> Path:
         """Write the picture as PNG, JPEG or WebP, by the ending of `path`. A PNG carries the settings, without folders and
         without the two pictures: `stylelab transfer --settings` reads them.
 
@@ -144,13 +156,13 @@ class Result:
         except InputError:
             return {}
 
-    def show(self):
+    def show(self) -> "Figure":
         """The picture as a matplotlib figure."""
         from stylelab import plots
 
         return plots.show(self.picture)
 
-    def plot_losses(self):
+    def plot_losses(self) -> "Figure":
         """The loss curves as a matplotlib figure."""
         from stylelab import plots
 

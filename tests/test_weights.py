@@ -231,6 +231,14 @@ def whole(tmp_path):
     return tmp_path / "a.safetensors"
 
 
+@pytest.mark.parametrize(("limit", "remembered"), [(weights.SMALL, True), (100, False)])
+def test_only_a_small_file_stays_in_memory(tmp_path, monkeypatch, limit, remembered):
+    monkeypatch.setattr(weights, "SMALL", limit)
+    path = whole(tmp_path)
+    first, second = (weights._whole(path, (limit,)) for _ in range(2))
+    assert (first["conv1_1"][0] is second["conv1_1"][0]) == remembered
+
+
 def test_one_flipped_bit_is_noticed(tmp_path):
     path = whole(tmp_path)
     content = bytearray(path.read_bytes())

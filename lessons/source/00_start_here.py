@@ -24,7 +24,7 @@
 # **Time** 25 minutes · **Needs** a little Python; that a convolution slides filters over a picture · **Runs on** a laptop, in two or three minutes for all cells. Without a GPU, pictures have 256 pixels and runs a fifth of the paper's steps; with one, 512 pixels and 500 steps. The cells are the same.
 
 # %% name="setup" tags=["torch"]
-import os, subprocess, sys, time
+import os, sys, time
 
 # {{colab}}
 
@@ -39,7 +39,7 @@ SEED = 0
 setting = page.set_up(sl, seed=SEED)
 
 # %% name="setup" tags=["tensorflow"]
-import os, subprocess, sys, time
+import os, sys, time
 
 # {{colab}}
 

@@ -24,7 +24,7 @@
 # **Time** 45 minutes · **Needs** convolutions and gradients, seen once · **Runs on** a laptop, in two to four minutes for all cells. Without a GPU, pictures have 256 pixels; with one, 384, and favourite pictures are painted for longer. The cells are the same.
 
 # %% name="setup" tags=["torch"]
-import os, subprocess, sys
+import os, sys
 
 # {{colab}}
 
@@ -38,7 +38,7 @@ SEED = 0
 setting = page.set_up(sl, seed=SEED)
 
 # %% name="setup" tags=["tensorflow"]
-import os, subprocess, sys
+import os, sys
 
 # {{colab}}
 

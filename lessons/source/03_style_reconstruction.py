@@ -24,7 +24,7 @@
 # **Time** 45 minutes · **Needs** convolutions and activations · **Runs on** a laptop, in two to four minutes for all cells. Without a GPU, textures have 160 pixels and 60 steps each; with one, 320 pixels and 300 steps. The cells are the same.
 
 # %% name="setup" tags=["torch"]
-import os, subprocess, sys
+import os, sys
 
 # {{colab}}
 
@@ -38,7 +38,7 @@ SEED = 0
 setting = page.set_up(sl, seed=SEED)
 
 # %% name="setup" tags=["tensorflow"]
-import os, subprocess, sys
+import os, sys
 
 # {{colab}}
 

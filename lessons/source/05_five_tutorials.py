@@ -24,7 +24,7 @@
 # **Time** 55 minutes · **Needs** content loss, Gram matrix and total variation (lesson 4) · **Runs on** a laptop, in one to three minutes for all cells. Without a GPU, pictures have 160 pixels and runs at most 100 steps; with one, 320 pixels and up to 500 steps. The cells are the same.
 
 # %% name="setup" tags=["torch"]
-import os, subprocess, sys, time
+import os, sys, time
 
 # {{colab}}
 
@@ -38,7 +38,7 @@ from stylelab.result import History
 setting = page.set_up(sl, seed=0)
 
 # %% name="setup" tags=["tensorflow"]
-import os, subprocess, sys, time
+import os, sys, time
 
 # {{colab}}
 

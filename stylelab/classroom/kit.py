@@ -4,7 +4,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from stylelab.encoders import ASSETS
+from stylelab.course import ASSETS
 from stylelab.start import find_lessons
 
 PACKAGE = Path(__file__).resolve().parent.parent

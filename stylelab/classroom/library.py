@@ -23,7 +23,7 @@ def library_source(framework: str, exercise: str) -> str:
     """
     find_exercise(exercise)
     module = f"stylelab.{framework}.check"
-    table = next(each.value for each in _tree(module).body if isinstance(each, ast.Assign) and each.targets[0].id == "LIBRARY")
+    table = next(each.value for each in _tree(module).body if isinstance(each, ast.AnnAssign) and each.target.id == "LIBRARY")
     entry = next(value for key, value in zip(table.keys, table.values, strict=True) if key.value == exercise)
     parts: dict[str, str] = {}
     text = f"{exercise} = {ast.unparse(_Inlined(module, parts).visit(entry))}"

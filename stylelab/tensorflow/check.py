@@ -29,7 +29,7 @@ def check(exercise_id: str, function: Callable) -> Callable:
     return exercises.check_answer(exercises.find_exercise(exercise_id), function, Lab(), LIBRARY)
 
 
-LIBRARY = {
+LIBRARY: dict[str, Callable] = {
     "balance": costs.balance,
     "blend": tutorials.blend,
     "content_loss": content_loss,

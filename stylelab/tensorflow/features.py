@@ -1,6 +1,6 @@
 """The encoder in TensorFlow: pictures in, named activations out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +9,7 @@ from tensorflow import Tensor
 
 from stylelab import encoders
 from stylelab.errors import InputError, MachineError, unknown
+from stylelab.options import EncoderName
 from stylelab.precision import check_precision, cpu_has_bfloat16
 from stylelab.tensorflow.trunk import FINE, Trunk, raw_gram
 
@@ -148,7 +149,7 @@ class Encoder(tf.Module):
         content, style = tuple(content), tuple(style)
 
         @tf.custom_gradient
-        def passes(entered: Tensor):
+        def passes(entered: Tensor) -> tuple[list[Tensor], Callable]:
             kept = self._passes.forward(entered)
             answers = [kept.activations[layer] for layer in content] + [raw_gram(kept.activations[layer]) for layer in style]
 
@@ -174,7 +175,7 @@ class Encoder(tf.Module):
 
 
 def load_encoder(
-    name_or_spec: "str | encoders.Encoder",
+    name_or_spec: EncoderName,
     layers: Iterable[str],
     *,
     pooling: str | None = None,

@@ -15,7 +15,7 @@ class Lab:
     """Tensors from channels-last arrays and back, and gradients."""
 
     name = "TensorFlow"
-    advice = {
+    advice: Mapping[str, str] = {
         "None": "It returns None: end it with `return` and the result. (tape.gradient gives None for what the tape did not watch: "
         "tape.watch(picture) before the loss is taken, inside the `with`.)",
         "'NoneType' and": "tape.gradient gave None: tape.watch(picture) before the loss is taken, inside the `with`.",

@@ -203,6 +203,6 @@ def _shape(tensor: Tensor) -> tuple[int | None, ...]:
     return tuple(tensor.shape)
 
 
-def _number(count, like: Tensor) -> Tensor:
+def _number(count: "int | Tensor", like: Tensor) -> Tensor:
     """A count as a floating-point tensor: H W squared does not fit into 32-bit integers."""
     return tf.cast(count, like.dtype)

@@ -4,6 +4,7 @@ import math
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any, Unpack
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,7 @@ from stylelab import job as jobs
 from stylelab import pictures as files
 from stylelab.asked import sign, take_down
 from stylelab.errors import InputError, NotFiniteError
+from stylelab.options import EncoderName, PairOptions, Source, Watch, WatchBatch
 from stylelab.recipes import Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
 from stylelab.tensorflow import tiles
@@ -177,7 +179,7 @@ _LEARNING_RATES = {"adam": (0.02,), "sgd": (0.1,)}
 
 
 def _walk(
-    pictures: tf.Variable, evaluate: Evaluate, method, clip: bool, indices: range
+    pictures: tf.Variable, evaluate: Evaluate, method: Any, clip: bool, indices: range
 ) -> Iterator[list["Step | NotFiniteError"]]:
     """Move a batch of pictures, in place. A picture whose loss is no number stays where it was last good."""
     good = before = tf.identity(pictures)
@@ -236,11 +238,11 @@ def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
 
 
 def transfer(
-    content,
-    style,
+    content: Source,
+    style: Source,
     *,
     recipe: "str | Recipe" = "gatys",
-    encoder="auto",
+    encoder: EncoderName = "auto",
     size: int | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -253,7 +255,7 @@ def transfer(
     content_weight: float | None = None,
     style_weight: float | None = None,
     tv_weight: float | None = None,
-    watch: jobs.Watch | None = None,
+    watch: "Watch | None" = None,
     snapshots: Sequence[int] | None = None,
 ) -> Result:
     """Paint one picture's content in another's style.
@@ -286,26 +288,28 @@ def transfer(
 
     Source: Gatys, Ecker and Bethge 2016; from coarse to fine: Gatys et al. 2017.
     """
-    options = dict(
-        recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, scales=scales, content_layers=content_layers,
-        style_layers=style_layers, content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight,
-    )  # fmt: skip
-    show = watch and (lambda steps: watch(steps[0]))
     return transfer_batch(
-        [content], [style], device=device, precision=precision, tile=tile, watch=show, snapshots=snapshots, **options
-    )[0]
+        [content], [style], recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, scales=scales,
+        content_layers=content_layers, style_layers=style_layers, content_weight=content_weight, style_weight=style_weight,
+        tv_weight=tv_weight, device=device, precision=precision, tile=tile, snapshots=snapshots,
+        watch=None if watch is None else partial(_watch_one, watch),
+    )[0]  # fmt: skip
+
+
+def _watch_one(watch: Watch, steps: list["Step | NotFiniteError"]) -> object:
+    return watch(jobs.only(steps))
 
 
 def transfer_batch(
-    contents: Sequence,
-    styles: Sequence,
+    contents: Sequence[Source],
+    styles: Sequence[Source],
     *,
     device: str | None = None,
     precision: str = "auto",
     tile: int | None = None,
-    watch: "Callable[[list[Step | NotFiniteError]], object] | None" = None,
+    watch: "WatchBatch | None" = None,
     snapshots: Sequence[int] | None = None,
-    **options,
+    **options: Unpack[PairOptions],
 ) -> list[Result]:
     """Paint several pairs in one run, which a GPU likes better than one after the other. Each comes out as if alone.
 
@@ -330,7 +334,10 @@ def transfer_batch(
     return sign(_paint(stages, device, precision, tile, watch, snapshots), asked)
 
 
-def _paint(stages: list[list[jobs.Job]], device, precision: str, tile: int | None, watch, snapshots) -> list[Result]:
+def _paint(
+    stages: list[list[jobs.Job]], device: Any, precision: str, tile: int | None, watch: "WatchBatch | None",
+    snapshots: Sequence[int] | None,
+) -> list[Result]:  # fmt: skip
     jobs.check_run(precision, tile)
     last = stages[-1][0]
     device, notes = find_device(device), []
@@ -389,7 +396,7 @@ def _inside(loss: Loss, pictures: Tensor) -> "Tensor | dict[str, Tensor]":
 
 
 @tf.custom_gradient
-def _into_range(pictures: Tensor):
+def _into_range(pictures: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     """Pixels brought into 0..1. Beyond, they feel only what draws them back: plain clamping would leave them there."""
 
     def backward(gradient: Tensor) -> Tensor:
@@ -399,6 +406,7 @@ def _into_range(pictures: Tensor):
     return tf.clip_by_value(pictures, 0.0, 1.0), backward
 
 
-def _enlarge(pictures: tf.Variable, size: tuple[int, int]) -> Tensor:
+def _enlarge(pictures: tf.Variable, size: Sequence[int]) -> Tensor:
+    height, width = size
     with tf.device(pictures.device):
-        return tf.constant(np.stack([files.enlarge(array, tuple(size)) for array in pictures.numpy()]))
+        return tf.constant(np.stack([files.enlarge(array, (height, width)) for array in pictures.numpy()]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from stylelab import encoders
 from stylelab.errors import InputError, MachineError, unknown
+from stylelab.options import EncoderName
 from stylelab.precision import check_precision, cpu_has_bfloat16
 from stylelab.torch.trunk import FINE, Trunk, raw_gram
 
@@ -81,6 +83,9 @@ def find_precision(name: str, device: "str | torch.device | None" = None, pixels
 
 class Encoder(torch.nn.Module):
     """VGG-19 up to the deepest layer asked for, frozen. Made by `load_encoder`."""
+
+    factor: Tensor  # (1, 3, 1, 1), both: preprocessing
+    offset: Tensor
 
     def __init__(
         self,
@@ -163,7 +168,7 @@ class _Look(torch.autograd.Function):
     """`Encoder.look` for autograd: the passes are `Trunk`'s."""
 
     @staticmethod
-    def forward(ctx, pictures: Tensor, trunk: Trunk, content: tuple[str, ...], style: tuple[str, ...]):
+    def forward(ctx: Any, pictures: Tensor, trunk: Trunk, content: tuple[str, ...], style: tuple[str, ...]) -> tuple[Tensor, ...]:
         kept = trunk.forward(pictures, keep=ctx.needs_input_grad[0])
         ctx.trunk, ctx.kept, ctx.content, ctx.style = trunk, kept, content, style
         ctx.set_materialize_grads(False)  # what no loss looks at has no gradient, rather than one of zeros
@@ -172,7 +177,7 @@ class _Look(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, *gradients):
+    def backward(ctx: Any, *gradients: "Tensor | None") -> tuple[Tensor, None, None, None]:
         kept, ctx.kept = ctx.kept, None
         if kept is None:
             raise RuntimeError("the gradient of `look` can be asked for once: call it again")
@@ -190,7 +195,7 @@ def _check_pictures(pictures: Tensor) -> None:
 
 
 def load_encoder(
-    name_or_spec: "str | encoders.Encoder",
+    name_or_spec: EncoderName,
     layers: Iterable[str],
     *,
     pooling: str | None = None,

@@ -15,7 +15,7 @@ class Lab:
     """Tensors from channels-last arrays and back, and gradients."""
 
     name = "PyTorch"
-    advice = {
+    advice: Mapping[str, str] = {
         "None": "It returns None: end it with `return` and the result. (`.grad` is None before backward(), and for a picture that "
         "PyTorch made from others: start from picture.detach().clone().requires_grad_(True).)",
         "does not require grad": "Nothing was recorded for it: start from picture.detach().clone().requires_grad_(True).",

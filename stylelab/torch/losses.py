@@ -117,7 +117,8 @@ def style_layer_loss(
     Source: Gatys et al. 2016, equation 4; seeds/001, 003, 004 ('mean'); seeds/000 ('keras').
     """
     own = gram_matrix(activation, gram if normalisation == "mean" else "raw")
-    return style_distance(own, target_gram, normalisation, activation.shape[2:], picture_size)
+    height, width = activation.shape[2:]
+    return style_distance(own, target_gram, normalisation, (height, width), picture_size)
 
 
 def style_distance(

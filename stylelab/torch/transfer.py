@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from stylelab import job as jobs
 from stylelab import pictures as files
 from stylelab.asked import sign, take_down
 from stylelab.errors import InputError, NotFiniteError
+from stylelab.options import EncoderName, PairOptions, Source, Watch, WatchBatch
 from stylelab.recipes import Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
 from stylelab.torch import tiles
@@ -109,7 +111,7 @@ def transfer_loss(
             share * _style_distance(own[layer], grams[index][layer], recipe, sizes[layer], picture_size)
             for layer, share in recipe.style.items()
         )
-        parts = {"content": weights.content * content_part, "style": weights.style * style_part}
+        parts: dict[str, Any] = {"content": weights.content * content_part, "style": weights.style * style_part}
         if weights.tv:
             parts["tv"] = weights.tv * total_variation(picture, recipe.tv)
         return parts
@@ -173,7 +175,7 @@ def optimise(picture: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbf
 _LEARNING_RATES = {"adam": (0.02,), "sgd": (0.1,)}
 
 
-def _walk(pictures: Tensor, loss: Loss, method, clip: bool, indices: range) -> Iterator[list["Step | NotFiniteError"]]:
+def _walk(pictures: Tensor, loss: Loss, method: Any, clip: bool, indices: range) -> Iterator[list["Step | NotFiniteError"]]:
     """Move a batch of pictures, in place. A picture whose loss is no number stays where it was last good."""
     good = before = pictures.clone()
     broken: dict[int, NotFiniteError] = {}
@@ -203,7 +205,8 @@ def _evaluate(loss: Loss, pictures: Tensor) -> tuple[dict[str, Tensor], Tensor]:
     """The parts of the loss, `(B,)` each, and the gradient of their sum."""
     leaf = pictures.detach().requires_grad_(True)
     parts = _named(loss(leaf))
-    (gradient,) = torch.autograd.grad(sum(parts.values()).sum(), leaf)
+    total: Any = sum(parts.values())
+    (gradient,) = torch.autograd.grad(total.sum(), leaf)
     return {name: part.detach() for name, part in parts.items()}, gradient
 
 
@@ -217,11 +220,11 @@ def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
 
 
 def transfer(
-    content,
-    style,
+    content: Source,
+    style: Source,
     *,
     recipe: "str | Recipe" = "gatys",
-    encoder="auto",
+    encoder: EncoderName = "auto",
     size: int | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -234,7 +237,7 @@ def transfer(
     content_weight: float | None = None,
     style_weight: float | None = None,
     tv_weight: float | None = None,
-    watch: jobs.Watch | None = None,
+    watch: "Watch | None" = None,
     snapshots: Sequence[int] | None = None,
 ) -> Result:
     """Paint one picture's content in another's style.
@@ -267,26 +270,28 @@ def transfer(
 
     Source: Gatys, Ecker and Bethge 2016; from coarse to fine: Gatys et al. 2017.
     """
-    options = dict(
-        recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, scales=scales, content_layers=content_layers,
-        style_layers=style_layers, content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight,
-    )  # fmt: skip
-    show = watch and (lambda steps: watch(steps[0]))
     return transfer_batch(
-        [content], [style], device=device, precision=precision, tile=tile, watch=show, snapshots=snapshots, **options
-    )[0]
+        [content], [style], recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, scales=scales,
+        content_layers=content_layers, style_layers=style_layers, content_weight=content_weight, style_weight=style_weight,
+        tv_weight=tv_weight, device=device, precision=precision, tile=tile, snapshots=snapshots,
+        watch=None if watch is None else partial(_watch_one, watch),
+    )[0]  # fmt: skip
+
+
+def _watch_one(watch: Watch, steps: list["Step | NotFiniteError"]) -> object:
+    return watch(jobs.only(steps))
 
 
 def transfer_batch(
-    contents: Sequence,
-    styles: Sequence,
+    contents: Sequence[Source],
+    styles: Sequence[Source],
     *,
     device: str | None = None,
     precision: str = "auto",
     tile: int | None = None,
-    watch: "Callable[[list[Step | NotFiniteError]], object] | None" = None,
+    watch: "WatchBatch | None" = None,
     snapshots: Sequence[int] | None = None,
-    **options,
+    **options: Unpack[PairOptions],
 ) -> list[Result]:
     """Paint several pairs in one run, which a GPU likes better than one after the other. Each comes out as if alone.
 
@@ -311,7 +316,10 @@ def transfer_batch(
     return sign(_paint(stages, device, precision, tile, watch, snapshots), asked)
 
 
-def _paint(stages: list[list[jobs.Job]], device, precision: str, tile: int | None, watch, snapshots) -> list[Result]:
+def _paint(
+    stages: list[list[jobs.Job]], device: Any, precision: str, tile: int | None, watch: "WatchBatch | None",
+    snapshots: Sequence[int] | None,
+) -> list[Result]:  # fmt: skip
     jobs.check_run(precision, tile)
     last = stages[-1][0]
     device, notes = find_device(device), []
@@ -371,19 +379,20 @@ class _Inside(torch.autograd.Function):
     """Pixels brought into 0..1. Beyond, they feel only what draws them back: plain clamping would leave them there."""
 
     @staticmethod
-    def forward(ctx, pictures: Tensor) -> Tensor:
+    def forward(ctx: Any, pictures: Tensor) -> Tensor:
         ctx.save_for_backward(pictures)
         return pictures.clamp(0, 1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (pictures,) = ctx.saved_tensors
         outwards = ((pictures < 0) & (gradient > 0)) | ((pictures > 1) & (gradient < 0))
         return gradient.masked_fill(outwards, 0)
 
 
-def _enlarge(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+def _enlarge(pictures: Tensor, size: Sequence[int]) -> Tensor:
+    height, width = size
     arrays = pictures.permute(0, 2, 3, 1).cpu().numpy()
-    larger = np.stack([files.enlarge(array, size) for array in arrays])
+    larger = np.stack([files.enlarge(array, (height, width)) for array in arrays])
     return torch.from_numpy(larger).permute(0, 3, 1, 2).contiguous().to(pictures.device)

@@ -1,0 +1,48 @@
+"""How Sphinx makes the site. `python -m stylelab.site` copies this file beside the pages that it gathers."""
+
+import stylelab
+
+project = "stylelab"
+author = copyright = "the stylelab project"
+version = release = stylelab.__version__
+language = "en"
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "stylelab.site.extension",
+]
+exclude_patterns = ["_templates", "extra", "downloads"]
+nb_execution_mode = "off"  # the lessons are shown as they were run and stored
+nb_number_source_lines = False
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
+myst_heading_anchors = 3
+mathjax_path = "mathjax/tex-svg.js"  # copied here by the build; glyphs are drawn as paths, so no font is fetched
+mathjax3_config = {"options": {"enableMenu": False}}  # a formula is no button: the keyboard goes past it
+autodoc_typehints = "none"  # the docstrings say shapes and ranges
+nitpick_ignore_regex = [("py:class", r"numpy\..*|pathlib\..*|stylelab\.job\..*|[a-z_]+")]  # no page of ours; attributes in one line
+autodoc_member_order = "bysource"
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+add_module_names = False
+default_role = "code"  # docstrings put shapes in single backticks
+toc_object_entries_show_parents = "hide"
+copybutton_selector = "div.highlight pre"
+copybutton_exclude = ".linenos, .gp, .go"
+
+html_theme = "furo"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
+html_title = "stylelab"
+html_favicon = "_static/favicon.svg"
+templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_extra_path = ["extra"]  # pictures that pages show by themselves, without Sphinx
+html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {"navigation_with_keys": False, "top_of_page_buttons": []}

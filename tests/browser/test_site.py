@@ -1,0 +1,207 @@
+"""The whole site, built once with a small gallery, in a real browser: on a desk from a server's subfolder, on a phone from files."""
+
+import functools
+import http.server
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]  # fmt: skip
+PATIENCE = 60_000  # milliseconds
+KINDS = ("index.html", "lessons/03_style_reconstruction_torch.html", "gallery.html", "reference/torch.html")
+# what search engines, readers aloud and phones ask for, and what is wrong with it
+FAULTS = """() => {
+    const faults = [];
+    const each = (selector, wrong, words) => document.querySelectorAll(selector)
+        .forEach(element => wrong(element) && faults.push(words + ': ' + element.outerHTML.slice(0, 120)));
+    const head = selector => document.head.querySelector(selector)?.content?.trim() ?? '';
+    if (document.documentElement.lang !== 'en') faults.push('no language');
+    if (!document.title.includes('stylelab')) faults.push('no title');
+    if (head('meta[name=description]').length < 40) faults.push('no description');
+    if (document.querySelectorAll('meta[name=description]').length > 1) faults.push('two descriptions');
+    if (!head('meta[name=viewport]')) faults.push('no viewport');
+    if (document.querySelectorAll('h1').length !== 1) faults.push('not one h1');
+    each('img', e => !e.hasAttribute('alt') || (!e.alt.trim() && !e.closest('[aria-hidden=true]')), 'no alt');
+    each('article img', e => !e.getAttribute('width') && !e.complete, 'a picture without a size');
+    each('merror, [data-mml-node=merror]', () => true, 'a formula that is none');
+    each('a', e => !e.textContent.trim() && !e.ariaLabel && !e.querySelector('img, svg'), 'an empty link');
+    const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    if (wide > 0) faults.push(`the page is ${wide} pixels too wide`);
+    return faults;
+}"""
+TWINS = re.compile("_modules/|lessons/.*_tensorflow")  # looked at in the light, or of the same make as one that was
+AXE = {"resultTypes": ["violations"], "preload": False}  # from files, a browser lets it fetch no stylesheet once more
+SETTLED = """() => (typeof MathJax === 'undefined' || (MathJax.startup?.promise ?? null) !== null)
+    && !document.querySelector('script[src*=mathjax]') || document.querySelectorAll('div.math, span.math').length
+    === document.querySelectorAll('.math mjx-container').length"""
+
+pytestmark = [pytest.mark.plain, pytest.mark.slow]
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> subprocess.CompletedProcess:
+    """`make site` with the smallest gallery; `.folder` is where the pages are."""
+    pytest.importorskip("sphinx")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "stylelab.site", "--gallery", "tiny", "-o", str(folder / "site"), "--work", str(folder / "work")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    run.folder = folder / "site"
+    return run
+
+
+@pytest.fixture(scope="session")
+def site(built) -> Path:
+    assert built.returncode == 0, built.stderr[-3000:]
+    return built.folder
+
+
+@pytest.fixture(scope="session")
+def pages(site) -> list[str]:
+    return [path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
+
+
+@pytest.fixture(scope="session")
+def address(site, tmp_path_factory):
+    """The site in a subfolder of a server, as a university's page would have it."""
+    root = tmp_path_factory.mktemp("server")
+    (root / "course").mkdir()
+    (root / "course" / "style").symlink_to(site)
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=root)) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/course/style"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """A function that opens an empty page; `.requests` and `.complaints` are what it asked for and complained of."""
+    contexts = []
+
+    def open_page(width: int = 1280, scheme: str = "light"):
+        contexts.append(browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE)
+        page.requests, page.complaints = [], []
+        page.on("request", lambda asked: page.requests.append(asked.url))
+        page.on("console", lambda message: message.type in ("error", "warning") and page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def test_the_site_is_made_without_a_warning_and_says_where_it_is(built):
+    assert built.returncode == 0, built.stderr[-3000:]
+    assert built.stderr == ""
+    assert f"its first page is {built.folder / 'index.html'}" in built.stdout.splitlines()[-1]
+
+
+@needs_browser
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_every_page_reads_well_and_asks_for_nothing_outside(width, scheme, site, pages, address, opened):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    root = address if width == 1280 else site.as_uri()
+    page, faults = opened(width, scheme), {}
+    for name in pages:
+        page.goto(f"{root}/{name}")
+        page.wait_for_function(SETTLED)
+        found = page.evaluate(FAULTS) + [asked for asked in page.requests if not asked.startswith((root, "data:"))]
+        looked_at = not TWINS.match(name) if scheme == "dark" else not name.startswith("_modules/stylelab/")
+        violations = axe.run(page, options=AXE).response["violations"] if looked_at else []
+        grave = [each for each in violations if each["impact"] in ("serious", "critical")]
+        found += [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in grave] + page.complaints
+        if found:
+            faults[name] = found
+        page.requests.clear(), page.complaints.clear()
+    assert faults == {}
+
+
+@needs_browser
+@pytest.mark.parametrize("from_file", [False, True], ids=["server", "files"])
+def test_search_finds_a_page_and_leads_to_it(from_file, site, address, opened):
+    page = opened()
+    page.goto(f"{site.as_uri() if from_file else address}/index.html")
+    page.get_by_role("textbox", name="Search").fill("bubblewrap")
+    page.keyboard.press("Enter")
+    page.locator("ul.search li a", has_text="Grading").first.click()
+    page.wait_for_url(re.compile("grading"))
+    assert page.complaints == []
+
+
+@needs_browser
+@pytest.mark.parametrize("name", KINDS)
+def test_the_keyboard_reaches_the_navigation_and_then_the_text(name, site, opened):
+    page = opened()
+    page.goto((site / name).as_uri())
+    page.wait_for_function(SETTLED)
+    reached = []
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.closest('.sidebar-tree, article')?.tagName ?? ''"))
+        if reached[-1] == "ARTICLE":
+            break
+    assert "DIV" in reached and reached[-1] == "ARTICLE"
+
+
+@needs_browser
+def test_on_a_phone_what_is_too_wide_scrolls_in_its_own_box_and_by_keyboard(site, opened):
+    page = opened(390)
+    page.goto((site / "lessons/03_style_reconstruction_torch.html").as_uri())
+    page.wait_for_function(SETTLED)
+    boxes = page.evaluate("""() => [...document.querySelectorAll('article *')]
+        .filter(e => e.scrollWidth > e.clientWidth + 1 && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX))
+        .map(e => [e.tagName, e.tabIndex])""")
+    assert len(boxes) >= 3 and all(place == 0 for _, place in boxes)
+
+
+@needs_browser
+def test_exercises_and_quizzes_are_read_without_a_kernel(site, opened):
+    page = opened()
+    page.goto((site / "lessons/03_style_reconstruction_torch.html").as_uri())
+    assert page.get_by_text("raise NotImplementedError").count() == 3
+    assert page.get_by_text("not attempted yet.").count() == 3
+    answer = page.locator(".quiz details").first
+    assert not answer.evaluate("e => e.open")
+    answer.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert answer.evaluate("e => e.open")
+    assert len(page.locator("article .picture img").all()) >= 9
+    page.get_by_role("link", name="lesson 3, TensorFlow").first.click()
+    assert "TensorFlow" in page.locator("h1").inner_text()
+
+
+@needs_browser
+def test_formulas_are_drawn_and_can_be_read_aloud(site, opened):
+    page = opened()
+    page.goto((site / "how-it-works.html").as_uri())
+    page.wait_for_function(SETTLED)
+    assert page.locator("mjx-container svg").count() >= 15
+    assert page.locator("mjx-assistive-mml math").count() == page.locator("mjx-container").count()
