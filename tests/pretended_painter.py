@@ -25,7 +25,9 @@ def transfer(content, style, *, watch, snapshots, backend, device, precision="au
     stages = prepare_stages([content], [style], **options)
     asked = take_down(backend, [content], [style], **options)
     run = walk(stages[0][0])
-    results = collect_all(run, stages, device="cpu", precision="float32", watch=lambda steps: watch(steps[0]), snapshots=snapshots)
+    results = collect_all(
+        run, stages, device="cpu", precision="float32", watch=lambda steps: watch(steps[0]), snapshots=snapshots
+    )
     return replace(sign(results, asked)[0])
 
 

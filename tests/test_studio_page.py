@@ -277,7 +277,11 @@ def test_curves_are_thinned_out_and_keep_their_ends():
 
     rows = [(step, 0.1 * step, 1000.0 / step, 0.0, 1000.0 / step, 0.0) for step in range(1, 5001)]
     thin = curves(rows)
-    assert len(thin["step"]) <= POINTS and (thin["step"][0], thin["step"][-1]) == (1, 5000) and set(thin) == {"step", "total", "style"}
+    assert (
+        len(thin["step"]) <= POINTS
+        and (thin["step"][0], thin["step"][-1]) == (1, 5000)
+        and set(thin) == {"step", "total", "style"}
+    )
     assert curves([]) == {}
 
 

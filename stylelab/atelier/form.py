@@ -40,7 +40,9 @@ def first() -> dict:
     recipe = _recipe(find_recipe("gatys"))
     pair = {"content": "china", "style": "brushstrokes"}
     machine = {"encoder": "auto", "backend": _backend(), "seed": 0, "balance": 0, "smoother": USUAL if recipe["tv"] else 0}
-    return pair | {"recipe": "gatys"} | machine | {key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")}
+    return (
+        pair | {"recipe": "gatys"} | machine | {key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")}
+    )
 
 
 def _backend() -> str:

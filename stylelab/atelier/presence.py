@@ -21,9 +21,7 @@ class Presence:
         ended: called when none does.
     """
 
-    def __init__(
-        self, left: Callable[[], None], back: Callable[[], None], ended: Callable[[], None], grace: float | None = None
-    ):
+    def __init__(self, left: Callable[[], None], back: Callable[[], None], ended: Callable[[], None], grace: float | None = None):
         self.left, self.back, self.ended, self.grace = left, back, ended, GRACE if grace is None else grace
         self.silent: dict[str, float] = {}  # page -> seconds since its last word
         self.hidden: set[str] = set()  # pages that said last that they are in the background

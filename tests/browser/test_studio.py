@@ -71,7 +71,9 @@ class Studio:
         self.root.get_by_label("Encoder").select_option(encoder)
         self.fill(size, steps)
         self.root.get_by_role("button", name="Paint", exact=True).click()
-        self.page.wait_for_function("([root, count]) => root.querySelectorAll('article').length > count", arg=[self.handle, before])
+        self.page.wait_for_function(
+            "([root, count]) => root.querySelectorAll('article').length > count", arg=[self.handle, before]
+        )
         return Card(self, self.root.locator("article").first)
 
     @property
@@ -96,7 +98,8 @@ class Card:
     def state(self, *words: str) -> None:
         """Wait until it is in one of these states."""
         self.page.wait_for_function(
-            "([card, words]) => words.includes(card.querySelector('.sl-state').dataset.state)", arg=[self.root.element_handle(), words]
+            "([card, words]) => words.includes(card.querySelector('.sl-state').dataset.state)",
+            arg=[self.root.element_handle(), words],
         )
 
     def step(self) -> int:
