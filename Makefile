@@ -41,7 +41,7 @@ lessons: $(READY)
 	$(BIN)/python -m stylelab.lessons build --framework torch
 	$(TENSORFLOW_BIN)/python -m stylelab.lessons build --framework tensorflow
 
-# this page's first line says where it is; a gallery is painted the first time, which takes minutes: make site SITE="--gallery tiny"
+# build/site/index.html; the first time a gallery is painted too, which takes minutes. Without: make site SITE="--gallery tiny"
 site: $(READY)
 	@$(BIN)/python -m stylelab.site $(SITE)
 

@@ -43,7 +43,7 @@ def test_locks_hold_what_pyproject_asks_for():
 
 
 def test_make_knows_its_targets():
-    for target in ("lab", "demo", "test", "test-gpu", "lessons", "bench", "bench-gpu", "assets"):
+    for target in ("lab", "demo", "test", "test-gpu", "lessons", "site", "bench", "bench-gpu", "assets"):
         run = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"MAKEFLAGS": ""})
         assert run.returncode == 0, run.stderr
 

@@ -60,8 +60,8 @@ def test_links_are_relative_to_the_page_that_they_stand_on(stage):
 
 
 def test_a_picture_that_a_page_shows_comes_along(stage):
-    assert relinked("![x](../assets/readme/torch.jpg)", stage) == "![x](images/assets/readme/torch.jpg)"
-    assert (stage.folder / "images/assets/readme/torch.jpg").is_file()
+    assert relinked("![x](../assets/readme/lesson_00.jpg)", stage) == "![x](images/assets/readme/lesson_00.jpg)"
+    assert (stage.folder / "images/assets/readme/lesson_00.jpg").is_file()
 
 
 def test_a_link_to_nothing_is_refused_with_its_page(stage):

@@ -18,13 +18,7 @@ from stylelab.site import commands, figures, notebooks, pages, reference, tables
 from stylelab.site.stage import Stage
 
 MARK = re.compile(r"^( *)<!-- site: (.+?) -->$", re.MULTILINE)
-RESULTS = {  # of assets/encoder-mini: recipe gatys, 320 px, 120 steps
-    "china-brushstrokes.jpg": "A pagoda by a lake, in thick blue and yellow strokes",
-    "chelsea-woodblock.jpg": "A cat's face, cut like a woodblock print",
-    "coffee-fluid.jpg": "A cup of coffee, in marbled inks",
-    "rocket-pointillism.jpg": "A rocket at night, in dots of colour",
-}
-FACES = {"00": "transfer", "01": "learned_favourites", "02": "depth", "03": "row", "04": "grid", "05": "six"}  # a picture for each lesson
+SHOWN = re.compile(r"!\[([^\]]+)\]\((assets/readme/(result|lesson)_[^)]+)\)")  # of the README: description, file
 
 
 def fill(text: str, gallery: Callable[[], str], stage: Stage) -> str:
@@ -118,23 +112,23 @@ def _course() -> str:
     return tables.table(("lesson", "time", "exercises (points)", "points"), rows)
 
 
+def _readme(kind: str, stage: Stage) -> list[figures.Figure]:
+    """The README's pictures of results or of lessons, in its order and with its descriptions."""
+    found = SHOWN.findall((pages.ROOT / "README.md").read_text(encoding="utf-8"))
+    return [figures.add(stage, f"readme/{Path(file).stem}", (pages.ROOT / file).read_bytes(), alt) for alt, file, of in found if of == kind]
+
+
 def _results(stage: Stage) -> str:
-    folder, shown = pages.ROOT / "assets" / "encoder-mini", []
-    for name, alt in RESULTS.items():
-        figure = figures.add(stage, f"results/{Path(name).stem}", (folder / name).read_bytes(), alt)
-        shown.append(f"<figure>{figure.html()}<figcaption>{escape(alt)}</figcaption></figure>")
+    shown = [f"<figure>{figure.html()}<figcaption>{escape(figure.alt)}</figcaption></figure>" for figure in _readme("result", stage)]
     return '<div class="wall results">\n' + "\n".join(shown) + "\n</div>"
 
 
 def _ladder(stage: Stage) -> str:
     """A picture, the claim and both editions of each lesson."""
-    steps = []
-    for number, cell in FACES.items():
-        torch = _lesson(number)
-        tensorflow = torch.with_stem(torch.stem.replace("_torch", "_tensorflow"))
-        figure = figures.of_lesson(notebooks.read(torch), cell, stage, number)[-1]
+    steps, both = [], notebooks.lessons()
+    for figure, torch, tensorflow in zip(_readme("lesson", stage), both[::2], both[1::2], strict=True):
         editions = " · ".join(
-            f'<a href="lessons/{path.stem}.html" aria-label="Lesson {int(number)}, {name}">{name}</a>'
+            f'<a href="lessons/{path.stem}.html" aria-label="Lesson {int(path.stem[:2])}, {name}">{name}</a>'
             for path, name in zip((torch, tensorflow), TITLES.values(), strict=True)
         )
         steps.append(f"<li>{figure.html()}<div><p>{escape(notebooks.title(torch))}</p><p>{editions}</p></div></li>")
