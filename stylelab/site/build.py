@@ -50,8 +50,6 @@ def gather(stage: Stage, hung: wall.Wall, gallery: Path, say: Callable[[str], ob
     for page, file in pages.sources().items():
         text = pages.relink(pages.read(file), file, page, stage)
         stage.put(page, parts.fill(text, lambda: wall.page(hung, painted, gallery, stage), stage))
-    for page, text in pages.awaited().items():
-        stage.put(page, text)
     for path in (pages.DOCS / "conf.py", *sorted(pages.DOCS.glob("_*/*"))):
         stage.copy(path, path.relative_to(pages.DOCS).as_posix())
     _formulas(stage)

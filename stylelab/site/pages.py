@@ -25,7 +25,6 @@ ELSEWHERE = {  # pages that do not lie in docs/: file -> page, and the descripti
     "assets/encoder-mini.md": ("encoder-mini.md", "Model card of the embedded encoder: pictures, training, measurements, and what it is good and bad at."),
 }
 STAND_INS = {"lessons/README.md": "lessons.md", "README.md": "index.md"}  # what the site says in another way
-AWAITED = {"studio.md": "The studio", "settings.md": "Settings", "ways-in.md": "Ways in"}  # named in the table of contents before they are written
 PICTURES = frozenset([".jpg", ".jpeg", ".png", ".svg", ".webp", ".gif"])
 LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\]\()([^()\s]+)(\))")
 CODE = re.compile(r"(^(?:```|~~~).*?^(?:```|~~~)[^\S\n]*$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
@@ -57,7 +56,7 @@ def _begins(text: str, longest: int = 160) -> str:
 def destinations() -> dict[Path, str]:
     """`{file of the repository: page of the site}`, lessons among them."""
     known = {path: page for page, path in sources().items()}
-    known |= {ROOT / file: page for file, page in STAND_INS.items()} | {DOCS / page: page for page in AWAITED}
+    known |= {ROOT / file: page for file, page in STAND_INS.items()}
     return known | {path: f"lessons/{path.name}" for path in sorted(LESSONS.glob("*.ipynb"))}
 
 
@@ -107,9 +106,3 @@ def address(inside: str) -> str:
 
 def _relative(target: str, page: str) -> str:
     return os.path.relpath(target, PurePosixPath(page).parent).replace(os.sep, "/")
-
-
-def awaited() -> dict[str, str]:
-    """Pages that are still to be written, each with a text that says so."""
-    text = "---\ndescription: A page of stylelab that is still to be written.\n---\n\n# {}\n\nThis page is still to be written.\n"
-    return {page: text.format(title) for page, title in AWAITED.items() if not (DOCS / page).is_file()}
