@@ -212,7 +212,7 @@ def test_a_python_that_is_not_there_fails_in_one_line(all_runs, monkeypatch):
 
 def test_a_process_that_speaks_otherwise_is_ended(all_runs, monkeypatch):
     monkeypatch.setattr(
-        runs, "module_command", lambda module: [sys.executable, "-c", "print('x' * 99); import time; time.sleep(99)"]
+        runs, "module_command", lambda module: [sys.executable, "-c", "print('x' * 99, flush=True); import time; time.sleep(99)"]
     )
     monkeypatch.setattr(runs, "python_of", lambda backend: sys.executable)
     run = all_runs.start(asked(), 5)

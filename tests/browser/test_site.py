@@ -48,7 +48,7 @@ pytestmark = [pytest.mark.plain, pytest.mark.slow]
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def built(tmp_path_factory) -> subprocess.CompletedProcess:
     """`make site` with the smallest gallery; `.folder` is where the pages are."""
     pytest.importorskip("sphinx")
@@ -59,18 +59,18 @@ def built(tmp_path_factory) -> subprocess.CompletedProcess:
     return run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(built) -> Path:
     assert built.returncode == 0, built.stderr[-3000:]
     return built.folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pages(site) -> list[str]:
     return [path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(site, tmp_path_factory):
     """The site in a subfolder of a server, as a university's page would have it."""
     root = tmp_path_factory.mktemp("server")
@@ -89,7 +89,7 @@ def address(site, tmp_path_factory):
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
