@@ -23,7 +23,8 @@ myst_heading_anchors = 3
 mathjax_path = "mathjax/tex-svg.js"  # copied here by the build; glyphs are drawn as paths, so no font is fetched
 mathjax3_config = {"options": {"enableMenu": False}}  # a formula is no button: the keyboard goes past it
 autodoc_typehints = "none"  # the docstrings say shapes and ranges
-nitpick_ignore_regex = [("py:class", r"numpy\..*|pathlib\..*|stylelab\.job\..*|[A-Za-z_]+")]  # no page of ours; attributes in one line
+# no page of ours; attributes in one line
+nitpick_ignore_regex = [("py:class", r"numpy\..*|pathlib\..*|stylelab\.job\..*|[A-Za-z_]+")]
 autodoc_member_order = "bysource"
 napoleon_use_ivar = True
 napoleon_use_rtype = False

@@ -35,9 +35,7 @@ Seed = Annotated[int, typer.Option(help="Seed of the noise, 0 or more, for recip
 Device = Annotated[
     str | None, typer.Option(help="'cpu', 'gpu', 'cuda', 'cuda:1' or 'mps'.", show_default="a GPU if there is one")
 ]
-Precision = Annotated[
-    str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where this machine multiplies that faster.")
-]
+Precision = Annotated[str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where this machine multiplies that faster.")]
 Scales = Annotated[int, typer.Option(help="Paint from coarse to fine: how many sizes, each 1.4 times the one before.")]
 Tile = Annotated[
     int | None,
@@ -51,7 +49,10 @@ StyleLayers = Annotated[
     typer.Option(help="Layers that carry the style, such as conv1_1,conv2_1,conv3_1.", show_default="the recipe's"),
 ]
 ContentWeight = Annotated[
-    float | None, typer.Option(help="Alpha: how much the scene counts. `stylelab recipes NAME` has a recipe's own.", show_default="the recipe's")
+    float | None,
+    typer.Option(
+        help="Alpha: how much the scene counts. `stylelab recipes NAME` has a recipe's own.", show_default="the recipe's"
+    ),
 ]
 StyleWeight = Annotated[float | None, typer.Option(help="Beta: how much the style counts.", show_default="the recipe's")]
 TvWeight = Annotated[
@@ -114,7 +115,9 @@ def transfer(
     tile: Tile = None,
     settings: Annotated[
         Path | None,
-        typer.Option(help="Run again what a .json of --save-settings, or a .png of this command, says. What stands beside it wins."),
+        typer.Option(
+            help="Run again what a .json of --save-settings, or a .png of this command, says. What stands beside it wins."
+        ),
     ] = None,
     save_settings: Annotated[Path | None, typer.Option(help="Write down all that decided the picture: a .json file.")] = None,
     film: Annotated[Path | None, typer.Option(help="Show how it came about: a .gif, or a .png for a strip.")] = None,
@@ -300,7 +303,8 @@ def bench(
         typer.Option(help="float32, bfloat16 or auto; may be given several times.", show_default="float32 and auto"),
     ] = None,
     encoder: Annotated[
-        str, typer.Option(help="A name or a weights file. A vgg19 that is not downloaded gets random filters, which cost the same.")
+        str,
+        typer.Option(help="A name or a weights file. A vgg19 that is not downloaded gets random filters, which cost the same."),
     ] = "vgg19",
     steps: Annotated[int | None, typer.Option(help="Counted steps of each, 2 or more.", show_default="10")] = None,
     race: Annotated[

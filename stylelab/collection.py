@@ -46,9 +46,7 @@ def _skimage(file: str, credit: str, alt: str, kind: str = "content") -> Item:
 
 
 def _sklearn(file: str, author: str, alt: str) -> Item:
-    return Item(
-        "content", "sklearn", f"datasets/images/{file}", f"{author} on Flickr, CC BY 2.0; from scikit-learn", alt
-    )
+    return Item("content", "sklearn", f"datasets/images/{file}", f"{author} on Flickr, CC BY 2.0; from scikit-learn", alt)
 
 
 def _style(name: str, alt: str) -> Item:
@@ -61,9 +59,7 @@ ITEMS = {
         "NASA Great Images, public domain",
         "Portrait of the astronaut Eileen Collins in an orange suit, before a flag and a model of the shuttle",
     ),
-    "camera": _skimage(
-        "camera.png", "Lav Varshney, CC0", "A man in a long coat behind a camera on a tripod, in shades of grey"
-    ),
+    "camera": _skimage("camera.png", "Lav Varshney, CC0", "A man in a long coat behind a camera on a tripod, in shades of grey"),
     "cat": _skimage("chelsea.png", "Stefan van der Walt, CC0", "Face of Chelsea, a brown tabby cat with green eyes"),
     "china": _sklearn("china.jpg", "danielbuechele", "An eight-sided pagoda of four storeys above trees and a lake"),
     "coffee": _skimage(
@@ -85,25 +81,17 @@ ITEMS = {
         "Nesic, Westling, Wang, Kitajima, Krathwohl and Scharstein, Middlebury 2014 stereo benchmark",
         "A red motorcycle in a workshop, seen from the side",
     ),
-    "retina": _skimage(
-        "retina.jpg", "Mikael Häggström, CC0", "The back of an eye: red vessels branch over an orange disc"
-    ),
+    "retina": _skimage("retina.jpg", "Mikael Häggström, CC0", "The back of an eye: red vessels branch over an orange disc"),
     "rocket": _skimage(
         "rocket.jpg", "SpaceX, public domain", "A white rocket on its pad between towers, under a deep blue evening sky"
     ),
     "brick": _skimage("brick.png", "CC0Textures, CC0", "A brick wall, in shades of grey", "texture"),
     "grass": _skimage("grass.png", "linolafett, CC0", "Grass from above, in shades of grey", "texture"),
     "gravel": _skimage("gravel.png", "CC0Textures, CC0", "Gravel from above, in shades of grey", "texture"),
-    "brushstrokes": _style(
-        "brushstrokes", "A night sky in thick brush strokes that swirl round glowing stars, above dark hills"
-    ),
+    "brushstrokes": _style("brushstrokes", "A night sky in thick brush strokes that swirl round glowing stars, above dark hills"),
     "ceramic": _style("ceramic", "Ceramic tiles: interlaced stars in blue, turquoise and gold"),
-    "woodblock": _style(
-        "woodblock", "Towering waves and a red sun in the flat colours and dark outlines of a woodblock print"
-    ),
-    "stained-glass": _style(
-        "stained-glass", "A stained-glass landscape: a tree, hills and poppies under a radiant sun"
-    ),
+    "woodblock": _style("woodblock", "Towering waves and a red sun in the flat colours and dark outlines of a woodblock print"),
+    "stained-glass": _style("stained-glass", "A stained-glass landscape: a tree, hills and poppies under a radiant sun"),
     "fluid": _style("fluid", "Blue, white and orange inks stirred into a turbulent fluid"),
     "pointillism": _style("pointillism", "A sailing boat on a lake at sunset, in dots of pure colour"),
 }

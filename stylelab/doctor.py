@@ -63,9 +63,7 @@ def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     if least <= sys.version_info[:2] < beyond:
         return Finding("Python", version)
-    return Finding(
-        "Python", version, f"install Python {least[0]}.{least[1]} or later, below {beyond[0]}.{beyond[1]}", True
-    )
+    return Finding("Python", version, f"install Python {least[0]}.{least[1]} or later, below {beyond[0]}.{beyond[1]}", True)
 
 
 def _packages() -> list[Finding]:
@@ -96,9 +94,7 @@ def _framework(name: str, process: subprocess.Popen | None) -> Finding:
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        return Finding(
-            name, f"not imported after {time.monotonic() - began:.0f} s", "free some memory, then try again", True
-        )
+        return Finding(name, f"not imported after {time.monotonic() - began:.0f} s", "free some memory, then try again", True)
     if process.returncode:
         last = (err.strip().splitlines() or [f"exit status {process.returncode}"])[-1]
         return Finding(name, f"cannot be imported: {shown(last)}", "install it again: `make lab`", True)
@@ -130,9 +126,7 @@ def _encoders() -> list[Finding]:
             findings.append(Finding(f"encoder {name}", f"ready, to {found.layers[-1]}"))
         except InputError as error:
             if name in encoders.DOWNLOADS:
-                findings.append(
-                    Finding(f"encoder {name}", "not here", f"optional: `stylelab encoders download {name}`")
-                )
+                findings.append(Finding(f"encoder {name}", "not here", f"optional: `stylelab encoders download {name}`"))
             else:
                 findings.append(Finding(f"encoder {name}", shown(error), "fetch the repository again", True))
     return findings
@@ -173,9 +167,7 @@ def _kernels() -> Finding:
 def _memory() -> Finding:
     memory = psutil.virtual_memory()
     state = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GB free, {os.cpu_count()} cores"
-    return Finding(
-        "memory", state, "" if memory.available > 2 * 2**30 else "close other programs, or choose a smaller --size"
-    )
+    return Finding("memory", state, "" if memory.available > 2 * 2**30 else "close other programs, or choose a smaller --size")
 
 
 def _disk() -> Finding:

@@ -193,9 +193,7 @@ def fetch_torchvision() -> Found:
     """Torchvision's file, 548 MB, most of it a classifier that is dropped here; torch.hub checks its hash."""
     from torchvision.models import VGG19_Weights
 
-    return from_state_dict(
-        VGG19_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True, progress=False, weights_only=True)
-    )
+    return from_state_dict(VGG19_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True, progress=False, weights_only=True))
 
 
 def fetch_to(name: str, target: Path) -> None:
@@ -206,9 +204,7 @@ def fetch_to(name: str, target: Path) -> None:
     """
     weights, preprocessing, activations = {"vgg19": fetch_vgg19, "vgg19-torchvision": fetch_torchvision}[name]()
     if tuple(weights) != LAYERS:
-        raise InputError(
-            f"the library's '{name}' has {len(weights)} of VGG-19's 16 convolutions: install requirements.lock"
-        )
+        raise InputError(f"the library's '{name}' has {len(weights)} of VGG-19's 16 convolutions: install requirements.lock")
     save(target, weights, Encoder(name, None, **preprocessing, activations=activations, source=SOURCES[name]))
 
 

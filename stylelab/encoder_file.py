@@ -54,9 +54,7 @@ def save(path: str | Path, weights: Weights, encoder: Encoder, dtype: type = np.
     path = Path(path)
     check_shapes(path, shapes_of(weights))
     parts = {
-        f"{layer}.{part}": array
-        for layer, pair in weights.items()
-        for part, array in zip(("weight", "bias"), pair, strict=True)
+        f"{layer}.{part}": array for layer, pair in weights.items() for part, array in zip(("weight", "bias"), pair, strict=True)
     }
     with np.errstate(over="ignore"):
         tensors = {key: np.ascontiguousarray(array, dtype) for key, array in parts.items()}
@@ -74,8 +72,7 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MachineError(
-            f"cannot make the folder '{shown(folder)}' ({one_line(error)}): choose another, "
-            "for the cache with STYLELAB_CACHE"
+            f"cannot make the folder '{shown(folder)}' ({one_line(error)}): choose another, for the cache with STYLELAB_CACHE"
         ) from None
 
 
@@ -118,9 +115,7 @@ def opened(path: Path) -> Iterator[tuple[Header, safe_open]]:
         with safe_open(path, framework="numpy") as file:
             yield _header(path, file), file
     except (SafetensorError, OSError) as error:
-        raise InputError(
-            f"'{shown(path)}' is no whole safetensors file ({one_line(error)}): fetch or save it again"
-        ) from None
+        raise InputError(f"'{shown(path)}' is no whole safetensors file ({one_line(error)}): fetch or save it again") from None
 
 
 def _header(path: Path, file: safe_open) -> Header:

@@ -33,9 +33,7 @@ class NotFiniteError(StylelabError, ArithmeticError):
     """
 
     def __init__(self, index: int, loss: float, picture: "np.ndarray"):
-        super().__init__(
-            f"the loss is {loss} at step {index}: lower the learning rate or the style weight, or change the layers"
-        )
+        super().__init__(f"the loss is {loss} at step {index}: lower the learning rate or the style weight, or change the layers")
         self.index, self.picture = index, picture
 
 

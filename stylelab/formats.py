@@ -130,9 +130,7 @@ def read_h5(path: Path) -> Found:
             layers = layers or {_counted(text): arrays for text, arrays in whole.items()}
             found = {layer: (arrays[4][()], arrays[1][()]) for layer, arrays in layers.items()}
     except (OSError, RuntimeError, KeyError) as error:
-        raise InputError(
-            f"'{shown(path)}' is no whole Keras file ({one_line(error)}): fetch or save it again"
-        ) from None
+        raise InputError(f"'{shown(path)}' is no whole Keras file ({one_line(error)}): fetch or save it again") from None
     return from_hwio(found), OXFORD, "vgg19"
 
 
@@ -196,9 +194,7 @@ def _run_torch(path: Path, target: Path) -> None:
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise MachineError(
-            f"PyTorch has not read '{shown(path)}' within {SECONDS} s: try again on an idle machine"
-        ) from None
+        raise MachineError(f"PyTorch has not read '{shown(path)}' within {SECONDS} s: try again on an idle machine") from None
     if done.returncode:
         message = (done.stderr.strip().splitlines() or ["it was stopped"])[-1]
         error = InputError if done.returncode == 1 else MachineError

@@ -279,9 +279,7 @@ def scaled(recipe: "str | Recipe", preset: str) -> Recipe:
     return replace(recipe, size=min(recipe.size, largest), steps=steps)
 
 
-def with_layers(
-    recipe: Recipe, content: Iterable[str | int] | None = None, style: Iterable[str | int] | None = None
-) -> Recipe:
+def with_layers(recipe: Recipe, content: Iterable[str | int] | None = None, style: Iterable[str | int] | None = None) -> Recipe:
     """The same recipe on other layers, the old total shared equally among them. None keeps a recipe's own.
 
     Raises:

@@ -65,9 +65,7 @@ def page(plan) -> str:
     head = "".join(_header(name, path, "col") for name, path in plan.styles.items())
     pairs = {(pair.content, pair.style): pair for pair in plan.pairs}
     rows = "\n".join(_row(plan, content, path, pairs) for content, path in plan.contents.items())
-    return PAGE.format(
-        title=escape(title), style=STYLE, told=escape(told), head=head, rows=rows, credits=_credits(plan)
-    )
+    return PAGE.format(title=escape(title), style=STYLE, told=escape(told), head=head, rows=rows, credits=_credits(plan))
 
 
 def _told(settings: dict) -> list[str]:

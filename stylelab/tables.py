@@ -43,9 +43,7 @@ def encoder_states() -> dict[str, tuple[str, str]]:
             state = "computed" if found.path is None else "ready"
             state += " (auto)" if name == chosen else ""
         except InputError:
-            state = (
-                f"run `stylelab encoders download {name}`" if name in DOWNLOADS else "missing: install stylelab again"
-            )
+            state = f"run `stylelab encoders download {name}`" if name in DOWNLOADS else "missing: install stylelab again"
         states[name] = (state, about.get(name, ""))
     return states
 

@@ -39,9 +39,7 @@ def describe(path: str | Path, name: str | None = None) -> Encoder:
             "padding": _one_of(metadata, "padding", "zeros", "replicate"),
         }
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"'{shown(path)}' has a damaged description ({one_line(error)}): fetch or save it again"
-        ) from None
+        raise InputError(f"'{shown(path)}' has a damaged description ({one_line(error)}): fetch or save it again") from None
     return Encoder(
         name=name or metadata.get("name") or path.stem,
         path=path,

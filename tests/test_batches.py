@@ -91,7 +91,9 @@ class OutOfMemoryError(RuntimeError):
     """As PyTorch has one."""
 
 
-@pytest.mark.parametrize("error", [MemoryError(), OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
 def test_want_of_memory_is_told_from_what_else_can_go_wrong(monkeypatch, error):
     def transfer(*_, **__):
         raise error

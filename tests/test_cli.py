@@ -143,9 +143,7 @@ def test_an_output_that_cannot_be_written_is_found_before_the_run(capsys, no_run
 def test_an_input_picture_is_never_overwritten(capsys, no_run):
     Image.new("RGB", (40, 40)).save("mine.png")
     before = Path("mine.png").read_bytes()
-    assert "is one of the two input pictures" in refused(
-        capsys, "transfer", "mine.png", "cat", "-o", "./mine.png", *SMALL
-    )
+    assert "is one of the two input pictures" in refused(capsys, "transfer", "mine.png", "cat", "-o", "./mine.png", *SMALL)
     assert Path("mine.png").read_bytes() == before
 
 
@@ -174,9 +172,7 @@ def test_what_the_machine_lacks_has_a_status_of_its_own(capsys, monkeypatch):
         raise MachineError("no 'cuda' on this machine")
 
     monkeypatch.setattr(stylelab, "transfer", no_gpu)
-    assert "no 'cuda'" in refused(
-        capsys, "transfer", "china", "cat", "-o", "a.png", *SMALL, "--device", "cuda", status=2
-    )
+    assert "no 'cuda'" in refused(capsys, "transfer", "china", "cat", "-o", "a.png", *SMALL, "--device", "cuda", status=2)
     assert not os.listdir()
 
 

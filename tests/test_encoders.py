@@ -43,9 +43,7 @@ def test_torchvisions_numbers_count_relu_and_pooling_too():
     assert {number: layer_name(number) for number in numbers} == numbers
 
 
-@pytest.mark.parametrize(
-    "spelling", ["conv6_1", "conv3_5", "conv1_3", "pool4", "4", 37, "-1", "", None, "conv4_2.weight"]
-)
+@pytest.mark.parametrize("spelling", ["conv6_1", "conv3_5", "conv1_3", "pool4", "4", 37, "-1", "", None, "conv4_2.weight"])
 def test_what_is_no_convolution_of_vgg19_is_refused(spelling):
     with pytest.raises(InputError, match="unknown layer"):
         layer_name(spelling)

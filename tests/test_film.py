@@ -63,7 +63,7 @@ def test_colours_of_a_gif_are_near_those_of_the_picture(rng):
     ramp = np.linspace(0, 1, 64, dtype=np.float32)
     picture = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], 1 - ramp[:, None]), axis=-1)
     save_gif("a.gif", [picture])
-    (seen, duration), = frames("a.gif")
+    ((seen, duration),) = frames("a.gif")
     blocks = np.abs((seen - picture).reshape(16, 4, 16, 4, 3).mean((1, 3)))
     assert blocks.mean() < 0.02 and duration == 4000
 

@@ -96,11 +96,7 @@ print(json.dumps(outcomes))
 def torch_files(tmp_path_factory):
     """A folder of .pth files, and how each conversion in a process with torch went: '' or the error."""
     folder = tmp_path_factory.mktemp("pth")
-    flat = {
-        f"{layer}.{part}": a
-        for layer, pair in small_vgg().items()
-        for part, a in zip(("weight", "bias"), pair, strict=True)
-    }
+    flat = {f"{layer}.{part}": a for layer, pair in small_vgg().items() for part, a in zip(("weight", "bias"), pair, strict=True)}
     np.savez(folder / "small.npz", **flat)
     command = [sys.executable, "-c", WRITE_PTH, str(folder), json.dumps(dict(zip(LAYERS, NUMBERS, strict=True)))]
     done = subprocess.run(command, env=module_environment(), capture_output=True, text=True)

@@ -175,9 +175,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(folders, workers, monke
 
     monkeypatch.setattr(gallery, "paint_pair", Local(interrupted))
     paths = [str(folders / name) for name in ("content", "style", "out")]
-    assert (
-        cli.run(["gallery", *paths[:2], "-o", paths[2], "--encoder", "random", "--size", "32", "--steps", "2"]) == 130
-    )
+    assert cli.run(["gallery", *paths[:2], "-o", paths[2], "--encoder", "random", "--size", "32", "--steps", "2"]) == 130
     out, err = capsys.readouterr()
     assert out == "" and "interrupted: 2 painted" in err and "the same command goes on from here" in err
     assert len([name for name in files(folders / "out") if "__" in name]) == 2
@@ -243,9 +241,7 @@ def test_the_contact_sheet_can_be_moved_and_needs_no_network(folders, workers):
     links = [tag.get("href") or tag.get("src") for name, tag in sheet.tags if name in ("a", "img")]
     own = [link for link in links if not link.startswith("data:image/jpeg;base64,")]
     assert sorted(set(own)) == ["a__x.png", "a__y.png", "b__x.png", "b__y.png"]
-    assert not sheet.all("script") and "//" not in re.sub(
-        'data:[^"]*', "", (folders / "out" / "index.html").read_text()
-    )
+    assert not sheet.all("script") and "//" not in re.sub('data:[^"]*', "", (folders / "out" / "index.html").read_text())
 
 
 def test_the_contact_sheet_says_what_failed_and_why(folders, workers):
@@ -410,9 +406,7 @@ def test_a_pair_that_kills_every_worker_is_given_up_and_the_others_painted(folde
     assert sum(pair.state == "done" for pair in plan.pairs) == 3
 
 
-@pytest.mark.parametrize(
-    ("tasks", "cores", "gigabytes", "expected"), [(9, 4, 64, 4), (2, 8, 64, 2), (9, 8, 7, 2), (9, 1, 1, 1)]
-)
+@pytest.mark.parametrize(("tasks", "cores", "gigabytes", "expected"), [(9, 4, 64, 4), (2, 8, 64, 2), (9, 8, 7, 2), (9, 1, 1, 1)])
 def test_workers_fit_the_machine(monkeypatch, tasks, cores, gigabytes, expected):
     monkeypatch.setattr(cluster, "CPU_COUNT", cores)
     monkeypatch.setattr(cluster, "MEMORY_LIMIT", gigabytes * 2**30)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "stylelab"
-FILES = ("__init__.py", "answers.py", "features.py", "trunk.py", "winograd.py", "losses.py", "descent.py", "tiles.py", "transfer.py", "check.py", "lab.py", "seeing.py")
+NAMES = "__init__ answers features trunk winograd losses descent tiles transfer check lab seeing"
+FILES = [f"{name}.py" for name in NAMES.split()]
 
 
 def tree(half: str, file: str) -> ast.Module:

@@ -72,9 +72,7 @@ def test_grey_becomes_three_equal_colours(tmp_path):
     of_colour(pictures.open_picture(tmp_path / "a.png"), (77, 77, 77))
 
 
-@pytest.mark.parametrize(
-    "mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB", "I;16"]
-)
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB", "I;16"])
 def test_every_pil_mode_opens_as_a_picture(mode):
     assert pictures.open_picture(Image.new(mode, (20, 30))).shape == (30, 20, 3)
 
@@ -123,9 +121,7 @@ def test_16_bit_colour_keeps_its_brightness(tmp_path):
 
 def png(*chunks):
     """A PNG file of these chunks."""
-    parts = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    ]
+    parts = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
@@ -383,9 +379,7 @@ def test_a_picture_of_16_pixels_is_large_enough():
 # --- what goes out ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("ending", "atol"), [("png", 0.002), ("jpg", 0.03), ("jpeg", 0.03), ("webp", 0.05), ("PNG", 0.002)]
-)
+@pytest.mark.parametrize(("ending", "atol"), [("png", 0.002), ("jpg", 0.03), ("jpeg", 0.03), ("webp", 0.05), ("PNG", 0.002)])
 def test_what_is_saved_opens_again(tmp_path, ending, atol):
     picture = pictures.resize(pictures.open_picture("coffee"), 64)
     path = pictures.save(picture, tmp_path / f"a.{ending}")

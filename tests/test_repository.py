@@ -37,7 +37,12 @@ def load(path: "str | Path"):
 
 def tool(name: str, *arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess:
     """A command of this environment. No network is asked: its proxies lead nowhere."""
-    nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(cwd)}
+    nowhere = {
+        "http_proxy": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+        "PATH": f"{BIN}:/usr/bin:/bin",
+        "HOME": str(cwd),
+    }
     return subprocess.run([BIN / name, *arguments], cwd=cwd, env=nowhere, capture_output=True, text=True)
 
 
@@ -149,7 +154,7 @@ def test_commit_hooks_are_the_environments_own():
     hooks = [hook for repo in load(".pre-commit-config.yaml")["repos"] for hook in repo["hooks"] if repo["repo"] == "local"]
     assert len(load(".pre-commit-config.yaml")["repos"]) == 1  # a second one would be fetched
     assert {hook["language"] for hook in hooks} <= {"system", "pygrep"}
-    assert {"ruff", "lessons"} <= {hook["id"] for hook in hooks}
+    assert {"ruff", "format", "lessons"} <= {hook["id"] for hook in hooks}
 
 
 def test_nbdime_compares_what_people_wrote_and_not_what_a_run_gave(tmp_path):
@@ -160,14 +165,18 @@ def test_nbdime_compares_what_people_wrote_and_not_what_a_run_gave(tmp_path):
     (tmp_path / "run.ipynb").write_text(json.dumps(source))
     cell["source"] = "changed"
     (tmp_path / "written.ipynb").write_text(json.dumps(source))
-    run, written = (tool("nbdiff", "--no-color", tmp_path / "old.ipynb", tmp_path / name) for name in ("run.ipynb", "written.ipynb"))
+    run, written = (
+        tool("nbdiff", "--no-color", tmp_path / "old.ipynb", tmp_path / name) for name in ("run.ipynb", "written.ipynb")
+    )
     assert run.stdout == "" and "changed" in written.stdout, run.stderr + written.stderr
 
 
 def test_git_is_told_how_notebooks_are_compared():
     if not (ROOT / ".git").exists() or not shutil.which("git"):
         pytest.skip("no clone")
-    said = subprocess.run(["git", "check-attr", "diff", "eol", "--", "lessons/x.ipynb"], cwd=ROOT, capture_output=True, text=True).stdout
+    said = subprocess.run(
+        ["git", "check-attr", "diff", "eol", "--", "lessons/x.ipynb"], cwd=ROOT, capture_output=True, text=True
+    ).stdout
     assert "diff: jupyternotebook" in said and "eol: lf" in said
 
 

@@ -205,8 +205,8 @@ def test_options_are_arguments_of_transfer_and_the_later_ones_only_where_they_sa
 WRONG = [
     ("", "is no settings file"),
     ("not JSON", "is no settings file"),
-    ("[1, 2]", "has no \"format\""),
-    ('{"cells": [], "nbformat": 4}', "has no \"format\""),
+    ("[1, 2]", 'has no "format"'),
+    ('{"cells": [], "nbformat": 4}', 'has no "format"'),
     ('{"format": "png"}', "its format is 'png'"),
     ('{"format": 2}', "has format 2, and this stylelab reads 1: install a newer one"),
     ('{"format": 1}', "names no content picture"),

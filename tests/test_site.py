@@ -79,7 +79,9 @@ def test_every_page_has_a_title_and_a_description_fit_for_a_list_of_results():
 def test_a_page_without_a_description_is_described_by_its_first_paragraph(monkeypatch, tmp_path):
     monkeypatch.setattr(pages, "ROOT", tmp_path)
     (tmp_path / "page.md").write_text("# A title\n\nThe *first* [paragraph](x.md) with `code`\nin two lines.\n\nThe second.\n")
-    assert pages.read(tmp_path / "page.md").startswith('---\ndescription: "The first paragraph with code in two lines."\n---\n\n# A title')
+    assert pages.read(tmp_path / "page.md").startswith(
+        '---\ndescription: "The first paragraph with code in two lines."\n---\n\n# A title'
+    )
 
 
 def test_every_mark_in_the_pages_names_a_part(stage):
@@ -105,7 +107,9 @@ def test_a_picture_of_a_notebook_becomes_a_file_with_its_description_and_size(st
     buffer = io.BytesIO()
     Image.new("RGB", (8, 6), "red").save(buffer, "PNG")
     data = base64.b64encode(buffer.getvalue()).decode()
-    html, (figure,) = figures.unpack(f'<img src="data:image/png;base64,{data}" alt="A &quot;red&quot; thing" width="16">', "x", stage)
+    html, (figure,) = figures.unpack(
+        f'<img src="data:image/png;base64,{data}" alt="A &quot;red&quot; thing" width="16">', "x", stage
+    )
     assert (stage.folder / "extra" / figure.file).read_bytes() == buffer.getvalue()
     assert figure.alt == 'A "red" thing'
     assert html == f'<img src="../{figure.file}" alt="A &quot;red&quot; thing" width="16" height="12" loading="lazy">'
@@ -159,7 +163,13 @@ def test_every_command_and_option_is_on_its_page():
     text = parts.fill("<!-- site: commands -->", str, None)
     for name, command in typer.main.get_command(cli.app).commands.items():
         assert f"## `stylelab {name}`" in text
-        assert all(f"`{option}`" in text for each in command.params if each.name != "help" for option in each.opts if option.startswith("--"))
+        assert all(
+            f"`{option}`" in text
+            for each in command.params
+            if each.name != "help"
+            for option in each.opts
+            if option.startswith("--")
+        )
     assert "| `--seed`{.unbroken} | Seed of the noise, 0 or more, for recipes that start from noise. | 0 |" in text
 
 
@@ -184,7 +194,10 @@ def test_an_address_that_would_break_somewhere_is_a_fault(site, html, why):
 
 
 def test_addresses_outside_are_looked_at_and_not_asked(site):
-    assert site(index='<a href="https://arxiv.org/abs/1409.1556"><img src="data:image/png;base64,AA"><a href="mailto:a@b.org">') == []
+    assert (
+        site(index='<a href="https://arxiv.org/abs/1409.1556"><img src="data:image/png;base64,AA"><a href="mailto:a@b.org">')
+        == []
+    )
 
 
 def test_a_gallery_that_is_painted_already_needs_no_workers(tmp_path, monkeypatch, stage):

@@ -280,7 +280,13 @@ def test_the_command_starts_at_once_without_frameworks_and_jupyter(mine):
 
 
 def test_make_lab_opens_a_folder_that_git_and_the_tests_do_not_see():
-    run = subprocess.run(["make", "--no-print-directory", "-n", "lab"], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"MAKEFLAGS": ""})
+    run = subprocess.run(
+        ["make", "--no-print-directory", "-n", "lab"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"MAKEFLAGS": ""},
+    )
     assert 'stylelab start "my-lessons"' in run.stdout and run.stdout.rstrip().endswith('"my-lessons"')
     if shutil.which("git") and (ROOT / ".git").exists():
         ignored = subprocess.run(["git", "check-ignore", "-q", "my-lessons/04_style_transfer_torch.ipynb"], cwd=ROOT)

@@ -62,7 +62,15 @@ def mypy(folder: Path, *scripts: str) -> str:
     """What a type checker says of scripts that use stylelab, with its strictest settings and none of ours."""
     for number, script in enumerate(scripts):
         (folder / f"script{number}.py").write_text(textwrap.dedent(script))
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent", "--disable-error-code=type-arg"]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file=",
+        "--follow-imports=silent",
+        "--disable-error-code=type-arg",
+    ]
     command += [f"--cache-dir={ROOT / '.mypy_cache' / 'scripts'}", "--no-warn-unused-ignores", "."]
     run = subprocess.run(command, cwd=folder, env={"MYPYPATH": str(ROOT), "HOME": str(folder)}, capture_output=True, text=True)
     assert run.returncode in (0, 1), run.stderr
@@ -89,7 +97,12 @@ def public(half: str) -> dict[str, ast.FunctionDef]:
         for node in ast.parse((PACKAGE / half / "__init__.py").read_text()).body
         if isinstance(node, ast.Assign) and node.targets[0].id == "__all__"
     ]
-    found = {node.name: node for file in FILES for node in ast.parse((PACKAGE / half / file).read_text()).body if isinstance(node, ast.FunctionDef)}
+    found = {
+        node.name: node
+        for file in FILES
+        for node in ast.parse((PACKAGE / half / file).read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
     return {name: found[name] for name in names}
 
 

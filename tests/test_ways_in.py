@@ -66,7 +66,9 @@ def installed(wheel) -> Path:
 def test_a_wheel_holds_the_package_the_lessons_and_the_assets(wheel):
     with zipfile.ZipFile(wheel) as packed:
         names = set(packed.namelist())
-    package = {path.relative_to(ROOT).as_posix() for path in (ROOT / "stylelab").rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    package = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "stylelab").rglob("*") if path.is_file() and path.suffix != ".pyc"
+    }
     shipped = {f"stylelab/shipped/{path.relative_to(ROOT).as_posix()}" for path in (
         *LESSONS.glob("*.ipynb"), *LESSONS.glob("source/*.py"), *ASSETS.glob("style/*.jpg"), ASSETS / "encoder-mini.safetensors",
     )}  # fmt: skip
@@ -125,7 +127,9 @@ CELL = f"import os, sys\n\n{COLAB}\n\nimport stylelab; print(stylelab.__file__)"
 def test_colabs_first_cell_fetches_the_kit_and_goes_on_after_a_restart(on_colab, tmp_path):
     (tmp_path / "content").mkdir()
     for _ in ("at first", "after the session was restarted"):
-        run = python("-I", "-S", "-c", f"import sys; sys.path[-1:] = {sys.path[1:]!r}\n{CELL}", cwd=tmp_path / "content", **on_colab)
+        run = python(
+            "-I", "-S", "-c", f"import sys; sys.path[-1:] = {sys.path[1:]!r}\n{CELL}", cwd=tmp_path / "content", **on_colab
+        )
         assert run.returncode == 0, run.stderr
         assert run.stdout.strip() == str(tmp_path / "content" / "kit" / "stylelab" / "__init__.py")
 
@@ -163,7 +167,11 @@ def test_colab_is_told_to_show_widgets_that_are_not_its_own(monkeypatch):
     told = []
     output = types.ModuleType("google.colab.output")
     output.enable_custom_widget_manager = lambda: told.append(True)
-    for name, module in {"google": types.ModuleType("google"), "google.colab": types.ModuleType("google.colab"), output.__name__: output}.items():
+    for name, module in {
+        "google": types.ModuleType("google"),
+        "google.colab": types.ModuleType("google.colab"),
+        output.__name__: output,
+    }.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(colab, "missing", lambda: [])
     colab.set_up()
@@ -225,7 +233,12 @@ DEVCONTAINER = {
         },
         "customizations": {
             "type": "object",
-            "properties": {"vscode": {"type": "object", "properties": {"extensions": {"type": "array", "items": {"pattern": r"^[\w-]+\.[\w-]+$"}}}}},
+            "properties": {
+                "vscode": {
+                    "type": "object",
+                    "properties": {"extensions": {"type": "array", "items": {"pattern": r"^[\w-]+\.[\w-]+$"}}},
+                }
+            },
         },
     },
 }
@@ -312,7 +325,9 @@ def test_the_environment_of_a_container_can_be_made_from_what_is_copied_before_i
         target = tmp_path / source
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, target)
-    dry = subprocess.run(["make", "-n", "setup", "GPU="], cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"MAKEFLAGS": ""})
+    dry = subprocess.run(
+        ["make", "-n", "setup", "GPU="], cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"MAKEFLAGS": ""}
+    )
     assert dry.returncode == 0 and ".ci/setup" in dry.stdout, dry.stderr
     code = (
         f"import sys; sys.path += ['', {sysconfig.get_path('purelib')!r}]\n"  # packages, but not the clone that one of them leads to

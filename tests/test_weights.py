@@ -35,9 +35,7 @@ def small_vgg(count=16, seed=0):
 
 def flat(found):
     return {
-        f"{layer}.{part}": array
-        for layer, pair in found.items()
-        for part, array in zip(("weight", "bias"), pair, strict=True)
+        f"{layer}.{part}": array for layer, pair in found.items() for part, array in zip(("weight", "bias"), pair, strict=True)
     }
 
 
@@ -56,9 +54,7 @@ def referee(pixels, found, padding="constant"):
     x, activations = pixels.astype(np.float64), {}
     for layer, (kernel, bias) in found.items():
         x = np.pad(x, ((1, 1), (1, 1), (0, 0)), padding)
-        x = np.stack(
-            [correlate(x, one, "valid")[:, :, 0] for one in kernel.astype(np.float64).transpose(0, 2, 3, 1)], -1
-        )
+        x = np.stack([correlate(x, one, "valid")[:, :, 0] for one in kernel.astype(np.float64).transpose(0, 2, 3, 1)], -1)
         activations[layer] = x = np.maximum(x + bias, 0)
         if layer in POOL_AFTER:
             height, width = x.shape[0] // 2 * 2, x.shape[1] // 2 * 2
@@ -257,9 +253,7 @@ def test_one_flipped_bit_is_noticed(tmp_path):
 def test_a_truncated_file_is_refused_in_one_line(tmp_path, kept):
     path = whole(tmp_path)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(
-        InputError, match=r"is empty: fetch it again|is no whole safetensors file .*: fetch or save"
-    ) as caught:
+    with pytest.raises(InputError, match=r"is empty: fetch it again|is no whole safetensors file .*: fetch or save") as caught:
         weights.open_file(path)
     assert "\n" not in str(caught.value)
 

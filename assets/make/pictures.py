@@ -1,5 +1,7 @@
 """Draw the kit's six style pictures from nothing but code and a seed.
 
+Run it as
+
     python assets/make/pictures.py [NAME ...] [-o DIR] [--size 1024]
 """
 

@@ -38,9 +38,7 @@ class Figure:
         """An `<img>` for a page from which the root of the site is `root`, '' or '../'."""
         width = self.shown or self.width
         height = round(self.height * width / self.width)
-        return (
-            f'<img src="{root}{escape(self.file)}" alt="{escape(self.alt)}" width="{width}" height="{height}" loading="lazy">'
-        )
+        return f'<img src="{root}{escape(self.file)}" alt="{escape(self.alt)}" width="{width}" height="{height}" loading="lazy">'
 
 
 def add(stage: Stage, name: str, data: bytes, alt: str, shown: int | None = None) -> Figure:

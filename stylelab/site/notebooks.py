@@ -39,7 +39,9 @@ def add(path: Path, stage: Stage) -> None:
     """Put a lesson on the stage, its pictures beside it, and the notebook itself, to be downloaded."""
     notebook = nbformat.from_dict(read(path))
     framework = path.stem.rpartition("_")[2]
-    notebook.metadata["description"] = f"Lesson {title(path)}. An executed notebook for {TITLES[framework]}, with checked exercises."
+    notebook.metadata["description"] = (
+        f"Lesson {title(path)}. An executed notebook for {TITLES[framework]}, with checked exercises."
+    )
     notebook.cells = [_cell(nbformat.from_dict(cell), path, stage) for cell in notebook.cells]
     notebook.cells[0].source = _head(notebook.cells[0].source, path)
     stage.put(f"lessons/{path.name}", nbformat.writes(notebook, indent=1))
@@ -55,7 +57,9 @@ def _cell(cell: NotebookNode, path: Path, stage: Stage) -> NotebookNode:
     place = 0
     for output in cell.get("outputs", []):
         if "data" in output and "text/html" in output.data:
-            html, found = figures.unpack("".join(output.data["text/html"]), f"{path.stem}-{cell.metadata.stylelab.name}-{place}", stage)
+            html, found = figures.unpack(
+                "".join(output.data["text/html"]), f"{path.stem}-{cell.metadata.stylelab.name}-{place}", stage
+            )
             output.data = {"text/html": _boxed(html, found)}
             place += 1
     return cell

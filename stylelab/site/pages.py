@@ -19,10 +19,19 @@ ROOT = LESSONS.parent
 DOCS = ROOT / "docs"
 ELSEWHERE = {  # pages that do not lie in docs/: file -> page, and the description that others have at their top
     "CONTRIBUTING.md": ("contributing.md", "How to work on stylelab: tests, a lesson, an exercise, a recipe, an encoder."),
-    "CODE_OF_CONDUCT.md": ("conduct.md", "How people who work on stylelab treat each other, and what to do when somebody does not."),
-    "SECURITY.md": ("security.md", "A hole in the grader's sandbox, or another way to a forged mark: how to tell, and what happens then."),
+    "CODE_OF_CONDUCT.md": (
+        "conduct.md",
+        "How people who work on stylelab treat each other, and what to do when somebody does not.",
+    ),
+    "SECURITY.md": (
+        "security.md",
+        "A hole in the grader's sandbox, or another way to a forged mark: how to tell, and what happens then.",
+    ),
     "CHANGELOG.md": ("changelog.md", "What has changed in stylelab from one version to the next, newest first."),
-    "assets/encoder-mini.md": ("encoder-mini.md", "Model card of the embedded encoder: pictures, training, measurements, and what it is good and bad at."),
+    "assets/encoder-mini.md": (
+        "encoder-mini.md",
+        "Model card of the embedded encoder: pictures, training, measurements, and what it is good and bad at.",
+    ),
 }
 STAND_INS = {"lessons/README.md": "lessons.md", "README.md": "index.md"}  # what the site says in another way
 PICTURES = frozenset([".jpg", ".jpeg", ".png", ".svg", ".webp", ".gif"])

@@ -115,11 +115,17 @@ def _course() -> str:
 def _readme(kind: str, stage: Stage) -> list[figures.Figure]:
     """The README's pictures of results or of lessons, in its order and with its descriptions."""
     found = SHOWN.findall((pages.ROOT / "README.md").read_text(encoding="utf-8"))
-    return [figures.add(stage, f"readme/{Path(file).stem}", (pages.ROOT / file).read_bytes(), alt) for alt, file, of in found if of == kind]
+    return [
+        figures.add(stage, f"readme/{Path(file).stem}", (pages.ROOT / file).read_bytes(), alt)
+        for alt, file, of in found
+        if of == kind
+    ]
 
 
 def _results(stage: Stage) -> str:
-    shown = [f"<figure>{figure.html()}<figcaption>{escape(figure.alt)}</figcaption></figure>" for figure in _readme("result", stage)]
+    shown = [
+        f"<figure>{figure.html()}<figcaption>{escape(figure.alt)}</figcaption></figure>" for figure in _readme("result", stage)
+    ]
     return '<div class="wall results">\n' + "\n".join(shown) + "\n</div>"
 
 

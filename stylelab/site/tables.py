@@ -47,7 +47,11 @@ def _section(recipe: Recipe) -> str:
         ("on normalised filters", _weights(recipe.normalised)),
     ]
     facts += [("on the embedded encoder", _weights(recipe.mini))] if recipe.mini else []
-    facts += [("optimiser", _optimiser(recipe)), ("start", _start(recipe)), ("size, steps", f"{_size(recipe)}, {recipe.steps} steps")]
+    facts += [
+        ("optimiser", _optimiser(recipe)),
+        ("start", _start(recipe)),
+        ("size, steps", f"{_size(recipe)}, {recipe.steps} steps"),
+    ]
     facts += [("pooling", recipe.pooling)] if recipe.pooling else []
     parts = [f"({recipe.name})=\n## `{recipe.name}`", table(("setting", "value"), facts)]
     if recipe.differs:
@@ -84,7 +88,9 @@ def encoder_table() -> str:
     states = encoder_states()
     get = {name: f"`stylelab encoders download {name}`" for name in encoders.DOWNLOADS}
     get |= {"mini": "nothing to do: it ships with the kit", "random": "nothing to do: it is computed"}
-    return table(("encoder", "what it is", "how to get it"), [[f"`{name}`", states[name][1], get[name]] for name in encoders.NAMES])
+    return table(
+        ("encoder", "what it is", "how to get it"), [[f"`{name}`", states[name][1], get[name]] for name in encoders.NAMES]
+    )
 
 
 def layers() -> str:

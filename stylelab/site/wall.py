@@ -131,7 +131,9 @@ def _row(content: str, style: str, wall: Wall, painted: Painted, folder: Path, s
         if pair := painted.get((content, style, recipe)):
             with Image.open(folder / recipe / pair.file) as image:
                 alt = f"{collection.alt(content)}, in the style of {style}, by recipe {recipe}"
-                yield _figure(figures.add_picture(stage, f"gallery/{content}-{style}-{recipe}", image, alt), _caption(recipe, pair))
+                yield _figure(
+                    figures.add_picture(stage, f"gallery/{content}-{style}-{recipe}", image, alt), _caption(recipe, pair)
+                )
 
 
 def _caption(recipe: str, pair: Pair) -> str:

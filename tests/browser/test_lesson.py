@@ -181,7 +181,9 @@ def test_the_set_up_cell_reports_the_device(lesson):
 
 def test_an_exercise_answered_wrongly_and_then_rightly_is_told_so(lesson):
     exercise, index = next(
-        (cell.metadata.stylelab.exercise, index) for index, cell in enumerate(lesson.cells) if "exercise" in cell.metadata.stylelab
+        (cell.metadata.stylelab.exercise, index)
+        for index, cell in enumerate(lesson.cells)
+        if "exercise" in cell.metadata.stylelab
     )
     for answer, words in ((solving.wrong, "not yet."), (solving.right, "right, in shape, value and every property")):
         lesson.type(index, answer("torch", exercise))

@@ -71,7 +71,9 @@ def test_the_real_filters_agree(measured, kind):
     keys = [key for key in measured["torch"] if key.startswith("partial ") and not key.endswith("picture")]
     if not keys:
         pytest.skip("the real VGG-19 filters are not beside this checkout")
-    wanted = [key for key in keys if (" conv" in key) == (kind == "activations") and (kind == "activations" or f" {kind} " in key)]
+    wanted = [
+        key for key in keys if (" conv" in key) == (kind == "activations") and (kind == "activations" or f" {kind} " in key)
+    ]
     assert wanted
     for key in wanted:
         compare(measured, key)

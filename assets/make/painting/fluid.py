@@ -9,9 +9,7 @@ CELLS = 256  # grid of the flow; the dye is traced at the picture's own resoluti
 STEPS = 130
 STEP_TIME = 0.006
 VISCOSITY = 2.5e-5
-DYES = colours(
-    "06263f 0b4a6f 0f7a94 2fb0b4 a5dcd6 f6f4ea fbe3b5 f4a640 d9482b 7c1d2c 14355c 1d6f9e 63bfd0 eef5f1 0d5670 083148"
-)
+DYES = colours("06263f 0b4a6f 0f7a94 2fb0b4 a5dcd6 f6f4ea fbe3b5 f4a640 d9482b 7c1d2c 14355c 1d6f9e 63bfd0 eef5f1 0d5670 083148")
 
 
 def draw(size, seed=0):
