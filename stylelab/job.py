@@ -110,7 +110,7 @@ def start_picture(recipe: Recipe, content: np.ndarray, seed: int) -> np.ndarray:
     noise = np.random.default_rng(seed).uniform(size=content.shape).astype(np.float32)
     if recipe.start == "noise":
         return noise
-    # seeds/002 draws 20 grey levels of 255 to both sides of ImageNet's mean colour, not the whole range
+    # deeplearning.ai's exercise draws 20 grey levels of 255 to both sides of ImageNet's mean colour, not the whole range
     noise = np.array([0.485, 0.456, 0.406], np.float32) + (2 * noise - 1) * np.float32(20 / 255)
     return np.clip(recipe.noise * noise + (1 - recipe.noise) * content, 0, 1).astype(np.float32)
 

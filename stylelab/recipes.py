@@ -156,7 +156,7 @@ RECIPES = {
         ),
         Recipe(
             name="keras",
-            source="seeds/000, after F. Chollet's 'Neural style transfer' in the Keras examples",
+            source="after F. Chollet's 'Neural style transfer' in the Keras examples",
             content={"conv5_2": 1.0},
             style=_equally(PAPER),
             content_loss="sum",
@@ -178,7 +178,7 @@ RECIPES = {
         ),
         Recipe(
             name="tf-tutorial",
-            source="seeds/001, after TensorFlow's tutorial 'Neural style transfer'",
+            source="after TensorFlow's tutorial 'Neural style transfer'",
             content={"conv5_2": 1.0},
             style=_equally(PAPER),
             content_loss="mean",
@@ -193,7 +193,7 @@ RECIPES = {
         ),
         Recipe(
             name="coursera",
-            source="seeds/002, after deeplearning.ai's 'Art generation with neural style transfer'",
+            source="after deeplearning.ai's 'Art generation with neural style transfer'",
             content={"conv4_2": 1.0},
             style=_equally(PAPER),
             content_loss="quarter_mean",
@@ -211,7 +211,7 @@ RECIPES = {
         ),
         Recipe(
             name="pytorch-adam",
-            source="seeds/003, after A. Jacq's PyTorch tutorial 'Neural transfer'",
+            source="after A. Jacq's PyTorch tutorial 'Neural transfer'",
             content={"conv2_2": 1.0},
             style=dict.fromkeys(("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"), 1.0),
             content_loss="mean",
@@ -233,7 +233,7 @@ RECIPES = {
         ),
         Recipe(
             name="lab",
-            source="seeds/004, a laboratory report after Gatys, Ecker and Bethge 2016",
+            source="a laboratory report after Gatys, Ecker and Bethge 2016",
             content={"conv4_2": 1.0},
             style=_equally(PAPER, total=5.0),
             content_loss="mean",

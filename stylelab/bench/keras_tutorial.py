@@ -1,10 +1,10 @@
-"""The loop of the Keras example 'Neural style transfer', as seeds/000 has it: for comparison, never for use.
+"""The loop of the Keras example 'Neural style transfer': for comparison, never for use.
 
 Content, style and painting go through the network together at every step, so both targets are computed anew each time;
-eager, SGD with a rate that decays. The second difference of its total variation is a slice here, where seeds/000 has an
+eager, SGD with a rate that decays. The second difference of its total variation is a slice here, where the example has an
 index, and pictures are in 0..1, which its learning rate takes into account: the same work, and a loss to compare.
 
-Source: seeds/000, after F. Chollet's example.
+Source: F. Chollet's 'Neural style transfer' in the Keras examples.
 """
 
 import numpy as np

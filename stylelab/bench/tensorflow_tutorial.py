@@ -3,7 +3,7 @@
 A Keras model of style and content, targets once, Gram matrices by einsum; a `tf.function` that takes the gradient with a
 tape, moves the picture by Adam(0.02, 0.99, epsilon 0.1) and clips it; total variation by tf.image.
 
-Source: seeds/001, after TensorFlow's tutorial.
+Source: TensorFlow's tutorial 'Neural style transfer'.
 """
 
 import numpy as np

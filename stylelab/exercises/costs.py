@@ -6,7 +6,7 @@ from stylelab.exercises.definition import Exercise, Mistake, Property
 
 
 def total_cost(content, style, alpha, beta):
-    """The weighted sum of two losses, scalars of any kind. Source: Gatys et al. 2016, equation 7; seeds/002."""
+    """The weighted sum of two losses, scalars of any kind. Source: Gatys et al. 2016, equation 7."""
     return alpha * content + beta * style
 
 

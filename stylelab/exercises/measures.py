@@ -100,7 +100,7 @@ def _variation(picture, exponent=1.25):
 
 
 def _slip(picture):
-    """seeds/000's second slice lacks a colon: every row is compared with the last one."""
+    """The Keras example's second slice lacks a colon: every row is compared with the last one."""
     down, _ = _neighbours(picture)
     return _power(down, picture[:, :-1, :-1] - picture[:, -1:, 1:])
 

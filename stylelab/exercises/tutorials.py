@@ -7,12 +7,15 @@ from stylelab.exercises.drawing import picture_shape, random_picture
 
 
 def blend(picture, noise, share):
-    """Where a run starts: `share` (0..1) parts noise, the rest the picture; tensors of any kind. Source: seeds/002."""
+    """Where a run starts: `share` (0..1) parts noise, the rest the picture; tensors of any kind.
+
+    Source: deeplearning.ai's exercise.
+    """
     return share * noise + (1 - share) * picture
 
 
 def decayed_rate(step, rate, factor):
-    """The learning rate at a step: it shrinks smoothly, by `factor` in every 100 steps. Source: seeds/000."""
+    """The learning rate at a step: it shrinks smoothly, by `factor` in every 100 steps. Source: the Keras example."""
     return rate * factor ** (step / 100)
 
 

@@ -35,7 +35,7 @@ def deprocess(pixels: Tensor) -> Tensor:
     Returns:
         `(B, H, W, 3)` RGB in 0..1.
 
-    Source: seeds/000.
+    Source: the Keras example.
     """
     return tf.clip_by_value((pixels + tf.constant(OXFORD["mean"], pixels.dtype))[..., ::-1] / 255, 0, 1)
 

@@ -63,7 +63,7 @@ def to_picture(tensor: Tensor) -> np.ndarray:
     Raises:
         InputError: another shape.
 
-    Source: ours; as `deprocess_img` of seeds/000, without the way through 8 bits.
+    Source: ours; as `deprocess_img` of the Keras example, without the way through 8 bits.
     """
     if len(tensor.shape) != 4 or tensor.shape[0] != 1 or tensor.shape[3] != 3:
         raise InputError(f"tensor must be (1, H, W, 3); got {tuple(tensor.shape)}")

@@ -36,7 +36,7 @@ def deprocess(pixels: Tensor) -> Tensor:
     Returns:
         `(B, 3, H, W)` RGB in 0..1.
 
-    Source: seeds/000.
+    Source: the Keras example.
     """
     mean = torch.tensor(OXFORD["mean"], dtype=pixels.dtype, device=pixels.device).reshape(1, 3, 1, 1)  # B, G, R
     return ((pixels + mean).flip(1) / 255).clamp(0, 1)

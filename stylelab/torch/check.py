@@ -24,7 +24,7 @@ def check(exercise_id: str, function: Callable) -> Callable:
         InputError: no such exercise; the nearest name is suggested.
         AssertionError: a wrong or missing answer, while nbgrader runs the notebook.
 
-    Source: the exercises follow Gatys et al. 2016 and seeds/002; `stylelab.exercises` has what they ask.
+    Source: the exercises follow Gatys et al. 2016 and deeplearning.ai's exercise; `stylelab.exercises` has what they ask.
     """
     return exercises.check_answer(exercises.find_exercise(exercise_id), function, Lab(), LIBRARY)
 

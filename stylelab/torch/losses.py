@@ -24,7 +24,8 @@ def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean"
     Raises:
         InputError: the shapes differ, or an unknown normalisation.
 
-    Source: 'half_sum' Gatys et al. 2016, equation 1; 'sum' seeds/000; 'quarter_mean' seeds/002, equation 1.
+    Source: 'half_sum' Gatys et al. 2016, equation 1; 'sum' the Keras example; 'quarter_mean' deeplearning.ai's exercise,
+        equation 1.
     """
     if activation.shape != target.shape:
         raise InputError(f"activation is {_shape(activation)} but target is {_shape(target)}: use one layer and one size")
@@ -54,7 +55,7 @@ def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tens
     Raises:
         InputError: not four dimensions, or an unknown normalisation.
 
-    Source: Gatys et al. 2016, equation 3 ('raw'); seeds/001 ('per_location'); seeds/003 and 004 ('per_element').
+    Source: Gatys et al. 2016, equation 3 ('raw'); TensorFlow's tutorial ('per_location'); PyTorch's ('per_element').
     """
     if activation.ndim != 4:
         raise InputError(f"activation must be (B, C, H, W); got {_shape(activation)}")
@@ -114,7 +115,7 @@ def style_layer_loss(
     Raises:
         InputError: the numbers of filters differ, or an unknown normalisation.
 
-    Source: Gatys et al. 2016, equation 4; seeds/001, 003, 004 ('mean'); seeds/000 ('keras').
+    Source: Gatys et al. 2016, equation 4; TensorFlow's and PyTorch's tutorials ('mean'); the Keras example ('keras').
     """
     own = gram_matrix(activation, gram if normalisation == "mean" else "raw")
     height, width = activation.shape[2:]
@@ -173,7 +174,8 @@ def total_variation(picture: Tensor, kind: str = "l1") -> Tensor:
     Raises:
         InputError: not four dimensions, or an unknown kind.
 
-    Source: Rudin, Osher and Fatemi 1992 for the idea; seeds/001 ('l1'); seeds/000 with its slice mended ('keras').
+    Source: Rudin, Osher and Fatemi 1992 for the idea; TensorFlow's tutorial ('l1'); the Keras example
+        with its slice mended ('keras').
     """
     if picture.ndim != 4:
         raise InputError(f"picture must be (B, 3, H, W); got {_shape(picture)}")

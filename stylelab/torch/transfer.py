@@ -59,7 +59,7 @@ def to_picture(tensor: Tensor) -> np.ndarray:
     Raises:
         InputError: another shape.
 
-    Source: ours; as `deprocess_img` of seeds/000, without the way through 8 bits.
+    Source: ours; as `deprocess_img` of the Keras example, without the way through 8 bits.
     """
     if tensor.ndim != 4 or tensor.shape[:2] != (1, 3):
         raise InputError(f"tensor must be (1, 3, H, W); got {tuple(tensor.shape)}")
