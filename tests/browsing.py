@@ -35,9 +35,11 @@ def environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def serving(command: list[str], address: str, home: Path, ready: str = "") -> Iterator[subprocess.Popen]:
+def serving(
+    command: list[str], address: str, home: Path, ready: str = "", stdout: int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen]:
     """A server that answers at `address + ready`; it ends with the block."""
-    process = subprocess.Popen(command, env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment(home), stdout=stdout, stderr=subprocess.DEVNULL, text=True)
     try:
         _wait_for(address + ready, process)
         yield process
@@ -48,6 +50,8 @@ def serving(command: list[str], address: str, home: Path, ready: str = "") -> It
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 def _wait_for(address: str, process: subprocess.Popen) -> None:

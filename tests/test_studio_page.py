@@ -321,6 +321,11 @@ def test_without_voila_the_command_says_what_to_install(monkeypatch):
         serve.serve()
 
 
+def test_the_browser_is_started_without_the_secret_in_sight_of_others(tmp_path):
+    path = serve._way_in("http://127.0.0.1:1/?token=abc", str(tmp_path))
+    assert "abc" not in path.as_uri() and 'content="0; url=http://127.0.0.1:1/?token=abc"' in path.read_text()
+
+
 def test_the_page_fetches_nothing_from_elsewhere():
     texts = [path.read_text() for path in serve.HERE.rglob("*") if path.suffix in (".js", ".css", ".j2", ".ipynb")]
     assert len(texts) >= 4

@@ -1,12 +1,16 @@
 """The command `stylelab studio`: the studio as a page of its own, served on this machine only, by Voila.
 
 Voila runs in this very process. Its kernels watch for its end, and runs for their kernel's: so nothing outlives it, even
-if it is killed.
+if it is killed. Who can speak to a kernel can do what its owner can, so the address holds a secret: other users of the
+machine, and other pages in the same browser, do not know it.
 """
 
 import logging
 import os
+import secrets
 import socket
+import tempfile
+import webbrowser
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -60,22 +64,35 @@ def _run(port: int, browser: bool) -> None:
     from traitlets.config import Config
     from voila.app import Voila
 
+    token = secrets.token_hex(16)
+    where = f"http://{ADDRESS}:{port}/?token={token}"
+
     class Page(Voila):
         def listen(self) -> None:
             IOLoop.current().add_callback(lambda: print(f"the studio is at {where} (Ctrl-C ends it)", flush=True))
             super().listen()  # returns at the end of all
 
+        def launch_browser(self) -> None:
+            webbrowser.open(_way_in(where, folder).as_uri())
+
     logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns of Jupyter's own settings
-    where = f"http://{ADDRESS}:{port}/"
-    page = Page(config=Config(_settings(port, browser)))
-    page.initialize([str(NOTEBOOK)])
-    page.start()
+    with tempfile.TemporaryDirectory() as folder:
+        page = Page(config=Config(_settings(port, browser, token)))
+        page.initialize([str(NOTEBOOK)])
+        page.start()
 
 
-def _settings(port: int, browser: bool) -> dict:
+def _way_in(address: str, folder: str) -> Path:
+    """A file that leads to the address. Everybody on the machine can read what a browser is started with; not this file."""
+    path = Path(folder, "studio.html")
+    path.write_text(f'<meta http-equiv="refresh" content="0; url={address}">', encoding="utf-8")
+    return path
+
+
+def _settings(port: int, browser: bool, token: str) -> dict:
     return {
         "Voila": {
-            "ip": ADDRESS, "port": port, "port_retries": 0, "open_browser": browser, "log_level": logging.ERROR,
+            "ip": ADDRESS, "port": port, "port_retries": 0, "open_browser": browser, "log_level": logging.ERROR, "token": token,
             "tornado_settings": {"disable_check_xsrf": True},  # the page's last word, that its kernel may end, has no token
         },
         "VoilaConfiguration": {"template": "stylelab", "extension_allowlist": EXTENSIONS},

@@ -2,10 +2,12 @@
 
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -37,10 +39,20 @@ def browser(sync_api, tmp_path_factory):
 def voila(tmp_path_factory):
     """(address, process) of `stylelab studio`."""
     port = browsing.free_port()
-    command = [sys.executable, "-P", "-m", "stylelab", "studio", "--port", str(port), "--no-browser"]
-    address = f"http://127.0.0.1:{port}"
-    with browsing.serving(command, address, tmp_path_factory.mktemp("home"), "/voila/static/voila.js") as process:
-        yield address, process
+    home, ready = tmp_path_factory.mktemp("home"), "/voila/static/voila.js"
+    with browsing.serving(command_of(port), f"http://127.0.0.1:{port}", home, ready, subprocess.PIPE) as process:
+        yield address_in(process.stdout.readline()), process
+
+
+def command_of(port: int) -> list[str]:
+    return [sys.executable, "-P", "-m", "stylelab", "studio", "--port", str(port), "--no-browser"]
+
+
+def address_in(line: str) -> str:
+    """The page's address, in what the command prints first."""
+    said = re.fullmatch(r"the studio is at (http://127\.0\.0\.1:\d+/\?token=[0-9a-f]{32}) \(Ctrl-C ends it\)\n", line)
+    assert said, line
+    return said[1]
 
 
 @pytest.fixture
@@ -296,16 +308,28 @@ def test_closing_the_page_leaves_nothing_running(browser, voila):
     until(lambda: not painters(voila[1].pid))
 
 
+def test_without_the_secret_in_the_address_nobody_gets_at_a_kernel(browser, studio, voila):
+    paths = studio.page.evaluate("() => performance.getEntriesByType('resource').map(each => new URL(each.name).pathname)")
+    kernel = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", studio.page.content() + " ".join(paths))[0]
+    root = voila[0].partition("?")[0]
+    before = len(psutil.Process(voila[1].pid).children(recursive=True))
+    with urllib.request.urlopen(root) as answer:  # the page: a form that asks for the secret
+        assert "/login" in answer.url and kernel not in answer.read().decode()
+    for path in (f"api/kernels/{kernel}", f"api/kernels/{kernel}/channels"):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(root + path)
+    assert len(psutil.Process(voila[1].pid).children(recursive=True)) == before
+
+
 def test_control_c_ends_the_command_and_all_below_it(browser, tmp_path):
     port = browsing.free_port()
-    command = [sys.executable, "-P", "-m", "stylelab", "studio", "--port", str(port), "--no-browser"]
     process = subprocess.Popen(
-        command, env=browsing.environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command_of(port), env=browsing.environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
-        assert process.stdout.readline() == f"the studio is at http://127.0.0.1:{port}/ (Ctrl-C ends it)\n"
+        address = address_in(process.stdout.readline())
         page = browser.new_page()
-        until(lambda: _opens(page, f"http://127.0.0.1:{port}"))
+        until(lambda: _opens(page, address))
         Studio(page).paint(steps=100_000).beyond(1)
         below = psutil.Process(process.pid).children(recursive=True)
         assert len(below) >= 2
