@@ -493,6 +493,8 @@ class Studio {
     this.model = model;
     this.id = `sl-${++count}-${Math.random().toString(36).slice(2, 8)}`;
     this.cards = new Map();
+    this.greeted = false; // whether the kernel has answered
+    this.beats = 0;
     this.status = h("p", { class: "sl-status", role: "status" });
     this.alert = h("p", { class: "sl-alert", role: "alert" });
     this.empty = h("p", { class: "sl-empty" }, "Nothing is painted yet. Choose two pictures and press Paint; what you paint is kept here side by side.");
@@ -521,6 +523,12 @@ class Studio {
     }, PATIENCE);
   }
 
+  /** A sign of life. A greeting may get lost while a notebook finds its kernel again: it is said anew after 1, 2, 4, 8 ... beats. */
+  beat() {
+    this.beats += 1;
+    this.quietly(!this.greeted && Number.isInteger(Math.log2(this.beats)) ? "hello" : "alive");
+  }
+
   quietly(kind) {
     try {
       this.model.send({ kind, page: this.id, hidden: document.hidden }, undefined, []);
@@ -538,12 +546,19 @@ class Studio {
     const act = {
       said: () => this.say(message.text, message.alert),
       thumb: () => this.form.thumb(message, buffers[0]),
-      runs: () => [...this.cards.keys()].filter((id) => !message.numbers.includes(id)).forEach((id) => this.drop(id)),
+      runs: () => this.answered(message.numbers),
       run: () => this.show(message, buffers),
       removed: () => this.drop(message.run),
       file: () => message.page === this.id && save(message, buffers[0]),
     }[message.kind];
     act?.();
+  }
+
+  /** The kernel has heard the greeting, and has runs of these numbers. */
+  answered(numbers) {
+    if (!this.greeted) this.say(""); // it may have been reported silent
+    this.greeted = true;
+    [...this.cards.keys()].filter((id) => !numbers.includes(id)).forEach((id) => this.drop(id));
   }
 
   show(message, buffers) {
@@ -591,7 +606,7 @@ function render({ model, el }) {
   const leave = () => studio.quietly("gone");
   const back = (event) => event.persisted && studio.quietly("hello");
   const alive = () => studio.quietly("alive");
-  const beat = setInterval(alive, ALIVE);
+  const beat = setInterval(() => studio.beat(), ALIVE);
   model.on("msg:custom", hear);
   model.on("change:form", form);
   window.addEventListener("pagehide", leave);

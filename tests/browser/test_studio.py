@@ -308,6 +308,27 @@ def test_closing_the_page_leaves_nothing_running(browser, voila):
     until(lambda: not painters(voila[1].pid))
 
 
+def test_a_greeting_that_is_lost_is_said_again(browser, voila):
+    page, lost = browser.new_page(), []
+
+    def between(page_side):
+        server_side = page_side.connect_to_server()
+
+        def pass_on(message):
+            if not lost and b'"kind":"hello"' in (message if isinstance(message, bytes) else message.encode()):
+                lost.append(message)
+            else:
+                server_side.send(message)
+
+        page_side.on_message(pass_on)
+
+    page.route_web_socket("**/channels*", between)
+    page.goto(voila[0])
+    Studio(page)
+    assert lost
+    page.close()
+
+
 def test_without_the_secret_in_the_address_nobody_gets_at_a_kernel(browser, studio, voila):
     paths = studio.page.evaluate("() => performance.getEntriesByType('resource').map(each => new URL(each.name).pathname)")
     kernel = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", studio.page.content() + " ".join(paths))[0]
