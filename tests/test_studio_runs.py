@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -246,6 +247,28 @@ def test_a_run_that_waits_can_be_paused_stopped_and_removed(all_runs):
     until(lambda: paused.rows)
     all_runs.stop()
     assert all_runs.wait(SECONDS)
+
+
+def test_a_run_that_tells_of_itself_holds_no_lock_that_another_thread_may_wait_for(all_runs):
+    free = []
+
+    def changed(run, what):
+        def take():
+            free.append((what, run.state, run.lock.acquire(timeout=1) and not run.lock.release()))
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join()
+
+    all_runs.at_once, all_runs.changed = 1, changed
+    first, second = (all_runs.start(asked(steps=1000), 1000) for _ in range(2))
+    until(lambda: first.rows)
+    second.stop()  # before it has begun
+    first.pause()
+    first.stop()
+    first.stop()  # and does not wait
+    assert all_runs.wait(SECONDS)
+    assert {("state", "stopped", True), ("state", "paused", True)} <= set(free) and all(taken for *_, taken in free)
 
 
 def test_a_run_that_is_removed_leaves_no_process(all_runs):

@@ -97,15 +97,17 @@ class Run:
         with self.lock:
             if self.ended:
                 return
-            if not self.rows or self.ending:  # nothing to wait for; or asked twice
-                self._finish(STOPPED)
-            else:
+            patient = bool(self.rows) and not self.ending  # else there is nothing to wait for, or it was asked twice
+            if patient:
                 self.ending = True
                 self._send("stop")
                 timer = threading.Timer(PATIENCE, self._finish, [STOPPED])
                 timer.daemon = True
                 timer.start()
-        self.changed(self, "state")
+        if patient:
+            self.changed(self, "state")
+        else:
+            self._finish(STOPPED)
 
     def close(self) -> None:
         """End the process, if it lives, at once, and wait until it is gone."""

@@ -519,7 +519,7 @@ class Studio {
       return this.say("the kernel has gone: run the cell again, or load the page anew", true);
     }
     this.waiting ??= setTimeout(() => {
-      this.say("the kernel does not answer: it is busy with another cell, or has gone; then run this cell again", true);
+      this.say("the kernel does not answer: it is busy with another cell, or has gone; then load the page anew, or run this cell again", true);
     }, PATIENCE);
   }
 

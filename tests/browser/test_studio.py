@@ -490,17 +490,28 @@ def test_in_jupyterlab_a_restart_of_the_kernel_ends_its_runs(lab, jupyter):
     until(lambda: not painters(jupyter[1].pid))
 
 
-def test_in_jupyterlab_runs_go_on_after_a_reload(lab, jupyter):
+def test_in_jupyterlab_runs_go_on_after_a_reload(lab):
     card = lab.paint(steps=100_000)
     card.beyond(1)
     lab.page.evaluate("async () => { await panel.context.save(); }")
     step = card.step()
-    lab.page.reload()
-    lab.page.wait_for_function("() => window.jupyterapp")
-    lab.page.evaluate(OPEN)
-    again = Studio(lab.page)
+    again = _reloaded(lab.page)
     again.root.locator("article").first.wait_for()
     Card(again, again.root.locator("article").first).beyond(step)
+
+
+def _reloaded(page, times: int = 3) -> Studio:
+    """The studio after a reload. On a machine that is busy enough JupyterLab now and then brings a widget back that its
+    kernel does not hear; the page says so, and a person loads it once more."""
+    for _ in range(times):
+        page.reload()
+        page.wait_for_function("() => window.jupyterapp")
+        page.evaluate(OPEN)
+        root = page.locator(".sl-studio").last
+        root.locator(".sl-thumb img:not([hidden]), .sl-alert:not(:empty)").last.wait_for(state="attached")
+        if root.locator(".sl-alert:not(:empty)").count() == 0:
+            return Studio(page)
+    raise AssertionError(f"{times} times the page came back without its kernel")
 
 
 def test_in_notebook_7_a_picture_is_painted(browser, jupyter):
