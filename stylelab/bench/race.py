@@ -20,6 +20,7 @@ BURST = 10  # steps of a turn
 EVERY = 5  # steps from one picture that is judged to the next
 QUALITY = 100  # steps after which the losses of our precisions are compared
 SCALES = 4  # sizes of a run from coarse to fine: half a size every second time
+COARSE = 2 / 3  # of the steps, for a run from coarse to fine: it plans them, and the fewer it has the sooner it is done
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,10 @@ def races(asked: Asked) -> list[Race]:
         return []
     best, size = asked.precisions[-1], min(asked.sizes)
     entries = tuple((ours("torch", precision), 1.0) for precision in asked.precisions)
-    entries += ((ours("torch", best, scales=SCALES), 0.5),)
+    entries += ((ours("torch", best, scales=SCALES), COARSE),)
     found = [Race(Contender("PyTorch tutorial", "pytorch tutorial", "torch"), entries, size, asked.race)]
     if asked.peers:
-        fast = ((ours("torch", best), 0.5), (ours("torch", best, scales=SCALES), 0.5))
+        fast = ((ours("torch", best), 1.0), (ours("torch", best, scales=SCALES), COARSE))
         small_to_large = (("small_to_large", True),)
         found += [
             Race(Contender(name, name, "torch"), fast, size, asked.race, small_to_large if name == next(iter(PEERS)) else ())

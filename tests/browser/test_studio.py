@@ -514,12 +514,24 @@ def _reloaded(page, times: int = 3) -> Studio:
     raise AssertionError(f"{times} times the page came back without its kernel")
 
 
+def _run_first_cell(page, times: int = 6) -> None:
+    """As a person does: on a busy machine the keys may come before the notebook listens to them."""
+    number = page.locator(".jp-CodeCell .jp-InputPrompt").first
+    for _ in range(times):
+        page.locator(".jp-CodeCell .cm-content").first.click()
+        page.keyboard.press("Shift+Enter")
+        for _ in range(50):
+            if any(mark in number.inner_text() for mark in "*123456789"):
+                return
+            page.wait_for_timeout(200)
+    raise AssertionError(f"the cell did not run, {times} times")
+
+
 def test_in_notebook_7_a_picture_is_painted(browser, jupyter):
     page = browsing.listen(browser.new_page())
     page.goto(f"{jupyter[0]}/notebooks/plain.ipynb")
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
-    page.locator(".jp-CodeCell .cm-content").first.click()
-    page.keyboard.press("Shift+Enter")
+    _run_first_cell(page)
     studio = Studio(page)
     studio.paint(steps=4).state("done")
     assert [line for line in page.complaints if "anywidget" in line or "stylelab" in line or "TypeError" in line] == []
