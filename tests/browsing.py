@@ -1,13 +1,17 @@
 """What the tests in a browser share: where Chromium is, how it is started, servers on loopback with a home of their own."""
 
+import json
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from stylelab.processes import module_environment
 
@@ -16,6 +20,18 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+OPEN = """async path => {
+    await window.jupyterapp.restored;
+    await window.panel?.context.save();  // or a dialog asks whether to, and nothing else can be clicked
+    await window.jupyterapp.commands.execute('application:close-all');
+    const panel = await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+    window.panel = panel;
+    window.lesson = panel.content;
+}"""
 PATIENCE = 120_000  # milliseconds for anything to appear, on a machine that is busy with other things
 
 
@@ -36,10 +52,11 @@ def environment(home: Path) -> dict[str, str]:
 
 @contextmanager
 def serving(
-    command: list[str], address: str, home: Path, ready: str = "", stdout: int = subprocess.DEVNULL
+    command: list[str], address: str, home: Path, ready: str = "", stdout: int = subprocess.DEVNULL, **options
 ) -> Iterator[subprocess.Popen]:
-    """A server that answers at `address + ready`; it ends with the block."""
-    process = subprocess.Popen(command, env=environment(home), stdout=stdout, stderr=subprocess.DEVNULL, text=True)
+    """A server that answers at `address + ready`; it ends with the block. `options` are Popen's."""
+    options = {"env": environment(home), "stdout": stdout, "stderr": subprocess.DEVNULL, "text": True} | options
+    process = subprocess.Popen(command, **options)
     try:
         _wait_for(address + ready, process)
         yield process
@@ -54,6 +71,22 @@ def serving(
             process.stdout.close()
 
 
+@contextmanager
+def jupyterlab(folder: Path, home: Path, **options) -> Iterator[tuple[str, subprocess.Popen]]:
+    """(address, process) of a JupyterLab over a folder, without a token and without news; `options` are Popen's."""
+    settings = home / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(NO_NEWS))
+    port = free_port()
+    command = [
+        sys.executable, "-P", "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
+        f"--ServerApp.root_dir={folder}", "--IdentityProvider.token=", "--ServerApp.password=",
+        "--ServerApp.disable_check_xsrf=True", "--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True",
+    ]  # fmt: skip
+    with serving(command, f"http://127.0.0.1:{port}", home, "/api", **options) as process:
+        yield f"http://127.0.0.1:{port}", process
+
+
 def _wait_for(address: str, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + PATIENCE / 1000
     while time.monotonic() < deadline and process.poll() is None:
@@ -66,14 +99,14 @@ def _wait_for(address: str, process: subprocess.Popen) -> None:
 
 
 @contextmanager
-def browsing(profile: Path, width: int = 1280, height: int = 900):
-    """Chromium; `page.complaints` are the errors in its console, `page.elsewhere` the requests beyond this machine."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
+def browsing(profile: Path, width: int = 1280, height: int = 900, more: tuple[str, ...] = ()):
+    """Chromium, in a profile of its own; `more` are flags of its."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch_persistent_context(
-            str(profile), executable_path=CHROMIUM, headless=True, args=FLAGS, viewport={"width": width, "height": height}
-        )
+            str(profile), executable_path=CHROMIUM, headless=True, args=[*FLAGS, *more],
+            viewport={"width": width, "height": height},
+        )  # fmt: skip
         browser.set_default_timeout(PATIENCE)
         try:
             yield browser
@@ -82,7 +115,7 @@ def browsing(profile: Path, width: int = 1280, height: int = 900):
 
 
 def listen(page):
-    """A page that keeps what it complains of and what it asks for elsewhere."""
+    """A page that keeps what it complains of in its console, and what it asks for beyond this machine."""
     page.complaints, page.elsewhere = [], []
     page.on("console", lambda message: message.type == "error" and page.complaints.append(message.text))
     page.on("pageerror", lambda error: page.complaints.append(str(error)))

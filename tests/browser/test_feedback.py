@@ -1,9 +1,9 @@
 """The reports in a real browser, as a student and a teacher read them: on a phone, on a desk, in the dark, by keyboard."""
 
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import browsing
 import pytest
 
 from stylelab.classroom import reports
@@ -12,11 +12,6 @@ from stylelab.classroom.late import Late
 from stylelab.classroom.manual import Entry
 from stylelab.classroom.model import STAGES, ExerciseMark, Line, Mark, Record
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 DUE = datetime(2026, 11, 20, 23, 59, tzinfo=UTC)
 RECORD = Record("0" * 32, "0.1.0", "e" * 64, {"gram_matrix": 6, "style_loss": 4})
 NAMES = [
@@ -69,7 +64,7 @@ FAULTS = """() => {
     return faults;
 }"""
 
-pytestmark = [pytest.mark.plain, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")]
+pytestmark = [pytest.mark.plain, pytest.mark.skipif(browsing.CHROMIUM is None, reason="there is no Chromium")]
 
 
 def _exercise(place: int, stage: str, student: str) -> ExerciseMark:
@@ -102,7 +97,7 @@ def folder(tmp_path_factory) -> Path:
 def browser():
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=browsing.CHROMIUM, headless=True, args=browsing.FLAGS)
         yield browser
         browser.close()
 

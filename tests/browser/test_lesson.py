@@ -1,40 +1,19 @@
 """The lessons in a real browser: JupyterLab on loopback, headless Chromium, a student's own copy in a home of its own."""
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
 import urllib.request
 from pathlib import Path
 
+import browsing
 import pytest
 import solving
 
 from stylelab import lessons, start
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 SOURCES = lessons.sources()
 LOADED = """() => {
     const images = [...document.querySelectorAll('.jp-OutputArea img')];
     return images.length >= 1 && images.every(image => image.complete && image.naturalWidth > 40 && image.alt);
-}"""
-OPEN = """async path => {
-    await window.jupyterapp.restored;
-    await window.panel?.context.save();  // or a dialog asks whether to, and nothing else can be clicked
-    await window.jupyterapp.commands.execute('application:close-all');
-    const panel = await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
-    await panel.context.ready;
-    await panel.sessionContext.ready;
-    window.panel = panel;
-    window.lesson = panel.content;
 }"""
 SHOW = """async index => {
     lesson.activeCellIndex = index;
@@ -46,9 +25,8 @@ RUN_ABOVE = """async index => {
     return lesson.widgets.slice(0, index).flatMap(cell =>
         (cell.model.toJSON().outputs ?? []).filter(output => output.output_type === 'error').map(output => output.evalue));
 }"""
-PATIENCE = 120_000  # milliseconds for anything to appear, on a machine that is busy with other things
 
-pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")]
+pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.skipif(browsing.CHROMIUM is None, reason="there is no Chromium")]
 
 
 @pytest.fixture(scope="module")
@@ -57,71 +35,18 @@ def server(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     folder = home / "my lessons"
     start.start(folder, "torch")
-    settings = home / "settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text(json.dumps(NO_NEWS))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        _command(port, folder), env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield _wait_for(f"http://127.0.0.1:{port}", process)
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _command(port: int, folder: Path) -> list[str]:
-    options = [
-        "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", f"--ServerApp.root_dir={folder}",
-        "--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
-        "--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True",
-    ]  # fmt: skip
-    return [sys.executable, "-P", "-m", "jupyterlab", *options]
-
-
-def _environment(home: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
-    places = {"HOME": home, "JUPYTER_CONFIG_DIR": home, "JUPYTER_DATA_DIR": home, "JUPYTER_RUNTIME_DIR": home / "runtime"}
-    places |= {"JUPYTERLAB_SETTINGS_DIR": home / "settings", "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces"}
-    return kept | {name: str(path) for name, path in places.items()} | {"STYLELAB_PRESET": "ci"}
-
-
-def _wait_for(address: str, process: subprocess.Popen) -> str:
-    deadline = time.monotonic() + PATIENCE / 1000
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/api", timeout=5):
-                return address
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not start: exit status {process.poll()}")
+    with browsing.jupyterlab(folder, home) as (address, _):
+        yield address
 
 
 @pytest.fixture(scope="module")
 def page(server, tmp_path_factory):
     """JupyterLab, open; `page.complaints` are the errors in the browser's console."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        profile = tmp_path_factory.mktemp("profile")
-        browser = playwright.chromium.launch_persistent_context(
-            str(profile), executable_path=CHROMIUM, headless=True, args=FLAGS, viewport={"width": 1280, "height": 900}
-        )
-        page = browser.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.complaints = []
-        page.on("console", lambda message: message.type == "error" and page.complaints.append(message.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    with browsing.browsing(tmp_path_factory.mktemp("profile")) as browser:
+        page = browsing.listen(browser.new_page())
         page.goto(f"{server}/lab")
         page.wait_for_function("() => window.jupyterapp")
         yield page
-        browser.close()
 
 
 @pytest.fixture(params=SOURCES, ids=lambda source: source.stem, scope="module")
@@ -140,7 +65,7 @@ class Lesson:
     def __init__(self, page, source: Path):
         self.page = page
         self.cells = lessons.assemble(source, "torch").cells
-        page.evaluate(OPEN, lessons.notebook_path(source, "torch").name)
+        page.evaluate(browsing.OPEN, lessons.notebook_path(source, "torch").name)
 
     def index(self, name: str) -> int:
         return next(index for index, cell in enumerate(self.cells) if cell.metadata.stylelab.name == name)

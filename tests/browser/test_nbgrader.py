@@ -1,49 +1,38 @@
 """docs/nbgrader.md, followed to the letter: its commands in a shell, then nbgrader's own buttons in JupyterLab."""
 
 import csv
-import importlib.util
-import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import browsing
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = (ROOT / "docs" / "nbgrader.md").read_text()
 ASSIGNMENT = "03_style_reconstruction_torch"
 POINTS = 18.0
-OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 CLEAR = """async () => {
     await window.jupyterapp.restored;
     await window.jupyterapp.commands.execute('application:close-all');
 }"""
 
 
-def _neighbour(name: str):
-    """Another file of this folder, as a module: how a server is started and waited for stands there."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-lab = _neighbour("test_lesson")
 pytest.importorskip("nbgrader")
-pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.skipif(lab.CHROMIUM is None, reason="there is no Chromium")]
+pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.skipif(browsing.CHROMIUM is None, reason="there is no Chromium")]
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory) -> dict[str, str]:
+def home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def environment(home) -> dict[str, str]:
     """A home of its own, and the environment's commands by name: what `activate` does."""
-    home = tmp_path_factory.mktemp("home")
-    settings = home / "settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text(json.dumps(lab.NO_NEWS))
-    kept = {name: value for name, value in lab._environment(home).items() if name != "STYLELAB_PRESET"}
+    kept = {name: value for name, value in browsing.environment(home).items() if name != "STYLELAB_PRESET"}
     return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
@@ -60,40 +49,20 @@ def course(tmp_path_factory, environment) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(course, environment):
+def server(course, home, environment):
     """The address of a JupyterLab, started in the course's folder; it ends with the tests."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        lab._command(port, course), cwd=course, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield lab._wait_for(f"http://127.0.0.1:{port}", process)
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with browsing.jupyterlab(course, home, cwd=course, env=environment) as (address, _):
+        yield address
 
 
 @pytest.fixture(scope="module")
 def page(server, tmp_path_factory):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch_persistent_context(
-            str(tmp_path_factory.mktemp("profile")), executable_path=lab.CHROMIUM, headless=True, args=[*lab.FLAGS, OFFLINE],
-            viewport={"width": 1280, "height": 900},
-        )  # fmt: skip
+    with browsing.browsing(tmp_path_factory.mktemp("profile"), more=(browsing.OFFLINE,)) as browser:
         page = browser.new_page()
-        page.set_default_timeout(lab.PATIENCE)
         page.goto(f"{server}/lab")
         page.wait_for_function("() => window.jupyterapp")
         page.evaluate(CLEAR)  # a tab opened by itself would hide the next
         yield page
-        browser.close()
 
 
 def test_the_recipe_ends_in_marks_and_feedback(course):
@@ -122,7 +91,7 @@ def shown(formgrader, row: str, column: str) -> str:
 
 
 def test_validate_says_what_nbgrader_says_of_an_untouched_notebook(page):
-    page.evaluate(lab.OPEN, f"source/{ASSIGNMENT}/{ASSIGNMENT}.ipynb")
+    page.evaluate(browsing.OPEN, f"source/{ASSIGNMENT}/{ASSIGNMENT}.ipynb")
     page.get_by_text("Validate", exact=True).first.click()
     said = page.locator("#validation-message")
     said.wait_for()

@@ -1,13 +1,11 @@
 """The README as a visitor sees it: rendered at the width that GitHub gives it, in under two screens."""
 
-import shutil
 from pathlib import Path
 
+import browsing
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 TWO_SCREENS = 1800  # pixels, of 900 each
 # our own few lines, with the sizes and margins that readers of such sites know
 STYLE = """
@@ -16,14 +14,14 @@ h1, h2 { margin: 24px 0 16px; padding-bottom: 5px; line-height: 1.25; border-bot
 p, pre, table { margin: 0 0 16px } pre { font-size: 13.6px; line-height: 1.45; padding: 16px; background: #f3f3f3; overflow: auto }
 table { border-collapse: collapse; display: block } td, th { border: 1px solid #ccc; padding: 6px 13px; vertical-align: top } img { max-width: 100% }
 """
-pytestmark = [pytest.mark.plain, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
+pytestmark = [pytest.mark.plain, pytest.mark.skipif(browsing.CHROMIUM is None, reason="no chromium on this machine")]
 
 
 @pytest.fixture(scope="module")
 def page():
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=browsing.CHROMIUM, headless=True, args=browsing.FLAGS)
         yield browser.new_page(viewport={"width": 1280, "height": 900})
         browser.close()
 

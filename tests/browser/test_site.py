@@ -3,19 +3,14 @@
 import functools
 import http.server
 import re
-import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import browsing
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]  # fmt: skip
 PATIENCE = 60_000  # milliseconds
 KINDS = ("index.html", "lessons/03_style_reconstruction_torch.html", "gallery.html", "reference/torch.html")
 # what search engines, readers aloud and phones ask for, and what is wrong with it
@@ -45,7 +40,7 @@ SETTLED = """() => (typeof MathJax === 'undefined' || (MathJax.startup?.promise 
     === document.querySelectorAll('.math mjx-container').length"""
 
 pytestmark = [pytest.mark.plain, pytest.mark.slow]
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+needs_browser = pytest.mark.skipif(browsing.CHROMIUM is None, reason="there is no Chromium")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +89,9 @@ def address(site, tmp_path_factory):
 def browser():
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=browsing.CHROMIUM, headless=True, args=[*browsing.FLAGS, browsing.OFFLINE]
+        )
         yield browser
         browser.close()
 
