@@ -349,3 +349,52 @@ def test_the_settings_of_a_real_run_paint_the_same_picture_again(sl, framework, 
     np.testing.assert_array_equal(
         pictures.open_picture(Image.open(io.BytesIO(run.picture))), pictures.open_picture(tmp_path / "again.png")
     )
+
+
+@pytest.fixture
+def kernel():
+    """A client of a kernel of its own, with a studio in it whose comm is called `comm_id`."""
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel(env=_environment())
+    client.comm_id = _printed(client, "import stylelab; studio = stylelab.studio(); print(studio.comm.comm_id)")
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def _printed(client, code: str) -> str:
+    lines = []
+    client.execute_interactive(
+        code, timeout=SECONDS, output_hook=lambda message: lines.append(message["content"].get("text", ""))
+    )
+    return "".join(lines).strip()
+
+
+def _order(client, kind: str, **content) -> dict:
+    client.control_channel.send(client.session.msg(kind, content))
+    return client.get_control_msg(timeout=SECONDS)["content"]
+
+
+def _greets(client, subshell: str | None) -> bool:
+    """Whether the studio answers a page that speaks in this subshell."""
+    data = {"method": "custom", "content": {"kind": "hello", "page": "a"}}
+    message = client.session.msg("comm_msg", {"comm_id": client.comm_id, "data": data})
+    message["header"]["subshell_id"] = subshell
+    client.shell_channel.send(message)
+    heard = []
+    while True:
+        said = client.get_iopub_msg(timeout=SECONDS)
+        if said["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+            continue
+        if said["msg_type"] == "comm_msg":
+            heard.append(said["content"]["data"]["content"]["kind"])
+        if said["msg_type"] == "status" and said["content"]["execution_state"] == "idle":
+            return "runs" in heard
+
+
+def test_a_page_is_heard_after_the_subshell_that_the_studio_last_answered_has_ended(kernel):
+    subshell = _order(kernel, "create_subshell_request")["subshell_id"]
+    assert _greets(kernel, subshell)
+    assert _order(kernel, "delete_subshell_request", subshell_id=subshell)["status"] == "ok"
+    assert _greets(kernel, None)

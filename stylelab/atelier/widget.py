@@ -55,6 +55,14 @@ class Studio(anywidget.AnyWidget):
         self.on_msg(lambda _, message, buffers: self.receive(message, buffers))
         self._look_out()
 
+    @traitlets.observe("comm")
+    def _hear_where_it_is_said(self, change: dict) -> None:
+        """Take each message in the subshell that the page names. ipykernel 7.4 takes it in the one for which this widget spoke
+        last instead; a run speaks at any moment, also for a subshell that JupyterLab is about to end, and a message to one that
+        has ended is lost: after a reload, now and then, every one was."""
+        if change["new"] is not None:
+            change["new"]._reply_subshell_for = lambda data, named: named
+
     def _repr_mimebundle_(self, **options):
         bundle = super()._repr_mimebundle_(**options)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})

@@ -18,19 +18,14 @@ import pytest
 from PIL import Image
 
 PATIENCE = browsing.PATIENCE
-CELL = "from stylelab.atelier import presence\npresence.GRACE = 2\npresence.IN_SIGHT = 12\nimport stylelab\nstylelab.studio()"
-NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+CELL = "from stylelab.atelier import presence\npresence.GRACE, presence.IN_SIGHT = {}\nimport stylelab\nstylelab.studio()"
+HASTY, PATIENT = (2, 12), (PATIENCE / 1000, PATIENCE / 1000)  # seconds until nobody is taken to look at the studio any more
 
 pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.skipif(browsing.CHROMIUM is None, reason="there is no Chromium")]
 
 
 @pytest.fixture(scope="module")
-def sync_api():
-    return pytest.importorskip("playwright.sync_api")
-
-
-@pytest.fixture(scope="module")
-def browser(sync_api, tmp_path_factory):
+def browser(tmp_path_factory):
     with browsing.browsing(tmp_path_factory.mktemp("profile")) as browser:
         yield browser
 
@@ -393,28 +388,19 @@ def until(condition) -> None:
 @pytest.fixture(scope="module")
 def jupyter(tmp_path_factory):
     """(address, process) of a server for JupyterLab and Notebook 7, with a notebook that shows the studio."""
-    home, folder = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("notebooks")
-    settings = home / "settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text(json.dumps(NO_NEWS))
+    folder = tmp_path_factory.mktemp("notebooks")
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [nbformat.v4.new_code_cell(text) for text in (CELL, "import time; time.sleep(30); print('over')")]
-    for name in ("studio.ipynb", "plain.ipynb"):
+    for name, seconds in (("studio.ipynb", HASTY), ("plain.ipynb", HASTY), ("patient.ipynb", PATIENT)):
+        sources = CELL.format(seconds), "import time; time.sleep(30); print('over')"
+        cells = [nbformat.v4.new_code_cell(text) for text in sources]
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / name)
-    port = browsing.free_port()
-    options = [
-        "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", f"--ServerApp.root_dir={folder}",
-        "--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
-        "--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True",
-    ]  # fmt: skip
-    command = [sys.executable, "-P", "-m", "jupyterlab", *options]
-    with browsing.serving(command, f"http://127.0.0.1:{port}", home, "/api") as process:
-        yield f"http://127.0.0.1:{port}", process
+    with browsing.jupyterlab(folder, tmp_path_factory.mktemp("home")) as found:
+        yield found
 
 
-OPEN = """async () => {
+OPEN = """async path => {
     await window.jupyterapp.restored;
-    const panel = await window.jupyterapp.commands.execute('docmanager:open', {path: 'studio.ipynb', factory: 'Notebook'});
+    const panel = await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
     await panel.context.ready;
     await panel.sessionContext.ready;
     await panel.sessionContext.session.kernel.info;
@@ -427,12 +413,12 @@ RUN = """async index => {
 
 
 @pytest.fixture
-def lab(browser, jupyter):
+def lab(browser, jupyter, request):
     """The studio in JupyterLab, in a kernel of its own."""
     page = browsing.listen(browser.new_page())
     page.goto(f"{jupyter[0]}/lab")
     page.wait_for_function("() => window.jupyterapp")
-    page.evaluate(OPEN)
+    page.evaluate(OPEN, getattr(request, "param", "studio.ipynb"))
     page.evaluate(RUN, 0)
     yield Studio(page)
     page.close()
@@ -490,28 +476,18 @@ def test_in_jupyterlab_a_restart_of_the_kernel_ends_its_runs(lab, jupyter):
     until(lambda: not painters(jupyter[1].pid))
 
 
+@pytest.mark.parametrize("lab", ["patient.ipynb"], indirect=True)
 def test_in_jupyterlab_runs_go_on_after_a_reload(lab):
     card = lab.paint(steps=100_000)
     card.beyond(1)
     lab.page.evaluate("async () => { await panel.context.save(); }")
     step = card.step()
-    again = _reloaded(lab.page)
+    lab.page.reload()
+    lab.page.wait_for_function("() => window.jupyterapp")
+    lab.page.evaluate(OPEN, "patient.ipynb")
+    again = Studio(lab.page)
     again.root.locator("article").first.wait_for()
     Card(again, again.root.locator("article").first).beyond(step)
-
-
-def _reloaded(page, times: int = 3) -> Studio:
-    """The studio after a reload. On a machine that is busy enough JupyterLab now and then brings a widget back that its
-    kernel does not hear; the page says so, and a person loads it once more."""
-    for _ in range(times):
-        page.reload()
-        page.wait_for_function("() => window.jupyterapp")
-        page.evaluate(OPEN)
-        root = page.locator(".sl-studio").last
-        root.locator(".sl-thumb img:not([hidden]), .sl-alert:not(:empty)").last.wait_for(state="attached")
-        if root.locator(".sl-alert:not(:empty)").count() == 0:
-            return Studio(page)
-    raise AssertionError(f"{times} times the page came back without its kernel")
 
 
 def _run_first_cell(page, times: int = 6) -> None:
