@@ -39,7 +39,10 @@ Precision = Annotated[str, typer.Option(help="float32, bfloat16, or auto: bfloat
 Scales = Annotated[int, typer.Option(help="Paint from coarse to fine: how many sizes, each 1.4 times the one before.")]
 Tile = Annotated[
     int | None,
-    typer.Option(help="Work in tiles of so many pixels, for large pictures.", show_default="when the whole does not fit"),
+    typer.Option(
+        help="Work in tiles of so many pixels, for large pictures; 0 for the whole at once.",
+        show_default="when the whole does not fit, or on a CPU takes over 6 GB",
+    ),
 ]
 ContentLayers = Annotated[
     str | None, typer.Option(help="Layers that keep the scene, such as conv4_2.", show_default="the recipe's")

@@ -155,7 +155,7 @@ def check_run(precision: str, tile: int | None) -> None:
         InputError: an unknown precision, or a tile that is no number of pixels.
     """
     check_precision(precision)
-    if tile is not None:
+    if tile is not None and tile != 0:
         _whole("tile", tile, 16)
 
 

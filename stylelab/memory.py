@@ -18,6 +18,7 @@ from stylelab.errors import InputError
 from stylelab.tiling import Stage, halo, stages, stride
 
 SHARE = 0.7  # of the free memory that a run may plan with
+UNASKED = 5.2e9  # bytes of the machine's own memory that a run takes at most unless it is told to: 6 GB with the framework
 SIDES = range(512, 127, -16)  # of tiles, the best first: larger ones gain nothing, smaller ones are mostly halo
 PICTURES = 12  # of float32 that a run holds beside the optimiser's: content, style, start, gradient, the last two ...
 OPTIMISERS = {"lbfgs": 4, "adam": 4, "sgd": 1}  # pictures of float32, beside what L-BFGS remembers
@@ -72,17 +73,25 @@ def estimate(run: Run, tile: int | None = None) -> int:
     return round(always + passing + min(LOOSE, LOOSE_SHARE * passing) + FILTERS[run.precision] * number * filters)
 
 
-def choose_tile(run: Run, free: float) -> int | None:
+def choose_tile(run: Run, free: float, shared: bool = False) -> int | None:
     """The side of the tiles in which a run fits into its share of the free memory; None if it fits whole.
+
+    Args:
+        free: bytes.
+        shared: it is the machine's memory, where other programs want to live too, and not a GPU's: then a run that would
+            take more than `UNASKED` goes in tiles also where there is more.
 
     Raises:
         InputError: the smallest tiles do not fit into all of it; the size that would is said.
     """
-    if estimate(run) <= SHARE * free:
+    room = SHARE * free
+    modest = min(room, UNASKED) if shared else room
+    if estimate(run) <= modest:
         return None
-    for side in SIDES:
-        if estimate(run, side) <= SHARE * free:
-            return side
+    for most in (modest, room):
+        for side in SIDES:
+            if estimate(run, side) <= most:
+                return side
     least = estimate(run, SIDES[-1])
     if least <= free:
         return SIDES[-1]
@@ -94,9 +103,11 @@ def choose_tile(run: Run, free: float) -> int | None:
 
 def note(run: Run, tile: int, free: float) -> str:
     """One sentence on why there are tiles."""
+    whole = estimate(run)
+    why = f", and {_gigabytes(free)} are free" if whole > SHARE * free else "; tile 0 asks for that"
     return (
         f"painted in tiles of {tile} pixels: whole, {run.width} x {run.height} pixels would take about "
-        f"{_gigabytes(estimate(run))} of memory, and {_gigabytes(free)} are free"
+        f"{_gigabytes(whole)} of memory{why}"
     )
 
 

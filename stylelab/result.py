@@ -98,7 +98,8 @@ class Result:
         stopped: None, or a sentence that says why the run ended early.
         precision: of the network, 'float32' or 'bfloat16'.
         scales: the long sides in pixels at which it was painted, smallest first.
-        tile: side in pixels of the tiles that the last size was worked on in; None for the whole at once.
+        tile: side in pixels of the tiles that the last size was worked on in; None for the whole at once, 0 where that was
+            asked for.
         notes: sentences about what was done otherwise than one would expect, and why.
         taken: after how many steps `picture` is what it is, fewer than were asked for if the run ended early; 0 if no number
             of steps leads there.

@@ -91,6 +91,16 @@ def test_tiles_are_taken_only_where_the_whole_does_not_fit():
     )
 
 
+def test_a_run_takes_more_than_six_gigabytes_of_a_machine_only_when_it_must():
+    large, larger, free = run_of(2000, 3000), run_of(4000, 6000), 10**11
+    assert memory.choose_tile(large, free) is None
+    assert memory.estimate(large) > memory.UNASKED > memory.estimate(large, 512)
+    assert memory.choose_tile(large, free, shared=True) == 512
+    assert memory.estimate(larger, 128) > memory.UNASKED and memory.choose_tile(larger, free, shared=True) == 512
+    assert memory.choose_tile(run_of(1000, 1500), free, shared=True) is None
+    assert memory.note(large, 512, free).endswith("14.5 GB of memory; tile 0 asks for that")
+
+
 def test_a_picture_too_large_even_for_tiles_is_refused_with_the_size_that_fits():
     free = memory.estimate(run_of(1000, 1504), 128)
     with pytest.raises(InputError, match="3000 x 2000 pixels need about .* GB of memory even in tiles") as caught:
@@ -219,3 +229,10 @@ def test_a_run_goes_through_tiles_when_the_whole_would_not_fit_and_says_so(sl, n
         "painted in tiles of 512 pixels: whole, 48 x 32 pixels would take about 2.0 GB of memory, and 1.0 GB are free",
     )
     np.testing.assert_allclose(chosen.history["total"], whole.history["total"], rtol=1e-4)
+    monkeypatch.setattr(memory, "free_memory", lambda: 10**12)
+    monkeypatch.setattr(memory, "UNASKED", 1e9)
+    assert run().tile == 512 and run().notes[0].endswith("about 2.0 GB of memory; tile 0 asks for that")
+    monkeypatch.setattr(importlib.import_module(f"{sl.__name__}.tiles"), "look", None)
+    at_once = run(tile=0)
+    assert at_once.tile == 0 and at_once.notes == () and at_once.settings.tile == 0
+    np.testing.assert_allclose(at_once.history["total"], whole.history["total"], rtol=1e-6)

@@ -271,8 +271,8 @@ def transfer(
         content_layers, style_layers: instead of the recipe's, for an encoder that stops early, say.
         precision: of the network, 'float32' or 'bfloat16'; 'auto' is bfloat16 where that is faster.
         scales: how many sizes to paint one after the other, each sqrt 2 larger than the one before; the last is `size`.
-        tile: side in pixels of the tiles to work in, for pictures that do not fit into memory as a whole; exact. By
-            default whole, and in tiles only when it would not fit: `Result.notes` says so.
+        tile: side in pixels of the tiles to work in, for pictures too large to be held as a whole; exact. 0: whole. By
+            default whole, and in tiles when that would not fit, or on a CPU take more than 6 GB: `Result.notes` says so.
         content_weight, style_weight, tv_weight: alpha, beta and the total variation's weight instead of the recipe's, as
             they stand in the loss: `stylelab recipes NAME` prints a recipe's own, which depend on the encoder.
         watch: called with every Step.
@@ -349,9 +349,9 @@ def _paint(
     )  # fmt: skip
     if tile is None:
         planned, free = jobs.plan_memory(stages[-1], network.widths, precision), _free_memory(device)
-        tile = memory.choose_tile(planned, free)
+        tile = memory.choose_tile(planned, free, shared=device.startswith("cpu"))
         notes += [memory.note(planned, tile, free)] if tile else []
-    run = _climb(stages, network, device, tile)
+    run = _climb(stages, network, device, tile or None)
     return jobs.collect_all(
         run, stages, device=device, precision=precision, tile=tile, notes=notes, watch=watch, snapshots=snapshots
     )
