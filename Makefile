@@ -10,6 +10,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 # a student's own copy of the lessons, which git does not see: make lab MY_LESSONS=elsewhere
 MY_LESSONS ?= my-lessons
+# in a container one is often root, and Jupyter wants to be told so
+ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # TensorFlow with CUDA cannot share an environment with PyTorch, see requirements-gpu-tensorflow.lock
 GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU && echo yes)
 TENSORFLOW_BIN := $(if $(GPU),.venv-tensorflow/bin,$(BIN))
@@ -25,7 +27,7 @@ $(READY): requirements.lock requirements-gpu-tensorflow.lock pyproject.toml .ci/
 
 lab: $(READY)
 	@$(BIN)/stylelab start "$(MY_LESSONS)"
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate "$(MY_LESSONS)"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab $(ROOT) --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate "$(MY_LESSONS)"
 
 demo: $(READY)
 	@$(BIN)/python -m stylelab.demo -o out --tensorflow-python $(TENSORFLOW_BIN)/python
