@@ -152,11 +152,11 @@ def check_run(precision: str, tile: int | None) -> None:
     """What a run is asked beside its pictures and its recipe, checked before a framework is imported.
 
     Raises:
-        InputError: an unknown precision, or a tile that is no number of pixels.
+        InputError: an unknown precision, or a tile that is neither a number of pixels nor 0.
     """
     check_precision(precision)
-    if tile is not None and tile != 0:
-        _whole("tile", tile, 16)
+    if tile is not None:
+        _whole("tile", tile, 0 if tile == 0 else 16)
 
 
 def precision_for(job: Job, precision: str) -> str:

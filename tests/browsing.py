@@ -22,13 +22,17 @@ FLAGS = [
 ]  # fmt: skip
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
-OPEN = """async path => {
+CLOSE = """async () => {
     await window.jupyterapp.restored;
     await window.panel?.context.save();  // or a dialog asks whether to, and nothing else can be clicked
     await window.jupyterapp.commands.execute('application:close-all');
+}"""
+OPEN = """async path => {
+    await window.jupyterapp.restored;
     const panel = await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
     await panel.context.ready;
     await panel.sessionContext.ready;
+    await panel.sessionContext.session.kernel.info;
     window.panel = panel;
     window.lesson = panel.content;
 }"""

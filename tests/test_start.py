@@ -288,6 +288,7 @@ def test_make_lab_opens_a_folder_that_git_and_the_tests_do_not_see():
         env=os.environ | {"MAKEFLAGS": ""},
     )
     assert 'stylelab start "my-lessons"' in run.stdout and run.stdout.rstrip().endswith('"my-lessons"')
+    assert ("--allow-root" in run.stdout) == (os.geteuid() == 0)  # Jupyter refuses root that does not say so
     if shutil.which("git") and (ROOT / ".git").exists():
         ignored = subprocess.run(["git", "check-ignore", "-q", "my-lessons/04_style_transfer_torch.ipynb"], cwd=ROOT)
         assert ignored.returncode == 0

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stylelab import encoder_file, encoders, memory, recipes, tiling
+from stylelab import encoder_file, encoders, job, memory, recipes, tiling
 from stylelab.errors import InputError
 
 ODD = (70, 99)  # neither side a multiple of 16, nor of 2 all the way down
@@ -64,6 +64,13 @@ def test_a_network_that_stops_early_has_fewer_stages():
 def test_a_tile_is_a_number_of_pixels(tile):
     with pytest.raises(InputError, match=f"tile is {tile}: give its side in pixels"):
         tiling.tiles(*ODD, tile, tiling.stages(DEEP)[0])
+
+
+@pytest.mark.parametrize("tile", [False, -16, 8, 0.5])
+def test_a_run_asks_for_tiles_of_sixteen_pixels_or_more_or_for_none(tile):
+    job.check_run("auto", 0)
+    with pytest.raises(InputError, match=f"tile is {tile}: give a whole number"):
+        job.check_run("auto", tile)
 
 
 def run_of(height, width, **options) -> memory.Run:

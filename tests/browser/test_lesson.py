@@ -65,6 +65,7 @@ class Lesson:
     def __init__(self, page, source: Path):
         self.page = page
         self.cells = lessons.assemble(source, "torch").cells
+        page.evaluate(browsing.CLOSE)
         page.evaluate(browsing.OPEN, lessons.notebook_path(source, "torch").name)
 
     def index(self, name: str) -> int:

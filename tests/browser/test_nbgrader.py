@@ -91,6 +91,7 @@ def shown(formgrader, row: str, column: str) -> str:
 
 
 def test_validate_says_what_nbgrader_says_of_an_untouched_notebook(page):
+    page.evaluate(browsing.CLOSE)
     page.evaluate(browsing.OPEN, f"source/{ASSIGNMENT}/{ASSIGNMENT}.ipynb")
     page.get_by_text("Validate", exact=True).first.click()
     said = page.locator("#validation-message")

@@ -398,14 +398,6 @@ def jupyter(tmp_path_factory):
         yield found
 
 
-OPEN = """async path => {
-    await window.jupyterapp.restored;
-    const panel = await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
-    await panel.context.ready;
-    await panel.sessionContext.ready;
-    await panel.sessionContext.session.kernel.info;
-    window.panel = panel;
-}"""
 RUN = """async index => {
     panel.content.activeCellIndex = index;
     await window.jupyterapp.commands.execute('notebook:run-cell');
@@ -418,7 +410,7 @@ def lab(browser, jupyter, request):
     page = browsing.listen(browser.new_page())
     page.goto(f"{jupyter[0]}/lab")
     page.wait_for_function("() => window.jupyterapp")
-    page.evaluate(OPEN, getattr(request, "param", "studio.ipynb"))
+    page.evaluate(browsing.OPEN, getattr(request, "param", "studio.ipynb"))
     page.evaluate(RUN, 0)
     yield Studio(page)
     page.close()
@@ -484,7 +476,7 @@ def test_in_jupyterlab_runs_go_on_after_a_reload(lab):
     step = card.step()
     lab.page.reload()
     lab.page.wait_for_function("() => window.jupyterapp")
-    lab.page.evaluate(OPEN, "patient.ipynb")
+    lab.page.evaluate(browsing.OPEN, "patient.ipynb")
     again = Studio(lab.page)
     again.root.locator("article").first.wait_for()
     Card(again, again.root.locator("article").first).beyond(step)
