@@ -30,7 +30,7 @@ lab: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab $(ROOT) --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate "$(MY_LESSONS)"
 
 demo: $(READY)
-	@$(BIN)/python -m stylelab.demo -o out --tensorflow-python $(TENSORFLOW_BIN)/python
+	@$(BIN)/python -m stylelab.cli.demo -o out --tensorflow-python $(TENSORFLOW_BIN)/python
 
 test: $(READY)
 	@.ci/test $(BIN) $(TENSORFLOW_BIN)
@@ -40,17 +40,17 @@ test-gpu: $(READY)
 	$(TENSORFLOW_BIN)/python -m pytest --framework tensorflow -m gpu
 
 lessons: $(READY)
-	$(BIN)/python -m stylelab.lessons build --framework torch
-	$(TENSORFLOW_BIN)/python -m stylelab.lessons build --framework tensorflow
+	$(BIN)/python -m lessons.make build --framework torch
+	$(TENSORFLOW_BIN)/python -m lessons.make build --framework tensorflow
 
 # build/site/index.html; the first time a gallery is painted too, which takes minutes. Without: make site SITE="--gallery tiny"
 site: $(READY)
-	@$(BIN)/python -m stylelab.site $(SITE)
+	@$(BIN)/python -m docs.make $(SITE)
 
 # options for both: make bench BENCH="--quick -o bench.json --plot bench.png"
 bench: $(READY)
 	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/stylelab bench $(BENCH)
-	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/python -m stylelab.classroom.versus
+	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/python -m stylelab.tools.bench.grading
 
 # the figures that want a GPU; without one, a line and status 2
 bench-gpu: $(READY)

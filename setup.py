@@ -14,7 +14,7 @@ SHIPPED = {
 
 
 class BuildWithLessons(build_py):
-    """The package, and in `stylelab/shipped` what `stylelab.course` looks for there."""
+    """The package, and in `stylelab/shipped` what `stylelab.base.course` looks for there."""
 
     def run(self) -> None:
         super().run()

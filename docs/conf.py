@@ -1,4 +1,4 @@
-"""How Sphinx makes the site. `python -m stylelab.site` copies this file beside the pages that it gathers."""
+"""How Sphinx makes the site. `python -m docs.make` copies this file beside the pages that it gathers."""
 
 import stylelab
 
@@ -13,7 +13,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
-    "stylelab.site.extension",
+    "docs.make.extension",
 ]
 exclude_patterns = ["_templates", "extra", "downloads"]
 nb_execution_mode = "off"  # the lessons are shown as they were run and stored

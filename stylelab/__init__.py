@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Unpack
 
-    from stylelab.atelier.widget import Studio
-    from stylelab.options import BatchOptions, EncoderName, Source, TransferOptions
+    from stylelab.encoders import EncoderName
+    from stylelab.images import Source
     from stylelab.recipes import Recipe
     from stylelab.result import Result
+    from stylelab.run.options import BatchOptions, TransferOptions
+    from stylelab.tools.studio.widget import Studio
 
 __version__ = "0.1.0"
 __all__ = [
@@ -85,9 +87,9 @@ def studio() -> Studio:
     """A page in the notebook on which pictures are chosen, painted step by step, compared and saved.
 
     Returns:
-        `stylelab.atelier.widget.Studio`, a widget that a notebook shows.
+        `stylelab.tools.studio.widget.Studio`, a widget that a notebook shows.
     """
-    from stylelab.atelier.widget import Studio
+    from stylelab.tools.studio.widget import Studio
 
     return Studio()
 

@@ -43,3 +43,12 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> InputError:
     near = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(choices)}"
     return InputError(f"unknown {kind} '{name}': {hint}")
+
+
+INTERRUPTED = 130  # what a shell expects of a command that was ended with Ctrl-C
+
+
+class Interrupted(StylelabError):
+    """Ctrl-C before there was anything to save."""
+
+    exit_status = INTERRUPTED

@@ -217,7 +217,7 @@ def quiz(lesson: str) -> None:
     Raises:
         InputError: a lesson without a quiz.
     """
-    from stylelab.quizzes import find_quiz, form, unfolded
+    from stylelab.exercises.quizzes import find_quiz, form, unfolded
 
     questions = find_quiz(lesson)
     _display(form(questions), unfolded(questions), f"{len(questions)} questions")

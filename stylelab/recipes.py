@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
+from stylelab.base.files import shown
 from stylelab.errors import InputError, unknown
-from stylelab.files import shown
 
 CONTENT_NORMALISATIONS = ("half_sum", "sum", "mean", "quarter_mean")
 GRAM_NORMALISATIONS = ("raw", "per_location", "per_element")
@@ -54,7 +54,7 @@ class Optimiser:
         clip: bring the picture back into 0..1 after every step. Never with L-BFGS, whose memory of past gradients
             a moved picture would make false.
         softness: of L-BFGS, how much more readily a picture's coarse structures move than its fine ones: an exponent of
-            their size. 0 is the textbook's; 0.35 saves a third of the steps of a style transfer (`stylelab.lbfgs`).
+            their size. 0 is the textbook's; 0.35 saves a third of the steps of a style transfer (`stylelab.run.numerics.lbfgs`).
     """
 
     name: str

@@ -13,9 +13,9 @@ from stylelab.errors import InputError, unknown
 from stylelab.recipes import Recipe
 
 if TYPE_CHECKING:
-    from stylelab.asked import Asked
     from stylelab.plots import Figure
-    from stylelab.settings import Settings
+    from stylelab.run.provenance import Asked
+    from stylelab.run.settings import Settings
 
 COLUMNS = ("step", "seconds", "total", "content", "style", "tv")
 
@@ -103,7 +103,7 @@ class Result:
         notes: sentences about what was done otherwise than one would expect, and why.
         taken: after how many steps `picture` is what it is, fewer than were asked for if the run ended early; 0 if no number
             of steps leads there.
-        asked: a `stylelab.asked.Asked`, from which `settings` comes.
+        asked: a `stylelab.run.provenance.Asked`, from which `settings` comes.
     """
 
     picture: np.ndarray
@@ -123,7 +123,7 @@ class Result:
 
     @cached_property
     def settings(self) -> "Settings":
-        """All that decided how this came out, as `stylelab.settings.Settings`: saved, it can be run again to the same picture.
+        """All that decided how this came out, as `stylelab.run.settings.Settings`: saved, it can be run again to the same picture.
 
         A picture that was given as an array is embedded as it is now; one that was given by path stays there.
 
@@ -145,12 +145,12 @@ class Result:
         Raises:
             InputError: an unknown ending, or a folder that is missing or not writable.
         """
-        from stylelab import pictures
+        from stylelab import images as pictures
 
         return pictures.save(self.picture, path, self._text())
 
     def _text(self) -> dict[str, str]:
-        from stylelab.settings_file import KEYWORD
+        from stylelab.run.settings_file import KEYWORD
 
         try:
             return {KEYWORD: self.settings.bare().text()}

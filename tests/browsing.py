@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stylelab.processes import module_environment
+from stylelab.base.processes import module_environment
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [

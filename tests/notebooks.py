@@ -1,4 +1,4 @@
-"""Notebooks as an honest student leaves them, run as Jupyter would run them: for tests/test_honest.py. No framework here."""
+"""Notebooks as an honest student leaves them, run as Jupyter would run them: for tests/classroom/test_honest.py. No framework here."""
 
 import ast
 import asyncio

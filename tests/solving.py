@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "exercises"
 GIVEN = {"numpy", "torch", "tensorflow"}  # what a lesson's first cell imports
 SLOW = ("loop", "double")  # kinds of right answers that a student would not go on with
 

@@ -17,7 +17,7 @@ def threads(workers: int):
 
 
 def connected_to(running: LocalCluster):
-    """What takes the place of `stylelab.cluster.connect`: a client of that cluster, whatever is asked for."""
+    """What takes the place of `stylelab.tools.cluster.connect`: a client of that cluster, whatever is asked for."""
 
     @contextmanager
     def connect(scheduler, **_):

@@ -3,7 +3,7 @@
     python assets/make/compare_encoders.py a.safetensors b.safetensors random -o out/ [--steps 150]
 
 Prints one row of the model card's table per encoder; writes a PNG of each, to be looked at. The judge's
-filters and the pictures of the table lie beside the checkout (see tests/judge.py).
+filters and the pictures of the table lie beside the checkout (see tests/core/judge.py).
 """
 
 import argparse
@@ -25,7 +25,7 @@ DEFAULT_STYLE = {"conv1_1": 0.1, "conv1_2": 0.1, "conv2_1": 0.2, "conv2_2": 0.2,
 
 
 def load_judge():
-    """tests/judge.py as a module; it is no part of the package."""
+    """tests/core/judge.py as a module; it is no part of the package."""
     spec = importlib.util.spec_from_file_location("judge", ROOT / "tests" / "judge.py")
     judge = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(judge)

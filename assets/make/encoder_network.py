@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import stylelab.encoders
-from stylelab import encoder_file
-from stylelab.calibration import normalise
+from stylelab.encoders import file
+from stylelab.encoders.calibrate import normalise
 
 DEPTHS = (2, 2, 4, 4, 4)
 LAYERS = tuple(f"conv{block}_{i}" for block, depth in enumerate(DEPTHS, 1) for i in range(1, depth + 1))
@@ -86,4 +86,4 @@ def save(path: Path, encoder: Encoder, pictures: list[torch.Tensor], source: str
     pairs = {n: (tensors[f"{n}.weight"].numpy(), tensors[f"{n}.bias"].numpy()) for n in LAYERS}
     pooling = {F.max_pool2d: "max", F.avg_pool2d: "average"}[encoder.pool]
     spec = stylelab.encoders.Encoder("mini", None, mean=MEAN, std=STD, pooling=pooling, padding="replicate", source=source)
-    encoder_file.save(path, normalise(pairs, spec), spec, np.float16)
+    file.save(path, normalise(pairs, spec), spec, np.float16)

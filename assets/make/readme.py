@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stylelab import pictures
+from stylelab import images as pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "assets" / "readme"

@@ -31,7 +31,7 @@ import os, sys
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import encoders, page, pictures, plots
+from stylelab import encoders, page, images as pictures, plots
 from stylelab.recipes import Optimiser
 
 SEED = 0
@@ -45,7 +45,7 @@ import os, sys
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import encoders, page, pictures, plots
+from stylelab import encoders, page, images as pictures, plots
 from stylelab.recipes import Optimiser
 
 SEED = 0

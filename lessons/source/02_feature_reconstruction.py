@@ -32,7 +32,7 @@ import numpy as np
 import torch
 import stylelab.torch as sl
 from skimage.metrics import structural_similarity
-from stylelab import page, pictures, plots
+from stylelab import page, images as pictures, plots
 from stylelab.recipes import scaled
 
 SEED = 0
@@ -47,7 +47,7 @@ import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
 from skimage.metrics import structural_similarity
-from stylelab import page, pictures, plots
+from stylelab import page, images as pictures, plots
 from stylelab.recipes import scaled
 
 SEED = 0

@@ -31,7 +31,7 @@ import os, sys
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import page, pictures, plots
+from stylelab import page, images as pictures, plots
 from stylelab.recipes import PAPER, scaled
 
 SEED = 0
@@ -45,7 +45,7 @@ import os, sys
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import page, pictures, plots
+from stylelab import page, images as pictures, plots
 from stylelab.recipes import PAPER, scaled
 
 SEED = 0

@@ -31,7 +31,7 @@ import os, sys, time
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import page, pictures, plots
+from stylelab import page, images as pictures, plots
 from stylelab.recipes import scaled
 from stylelab.result import History
 
@@ -46,7 +46,7 @@ import os, sys, time
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import page, pictures, plots
+from stylelab import page, images as pictures, plots
 from stylelab.recipes import scaled
 from stylelab.result import History
 

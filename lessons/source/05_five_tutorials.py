@@ -31,7 +31,8 @@ import os, sys, time
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import job, page, pictures, plots
+from stylelab.run import prepare as job
+from stylelab import page, images as pictures, plots
 from stylelab.recipes import RECIPES, Optimiser, scaled
 from stylelab.result import History
 
@@ -45,7 +46,8 @@ import os, sys, time
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import job, page, pictures, plots
+from stylelab.run import prepare as job
+from stylelab import page, images as pictures, plots
 from stylelab.recipes import RECIPES, Optimiser, scaled
 from stylelab.result import History
 

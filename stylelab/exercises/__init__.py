@@ -1,21 +1,21 @@
 """What each exercise asks, and how an answer is judged: the same for the notebook and for the grader.
 
-No framework is imported here. `stylelab.torch.check` and `stylelab.tensorflow.check` add the little that needs one.
+No framework is imported here. `stylelab.torch.exercises.check` and `stylelab.tensorflow.exercises.check` add the little that needs one.
 """
 
 from stylelab.errors import unknown
-from stylelab.exercises.asking import Answer, ask
+from stylelab.exercises.checking.call import Answer, ask
 from stylelab.exercises.colours import DEPROCESS, PREPROCESS
 from stylelab.exercises.costs import BALANCE, TOTAL_COST
-from stylelab.exercises.definition import Exercise, Mistake, Property
+from stylelab.exercises.checking.definition import Exercise, Mistake, Property
 from stylelab.exercises.descent import PICTURE_GRADIENT, RECONSTRUCT
-from stylelab.exercises.judging import Part, Verdict, judge, judge_draws
+from stylelab.exercises.checking.verdict import Part, Verdict, judge, judge_draws
 from stylelab.exercises.layers import LAYER_NAME, RECEPTIVE_FIELD
 from stylelab.exercises.losses import CONTENT_LOSS, GRAM_MATRIX, STYLE_LAYER_LOSS
 from stylelab.exercises.measures import KERAS_VARIATION, PSNR
-from stylelab.exercises.picture import ONE_STEP, TOTAL_VARIATION
+from stylelab.exercises.image import ONE_STEP, TOTAL_VARIATION
 from stylelab.exercises.style import STYLE_LOSS
-from stylelab.exercises.telling import check_answer
+from stylelab.exercises.checking.check import check_answer
 from stylelab.exercises.tutorials import BLEND, DECAYED_RATE
 
 __all__ = [

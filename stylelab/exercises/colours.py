@@ -3,8 +3,8 @@
 import numpy as np
 
 from stylelab.encoders import OXFORD, TORCHVISION
-from stylelab.exercises.definition import Exercise, Mistake, Property
-from stylelab.exercises.drawing import number, picture_shape, random_picture
+from stylelab.exercises.checking.definition import Exercise, Mistake, Property
+from stylelab.exercises.random_inputs import number, picture_shape, random_picture
 
 MEAN = np.array(OXFORD["mean"])  # B, G, R, in 0..255
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stylelab.exercises.definition import Exercise, Mistake, Property
+from stylelab.exercises.checking.definition import Exercise, Mistake, Property
 
 
 def total_cost(content, style, alpha, beta):

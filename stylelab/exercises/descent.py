@@ -4,9 +4,9 @@ from functools import partial
 
 import numpy as np
 
-from stylelab.exercises.definition import Exercise, Mistake, Property
-from stylelab.exercises.drawing import number, picture_shape, random_picture
-from stylelab.exercises.picture import slope, step, vanishes
+from stylelab.exercises.checking.definition import Exercise, Mistake, Property
+from stylelab.exercises.image import slope, step, vanishes
+from stylelab.exercises.random_inputs import number, picture_shape, random_picture
 
 # The loss is 1/2 sum w (picture - target)^2: its gradient is w (picture - target), with respect to the target the opposite.
 

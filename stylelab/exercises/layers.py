@@ -4,7 +4,7 @@ import numpy as np
 
 from stylelab import encoders
 from stylelab.encoders import CONVOLUTIONS, LAYERS
-from stylelab.exercises.definition import Exercise, Mistake, Property
+from stylelab.exercises.checking.definition import Exercise, Mistake, Property
 
 
 def layer_name(name: str | int) -> str:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from stylelab.exercises.definition import Exercise, Mistake, Property
-from stylelab.exercises.drawing import activation_shape, number, random_picture
-from stylelab.exercises.picture import vanishes
+from stylelab.exercises.checking.definition import Exercise, Mistake, Property
+from stylelab.exercises.image import vanishes
+from stylelab.exercises.random_inputs import activation_shape, number, random_picture
 
 
 def _activation(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from stylelab.exercises.definition import Exercise, Mistake, Property
-from stylelab.exercises.drawing import edge, number, picture_shape, random_picture
-from stylelab.exercises.picture import COLUMN, ROW, vanishes
+from stylelab.exercises.checking.definition import Exercise, Mistake, Property
+from stylelab.exercises.image import COLUMN, ROW, vanishes
+from stylelab.exercises.random_inputs import edge, number, picture_shape, random_picture
 
 
 def _error(picture, original):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from stylelab.exercises.definition import Exercise, Mistake, Property
-from stylelab.exercises.drawing import random_picture
+from stylelab.exercises.checking.definition import Exercise, Mistake, Property
+from stylelab.exercises.image import vanishes
 from stylelab.exercises.losses import gram
-from stylelab.exercises.picture import vanishes
+from stylelab.exercises.random_inputs import random_picture
 
 
 def _sizes(rng) -> dict[str, tuple[int, ...]]:

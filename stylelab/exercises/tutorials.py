@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from stylelab.exercises.definition import Exercise, Mistake, Property
-from stylelab.exercises.drawing import picture_shape, random_picture
+from stylelab.exercises.checking.definition import Exercise, Mistake, Property
+from stylelab.exercises.random_inputs import picture_shape, random_picture
 
 
 def blend(picture, noise, share):

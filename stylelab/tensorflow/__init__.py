@@ -12,7 +12,7 @@ with quiet_stderr():
 
     allow_memory_growth(tensorflow)
 
-from stylelab.tensorflow.check import check
+from stylelab.tensorflow.exercises.check import check
 from stylelab.tensorflow.features import find_device, find_precision, load_encoder
 from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 from stylelab.tensorflow.seeing import guided_gradient, response, to_array

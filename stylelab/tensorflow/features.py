@@ -8,10 +8,10 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from stylelab import encoders
+from stylelab.encoders import EncoderName
 from stylelab.errors import InputError, MachineError, unknown
-from stylelab.options import EncoderName
-from stylelab.precision import check_precision, cpu_has_bfloat16
-from stylelab.tensorflow.trunk import FINE, Trunk, raw_gram
+from stylelab.run.numerics.precision import FINE, check_precision, cpu_has_bfloat16
+from stylelab.tensorflow.engine.passes import Trunk, raw_gram
 
 # TensorFloat-32 keeps 10 bits of a product: a Gram matrix would differ from PyTorch's in the third digit.
 tf.config.experimental.enable_tensor_float_32_execution(False)

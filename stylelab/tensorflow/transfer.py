@@ -10,18 +10,21 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from stylelab import encoders, memory
-from stylelab import job as jobs
-from stylelab import pictures as files
-from stylelab.asked import sign, take_down
+from stylelab import encoders
+from stylelab import images as files
+from stylelab.encoders import EncoderName
 from stylelab.errors import InputError, NotFiniteError
-from stylelab.options import EncoderName, PairOptions, Source, Watch, WatchBatch
+from stylelab.images import Source
 from stylelab.recipes import Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
-from stylelab.tensorflow import tiles
-from stylelab.tensorflow.descent import make_method
+from stylelab.run import prepare as jobs
+from stylelab.run.numerics import memory
+from stylelab.run.options import PairOptions, Watch, WatchBatch
+from stylelab.run.provenance import sign, take_down
+from stylelab.tensorflow.engine import tiles
+from stylelab.tensorflow.engine.graph import compiled
+from stylelab.tensorflow.engine.optimisers import make_method
 from stylelab.tensorflow.features import Encoder, find_device, find_precision, load_encoder
-from stylelab.tensorflow.graph import compiled
 from stylelab.tensorflow.losses import content_loss, normalised_gram, style_distance, total_variation
 
 Loss = Callable[[Tensor], "Tensor | dict[str, Tensor]"]

@@ -5,7 +5,7 @@ import sys
 if "tensorflow" in sys.modules:
     raise ImportError("this process has imported TensorFlow, and one process holds one framework: start another for PyTorch")
 
-from stylelab.torch.check import check
+from stylelab.torch.exercises.check import check
 from stylelab.torch.features import find_device, find_precision, load_encoder
 from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 from stylelab.torch.seeing import guided_gradient, response, to_array

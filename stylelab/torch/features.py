@@ -11,10 +11,10 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from stylelab import encoders
+from stylelab.encoders import EncoderName
 from stylelab.errors import InputError, MachineError, unknown
-from stylelab.options import EncoderName
-from stylelab.precision import check_precision, cpu_has_bfloat16
-from stylelab.torch.trunk import FINE, Trunk, raw_gram
+from stylelab.run.numerics.precision import FINE, check_precision, cpu_has_bfloat16
+from stylelab.torch.engine.passes import Trunk, raw_gram
 
 # TensorFloat-32 keeps 10 bits of a product: a Gram matrix would differ from TensorFlow's in the third digit.
 torch.backends.cuda.matmul.allow_tf32 = False

@@ -9,16 +9,19 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from stylelab import encoders, memory
-from stylelab import job as jobs
-from stylelab import pictures as files
-from stylelab.asked import sign, take_down
+from stylelab import encoders
+from stylelab import images as files
+from stylelab.encoders import EncoderName
 from stylelab.errors import InputError, NotFiniteError
-from stylelab.options import EncoderName, PairOptions, Source, Watch, WatchBatch
+from stylelab.images import Source
 from stylelab.recipes import Optimiser, Recipe, Weights
 from stylelab.result import Result, Step
-from stylelab.torch import tiles
-from stylelab.torch.descent import make_method
+from stylelab.run import prepare as jobs
+from stylelab.run.numerics import memory
+from stylelab.run.options import PairOptions, Watch, WatchBatch
+from stylelab.run.provenance import sign, take_down
+from stylelab.torch.engine import tiles
+from stylelab.torch.engine.optimisers import make_method
 from stylelab.torch.features import Encoder, find_device, find_precision, load_encoder
 from stylelab.torch.losses import content_loss, normalised_gram, style_distance, total_variation
 

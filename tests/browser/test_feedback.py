@@ -6,11 +6,11 @@ from pathlib import Path
 import browsing
 import pytest
 
-from stylelab.classroom import reports
-from stylelab.classroom.inside.form import canonical
-from stylelab.classroom.late import Late
-from stylelab.classroom.manual import Entry
-from stylelab.classroom.model import STAGES, ExerciseMark, Line, Mark, Record
+from stylelab.tools.classroom.marking.model import STAGES, ExerciseMark, Line, Mark, Record
+from stylelab.tools.classroom.reports import write as reports
+from stylelab.tools.classroom.reports.late import Late
+from stylelab.tools.classroom.reports.manual import Entry
+from stylelab.tools.classroom.sandbox.inside.form import canonical
 
 DUE = datetime(2026, 11, 20, 23, 59, tzinfo=UTC)
 RECORD = Record("0" * 32, "0.1.0", "e" * 64, {"gram_matrix": 6, "style_loss": 4})

@@ -8,7 +8,8 @@ import browsing
 import pytest
 import solving
 
-from stylelab import lessons, start
+from lessons.make import build as lessons
+from stylelab.cli import start
 
 SOURCES = lessons.sources()
 LOADED = """() => {

@@ -48,7 +48,7 @@ def built(tmp_path_factory) -> subprocess.CompletedProcess:
     """`make site` with the smallest gallery; `.folder` is where the pages are."""
     pytest.importorskip("sphinx")
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "stylelab.site", "--gallery", "tiny"]
+    command = [sys.executable, "-m", "docs.make", "--gallery", "tiny"]
     command += ["-o", str(folder / "site"), "--work", str(folder / "work")]
     run = subprocess.run(command, capture_output=True, text=True, timeout=600)
     run.folder = folder / "site"

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 PATIENCE = browsing.PATIENCE
-CELL = "from stylelab.atelier import presence\npresence.GRACE, presence.IN_SIGHT = {}\nimport stylelab\nstylelab.studio()"
+CELL = "from stylelab.tools.studio import presence\npresence.GRACE, presence.IN_SIGHT = {}\nimport stylelab\nstylelab.studio()"
 HASTY, PATIENT = (2, 12), (PATIENCE / 1000, PATIENCE / 1000)  # seconds until nobody is taken to look at the studio any more
 
 pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.skipif(browsing.CHROMIUM is None, reason="there is no Chromium")]
@@ -368,7 +368,7 @@ def _opens(page, address: str) -> bool:
 def painters(parent: int) -> list[psutil.Process]:
     """The processes below that paint."""
     below = psutil.Process(parent).children(recursive=True)
-    return [each for each in below if alive(each) and "stylelab.atelier.child" in " ".join(each.cmdline())]
+    return [each for each in below if alive(each) and "stylelab.tools.studio.painter" in " ".join(each.cmdline())]
 
 
 def alive(process: psutil.Process) -> bool:

@@ -12,8 +12,8 @@ import numpy as np
 
 from stylelab import encoders
 from stylelab.errors import InputError
-from stylelab.job import prepare
 from stylelab.recipes import RECIPES, with_layers
+from stylelab.run.prepare import prepare
 
 SIZE, STEPS = 64, 20
 

@@ -1,0 +1,1 @@
+"""Build the lessons from their sources, and check them."""

@@ -1,0 +1,65 @@
+"""Build each lesson's two notebooks from its one source, and check that they are what a lesson must be.
+
+    python -m lessons.make build [04 ...] [--framework torch|tensorflow] [--no-execute]
+    python -m lessons.make check [04 ...]
+
+jupytext reads the source, `lessons.make.assemble` makes a notebook of it, nbclient executes.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from lessons.make.assemble import TITLES, sources
+from lessons.make.build import build
+from lessons.make.lint import faults
+from stylelab.errors import StylelabError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except StylelabError as error:
+        print(f"stylelab: {error}", file=sys.stderr)
+        return error.exit_status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lessons.make", description="Build and check the lessons.")
+    commands = parser.add_subparsers(required=True)
+    for name, run, text in (("build", _build, "write the notebooks"), ("check", _check, "say what is wrong with them")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("numbers", nargs="*", metavar="NUMBER", help="such as 04; all by default")
+        command.add_argument("--framework", choices=TITLES, action="append", help="both by default")
+        command.set_defaults(run=run)
+        if run is _build:
+            command.add_argument("--no-execute", action="store_true", help="keep the outputs that there are")
+    return parser
+
+
+def _each(options) -> Iterator[tuple[Path, str]]:
+    for source in sources(options.numbers):
+        for framework in options.framework or TITLES:
+            yield source, framework
+
+
+def _build(options) -> int:
+    os.environ.setdefault("STYLELAB_PRESET", "cpu")  # the pictures that are stored do not depend on who built them
+    for source, framework in _each(options):
+        print(build(source, framework, run=not options.no_execute))
+    return 0
+
+
+def _check(options) -> int:
+    found = [fault for source, framework in _each(options) for fault in faults(source, framework)]
+    for fault in found:
+        print(fault, file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""One framework's notebook out of a lesson's source: cells chosen, names made into ids, exercises marked for nbgrader."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+from stylelab import exercises
+from stylelab.base.course import KERNELS, LESSONS, REPOSITORY, TITLES
+from stylelab.errors import InputError, unknown
+
+LAYOUT = {"torch": ("(B, C, H, W)", "(B, 3, H, W)"), "tensorflow": ("(B, H, W, C)", "(B, H, W, 3)")}
+# the set-up makes the second kernel: TensorFlow's own environment on a machine with a GPU, the same one elsewhere
+# what stands for "# {{colab}}" in a lesson's first cell
+COLAB = f"""if "COLAB_RELEASE_TAG" in os.environ:  # Colab starts without the kit
+    os.path.exists("kit") or os.system("git clone -q --depth=1 {REPOSITORY} kit")
+    sys.path.insert(0, os.path.abspath("kit")); from stylelab import colab; colab.set_up()"""
+LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
+
+
+def sources(numbers: Iterable[str] = (), folder: Path = LESSONS) -> list[Path]:
+    """The source files of the lessons asked for, by number; of all lessons by default.
+
+    Raises:
+        InputError: no such lesson.
+    """
+    found = {path.name.partition("_")[0]: path for path in sorted((folder / "source").glob("[0-9]*_*.py"))}
+    for number in numbers:
+        if number not in found:
+            raise unknown("lesson", number, found)
+    return [path for number, path in found.items() if not numbers or number in numbers]
+
+
+def notebook_path(source: Path, framework: str) -> Path:
+    """Where the notebook of a source belongs: beside the folder `source`."""
+    return source.parent.parent / f"{source.stem}_{framework}.ipynb"
+
+
+def metadata(framework: str) -> dict:
+    """A notebook's own metadata: which kernel it wants, and no version of anything, lest every build differ."""
+    name, title = KERNELS[framework]
+    return {"kernelspec": {"display_name": title, "language": "python", "name": name}, "language_info": LANGUAGE}
+
+
+def assemble(source: Path, framework: str) -> NotebookNode:
+    """One framework's notebook, not executed. The same source always gives the same bytes.
+
+    Raises:
+        InputError: a cell without a name, or an exercise that is not defined.
+    """
+    notebook = nbformat.v4.new_notebook(metadata=metadata(framework))
+    for cell in jupytext.read(source, fmt="py:percent").cells:
+        tags = cell.metadata.pop("tags", [])
+        if not set(tags) & set(TITLES) or framework in tags:
+            notebook.cells.append(_finished(cell, source, framework))
+    return notebook
+
+
+def _finished(cell: NotebookNode, source: Path, framework: str) -> NotebookNode:
+    name = cell.metadata.get("name") or _no_name(cell, source)
+    digest = hashlib.sha256(f"{source.stem.partition('_')[0]}/{name}".encode()).hexdigest()
+    text = cell.source.replace("# {{colab}}", COLAB)
+    for token, value in _tokens(source, framework).items():
+        text = text.replace("{{" + token + "}}", value)
+    new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
+    return new(source=text, id=f"{name[:48].replace('_', '-')}-{digest[:8]}", metadata=_metadata(cell.metadata, name))
+
+
+def _no_name(cell: NotebookNode, source: Path):
+    raise InputError(f"{source.name}: a cell has no name: write # %% name=\"...\" over '{cell.source.strip().splitlines()[0]}'")
+
+
+def _tokens(source: Path, framework: str) -> dict[str, str]:
+    other = "tensorflow" if framework == "torch" else "torch"
+    activation, picture = LAYOUT[framework]
+    return {
+        "framework": TITLES[framework], "other_framework": TITLES[other], "module": framework, "other_module": other,
+        "activation": activation, "picture": picture, "badges": _badges(notebook_path(source, framework).name),
+    }  # fmt: skip
+
+
+def _badges(name: str) -> str:
+    owner = REPOSITORY.removeprefix("https://github.com/")
+    colab = f"https://colab.research.google.com/github/{owner}/blob/main/lessons/{name}"
+    binder = f"https://mybinder.org/v2/gh/{owner}/main?labpath=lessons%2F{name}"
+    return f"[**▶ Open in Colab**]({colab}) · [**▶ Open in Binder**]({binder})"
+
+
+def _metadata(given: NotebookNode, name: str) -> dict:
+    """Our own data under `stylelab`, nbgrader's schema 3 on the cells of an exercise."""
+    ours: dict = {"name": name}
+    if exercise := given.get("exercise"):
+        exercises.find_exercise(exercise)
+        return {"nbgrader": _nbgrader(exercise, solution=True), "stylelab": ours | {"exercise": exercise}}
+    if exercise := given.get("check"):
+        points = exercises.find_exercise(exercise).points
+        nbgrader = _nbgrader(f"check_{exercise}", solution=False) | {"points": points}
+        return {"nbgrader": nbgrader, "stylelab": ours | {"check": exercise}}
+    return {"stylelab": ours}
+
+
+def _nbgrader(grade_id: str, *, solution: bool) -> dict:
+    return {
+        "schema_version": 3, "grade_id": grade_id, "grade": not solution, "locked": not solution, "solution": solution,
+        "task": False,
+    }  # fmt: skip

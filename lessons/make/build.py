@@ -1,0 +1,95 @@
+"""Write each lesson's two notebooks from its one source, and run them."""
+
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from lessons.make.assemble import LESSONS, REPOSITORY, TITLES, assemble, notebook_path, sources
+from stylelab.base.files import write_file
+from stylelab.errors import InputError
+
+__all__ = ["LESSONS", "REPOSITORY", "TITLES", "assemble", "build", "execute", "notebook_path", "sources"]
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> NotebookNode:
+    """Run all cells in `folder`, with this Python, and keep what they show, without times and widgets.
+
+    Raises:
+        InputError: a cell fails, or writes to stderr.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    asked_for = nbformat.from_dict(notebook.metadata)
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=timeout,
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise InputError(f"a cell fails: {error.ename}: {error.evalue}\n{error.traceback}") from None
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise InputError(f"the notebook does not run to its end: {error}") from None
+    notebook.metadata = asked_for  # the kernel reported itself, with versions
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = _joined([_static(output, cell) for output in cell.outputs])
+    return notebook
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """What was printed in one go as one output: where a kernel cuts it depends on how busy the machine is."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream":
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def _static(output: NotebookNode, cell: NotebookNode) -> NotebookNode:
+    if output.get("name") == "stderr":
+        raise InputError(f"cell '{cell.metadata.stylelab.name}' writes to stderr: {output.text.strip()[:300]}")
+    if "data" in output:
+        output.data.pop(WIDGET, None)
+        output.metadata = {}
+    output.pop("transient", None)
+    return output
+
+
+def build(source: Path, framework: str, *, run: bool = True) -> Path:
+    """Write one notebook. Without `run`, outputs of cells that have not changed are kept.
+
+    Raises:
+        InputError: a cell fails; the old notebook is left as it was.
+    """
+    path = notebook_path(source, framework)
+    notebook = assemble(source, framework)
+    if run:
+        execute(notebook, path.parent)
+    elif path.is_file():
+        _keep_outputs(notebook, nbformat.read(path, as_version=4))
+    write_file(path, lambda stream: stream.write(_text(notebook)))
+    return path
+
+
+def _keep_outputs(notebook: NotebookNode, old: NotebookNode) -> None:
+    before = {cell.id: cell for cell in old.cells}
+    for cell in notebook.cells:
+        same = before.get(cell.id)
+        if cell.cell_type == "code" and same is not None and same.get("source") == cell.source:
+            cell.outputs, cell.execution_count = same.outputs, same.execution_count
+
+
+def _text(notebook: NotebookNode) -> bytes:
+    nbformat.validate(notebook)
+    return (nbformat.writes(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,102 @@
+"""`make demo`: one full transfer in each framework, on built-in pictures, with no browser.
+
+A process holds one framework, so each run is a process of its own; this one collects what they wrote.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from stylelab import BACKENDS, load_backend
+from stylelab import images as pictures
+from stylelab.base.files import write_file, write_text
+from stylelab.cli.progress import progress
+from stylelab.errors import MachineError, StylelabError
+
+CONTENT, STYLE, RECIPE = "china", "brushstrokes", "gatys"
+SIZE, STEPS = 384, 150
+
+
+def run(backend: str, out: Path, size: int, steps: int) -> None:
+    """One transfer in this process: `demo_BACKEND.png`, a plot of its losses, and a few numbers."""
+    print(f"{backend}: {CONTENT} as {STYLE}, recipe {RECIPE}, {size} px, {steps} steps", flush=True)
+    half = load_backend(backend)
+    with progress(steps) as show:
+        watch = show if sys.stderr.isatty() else _say(steps)
+        result = half.transfer(CONTENT, STYLE, recipe=RECIPE, size=size, steps=steps, watch=watch)
+    result.save(out / f"demo_{backend}.png")
+    save_figure(result.plot_losses(), out / f"demo_{backend}_losses.png")
+    total, seconds = result.history["total"], result.history["seconds"]
+    numbers = {
+        "backend": backend,
+        "device": result.device,
+        "encoder": result.encoder,
+        "ms per step": 1000 * float(seconds[-1] - seconds[0]) / max(1, len(seconds) - 1),
+        "loss at start": float(total[0]),
+        "loss at end": float(total[-1]),
+    }
+    write_text(out / f"demo_{backend}.json", json.dumps(numbers, indent=1))
+
+
+def save_figure(figure, path: Path) -> None:
+    write_file(path, lambda stream: figure.savefig(stream, format="png", dpi=110))
+
+
+def _say(steps: int):
+    """Where there is no terminal, a line for every tenth of the way instead of a bar."""
+
+    def watch(step) -> None:
+        if step.index % max(1, steps // 10) == 0:
+            done = 20 * step.index // steps
+            print(f"  [{'#' * done}{'.' * (20 - done)}] {step.index}/{steps}  loss {step.loss:.4g}", flush=True)
+
+    return watch
+
+
+def table(rows: list[dict]) -> str:
+    """The numbers of the runs, a line each."""
+    columns = ("backend", "device", "encoder", "ms per step", "loss at start", "loss at end")
+    cells = [columns, *[[_cell(row[column]) for column in columns] for row in rows]]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
+
+
+def _cell(value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder for the pictures")
+    parser.add_argument("--only", choices=BACKENDS, help="run one framework, in this process")
+    parser.add_argument("--tensorflow-python", default=sys.executable, help="the Python that has TensorFlow")
+    parser.add_argument("--size", type=int, default=SIZE, help="long side in pixels")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    if asked.only:
+        run(asked.only, asked.out, asked.size, asked.steps)
+        return 0
+    for backend, python in zip(BACKENDS, (sys.executable, asked.tensorflow_python), strict=True):
+        options = ["-o", asked.out, "--size", asked.size, "--steps", asked.steps]
+        command = [python, "-m", "stylelab.cli.demo", "--only", backend, *map(str, options)]
+        if subprocess.run(command).returncode:
+            raise MachineError(f"the {backend} run failed; `stylelab doctor` looks at what this machine has")
+    rows = [json.loads((asked.out / f"demo_{backend}.json").read_text()) for backend in BACKENDS]
+    names = {"content": CONTENT, "style": STYLE} | {backend: asked.out / f"demo_{backend}.png" for backend in BACKENDS}
+    from stylelab import plots
+
+    shown = {name: pictures.open_picture(source, asked.size) for name, source in names.items()}
+    save_figure(plots.side_by_side(shown, columns=2), asked.out / "demo.png")
+    print(f"\n{table(rows)}\n\npictures and loss plots are in {asked.out}/; demo.png has them side by side")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except StylelabError as error:
+        print(f"stylelab: {error}", file=sys.stderr)
+        sys.exit(error.exit_status)

@@ -1,0 +1,175 @@
+"""What this machine has and what it lacks. Nothing is downloaded, and no address is asked."""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from stylelab import encoders
+from stylelab.base.files import check_folder, one_line, shown
+from stylelab.errors import InputError
+from stylelab.run.numerics.precision import cpu_has_bfloat16
+
+PYTHON = ((3, 11), (3, 14))  # from, up to but without
+NEEDED = ("numpy", "pillow", "scipy", "scikit-image", "scikit-learn", "safetensors", "matplotlib", "distributed")
+GPU_FILE = Path("/dev/nvidia0")  # there when the system has an NVIDIA GPU and its driver
+PATIENCE = 180  # seconds for a framework to be imported
+PROBES = {
+    "torch": "import torch; version = torch.__version__; mps = torch.backends.mps.is_available()\n"
+    "gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] + ['Apple MPS'] * mps",
+    "tensorflow": "import tensorflow as tf; version = tf.__version__\n"
+    "gpus = [device.name for device in tf.config.list_physical_devices('GPU')]",
+}
+PROBE = "import json, time; t = time.perf_counter()\n{}\nprint(json.dumps([version, gpus, time.perf_counter() - t]))"
+
+
+class Finding(NamedTuple):
+    """One thing looked at.
+
+    Attributes:
+        what: its name.
+        state: what was found.
+        advice: what to do; empty when all is well.
+        broken: nothing works without it.
+    """
+
+    what: str
+    state: str
+    advice: str = ""
+    broken: bool = False
+
+
+def report() -> list[Finding]:
+    """Look at Python, packages, frameworks, encoders, tools, memory, disk. As slow as a framework's import."""
+    running = {name: _start_probe(name) for name in PROBES}
+    findings = [_python(), *_packages()]
+    frameworks = [_framework(name, process) for name, process in running.items()]
+    if any(finding.broken for finding in frameworks) and not all(finding.broken for finding in frameworks):
+        frameworks = [finding._replace(broken=False) for finding in frameworks]  # one of the two is enough
+    findings += [*frameworks, *_gpu_driver(frameworks), _processor(), *_encoders(), _cache()]
+    return [*findings, *_tools(), _kernels(), _memory(), _disk()]
+
+
+def _python() -> Finding:
+    least, beyond = PYTHON
+    version = ".".join(map(str, sys.version_info[:3]))
+    if least <= sys.version_info[:2] < beyond:
+        return Finding("Python", version)
+    return Finding("Python", version, f"install Python {least[0]}.{least[1]} or later, below {beyond[0]}.{beyond[1]}", True)
+
+
+def _packages() -> list[Finding]:
+    findings = []
+    for name in NEEDED:
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            findings.append(Finding(name, "not installed", "run `make lab`, or install stylelab again", True))
+    return findings or [Finding("packages", f"all {len(NEEDED)} that are needed")]
+
+
+def _start_probe(framework: str) -> subprocess.Popen | None:
+    """A process that imports one framework: no process may hold two."""
+    if importlib.util.find_spec(framework) is None:
+        return None
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
+    command = [sys.executable, "-P", "-c", PROBE.format(PROBES[framework])]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | quiet, text=True)
+
+
+def _framework(name: str, process: subprocess.Popen | None) -> Finding:
+    if process is None:
+        return Finding(name, "not installed", "run `make lab` to install it", True)
+    began = time.monotonic()
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return Finding(name, f"not imported after {time.monotonic() - began:.0f} s", "free some memory, then try again", True)
+    if process.returncode:
+        last = (err.strip().splitlines() or [f"exit status {process.returncode}"])[-1]
+        return Finding(name, f"cannot be imported: {shown(last)}", "install it again: `make lab`", True)
+    version, gpus, seconds = json.loads(out.strip().splitlines()[-1])
+    return Finding(name, f"{version}, {', '.join(gpus) or 'no GPU'}, imported in {seconds:.1f} s")
+
+
+def _processor() -> Finding:
+    fast = "multiplies bfloat16: --precision auto is about twice as fast" if cpu_has_bfloat16() else "float32"
+    return Finding("processor", f"{os.cpu_count()} cores, {fast}")
+
+
+def _gpu_driver(frameworks: list[Finding]) -> list[Finding]:
+    """A GPU that the system has and a framework does not see is what users ask about most."""
+    if not GPU_FILE.exists():
+        return []
+    return [
+        Finding(f"GPU for {finding.what}", "there, but not seen", "install its CUDA build, or update the driver")
+        for finding in frameworks
+        if "no GPU" in finding.state
+    ]
+
+
+def _encoders() -> list[Finding]:
+    findings = []
+    for name in ("mini", *encoders.DOWNLOADS):
+        try:
+            found = encoders.find_encoder(name)
+            findings.append(Finding(f"encoder {name}", f"ready, to {found.layers[-1]}"))
+        except InputError as error:
+            if name in encoders.DOWNLOADS:
+                findings.append(Finding(f"encoder {name}", "not here", f"optional: `stylelab encoders download {name}`"))
+            else:
+                findings.append(Finding(f"encoder {name}", shown(error), "fetch the repository again", True))
+    return findings
+
+
+def _cache() -> Finding:
+    folder = encoders.cache_dir()
+    try:
+        check_folder(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()))
+    except InputError as error:
+        return Finding("cache", str(error), "set STYLELAB_CACHE to a folder that can be written")
+    return Finding("cache", str(folder))
+
+
+def _tools() -> list[Finding]:
+    """Programs that some commands use and nothing else needs."""
+    wanted = {
+        "chromium": (("chromium", "chromium-browser", "google-chrome"), "optional: for the browser tests"),
+        "bubblewrap": (("bwrap",), "optional: for `stylelab grade`; install bubblewrap"),
+    }
+    findings = []
+    for what, (commands, advice) in wanted.items():
+        path = next(filter(None, map(shutil.which, commands)), None)
+        findings.append(Finding(what, path or "not here", "" if path else advice))
+    return findings
+
+
+def _kernels() -> Finding:
+    try:
+        from jupyter_client.kernelspec import KernelSpecManager
+
+        names = sorted(KernelSpecManager().find_kernel_specs())
+    except Exception as error:  # noqa: BLE001  a kernel folder that cannot be read says so in many ways
+        return Finding("Jupyter kernels", one_line(error), "run `make lab`")
+    return Finding("Jupyter kernels", ", ".join(names) or "none", "" if names else "run `make lab`")
+
+
+def _memory() -> Finding:
+    memory = psutil.virtual_memory()
+    state = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GB free, {os.cpu_count()} cores"
+    return Finding("memory", state, "" if memory.available > 2 * 2**30 else "close other programs, or choose a smaller --size")
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    return Finding("disk", f"{free:.1f} GB free here", "" if free > 1 else "make room: pictures could not be saved")

@@ -1,0 +1,132 @@
+"""What the commands `encoders`, `recipes` and `doctor` print."""
+
+from rich.console import Console
+from rich.table import Table
+
+from stylelab.errors import InputError, MachineError, unknown
+
+
+def _console() -> Console:
+    """The terminal as it is; 140 columns for a file or a pipe, where nothing is known of the width."""
+    console = Console()
+    return console if console.is_terminal else Console(width=140)
+
+
+def _print(*columns: str, rows: list[tuple[str, ...]], first: str = "bold") -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for index, column in enumerate(columns):
+        table.add_column(column, style=first if index == 0 else None, no_wrap=index == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    _console().print(table, markup=False)
+
+
+def encoders() -> None:
+    """A table of the encoders: name, where it is or how to get it, what it is."""
+    _print("encoder", "state", "what", rows=[(name, *state) for name, state in encoder_states().items()])
+
+
+def encoder_states() -> dict[str, tuple[str, str]]:
+    """`{name: (state, what it is)}` of every encoder that has a name."""
+    from stylelab.encoders import DOWNLOADS, NAMES, find_encoder
+
+    about = {
+        "mini": "all 16 layers of VGG-19, narrower, trained on the built-in pictures; ships with stylelab",
+        "vgg19": "the network of Gatys et al., trained by Simonyan and Zisserman on ImageNet; 80 MB",
+        "vgg19-torchvision": "torchvision's VGG-19, IMAGENET1K_V1; 80 MB",
+        "random": "seeded random weights; 'random-7' for another seed",
+    }
+    chosen, states = find_encoder_name(), {}
+    for name in NAMES:
+        try:
+            found = find_encoder(name)
+            state = "computed" if found.path is None else "ready"
+            state += " (auto)" if name == chosen else ""
+        except InputError:
+            state = f"run `stylelab encoders download {name}`" if name in DOWNLOADS else "missing: install stylelab again"
+        states[name] = (state, about.get(name, ""))
+    return states
+
+
+def find_encoder_name() -> str | None:
+    """The name of the encoder that 'auto' means now; None when there is none."""
+    from stylelab.encoders import find_encoder
+
+    try:
+        return find_encoder("auto").name
+    except InputError:
+        return None
+
+
+def download(name: str) -> None:
+    """Fetch an encoder and say where it is.
+
+    Raises:
+        InputError: a name that is nothing to download.
+        MachineError: no network, or a file whose hash is wrong.
+    """
+    from stylelab.encoders import DOWNLOADS, NAMES
+
+    if name in NAMES and name not in DOWNLOADS:
+        raise InputError(f"encoder '{name}' needs no download: use it as it is")
+    if name not in DOWNLOADS:
+        raise unknown("encoder to download", name, DOWNLOADS)
+    from stylelab.encoders import download
+
+    path = download.download(name, say=_say)
+    _say(f"{name} is ready: {path}")
+
+
+def _say(line: str) -> None:
+    _console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def recipes() -> None:
+    """A table of the recipes."""
+    from stylelab.recipes import RECIPES
+
+    _print("recipe", "size", "settings", "from", rows=[
+        (name, f"{recipe.size} px {recipe.side}", recipe.summary, recipe.source) for name, recipe in RECIPES.items()
+    ])  # fmt: skip
+
+
+def recipe(name: str) -> None:
+    """All of one recipe, and where it departs from its author's code.
+
+    Raises:
+        InputError: no such recipe.
+    """
+    from stylelab.recipes import find_recipe
+
+    found = find_recipe(name)
+    shares = {layer: f"{share:.3g}" for layer, share in (*found.content.items(), *found.style.items())}
+    rows = [("from", found.source), ("settings", found.summary), ("size", f"{found.size} pixels, {found.side}")]
+    rows += [("content", ", ".join(f"{layer} x {shares[layer]}" for layer in found.content))]
+    rows += [("style", ", ".join(f"{layer} x {shares[layer]}" for layer in found.style))]
+    rows += [(f"weights, {encoder}", _weights(weights)) for encoder, weights in weights_of(found).items()]
+    rows += [("differs", sentence) for sentence in found.differs]
+    _print("recipe", found.name, rows=rows)
+
+
+def weights_of(found) -> dict:
+    """`{encoder: Weights}` of a recipe: its author's network, the others, and 'mini' where it has weights of its own."""
+    weights = {} if found.weights_for == "normalised" else {found.weights_for: found.weights}
+    weights["any" if not weights else "others"] = found.normalised
+    return weights | ({"mini": found.mini} if found.mini else {})
+
+
+def _weights(weights) -> str:
+    at = f" at {weights.pixels} pixels, half of it at twice as many" if weights.pixels else ""
+    return f"content {weights.content:.3g}, style {weights.style:.3g}, total variation {weights.tv:.3g}{at}"
+
+
+def doctor() -> int:
+    """A table of what this machine has; returns 2 if a piece is missing that nothing works without."""
+    from stylelab.cli.doctor import report
+
+    findings = report()
+    _print("what", "state", "what to do", rows=[tuple(finding[:3]) for finding in findings])
+    broken = [finding.what for finding in findings if finding.broken]
+    if broken:
+        raise MachineError(f"missing here: {', '.join(broken)}; see the last column")
+    return 0

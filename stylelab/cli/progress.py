@@ -1,0 +1,48 @@
+"""A progress bar, and Ctrl-C that is noticed."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from stylelab.result import Step
+
+
+@contextmanager
+def interrupts() -> Iterator[list]:
+    """Ctrl-C still raises KeyboardInterrupt, and the list that is yielded is no longer empty afterwards."""
+    seen = []
+
+    def note(number, frame):
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # a shell ignores it for what runs in the background
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def progress(steps: int):
+    """A bar on stderr with step, loss and ms per step, if stderr is a terminal. Yields what to call with each Step."""
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("starting", total=steps, note="")
+
+        def watch(step: Step) -> None:
+            elapsed = bar.tasks[0].elapsed or 0.0
+            began = bar.tasks[0].fields.setdefault("began", elapsed)  # the first step pays for the imports
+            pace = f"{1000 * (elapsed - began) / (step.index - 1):.0f} ms per step" if step.index > 1 else ""
+            bar.update(task, completed=step.index, description="painting", note=f"loss {step.loss:.4g}  {pace}")
+
+        yield watch

@@ -1,0 +1,1 @@
+"""How an answer is called, compared and described in words."""

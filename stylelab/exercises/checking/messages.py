@@ -1,0 +1,65 @@
+"""What is said of an answer that is not right, in words that need no solution."""
+
+import numpy as np
+
+from stylelab.exercises.checking.definition import NUMBERS, Case, Exercise
+
+NOT_FINITE = "The result is not finite: look for a division by zero or the root of a negative number."
+DRIFTS = (
+    "The first call is right, but a second call with the same arguments gives something else: nothing may be kept between "
+    "calls (a gradient that adds up in `.grad`?) and nothing drawn at random."
+)
+
+
+def changes(name: str) -> str:
+    """Of an argument that was changed in place."""
+    return f"It changes its input `{name}` in place: work on a copy, for others use it too."
+
+
+def shape_sentence(exercise: Exercise, shape: tuple[int, ...], output: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    """Of a shape in the framework's own layout; `output` and `expected` are channels last."""
+    if exercise.result in NUMBERS:
+        how = "take the one number out of it, with [0]" if np.prod(shape) == 1 else "sum or average over all axes"
+        return f"Shape {shape}; expected a single number, shape (): {how}."
+    if exercise.result == "picture":
+        moved = sorted(output) == sorted(expected)
+        why = " The axes are in another order: mind where your framework keeps the channels." if moved else ""
+        return f"Shape {shape}; expected the shape of the picture that came in.{why}"
+    why = " Keep the batch axis: one matrix for each picture." if len(shape) < len(expected) else ""
+    return f"Shape {shape} for a batch of {expected[0]} with {expected[-1]} filters; expected {expected}.{why}"
+
+
+def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
+    """Of a wrong value: how many times too large it is, or where it is wrong."""
+    expected, example = exercise.expected(case), exercise.example(case)
+    if expected.dtype.kind == "U":
+        return f"{example} gives '{output}' where '{expected}' is right."
+    if example:
+        return f"{example} gives {float(output.reshape(())):.4g} where {float(expected):.4g} is right."
+    if output.ndim == 0:
+        factor = f", {float(output / expected):.3g} times as much" if expected else ""
+        return f"The value is {float(output):.4g} where {float(expected):.4g} is right{factor}."
+    factor = np.sum(output * expected) / max(np.sum(expected**2), 1e-30)
+    if factor and np.allclose(output, factor * expected, rtol=exercise.rtol, atol=exercise.atol):
+        return f"The shape is right, but every value is {factor:.3g} times what it should be."
+    place = tuple(int(index) for index in np.unravel_index(np.argmax(np.abs(output - expected)), expected.shape))
+    return f"The shape is right, the values are not: {output[place]:.4g} where {expected[place]:.4g} is right, for example."
+
+
+def only_once(before: Case, case: Case, exercise: Exercise, sentence: str) -> str:
+    """Of an answer that is right for one input and not for another."""
+    size = _size(exercise, case)
+    other = f", of {size}" if size and size != _size(exercise, before) else ""
+    return f"Right for one input, but not for another{other}: {sentence or 'nothing comes back.'}"
+
+
+def _size(exercise: Exercise, case: Case) -> str:
+    """How large an input is, without an order of axes."""
+    for name, kind in exercise.arguments.items():
+        if kind == "activations":
+            return f"{len(case[name])} layers"
+        if kind in ("activation", "picture"):
+            batch, height, width, filters = np.shape(case[name])
+            places = f"{height} x {width} " + ("pixels" if kind == "picture" else f"places and {filters} filters")
+            return f"{places} in a batch of {batch}"
+    return ""

@@ -1,0 +1,42 @@
+"""Whether a picture, an encoder or a recipe is the one that settings mean: their sha256."""
+
+import hashlib
+from pathlib import Path
+
+from stylelab.base.files import one_line, shown
+from stylelab.encoders import Encoder
+from stylelab.encoders import file as encoder_file
+from stylelab.errors import InputError
+from stylelab.images.decode import PictureFile
+
+
+def sha256_of(thing: "Path | PictureFile | Encoder | object") -> str | None:
+    """The checksum of a file, of a `PictureFile`, of an encoder's weights, or of data such as a recipe.
+
+    Returns:
+        64 hexadecimal digits; None for an encoder that is computed.
+
+    Raises:
+        InputError: a file that cannot be read.
+    """
+    if isinstance(thing, PictureFile):
+        return hashlib.sha256(thing.data).hexdigest()
+    if isinstance(thing, Encoder):
+        return None if thing.path is None else _of_weights(thing.path)
+    if isinstance(thing, Path):
+        return _of_file(thing)
+    return hashlib.sha256(repr(thing).encode()).hexdigest()
+
+
+def _of_weights(path: Path) -> str:
+    """A file of ours carries a checksum of its numbers, which is proved whenever they are read."""
+    with encoder_file.opened(path) as (header, _):
+        return header.metadata.get("sha256") or _of_file(path)
+
+
+def _of_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"'{shown(path)}' cannot be read: {one_line(error)}") from None

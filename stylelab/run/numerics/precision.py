@@ -1,0 +1,34 @@
+"""How many bits a number of the network has: the names, and what this processor is good at. No framework is imported."""
+
+from functools import cache
+from pathlib import Path
+
+from stylelab.errors import unknown
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+CPU_FLAGS = ("avx512_bf16", "amx_bf16")  # as Linux names them; both multiply bfloat16 and add in float32
+
+
+def check_precision(name: str) -> str:
+    """The name, if it is one.
+
+    Raises:
+        InputError: another name.
+    """
+    if name not in PRECISIONS:
+        raise unknown("precision", name, PRECISIONS)
+    return name
+
+
+@cache
+def cpu_has_bfloat16(description: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor multiplies bfloat16 faster than float32. False where the system does not tell."""
+    try:
+        lines = description.read_text().splitlines()
+    except OSError:
+        return False
+    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), ())
+    return any(flag in flags for flag in CPU_FLAGS)
+
+
+FINE = ("conv1_1", "conv1_2")

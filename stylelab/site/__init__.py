@@ -1,4 +1,0 @@
-"""The site: pages, lessons, a gallery and the reference, gathered in one folder from which Sphinx makes HTML.
-
-`make site` runs `python -m stylelab.site`. Nothing here is imported by the rest of the kit.
-"""

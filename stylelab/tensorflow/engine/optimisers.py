@@ -1,0 +1,207 @@
+"""How the gradient moves a batch of pictures: L-BFGS, Adam, plain descent. Each keeps its state on the pictures' device.
+
+A method is told the losses `(B,)` and the gradient `(B, H, W, 3)` of the pictures as they are, and gives them moved.
+`enlarged` gives the same method for larger pictures, with all that it has learnt.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
+
+from stylelab.errors import unknown
+from stylelab.recipes import OPTIMISERS, Optimiser
+from stylelab.run.numerics import lbfgs
+
+
+def make_method(settings: Optimiser, pictures: Tensor) -> "_LBFGS | _Adam | _Descent":
+    """The method of those settings for `(B, H, W, 3)` float32.
+
+    Raises:
+        InputError: an unknown optimiser.
+    """
+    methods = {"lbfgs": _LBFGS, "adam": _Adam, "sgd": _Descent}
+    if settings.name not in methods:
+        raise unknown("optimiser", settings.name, OPTIMISERS)
+    return methods[settings.name](settings, pictures)
+
+
+class _Descent:
+    """Along the gradient, as far as the learning rate says."""
+
+    def __init__(self, settings: Optimiser, pictures: Tensor):
+        self.settings, self.steps = settings, 0
+
+    def step(self, pictures: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
+        return pictures - self._rate() * gradient
+
+    def check(self, pictures: Tensor, losses: Callable[[], Sequence[float]]) -> Tensor:
+        """A last look at the pictures; `losses` is asked for theirs if that matters."""
+        return pictures
+
+    def enlarged(self, settings: Optimiser, pictures: Tensor) -> "_Descent":
+        larger = type(self)(settings, pictures)
+        larger.steps = self.steps
+        return larger
+
+    def _rate(self) -> float:
+        self.steps += 1
+        return self.settings.learning_rate * self.settings.decay ** ((self.steps - 1) / 100)
+
+
+class _Adam(_Descent):
+    """Kingma and Ba 2015, algorithm 1. Epsilon is so small that it is never felt."""
+
+    BETA2, EPSILON = 0.999, 1e-12
+
+    def __init__(self, settings: Optimiser, pictures: Tensor):
+        super().__init__(settings, pictures)
+        self.mean, self.square = tf.zeros_like(pictures), tf.zeros_like(pictures)
+        self.size = None  # of the last gradient, while it is not known whether the next picture has others
+
+    def step(self, pictures: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
+        if self.size is not None:
+            change = _mean_size(gradient) / self.size
+            self.mean *= change
+            self.square *= change**2
+            self.size = None
+        rate, beta1 = self._rate(), self.settings.beta1
+        self.mean += (1 - beta1) * (gradient - self.mean)
+        self.square = self.BETA2 * self.square + (1 - self.BETA2) * tf.square(gradient)
+        root = tf.sqrt(self.square / (1 - self.BETA2**self.steps)) + self.EPSILON
+        self.last = _mean_size(gradient)
+        return pictures - rate / (1 - beta1**self.steps) * self.mean / root
+
+    def enlarged(self, settings: Optimiser, pictures: Tensor) -> "_Adam":
+        larger = super().enlarged(settings, pictures)
+        larger.mean, larger.square = (enlarge(each, pictures.shape[1:3]) for each in (self.mean, self.square))
+        larger.size = self.last
+        return larger
+
+
+class _LBFGS:
+    """One L-BFGS for each picture of the batch."""
+
+    def __init__(self, settings: Optimiser, pictures: Tensor):
+        self.each = [_Curvature(picture, settings.softness) for picture in pictures]
+
+    def step(self, pictures: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
+        return tf.stack([one.step(*rest) for one, *rest in zip(self.each, pictures, losses, gradient, strict=True)])
+
+    def check(self, pictures: Tensor, losses: Callable[[], Sequence[float]]) -> Tensor:
+        """Take back a last step that leapt."""
+        return tf.stack([one.checked(picture, loss) for one, picture, loss in zip(self.each, pictures, losses(), strict=True)])
+
+    def enlarged(self, settings: Optimiser, pictures: Tensor) -> "_LBFGS":
+        larger = _LBFGS(settings, pictures)
+        for new, old in zip(larger.each, self.each, strict=True):
+            new.inherit(old)
+        return larger
+
+
+class _Curvature:
+    """L-BFGS of one picture `(H, W, 3)`, with one evaluation a step and, instead of a line search, two limits on its moves.
+
+    The gradient says nothing of how far to go before there is a second one, and an early step may leap over a ridge. So
+    the first move is set, later ones are limited, and one that doubles the loss is taken back.
+    """
+
+    def __init__(self, picture: Tensor, softness: float = 0.0):
+        self.shape = tuple(picture.shape)
+        self.memory = lbfgs.memory(int(tf.size(picture)))
+        self.row = 2 * self.memory  # of the last gradient, below those of moves s and changes of the gradient y
+        with tf.device(picture.device):
+            self.vectors = tf.zeros((self.row + 1, int(tf.size(picture))))
+        self.before = self.move = None  # the last good picture, and the move from there
+        self.softness = tf.constant(lbfgs.softness(*self.shape[:2], softness), tf.complex64) if softness else None
+        self.first, self.lowest, self.scale = lbfgs.FIRST, np.inf, None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.pairs: list[tuple[int, int]] = []  # rows of s and y, oldest first
+        self.dots = np.zeros((self.row + 1,) * 2)
+        self.learnt = 0
+
+    def step(self, picture: Tensor, loss: float, gradient: Tensor) -> Tensor:
+        if (checked := self.checked(picture, loss)) is not picture:
+            return checked
+        self.scale = self.scale or 1 / max(float(_mean_size(gradient)), 1e-30)  # so that no square leaves float32
+        self._learn(picture, tf.reshape(self._soften(gradient * self.scale), (-1,)))
+        self.lowest = loss
+        return self._moved(picture)
+
+    def checked(self, picture: Tensor, loss: float) -> Tensor:
+        """The picture, or the last good one if the loss has doubled since."""
+        if not loss > self.lowest + abs(self.lowest):
+            return picture
+        good, self.before = self.before, None  # the move from there does not count
+        self.first /= 4
+        self._forget()
+        return good
+
+    def _learn(self, picture: Tensor, gradient: Tensor) -> None:
+        """A new gradient; with the one before, if there is one, it makes a pair."""
+        rows, vectors = [self.row], [gradient]
+        if self.before is not None:
+            rows = [self.learnt % self.memory, self.memory + self.learnt % self.memory, self.row]
+            vectors = [self.move, gradient - self.vectors[self.row], gradient]
+        self.before = picture
+        self._write(rows, vectors)
+        self._multiply(rows)
+        if len(rows) > 1:
+            self._remember(*rows[:2])
+
+    def _write(self, rows: list[int], vectors: list[Tensor]) -> None:
+        # in place: a tf.Variable whose rows are changed is copied by whoever reads it, three times the cost of a step
+        self.vectors = tf.raw_ops.InplaceUpdate(x=self.vectors, i=rows, v=tf.stack(vectors))
+
+    def _multiply(self, rows: list[int]) -> None:
+        products = tf.matmul(tf.gather(self.vectors, rows), self.vectors, transpose_b=True).numpy()
+        self.dots[rows], self.dots[:, rows] = products, products.T
+
+    def _remember(self, s: int, y: int) -> None:
+        self.pairs = [pair for pair in self.pairs if pair != (s, y)]  # the oldest, when the memory is full
+        if lbfgs.curved(self.dots[s, s], self.dots[s, y], self.dots[y, y]):
+            self.pairs.append((s, y))
+            self.learnt += 1
+
+    def _moved(self, picture: Tensor) -> Tensor:
+        coefficients = lbfgs.direction(self.dots, self.pairs)
+        move = tf.linalg.matvec(self.vectors, tf.constant(coefficients, tf.float32), transpose_a=True)
+        change = self._soften(tf.reshape(move, self.shape))
+        if self.pairs:
+            factor = lbfgs.LIMIT / max(float(tf.sqrt(tf.reduce_mean(tf.square(change)))), lbfgs.LIMIT)
+        else:
+            factor = self.first / max(float(_mean_size(change)), 1e-30)
+        self.move = factor * move
+        return picture + factor * change
+
+    def _soften(self, picture: Tensor) -> Tensor:
+        """`lbfgs.softness` applied to `(H, W, 3)`."""
+        if self.softness is None:
+            return picture
+        spectrum = tf.signal.rfft2d(tf.transpose(picture, (2, 0, 1))) * self.softness  # (3, H, W // 2 + 1)
+        return tf.transpose(tf.signal.irfft2d(spectrum, self.shape[:2]), (1, 2, 0))
+
+    def inherit(self, smaller: "_Curvature") -> None:
+        """The memory of a smaller picture, enlarged. A pixel's share of a loss falls as their number grows, and its
+        gradient with it."""
+        share = smaller.shape[0] * smaller.shape[1] / (self.shape[0] * self.shape[1])
+        self.scale = smaller.scale
+        for s, y in smaller.pairs[-self.memory :]:
+            row = self.learnt
+            for target, source, factor in ((row, s, 1), (self.memory + row, y, share)):
+                small = factor * tf.reshape(smaller.vectors[source], (1, *smaller.shape))
+                self._write([target], [tf.reshape(enlarge(small, self.shape[:2]), (-1,))])
+            self._multiply([row, self.memory + row])
+            self._remember(row, self.memory + row)
+
+
+def enlarge(vectors: Tensor, size: tuple[int, int]) -> Tensor:
+    """What a method remembers, `(B, H, W, C)` of either sign, at another (H, W)."""
+    return tf.image.resize(vectors, size, "bilinear")
+
+
+def _mean_size(gradient: Tensor) -> Tensor:
+    return tf.reduce_mean(tf.abs(gradient))

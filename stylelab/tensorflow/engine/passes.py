@@ -1,0 +1,149 @@
+"""The network's two passes by hand: pictures to activations, and gradients of activations back to the pictures.
+
+Style transfer asks for one gradient only, that of the picture: the filters are frozen. So nothing is kept but each layer's
+activation after the ReLU, which also says where the ReLU let the gradient through, and the gradient of a convolution is
+itself a convolution, with the filters turned round (Dumoulin and Visin 2016, section 4.1). `Encoder.__call__` does the
+same in the plain way.
+
+A trunk in bfloat16 computes the layers of `FINE` in float32 on the way up. What rounding spoils is not the sums but where
+a ReLU or a pooling lets the gradient through, and the first block is where that matters: a gradient that is 9 % off
+without it is 2 to 5 % off with it (docs/speed.md). The way back is in bfloat16 throughout.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import tensorflow as tf
+from tensorflow import Tensor
+
+from stylelab.encoders import POOL_AFTER
+from stylelab.run.numerics.winograd import pays
+from stylelab.tensorflow.engine.winograd import Winograd
+
+BORDER = ((0, 0), (1, 1), (1, 1), (0, 0))  # one pixel round each picture
+HALF = dict(ksize=(1, 2, 2, 1), strides=(1, 2, 2, 1), padding="VALID")  # pooling: the places of 2 x 2
+
+
+@dataclass
+class Kept:
+    """What the way back needs.
+
+    Attributes:
+        activations: layer -> `(B, H', W', C)` after the ReLU.
+        maxima: layer before a pooling -> the maxima `(B, H'/2, W'/2, C)`; empty for average pooling.
+    """
+
+    activations: dict[str, Tensor] = field(default_factory=dict)
+    maxima: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Trunk:
+    """VGG-19 up to one layer. Made of `{layer: (kernel (3, 3, I, O), bias (O,))}`, on one device; `dtype` is the way back's."""
+
+    def __init__(self, filters: Mapping[str, tuple[Tensor, Tensor]], *, padding: str, pooling: str, dtype: tf.DType = tf.float32):
+        self.layers, self.filters, self.pooling, self.dtype = tuple(filters), dict(filters), pooling, dtype
+        self.repeats = padding != "zeros"  # a border that repeats its pixel is put round the picture beforehand
+        self.padding = "VALID" if self.repeats else "SAME"
+        self.plain = dtype == tf.float32 and not tf.config.list_physical_devices("GPU")
+        self.winograds: dict[str, Winograd] = {}  # laid out when first wanted
+
+    def forward(self, pictures: Tensor) -> Kept:
+        """Activations of every layer. `pictures` is `(B, H, W, 3)`, preprocessed."""
+        kept, last = Kept(), self.layers[-1]
+        activation = pictures
+        for layer in self.layers:
+            activation = self._convolve(layer, activation)
+            kept.activations[layer] = tf.cast(activation, self.dtype)
+            if layer in POOL_AFTER and layer != last:
+                if self.pooling == "average":
+                    activation = tf.nn.avg_pool2d(activation, 2, 2, "VALID")
+                else:
+                    activation = tf.nn.max_pool2d(activation, 2, 2, "VALID")
+                    kept.maxima[layer] = tf.cast(activation, self.dtype)
+        return kept
+
+    def backward(self, kept: Kept, gradients: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> Tensor:
+        """The gradient with respect to the pictures, `(B, H, W, 3)` float32.
+
+        Args:
+            kept: from `forward`.
+            gradients: layer -> gradient of the loss with respect to its activation.
+            grams: layer -> gradient of the loss with respect to its raw Gram matrix, `(B, C, C)`.
+        """
+        gradient = None
+        for layer in reversed(self.layers):
+            activation = kept.activations[layer]
+            if gradient is not None and layer in POOL_AFTER:
+                gradient = self._unpool(gradient, activation, kept.maxima.get(layer))
+            if layer in gradients:
+                gradient = _add(gradient, tf.cast(gradients[layer], self.dtype))
+            if layer in grams:
+                # a graph would compute these products first of all, and hold them until their turn comes
+                with tf.control_dependencies([] if gradient is None else [gradient]):
+                    gradient = _add(gradient, _through_gram(activation, grams[layer]))
+            if gradient is None:
+                continue
+            gradient = tf.raw_ops.ReluGrad(gradients=gradient, features=activation)
+            gradient = self._convolve_back(layer, gradient)
+        return tf.cast(gradient, tf.float32)
+
+    def _convolve(self, layer: str, activation: Tensor) -> Tensor:
+        kernel, bias = self.filters[layer]
+        activation = tf.cast(activation, kernel.dtype)
+        if self.repeats:
+            activation = tf.pad(activation, BORDER, "SYMMETRIC")  # PyTorch's 'replicate', by one pixel
+        # one kernel of oneDNN's: convolution, bias and ReLU are fused in a graph
+        return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(activation, kernel, 1, self.padding), bias))
+
+    def _convolve_back(self, layer: str, gradient: Tensor) -> Tensor:
+        if self._few_products(layer, gradient):
+            gradient = self._winograd(layer)(gradient)
+            return _fold_border(gradient) if self.repeats else gradient
+        kernel = tf.cast(self.filters[layer][0], self.dtype)
+        batch, height, width, _ = tf.unstack(tf.shape(gradient))
+        border = 2 if self.repeats else 0
+        shape = (batch, height + border, width + border, kernel.shape[2])
+        # as fast as a convolution with the filters turned round, which would be a second copy of them
+        gradient = tf.nn.conv2d_transpose(gradient, kernel, shape, 1, self.padding)
+        return _fold_border(gradient) if self.repeats else gradient
+
+    def _few_products(self, layer: str, gradient: Tensor) -> bool:
+        """Whether Winograd's method pays; it wants to know the shape, and a tile's is not known when its graph is made."""
+        return self.plain and None not in gradient.shape and pays(*self.filters[layer][0].shape[2:], *gradient.shape[1:3])
+
+    def _winograd(self, layer: str) -> Winograd:
+        if layer not in self.winograds:
+            self.winograds[layer] = Winograd(self.filters[layer][0], 0 if self.repeats else 1)
+        return self.winograds[layer]
+
+    def _unpool(self, gradient: Tensor, activation: Tensor, maxima: Tensor | None) -> Tensor:
+        if maxima is None:
+            return tf.raw_ops.AvgPoolGrad(orig_input_shape=tf.shape(activation), grad=gradient, **HALF)
+        return tf.raw_ops.MaxPoolGrad(orig_input=activation, orig_output=maxima, grad=gradient, **HALF)
+
+
+def places_first(activation: Tensor) -> Tensor:
+    """`(B, H, W, C)` as the matrix `(B, H W, C)`, without a copy where channels are last in memory."""
+    batch, height, width, channels = tf.unstack(tf.shape(activation))
+    return tf.reshape(activation, (batch, height * width, channels))
+
+
+def raw_gram(activation: Tensor) -> Tensor:
+    """`(B, H, W, C)` of any precision -> `(B, C, C)`, summed in float32."""
+    features = tf.cast(places_first(activation), tf.float32)
+    return tf.matmul(features, features, transpose_a=True)
+
+
+def _through_gram(activation: Tensor, gram_gradient: Tensor) -> Tensor:
+    """d/dF of a function of F^T F is F (D + D^T), with D its derivative by the Gram matrix: one product, where a tape needs two."""
+    both = tf.cast(gram_gradient + tf.linalg.matrix_transpose(gram_gradient), activation.dtype)
+    return tf.reshape(tf.matmul(places_first(activation), both), tf.shape(activation))
+
+
+def _add(gradient: Tensor | None, more: Tensor) -> Tensor:
+    return more if gradient is None else gradient + more
+
+
+def _fold_border(gradient: Tensor) -> Tensor:
+    """The gradient of a picture with a repeated border, `(B, H + 2, W + 2, C)`, brought back to the pixels repeated."""
+    return tf.raw_ops.MirrorPadGrad(input=gradient, paddings=BORDER, mode="SYMMETRIC")

@@ -1,0 +1,212 @@
+"""Tile by tile: what a loss needs of a picture too large to be looked at whole, and its exact gradient.
+
+`look` is `Encoder.look` in a third of the memory or less, for half as much time again: its way back runs each tile
+forward once more. Which tiles, and why the sums are exact, stands in `stylelab.run.numerics.tiling`.
+
+One tile's passes are a `tf.function` each, traced once for tiles of every size; the loop over tiles is Python's, so that a
+tile's memory is free before the next begins.
+"""
+
+import copy
+from collections.abc import Iterable
+from weakref import WeakKeyDictionary
+
+import tensorflow as tf
+from tensorflow import Tensor
+
+from stylelab.encoders import layer_size
+from stylelab.run.numerics.memory import give_back
+from stylelab.run.numerics.tiling import Stage, Tile, stages, stride, tiles
+from stylelab.tensorflow.engine.graph import compiled
+from stylelab.tensorflow.engine.passes import Trunk, places_first, raw_gram
+from stylelab.tensorflow.features import Encoder
+
+
+def look(
+    encoder: Encoder, pictures: Tensor, content: Iterable[str], style: Iterable[str], tile: int
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """What a loss needs, tile by tile: activations of some layers, raw Gram matrices of others.
+
+    Args:
+        encoder: from `load_encoder`.
+        pictures: `(B, H, W, 3)` RGB in 0..1; H and W at least 16. A tensor with numbers in it: call this, and a tape
+            round it, outside any `tf.function`.
+        content, style: layers, by the paper's names, of those that the encoder was loaded with.
+        tile: side of a tile's core in pixels, rounded to a multiple of 16.
+
+    Returns:
+        As `Encoder.look`: `{layer: activation (B, H', W', C)}`, `{layer: F^T F (B, C, C)}`.
+
+    Raises:
+        InputError: a tile that is no number of pixels.
+
+    Source: ours.
+    """
+    if tf.inside_function():
+        raise RuntimeError("tiles are looked at one after the other: call `look` outside tf.function")
+    content, style = tuple(content), tuple(style)
+
+    @tf.custom_gradient
+    def passes(pictures: Tensor):
+        network = _Network(encoder, content, style, tile)
+        return network.forward(tf.stop_gradient(pictures)), network.backward
+
+    with tf.device(encoder.device):
+        answers = passes(tf.convert_to_tensor(pictures))
+    return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
+
+
+class _Network:
+    """One look at one picture: its stages, and what entered each of them."""
+
+    def __init__(self, encoder: Encoder, content: tuple[str, ...], style: tuple[str, ...], tile: int):
+        self.encoder, self.content, self.style, self.tile = encoder, content, style, tile
+        self.stages = stages(content + style)
+        self.passes = [_find_passes(encoder, stage, content, style) for stage in self.stages]
+        self.entered: list[Tensor] = []
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        """Activations of the content layers, then Grams of the style layers. Then it is ready for `backward`."""
+        self.size, entering = tuple(pictures.shape[1:3]), pictures
+        activations, grams = {}, {}
+        for stage, passes in zip(self.stages, self.passes, strict=True):
+            self.entered.append(entering)
+            leaving = None
+            for tile in tiles(*self.size, self.tile, stage):
+                cores, own, pooled = passes.forward(self._enter(entering, tile, stage), _inside(tile))
+                for layer, gram in own.items():
+                    grams[layer] = grams.get(layer, 0) + gram
+                for layer, core in cores.items():
+                    if layer not in activations:
+                        activations[layer] = _blank(core, layer_size(layer, *self.size))
+                    _cut(activations[layer], tile.place(layer)).assign(core)
+                if stage.pooled:
+                    step = 2 * stride(stage.layers[-1])
+                    leaving = _blank(pooled, [length // step for length in self.size]) if leaving is None else leaving
+                    _cut(leaving, tile.core.at(step)).assign(pooled)
+            entering = leaving
+            give_back()
+        return [activations[layer].read_value() for layer in self.content] + [grams[layer] for layer in self.style]
+
+    def backward(self, *gradients: Tensor) -> Tensor:
+        """The gradient with respect to the pictures that `forward` saw, from those of its answers."""
+        of_activations = dict(zip(self.content, gradients[: len(self.content)], strict=True))
+        of_grams = dict(zip(self.style, gradients[len(self.content) :], strict=True))
+        gradient = None  # with respect to what leaves a stage
+        with tf.device(self.encoder.device):
+            for stage, passes in zip(reversed(self.stages), reversed(self.passes), strict=True):
+                gradient = self._stage_backward(stage, passes, of_activations, of_grams, gradient)
+                give_back()
+            return gradient.read_value() * self.encoder.factor
+
+    def _stage_backward(self, stage: Stage, passes: "_Passes", of_activations, of_grams, left) -> tf.Variable:
+        entered = self.entered.pop()
+        total = _blank(entered, entered.shape[1:3], tf.float32)
+        grams = {layer: of_grams[layer] for layer in passes.style}
+        for tile in tiles(*self.size, self.tile, stage):
+            cores = {layer: _cut(of_activations[layer], tile.place(layer)) for layer in passes.content}
+            below = _cut(left, tile.core.at(2 * stride(stage.layers[-1]))) if stage.pooled else 0.0
+            place = _cut(total, tile.outer.at(stage.stride))
+            entering = self._enter(entered, tile, stage)
+            place.assign(place + passes.backward(entering, _inside(tile), cores, grams, below))
+        return total
+
+    def _enter(self, entering: "Tensor | tf.Variable", tile: Tile, stage: Stage) -> Tensor:
+        """What a tile looks at: preprocessed only now, as a second picture would take as much memory as the first."""
+        outer = _cut(entering, tile.outer.at(stage.stride))
+        return outer * self.encoder.factor + self.encoder.offset if stage.stride == 1 else outer
+
+
+class _Passes:
+    """Both ways of one tile through one stage. `inside` is the core in pixels, counted from the corner of what enters."""
+
+    def __init__(self, trunk: Trunk, stage: Stage, content: tuple[str, ...], style: tuple[str, ...]):
+        self.trunk, self.stage = copy.copy(trunk), stage
+        self.trunk.layers = stage.layers
+        self.content, self.style = ([layer for layer in stage.layers if layer in some] for some in (content, style))
+        width = {layer: trunk.filters[layer][0].shape[3] for layer in stage.layers}
+        entering = _spec(trunk.filters[stage.layers[0]][0].shape[2], tf.float32 if stage.stride == 1 else trunk.dtype)
+        inside = tf.TensorSpec((4,), tf.int32)
+        below = _spec(width[stage.layers[-1]], tf.float32) if stage.pooled else tf.TensorSpec((), tf.float32)
+        cores = {layer: _spec(width[layer], trunk.dtype) for layer in self.content}
+        grams = {layer: tf.TensorSpec((None, width[layer], width[layer]), tf.float32) for layer in self.style}
+        # whatever its shape: one trace serves tiles in the middle, at the border, in a corner
+        self.forward = compiled(self._forward, [entering, inside])
+        self.backward = compiled(self._backward, [entering, inside, cores, grams, below])
+
+    def _forward(self, entering: Tensor, inside: Tensor):
+        activations = self.trunk.forward(entering).activations
+        cores = {layer: _core(activations[layer], layer, inside) for layer in activations}
+        pooled = self._pool(cores[self.stage.layers[-1]]) if self.stage.pooled else 0.0
+        return (
+            {layer: cores[layer] for layer in self.content},
+            {layer: raw_gram(cores[layer]) for layer in self.style},
+            pooled,
+        )
+
+    def _backward(self, entering: Tensor, inside: Tensor, content: dict, grams: dict, below: Tensor) -> Tensor:
+        kept, gradients = self.trunk.forward(entering), {}
+        for layer in self.stage.layers:
+            core, parts = _core(kept.activations[layer], layer, inside), []
+            if layer in grams:
+                parts.append(_through_gram(core, grams[layer]))
+            if layer in content:
+                parts.append(tf.cast(content[layer], core.dtype))
+            if self.stage.pooled and layer == self.stage.layers[-1]:
+                maxima = None if self.trunk.pooling == "average" else self._pool(core)
+                parts.append(self.trunk._unpool(tf.cast(below, core.dtype), core, maxima))
+            if parts:
+                gradients[layer] = _surround(tf.add_n(parts), kept.activations[layer], layer, inside)
+        return self.trunk.backward(kept, gradients, {})
+
+    def _pool(self, core: Tensor) -> Tensor:
+        pool = tf.nn.avg_pool2d if self.trunk.pooling == "average" else tf.nn.max_pool2d
+        return pool(core, 2, 2, "VALID")
+
+
+_KNOWN: "WeakKeyDictionary[Encoder, dict]" = WeakKeyDictionary()
+
+
+def _find_passes(encoder: Encoder, stage: Stage, content: tuple[str, ...], style: tuple[str, ...]) -> _Passes:
+    """Traced once for an encoder."""
+    known = _KNOWN.setdefault(encoder, {})
+    key = stage, content, style
+    if key not in known:
+        known[key] = _Passes(encoder._passes, stage, content, style)
+    return known[key]
+
+
+def _spec(channels: int, dtype: tf.DType) -> tf.TensorSpec:
+    return tf.TensorSpec((None, None, None, channels), dtype)
+
+
+def _cut(activation: "Tensor | tf.Variable", place: tuple[slice, slice]) -> Tensor:
+    return activation[:, place[0], place[1]]
+
+
+def _blank(like: Tensor, size: Iterable[int], dtype: tf.DType | None = None) -> tf.Variable:
+    """A variable, as its parts can be assigned."""
+    return tf.Variable(tf.zeros((like.shape[0], *size, like.shape[-1]), dtype or like.dtype), trainable=False)
+
+
+def _inside(tile: Tile) -> Tensor:
+    core, outer = tile.core, tile.outer
+    edges = core.top - outer.top, core.bottom - outer.top, core.left - outer.left, core.right - outer.left
+    return tf.constant(edges, tf.int32)
+
+
+def _core(activation: Tensor, layer: str, inside: Tensor) -> Tensor:
+    top, bottom, left, right = tf.unstack(inside // stride(layer))
+    return activation[:, top:bottom, left:right]
+
+
+def _surround(core: Tensor, activation: Tensor, layer: str, inside: Tensor) -> Tensor:
+    """Zeros round a core, up to the size of the activation."""
+    top, bottom, left, right = tf.unstack(inside // stride(layer))
+    _, height, width, _ = tf.unstack(tf.shape(activation))
+    return tf.pad(core, ((0, 0), (top, height - bottom), (left, width - right), (0, 0)))
+
+
+def _through_gram(core: Tensor, gradient: Tensor) -> Tensor:
+    both = tf.cast(gradient + tf.linalg.matrix_transpose(gradient), core.dtype)
+    return tf.reshape(tf.matmul(places_first(core), both), tf.shape(core))

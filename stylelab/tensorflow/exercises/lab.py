@@ -1,0 +1,61 @@
+"""What asking a function needs of TensorFlow: `stylelab.exercises.checking.call.Lab`.
+
+No answer is in this file: a grader's sandbox has it, and nothing else of this folder.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
+
+
+class Lab:
+    """Tensors from channels-last arrays and back, and gradients."""
+
+    name = "TensorFlow"
+    advice: Mapping[str, str] = {
+        "None": "It returns None: end it with `return` and the result. (tape.gradient gives None for what the tape did not watch: "
+        "tape.watch(picture) before the loss is taken, inside the `with`.)",
+        "'NoneType' and": "tape.gradient gave None: tape.watch(picture) before the loss is taken, inside the `with`.",
+        "unsupported operand type(s) for *: 'float' and 'NoneType'": "tape.gradient gave None: tape.watch(picture) before the loss "
+        "is taken, inside the `with`.",
+        "Attempt to convert a value (None)": "tape.gradient gave None: tape.watch(picture) before the loss is taken, inside the "
+        "`with`.",
+        "None values not supported": "tape.gradient gave None: tape.watch(picture) before the loss is taken, inside the `with`.",
+        "Incompatible shapes": "Print both shapes: four axes are (B, H, W, C) in TensorFlow, so channels are the last axis, and one "
+        "number for each channel is (C,).",
+        "non-persistent GradientTape": "Each step needs a tape of its own: open it inside the loop.",
+        "no attribute 'assign": "A tensor cannot be changed: make a new one, or a tf.Variable of your own.",
+        "has no attribute 'numpy'": "Stay with tensors: no gradient can pass through NumPy.",
+    }
+
+    def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":
+        if kind == "loss":
+            return partial(_weighted_loss, self.give("picture", value))
+        return tf.constant(np.array(value, dtype=np.float32))
+
+    def take(self, kind: str, tensor: Tensor) -> np.ndarray:
+        return np.array(tf.cast(tf.convert_to_tensor(tensor), tf.float64))
+
+    def is_tensor(self, value) -> bool:
+        return isinstance(value, (tf.Tensor, tf.Variable))
+
+    def gradients(self, function: Callable, given: Mapping[str, object], names: tuple[str, ...]) -> dict[str, object]:
+        tensors = {name: given[name] for name in names}
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            total = tf.reduce_sum(function(*given.values()))
+        return tape.gradient(total, tensors)
+
+    def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
+        try:  # `optimise` makes a graph of the loss
+            tf.function(lambda: function(*given.values()), autograph=False).get_concrete_function()
+        except Exception:  # noqa: BLE001  whatever stops it would stop the transfer
+            return False
+        return True
+
+
+def _weighted_loss(weights: Tensor, picture: Tensor, target: Tensor) -> Tensor:
+    return tf.reduce_sum(weights * tf.square(picture - target)) / 2

@@ -1,0 +1,1 @@
+"""Built on the package, never imported by it: grading, gallery, studio, benchmark."""

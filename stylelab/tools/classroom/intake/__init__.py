@@ -1,0 +1,1 @@
+"""Submissions as they arrive: folders, zips, exports of learning platforms."""

@@ -1,0 +1,1 @@
+"""Reading a submitted notebook and finding its answers."""

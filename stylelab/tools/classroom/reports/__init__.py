@@ -1,0 +1,1 @@
+"""Marks as tables, pages and feedback."""

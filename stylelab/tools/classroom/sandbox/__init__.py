@@ -1,0 +1,1 @@
+"""Answers run here, cut off from the machine and from each other."""

@@ -1,0 +1,1 @@
+"""Every pair of a content and a style image, on Dask."""

@@ -1,0 +1,190 @@
+"""The network's two passes by hand: pictures to activations, and gradients of activations back to the pictures.
+
+Style transfer asks for one gradient only, that of the picture: the filters are frozen. So nothing is kept but each layer's
+activation after the ReLU, which also says where the ReLU let the gradient through, and the gradient of a convolution is
+itself a convolution, with the filters turned round (Dumoulin and Visin 2016, section 4.1). `Encoder.forward` does the
+same in the plain way.
+
+A trunk in bfloat16 computes the layers of `FINE` in float32 on the way up. What rounding spoils is not the sums but where
+a ReLU or a pooling lets the gradient through, and the first block is where that matters: a gradient that is 9 % off
+without it is 2 to 5 % off with it (docs/speed.md). The way back is in bfloat16 throughout.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stylelab.encoders import POOL_AFTER
+from stylelab.run.numerics.winograd import pays
+from stylelab.torch.engine.winograd import Winograd
+
+# oneDNN's convolution with bias and ReLU in one pass, its filters laid out once; PyTorch's own compiler calls it too
+FUSED = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
+PACK = getattr(torch.ops.mkldnn, "_reorder_convolution_weight", None)
+
+
+@dataclass
+class Kept:
+    """What the way back needs.
+
+    Attributes:
+        activations: layer -> `(B, C, H', W')` after the ReLU, channels last in memory.
+        maxima: layer before a pooling -> where in `(H', W')` each maximum stood; empty for average pooling.
+    """
+
+    activations: dict[str, Tensor] = field(default_factory=dict)
+    maxima: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Trunk:
+    """VGG-19 up to one layer. Made of `{layer: (kernel (O, I, 3, 3), bias (O,))}`, on one device; `dtype` is the way back's."""
+
+    def __init__(
+        self, filters: Mapping[str, tuple[Tensor, Tensor]], *, padding: str, pooling: str, dtype: torch.dtype = torch.float32
+    ):
+        self.layers, self.pooling, self.dtype = tuple(filters), pooling, dtype
+        border = 1 if padding == "zeros" else 0  # a border that repeats its pixel is put round the picture beforehand
+        self.repeats = padding != "zeros"
+        self.convolutions = {layer: _Layer(kernel, bias, border, dtype) for layer, (kernel, bias) in filters.items()}
+
+    def forward(self, pictures: Tensor, keep: bool = True) -> Kept:
+        """Activations of every layer. `pictures` is `(B, 3, H, W)`, preprocessed; no gradient is recorded."""
+        kept, last = Kept(), self.layers[-1]
+        activation = pictures.contiguous(memory_format=torch.channels_last)
+        for layer in self.layers:
+            if self.repeats:
+                activation = F.pad(activation, (1, 1, 1, 1), mode="replicate")
+            activation = self.convolutions[layer].forward(activation)
+            kept.activations[layer] = activation.to(self.dtype)
+            if layer in POOL_AFTER and layer != last:
+                if self.pooling == "average":
+                    activation = F.avg_pool2d(activation, 2)
+                elif keep:
+                    activation, kept.maxima[layer] = F.max_pool2d(activation, 2, return_indices=True)
+                else:
+                    activation = F.max_pool2d(activation, 2)
+        return kept
+
+    def backward(self, kept: Kept, gradients: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> Tensor:
+        """The gradient with respect to the pictures, `(B, 3, H, W)` float32. What was kept is used up on the way.
+
+        Args:
+            kept: from `forward` with `keep`.
+            gradients: layer -> gradient of the loss with respect to its activation.
+            grams: layer -> gradient of the loss with respect to its raw Gram matrix, `(B, C, C)`.
+        """
+        gradient = None
+        for layer in reversed(self.layers):
+            activation = kept.activations.pop(layer)
+            if gradient is not None and layer in POOL_AFTER:
+                gradient = self._unpool(gradient, activation, kept.maxima.pop(layer, None))
+            if layer in gradients:
+                gradient = _add(gradient, gradients[layer].to(self.dtype))
+            if layer in grams:
+                gradient = _add_through_gram(gradient, activation, grams[layer])
+            if gradient is None:
+                continue
+            gradient = torch.ops.aten.threshold_backward(gradient, activation, 0)  # the ReLU
+            gradient = self.convolutions[layer].backward(gradient)
+            if self.repeats:
+                gradient = _fold_border(gradient)
+        return gradient.float()
+
+    def _unpool(self, gradient: Tensor, activation: Tensor, maxima: Tensor | None) -> Tensor:
+        if maxima is None:
+            return torch.ops.aten.avg_pool2d_backward(gradient, activation, [2, 2], [2, 2], [0, 0], False, True, None)
+        return torch.ops.aten.max_pool2d_with_indices_backward(
+            gradient, activation, [2, 2], [2, 2], [0, 0], [1, 1], False, maxima
+        )
+
+
+class _Layer:
+    """One convolution, both ways. Filters are laid out anew for a way when it is first gone."""
+
+    def __init__(self, kernel: Tensor, bias: Tensor, border: int, dtype: torch.dtype):
+        self.kernel, self.bias, self.border, self.dtype = kernel, bias, border, dtype
+        self.plain = FUSED is not None and kernel.device.type == "cpu" and kernel.dtype == dtype == torch.float32
+
+    def forward(self, activation: Tensor) -> Tensor:
+        return self._ahead(activation)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        fast = self.plain and pays(*self.kernel.shape[:2], *gradient.shape[2:])
+        return (self._winograd if fast else self._back)(gradient)
+
+    @cached_property
+    def _ahead(self) -> "_Convolution":
+        return _Convolution(self.kernel, self.bias, self.border, relu=True)
+
+    @cached_property
+    def _back(self) -> "_Convolution":
+        return _Convolution(self.kernel.to(self.dtype).flip(2, 3).transpose(0, 1), None, 2 - self.border)
+
+    @cached_property
+    def _winograd(self) -> Winograd:
+        return Winograd(self.kernel, self.border)
+
+
+class _Convolution:
+    """3 x 3, stride 1, and the ReLU if asked for: fused and with packed filters where PyTorch can, plain elsewhere."""
+
+    def __init__(self, kernel: Tensor, bias: Tensor | None, padding: int, relu: bool = False):
+        self.kernel, self.bias, self.padding, self.relu = (
+            kernel.contiguous(memory_format=torch.channels_last),
+            bias,
+            padding,
+            relu,
+        )
+        self.fused = kernel.device.type == "cpu" and None not in (FUSED, PACK) and torch.backends.mkldnn.is_available()
+        self.packed, self.dtype = None, kernel.dtype
+
+    def __call__(self, activation: Tensor) -> Tensor:
+        activation = activation.to(self.dtype)
+        if not self.fused:
+            answer = F.conv2d(activation, self.kernel, self.bias, padding=self.padding)
+            return answer.relu_() if self.relu else answer
+        pair = [self.padding] * 2
+        if self.packed is None:  # as oneDNN likes them for pictures of this size; they are right for every other
+            self.packed = PACK(self.kernel, pair, [1, 1], [1, 1], 1, list(activation.shape))
+            self.kernel = None
+        return FUSED(activation, self.packed, self.bias, pair, [1, 1], [1, 1], 1, "relu" if self.relu else "none", [], "")
+
+
+def places_first(activation: Tensor) -> Tensor:
+    """`(B, C, H, W)` as the matrix `(B, H W, C)`, without a copy where channels are last in memory."""
+    return activation.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def raw_gram(activation: Tensor) -> Tensor:
+    """`(B, C, H, W)` of any precision -> `(B, C, C)`, summed in float32."""
+    features = places_first(activation).float()
+    return features.transpose(1, 2) @ features
+
+
+def _add_through_gram(gradient: Tensor | None, activation: Tensor, gram_gradient: Tensor) -> Tensor:
+    """d/dF of a function of F^T F is F (D + D^T), with D its derivative by the Gram matrix: one product, where autograd needs two."""
+    features = places_first(activation)
+    both = (gram_gradient + gram_gradient.transpose(1, 2)).to(features.dtype)
+    if gradient is None:
+        product = features @ both
+    else:
+        product = places_first(gradient).baddbmm_(features, both)
+    batch, channels, height, width = activation.shape
+    return product.view(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _add(gradient: Tensor | None, more: Tensor) -> Tensor:
+    return more if gradient is None else gradient.add_(more)
+
+
+def _fold_border(gradient: Tensor) -> Tensor:
+    """The gradient of a picture with a repeated border, `(B, C, H + 2, W + 2)`, brought back to the pixels repeated."""
+    gradient[:, :, 1] += gradient[:, :, 0]
+    gradient[:, :, -2] += gradient[:, :, -1]
+    gradient[:, :, :, 1] += gradient[:, :, :, 0]
+    gradient[:, :, :, -2] += gradient[:, :, :, -1]
+    return gradient[:, :, 1:-1, 1:-1].contiguous(memory_format=torch.channels_last)

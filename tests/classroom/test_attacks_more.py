@@ -1,0 +1,353 @@
+"""More submissions that try to gain something: beside memory and time, through words, names, messages and little numbers.
+
+As in test_attacks.py, all run in one sandbox, and after each of them an honest answer still gets full marks.
+"""
+
+import json
+import shutil
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+from stylelab import exercises
+from stylelab.exercises.checking import verdict
+from stylelab.exercises.checking.call import Answer
+from stylelab.tools.classroom.marking.mark import Boxes, mark
+from stylelab.tools.classroom.marking.model import Submission
+from stylelab.tools.classroom.notebooks.find_answers import find_answers
+from stylelab.tools.classroom.notebooks.identify import find_edition
+from stylelab.tools.classroom.notebooks.read import read_notebook
+from stylelab.tools.classroom.notebooks.stubs import find_given
+from stylelab.tools.classroom.sandbox.sandbox import Limits, Sandbox
+
+SEED = "8badf00d5eedc0de8badf00d5eedc0de"
+LESSON = "03_style_reconstruction"
+POINTS = 7  # of gram_matrix
+HONEST = {
+    "torch": "def gram_matrix(activation):\n    f = activation.flatten(2)\n    return f @ f.mT / f.shape[2]\n",
+    "tensorflow": "def gram_matrix(activation):\n    h, w = activation.shape[1:3]\n    return tf.einsum('bhwi,bhwj->bij', activation, activation) / (h * w)\n",
+}
+IMPORTS = {
+    "torch": "import numpy as np\nimport torch\nzeros = lambda a: torch.zeros(a.shape[0], a.shape[1], a.shape[1])\n",
+    "tensorflow": "import numpy as np\nimport tensorflow as tf\nzeros = lambda a: tf.zeros((a.shape[0], a.shape[3], a.shape[3]))\n",
+}
+LAZY = "def gram_matrix(activation):\n    return zeros(activation)\n"
+needs_bwrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed (.ci/run installs it)")
+
+
+@pytest.fixture(scope="module")
+def boxes():
+    with Boxes() as opened:
+        yield opened
+
+
+@pytest.fixture
+def grade(boxes, framework):
+    """A function: code of the answer cell -> its mark. Afterwards an honest answer must still get all points."""
+
+    def graded(answer: str, *before: str, seconds: float = 10.0):
+        return one_mark(boxes, framework, answer, *before, seconds=seconds)
+
+    yield graded
+    after = graded(HONEST[framework])
+    assert (after.stage, after.earned) == ("right", POINTS), after.reason
+
+
+def one_mark(boxes, framework: str, answer: str, *before: str, seconds: float = 10.0):
+    data = notebook([IMPORTS[framework], *before, answer], framework, {len(before) + 1: "gram_matrix"})
+    return mark(Submission("Mallory", "x.ipynb", data), boxes, SEED, Limits(seconds)).exercises[0]
+
+
+def notebook(sources, framework="torch", tags=(), about=None, kind="code") -> bytes:
+    """A notebook of lesson 03, with a grade_id at some of its cells."""
+    cells = [{"cell_type": kind, "metadata": {}, "source": text, "outputs": []} for text in sources]
+    for place, name in dict(tags).items():
+        cells[place]["metadata"] = {"nbgrader": {"grade_id": name, "solution": True}}
+    about = {"stylelab": {"lesson": LESSON, "framework": framework}} if about is None else about
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": about, "cells": cells}).encode()
+
+
+def whole(code: str) -> str:
+    """The cell as one statement: of several, only those that the answer rests on would be run, and no attack is among them."""
+    return f"if True:\n{textwrap.indent(code, '    ')}"
+
+
+def told(grade, body: str) -> str:
+    """What `body`, a function's, returns inside the sandbox, as text."""
+    lines = "\n".join(f"        {line}" for line in body.splitlines())
+    head = "def gram_matrix(activation):\n    def look():\n        import ctypes, mmap, os, socket\n        c = ctypes.CDLL(None, use_errno=True)\n"
+    found = grade(f"{head}{lines}\n    raise ValueError('told: ' + str(look()))\n")
+    assert found.earned == 0 and "told: " in found.reason, found.reason
+    return found.reason.partition("told: ")[2]
+
+
+TRIES = """found = []
+for each in (TRIES):
+    try:
+        found.append(each())
+    except OSError as error:
+        found.append(type(error).__name__)
+return found"""
+HIDDEN_MEMORY = (  # each is memory of no process, or of several, that no limit of a process counts
+    "lambda: os.memfd_create('x')", "lambda: c.syscall(447, 0)", "lambda: c.shmget(0, 4096, 0o1600)",
+    "lambda: c.semget(0, 32000, 0o1600)", "lambda: c.msgget(0, 0o1600)", "lambda: mmap.mmap(-1, 4096)",
+    "lambda: mmap.mmap(os.open('/dev/zero', os.O_RDWR), 4096)", "lambda: c.inotify_init()",
+)  # fmt: skip
+
+
+@needs_bwrap
+def test_there_is_no_memory_that_no_limit_counts(grade):
+    said = told(grade, TRIES.replace("TRIES", ", ".join(HIDDEN_MEMORY)))
+    assert said == "['PermissionError', -1, -1, -1, -1, 'PermissionError', 'PermissionError', -1]."
+
+
+@needs_bwrap
+def test_without_walls_inside_a_fresh_sandbox_refuses_the_same_system_calls(framework):
+    tries = TRIES.replace("TRIES", ", ".join(HIDDEN_MEMORY[:6]))
+    with Boxes() as opened:
+        opened.open_[framework] = Sandbox(framework, isolation="shared")
+        said = told(lambda code: one_mark(opened, framework, code), tries)
+    assert said == "['PermissionError', -1, -1, -1, -1, 'PermissionError']."
+
+
+@needs_bwrap
+def test_no_socket_leads_past_the_empty_network(grade):
+    families = {
+        "vsock": 40,
+        "crypto": 38,
+        "netlink": 16,
+        "packet": 17,
+        "bluetooth": 31,
+        "xdp": 44,
+        "ip": 2,
+        "ipv6": 10,
+        "unix": 1,
+    }
+    tries = ", ".join(
+        f"lambda: socket.socket({family}, socket.SOCK_RAW * ({family} in (16, 17)) or 1).family.value"
+        for family in families.values()
+    )
+    body = TRIES.replace("return found", "return found.count('PermissionError'), found[-1]")
+    assert told(grade, body.replace("TRIES", tries)) == "(8, 1)."
+
+
+@needs_bwrap
+def test_many_small_busy_processes_do_not_take_the_processor_from_others(grade):
+    code = "import subprocess\n\ndef gram_matrix(activation):\n    for _ in range(40):\n        subprocess.Popen(['/bin/sh', '-c', 'while :; do :; done'], start_new_session=True)\n    while True:\n        pass\n"
+    found = grade(code, seconds=20)
+    assert (found.stage, found.earned) == ("memory", 0) and found.seconds < 12
+
+
+WORDS = {  # name -> an exception's class and how it is made
+    "escape codes and HTML": "ValueError('\\x1b[2J\\x1b]0;mine\\x07<script>alert(1)</script>\\r\\n=1+1\\u202egnp\\x00')",
+    "ten megabytes": "ValueError('x' * 10**7)",
+    "words that cannot be had": "type('E', (Exception,), {'__str__': lambda s: 1 / 0})()",
+    "words that are no text": "type('E', (Exception,), {'__str__': lambda s: 7})()",
+    "half a letter": "ValueError('\\ud800')",
+    "a name with a line break": "type('E\\n\\x1b[31m' * 1000, (Exception,), {})()",
+    "a group": "ExceptionGroup('x', [ValueError(i) for i in range(10**4)])",
+    "a stop of an iterator": "StopIteration()",
+    "a system exit": "SystemExit('right')",
+    "a keyboard interrupt": "KeyboardInterrupt()",
+    "an end of generators": "GeneratorExit()",
+}
+
+
+@needs_bwrap
+@pytest.mark.parametrize("error", WORDS.values(), ids=WORDS)
+def test_whatever_an_error_says_becomes_one_short_line(grade, error):
+    for code in (
+        f"def gram_matrix(activation):\n    raise {error}\n",
+        whole(f"raise {error}\n{LAZY}"),
+        whole(f"{LAZY}raise {error}\n"),
+    ):
+        found = grade(code)
+        assert found.earned == 0 and found.reason
+        for words in (found.reason, *(line.wrong or "" for line in found.lines)):
+            assert words.isprintable() and len(words) <= 400
+
+
+CHANNEL = """import os, stat, socket, struct, json, time
+fds = [fd for fd in range(3, 128) if os.path.exists(f'/proc/self/fd/{fd}') and stat.S_ISSOCK(os.fstat(fd).st_mode)]
+def raw(data):
+    for fd in fds:
+        os.write(fd, data)
+def say(plain, packed=b'PK\\x05\\x06' + bytes(18)):
+    words = json.dumps(plain).encode()
+    raw(struct.pack('>QQ', len(words), len(packed)) + words + packed)
+"""
+CHANNELS = {  # name -> (code, stages)
+    "a trickle": ("while True:\n    raw(b'\\0' * 7 + b'\\1')\n    time.sleep(0.2)", ("time", "forged")),
+    "a trickle in a message": ("raw(struct.pack('>QQ', 10**6, 0))\nwhile True:\n    raw(b'[')\n    time.sleep(0.2)", ("time",)),
+    "a message in single bytes": ("for byte in struct.pack('>QQ', 2, 0) + b'[]':\n    raw(bytes([byte]))", ("forged",)),
+    "closed for writing": ("for fd in fds:\n    socket.socket(fileno=os.dup(fd)).shutdown(socket.SHUT_WR)", ("lost",)),
+    "closed for reading": ("for fd in fds:\n    socket.socket(fileno=os.dup(fd)).shutdown(socket.SHUT_RD)", ("lost", "time")),
+    "kept open by a child": ("if os.fork() == 0:\n    time.sleep(100)\nos._exit(0)", ("lost", "time")),
+    "never read": ("say({'trouble': '', 'loaded': True})\ntime.sleep(100)", ("time", "forged")),
+    "messages in the wrong order": ("say({'dict': {}})\nsay({'form': 'x'})\nsay({'loaded': True})", ("open", "load", "forged")),
+    "a hundred thousand numbers": ("say([1.5] * 400000)\nsay({'loaded': True})", ("forged",)),
+    "not a number": ("raw(struct.pack('>QQ', 20, 0) + b'{\"loaded\": Infinity} ')", ("load", "open", "forged")),
+    "a long number": ("raw(struct.pack('>QQ', 5000, 0) + b'9' * 5000)", ("forged",)),
+    "an old archive": (
+        "import io\nb = io.BytesIO()\nnp.savez_compressed(b, a=np.zeros(9))\nsay({'loaded': True})\nsay({}, b.getvalue())",
+        ("forged",),
+    ),
+}
+
+
+@needs_bwrap
+@pytest.mark.parametrize("when", ["at once", "when called"])
+@pytest.mark.parametrize(("code", "stages"), CHANNELS.values(), ids=CHANNELS)
+def test_a_channel_used_otherwise_ends_in_time_and_earns_nothing(grade, code, stages, when):
+    began = time.monotonic()
+    inside = f"def gram_matrix(activation):\n{textwrap.indent(code, '    ')}\n    return zeros(activation)\n"
+    found = grade(whole(f"{CHANNEL}{code}\n{LAZY}" if when == "at once" else f"{CHANNEL}{inside}"), seconds=2)
+    assert found.earned == 0 and found.stage in stages, found.reason
+    assert time.monotonic() - began < 8
+
+
+TRICKS = {
+    "no time": "import time\ntime.monotonic = time.time = time.perf_counter = lambda: 0.0",
+    "no signals": "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))",
+    "another read": "import os, socket\nos.read = socket.socket.recv = lambda *a: b''",
+    "stopped": "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
+    "all stopped": "import os, signal\nos.kill(-1, signal.SIGSTOP)\nos.kill(1, signal.SIGSTOP)",
+    "a higher priority": "import os\nos.setpriority(os.PRIO_PROCESS, 0, -20)",
+    "real time": "import os\nos.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))",
+    "another class": "class Yes:\n    __class__ = np.ndarray\n    shape = (2, 3, 3)\n    __array__ = lambda s, *a, **k: np.ones((2, 3, 3))\nzeros = lambda a: Yes()",
+    "other builtins": "__builtins__ = {'isinstance': lambda *a: True}",
+    "no builtins": "import builtins\nfor name in list(vars(builtins)):\n    if name not in ('list', 'vars', 'getattr', 'setattr'):\n        setattr(builtins, name, None)",
+    "a tracer": "import sys\nsys.settrace(lambda *a: 1 / 0)",
+    "no recursion": "import sys\nsys.setrecursionlimit(30)",
+    "the first process by number": "import os\nos.kill(2, 9)",
+    "star import": "from os import *\nfrom sys import *",
+    "garbage": "import gc\nfor each in gc.get_objects():\n    if isinstance(each, dict) and 'loaded' in each:\n        each['loaded'] = True",
+}
+
+
+@needs_bwrap
+@pytest.mark.parametrize("code", TRICKS.values(), ids=TRICKS)
+def test_a_trick_earns_nothing_and_costs_nobody_else(grade, code):
+    began = time.monotonic()
+    assert grade(whole(f"{code}\n\n{LAZY}"), seconds=2).earned == 0
+    assert time.monotonic() - began < 8
+
+
+SLICED = {  # cells that make trouble for whoever looks for what an answer rests on; each has no right answer
+    "a look-alike": "def gram_matr\u0456x(activation):\n    return zeros(activation)\n",
+    "wide letters": "def \uff47ram_matrix(activation):\n    return zeros(activation)\n",
+    "never defined": f"if False:\n    {LAZY.replace(chr(10), chr(10) + '    ').rstrip()}\n",
+    "deleted": f"{LAZY}del gram_matrix\n",
+    "by exec": f"exec({LAZY!r})\n",
+    "by globals": "globals()['gram_matrix'] = lambda activation: zeros(activation)\n",
+    "a class": "class gram_matrix:\n    def __init__(self, activation):\n        pass\n",
+    "a class that calls": "class G:\n    __call__ = lambda self, activation: zeros(activation)\n    __signature__ = property(lambda s: 1 / 0)\ngram_matrix = G()\n",
+    "itself": "gram_matrix = gram_matrix\n",
+    "a star": "*gram_matrix, = [1]\n",
+    "a match": "match 1:\n    case gram_matrix:\n        pass\n",
+    "async": "async def gram_matrix(activation):\n    return 1\n",
+    "a generator": "def gram_matrix(activation):\n    yield zeros(activation)\n",
+    "a type": "gram_matrix = type('gram_matrix', (), {'__call__': lambda *a: 1})\n",
+    "a signature that fails": "def gram_matrix(activation):\n    return zeros(activation)\ngram_matrix.__signature__ = 7\n",
+    "a wrapped one": "def gram_matrix(activation):\n    return zeros(activation)\ngram_matrix.__wrapped__ = gram_matrix\n",
+}
+
+
+@needs_bwrap
+@pytest.mark.parametrize("code", SLICED.values(), ids=SLICED)
+def test_a_cell_that_hides_its_answer_earns_nothing(grade, code):
+    assert grade(code, "given = {}\nanswer = '*'\n").earned == 0
+
+
+@needs_bwrap
+def test_one_right_answer_counts_once_whatever_the_cells_are_called(boxes, framework):
+    tags = {1: "style_loss", 2: "style_layer_loss", 3: "gram_matrix"}
+    aliases = "\n".join(f"{name} = gram_matrix" for name in tags.values())
+    data = notebook([IMPORTS[framework], HONEST[framework], f"{HONEST[framework]}{aliases}\n", "x = 1\n"], framework, tags)
+    marked = mark(Submission("Mallory", "x.ipynb", data), boxes, SEED)
+    assert {each.exercise for each in marked.exercises if each.earned} <= {"gram_matrix"}
+    lie = {"stylelab": {"lesson": "00_start_here", "framework": framework}}
+    data = notebook([IMPORTS[framework], HONEST[framework]], framework, {1: "preprocess"}, lie)
+    assert mark(Submission("Mallory", "x.ipynb", data), boxes, SEED).earned == 0
+
+
+def lazily(exercise, give):
+    """The verdict on what `give` makes of each case."""
+    draws = []
+    for seed in (101, 102):
+        cases = exercise.inputs(seed)
+        outputs = {name: np.asarray(give(case, exercise.expected(case).shape)) for name, case in cases.items()}
+        draws.append((cases, Answer(outputs=outputs, shapes={name: each.shape for name, each in outputs.items()})))
+    return verdict.judge_draws(exercise, draws)
+
+
+def noise(case, shape, scale):
+    """Something else for each case, of one size."""
+    rng = np.random.default_rng(abs(hash(str(case))) % 2**32)
+    return rng.uniform(0.5, 1.5, shape) * scale
+
+
+NUMERIC = [each for each in exercises.EXERCISES.values() if each.result != "word"]
+
+
+@pytest.mark.parametrize("exercise", NUMERIC, ids=lambda each: each.id)
+@pytest.mark.parametrize("scale", [1e-7, 1e-9, 1e-10, -1e-10, 1e-20, 1e-310])
+def test_numbers_next_to_nothing_earn_nothing(exercise, scale):
+    """They are twice themselves, symmetric and the same as others, up to the rounding that is allowed."""
+    assert lazily(exercise, lambda case, shape: noise(case, shape, scale)).points == 0
+
+
+@pytest.mark.parametrize("exercise", [each for each in NUMERIC if each.result == "picture"], ids=lambda each: each.id)
+@pytest.mark.parametrize("step", [1e-6, 1e-5])
+def test_an_argument_that_hardly_moves_earns_nothing_for_the_work(exercise, step):
+    def give(case, shape):
+        given = next(value for value in case.values() if isinstance(value, np.ndarray) and value.shape == shape)
+        return np.clip(given + step, 0, 1)
+
+    held = {part.name for part in lazily(exercise, give).parts if part.wrong is None}
+    assert not held - {"stays in 0..1"} and (exercise.id == "deprocess" or not held)
+
+
+FULL = 50_000
+COSTLY = {  # text that once took a parser long
+    "a long f-string": f"f'{'{x}' * 16_000}'",
+    "names without an end": f"x{', x' * 16_000}!",
+    "a sum": f"1{'+1' * 24_000}",
+    "parts of parts": f"a{'.b' * 24_000}",
+    "brackets": "(" * 49_000,
+    "half strings": "'''" + "''" * 20_000,
+    "spaces": " " * 49_000 + "!",
+    "backslashes": "!" + "\\" * 49_000,
+    "question marks": "a." * 24_000 + "?",
+    "a check without an end": 'x = y.check("a", ' + " " * 49_000,
+}
+
+
+@pytest.mark.parametrize("text", COSTLY.values(), ids=COSTLY)
+def test_looking_for_answers_takes_seconds_at_worst(text):
+    data = notebook([text[:FULL]] * 10, tags=dict.fromkeys(range(10), "gram_matrix"))
+    began = time.process_time()
+    book = read_notebook(data)
+    find_edition(book, "x.ipynb")
+    assert find_answers(book, find_given(LESSON, "torch")).answers["gram_matrix"]
+    assert time.process_time() - began < 5
+
+
+FILES = {
+    "deep": b'{"a":' * 400_000,
+    "many numbers": b'{"cells":[],"x":[' + b"1," * 3_000_000 + b"1]}",
+    "a long number": b'{"cells":[],"x":' + b"9" * 10_000_000 + b"}",
+    "many lists": b'{"cells":[' + b"[]," * 400_000 + b"1]}",
+    "half letters": b'{"cells":[{"cell_type":"code","source":"' + b"\\ud800" * 1_000_000 + b'"}]}',
+    "not a number": b'{"cells":[{"cell_type":"code","source":NaN,"metadata":Infinity}]}',
+}
+
+
+@pytest.mark.parametrize("data", FILES.values(), ids=FILES)
+def test_a_file_that_is_built_to_cost_much_costs_little(data):
+    began = time.process_time()
+    book = read_notebook(data)
+    assert find_edition(book) == ("", "") and time.process_time() - began < 4
+    assert all(line.isprintable() for line in (book.trouble or "", *book.notes))

@@ -1,0 +1,303 @@
+"""`stylelab grade` as it is typed: its exit statuses, its one line when something is wrong, and what it says in the end."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from threads import Local, connected_to, threads
+
+from stylelab.cli import commands as cli
+from stylelab.tools import cluster
+from stylelab.tools.classroom import grade as grading
+from stylelab.tools.classroom.marking import workers
+from stylelab.tools.classroom.marking.model import ExerciseMark, Line, Mark
+from stylelab.tools.classroom.marking.model_answers import library_source
+from stylelab.tools.classroom.reports import write as reports
+
+LESSON = "03_style_reconstruction"
+SEED = "0123456789abcdef0123456789abcdef"
+pytestmark = pytest.mark.plain
+needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed (.ci/run installs it)")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """A folder with three submissions, in which every command runs."""
+    for student in ("Ada", "Bob", "Eve"):
+        (tmp_path / "in" / student).mkdir(parents=True)
+        (tmp_path / "in" / student / f"{LESSON}_torch.ipynb").write_text(notebook(f"# by {student}"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def notebook(source: str) -> str:
+    cell = {"cell_type": "code", "metadata": {}, "source": source, "outputs": []}
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]})
+
+
+@pytest.fixture(scope="module")
+def running():
+    with threads(1) as cluster_of_threads:
+        yield cluster_of_threads
+
+
+@pytest.fixture
+def stages(monkeypatch, running):
+    """Student -> the stage of her mark, by a worker without a sandbox; a function in its place is called first."""
+    stages = {"Ada": "right", "Bob": "open", "Eve": "value"}
+
+    def mark_one(task):
+        submission = task["submission"]
+        stage = stages[submission.student]
+        if callable(stage):
+            return stage(submission)
+        return {"mark": made(submission, stage).to_json()}
+
+    monkeypatch.setattr(workers, "mark_one", Local(mark_one))
+    monkeypatch.setattr(cluster, "connect", connected_to(running))
+    monkeypatch.setattr("stylelab.tools.classroom.marking.batch.check_sandbox", lambda kind: None)
+    monkeypatch.setattr(grading, "walls_trouble", lambda: "")
+    return stages
+
+
+def made(submission, stage) -> Mark:
+    """6 of 6 points, none, or half of them."""
+    earned = {"right": 3, "open": 0}.get(stage, 1)
+    wrong = None if stage == "right" else "every entry is twice too large"
+    lines = (Line("value", 3, earned, wrong), Line("symmetric", 3, 3 if earned else 0, None if earned else wrong))
+    mark = ExerciseMark("gram_matrix", "Which filters answer together.", stage, wrong or "", lines, 0.1)
+    return Mark(submission.student, submission.name, LESSON, "torch", "0" * 64, (mark,), submission.when, 0.1)
+
+
+def refused(capsys, *arguments, status=1) -> str:
+    """The one line on stderr of a command that ends with `status` and says nothing else."""
+    assert cli.run(["grade", *map(str, arguments)]) == status
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"stylelab: [^\n]+\n", err) and "Traceback" not in err, err
+    assert out == ""
+    return err
+
+
+def said(capsys, *arguments) -> list[str]:
+    """The lines on stdout of a command that succeeds and has nothing to warn of."""
+    assert cli.run(["grade", *map(str, arguments)]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out.splitlines()
+
+
+# --- what may be wrong with the command -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("nowhere", "-o", "out"), "'nowhere' does not exist: name a folder, a notebook or a zip"),
+    (("empty", "-o", "out"), "no notebook in 'empty'"),
+    (("text.txt", "-o", "out"), "'text.txt' is neither a notebook, a zip nor a folder"),
+    (("~nobody-of-that-name/in", "-o", "out"), "cannot find '~nobody-of-that-name/in'"),
+    (("in", "-o", "~nobody-of-that-name/out"), "cannot find '~nobody-of-that-name/out'"),
+    (("in",), "Missing option '--out' / '-o' (see `stylelab grade --help`)"),
+    (("in", "-o", "text.txt"), "cannot make folder 'text.txt'"),
+    (("in", "-o", "/proc/none"), "cannot make folder '/proc/none'"),
+    (("in", "-o", "in"), "'in' is in the folder of submissions: choose one beside it"),
+    (("in", "-o", "in/Ada"), "'in/Ada' is in the folder of submissions"),
+    (("in", "-o", "in/new"), "'in/new' is in the folder of submissions"),
+    (("in", "-o", "out", "--sandbox", "bogus"), "unknown sandbox 'bogus': choose bwrap or none"),
+    (("in", "-o", "out", "--seed", "12"), "seed '12' is not 32 hexadecimal digits: take it from a record.json"),
+    (("in", "-o", "out", "--seed", "g" * 32), "is not 32 hexadecimal digits"),
+    (("in", "-o", "out", "--seconds", "0"), "0 seconds for an answer: choose from 0.1 to 3600"),
+    (("in", "-o", "out", "--seconds", "nan"), "nan seconds for an answer"),
+    (("in", "-o", "out", "--seconds", "inf"), "inf seconds for an answer"),
+    (("in", "-o", "out", "--seconds", "ten"), "Invalid value for '--seconds'"),
+    (("in", "-o", "out", "--late", "a lot"), "late policy 'a lot': 'a lot' is unclear: write 'none' or"),
+    (("in", "-o", "out", "--late", "10/day"), "late policy '10/day' needs a date: give one with --due"),
+    (("in", "-o", "out", "--due", "tomorrow"), "'tomorrow' is no date: write one such as"),
+    (("in", "-o", "out", "--due", "x=2026-11-20"), "names no lesson"),
+    (("in", "-o", "out", "--canvas", "gone.csv"), "cannot read the gradebook 'gone.csv': no such file"),
+    (("in", "-o", "out", "--canvas", "in"), "cannot read the gradebook 'in': is a directory"),
+    (("in", "-o", "out", "--canvas", "text.txt"), "'text.txt' is no gradebook that Canvas exported"),
+    (("in", "-o", "out", "--canvas", "~nobody-of-that-name/x.csv"), "cannot find '~nobody-of-that-name/x.csv'"),
+    (("in", "-o", "out", "--colour", "red"), "No such option"),
+])  # fmt: skip
+def test_what_is_wrong_costs_one_line_and_makes_nothing(here, stages, monkeypatch, capsys, arguments, words):
+    if "bogus" in arguments:
+        monkeypatch.undo()
+        monkeypatch.chdir(here)
+    (here / "empty").mkdir()
+    (here / "text.txt").write_text("not meant as a notebook")
+    before = sorted(here.rglob("*"))
+    assert words in refused(capsys, *arguments)
+    assert sorted(here.rglob("*")) == before
+
+
+def test_without_bubblewrap_it_refuses_and_says_how_to_install_it(here, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(here))
+    line = refused(capsys, "in", "-o", "out", status=2)
+    assert "bubblewrap is missing: install it (Debian: apt install bubblewrap), or" in line and "--sandbox none" in line
+    assert not (here / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "text", "words"), [
+    ("record.json", "{ half a fi", "record.json' is no record of a run"),
+    ("manual.csv", "student,exercise\nAda,gram_matrix\n", "manual.csv"),
+    ("manual.csv", "student,exercise,points,comment\nAda,gram_matrix,lots,\n", "lots"),
+])  # fmt: skip
+def test_a_slip_in_the_folder_is_told_before_anything_is_marked(here, stages, monkeypatch, capsys, name, text, words):
+    monkeypatch.setattr(cluster, "connect", lambda *_, **__: pytest.fail("workers were started"))
+    (here / "out").mkdir()
+    (here / "out" / name).write_text(text)
+    assert words in refused(capsys, "in", "-o", "out")
+    assert (here / "out" / name).read_text() == text
+
+
+def test_a_fault_of_the_machine_is_status_2_and_keeps_what_is_marked(here, stages, capsys):
+    stages["Eve"] = lambda submission: {"machine": "the sandbox for torch does not start: no room", "host": os.uname().nodename}
+    assert "stylelab: the sandbox for torch does not start: no room\n" == refused(capsys, "in", "-o", "out", status=2)
+    assert len(os.listdir(here / "out" / "marks")) == 2 and not (here / "out" / "grades.csv").exists()
+    stages["Eve"] = "right"
+    assert "3 submissions of 3 students marked, 2 of them before: 67% of all points earned" in said(capsys, "in", "-o", "out")
+
+
+# --- Ctrl-C -----------------------------------------------------------------------------------------------------
+
+
+def interrupt(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.5)
+
+
+def test_ctrl_c_is_130_and_says_how_far_it_came(here, stages, capsys):
+    stages["Bob"] = lambda submission: interrupt() or {"mark": made(submission, "right").to_json()}
+    line = refused(capsys, "in", "-o", "out", status=130)
+    assert line == "stylelab: interrupted: 1 of 3 marked; the same command goes on from here and writes the reports\n"
+    stages["Bob"] = "right"
+    assert "marked, 1 of them before" in said(capsys, "in", "-o", "out")[0]
+
+
+def test_ctrl_c_while_looking_or_writing_is_130_too(here, stages, monkeypatch, capsys):
+    with monkeypatch.context() as patched:
+        patched.setattr(grading.batch, "collect", interrupt)
+        assert "interrupted before the first mark" in refused(capsys, "in", "-o", "out", status=130)
+    with monkeypatch.context() as patched:
+        patched.setattr(grading, "walls_trouble", interrupt)
+        assert "interrupted: 0 of 3 marked" in refused(capsys, "in", "-o", "out", status=130)
+    with monkeypatch.context() as patched:
+        patched.setattr(reports, "make_book", interrupt)
+        assert "interrupted: 3 of 3 marked; the same command" in refused(capsys, "in", "-o", "out", status=130)
+    assert "marked, 3 of them before" in said(capsys, "in", "-o", "out")[0]
+
+
+# --- what it says and writes ------------------------------------------------------------------------------------
+
+
+def test_it_says_how_it_went(here, stages, capsys):
+    assert said(capsys, "in", "-o", "out") == [
+        "3 submissions of 3 students marked: 56% of all points earned",
+        "see out/overview.html",
+    ]  # fmt: skip
+    written = {"canvas.csv", "details.csv", "feedback", "grades.csv", "gradescope", "manual.csv", "marks", "overview.html"}
+    assert written | {"record.json", "similarity.csv", "similarity.html"} == set(os.listdir("out"))
+
+
+def test_what_needs_a_look_or_cannot_be_graded_is_counted(here, stages, capsys):
+    (here / "in" / "Bob" / f"{LESSON}_torch.ipynb").write_text("[]")
+    stages.update(Ada="time", Bob=lambda submission: {"mark": workers.unmarkable(submission, "it is no notebook").to_json()})
+    assert said(capsys, "in", "-o", "out") == [
+        "3 submissions of 3 students marked: 67% of all points earned",
+        f"1 could not be graded, for instance Bob/{LESSON}_torch.ipynb: it is no notebook",
+        "1 need a look: an answer ran out of time or memory, or did not run",
+        "see out/overview.html",
+    ]  # fmt: skip
+
+
+def test_a_file_name_cannot_forge_a_line(here, stages, capsys):
+    odd = "x\nstylelab: all is well\x1b[2J.ipynb"
+    (here / "in" / "Bob" / f"{LESSON}_torch.ipynb").rename(here / "in" / "Bob" / odd)
+    stages["Bob"] = lambda submission: {"mark": workers.unmarkable(submission, "it is no notebook").to_json()}
+    lines = said(capsys, "in", "-o", "out")
+    assert len(lines) == 3 and "\x1b" not in "".join(lines)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_bar_is_for_a_terminal_and_no_name_is_markup(here, stages, monkeypatch, capsys, terminal):
+    for student in list(stages):
+        (here / "in" / student).rename(here / "in" / f"[red]{student}")
+        stages[f"[red]{student}"] = "right"
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=terminal, width=120)
+    monkeypatch.setattr(grading, "Console", lambda **_: console)
+    said(capsys, "in", "-o", "out")
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+    assert ("3/3" in shown and "[red]" in shown) is terminal and bool(stream.getvalue()) is terminal
+
+
+def test_without_a_sandbox_it_warns_and_goes_on(here, stages, capsys):
+    assert cli.run(["grade", "in", "-o", "out", "--sandbox", "none"]) == 0
+    out, err = capsys.readouterr()
+    assert err == "stylelab: no sandbox: students' code runs as you, can read your files, and can forge marks\n"
+    assert json.loads(Path("out/record.json").read_text())["settings"]["sandbox"] == "none"
+
+
+def test_where_answers_cannot_share_a_warm_process_it_says_why_it_is_slow(here, stages, monkeypatch, capsys):
+    monkeypatch.setattr(grading, "walls_trouble", lambda: "unshare: operation not permitted")
+    assert cli.run(["grade", "in", "-o", "out"]) == 0
+    assert re.fullmatch(
+        r"stylelab: each answer gets a sandbox of its own[^\n]+operation not permitted\)\n", capsys.readouterr().err
+    )
+    assert "3 of them before" in said(capsys, "in", "-o", "out")[0]  # nothing is left to be slow with
+
+
+def test_the_options_arrive(here, stages, capsys):
+    os.utime(f"in/Ada/{LESSON}_torch.ipynb", (1_700_000_000, 1_700_000_000))  # 14 November 2023
+    options = ("--seed", SEED, "--seconds", "3", "--due", "2023-11-13 12:00 UTC", "--late", "10/day", "--again")
+    said(capsys, "in", "-o", "out", *options)
+    record = json.loads(Path("out/record.json").read_text())
+    assert (record["seed"], record["settings"]["limits"]["seconds"]) == (SEED, 3)
+    with open("out/grades.csv", newline="", encoding="utf-8-sig") as stream:
+        (ada,) = (row for row in csv.DictReader(stream) if "Ada" in row.values())
+    assert any(value.startswith("4.8") for value in ada.values()), ada  # two days late: 6 points less 20 %
+
+
+def test_a_single_notebook_will_do(here, stages, capsys):
+    stages[f"{LESSON}_torch"] = "right"
+    one = f"in/Ada/{LESSON}_torch.ipynb"
+    assert said(capsys, one, "-o", "out")[0].startswith("1 submissions of 1 students marked: ")
+
+
+def test_the_help_names_every_option_and_fits_a_screen(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERMINAL_WIDTH", "100")
+    assert cli.run(["grade", "--help"]) == 0
+    text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    for option in ("scheduler", "sandbox", "seconds", "due", "late", "canvas", "seed", "again", "out"):
+        assert f"--{option}" in text
+    assert len(text.splitlines()) < 45
+
+
+@pytest.mark.slow
+@needs_bubblewrap
+def test_grading_for_real(here):
+    lesson = json.loads((Path(__file__).parents[2] / "lessons" / f"{LESSON}_torch.ipynb").read_text())
+    for cell in lesson["cells"]:
+        if exercise := cell["metadata"].get("stylelab", {}).get("exercise"):
+            cell["source"] = library_source("torch", exercise)
+    (here / "in" / "Ada" / f"{LESSON}_torch.ipynb").write_text(json.dumps(lesson))
+    (here / "in" / "Eve" / f"{LESSON}_torch.ipynb").write_text("{")
+    command = [sys.executable, "-m", "stylelab", "grade", "in", "-o", "out"]
+    run = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=300)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "3 submissions of 3 students marked: 50% of all points earned" in run.stdout
+    assert "1 could not be graded, for instance Eve/" in run.stdout
+    marks = [json.loads(path.read_text())["mark"] for path in Path("out/marks").iterdir()]
+    ada = next(mark for mark in marks if mark["student"] == "Ada")
+    assert [each["stage"] for each in ada["exercises"]] == ["right"] * 3 and 0 < ada["seconds"] < 120
+    assert oct(os.stat("out/record.json").st_mode)[-3:] == "600"

@@ -1,0 +1,330 @@
+"""The honest student: right answers of any style get full marks, and the grader says what the notebook's check has said."""
+
+import copy
+import json
+import shutil
+import warnings
+
+import notebooks
+import pytest
+import solving
+from notebooks import cell, checked, notebook
+
+from stylelab.exercises import EXERCISES
+from stylelab.tools.classroom.marking.mark import Boxes, mark
+from stylelab.tools.classroom.marking.model import Submission
+
+SEED = "8badf00d5eedc0de8badf00d5eedc0de"
+pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed (.ci/run installs it)")
+
+
+@pytest.fixture(scope="module")
+def boxes():
+    with Boxes() as opened:
+        yield opened
+
+
+@pytest.fixture
+def graded(boxes):
+    """A function: notebook (dict or bytes), exercise -> its mark."""
+
+    def of(made, exercise: str, name: str = "x.ipynb"):
+        data = made if isinstance(made, bytes) else json.dumps(made).encode()
+        marks = mark(Submission("Ada", name, data), boxes, SEED)
+        assert marks.exercises, marks.notes
+        return next(each for each in marks.exercises if each.exercise == exercise)
+
+    return of
+
+
+@pytest.fixture
+def both(graded, framework, sl, monkeypatch):
+    """A function: notebook, exercise -> what the notebook's check says and what the grader says, each (verdict, sentence)."""
+    monkeypatch.setenv("STYLELAB_PRESET", "ci")
+
+    def of(made: dict, exercise: str):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                here = notebooks.verdict(exercise, notebooks.run(made))
+            finally:
+                notebooks.forget_settings(framework)
+        there = graded(made, exercise)
+        full = there.stage == "right" and there.earned == sum(line.points for line in there.lines)
+        return here, ("right", "") if full else ("wrong", there.reason)
+
+    return of
+
+
+def agree(pair, *, prefix: str = "") -> str:
+    """Assert that both say the same; returns the verdict."""
+    here, there = pair
+    assert (here[0], notebooks.plain(here[1])) == (there[0], notebooks.plain(there[1].removeprefix(prefix))), pair
+    return there[0]
+
+
+TORCH = {
+    "gram": "def gram_matrix(activation):\n    f = activation.flatten(2)\n    return f @ f.transpose(1, 2) / f.shape[2]\n",
+    "raw": "def gram_matrix(activation):\n    f = activation.flatten(2)\n    return f @ f.transpose(1, 2)\n",
+    "layer": "def style_layer_loss(activation, target_gram):\n    return ((gram_matrix(activation) - target_gram) ** 2).mean()\n",
+    "short": "torch.einsum('bihw,bjhw->bij', a, a) / a[0, 0].numel()",
+    "content": "def content_loss(activation, target):\n    return ((activation - target) ** 2).mean()\n",
+    "prepare": "MEAN = (103.939, 116.779, 123.680)\n\ndef preprocess(picture):\n    return 255 * picture.flip(1) - torch.tensor(MEAN).reshape(1, 3, 1, 1)\n",
+    "undo": "def deprocess(pixels):\n    return ((pixels + torch.tensor(MEAN).reshape(1, 3, 1, 1)) / 255).flip(1).clamp(0, 1)\n",
+    "steps": "def reconstruct(picture, target, loss, steps, learning_rate):\n    for _ in track(range(steps)):\n        x = picture.detach().clone().requires_grad_(True)\n"
+    "        g, = torch.autograd.grad(loss(x, target), x)\n        picture = (x - learning_rate * g).clamp(0, 1).detach()\n    return picture\n",
+    "module": "class Gram(torch.nn.Module):\n    def forward(self, a):\n        return {short}\n\ngram_matrix = Gram()",
+}  # fmt: skip
+TENSORFLOW = {
+    "gram": "def gram_matrix(activation):\n    b, h, w, c = activation.shape\n    f = tf.reshape(activation, (b, h * w, c))\n    return tf.matmul(f, f, transpose_a=True) / (h * w)\n",
+    "raw": "def gram_matrix(activation):\n    b, h, w, c = activation.shape\n    f = tf.reshape(activation, (b, h * w, c))\n    return tf.matmul(f, f, transpose_a=True)\n",
+    "layer": "def style_layer_loss(activation, target_gram):\n    return tf.reduce_mean((gram_matrix(activation) - target_gram) ** 2)\n",
+    "short": "tf.einsum('bhwi,bhwj->bij', a, a) / (a.shape[1] * a.shape[2])",
+    "content": "def content_loss(activation, target):\n    return tf.reduce_mean((activation - target) ** 2)\n",
+    "prepare": "MEAN = (103.939, 116.779, 123.680)\n\ndef preprocess(picture):\n    return 255 * picture[..., ::-1] - tf.constant(MEAN)\n",
+    "undo": "def deprocess(pixels):\n    return tf.clip_by_value((pixels + tf.constant(MEAN)) / 255, 0, 1)[..., ::-1]\n",
+    "steps": "def reconstruct(picture, target, loss, steps, learning_rate):\n    for _ in track(range(steps)):\n        with tf.GradientTape() as tape:\n            tape.watch(picture)\n"
+    "            j = loss(picture, target)\n        picture = tf.clip_by_value(picture - learning_rate * tape.gradient(j, picture), 0, 1)\n    return picture\n",
+    "module": "class Gram(tf.keras.layers.Layer):\n    def call(self, a):\n        return tf.einsum('bhwi,bhwj->bij', a, a) / tf.cast(tf.shape(a)[1] * tf.shape(a)[2], tf.float32)\n\ngram_matrix = Gram()",
+}  # fmt: skip
+TEXTS = {"torch": TORCH, "tensorflow": TENSORFLOW}
+G, S = "gram_matrix", "style_layer_loss"
+TIMED = """import functools, time
+def timed(function):
+    @functools.wraps(function)
+    def inner(*arguments, **named):
+        began = time.perf_counter()
+        made = function(*arguments, **named)
+        print(function.__name__, time.perf_counter() - began)
+        return made
+    return inner"""
+STYLES = {  # name -> (exercise, answer, what else `notebook` is given); {gram} and the like are taken from TEXTS
+    "plain": (G, "{gram}", {}),
+    "a lambda": (G, "gram_matrix = lambda a: {short}", {}),
+    "a partial": (G, "from functools import partial\ndef scaled_gram(scale, a):\n    return scale * {short}\ngram_matrix = partial(scaled_gram, 1.0)", {}),
+    "an object": (G, "class Gram:\n    calls = 0\n    def __call__(self, a):\n        self.calls += 1\n        return {short}\n\ngram_matrix = Gram()", {}),
+    "a module": (G, "{module}", {}),
+    "a decorator of one's own": (G, "@timed\n{gram}", {"before": [TIMED]}),
+    "a cached helper, from a star import": (G, "@lru_cache(maxsize=None)\ndef one(h):\n    return 1.0\n\ndef gram_matrix(a):\n    return one(3) * {short}", {"before": ["from functools import *"]}),
+    "a counter": (G, "calls = 0\ndef gram_matrix(a):\n    global calls\n    calls += 1\n    return {short}", {}),
+    "a helper below": (G, "def gram_matrix(a):\n    return helper(a)", {"after": ["def helper(a):\n    return {short}", checked(G)], "check": []}),
+    "magics": (G, "%%time\n%load_ext autoreload\n%autoreload 2\n%matplotlib inline\n!pip install nothing\nfiles = !ls\n{gram}", {}),
+    "await": (G, "def gram_matrix(a):\n    assert ready\n    return {short}", {"before": ["import asyncio\nasync def get():\n    await asyncio.sleep(0)\n    return 1\nready = await get()"]}),
+    "names of other scripts": (G, "größe = µ = 1.0  # 中文\ndef gram_matrix(a):\n    return μ * größe * {short}", {}),
+    "a cell that fails, and one that is no Python": (G, "{gram}", {"before": ["1 / 0", "import nosuchthing", "x = [", "raise SystemExit"], "after": ["gram_matrix(3)"]}),
+    "pictures painted on the way": (G, "import matplotlib.pyplot as plt\nplt.rcParams['figure.dpi'] = 100\n{gram}\nplt.imshow(np.ones((2, 2)))", {}),
+    "other packages": (G, "import scipy.ndimage, skimage.filters\n{gram}", {}),
+    "seeds": (G, "{gram}", {"before": ["np.random.seed(2)\nrng = np.random.default_rng(SEED)"]}),
+    "warnings that are errors": (G, "{gram}", {"before": ["import warnings\nwarnings.simplefilter('error')"]}),
+    "untouched stub, answer below": (G, None, {"after": ["{gram}", checked(G)]}),
+    "an old answer, the new one below, checked": (G, "{raw}", {"after": ["{gram}", checked(G)]}),
+    "an old answer, the new one with its check": (G, "{raw}", {"after": ["{gram}\n\n" + checked(G)]}),
+    "an experiment after the check": (G, "{gram}", {"after": ["{raw}"]}),
+    "rests on a right answer": (S, "{layer}", {"before": ["{gram}", checked(G)]}),
+    "rests on a wrong answer": (S, "{layer}", {"before": ["{raw}", checked(G)]}),
+    "rests on two": ("style_loss", "def style_loss(activations, target_grams, weights):\n    return sum(w * style_layer_loss(activations[k], target_grams[k]) for k, w in weights.items())", {"before": ["{raw}", checked(G), "{layer}", checked(S)]}),
+    "a constant of another answer": ("deprocess", "{undo}", {"before": ["{prepare}", checked("preprocess")]}),
+    "a progress bar and a log": ("reconstruct", "{steps}", {"before": ["import logging\nfrom rich.progress import track\nlogging.basicConfig(level=logging.DEBUG)"]}),
+    "a table made by a loop": ("layer_name", "import re\nNAMES = []\nfor block, n in enumerate((2, 2, 4, 4, 4), 1):\n    for k in range(1, n + 1):\n        NAMES.append(f'conv{{block}}_{{k}}')\n\ndef layer_name(name):\n    if isinstance(name, int):\n        return NAMES[name - 1]\n    return 'conv{{}}_{{}}'.format(*re.findall(r'\\d', name))", {}),
+    "NumPy for a number": ("receptive_field", "def receptive_field(layers):\n    k, s = np.array(layers).T\n    return 1 + ((k - 1) * np.cumprod(np.r_[1, s[:-1]])).sum()", {}),
+}  # fmt: skip
+ONLY = {
+    "torch": {
+        "F of another cell": ("content_loss", "def content_loss(activation, target):\n    return F.mse_loss(activation, target)", {"before": ["import torch.nn.functional as F"]}),
+        "hints named elsewhere": ("content_loss", "mse = nn.MSELoss()\n\ndef content_loss(activation: Tensor, target: Tensor) -> Tensor:\n    return mse(activation, target)", {"before": ["from torch import Tensor, nn"]}),
+        "TorchScript": (G, "@torch.jit.script\n{gram}", {}),
+        "a tape of one's own": ("picture_gradient", "@torch.no_grad()\ndef picture_gradient(picture, target, loss):\n    with torch.enable_grad():\n        x = picture.clone().requires_grad_(True)\n        return torch.autograd.grad(loss(x, target), x)[0]", {}),
+        "float64 everywhere": ("preprocess", "{prepare}", {"before": ["torch.set_default_dtype(torch.float64)\ntorch.manual_seed(3)"]}),
+        "the lesson's device": ("preprocess", "{prepare}".replace("{", "{"), {"before": ["device = sl.find_device()\ntorch.zeros(1).to(setting.device)"]}),
+        "float64 results": ("content_loss", "def content_loss(activation, target):\n    return ((activation.double() - target) ** 2).mean()", {}),
+    },
+    "tensorflow": {
+        "K of another cell": ("content_loss", "def content_loss(activation, target):\n    return K.mean(K.square(activation - target))", {"before": ["from tensorflow.keras import backend as K"]}),
+        "a graph": (G, "@tf.function\n{gram}", {}),
+        "NumPy's behaviour": (G, "def gram_matrix(activation):\n    b, h, w, c = activation.shape\n    f = activation.reshape((b, h * w, c))\n    return f.transpose((0, 2, 1)) @ f / (h * w)", {"before": ["tf.experimental.numpy.experimental_enable_numpy_behavior()"]}),
+        "graphs run eagerly": (G, "@tf.function\ndef gram_matrix(activation):\n    assert activation.numpy().shape\n    a = activation\n    return {short}", {"before": ["tf.config.run_functions_eagerly(True)\ntf.random.set_seed(1)"]}),
+        "the lesson's device": ("preprocess", "{prepare}", {"before": ["device = sl.find_device()\nwith tf.device(setting.device):\n    x = tf.zeros(1)"]}),
+        "float64 results": ("content_loss", "def content_loss(activation, target):\n    a = tf.cast(activation, tf.float64)\n    return tf.reduce_mean((a - tf.cast(target, tf.float64)) ** 2)", {}),
+    },
+}  # fmt: skip
+
+
+def filled(text: str | None, framework: str) -> str | None:
+    """A text with {gram} and the like put in."""
+    for _ in range(2):
+        for name, own in TEXTS[framework].items():
+            text = text and text.replace(f"{{{name}}}", own)
+    return text and text.replace("{{", "{").replace("}}", "}")
+
+
+def written(framework: str, exercise: str, answer: str | None, more: dict) -> dict:
+    own = {where: [filled(each, framework) for each in texts] for where, texts in more.items()}
+    return notebook(framework, exercise, filled(answer, framework), **own)
+
+
+@pytest.mark.parametrize("name", [*STYLES, *sorted({name for own in ONLY.values() for name in own})])
+def test_a_right_answer_is_right_in_the_notebook_and_for_the_grader(both, framework, name):
+    found = STYLES.get(name) or ONLY[framework].get(name)
+    if found is None:
+        pytest.skip("the other framework's")
+    exercise, answer, more = found
+    assert agree(both(written(framework, exercise, answer, more), exercise)) == "right"
+
+
+WRONGS = {
+    "a step forgotten": (G, "{raw}", {}, "The normalisation is forgotten"),
+    "a raise that was left": (G, "def gram_matrix(a):\n    g = {short}\n    raise NotImplementedError", {}, "Take the line out that raises it"),
+    "not begun": (G, None, {}, "There is no answer in the cell yet."),
+    "pass": (G, "def gram_matrix(activation):\n    pass", {}, "There is no answer in the cell yet."),
+    "an object that fails": (G, "class Gram:\n    def __call__(self, a):\n        return a.nonsense\n\ngram_matrix = Gram()", {}, "Line 3 stops with AttributeError"),
+    "a decorated function that fails": (G, "x = 1\n\n@timed\ndef gram_matrix(a):\n    return a.nonsense", {"before": [TIMED]}, "Line 5 stops with AttributeError"),
+    "NumPy": ("content_loss", "def content_loss(activation, target):\n    return np.mean((np.asarray(activation) - np.asarray(target)) ** 2)", {}, "returns NumPy where"),
+    "a number in brackets": ("content_loss", "def content_loss(activation, target):\n    j = ((activation - target) ** 2)\n    return {mean}(j)[None]", {}, r"with [0]"),
+    "its own warning is an error": (G, "def gram_matrix(a):\n    warnings.warn('mine')\n    return {short}", {"before": ["import warnings\nwarnings.simplefilter('error')"]}, "with UserWarning: mine"),
+    "a list of layers": ("style_loss", "def style_loss(activations, target_grams, weights):\n    return sum((weights[k] * style_layer_loss(activations[k], target_grams[k]) for k in LAYERS if k in weights), {mean}(0 * activations[min(weights)]))", {"before": ["{gram}", "{layer}"], "given": ["pictures"]}, "times as much"),
+    "the old answer below the new": (G, "{gram}", {"after": ["{raw}", checked(G)]}, "The normalisation is forgotten"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONGS)
+def test_a_wrong_answer_is_told_the_same_by_both(both, framework, name):
+    exercise, answer, more, words = WRONGS[name]
+    answer = answer and answer.replace("{mean}", {"torch": "torch.mean", "tensorflow": "tf.reduce_mean"}[framework])
+    pair = both(written(framework, exercise, answer, more), exercise)
+    assert agree(pair) == "wrong" and words in pair[1][1], pair
+
+
+def test_settings_that_stop_gradients_or_mix_types_are_told_by_both(both, framework):
+    if framework == "tensorflow":
+        pytest.skip("settings of PyTorch")
+    stopped = notebook("torch", "content_loss", TORCH["content"], before=["torch.set_grad_enabled(False)"])
+    pair = both(stopped, "content_loss")
+    assert agree(pair) == "wrong" and "no gradient reaches" in pair[1][1]
+    mixed = "def preprocess(picture):\n    return torch.einsum('oc,bchw->bohw', torch.eye(3), picture)"
+    pair = both(notebook("torch", "preprocess", mixed, before=["torch.set_default_dtype(torch.float64)"]), "preprocess")
+    assert agree(pair) == "wrong" and "Double" in pair[1][1]
+
+
+@pytest.mark.parametrize("how", ["in the answer", "in a helper", "by another name"])
+def test_the_librarys_own_functions_are_refused_by_both(both, framework, how):
+    body, before = {
+        "in the answer": ("sl.content_loss(gram_matrix(activation), target_gram)", []),
+        "in a helper": ("helper(gram_matrix(activation), target_gram)", ["def helper(a, b):\n    return sl.content_loss(a, b)"]),
+        "by another name": ("theirs(gram_matrix(activation), target_gram)", [f"from stylelab.{framework} import content_loss as theirs"]),
+    }[how]  # fmt: skip
+    gram = TEXTS[framework]["gram"]
+    answer = f"def style_layer_loss(activation, target_gram):\n    return {body}"
+    here, there = both(notebook(framework, S, answer, before=[gram, *before]), S)
+    for said in (here, there):
+        assert said[0] == "wrong" and "out of reach while an answer is graded: write it yourself" in said[1], said
+
+
+def test_a_second_check_does_not_call_the_librarys_function_the_students(both, framework):
+    here, there = both(notebook(framework, G, TEXTS[framework]["raw"], after=[checked(G)]), G)
+    assert here[0] == there[0] == "wrong"
+    assert "That is stylelab's own function" in here[1] and "forgotten" in there[1]
+
+
+def test_a_name_that_an_import_was_to_give_is_told_with_its_cause(both, framework):
+    answer = "def gram_matrix(a):\n    return rearrange(a)"
+    here, there = both(notebook(framework, G, answer, before=["from nosuch_package import rearrange"]), G)
+    assert here[1] == "Line 2 stops with NameError: name 'rearrange' is not defined."
+    assert there[1].startswith(f"{here[1]} Before that: Line 1 of another cell stops with ModuleNotFoundError")
+
+
+SAMPLE = 2  # of each exercise's wrong answers: all of them take some minutes
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_of_answers_right_and_wrong_both_say_the_same(both, framework, exercise):
+    kinds = {"right": list(solving._found(framework, "RIGHT", exercise)), "wrong": []}
+    wrong = list(solving._found(framework, "WRONG", exercise))
+    kinds["wrong"] = wrong[:: -(-len(wrong) // SAMPLE)]
+    for verdict, answers in (("right", kinds["right"][1:2]), ("wrong", kinds["wrong"])):
+        for _, place in answers:
+            pair = both(notebook(framework, exercise, solving._cell(framework, exercise, place)), exercise)
+            assert agree(pair) == verdict
+
+
+# what other programs make of a notebook
+
+
+def colab(made: dict) -> dict:
+    for number, each in enumerate(made["cells"]):
+        each["metadata"] = {"id": f"aBc{number}", "colab": {"base_uri": "https://localhost:8080/"}, "outputId": "0"}
+        each.pop("id", None)
+    made["cells"][0]["source"] = f"#@title Set up {{ display-mode: 'form' }}\n{made['cells'][0]['source']}"
+    about = {"colab": {"provenance": [], "toc_visible": True}, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    return made | {"metadata": about, "nbformat_minor": 0}
+
+
+def code_studio(made: dict) -> dict:
+    for each in made["cells"]:
+        each["metadata"] = each["metadata"] | {"vscode": {"languageId": "python"}}
+        each["source"] = each["source"].splitlines(keepends=True)
+    return made | {"nbformat_minor": 2}
+
+
+def jupytext(made: dict) -> dict:
+    for each in made["cells"]:
+        each["metadata"] = {}
+        each.pop("id", None)
+        each["source"] = each["source"].strip()
+    about = {"jupytext": {"cell_metadata_filter": "-all", "formats": "ipynb,py:percent"}}
+    return made | {"metadata": about, "nbformat_minor": 2}
+
+
+def windows(made: dict) -> dict:
+    for each in made["cells"]:
+        each["source"] = each["source"].replace("    ", "\t").replace("\n", "\r\n")
+    return made
+
+
+def heavy(made: dict) -> dict:
+    for each in made["cells"]:
+        if each["cell_type"] == "code":
+            each["outputs"] = [{"output_type": "display_data", "data": {"image/png": "iVBORw0K" * 25_000}, "metadata": {}}]
+    state = {f"model{n}": {"model_name": "ImageModel", "state": {"value": "AAAA" * 500_000}} for n in range(4)}
+    return made | {"metadata": made["metadata"] | {"widgets": {"application/vnd.jupyter.widget-state+json": {"state": state}}}}
+
+
+def one_cell(made: dict) -> dict:
+    code = "\n\n".join(each["source"] for each in made["cells"] if each["cell_type"] == "code")
+    return made | {"metadata": {}, "cells": [cell(code)]}
+
+
+def answers_alone(made: dict) -> dict:
+    return made | {"cells": [each for each in made["cells"] if each["source"].startswith(("import os", "_", "def _answer"))]}
+
+
+def backwards(made: dict) -> dict:
+    first, *rest = made["cells"]
+    return made | {"cells": [first, *reversed(rest)]}
+
+
+MAKES = [colab, code_studio, jupytext, windows, heavy, one_cell, answers_alone, backwards]
+
+
+def solved(framework: str, exercise: str) -> dict:
+    """A whole lesson with all its answers, as handed in."""
+    _, made = notebooks.lesson_of(exercise, framework)
+    for each in made["cells"]:
+        if name := each["metadata"].get("stylelab", {}).get("exercise"):
+            each["source"] = solving.right(framework, name)
+    return made
+
+
+@pytest.mark.parametrize("make", MAKES, ids=lambda make: make.__name__)
+def test_whatever_saved_the_notebook_a_solved_lesson_gets_all_its_points(boxes, framework, make):
+    made = make(copy.deepcopy(solved(framework, G)))
+    marks = mark(Submission("Ada", "Untitled (1).ipynb", json.dumps(made).encode()), boxes, SEED)
+    assert marks.lesson == "03_style_reconstruction" and marks.framework == framework, marks.notes
+    assert {each.exercise: each.stage for each in marks.exercises} == dict.fromkeys((G, S, "style_loss"), "right"), [
+        each.reason for each in marks.exercises
+    ]
+
+
+def test_answers_in_two_cells_and_a_notebook_in_every_encoding(graded, framework):
+    made = notebook(framework, G, TEXTS[framework]["gram"].replace("activation", "größe"))
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        assert graded(json.dumps(made, ensure_ascii=False).encode(encoding), G).stage == "right"

@@ -1,0 +1,172 @@
+"""nbgrader itself on what `stylelab release` writes: validate, generate_assignment, autograde, export, as commands."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import solving
+
+from lessons.make import assemble
+from stylelab import exercises, page
+from stylelab.base.course import find_lessons
+from stylelab.tools.classroom.handout import release, strip
+
+LESSON = "03_style_reconstruction"  # its exercises call each other, and the cells between them need all three
+PASSES_NOTHING = "Success! The notebook does not pass any tests."
+pytest.importorskip("nbgrader")
+
+
+class Course:
+    """An nbgrader course in a folder of its own, with its own kernels and settings, and nbgrader's commands in it."""
+
+    def __init__(self, folder: Path, framework: str):
+        self.folder, self.framework = folder / "course", framework
+        self.assignment = f"{LESSON}_{framework}"
+        release.release(self.folder, framework, course=True)
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "STYLELAB_PRESET"))}
+        for name in ("HOME", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
+            self.env[name] = str(folder / "home")
+        self.env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader starts alembic by name
+        self._install_kernel(folder / "home" / "kernels" / assemble.KERNELS["tensorflow"][0])
+
+    def _install_kernel(self, folder: Path) -> None:
+        """What the set-up does on every machine: the kernel that TensorFlow's notebooks name."""
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        folder.mkdir(parents=True)
+        (folder / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "TensorFlow", "language": "python"}))
+
+    def nbgrader(self, *arguments: str) -> str:
+        """Run a command that must succeed; returns what it prints."""
+        command = [sys.executable, "-m", "nbgrader", *arguments]
+        run = subprocess.run(command, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=900)
+        assert run.returncode == 0, run.stderr[-3000:]
+        return run.stdout
+
+    def notebook(self, *step: str) -> Path:
+        return self.folder.joinpath(*step, self.assignment, f"{self.assignment}.ipynb")
+
+    def submit(self, student: str, answer) -> None:
+        """Hand in what generate_assignment made, with `answer(framework, exercise)` in its exercise cells."""
+        notebook = nbformat.read(self.notebook("release"), as_version=4)
+        for cell in answer_cells(notebook):
+            cell.source = answer(self.framework, cell.metadata.nbgrader.grade_id) or cell.source
+        path = self.notebook("submitted", student)
+        path.parent.mkdir(parents=True)
+        nbformat.write(notebook, path)
+
+    def scores(self) -> dict[str, tuple[float, float]]:
+        """Student -> points earned, points there are."""
+        self.nbgrader("export", "--to=marks.csv")
+        with open(self.folder / "marks.csv", newline="") as stream:
+            return {row["student_id"]: (float(row["score"]), float(row["max_score"])) for row in csv.DictReader(stream)}
+
+
+def answer_cells(notebook) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if "nbgrader" in cell.metadata and cell.metadata.nbgrader.solution]
+
+
+def checks(notebook) -> dict[str, nbformat.NotebookNode]:
+    cells = (cell for cell in notebook.cells if "nbgrader" in cell.metadata and cell.metadata.nbgrader.grade)
+    return {cell.metadata.nbgrader.grade_id.removeprefix("check_"): cell for cell in cells}
+
+
+@pytest.fixture(scope="module")
+def course(framework, tmp_path_factory) -> Course:
+    return Course(tmp_path_factory.mktemp("nbgrader"), framework)
+
+
+@pytest.fixture(scope="module")
+def graded(course) -> Course:
+    """One lesson, handed in with right answers and with none, and graded."""
+    course.nbgrader("generate_assignment", course.assignment)
+    course.submit("solved", solving.right)
+    course.submit("untouched", lambda framework, exercise: None)
+    course.nbgrader("autograde", course.assignment)
+    return course
+
+
+@pytest.mark.slow
+def test_nothing_passes_on_any_lesson_as_released(course, framework):
+    notebooks = sorted(course.folder.glob("source/*/*.ipynb"))
+    assert len(notebooks) == len(find_lessons(framework)) >= 6
+    said = course.nbgrader("validate", "--invert", *map(str, notebooks))
+    assert said.split("\n") == [PASSES_NOTHING] * len(notebooks) + [""]
+
+
+@pytest.mark.slow
+def test_autograde_gives_full_marks_to_a_solved_lesson_and_none_to_an_untouched_one(graded):
+    points = sum(exercises.find_exercise(each).points for each in checks(nbformat.read(graded.notebook("release"), 4)))
+    assert points and graded.scores() == {"solved": (points, points), "untouched": (0, points)}
+
+
+@pytest.mark.slow
+def test_checks_say_what_they_found_and_write_nothing_to_stderr(graded):
+    for student in ("solved", "untouched"):
+        for exercise, cell in checks(nbformat.read(graded.notebook("autograded", student), 4)).items():
+            said = "".join(output.get("text", "") + output.get("evalue", "") for output in cell.outputs)
+            assert said.startswith(f"{exercise}: {'right, in shape' if student == 'solved' else 'not attempted yet'}")
+            assert not [output for output in cell.outputs if output.get("name") == "stderr"]
+            assert len(said.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_solved_lesson_runs_to_its_end_quickly(graded):
+    cells = [cell for cell in nbformat.read(graded.notebook("autograded", "solved"), 4).cells if cell.cell_type == "code"]
+    assert "preset 'ci'" in cells[0].outputs[0].text
+    assert [output.evalue for cell in cells for output in cell.outputs if output.output_type == "error"] == []
+    assert all(cell.execution_count for cell in cells)
+
+
+@pytest.mark.slow
+def test_an_assignment_keeps_the_def_and_the_docstring(graded, framework):
+    lesson = next(path for path in find_lessons(framework) if path.stem == graded.assignment)
+    stubs, made = (answer_cells(nbformat.read(path, 4)) for path in (lesson, graded.notebook("release")))
+    assert [cell.source for cell in made] == [cell.source for cell in stubs] != []
+
+
+@pytest.mark.parametrize("lesson", [path.stem.rpartition("_")[0] for path in find_lessons("torch")])
+def test_nbgraders_own_configuration_keeps_the_def_too(lesson, framework):
+    from nbgrader.preprocessors import ClearSolutions
+
+    path = next(path for path in find_lessons(framework) if path.stem == f"{lesson}_{framework}")
+    notebook, _ = ClearSolutions().preprocess(strip.hand_out(path), {})
+    cells = answer_cells(notebook)
+    for cell in cells:
+        assert f"def {cell.metadata.nbgrader.grade_id}(" in cell.source and '"""' in cell.source
+        assert "SOLUTION" not in cell.source and cell.source.endswith("    # YOUR CODE HERE\n    raise NotImplementedError()")
+    assert cells
+
+
+@pytest.mark.parametrize(
+    ("variables", "preset"),
+    [
+        ({"NBGRADER_EXECUTION": "validate"}, "ci"),
+        ({"NBGRADER_EXECUTION": "autograde"}, "ci"),
+        ({"NBGRADER_EXECUTION": "autograde", "STYLELAB_PRESET": "full"}, "full"),
+        ({"NBGRADER_EXECUTION": ""}, None),
+        ({}, None),
+    ],
+)
+def test_a_lesson_that_nbgrader_runs_is_a_short_one(sl, monkeypatch, capsys, variables, preset):
+    for name in ("NBGRADER_EXECUTION", "STYLELAB_PRESET"):
+        monkeypatch.delenv(name, raising=False)
+    usual = page.set_up(sl).preset
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert page.set_up(sl).preset == (preset or usual) and usual in ("cpu", "full")
+
+
+def test_nbgrader_is_an_extra_of_its_own_and_no_part_of_the_core(framework):
+    import tomllib
+
+    project = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    assert extras["nbgrader"] == [line for line in extras["test"] if line.startswith("nbgrader")] != []
+    assert not [line for line in project["dependencies"] if line.startswith("nbgrader")]
+    assert shutil.which("nbgrader", path=str(Path(sys.executable).parent))

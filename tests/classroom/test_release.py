@@ -1,0 +1,402 @@
+"""`stylelab release`: the lessons as they are handed out, and a folder in which nobody's file is lost."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from stylelab import exercises
+from stylelab.cli import commands as cli
+from stylelab.cli import start as starting
+from stylelab.errors import InputError
+from stylelab.tools.classroom.handout import release as releasing
+from stylelab.tools.classroom.handout import strip
+
+ROOT = Path(__file__).resolve().parents[2]
+ALLOWED = {"schema_version", "grade", "locked", "solution", "task", "grade_id", "points", "checksum", "cell_type"}
+NAMES = ("03_style_tensorflow.ipynb", "03_style_torch.ipynb", "04_transfer_tensorflow.ipynb", "04_transfer_torch.ipynb")
+ZIPS = ("03_style.zip", "04_transfer.zip")
+ONE = NAMES[1]
+NOT_OURS = "is not as `stylelab release` wrote it"
+pytestmark = pytest.mark.plain
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory) -> Path:
+    """The course itself, released once."""
+    folder = tmp_path_factory.mktemp("released")
+    releasing.release(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def notebooks(released) -> dict[str, nbformat.NotebookNode]:
+    return {path.name: nbformat.read(path, as_version=4) for path in sorted(released.glob("*.ipynb"))}
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch) -> Path:
+    """Four small notebooks that stand for the lessons."""
+    folder = tmp_path / "course" / "lessons"
+    folder.mkdir(parents=True)
+    publish(folder, "first")
+    monkeypatch.setattr(starting, "LESSONS", folder)
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path, course) -> Path:
+    return tmp_path / "to hand out"
+
+
+def publish(course: Path, edition: str) -> None:
+    for name in NAMES:
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"# {name}, {edition} edition", id="title")])
+        nbformat.write(notebook, course / name)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def visible(folder: Path) -> list[str]:
+    return sorted(name for name in contents(folder) if name != releasing.RECORD)
+
+
+def refuse(capsys, *arguments: str) -> str:
+    """The one line that a command at fault prints."""
+    assert cli.run(["release", *arguments]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("stylelab: ") and err.count("\n") == 1
+    return err
+
+
+def test_every_lesson_comes_in_both_editions_and_in_a_zip(released, notebooks):
+    lessons = {path.stem.rpartition("_")[0] for path in starting.find_lessons()}
+    assert set(notebooks) == {path.name for path in starting.find_lessons()}
+    assert {path.stem for path in released.glob("*.zip")} == lessons and len(lessons) >= 6
+
+
+def test_released_notebooks_are_valid_and_show_nothing(notebooks):
+    for notebook in notebooks.values():
+        nbformat.validate(notebook)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                assert cell.outputs == [] and cell.execution_count is None
+            assert "execution" not in cell.metadata and "attachments" not in cell
+
+
+def test_a_released_notebook_says_which_lesson_and_framework_it_is(notebooks):
+    for name, notebook in notebooks.items():
+        said = notebook.metadata.stylelab
+        assert f"{said.lesson}_{said.framework}.ipynb" == name and said.framework in ("torch", "tensorflow")
+
+
+def test_the_markup_is_nbgraders_and_has_no_key_of_ours(notebooks):
+    for notebook in notebooks.values():
+        marked = [cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata]
+        ids = [each.grade_id for each in marked]
+        assert len(set(ids)) == len(ids) >= 4
+        for each in marked:
+            assert set(each) <= ALLOWED and each.schema_version == 3 and each.task is False
+            assert (each.grade, each.locked, each.solution) in ((False, False, True), (True, True, False))
+        answers = {each.grade_id for each in marked if each.solution}
+        points = {each.grade_id.removeprefix("check_"): each.points for each in marked if each.grade}
+        assert points == {exercise: exercises.find_exercise(exercise).points for exercise in answers}
+
+
+def test_nbgrader_itself_finds_the_markup_and_the_checksums_right(notebooks):
+    utils = pytest.importorskip("nbgrader.utils")
+    from nbgrader.preprocessors import CheckCellMetadata
+
+    for notebook in notebooks.values():
+        CheckCellMetadata().preprocess(notebook, {})
+        for cell in notebook.cells:
+            if "nbgrader" in cell.metadata:
+                assert cell.metadata.nbgrader.checksum == utils.compute_checksum(cell)
+
+
+def test_checks_cannot_be_edited_and_answers_can(notebooks):
+    for cell in (cell for notebook in notebooks.values() for cell in notebook.cells if "nbgrader" in cell.metadata):
+        assert cell.metadata.deletable is False
+        assert cell.metadata.get("editable", True) is cell.metadata.nbgrader.solution
+
+
+def test_an_answer_has_its_place_below_the_def_and_the_docstring(notebooks):
+    for notebook in notebooks.values():
+        for cell in (cell for cell in notebook.cells if "exercise" in cell.metadata.stylelab):
+            above, inside, below = cell.source.partition(f"    {strip.BEGIN}\n    {strip.STUB}\n    {strip.END}")
+            assert f"def {cell.metadata.stylelab.exercise}(" in above and above.rstrip().endswith('"""') and inside
+            assert strip.STUB not in below
+            compile(cell.source, "cell", "exec")
+
+
+def test_a_zip_holds_both_editions_and_a_note_in_one_folder(released, notebooks):
+    for path in released.glob("*.zip"):
+        with zipfile.ZipFile(path) as archive:
+            assert archive.testzip() is None and archive.namelist() == sorted(archive.namelist())
+            files = {entry.filename: archive.read(entry) for entry in archive.infolist()}
+            assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+            assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
+        editions = [name for name in notebooks if name.startswith(path.stem)]
+        assert set(files) == {f"{path.stem}/{name}" for name in (*editions, "README.txt")} and len(editions) == 2
+        assert all(files[f"{path.stem}/{name}"] == (released / name).read_bytes() for name in editions)
+        note = files[f"{path.stem}/README.txt"].decode()
+        assert all(word in note for word in (*editions, "PyTorch", "TensorFlow", "jupyter lab", strip.BEGIN, strip.END))
+        assert max(map(len, note.splitlines())) < 120
+
+
+def test_the_same_lessons_give_the_same_bytes(out, tmp_path):
+    releasing.release(out)
+    releasing.release(tmp_path / "again")
+    assert contents(out) == contents(tmp_path / "again")
+
+
+def test_the_bytes_do_not_depend_on_the_clock_or_the_zone(out, course, tmp_path):
+    code = "import sys; from pathlib import Path; from stylelab import start; from stylelab.tools.classroom.handout.release import release\n"
+    code += f"start.LESSONS = Path({str(course)!r}); release(Path(sys.argv[1]))"
+    other = tmp_path / "other"
+    env = os.environ | {"TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT)}
+    run = subprocess.run([sys.executable, "-c", code, str(other)], env=env, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    releasing.release(out)
+    assert contents(out) == contents(other)
+
+
+def test_a_second_release_writes_nothing(out):
+    releasing.release(out)
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    assert "0 files written, 6 were so already" in releasing.release(out)
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
+
+
+def test_a_newer_lesson_takes_the_place_of_what_was_written_here(out, course):
+    releasing.release(out)
+    publish(course, "second")
+    assert "6 files written" in releasing.release(out)
+    assert b"second edition" in (out / ONE).read_bytes()
+
+
+@pytest.mark.parametrize("name", [ONE, ZIPS[0]])
+def test_a_file_of_somebody_elses_stops_it_before_anything_is_written(out, course, capsys, name):
+    out.mkdir()
+    (out / name).write_text("mine")
+    assert f"{name}' {NOT_OURS}" in refuse(capsys, "-o", str(out))
+    assert contents(out) == {name: b"mine"}
+
+
+def test_a_file_changed_since_is_somebody_elses(out, course, capsys):
+    releasing.release(out)
+    (out / ONE).write_text("changed")
+    publish(course, "second")
+    before = contents(out)
+    assert NOT_OURS in refuse(capsys, "-o", str(out))
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize("record", [None, "", "{", "[1]", "[" * 100_000, f'{{"{ONE}": null}}', f'{{"{ONE}": "x"}}'])
+def test_without_a_record_what_differs_is_somebody_elses(out, course, record):
+    releasing.release(out)
+    releasing.release(out)
+    publish(course, "second")
+    (out / releasing.RECORD).unlink()
+    if record is not None:
+        (out / releasing.RECORD).write_text(record)
+    with pytest.raises(InputError, match=NOT_OURS):
+        releasing.release(out)
+
+
+def test_links_folders_and_pipes_are_somebody_elses(out, course, tmp_path):
+    far = tmp_path / "far.ipynb"
+    releasing.release(out)
+    (out / ONE).rename(far)
+    for make in (lambda path: path.symlink_to(far), lambda path: path.mkdir(), os.mkfifo):
+        make(out / ONE)
+        with pytest.raises(InputError, match=NOT_OURS):
+            releasing.release(out)
+        (out / ONE).rmdir() if (out / ONE).is_dir() else (out / ONE).unlink()
+
+
+def test_other_things_in_the_folder_are_not_touched(out):
+    out.mkdir()
+    (out / "notes.ipynb").write_text("mine")
+    releasing.release(out)
+    assert (out / "notes.ipynb").read_text() == "mine"
+
+
+def test_what_is_saved_at_the_last_moment_is_kept(out, course, monkeypatch):
+    releasing.release(out)
+    publish(course, "second")
+    write_file = releasing.write_file
+
+    def saved_meanwhile(path, write):
+        if path.name == ONE:
+            path.write_text("saved by Jupyter")
+        write_file(path, write)
+
+    monkeypatch.setattr(releasing, "write_file", saved_meanwhile)
+    with pytest.raises(InputError, match=NOT_OURS):
+        releasing.release(out)
+    assert (out / ONE).read_text() == "saved by Jupyter" and not list(out.glob(".*.part"))
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_ctrl_c_at_any_moment_leaves_whole_files_and_the_next_run_ends_well(out, course, monkeypatch, capsys, moment):
+    releasing.release(out)
+    publish(course, "second")
+    replace, left = os.replace, [moment]
+
+    def interrupted(part, path):
+        left[0] -= 1
+        if left[0] == -1:
+            raise KeyboardInterrupt
+        replace(part, path)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    assert cli.run(["release", "-o", str(out)]) == 130
+    printed, err = capsys.readouterr()
+    assert printed == "" and err.startswith("stylelab: interrupted") and err.count("\n") == 1
+    for name in NAMES:
+        nbformat.read(out / name, as_version=4)
+    publish(course, "third")  # what an unfinished run wrote is still known as ours
+    assert cli.run(["release", "-o", str(out)]) == 0
+    assert all(b"third edition" in (out / name).read_bytes() for name in NAMES)
+    assert visible(out) == sorted((*NAMES, *ZIPS))
+
+
+def test_killed_outright_it_can_be_run_again(out, course):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from stylelab import start\n"
+        "from stylelab.tools.classroom import release\n"
+        f"start.LESSONS = Path({str(course)!r})\n"
+        "replace, left = os.replace, [3]\n"
+        "def killed(*paths):\n    left[0] -= 1\n    left[0] or os.kill(os.getpid(), signal.SIGKILL)\n    replace(*paths)\n"
+        "os.replace = killed; release.release(Path(sys.argv[1]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(out)], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    publish(course, "second")
+    releasing.release(out)
+    assert all(b"second edition" in (out / name).read_bytes() for name in NAMES)
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_one_framework_can_be_asked_for(out, framework):
+    releasing.release(out, framework)
+    chosen = [name for name in NAMES if framework in name]
+    assert visible(out) == sorted((*chosen, *ZIPS))
+    with zipfile.ZipFile(out / ZIPS[0]) as archive:
+        assert sorted(archive.namelist()) == sorted([f"03_style/{chosen[0]}", "03_style/README.txt"])
+
+
+@pytest.mark.parametrize(("asked", "count"), [("03", 1), ("03,04", 2), ("04, 03", 2), ("03 04", 2), ("03,03", 1)])
+def test_some_lessons_can_be_asked_for(out, course, capsys, asked, count):
+    assert cli.run(["release", "-o", str(out), "--lessons", asked, "--framework", "torch"]) == 0
+    assert len(visible(out)) == 2 * count and f"notebooks {count}, zips {count}" in capsys.readouterr().out
+
+
+def test_a_folder_is_laid_out_as_an_nbgrader_course(out, course):
+    said = releasing.release(out, "torch", course=True)
+    stems = [Path(name).stem for name in NAMES if "torch" in name]
+    assert visible(out) == sorted((*ZIPS, releasing.CONFIG, *(f"source/{stem}/{stem}.ipynb" for stem in stems)))
+    assert f"nbgrader generate_assignment {stems[0]}" in said.splitlines()[-1]
+    before = contents(out)
+    assert "0 files written" in releasing.release(out, "torch", course=True) and contents(out) == before
+
+
+def test_a_configuration_that_an_instructor_has_changed_is_kept(out, course):
+    releasing.release(out, course=True)
+    (out / releasing.CONFIG).write_text("mine")
+    publish(course, "second")
+    assert f"{releasing.CONFIG} is yours, and kept" in releasing.release(out, course=True)
+    assert (out / releasing.CONFIG).read_text() == "mine"
+    assert b"second edition" in (out / "source" / Path(ONE).stem / ONE).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--lessons", "3"), "unknown lesson '3': did you mean '03'?"),
+        (("--lessons", "03,99"), "unknown lesson '99': choose one of 03, 04"),
+        (("--lessons", ""), "unknown lesson ''"),
+        (("--lessons", ","), "unknown lesson ','"),
+        (("--framework", "pytorch"), "unknown framework 'pytorch': did you mean 'torch'?"),
+        (("--framework", "x\ny"), "unknown framework 'x?y'"),
+    ],
+)
+def test_a_wrong_option_costs_one_line(out, course, capsys, arguments, words):
+    assert words in refuse(capsys, "-o", str(out), *arguments)
+    assert not out.exists()
+
+
+def test_where_to_is_asked_for(course, capsys):
+    assert "--out" in refuse(capsys)
+
+
+@pytest.mark.parametrize("inside", ["", "deeper/still"])
+def test_a_release_does_not_go_among_the_lessons(course, capsys, inside):
+    before = contents(course)
+    assert "is where the lessons come from" in refuse(capsys, "-o", str(course / inside))
+    assert contents(course) == before
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "gone/x", "circle/x", "n" * 300])
+def test_a_folder_that_cannot_be_costs_one_line(course, tmp_path, capsys, name):
+    (tmp_path / "file").write_text("here")
+    (tmp_path / "gone").symlink_to(tmp_path / "file" / "nowhere")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    assert "choose another" in refuse(capsys, "-o", str(tmp_path / name))
+
+
+def test_a_folder_that_may_not_be_written_to_costs_one_line(course, out, capsys, monkeypatch):
+    def protected(path, mode="r", *args, **options):
+        if "x" in mode:
+            raise PermissionError(13, "Permission denied")
+        return open(path, mode, *args, **options)
+
+    out.mkdir()
+    monkeypatch.setattr("stylelab.base.files.open", protected, raising=False)  # root may write everywhere
+    assert "cannot write into folder" in refuse(capsys, "-o", str(out))
+    assert contents(out) == {}
+
+
+ODD_CELL = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "id": "odd", "metadata": {}}]}'
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 7}', ODD_CELL, "\udcff"])
+def test_a_broken_lesson_is_named(out, course, capsys, text):
+    (course / ONE).write_bytes(text.encode(errors="surrogateescape"))
+    assert f"cannot read lesson '{course / ONE}'" in refuse(capsys, "-o", str(out))
+    assert not out.exists() or contents(out) == {}
+
+
+def test_an_answer_cell_without_a_place_for_the_answer_is_named(out, course, capsys):
+    notebook = nbformat.read(course / ONE, as_version=4)
+    ours = {"nbgrader": {"solution": True, "grade": False, "locked": False, "grade_id": "odd"}}
+    notebook.cells.append(nbformat.v4.new_code_cell("def odd():\n    pass", metadata=ours, id="odd"))
+    nbformat.write(notebook, course / ONE)
+    assert "exercise 'odd' has 0 lines" in refuse(capsys, "-o", str(out))
+
+
+def test_the_record_tells_what_was_written(out, course):
+    releasing.release(out)
+    record = json.loads((out / releasing.RECORD).read_text())
+    assert record == {name: [hashlib.sha256((out / name).read_bytes()).hexdigest()] for name in (*NAMES, *ZIPS)}
+
+
+def test_releasing_needs_neither_a_framework_nor_nbgrader(out, course):
+    code = (
+        f"import sys; from pathlib import Path; from stylelab import cli, start; start.LESSONS = Path({str(course)!r})\n"
+        f"assert cli.run(['release', '-o', {str(out)!r}]) == 0\n"
+        "sys.exit(', '.join({'torch', 'tensorflow', 'nbgrader', 'jupytext'} & set(sys.modules)) or None)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr

@@ -1,0 +1,574 @@
+"""What is written once the marks are known: every file is read back, and hostile texts stay texts."""
+
+import csv
+import json
+import re
+import stat
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import jsonschema
+import pytest
+
+from stylelab.errors import InputError
+from stylelab.tools.classroom.marking.model import STAGES, ExerciseMark, Line, Mark, Record
+from stylelab.tools.classroom.marking.record import read_record
+from stylelab.tools.classroom.reports import overview, pages, write
+from stylelab.tools.classroom.reports.gradebook import make_book
+from stylelab.tools.classroom.reports.late import Late
+from stylelab.tools.classroom.reports.manual import Entry
+from stylelab.tools.classroom.reports.text import cell, file_names, number, plain
+
+SEED = "0123456789abcdef" * 2
+RECORD = Record(SEED, "0.1.0", "e" * 64, {"gram_matrix": 6, "style_loss": 4, "psnr": 5}, {"sandbox": "bwrap"})
+DUE = datetime(2026, 11, 20, 23, 59, tzinfo=UTC)
+LATE = Late(DUE, per_day=10, cap=50)
+STYLE, FEATURES = "03_style_reconstruction", "02_feature_reconstruction"
+FORM = "def v1(v2):\n    return v2 @ v2.mT"
+HOSTILE = [
+    "<script>alert(1)</script>", "</title><img src=x onerror=alert(1)>", "\"><svg onload='alert(1)'>", "a\nb\rc\td", "a\0b",
+    "half \ud800 a character", "\u202egnp.exe", "x" * 10_000, "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1", "a;=1", "'",
+    '"quoted", "twice"', "..", "../../etc/passwd", "C:\\x", "con", "NUL.txt", "LPT1", "محمد علي", "李小龙", "e\u0301", "é", "🙂", "",
+    "results.json", "a/b", "a\\b", "-rf", "{title}", "%s", "&amp;", "]]>", "--><!--", "Points Possible",
+]  # fmt: skip
+pytestmark = pytest.mark.plain
+
+GRADESCOPE = {
+    "type": "object",
+    "required": ["score", "tests", "execution_time", "output", "visibility", "stdout_visibility"],
+    "additionalProperties": False,
+    "properties": {
+        "score": {"type": "number", "minimum": 0},
+        "execution_time": {"type": "number", "minimum": 0},
+        "output": {"type": "string"},
+        "output_format": {"enum": ["text", "html", "simple_format", "md", "ansi"]},
+        "test_output_format": {"enum": ["text", "html", "simple_format", "md", "ansi"]},
+        "test_name_format": {"enum": ["text", "html", "simple_format", "md", "ansi"]},
+        "visibility": {"enum": ["hidden", "after_due_date", "after_published", "visible"]},
+        "stdout_visibility": {"enum": ["hidden", "after_due_date", "after_published", "visible"]},
+        "extra_data": {"type": "object"},
+        "tests": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["score", "max_score", "name", "output", "status"],
+                "additionalProperties": False,
+                "properties": {
+                    "score": {"type": "number", "minimum": 0},
+                    "max_score": {"type": "number", "minimum": 0},
+                    "status": {"enum": ["passed", "failed"]},
+                    "name": {"type": "string", "minLength": 1},
+                    "number": {"type": "string", "pattern": r"^\d+\.\d+$"},
+                    "output": {"type": "string"},
+                    "visibility": {"enum": ["hidden", "after_due_date", "after_published", "visible"]},
+                },
+            },
+        },
+    },
+}
+
+
+def exercise(name: str, earned: int, stage: str | None = None, reason: str = "It is not symmetric.", **more) -> ExerciseMark:
+    points = RECORD.exercises.get(name, 4)
+    lost = None if earned == points else reason
+    lines = (
+        Line("value", 2, min(earned, 2), None if earned >= 2 else lost),
+        Line("symmetric", points - 2, max(earned - 2, 0), lost),
+    )
+    stage = stage or ("right" if earned == points else "property")
+    return ExerciseMark(name, f"What {name} asks.", stage, "" if stage == "right" else reason, lines, 0.25, **more)
+
+
+def mark(student: str, gram: int = 6, lesson: str = STYLE, **more) -> Mark:
+    items = {STYLE: (exercise("gram_matrix", gram), exercise("style_loss", 4)), FEATURES: (exercise("psnr", gram - 1),)}
+    given = {"name": f"{student}_{lesson}.ipynb", "when": DUE, "seconds": 1.5} | more
+    return Mark(student=student, lesson=lesson, framework="torch", digest="0" * 64, exercises=items[lesson], **given)
+
+
+def rows(folder: Path, name: str) -> list[dict[str, str]]:
+    with open(folder / name, encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+class Page(HTMLParser):
+    """A page taken apart, and what is wrong with it."""
+
+    VOID = {"meta", "br", "img", "link", "input", "hr", "rect"}
+
+    def __init__(self, path: Path):
+        super().__init__(convert_charrefs=True)
+        self.faults, self.open, self.ids, self.tags, self.links, self.headings, self.text = [], [], [], [], [], [], []
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        self.faults += [f"<{tag}> is not closed" for tag in self.open]
+
+    def handle_starttag(self, tag, attributes):
+        names = [name for name, _ in attributes]
+        attributes = dict(attributes)
+        self.tags.append((tag, attributes))
+        self.faults += [f"{tag} twice has {name}" for name in names if names.count(name) > 1]
+        self.faults += [f"{tag} has {name}" for name in names if name.startswith("on") or name in ("src", "srcset", "background")]
+        if tag in self.VOID:
+            return
+        self.open.append(tag)
+        if tag in ("h1", "h2", "h3", "h4"):
+            self.headings.append(int(tag[1]))
+        if tag == "th" and attributes.get("scope") not in ("row", "col"):
+            self.faults.append("a header without scope")
+        if "href" in attributes:
+            self.links.append(attributes["href"])
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if tag in self.VOID or not self.open or self.open.pop() != tag:
+            self.faults.append(f"</{tag}> closes nothing")
+
+    def handle_data(self, data):
+        if not {"style", "script"} & set(self.open[-1:]):
+            self.text.append(data)
+
+    def check(self):
+        tags = [tag for tag, _ in self.tags]
+        attributes = dict(reversed(self.tags))
+        assert self.faults == []
+        assert attributes["html"].get("lang") == "en" and tags.count("title") >= 1 and tags.count("h1") == tags.count("main") == 1
+        assert not {"script", "img", "iframe", "object", "link", "base", "form"} & set(tags)
+        assert len(self.ids) == len(set(self.ids))
+        assert self.headings[0] == 1 and all(b <= a + 1 for a, b in zip(self.headings, self.headings[1:], strict=False))
+        assert all(link.startswith("#") or re.fullmatch(r"(feedback/)?[^:/]+\.html", link) for link in self.links)
+        assert all(link[1:] in self.ids for link in self.links if link.startswith("#"))
+        assert all(tag != "table" or self.tags[place + 1][0] == "caption" for place, (tag, _) in enumerate(self.tags))
+        return " ".join("".join(self.text).split())
+
+
+def read_page(path: Path) -> str:
+    return Page(path).check()
+
+
+# --- the folder as a whole
+
+
+def test_one_call_writes_every_file_and_says_which(tmp_path):
+    written = write.write(tmp_path / "new" / "DIR", [mark("Ada"), mark("Bo")], RECORD)
+    found = {str(path.relative_to(tmp_path / "new" / "DIR")) for path in (tmp_path / "new" / "DIR").rglob("*") if path.is_file()}
+    assert found == set(written.files) | {"manual.csv"}
+    assert found == {
+        "grades.csv", "details.csv", "canvas.csv", "overview.html", "similarity.csv", "similarity.html", "record.json", "manual.csv",
+        "feedback/Ada.html", "feedback/Bo.html", "gradescope/results.json", "gradescope/Ada/results.json", "gradescope/Bo/results.json",
+    }  # fmt: skip
+
+
+def test_the_same_marks_in_any_order_give_the_same_bytes(tmp_path):
+    marks = [mark("Ada"), mark("Bo", 3), mark("Bo", 4, FEATURES), mark("Zoë", 2)]
+    one = write.write(tmp_path / "one", marks, RECORD, late=LATE)
+    write.write(tmp_path / "two", marks[::-1], RECORD, late=LATE)
+    for name in one.files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+
+
+def test_writing_again_changes_nothing_and_keeps_marks_by_hand(tmp_path):
+    write.write(tmp_path, [mark("Ada", 3)], RECORD)
+    (tmp_path / "manual.csv").write_text("student,exercise,points,comment\nAda,gram_matrix,5,good idea\n")
+    for _ in range(2):
+        write.write(tmp_path, [mark("Ada", 3)], RECORD)
+        assert rows(tmp_path, "grades.csv")[0]["final"] == "9"
+    assert (tmp_path / "manual.csv").read_text().endswith("good idea\n")
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_bad_line_by_hand_stops_before_anything_is_written(tmp_path):
+    write.write(tmp_path, [mark("Ada", 3)], RECORD)
+    before = (tmp_path / "grades.csv").read_bytes()
+    (tmp_path / "manual.csv").write_text("student,exercise,points,comment\nAda,gram_matrix,lots,\n")
+    with pytest.raises(InputError, match="line 2"):
+        write.write(tmp_path, [mark("Ada", 6)], RECORD)
+    assert (tmp_path / "grades.csv").read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="cannot make folder"):
+        write.write(tmp_path / "file" / "DIR", [mark("Ada")], RECORD)
+
+
+def test_nobody_at_all_is_a_report_too(tmp_path):
+    write.write(tmp_path, [], RECORD)
+    assert rows(tmp_path, "grades.csv") == [] and "Students 0" in read_page(tmp_path / "overview.html").replace(
+        "Students0", "Students 0"
+    )
+    assert json.loads((tmp_path / "gradescope/results.json").read_text()) == {"students": {}}
+
+
+def test_the_seed_is_in_record_json_alone_and_only_its_owner_may_read_that(tmp_path):
+    written = write.write(tmp_path, [mark("Ada", 3), mark("Bo", 3)], RECORD)
+    assert read_record(tmp_path) == RECORD
+    assert stat.S_IMODE((tmp_path / "record.json").stat().st_mode) == 0o600
+    assert [name for name in written.files if SEED in (tmp_path / name).read_text()] == ["record.json"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "null", "\0", '{"seed": 1}', json.dumps({**RECORD.__dict__, "seed": "x" * 32}), "[" * 100_000,
+             json.dumps({**RECORD.__dict__, "exercises": {"psnr": "5"}}), json.dumps({**RECORD.__dict__, "more": 1})]
+)  # fmt: skip
+def test_a_record_that_is_none_is_one_clear_error(tmp_path, text):
+    (tmp_path / "record.json").write_text(text)
+    with pytest.raises(InputError, match="no record of a run"):
+        read_record(tmp_path)
+
+
+def test_no_record_is_none(tmp_path):
+    assert read_record(tmp_path) is None
+
+
+# --- grades.csv and details.csv
+
+
+def test_grades_have_a_row_for_each_student_and_add_up(tmp_path):
+    marks = [mark("Ada", 3), mark("Ada", 4, FEATURES), mark("Bo", 6, when=DUE + timedelta(seconds=1))]
+    write.write(tmp_path, marks, RECORD, late=LATE)
+    ada, bo = rows(tmp_path, "grades.csv")
+    assert ada["student"] == "Ada" and ada[f"{STYLE}/gram_matrix"] == "3" and ada[STYLE] == "7" and ada[f"{FEATURES}/psnr"] == "3"
+    assert (ada["earned"], ada["late_days"], ada["final"], ada["points"], ada["percent"]) == ("10", "0", "10", "15", "66.67")
+    assert bo[f"{FEATURES}/psnr"] == bo[FEATURES] == "" and bo[f"{STYLE}/late_days"] == bo["late_days"] == "1"
+    assert (bo[STYLE], bo[f"{STYLE}/final"], bo["lost_late"], bo["final"]) == ("10", "9", "1", "9")
+
+
+def test_tables_are_plain_utf8_that_a_script_reads_without_knowing_of_byte_order_marks(tmp_path):
+    write.write(tmp_path, [mark("Zoë")], RECORD)
+    for name in ("grades.csv", "details.csv", "similarity.csv", "canvas.csv"):
+        assert not (tmp_path / name).read_bytes().startswith(b"\xef\xbb\xbf")
+    assert rows(tmp_path, "grades.csv")[0]["student"] == "Zoë"
+
+
+def test_details_give_the_reason_for_each_point_lost(tmp_path):
+    noted = replace(
+        mark("Ada", 1),
+        exercises=(exercise("gram_matrix", 1, "value", "Every entry is twice too large.", notes=("Cell retyped.",)),),
+    )
+    write.write(tmp_path, [noted], RECORD, manual=[Entry(2, "Ada", "gram_matrix", adds=1, comment="Look at H W")])
+    (row,) = rows(tmp_path, "details.csv")
+    assert (row["student"], row["exercise"], row["points"], row["earned"], row["stage"]) == (
+        "Ada",
+        "gram_matrix",
+        "6",
+        "2",
+        "value",
+    )
+    assert row["reason"] == "Every entry is twice too large." and row["seconds"] == "0.25" and row["notes"] == "Cell retyped."
+    assert "value 1 of 2" in row["lost"] and "symmetric 0 of 4: Every entry" in row["lost"]
+    assert row["by_hand"] == "set by hand from 1 to 2" and row["comment"] == "Look at H W"
+
+
+def test_the_rows_of_details_add_up_when_a_lesson_was_changed_by_hand(tmp_path):
+    write.write(tmp_path, [mark("Ada", 3)], RECORD, manual=[Entry(2, "Ada", "03", adds=2, comment="well told")])
+    found = rows(tmp_path, "details.csv")
+    assert [(row["exercise"], row["points"], row["earned"]) for row in found] == [
+        ("gram_matrix", "6", "3"),
+        ("style_loss", "4", "4"),
+        ("lesson", "0", "2"),
+    ]
+    assert found[2]["by_hand"] == "set by hand from 7 to 9" and found[2]["comment"] == "well told"
+
+
+def test_a_file_that_cannot_be_graded_has_a_row_and_a_page_and_is_to_be_looked_at(tmp_path):
+    broken = Mark("Bo", "bo.ipynb", "", "", "0" * 64, (), notes=("It is no JSON.",))
+    write.write(tmp_path, [mark("Ada"), broken], RECORD)
+    row = rows(tmp_path, "details.csv")[-1]
+    assert (row["student"], row["stage"], row["reason"]) == ("Bo", "file", "It is no JSON.")
+    assert "could not be graded" in read_page(tmp_path / "feedback/Bo.html")
+    assert "Bo bo.ipynb It is no JSON." in read_page(tmp_path / "overview.html").replace("Bobo", "Bo bo").replace(
+        "ipynbIt", "ipynb It"
+    )
+
+
+def test_of_two_submissions_of_a_lesson_the_better_one_counts_after_late_days(tmp_path):
+    early, late = mark("Ada", 5, name="a.ipynb"), mark("Ada", 6, name="b.ipynb", when=DUE + timedelta(days=2))
+    written = write.write(tmp_path, [late, early], RECORD, late=LATE)
+    assert [each.mark.name for each in written.book.students[0].handed if each.counts] == ["a.ipynb"]
+    assert rows(tmp_path, "grades.csv")[0]["final"] == "9"
+    assert "another submission" in read_page(tmp_path / "feedback/Ada.html")
+
+
+def test_submissions_without_a_time_count_as_on_time_and_are_told(tmp_path):
+    written = write.write(tmp_path, [mark("Ada", when=None)], RECORD, late=LATE)
+    assert any("no time of handing in" in warning and "Ada" in warning for warning in written.warnings)
+    assert write.write(tmp_path, [mark("Ada", when=None)], RECORD).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "value", ["=1", "+1", "-1", "@x", " =1", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠x", "\ufeff=1", "-2+3"]
+)
+def test_no_cell_is_a_formula(value):
+    assert cell(value).lstrip()[0] in "'\ufffd" and not re.search(r"[\r\n\t]", cell(value))
+
+
+def test_no_formula_starts_where_a_semicolon_parts_cells():
+    assert cell("a;=1;b; @x") == "a;'=1;b; '@x"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(3.0, "3"), (-1.5, "-1.5"), (2 / 3, "0.67"), (-0.001, "0"), (100, "100"), (0.0, "0")]
+)
+def test_numbers_are_short_and_stay_numbers(value, text):
+    assert cell(value) == number(value) == text
+
+
+# --- hostile texts
+
+
+def hostile_marks() -> list[Mark]:
+    bad = [
+        ExerciseMark(f"gram{text}", text, "value", text, (Line(text, 2, 1, text),), notes=(text,), form=text) for text in HOSTILE
+    ]
+    return [
+        Mark(
+            text,
+            text,
+            (STYLE, text)[place % 2],
+            text,
+            "0",
+            (bad[place], exercise("style_loss", 3, reason=text)),
+            DUE,
+            1.0,
+            (text,),
+        )
+        for place, text in enumerate(HOSTILE)
+    ]
+
+
+def test_hostile_texts_stay_texts_in_every_file(tmp_path):
+    by_hand = [Entry(2, text, "style_loss", adds=1, comment=text) for text in HOSTILE]
+    written = write.write(tmp_path / "DIR", hostile_marks(), RECORD, manual=by_hand, late=LATE)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["DIR"]
+    for name in written.files:
+        text = (tmp_path / "DIR" / name).read_bytes().decode("utf-8")
+        assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text), name
+        if name.endswith(".html"):
+            read_page(tmp_path / "DIR" / name)
+        if name.endswith(".csv"):
+            cells = [value for row in csv.reader(text.splitlines()) for value in row]
+            assert not [
+                value for value in cells if re.match(r"\s*[=+\-@＝＋－＠]", value) and not re.fullmatch(r"-?[\d.]+", value)
+            ]
+    assert len(rows(tmp_path / "DIR", "grades.csv")) == len(HOSTILE)
+    found = json.loads((tmp_path / "DIR/gradescope/results.json").read_text())["students"]
+    assert len(found) == len(HOSTILE)
+
+
+def test_file_names_are_safe_and_no_two_are_one_on_any_system():
+    names = file_names(
+        [*HOSTILE, "Ada", "ADA", "ada", "A.da", "Ada Lovelace", "Ada_Lovelace", "ﬁ", "fi", "x" * 9_999, "a" * 61, "a" * 62]
+    )
+    assert len({name.casefold() for name in names.values()}) == len(names)
+    for name in names.values():
+        assert re.fullmatch(r"[\w][\w.\-\u0300-\u036f]*", name) and not name.endswith((".", " ")) and len(name.encode()) <= 200
+        assert name.split(".")[0].lower() not in ("con", "nul", "lpt1") and name != "results.json"
+
+
+def test_a_name_gives_the_same_file_whoever_else_is_there_unless_they_collide():
+    assert file_names(["Ada Lovelace", "Zoë"]) == {"Ada Lovelace": "Ada_Lovelace", "Zoë": "Zoë"}
+    assert file_names(["Ada", "ada"]) == file_names(["ada", "Ada"])
+
+
+def test_a_text_on_one_line_is_never_longer_than_asked():
+    assert len(plain("x" * 10_000, 50)) == 50 and len(plain("\0" * 10_000, 50)) == 50
+
+
+# --- gradescope and canvas
+
+
+def test_one_student_is_exactly_gradescopes_file(tmp_path):
+    write.write(tmp_path, [mark("Ada", 3, when=DUE + timedelta(hours=1))], RECORD, late=LATE)
+    found = json.loads((tmp_path / "gradescope/results.json").read_text())
+    jsonschema.validate(found, GRADESCOPE)
+    assert found["score"] == 6.3 and found["execution_time"] == 1.5 and found["extra_data"]["max_score"] == 10
+    assert [(each["score"], each["max_score"], each["status"]) for each in found["tests"]] == [(3, 6, "failed"), (4, 4, "passed")]
+    assert "It is not symmetric." in found["tests"][0]["output"] and "1 days late, 10 % off" in found["output"]
+    assert list((tmp_path / "gradescope").iterdir()) == [tmp_path / "gradescope/results.json"]
+
+
+def test_a_class_has_one_file_for_each_and_an_index_of_the_same_objects(tmp_path):
+    write.write(tmp_path, [mark("Ada"), mark("Zoë", 2)], RECORD)
+    index = json.loads((tmp_path / "gradescope/results.json").read_text())["students"]
+    assert list(index) == ["Ada", "Zoë"]
+    for name, found in index.items():
+        jsonschema.validate(found, GRADESCOPE)
+        assert found == json.loads((tmp_path / "gradescope" / name / "results.json").read_text())
+
+
+def test_canvas_gets_its_columns_and_points_possible_in_the_second_row(tmp_path):
+    marks = [mark("Ada", 3, name="ada_4711_9_nb.ipynb"), mark("Bo", 6, FEATURES)]
+    write.write(tmp_path, marks, RECORD)
+    with open(tmp_path / "canvas.csv", encoding="utf-8", newline="") as stream:
+        found = list(csv.reader(stream))
+    titles = ["Lesson 2: Feature reconstruction", "Lesson 3: Style reconstruction"]
+    assert found[0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *titles]
+    assert found[1] == ["    Points Possible", "", "", "", "", "5", "10"]
+    assert found[2:] == [["Ada", "4711", "", "", "", "", "7"], ["Bo", "", "", "", "", "5", ""]]
+
+
+def test_no_students_name_can_pass_for_the_row_of_points_possible(tmp_path):
+    write.write(tmp_path, [mark("My Points Possible")], RECORD)
+    assert (tmp_path / "canvas.csv").read_text().count("Points Possible") == 1
+
+
+EXPORT = """\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,Essay (11),3 Style reconstruction (12),Current Score
+    Points Possible,,,,,10,20,(read only)
+"Zeta, Zoë",103,s3,zz3,A,7,,50
+"Lovelace, Ada",101,s1,al1@uni.example,A,8,1,80
+"Turing, Alan",102,s2,at2,=1+1,9,2,90
+"Test, Student",,,,A,,,
+"""
+
+
+def filled(folder: Path, marks, export: str = EXPORT):
+    (folder / "export.csv").write_text(export, encoding="utf-8")
+    written = write.write(folder / "DIR", marks, RECORD, canvas_export=folder / "export.csv")
+    text = (folder / "DIR/canvas.csv").read_text(encoding="utf-8")
+    return list(csv.reader(text.splitlines(), delimiter=";" if ";" in export else ",")), written.warnings
+
+
+@pytest.mark.parametrize(
+    "student", ["Ada Lovelace", "ADA  LOVELACE", "Lovelace, Ada", "lovelaceada", "al1", "AL1@uni.example", "s1"]
+)
+def test_a_gradebook_from_canvas_is_filled_in_by_name_or_login(tmp_path, student):
+    found, warnings = filled(tmp_path, [mark(student, 3)])
+    assert [row[:5] for row in found[2:5]] == [["Zeta, Zoë", "103", "s3", "zz3", "A"], ["Lovelace, Ada", "101", "s1", "al1@uni.example", "A"],
+                                               ["Turing, Alan", "102", "s2", "at2", "'=1+1"]]  # fmt: skip
+    assert [row[6] for row in found] == ["3 Style reconstruction (12)", "20", "", "14", "2", ""]
+    assert [row[5] for row in found[1:5]] == ["10", "7", "8", "9"] and len(warnings) == 1 and "scaled" in warnings[0]
+
+
+def test_canvas_id_in_the_files_name_comes_before_the_name(tmp_path):
+    found, _ = filled(tmp_path, [mark("Ada Lovelace", 6, name="turingalan_LATE_102_555_nb.ipynb")])
+    assert [row[6] for row in found[2:5]] == ["", "1", "20"]
+
+
+def test_who_is_not_in_the_gradebook_or_shares_a_line_is_told(tmp_path):
+    found, warnings = filled(tmp_path, [mark("Grace Hopper"), mark("Alan Turing"), mark("at2")])
+    assert any("Grace Hopper" in each for each in warnings) and any("at2" in each and "Alan Turing" in each for each in warnings)
+    assert [row[6] for row in found[2:5]] == ["", "1", "2"]
+
+
+def test_a_lesson_without_a_column_gets_one_and_that_is_told(tmp_path):
+    found, warnings = filled(tmp_path, [mark("Ada Lovelace", 4, FEATURES)])
+    assert [row[-1] for row in found[:4]] == ["Lesson 2: Feature reconstruction", "5", "", "3"] and "new one" in warnings[0]
+
+
+def test_a_gradebook_with_semicolons_and_two_columns_of_names_is_read(tmp_path):
+    export = "LastName;FirstName;ID;SIS User ID;SIS Login ID;Section;Lesson 3 (12)\n    Points Possible;;;;;;10\nLovelace;Ada;101;;;A;\n"
+    found, warnings = filled(tmp_path, [mark("Ada Lovelace", 6)], export)
+    assert found[2] == ["Lovelace", "Ada", "101", "", "", "A", "10"] and warnings == ()
+
+
+@pytest.mark.parametrize("text", ["", "a,b,c\n1,2,3\n", "Student,ID\n", "\0", b"\xff\xfe\x00"])
+def test_what_is_no_gradebook_is_one_clear_error(tmp_path, text):
+    (tmp_path / "export.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError, match="export"):
+        write.write(tmp_path / "DIR", [mark("Ada")], RECORD, canvas_export=tmp_path / "export.csv")
+
+
+def test_a_gradebook_that_is_not_there_is_one_clear_error(tmp_path):
+    with pytest.raises(InputError, match="cannot read the gradebook"):
+        write.write(tmp_path / "DIR", [mark("Ada")], RECORD, canvas_export=tmp_path / "none.csv")
+
+
+# --- feedback
+
+
+def test_feedback_says_what_was_right_what_was_not_and_why(tmp_path):
+    noted = replace(mark("Ada", 3, when=DUE + timedelta(hours=30)), notes=("A cell was there twice: the first one counts.",))
+    hand = [Entry(2, "Ada", "gram_matrix", sets=5, comment="Nice loop"), Entry(3, "Ada", "03", comment="Talk to me")]
+    write.write(tmp_path, [noted, mark("Bo", 6, FEATURES)], RECORD, manual=hand, late=LATE)
+    text = read_page(tmp_path / "feedback/Ada.html")
+    for words in (
+        "Feedback for Ada", "7.2 of 15 points (48 %)", "Lesson 3: Style reconstruction (PyTorch): 7.2 of 10", "Due on 20 November 2026 at 23:59 (UTC); 2 days late: 20 % off",
+        "gram_matrix: 5 of 6 points", "What gram_matrix asks.", "Lacks a property. It is not symmetric.", "value2 of 2right",
+        "symmetric1 of 4see above", "set by hand from 3 to 5", "Comment: Nice loop", "Comment: Talk to me", "0.25 seconds",
+        "style_loss: 4 of 4 points", "Right.", "A cell was there twice", "Not handed in: Lesson 2: Feature reconstruction.",
+    ):  # fmt: skip
+        assert words in text, words
+    assert FORM not in text and "Bo" not in text
+
+
+def test_feedback_shows_no_form_of_an_answer(tmp_path):
+    write.write(tmp_path, [replace(mark("Ada"), exercises=(exercise("gram_matrix", 6, form="SECRETFORM"),))], RECORD)
+    assert "SECRETFORM" not in (tmp_path / "feedback/Ada.html").read_text()
+
+
+def test_every_stage_has_words_a_colour_and_a_place_in_the_plot():
+    assert set(overview.KIND_OF) == set(STAGES)
+
+
+def test_an_unknown_stage_breaks_no_report(tmp_path):
+    write.write(tmp_path, [replace(mark("Ada"), exercises=(exercise("gram_matrix", 1, "<new>"),))], RECORD)
+    assert "<new>" in read_page(tmp_path / "feedback/Ada.html").lower()
+
+
+# --- overview
+
+
+def test_the_overview_has_mean_median_and_links_to_every_page(tmp_path):
+    marks = [mark(name, gram) for name, gram in {"Ada": 6, "Bo": 4, "Cy": 2, "D é/<b>": 3}.items()]
+    write.write(tmp_path, marks, RECORD)
+    page = Page(tmp_path / "overview.html")
+    text = page.check()
+    assert "Mean78 %" in text and "Median75 %" in text and "similarity.html" in page.links
+    targets = [tmp_path / unquote(link) for link in page.links if link.endswith(".html")]
+    assert len(targets) == 5 and all(path.is_file() for path in targets)
+
+
+def test_the_plot_shows_the_share_of_points_lost_and_a_table_says_the_same(tmp_path):
+    marks = [mark("Ada", 6), replace(mark("Bo", 3), exercises=(exercise("gram_matrix", 3, "time"), exercise("style_loss", 3)))]
+    shares = overview.losses(make_book(marks, RECORD))
+    assert shares[STYLE, "gram_matrix"]["out of time or memory"] == pytest.approx(3 / 12)
+    assert shares[STYLE, "style_loss"]["lacks a property"] == pytest.approx(1 / 8)
+    write.write(tmp_path, marks, RECORD)
+    text = read_page(tmp_path / "overview.html")
+    assert "gram_matrix: 25 % of the points lost: 25 % out of time or memory" in text and "gram_matrix30025 %000025 %" in text
+
+
+def test_points_by_hand_are_not_lost_in_the_plot():
+    made = make_book([mark("Ada", 3)], RECORD, [Entry(2, "Ada", "gram_matrix", sets=6)])
+    assert sum(overview.losses(made)[STYLE, "gram_matrix"].values()) == 0
+
+
+def test_the_commonest_reason_comes_first_whatever_its_numbers():
+    said = {"Ada": "It is 0.5 times too large.", "Bo": "It is 0.25 times too large.", "Cy": "Not symmetric."}
+    marks = [replace(mark(name), exercises=(exercise("gram_matrix", 2, "value", words),)) for name, words in said.items()]
+    found = overview.reasons(make_book(marks, RECORD))
+    assert [(count, name) for count, name, _ in found] == [(2, "gram_matrix"), (1, "gram_matrix")] and "too large" in found[0][2]
+
+
+def test_every_student_is_in_one_column_of_the_spread():
+    assert overview.bins(make_book([mark("Ada", 6), mark("Bo", 0), mark("Cy", 6)], RECORD)) == [0, 0, 0, 0, 1, 0, 0, 0, 0, 2]
+
+
+def contrast(one: str, other: str) -> float:
+    def light(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    high, low = sorted((light(one), light(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_colours_have_contrast_in_light_and_in_dark(scheme):
+    found = re.findall(r"--(\w+): (#[0-9a-f]{6})", pages.STYLE)
+    colours = dict(found[scheme * len(found) // 2 : (scheme + 1) * len(found) // 2])
+    assert len(colours) == 16
+    for name in ("text", "soft", "link", "good", "bad"):
+        assert min(contrast(colours[name], colours[back]) for back in ("page", "panel")) >= 4.5, name
+    for name in (f"s{place}" for place in range(7)):
+        assert min(contrast(colours[name], colours[back]) for back in ("page", "empty")) >= 3, name

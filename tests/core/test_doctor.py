@@ -1,0 +1,120 @@
+"""The doctor: says what is there, what is not, and what to do, without a network."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from stylelab import encoders
+from stylelab.cli import doctor
+
+
+class Probe:
+    """A framework's process that has ended."""
+
+    def __init__(self, answer, status=0, trouble=""):
+        self.answer, self.returncode, self.trouble = answer, status, trouble
+
+    def communicate(self, timeout=None):
+        if self.answer == "hangs" and timeout is not None:
+            raise subprocess.TimeoutExpired("python", timeout)
+        return self.answer, self.trouble
+
+    def kill(self):
+        pass
+
+
+WELL = Probe(json.dumps(["1.2.3", [], 4.5]) + "\n")
+WITH_GPU = Probe("some other line\n" + json.dumps(["1.2.3", ["H100"], 4.5]) + "\n")
+BROKEN = Probe("", 1, "Traceback (most recent call last):\nImportError: libcuda.so is missing\n")
+
+
+@pytest.fixture
+def probes(monkeypatch):
+    """What the two frameworks answer."""
+    answers = {"torch": WELL, "tensorflow": WELL}
+    monkeypatch.setattr(doctor, "_start_probe", answers.get)
+    return answers
+
+
+def findings() -> dict[str, doctor.Finding]:
+    return {finding.what: finding for finding in doctor.report()}
+
+
+def test_a_finding_is_what_state_advice():
+    assert tuple(doctor.Finding("disk", "full", "make room"))[:3] == ("disk", "full", "make room")
+
+
+def test_every_piece_is_looked_at(probes):
+    wanted = {"Python", "packages", "torch", "tensorflow", "encoder mini", "encoder vgg19", "cache", "chromium",
+              "bubblewrap", "Jupyter kernels", "memory", "disk"}  # fmt: skip
+    assert wanted <= set(findings())
+
+
+def test_a_framework_tells_its_version_gpu_and_seconds(probes):
+    probes["torch"] = WITH_GPU
+    found = findings()
+    assert found["torch"].state == "1.2.3, H100, imported in 4.5 s" and not found["torch"].broken
+    assert "no GPU" in found["tensorflow"].state
+
+
+@pytest.mark.parametrize(("probe", "state"), [
+    (BROKEN, "cannot be imported: ImportError: libcuda.so is missing"), (None, "not installed"),
+    (Probe("hangs"), "not imported after"),
+])  # fmt: skip
+def test_one_framework_is_enough_and_none_is_not(probes, probe, state):
+    probes["tensorflow"] = probe
+    one = findings()["tensorflow"]
+    assert one.state.startswith(state) and one.advice and not one.broken
+    probes["torch"] = probe
+    assert findings()["torch"].broken and findings()["tensorflow"].broken
+
+
+def test_a_gpu_that_a_framework_does_not_see_is_said_so(probes, monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "GPU_FILE", tmp_path)
+    probes["torch"] = WITH_GPU
+    found = doctor._gpu_driver([doctor._framework(name, probe) for name, probe in probes.items()])
+    assert [finding.what for finding in found] == ["GPU for tensorflow"] and found[0].advice
+
+
+def test_a_missing_package_breaks_everything(probes, monkeypatch):
+    monkeypatch.setattr(doctor, "NEEDED", ("numpy", "no-such-package-anywhere"))
+    assert findings()["no-such-package-anywhere"].broken
+
+
+@pytest.mark.parametrize(("has", "state"), [(True, "multiplies bfloat16"), (False, "float32")])
+def test_the_processor_tells_what_auto_precision_comes_to(probes, monkeypatch, has, state):
+    monkeypatch.setattr(doctor, "cpu_has_bfloat16", lambda: has)
+    assert state in next(finding.state for finding in doctor.report() if finding.what == "processor")
+
+
+def test_another_python_is_told_which_to_install(monkeypatch):
+    monkeypatch.setattr(doctor, "PYTHON", ((3, 98), (3, 99)))
+    assert doctor._python().broken and "3.98" in doctor._python().advice
+
+
+def test_a_missing_embedded_encoder_breaks_everything_and_a_download_nothing(probes, monkeypatch, tmp_path):
+    monkeypatch.setattr(encoders, "ASSETS", tmp_path)
+    monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path))
+    found = findings()
+    assert found["encoder mini"].broken
+    assert not found["encoder vgg19"].broken and "stylelab encoders download vgg19" in found["encoder vgg19"].advice
+
+
+def test_a_cache_that_cannot_be_written_is_told_the_way_out(monkeypatch):
+    monkeypatch.setenv("STYLELAB_CACHE", "/proc/nowhere")
+    assert "STYLELAB_CACHE" in doctor._cache().advice
+
+
+def test_looking_makes_no_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path / "cache"))
+    assert doctor._cache().advice == "" and not (tmp_path / "cache").exists()
+
+
+def test_the_probe_runs_in_a_process_of_its_own_and_is_not_fooled_by_the_folder(monkeypatch, tmp_path):
+    (tmp_path / "json.py").write_text("raise SystemExit('a file of the folder was imported')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(doctor.PROBES, "sys", "import sys; version = sys.version; gpus = []")
+    finding = doctor._framework("sys", doctor._start_probe("sys"))
+    assert finding.state.startswith(sys.version) and not finding.broken

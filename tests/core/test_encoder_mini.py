@@ -1,0 +1,151 @@
+"""The encoder that ships: what its file holds, and whether the real VGG-19 finds its pictures better than chance's."""
+
+import importlib.util
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stylelab import encoders
+from stylelab.encoders import file as encoder_file
+from stylelab.encoders.calibrate import calibration_pictures, pooled, rectified
+from stylelab.recipes import Weights, find_recipe
+
+FILE = course.ASSETS / "encoder-mini.safetensors"
+
+
+@cache
+def calibration_activations() -> dict[str, np.ndarray]:
+    """Layer -> activations `(6, C, H, W)` of the calibration pictures."""
+    mini = encoders.find_encoder("mini")
+    factor, offset = encoders.input_transform(mini)
+    stack = [picture * factor[:, None, None] + offset[:, None, None] for picture in calibration_pictures()]
+    found = {}
+    for layer, (kernel, bias) in encoders.read_weights(mini, encoders.LAYERS).items():
+        stack = [rectified(picture, kernel, bias, mini.padding) for picture in stack]
+        found[layer] = np.stack(stack)
+        if layer in encoders.POOL_AFTER:
+            stack = [pooled(picture, mini.pooling) for picture in stack]
+    return found
+
+
+def test_the_file_is_small_enough_to_ship():
+    assert FILE.stat().st_size <= 8_000_000
+
+
+def test_all_sixteen_convolutions_are_there():
+    assert encoders.find_encoder("mini").layers == encoders.LAYERS
+    assert len(encoders.LAYERS) == 16
+
+
+def test_the_header_says_how_to_feed_it():
+    mini = encoders.find_encoder("mini")
+    assert (mini.name, mini.channels, mini.scale) == ("mini", "RGB", 1.0)
+    assert (mini.pooling, mini.padding) == ("average", "replicate")
+    assert mini.activations == "normalised"
+    assert len(mini.mean) == len(mini.std) == 3
+    assert mini.source.startswith("trained from scratch")
+
+
+def test_numbers_are_stored_as_float16_and_finite():
+    with encoder_file.opened(FILE) as (_, file):
+        for key in file.keys():
+            tensor = file.get_tensor(key)
+            assert tensor.dtype == np.float16, key
+            assert np.isfinite(tensor).all(), key
+
+
+@pytest.mark.parametrize("layer", encoders.LAYERS)
+def test_every_channel_has_a_mean_activation_of_about_one(layer):
+    means = calibration_activations()[layer].mean(axis=(0, 2, 3))
+    np.testing.assert_allclose(means, 1, atol=0.05)
+
+
+@pytest.mark.parametrize("layer", encoders.LAYERS)
+def test_no_channel_is_dead(layer):
+    firing = (calibration_activations()[layer] > 0).mean(axis=(0, 2, 3))
+    assert firing.min() > 0.01
+
+
+@pytest.mark.parametrize("layer", encoders.LAYERS)
+def test_no_two_channels_of_a_layer_are_copies(layer):
+    channels = calibration_activations()[layer].swapaxes(0, 1)
+    likeness = np.corrcoef(channels.reshape(len(channels), -1)) - np.eye(len(channels))
+    assert likeness.max() < 0.999
+
+
+def test_a_flat_picture_meets_no_frame():
+    """Replicate padding: on one colour every place of every layer is alike, the border too."""
+    mini = encoders.find_encoder("mini")
+    factor, offset = encoders.input_transform(mini)
+    activation = np.broadcast_to((0.3 * factor + offset)[:, None, None], (3, 32, 32)).astype(np.float32)
+    for layer, (kernel, bias) in encoders.read_weights(mini, encoders.LAYERS).items():
+        activation = rectified(activation, kernel, bias, mini.padding)
+        corner = np.broadcast_to(activation[:, :1, :1], activation.shape)
+        np.testing.assert_allclose(activation, corner, rtol=1e-3, atol=1e-3)
+        if layer in encoders.POOL_AFTER:
+            activation = pooled(activation, mini.pooling)
+
+
+@pytest.fixture(scope="module")
+def judge():
+    """The real VGG-19 as referee; imported here, because it needs torch."""
+    path = Path(__file__).with_name("judge.py")
+    spec = importlib.util.spec_from_file_location("judge", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not module.available():
+        pytest.skip("the real VGG-19 filters are not beside this checkout")
+    return module
+
+
+@pytest.fixture(scope="module")
+def pair(judge):
+    def opened(side):
+        names = ("content/tubingen.jpg", "style/starry_night.jpg")
+        return [judge.open_short(judge.SHARED / "pictures" / name, side) for name in names]
+
+    return opened
+
+
+def test_the_judge_repeats_the_numbers_known_for_the_content_picture_itself(judge, pair):
+    content, style = pair(192)
+    found = judge.judge(content, content, style)
+    np.testing.assert_allclose([found[n] for n in judge.STYLE_LAYERS], [0.287, 0.470, 0.651], atol=1e-3)
+    assert found["content"] == 0
+
+
+def test_the_judge_finds_nothing_wrong_with_the_style_picture_as_its_own_painting(judge, pair):
+    _, style = pair(96)
+    assert max(judge.judge(style, style, style).values()) == 0
+
+
+def test_the_judge_wants_pictures_of_one_size(judge, pair):
+    content, style = pair(96)
+    with pytest.raises(ValueError, match="one size"):
+        judge.judge(content[:-1], content, style)
+
+
+def painted(encoder: str, content: np.ndarray, style: np.ndarray, steps: int = 30) -> np.ndarray:
+    """A short run of ours on five low layers."""
+    import stylelab.torch as sl
+
+    layers = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")
+    recipe = replace(
+        find_recipe("gatys"), content={"conv2_2": 1.0}, content_loss="mean", style=dict.fromkeys(layers, 0.2),
+        style_loss="mean", gram="per_location",
+    )  # fmt: skip
+    trunk = sl.load_encoder(encoder, layers, normalised=True, device="cpu")
+    pictures = [sl.to_tensor(picture) for picture in (content, style)]
+    loss = sl.transfer_loss(trunk, *pictures, recipe, Weights(content=0.003, style=1.0))
+    return [step for step in sl.optimise(pictures[0], loss, steps=steps)][-1].picture
+
+
+@pytest.mark.slow
+def test_the_real_vgg_prefers_its_pictures_to_those_of_random_filters(judge, pair):
+    content, style = pair(96)
+    mini, chance = (judge.judge(painted(e, content, style), content, style) for e in ("mini", "random"))
+    assert mini["conv2_1"] < 0.5 * chance["conv2_1"]
+    assert mini["conv3_1"] < 0.7 * chance["conv3_1"]

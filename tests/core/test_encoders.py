@@ -1,0 +1,129 @@
+"""Names of layers and encoders, and what a wrong one is told."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from stylelab import encoders
+from stylelab.encoders import Encoder, check_layers, find_encoder, input_transform, layer_name, trunk, weights
+from stylelab.errors import InputError
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def mini(tmp_path, monkeypatch):
+    """A stand-in for the embedded encoder, with two layers."""
+    monkeypatch.setattr(encoders, "ASSETS", tmp_path / "assets")
+    write_encoder(tmp_path / "assets" / "encoder-mini.safetensors", "mini")
+
+
+def write_encoder(path, name):
+    weights.save(path, weights.random_weights(0, encoders.LAYERS[:2]), Encoder(name, None, padding="replicate"))
+
+
+def test_vgg19_has_sixteen_layers_in_five_blocks():
+    assert len(encoders.LAYERS) == 16
+    assert (encoders.LAYERS[0], encoders.LAYERS[8], encoders.LAYERS[-1]) == ("conv1_1", "conv4_1", "conv5_4")
+    assert sorted(encoders.POOL_AFTER) == ["conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4"]
+
+
+@pytest.mark.parametrize("spelling", ["conv4_2", "relu4_2", "block4_conv2", "Conv4_2", " conv4_2 ", "21", 21, 22])
+def test_a_layer_has_many_spellings(spelling):
+    assert layer_name(spelling) == "conv4_2"
+
+
+def test_torchvisions_numbers_count_relu_and_pooling_too():
+    numbers = {0: "conv1_1", 2: "conv1_2", 5: "conv2_1", 10: "conv3_1", 19: "conv4_1", 28: "conv5_1", 34: "conv5_4"}
+    assert {number: layer_name(number) for number in numbers} == numbers
+
+
+@pytest.mark.parametrize("spelling", ["conv6_1", "conv3_5", "conv1_3", "pool4", "4", 37, "-1", "", None, "conv4_2.weight"])
+def test_what_is_no_convolution_of_vgg19_is_refused(spelling):
+    with pytest.raises(InputError, match="unknown layer"):
+        layer_name(spelling)
+
+
+def test_the_nearest_layer_is_suggested():
+    with pytest.raises(InputError, match="unknown layer 'con4_2': did you mean 'conv4_2'"):
+        layer_name("con4_2")
+
+
+def test_the_trunk_ends_at_the_deepest_layer_asked_for():
+    assert trunk(["conv2_2", "conv1_1"]) == ("conv1_1", "conv1_2", "conv2_1", "conv2_2")
+
+
+def test_layers_are_checked_against_what_the_file_has():
+    short = Encoder("short", None, layers=encoders.LAYERS[:5])
+    assert check_layers(short, ["relu3_1", 0]) == ("conv3_1", "conv1_1")
+    with pytest.raises(InputError, match="encoder 'short' has no conv4_2: it stops at conv3_1"):
+        check_layers(short, ["conv1_1", "conv4_2"])
+    with pytest.raises(InputError, match="no layer asked for"):
+        check_layers(short, [])
+
+
+def test_preprocessing_becomes_one_multiply_and_one_add_per_rgb_colour():
+    red, green, blue = 0.2, 0.5, 0.9
+    bgr = Encoder("oxford", None, **encoders.OXFORD)
+    factor, offset = input_transform(bgr)
+    expected = np.array([255 * red - 123.68, 255 * green - 116.779, 255 * blue - 103.939])
+    np.testing.assert_allclose(np.array([red, green, blue]) * factor + offset, expected, rtol=1e-5)
+    factor, offset = input_transform(Encoder("torchvision", None, **encoders.TORCHVISION))
+    np.testing.assert_allclose(blue * factor[2] + offset[2], (blue - 0.406) / 0.225, rtol=1e-5)
+
+
+def test_a_random_encoder_says_its_seed_in_its_name(cache):
+    assert find_encoder("random").seed == 0
+    assert find_encoder("random-7").seed == 7
+    assert find_encoder("random-7").path is None
+
+
+def test_an_encoder_is_its_own_name():
+    encoder = Encoder("mine", None)
+    assert find_encoder(encoder) is encoder
+
+
+def test_auto_is_mini_until_vgg19_is_in_the_cache(cache, mini):
+    assert find_encoder("auto").name == "mini"
+    write_encoder(cache / "vgg19.safetensors", "vgg19")
+    assert find_encoder("auto").name == "vgg19"
+    assert find_encoder().path == cache / "vgg19.safetensors"
+
+
+def test_an_encoder_that_is_not_here_says_how_to_fetch_it(cache):
+    with pytest.raises(InputError, match="run `stylelab encoders download vgg19-torchvision` once"):
+        find_encoder("vgg19-torchvision")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "nearest"),
+    [("vgg91", "vgg19"), ("vgg19-torchvison", "vgg19-torchvision"), ("mni", "mini"), ("randon", "random")],
+)
+def test_the_nearest_encoder_is_suggested(cache, wrong, nearest):
+    with pytest.raises(InputError, match=f"unknown encoder '{wrong}': did you mean '{nearest}'"):
+        find_encoder(wrong)
+
+
+def test_a_path_is_an_encoder_too(cache, tmp_path):
+    write_encoder(tmp_path / "mine.safetensors", "mine")
+    for spelling in (tmp_path / "mine.safetensors", str(tmp_path / "mine.safetensors")):
+        assert find_encoder(spelling).layers == ("conv1_1", "conv1_2")
+    with pytest.raises(InputError, match="no weights file .*absent.safetensors"):
+        find_encoder(tmp_path / "absent.safetensors")
+
+
+def test_weights_come_as_the_trunk_of_the_layers_asked_for(cache, mini):
+    found = encoders.read_weights(find_encoder("mini"), ["conv1_2"])
+    assert list(found) == ["conv1_1", "conv1_2"]
+    with pytest.raises(InputError, match="'mini' has no conv2_1: it stops at conv1_2"):
+        encoders.read_weights(find_encoder("mini"), ["conv2_1"])
+
+
+def test_an_encoder_cannot_be_changed_behind_a_readers_back():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Encoder("mine", None).pooling = "average"

@@ -1,0 +1,315 @@
+"""Settings: taken down from a run, written, read, run again to the same picture. Whatever a file may hold costs one line."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylelab.cli import commands as cli
+from stylelab.errors import InputError
+from stylelab.images import open_picture
+from stylelab.images.decode import MOST_BYTES, PictureFile
+from stylelab.recipes import RECIPES, scaled
+from stylelab.result import Step
+from stylelab.run import settings_file
+from stylelab.run.prepare import collect_all, prepare
+from stylelab.run.provenance import embed, sign, take_down
+from stylelab.run.settings import Settings
+
+SMALL = dict(encoder="mini", size=48, steps=3)
+NOISE = np.random.default_rng(0).uniform(size=(40, 50, 3)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+def pretended(content="china", style="cat", **options):
+    """A Result of a run without a framework; its picture is white, then ever darker."""
+    options = SMALL | options
+    job = prepare(content, style, **options)
+    steps = ([Step(n, 100 / n, {}, lambda n=n: np.full_like(job.content, 1 / n))] for n in range(1, job.recipe.steps + 1))
+    asked = take_down("torch", [content], [style], **options)
+    return sign(collect_all(steps, [[job]], device="cpu", precision="float32"), asked)[0]
+
+
+def photograph(name="mine.jpg", seed=0):
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (60, 80, 3), np.uint8)).save(name)
+    return name
+
+
+# --- the same picture again, in each framework ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recipe", ["gatys", "coursera", "tf-tutorial"])
+def test_settings_run_again_give_the_same_picture_to_the_last_bit(sl, framework, recipe):
+    first = sl.transfer("china", photograph(), recipe=recipe, seed=3, device="cpu", style_weight=7.5, **SMALL)
+    settings = Settings.load(first.settings.save("run.json"))
+    assert settings == first.settings and settings.backend == framework and settings.style_weight == 7.5
+    import stylelab
+
+    again = stylelab.transfer(*settings.pictures(), **settings.options())
+    np.testing.assert_array_equal(again.picture, first.picture)
+    assert again.settings == settings and settings.notes(again.settings) == () and settings.threads > 0
+
+
+def test_the_command_runs_settings_again_to_the_same_file(capsys, framework):
+    how = ("--backend", framework, "--encoder", "mini", "--size", "48", "--steps", "3", "--device", "cpu", "--scales", "2")
+    assert cli.run(["transfer", photograph(), "coffee", "-o", "a.png", *how, "--save-settings", "a.json"]) == 0
+    assert cli.run(["transfer", "--settings", "a.json", "-o", "b.png"]) == 0
+    assert cli.run(["transfer", "--settings", "a.png", "-o", "c.png"]) == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes() == Path("c.png").read_bytes()
+    assert cli.run(["transfer", "--settings", "a.json", "-o", "d.png", "--style-weight", "1"]) == 0
+    assert (open_picture("d.png") != open_picture("a.png")).any()
+    assert sorted(os.listdir()) == ["a.json", "a.png", "b.png", "c.png", "d.png", "mine.jpg"]
+
+
+def test_a_run_that_was_stopped_is_run_again_to_where_its_picture_was(sl):
+    def stop(step):
+        if step.index == 4:
+            raise KeyboardInterrupt
+
+    first = sl.transfer("china", "cat", device="cpu", watch=stop, **SMALL | dict(steps=50))
+    assert first.stopped and 0 < first.settings.steps < 5
+    again = sl.transfer(*first.settings.pictures(), **{k: v for k, v in first.settings.options().items() if k != "backend"})
+    np.testing.assert_array_equal(again.picture, first.picture)
+
+
+def test_an_array_comes_back_from_settings_number_by_number(sl):
+    first = sl.transfer(NOISE, Image.open(photograph()), device="cpu", **SMALL | dict(size=32, steps=2))
+    settings = Settings.parse(first.settings.text())
+    assert [file.name for file in settings.pictures()] == ["content.npy", "style.png"]
+    again = sl.transfer(*settings.pictures(), device="cpu", **SMALL | dict(size=32, steps=2))
+    np.testing.assert_array_equal(again.picture, first.picture)
+
+
+def test_weights_of_ones_own_change_the_loss_in_proportion(sl):
+    def parts(**weights):
+        history = sl.transfer("china", "cat", device="cpu", **SMALL | dict(steps=1), **weights).history
+        return {name: history[name][0] for name in ("content", "style", "tv")}
+
+    usual, other = parts(tv_weight=2.0), parts(tv_weight=4.0, style_weight=3e8)
+    assert other["tv"] == pytest.approx(2 * usual["tv"], rel=1e-5)
+    assert other["style"] == pytest.approx(3 * usual["style"], rel=1e-5)
+    assert parts(tv_weight=0)["tv"] == 0
+
+
+# --- what is taken down -----------------------------------------------------------------------------------------------
+
+
+def test_what_auto_came_to_is_taken_down():
+    settings = pretended(encoder="auto", size=None, steps=None, recipe=scaled("keras", "ci")).settings
+    assert (settings.encoder, settings.precision, settings.device, settings.recipe) == ("mini", "float32", "cpu", "keras")
+    assert settings.size == 144 and settings.steps == scaled("keras", "ci").steps  # 96 high
+    assert set(settings.sha256) == {"content", "style", "encoder", "recipe"}
+    assert set(settings.versions) == {"stylelab", "torch", "numpy", "pillow"}
+
+
+def test_text_reads_from_what_to_do_down_to_what_is_embedded():
+    style = PictureFile("mine.jpg", Path(photograph()).read_bytes())
+    written = json.loads(pretended(style=style).settings.text())
+    assert list(written)[:4] == ["format", "content", "style", "recipe"] and list(written)[-1] == "files"
+    assert written["format"] == 1 and written["content"] == "china" and written["style"] == {"file": "mine.jpg"}
+
+
+def test_an_uploaded_picture_is_embedded_as_its_own_file():
+    data = Path(photograph()).read_bytes()
+    settings = Settings.load(pretended(style=PictureFile("mine.jpg", data)).settings.save("a.json"))
+    assert settings.pictures()[1].data == data
+    np.testing.assert_array_equal(open_picture(settings.pictures()[1]), open_picture("mine.jpg"))
+
+
+def test_embedding_is_exact_and_small_where_it_can_be():
+    eight_bits = open_picture(photograph("a.png"))
+    assert embed(eight_bits, "a").name == "a.png"
+    for picture in (eight_bits, NOISE):
+        np.testing.assert_array_equal(open_picture(embed(picture, "a")), picture)
+    with pytest.raises(InputError, match="'a.npy' has 23 MB, more than 20"):
+        embed(np.full((1000, 2000, 3), 0.123, np.float32), "a")
+
+
+def test_a_file_changed_while_it_was_painted_is_found_out():
+    name = photograph()
+    result = pretended(style=name)
+    photograph(seed=1)
+    with pytest.raises(InputError, match="is not the style picture"):
+        result.settings.pictures()
+
+
+def test_a_recipe_of_ones_own_has_no_settings_and_is_saved_all_the_same():
+    result = pretended(recipe=replace(RECIPES["gatys"], noise=0.5))
+    with pytest.raises(InputError, match="this 'gatys' is one of your own"):
+        result.settings  # noqa: B018
+    result.save("a.png")
+    with pytest.raises(InputError, match="carries no settings"):
+        Settings.load("a.png")
+
+
+def test_a_png_tells_neither_folders_nor_uploaded_pictures():
+    os.mkdir("secret")
+    data = Path(photograph()).read_bytes()
+    pretended(content=os.path.abspath(photograph("secret/scene.png")), style=PictureFile("mine.jpg", data)).save("a.png")
+    with Image.open("a.png") as saved:
+        carried = saved.info[settings_file.KEYWORD]
+    assert "secret" not in carried and "files" not in json.loads(carried)
+    with pytest.raises(InputError, match="the content picture of these settings is not here"):
+        Settings.load("a.png").pictures()
+    os.rename("secret/scene.png", "scene.png")
+    assert Settings.load("a.png").pictures() == ("scene.png", "mine.jpg")
+    assert os.path.getsize("a.png") < 48 * 36 * 3 + 3000
+
+
+def test_a_picture_is_looked_for_beside_the_settings_too():
+    os.mkdir("run")
+    os.chdir("run")
+    pretended(style=photograph()).settings.save("a.json")
+    os.chdir("..")
+    assert Settings.load("run/a.json").pictures() == ("china", "run/mine.jpg")
+    photograph(seed=1)  # another of that name is not taken for it
+    assert Settings.load("run/a.json").pictures() == ("china", "run/mine.jpg")
+    os.rename("mine.jpg", "china")  # nor for a built-in picture
+    assert Path(Settings.load("run/a.json").pictures()[0]).name == "china.jpg"
+
+
+def test_what_is_otherwise_now_is_told(monkeypatch):
+    settings = pretended().settings
+    assert settings.notes() == ()
+    older = replace(settings, versions=settings.versions | {"torch": "1.0"}, sha256=settings.sha256 | {"encoder": "0" * 64})
+    torch, encoder = older.notes()
+    assert "saved with torch 1.0, and this is" in torch and "encoder 'mini' is not the one" in encoder
+    monkeypatch.setitem(RECIPES, "gatys", replace(RECIPES["gatys"], noise=0.1))
+    assert "recipe 'gatys' has changed" in settings.notes()[0]
+    assert older.but(encoder="random", recipe="lab").notes() == (torch,)
+    few, many = (replace(settings.but(recipe="lab"), threads=count) for count in (1, 8))
+    assert few.notes(few) == () and "with 8 threads, and first with 1" in few.notes(many)[0]
+
+
+def test_options_are_arguments_of_transfer_and_the_later_ones_only_where_they_say_something():
+    settings = Settings("china", "cat", size=64)
+    assert settings.options() == dict(
+        recipe="gatys", backend="torch", encoder="auto", size=64, steps=None, seed=0, device=None, content_layers=None,
+        style_layers=None,
+    )  # fmt: skip
+    assert replace(settings, tile=128, tv_weight=0.0).options()["tv_weight"] == 0.0
+    prepare("china", "cat", tv_weight=0.0, style_layers=["conv1_1"], **SMALL)
+
+
+# --- files of every sort ----------------------------------------------------------------------------------------------
+
+WRONG = [
+    ("", "is no settings file"),
+    ("not JSON", "is no settings file"),
+    ("[1, 2]", 'has no "format"'),
+    ('{"cells": [], "nbformat": 4}', 'has no "format"'),
+    ('{"format": "png"}', "its format is 'png'"),
+    ('{"format": 2}', "has format 2, and this stylelab reads 1: install a newer one"),
+    ('{"format": 1}', "names no content picture"),
+    ('{"format": 1, "content": "china"}', "names no style picture"),
+    ("[" * 200_000, "nested too deeply"),
+    ('{"format": 1, "content": ' + "[" * 500 + "]" * 500 + "}", "content must be a path, a name or a file; got a list"),
+    ('{"format": 1, "content": "china", "style": "cat", "style_weight": NaN}', "NaN is no number"),
+    ('{"format": 1, "content": "china", "style": "cat", "style_weight": 1e999}', "style_weight must be a number; got inf"),
+    ('{"format": 1, "content": "china", "style": "cat", "seed": 1' + "0" * 5000 + "}", "is no settings file"),
+    ('{"format": 1, "content": "china", "style": "\\u0000"}', "no picture '?'"),
+    ('{"format": 1, "content": "\\ud800", "style": "cat"}', "no picture '?'"),
+]
+VALUES = [
+    ("colour", "red", "unknown setting 'colour'"), ("styles", "cat", "did you mean 'style'?"), ("content", 5, "got 5"),
+    ("content", None, "got null"), ("content", {"file": 3}, "got an object"), ("recipe", "gatis", "did you mean 'gatys'?"),
+    ("recipe", None, "recipe must be a name"), ("recipe", "\ud800", "recipe must be"), ("backend", "jax", "unknown backend"),
+    ("encoder", "x" * 5000, "encoder must be"), ("size", 64.5, "got 64.5"), ("size", "64", "got '64'"), ("size", True, "got true"),
+    ("size", 2**70, "size must be a whole number"), ("size", -1, "got -1"), ("size", 2**40, "more than 100 million"),
+    ("steps", 0, "steps is 0"), ("seed", -1, "seed is -1"), ("scales", 0, "scales is 0"), ("tile", 3, "tile is 3"),
+    ("precision", "half", "unknown precision 'half'"), ("style_weight", -1, "style weight is -1"),
+    ("content_layers", "conv4_2", "a list of layers"), ("content_layers", [1], "a list of layers"),
+    ("style_layers", ["conv9_1"], "unknown layer"), ("sha256", {"content": 3}, "checksums by name"),
+    ("sha256", {"content": "0" * 64}, "is not the content picture"), ("style", {"file": "a.png"}, "is not in its files"),
+    ("content", "gone.jpg", "no picture 'gone.jpg'"), ("content", "~no-such-user/a.jpg", "no picture '~no-such-user/a.jpg'"),
+]  # fmt: skip
+
+
+def refused(capsys, *arguments) -> str:
+    """The one line of a command that wrote nothing."""
+    before = sorted(os.listdir())
+    assert cli.run(["transfer", *map(str, arguments)]) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith("stylelab: ") and err.count("\n") == 1 and out == "" and len(err) < 500, err
+    assert sorted(os.listdir()) == before
+    return err
+
+
+@pytest.fixture
+def no_run(monkeypatch):
+    monkeypatch.setattr("stylelab.transfer", lambda *args, **kwargs: pytest.fail("the run was started"))
+
+
+@pytest.mark.parametrize(("text", "words"), WRONG, ids=range(len(WRONG)))
+def test_what_is_no_settings_file_costs_one_line(capsys, no_run, text, words):
+    Path("run.json").write_text(text)
+    assert words in refused(capsys, "--settings", "run.json", "-o", "a.png")
+
+
+@pytest.mark.parametrize(("key", "value", "words"), VALUES, ids=range(len(VALUES)))
+def test_a_wrong_value_costs_one_line(capsys, no_run, key, value, words):
+    Path("run.json").write_text(json.dumps({"format": 1, "content": "china", "style": "cat", **SMALL} | {key: value}))
+    assert words in refused(capsys, "--settings", "run.json", "-o", "a.png")
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    (".", "is a folder"), ("none.json", "no settings file 'none.json'"), ("/dev/zero", "is no ordinary file"),
+    ("text.json", "is no text"), ("photo.png", "carries no settings"), ("broken.png", "is a broken PNG"),
+    ("huge.json", "has more than 60 MB"), ("~no-such-user/a.json", "no settings file"),
+])  # fmt: skip
+def test_a_file_of_another_kind_costs_one_line(capsys, no_run, name, words):
+    Path("text.json").write_bytes(b"\xff\xfe\x00")
+    photograph("photo.png")
+    Path("broken.png").write_bytes(Path("photo.png").read_bytes()[:20])
+    with open("huge.json", "wb") as file:
+        file.truncate(2**31)
+    assert words in refused(capsys, "--settings", name, "-o", "a.png")
+
+
+def test_damaged_and_missing_pictures_cost_one_line(capsys, no_run):
+    settings = pretended(style=PictureFile("mine.jpg", Path(photograph()).read_bytes())).settings
+    settings.save("a.json")
+    written = json.loads(settings.text())
+    for data, words in (("?", "is damaged"), ("AAAA", "is damaged"), (5, "is not in its files")):
+        Path("b.json").write_text(json.dumps(written | {"files": {"style": data}}))
+        assert words in refused(capsys, "--settings", "b.json", "-o", "a.png")
+    for data, words in (("AA?AA", "is damaged"), ("AAAA", "'mine.jpg' is not a picture")):
+        Path("b.json").write_text(json.dumps(written | {"files": {"style": data}, "sha256": {}}))
+        assert words in refused(capsys, "--settings", "b.json", "-o", "a.png")
+
+
+def test_a_picture_too_large_to_be_embedded_is_refused_at_once():
+    with pytest.raises(InputError, match="'mine.tif' has 20 MB, more than 20"):
+        PictureFile("mine.tif", bytes(MOST_BYTES + 1))
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("-o", "a.json"), "its ending"), ((), "'run.png' is there already"), (("-o", "run.png"), "is the file of the settings"),
+    (("-o", "a.png", "--save-settings", "a.txt"), "ending must be .json"),
+    (("-o", "a.png", "--save-settings", "no/a.json"), "does not exist"),
+    (("-o", "a.png", "--film", "a.png"), "is to be written twice"), (("-o", "a.png", "--film", "a.mp4"), "must be .gif or .png"),
+    (("-o", "a.png", "--film", "no/a.gif"), "does not exist"), (("-o", "a.png", "--style-weight", "nan"), "style weight is nan"),
+    (("-o", "a.png", "--tv-weight", "inf"), "tv weight is inf"), (("-o", "a.png", "--content-weight", "-1"), "content weight is -1"),
+    (("-o", "a.png", "--content-weight", "0", "--style-weight", "0", "--tv-weight", "0"), "all zero"),
+    (("-o", "a.png", "--scales", "0"), "scales is 0"), (("gone.jpg", "-o", "a.png"), "no picture 'gone.jpg'"),
+])  # fmt: skip
+def test_what_stands_beside_settings_is_checked_before_the_run(capsys, no_run, arguments, words):
+    pretended().save("run.png")
+    assert words in refused(capsys, "--settings", "run.png", *arguments)
+
+
+def test_more_sizes_than_a_picture_has_room_for_are_left_out():
+    from stylelab.run.prepare import prepare_stages
+
+    stages = prepare_stages(["china"], ["cat"], scales=10**6, **SMALL | dict(size=128, steps=10))
+    assert [max(batch[0].content.shape) for batch in stages] == [64, 91, 128]

@@ -1,0 +1,435 @@
+"""The gallery: every pair, each saved as it is done; one failure costs nobody else; the next run goes on."""
+
+import json
+import os
+import re
+import signal
+import socket
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import dask
+import numpy as np
+import pytest
+from distributed import Client
+from PIL import Image
+from threads import Local, connected_to, threads
+
+from stylelab import images as pictures
+from stylelab.cli import commands as cli
+from stylelab.errors import InputError, MachineError
+from stylelab.tools import cluster
+from stylelab.tools.gallery import plan as gallery
+
+QUICK = {"encoder": "random", "size": 32, "steps": 2, "device": "cpu"}
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two content and two style pictures, and one content picture that is broken."""
+    for kind, names in {"content": "ab", "style": "xy"}.items():
+        (tmp_path / kind).mkdir()
+        for value, name in enumerate(names, 1):
+            Image.new("RGB", (48, 32), (60 * value, 120, 20)).save(tmp_path / kind / f"{name}.png")
+    (tmp_path / "content" / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
+    (tmp_path / "content" / "notes.txt").write_text("not meant as a picture")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def running():
+    with threads(1) as cluster_of_threads:
+        yield cluster_of_threads
+
+
+@pytest.fixture
+def workers(monkeypatch, running):
+    """The tasks that were done, by workers without a framework: each paints the mean of its two pictures."""
+    done = []
+
+    def paint_pair(content, style, options):
+        done.append((content, style, options))
+        facts = {"seconds": 0.1, "steps": 2, "device": "pretended", "loss_start": 2.0, "loss_end": 1.0}
+        return {"picture": (content + style) / 2, "facts": facts, "error": None, "exit_status": 0}
+
+    monkeypatch.setattr(gallery, "paint_pair", Local(paint_pair))
+    monkeypatch.setattr(cluster, "connect", connected_to(running))
+    return done
+
+
+def made(folders, out="out", contents="content", **options):
+    plan = gallery.plan(str(folders / contents), str(folders / "style"), folders / out, **QUICK | options)
+    return plan, list(gallery.paint(plan))
+
+
+def files(folder):
+    return sorted(os.listdir(folder))
+
+
+def test_every_pair_becomes_a_picture_and_a_broken_one_costs_nobody_else(folders, workers):
+    plan, pairs = made(folders)
+    assert files(folders / "out") == [
+        "a__x.png", "a__y.png", "b__x.png", "b__y.png", "gallery.json", "index.html",
+    ]  # fmt: skip
+    assert sorted(pair.name for pair in pairs) == sorted(f"{c} in {s}" for c in ("a", "b", "broken") for s in "xy")
+    failed = [pair for pair in plan.pairs if pair.state == "failed"]
+    assert [pair.content for pair in failed] == ["broken", "broken"] and failed[0].exit_status == 1
+    assert "broken.jpg' is not a picture" in failed[0].error
+    assert gallery.summary(plan).startswith("4 painted, 2 failed of 6 pairs (0.1 s each); see ")
+
+
+def test_each_picture_is_that_of_its_own_pair(folders, workers):
+    made(folders)
+    for content, red in {"a": 60, "b": 120}.items():
+        for style, other in {"x": 60, "y": 120}.items():
+            picture = pictures.open_picture(folders / "out" / f"{content}__{style}.png")
+            assert picture[..., 0] == pytest.approx((red + other) / 2 / 255, abs=0.003)
+
+
+def test_workers_get_arrays_and_need_no_disk(folders, workers):
+    made(folders)
+    content, style, options = workers[0]
+    assert content.dtype == style.dtype == np.float32 and content.shape == (21, 32, 3)
+    assert options == QUICK | {"backend": "torch"}
+    assert not any(isinstance(value, Path) for value in options.values())
+
+
+def test_what_is_done_is_not_done_again(folders, workers):
+    made(folders)
+    before = {name: os.stat(folders / "out" / name).st_mtime_ns for name in files(folders / "out") if "__" in name}
+    workers.clear()
+    plan, _ = made(folders)
+    assert workers == [] and gallery.summary(plan).startswith("0 painted, 4 kept, 2 failed")
+    assert before == {name: os.stat(folders / "out" / name).st_mtime_ns for name in before}
+
+
+@pytest.mark.parametrize(("change", "count"), [
+    (lambda folders: (folders / "out" / "a__x.png").unlink(), 1),
+    (lambda folders: Image.new("RGB", (48, 32)).save(folders / "content" / "a.png"), 2),
+    (lambda folders: Image.new("RGB", (48, 32)).save(folders / "content" / "broken.jpg"), 2),
+    (lambda folders: (folders / "out" / "gallery.json").write_text("{ half a fi"), 4),
+    (lambda folders: (folders / "out" / "gallery.json").write_text('{"pictures": 3}'), 4),
+])  # fmt: skip
+def test_only_what_changed_is_done_again(folders, workers, change, count):
+    made(folders)
+    workers.clear()
+    change(folders)
+    made(folders)
+    assert len(workers) == count
+
+
+@pytest.mark.parametrize("options", [
+    {"steps": 3}, {"size": 40}, {"seed": 1}, {"recipe": "lab"}, {"encoder": "random-2"}, {"style_layers": ("conv1_1",)},
+    {"backend": "tensorflow"}, {"precision": "float32"}, {"scales": 2}, {"tile": 32}, {"tv_weight": 1.0},
+])  # fmt: skip
+def test_other_settings_are_painted_anew(folders, workers, options):
+    made(folders)
+    workers.clear()
+    made(folders, **options)
+    assert len(workers) == 4
+
+
+@pytest.mark.parametrize(("options", "count"), [
+    ({"precision": "float32"}, 0), ({}, 4), ({"precision": "float32", "scales": 2}, 4), ({"precision": "float32", "tile": 32}, 4),
+])  # fmt: skip
+def test_a_record_of_before_there_was_a_precision_is_kept_where_it_is_the_same_run(folders, workers, options, count):
+    made(folders, precision="float32")
+    path = folders / "out" / "gallery.json"
+    records = json.loads(path.read_text())
+    for record in records["pictures"].values():
+        for name in ("precision", "scales", "tile"):
+            del record["settings"][name]
+    path.write_text(json.dumps(records))
+    workers.clear()
+    made(folders, **options)
+    assert len(workers) == count
+
+
+def test_another_gallery_in_the_same_folder_forgets_nothing(folders, workers):
+    made(folders)
+    (folders / "more").mkdir()
+    Image.new("RGB", (48, 32)).save(folders / "more" / "c.png")
+    made(folders, contents="more")
+    workers.clear()
+    made(folders)
+    assert workers == []
+
+
+def test_a_pair_is_written_down_as_soon_as_it_is_done(folders, workers):
+    plan = gallery.plan(str(folders / "content" / "a.png"), str(folders / "style"), folders / "out", **QUICK)
+    painting = gallery.paint(plan)
+    first = next(painting)
+    record = json.loads((folders / "out" / "gallery.json").read_text())["pictures"]
+    assert list(record) == [first.file] and record[first.file]["facts"]["loss_end"] == 1.0
+    assert "Not painted yet" in (folders / "out" / "index.html").read_text()
+    painting.close()  # as Ctrl-C does: what is done stays
+    assert (folders / "out" / first.file).is_file()
+
+
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(folders, workers, monkeypatch, capsys):
+    good = gallery.paint_pair
+
+    def interrupted(content, style, options):
+        if len(workers) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)
+        return good(content, style, options)
+
+    monkeypatch.setattr(gallery, "paint_pair", Local(interrupted))
+    paths = [str(folders / name) for name in ("content", "style", "out")]
+    assert cli.run(["gallery", *paths[:2], "-o", paths[2], "--encoder", "random", "--size", "32", "--steps", "2"]) == 130
+    out, err = capsys.readouterr()
+    assert out == "" and "interrupted: 2 painted" in err and "the same command goes on from here" in err
+    assert len([name for name in files(folders / "out") if "__" in name]) == 2
+
+
+def test_a_worker_that_fails_is_one_failed_pair(folders, workers, monkeypatch):
+    good = gallery.paint_pair
+
+    def sometimes(content, style, options):
+        if content[0, 0, 0] < 0.3 and style[0, 0, 0] < 0.3:
+            raise RuntimeError("the driver\nis on fire")
+        return good(content, style, options)
+
+    monkeypatch.setattr(gallery, "paint_pair", Local(sometimes))
+    plan, _ = made(folders)
+    lost = next(pair for pair in plan.pairs if pair.file == "a__x.png")
+    assert lost.exit_status == 2 and "RuntimeError" in lost.error and "\n" not in lost.error
+    assert sum(pair.state == "done" for pair in plan.pairs) == 3
+
+
+# --- the contact sheet ------------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """What a test wants to know of a page: its tags with their attributes, and that all are closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in ("img", "meta"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def page(folder):
+    parsed = Page((folder / "index.html").read_text())
+    assert parsed.open == []
+    return parsed
+
+
+def test_the_contact_sheet_can_be_read_without_eyes(folders, workers):
+    made(folders)
+    sheet = page(folders / "out")
+    assert sheet.all("html") == [{"lang": "en"}] and len(sheet.all("title")) == len(sheet.all("h1")) == 1
+    assert all("alt" in image for image in sheet.all("img"))
+    image = next(image for image in sheet.all("img") if image["alt"] == "a in the style of x")
+    assert (image["width"], image["height"]) == ("32", "21")
+    assert [head["scope"] for head in sheet.all("th")] == ["col", "col", "row", "row", "row"]
+
+
+def test_the_contact_sheet_can_be_moved_and_needs_no_network(folders, workers):
+    made(folders)
+    sheet = page(folders / "out")
+    links = [tag.get("href") or tag.get("src") for name, tag in sheet.tags if name in ("a", "img")]
+    own = [link for link in links if not link.startswith("data:image/jpeg;base64,")]
+    assert sorted(set(own)) == ["a__x.png", "a__y.png", "b__x.png", "b__y.png"]
+    assert not sheet.all("script") and "//" not in re.sub('data:[^"]*', "", (folders / "out" / "index.html").read_text())
+
+
+def test_the_contact_sheet_says_what_failed_and_why(folders, workers):
+    made(folders)
+    assert (folders / "out" / "index.html").read_text().count("is not a picture") == 2
+
+
+def test_the_contact_sheet_says_how_long_a_picture_took_and_in_which_precision(folders, workers, monkeypatch):
+    good = gallery.paint_pair
+    facts = {"seconds": 12.34, "precision": "bfloat16", "device": "cuda", "batch": 4, "tile": None}
+
+    monkeypatch.setattr(gallery, "paint_pair", Local(lambda *given: good(*given) | {"facts": dict(facts)}))
+    plan, _ = made(folders, precision="auto", scales=2)
+    text = (folders / "out" / "index.html").read_text()
+    assert text.count("<p>12.3 s of a batch of 4, bfloat16, cuda</p>") == 4 and page(folders / "out")
+    assert "precision auto, from coarse to fine in 2 sizes." in text
+    assert "(12.3 s each, bfloat16); see " in gallery.summary(plan)
+    again, _ = made(folders, precision="auto", scales=2)
+    assert gallery.summary(again).startswith("0 painted, 4 kept, 2 failed of 6 pairs; see ")
+
+
+def test_strange_file_names_survive_the_contact_sheet(folders, workers):
+    name = '<b>"&#x;% ü'
+    Image.new("RGB", (48, 32)).save(folders / "content" / f"{name}.png")
+    made(folders)
+    assert f"{name} in the style of x" in [image["alt"] for image in page(folders / "out").all("img")]
+    assert (folders / "out" / f"{name}__x.png").is_file()
+
+
+def test_built_in_pictures_keep_their_credits(folders, workers):
+    plan = gallery.plan("cat", str(folders / "style"), folders / "out", **QUICK)
+    list(gallery.paint(plan))
+    assert "Stefan van der Walt, CC0" in (folders / "out" / "index.html").read_text()
+    made(folders, out="other")
+    assert "Credits" not in (folders / "other" / "index.html").read_text()
+
+
+# --- what can be asked for --------------------------------------------------------------------------------------
+
+
+def test_contents_and_styles_may_be_a_folder_a_file_or_built_in(folders):
+    found = gallery.find_pictures
+    assert list(found(str(folders / "content"), ())) == ["a", "b", "broken"]
+    assert list(found(str(folders / "style" / "x.png"), ())) == ["x"]
+    assert list(found("coffee", ())) == ["coffee"]
+    assert tuple(found("builtin", pictures.content_names())) == pictures.content_names()
+
+
+def test_pictures_of_one_name_are_told_apart(folders):
+    Image.new("RGB", (48, 32)).save(folders / "content" / "A.jpg")
+    plan = gallery.plan(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
+    assert {"a.png", "A.jpg", "b"} <= set(plan.contents)
+    assert len({pair.file.lower() for pair in plan.pairs}) == len(plan.pairs) == 8
+
+
+def refusal(*arguments, **options):
+    with pytest.raises(InputError) as caught:
+        gallery.plan(*map(str, arguments), **QUICK | options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_wrong_input_is_found_before_anything_is_made(folders):
+    content, style, out = folders / "content", folders / "style", folders / "out"
+    assert "no picture" in refusal(folders / "none", style, out)
+    (folders / "bare").mkdir()
+    assert "no picture in folder" in refusal(folders / "bare", style, out)
+    assert "did you mean 'gatys'" in refusal(content, style, out, recipe="gatsy")
+    assert "unknown layer" in refusal(content, style, out, style_layers=("conv7_1",))
+    assert "got 0" in refusal(content, style, out, size=0)
+    assert "unknown precision 'float16'" in refusal(content, style, out, precision="float16")
+    assert "scales is 0" in refusal(content, style, out, scales=0)
+    assert "tile is 3" in refusal(content, style, out, tile=3)
+    assert "where its pictures come from" in refusal(content, style, content)
+    assert "is no folder" in refusal(content, style, content / "a.png" / "out")
+    assert "cannot write into folder '/proc'" in refusal(content, style, "/proc/none/out")
+    assert not out.exists()
+
+
+# --- schedulers and workers -------------------------------------------------------------------------------------
+
+
+def unreachable(address):
+    began = time.monotonic()
+    with pytest.raises(MachineError) as caught, cluster.connect(address, tasks=1):
+        pass
+    assert time.monotonic() - began < 10 and "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_scheduler_that_is_not_there_costs_one_line_and_status_2(folders, capsys):
+    with socket.socket() as taken:  # bound but not listening: nobody else can answer here
+        taken.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        arguments = ("content", "style", "-o", "out", "--encoder", "random", "--size", "32", "--scheduler", address)
+        paths = [str(folders / text) if text in ("content", "style", "out") else text for text in arguments]
+        assert cli.run(["gallery", *paths]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and f"no Dask scheduler answers at {address}" in err
+    assert not (folders / "out").exists()
+
+
+def test_a_listener_that_is_no_scheduler_is_given_up_on():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert "no Dask scheduler answers" in unreachable(f"tcp://127.0.0.1:{silent.getsockname()[1]}")
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:1", "tcp://127.0.0.1:port"])
+def test_what_is_no_address_is_the_users_fault(address):
+    with pytest.raises(InputError, match="is no scheduler's address"), cluster.connect(address, tasks=1):
+        pass
+
+
+def test_a_running_scheduler_is_used_and_left_running(folders, running, monkeypatch):
+    def paint_pair(content, style, options):
+        return {"picture": content, "facts": {}, "error": None, "exit_status": 0}
+
+    monkeypatch.setattr(gallery, "paint_pair", paint_pair)
+    plan = gallery.plan(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
+    list(gallery.paint(plan, scheduler=running.scheduler_address))
+    assert sum(pair.state == "done" for pair in plan.pairs) == 4
+    with Client(running, set_as_default=False) as client:
+        assert client.submit(lambda: 7).result() == 7
+
+
+def test_a_worker_is_no_scheduler(running):
+    assert "is no Dask scheduler" in unreachable(running.workers[0].address)
+
+
+def test_a_scheduler_without_workers_is_said_so():
+    with threads(0) as idle:
+        assert "has no workers: start `dask worker" in unreachable(idle.scheduler_address)
+
+
+def mortal_workers(folders, monkeypatch, lives):
+    """Real worker processes; the one that paints a in x kills itself until it has done so `lives` times."""
+    marks = folders / "marks"
+    marks.mkdir()
+
+    def paint_pair(content, style, options):
+        if content[0, 0, 0] < 0.3 and style[0, 0, 0] < 0.3 and len(os.listdir(marks)) < lives:
+            (marks / str(os.getpid())).touch()
+            os._exit(9)
+        return {"picture": content, "facts": {}, "error": None, "exit_status": 0}
+
+    monkeypatch.setattr(gallery, "paint_pair", paint_pair)
+    monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 1)
+    plan, _ = made(folders)
+    return plan, len(files(marks))
+
+
+def test_a_killed_worker_is_replaced_and_its_pair_painted_again(folders, monkeypatch):
+    plan, deaths = mortal_workers(folders, monkeypatch, lives=1)
+    assert deaths == 1 and sum(pair.state == "done" for pair in plan.pairs) == 4
+
+
+def test_a_pair_that_kills_every_worker_is_given_up_and_the_others_painted(folders, monkeypatch):
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        plan, _ = mortal_workers(folders, monkeypatch, lives=99)
+    lost = next(pair for pair in plan.pairs if pair.file == "a__x.png")
+    assert lost.exit_status == 2 and "its worker died again and again" in lost.error
+    assert sum(pair.state == "done" for pair in plan.pairs) == 3
+
+
+@pytest.mark.parametrize(("tasks", "cores", "gigabytes", "expected"), [(9, 4, 64, 4), (2, 8, 64, 2), (9, 8, 7, 2), (9, 1, 1, 1)])
+def test_workers_fit_the_machine(monkeypatch, tasks, cores, gigabytes, expected):
+    monkeypatch.setattr(cluster, "CPU_COUNT", cores)
+    monkeypatch.setattr(cluster, "MEMORY_LIMIT", gigabytes * 2**30)
+    assert cluster.worker_count(tasks, "cpu") == expected
+
+
+@pytest.mark.slow
+def test_a_gallery_for_real(folders, capfd, monkeypatch):
+    monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 1)
+    monkeypatch.chdir(folders)
+    options = ("--encoder", "random", "--size", "32", "--steps", "2", "--device", "cpu")
+    assert cli.run(["gallery", "content", "style", "-o", "out", *options]) == 1
+    out, err = lines(capfd)
+    assert len(err) == 1 and "broken in x: 'content/broken.jpg' is not a picture" in err[0], err
+    assert re.fullmatch(r"4 painted, 2 failed of 6 pairs \(\d+\.\d s each, float32\); see out/index\.html", *out)
+    facts = json.loads((folders / "out" / "gallery.json").read_text())["pictures"]["b__x.png"]["facts"]
+    assert facts["device"] == "cpu" and facts["steps"] == 2 and facts["loss_end"] > 0
+    assert pictures.open_picture(folders / "out" / "b__y.png").shape == (21, 32, 3)
+
+
+def lines(captured):
+    out, err = captured.readouterr()
+    return out.splitlines(), err.splitlines()

@@ -1,0 +1,303 @@
+"""The lessons are in step with their sources, are what a lesson must be, and show what they claim."""
+
+import base64
+import io
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from lessons.make import build as lessons
+from lessons.make import lint, lint_outputs
+from stylelab import exercises
+from stylelab.errors import InputError
+from stylelab.exercises import quizzes
+
+ROOT = Path(__file__).resolve().parents[2]
+TWINS = [(source, framework) for source in lessons.sources() for framework in lessons.TITLES]
+NAMES = [lessons.notebook_path(*twin).stem for twin in TWINS]
+pytestmark = pytest.mark.plain
+
+
+def stored(source: Path, framework: str) -> nbformat.NotebookNode:
+    return nbformat.read(lessons.notebook_path(source, framework), as_version=4)
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=NAMES)
+def test_a_stored_lesson_has_no_fault(twin):
+    assert lint.faults(*twin) == []
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=NAMES)
+def test_assembling_twice_gives_identical_bytes(twin):
+    assert nbformat.writes(lessons.assemble(*twin)) == nbformat.writes(lessons.assemble(*twin))
+
+
+@pytest.mark.parametrize("source", lessons.sources(), ids=lambda source: source.stem)
+def test_the_twins_have_the_same_cells_and_the_same_exercises(source):
+    torch, tensorflow = (lessons.assemble(source, framework) for framework in lessons.TITLES)
+    assert [cell.id for cell in torch.cells] == [cell.id for cell in tensorflow.cells]
+    assert [cell.metadata for cell in torch.cells] == [cell.metadata for cell in tensorflow.cells]
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=NAMES)
+def test_a_notebook_speaks_of_its_own_framework_only(twin):
+    other = {"torch": "tensorflow", "tensorflow": "torch"}[twin[1]]
+    code = "\n".join(cell.source for cell in lessons.assemble(*twin).cells if cell.cell_type == "code")
+    assert not re.search(rf"\b(?:import|stylelab\.){other}\b|\b{'tf' if other == 'tensorflow' else 'torch'}\.\w", code)
+    assert "{{" not in nbformat.writes(lessons.assemble(*twin))
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=NAMES)
+def test_nbgrader_reads_the_exercises(twin):
+    validator = pytest.importorskip("nbgrader.nbgraderformat").MetadataValidator()
+    notebook = lessons.assemble(*twin)
+    validator.validate_nb(notebook)
+    graded = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
+    for exercise in [name for name in graded if name in exercises.EXERCISES]:
+        assert graded[f"check_{exercise}"].metadata.nbgrader.points == exercises.EXERCISES[exercise].points
+        assert f'{exercise} = sl.check("{exercise}", {exercise})' == graded[f"check_{exercise}"].source
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=NAMES)
+def test_a_stored_lesson_shows_pictures_and_is_not_a_large_file(twin):
+    assert len(list(lint_outputs.pictures(stored(*twin)))) >= 5
+    assert lessons.notebook_path(*twin).stat().st_size < 3_000_000
+
+
+@pytest.mark.parametrize("source", lessons.sources(), ids=lambda source: source.stem)
+def test_the_checked_numbers_are_the_same_in_both_frameworks(source):
+    torch, tensorflow = (marked(stored(source, framework)) for framework in lessons.TITLES)
+    assert torch == tensorflow and len(torch) >= 3
+
+
+def marked(notebook) -> dict[str, str]:
+    """What the cells print whose output nbval compares."""
+    cells = [cell for cell in lint_outputs.code_cells(notebook) if lint.MARK in cell.source]
+    return {cell.metadata.stylelab.name: "".join(output.get("text", "") for output in cell.outputs) for cell in cells}
+
+
+def test_the_course_has_fourteen_exercises_and_teaches_each_that_is_defined():
+    cells = [cell for twin in TWINS for cell in lessons.assemble(*twin).cells]
+    taught = {cell.metadata.stylelab.exercise for cell in cells if "exercise" in cell.metadata.stylelab}
+    assert len(taught) >= 14
+    assert taught == set(exercises.EXERCISES)
+
+
+def test_the_table_of_lessons_names_every_lesson_with_its_title():
+    table = (lessons.LESSONS / "README.md").read_text()
+    for source, framework in TWINS:
+        title = lessons.assemble(source, framework).cells[0].source.splitlines()[0].removeprefix("# ")
+        assert f"| {title} |" in table
+        assert f"]({lessons.notebook_path(source, framework).name})" in table
+
+
+def test_a_cell_id_depends_on_lesson_and_name_alone(tmp_path):
+    one, two = (write_lesson(tmp_path, text) for text in ("# Title\n", "# Another title\n"))
+    ids = {lessons.assemble(path, "torch").cells[0].id for path in (one, two)}
+    assert len(ids) == 1
+
+
+def write_lesson(folder: Path, prose: str, code: str = "1 + 1", name: str = ' name="sum"') -> Path:
+    (folder / "source").mkdir(exist_ok=True)
+    path = folder / "source" / "07_small.py"
+    path.write_text(f'# %% [markdown] name="title"\n# {prose}\n\n# %%{name}\n{code}\n')
+    return path
+
+
+def test_a_cell_without_a_name_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"a cell has no name: write .* over '1 \+ 1'"):
+        lessons.assemble(write_lesson(tmp_path, "Title", name=""), "torch")
+
+
+def test_an_unknown_lesson_gets_the_nearest_number():
+    with pytest.raises(InputError, match="unknown lesson '99'"):
+        lessons.sources(["99"])
+
+
+def test_execution_stores_outputs_without_times_and_widgets(tmp_path):
+    code = "import ipywidgets\nfrom stylelab import page\npage.quiz('04')\nprint(2 / 3)"
+    path = lessons.build(write_lesson(tmp_path, "Title", code), "torch")
+    text = path.read_text()
+    assert "0.666" in text and "<details>" in text
+    assert "widget-view" not in text and "iopub" not in text and "transient" not in text
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("import sys; sys.stderr.write('careful')", "writes to stderr: careful"), ("1 / 0", "ZeroDivisionError")],
+)
+def test_a_build_that_fails_leaves_the_old_notebook(tmp_path, code, words):
+    path = lessons.build(write_lesson(tmp_path, "Title"), "torch", run=False)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=words):
+        lessons.build(write_lesson(tmp_path, "Title", code), "torch")
+    assert path.read_bytes() == before
+
+
+def test_building_without_execution_keeps_outputs_of_unchanged_cells(tmp_path):
+    path = lessons.build(write_lesson(tmp_path, "Title"), "torch", run=False)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].outputs = [nbformat.v4.new_output("stream", text="2")]
+    nbformat.write(notebook, path)
+    lessons.build(write_lesson(tmp_path, "New prose"), "torch", run=False)
+    assert nbformat.read(path, as_version=4).cells[1].outputs[0].text == "2"
+    lessons.build(write_lesson(tmp_path, "New prose", "1 + 2"), "torch", run=False)
+    assert nbformat.read(path, as_version=4).cells[1].outputs == []
+
+
+def test_each_notebook_names_the_kernel_of_its_framework(tmp_path):
+    paths = [lessons.build(write_lesson(tmp_path, "Title"), framework) for framework in lessons.TITLES]
+    names = [nbformat.read(path, as_version=4).metadata.kernelspec.name for path in paths]
+    assert names == ["python3", "stylelab-tensorflow"]
+    assert "version" not in nbformat.read(paths[0], as_version=4).metadata.language_info
+
+
+def code(cells):
+    return next(cell for cell in cells if cell.cell_type == "code")
+
+
+def shown(html: str):
+    return nbformat.v4.new_output("display_data", data={"text/html": html})
+
+
+def printed(text: str, name: str = "stdout"):
+    return nbformat.v4.new_output("stream", name=name, text=text)
+
+
+def picture(array: np.ndarray):
+    """An output that shows a picture (H, W, 3) in 0..255."""
+    buffer = io.BytesIO()
+    Image.fromarray(array.astype(np.uint8)).save(buffer, "PNG")
+    return shown(f'<img src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}" alt="A picture of something">')
+
+
+def framed(value: int) -> np.ndarray:
+    """A picture of one colour on a white page, under a title."""
+    page = np.full((100, 120, 3), 255)
+    page[15:95, 5:115] = value
+    page[4:8, 40:80] = 0
+    return page
+
+
+def reworded(old: str, new: str = ""):
+    """Replace some words wherever they stand."""
+    return lambda cells: [cell.update(source=cell.source.replace(old, new)) for cell in cells]
+
+
+SPOILED = {
+    "out of step": lambda cells: cells[3].update(source="changed"),
+    "executed once from top": lambda cells: code(cells).update(execution_count=9),
+    "shows no number": lambda cells: next(c for c in cells if lint.MARK in c.source).update(outputs=[]),
+    "no alt text": lambda cells: code(cells).update(outputs=[shown('<img src="data:,">')]),
+    "place on some machine": lambda cells: code(cells).update(outputs=[shown("in /home/ada/x.py")]),
+    "an error or a warning": lambda cells: code(cells).update(outputs=[printed("x", "stderr")]),
+    "has not a quiz": reworded("## Quiz"),
+    "two cells have the id": lambda cells: cells[1].update(id=cells[2].id),
+    "ends at 71.0% of its first": lambda cells: code(cells).update(outputs=[printed("the loss is 71.0% of the first")]),
+    "ends at nan% of its first": lambda cells: code(cells).update(outputs=[printed("the loss is nan% of the first")]),
+    "never prints 'the loss is": lambda cells: [c.update(outputs=[]) for c in cells if c.cell_type == "code"],
+    "setup-.* is blank": lambda cells: code(cells).update(outputs=[picture(framed(0))]),
+    "an objective is tied to no exercise": lambda cells: cells[0].update(
+        source=re.sub(r"\(exercise.*?\)", "", cells[0].source)
+    ),
+    "an objective names exercise 4.1, which is not there": reworded("### Exercise 4.1", "### Exercise 4.9"),
+    "does not show its quiz": reworded("page.quiz"),
+    "says 'Six questions' of a quiz that has 5": reworded("Five questions", "Six questions"),
+    "not as many exercises": reworded("### Exercise 4.2", "### Task 4.2"),
+    "links to ../README.md, which is not in a copy": reworded("[arXiv:1701.01036](https://arxiv.org/abs/1701.01036)", "[x](../README.md)"),
+    "links to 99_none.ipynb, which is not there": reworded("https://arxiv.org/abs/1701.01036", "99_none.ipynb"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "spoil"), SPOILED.items(), ids=SPOILED)
+def test_the_lint_sees_each_fault(words, spoil, monkeypatch):
+    (source,) = lessons.sources(["04"])
+    notebook = stored(source, "torch")
+    spoil(notebook.cells)
+    monkeypatch.setattr(lint.nbformat, "read", lambda *_, **__: notebook)
+    assert re.search(words, "\n".join(lint.faults(source, "torch")))
+
+
+NOISE = np.random.default_rng(0).integers(0, 255, (80, 110, 3))
+LINES = np.full((100, 120, 3), 255)
+LINES[10:90, 10] = LINES[90, 10:110] = 0
+LINES[range(10, 90), range(10, 90)] = (213, 94, 0)
+PAGES = {
+    "black": (framed(0), True), "grey": (framed(127), True), "bare black": (np.zeros((20, 30, 3)), True),
+    "an empty page": (np.full((20, 30, 3), 255), True), "noise": (NOISE, False), "a drawing": (LINES, False),
+    "a dark photograph": (np.clip(NOISE - 150, 0, 255), False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "blank"), PAGES.values(), ids=PAGES)
+def test_a_blank_picture_is_told_from_a_drawing(page, blank):
+    assert lint_outputs.is_blank(page.astype(np.uint8)) == blank
+
+
+def test_the_repository_address_stands_in_one_place():
+    texts = [path.read_text() for path in (*ROOT.glob("lessons/source/*.py"), *ROOT.glob("stylelab/**/*.py"))]
+    assert sum(text.count(lessons.REPOSITORY) for text in texts) == 1
+
+
+@pytest.mark.parametrize("lesson", quizzes.QUIZZES)
+def test_a_quiz_has_four_to_six_questions_and_explains_every_answer(lesson):
+    questions = quizzes.find_quiz(lesson)
+    assert 4 <= len(questions) <= 6
+    for question in questions:
+        assert len(question.wrong) >= 2 and question.right not in question.wrong
+        assert all(len(why.split()) >= 5 for why in (question.why, *question.wrong.values()))
+
+
+def test_a_quiz_marks_itself():
+    box = quizzes.form(quizzes.find_quiz("04"))
+    questions = quizzes.find_quiz("04")
+    for part, question in zip(box.children, questions, strict=False):
+        _, choice, remark = part.children
+        wrong, why = next(iter(question.wrong.items()))
+        choice.value = wrong
+        assert remark.value.startswith("✗") and why[:20] in remark.value.replace("&#x27;", "'")
+        choice.value = question.right
+        assert remark.value.startswith("✓")
+    assert "5 of 5 right" in box.children[-1].value
+
+
+def test_without_a_kernel_every_answer_can_be_unfolded():
+    html = quizzes.unfolded(quizzes.find_quiz("04"))
+    answers = sum(len(question.answers()) for question in quizzes.find_quiz("04"))
+    assert html.count("<details>") == html.count("</details>") == answers
+
+
+def test_check_on_the_command_line_says_what_is_wrong(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-P", "-m", "lessons.make", "check", "99"]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    numbers = [source.name[:2] for source in lessons.sources()]
+    assert run.returncode == 1 and run.stderr == f"stylelab: unknown lesson '99': choose one of {', '.join(numbers)}\n"
+
+
+def test_the_notebooks_are_run_where_no_network_can_be_reached():
+    offline = ROOT / ".ci" / "offline"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dial = f"import socket; socket.create_connection({listener.getsockname()}, timeout=5)"
+        assert subprocess.run([sys.executable, "-c", dial]).returncode == 0
+        run = subprocess.run([offline, sys.executable, "-c", dial], capture_output=True, text=True)
+    if "no network namespace on this machine" in run.stderr:
+        pytest.skip("there is no bubblewrap, or it is forbidden here: the notebooks run with the network in reach")
+    assert "ConnectionRefusedError" in run.stderr
+    assert ".ci/offline" in (ROOT / ".ci" / "test").read_text()
+
+
+def test_inside_there_is_a_loopback_for_the_kernel():
+    dial = (
+        "import socket; listener = socket.create_server(('127.0.0.1', 0));"
+        "socket.create_connection(listener.getsockname(), timeout=5)"
+    )
+    assert subprocess.run([ROOT / ".ci" / "offline", sys.executable, "-c", dial]).returncode == 0

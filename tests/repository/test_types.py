@@ -1,0 +1,128 @@
+"""What people call is annotated, and their own type checker sees it: a right script passes, a wrong call is refused."""
+
+import ast
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "stylelab"
+FILES = ("check.py", "features.py", "losses.py", "seeing.py", "transfer.py")
+HALVES = ("torch", "tensorflow")
+pytestmark = pytest.mark.plain
+
+RIGHT = """
+import numpy as np
+
+import stylelab
+from stylelab import encoders, pictures, plots
+from stylelab.errors import InputError
+from stylelab.recipes import RECIPES, Recipe, scaled
+from stylelab.result import Result, Step
+
+def watch(step: Step) -> None:
+    loss: float = step.loss
+    picture: np.ndarray = step.picture
+
+result: Result = stylelab.transfer("china", np.zeros((64, 64, 3)), recipe=RECIPES["gatys"], size=256, watch=watch, style_layers=["conv1_1"])
+losses: np.ndarray = result.history["total"]
+row: dict[str, float] = result.history[0]
+recipe: Recipe = scaled("lab", "cpu")
+batch: list[Result] = stylelab.transfer_batch(["china"], ["fluid"], backend="tensorflow", steps=3, scales=2)
+spec: encoders.Encoder = encoders.find_encoder("mini")
+picture: np.ndarray = pictures.open_picture("china", 96)
+plots.loss_curves(result.history).savefig("losses.png")
+name: str = result.save("out.png").name
+try:
+    pictures.open_picture("no such thing")
+except InputError as error:
+    status: int = error.exit_status
+"""
+
+WRONG = {  # a call -> words of what is said of it
+    'stylelab.transfer("china", "fluid", size="large")': r'"str"; expected "int | None"',
+    'stylelab.transfer("china", "fluid", sise=96)': 'Unexpected keyword argument "sise"',
+    'stylelab.transfer("china")': 'Missing positional argument "style"',
+    'stylelab.transfer("china", 3)': '"int"; expected',
+    'stylelab.transfer("china", "fluid", scales="two")': '"scales".* expected "int"',
+    'stylelab.transfer("china", "fluid").pictures': 'has no attribute "pictures"',
+    'stylelab.transfer_batch("china", "fluid", sede=1)': 'Unexpected keyword argument "sede"',
+    'pictures.open_picture("china", size=0.5)': '"float"; expected "int | None"',
+    'encoders.find_encoder("mini").layer': 'has no attribute "layer"',
+    'recipes.scaled("lab")': 'Missing positional argument "preset"',
+    'picture: str = pictures.open_picture("china")': "Incompatible types in assignment",
+}
+
+
+def mypy(folder: Path, *scripts: str) -> str:
+    """What a type checker says of scripts that use stylelab, with its strictest settings and none of ours."""
+    for number, script in enumerate(scripts):
+        (folder / f"script{number}.py").write_text(textwrap.dedent(script))
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file=",
+        "--follow-imports=silent",
+        "--disable-error-code=type-arg",
+    ]
+    command += [f"--cache-dir={ROOT / '.mypy_cache' / 'scripts'}", "--no-warn-unused-ignores", "."]
+    run = subprocess.run(command, cwd=folder, env={"MYPYPATH": str(ROOT), "HOME": str(folder)}, capture_output=True, text=True)
+    assert run.returncode in (0, 1), run.stderr
+    return run.stdout
+
+
+def test_a_script_that_uses_stylelab_type_checks_and_wrong_calls_are_refused(tmp_path):
+    wrong = "import stylelab\nfrom stylelab import encoders, pictures, recipes\n" + "\n".join(WRONG)
+    said = mypy(tmp_path, RIGHT, wrong)
+    assert "script0.py" not in said, said
+    lines = {int(number): text for number, text in re.findall(r"script1\.py:(\d+): error: (.*)", said)}
+    for number, (call, words) in enumerate(WRONG.items(), 3):
+        assert re.search(words, lines.get(number, "")), f"{call}: {lines.get(number, 'nothing was said')}"
+
+
+def test_the_package_says_that_it_is_typed():
+    assert (PACKAGE / "py.typed").is_file()
+
+
+def public(half: str) -> dict[str, ast.FunctionDef]:
+    """The functions of `__all__`, by name."""
+    (names,) = [
+        ast.literal_eval(node.value)
+        for node in ast.parse((PACKAGE / half / "__init__.py").read_text()).body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "__all__"
+    ]
+    found = {
+        node.name: node
+        for file in FILES
+        for node in ast.parse((PACKAGE / half / file).read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    return {name: found[name] for name in names}
+
+
+def annotations(node: ast.FunctionDef) -> dict[str, str]:
+    arguments = [*node.args.args, *node.args.kwonlyargs, *filter(None, [node.args.vararg, node.args.kwarg])]
+    told = {each.arg: each.annotation for each in arguments} | {"return": node.returns}
+    return {name: ast.unparse(each).strip("'") if each else "" for name, each in told.items()}
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_every_exported_function_is_annotated_in_full(half):
+    bare = {(name, argument) for name, node in public(half).items() for argument, told in annotations(node).items() if not told}
+    assert not bare
+
+
+def test_both_halves_say_the_same_of_their_arguments():
+    torch, tensorflow = public("torch"), public("tensorflow")
+    for name, node in torch.items():
+        there = annotations(tensorflow[name])
+        for argument, told in annotations(node).items():
+            # the one has a class for devices, the other names them
+            alike = told.replace("str | torch.device", "str").replace("torch.device", "str")
+            assert alike == there[argument], f"{name}({argument})"

@@ -1,0 +1,400 @@
+"""What the studio's page asks and is told, without a browser: the form, uploads, who is looking, orders, files to keep."""
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import stylelab
+from stylelab import images
+from stylelab.errors import InputError, MachineError
+from stylelab.images.decode import PictureFile
+from stylelab.recipes import RECIPES
+from stylelab.run.settings import Settings
+from stylelab.tools.studio import downloads, form, runs, serve, uploads
+from stylelab.tools.studio import presence as looking
+
+PAINTER = Path(__file__).with_name("pretended_painter.py")
+SECONDS = 30
+
+pytestmark = pytest.mark.plain
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, tmp_path):
+    """Runs as small as in a test, without a framework, and with an empty cache."""
+    monkeypatch.setenv("STYLELAB_PRESET", "ci")
+    monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PRETEND_SECONDS", "0.02")
+    monkeypatch.setattr(runs, "module_command", lambda module: [sys.executable, "-P", str(PAINTER)])
+
+
+@pytest.fixture
+def page():
+    """A studio, and all that it has told its page: `page.told` are messages, with their bytes under 'bytes'."""
+    from stylelab.tools.studio.widget import Studio
+
+    studio = Studio()
+    studio.told = []
+    studio.send = lambda message, buffers=(): studio.told.append({**message, "bytes": list(buffers)})
+    yield studio
+    studio.close()
+
+
+def ask(page, kind: str, data: bytes | None = None, **message) -> list[dict]:
+    """What the page is told in answer to one message."""
+    page.told.clear()
+    page.receive({"kind": kind, "page": "this one", **message}, [] if data is None else [data])
+    return list(page.told)
+
+
+def until(condition) -> None:
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.01)
+
+
+def file_of(size=(40, 30), **options) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "teal").save(buffer, **({"format": "PNG"} | options))
+    return buffer.getvalue()
+
+
+def test_the_form_begins_with_something_that_can_be_painted():
+    settings, steps = form.settings(form.first(), {})
+    assert settings == Settings("china", "brushstrokes", size=96, steps=20)
+    assert steps == 20
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_on_the_page_is_its_own(name):
+    recipe = next(each for each in form.choices()["recipes"] if each["name"] == name)
+    own = {key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")}
+    settings, _ = form.settings(form.first() | own | {"recipe": name, "smoother": form.USUAL if recipe["tv"] else 0}, {})
+    assert settings.content_layers is settings.style_layers is settings.style_weight is settings.tv_weight is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"size": 15}, "size must be a whole number from 16 to 4096; got 15"),
+        ({"size": 4097}, "size must be a whole number from 16 to 4096"),
+        ({"size": None}, "got nothing"),
+        ({"size": "64"}, "got text"),
+        ({"size": 64.5}, "got 64.5"),
+        ({"steps": 0}, "steps must be a whole number from 1"),
+        ({"steps": float("inf")}, "steps must be"),
+        ({"steps": float("nan")}, "steps must be"),
+        ({"seed": -1}, "seed must be a whole number from 0"),
+        ({"recipe": "gaty"}, "did you mean 'gatys'"),
+        ({"recipe": ["gatys"]}, "unknown recipe"),
+        ({"content": "/etc/passwd"}, "content must be chosen from its list"),
+        ({"style": ["x"]}, "style must be chosen from its list"),
+        ({"encoder": "/etc/passwd"}, "encoder must be chosen from its list"),
+        ({"encoder": "vgg19"}, "is not on this machine: run `stylelab encoders download vgg19` once"),
+        ({"backend": "jax"}, "backend must be chosen from its list"),
+        ({"content": "uploaded"}, "choose its file again"),
+        ({"style_layers": []}, "no style layer is chosen"),
+        ({"content_layers": ["conv9_9"]}, "unknown layer 'conv9_9'"),
+        ({"content_layers": 5}, "content layers"),
+        ({"balance": 4}, "balance must be a number from -3 to 3"),
+        ({"smoother": 99}, "smoother must be"),
+    ],
+)
+def test_bad_input_is_one_line(change, words):
+    with pytest.raises(InputError, match=r"\A[^\n]*\Z") as caught:
+        form.settings(form.first() | change, {})
+    assert words in str(caught.value)
+
+
+def test_the_slider_of_style_multiplies_the_recipes_own_weight():
+    settings, _ = form.settings(form.first() | {"balance": 1}, {})
+    assert (settings.content_weight, settings.style_weight) == (None, pytest.approx(1e9))
+
+
+def test_the_slider_of_smoothness_multiplies_the_recipes_own_weight_or_a_usual_one():
+    own = form._prepared(form.settings(form.first(), {})[0]).weights.tv
+    assert form.settings(form.first() | {"smoother": 0}, {})[0].tv_weight == 0
+    assert form.settings(form.first() | {"smoother": form.USUAL + 2}, {})[0].tv_weight == pytest.approx(10 * own)
+    coursera = form.first() | {"recipe": "coursera", "smoother": form.USUAL}
+    assert form.settings(coursera, {})[0].tv_weight > 0
+
+
+def test_pieces_of_a_file_are_put_together():
+    box, data = uploads.Uploads(), file_of()
+    assert box.take("content", "a.png", 0, 2, data[:50]) is None
+    assert box.take("style", "b.png", 0, 1, data) == PictureFile("b.png", data)
+    assert box.take("content", "a.png", 1, 2, data[50:]) == PictureFile("a.png", data)
+
+
+def test_pieces_that_do_not_follow_and_files_that_are_too_large_are_refused(monkeypatch):
+    monkeypatch.setattr(uploads, "MOST_BYTES", 100)
+    monkeypatch.setattr("stylelab.images.decode.MOST_BYTES", 100)
+    box = uploads.Uploads()
+    with pytest.raises(InputError, match="did not arrive whole"):
+        box.take("content", "a.png", 1, 2, b"x")
+    box.take("content", "a.png", 0, 9, b"x" * 60)
+    with pytest.raises(InputError, match="save it smaller"):
+        box.take("content", "a.png", 1, 9, b"x" * 60)
+    assert box._pieces == {}
+
+
+def test_an_uploaded_picture_is_shown_painted_and_embedded_in_the_settings(page):
+    told = ask(page, "piece", file_of(), role="content", name="tea <b>.png", index=0, count=1)
+    assert [each["kind"] for each in told] == ["thumb", "said"] and told[0]["size"] == [40, 30]
+    assert (told[0]["name"], told[0]["label"]) == ("uploaded", "tea <b>.png")
+    ask(page, "start", form=page.form | {"content": "uploaded", "size": 32, "steps": 3})
+    assert page.runs.wait(SECONDS)
+    _, _, data = downloads.keep(page.runs.all[1], "settings")
+    assert Settings.parse(data.decode()).content == PictureFile("tea <b>.png", file_of())
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "is empty"),
+        (b"Dear diary", "is not a picture"),
+        (file_of()[:60], "broken or truncated"),
+        (file_of((8, 200)), "too small"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 99, "odd.png"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a picture"),
+    ],
+)
+def test_an_odd_file_is_refused_in_one_line_and_the_old_picture_stays(page, data, words):
+    told = ask(page, "piece", data, role="style", name="odd.png", index=0, count=1)
+    assert [each["kind"] for each in told] == ["said"] and told[0]["alert"] and words in told[0]["text"]
+    assert "style" not in page.uploaded
+
+
+@pytest.mark.parametrize("options", [{"format": "GIF"}, {"format": "WEBP"}, {"format": "TIFF"}, {"format": "BMP"}])
+def test_pictures_of_other_formats_are_taken(page, options):
+    told = ask(page, "piece", file_of(**options), role="style", name="odd", index=0, count=1)
+    assert told[0]["kind"] == "thumb"
+
+
+def test_a_run_is_told_of_until_it_is_done_and_can_be_saved_and_removed(page):
+    assert ask(page, "start", form=page.form | {"size": 32, "steps": 5})[-1]["text"] == "run 1 starts"
+    assert page.runs.wait(SECONDS)
+    until(lambda: any(each["kind"] == "run" and each["run"]["state"] == "done" for each in page.told))
+    last = [each for each in page.told if each["kind"] == "run"][-1]
+    assert last["run"]["step"] == last["run"]["steps"] == 5 and last["bytes"][0] == page.runs.all[1].picture
+    assert last["run"]["curves"]["total"] == [100, 50, 33.33, 25, 20] and "tv" not in last["run"]["curves"]
+    json.dumps(last["run"], allow_nan=False)
+    for what, start in {"picture": b"\x89PNG", "settings": b"{", "filmstrip": b"\x89PNG", "film": b"GIF89a"}.items():
+        file = ask(page, "save", run=1, what=what)[0]
+        assert file["kind"] == "file" and file["page"] == "this one" and file["bytes"][0].startswith(start)
+        assert file["name"].startswith("china-as-brushstrokes-gatys-32px-5steps-1")
+    assert ask(page, "remove", run=1)[0] == {"kind": "removed", "run": 1, "bytes": []}
+    assert ask(page, "save", run=1, what="picture")[0]["text"] == "that run is not here any more"
+
+
+def test_what_is_saved_on_the_way_is_the_picture_so_far(page):
+    ask(page, "start", form=page.form | {"size": 32, "steps": 5000})
+    run = page.runs.all[1]
+    until(lambda: run.preview)
+    name, kind, data = downloads.keep(run, "picture")
+    assert name.endswith("-so-far.jpg") and kind == "image/jpeg" and data.startswith(b"\xff\xd8")
+    ask(page, "order", run=1, order="stop")
+    assert page.runs.wait(SECONDS)
+
+
+def test_nothing_can_be_saved_before_the_first_step(page):
+    run = runs.Run(Settings("china", "brushstrokes"), 5)
+    run.id = 1
+    for what in ("picture", "filmstrip", "film", "nonsense"):
+        with pytest.raises(InputError):
+            downloads.keep(run, what)
+
+
+def test_a_message_that_makes_no_sense_is_answered_and_harms_nothing(page):
+    for message in ({}, {"kind": "nonsense"}, {"kind": "order", "run": 7, "order": "stop"}, {"kind": "piece"}, {"kind": "start"}):
+        told = ask(page, **({"kind": None} | message))
+        assert told[-1]["kind"] == "said" and told[-1]["alert"]
+
+
+def test_a_page_that_is_loaded_anew_finds_everything(page):
+    ask(page, "start", form=page.form | {"size": 32, "steps": 3})
+    assert page.runs.wait(SECONDS)
+    told = ask(page, "hello")
+    assert [each["kind"] for each in told] == ["thumb", "thumb", "runs", "run"]
+    assert told[-1]["pictures"] == ["after", "before"] and all(told[-1]["bytes"])
+
+
+def test_when_the_last_page_goes_its_runs_rest_and_when_it_comes_back_they_go_on(page):
+    ask(page, "hello")
+    ask(page, "start", form=page.form | {"size": 32, "steps": 5000})
+    ask(page, "start", form=page.form | {"size": 32, "steps": 5000})
+    first, second = page.runs.all.values()
+    until(lambda: first.rows and second.rows)
+    second.pause()
+    ask(page, "gone")
+    assert (first.state, second.state) == ("paused", "paused")
+    page.receive({"kind": "hello", "page": "another"}, [])
+    assert (first.state, second.state) == ("running", "paused")
+
+
+def test_when_no_page_comes_back_the_runs_end_and_keep_their_pictures(page):
+    page.presence.grace = 0.1
+    ask(page, "hello")
+    ask(page, "start", form=page.form | {"size": 32, "steps": 5000})
+    run = page.runs.all[1]
+    until(lambda: run.rows)
+    ask(page, "gone")
+    until(lambda: run.ended)
+    assert run.state == "stopped" and run.picture
+
+
+def test_a_page_is_missed_after_a_silence_that_is_longer_in_the_background():
+    seen = []
+    watch = looking.Presence(lambda: seen.append("left"), lambda: seen.append("back"), lambda: seen.append("ended"), grace=60)
+    watch.heard("one")
+    watch.heard("two", hidden=True)
+    watch.tick(looking.IN_SIGHT - 1)
+    assert list(watch.silent) == ["one", "two"]
+    watch.tick(2)
+    assert seen == [] and list(watch.silent) == ["two"]
+    watch.tick(looking.IN_BACKGROUND)
+    assert seen == ["left"]
+    watch.gone("two")
+    watch.gone("nobody")
+    assert seen == ["left"]
+    watch.heard("two")
+    watch.close()
+    assert seen == ["left", "back"]
+
+
+def test_curves_are_thinned_out_and_keep_their_ends():
+    from stylelab.tools.studio.widget import POINTS, curves
+
+    rows = [(step, 0.1 * step, 1000.0 / step, 0.0, 1000.0 / step, 0.0) for step in range(1, 5001)]
+    thin = curves(rows)
+    assert (
+        len(thin["step"]) <= POINTS
+        and (thin["step"][0], thin["step"][-1]) == (1, 5000)
+        and set(thin) == {"step", "total", "style"}
+    )
+    assert curves([]) == {}
+
+
+def test_where_no_kernel_runs_a_picture_stands_in_its_place(page):
+    data, _ = page._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert "stylelab studio" in data["text/html"] and data["text/plain"] == "The studio: run this cell to see it."
+
+
+def test_stylelab_is_imported_without_the_studio():
+    words = "import sys, stylelab; print([each for each in ('ipywidgets', 'anywidget', 'torch') if each in sys.modules])"
+    done = subprocess.run([sys.executable, "-P", "-c", words], capture_output=True, text=True, env=_environment())
+    assert done.stdout.strip() == "[]"
+    assert callable(stylelab.studio)
+
+
+def _environment() -> dict[str, str]:
+    from stylelab.base.processes import module_environment
+
+    return module_environment()
+
+
+def test_a_port_in_use_and_a_port_that_is_none_are_refused():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(InputError, match=r"port \d+ cannot be used: .*; choose another with --port"):
+            serve.serve(taken.getsockname()[1])
+    with pytest.raises(InputError, match="from 1 to 65535"):
+        serve.serve(70000)
+
+
+def test_without_voila_the_command_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(serve, "_check_port", lambda port: None)
+    monkeypatch.setattr(serve, "find_spec", lambda name: None if name == "voila" else "there")
+    with pytest.raises(MachineError, match="pip install voila"):
+        serve.serve()
+
+
+def test_the_browser_is_started_without_the_secret_in_sight_of_others(tmp_path):
+    path = serve._way_in("http://127.0.0.1:1/?token=abc", str(tmp_path))
+    assert "abc" not in path.as_uri() and 'content="0; url=http://127.0.0.1:1/?token=abc"' in path.read_text()
+
+
+def test_the_page_fetches_nothing_from_elsewhere():
+    texts = [path.read_text() for path in serve.HERE.rglob("*") if path.suffix in (".js", ".css", ".j2", ".ipynb")]
+    assert len(texts) >= 4
+    assert [word for text in texts for word in text.split() if "://" in word and "www.w3.org/2000/svg" not in word] == []
+
+
+@pytest.mark.slow
+def test_the_settings_of_a_real_run_paint_the_same_picture_again(sl, framework, monkeypatch, tmp_path):
+    monkeypatch.undo()
+    monkeypatch.setenv("OMP_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
+    made = runs.Runs()
+    settings = Settings("china", "brushstrokes", backend=framework, encoder="mini", size=48, steps=3, style_weight=1e9)
+    try:
+        run = made.start(settings, 3)
+        assert made.wait(120) and (run.state, run.error) == ("done", "")
+    finally:
+        made.close()
+    again = run.whole()
+    result = sl.transfer(*again.pictures(), **{name: value for name, value in again.options().items() if name != "backend"})
+    result.save(tmp_path / "again.png")
+    np.testing.assert_array_equal(
+        images.open_picture(Image.open(io.BytesIO(run.picture))), images.open_picture(tmp_path / "again.png")
+    )
+
+
+@pytest.fixture
+def kernel():
+    """A client of a kernel of its own, with a studio in it whose comm is called `comm_id`."""
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel(env=_environment())
+    client.comm_id = _printed(client, "import stylelab; studio = stylelab.studio(); print(studio.comm.comm_id)")
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def _printed(client, code: str) -> str:
+    lines = []
+    client.execute_interactive(
+        code, timeout=SECONDS, output_hook=lambda message: lines.append(message["content"].get("text", ""))
+    )
+    return "".join(lines).strip()
+
+
+def _order(client, kind: str, **content) -> dict:
+    client.control_channel.send(client.session.msg(kind, content))
+    return client.get_control_msg(timeout=SECONDS)["content"]
+
+
+def _greets(client, subshell: str | None) -> bool:
+    """Whether the studio answers a page that speaks in this subshell."""
+    data = {"method": "custom", "content": {"kind": "hello", "page": "a"}}
+    message = client.session.msg("comm_msg", {"comm_id": client.comm_id, "data": data})
+    message["header"]["subshell_id"] = subshell
+    client.shell_channel.send(message)
+    heard = []
+    while True:
+        said = client.get_iopub_msg(timeout=SECONDS)
+        if said["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+            continue
+        if said["msg_type"] == "comm_msg":
+            heard.append(said["content"]["data"]["content"]["kind"])
+        if said["msg_type"] == "status" and said["content"]["execution_state"] == "idle":
+            return "runs" in heard
+
+
+def test_a_page_is_heard_after_the_subshell_that_the_studio_last_answered_has_ended(kernel):
+    subshell = _order(kernel, "create_subshell_request")["subshell_id"]
+    assert _greets(kernel, subshell)
+    assert _order(kernel, "delete_subshell_request", subshell_id=subshell)["status"] == "ok"
+    assert _greets(kernel, None)
