@@ -57,7 +57,7 @@ bench-gpu: $(READY)
 	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/stylelab bench --device gpu --size 512 --size 1024 $(BENCH)
 
 assets: $(READY)
-	$(BIN)/python assets/make/pictures.py
+	$(BIN)/python assets/make/images.py
 	$(BIN)/python assets/make/encoder.py -o assets/encoder-mini.safetensors
 
 lock: $(READY)

@@ -1,27 +1,24 @@
 """Measure the layout of the package: modules, import circles, reach, private functions used once, lines.
 
-    python .ci/house.py [ROOT] [--json] [--start MODULE] [--option NAME]
+    python .ci/house.py [ROOT] [--start MODULE] [--option NAME]
 
-ROOT holds the folder `stylelab`; by default it is this repository. Files are parsed, never imported, so neither framework
-is needed. `tests/repository/test_house.py` reads the imports through `Package`.
+ROOT holds the folder `stylelab`; by default it is this repository. Files are parsed, never imported, so no framework is
+needed. `tests/repository/test_house.py` reads the imports through `Package`.
 """
 
 import argparse
 import ast
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-STUDENT_FILES = (
-    *(f"torch/{name}.py" for name in ("tensors", "features", "losses", "objective", "transfer", "loop")),
-    "recipes.py",
-    "result.py",
-)
+STUDENT_NAMES = ("tensors", "features", "losses", "objective", "transfer", "loop")
+STUDENT_FILES = (*(f"torch/{name}.py" for name in STUDENT_NAMES), "recipes.py", "result.py")
 SHORT = 4  # lines of a body
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+Graph = dict[str, set[str]]
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,7 @@ class Import:
         target: the module that is imported, of this package or of another.
         name: what is taken from the target; empty where the target itself is imported.
         bound: the name by which the importing file knows it.
-        line: where the import is.
-        function: the outermost function that contains a lazy import; empty at the top of a module.
+        function: the outermost function around a lazy import; empty at the top of a module.
         type_only: whether it is under `if TYPE_CHECKING`.
     """
 
@@ -43,48 +39,30 @@ class Import:
     name: str
     bound: str
     line: int
-    function: str = ""
-    type_only: bool = False
+    function: str
+    type_only: bool
 
 
 class Package:
-    """The parsed modules of `root/name` and the imports between them, lazy and type-only ones included."""
+    """The parsed modules of `root/stylelab` and the imports between them, lazy and type-only ones included."""
 
-    def __init__(self, root: Path, name: str = "stylelab"):
-        self.root, self.name = root, name
-        self.files = {_module_name(path.relative_to(root)): path for path in sorted((root / name).rglob("*.py"))}
+    def __init__(self, root: Path):
+        paths = sorted((root / "stylelab").rglob("*.py"))
+        self.files = {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+        self.paths = {module: path.relative_to(root).as_posix() for module, path in self.files.items()}
         self.texts = {module: path.read_text(encoding="utf-8") for module, path in self.files.items()}
-        self.trees = {module: ast.parse(text, str(self.files[module])) for module, text in self.texts.items()}
-        self.imports = [each for module in self.files for each in self._read(module, self.trees[module])]
-        self.graph: dict[str, set[str]] = {module: set() for module in self.files}
+        self.trees = {module: ast.parse(text, self.paths[module]) for module, text in self.texts.items()}
+        self.plain_modules = [path.stem for path in paths if path.parents[1] == root]  # __init__ and __main__ among them
+        self.rooms = sorted({path.relative_to(root).parts[1] for path in paths if path.parents[1] != root})
+        self.imports = [each for module, tree in self.trees.items() for each in self._read(module, tree)]
+        self.graph: Graph = {module: set() for module in self.files}
         for each in self.imports:
             if each.target in self.files and each.target != each.source:
                 self.graph[each.source].add(each.target)
 
-    def path(self, module: str) -> str:
-        """The module's file, relative to the root."""
-        return self.files[module].relative_to(self.root).as_posix()
-
-    def rooms(self) -> list[str]:
-        """Folders with Python files directly in the package."""
-        return sorted({path.relative_to(self.root).parts[1] for path in self.files.values() if path.parents[1] != self.root})
-
-    def plain_modules(self) -> list[str]:
-        """Names of the Python files directly in the package, `__init__` and `__main__` included."""
-        return [path.stem for path in self.files.values() if path.parents[1] == self.root]
-
     def lines(self, modules: Iterable[str]) -> int:
         """Lines of these modules together, comments and blank lines included."""
         return sum(len(self.texts[module].splitlines()) for module in modules)
-
-    def reached(self, start: str) -> set[str]:
-        """A module and all that it imports, directly or through others."""
-        found, waiting = {start}, [start]
-        while waiting:
-            new = self.graph[waiting.pop()] - found
-            found |= new
-            waiting += new
-        return found
 
     def _read(self, module: str, node: ast.AST, function: str = "", type_only: bool = False) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
@@ -93,166 +71,118 @@ class Package:
                     bound = alias.asname or alias.name.partition(".")[0]
                     yield Import(module, alias.name, "", bound, child.lineno, function, type_only)
             elif isinstance(child, ast.ImportFrom):
-                base = self._base(module, child)
+                base = child.module or ""
+                if child.level:  # a relative import: climb from the module to its package, then further up
+                    up = child.level - (self.files[module].name == "__init__.py")
+                    base = ".".join([*module.split(".")[: -up or None], *filter(None, [base])])
                 for alias in child.names:
                     target = self._target(base, alias.name)
                     name = alias.name if target == base else ""
                     yield Import(module, target, name, alias.asname or alias.name, child.lineno, function, type_only)
             else:
                 inside = function or (child.name if isinstance(child, Function) else "")
-                # the test and the `else` of such an `if` are counted as type-only too: neither imports anything here
-                guarded = type_only or (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test))
-                yield from self._read(module, child, inside, guarded)
-
-    def _base(self, module: str, node: ast.ImportFrom) -> str:
-        """What stands between `from` and `import`, made absolute."""
-        if not node.level:
-            return node.module or ""
-        package = module.split(".")[: None if self.files[module].name == "__init__.py" else -1]
-        return ".".join([*package[: len(package) - node.level + 1], *filter(None, [node.module])])
+                guarded = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+                yield from self._read(module, child, inside, type_only or guarded)
 
     def _target(self, base: str, name: str) -> str:
         """The module that `from base import name` leads to: the submodule, or `base` for any other name.
 
-        Python also runs the `__init__` of every package above a submodule. That is not counted as an import, except where
-        the `__init__` itself gives the name another meaning: `stylelab.torch.transfer` is a function there.
+        Python also runs the `__init__` of every package above a submodule. That does not count as an import, except where
+        the `__init__` gives the name another meaning: `stylelab.torch.transfer` is a function there.
         """
         child = f"{base}.{name}"
         return child if child in self.files and name not in _names_bound(self.trees.get(base), base) else base
 
 
-def _module_name(path: Path) -> str:
-    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
-
-
-def _names_bound(tree: ast.Module | None, package: str) -> set[str]:
-    """Names that an `__init__` defines or imports; its own submodules, imported as such, are left out."""
-    names = set()
+def _names_bound(tree: ast.Module | None, package: str) -> Iterator[str]:
+    """Names that an `__init__` defines or imports at its top; its own submodules, imported as such, are left out."""
     for node in tree.body if tree else ():
         if isinstance(node, Function | ast.ClassDef):
-            names.add(node.name)
+            yield node.name
         elif isinstance(node, ast.ImportFrom) and node.module not in (package, None):
-            names |= {alias.asname or alias.name for alias in node.names}
+            yield from (alias.asname or alias.name for alias in node.names)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
-            names |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
-    return names
+            yield from (each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
 
 
-def circles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """Strongly connected components of more than one module, largest first (Tarjan 1972)."""
-    order: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    components = []
+def reached(graph: Graph, start: str) -> set[str]:
+    """A module and all that it imports, directly or through others."""
+    found, waiting = {start}, [start]
+    while waiting:
+        new = (graph[waiting.pop()] & graph.keys()) - found
+        found |= new
+        waiting += new
+    return found
 
-    def visit(module: str) -> None:
-        order[module] = low[module] = len(order)
-        stack.append(module)
-        for target in sorted(graph[module] & graph.keys()):
-            if target not in order:
-                visit(target)
-            if target in stack:
-                low[module] = min(low[module], low[target])
-        if low[module] == order[module]:
-            start = stack.index(module)
-            components.append(sorted(stack[start:]))
-            del stack[start:]
 
-    for module in graph:
-        if module not in order:
-            visit(module)
-    return sorted((each for each in components if len(each) > 1), key=len, reverse=True)
+def circles(graph: Graph) -> list[list[str]]:
+    """Groups of modules that all reach each other (strongly connected components), the largest first."""
+    reach = {module: reached(graph, module) for module in graph}
+    groups = {frozenset(other for other in reach[module] if module in reach[other]) for module in graph}
+    return sorted((sorted(group) for group in groups if len(group) > 1), key=lambda group: (-len(group), group))
 
 
 def private_functions_used_once(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Name and body length of each function or method `_name` that its own file mentions once.
+    """Name and length of each function or method `_name` that its file reads once, bare or as an attribute.
 
-    A mention is the name, bare or as an attribute, outside the function itself. The body is measured without its docstring.
+    One that calls itself cannot be joined to its caller and is left out. The length is the body's without its docstring.
     """
-    mentions = _mentions(tree)
+    reads = _reads(tree)
     for node in ast.walk(tree):
         if isinstance(node, Function) and re.match(r"_(?!_.*__$)", node.name):
-            if mentions[node.name] - _mentions(node)[node.name] == 1:
-                body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            if reads[node.name] == 1 and not _reads(node)[node.name]:
+                body = node.body[ast.get_docstring(node) is not None :]
                 yield node.name, body[-1].end_lineno - body[0].lineno + 1 if body else 0
 
 
-def _mentions(node: ast.AST) -> Counter[str]:
-    """How often each name is read."""
-    loads = (each for each in ast.walk(node) if isinstance(getattr(each, "ctx", None), ast.Load))
-    return Counter(getattr(each, "id", None) or getattr(each, "attr", "") for each in loads)
+def _reads(tree: ast.AST) -> Counter[str]:
+    loads = (node for node in ast.walk(tree) if isinstance(getattr(node, "ctx", None), ast.Load))
+    return Counter(getattr(node, "id", None) or getattr(node, "attr", "") for node in loads)
 
 
-def measure(package: Package, start: str = "stylelab.torch.transfer", option: str = "style_layers") -> dict:
-    """The figures of the table, by name. `start` is None where the package has no such module."""
-    without_front = {module: targets for module, targets in package.graph.items() if module != package.name}
+def measure(package: Package, start: str, option: str) -> list[tuple[str, str, str]]:
+    """Rows of the table: what is measured, today's figure, the one wanted."""
+    without_init = {module: targets for module, targets in package.graph.items() if module != "stylelab"}
+    reach = reached(package.graph, start) if start in package.graph else set()
     functions = sum(isinstance(node, Function) for tree in package.trees.values() for node in ast.walk(tree))
-    once = [each for tree in package.trees.values() for each in private_functions_used_once(tree)]
-    reached = package.reached(start) if start in package.files else set()
+    lengths = [length for tree in package.trees.values() for _, length in private_functions_used_once(tree)]
+    share, short = 100 * len(lengths) / max(functions, 1), sum(length <= SHORT for length in lengths)
     importers = Counter(target for targets in package.graph.values() for target in targets)
-    student = [module for module in package.files if package.path(module).partition("/")[2] in STUDENT_FILES]
-    return {
-        "plain modules": len(package.plain_modules()),
-        "rooms": package.rooms(),
-        "circles": circles(without_front),
-        "circles with __init__": circles(package.graph),
-        "start": start,
-        "reached files": len(reached),
-        "reached lines": package.lines(reached),
-        "functions": functions,
-        "private functions used once": len(once),
-        "of those short": sum(length <= SHORT for _, length in once),
-        "modules with a single importer": sum(importers[module] == 1 for module in package.files),
-        "lines": package.lines(package.files),
-        "student files": [package.path(module) for module in student],
-        "student lines": package.lines(student),
-        "option": option,
-        "files that name the option": [
-            package.path(module) for module, text in package.texts.items() if re.search(rf"\b{re.escape(option)}\b", text)
-        ],
-    }
-
-
-def table(figures: dict) -> str:
-    """The figures as lines of text, beside what house.md wants."""
-    inner, outer = figures["circles"], figures["circles with __init__"]
-    share = 100 * figures["private functions used once"] / max(figures["functions"], 1)
-    rows = [
-        ("plain modules flat in stylelab/, __init__ and __main__ among them", figures["plain modules"], "8 and these two"),
-        ("rooms in stylelab/", f"{len(figures['rooms'])}: {', '.join(figures['rooms'])}", "13"),
-        ("import circles, lazy and type-only imports counted", _describe(inner), "0"),
-        ("the same with stylelab/__init__.py", _describe(outer), "0"),
-        (f"{figures['start']} reaches", f"{figures['reached files']} files, {figures['reached lines']:,} lines", "25, 3,500"),
+    student = [module for module, path in package.paths.items() if path.partition("/")[2] in STUDENT_FILES]
+    naming = [module for module, text in package.texts.items() if re.search(rf"\b{re.escape(option)}\b", text)]
+    return [
+        ("plain modules in stylelab/, __init__ and __main__ among them", f"{len(package.plain_modules)}", "8, and these two"),
+        ("rooms in stylelab/", f"{len(package.rooms)}", "13"),
+        ("import circles, lazy and type-only imports counted", _size(circles(without_init)), "0"),
+        ("the same, stylelab/__init__.py among the modules", _size(circles(package.graph)), "0"),
+        (f"{start} reaches", f"{len(reach)} files, {package.lines(reach):,} lines", "25 files, 3,500 lines"),
         (
             "private functions used once in their own file",
-            f"{share:.1f} % of {figures['functions']:,} functions ({figures['private functions used once']}; "
-            f"{figures['of those short']} of them of at most {SHORT} lines)",
+            f"{share:.0f} % of {functions:,} ({len(lengths)}; {short} of at most {SHORT} lines)",
             "15 %",
         ),
-        ("modules with a single importer", figures["modules with a single importer"], "35"),
-        ("Python lines in the package", f"{figures['lines']:,}", "20,000"),
-        ("lines that a student reads", f"{figures['student lines']:,} in {len(figures['student files'])} files", "2,000"),
-        (f"files that name {figures['option']}", len(figures["files that name the option"]), "3"),
+        ("modules with a single importer", f"{sum(count == 1 for count in importers.values())}", "35"),
+        ("Python lines in the package", f"{package.lines(package.files):,}", "20,000"),
+        ("lines that a student reads", f"{package.lines(student):,} in {len(student)} files", "2,000"),
+        (f"files that name {option}", f"{len(naming)}", "3"),
     ]
-    lines = [f"{label:<66}{value}   [wanted: at most {wanted}]" for label, value, wanted in rows]
-    for title, found in (("without stylelab/__init__.py", inner), ("with it", outer)):
-        lines += [f"\nlargest circle {title}:", *(f"  {module}" for module in found[0])] if found else []
-    return "\n".join(lines)
 
 
-def _describe(found: list[list[str]]) -> str:
-    return f"{len(found)}, the largest of {len(found[0])} files" if found else "0"
+def _size(groups: list[list[str]]) -> str:
+    return f"{len(groups)}, the largest of {len(groups[0])} files" if groups else "0"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("root", nargs="?", type=Path, default=Path(__file__).resolve().parents[1], metavar="ROOT")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--start", default="stylelab.torch.transfer", help="the module whose reach is measured")
-    parser.add_argument("--option", default="style_layers", help="the option whose name is looked for")
+    parser.add_argument("root", nargs="?", type=Path, default=Path(__file__).parents[1], metavar="ROOT")
+    parser.add_argument("--start", default="stylelab.torch.transfer", metavar="MODULE", help="whose reach is measured")
+    parser.add_argument("--option", default="style_layers", metavar="NAME", help="the option whose name is looked for")
     arguments = parser.parse_args()
-    figures = measure(Package(arguments.root), arguments.start, arguments.option)
-    print(json.dumps(figures, indent=2) if arguments.json else table(figures))
+    package = Package(arguments.root.resolve())
+    for row in [("", "today", "wanted, at most"), *measure(package, arguments.start, arguments.option)]:
+        print("{:62}{:52}{}".format(*row))
+    for group in circles(package.graph):
+        print(f"\ncircle of {len(group)}:", *group, sep="\n  ")
 
 
 if __name__ == "__main__":

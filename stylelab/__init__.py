@@ -43,7 +43,7 @@ def transfer(
     device: str | None = None,
     **options: Unpack[TransferOptions],
 ) -> Result:
-    """Paint one picture's content in another's style, in the framework named.
+    """Paint one image's content in another's style, in the framework named.
 
     Args:
         backend: 'torch' or 'tensorflow'; a process holds one of them.
@@ -84,7 +84,7 @@ def transfer_batch(
 
 
 def studio() -> Studio:
-    """A page in the notebook on which pictures are chosen, painted step by step, compared and saved.
+    """A page in the notebook on which images are chosen, painted step by step, compared and saved.
 
     Returns:
         `stylelab.tools.studio.widget.Studio`, a widget that a notebook shows.

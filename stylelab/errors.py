@@ -25,16 +25,16 @@ class MachineError(StylelabError, RuntimeError):
 
 
 class NotFiniteError(StylelabError, ArithmeticError):
-    """The loss became NaN or infinite. `picture` is the last one whose loss was a number.
+    """The loss became NaN or infinite. `image` is the last one whose loss was a number.
 
     Attributes:
-        picture: `(H, W, 3)` float32 in 0..1.
+        image: `(H, W, 3)` float32 in 0..1.
         index: the step whose loss is not finite, from 1.
     """
 
-    def __init__(self, index: int, loss: float, picture: "np.ndarray"):
+    def __init__(self, index: int, loss: float, image: "np.ndarray"):
         super().__init__(f"the loss is {loss} at step {index}: lower the learning rate or the style weight, or change the layers")
-        self.index, self.picture = index, picture
+        self.index, self.image = index, image
 
 
 def unknown(kind: str, name: object, choices: Iterable[str]) -> InputError:

@@ -1,6 +1,6 @@
-"""What a lesson shows: pictures with alt text, a picture that changes while it is painted, sliders, a quiz.
+"""What a lesson shows: images with alt text, an image that changes while it is painted, sliders, a quiz.
 
-A widget is shown together with a static picture or text. A reader with a kernel sees the widget; the stored notebook,
+A widget is shown together with a static image or text. A reader with a kernel sees the widget; the stored notebook,
 from which the builder takes the widgets out, shows the other.
 """
 
@@ -26,7 +26,7 @@ from stylelab.result import Step
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 QUALITY = 82  # of the JPEGs in a notebook: a lesson with fifteen figures stays under 3 MB
-PAUSE = 0.3  # seconds between two pictures of a live run, lest drawing takes longer than painting
+PAUSE = 0.3  # seconds between two images of a live run, lest drawing takes longer than painting
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def set_up(sl, seed: int = 0) -> Setting:
 def _preset_in_words(preset: str) -> str:
     largest, share = PRESETS[preset]
     if largest is None:
-        return "pictures as large and runs as long as their authors meant"
-    return f"pictures scaled down to {largest} pixels, runs to {share:.0%} of their authors' steps"
+        return "images as large and runs as long as their authors meant"
+    return f"images scaled down to {largest} pixels, runs to {share:.0%} of their authors' steps"
 
 
 @contextmanager
@@ -86,10 +86,10 @@ def on_purpose() -> Iterator[None]:
 
 
 def show(what: "Figure | np.ndarray", alt: str, width: int | None = None) -> None:
-    """Display a figure or a picture, with its description.
+    """Display a figure or an image, with its description.
 
     Args:
-        what: a matplotlib figure, or a picture `(H, W, 3)` in 0..1.
+        what: a matplotlib figure, or an image `(H, W, 3)` in 0..1.
         alt: what is to be seen, for somebody who cannot see it.
         width: on the page, in pixels.
     """
@@ -107,7 +107,7 @@ class _Shown:
 
 
 def image(what: "Figure | np.ndarray", alt: str, width: int | None = None) -> str:
-    """An `<img>` that holds the picture itself. Line drawings become PNG, pictures JPEG; see `show`."""
+    """An `<img>` that holds the image itself. Line drawings become PNG, images JPEG; see `show`."""
     kind, data = _encoded(what)
     sized = f' width="{width}"' if width else ""
     return f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}" alt="{escape(alt)}"{sized}>'
@@ -127,7 +127,7 @@ def _encoded(what: "Figure | np.ndarray") -> tuple[str, bytes]:
 
 
 class Live:
-    """A picture that changes while it is painted, with a progress bar over it.
+    """An image that changes while it is painted, with a progress bar over it.
 
     Args:
         alt: what is being painted.
@@ -141,16 +141,16 @@ class Live:
         self.place = display(HTML(self._bar("starting")), display_id=True)
 
     def show(self, step: Step) -> None:
-        """Take notice of a step; its picture is drawn unless the last one was drawn just now."""
+        """Take notice of a step; its image is drawn unless the last one was drawn just now."""
         self.done += 1
         if time.monotonic() - self.drawn < PAUSE and self.done < self.steps:
             return
         self.drawn = time.monotonic()
         said = f"step {self.done} of {self.steps}, loss {step.loss:.3g}"
-        self._update(self._bar(said) + "<br>" + image(step.picture, self.alt, self.width))
+        self._update(self._bar(said) + "<br>" + image(step.image, self.alt, self.width))
 
     def finish(self, what: "Figure | np.ndarray", alt: str) -> None:
-        """Put the result in the place of bar and picture."""
+        """Put the result in the place of bar and image."""
         self.alt = alt
         self._update(image(what, alt, None if isinstance(what, Figure) else self.width))
 
@@ -168,11 +168,11 @@ def try_it(
     sliders: Mapping[str, "tuple[float, float, float] | range | list[str]"],
     width: int = 384,
 ):
-    """Sliders over a picture that is painted anew, step by step, when one of them is moved.
+    """Sliders over an image that is painted anew, step by step, when one of them is moved.
 
     Args:
         paint: called with the sliders' values by name; gives Steps, such as `optimise(...)` does.
-        start: the picture to begin with, `(H, W, 3)` in 0..1; without a kernel it is all there is.
+        start: the image to begin with, `(H, W, 3)` in 0..1; without a kernel it is all there is.
         alt: what it shows.
         sliders: name -> (lowest, highest, first) value, apart by quarters of a power of ten; or a `range`, for whole
             numbers from its first; or a list of words, such as layers, from its first.
@@ -180,20 +180,20 @@ def try_it(
     import ipywidgets
 
     knobs = {name: _knob(name, values) for name, values in sliders.items()}
-    said, picture = ipywidgets.HTML("move a slider"), ipywidgets.HTML(image(start, alt, width))
+    said, panel = ipywidgets.HTML("move a slider"), ipywidgets.HTML(image(start, alt, width))
 
     def repaint(_) -> None:
         values = {name: knob.value for name, knob in knobs.items()}
         try:
             for step in paint(**values):
-                picture.value = image(step.picture, alt, width)
+                panel.value = image(step.image, alt, width)
                 said.value = f"step {step.index}, loss {step.loss:.3g}"
         except StylelabError as error:
             said.value = escape(str(error))
 
     for knob in knobs.values():
         knob.observe(repaint, "value")
-    _display(ipywidgets.VBox([*knobs.values(), said, picture]), image(start, alt, width), alt)
+    _display(ipywidgets.VBox([*knobs.values(), said, panel]), image(start, alt, width), alt)
 
 
 def _knob(name: str, values: "tuple[float, float, float] | range | list[str]"):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 COLOURS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
 STYLES = {"total": "-", "content": "--", "style": "-.", "tv": ":"}  # told apart in black and white too
 NAMES = {"total": "total", "content": "content", "style": "style", "tv": "total variation"}
-INCHES = 3.0  # width of one picture in a row of pictures
+INCHES = 3.0  # width of one image in a row of images
 
 
 class Figure(PlainFigure):
@@ -36,35 +36,35 @@ class Figure(PlainFigure):
         return buffer.getvalue()
 
 
-def show(picture: np.ndarray, title: str | None = None) -> Figure:
-    """One picture as a figure, without axes.
+def show(image: np.ndarray, title: str | None = None) -> Figure:
+    """One image as a figure, without axes.
 
     Args:
-        picture: `(H, W, 3)` in 0..1.
+        image: `(H, W, 3)` in 0..1.
         title: a line above it.
     """
-    return side_by_side({title or "": picture}, width=5.0)
+    return side_by_side({title or "": image}, width=5.0)
 
 
-def side_by_side(pictures: Mapping[str, np.ndarray], columns: int | None = None, *, width: float = INCHES) -> Figure:
-    """Pictures in rows, each under its title.
+def side_by_side(images: Mapping[str, np.ndarray], columns: int | None = None, *, width: float = INCHES) -> Figure:
+    """Images in rows, each under its title.
 
     Args:
-        pictures: title -> `(H, W, 3)` in 0..1.
+        images: title -> `(H, W, 3)` in 0..1.
         columns: how many in a row; by default up to four, as even as can be.
-        width: of one picture, in inches.
+        width: of one image, in inches.
 
     Raises:
-        InputError: no picture.
+        InputError: no image.
     """
-    if not pictures:
-        raise InputError("no picture to show: give at least one")
-    rows = -(-len(pictures) // (columns or 4))
-    columns = columns or -(-len(pictures) // rows)  # five are three and two, not four and one
-    tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures.values())
+    if not images:
+        raise InputError("no image to show: give at least one")
+    rows = -(-len(images) // (columns or 4))
+    columns = columns or -(-len(images) // rows)  # five are three and two, not four and one
+    tallest = max(image.shape[0] / image.shape[1] for image in images.values())
     figure, axes = _grid(rows, columns, width, width * tallest + 0.35)
-    for axis, (title, picture) in zip(axes.flat, pictures.items(), strict=False):
-        _draw(axis, picture, title)
+    for axis, (title, image) in zip(axes.flat, images.items(), strict=False):
+        _draw(axis, image, title)
     return figure
 
 
@@ -77,8 +77,8 @@ def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure,
     return figure, axes
 
 
-def _draw(axis: "Axes", picture: np.ndarray, title: str = "") -> None:
-    axis.imshow(np.clip(picture, 0, 1), interpolation="nearest")
+def _draw(axis: "Axes", image: np.ndarray, title: str = "") -> None:
+    axis.imshow(np.clip(image, 0, 1), interpolation="nearest")
     axis.set_title(title, fontsize=10)
 
 
@@ -115,13 +115,13 @@ def loss_curves(history: "History | Mapping[str, Sequence[float]]") -> Figure:
 
 
 def filmstrip(snapshots: Mapping[int, np.ndarray]) -> Figure:
-    """Pictures from along a run, in order of their steps.
+    """Images from along a run, in order of their steps.
 
     Args:
         snapshots: step -> `(H, W, 3)` in 0..1.
 
     Raises:
-        InputError: no picture.
+        InputError: no image.
     """
     return side_by_side({f"step {step}": snapshots[step] for step in sorted(snapshots)}, width=2.4)
 
@@ -129,28 +129,28 @@ def filmstrip(snapshots: Mapping[int, np.ndarray]) -> Figure:
 def pair_grid(
     contents: Mapping[str, np.ndarray],
     styles: Mapping[str, np.ndarray],
-    pictures: Mapping[tuple[str, str], np.ndarray],
+    images: Mapping[tuple[str, str], np.ndarray],
 ) -> Figure:
-    """Every content picture in every style: contents down the side, styles along the top.
+    """Every content image in every style: contents down the side, styles along the top.
 
     Args:
         contents: name -> `(H, W, 3)` in 0..1, a row each.
         styles: name -> `(H, W, 3)` in 0..1, a column each.
-        pictures: (content name, style name) -> `(H, W, 3)` in 0..1; a pair may be missing.
+        images: (content name, style name) -> `(H, W, 3)` in 0..1; a pair may be missing.
 
     Raises:
-        InputError: no content or no style picture.
+        InputError: no content or no style image.
     """
     if not contents or not styles:
-        raise InputError("no pair to show: give at least one content and one style picture")
+        raise InputError("no pair to show: give at least one content and one style image")
     figure, axes = _grid(len(contents) + 1, len(styles) + 1, 2.2, 2.0)
-    for column, (name, picture) in enumerate(styles.items(), 1):
-        _draw(axes[0, column], picture, name)
-    for row, (name, picture) in enumerate(contents.items(), 1):
-        _draw(axes[row, 0], picture, name)
+    for column, (name, image) in enumerate(styles.items(), 1):
+        _draw(axes[0, column], image, name)
+    for row, (name, image) in enumerate(contents.items(), 1):
+        _draw(axes[row, 0], image, name)
         for column, style in enumerate(styles, 1):
-            if (name, style) in pictures:
-                _draw(axes[row, column], pictures[name, style])
+            if (name, style) in images:
+                _draw(axes[row, column], images[name, style])
     return figure
 
 
@@ -268,24 +268,24 @@ def against_depth(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Fi
     return figure
 
 
-def picture_rows(rows: Mapping[str, Mapping[str, np.ndarray]], *, width: float = 1.5) -> Figure:
-    """Small pictures and maps in rows, such as a layer in each; the row's name stands at its left, each picture's above it.
+def image_rows(rows: Mapping[str, Mapping[str, np.ndarray]], *, width: float = 1.5) -> Figure:
+    """Small images and maps in rows, such as a layer in each; the row's name stands at its left, each image's above it.
 
     Args:
-        rows: name -> {title: picture `(H, W, 3)` in 0..1, or map `(H, W)` of any range}. A map is drawn in grey, black
+        rows: name -> {title: image `(H, W, 3)` in 0..1, or map `(H, W)` of any range}. A map is drawn in grey, black
             for 0 or less and white for its own largest number, so that each can be read and no two can be compared.
-        width: of one picture, in inches.
+        width: of one image, in inches.
 
     Raises:
-        InputError: no row, or a row without pictures.
+        InputError: no row, or a row without images.
     """
     if not rows or not all(rows.values()):
-        raise InputError("no picture to show: give every row at least one")
-    tallest = max(picture.shape[0] / picture.shape[1] for row in rows.values() for picture in row.values())
+        raise InputError("no image to show: give every row at least one")
+    tallest = max(image.shape[0] / image.shape[1] for row in rows.values() for image in row.values())
     figure, axes = _grid(len(rows), max(map(len, rows.values())), width, width * tallest + 0.3)
     for line, (name, row) in zip(axes, rows.items(), strict=True):
-        for axis, (title, picture) in zip(line, row.items(), strict=False):
-            _draw(axis, picture if picture.ndim == 3 else _grey(picture))
+        for axis, (title, image) in zip(line, row.items(), strict=False):
+            _draw(axis, image if image.ndim == 3 else _grey(image))
             axis.set_title(title, fontsize=8)
         line[0].text(-0.08, 0.5, name, transform=line[0].transAxes, rotation=90, ha="right", va="center", fontsize=9)
     return figure
@@ -295,12 +295,12 @@ def _grey(values: np.ndarray) -> np.ndarray:
     return np.repeat((values / max(values.max(), 1e-12))[..., None], 3, axis=2)
 
 
-def squares(picture: np.ndarray, sides: Mapping[str, int], centre: tuple[int, int]) -> Figure:
-    """A picture with squares round one pixel, each with its name, such as the receptive fields of layers.
+def squares(image: np.ndarray, sides: Mapping[str, int], centre: tuple[int, int]) -> Figure:
+    """An image with squares round one pixel, each with its name, such as the receptive fields of layers.
 
     Args:
-        picture: `(H, W, 3)` in 0..1.
-        sides: name -> side in pixels. What is wider than the picture is cut off at its edge.
+        image: `(H, W, 3)` in 0..1.
+        sides: name -> side in pixels. What is wider than the image is cut off at its edge.
         centre: (row, column) of the pixel.
 
     Raises:
@@ -308,10 +308,10 @@ def squares(picture: np.ndarray, sides: Mapping[str, int], centre: tuple[int, in
     """
     if not 0 < len(sides) <= len(LINES):
         raise InputError(f"{len(sides)} squares to draw: give 1 to {len(LINES)}")
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     figure, axes = _grid(1, 1, 6.5, 5.0 * height / width)
     axis = axes[0, 0]
-    _draw(axis, picture)
+    _draw(axis, image)
     for (name, side), (colour, dashes) in zip(sides.items(), LINES, strict=False):
         corner = (centre[1] - side / 2, centre[0] - side / 2)
         white = withStroke(linewidth=4, foreground="white")  # below it, or a dark line is lost on dark places

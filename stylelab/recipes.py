@@ -1,7 +1,7 @@
 """Named settings, as data: the paper and the five tutorials, each as its author meant it.
 
-A loss is `weights.content * sum_l w_l C_l + weights.style * sum_l w_l E_l + weights.tv * TV`. Pictures are in 0..1
-wherever a recipe is applied; an author's number for pictures in 0..255 is written with its conversion.
+A loss is `weights.content * sum_l w_l C_l + weights.style * sum_l w_l E_l + weights.tv * TV`. Images are in 0..1
+wherever a recipe is applied; an author's number for images in 0..255 is written with its conversion.
 """
 
 import math
@@ -28,8 +28,8 @@ class Weights:
     """How much each part counts in the total.
 
     Attributes:
-        pixels: the size of picture, in pixels, that `tv` was chosen for. A total variation is a sum over pixels and a
-            style loss a mean over places, so one weight would smooth large pictures more than small ones. None leaves
+        pixels: the size of image, in pixels, that `tv` was chosen for. A total variation is a sum over pixels and a
+            style loss a mean over places, so one weight would smooth large images more than small ones. None leaves
             `tv` as it is.
     """
 
@@ -41,19 +41,19 @@ class Weights:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """Which method moves the picture, for pictures in 0..1.
+    """Which method moves the image, for images in 0..1.
 
     Attributes:
         name: 'lbfgs', 'adam' or 'sgd'.
         learning_rate: the first step's; L-BFGS scales its own steps and takes it as 1.
         beta1: Adam's memory of past gradients.
         decay: the learning rate is multiplied by this every 100 steps, smoothly.
-        pixels: the size of picture, in pixels, that the learning rate was chosen for. Plain gradient descent needs a
+        pixels: the size of image, in pixels, that the learning rate was chosen for. Plain gradient descent needs a
             rate in proportion to it: a style loss is a mean over places, so each pixel's share of it falls with their
             number. None for methods that find their own scale.
-        clip: bring the picture back into 0..1 after every step. Never with L-BFGS, whose memory of past gradients
-            a moved picture would make false.
-        softness: of L-BFGS, how much more readily a picture's coarse structures move than its fine ones: an exponent of
+        clip: bring the image back into 0..1 after every step. Never with L-BFGS, whose memory of past gradients
+            a moved image would make false.
+        softness: of L-BFGS, how much more readily an image's coarse structures move than its fine ones: an exponent of
             their size. 0 is the textbook's; 0.35 saves a third of the steps of a style transfer (`stylelab.run.numerics.lbfgs`).
     """
 
@@ -68,7 +68,7 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that a run needs beside two pictures and an encoder.
+    """All that a run needs beside two images and an encoder.
 
     Attributes:
         content, style: layer -> share of that layer.
@@ -79,7 +79,7 @@ class Recipe:
             the paper's do not. None where `normalised` will do.
         start: 'content', 'noise', or 'blend' (`noise` parts of noise, the rest content).
         size, side: pixels of the 'long' side or of the 'height'.
-        style_fit: 'aspect' keeps the style picture's shape and gives it the content's short side, 'stretch' the
+        style_fit: 'aspect' keeps the style image's shape and gives it the content's short side, 'stretch' the
             content's shape too.
         differs: where and why this is not what the author's code says, a sentence each.
     """
@@ -120,7 +120,7 @@ class Recipe:
         )
 
     def long_side(self, height: int, width: int) -> int:
-        """The long side in pixels at which this recipe runs on a picture of that shape."""
+        """The long side in pixels at which this recipe runs on an image of that shape."""
         if self.side == "long":
             return self.size
         return round(self.size * max(height, width) / height)
@@ -148,9 +148,9 @@ RECIPES = {
             size=512,
             steps=500,
             differs=(
-                "starts from the content picture; the paper also shows runs from noise",
+                "starts from the content image; the paper also shows runs from noise",
                 "alpha and beta are for filters of mean activation 1; on the embedded encoder there is a total variation",
-                "the style picture keeps its own shape, with the content's short side: its Gram matrices are scaled to "
+                "the style image keeps its own shape, with the content's short side: its Gram matrices are scaled to "
                 "the content's number of places",
             ),
         ),
@@ -172,7 +172,7 @@ RECIPES = {
             style_fit="stretch",
             differs=(
                 "the second difference of the total variation is a slice, where the code has an index",
-                "learning rate and total variation are written for pictures in 0..1 and act as the author's on 0..255",
+                "learning rate and total variation are written for images in 0..1 and act as the author's on 0..255",
                 "at sizes other than 600 x 400 the learning rate follows the number of pixels",
             ),
         ),
@@ -246,7 +246,7 @@ RECIPES = {
             optimiser=Optimiser("lbfgs", softness=SOFTNESS),
             size=512,
             steps=300,
-            differs=("the picture is clamped to 0..1 when it is read, where the code clamps it inside the closure",),
+            differs=("the image is clamped to 0..1 when it is read, where the code clamps it inside the closure",),
         ),
     )
 }

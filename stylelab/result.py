@@ -28,7 +28,7 @@ class Step:
         index: 1 for the first step.
         loss: the total that this step started from.
         parts: its parts, weighted, so that they add up to `loss`.
-        picture: `(H, W, 3)` float32 in 0..1, after the step; copied from the device when it is first read.
+        image: `(H, W, 3)` float32 in 0..1, after the step; copied from the device when it is first read.
     """
 
     index: int
@@ -37,7 +37,7 @@ class Step:
     read: Callable[[], np.ndarray] = field(repr=False)
 
     @cached_property
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         return self.read()
 
 
@@ -89,9 +89,9 @@ class Result:
     """What `transfer` returns.
 
     Attributes:
-        picture: `(H, W, 3)` float32 in 0..1.
+        image: `(H, W, 3)` float32 in 0..1.
         history: a `History`, columns step, seconds, total, content, style, tv.
-        snapshots: `{step: picture}`, some on the way and the last.
+        snapshots: `{step: image}`, some on the way and the last.
         seconds: wall clock of the steps alone.
         device, encoder: their names.
         recipe: the `Recipe` as it was run.
@@ -101,12 +101,12 @@ class Result:
         tile: side in pixels of the tiles that the last size was worked on in; None for the whole at once, 0 where that was
             asked for.
         notes: sentences about what was done otherwise than one would expect, and why.
-        taken: after how many steps `picture` is what it is, fewer than were asked for if the run ended early; 0 if no number
+        taken: after how many steps `image` is what it is, fewer than were asked for if the run ended early; 0 if no number
             of steps leads there.
         asked: a `stylelab.run.provenance.Asked`, from which `settings` comes.
     """
 
-    picture: np.ndarray
+    image: np.ndarray
     history: History
     snapshots: dict[int, np.ndarray]
     seconds: float
@@ -123,31 +123,31 @@ class Result:
 
     @cached_property
     def settings(self) -> "Settings":
-        """All that decided how this came out, as `stylelab.run.settings.Settings`: saved, it can be run again to the same picture.
+        """All that decided how this came out, as `stylelab.run.settings.Settings`: saved, it can be run again to the same image.
 
-        A picture that was given as an array is embedded as it is now; one that was given by path stays there.
+        An image that was given as an array is embedded as it is now; one that was given by path stays there.
 
         Raises:
-            InputError: a recipe of one's own, a picture too large to be embedded, or no run of `transfer`.
+            InputError: a recipe of one's own, an image too large to be embedded, or no run of `transfer`.
         """
         if self.asked is None:
             raise InputError("this result is not of `transfer`: there is nothing to say of its settings")
         return self.asked.settings(self)
 
     def __repr__(self) -> str:
-        height, width = self.picture.shape[:2]
+        height, width = self.image.shape[:2]
         return f"Result({self.recipe.name}, {width} x {height}, {self.history!r}, {self.seconds:.1f} s on {self.device})"
 
     def save(self, path: "str | os.PathLike[str]") -> Path:
-        """Write the picture as PNG, JPEG or WebP, by the ending of `path`. A PNG carries the settings, without folders and
-        without the two pictures: `stylelab transfer --settings` reads them.
+        """Write the image as PNG, JPEG or WebP, by the ending of `path`. A PNG carries the settings, without folders and
+        without the two images: `stylelab transfer --settings` reads them.
 
         Raises:
             InputError: an unknown ending, or a folder that is missing or not writable.
         """
-        from stylelab import images as pictures
+        from stylelab import images
 
-        return pictures.save(self.picture, path, self._text())
+        return images.save(self.image, path, self._text())
 
     def _text(self) -> dict[str, str]:
         from stylelab.run.settings_file import KEYWORD
@@ -158,10 +158,10 @@ class Result:
             return {}
 
     def show(self) -> "Figure":
-        """The picture as a matplotlib figure."""
+        """The image as a matplotlib figure."""
         from stylelab import plots
 
-        return plots.show(self.picture)
+        return plots.show(self.image)
 
     def plot_losses(self) -> "Figure":
         """The loss curves as a matplotlib figure."""

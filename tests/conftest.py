@@ -94,8 +94,8 @@ class Lab:
         loss = self.sl.style_layer_loss(self.tensor(activation), self.tensor(target_gram), normalisation, **options)
         return float(self.array(loss))
 
-    def total_variation(self, picture, kind="l1") -> float:
-        return float(self.array(self.sl.total_variation(self.tensor(picture), kind)))
+    def total_variation(self, image, kind="l1") -> float:
+        return float(self.array(self.sl.total_variation(self.tensor(image), kind)))
 
     def gradient(self, function, array) -> np.ndarray:
         """d function(tensor) / d array."""
@@ -109,5 +109,5 @@ class Lab:
             value = function(tensor)
         return self.array(tape.gradient(value, tensor))
 
-    def activations(self, encoder, pictures) -> dict[str, np.ndarray]:
-        return {layer: self.array(activation) for layer, activation in encoder(self.tensor(pictures)).items()}
+    def activations(self, encoder, images) -> dict[str, np.ndarray]:
+        return {layer: self.array(activation) for layer, activation in encoder(self.tensor(images)).items()}

@@ -1,9 +1,9 @@
-"""Paint one pair of pictures with several encoders at the same settings, and let the real VGG-19 judge.
+"""Paint one pair of images with several encoders at the same settings, and let the real VGG-19 judge.
 
     python assets/make/compare_encoders.py a.safetensors b.safetensors random -o out/ [--steps 150]
 
 Prints one row of the model card's table per encoder; writes a PNG of each, to be looked at. The judge's
-filters and the pictures of the table lie beside the checkout (see tests/core/judge.py).
+filters and the images of the table lie beside the checkout (see tests/core/judge.py).
 """
 
 import argparse
@@ -47,7 +47,7 @@ def settings(options: argparse.Namespace) -> Recipe:
 
 
 def paint(encoder: str, content: np.ndarray, style: np.ndarray, options: argparse.Namespace) -> np.ndarray:
-    """One run from the content picture; `(H, W, 3)` in 0..1, not rounded."""
+    """One run from the content image; `(H, W, 3)` in 0..1, not rounded."""
     recipe = settings(options)
     trunk = sl.load_encoder(encoder, recipe.layers, normalised=True, device="cpu")
     start, target = sl.to_tensor(content), sl.to_tensor(style)
@@ -55,7 +55,7 @@ def paint(encoder: str, content: np.ndarray, style: np.ndarray, options: argpars
     loss = sl.transfer_loss(trunk, start, target, recipe, weights)
     for step in sl.optimise(start, loss, steps=options.steps):
         last = step
-    return last.picture
+    return last.image
 
 
 def row(name: str, errors: dict[str, float], seconds: float) -> str:
@@ -68,7 +68,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("encoders", nargs="+", help="files, or names such as mini and random")
     parser.add_argument("--content", type=Path, default=ROOT.parent / "shared/pictures/content/tubingen.jpg")
     parser.add_argument("--style", type=Path, default=ROOT.parent / "shared/pictures/style/starry_night.jpg")
-    parser.add_argument("--side", type=int, default=192, help="short side of both pictures, px")
+    parser.add_argument("--side", type=int, default=192, help="short side of both images, px")
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--content-layers", type=share, nargs="+", default=[("conv3_1", 1.0)])
     parser.add_argument("--style-layers", type=share, nargs="+", default=list(DEFAULT_STYLE.items()))
@@ -87,10 +87,10 @@ def main() -> None:
     print(row("nothing", judge.judge(content, content, style), 0))
     for encoder in options.encoders:
         began = time.monotonic()
-        picture = paint(encoder, content, style, options)
+        image = paint(encoder, content, style, options)
         name = f"{Path(encoder).stem}-{options.content.stem}-{options.style.stem}"
-        Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(options.output / f"{name}.png")
-        print(row(name, judge.judge(picture, content, style), time.monotonic() - began), flush=True)
+        Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(options.output / f"{name}.png")
+        print(row(name, judge.judge(image, content, style), time.monotonic() - began), flush=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import torch
-from encoder_data import draw_views, training_windows, whole_pictures
+from encoder_data import draw_views, training_windows, whole_images
 from encoder_network import DEPTHS, LAYERS, Encoder, save
 from encoder_objectives import OBJECTIVES
 from torch import nn
@@ -66,9 +66,9 @@ class Run:
         return loss, right
 
     def backward(self, used: float) -> tuple[float, float]:
-        pictures, classes = self.draw(48 if used >= LARGE_FROM else 32)
+        images, classes = self.draw(48 if used >= LARGE_FROM else 32)
         with torch.autocast("cpu", torch.bfloat16):
-            activations = self.encoder(pictures, "zeros" if used < ZEROS_UNTIL else "replicate")
+            activations = self.encoder(images, "zeros" if used < ZEROS_UNTIL else "replicate")
             loss, right = self.objective(activations, classes)
         self.optimiser.zero_grad()
         loss.backward()
@@ -97,7 +97,7 @@ class Run:
         o.output.with_name(o.output.name + ".curve.json").write_text(json.dumps(self.curve))
         spent = f"{self.crops} crops in {self.seconds / 60:.0f} minutes"
         source = f"trained from scratch: {o.objective}, seed {o.seed}, {spent}"
-        save(o.output, self.encoder, whole_pictures(), source)
+        save(o.output, self.encoder, whole_images(), source)
 
 
 class Exchange:

@@ -1,7 +1,7 @@
-"""The pictures that the embedded encoder learns from, and how a batch of crops is drawn from them.
+"""The images that the embedded encoder learns from, and how a batch of crops is drawn from them.
 
-Nothing here is downloaded: every picture ships inside scikit-image or scikit-learn, or was drawn by
-this project (assets/style). lfw_subset, logos, test cards and pictures below 100 px are left out.
+Nothing here is downloaded: every image ships inside scikit-image or scikit-learn, or was drawn by
+this project (assets/style). lfw_subset, logos, test cards and images below 100 px are left out.
 """
 
 from pathlib import Path
@@ -22,8 +22,8 @@ SKLEARN = ("china.jpg", "flower.jpg")
 WINDOW = 96  # px of context kept per class: a 48 px crop, 1.4 times larger and rotated, just fits
 
 
-def open_picture(name: str) -> Image.Image:
-    """One built-in picture as an RGB image."""
+def open_image(name: str) -> Image.Image:
+    """One built-in image as an RGB image."""
     if name in SKLEARN:
         return Image.fromarray(load_sample_image(name))
     if name == "motorcycle":
@@ -34,32 +34,32 @@ def open_picture(name: str) -> Image.Image:
     return Image.fromarray(array.astype(np.uint8)).convert("RGB")
 
 
-def shrink(picture: Image.Image, long_side: int) -> Image.Image:
-    """The picture with its long side at most `long_side` px; never enlarged."""
-    scale = min(1.0, long_side / max(picture.size))
-    return picture.resize([max(1, round(side * scale)) for side in picture.size], Image.Resampling.BILINEAR)
+def shrink(image: Image.Image, long_side: int) -> Image.Image:
+    """The image with its long side at most `long_side` px; never enlarged."""
+    scale = min(1.0, long_side / max(image.size))
+    return image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BILINEAR)
 
 
-def training_pictures(sides: tuple[int, ...] = (640, 256)) -> list[Image.Image]:
-    """Every picture at two sizes, so that a 48 px crop holds a detail or half an object."""
-    pictures = [open_picture(name) for name in (*SKIMAGE, "motorcycle", *SKLEARN)]
-    pictures += [Image.open(path).convert("RGB") for path in sorted(STYLE_FOLDER.glob("*.jpg"))]
-    return [shrink(picture, side) for picture in pictures for side in sides]
+def training_images(sides: tuple[int, ...] = (640, 256)) -> list[Image.Image]:
+    """Every image at two sizes, so that a 48 px crop holds a detail or half an object."""
+    images = [open_image(name) for name in (*SKIMAGE, "motorcycle", *SKLEARN)]
+    images += [Image.open(path).convert("RGB") for path in sorted(STYLE_FOLDER.glob("*.jpg"))]
+    return [shrink(image, side) for image in images for side in sides]
 
 
-def whole_pictures(side: int = 192) -> list[torch.Tensor]:
-    """The same pictures, not cut: `(1, 3, H, W)` each, in 0..1."""
-    arrays = [np.asarray(picture, np.float32) / 255 for picture in training_pictures((side,))]
+def whole_images(side: int = 192) -> list[torch.Tensor]:
+    """The same images, not cut: `(1, 3, H, W)` each, in 0..1."""
+    arrays = [np.asarray(image, np.float32) / 255 for image in training_images((side,))]
     return [torch.from_numpy(array).permute(2, 0, 1)[None] for array in arrays]
 
 
-def windows_of(picture: np.ndarray, most: int) -> list[np.ndarray]:
+def windows_of(image: np.ndarray, most: int) -> list[np.ndarray]:
     """The `most` busiest `WINDOW`-sized windows of `(H, W, 3)` uint8 on a half-overlapping grid."""
-    margin = [(max(0, WINDOW - side), 0) for side in picture.shape[:2]]
-    picture = np.pad(picture, (*margin, (0, 0)), mode="reflect")
-    height, width = picture.shape[:2]
+    margin = [(max(0, WINDOW - side), 0) for side in image.shape[:2]]
+    image = np.pad(image, (*margin, (0, 0)), mode="reflect")
+    height, width = image.shape[:2]
     rows, columns = (np.linspace(0, side - WINDOW, max(1, side // 48 - 1)).astype(int) for side in (height, width))
-    found = [picture[y : y + WINDOW, x : x + WINDOW] for y in rows for x in columns]
+    found = [image[y : y + WINDOW, x : x + WINDOW] for y in rows for x in columns]
     # What lies in the middle decides: the rim is only there to be rotated in.
     busy = sorted(found, key=lambda window: -window[24:72, 24:72].std(axis=(0, 1)).mean())
     return [window for window in busy[:most] if window[24:72, 24:72].std() > 6]
@@ -67,7 +67,7 @@ def windows_of(picture: np.ndarray, most: int) -> list[np.ndarray]:
 
 def training_windows(most: int = 48) -> torch.Tensor:
     """All classes: `(K, 3, WINDOW, WINDOW)` uint8; class k is what lies in window k."""
-    windows = [w for picture in training_pictures() for w in windows_of(np.asarray(picture), most)]
+    windows = [w for image in training_images() for w in windows_of(np.asarray(image), most)]
     return torch.from_numpy(np.stack(windows)).permute(0, 3, 1, 2).contiguous()
 
 

@@ -31,13 +31,13 @@ class Encoder(nn.Module):
             # activation, it would outweigh all others in a Gram matrix.
             self.norms[name] = nn.BatchNorm2d(width, affine=False)
             # Batch norm forgives any scale. Small filters turn fast under Adam, so that little is left of the
-            # random ones they began as: what is left shows as speckle in a painted picture.
+            # random ones they began as: what is left shows as speckle in a painted image.
             nn.init.normal_(self.convolutions[name].weight, std=0.03)
             channels = width
 
-    def forward(self, pictures: torch.Tensor, padding: str = "replicate") -> dict[str, torch.Tensor]:
-        """Pictures `(B, 3, H, W)` in 0..1 to the activation after each ReLU."""
-        x, activations = standardise(pictures), {}
+    def forward(self, images: torch.Tensor, padding: str = "replicate") -> dict[str, torch.Tensor]:
+        """Images `(B, 3, H, W)` in 0..1 to the activation after each ReLU."""
+        x, activations = standardise(images), {}
         for name in LAYERS:
             x = F.relu(self.norms[name](convolve(x, self.convolutions[name].weight, padding)) + LIFT)
             activations[name] = x
@@ -46,9 +46,9 @@ class Encoder(nn.Module):
         return activations
 
 
-def standardise(pictures: torch.Tensor) -> torch.Tensor:
+def standardise(images: torch.Tensor) -> torch.Tensor:
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
-    return ((pictures - mean) / std).contiguous(memory_format=torch.channels_last)
+    return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 def convolve(x: torch.Tensor, weight: torch.Tensor, padding: str) -> torch.Tensor:
@@ -58,14 +58,14 @@ def convolve(x: torch.Tensor, weight: torch.Tensor, padding: str) -> torch.Tenso
 
 
 @torch.no_grad()
-def fold(encoder: Encoder, pictures: list[torch.Tensor]) -> dict[str, torch.Tensor]:
+def fold(encoder: Encoder, images: list[torch.Tensor]) -> dict[str, torch.Tensor]:
     """Weights with batch norm multiplied in: `conv1_1.weight`, `conv1_1.bias`, ...
 
-    Its statistics are taken anew, layer by layer, on whole pictures `(1, 3, H, W)`, as the encoder will see them. In
+    Its statistics are taken anew, layer by layer, on whole images `(1, 3, H, W)`, as the encoder will see them. In
     training it saw crops of 32 px, of which block 5 has 2 x 2 places: with those statistics some of its filters would
     hardly ever fire.
     """
-    weights, activations = {}, [standardise(picture) for picture in pictures]
+    weights, activations = {}, [standardise(image) for image in images]
     for name in LAYERS:
         kernel = encoder.convolutions[name].weight
         answers = [convolve(x, kernel, "replicate") for x in activations]
@@ -80,9 +80,9 @@ def fold(encoder: Encoder, pictures: list[torch.Tensor]) -> dict[str, torch.Tens
     return weights
 
 
-def save(path: Path, encoder: Encoder, pictures: list[torch.Tensor], source: str) -> None:
+def save(path: Path, encoder: Encoder, images: list[torch.Tensor], source: str) -> None:
     """Fold, normalise to mean activation 1 and write float16: the file that both frameworks read."""
-    tensors = fold(encoder, pictures)
+    tensors = fold(encoder, images)
     pairs = {n: (tensors[f"{n}.weight"].numpy(), tensors[f"{n}.bias"].numpy()) for n in LAYERS}
     pooling = {F.max_pool2d: "max", F.avg_pool2d: "average"}[encoder.pool]
     spec = stylelab.encoders.Encoder("mini", None, mean=MEAN, std=STD, pooling=pooling, padding="replicate", source=source)

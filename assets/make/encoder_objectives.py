@@ -95,7 +95,7 @@ class Both(nn.Module):
 class Diverse(Both):
     """Both questions, and a demand: no channel may repeat another.
 
-    A Gram matrix of C channels that all say "bright here" constrains a picture as little as one of a single channel.
+    A Gram matrix of C channels that all say "bright here" constrains an image as little as one of a single channel.
     Asked nothing of the kind, 256 channels come to say what 7 could; with this demand, what 140 could.
 
     Source: after Zbontar et al. 2021, "Barlow twins", and Bardes, Ponce and LeCun 2022, "VICReg".

@@ -1,7 +1,7 @@
-"""The README's pictures, each below 60 KB: `python assets/make/readme.py`.
+"""The README's images, each below 60 KB: `python assets/make/readme.py`.
 
 lesson_NN.jpg   cut from what the committed PyTorch notebook of a lesson shows
-result_*.jpg    a picture that the embedded encoder painted (assets/encoder-mini), beside the two that it was painted from
+result_*.jpg    an image that the embedded encoder painted (assets/encoder-mini), beside the two that it was painted from
 """
 
 import base64
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stylelab import images as pictures
+from stylelab import images
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "assets" / "readme"
@@ -30,10 +30,10 @@ class Cut:
     Attributes:
         lesson, cell: whose output, by number and by name.
         index: of the figures that the cell shows.
-        columns: how many pictures stand side by side in the figure.
+        columns: how many images stand side by side in the figure.
         chosen: which of them are shown, from 0; none for the figure as it is.
         in_row: how many of those in a row.
-        title: share of the figure's height that its titles take, cut off when pictures are chosen.
+        title: share of the figure's height that its titles take, cut off when images are chosen.
     """
 
     lesson: str
@@ -66,7 +66,7 @@ def figure(cut: Cut) -> Image.Image:
 
 
 def mosaic(whole: Image.Image, cut: Cut) -> Image.Image:
-    """The chosen pictures of a figure in rows, without titles and white margins."""
+    """The chosen images of a figure in rows, without titles and white margins."""
     width, top = whole.width / cut.columns, round(whole.height * cut.title)
     parts = [trimmed(whole.crop((round(n * width), top, round((n + 1) * width), whole.height))) for n in cut.chosen]
     wide, high = min(part.width for part in parts), min(part.height for part in parts)
@@ -94,7 +94,7 @@ def framed(image: Image.Image) -> Image.Image:
 
 
 def result(name: str) -> Image.Image:
-    """What was painted, beside the photograph and the style picture that it was painted from."""
+    """What was painted, beside the photograph and the style image that it was painted from."""
     painted = Image.open(ROOT / "assets" / "encoder-mini" / f"{name}.jpg").convert("RGB")
     width, height = painted.size
     half = (height - 4) // 2
@@ -106,8 +106,8 @@ def result(name: str) -> Image.Image:
 
 
 def covering(name: str, size: tuple[int, int]) -> Image.Image:
-    """A built-in picture cut to `size`, its middle kept."""
-    array = pictures.open_picture(name)
+    """A built-in image cut to `size`, its middle kept."""
+    array = images.open_image(name)
     image = Image.fromarray((array * 255 + 0.5).astype(np.uint8))
     scale = max(size[0] / image.width, size[1] / image.height)
     image = image.resize((round(image.width * scale) + 1, round(image.height * scale) + 1), Image.Resampling.LANCZOS)

@@ -6,7 +6,7 @@
     DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
   }
   // what scrolls in a box of its own can be reached with the keyboard, and has a name
-  const boxes = { "pre": "Code or output", ".table-wrapper": "Table", ".picture": "Picture", "div.math": "Formula" };
+  const boxes = { "pre": "Code or output", ".table-wrapper": "Table", ".image": "Image", "div.math": "Formula" };
   const mark = () => {
     for (const [selector, name] of Object.entries(boxes)) {
       for (const box of document.querySelectorAll(selector)) {

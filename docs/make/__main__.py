@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m docs.make", description="Make the site.")
     parser.add_argument("-o", "--out", type=Path, default=Path("build/site"), help="folder of the pages")
     parser.add_argument("--work", type=Path, default=Path("build"), help="folder for what is kept between two builds")
-    parser.add_argument("--gallery", choices=WALLS, default="full", help="how many pictures the gallery has")
+    parser.add_argument("--gallery", choices=WALLS, default="full", help="how many images the gallery has")
     options = parser.parse_args(arguments)
     began = time.monotonic()
     try:

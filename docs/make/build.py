@@ -19,7 +19,7 @@ def build(out: Path, work: Path, walls: str = "full", say: Callable[[str], objec
 
     Args:
         out: folder of the HTML pages.
-        work: folder for what is kept between two builds: the gallery's pictures, Sphinx's sources and cache.
+        work: folder for what is kept between two builds: the gallery's images, Sphinx's sources and cache.
         walls: 'full', or 'tiny' for tests.
         say: told what is being done, a line each.
 

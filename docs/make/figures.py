@@ -1,4 +1,4 @@
-"""Pictures out of the stored notebooks: as files beside the pages, where they can be shown and fetched one by one."""
+"""Images out of the stored notebooks: as files beside the pages, where they can be shown and fetched one by one."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ EMBEDDED = re.compile(r'<img src="data:image/(\w+);base64,([^"]+)" alt="([^"]*)"
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture beside the pages.
+    """An image beside the pages.
 
     Attributes:
         file: relative to the root of the site.
@@ -42,23 +42,23 @@ class Figure:
 
 
 def add(stage: Stage, name: str, data: bytes, alt: str, shown: int | None = None) -> Figure:
-    """Put a picture beside the pages, under a name that changes with it."""
+    """Put an image beside the pages, under a name that changes with it."""
     with Image.open(io.BytesIO(data)) as image:
         width, height, kind = image.width, image.height, (image.format or "png").lower()
-    file = f"pictures/{name}-{hashlib.sha256(data).hexdigest()[:8]}.{kind.replace('jpeg', 'jpg')}"
+    file = f"images/{name}-{hashlib.sha256(data).hexdigest()[:8]}.{kind.replace('jpeg', 'jpg')}"
     stage.put(f"{EXTRA}/{file}", data)
     return Figure(file, alt, width, height, shown)
 
 
-def add_picture(stage: Stage, name: str, image: Image.Image, alt: str) -> Figure:
-    """The same for a picture in memory, as a JPEG."""
+def add_image(stage: Stage, name: str, image: Image.Image, alt: str) -> Figure:
+    """The same for an image in memory, as a JPEG."""
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, "JPEG", quality=88)
     return add(stage, name, buffer.getvalue(), alt)
 
 
 def unpack(html: str, name: str, stage: Stage) -> tuple[str, list[Figure]]:
-    """HTML of a notebook in `lessons/` with its pictures put beside the pages, and these pictures."""
+    """HTML of a notebook in `lessons/` with its images put beside the pages, and these images."""
     found: list[Figure] = []
 
     def file(match: re.Match) -> str:
@@ -70,7 +70,7 @@ def unpack(html: str, name: str, stage: Stage) -> tuple[str, list[Figure]]:
 
 
 def of_lesson(notebook: NotebookNode, cell: str, stage: Stage, lesson: str) -> list[Figure]:
-    """The pictures that a cell of a stored notebook shows.
+    """The images that a cell of a stored notebook shows.
 
     Raises:
         InputError: no such cell, or it shows none.
@@ -79,5 +79,5 @@ def of_lesson(notebook: NotebookNode, cell: str, stage: Stage, lesson: str) -> l
     html = "".join("".join(output.get("data", {}).get("text/html", "")) for output in outputs)
     _, figures = unpack(html, f"{lesson}-{cell}", stage)
     if not figures:
-        raise InputError(f"lesson {lesson} has no cell '{cell}' with a picture: name another in the page that shows it")
+        raise InputError(f"lesson {lesson} has no cell '{cell}' with an image: name another in the page that shows it")
     return figures

@@ -36,7 +36,7 @@ def title(path: Path) -> str:
 
 
 def add(path: Path, stage: Stage) -> None:
-    """Put a lesson on the stage, its pictures beside it, and the notebook itself, to be downloaded."""
+    """Put a lesson on the stage, its images beside it, and the notebook itself, to be downloaded."""
     notebook = nbformat.from_dict(read(path))
     framework = path.stem.rpartition("_")[2]
     notebook.metadata["description"] = (
@@ -67,7 +67,7 @@ def _cell(cell: NotebookNode, path: Path, stage: Stage) -> NotebookNode:
 
 def _boxed(html: str, found: list) -> str:
     """A figure is scrolled in its own box; a quiz has a place to be told apart by."""
-    return f'<div class="picture">{html}</div>' if found else f'<div class="quiz">{html}</div>'
+    return f'<div class="image">{html}</div>' if found else f'<div class="quiz">{html}</div>'
 
 
 def _named(found: re.Match) -> str:

@@ -1,7 +1,7 @@
 """Which files of the repository are pages, and where the links between them lead on the site.
 
 The pages in docs/ are written to be read in the repository too, so their links are paths in the repository: to another
-page, to a picture, to a lesson, to code. Here each becomes a link within the site, or one to the repository's address.
+page, to an image, to a lesson, to code. Here each becomes a link within the site, or one to the repository's address.
 """
 
 import json
@@ -30,11 +30,11 @@ ELSEWHERE = {  # pages that do not lie in docs/: file -> page, and the descripti
     "CHANGELOG.md": ("changelog.md", "What has changed in stylelab from one version to the next, newest first."),
     "assets/encoder-mini.md": (
         "encoder-mini.md",
-        "Model card of the embedded encoder: pictures, training, measurements, and what it is good and bad at.",
+        "Model card of the embedded encoder: images, training, measurements, and what it is good and bad at.",
     ),
 }
 STAND_INS = {"lessons/README.md": "lessons.md", "README.md": "index.md"}  # what the site says in another way
-PICTURES = frozenset([".jpg", ".jpeg", ".png", ".svg", ".webp", ".gif"])
+IMAGES = frozenset([".jpg", ".jpeg", ".png", ".svg", ".webp", ".gif"])
 LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\]\()([^()\s]+)(\))")
 CODE = re.compile(r"(^(?:```|~~~).*?^(?:```|~~~)[^\S\n]*$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 
@@ -70,7 +70,7 @@ def destinations() -> dict[Path, str]:
 
 
 def relink(text: str, file: Path, page: str, stage: Stage) -> str:
-    """A page's text with its links turned towards the site; pictures that it shows are put on the stage.
+    """A page's text with its links turned towards the site; images that it shows are put on the stage.
 
     Args:
         file: where the text lies in the repository, `page` where it goes.
@@ -102,7 +102,7 @@ def _turned(target: str, file: Path, page: str, known: dict[Path, str], stage: S
     if not meant.is_relative_to(ROOT) or not meant.exists():
         raise InputError(f"{file.relative_to(ROOT)}: the link to '{target}' leads nowhere")
     inside = meant.relative_to(ROOT).as_posix()
-    if meant.suffix.lower() in PICTURES:
+    if meant.suffix.lower() in IMAGES:
         stage.copy(meant, f"images/{inside}")
         return _relative(f"images/{inside}", page)
     return address(inside) + mark + anchor

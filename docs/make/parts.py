@@ -65,9 +65,9 @@ def _lesson(number: str) -> Path:
 
 
 def _figure(number: str, cell: str, caption: str, stage: Stage) -> str:
-    """The pictures of a cell of a PyTorch lesson, with a caption and a link to the lesson."""
+    """The images of a cell of a PyTorch lesson, with a caption and a link to the lesson."""
     path = _lesson(number)
-    shown = [f'<div class="picture">{each.html()}</div>' for each in figures.of_lesson(notebooks.read(path), cell, stage, number)]
+    shown = [f'<div class="image">{each.html()}</div>' for each in figures.of_lesson(notebooks.read(path), cell, stage, number)]
     link = f'<a href="lessons/{path.stem}.html">Lesson {int(number)}</a>'
     return f"<figure>{''.join(shown)}<figcaption>{escape(caption)} {link}.</figcaption></figure>"
 
@@ -113,7 +113,7 @@ def _course() -> str:
 
 
 def _readme(kind: str, stage: Stage) -> list[figures.Figure]:
-    """The README's pictures of results or of lessons, in its order and with its descriptions."""
+    """The README's images of results or of lessons, in its order and with its descriptions."""
     found = SHOWN.findall((pages.ROOT / "README.md").read_text(encoding="utf-8"))
     return [
         figures.add(stage, f"readme/{Path(file).stem}", (pages.ROOT / file).read_bytes(), alt)
@@ -130,7 +130,7 @@ def _results(stage: Stage) -> str:
 
 
 def _ladder(stage: Stage) -> str:
-    """A picture, the claim and both editions of each lesson."""
+    """An image, the claim and both editions of each lesson."""
     steps, both = [], notebooks.lessons()
     for figure, torch, tensorflow in zip(_readme("lesson", stage), both[::2], both[1::2], strict=True):
         editions = " · ".join(

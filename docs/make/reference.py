@@ -32,7 +32,7 @@ def _definitions(path: Path) -> dict[str, ast.FunctionDef]:
 
 
 def signature(node: ast.FunctionDef) -> str:
-    """'(picture, loss, *, steps=300)': names and defaults, without types, which the docstring says in words."""
+    """'(image, loss, *, steps=300)': names and defaults, without types, which the docstring says in words."""
     args = node.args
     defaults = [None] * (len(args.posonlyargs + args.args) - len(args.defaults)) + list(args.defaults)
     parts = [_argument(arg, default) for arg, default in zip(args.posonlyargs + args.args, defaults, strict=True)]

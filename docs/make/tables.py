@@ -3,7 +3,7 @@
 from stylelab import encoders
 from stylelab.recipes import RECIPES, Recipe, Weights
 
-START = {"content": "the content picture", "noise": "noise"}
+START = {"content": "the content image", "noise": "noise"}
 
 
 def recipes() -> str:

@@ -1,4 +1,4 @@
-"""The gallery: every content picture in every style by every recipe, painted by the kit's own gallery and kept in build/."""
+"""The gallery: every content image in every style by every recipe, painted by the kit's own gallery and kept in build/."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from PIL import Image
 
 from docs.make import figures
 from docs.make.stage import Stage
-from stylelab import images as pictures
+from stylelab import images
 from stylelab.images import builtin
 from stylelab.recipes import RECIPES, scaled
 from stylelab.tools.gallery import plan as gallery
@@ -25,7 +25,7 @@ class Wall:
     """What is hung.
 
     Attributes:
-        contents, styles: names of built-in pictures.
+        contents, styles: names of built-in images.
         recipes: names.
         size: long side in pixels.
         preset: decides how many steps each recipe makes, LONGEST at most.
@@ -51,7 +51,7 @@ def paint(wall: Wall, folder: Path, say: Callable[[str], object]) -> Painted:
 
     Args:
         folder: a folder for each recipe, `contents` and `styles`.
-        say: told about each picture that is painted now.
+        say: told about each image that is painted now.
 
     Raises:
         InputError, MachineError: as `stylelab.tools.gallery.plan.paint`.
@@ -85,9 +85,9 @@ def _plan(wall: Wall, folder: Path, recipe: str) -> gallery.Plan:
 
 
 def _copy(names: tuple[str, ...], folder: Path) -> None:
-    """The built-in pictures of these names, and no others, as a folder."""
+    """The built-in images of these names, and no others, as a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {f"{name}{pictures.find_picture(name).suffix}": pictures.find_picture(name) for name in names}
+    files = {f"{name}{images.find_image(name).suffix}": images.find_image(name) for name in names}
     for path in folder.iterdir():
         if path.name not in files:
             path.unlink()
@@ -97,7 +97,7 @@ def _copy(names: tuple[str, ...], folder: Path) -> None:
 
 
 def page(wall: Wall, painted: Painted, folder: Path, stage: Stage) -> str:
-    """The gallery in Markdown: a section for each content picture, in it one for each style."""
+    """The gallery in Markdown: a section for each content image, in it one for each style."""
     parts = [_told(wall)]
     for content in wall.contents:
         parts += [f"## {content.capitalize()}", _original(content, stage)]
@@ -109,7 +109,7 @@ def page(wall: Wall, painted: Painted, folder: Path, stage: Stage) -> str:
 def _told(wall: Wall) -> str:
     count = len(wall.contents) * len(wall.styles) * len(wall.recipes)
     return (
-        f"{count} pictures: {len(wall.contents)} photographs in {len(wall.styles)} styles by {len(wall.recipes)} recipes, "
+        f"{count} images: {len(wall.contents)} photographs in {len(wall.styles)} styles by {len(wall.recipes)} recipes, "
         f"{wall.size} pixels wide or high, painted on a CPU with the embedded encoder `{ENCODER}`. Under each stand the number of "
         "steps, and how much of the first step's loss was left after the last. Recipes count their losses differently: compare "
         f"these shares within one recipe only. No run is longer than {LONGEST} steps, and the authors' are: `keras` makes "
@@ -123,19 +123,17 @@ def _original(name: str, stage: Stage) -> str:
 
 
 def _thumbnail(name: str, stage: Stage, size: int = 224) -> figures.Figure:
-    small = Image.fromarray((pictures.open_picture(name, size=size) * 255 + 0.5).astype("uint8"))
-    return figures.add_picture(stage, f"gallery/{name}", small, builtin.alt(name))
+    small = Image.fromarray((images.open_image(name, size=size) * 255 + 0.5).astype("uint8"))
+    return figures.add_image(stage, f"gallery/{name}", small, builtin.alt(name))
 
 
 def _row(content: str, style: str, wall: Wall, painted: Painted, folder: Path, stage: Stage) -> Iterator[str]:
-    yield _figure(_thumbnail(style, stage), "The style picture.")
+    yield _figure(_thumbnail(style, stage), "The style image.")
     for recipe in wall.recipes:
         if pair := painted.get((content, style, recipe)):
             with Image.open(folder / recipe / pair.file) as image:
                 alt = f"{builtin.alt(content)}, in the style of {style}, by recipe {recipe}"
-                yield _figure(
-                    figures.add_picture(stage, f"gallery/{content}-{style}-{recipe}", image, alt), _caption(recipe, pair)
-                )
+                yield _figure(figures.add_image(stage, f"gallery/{content}-{style}-{recipe}", image, alt), _caption(recipe, pair))
 
 
 def _caption(recipe: str, pair: Pair) -> str:

@@ -48,7 +48,7 @@ def _each(options) -> Iterator[tuple[Path, str]]:
 
 
 def _build(options) -> int:
-    os.environ.setdefault("STYLELAB_PRESET", "cpu")  # the pictures that are stored do not depend on who built them
+    os.environ.setdefault("STYLELAB_PRESET", "cpu")  # the images that are stored do not depend on who built them
     for source, framework in _each(options):
         print(build(source, framework, run=not options.no_execute))
     return 0

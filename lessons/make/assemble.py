@@ -75,10 +75,10 @@ def _no_name(cell: NotebookNode, source: Path):
 
 def _tokens(source: Path, framework: str) -> dict[str, str]:
     other = "tensorflow" if framework == "torch" else "torch"
-    activation, picture = LAYOUT[framework]
+    activation, image = LAYOUT[framework]
     return {
         "framework": TITLES[framework], "other_framework": TITLES[other], "module": framework, "other_module": other,
-        "activation": activation, "picture": picture, "badges": _badges(notebook_path(source, framework).name),
+        "activation": activation, "image": image, "badges": _badges(notebook_path(source, framework).name),
     }  # fmt: skip
 
 

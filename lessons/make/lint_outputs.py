@@ -1,4 +1,4 @@
-"""What the cells of a lesson show: numbers that are checked, pictures with alt text, losses that fall, no private thing."""
+"""What the cells of a lesson show: numbers that are checked, images with alt text, losses that fall, no private thing."""
 
 import base64
 import getpass
@@ -22,7 +22,7 @@ PLACES = re.compile(r"(?<![\w.])/(?:home|root|tmp|Users|work|var|usr|opt|mnt)/\S
 
 def faults(notebook: NotebookNode) -> list[str]:
     """All that is wrong with the outputs, a line each."""
-    return [fault for check in (_marked, _pictures, _blank, _losses, _private) for fault in check(notebook)]
+    return [fault for check in (_marked, _images, _blank, _losses, _private) for fault in check(notebook)]
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -41,21 +41,21 @@ def _marked(notebook: NotebookNode) -> Iterator[str]:
             yield f"cell {cell.id} shows {long[0]}: three digits at most, or machines will differ"
 
 
-def _pictures(notebook: NotebookNode) -> Iterator[str]:
+def _images(notebook: NotebookNode) -> Iterator[str]:
     for cell in code_cells(notebook):
         for output in cell.outputs:
             data = output.get("data", {})
             bare = [kind for kind in data if kind.startswith("image/")]
             images = re.findall(r"<img\b[^>]*>", data.get("text/html", ""))
             if bare or any(not re.search(r'alt="[^"]{15,}"', tag) for tag in images):
-                yield f"a picture of cell {cell.id} has no alt text: show it with page.show"
+                yield f"an image of cell {cell.id} has no alt text: show it with page.show"
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and re.search(r"!\[\s*\]\(", cell.source):
-            yield f"a picture of cell {cell.id} has no alt text"
+            yield f"an image of cell {cell.id} has no alt text"
 
 
-def pictures(notebook: NotebookNode) -> Iterator[tuple[str, np.ndarray]]:
-    """(cell id, picture as (H, W, 3) uint8) of everything that the outputs show."""
+def images(notebook: NotebookNode) -> Iterator[tuple[str, np.ndarray]]:
+    """(cell id, image as (H, W, 3) uint8) of everything that the outputs show."""
     for cell in code_cells(notebook):
         for output in cell.outputs:
             for data in re.findall(r"base64,([\w+/=]+)", output.get("data", {}).get("text/html", "")):
@@ -63,15 +63,15 @@ def pictures(notebook: NotebookNode) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _blank(notebook: NotebookNode) -> Iterator[str]:
-    yield from (f"a picture of cell {cell} is blank" for cell, picture in pictures(notebook) if is_blank(picture))
+    yield from (f"an image of cell {cell} is blank" for cell, image in images(notebook) if is_blank(image))
 
 
-def is_blank(picture: np.ndarray) -> bool:
-    """Whether a picture (H, W, 3) uint8 is of one colour, or most of what is on its white page is."""
-    inked = picture[picture.min(2) < 245]
-    if picture.std() < 6 or len(inked) == 0:
+def is_blank(image: np.ndarray) -> bool:
+    """Whether an image (H, W, 3) uint8 is of one colour, or most of what is on its white page is."""
+    inked = image[image.min(2) < 245]
+    if image.std() < 6 or len(inked) == 0:
         return True
-    if len(inked) < 0.5 * picture[..., 0].size:  # lines on a page
+    if len(inked) < 0.5 * image[..., 0].size:  # lines on a page
         return False
     _, counts = np.unique(inked // 32, axis=0, return_counts=True)
     return bool(counts.max() > 0.97 * len(inked))

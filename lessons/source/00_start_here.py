@@ -17,11 +17,11 @@
 #
 # 1. find out what your machine has, and how fast the course runs on it (question 1 of the quiz);
 # 2. answer an exercise wrongly on purpose, read what the check says, and put it right (section 0.2);
-# 3. turn a picture into what a network expects, and back (exercises 0.1 and 0.2, two predictions);
+# 3. turn an image into what a network expects, and back (exercises 0.1 and 0.2, two predictions);
 # 4. see what becomes of wrong numbers (one prediction, question 3);
-# 5. paint your first picture in one line, then one of your own, and know what a bad file is told (question 5).
+# 5. paint your first image in one line, then one of your own, and know what a bad file is told (question 5).
 #
-# **Time** 25 minutes · **Needs** a little Python; that a convolution slides filters over a picture · **Runs on** a laptop, in two or three minutes for all cells. Without a GPU, pictures have 256 pixels and runs a fifth of the paper's steps; with one, 512 pixels and 500 steps. The cells are the same.
+# **Time** 25 minutes · **Needs** a little Python; that a convolution slides filters over an image · **Runs on** a laptop, in two or three minutes for all cells. Without a GPU, images have 256 pixels and runs a fifth of the paper's steps; with one, 512 pixels and 500 steps. The cells are the same.
 
 # %% name="setup" tags=["torch"]
 import os, sys, time
@@ -31,7 +31,7 @@ import os, sys, time
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import page, images as pictures, plots
+from stylelab import page, images, plots
 from stylelab.recipes import scaled
 from stylelab.result import Step
 
@@ -46,7 +46,7 @@ import os, sys, time
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import page, images as pictures, plots
+from stylelab import page, images, plots
 from stylelab.recipes import scaled
 from stylelab.result import Step
 
@@ -61,20 +61,20 @@ setting = page.set_up(sl, seed=SEED)
 # The cell above, which every lesson begins with, has reported three things:
 #
 # - the **machine**: {{framework}}, and whether it computes on a GPU or on the processor (`cpu`);
-# - the **encoder**: the network that looks at pictures. One comes with the course; nothing is downloaded unless you ask;
-# - the **preset**: how large pictures are and how long runs take here.
+# - the **encoder**: the network that looks at images. One comes with the course; nothing is downloaded unless you ask;
+# - the **preset**: how large images are and how long runs take here.
 #
-# If you have a GPU and it says `cpu`, type `stylelab doctor` in a terminal: it names what is missing. How long does the encoder look at one picture?
+# If you have a GPU and it says `cpu`, type `stylelab doctor` in a terminal: it names what is missing. How long does the encoder look at one image?
 
 # %% name="machine"
 encoder = sl.load_encoder("mini", ("conv1_1", "conv3_1"), device=setting.device)
-photograph = pictures.open_picture("china", size=128)
+photograph = images.open_image("china", size=128)
 tensor = sl.to_tensor(photograph, setting.device)
 encoder(tensor)  # the first call gets everything ready
 began = time.perf_counter()
 for _ in range(5):
     seen = encoder(tensor)
-print(f"five pictures, {200 * (time.perf_counter() - began):.0f} ms each on {setting.device}")
+print(f"five images, {200 * (time.perf_counter() - began):.0f} ms each on {setting.device}")
 print("given", tuple(tensor.shape), "seen", {layer: tuple(found.shape) for layer, found in seen.items()})
 
 # %% [markdown] name="check_text"
@@ -109,9 +109,9 @@ def total_cost(content, style, alpha, beta):
 total_cost = sl.check("total_cost", total_cost)
 
 # %% [markdown] name="pixels_text"
-# ## 0.3 A picture is a table of numbers
+# ## 0.3 An image is a table of numbers
 #
-# In this course a picture is an array (height, width, 3): red, green, blue, each from 0 (dark) to 1 (bright). A **tensor** holds a batch of them in the order that {{framework}} wants: {{picture}}, with B pictures, and C or 3 channels. `sl.to_tensor` and `sl.to_picture` lead there and back.
+# In this course an image is an array (height, width, 3): red, green, blue, each from 0 (dark) to 1 (bright). A **tensor** holds a batch of them in the order that {{framework}} wants: {{image}}, with B images, and C or 3 channels. `sl.to_tensor` and `sl.to_image` lead there and back.
 #
 # **Predict** the three numbers of a place in the blue sky. Which is the largest?
 
@@ -120,13 +120,13 @@ total_cost = sl.check("total_cost", total_cost)
 print("height, width, colours:", photograph.shape)
 print(f"from {photograph.min():.2f} to {photograph.max():.2f}")
 print("top left corner:", photograph[0, 0].astype(float).round(2).tolist())
-same = sl.to_picture(sl.to_tensor(photograph))
+same = sl.to_image(sl.to_tensor(photograph))
 print(f"there and back, the largest change is {abs(same - photograph).max():.2f}")
 
 # %% [markdown] name="preprocess_text"
 # ## 0.4 What a network expects
 #
-# A network has seen its training pictures in one form only. The VGG-19 from Oxford, which the paper uses, was trained on pictures with the colours in the order blue, green, red, in 0..255, less the mean colour $m$ of its million photographs:
+# A network has seen its training images in one form only. The VGG-19 from Oxford, which the paper uses, was trained on images with the colours in the order blue, green, red, in 0..255, less the mean colour $m$ of its million photographs:
 #
 # $$y = 255\,x_{BGR} - m, \qquad m = (103.939,\; 116.779,\; 123.680).$$
 #
@@ -140,8 +140,8 @@ print(f"there and back, the largest change is {abs(same - photograph).max():.2f}
 MEAN = (103.939, 116.779, 123.680)  # of blue, green and red, in 0..255
 
 
-def preprocess(picture):
-    """{{picture}}, RGB in 0..1 -> the same shape, BGR in 0..255 less the mean.
+def preprocess(image):
+    """{{image}}, RGB in 0..1 -> the same shape, BGR in 0..255 less the mean.
 
     Useful: flip, torch.tensor(MEAN).reshape(1, 3, 1, 1)."""
     raise NotImplementedError
@@ -151,10 +151,10 @@ def preprocess(picture):
 MEAN = (103.939, 116.779, 123.680)  # of blue, green and red, in 0..255
 
 
-def preprocess(picture):
-    """{{picture}}, RGB in 0..1 -> the same shape, BGR in 0..255 less the mean.
+def preprocess(image):
+    """{{image}}, RGB in 0..1 -> the same shape, BGR in 0..255 less the mean.
 
-    Useful: picture[..., ::-1], tf.constant(MEAN)."""
+    Useful: image[..., ::-1], tf.constant(MEAN)."""
     raise NotImplementedError
 
 
@@ -168,7 +168,7 @@ preprocess = sl.check("preprocess", preprocess)
 # NBVAL_CHECK_OUTPUT
 colours = {"black": [0, 0, 0], "white": [1, 1, 1], "red": [1, 0, 0], "grey": [0.5, 0.5, 0.5]}
 for name, colour in colours.items():
-    pixel = sl.to_tensor(np.float32([[colour]]), "cpu")  # a picture of one row and one column
+    pixel = sl.to_tensor(np.float32([[colour]]), "cpu")  # an image of one row and one column
     print(f"{name:5}", sl.to_array(preprocess(pixel))[0, 0].astype(float).round(2).tolist())
 
 # %% [markdown] name="deprocess_text"
@@ -176,7 +176,7 @@ for name, colour in colours.items():
 #
 # ## 0.5 And back again
 #
-# What an optimiser has done to such numbers must be shown as a picture again. That is the inverse, with one thing added: an optimiser may leave the range, and a screen cannot show less than black or more than white. So the result is clipped:
+# What an optimiser has done to such numbers must be shown as an image again. That is the inverse, with one thing added: an optimiser may leave the range, and a screen cannot show less than black or more than white. So the result is clipped:
 #
 # $$x_{BGR} = \mathrm{clip}_{0..1}\left(\frac{y + m}{255}\right).$$
 #
@@ -189,7 +189,7 @@ MEAN = (103.939, 116.779, 123.680)  # of blue, green and red, in 0..255
 
 
 def deprocess(pixels):
-    """{{picture}}, BGR in 0..255 less the mean -> the same shape, RGB, clipped to 0..1.
+    """{{image}}, BGR in 0..255 less the mean -> the same shape, RGB, clipped to 0..1.
 
     Useful: flip, clamp."""
     raise NotImplementedError
@@ -200,9 +200,9 @@ MEAN = (103.939, 116.779, 123.680)  # of blue, green and red, in 0..255
 
 
 def deprocess(pixels):
-    """{{picture}}, BGR in 0..255 less the mean -> the same shape, RGB, clipped to 0..1.
+    """{{image}}, BGR in 0..255 less the mean -> the same shape, RGB, clipped to 0..1.
 
-    Useful: picture[..., ::-1], tf.clip_by_value."""
+    Useful: image[..., ::-1], tf.clip_by_value."""
     raise NotImplementedError
 
 
@@ -213,30 +213,30 @@ deprocess = sl.check("deprocess", deprocess)
 # NBVAL_CHECK_OUTPUT
 pixels = preprocess(sl.to_tensor(photograph, "cpu"))  # on the processor, where your MEAN is
 for name, factor in {"there and back": 1, "all contrast gone": 0, "ten times the contrast": 10}.items():
-    back = sl.to_picture(deprocess(factor * pixels)).astype(float)
+    back = sl.to_image(deprocess(factor * pixels)).astype(float)
     clipped = np.mean((back == 0) | (back == 1))
     print(f"{name}: mean colour {back.mean((0, 1)).round(2).tolist()}, {clipped:.1%} at an end of the range")
 
 # %% [markdown] name="try_text"
 # With all contrast gone every pixel is 0, which is the mean colour, a brownish grey.
 #
-# **Try it.** The slider multiplies the preprocessed numbers before *your* `deprocess` brings them back. The "loss" beside it is the share of numbers at an end of the range: what clipping has thrown away. Without a kernel you see the picture that the slider starts from.
+# **Try it.** The slider multiplies the preprocessed numbers before *your* `deprocess` brings them back. The "loss" beside it is the share of numbers at an end of the range: what clipping has thrown away. Without a kernel you see the image that the slider starts from.
 
 # %% name="try_it"
 def paint(contrast):
-    """One step: the picture with another contrast, and how much of it was clipped."""
-    shown = sl.to_picture(deprocess(contrast * pixels))
+    """One step: the image with another contrast, and how much of it was clipped."""
+    shown = sl.to_image(deprocess(contrast * pixels))
     yield Step(1, float(np.mean((shown == 0) | (shown == 1))), {}, lambda: shown)
 
 
-page.try_it(paint, photograph, pictures.alt("china"), {"contrast": (0.01, 10, 1)})
+page.try_it(paint, photograph, images.alt("china"), {"contrast": (0.01, 10, 1)})
 
 # %% [markdown] name="wrong_numbers_text"
 # ## 0.6 Wrong numbers, and no complaint
 #
 # You will not need these two functions often: the encoders of this course do the preprocessing themselves, each its own, and always take RGB in 0..1. But what if you forgot that, and gave one something else?
 #
-# Below, the same photograph is given in four forms. The pictures show how strongly the layer conv3_1 answers at each place, from black (least) to white (most). **Predict** which forms give an error, and which give nonsense that one can see.
+# Below, the same photograph is given in four forms. The images show how strongly the layer conv3_1 answers at each place, from black (least) to white (most). **Predict** which forms give an error, and which give nonsense that one can see.
 
 # %% name="wrong_numbers"
 # NBVAL_CHECK_OUTPUT
@@ -255,18 +255,18 @@ maps = {name: np.repeat(answer[..., None], 3, axis=2) for name, answer in spread
 page.show(plots.side_by_side(maps), "Four maps in grey; the pagoda can be made out in all of them.")
 
 # %% [markdown] name="no_complaint_text"
-# No error, no warning, and every map looks like *something*. Only the numbers tell, and only if you look at them: swapped colours leave even the strength almost as it was, and make a picture come out blue in the end. So print a shape and a range whenever a picture changes hands.
+# No error, no warning, and every map looks like *something*. Only the numbers tell, and only if you look at them: swapped colours leave even the strength almost as it was, and make an image come out blue in the end. So print a shape and a range whenever an image changes hands.
 #
 # ## 0.7 A first transfer, in one line
 #
-# All that you will build in lessons 1 to 5 is one function in the end. It begins with the photograph and changes its pixels, step by step, until the encoder finds the style of the second picture in it. **Predict** which parts of the pagoda will change first: edges, colours, or flat areas?
+# All that you will build in lessons 1 to 5 is one function in the end. It begins with the photograph and changes its pixels, step by step, until the encoder finds the style of the second image in it. **Predict** which parts of the pagoda will change first: edges, colours, or flat areas?
 
 # %% name="transfer"
 recipe = scaled("gatys", setting.preset)
 SIZE, STEPS = recipe.size, recipe.steps
 live = page.Live("The pagoda, turning into brush strokes", steps=STEPS, width=512)
 result = sl.transfer("china", "brushstrokes", size=SIZE, steps=STEPS, watch=live.show)
-live.finish(result.picture, "The pagoda and its trees, painted in swirling brush strokes")
+live.finish(result.image, "The pagoda and its trees, painted in swirling brush strokes")
 
 # %% name="result"
 fallen = result.history["total"] / result.history["total"][0]
@@ -279,57 +279,57 @@ page.show(result.plot_losses(), "Total and style loss fall steeply, then slowly;
 # %% [markdown] name="own_text"
 # Flat areas go first: in sky and water a stroke costs nothing, for the encoder found nothing there to keep. The edges of the pagoda hold out longest.
 #
-# ## 0.8 Your own pictures
+# ## 0.8 Your own images
 #
-# Wherever a picture is asked for, give a **path** or the **name** of a built-in picture. Drag a file from your computer into the list of files at the left, and it lies beside this notebook: its name is then its path.
+# Wherever an image is asked for, give a **path** or the **name** of a built-in image. Drag a file from your computer into the list of files at the left, and it lies beside this notebook: its name is then its path.
 #
-# Cameras, phones and web sites make odd files. Whatever can be seen as a picture is opened as one. **Predict** what the transparent parts of a picture become.
+# Cameras, phones and web sites make odd files. Whatever can be seen as an image is opened as one. **Predict** what the transparent parts of an image become.
 
 # %% name="odd_files"
 # NBVAL_CHECK_OUTPUT
 from PIL import Image
 
-cat = Image.fromarray((255 * pictures.open_picture("cat", size=160)).astype(np.uint8))
+cat = Image.fromarray((255 * images.open_image("cat", size=160)).astype(np.uint8))
 clear = cat.convert("RGBA")
 clear.putalpha(cat.convert("L"))  # where the cat is dark, it is transparent
 odd = {"grey": cat.convert("L"), "8 colours": cat.quantize(8), "inks": cat.convert("CMYK"), "transparent": clear}
-opened = {name: pictures.open_picture(image) for name, image in odd.items()}
-for name, picture in opened.items():
-    print(f"{name}: mode {odd[name].mode} becomes {picture.shape}, mean {picture.mean():.2f}")
+opened = {name: images.open_image(image) for name, image in odd.items()}
+for name, image in opened.items():
+    print(f"{name}: mode {odd[name].mode} becomes {image.shape}, mean {image.mean():.2f}")
 page.show(plots.side_by_side(opened), "A cat: grey, in eight colours, as printed, with white for dark.")
 
 # %% [markdown] name="bad_files_text"
-# Transparent becomes white, like paper. And what is no picture, or is not there, is refused in one line that says what to do. Read that last line of any error first: it is written for you.
+# Transparent becomes white, like paper. And what is no image, or is not there, is refused in one line that says what to do. Read that last line of any error first: it is written for you.
 
 # %% name="bad_files"
 import tempfile
 from pathlib import Path
 
 with tempfile.TemporaryDirectory() as folder:
-    half = pictures.find_picture("cat").read_bytes()[:9999]
+    half = images.find_image("cat").read_bytes()[:9999]
     files = {"empty.jpg": b"", "diary.jpg": b"Dear diary", "cut.png": half}
     for name, data in files.items():
         Path(folder, name).write_bytes(data)
     for source in [*(Path(folder, name) for name in files), folder, "brushstroke", "https://example.org/me.jpg"]:
         try:
-            pictures.open_picture(source)
+            images.open_image(source)
         except ValueError as error:
-            print(str(error).replace(folder + os.sep, "").replace(folder, "pictures"))
+            print(str(error).replace(folder + os.sep, "").replace(folder, "images"))
 
 # %% [markdown] name="mine_text"
 # Now yours. Put the name of your file in the place of "coffee", choose a style, and run the cell. `result.save("mine.png")` keeps what you like.
 
 # %% name="mine"
-MINE, STYLE = "coffee", "stained-glass"  # such as "me.jpg", "~/Pictures/cat.png"; or a name from the next line
-print("built in:", ", ".join(pictures.names()))
-live = page.Live("Your picture, being painted", steps=STEPS, width=512)
+MINE, STYLE = "coffee", "stained-glass"  # such as "me.jpg", "~/Images/cat.png"; or a name from the next line
+print("built in:", ", ".join(images.names()))
+live = page.Live("Your image, being painted", steps=STEPS, width=512)
 result = sl.transfer(MINE, STYLE, size=SIZE, steps=STEPS, watch=live.show)
-live.finish(result.picture, "The picture that was chosen, painted in the manner of the style picture")
+live.finish(result.image, "The image that was chosen, painted in the manner of the style image")
 
 # %% [markdown] name="studio_text"
 # ## 0.9 The studio
 #
-# The same without code: run the cell, choose or drag in two pictures, press *Paint*, and compare what you get. Every run is a process of its own beside the notebook, so it can be paused or stopped at any step, and ends when you close the tab. *Settings* saves a file from which `stylelab transfer --settings` paints the same picture again.
+# The same without code: run the cell, choose or drag in two images, press *Paint*, and compare what you get. Every run is a process of its own beside the notebook, so it can be paused or stopped at any step, and ends when you close the tab. *Settings* saves a file from which `stylelab transfer --settings` paints the same image again.
 #
 # In a terminal, `stylelab studio` opens it as a page of its own.
 
@@ -351,8 +351,8 @@ page.quiz("00")
 #
 # 1. The first cell says what the machine has and which preset it runs at; `stylelab doctor` says what it lacks.
 # 2. A check names your mistake and hands back a function that works, so the lesson always goes on.
-# 3. A network expects one form of picture. The Oxford weights want BGR, in 0..255, less the mean; the way back is clipped.
-# 4. Wrong numbers give no error. Print shape and range whenever a picture changes hands.
+# 3. A network expects one form of image. The Oxford weights want BGR, in 0..255, less the mean; the way back is clipped.
+# 4. Wrong numbers give no error. Print shape and range whenever an image changes hands.
 # 5. `sl.transfer(content, style)` takes paths and names; a bad file gets one line that says what to do.
 #
 # Your copy of the lessons is yours: `stylelab start` adds newer lessons beside what you have touched, and overwrites nothing.

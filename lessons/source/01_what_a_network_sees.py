@@ -17,11 +17,11 @@
 #
 # 1. compute a convolution by hand, and say what the ReLU takes away (first prediction);
 # 2. name any layer of the network, in four spellings (exercise 1.1);
-# 3. compute how much of the picture a layer sees, and measure that it is so (exercise 1.2);
-# 4. take the gradient with respect to a picture: it shows where a filter looks, and what it likes best (exercise 1.3);
+# 3. compute how much of the image a layer sees, and measure that it is so (exercise 1.2);
+# 4. take the gradient with respect to an image: it shows where a filter looks, and what it likes best (exercise 1.3);
 # 5. tell learned filters from random ones, by eye and by a number (last two predictions).
 #
-# **Time** 45 minutes · **Needs** convolutions and gradients, seen once · **Runs on** a laptop, in two to four minutes for all cells. Without a GPU, pictures have 256 pixels; with one, 384, and favourite pictures are painted for longer. The cells are the same.
+# **Time** 45 minutes · **Needs** convolutions and gradients, seen once · **Runs on** a laptop, in two to four minutes for all cells. Without a GPU, images have 256 pixels; with one, 384, and favourite images are painted for longer. The cells are the same.
 
 # %% name="setup" tags=["torch"]
 import os, sys
@@ -31,7 +31,7 @@ import os, sys
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import encoders, page, images as pictures, plots
+from stylelab import encoders, page, images, plots
 from stylelab.recipes import Optimiser
 
 SEED = 0
@@ -45,7 +45,7 @@ import os, sys
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import encoders, page, images as pictures, plots
+from stylelab import encoders, page, images, plots
 from stylelab.recipes import Optimiser
 
 SEED = 0
@@ -54,28 +54,28 @@ setting = page.set_up(sl, seed=SEED)
 # %% [markdown] name="by_hand_text"
 # ## 1.1 A filter is a question, asked everywhere
 #
-# A filter $k$ of 3 x 3 numbers is laid over every place of a picture $x$; products are summed, and a **ReLU** turns what is negative into 0:
+# A filter $k$ of 3 x 3 numbers is laid over every place of an image $x$; products are summed, and a **ReLU** turns what is negative into 0:
 #
 # $$a_{ij} = \max\Big(0,\; b + \sum_{u=0}^{2} \sum_{v=0}^{2} k_{uv}\, x_{i+u,\,j+v}\Big).$$
 #
-# The sum is large where the picture looks like the filter. So a filter asks "is this here?", and its **activation map** $a$ is the answer for each place. Ours asks: is it darker on the left than on the right? The picture is a bright bar on black, three pixels wide.
+# The sum is large where the image looks like the filter. So a filter asks "is this here?", and its **activation map** $a$ is the answer for each place. Ours asks: is it darker on the left than on the right? The image is a bright bar on black, three pixels wide.
 #
 # **Predict.** A bar has two edges. What does the filter say to each, before and after the ReLU?
 
 # %% name="by_hand"
 # NBVAL_CHECK_OUTPUT
-def convolve(picture, kernel):
+def convolve(image, kernel):
     """The sum for every place that has all its neighbours: (H, W) -> (H - 2, W - 2)."""
-    answer = np.zeros((picture.shape[0] - 2, picture.shape[1] - 2))
+    answer = np.zeros((image.shape[0] - 2, image.shape[1] - 2))
     for row, column in np.ndindex(answer.shape):
-        answer[row, column] = (kernel * picture[row : row + 3, column : column + 3]).sum()
+        answer[row, column] = (kernel * image[row : row + 3, column : column + 3]).sum()
     return answer
 
 
 darker_left = np.array([[-1, 0, 1]] * 3) / 3
 bar = np.array([[0, 0, 0, 1, 1, 1, 0, 0, 0]] * 5)
 sums = convolve(bar, darker_left)
-for name, row in {"picture": bar[1, 1:-1], "sum": sums[0], "after ReLU": np.maximum(0, sums[0])}.items():
+for name, row in {"image": bar[1, 1:-1], "sum": sums[0], "after ReLU": np.maximum(0, sums[0])}.items():
     print(f"{name:>10}", *(f"{value:3.0f}" for value in row))
 
 # %% [markdown] name="edges_text"
@@ -83,12 +83,12 @@ for name, row in {"picture": bar[1, 1:-1], "sum": sums[0], "after ReLU": np.maxi
 
 # %% name="edges"
 SIZE, SIDE, STEPS = {"ci": (96, 32, 10), "cpu": (256, 64, 60), "full": (384, 96, 150)}[setting.preset]
-photograph = pictures.open_picture("cat", size=SIZE)
+photograph = images.open_image("cat", size=SIZE)
 kernels = {"darker on the left": darker_left, "darker above": darker_left.T, "bright?": np.full((3, 3), 1 / 9)}
 answers = {name: np.maximum(0, convolve(photograph.mean(-1), kernel)) for name, kernel in kernels.items()}
 page.show(
-    plots.picture_rows({"": {"photograph": photograph, **answers}}, width=3.0),
-    f"{pictures.alt('cat')}; its edges that are darker on the left, then above; the photograph, blurred.",
+    plots.image_rows({"": {"photograph": photograph, **answers}}, width=3.0),
+    f"{images.alt('cat')}; its edges that are darker on the left, then above; the photograph, blurred.",
 )
 
 # %% [markdown] name="names_text"
@@ -137,7 +137,7 @@ for layer, maps in seen.items():  # maps: (H', W', filters)
     rows[layer] = {f"filter {filter}": maps[..., filter] for filter in most_uneven}
     print(f"{layer}: {maps.shape[2]} maps of {maps.shape[0]} x {maps.shape[1]}, {(maps == 0).mean():.0%} silent")
 page.show(
-    plots.picture_rows(rows),
+    plots.image_rows(rows),
     "Five rows of maps: outlines of a cat at conv1_1, parts of it further down, coarse patches at conv5_1.",
 )
 
@@ -146,7 +146,7 @@ page.show(
 #
 # ## 1.4 How much does one number see?
 #
-# One place of conv1_1 sees 3 x 3 pixels. A layer above it, with kernel 3, sees three such places and so 5 x 5. That is its **receptive field** $r$. With kernels $k_l$ and strides $s_l$, from the picture up:
+# One place of conv1_1 sees 3 x 3 pixels. A layer above it, with kernel 3, sees three such places and so 5 x 5. That is its **receptive field** $r$. With kernels $k_l$ and strides $s_l$, from the image up:
 #
 # $$r = 1 + \sum_l (k_l - 1) \prod_{m < l} s_m .$$
 #
@@ -158,7 +158,7 @@ page.show(
 
 # %% name="receptive_field" exercise="receptive_field"
 def receptive_field(layers):
-    """[(kernel, stride), ...] from the picture up -> how many pixels wide the last layer's field is.
+    """[(kernel, stride), ...] from the image up -> how many pixels wide the last layer's field is.
 
     A convolution of the encoder is (3, 1), a pooling is (2, 2)."""
     raise NotImplementedError
@@ -173,7 +173,7 @@ receptive_field = sl.check("receptive_field", receptive_field)
 # %% name="fields"
 # NBVAL_CHECK_OUTPUT
 def way_to(layer):
-    """(kernel, stride) of all that lies between the picture and a layer."""
+    """(kernel, stride) of all that lies between the image and a layer."""
     pairs = []
     for name in encoders.trunk([layer]):
         pairs += [(3, 1), (2, 2)] if name in encoders.POOL_AFTER and name != layer else [(3, 1)]
@@ -195,23 +195,23 @@ page.show(
 # %% [markdown] name="gradient_text"
 # ## 1.5 The gradient says which pixels count
 #
-# We computed what a unit *may* see. What it *does* see is told by the gradient: $\partial a / \partial x$ is, for each pixel, how much the answer $a$ changes when that pixel does. Training takes gradients with respect to filters; here the filters are frozen and the **picture** is the unknown. Lessons 2 to 5 all live on that.
+# We computed what a unit *may* see. What it *does* see is told by the gradient: $\partial a / \partial x$ is, for each pixel, how much the answer $a$ changes when that pixel does. Training takes gradients with respect to filters; here the filters are frozen and the **image** is the unknown. Lessons 2 to 5 all live on that.
 #
-# ### Exercise 1.3 · the gradient of a picture
+# ### Exercise 1.3 · the gradient of an image
 #
-# Three lines. `loss(picture, target)` gives a scalar. Leave `picture` and `target` as they are.
+# Three lines. `loss(image, target)` gives a scalar. Leave `image` and `target` as they are.
 
 # %% name="picture_gradient" exercise="picture_gradient" tags=["torch"]
-def picture_gradient(picture, target, loss):
-    """d loss(picture, target) / d picture, {{picture}} like the picture.
+def picture_gradient(image, target, loss):
+    """d loss(image, target) / d image, {{image}} like the image.
 
     Useful: detach, clone, requires_grad_, torch.autograd.grad."""
     raise NotImplementedError
 
 
 # %% name="picture_gradient" exercise="picture_gradient" tags=["tensorflow"]
-def picture_gradient(picture, target, loss):
-    """d loss(picture, target) / d picture, {{picture}} like the picture.
+def picture_gradient(image, target, loss):
+    """d loss(image, target) / d image, {{image}} like the image.
 
     Useful: tf.GradientTape, tape.watch, tape.gradient."""
     raise NotImplementedError
@@ -225,26 +225,26 @@ picture_gradient = sl.check("picture_gradient", picture_gradient)
 
 # %% name="downhill"
 # NBVAL_CHECK_OUTPUT
-def half_square(picture, target):
-    return sl.content_loss(picture, target, "half_sum")
+def half_square(image, target):
+    return sl.content_loss(image, target, "half_sum")
 
 
-picture, target = (sl.to_tensor(np.full((4, 5, 3), value)) for value in (0.2, 0.8))
-gradient = sl.to_array(picture_gradient(picture, target, half_square))
+image, target = (sl.to_tensor(np.full((4, 5, 3), value)) for value in (0.2, 0.8))
+gradient = sl.to_array(picture_gradient(image, target, half_square))
 print("the gradient of each pixel:", np.unique(gradient.round(2)))
-first = float(half_square(picture, target))
+first = float(half_square(image, target))
 for _ in range(5):
-    picture = picture - 0.5 * picture_gradient(picture, target, half_square)
-print(f"the loss is {float(half_square(picture, target)) / first:.1%} of the first")
+    image = image - 0.5 * picture_gradient(image, target, half_square)
+print(f"the loss is {float(half_square(image, target)) / first:.1%} of the first")
 
 # %% [markdown] name="measured_text"
-# Half the distance is a quarter of the loss: $4^{-5}$. Now the gradient of *one place* of a layer, all its filters together, on a picture of noise. **Predict**: how many rows of pixels have a gradient that is not zero?
+# Half the distance is a quarter of the loss: $4^{-5}$. Now the gradient of *one place* of a layer, all its filters together, on an image of noise. **Predict**: how many rows of pixels have a gradient that is not zero?
 
 # %% name="measured"
 # NBVAL_CHECK_OUTPUT
 def answer(layer, filter=None, place=None):
     """A loss for `picture_gradient`, which has no target: how strongly a layer answers."""
-    return lambda picture, _: sl.response(encoder(picture)[layer], filter, place)
+    return lambda image, _: sl.response(encoder(image)[layer], filter, place)
 
 
 noise = sl.to_tensor(np.random.default_rng(SEED).uniform(size=(192, 192, 3)))
@@ -259,7 +259,7 @@ for layer in LAYERS:
 # %% name="footprints"
 shown = {f"{layer}: {fields[layer]} pixels": np.sqrt(footprints[layer]) for layer in LAYERS}
 page.show(
-    plots.picture_rows({"": shown}, width=2.4),
+    plots.image_rows({"": shown}, width=2.4),
     "Five squares of growing size on black; the larger ones are bright in the middle and fade outwards.",
 )
 
@@ -277,7 +277,7 @@ page.show(
 # **Predict.** The last column is guided too, in a network whose weights are *random*. Will you see a cat?
 
 # %% name="where"
-def as_picture(gradient):
+def as_image(gradient):
     array = sl.to_array(gradient)
     return np.clip(0.5 + array / (8 * array.std()), 0, 1)
 
@@ -287,17 +287,17 @@ for layer in LAYERS[1:]:
     filter, other = (int(sl.to_array(net(x)[layer]).std((0, 1)).argmax()) for net in (encoder, untrained))
     plain = picture_gradient(x, x, answer(layer, filter))
     guided = sl.guided_gradient(encoder, x, layer, filter)
-    rows[layer] = {f"filter {filter}: plain": as_picture(plain), "guided": as_picture(guided)}
-    rows[layer]["guided, random weights"] = as_picture(sl.guided_gradient(untrained, x, layer, other))
+    rows[layer] = {f"filter {filter}: plain": as_image(plain), "guided": as_image(guided)}
+    rows[layer]["guided, random weights"] = as_image(sl.guided_gradient(untrained, x, layer, other))
 alt = "A row for each of four layers: plain gradients are noisy, guided ones draw the outlines of the cat."
-page.show(plots.picture_rows(rows, width=2.8), alt)
+page.show(plots.image_rows(rows, width=2.8), alt)
 
 # %% [markdown] name="favourite_text"
-# You do, and that is a warning: outlines are in the picture, whoever looks. A beautiful map is no proof that anything was learned.
+# You do, and that is a warning: outlines are in the image, whoever looks. A beautiful map is no proof that anything was learned.
 #
 # ## 1.7 What does a filter like best?
 #
-# Take the photograph away. Start from grey noise and climb: find the picture to which a filter answers most. `optimise` goes downhill, so the loss is *minus* the mean answer, plus a little total variation (differences between neighbours) that keeps speckle down:
+# Take the photograph away. Start from grey noise and climb: find the image to which a filter answers most. `optimise` goes downhill, so the loss is *minus* the mean answer, plus a little total variation (differences between neighbours) that keeps speckle down:
 #
 # $$J(x) = -\frac{1}{HW} \sum_{ij} a_{ij}(x) + \gamma\, TV(x).$$
 #
@@ -311,11 +311,11 @@ adam = Optimiser("adam", learning_rate=0.05, clip=True)
 
 
 def climb(network, layer, filter):
-    """The steps from grey noise to a filter's favourite picture."""
+    """The steps from grey noise to a filter's favourite image."""
 
-    def loss(picture):
-        answer = sl.response(network(picture)[layer], filter)
-        return {"answer": -answer, "tv": 0.3 * sl.total_variation(picture) / SIDE**2}
+    def loss(image):
+        answer = sl.response(network(image)[layer], filter)
+        return {"answer": -answer, "tv": 0.3 * sl.total_variation(image) / SIDE**2}
 
     return sl.optimise(sl.to_tensor(grey_noise), loss, optimiser=adam, steps=STEPS)
 
@@ -325,7 +325,7 @@ def climb(network, layer, filter):
 
 # %% name="learned"
 def favourites(name):
-    """{layer: {title: picture}} of three filters each, in the encoder of that name."""
+    """{layer: {title: image}} of three filters each, in the encoder of that name."""
     found = {layer: {} for layer in LAYERS[1:4]}
     for layer in found:
         network = sl.load_encoder(name, [layer], normalised=True)
@@ -334,16 +334,16 @@ def favourites(name):
         for filter in np.argsort(np.where(at_noise > 0.1, uneven, 0))[::-1][:3]:
             for step in climb(network, layer, int(filter)):
                 live.show(step)
-            found[layer][f"filter {filter}: {-step.parts['answer']:.0f} x"] = step.picture
+            found[layer][f"filter {filter}: {-step.parts['answer']:.0f} x"] = step.image
             louder.append(-step.parts["answer"] / at_noise[filter])
     return found
 
 
 # %% name="learned_favourites"
-louder, live = [], page.Live("A filter's favourite picture, growing out of noise", steps=9 * STEPS, width=256)
+louder, live = [], page.Live("A filter's favourite image, growing out of noise", steps=9 * STEPS, width=256)
 learned = favourites("auto")
 live.finish(
-    plots.picture_rows(learned, width=2.0),
+    plots.image_rows(learned, width=2.0),
     "Three rows of three patterns: from strokes at conv2_1 to textures of several marks at conv4_1.",
 )
 
@@ -359,20 +359,20 @@ print(f"{np.sum(np.array(louder) > 1.5)} of {len(louder)} filters answer 1.5 tim
 # **Predict** it for the favourites of learned and of random filters.
 
 # %% name="random"
-def neighbours(picture):
+def neighbours(image):
     """Correlation of each pixel with the one right of it and the one below."""
-    pairs = ((picture[:, 1:], picture[:, :-1]), (picture[1:], picture[:-1]))
+    pairs = ((image[:, 1:], image[:, :-1]), (image[1:], image[:-1]))
     return np.mean([np.corrcoef(one.ravel(), other.ravel())[0, 1] for one, other in pairs])
 
 
-live = page.Live("A random filter's favourite picture", steps=9 * STEPS, width=256)
+live = page.Live("A random filter's favourite image", steps=9 * STEPS, width=256)
 random = favourites("random")
 for layer, found in random.items():
-    random[layer] = {title.replace("filter", "random"): picture for title, picture in found.items()}
+    random[layer] = {title.replace("filter", "random"): image for title, image in found.items()}
 both = {layer: learned[layer] | random[layer] for layer in learned}
-live.finish(plots.picture_rows(both), "Left: learned filters like strokes. Right: random ones like speckle.")
+live.finish(plots.image_rows(both), "Left: learned filters like strokes. Right: random ones like speckle.")
 for name, found in (("photograph", {"": {"": photograph}}), ("learned", learned), ("random", random)):
-    shares = [neighbours(picture) for row in found.values() for picture in row.values()]
+    shares = [neighbours(image) for row in found.values() for image in row.values()]
     print(f"{name}: neighbours correlate {np.mean(shares):.2f}")
 
 # %% [markdown] name="shuffled_text"
@@ -380,7 +380,7 @@ for name, found in (("photograph", {"": {"": photograph}}), ("learned", learned)
 #
 # ## 1.9 Does depth care how pixels are arranged?
 #
-# One last question to both networks. Shuffle all pixels of a picture: the same colours, no shapes. Are the same filters loud? With $m_f$ the mean answer of filter $f$ before and $m'_f$ after, over all filters of a layer,
+# One last question to both networks. Shuffle all pixels of an image: the same colours, no shapes. Are the same filters loud? With $m_f$ the mean answer of filter $f$ before and $m'_f$ after, over all filters of a layer,
 #
 # $$\rho = \mathrm{corr}(m, m'),$$
 #
@@ -389,26 +389,26 @@ for name, found in (("photograph", {"": {"": photograph}}), ("learned", learned)
 # **Predict** both lines, from conv1_1 to conv5_1.
 
 # %% name="shuffled"
-def alike(network, picture):
+def alike(network, image):
     """For each layer, whether the filters that are loud stay so when all pixels are shuffled."""
-    shuffled = np.random.default_rng(SEED).permutation(picture.reshape(-1, 3)).reshape(picture.shape)
-    before, after = (network(sl.to_tensor(each)) for each in (picture, shuffled))
+    shuffled = np.random.default_rng(SEED).permutation(image.reshape(-1, 3)).reshape(image.shape)
+    before, after = (network(sl.to_tensor(each)) for each in (image, shuffled))
     means = [[sl.to_array(each[layer]).mean((0, 1)) for each in (before, after)] for layer in LAYERS]
     return [np.corrcoef(m, n)[0, 1] for m, n in means]
 
 
-album = [pictures.open_picture(name, size=128) for name in ("cat", "china", "coffee", "brushstrokes", "flower")]
+album = [images.open_image(name, size=128) for name in ("cat", "china", "coffee", "brushstrokes", "flower")]
 curves, alt = {}, "The learned line falls from layer to layer; the random one stays higher in the deep layers."
 for name, network in {"learned": encoder, "random": untrained}.items():
-    shares = np.mean([alike(network, picture) for picture in album], axis=0)
+    shares = np.mean([alike(network, image) for image in album], axis=0)
     curves[name] = dict(zip(LAYERS, shares.round(2).tolist(), strict=True))
     print(name, curves[name])
-page.show(plots.against_depth({"correlation with the shuffled picture": curves}), alt)
+page.show(plots.against_depth({"correlation with the shuffled image": curves}), alt)
 
 # %% [markdown] name="try_text"
 # There is the title of this lesson. The deeper learned filters are, the less remains without arrangement; random ones mix colours, at any depth.
 #
-# **Try it.** Choose a layer and a filter, and see its favourite grow. Some stay grey: what are they waiting for? Without a kernel you see the last picture from above.
+# **Try it.** Choose a layer and a filter, and see its favourite grow. Some stay grey: what are they waiting for? Without a kernel you see the last image from above.
 
 # %% name="try_it"
 networks = {layer: sl.load_encoder("auto", [layer], normalised=True) for layer in LAYERS}
@@ -420,7 +420,7 @@ def paint(layer, filter):
 
 
 last = list(learned["conv4_1"].values())[-1]
-page.try_it(paint, last, "A filter's favourite picture", {"layer": LAYERS, "filter": range(32)})
+page.try_it(paint, last, "A filter's favourite image", {"layer": LAYERS, "filter": range(32)})
 
 # %% [markdown] name="quiz_text"
 # ## Quiz
@@ -436,7 +436,7 @@ page.quiz("01")
 # 1. A convolution asks one question everywhere. The ReLU keeps only "yes": the opposite needs a filter of its own.
 # 2. conv4_2, block4_conv2, relu4_2 and "the tenth convolution" are one layer: block 4, second convolution, after the ReLU.
 # 3. Kernels widen the receptive field by steps that strides have widened: 3 pixels at conv1_1, 156 at conv5_1, measured as computed, and the middle counts most.
-# 4. With the network frozen, the gradient belongs to the picture. Guided, it shows where a filter looks; followed uphill, what it likes best.
+# 4. With the network frozen, the gradient belongs to the image. Guided, it shows where a filter looks; followed uphill, what it likes best.
 # 5. Random networks show outlines too. What gives learned filters away: their favourites are smoother, and the deeper they are, the more they care how pixels are arranged.
 #
 # ## Going further
@@ -451,7 +451,7 @@ page.quiz("01")
 # 1. K. Simonyan, A. Zisserman, *Very deep convolutional networks for large-scale image recognition*, ICLR 2015. [arXiv:1409.1556](https://arxiv.org/abs/1409.1556): the encoder's layers.
 # 2. M. Zeiler, R. Fergus, *Visualizing and understanding convolutional networks*, ECCV 2014. [arXiv:1311.2901](https://arxiv.org/abs/1311.2901): layers seen through deconvolution.
 # 3. J. Springenberg, A. Dosovitskiy, T. Brox, M. Riedmiller, *Striving for simplicity: the all convolutional net*, ICLR workshop 2015. [arXiv:1412.6806](https://arxiv.org/abs/1412.6806): guided backpropagation, our 1.6.
-# 4. K. Simonyan, A. Vedaldi, A. Zisserman, *Deep inside convolutional networks*, ICLR workshop 2014. [arXiv:1312.6034](https://arxiv.org/abs/1312.6034): the plain gradient, and favourite pictures.
+# 4. K. Simonyan, A. Vedaldi, A. Zisserman, *Deep inside convolutional networks*, ICLR workshop 2014. [arXiv:1312.6034](https://arxiv.org/abs/1312.6034): the plain gradient, and favourite images.
 # 5. J. Adebayo and others, *Sanity checks for saliency maps*, NeurIPS 2018. [arXiv:1810.03292](https://arxiv.org/abs/1810.03292): why random weights belong into the comparison.
 # 6. W. Luo, Y. Li, R. Urtasun, R. Zemel, *Understanding the effective receptive field*, NeurIPS 2016. [arXiv:1701.04128](https://arxiv.org/abs/1701.04128): why the middle counts most.
 # 7. C. Olah, A. Mordvintsev, L. Schubert, *Feature visualization*, Distill 2017. [distill.pub](https://distill.pub/2017/feature-visualization/): many more favourites, of a large network.

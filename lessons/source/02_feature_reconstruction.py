@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] name="title"
-# # 2 · To a deep layer, many different pictures are one and the same
+# # 2 · To a deep layer, many different images are one and the same
 #
 # {{badges}}
 #
@@ -16,12 +16,12 @@
 # **You will**
 #
 # 1. measure how far two activations are apart (exercise 2.1);
-# 2. measure how far two pictures are apart, in decibels and by their structure (exercise 2.2);
-# 3. write the loop that turns noise back into a picture (exercise 2.3);
+# 2. measure how far two images are apart, in decibels and by their structure (exercise 2.2);
+# 3. write the loop that turns noise back into an image (exercise 2.3);
 # 4. say, with numbers, what a layer keeps and what it has lost (four predictions, question 1 of the quiz);
 # 5. compare two optimisers fairly (one prediction, question 5).
 #
-# **Time** 45 minutes · **Needs** convolutions, activations and gradient descent · **Runs on** a laptop, in two to five minutes for all cells. Without a GPU, the picture has 128 pixels and runs have 100 steps; with one, 256 pixels and 500 steps. The cells are the same.
+# **Time** 45 minutes · **Needs** convolutions, activations and gradient descent · **Runs on** a laptop, in two to five minutes for all cells. Without a GPU, the image has 128 pixels and runs have 100 steps; with one, 256 pixels and 500 steps. The cells are the same.
 
 # %% name="setup" tags=["torch"]
 import os, sys, time
@@ -32,7 +32,7 @@ import numpy as np
 import torch
 import stylelab.torch as sl
 from skimage.metrics import structural_similarity
-from stylelab import page, images as pictures, plots
+from stylelab import page, images, plots
 from stylelab.recipes import scaled
 
 SEED = 0
@@ -47,7 +47,7 @@ import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
 from skimage.metrics import structural_similarity
-from stylelab import page, images as pictures, plots
+from stylelab import page, images, plots
 from stylelab.recipes import scaled
 
 SEED = 0
@@ -56,22 +56,22 @@ setting = page.set_up(sl, seed=SEED)
 # %% [markdown] name="question_text"
 # ## 2.1 What does a layer still know?
 #
-# An **encoder** turns a picture into activations, layer by layer. That is the way forward. This lesson goes *back*: we are given nothing but the activation $P$ of a photograph at one layer, and look for a picture $x$ whose own activation $F(x)$ is the same:
+# An **encoder** turns an image into activations, layer by layer. That is the way forward. This lesson goes *back*: we are given nothing but the activation $P$ of a photograph at one layer, and look for an image $x$ whose own activation $F(x)$ is the same:
 #
 # $$x^* = \arg\min_x J(x), \qquad J(x) = \frac{\sum (F(x) - P)^2}{\sum P^2}.$$
 #
-# The search starts from noise, so it knows nothing of the photograph. What comes back, the layer knew. What does not come back although $J$ is almost 0, the layer has lost. The paper shows five such pictures, for conv1_1 to conv5_1. We make them, and measure.
+# The search starts from noise, so it knows nothing of the photograph. What comes back, the layer knew. What does not come back although $J$ is almost 0, the layer has lost. The paper shows five such images, for conv1_1 to conv5_1. We make them, and measure.
 
 # %% name="pictures"
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 recipe = scaled("gatys", setting.preset)
 SIZE, STEPS = recipe.size // 2, recipe.steps
 
-photograph = pictures.open_picture("astronaut", size=SIZE)
+photograph = images.open_image("astronaut", size=SIZE)
 noise = np.random.default_rng(SEED).uniform(size=photograph.shape)
 page.show(
     plots.side_by_side({"where we want to get": photograph, "where we start": noise}),
-    alt=f"Left: {pictures.alt('astronaut')}. Right: coloured noise.",
+    alt=f"Left: {images.alt('astronaut')}. Right: coloured noise.",
 )
 
 # %% [markdown] name="content_text"
@@ -103,15 +103,15 @@ for name, seen in {"same": wanted, "zero": 0 * wanted, "double": 2 * wanted, "sw
     print(f"{name}: J = {float(unlike(sl.to_tensor(seen), sl.to_tensor(wanted))):.3f}")
 
 # %% [markdown] name="rulers_text"
-# ## 2.2 Two rulers for pictures
+# ## 2.2 Two rulers for images
 #
 # Nothing answered is as wrong as everything doubled: $J = 1$. Swapped places are worse still, so $J$ does care *where*.
 #
-# $J$ judges activations. For the pictures themselves we take two other rulers. **PSNR** counts errors of pixels, in decibels (dB):
+# $J$ judges activations. For the images themselves we take two other rulers. **PSNR** counts errors of pixels, in decibels (dB):
 #
 # $$PSNR = 10 \log_{10} \frac{1}{\frac{1}{N}\sum (x - y)^2}.$$
 #
-# **Structural similarity** slides a 7 x 7 window over both pictures and compares means $\mu$, spreads $\sigma$ and the covariance $\sigma_{xy}$:
+# **Structural similarity** slides a 7 x 7 window over both images and compares means $\mu$, spreads $\sigma$ and the covariance $\sigma_{xy}$:
 #
 # $$SSIM = \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}{(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)},$$
 #
@@ -119,19 +119,19 @@ for name, seen in {"same": wanted, "zero": 0 * wanted, "double": 2 * wanted, "sw
 #
 # ### Exercise 2.2 · PSNR
 #
-# One or two lines, for pictures in 0..1.
+# One or two lines, for images in 0..1.
 
 # %% name="psnr" exercise="psnr" tags=["torch"]
-def psnr(picture, original):
-    """{{picture}} twice, in 0..1 -> scalar tensor, in dB.
+def psnr(image, original):
+    """{{image}} twice, in 0..1 -> scalar tensor, in dB.
 
     Useful: square, mean, log10."""
     raise NotImplementedError
 
 
 # %% name="psnr" exercise="psnr" tags=["tensorflow"]
-def psnr(picture, original):
-    """{{picture}} twice, in 0..1 -> scalar tensor, in dB.
+def psnr(image, original):
+    """{{image}} twice, in 0..1 -> scalar tensor, in dB.
 
     Useful: tf.reduce_mean, and tf.math.log, which is the natural logarithm."""
     raise NotImplementedError
@@ -145,20 +145,20 @@ psnr = sl.check("psnr", psnr)
 
 # %% name="two_errors"
 # NBVAL_CHECK_OUTPUT
-def measures(picture, original):
+def measures(image, original):
     """PSNR in dB and structural similarity of two arrays (H, W, 3) in 0..1."""
-    similarity = structural_similarity(picture, original, channel_axis=2, data_range=1.0)
-    return float(psnr(sl.to_tensor(picture), sl.to_tensor(original))), float(similarity)
+    similarity = structural_similarity(image, original, channel_axis=2, data_range=1.0)
+    return float(psnr(sl.to_tensor(image), sl.to_tensor(original))), float(similarity)
 
 
-small = pictures.open_picture("astronaut", size=96)
+small = images.open_image("astronaut", size=96)
 coins = np.random.default_rng(SEED).choice(np.float32([-0.1, 0.1]), small.shape)
 for name, error in {"brighter": np.float32(0.1), "speckled": coins}.items():
     decibels, similarity = measures(small + error, small)
     print(f"{name}: PSNR {decibels:.1f} dB, structural similarity {similarity:.2f}")
 
 # %% [markdown] name="loop_text"
-# ## 2.3 From noise to picture, one step after the other
+# ## 2.3 From noise to image, one step after the other
 #
 # To PSNR both are the same: it only sums errors. SSIM forgives the light and minds the speckle, as the eye does. So we read both.
 #
@@ -168,19 +168,19 @@ for name, error in {"brighter": np.float32(0.1), "speckled": coins}.items():
 #
 # ### Exercise 2.3 · a reconstruction loop
 #
-# Four to seven lines. `loss(picture, target)` gives a scalar. Clip after every step, and leave the picture that came in as it was.
+# Four to seven lines. `loss(image, target)` gives a scalar. Clip after every step, and leave the image that came in as it was.
 
 # %% name="reconstruct" exercise="reconstruct" tags=["torch"]
-def reconstruct(picture, target, loss, steps, learning_rate):
-    """The picture after that many steps of gradient descent, in 0..1 after each.
+def reconstruct(image, target, loss, steps, learning_rate):
+    """The image after that many steps of gradient descent, in 0..1 after each.
 
     Useful: detach, clone, requires_grad_, torch.autograd.grad, clamp."""
     raise NotImplementedError
 
 
 # %% name="reconstruct" exercise="reconstruct" tags=["tensorflow"]
-def reconstruct(picture, target, loss, steps, learning_rate):
-    """The picture after that many steps of gradient descent, in 0..1 after each.
+def reconstruct(image, target, loss, steps, learning_rate):
+    """The image after that many steps of gradient descent, in 0..1 after each.
 
     Useful: tf.GradientTape, tape.watch, tape.gradient, tf.clip_by_value."""
     raise NotImplementedError
@@ -190,15 +190,15 @@ def reconstruct(picture, target, loss, steps, learning_rate):
 reconstruct = sl.check("reconstruct", reconstruct)
 
 # %% [markdown] name="decibels_text"
-# A black picture is to become a grey one. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the error. **Predict** how many decibels a step is worth.
+# A black image is to become a grey one. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the error. **Predict** how many decibels a step is worth.
 
 # %% name="decibels"
 # NBVAL_CHECK_OUTPUT
 black, grey = sl.to_tensor(np.zeros((4, 5, 3))), sl.to_tensor(np.full((4, 5, 3), 0.8))
 for steps in (1, 2, 3, 4):
-    picture = reconstruct(black, grey, lambda x, t: sl.content_loss(x, t, "half_sum"), steps, learning_rate=0.5)
-    pixel = sl.to_picture(picture)[0, 0, 0]
-    print(f"steps {steps}: the first pixel is {pixel:.2f}, PSNR {float(psnr(picture, grey)):.2f} dB")
+    image = reconstruct(black, grey, lambda x, t: sl.content_loss(x, t, "half_sum"), steps, learning_rate=0.5)
+    pixel = sl.to_image(image)[0, 0, 0]
+    print(f"steps {steps}: the first pixel is {pixel:.2f}, PSNR {float(psnr(image, grey)):.2f} dB")
 
 # %% [markdown] name="own_loop_text"
 # Half the error is always 6 dB more. Now let your loop look through the encoder: at conv1_1 of a thumbnail of 48 pixels, from noise, with three learning rates. A mean over many pixels gives each one a small share of the gradient, so the rates are multiplied by the number of pixels.
@@ -207,18 +207,18 @@ for steps in (1, 2, 3, 4):
 
 # %% name="own_loop"
 encoder = sl.load_encoder("auto", ("conv1_1",), normalised=True)
-tiny = pictures.resize(photograph, 48)
+tiny = images.resize(photograph, 48)
 start = sl.to_tensor(np.random.default_rng(SEED).uniform(size=tiny.shape))
 target, thumbnails = encoder(sl.to_tensor(tiny))["conv1_1"], {"original": tiny}
 
 
-def miss(picture, target):
-    return unlike(encoder(picture)["conv1_1"], target)
+def miss(image, target):
+    return unlike(encoder(image)["conv1_1"], target)
 
 
 for rate in (0.002, 0.02, 0.2):
     found = reconstruct(start, target, miss, 60, rate * 48**2)
-    thumbnails[f"η = {rate} · 48²"] = sl.to_picture(found)
+    thumbnails[f"η = {rate} · 48²"] = sl.to_image(found)
     print(f"η = {rate} · 48²: J = {float(miss(start, target)):.2f} becomes {float(miss(found, target)):.3f}")
 page.show(plots.side_by_side(thumbnails), "The astronaut; half hidden in noise; clear; a wild pattern.")
 
@@ -227,7 +227,7 @@ page.show(plots.side_by_side(thumbnails), "The astronaut; half hidden in noise; 
 #
 # One rate creeps, one arrives, one overshoots and makes things worse than noise. **L-BFGS** learns from its past steps how far to go. From here on we use it, as the paper does.
 #
-# Deep layers average over many pixels and are blind to fine patterns, so the noise of the start would stay. A small price $\gamma$ on **total variation**, the same for all five layers, makes the search prefer smooth pictures:
+# Deep layers average over many pixels and are blind to fine patterns, so the noise of the start would stay. A small price $\gamma$ on **total variation**, the same for all five layers, makes the search prefer smooth images:
 #
 # $$J + \gamma\, \frac{1}{HW} \sum \left(|x_{i+1,j} - x_{i,j}| + |x_{i,j+1} - x_{i,j}|\right).$$
 #
@@ -238,13 +238,13 @@ GAMMA = 0.1
 
 
 def inversion(layer, gamma=GAMMA, **options):
-    """A function: picture -> its losses by name, against one layer of the photograph."""
+    """A function: image -> its losses by name, against one layer of the photograph."""
     encoder = sl.load_encoder(options.pop("encoder", "auto"), (layer,), normalised=True, **options)
     wanted = encoder(sl.to_tensor(photograph))[layer]
 
-    def loss(picture):
-        rough = sl.total_variation(picture) / SIZE**2
-        return {"content": unlike(encoder(picture)[layer], wanted), "tv": gamma * rough}
+    def loss(image):
+        rough = sl.total_variation(image) / SIZE**2
+        return {"content": unlike(encoder(image)[layer], wanted), "tv": gamma * rough}
 
     return loss
 
@@ -259,7 +259,7 @@ def rebuild(loss, live, start=noise):
 
 live = page.Live("The astronaut, coming out of the noise", steps=len(LAYERS) * STEPS)
 last = {layer: rebuild(inversion(layer), live) for layer in LAYERS}
-rebuilt = {layer: step.picture for layer, step in last.items()}
+rebuilt = {layer: step.image for layer, step in last.items()}
 live.finish(
     plots.side_by_side(rebuilt, columns=5, width=2.2),
     "Five reconstructions: the first three look like the photograph, with paler and paler colours; "
@@ -267,10 +267,10 @@ live.finish(
 )
 
 # %% [markdown] name="measured_text"
-# Three numbers to read together. If $J$ is small, the search has succeeded, and what is missing in the picture is missing in the layer. Two floors to compare with: the noise itself, and a flat grey picture, which knows no more than the mean.
+# Three numbers to read together. If $J$ is small, the search has succeeded, and what is missing in the image is missing in the layer. Two floors to compare with: the noise itself, and a flat grey image, which knows no more than the mean.
 
 # %% name="measured"
-both = {layer: measures(picture, photograph) for layer, picture in rebuilt.items()}
+both = {layer: measures(image, photograph) for layer, image in rebuilt.items()}
 grey = np.full_like(photograph, photograph.mean())
 floors = {"noise": measures(noise.astype(np.float32), photograph), "flat grey": measures(grey, photograph)}
 panels = {}
@@ -291,7 +291,7 @@ for measure, curves in panels.items():
 # %% [markdown] name="kept_text"
 # ## 2.5 What exactly is lost?
 #
-# Deep down, flat grey scores about as well: both rulers punish a bold guess. Yet the blotches know more than grey does. So take each picture apart: **brightness** (the mean of red, green and blue) and **colour** (what remains), and each of them into **coarse** (means over 8 x 8 large blocks: *where* things are) and **fine** (what remains: *how they look*). Then correlate each part with the photograph's: 1 is kept, 0 is lost.
+# Deep down, flat grey scores about as well: both rulers punish a bold guess. Yet the blotches know more than grey does. So take each image apart: **brightness** (the mean of red, green and blue) and **colour** (what remains), and each of them into **coarse** (means over 8 x 8 large blocks: *where* things are) and **fine** (what remains: *how they look*). Then correlate each part with the photograph's: 1 is kept, 0 is lost.
 #
 # **Predict** the order in which the four lines fall.
 
@@ -301,17 +301,17 @@ def coarse(part):
     return blocks.repeat(SIZE // 8, axis=0).repeat(SIZE // 8, axis=1)
 
 
-def aspects(picture):
-    grey = picture.mean(axis=2, keepdims=True)
-    for name, part in {"brightness": grey, "colour": picture - grey}.items():
+def aspects(image):
+    grey = image.mean(axis=2, keepdims=True)
+    for name, part in {"brightness": grey, "colour": image - grey}.items():
         yield f"coarse {name}", coarse(part).ravel()
         yield f"fine {name}", (part - coarse(part)).ravel()
 
 
 # %% name="kept_figure"
 kept = {name: {} for name, _ in aspects(photograph)}
-for layer, picture in rebuilt.items():
-    for (name, part), (_, original) in zip(aspects(picture), aspects(photograph), strict=True):
+for layer, image in rebuilt.items():
+    for (name, part), (_, original) in zip(aspects(image), aspects(photograph), strict=True):
         kept[name][layer] = np.corrcoef(part, original)[0, 1]
 for name, curve in kept.items():
     print(f"{name}:", ", ".join(f"{value:.2f}" for value in curve.values()))
@@ -321,9 +321,9 @@ page.show(plots.against_depth({"correlation with the photograph (no unit)": kept
 # %% [markdown] name="smooth_text"
 # In colour, detail goes before place: the thin stripes of the flag are lost early, and that *something orange* is down there survives to the end. Shapes fade at conv4_1 and dissolve at conv5_1. The paper's VGG-19 keeps more there: it has more filters, and saw a million photographs. What is lost depends on the encoder, so one measures.
 #
-# ## 2.6 Many pictures, one activation
+# ## 2.6 Many images, one activation
 #
-# Did the layer forget, or did our price on roughness blur the picture? Here is conv4_1 without that price, and with ten times as much. And from *another* noise: what a layer leaves open, the start decides.
+# Did the layer forget, or did our price on roughness blur the image? Here is conv4_1 without that price, and with ten times as much. And from *another* noise: what a layer leaves open, the start decides.
 #
 # **Predict** which of the four are alike, and at which $\gamma$ the activation fits worst.
 
@@ -337,39 +337,39 @@ runs = {
     f"γ = {10 * GAMMA:g}": rebuild(inversion("conv4_1", 10 * GAMMA), live),
 }
 live.finish(
-    plots.side_by_side({name: step.picture for name, step in runs.items()}),
+    plots.side_by_side({name: step.image for name, step in runs.items()}),
     "Four reconstructions from conv4_1: full of speckle; faded and patchy; almost the same; flatter and paler.",
 )
 for name, step in runs.items():
-    print(f"{name}: J = {step.parts['content']:.4f}, {measures(step.picture, photograph)[0]:.1f} dB")
+    print(f"{name}: J = {step.parts['content']:.4f}, {measures(step.image, photograph)[0]:.1f} dB")
 
 # %% name="two_starts"
 live = page.Live("The astronaut at conv1_1, from another noise", steps=STEPS)
 pairs = {
-    "conv1_1": (rebuilt["conv1_1"], rebuild(inversion("conv1_1"), live, other_noise).picture),
-    "conv4_1": (rebuilt["conv4_1"], runs["the same, other noise"].picture),
+    "conv1_1": (rebuilt["conv1_1"], rebuild(inversion("conv1_1"), live, other_noise).image),
+    "conv4_1": (rebuilt["conv4_1"], runs["the same, other noise"].image),
 }
 shown = {f"{layer}, noise {index + 1}": pair[index] for layer, pair in pairs.items() for index in (0, 1)}
-alt = "conv1_1: twice the same picture. conv4_1: two with different patches of colour."
+alt = "conv1_1: twice the same image. conv4_1: two with different patches of colour."
 live.finish(plots.side_by_side(shown), alt)
 for layer, pair in pairs.items():
     print(f"{layer}: the two reconstructions agree to {measures(*pair)[0]:.1f} dB")
 
 # %% [markdown] name="try_text"
-# From conv1_1 both starts lead to one picture. From conv4_1 they lead to two, which agree in what the layer keeps and in no more, although $J$ is small. That is what "lost" means.
+# From conv1_1 both starts lead to one image. From conv4_1 they lead to two, which agree in what the layer keeps and in no more, although $J$ is small. That is what "lost" means.
 #
-# **Try it.** Choose a layer and a price: from where it is, the picture goes on for a few steps, before your eyes. Go up from conv5_1 to conv1_1: the astronaut returns. Go down again: why does she *not* vanish? Without a kernel you see the picture that the sliders start from.
+# **Try it.** Choose a layer and a price: from where it is, the image goes on for a few steps, before your eyes. Go up from conv5_1 to conv1_1: the astronaut returns. Go down again: why does she *not* vanish? Without a kernel you see the image that the sliders start from.
 
 # %% name="try_it"
 moving = sl.to_tensor(rebuilt["conv5_1"])
 
 
 def paint(layer, gamma):
-    """A few more steps from the last picture."""
+    """A few more steps from the last image."""
     global moving
     for step in sl.optimise(moving, inversion(layer, gamma), steps=15):
         yield step
-    moving = sl.to_tensor(step.picture)
+    moving = sl.to_tensor(step.image)
 
 
 sliders = {"layer": list(LAYERS[::-1]), "gamma": (0.001, 10, GAMMA)}
@@ -402,9 +402,9 @@ live.finish(figure, "The losses of L-BFGS and Adam fall steeply, then slowly, ag
 #
 # ## 2.8 Another encoder, another answer
 #
-# The same layer, conv3_1, in three networks: the one so far, with **average pooling**; the same filters with **max pooling**, which passes on one pixel of four; and **random weights**, which have never seen a picture.
+# The same layer, conv3_1, in three networks: the one so far, with **average pooling**; the same filters with **max pooling**, which passes on one pixel of four; and **random weights**, which have never seen an image.
 #
-# **Predict** whether a network must have *learned* anything for a picture to come back.
+# **Predict** whether a network must have *learned* anything for an image to come back.
 
 # %% name="encoders"
 live = page.Live("The astronaut at conv3_1 of other encoders", steps=3 * STEPS)
@@ -414,15 +414,15 @@ encoders = {
     "random weights": rebuild(inversion("conv3_1", encoder="random"), live),
 }
 live.finish(
-    plots.side_by_side({name: step.picture for name, step in encoders.items()}),
+    plots.side_by_side({name: step.image for name, step in encoders.items()}),
     "Reconstructions from conv3_1 with average pooling, with max pooling, and with random weights.",
 )
 for name, step in encoders.items():
-    decibels, similarity = measures(step.picture, photograph)
+    decibels, similarity = measures(step.image, photograph)
     print(f"{name}: J = {step.parts['content']:.3f}, {decibels:.1f} dB, structural similarity {similarity:.2f}")
 
 # %% [markdown] name="quiz_text"
-# Look at $J$ first. Where it is still large, the search has not arrived, and a poor picture accuses the optimiser, not the layer.
+# Look at $J$ first. Where it is still large, the search has not arrived, and a poor image accuses the optimiser, not the layer.
 #
 # ## Quiz
 #
@@ -437,12 +437,12 @@ page.quiz("02")
 # 1. $J$ compares activations place by place: 0 for the same, 1 for silence.
 # 2. PSNR counts errors of pixels, 6 dB for each halving. Structural similarity minds edges and texture, and forgives a change of light.
 # 3. A reconstruction is gradient descent on pixels from noise. The learning rate decides between creeping, arriving and overshooting.
-# 4. Shallow layers fix the picture. Deep ones leave more and more open, fine colour first, and what they leave open is decided by the start and the total variation. How much depends on the encoder.
+# 4. Shallow layers fix the image. Deep ones leave more and more open, fine colour first, and what they leave open is decided by the start and the total variation. How much depends on the encoder.
 # 5. Compare optimisers by the time to reach the same loss, from the same start, on the same machine.
 #
 # ## Going further
 #
-# - Choose your own photograph in 2.1. The embedded encoder learned from pictures that include this one: does a strange one come back as well?
+# - Choose your own photograph in 2.1. The embedded encoder learned from images that include this one: does a strange one come back as well?
 # - With VGG-19 in the cache (`stylelab encoders download vgg19`) run all cells again, and compare with figure 1 of the paper.
 # - Give the random weights in 2.8 five times the steps.
 # - Ask for two layers at once: add two losses. Which pairs are worth it?

@@ -17,7 +17,7 @@
 #
 # 1. work out a Gram matrix by hand, then in code (exercise 3.1);
 # 2. shuffle all places of an activation, and say why its Gram matrix stays (two predictions, question 1 of the quiz);
-# 3. compare two styles by one number, also when the pictures differ in size (exercise 3.2, questions 2 and 3);
+# 3. compare two styles by one number, also when the images differ in size (exercise 3.2, questions 2 and 3);
 # 4. say what that number measures: how unlike two clouds of points are (one prediction, question 4);
 # 5. add up layers, and paint textures from conv1_1 alone to conv1_1 ... conv5_1 (exercise 3.3, three predictions, question 5).
 #
@@ -31,7 +31,7 @@ import os, sys
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import page, images as pictures, plots
+from stylelab import page, images, plots
 from stylelab.recipes import PAPER, scaled
 
 SEED = 0
@@ -45,7 +45,7 @@ import os, sys
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import page, images as pictures, plots
+from stylelab import page, images, plots
 from stylelab.recipes import PAPER, scaled
 
 SEED = 0
@@ -64,10 +64,10 @@ SIZE, STEPS = recipe.size, max(12, recipe.steps * 3 // 5)
 LAYERS = PAPER  # conv1_1, conv2_1, conv3_1, conv4_1, conv5_1, as in the paper
 
 encoder = sl.load_encoder("auto", LAYERS, normalised=True)
-paintings = {name: pictures.open_picture(name, size=SIZE) for name in pictures.style_names()}
+paintings = {name: images.open_image(name, size=SIZE) for name in images.style_names()}
 page.show(
     plots.side_by_side(paintings, columns=3),
-    alt="; ".join(pictures.alt(name) for name in paintings),
+    alt="; ".join(images.alt(name) for name in paintings),
 )
 
 # %% [markdown] name="by_hand_text"
@@ -94,11 +94,11 @@ page.show(
 #
 # ### Exercise 3.1 · the Gram matrix
 #
-# The encoder gives {{activation}}, not a table: flatten height and width, then multiply. Two or three lines. Keep the pictures of a batch apart. You will meet it again in lesson 4; bring your answer along. As long as it is open or wrong, the cell below says why, and the lesson goes on with stylelab's own function.
+# The encoder gives {{activation}}, not a table: flatten height and width, then multiply. Two or three lines. Keep the images of a batch apart. You will meet it again in lesson 4; bring your answer along. As long as it is open or wrong, the cell below says why, and the lesson goes on with stylelab's own function.
 
 # %% name="gram_matrix" exercise="gram_matrix" tags=["torch"]
 def gram_matrix(activation):
-    """{{activation}} -> (B, C, C): F F^T / (H W) for each picture.
+    """{{activation}} -> (B, C, C): F F^T / (H W) for each image.
 
     Useful: flatten, transpose, @."""
     raise NotImplementedError
@@ -106,7 +106,7 @@ def gram_matrix(activation):
 
 # %% name="gram_matrix" exercise="gram_matrix" tags=["tensorflow"]
 def gram_matrix(activation):
-    """{{activation}} -> (B, C, C): F F^T / (H W) for each picture.
+    """{{activation}} -> (B, C, C): F F^T / (H W) for each image.
 
     Useful: tf.reshape, tf.matmul with transpose_a=True."""
     raise NotImplementedError
@@ -120,23 +120,23 @@ gram_matrix = sl.check("gram_matrix", gram_matrix)
 
 # %% name="as_activation" tags=["torch"]
 def as_activation(array):
-    """An array (H, W, C) as the encoder would give it: {{activation}} with one picture."""
+    """An array (H, W, C) as the encoder would give it: {{activation}} with one image."""
     return torch.from_numpy(np.float32(array)).permute(2, 0, 1)[None].to(setting.device)
 
 
 def as_table(gram):
-    """The first picture's Gram matrix (B, C, C) as an array (C, C)."""
+    """The first image's Gram matrix (B, C, C) as an array (C, C)."""
     return gram[0].detach().cpu().numpy()
 
 
 # %% name="as_activation" tags=["tensorflow"]
 def as_activation(array):
-    """An array (H, W, C) as the encoder would give it: {{activation}} with one picture."""
+    """An array (H, W, C) as the encoder would give it: {{activation}} with one image."""
     return tf.constant(np.float32(array))[None]
 
 
 def as_table(gram):
-    """The first picture's Gram matrix (B, C, C) as an array (C, C)."""
+    """The first image's Gram matrix (B, C, C) as an array (C, C)."""
     return gram[0].numpy()
 
 
@@ -160,7 +160,7 @@ for name, table in {"as it is": F, "both moved": both, "filter 2 moved": one}.it
 
 # %% name="shuffle"
 # NBVAL_CHECK_OUTPUT
-painting = pictures.open_picture("brushstrokes", size=128)
+painting = images.open_image("brushstrokes", size=128)
 seen = sl.to_array(encoder(sl.to_tensor(painting, setting.device))["conv2_1"])  # (H, W, C)
 order = np.random.default_rng(SEED).permutation(seen[..., 0].size)
 shuffled = seen.reshape(order.size, -1)[order].reshape(seen.shape)
@@ -220,9 +220,9 @@ def unlike(activation, target_gram):
     return float(style_layer_loss(activation, target_gram) / style_layer_loss(0 * activation, target_gram))
 
 
-def see(picture, layer="conv3_1"):
-    """A picture's activation at one layer."""
-    return encoder(sl.to_tensor(picture, setting.device))[layer]
+def see(image, layer="conv3_1"):
+    """An image's activation at one layer."""
+    return encoder(sl.to_tensor(image, setting.device))[layer]
 
 
 # %% name="halves"
@@ -239,17 +239,17 @@ page.show(
 )
 
 # %% [markdown] name="sizes_text"
-# ## 3.4 May the pictures differ in size?
+# ## 3.4 May the images differ in size?
 #
-# $F F^T$ alone (`raw`) is a sum over places, so a larger picture has a larger one. Divided by $HW$ (`per_location`) it is a mean. Some divide by $C H W$ (`per_element`): that only changes what a layer with many filters costs against one with few.
+# $F F^T$ alone (`raw`) is a sum over places, so a larger image has a larger one. Divided by $HW$ (`per_location`) it is a mean. Some divide by $C H W$ (`per_element`): that only changes what a layer with many filters costs against one with few.
 #
 # Take half a wall of tiles: the same style, half the places. **Predict** its loss to the whole wall under `raw`. It can be worked out: $G = A / 2$.
 
 # %% name="sizes"
 # NBVAL_CHECK_OUTPUT
-wall, other = (pictures.open_picture(name, size=96) for name in ("ceramic", "woodblock"))
-stranger = pictures.fit(other, wall.shape[:2])
-tried = {"half of it": wall[:, :48], "a copy at half its size": pictures.resize(wall, 48), "a stranger": stranger}
+wall, other = (images.open_image(name, size=96) for name in ("ceramic", "woodblock"))
+stranger = images.fit(other, wall.shape[:2])
+tried = {"half of it": wall[:, :48], "a copy at half its size": images.resize(wall, 48), "a stranger": stranger}
 for normalisation in ("raw", "per_location", "per_element"):
     target, *grams = (sl.gram_matrix(see(each, "conv2_1"), normalisation) for each in (wall, *tried.values()))
     shares = [float(sl.content_loss(gram, target) / sl.content_loss(0 * target, target)) for gram in grams]
@@ -257,11 +257,11 @@ for normalisation in ("raw", "per_location", "per_element"):
     print(f"{normalisation:<13}" + ", ".join(found))
 
 # %% [markdown] name="cloud_text"
-# Under `raw`, half the wall is $(1 - \frac12)^2 = 0.25$ away from itself, as if it were another style. Divided by the number of places, it is itself again: only so can pictures of two sizes be compared. A copy at *half its size* is another matter: its lines are thinner, other filters answer, and no division mends that.
+# Under `raw`, half the wall is $(1 - \frac12)^2 = 0.25$ away from itself, as if it were another style. Divided by the number of places, it is itself again: only so can images of two sizes be compared. A copy at *half its size* is another matter: its lines are thinner, other filters answer, and no division mends that.
 #
 # ## 3.5 What does the number measure?
 #
-# At each place the encoder gives $C$ numbers: a point in a space of $C$ dimensions. A picture is a *cloud* of $HW$ points, and a cloud has no order. The sum of $(G - A)^2$, which is $C^2 E$, is a known distance between clouds $f$ and $a$, the squared **maximum mean discrepancy** with the kernel $k(x, y) = (x \cdot y)^2$ (reference 2):
+# At each place the encoder gives $C$ numbers: a point in a space of $C$ dimensions. An image is a *cloud* of $HW$ points, and a cloud has no order. The sum of $(G - A)^2$, which is $C^2 E$, is a known distance between clouds $f$ and $a$, the squared **maximum mean discrepancy** with the kernel $k(x, y) = (x \cdot y)^2$ (reference 2):
 #
 # $$\overline{k(f, f')} + \overline{k(a, a')} - 2\,\overline{k(f, a)},$$
 #
@@ -318,10 +318,10 @@ def targets_of(painting):
 
 
 def texture_loss(grams, weights):
-    """A function: picture -> its style loss over the layers that have a weight."""
+    """A function: image -> its style loss over the layers that have a weight."""
     network = sl.load_encoder("auto", tuple(weights), normalised=True)  # ends at the deepest of them
     wanted = {layer: grams[layer] for layer in weights}
-    return lambda picture: style_loss(network(picture), wanted, weights)
+    return lambda image: style_loss(network(image), wanted, weights)
 
 
 # %% [markdown] name="run_text"
@@ -341,7 +341,7 @@ def grow(painting, live):
         for step in sl.optimise(sl.to_tensor(noise, setting.device), loss, steps=STEPS):
             live.show(step)
             losses.append(step.loss)
-        painted[deepest if count == 1 else f"to {deepest}"] = step.picture
+        painted[deepest if count == 1 else f"to {deepest}"] = step.image
         fallen.append(losses[-1] / losses[0])
     return painted, fallen
 
@@ -408,16 +408,16 @@ grams, prices = targets_of(panes)
 
 
 def paint(**factors):
-    """A few more steps from the last picture, at other prices."""
+    """A few more steps from the last image, at other prices."""
     global grown
     loss = texture_loss(grams, {layer: factors[layer] * prices[layer] for layer in LAYERS})
     for step in sl.optimise(grown, loss, steps=10):
         yield step
-    grown = sl.to_tensor(step.picture, setting.device)
+    grown = sl.to_tensor(step.image, setting.device)
 
 
 knobs = {layer: (0.001, 1000, 1) for layer in LAYERS}  # lowest, highest, first
-page.try_it(paint, sl.to_picture(grown), "A texture of stained glass from all five layers", knobs)
+page.try_it(paint, sl.to_image(grown), "A texture of stained glass from all five layers", knobs)
 
 # %% [markdown] name="quiz_text"
 # ## Quiz
@@ -432,8 +432,8 @@ page.quiz("03")
 #
 # 1. $G = F F^T / (HW)$: filters by filters, symmetric. On the diagonal how much a filter answers, beside it how much two answer together.
 # 2. Each entry is a sum over places, so the order of places is forgotten. Moving one filter alone is noticed: what stands *together* is the style.
-# 3. One layer's style loss is the mean of $(G - A)^2$. Only after division by the number of places can pictures of two sizes be compared, and a smaller copy is another style all the same.
-# 4. It is a distance between two clouds of points that looks at second moments: equal Gram matrices do not mean equal pictures.
+# 3. One layer's style loss is the mean of $(G - A)^2$. Only after division by the number of places can images of two sizes be compared, and a smaller copy is another style all the same.
+# 4. It is a distance between two clouds of points that looks at second moments: equal Gram matrices do not mean equal images.
 # 5. A layer in the sum is matched, one left out is not. Shallow layers bring colours, deep ones longer strokes; where things were never comes back.
 #
 # ## Going further

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] name="title"
-# # 4 · A stylised picture is the cheapest compromise between two pictures
+# # 4 · A stylised image is the cheapest compromise between two images
 #
 # {{badges}}
 #
@@ -17,11 +17,11 @@
 #
 # 1. build the Gram matrix, and see that it keeps a style and forgets *where* things are (exercise 4.1);
 # 2. join content and style in one number (exercise 4.2);
-# 3. move a picture downhill yourself, then own the loop of a full transfer (exercise 4.3);
+# 3. move an image downhill yourself, then own the loop of a full transfer (exercise 4.3);
 # 4. choose $\alpha$ and $\beta$ to reach a stated balance, and say what layers, start and steps do (exercise 4.4, two predictions);
 # 5. smooth a result with total variation (exercise 4.5).
 #
-# **Time** 50 minutes · **Needs** convolutions, activations and gradient descent · **Runs on** a laptop, in three to five minutes for all cells. Without a GPU, pictures have 256 pixels and runs a fifth of the paper's steps; with one, 512 pixels and 500 steps. The cells are the same.
+# **Time** 50 minutes · **Needs** convolutions, activations and gradient descent · **Runs on** a laptop, in three to five minutes for all cells. Without a GPU, images have 256 pixels and runs a fifth of the paper's steps; with one, 512 pixels and 500 steps. The cells are the same.
 
 # %% name="setup" tags=["torch"]
 import os, sys, time
@@ -31,7 +31,7 @@ import os, sys, time
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import page, images as pictures, plots
+from stylelab import page, images, plots
 from stylelab.recipes import scaled
 from stylelab.result import History
 
@@ -46,7 +46,7 @@ import os, sys, time
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import page, images as pictures, plots
+from stylelab import page, images, plots
 from stylelab.recipes import scaled
 from stylelab.result import History
 
@@ -54,17 +54,17 @@ SEED = 0
 setting = page.set_up(sl, seed=SEED)
 
 # %% [markdown] name="pictures_text"
-# ## 4.1 What do we keep of each picture?
+# ## 4.1 What do we keep of each image?
 #
-# Of one picture we want *what is there*: a pagoda above trees. Of the other we want *how it is painted*: strokes, colours, swirls, but not its hills. Both questions are put to the same frozen network, an **encoder**: 16 convolutions that turn a picture into activations, layer by layer.
+# Of one image we want *what is there*: a pagoda above trees. Of the other we want *how it is painted*: strokes, colours, swirls, but not its hills. Both questions are put to the same frozen network, an **encoder**: 16 convolutions that turn an image into activations, layer by layer.
 #
-# Content is easy. If two pictures give the same activations at a middle layer, the same things stand in the same places. So the **content loss** compares activations place by place:
+# Content is easy. If two images give the same activations at a middle layer, the same things stand in the same places. So the **content loss** compares activations place by place:
 #
 # $$J_{content} = \frac{\sum (F - P)^2}{\sum P^2},$$
 #
-# with $F$ from the picture being painted and $P$ from the photograph. It is 0 for equal pictures, and around 1 for strangers.
+# with $F$ from the image being painted and $P$ from the photograph. It is 0 for equal images, and around 1 for strangers.
 #
-# The paper listens to conv1_1 ... conv5_1 on large pictures. On our small ones deep layers would see everything at once, so we take the first five.
+# The paper listens to conv1_1 ... conv5_1 on large images. On our small ones deep layers would see everything at once, so we take the first five.
 
 # %% name="pictures"
 recipe = scaled("gatys", setting.preset)
@@ -72,11 +72,11 @@ SIZE, STEPS = recipe.size, recipe.steps
 CONTENT, STYLE = "conv3_1", ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")
 
 encoder = sl.load_encoder("auto", (CONTENT, *STYLE), normalised=True)
-photograph = pictures.open_picture("china", size=SIZE)
-painting = pictures.open_picture("brushstrokes", size=SIZE)
+photograph = images.open_image("china", size=SIZE)
+painting = images.open_image("brushstrokes", size=SIZE)
 page.show(
     plots.side_by_side({"content": photograph, "style": painting}),
-    alt=f"Left: {pictures.alt('china')}. Right: {pictures.alt('brushstrokes')}.",
+    alt=f"Left: {images.alt('china')}. Right: {images.alt('brushstrokes')}.",
 )
 
 # %% [markdown] name="gram_text"
@@ -88,11 +88,11 @@ page.show(
 #
 # ### Exercise 4.1 · the Gram matrix
 #
-# Two or three lines. Flatten height and width, then multiply. Keep the pictures of a batch apart. As long as the answer is open or wrong, the next cell says why and the lesson goes on with stylelab's own function, so you are never stuck.
+# Two or three lines. Flatten height and width, then multiply. Keep the images of a batch apart. As long as the answer is open or wrong, the next cell says why and the lesson goes on with stylelab's own function, so you are never stuck.
 
 # %% name="gram_matrix" exercise="gram_matrix" tags=["torch"]
 def gram_matrix(activation):
-    """{{activation}} -> (B, C, C): F F^T / (H W) for each picture.
+    """{{activation}} -> (B, C, C): F F^T / (H W) for each image.
 
     Useful: reshape, transpose, @."""
     raise NotImplementedError
@@ -100,7 +100,7 @@ def gram_matrix(activation):
 
 # %% name="gram_matrix" exercise="gram_matrix" tags=["tensorflow"]
 def gram_matrix(activation):
-    """{{activation}} -> (B, C, C): F F^T / (H W) for each picture.
+    """{{activation}} -> (B, C, C): F F^T / (H W) for each image.
 
     Useful: tf.reshape, tf.matmul with transpose_a=True."""
     raise NotImplementedError
@@ -131,8 +131,8 @@ def unlike(seen, wanted):
 
 
 moved = np.roll(painting, (painting.shape[0] // 2, painting.shape[1] // 3), axis=(0, 1))
-shown = {"painting": painting, "moved": moved, "photograph": pictures.fit(photograph, painting.shape[:2])}
-seen = {name: encoder(sl.to_tensor(picture)) for name, picture in shown.items()}
+shown = {"painting": painting, "moved": moved, "photograph": images.fit(photograph, painting.shape[:2])}
+seen = {name: encoder(sl.to_tensor(image)) for name, image in shown.items()}
 for name in ("moved", "photograph"):
     content = float(unlike(seen[name][CONTENT], seen["painting"][CONTENT]))
     grams = [[gram_matrix(seen[each][layer]) for each in (name, "painting")] for layer in STYLE]
@@ -143,7 +143,7 @@ page.show(plots.side_by_side(shown), "The painting; the same, its hills in the m
 # %% [markdown] name="cost_text"
 # ## 4.3 Two losses become one number
 #
-# The moved painting is a stranger by its content, and itself by its style. So the **style loss** compares Gram matrices, $G$ of the picture being painted with $A$ of the painting, averaged over $L$ layers:
+# The moved painting is a stranger by its content, and itself by its style. So the **style loss** compares Gram matrices, $G$ of the image being painted with $A$ of the painting, averaged over $L$ layers:
 #
 # $$J_{style} = \frac1L \sum_l \frac{\sum (G_l - A_l)^2}{\sum A_l^2}.$$
 #
@@ -167,7 +167,7 @@ def total_cost(content, style, alpha, beta):
 total_cost = sl.check("total_cost", total_cost)
 
 # %% [markdown] name="cost_numbers_text"
-# The numbers below are those of a well-known course (reference 4), which prints 35.34667875478276 for $\alpha = 10$, $\beta = 40$. **Predict** what happens to the *best picture* when both weights are doubled.
+# The numbers below are those of a well-known course (reference 4), which prints 35.34667875478276 for $\alpha = 10$, $\beta = 40$. **Predict** what happens to the *best image* when both weights are doubled.
 
 # %% name="cost_numbers"
 # NBVAL_CHECK_OUTPUT
@@ -179,27 +179,27 @@ print(f"J = {float(total_cost(content, style, alpha=20, beta=80)):.3f} with both
 # %% [markdown] name="step_text"
 # $J$ doubles everywhere, so its lowest point stays where it is. Only the ratio $\beta / \alpha$ counts.
 #
-# ## 4.4 The picture is what learns
+# ## 4.4 The image is what learns
 #
-# In training, filters move and pictures stay. Here it is the other way round: the encoder is frozen, the targets are computed once, and the **pixels** are the unknowns. Gradient descent needs the gradient of the loss with respect to the picture:
+# In training, filters move and images stay. Here it is the other way round: the encoder is frozen, the targets are computed once, and the **pixels** are the unknowns. Gradient descent needs the gradient of the loss with respect to the image:
 #
 # $$x \leftarrow \mathrm{clip}_{0..1}\left(x - \eta\, \frac{\partial J}{\partial x}\right).$$
 #
 # ### Exercise 4.3 · one step
 #
-# Three to five lines. `loss(picture, target)` gives a scalar. Do not change `picture` in place, and leave `target` alone.
+# Three to five lines. `loss(image, target)` gives a scalar. Do not change `image` in place, and leave `target` alone.
 
 # %% name="one_step" exercise="one_step" tags=["torch"]
-def one_step(picture, target, loss, learning_rate):
-    """The picture after one step of gradient descent, in 0..1.
+def one_step(image, target, loss, learning_rate):
+    """The image after one step of gradient descent, in 0..1.
 
     Useful: detach, clone, requires_grad_, torch.autograd.grad, clamp."""
     raise NotImplementedError
 
 
 # %% name="one_step" exercise="one_step" tags=["tensorflow"]
-def one_step(picture, target, loss, learning_rate):
-    """The picture after one step of gradient descent, in 0..1.
+def one_step(image, target, loss, learning_rate):
+    """The image after one step of gradient descent, in 0..1.
 
     Useful: tf.GradientTape, tape.watch, tape.gradient, tf.clip_by_value."""
     raise NotImplementedError
@@ -209,31 +209,31 @@ def one_step(picture, target, loss, learning_rate):
 one_step = sl.check("one_step", one_step)
 
 # %% [markdown] name="downhill_text"
-# A black picture is to become a grey one. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the distance. **Predict** the factor by which the loss falls.
+# A black image is to become a grey one. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the distance. **Predict** the factor by which the loss falls.
 
 # %% name="downhill"
 # NBVAL_CHECK_OUTPUT
 black, grey = np.zeros((4, 5, 3)), np.full((4, 5, 3), 0.8)
-picture, target = sl.to_tensor(black), sl.to_tensor(grey)
+image, target = sl.to_tensor(black), sl.to_tensor(grey)
 for step in range(5):
-    print(f"step {step}: loss {float(sl.content_loss(picture, target, 'half_sum')):.3f}")
-    picture = one_step(picture, target, lambda x, t: sl.content_loss(x, t, "half_sum"), learning_rate=0.5)
+    print(f"step {step}: loss {float(sl.content_loss(image, target, 'half_sum')):.3f}")
+    image = one_step(image, target, lambda x, t: sl.content_loss(x, t, "half_sum"), learning_rate=0.5)
 
 # %% [markdown] name="transfer_text"
-# Half the distance is a quarter of the loss. For real pictures plain gradient descent is slow: the best learning rate differs from pixel to pixel. **L-BFGS** remembers its last steps and learns the curvature from them; the paper uses it, and so do we.
+# Half the distance is a quarter of the loss. For real images plain gradient descent is slow: the best learning rate differs from pixel to pixel. **L-BFGS** remembers its last steps and learns the curvature from them; the paper uses it, and so do we.
 #
 # ## 4.5 The full transfer, in a loop that you own
 #
-# Here is the whole loss. It uses *your* Gram matrix if that was right. The targets are computed once, outside `loss`: only the picture moves.
+# Here is the whole loss. It uses *your* Gram matrix if that was right. The targets are computed once, outside `loss`: only the image moves.
 
 # %% name="transfer_loss"
 def transfer_loss(content, style, alpha, beta, layers=STYLE):
-    """A function: picture -> its weighted losses by name. `optimise` lowers their sum."""
+    """A function: image -> its weighted losses by name. `optimise` lowers their sum."""
     target = encoder(content)[CONTENT]
     grams = {layer: gram_matrix(seen) for layer, seen in encoder(style).items()}
 
-    def loss(picture):
-        seen = encoder(picture)
+    def loss(image):
+        seen = encoder(image)
         style = sum(unlike(gram_matrix(seen[layer]), grams[layer]) for layer in layers) / len(layers)
         return {"content": alpha * unlike(seen[CONTENT], target), "style": beta * style}
 
@@ -252,13 +252,13 @@ history, began = History(), time.perf_counter()
 for step in sl.optimise(sl.to_tensor(photograph), loss, optimiser="lbfgs", steps=STEPS):
     history.append(step, seconds=time.perf_counter() - began)
     if step.index in keep:
-        filmstrip[step.index] = step.picture
+        filmstrip[step.index] = step.image
     live.show(step)
-result = step.picture
+result = step.image
 live.finish(result, "The pagoda and its trees, painted in thick swirling strokes of blue, yellow and white")
 
 # %% [markdown] name="curves_text"
-# Content starts at 0, because the picture *is* the photograph, and must rise for the style to fall. The loss falls steeply, then hardly at all, although the strokes still get finer: the report behind this lesson (reference 5) saw no difference between 5000 and 10000 steps of a slower method. **Predict** at which step you would have stopped.
+# Content starts at 0, because the image *is* the photograph, and must rise for the style to fall. The loss falls steeply, then hardly at all, although the strokes still get finer: the report behind this lesson (reference 5) saw no difference between 5000 and 10000 steps of a slower method. **Predict** at which step you would have stopped.
 
 # %% name="curves"
 fallen = history["total"] / history["total"][0]
@@ -288,39 +288,39 @@ def balance(content, style, share):
 balance = sl.check("balance", balance)
 
 # %% [markdown] name="sweep_text"
-# Now paint three pictures, somewhat smaller to save time. $\beta$ is chosen so that the style would be 0.1 %, 5 % and 90 % of the last run's total. **Predict** which one keeps the colours of the photograph, and whether the last one still has a pagoda.
+# Now paint three images, somewhat smaller to save time. $\beta$ is chosen so that the style would be 0.1 %, 5 % and 90 % of the last run's total. **Predict** which one keeps the colours of the photograph, and whether the last one still has a pagoda.
 
 # %% name="sweep"
 SMALL, QUICK = SIZE * 5 // 8, max(10, STEPS * 3 // 10)
-small = [sl.to_tensor(pictures.resize(picture, SMALL)) for picture in (photograph, painting)]
+small = [sl.to_tensor(images.resize(image, SMALL)) for image in (photograph, painting)]
 ended = {"content": history[-1]["content"] / ALPHA, "style": history[-1]["style"] / BETA}
 swept, live = {}, page.Live("The pagoda, with more and more style", steps=3 * QUICK)
 for share in (0.001, 0.05, 0.9):
     beta = balance(**ended, share=share)
     for step in sl.optimise(small[0], transfer_loss(*small, 1.0, beta), steps=QUICK):
         live.show(step)
-    swept[f"β = {round(beta, 1):g}"] = step.picture
+    swept[f"β = {round(beta, 1):g}"] = step.image
 live.finish(plots.side_by_side(swept), "Three pagodas: tinted; in strokes; in stronger strokes, blurred.")
 
 # %% [markdown] name="try_text"
 # Nine tenths of style do not erase the pagoda: the run started from it, and the content loss still pulls.
 #
-# **Try it.** Move a slider: from where it is, the picture goes on for a few steps with the new prices, before your eyes. Without a kernel you see the picture that the sliders start from.
+# **Try it.** Move a slider: from where it is, the image goes on for a few steps with the new prices, before your eyes. Without a kernel you see the image that the sliders start from.
 
 # %% name="try_it"
-painted = sl.to_tensor(step.picture)  # the last one above
+painted = sl.to_tensor(step.image)  # the last one above
 
 
 def paint(alpha, beta):
-    """A few more steps from the last picture."""
+    """A few more steps from the last image."""
     global painted
     for step in sl.optimise(painted, transfer_loss(*small, alpha, beta), steps=10):
         yield step
-    painted = sl.to_tensor(step.picture)
+    painted = sl.to_tensor(step.image)
 
 
 prices = {"alpha": (0.1, 10, 1), "beta": (1, 10000, 100)}  # lowest, highest, first
-page.try_it(paint, step.picture, "The pagoda in strokes", prices)
+page.try_it(paint, step.image, "The pagoda in strokes", prices)
 
 # %% [markdown] name="variants_text"
 # ## 4.7 Which layers, and from where?
@@ -330,7 +330,7 @@ page.try_it(paint, step.picture, "The pagoda in strokes", prices)
 # **Predict** what is missing when only conv1_1 gives the style, and how much of the pagoda comes back from noise.
 
 # %% name="variants"
-noise = np.random.default_rng(SEED).uniform(size=sl.to_picture(small[0]).shape)
+noise = np.random.default_rng(SEED).uniform(size=sl.to_image(small[0]).shape)
 variants = {
     "conv1_1 only": (STYLE[:1], small[0]),
     "all five layers": (STYLE, small[0]),
@@ -340,7 +340,7 @@ live = page.Live("The pagoda, with other layers and another start", steps=len(va
 for name, (layers, start) in variants.items():
     for step in sl.optimise(start, transfer_loss(*small, 1.0, BETA, layers), steps=QUICK):
         live.show(step)
-    variants[name] = step.picture
+    variants[name] = step.image
 live.finish(
     plots.side_by_side(variants),
     "With conv1_1 only: other colours. With five layers: strokes. From noise: strokes, and no pagoda.",
@@ -357,11 +357,11 @@ live.finish(
 #
 # ### Exercise 4.5 · total variation
 #
-# Two or three lines. Slices, no loops: subtract the picture from itself, moved by one pixel.
+# Two or three lines. Slices, no loops: subtract the image from itself, moved by one pixel.
 
 # %% name="total_variation" exercise="total_variation"
-def total_variation(picture):
-    """{{picture}} -> scalar: the sum of absolute differences between neighbours, down and right."""
+def total_variation(image):
+    """{{image}} -> scalar: the sum of absolute differences between neighbours, down and right."""
     raise NotImplementedError
 
 
@@ -374,34 +374,34 @@ total_variation = sl.check("total_variation", total_variation)
 # %% name="smooth"
 def smooth(loss, gamma):
     """Any loss, with total variation at the price gamma per pixel."""
-    return lambda picture: loss(picture) | {"tv": gamma * total_variation(picture) / SMALL**2}
+    return lambda image: loss(image) | {"tv": gamma * total_variation(image) / SMALL**2}
 
 
 smoothed, live = {}, page.Live("The pagoda, smoother and smoother", steps=2 * QUICK)
 for gamma in (0.5, 5):
     for step in sl.optimise(small[0], smooth(transfer_loss(*small, 1.0, BETA), gamma), steps=QUICK):
         live.show(step)
-    smoothed[f"γ = {gamma}"] = step.picture
+    smoothed[f"γ = {gamma}"] = step.image
 live.finish(
     plots.side_by_side({"γ = 0": variants["all five layers"], **smoothed}),
     "Without total variation: speckle between strokes. With a little: less of it. With much: flat patches.",
 )
 
 # %% [markdown] name="grid_text"
-# ## 4.9 Every picture in every style
+# ## 4.9 Every image in every style
 #
 # Landmarks down the side, styles along the top, and nothing else changes: same layers, same $\alpha$, $\beta$ and $\gamma$ for all. **Predict** which style will carry over worst: the one of small strokes, of large flat areas, or of dark outlines?
 
 # %% name="grid"
 contents, styles = ("china", "rocket"), ("brushstrokes", "woodblock", "stained-glass")
-opened = {name: pictures.open_picture(name, size=SMALL) for name in contents + styles}
+opened = {name: images.open_image(name, size=SMALL) for name in contents + styles}
 live, painted_pairs = page.Live("Two landmarks in three styles", steps=6 * QUICK), {}
 for content in contents:
     for style in styles:
         pair = sl.to_tensor(opened[content]), sl.to_tensor(opened[style])
         for step in sl.optimise(pair[0], smooth(transfer_loss(*pair, 1.0, BETA), 0.5), steps=QUICK):
             live.show(step)
-        painted_pairs[content, style] = step.picture
+        painted_pairs[content, style] = step.image
 rows, columns = ({name: opened[name] for name in names} for names in (contents, styles))
 live.finish(
     plots.pair_grid(rows, columns, painted_pairs),
@@ -441,7 +441,7 @@ page.quiz("04")
 #
 # - Paint your own pair: `sl.transfer("my-photo.jpg", "brushstrokes")` does all of this in one call, with the paper's layers and weights.
 # - Swap `optimiser="lbfgs"` for `"adam"` in 4.5. How many steps does it need for the same loss?
-# - `sl.load_encoder("random", ...)` has never seen a picture. Put it in 4.1 and run all again: which loss still does its work?
+# - `sl.load_encoder("random", ...)` has never seen an image. Put it in 4.1 and run all again: which loss still does its work?
 # - Write `gram_matrix` with `einsum`, and let the check say whether it agrees.
 #
 # ## References

@@ -15,13 +15,13 @@
 #
 # **You will**
 #
-# 1. read a tutorial as one row of settings, and mix a start of picture and noise (exercise 5.1);
+# 1. read a tutorial as one row of settings, and mix a start of image and noise (exercise 5.1);
 # 2. write a learning rate that decays (exercise 5.2), and say which optimiser needs one made for its loss;
 # 3. find a slip that raises no error, and mend it (exercise 5.3);
 # 4. tell weights from powers, from factors in disguise and from a clamp in the wrong place (three predictions);
 # 5. compare optimisers fairly: one loss, one start, against steps and against seconds (one prediction).
 #
-# **Time** 55 minutes · **Needs** content loss, Gram matrix and total variation (lesson 4) · **Runs on** a laptop, in one to three minutes for all cells. Without a GPU, pictures have 160 pixels and runs at most 100 steps; with one, 320 pixels and up to 500 steps. The cells are the same.
+# **Time** 55 minutes · **Needs** content loss, Gram matrix and total variation (lesson 4) · **Runs on** a laptop, in one to three minutes for all cells. Without a GPU, images have 160 pixels and runs at most 100 steps; with one, 320 pixels and up to 500 steps. The cells are the same.
 
 # %% name="setup" tags=["torch"]
 import os, sys, time
@@ -32,7 +32,7 @@ import numpy as np
 import torch
 import stylelab.torch as sl
 from stylelab.run import prepare as job
-from stylelab import page, images as pictures, plots
+from stylelab import page, images, plots
 from stylelab.recipes import RECIPES, Optimiser, scaled
 from stylelab.result import History
 
@@ -47,7 +47,7 @@ import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
 from stylelab.run import prepare as job
-from stylelab import page, images as pictures, plots
+from stylelab import page, images, plots
 from stylelab.recipes import RECIPES, Optimiser, scaled
 from stylelab.result import History
 
@@ -66,15 +66,15 @@ setting = page.set_up(sl, seed=0)
 
 # %% name="table"
 SIZE, MOST = scaled("gatys", setting.preset).size * 5 // 8, scaled("gatys", setting.preset).steps
-photograph = pictures.open_picture("china", size=SIZE)
-painting = pictures.open_picture("stained-glass", size=SIZE)
+photograph = images.open_image("china", size=SIZE)
+painting = images.open_image("stained-glass", size=SIZE)
 for recipe in RECIPES.values():
     method = f"{recipe.optimiser.name} {recipe.optimiser.learning_rate:.2g}"
     losses = f"{recipe.content_loss} at {','.join(recipe.content)}, {recipe.style_loss} at {len(recipe.style)}"
     print(f"{recipe.name:13}{losses:36}{method:13}from {recipe.start:8}{recipe.steps:5} steps")
 page.show(
     plots.side_by_side({"content": photograph, "style": painting}),
-    alt=f"Left: {pictures.alt('china')}. Right: {pictures.alt('stained-glass')}.",
+    alt=f"Left: {images.alt('china')}. Right: {images.alt('stained-glass')}.",
 )
 
 # %% [markdown] name="blend_text"
@@ -89,8 +89,8 @@ page.show(
 # One line. As long as an answer is open or wrong, its check says why, and the lesson goes on with stylelab's own function.
 
 # %% name="blend" exercise="blend"
-def blend(picture, noise, share):
-    """{{picture}} twice -> {{picture}}: `share` parts noise, the rest the picture."""
+def blend(image, noise, share):
+    """{{image}} twice -> {{image}}: `share` parts noise, the rest the image."""
     raise NotImplementedError
 
 
@@ -104,10 +104,10 @@ blend = sl.check("blend", blend)
 # NBVAL_CHECK_OUTPUT
 dark, bright = (sl.to_tensor(np.full((2, 2, 3), value)) for value in (0.2, 0.7))
 for share in (0, 0.6, 1):
-    print(f"share {share}: {float(sl.to_picture(blend(dark, bright, share)).mean()):.3f}")
+    print(f"share {share}: {float(sl.to_image(blend(dark, bright, share)).mean()):.3f}")
 levels = np.random.default_rng(setting.seed).uniform(-20, 20, size=photograph.shape) / 255
 pair = sl.to_tensor(photograph), sl.to_tensor(0.45 + levels)
-starts = {f"s = {share}": sl.to_picture(blend(*pair, share)) for share in (0, 0.6, 0.9, 1)}
+starts = {f"s = {share}": sl.to_image(blend(*pair, share)) for share in (0, 0.6, 0.9, 1)}
 page.show(plots.side_by_side(starts), "Under more and more noise: paler at 0.6, hardly there at 0.9.")
 
 # %% [markdown] name="rate_text"
@@ -162,8 +162,8 @@ page.show(
 # Three lines, slices only.
 
 # %% name="keras_variation" exercise="keras_variation"
-def keras_variation(picture):
-    """{{picture}} -> scalar: the sum of (down^2 + right^2)^1.25 over the places that have both neighbours."""
+def keras_variation(image):
+    """{{image}} -> scalar: the sum of (down^2 + right^2)^1.25 over the places that have both neighbours."""
     raise NotImplementedError
 
 
@@ -171,14 +171,14 @@ def keras_variation(picture):
 keras_variation = sl.check("keras_variation", keras_variation)
 
 # %% [markdown] name="ramps_text"
-# Have you seen it? A colon is missing: `H-1` is an *index* where `:H-1` would be a slice. The index picks the last row, its axis is gone, and broadcasting stretches that row over all others. Each pixel is compared with the *bottom* of the picture.
+# Have you seen it? A colon is missing: `H-1` is an *index* where `:H-1` would be a slice. The index picks the last row, its axis is gone, and broadcasting stretches that row over all others. Each pixel is compared with the *bottom* of the image.
 #
 # **Predict** which ramp will notice: brighter downwards, or brighter to the right?
 
 # %% name="ramps"
 # NBVAL_CHECK_OUTPUT
 def indexed(x):
-    """The report's own line, for a picture (1, H, W, 3): the second difference has an index."""
+    """The report's own line, for an image (1, H, W, 3): the second difference has an index."""
     last = x.shape[1] - 1
     down, right = x[:, :-1, :-1] - x[:, 1:, :-1], x[:, :-1, :-1] - x[:, last, 1:]
     return ((down**2 + right**2) ** 1.25).sum()
@@ -191,21 +191,21 @@ for name, ramp in {"brighter to the right": right, "brighter downwards": right.t
     print(f"{name}: {meant:.2f} as meant, {written:.2f} as written")
 
 # %% [markdown] name="smear_text"
-# The ramp to the right has equal rows, so nothing shows: a test on that picture alone would have passed. Now lower either sum, and nothing else, on the photograph. **Predict** what the slip paints.
+# The ramp to the right has equal rows, so nothing shows: a test on that image alone would have passed. Now lower either sum, and nothing else, on the photograph. **Predict** what the slip paints.
 
 # %% name="smear" tags=["torch"]
-def smeared(picture):
+def smeared(image):
     """The slip in PyTorch's layout, where the lost axis must be kept for the shapes to fit."""
-    down = picture[:, :, :-1, :-1] - picture[:, :, 1:, :-1]
-    right = picture[:, :, :-1, :-1] - picture[:, :, -1:, 1:]
+    down = image[:, :, :-1, :-1] - image[:, :, 1:, :-1]
+    right = image[:, :, :-1, :-1] - image[:, :, -1:, 1:]
     return (down.square() + right.square()).pow(1.25).sum()
 
 
 # %% name="smear" tags=["tensorflow"]
-def smeared(picture):
+def smeared(image):
     """The slip, in TensorFlow's layout."""
-    down = picture[:, :-1, :-1] - picture[:, 1:, :-1]
-    right = picture[:, :-1, :-1] - picture[:, -1:, 1:]
+    down = image[:, :-1, :-1] - image[:, 1:, :-1]
+    right = image[:, :-1, :-1] - image[:, -1:, 1:]
     return tf.reduce_sum(tf.pow(tf.square(down) + tf.square(right), 1.25))
 
 
@@ -214,7 +214,7 @@ smooth, live = {"photograph": photograph}, page.Live("The photograph, smoothed",
 for name, variation in {"as meant": keras_variation, "as written": smeared}.items():
     for step in sl.optimise(pair[0], variation, optimiser=Optimiser("adam", 0.02), steps=30):
         live.show(step)
-    smooth[name] = step.picture
+    smooth[name] = step.image
 live.finish(
     plots.side_by_side(smooth),
     "As meant: softer, all still in place. As written: every row drawn towards the last.",
@@ -223,11 +223,11 @@ live.finish(
 # %% [markdown] name="disguise_text"
 # ## 5.5 Weights in disguise
 #
-# A constant is a weight too. The Keras style loss divides, at every layer, by $4 \cdot 3^2 (HW)^2$, with the colours and the size of the *picture*. The paper divides by $4 C^2 M^2$, with the $C$ filters and $M$ places of the *layer*. So layers count
+# A constant is a weight too. The Keras style loss divides, at every layer, by $4 \cdot 3^2 (HW)^2$, with the colours and the size of the *image*. The paper divides by $4 C^2 M^2$, with the $C$ filters and $M$ places of the *layer*. So layers count
 #
 # $$\left(\frac{C M}{3\,HW}\right)^2$$
 #
-# times as much. Nor are its Gram matrices divided by their places: that is why the report must stretch the style picture to the content's size. And the lab report multiplies activation *and* target by a weight $w$, before squaring.
+# times as much. Nor are its Gram matrices divided by their places: that is why the report must stretch the style image to the content's size. And the lab report multiplies activation *and* target by a weight $w$, before squaring.
 #
 # **Predict.** Which layer does "3" favour? What does $w = 2$ do?
 
@@ -251,7 +251,7 @@ print(f"w = 2: loss times {float(sl.content_loss(2 * one, 0 * one) / sl.content_
 #
 # $$J = J_{content}^{\,\alpha} \cdot J_{style}^{\,\beta}, \qquad \alpha = 10^5.$$
 #
-# Take a "picture" of one pixel $x$: the photograph is 0, the painting 1, so $J_{content} = x^2$ and $J_{style} = (1 - x)^2$. **Predict** the lowest point of the weighted sum with $\alpha = 3$, $\beta = 1$, and of the product.
+# Take an "image" of one pixel $x$: the photograph is 0, the painting 1, so $J_{content} = x^2$ and $J_{style} = (1 - x)^2$. **Predict** the lowest point of the weighted sum with $\alpha = 3$, $\beta = 1$, and of the product.
 
 # %% name="powers"
 # NBVAL_CHECK_OUTPUT
@@ -273,7 +273,7 @@ page.show(
 #
 # ## 5.7 A clamp in the wrong place
 #
-# Pixels must stay in 0..1. Adam takes a clamp after each step calmly. **L-BFGS** does not: it learns curvature from pairs "I moved by $s$, the gradient changed by $y$". The lab report clamps *inside* the function that L-BFGS evaluates. Then the picture did not move by $s$, and the memory is false.
+# Pixels must stay in 0..1. Adam takes a clamp after each step calmly. **L-BFGS** does not: it learns curvature from pairs "I moved by $s$, the gradient changed by $y$". The lab report clamps *inside* the function that L-BFGS evaluates. Then the image did not move by $s$, and the memory is false.
 #
 # Two pixels are enough to see it. The second one wishes to be 1.2. Here is the same idea with all of its memory, in one matrix (BFGS), and like PyTorch's default without a line search.
 
@@ -335,11 +335,11 @@ for step, content, style in ((0, 7877.67, 1.26259e8), (180, 18494.7, 2.42877e6))
     print(f"step {step}: total {total:.3g}, of which content {10 * content / total:.3%}")
 
 # %% [markdown] name="six_text"
-# All three agree with the print: 6.422, -4.429, -2.097; 35.34667875478276; 5.05e9 and 9.73e7. But the content has a fifth of a *percent* of the total even at the end, and its loss more than doubles. What keeps the Louvre in that picture is less $\alpha$ than the start of 5.2.
+# All three agree with the print: 6.422, -4.429, -2.097; 35.34667875478276; 5.05e9 and 9.73e7. But the content has a fifth of a *percent* of the total even at the end, and its loss more than doubles. What keeps the Louvre in that image is less $\alpha$ than the start of 5.2.
 #
 # ## 5.9 One pair, six recipes
 #
-# Now all six, as meant, on the same two pictures, with the same encoder. Weights are rescaled to that encoder, and runs are cut to at most a hundred steps on a laptop. **Predict** which will be palest, and which nearest to the photograph. Think of start, rate and steps.
+# Now all six, as meant, on the same two images, with the same encoder. Weights are rescaled to that encoder, and runs are cut to at most a hundred steps on a laptop. **Predict** which will be palest, and which nearest to the photograph. Think of start, rate and steps.
 
 # %% name="six"
 runs = {name: scaled(name, setting.preset) for name in RECIPES}
@@ -348,14 +348,14 @@ live, six = page.Live("One photograph, painted by six recipes", steps=sum(counts
 for name, recipe in runs.items():
     options = dict(size=SIZE, steps=counts[name], seed=setting.seed, watch=live.show)
     six[name] = sl.transfer(photograph, painting, recipe=recipe, **options)
-titles = {f"{name}, {counts[name]} steps": result.picture for name, result in six.items()}
-live.finish(plots.side_by_side(titles, 3), "Six pictures, each under its recipe's name.")
+titles = {f"{name}, {counts[name]} steps": result.image for name, result in six.items()}
+live.finish(plots.side_by_side(titles, 3), "Six images, each under its recipe's name.")
 for name, result in six.items():
-    moved = np.abs(result.picture - photograph).mean()
+    moved = np.abs(result.image - photograph).mean()
     print(f"{name:13} {result.seconds:5.1f} s, pixels moved by {moved:.2f} on average")
 
 # %% [markdown] name="race_text"
-# `coursera` is palest, because its start was; `keras` has hardly left the photograph: its steps are short, and its author made 4000. Their losses cannot be compared: one sums, another averages. Nor can "which is better" be read from six pictures that differ in six settings. Change *one* thing at a time.
+# `coursera` is palest, because its start was; `keras` has hardly left the photograph: its steps are short, and its author made 4000. Their losses cannot be compared: one sums, another averages. Nor can "which is better" be read from six images that differ in six settings. Change *one* thing at a time.
 #
 # ## 5.10 One loss, four optimisers
 #
@@ -366,7 +366,7 @@ for name, result in six.items():
 # %% name="one_loss" tags=["torch"]
 ready = job.prepare(photograph, painting, recipe="gatys", size=SIZE)
 encoder = sl.load_encoder(ready.encoder, ready.recipe.layers, normalised=ready.normalised)
-start, style = (sl.to_tensor(picture, setting.device) for picture in (ready.content, ready.style))
+start, style = (sl.to_tensor(image, setting.device) for image in (ready.content, ready.style))
 loss = sl.transfer_loss(encoder, start, style, ready.recipe, ready.weights)
 
 moving = start.clone().requires_grad_(True)
@@ -378,7 +378,7 @@ print(f"SGD's rate: {rate:.1e} for this loss, {keras:.1e} for the Keras report's
 # %% name="one_loss" tags=["tensorflow"]
 ready = job.prepare(photograph, painting, recipe="gatys", size=SIZE)
 encoder = sl.load_encoder(ready.encoder, ready.recipe.layers, normalised=ready.normalised)
-start, style = (sl.to_tensor(picture, setting.device) for picture in (ready.content, ready.style))
+start, style = (sl.to_tensor(image, setting.device) for image in (ready.content, ready.style))
 loss = sl.transfer_loss(encoder, start, style, ready.recipe, ready.weights)
 
 with tf.GradientTape() as tape:
@@ -405,8 +405,8 @@ for name, optimiser in racers.items():
         began = began or time.perf_counter()  # the first step may have to compile
         raced[name].append(step, time.perf_counter() - began)
         live.show(step)
-    ended[name] = step.picture
-live.finish(plots.side_by_side(ended), f"Four pictures after {MOST} steps each, by L-BFGS, two Adams and SGD.")
+    ended[name] = step.image
+live.finish(plots.side_by_side(ended), f"Four images after {MOST} steps each, by L-BFGS, two Adams and SGD.")
 
 # %% [markdown] name="goal_text"
 # "The same loss" must be one that all of them reached: the best of the slowest.
@@ -430,22 +430,22 @@ page.show(plots.lines(panels, "loss (share of the first)", log=True), "Four fall
 #
 # L-BFGS goes lowest: it alone learns curvature. The small Adam is the careful one, 2.5 times shorter in stride than the other, and pays with steps. SGD has one rate for all pixels, so it creeps once the steep part is done. A step of any of them costs about one pass through the encoder, there and back, so seconds tell much the same story as steps; a line search, which tries a step before taking it, costs a little more.
 #
-# **Try it.** Go on with Adam from the last picture: *rate* is the length of a step, *forget* is $1 - \beta_1$, the share of its memory that Adam replaces at each step. Which rate makes it shake? Without a kernel you see the picture that the sliders start from.
+# **Try it.** Go on with Adam from the last image: *rate* is the length of a step, *forget* is $1 - \beta_1$, the share of its memory that Adam replaces at each step. Which rate makes it shake? Without a kernel you see the image that the sliders start from.
 
 # %% name="try_it"
-painted = sl.to_tensor(step.picture, setting.device)
+painted = sl.to_tensor(step.image, setting.device)
 
 
 def paint(rate, forget):
-    """A few more steps of Adam, from wherever the picture is."""
+    """A few more steps of Adam, from wherever the image is."""
     global painted
     for step in sl.optimise(painted, loss, optimiser=Optimiser("adam", rate, beta1=1 - forget), steps=10):
         yield step
-    painted = sl.to_tensor(step.picture, setting.device)
+    painted = sl.to_tensor(step.image, setting.device)
 
 
 sliders = {"rate": (0.001, 0.3, 0.02), "forget": (0.01, 1, 0.1)}  # lowest, highest, first
-page.try_it(paint, step.picture, "The photograph, painted so far", sliders)
+page.try_it(paint, step.image, "The photograph, painted so far", sliders)
 
 # %% [markdown] name="quiz_text"
 # ## Quiz
@@ -460,7 +460,7 @@ page.quiz("05")
 #
 # 1. A tutorial is a row of settings: layers, averages, weights, start, optimiser, steps. A start with little noise keeps the photograph, whatever $\alpha$ says.
 # 2. A rate decays as $\eta_0 f^{t/100}$. SGD's rate belongs to its loss; Adam's is about the length of a step.
-# 3. An index where a slice was meant broadcasts in silence. Test on a picture that would notice.
+# 3. An index where a slice was meant broadcasts in silence. Test on an image that would notice.
 # 4. A constant is a weight, a factor inside a square acts squared, a power is no weight, and a clamp inside L-BFGS makes its memory false.
 # 5. Compare one thing at a time, to one and the same loss; count steps and seconds, and check what others print.
 #
@@ -468,7 +468,7 @@ page.quiz("05")
 #
 # - `RECIPES["keras"].differs` says what our recipe does otherwise than its document, and why. Read all six.
 # - Give SGD ten times its rate in 5.10, then a tenth. What do the curves say?
-# - Race for the style loss alone: `lambda picture: loss(picture)["style"]`. Who wins?
+# - Race for the style loss alone: `lambda image: loss(image)["style"]`. Who wins?
 # - Put the clamp inside `loss` and race L-BFGS for a thousand steps.
 #
 # ## References

@@ -1,4 +1,4 @@
-"""Where the course is: its repository, its lessons, its pictures, its two editions. Imported by what must start at once."""
+"""Where the course is: its repository, its lessons, its images, its two editions. Imported by what must start at once."""
 
 from pathlib import Path
 

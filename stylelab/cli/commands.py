@@ -22,14 +22,14 @@ app = typer.Typer(
 encoders_app = typer.Typer(help="List the encoders, or download one.", rich_markup_mode=None)
 app.add_typer(encoders_app, name="encoders")
 
-PICTURE = "a file, or the name of a built-in picture"
-FOLDER = "a folder of pictures, one picture, or 'builtin'"
+IMAGE = "a file, or the name of a built-in image"
+FOLDER = "a folder of images, one image, or 'builtin'"
 Backend = Annotated[str, typer.Option(help="Framework: torch or tensorflow.")]
 RecipeName = Annotated[str, typer.Option("--recipe", help="Named settings; `stylelab recipes` lists them.")]
 EncoderName = Annotated[
     str, typer.Option("--encoder", help="'auto' (vgg19 if downloaded, else mini), another name, or a weights file.")
 ]
-Size = Annotated[int | None, typer.Option(help="Long side of the picture in pixels.", show_default="the recipe's")]
+Size = Annotated[int | None, typer.Option(help="Long side of the image in pixels.", show_default="the recipe's")]
 Steps = Annotated[int | None, typer.Option(help="Steps of the optimiser, 1 or more.", show_default="the recipe's")]
 Seed = Annotated[int, typer.Option(help="Seed of the noise, 0 or more, for recipes that start from noise.")]
 Device = Annotated[
@@ -40,7 +40,7 @@ Scales = Annotated[int, typer.Option(help="Paint from coarse to fine: how many s
 Tile = Annotated[
     int | None,
     typer.Option(
-        help="Work in tiles of so many pixels, for large pictures; 0 for the whole at once.",
+        help="Work in tiles of so many pixels, for large images; 0 for the whole at once.",
         show_default="when the whole does not fit, or on a CPU takes over 6 GB",
     ),
 ]
@@ -95,8 +95,8 @@ def _refuse(message: str, status: int) -> int:
 @app.command()
 def transfer(
     context: typer.Context,
-    content: Annotated[str | None, typer.Argument(help=f"The scene: {PICTURE}.", show_default=False)] = None,
-    style: Annotated[str | None, typer.Argument(help=f"The manner of painting: {PICTURE}.", show_default=False)] = None,
+    content: Annotated[str | None, typer.Argument(help=f"The scene: {IMAGE}.", show_default=False)] = None,
+    style: Annotated[str | None, typer.Argument(help=f"The manner of painting: {IMAGE}.", show_default=False)] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Where to save: a .png, .jpg or .webp file.", show_default="with --settings X: X.png"),
@@ -122,10 +122,10 @@ def transfer(
             help="Run again what a .json of --save-settings, or a .png of this command, says. What stands beside it wins."
         ),
     ] = None,
-    save_settings: Annotated[Path | None, typer.Option(help="Write down all that decided the picture: a .json file.")] = None,
+    save_settings: Annotated[Path | None, typer.Option(help="Write down all that decided the image: a .json file.")] = None,
     film: Annotated[Path | None, typer.Option(help="Show how it came about: a .gif, or a .png for a strip.")] = None,
 ) -> int:
-    """Paint one picture's content in another's style. Ctrl-C saves the best picture so far."""
+    """Paint one image's content in another's style. Ctrl-C saves the best image so far."""
     from stylelab.cli import rerun
     from stylelab.cli import transfer as painting
 
@@ -137,7 +137,7 @@ def transfer(
 def gallery(
     content_dir: Annotated[str, typer.Argument(help=f"The scenes: {FOLDER}.")],
     style_dir: Annotated[str, typer.Argument(help=f"The manners of painting: {FOLDER}.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures and index.html; made if missing.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the images and index.html; made if missing.")],
     scheduler: Annotated[
         str | None,
         typer.Option(help="A Dask scheduler's address, such as tcp://host:8786.", show_default="this machine"),
@@ -158,7 +158,7 @@ def gallery(
     scales: Scales = 1,
     tile: Tile = None,
 ) -> int:
-    """Paint every pair of a content and a style picture, on Dask. Pairs that are there already are kept."""
+    """Paint every pair of a content and a style image, on Dask. Pairs that are there already are kept."""
     from stylelab.cli import transfer as painting
     from stylelab.cli.rerun import layers
 
@@ -288,7 +288,7 @@ def studio(
     port: Annotated[int, typer.Option(help="Port on this machine, 1 to 65535.")] = 8866,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> int:
-    """Open the studio in the browser: choose pictures, paint, compare, save. Ctrl-C ends it."""
+    """Open the studio in the browser: choose images, paint, compare, save. Ctrl-C ends it."""
     from stylelab.tools.studio import serve
 
     return serve.serve(port, browser)
@@ -318,8 +318,8 @@ def bench(
         int | None, typer.Option(help="Side of a tile in pixels, measured too; 0 for none.", show_default="half the size")
     ] = None,
     device: Device = None,
-    content: Annotated[str, typer.Option(help=f"The scene: {PICTURE}.")] = "china",
-    style: Annotated[str, typer.Option(help=f"The manner of painting: {PICTURE}.")] = "coffee",
+    content: Annotated[str, typer.Option(help=f"The scene: {IMAGE}.")] = "china",
+    style: Annotated[str, typer.Option(help=f"The manner of painting: {IMAGE}.")] = "coffee",
     peers: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder with clones of other programs to measure too; see docs/speed.md.")
     ] = None,

@@ -1,4 +1,4 @@
-"""`make demo`: one full transfer in each framework, on built-in pictures, with no browser.
+"""`make demo`: one full transfer in each framework, on built-in images, with no browser.
 
 A process holds one framework, so each run is a process of its own; this one collects what they wrote.
 """
@@ -9,8 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stylelab import BACKENDS, load_backend
-from stylelab import images as pictures
+from stylelab import BACKENDS, images, load_backend
 from stylelab.base.files import write_file, write_text
 from stylelab.cli.progress import progress
 from stylelab.errors import MachineError, StylelabError
@@ -69,7 +68,7 @@ def _cell(value) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder for the pictures")
+    parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder for the images")
     parser.add_argument("--only", choices=BACKENDS, help="run one framework, in this process")
     parser.add_argument("--tensorflow-python", default=sys.executable, help="the Python that has TensorFlow")
     parser.add_argument("--size", type=int, default=SIZE, help="long side in pixels")
@@ -88,9 +87,9 @@ def main() -> int:
     names = {"content": CONTENT, "style": STYLE} | {backend: asked.out / f"demo_{backend}.png" for backend in BACKENDS}
     from stylelab import plots
 
-    shown = {name: pictures.open_picture(source, asked.size) for name, source in names.items()}
+    shown = {name: images.open_image(source, asked.size) for name, source in names.items()}
     save_figure(plots.side_by_side(shown, columns=2), asked.out / "demo.png")
-    print(f"\n{table(rows)}\n\npictures and loss plots are in {asked.out}/; demo.png has them side by side")
+    print(f"\n{table(rows)}\n\nimages and loss plots are in {asked.out}/; demo.png has them side by side")
     return 0
 
 

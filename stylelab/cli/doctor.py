@@ -172,4 +172,4 @@ def _memory() -> Finding:
 
 def _disk() -> Finding:
     free = shutil.disk_usage(Path.cwd()).free / 2**30
-    return Finding("disk", f"{free:.1f} GB free here", "" if free > 1 else "make room: pictures could not be saved")
+    return Finding("disk", f"{free:.1f} GB free here", "" if free > 1 else "make room: images could not be saved")

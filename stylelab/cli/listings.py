@@ -31,7 +31,7 @@ def encoder_states() -> dict[str, tuple[str, str]]:
     from stylelab.encoders import DOWNLOADS, NAMES, find_encoder
 
     about = {
-        "mini": "all 16 layers of VGG-19, narrower, trained on the built-in pictures; ships with stylelab",
+        "mini": "all 16 layers of VGG-19, narrower, trained on the built-in images; ships with stylelab",
         "vgg19": "the network of Gatys et al., trained by Simonyan and Zisserman on ImageNet; 80 MB",
         "vgg19-torchvision": "torchvision's VGG-19, IMAGENET1K_V1; 80 MB",
         "random": "seeded random weights; 'random-7' for another seed",

@@ -11,12 +11,12 @@ ELSEWHERE = ("out", "settings", "save_settings", "film")  # parameters that are 
 
 
 def from_command_line(context, file: Path | None, out: Path | None) -> tuple[Settings, Path]:
-    """The settings asked for, and where the picture goes.
+    """The settings asked for, and where the image goes.
 
     Args:
         context: typer's, of the command.
         file: settings to run again.
-        out: where the picture goes; None for the name of the settings in this folder, if there is no such file yet.
+        out: where the image goes; None for the name of the settings in this folder, if there is no such file yet.
 
     Raises:
         InputError: something is missing, or the file holds no settings.
@@ -35,7 +35,7 @@ def from_command_line(context, file: Path | None, out: Path | None) -> tuple[Set
 def _beside(file: Path) -> Path:
     out = Path(f"{file.stem}.png")
     if out.exists():
-        raise InputError(f"'{shown(out)}' is there already: say with -o where to save the picture")
+        raise InputError(f"'{shown(out)}' is there already: say with -o where to save the image")
     return out
 
 

@@ -7,12 +7,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from stylelab import BACKENDS
-from stylelab import images as pictures
+from stylelab import BACKENDS, images
 from stylelab.base.files import expanded, shown
 from stylelab.cli.progress import interrupts, progress
 from stylelab.errors import INTERRUPTED, InputError, Interrupted, unknown
-from stylelab.images.decode import PictureFile
+from stylelab.images.decode import ImageFile
 from stylelab.images.film import check_name as check_film
 from stylelab.images.film import moments, save_film
 from stylelab.result import Result
@@ -30,7 +29,7 @@ def paint(
 
     Args:
         settings: what to paint, and how.
-        out: the picture to write.
+        out: the image to write.
         save_settings: the settings as they came to be, as .json.
         film: the way there, as .gif or .png.
         source: the file that the settings are from.
@@ -38,9 +37,9 @@ def paint(
     Raises:
         InputError, MachineError: one line for stderr.
     """
-    content, style = settings.pictures()
+    content, style = settings.images()
     targets = _check_targets(out, save_settings, film)
-    _check_not_read(targets, "one of the two input pictures", content, style)
+    _check_not_read(targets, "one of the two input images", content, style)
     _check_not_read(targets, "the file of the settings", source)
     options = settings.options()
     stages = _check(content, style, **options)
@@ -85,7 +84,7 @@ def _steps(stages: list[list[Job]]) -> int:
 
 def _check_targets(out: Path, save_settings: Path | None, film: Path | None) -> list[Path]:
     """Where everything goes, each in a file of its own that can be written."""
-    targets = [pictures.check_writable(out)]
+    targets = [images.check_writable(out)]
     targets += [settings_file.check_name(save_settings)] if save_settings else []
     targets += [check_film(film)] if film else []
     if len({os.path.realpath(target) for target in targets}) < len(targets):
@@ -93,7 +92,7 @@ def _check_targets(out: Path, save_settings: Path | None, film: Path | None) -> 
     return targets
 
 
-def _check_not_read(targets: list[Path], what: str, *sources: "str | Path | PictureFile | None") -> None:
+def _check_not_read(targets: list[Path], what: str, *sources: "str | Path | ImageFile | None") -> None:
     for source in (expanded(source) for source in sources if isinstance(source, (str, Path))):
         for target in targets:
             if target.exists() and source.exists() and target.samefile(source):
@@ -106,8 +105,8 @@ def _check_backend(name: str) -> None:
 
 
 def summary(result: Result, out: Path, encoder: str) -> str:
-    """Two lines about a run, where the picture is and how the run went, and what there is to note."""
-    height, width = result.picture.shape[:2]
+    """Two lines about a run, where the image is and how the run went, and what there is to note."""
+    height, width = result.image.shape[:2]
     chosen = f"{result.encoder} (chosen by 'auto')" if encoder == "auto" else result.encoder
     lines = [
         f"saved {out} ({width} x {height} pixels), recipe {result.recipe.name}, encoder {chosen}",
@@ -144,7 +143,7 @@ def paint_all(content: str, style: str, out: Path, *, backend: str, scheduler: s
         try:
             for pair in gallery.paint(plan, scheduler=scheduler):
                 bar.advance(task)
-                if pair.error and pair.error not in told:  # a broken picture fails in every style
+                if pair.error and pair.error not in told:  # a broken image fails in every style
                     told.add(pair.error)
                     print(f"stylelab: {pair.name}: {pair.error}", file=sys.stderr)
         except KeyboardInterrupt:

@@ -16,7 +16,7 @@ from PIL import Image
 from stylelab.encoders.spec import POOL_AFTER, Encoder, Weights, input_transform
 from stylelab.errors import MachineError
 
-PICTURES = (
+IMAGES = (
     ("skimage", "data/astronaut.png"),
     ("skimage", "data/chelsea.png"),
     ("skimage", "data/coffee.png"),
@@ -29,10 +29,10 @@ RARE = 1e-3  # a filter this far below its layer's mean has hardly been seen at 
 
 
 def normalise(weights: Weights, encoder: Encoder) -> Weights:
-    """Divide every filter by its mean activation over the calibration pictures; undo it in the next layer's input.
+    """Divide every filter by its mean activation over the calibration images; undo it in the next layer's input.
 
-    A filter that hardly fires on these pictures shows no scale of its own. It gets its layer's mean instead: divided
-    by a number near 0, it would outweigh all others in a Gram matrix as soon as a picture wakes it.
+    A filter that hardly fires on these images shows no scale of its own. It gets its layer's mean instead: divided
+    by a number near 0, it would outweigh all others in a Gram matrix as soon as an image wakes it.
 
     Args:
         weights: `{layer: (kernel (O, I, 3, 3), bias (O,))}` from conv1_1 on, the first kernel in RGB order.
@@ -45,11 +45,11 @@ def normalise(weights: Weights, encoder: Encoder) -> Weights:
         MachineError: scikit-image or scikit-learn is missing.
     """
     factor, offset = input_transform(encoder)
-    activations = [picture * factor[:, None, None] + offset[:, None, None] for picture in calibration_pictures()]
+    activations = [image * factor[:, None, None] + offset[:, None, None] for image in calibration_images()]
     before, result = np.ones(3, np.float32), {}
     for layer, (kernel, bias) in weights.items():
         kernel = kernel * before[:, None, None]
-        activations = [rectified(picture, kernel, bias, encoder.padding) for picture in activations]
+        activations = [rectified(image, kernel, bias, encoder.padding) for image in activations]
         before = _scale(np.mean([a.mean(axis=(1, 2), dtype=np.float64) for a in activations], axis=0))
         result[layer] = kernel / before[:, None, None, None], bias / before
         activations = [a / before[:, None, None] for a in activations]
@@ -66,22 +66,22 @@ def _scale(means: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def calibration_pictures() -> tuple[np.ndarray, ...]:
-    """Six built-in pictures, each (3, 96, 96) float32 in 0..1: the centre square, resized."""
-    return tuple(_calibration_picture(package, file) for package, file in PICTURES)
+def calibration_images() -> tuple[np.ndarray, ...]:
+    """Six built-in images, each (3, 96, 96) float32 in 0..1: the centre square, resized."""
+    return tuple(_calibration_image(package, file) for package, file in IMAGES)
 
 
-def _calibration_picture(package: str, file: str) -> np.ndarray:
+def _calibration_image(package: str, file: str) -> np.ndarray:
     # Found by its path: importing scikit-learn takes seconds, and nothing of it is needed.
     spec = find_spec(package)
     path = Path(spec.submodule_search_locations[0], file) if spec else Path(package, file)
     if not path.is_file():
-        raise MachineError(f"the calibration picture {file} of {package} is missing: install requirements.lock again")
+        raise MachineError(f"the calibration image {file} of {package} is missing: install requirements.lock again")
     with Image.open(path) as opened:
-        picture = opened.convert("RGB")
-    short = min(picture.size)
-    left, top = (picture.width - short) // 2, (picture.height - short) // 2
-    square = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, (left, top, left + short, top + short))
+        image = opened.convert("RGB")
+    short = min(image.size)
+    left, top = (image.width - short) // 2, (image.height - short) // 2
+    square = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR, (left, top, left + short, top + short))
     return np.asarray(square, np.float32).transpose(2, 0, 1) / 255
 
 

@@ -1,4 +1,4 @@
-"""Which network looks at the pictures: layer names, preprocessing, and where its weights come from.
+"""Which network looks at the images: layer names, preprocessing, and where its weights come from.
 
 An encoder is VGG-19's sixteen convolutions, whatever their width. Its weights are one safetensors file
 (`conv4_2.weight` in OIHW order, `conv4_2.bias`), which both frameworks read, so that the same file gives the
@@ -30,7 +30,7 @@ Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # layer -> (kernel OIHW, bia
 
 @dataclass(frozen=True)
 class Encoder:
-    """What must be known of a network before it is loaded. A picture in 0..1 enters as (picture * scale - mean) / std.
+    """What must be known of a network before it is loaded. An image in 0..1 enters as (image * scale - mean) / std.
 
     Attributes:
         name: what the user called it.
@@ -114,7 +114,7 @@ def trunk(layers: Iterable[str]) -> tuple[str, ...]:
 
 
 def layer_size(layer: str, height: int, width: int) -> tuple[int, int]:
-    """How many places a layer has on a picture of that size, (H, W): each pooling before it halves them."""
+    """How many places a layer has on an image of that size, (H, W): each pooling before it halves them."""
     halvings = int(layer[4]) - 1
     return height >> halvings, width >> halvings
 

@@ -8,7 +8,7 @@ from stylelab.exercises.checking.call import Answer, ask
 from stylelab.exercises.colours import DEPROCESS, PREPROCESS
 from stylelab.exercises.costs import BALANCE, TOTAL_COST
 from stylelab.exercises.checking.definition import Exercise, Mistake, Property
-from stylelab.exercises.descent import PICTURE_GRADIENT, RECONSTRUCT
+from stylelab.exercises.descent import IMAGE_GRADIENT, RECONSTRUCT
 from stylelab.exercises.checking.verdict import Part, Verdict, judge, judge_draws
 from stylelab.exercises.layers import LAYER_NAME, RECEPTIVE_FIELD
 from stylelab.exercises.losses import CONTENT_LOSS, GRAM_MATRIX, STYLE_LAYER_LOSS
@@ -27,7 +27,7 @@ EXERCISES = {
     exercise.id: exercise
     for exercise in (
         PREPROCESS, DEPROCESS,  # lesson 00
-        LAYER_NAME, RECEPTIVE_FIELD, PICTURE_GRADIENT,  # 01
+        LAYER_NAME, RECEPTIVE_FIELD, IMAGE_GRADIENT,  # 01
         PSNR, CONTENT_LOSS, RECONSTRUCT,  # 02
         GRAM_MATRIX, STYLE_LAYER_LOSS, STYLE_LOSS,  # 03
         TOTAL_COST, ONE_STEP, BALANCE, TOTAL_VARIATION,  # 04

@@ -1,4 +1,4 @@
-"""Exercises on the network: what its layers are called, and how much of the picture they see."""
+"""Exercises on the network: what its layers are called, and how much of the image they see."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def receptive_field(layers) -> int:
     """The width in pixels of what one place of the last layer sees.
 
     Args:
-        layers: (kernel, stride) of each, from the picture up.
+        layers: (kernel, stride) of each, from the image up.
 
     Source: Araujo et al., "Computing receptive fields of convolutional neural networks", Distill 2019.
     """
@@ -188,16 +188,14 @@ def _outwards(layers):
     return width
 
 
-_ORDER = (
-    "The layers are gone through from the wrong end: the list begins at the picture, and a stride widens the layers above it."
-)
+_ORDER = "The layers are gone through from the wrong end: the list begins at the image, and a stride widens the layers above it."
 _OWN_STRIDE = (
     "A layer's own stride is counted already for its own kernel: it widens only the layers above. Multiply after adding."
 )
 
 RECEPTIVE_FIELD = Exercise(
     id="receptive_field",
-    title="How many pixels wide the part of the picture is that one place of the last layer sees.",
+    title="How many pixels wide the part of the image is that one place of the last layer sees.",
     arguments={"layers": "pairs"},
     result="whole",
     cases=_field_cases,

@@ -1,15 +1,15 @@
-"""Exercises on what a picture must match: content, Gram matrices, style."""
+"""Exercises on what an image must match: content, Gram matrices, style."""
 
 import numpy as np
 
 from stylelab.exercises.checking.definition import Exercise, Mistake, Property
 from stylelab.exercises.image import vanishes
-from stylelab.exercises.random_inputs import activation_shape, number, random_picture
+from stylelab.exercises.random_inputs import activation_shape, number, random_image
 
 
 def _activation(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """After a ReLU nothing is negative."""
-    return random_picture(rng, shape, 0.1, 2)
+    return random_image(rng, shape, 0.1, 2)
 
 
 def _places(activation) -> int:
@@ -62,13 +62,13 @@ CONTENT_LOSS = Exercise(
         Mistake("The squares are subtracted: subtract first, then square.",
                 lambda activation, target: np.mean(activation**2 - target**2)),
         Mistake("The activations are added: square their difference.", lambda activation, target: np.mean((activation + target) ** 2)),
-        Mistake("Only the first picture of the batch counts: take the mean over all.",
+        Mistake("Only the first image of the batch counts: take the mean over all.",
                 lambda activation, target: _mean_square(activation[0], target[0])),
         Mistake("That compares what each filter answers on the average, and forgets places: compare place by place.",
                 lambda activation, target: np.mean((activation.mean((1, 2)) - target.mean((1, 2))) ** 2)),
         Mistake("Divided by C H W but not by the batch: take the mean over all entries.",
                 lambda activation, target: np.sum((activation - target) ** 2) / activation[0].size),
-        Mistake("Divided by H W only, so the normalisation by the number of filters and pictures is forgotten.",
+        Mistake("Divided by H W only, so the normalisation by the number of filters and images is forgotten.",
                 lambda activation, target: np.sum((activation - target) ** 2) / _places(activation)),
         Mistake("The differences are not squared, so errors of opposite sign cancel.",
                 lambda activation, target: np.mean(activation - target)),
@@ -113,7 +113,7 @@ def _scrambled_last(activation):
 
 
 def _stacked(activation):
-    rows = np.moveaxis(activation, 3, 1).reshape(-1, _places(activation))  # (B C, H W): the filters of all pictures in one matrix
+    rows = np.moveaxis(activation, 3, 1).reshape(-1, _places(activation))  # (B C, H W): the filters of all images in one matrix
     return rows @ rows.T
 
 
@@ -141,11 +141,11 @@ _AXES = "The sums run over the wrong axis: {} stand where the filters should. Mi
 _RESHAPE = (
     "The shape is right but the entries are scrambled: reshape does not move axes, so transpose first (channels last or first?)."
 )
-_BATCH = "The pictures of a batch are mixed: keep the batch axis apart, one matrix for each picture."
+_BATCH = "The images of a batch are mixed: keep the batch axis apart, one matrix for each image."
 
 GRAM_MATRIX = Exercise(
     id="gram_matrix",
-    title="Which filters answer together: F F^T / (H W) for each picture of a batch.",
+    title="Which filters answer together: F F^T / (H W) for each image of a batch.",
     arguments={"activation": "activation"},
     result="matrix",
     cases=_gram_cases,
@@ -184,7 +184,7 @@ GRAM_MATRIX = Exercise(
                  lambda cases, outputs: np.allclose(outputs["tripled"], 9 * outputs["plain"], rtol=1e-3)),
         Property("blind to places", "Shuffling the places changes it, but a Gram matrix forgets where things are.",
                  lambda cases, outputs: np.allclose(outputs["shuffled"], outputs["plain"], rtol=1e-3)),
-        Property("one for ones", "Wrong for a constant picture: for x everywhere each entry must be x^2, 1 for ones, so divide by H W.",
+        Property("one for ones", "Wrong for a constant image: for x everywhere each entry must be x^2, 1 for ones, so divide by H W.",
                  lambda cases, outputs: np.allclose(outputs["constant"], gram(cases["constant"]["activation"]), rtol=1e-4)),
     ),
 )  # fmt: skip

@@ -5,7 +5,7 @@ import numpy as np
 from stylelab.exercises.checking.definition import Exercise, Mistake, Property
 from stylelab.exercises.image import vanishes
 from stylelab.exercises.losses import gram
-from stylelab.exercises.random_inputs import random_picture
+from stylelab.exercises.random_inputs import random_image
 
 
 def _sizes(rng) -> dict[str, tuple[int, ...]]:
@@ -19,7 +19,7 @@ def _sizes(rng) -> dict[str, tuple[int, ...]]:
 
 def _cases(rng):
     sizes = _sizes(rng)
-    activations = {layer: random_picture(rng, size, 0.1, 2) for layer, size in sizes.items()}
+    activations = {layer: random_image(rng, size, 0.1, 2) for layer, size in sizes.items()}
     styles = {layer: rng.uniform(0.1, 2, size) for layer, size in sizes.items()}
     own = {layer: gram(each).astype(np.float32) for layer, each in activations.items()}
     far_apart = rng.permutation(np.geomspace(0.3, 3, len(sizes)) * rng.uniform(0.8, 1.2, len(sizes)))

@@ -1,17 +1,17 @@
-"""Exercises on two settings of the tutorials: where the picture starts, and how the learning rate shrinks."""
+"""Exercises on two settings of the tutorials: where the image starts, and how the learning rate shrinks."""
 
 import numpy as np
 
 from stylelab.exercises.checking.definition import Exercise, Mistake, Property
-from stylelab.exercises.random_inputs import picture_shape, random_picture
+from stylelab.exercises.random_inputs import image_shape, random_image
 
 
-def blend(picture, noise, share):
-    """Where a run starts: `share` (0..1) parts noise, the rest the picture; tensors of any kind.
+def blend(image, noise, share):
+    """Where a run starts: `share` (0..1) parts noise, the rest the image; tensors of any kind.
 
     Source: deeplearning.ai's exercise.
     """
-    return share * noise + (1 - share) * picture
+    return share * noise + (1 - share) * image
 
 
 def decayed_rate(step, rate, factor):
@@ -20,62 +20,62 @@ def decayed_rate(step, rate, factor):
 
 
 def _blend_cases(rng):
-    shape = picture_shape(rng)
-    plain = {"picture": random_picture(rng, shape), "noise": random_picture(rng, shape), "share": float(rng.uniform(0.55, 0.7))}
+    shape = image_shape(rng)
+    plain = {"image": random_image(rng, shape), "noise": random_image(rng, shape), "share": float(rng.uniform(0.55, 0.7))}
     return {
         "plain": plain,
         "black noise": plain | {"noise": np.zeros(shape, np.float32), "share": float(rng.uniform(0.1, 0.4))},
-        "black picture": plain | {"picture": np.zeros(shape, np.float32), "share": float(rng.uniform(0.1, 0.4))},
-        "same": plain | {"noise": plain["picture"].copy()},
+        "black image": plain | {"image": np.zeros(shape, np.float32), "share": float(rng.uniform(0.1, 0.4))},
+        "same": plain | {"noise": plain["image"].copy()},
     }
 
 
 BLEND = Exercise(
     id="blend",
-    title="`share` parts noise, the rest the picture.",
-    arguments={"picture": "picture", "noise": "picture", "share": "number"},
-    result="picture",
+    title="`share` parts noise, the rest the image.",
+    arguments={"image": "image", "noise": "image", "share": "number"},
+    result="image",
     cases=_blend_cases,
     reference=blend,
     mistakes=(
         Mistake("share and 1 - share are swapped: share is how much noise there is.",
-                lambda picture, noise, share: share * picture + (1 - share) * noise),
-        Mistake("Noise is added and nothing taken away, so the picture leaves its range 0..1: weigh the picture by 1 - share.",
-                lambda picture, noise, share: picture + share * noise),
-        Mistake("Noise is added and nothing taken away: weigh the picture by 1 - share.",
-                lambda picture, noise, share: np.clip(picture + share * noise, 0, 1)),
-        Mistake("The picture is weighed, the noise is not, so it leaves its range 0..1: weigh the noise by share.",
-                lambda picture, noise, share: (1 - share) * picture + noise),
-        Mistake("Both are added in full, so the picture leaves its range 0..1: weigh them by share and 1 - share.",
-                lambda picture, noise, share: picture + noise),
-        Mistake("Both are weighed by share: the picture's weight is 1 - share.",
-                lambda picture, noise, share: share * (picture + noise)),
+                lambda image, noise, share: share * image + (1 - share) * noise),
+        Mistake("Noise is added and nothing taken away, so the image leaves its range 0..1: weigh the image by 1 - share.",
+                lambda image, noise, share: image + share * noise),
+        Mistake("Noise is added and nothing taken away: weigh the image by 1 - share.",
+                lambda image, noise, share: np.clip(image + share * noise, 0, 1)),
+        Mistake("The image is weighed, the noise is not, so it leaves its range 0..1: weigh the noise by share.",
+                lambda image, noise, share: (1 - share) * image + noise),
+        Mistake("Both are added in full, so the image leaves its range 0..1: weigh them by share and 1 - share.",
+                lambda image, noise, share: image + noise),
+        Mistake("Both are weighed by share: the image's weight is 1 - share.",
+                lambda image, noise, share: share * (image + noise)),
         Mistake("Both are weighed by 1 - share: the noise's weight is share.",
-                lambda picture, noise, share: (1 - share) * (picture + noise)),
-        Mistake("The noise is subtracted: add it.", lambda picture, noise, share: (1 - share) * picture - share * noise),
-        Mistake("That is half and half: share must enter.", lambda picture, noise, share: (picture + noise) / 2),
+                lambda image, noise, share: (1 - share) * (image + noise)),
+        Mistake("The noise is subtracted: add it.", lambda image, noise, share: (1 - share) * image - share * noise),
+        Mistake("That is half and half: share must enter.", lambda image, noise, share: (image + noise) / 2),
         Mistake("0.6 is written into the function: use the share that is given.",
-                lambda picture, noise, share: 0.6 * noise + 0.4 * picture),
-        Mistake("0.6 is written into the function, and noise and picture are swapped: use the share that is given.",
-                lambda picture, noise, share: 0.6 * picture + 0.4 * noise),
-        Mistake("That is the picture alone: mix the noise in.", lambda picture, noise, share: picture),
-        Mistake("That is the noise alone: mix it with the picture.", lambda picture, noise, share: noise),
-        Mistake("The picture is missing: add (1 - share) parts of it.", lambda picture, noise, share: share * noise),
-        Mistake("The noise is missing: add share parts of it.", lambda picture, noise, share: (1 - share) * picture),
-        Mistake("They are multiplied with each other: add them.", lambda picture, noise, share: picture * noise),
-        Mistake("They are multiplied with each other: add them.", lambda picture, noise, share: share * noise * (1 - share) * picture),
+                lambda image, noise, share: 0.6 * noise + 0.4 * image),
+        Mistake("0.6 is written into the function, and noise and image are swapped: use the share that is given.",
+                lambda image, noise, share: 0.6 * image + 0.4 * noise),
+        Mistake("That is the image alone: mix the noise in.", lambda image, noise, share: image),
+        Mistake("That is the noise alone: mix it with the image.", lambda image, noise, share: noise),
+        Mistake("The image is missing: add (1 - share) parts of it.", lambda image, noise, share: share * noise),
+        Mistake("The noise is missing: add share parts of it.", lambda image, noise, share: (1 - share) * image),
+        Mistake("They are multiplied with each other: add them.", lambda image, noise, share: image * noise),
+        Mistake("They are multiplied with each other: add them.", lambda image, noise, share: share * noise * (1 - share) * image),
         Mistake("Whole pixels are swapped for noise: mix both in every pixel.",
-                lambda picture, noise, share: np.where(noise < share, noise, picture)),
+                lambda image, noise, share: np.where(noise < share, noise, image)),
         Mistake("The result is stretched or divided once more: the shares add up to 1 already.",
-                lambda picture, noise, share: blend(picture, noise, share) / 2),
+                lambda image, noise, share: blend(image, noise, share) / 2),
     ),
     properties=(
-        Property("weight of the picture", "With noise that is 0 everywhere, 1 - share parts of the picture must be left.",
+        Property("weight of the image", "With noise that is 0 everywhere, 1 - share parts of the image must be left.",
                  lambda cases, outputs: np.allclose(outputs["black noise"], blend(**cases["black noise"]), atol=1e-5)),
-        Property("weight of the noise", "With a picture that is 0 everywhere, share parts of the noise must be left.",
-                 lambda cases, outputs: np.allclose(outputs["black picture"], blend(**cases["black picture"]), atol=1e-5)),
-        Property("keeps what both have", "Where noise and picture agree the blend must be the same as both.",
-                 lambda cases, outputs: np.allclose(outputs["same"], cases["same"]["picture"], atol=1e-5)),
+        Property("weight of the noise", "With an image that is 0 everywhere, share parts of the noise must be left.",
+                 lambda cases, outputs: np.allclose(outputs["black image"], blend(**cases["black image"]), atol=1e-5)),
+        Property("keeps what both have", "Where noise and image agree the blend must be the same as both.",
+                 lambda cases, outputs: np.allclose(outputs["same"], cases["same"]["image"], atol=1e-5)),
     ),
 )  # fmt: skip
 

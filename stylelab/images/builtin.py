@@ -1,7 +1,7 @@
-"""The pictures that are there without a download, each with its credit and its description in words.
+"""The images that are there without a download, each with its credit and its description in words.
 
-The content pictures are files inside scikit-image and scikit-learn, read where those packages installed them;
-the style pictures are the project's own. Credits are those that the two packages give.
+The content images are files inside scikit-image and scikit-learn, read where those packages installed them;
+the style images are the project's own. Credits are those that the two packages give.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ ALIASES = {"chelsea": "cat", "hubble-deep-field": "hubble", "stereo-motorcycle":
 
 @dataclass(frozen=True)
 class Item:
-    """A built-in picture.
+    """A built-in image.
 
     Attributes:
         kind: 'content', 'style' or 'texture'.
@@ -50,7 +50,7 @@ def _sklearn(file: str, author: str, alt: str) -> Item:
 
 
 def _style(name: str, alt: str) -> Item:
-    return Item("style", "stylelab", f"style/{name}.jpg", "drawn by assets/make/pictures.py, CC0", alt)
+    return Item("style", "stylelab", f"style/{name}.jpg", "drawn by assets/make/images.py, CC0", alt)
 
 
 ITEMS = {
@@ -103,47 +103,47 @@ def content_names() -> tuple[str, ...]:
 
 
 def style_names() -> tuple[str, ...]:
-    """The project's own style pictures."""
+    """The project's own style images."""
     return tuple(name for name, item in ITEMS.items() if item.kind == "style")
 
 
 def names() -> tuple[str, ...]:
-    """Every built-in picture: photographs, grey textures, styles."""
+    """Every built-in image: photographs, grey textures, styles."""
     return tuple(name for name, item in ITEMS.items() if item.kind == "style" or item.path.is_file())
 
 
 def find_item(name: str) -> Item | None:
-    """The built-in picture of that name, in any case, with '_' or '-'; None when there is none."""
+    """The built-in image of that name, in any case, with '_' or '-'; None when there is none."""
     text = str(name).strip().lower().replace("_", "-")
     return ITEMS.get(ALIASES.get(text, text))
 
 
 def find_built_in(name: str) -> Path | None:
-    """The file of a built-in picture; None when no picture is called so.
+    """The file of a built-in image; None when no image is called so.
 
     Raises:
-        InputError: the picture is known, but its file is not on this machine.
+        InputError: the image is known, but its file is not on this machine.
     """
     item = find_item(name)
     if item and not item.path.is_file():
-        raise InputError(f"built-in picture '{name}' has no file {item.path}: install {item.package} again")
+        raise InputError(f"built-in image '{name}' has no file {item.path}: install {item.package} again")
     return item and item.path
 
 
 def credit(name: str) -> str:
-    """Author and licence of a built-in picture, as the package that brings it states them.
+    """Author and licence of a built-in image, as the package that brings it states them.
 
     Raises:
-        InputError: no built-in picture is called so.
+        InputError: no built-in image is called so.
     """
     return _item(name).credit
 
 
 def alt(name: str) -> str:
-    """What a built-in picture shows, in words, for an alt text.
+    """What a built-in image shows, in words, for an alt text.
 
     Raises:
-        InputError: no built-in picture is called so.
+        InputError: no built-in image is called so.
     """
     return _item(name).alt
 
@@ -151,5 +151,5 @@ def alt(name: str) -> str:
 def _item(name: str) -> Item:
     item = find_item(name)
     if item is None:
-        raise unknown("built-in picture", name, ITEMS)
+        raise unknown("built-in image", name, ITEMS)
     return item

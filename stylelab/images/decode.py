@@ -1,4 +1,4 @@
-"""Turn files, PIL images and arrays of every sort into pictures: (H, W, 3) float32 in 0..1."""
+"""Turn files, PIL images and arrays of every sort into images: (H, W, 3) float32 in 0..1."""
 
 import io
 import re
@@ -15,13 +15,13 @@ from stylelab.errors import InputError
 
 MOST_PIXELS = 100_000_000  # 1.2 GB as float32
 READ = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF", "JPEG2000", "ICO")  # EPS runs a program
-MOST_BYTES = 20 * 2**20  # of a picture's file that is held in memory: a photograph has 3 to 15 MB
+MOST_BYTES = 20 * 2**20  # of an image's file that is held in memory: a photograph has 3 to 15 MB
 BROKEN = (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, struct.error, MemoryError)
 
 
 @dataclass(frozen=True)
-class PictureFile:
-    """A picture's own file in memory: uploaded, or embedded in settings. Its name is only what it is called.
+class ImageFile:
+    """An image's own file in memory: uploaded, or embedded in settings. Its name is only what it is called.
 
     Raises:
         InputError: it has more than 20 MB.
@@ -36,7 +36,7 @@ class PictureFile:
             raise InputError(f"'{shown(self.name)}' has {size}: save it smaller, such as a JPEG of 4000 pixels")
 
     def open(self) -> np.ndarray:
-        """The picture, as `read_image` gives it; an array that NumPy saved is one too.
+        """The image, as `read_image` gives it; an array that NumPy saved is one too.
 
         Raises:
             InputError: as `read_image`.
@@ -46,7 +46,7 @@ class PictureFile:
         return _read(io.BytesIO(self.data), f"'{shown(self.name)}'")
 
 
-def _numbers(file: PictureFile) -> np.ndarray:
+def _numbers(file: ImageFile) -> np.ndarray:
     try:
         with warnings.catch_warnings(action="ignore"):
             return np.load(io.BytesIO(file.data), allow_pickle=False)
@@ -55,10 +55,10 @@ def _numbers(file: PictureFile) -> np.ndarray:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """The picture in a file, first frame, upright.
+    """The image in a file, first frame, upright.
 
     Raises:
-        InputError: empty, no picture, broken, unreadable, or of more than 100 million pixels.
+        InputError: empty, no image, broken, unreadable, or of more than 100 million pixels.
     """
     return _read(path, f"'{shown(path)}'")
 
@@ -72,7 +72,7 @@ def _read(source: "Path | io.BytesIO", name: str) -> np.ndarray:
     except InputError:
         raise
     except UnidentifiedImageError:
-        raise InputError(f"{name} is not a picture: PNG, JPEG, WebP, GIF, TIFF and BMP can be opened") from None
+        raise InputError(f"{name} is not an image: PNG, JPEG, WebP, GIF, TIFF and BMP can be opened") from None
     except Image.DecompressionBombError as error:
         raise _too_large(name, re.sub(r"\D*(\d+) pixels.*", r"\1", str(error))) from None
     except PermissionError:
@@ -87,10 +87,10 @@ def _too_large(name: str, pixels: object) -> InputError:
 
 def _broken(name: str, error: Exception) -> InputError:
     why = shown(error or type(error).__name__, 80)
-    return InputError(f"{name} is a broken or truncated picture ({why}): copy it again")
+    return InputError(f"{name} is a broken or truncated image ({why}): copy it again")
 
 
-def from_image(image: Image.Image, name: str = "the picture") -> np.ndarray:
+def from_image(image: Image.Image, name: str = "the image") -> np.ndarray:
     """A PIL image as `(H, W, 3)` float32 in 0..1: upright, in sRGB, transparent parts white.
 
     Raises:
@@ -133,7 +133,7 @@ def _colours(image: Image.Image, name: str) -> np.ndarray:
 
 
 def _full_scale(image: Image.Image, values: np.ndarray, name: str) -> float:
-    """What white is in a deep grey picture: its bit depth says so, or else the smallest depth that holds its values."""
+    """What white is in a deep grey image: its bit depth says so, or else the smallest depth that holds its values."""
     if not np.isfinite(values).all() or values.min() < 0:
         raise InputError(f"{name} has values below 0 or not finite: rescale them to 0..1 first")
     bits = getattr(image, "tag_v2", {}).get(258)  # TIFF's BitsPerSample: 12 bits come in 16
@@ -157,11 +157,11 @@ def _to_srgb(image: Image.Image) -> Image.Image:
         target = "RGBA" if image.mode == "RGBA" else "RGB"
         return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=target)
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-        return image  # a broken profile costs some colour fidelity, not the picture
+        return image  # a broken profile costs some colour fidelity, not the image
 
 
 def from_array(values) -> np.ndarray:
-    """An array as a picture of its own: `(H, W, 3)`, float in 0..1, or uint8 in 0..255.
+    """An array as an image of its own: `(H, W, 3)`, float in 0..1, or uint8 in 0..255.
 
     Raises:
         InputError: another shape, another type, values outside the range or not finite.
@@ -169,20 +169,20 @@ def from_array(values) -> np.ndarray:
     try:
         array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError):  # a tensor on a GPU or with a gradient refuses in its own words
-        raise InputError(f"a picture must be a path, a PIL image or an array; got {type(values).__name__}") from None
+        raise InputError(f"an image must be a path, a PIL image or an array; got {type(values).__name__}") from None
     if array.dtype.kind not in "uif" or array.ndim == 0:
-        raise InputError(f"a picture must be a path, a PIL image or an array; got {shown(repr(values), 60)}")
+        raise InputError(f"an image must be a path, a PIL image or an array; got {shown(repr(values), 60)}")
     if array.ndim != 3 or array.shape[-1] != 3 or array.size == 0:
-        raise InputError(f"a picture must be (H, W, 3); got {array.shape}")
+        raise InputError(f"an image must be (H, W, 3); got {array.shape}")
     if array.dtype == np.uint8:
         return array.astype(np.float32) / 255
     if array.dtype.kind != "f":
-        raise InputError(f"a picture must be float in 0..1 or uint8; got {array.dtype}")
+        raise InputError(f"an image must be float in 0..1 or uint8; got {array.dtype}")
     if not np.isfinite(array).all():
-        raise InputError("a picture's values must be in 0..1; got NaN or infinity")
+        raise InputError("an image's values must be in 0..1; got NaN or infinity")
     low, high = float(array.min()), float(array.max())
     if low < -1e-3 or high > 1 + 1e-3:
-        raise InputError(f"a picture's values must be in 0..1; got {low:.3g} to {high:.3g}" + _hint(low, high))
+        raise InputError(f"an image's values must be in 0..1; got {low:.3g} to {high:.3g}" + _hint(low, high))
     return np.clip(array, 0, 1, dtype=np.float32, casting="same_kind")
 
 

@@ -1,4 +1,4 @@
-"""A run to look at: its pictures side by side on a strip, or one after the other as a GIF."""
+"""A run to look at: its images side by side on a strip, or one after the other as a GIF."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,30 +14,30 @@ from stylelab.images.io import fit, save
 
 ENDINGS = (".gif", ".png")
 SIDE = 480  # pixels of the long side at most, in a film and on a strip: a run is looked at, not printed
-GAP = 6  # white pixels between pictures
+GAP = 6  # white pixels between images
 FRAMES, STRIP = 24, 8
-MEMORY = 2**28  # bytes at most that the pictures of a run are kept in
+MEMORY = 2**28  # bytes at most that the images of a run are kept in
 LEAST = 0.04  # seconds of a frame: browsers slow down what is faster
-LAST = 0.3  # share of the time that the last picture is held
+LAST = 0.3  # share of the time that the last image is held
 COLOURS = 256
 
-Pictures = "Sequence[np.ndarray] | Mapping[int, np.ndarray]"
+Images = "Sequence[np.ndarray] | Mapping[int, np.ndarray]"
 
 
-def filmstrip(pictures: "Pictures", columns: int | None = None) -> np.ndarray:
-    """Pictures in rows, from left to right, on white.
+def filmstrip(images: "Images", columns: int | None = None) -> np.ndarray:
+    """Images in rows, from left to right, on white.
 
     Args:
-        pictures: `(H, W, 3)` in 0..1 each, or `{step: picture}` as in `Result.snapshots`. All take the last one's shape.
+        images: `(H, W, 3)` in 0..1 each, or `{step: image}` as in `Result.snapshots`. All take the last one's shape.
         columns: how many to a row; None for a strip about twice as wide as high with few empty places.
 
     Returns:
-        `(H', W', 3)` float32 in 0..1. The pictures on it have 480 pixels on their long side, or less.
+        `(H', W', 3)` float32 in 0..1. The images on it have 480 pixels on their long side, or less.
 
     Raises:
-        InputError: no picture, no pictures in 0..1, or no number of columns.
+        InputError: no image, no images in 0..1, or no number of columns.
     """
-    frames = _frames(pictures)
+    frames = _frames(images)
     count, (height, width) = len(frames), frames[0].shape[:2]
     columns = _columns(count, height / width) if columns is None else min(_whole(columns), count)
     rows = math.ceil(count / columns)
@@ -48,24 +48,24 @@ def filmstrip(pictures: "Pictures", columns: int | None = None) -> np.ndarray:
     return strip
 
 
-def save_gif(path: "str | Path", pictures: "Pictures", seconds: float = 4) -> Path:
-    """Write pictures as a GIF that starts again at its end. The last picture is held longer than the others.
+def save_gif(path: "str | Path", images: "Images", seconds: float = 4) -> Path:
+    """Write images as a GIF that starts again at its end. The last image is held longer than the others.
 
     Args:
         path: ends in .gif; an existing file is replaced.
-        pictures: as for `filmstrip`.
-        seconds: of one round. More pictures than fit into it, at 25 a second, are thinned out.
+        images: as for `filmstrip`.
+        seconds: of one round. More images than fit into it, at 25 a second, are thinned out.
 
     Returns:
         The path.
 
     Raises:
-        InputError: another ending, no picture, no time, or a place that cannot be written.
+        InputError: another ending, no image, no time, or a place that cannot be written.
     """
     path = check_name(path, (".gif",))
     if not 0.1 <= seconds <= 600:
         raise InputError(f"a film of {seconds} seconds: give 0.1 to 600")
-    frames = _frames(pictures)
+    frames = _frames(images)
     most = max(1, int(seconds * (1 - LAST) / LEAST))
     frames = [*_thinned(frames[:-1], most), frames[-1]]
     first, *rest = _indexed(frames)
@@ -76,15 +76,15 @@ def save_gif(path: "str | Path", pictures: "Pictures", seconds: float = 4) -> Pa
     return path
 
 
-def save_film(path: "str | Path", pictures: "Pictures", seconds: float = 4) -> Path:
+def save_film(path: "str | Path", images: "Images", seconds: float = 4) -> Path:
     """Write a GIF, or a filmstrip as PNG, as the file's ending says.
 
     Raises:
         InputError: as `save_gif`.
     """
     if check_name(path).suffix.lower() == ".gif":
-        return save_gif(path, pictures, seconds)
-    return save(filmstrip(pictures), path)
+        return save_gif(path, images, seconds)
+    return save(filmstrip(images), path)
 
 
 def check_name(path: "str | Path", endings: Sequence[str] = ENDINGS) -> Path:
@@ -103,27 +103,27 @@ def check_name(path: "str | Path", endings: Sequence[str] = ENDINGS) -> Path:
 
 
 def moments(path: "str | Path", steps: int, pixels: int) -> list[int]:
-    """The steps whose pictures a film should show: closer together at the start, where a picture changes most.
+    """The steps whose images a film should show: closer together at the start, where an image changes most.
 
     Args:
         path: of the film.
         steps: of the run.
-        pixels: of one picture; of large ones fewer are kept.
+        pixels: of one image; of large ones fewer are kept.
     """
     count = FRAMES if Path(path).suffix.lower() == ".gif" else STRIP
     count = max(2, min(count, MEMORY // (12 * pixels)))
     return sorted({round(float(step)) for step in np.geomspace(1, steps, count)})
 
 
-def _frames(pictures: "Pictures") -> list[np.ndarray]:
+def _frames(images: "Images") -> list[np.ndarray]:
     """All of one shape, the last one's, made smaller where it is large."""
-    given = list(pictures.values() if isinstance(pictures, Mapping) else pictures)
+    given = list(images.values() if isinstance(images, Mapping) else images)
     if not given:
-        raise InputError("no picture: a film needs one at least")
-    given = [from_array(picture) for picture in given]
+        raise InputError("no image: a film needs one at least")
+    given = [from_array(image) for image in given]
     shrink = min(1.0, SIDE / max(given[-1].shape[:2]))
     shape = tuple(max(1, round(side * shrink)) for side in given[-1].shape[:2])
-    return [fit(picture, shape) for picture in given]
+    return [fit(image, shape) for image in given]
 
 
 def _columns(count: int, ratio: float) -> int:
@@ -155,9 +155,9 @@ def _durations(count: int, seconds: float) -> list[int]:
 
 def _indexed(frames: list[np.ndarray]) -> list[Image.Image]:
     """Frames with a palette each. Seen from afar, an octree's with dithering is nearer than a median cut, and ten times as fast."""
-    images = [Image.fromarray(np.round(frame * 255).astype(np.uint8)) for frame in frames]
-    palettes = [image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE) for image in images]
+    whole = [Image.fromarray(np.round(frame * 255).astype(np.uint8)) for frame in frames]
+    palettes = [frame.quantize(COLOURS, method=Image.Quantize.FASTOCTREE) for frame in whole]
     return [
-        image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-        for image, palette in zip(images, palettes, strict=True)
+        frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+        for frame, palette in zip(whole, palettes, strict=True)
     ]

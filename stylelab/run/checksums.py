@@ -1,4 +1,4 @@
-"""Whether a picture, an encoder or a recipe is the one that settings mean: their sha256."""
+"""Whether an image, an encoder or a recipe is the one that settings mean: their sha256."""
 
 import hashlib
 from pathlib import Path
@@ -7,11 +7,11 @@ from stylelab.base.files import one_line, shown
 from stylelab.encoders import Encoder
 from stylelab.encoders import file as encoder_file
 from stylelab.errors import InputError
-from stylelab.images.decode import PictureFile
+from stylelab.images.decode import ImageFile
 
 
-def sha256_of(thing: "Path | PictureFile | Encoder | object") -> str | None:
-    """The checksum of a file, of a `PictureFile`, of an encoder's weights, or of data such as a recipe.
+def sha256_of(thing: "Path | ImageFile | Encoder | object") -> str | None:
+    """The checksum of a file, of a `ImageFile`, of an encoder's weights, or of data such as a recipe.
 
     Returns:
         64 hexadecimal digits; None for an encoder that is computed.
@@ -19,7 +19,7 @@ def sha256_of(thing: "Path | PictureFile | Encoder | object") -> str | None:
     Raises:
         InputError: a file that cannot be read.
     """
-    if isinstance(thing, PictureFile):
+    if isinstance(thing, ImageFile):
         return hashlib.sha256(thing.data).hexdigest()
     if isinstance(thing, Encoder):
         return None if thing.path is None else _of_weights(thing.path)

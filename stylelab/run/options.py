@@ -1,4 +1,4 @@
-"""What a transfer may be told beside two pictures, as types: one list for both frameworks and for `stylelab.transfer`.
+"""What a transfer may be told beside two images, as types: one list for both frameworks and for `stylelab.transfer`.
 
 For type checkers and editors: nothing here is run, and nothing heavy is imported. `stylelab.torch.transfer` says what
 each option means.
@@ -20,7 +20,7 @@ WatchBatch: TypeAlias = "Callable[[list[Step | NotFiniteError]], object]"
 
 
 class LayerOptions(TypedDict, total=False):
-    """Of one picture or of a batch: what is compared, how much it weighs, and at how many sizes."""
+    """Of one image or of a batch: what is compared, how much it weighs, and at how many sizes."""
 
     content_layers: Sequence[str] | None
     style_layers: Sequence[str] | None

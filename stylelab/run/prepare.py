@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stylelab import encoders
-from stylelab import images as pictures
+from stylelab import encoders, images
 from stylelab.encoders import EncoderName
 from stylelab.errors import InputError, NotFiniteError
 from stylelab.images import Source
@@ -24,14 +23,14 @@ FINEST = 0.4  # share of the steps at the last size
 
 @dataclass(frozen=True)
 class Job:
-    """A run, checked and ready. Pictures are `(H, W, 3)` float32 in 0..1.
+    """A run, checked and ready. Images are `(H, W, 3)` float32 in 0..1.
 
     Attributes:
         recipe: with this run's layers and steps.
         encoder: what is known of the network.
         weights: the recipe's weights that fit the encoder's activations.
         normalised: whether the encoder must be scaled to a mean activation of 1.
-        content, style, start: three pictures; `content` and `start` have one size.
+        content, style, start: three images; `content` and `start` have one size.
     """
 
     recipe: Recipe
@@ -61,7 +60,7 @@ def prepare(
     """Everything that can be wrong in what the user asks for is found here, before a framework is imported.
 
     Raises:
-        InputError: one line about the picture, recipe, encoder, layer, weight, size, steps or seed at fault.
+        InputError: one line about the image, recipe, encoder, layer, weight, size, steps or seed at fault.
     """
     recipe = with_layers(find_recipe(recipe), content_layers, style_layers)
     recipe = with_weights(recipe, content_weight, style_weight, tv_weight)
@@ -69,15 +68,15 @@ def prepare(
     seed = _whole("seed", seed, 0)
     encoder = encoders.find_encoder(encoder)
     encoders.check_layers(encoder, recipe.layers)
-    content, style = pictures.open_picture(content), pictures.open_picture(style)
+    content, style = images.open_image(content), images.open_image(style)
     long_side = recipe.long_side(*content.shape[:2]) if size is None else size
-    content = pictures.resize(content, long_side)
+    content = images.resize(content, long_side)
     if recipe.style_fit == "stretch":
-        style = pictures.fit(style, content.shape[:2])
+        style = images.fit(style, content.shape[:2])
     else:
-        style = pictures.resize(style, _style_side(style, content))
-    pictures.check_size(content, "the content picture")
-    pictures.check_size(style, "the style picture")
+        style = images.resize(style, _style_side(style, content))
+    images.check_size(content, "the content image")
+    images.check_size(style, "the style image")
     recipe = replace(recipe, optimiser=_at_size(recipe.optimiser, content))
     return Job(
         recipe=recipe,
@@ -86,12 +85,12 @@ def prepare(
         normalised=recipe.weights_for == "normalised" or encoder.activations != recipe.weights_for,
         content=content,
         style=style,
-        start=start_picture(recipe, content, seed),
+        start=start_image(recipe, content, seed),
     )
 
 
 def weights_for(recipe: Recipe, encoder: encoders.Encoder, shape: tuple[int, int]) -> Weights:
-    """A recipe's weights that fit an encoder's activations, for a picture of (height, width) pixels.
+    """A recipe's weights that fit an encoder's activations, for an image of (height, width) pixels.
 
     Raises:
         InputError: all are zero.
@@ -107,8 +106,8 @@ def weights_for(recipe: Recipe, encoder: encoders.Encoder, shape: tuple[int, int
     return replace(weights, tv=weights.tv * weights.pixels / (shape[0] * shape[1]), pixels=None)
 
 
-def start_picture(recipe: Recipe, content: np.ndarray, seed: int) -> np.ndarray:
-    """The picture at step 0. Noise is uniform, from NumPy, so that both frameworks start from the same one."""
+def start_image(recipe: Recipe, content: np.ndarray, seed: int) -> np.ndarray:
+    """The image at step 0. Noise is uniform, from NumPy, so that both frameworks start from the same one."""
     if recipe.start == "content":
         return content
     noise = np.random.default_rng(seed).uniform(size=content.shape).astype(np.float32)
@@ -126,21 +125,21 @@ def prepare_stages(
 
     Args:
         contents, styles: as many of the one as of the other.
-        scales: how many sizes, each sqrt 2 larger than the one before. Sizes below the smallest that a picture may have
+        scales: how many sizes, each sqrt 2 larger than the one before. Sizes below the smallest that an image may have
             are left out.
         size, options: as for `prepare`.
 
     Raises:
-        InputError: as `prepare`; or the pictures of a batch have not one size.
+        InputError: as `prepare`; or the images of a batch have not one size.
     """
     scales, pairs = _whole("scales", scales, 1), list(zip(contents, styles, strict=False))
     if not pairs or len(contents) != len(styles):
-        raise InputError(f"{len(contents)} content and {len(styles)} style pictures: give as many of the one as of the other")
-    pairs = [(pictures.open_picture(content), pictures.open_picture(style)) for content, style in pairs]
+        raise InputError(f"{len(contents)} content and {len(styles)} style images: give as many of the one as of the other")
+    pairs = [(images.open_image(content), images.open_image(style)) for content, style in pairs]
     stages = [[prepare(*pair, size=size, **options) for pair in pairs]]
     if len(shapes := {job.content.shape[:2] for job in stages[0]}) > 1:
         sizes = ", ".join(f"{width} x {height}" for height, width in sorted(shapes))
-        raise InputError(f"the content pictures of a batch come to different sizes ({sizes}): paint them one by one")
+        raise InputError(f"the content images of a batch come to different sizes ({sizes}): paint them one by one")
     height, width = shapes.pop()
     for step in range(1, scales):
         side = round(max(height, width) / 2 ** (step / 2))
@@ -153,7 +152,7 @@ def prepare_stages(
 
 
 def check_run(precision: str, tile: int | None) -> None:
-    """What a run is asked beside its pictures and its recipe, checked before a framework is imported.
+    """What a run is asked beside its images and its recipe, checked before a framework is imported.
 
     Raises:
         InputError: an unknown precision, or a tile that is neither a number of pixels nor 0.
@@ -189,7 +188,7 @@ def share_steps(steps: int, scales: int) -> list[int]:
 
 
 def only(steps: "list[Step | NotFiniteError]") -> Step:
-    """The one picture's step of a batch of one.
+    """The one image's step of a batch of one.
 
     Raises:
         NotFiniteError: it has ended with that.
@@ -218,7 +217,7 @@ def collect_all(
         stages: from `prepare_stages`.
         device, precision, tile, notes: for the Results.
         watch: called with the steps of the whole batch.
-        snapshots: the steps whose pictures are kept; by default eight, closer together at the start.
+        snapshots: the steps whose images are kept; by default eight, closer together at the start.
     """
     counts = [batch[0].recipe.steps for batch in stages]
     keep = set(_snapshot_steps(sum(counts), stages[-1][0].content) if snapshots is None else snapshots)
@@ -252,13 +251,13 @@ def collect_all(
 
 
 class _Record:
-    """What is written down of one picture's run."""
+    """What is written down of one image's run."""
 
     def __init__(self, job: Job):
         self.history = History()
         self.kept: dict[int, np.ndarray] = {}
         self.stopped: str | None = None
-        self.picture = job.start
+        self.image = job.start
         self.best: Step | np.ndarray = job.start
         self.last: Step | np.ndarray = job.start
         self.lowest, self.taken = np.inf, 0
@@ -267,35 +266,35 @@ class _Record:
         if self.stopped:
             return
         if isinstance(step, NotFiniteError):
-            self.stopped, self.picture = str(step), step.picture
-            self.taken = max(0, step.index - 2)  # the last step whose picture's loss was a number
+            self.stopped, self.image = str(step), step.image
+            self.taken = max(0, step.index - 2)  # the last step whose image's loss was a number
             return
         if step.index in starts:
             self.lowest = np.inf
         self.history.append(step, seconds)
-        if step.loss < self.lowest:  # a step's loss belongs to the picture that it started from
+        if step.loss < self.lowest:  # a step's loss belongs to the image that it started from
             self.lowest, self.best = step.loss, self.last
         self.last = step
         if step.index in keep:
-            self.kept[step.index] = step.picture
+            self.kept[step.index] = step.image
 
     def end(self, interrupted: bool) -> None:
         if self.stopped is None:
             chosen = self.best if interrupted else self.last
-            self.picture, self.taken = _picture(chosen), getattr(chosen, "index", 0)
+            self.image, self.taken = _image(chosen), getattr(chosen, "index", 0)
             if interrupted:
-                self.stopped = f"stopped after {len(self.history)} steps: this is the best picture so far"
-        self.kept[len(self.history)] = self.picture
+                self.stopped = f"stopped after {len(self.history)} steps: this is the best image so far"
+        self.kept[len(self.history)] = self.image
 
     def full_size(self, job: Job) -> np.ndarray:
-        """The picture as large as asked for, though the run ended at a smaller size."""
-        if self.picture.shape == job.content.shape:
-            return self.picture
-        return pictures.fit(self.picture, job.content.shape[:2])
+        """The image as large as asked for, though the run ended at a smaller size."""
+        if self.image.shape == job.content.shape:
+            return self.image
+        return images.fit(self.image, job.content.shape[:2])
 
 
 def _at_size(optimiser: Optimiser, content: np.ndarray) -> Optimiser:
-    """The optimiser with its learning rate for a picture of that many pixels, where that matters."""
+    """The optimiser with its learning rate for an image of that many pixels, where that matters."""
     if optimiser.pixels is None:
         return optimiser
     share = content.shape[0] * content.shape[1] / optimiser.pixels
@@ -303,19 +302,19 @@ def _at_size(optimiser: Optimiser, content: np.ndarray) -> Optimiser:
 
 
 def _style_side(style: np.ndarray, content: np.ndarray) -> int:
-    """The long side of a style picture whose short side is the content's, as in Gatys's own code; twice its long side
-    at most, for a style picture that is a narrow strip."""
+    """The long side of a style image whose short side is the content's, as in Gatys's own code; twice its long side
+    at most, for a style image that is a narrow strip."""
     short, long = sorted(content.shape[:2])
     return min(round(short * max(style.shape[:2]) / min(style.shape[:2])), 2 * long)
 
 
-def _picture(step: "Step | np.ndarray") -> np.ndarray:
-    return step.picture if isinstance(step, Step) else step
+def _image(step: "Step | np.ndarray") -> np.ndarray:
+    return step.image if isinstance(step, Step) else step
 
 
-def _snapshot_steps(steps: int, picture: np.ndarray) -> list[int]:
-    """Which steps' pictures are kept: eight, closer together at the start, or two of a picture whose eight would take 0.1 GB."""
-    count = 8 if picture.nbytes < 1e8 / 8 else 2
+def _snapshot_steps(steps: int, image: np.ndarray) -> list[int]:
+    """Which steps' images are kept: eight, closer together at the start, or two of an image whose eight would take 0.1 GB."""
+    count = 8 if image.nbytes < 1e8 / 8 else 2
     return sorted({round(float(step)) for step in np.geomspace(1, steps, count)})
 
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from stylelab.encoders import Encoder, find_encoder, layer_name
 from stylelab.errors import InputError
-from stylelab.images import find_picture
-from stylelab.images.decode import PictureFile, from_array, from_image
+from stylelab.images import find_image
+from stylelab.images.decode import ImageFile, from_array, from_image
 from stylelab.recipes import RECIPES, Recipe, find_recipe
 from stylelab.result import Result
 from stylelab.run.checksums import sha256_of
@@ -23,10 +23,10 @@ ROLES = ("content", "style")
 
 @dataclass(frozen=True)
 class Asked:
-    """What one pair's run was asked for: two pictures as they were given, `transfer`'s other arguments, checksums."""
+    """What one pair's run was asked for: two images as they were given, `transfer`'s other arguments, checksums."""
 
     backend: str
-    pictures: Mapping[str, object]
+    images: Mapping[str, object]
     options: Mapping[str, object]
     sha256: Mapping[str, str | None]
     threads: int | None = None
@@ -35,15 +35,15 @@ class Asked:
         """The settings with what 'auto' and None came to in this run.
 
         Raises:
-            InputError: a recipe of one's own, or a picture too large to be embedded.
+            InputError: a recipe of one's own, or an image too large to be embedded.
         """
-        files = {role: _as_data(role, picture) for role, picture in self.pictures.items()}
-        made = {role: sha256_of(file) for role, file in files.items() if isinstance(file, PictureFile)}
+        files = {role: _as_data(role, image) for role, image in self.images.items()}
+        made = {role: sha256_of(file) for role, file in files.items() if isinstance(file, ImageFile)}
         recipe = named(self.options["recipe"])
         sums = self.sha256 | made | {"recipe": sha256_of(recipe)}
         return Settings(
             **files, recipe=recipe.name, backend=self.backend, encoder=_encoder(self.options["encoder"], result.encoder),
-            size=max(result.picture.shape[:2]), steps=result.taken or result.recipe.steps, seed=int(self.options["seed"]),
+            size=max(result.image.shape[:2]), steps=result.taken or result.recipe.steps, seed=int(self.options["seed"]),
             device=result.device, precision=result.precision, scales=int(self.options["scales"]), tile=result.tile,
             **{name: _number(self.options[name]) for name in ("content_weight", "style_weight", "tv_weight")},
             **{name: _layers(self.options[name]) for name in ("content_layers", "style_layers")},
@@ -62,7 +62,7 @@ def take_down(backend: str, contents: Sequence, styles: Sequence, **options) -> 
     """One `Asked` for each pair. Files get their checksums now, as they may change while the run goes on.
 
     Raises:
-        InputError: a picture or an encoder is gone.
+        InputError: an image or an encoder is gone.
     """
     options = DEFAULTS | options
     encoder = sha256_of(find_encoder(options["encoder"]))
@@ -77,34 +77,34 @@ def sign(results: list[Result], asked: list[Asked]) -> list[Result]:
 
 
 def _checksums(pair: Mapping[str, object]) -> dict[str, str | None]:
-    return {role: sha256_of(find_picture(each)) for role, each in pair.items() if isinstance(each, (str, os.PathLike))}
+    return {role: sha256_of(find_image(each)) for role, each in pair.items() if isinstance(each, (str, os.PathLike))}
 
 
-def _as_data(role: str, picture) -> "str | PictureFile":
+def _as_data(role: str, image) -> "str | ImageFile":
     """A path or name as it was given; anything else as a file."""
-    if isinstance(picture, (str, os.PathLike)):
-        return os.fspath(picture)
-    if isinstance(picture, PictureFile):
-        return picture
-    return embed(from_image(picture) if isinstance(picture, Image.Image) else from_array(picture), role)
+    if isinstance(image, (str, os.PathLike)):
+        return os.fspath(image)
+    if isinstance(image, ImageFile):
+        return image
+    return embed(from_image(image) if isinstance(image, Image.Image) else from_array(image), role)
 
 
-def embed(picture: np.ndarray, name: str) -> PictureFile:
+def embed(image: np.ndarray, name: str) -> ImageFile:
     """An array as a file that gives exactly these numbers again: a PNG if 8 bits are enough, else NumPy's own format.
 
     Args:
-        picture: `(H, W, 3)` float32 in 0..1.
+        image: `(H, W, 3)` float32 in 0..1.
         name: what to call it, without an ending.
 
     Raises:
         InputError: it would have more than 20 MB.
     """
-    stream, bits = io.BytesIO(), np.round(picture * 255).astype(np.uint8)
-    if np.array_equal(bits.astype(np.float32) / 255, picture):
+    stream, bits = io.BytesIO(), np.round(image * 255).astype(np.uint8)
+    if np.array_equal(bits.astype(np.float32) / 255, image):
         Image.fromarray(bits).save(stream, "PNG")
-        return PictureFile(f"{name}.png", stream.getvalue())
-    np.save(stream, picture, allow_pickle=False)
-    return PictureFile(f"{name}.npy", stream.getvalue())
+        return ImageFile(f"{name}.png", stream.getvalue())
+    np.save(stream, image, allow_pickle=False)
+    return ImageFile(f"{name}.npy", stream.getvalue())
 
 
 def named(recipe: "str | Recipe") -> Recipe:

@@ -1,4 +1,4 @@
-"""All that decides how a run comes out, as data: written down as JSON, read again, run again to the same picture.
+"""All that decides how a run comes out, as data: written down as JSON, read again, run again to the same image.
 
 `stylelab.run.settings_file` reads what `Settings.save` writes; `stylelab.run.provenance` takes settings down while a run goes on.
 """
@@ -14,14 +14,14 @@ import stylelab
 from stylelab import encoders
 from stylelab.base.files import expanded, shown, write_text
 from stylelab.errors import InputError
-from stylelab.images import find_picture
+from stylelab.images import find_image
 from stylelab.images.builtin import find_built_in, find_item
-from stylelab.images.decode import PictureFile
+from stylelab.images.decode import ImageFile
 from stylelab.recipes import RECIPES
 from stylelab.run import settings_file
 from stylelab.run.checksums import sha256_of
 
-__all__ = ["PictureFile", "Settings"]
+__all__ = ["ImageFile", "Settings"]
 ROLES = ("content", "style")
 LATER = ("precision", "scales", "tile", "content_weight", "style_weight", "tv_weight")  # named only where they say something
 ABOUT = ("sha256", "versions", "threads", "folder")  # fields that say where settings come from, not what to do
@@ -32,17 +32,17 @@ class Settings:
     """What `stylelab.transfer` is asked for; None leaves a choice to the recipe or the machine.
 
     Attributes:
-        content, style: a path, the name of a built-in picture, or a `PictureFile`.
+        content, style: a path, the name of a built-in image, or a `ImageFile`.
         recipe, backend, encoder, size, steps, seed, device, precision, scales, tile, content_weight, style_weight,
             tv_weight, content_layers, style_layers: see `stylelab.torch.transfer`.
         sha256: of 'content', 'style', 'encoder' and 'recipe', as they were; what is not in it is not checked.
         versions: of the packages, as they were.
         threads: how many the framework had on the CPU.
-        folder: where the settings were read from; a picture that is not at its path is looked for there.
+        folder: where the settings were read from; an image that is not at its path is looked for there.
     """
 
-    content: "str | PictureFile"
-    style: "str | PictureFile"
+    content: "str | ImageFile"
+    style: "str | ImageFile"
     recipe: str = "gatys"
     backend: str = "torch"
     encoder: str = "auto"
@@ -93,9 +93,9 @@ class Settings:
         return path
 
     def text(self) -> str:
-        """The settings as JSON: what to do first, then checksums and versions, embedded pictures last."""
+        """The settings as JSON: what to do first, then checksums and versions, embedded images last."""
         values = self._values(without=ABOUT)
-        files = {role: values[role] for role in ROLES if isinstance(values[role], PictureFile)}
+        files = {role: values[role] for role in ROLES if isinstance(values[role], ImageFile)}
         values |= {role: {"file": file.name} for role, file in files.items()}
         values |= {"sha256": dict(self.sha256), "versions": dict(self.versions), "threads": self.threads}
         if files:
@@ -111,25 +111,25 @@ class Settings:
         values = self._values(without=(*ROLES, *ABOUT))
         return {name: value for name, value in values.items() if name not in LATER or value != usual[name]}
 
-    def pictures(self) -> "tuple[str | PictureFile, str | PictureFile]":
+    def images(self) -> "tuple[str | ImageFile, str | ImageFile]":
         """Content and style as `stylelab.transfer` takes them, checked against their checksums.
 
         Raises:
-            InputError: a picture is gone, or is not the one that the settings were saved with.
+            InputError: an image is gone, or is not the one that the settings were saved with.
         """
-        return self._picture("content"), self._picture("style")
+        return self._image("content"), self._image("style")
 
-    def _picture(self, role: str) -> "str | PictureFile":
+    def _image(self, role: str) -> "str | ImageFile":
         source, expected = getattr(self, role), self.sha256.get(role)
         if isinstance(source, str):
             known = expected or self.folder
             return _found(role, self._places(source), expected) if known else source
         if expected not in (None, sha256_of(source)):
-            raise InputError(f"the {role} picture in these settings is damaged: save them again")
+            raise InputError(f"the {role} image in these settings is damaged: save them again")
         return source
 
     def _places(self, source: str) -> list[str]:
-        """Where a picture may be: where it was, beside the settings, and built in if a file has taken its name since."""
+        """Where an image may be: where it was, beside the settings, and built in if a file has taken its name since."""
         beside = [str(self.folder / source)] if self.folder else []
         return [source, *beside, *([str(find_built_in(source))] if find_item(source) else [])]
 
@@ -139,7 +139,7 @@ class Settings:
         return replace(self, **changes, sha256=kept)
 
     def bare(self) -> "Settings":
-        """The same without embedded pictures and without folders: fit to be passed on inside a picture."""
+        """The same without embedded images and without folders: fit to be passed on inside an image."""
         named = {role: getattr(getattr(self, role), "name", getattr(self, role)) for role in ROLES}
         short = {name: Path(value).name or name for name, value in (named | {"encoder": self.encoder}).items()}
         return replace(self, **short)
@@ -155,33 +155,31 @@ class Settings:
         """
         notes, before = [_other_version(name, self.versions) for name in packages(self.backend)], self.sha256
         if "recipe" in before and self.recipe in RECIPES and before["recipe"] != sha256_of(RECIPES[self.recipe]):
-            notes.append(f"recipe '{self.recipe}' has changed since these settings were saved: the picture will differ")
+            notes.append(f"recipe '{self.recipe}' has changed since these settings were saved: the image will differ")
         if "encoder" in before and before["encoder"] != sha256_of(encoders.find_encoder(self.encoder)):
-            notes.append(f"encoder '{shown(self.encoder)}' is not the one of these settings: the picture will differ")
+            notes.append(f"encoder '{shown(self.encoder)}' is not the one of these settings: the image will differ")
         if again and None not in (self.threads, again.threads) and self.threads != again.threads:
-            notes.append(
-                f"painted with {again.threads} threads, and first with {self.threads}: the picture may differ in details"
-            )
+            notes.append(f"painted with {again.threads} threads, and first with {self.threads}: the image may differ in details")
         return tuple(note for note in notes if note)
 
 
 def _found(role: str, places: list[str], expected: str | None) -> str:
-    """The first place where the picture is."""
+    """The first place where the image is."""
     missing = changed = None
     for place in places:
         try:
-            if expected in (None, sha256_of(find_picture(place))):
+            if expected in (None, sha256_of(find_image(place))):
                 return place
             changed = changed or place
         except InputError as error:
             missing = missing or error
     if changed:
-        raise InputError(f"'{shown(changed)}' is not the {role} picture that these settings were saved with: name the right one")
-    raise InputError(f"the {role} picture of these settings is not here: {missing}")
+        raise InputError(f"'{shown(changed)}' is not the {role} image that these settings were saved with: name the right one")
+    raise InputError(f"the {role} image of these settings is not here: {missing}")
 
 
 def packages(backend: str) -> tuple[str, ...]:
-    """Whose versions decide how a picture comes out, to the last bit."""
+    """Whose versions decide how an image comes out, to the last bit."""
     return ("stylelab", backend, "numpy", "pillow")
 
 
@@ -197,4 +195,4 @@ def _other_version(name: str, before: Mapping[str, str]) -> str | None:
     now = installed(name) if name in before else None
     if now in (None, before.get(name)):
         return None
-    return f"these settings were saved with {name} {before[name]}, and this is {now}: the picture may differ in details"
+    return f"these settings were saved with {name} {before[name]}, and this is {now}: the image may differ in details"

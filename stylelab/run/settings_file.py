@@ -9,11 +9,11 @@ from PIL import Image
 
 from stylelab.base.files import check_folder, expanded, one_line, shown
 from stylelab.errors import InputError
-from stylelab.images.decode import MOST_BYTES, PictureFile
+from stylelab.images.decode import MOST_BYTES, ImageFile
 from stylelab.run.settings_sorts import brief, check
 
 FORMAT = 1
-MOST = 3 * MOST_BYTES  # two pictures in base64, and the rest
+MOST = 3 * MOST_BYTES  # two images in base64, and the rest
 KEYWORD = "stylelab"  # of the text in a PNG
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -89,7 +89,7 @@ def parse(text: str, name: str) -> dict:
         check(key, value, name)
     for role in ("content", "style"):
         if role not in values:
-            raise InputError(f"{name} names no {role} picture")
+            raise InputError(f"{name} names no {role} image")
         if isinstance(values[role], dict):
             values[role] = _embedded(role, values[role]["file"], files, name)
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
@@ -114,12 +114,12 @@ def _check_format(number: object, name: str) -> None:
         raise InputError(f"{name} has format {brief(number)}, and this stylelab reads {FORMAT}: install a newer one")
 
 
-def _embedded(role: str, called: str, files: object, name: str) -> PictureFile:
+def _embedded(role: str, called: str, files: object, name: str) -> ImageFile:
     text = files.get(role) if isinstance(files, dict) else None
     if not isinstance(text, str):
-        raise InputError(f"{name}: the {role} picture '{shown(called)}' is not in its files: save the settings again")
+        raise InputError(f"{name}: the {role} image '{shown(called)}' is not in its files: save the settings again")
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError:
-        raise InputError(f"{name}: the {role} picture in it is damaged: save the settings again") from None
-    return PictureFile(called, data)
+        raise InputError(f"{name}: the {role} image in it is damaged: save the settings again") from None
+    return ImageFile(called, data)

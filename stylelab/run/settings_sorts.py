@@ -42,7 +42,7 @@ def _path(value: object) -> bool:
     return _text(value, LONGEST_PATH)
 
 
-def _picture(value: object) -> bool:
+def _image(value: object) -> bool:
     if isinstance(value, dict):
         return value.keys() == {"file"} and _path(value["file"])
     return isinstance(value, str) and 0 < len(value) <= LONGEST_PATH  # whatever a file may be called
@@ -64,10 +64,10 @@ def _texts(value: object) -> bool:
     return isinstance(value, dict) and all(map(_text, (*value, *value.values())))
 
 
-PICTURE, TEXT, WHOLE = (_picture, "a path, a name or a file"), (_text, "a name"), (_whole, "a whole number")
+IMAGE, TEXT, WHOLE = (_image, "a path, a name or a file"), (_text, "a name"), (_whole, "a whole number")
 NUMBER, LAYERS = (_number, "a number"), (_layers, "a list of layers")
 SORTS = {
-    "content": PICTURE, "style": PICTURE, "recipe": TEXT, "backend": TEXT, "encoder": (_path, "a name or a path"),
+    "content": IMAGE, "style": IMAGE, "recipe": TEXT, "backend": TEXT, "encoder": (_path, "a name or a path"),
     "size": WHOLE, "steps": WHOLE, "seed": WHOLE, "device": TEXT, "precision": TEXT, "scales": WHOLE, "tile": WHOLE,
     "content_weight": NUMBER, "style_weight": NUMBER, "tv_weight": NUMBER, "content_layers": LAYERS, "style_layers": LAYERS,
     "sha256": (_texts, "checksums by name"), "versions": (_texts, "versions by name"), "threads": WHOLE,

@@ -16,7 +16,7 @@ from stylelab.tensorflow.exercises.check import check
 from stylelab.tensorflow.features import find_device, find_precision, load_encoder
 from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 from stylelab.tensorflow.seeing import guided_gradient, response, to_array
-from stylelab.tensorflow.transfer import optimise, to_picture, to_tensor, transfer, transfer_batch, transfer_loss
+from stylelab.tensorflow.transfer import optimise, to_image, to_tensor, transfer, transfer_batch, transfer_loss
 
 __all__ = [
     "check",
@@ -30,7 +30,7 @@ __all__ = [
     "response",
     "style_layer_loss",
     "to_array",
-    "to_picture",
+    "to_image",
     "to_tensor",
     "total_variation",
     "transfer",

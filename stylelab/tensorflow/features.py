@@ -1,4 +1,4 @@
-"""The encoder in TensorFlow: pictures in, named activations out."""
+"""The encoder in TensorFlow: images in, named activations out."""
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -50,12 +50,12 @@ def find_device(name: str | None = None) -> str:
 
 
 def find_precision(name: str, device: str | None = None, pixels: int | None = None) -> str:
-    """What 'auto' comes to on a device: bfloat16 where it multiplies that faster and the picture is large enough to gain.
+    """What 'auto' comes to on a device: bfloat16 where it multiplies that faster and the image is large enough to gain.
 
     Args:
         name: 'auto', 'float32' or 'bfloat16'; the last two are returned as they are.
         device: as for `load_encoder`.
-        pixels: of the picture, height times width; None for a large one.
+        pixels: of the image, height times width; None for a large one.
 
     Returns:
         'float32' or 'bfloat16'.
@@ -98,11 +98,11 @@ class Encoder(tf.Module):
             self.filters = {layer: self._filters(layer, *weights[layer]) for layer in self.trunk}
         self.widths = {layer: len(weights[layer][1]) for layer in self.trunk}
 
-    def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """Activations after the ReLU.
 
         Args:
-            pictures: `(B, H, W, 3)` RGB in 0..1; H and W at least 16.
+            images: `(B, H, W, 3)` RGB in 0..1; H and W at least 16.
 
         Returns:
             `{layer: (B, H', W', C)}` in the order asked for, in the encoder's precision.
@@ -110,7 +110,7 @@ class Encoder(tf.Module):
         Raises:
             InputError: another shape.
         """
-        activation, activations = self._enter(pictures), {}
+        activation, activations = self._enter(images), {}
         for layer in self.trunk:
             activation = activations[layer] = tf.nn.relu(self._convolve(layer, activation))
             if layer in encoders.POOL_AFTER and layer != self.trunk[-1]:
@@ -131,12 +131,12 @@ class Encoder(tf.Module):
         padded = tf.pad(activation, ((0, 0), (1, 1), (1, 1), (0, 0)), "SYMMETRIC")
         return tf.nn.bias_add(tf.nn.conv2d(padded, kernel, 1, "VALID"), bias)
 
-    def look(self, pictures: Tensor, content: Iterable[str], style: Iterable[str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def look(self, images: Tensor, content: Iterable[str], style: Iterable[str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What a loss needs, in one pass: activations of some layers, raw Gram matrices of others. Faster than `__call__`,
         and its gradient takes half of the memory.
 
         Args:
-            pictures: `(B, H, W, 3)` RGB in 0..1.
+            images: `(B, H, W, 3)` RGB in 0..1.
             content, style: layers, by the paper's names, of those that the encoder was loaded with.
 
         Returns:
@@ -160,18 +160,18 @@ class Encoder(tf.Module):
 
             return answers, backward
 
-        answers = passes(self._enter(pictures))
+        answers = passes(self._enter(images))
         return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
 
     @cached_property
     def _passes(self) -> Trunk:
         return Trunk(self.filters, padding=self.spec.padding, pooling=self.pooling, dtype=self.dtype)
 
-    def _enter(self, pictures: Tensor) -> Tensor:
-        pictures = tf.convert_to_tensor(pictures)
-        if len(pictures.shape) != 4 or pictures.shape[3] != 3:
-            raise InputError(f"pictures must be (B, H, W, 3); got {tuple(pictures.shape)}")
-        return pictures * self.factor + self.offset
+    def _enter(self, images: Tensor) -> Tensor:
+        images = tf.convert_to_tensor(images)
+        if len(images.shape) != 4 or images.shape[3] != 3:
+            raise InputError(f"images must be (B, H, W, 3); got {tuple(images.shape)}")
+        return images * self.factor + self.offset
 
 
 def load_encoder(
@@ -183,7 +183,7 @@ def load_encoder(
     device: str | None = None,
     precision: str = "float32",
 ) -> Encoder:
-    """A frozen network that turns pictures into activations. The trunk stops at the deepest layer asked for.
+    """A frozen network that turns images into activations. The trunk stops at the deepest layer asked for.
 
     Args:
         name_or_spec: 'auto', 'mini', 'vgg19', 'vgg19-torchvision', 'random', a path, or a `stylelab.encoders.Encoder`.
@@ -194,7 +194,7 @@ def load_encoder(
         precision: of filters and activations: 'float32', 'bfloat16', or 'auto' for what `find_precision` says.
 
     Returns:
-        A callable: pictures `(B, H, W, 3)` in 0..1 -> `{layer: activation (B, H', W', C)}`.
+        A callable: images `(B, H, W, 3)` in 0..1 -> `{layer: activation (B, H', W', C)}`.
 
     Raises:
         InputError: unknown encoder or layer, a layer that the file lacks, a corrupt file, unknown pooling or precision.

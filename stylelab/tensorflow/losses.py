@@ -1,6 +1,6 @@
-"""What a picture must match: activations for content, Gram matrices for style, its neighbours for smoothness.
+"""What an image must match: activations for content, Gram matrices for style, its neighbours for smoothness.
 
-Activations and pictures are `(B, H, W, C)`, in float32 or bfloat16; losses are computed in float32. N is the number of
+Activations and images are `(B, H, W, C)`, in float32 or bfloat16; losses are computed in float32. N is the number of
 filters C, M the number of places H W.
 """
 
@@ -12,11 +12,11 @@ from stylelab.recipes import CONTENT_NORMALISATIONS, GRAM_NORMALISATIONS, STYLE_
 
 
 def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean") -> Tensor:
-    """How far a layer's activation is from that of the content picture, place by place: 0 when they match.
+    """How far a layer's activation is from that of the content image, place by place: 0 when they match.
 
     Args:
-        activation: `(B, H, W, C)` of the picture being painted.
-        target: `(B, H, W, C)` of the content picture.
+        activation: `(B, H, W, C)` of the image being painted.
+        target: `(B, H, W, C)` of the content image.
         normalisation: 'half_sum' 1/2 sum d^2; 'sum'; 'mean' over all entries; 'quarter_mean' sum d^2 / (4 C H W).
 
     Returns:
@@ -45,7 +45,7 @@ def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean"
 
 
 def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tensor:
-    """Which filters answer together, wherever in the picture that is.
+    """Which filters answer together, wherever in the image that is.
 
     Args:
         activation: `(B, H, W, C)`.
@@ -100,17 +100,17 @@ def style_layer_loss(
     normalisation: str = "gatys",
     *,
     gram: str = "per_location",
-    picture_size: tuple[int, int] | None = None,
+    image_size: tuple[int, int] | None = None,
 ) -> Tensor:
-    """How far one layer's Gram matrix is from the style picture's: 0 when they match.
+    """How far one layer's Gram matrix is from the style image's: 0 when they match.
 
     Args:
-        activation: `(B, H, W, C)` of the picture being painted.
-        target_gram: `(B, C, C)` of the style picture; raw for 'gatys' and 'keras', normalised by `gram` for 'mean'.
+        activation: `(B, H, W, C)` of the image being painted.
+        target_gram: `(B, C, C)` of the style image; raw for 'gatys' and 'keras', normalised by `gram` for 'mean'.
         normalisation: 'gatys' sum d^2 / (4 N^2 M^2) of raw Grams; 'mean' of d^2 over the C C entries;
-            'keras' sum d^2 / (4 * 3^2 * (H W of the picture)^2) of raw Grams.
+            'keras' sum d^2 / (4 * 3^2 * (H W of the image)^2) of raw Grams.
         gram: how 'mean' normalises the activation's Gram matrix. 'mean' of 'per_location' is 4 times 'gatys'.
-        picture_size: (H, W) of the picture for 'keras'; by default the activation's own, which is the picture's in
+        image_size: (H, W) of the image for 'keras'; by default the activation's own, which is the image's in
             the first block.
 
     Returns:
@@ -122,7 +122,7 @@ def style_layer_loss(
     Source: Gatys et al. 2016, equation 4; TensorFlow's and PyTorch's tutorials ('mean'); the Keras example ('keras').
     """
     own = gram_matrix(activation, gram if normalisation == "mean" else "raw")
-    return style_distance(own, target_gram, normalisation, tuple(tf.unstack(tf.shape(activation))[1:3]), picture_size)
+    return style_distance(own, target_gram, normalisation, tuple(tf.unstack(tf.shape(activation))[1:3]), image_size)
 
 
 def style_distance(
@@ -130,16 +130,16 @@ def style_distance(
     target_gram: Tensor,
     normalisation: str,
     layer_size: tuple[int, int],
-    picture_size: tuple[int, int] | None = None,
+    image_size: tuple[int, int] | None = None,
 ) -> Tensor:
     """How far one Gram matrix is from another, as `style_layer_loss` counts it.
 
     Args:
-        own: `(B, C, C)` of the picture being painted; raw for 'gatys' and 'keras'.
-        target_gram: `(B, C, C)` of the style picture, normalised likewise.
+        own: `(B, C, C)` of the image being painted; raw for 'gatys' and 'keras'.
+        target_gram: `(B, C, C)` of the style image, normalised likewise.
         normalisation: 'gatys', 'mean' or 'keras'.
         layer_size: (H, W) of the activation that `own` was made of.
-        picture_size: (H, W) of the picture for 'keras'; by default `layer_size`.
+        image_size: (H, W) of the image for 'keras'; by default `layer_size`.
 
     Returns:
         Scalar, summed over the batch (except 'mean').
@@ -159,16 +159,16 @@ def style_distance(
     if normalisation == "gatys":
         return tf.reduce_sum(squared) / (4 * _number(filters, squared) ** 2 * _number(height * width, squared) ** 2)
     if normalisation == "keras":
-        height, width = picture_size or layer_size
+        height, width = image_size or layer_size
         return tf.reduce_sum(squared) / (4 * 3**2 * _number(height * width, squared) ** 2)
     raise unknown("style normalisation", normalisation, STYLE_NORMALISATIONS)
 
 
-def total_variation(picture: Tensor, kind: str = "l1") -> Tensor:
+def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
     """How much neighbouring pixels differ: 0 for one flat colour.
 
     Args:
-        picture: `(B, H, W, 3)`; any range, the value scales with it.
+        image: `(B, H, W, 3)`; any range, the value scales with it.
         kind: 'l1' sum |d|, as tf.image.total_variation; 'l2' sum d^2; 'keras' sum of (dx^2 + dy^2)^1.25 over the
             places that have both neighbours.
 
@@ -181,11 +181,11 @@ def total_variation(picture: Tensor, kind: str = "l1") -> Tensor:
     Source: Rudin, Osher and Fatemi 1992 for the idea; TensorFlow's tutorial ('l1'); the Keras example
         with its slice mended ('keras').
     """
-    picture = tf.convert_to_tensor(picture)
-    if len(picture.shape) != 4:
-        raise InputError(f"picture must be (B, H, W, 3); got {_shape(picture)}")
-    down = picture[:, 1:, :, :] - picture[:, :-1, :, :]  # (B, H-1, W, 3)
-    right = picture[:, :, 1:, :] - picture[:, :, :-1, :]  # (B, H, W-1, 3)
+    image = tf.convert_to_tensor(image)
+    if len(image.shape) != 4:
+        raise InputError(f"image must be (B, H, W, 3); got {_shape(image)}")
+    down = image[:, 1:, :, :] - image[:, :-1, :, :]  # (B, H-1, W, 3)
+    right = image[:, :, 1:, :] - image[:, :, :-1, :]  # (B, H, W-1, 3)
     match kind:
         case "l1":
             return tf.reduce_sum(tf.abs(down)) + tf.reduce_sum(tf.abs(right))

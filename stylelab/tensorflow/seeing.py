@@ -1,6 +1,6 @@
 """What a network sees: how strongly a filter answers, and which pixels made it answer.
 
-Activations are `(B, H', W', C)` float32, pictures `(B, H, W, 3)` in 0..1.
+Activations are `(B, H', W', C)` float32, images `(B, H, W, 3)` in 0..1.
 """
 
 from copy import copy
@@ -27,7 +27,7 @@ def to_array(tensor: Tensor) -> np.ndarray:
         `(H, W, C)` float32 array; `[..., 3]` is filter 3's activation map.
 
     Raises:
-        InputError: not one picture's.
+        InputError: not one image's.
 
     Source: ours.
     """
@@ -66,12 +66,12 @@ def response(activation: Tensor, filter: int | None = None, place: Place | None 
     return tf.reduce_mean(activation)
 
 
-def guided_gradient(encoder: Encoder, picture: Tensor, layer: str, filter: int, place: Place | None = None) -> Tensor:
+def guided_gradient(encoder: Encoder, image: Tensor, layer: str, filter: int, place: Place | None = None) -> Tensor:
     """Which pixels speak for a filter's answer: the gradient, from which everything negative is dropped on its way back.
 
     Args:
         encoder: from `load_encoder`.
-        picture: `(B, H, W, 3)` in 0..1; it is not changed.
+        image: `(B, H, W, 3)` in 0..1; it is not changed.
         layer: any up to the deepest that the encoder was loaded with.
         filter: which filter, from 0.
         place: (row, column) in the layer's activation; None for the mean of all places.
@@ -85,10 +85,10 @@ def guided_gradient(encoder: Encoder, picture: Tensor, layer: str, filter: int, 
     Source: Springenberg et al. 2015, section 3.4. The plain gradient is Simonyan et al. 2014.
     """
     with tf.GradientTape(persistent=True) as tape:
-        tape.watch(picture)
-        activations = _trunk(encoder, layer)(picture)
+        tape.watch(image)
+        activations = _trunk(encoder, layer)(image)
         answer = response(activations[encoders.layer_name(layer)], filter, place)
-    way_back = list(reversed([picture, *activations.values()]))
+    way_back = list(reversed([image, *activations.values()]))
     gradient = tape.gradient(answer, way_back[0])
     for above, below in pairwise(way_back):
         gradient = tape.gradient(above, below, tf.nn.relu(gradient))  # the guide: only what speaks for the answer

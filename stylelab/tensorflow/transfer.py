@@ -1,4 +1,4 @@
-"""Style transfer in TensorFlow: a loss made of two pictures, and a loop that lowers it."""
+"""Style transfer in TensorFlow: a loss made of two images, and a loop that lowers it."""
 
 import math
 import subprocess
@@ -31,11 +31,11 @@ Loss = Callable[[Tensor], "Tensor | dict[str, Tensor]"]
 Evaluate = Callable[[], tuple[dict[str, Tensor], Tensor]]  # -> parts of the loss, (B,) each, and the gradient of their sum
 
 
-def to_tensor(picture: np.ndarray, device: str | None = None) -> Tensor:
-    """A picture as an encoder takes it.
+def to_tensor(image: np.ndarray, device: str | None = None) -> Tensor:
+    """An image as an encoder takes it.
 
     Args:
-        picture: `(H, W, 3)` array in 0..1; it is copied.
+        image: `(H, W, 3)` array in 0..1; it is copied.
         device: where to put the tensor; by default the fastest there is, as for `load_encoder`.
 
     Returns:
@@ -47,14 +47,14 @@ def to_tensor(picture: np.ndarray, device: str | None = None) -> Tensor:
 
     Source: ours; the seeds do it with their framework's image loaders.
     """
-    array = np.array(picture, dtype=np.float32)
+    array = np.array(image, dtype=np.float32)
     if array.ndim != 3 or array.shape[2] != 3:
-        raise InputError(f"picture must be (H, W, 3); got {array.shape}")
+        raise InputError(f"image must be (H, W, 3); got {array.shape}")
     with tf.device(find_device(device)):
         return tf.constant(array[None])
 
 
-def to_picture(tensor: Tensor) -> np.ndarray:
+def to_image(tensor: Tensor) -> np.ndarray:
     """The inverse of `to_tensor`, clipped.
 
     Args:
@@ -86,13 +86,13 @@ def transfer_loss(
     Args:
         encoder: must give the recipe's layers.
         content: `(B, H, W, 3)` in 0..1.
-        style: `(1, H', W', 3)` in 0..1, of any size; for a batch a sequence of B such pictures.
+        style: `(1, H', W', 3)` in 0..1, of any size; for a batch a sequence of B such images.
         recipe: layers and normalisations.
         weights: of the parts; by default the author's.
-        tile: side in pixels of the tiles to work in; None for whole pictures.
+        tile: side in pixels of the tiles to work in; None for whole images.
 
     Returns:
-        A function: pictures `(B, H, W, 3)` -> `{"content", "style", "tv"}`, weighted: scalars, for a batch `(B,)`.
+        A function: images `(B, H, W, 3)` -> `{"content", "style", "tv"}`, weighted: scalars, for a batch `(B,)`.
 
     Raises:
         InputError: the encoder was loaded without one of the recipe's layers, or an unknown normalisation.
@@ -102,30 +102,30 @@ def transfer_loss(
     if missing := [layer for layer in recipe.layers if layer not in encoder.layers]:
         raise InputError(f"the encoder was loaded without {', '.join(missing)}: load it with layers=recipe.layers")
     weights = weights or recipe.weights
-    picture_size, styles = tuple(content.shape[1:3]), [style] if tf.is_tensor(style) else list(style)
-    sizes = {layer: encoders.layer_size(layer, *picture_size) for layer in recipe.style}
+    image_size, styles = tuple(content.shape[1:3]), [style] if tf.is_tensor(style) else list(style)
+    sizes = {layer: encoders.layer_size(layer, *image_size) for layer in recipe.style}
     look = encoder.look if tile is None else partial(tiles.look, encoder, tile=tile)
     content_targets, _ = look(content, recipe.content, ())
     grams = [_target_grams(look, each, recipe, sizes) for each in styles]
 
-    def of_one(index: int, picture: Tensor, activations: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    def of_one(index: int, image: Tensor, activations: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
         content_part = sum(
             share * content_loss(activations[layer], content_targets[layer][index : index + 1], recipe.content_loss)
             for layer, share in recipe.content.items()
         )
         style_part = sum(
-            share * _style_distance(own[layer], grams[index][layer], recipe, sizes[layer], picture_size)
+            share * _style_distance(own[layer], grams[index][layer], recipe, sizes[layer], image_size)
             for layer, share in recipe.style.items()
         )
         parts = {"content": weights.content * content_part, "style": weights.style * style_part}
         if weights.tv:
-            parts["tv"] = weights.tv * total_variation(picture, recipe.tv)
+            parts["tv"] = weights.tv * total_variation(image, recipe.tv)
         return parts
 
-    def loss(pictures: Tensor) -> dict[str, Tensor]:
-        activations, own = look(pictures, recipe.content, recipe.style)
+    def loss(images: Tensor) -> dict[str, Tensor]:
+        activations, own = look(images, recipe.content, recipe.style)
         parts = [
-            of_one(index, pictures[index : index + 1], _slice(activations, index), _slice(own, index))
+            of_one(index, images[index : index + 1], _slice(activations, index), _slice(own, index))
             for index in range(len(styles))
         ]
         return parts[0] if len(parts) == 1 else {name: tf.stack([each[name] for each in parts]) for name in parts[0]}
@@ -134,7 +134,7 @@ def transfer_loss(
 
 
 def _target_grams(look: Callable, style: Tensor, recipe: Recipe, sizes: dict) -> dict[str, Tensor]:
-    """The style picture's Gram matrices, as if it had as many places as the picture being painted."""
+    """The style image's Gram matrices, as if it had as many places as the image being painted."""
     _, grams = look(style, (), recipe.style)
     targets = {}
     for layer, gram in grams.items():
@@ -144,36 +144,36 @@ def _target_grams(look: Callable, style: Tensor, recipe: Recipe, sizes: dict) ->
     return targets
 
 
-def _style_distance(own: Tensor, target: Tensor, recipe: Recipe, size: tuple, picture_size: tuple) -> Tensor:
+def _style_distance(own: Tensor, target: Tensor, recipe: Recipe, size: tuple, image_size: tuple) -> Tensor:
     if recipe.style_loss == "mean":
         own = normalised_gram(own, recipe.gram, size[0] * size[1])
-    return style_distance(own, target, recipe.style_loss, size, picture_size)
+    return style_distance(own, target, recipe.style_loss, size, image_size)
 
 
 def _slice(tensors: dict[str, Tensor], index: int) -> dict[str, Tensor]:
     return {layer: tensor[index : index + 1] for layer, tensor in tensors.items()}
 
 
-def optimise(picture: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
-    """Lower a loss by changing a picture, one step at a time. The reader of the iterator may stop whenever it likes.
+def optimise(image: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
+    """Lower a loss by changing an image, one step at a time. The reader of the iterator may stop whenever it likes.
 
     Args:
-        picture: `(1, H, W, 3)` in 0..1, where to start; it is not changed.
-        loss: picture -> a scalar, or a dict of named scalars whose sum is lowered.
+        image: `(1, H, W, 3)` in 0..1, where to start; it is not changed.
+        loss: image -> a scalar, or a dict of named scalars whose sum is lowered.
         optimiser: 'lbfgs', 'adam', 'sgd', or an `Optimiser` with its settings.
         steps: how many.
 
     Yields:
-        Step(index from 1, the loss that the step started from, its parts, the picture after the step).
+        Step(index from 1, the loss that the step started from, its parts, the image after the step).
 
     Raises:
         InputError: an unknown optimiser.
-        NotFiniteError: the loss is NaN or infinite; it carries the last good picture.
+        NotFiniteError: the loss is NaN or infinite; it carries the last good image.
 
     Source: Gatys et al. 2016 for L-BFGS; Liu and Nocedal 1989; Kingma and Ba 2015 for Adam.
     """
     settings = optimiser if isinstance(optimiser, Optimiser) else Optimiser(optimiser, *_LEARNING_RATES.get(optimiser, ()))
-    start = _variable(picture)
+    start = _variable(image)
     run = _walk(start, _compiled(loss, start), make_method(settings, start), settings.clip, range(1, steps + 1))
     return (jobs.only(steps) for steps in run)
 
@@ -182,10 +182,10 @@ _LEARNING_RATES = {"adam": (0.02,), "sgd": (0.1,)}
 
 
 def _walk(
-    pictures: tf.Variable, evaluate: Evaluate, method: Any, clip: bool, indices: range
+    images: tf.Variable, evaluate: Evaluate, method: Any, clip: bool, indices: range
 ) -> Iterator[list["Step | NotFiniteError"]]:
-    """Move a batch of pictures, in place. A picture whose loss is no number stays where it was last good."""
-    good = before = tf.identity(pictures)
+    """Move a batch of images, in place. An image whose loss is no number stays where it was last good."""
+    good = before = tf.identity(images)
     broken: dict[int, NotFiniteError] = {}
     for index in indices:
         parts, gradient = evaluate()
@@ -193,26 +193,26 @@ def _walk(
         totals = [sum(column) for column in zip(*values, strict=True)]
         for each, total in enumerate(totals):
             if each not in broken and not np.isfinite(total):
-                broken[each] = NotFiniteError(index, total, to_picture(good[each : each + 1]))
+                broken[each] = NotFiniteError(index, total, to_image(good[each : each + 1]))
         if broken:
             stays = np.isin(range(len(totals)), list(broken)).reshape(-1, 1, 1, 1)
             gradient = tf.where(stays, tf.zeros_like(gradient), gradient)
             totals = [0.0 if each in broken else total for each, total in enumerate(totals)]
         moved = method.step(before, totals, gradient)
-        pictures.assign(tf.clip_by_value(moved, 0.0, 1.0) if clip else moved)
+        images.assign(tf.clip_by_value(moved, 0.0, 1.0) if clip else moved)
         if index == indices[-1]:
-            pictures.assign(method.check(tf.identity(pictures), lambda: tf.add_n(list(evaluate()[0].values())).numpy().tolist()))
-        good, before = before, tf.identity(pictures)
+            images.assign(method.check(tf.identity(images), lambda: tf.add_n(list(evaluate()[0].values())).numpy().tolist()))
+        good, before = before, tf.identity(images)
         yield [
             broken.get(each) or _step(index, names, [row[each] for row in values], before[each : each + 1])
             for each in range(len(totals))
         ]
 
 
-def _plain(loss: Loss, pictures: tf.Variable) -> Evaluate:
+def _plain(loss: Loss, images: tf.Variable) -> Evaluate:
     def evaluate() -> tuple[dict[str, Tensor], Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            leaf = tf.identity(pictures)
+            leaf = tf.identity(images)
             tape.watch(leaf)
             parts = _named(loss(leaf))
             total = tf.add_n([tf.reduce_sum(part) for part in parts.values()])
@@ -221,18 +221,18 @@ def _plain(loss: Loss, pictures: tf.Variable) -> Evaluate:
     return evaluate
 
 
-def _compiled(loss: Loss, pictures: tf.Variable) -> Evaluate:
+def _compiled(loss: Loss, images: tf.Variable) -> Evaluate:
     """As one graph. Not for tiles, of which a graph would hold all at once."""
-    return compiled(_plain(loss, pictures))
+    return compiled(_plain(loss, images))
 
 
-def _variable(pictures: Tensor) -> tf.Variable:
-    with tf.device(pictures.device):
-        return tf.Variable(pictures)
+def _variable(images: Tensor) -> tf.Variable:
+    with tf.device(images.device):
+        return tf.Variable(images)
 
 
 def _step(index: int, names: list[str], values: list[float], after: Tensor) -> Step:
-    return Step(index, sum(values), dict(zip(names, values, strict=True)), lambda: to_picture(after))
+    return Step(index, sum(values), dict(zip(names, values, strict=True)), lambda: to_image(after))
 
 
 def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
@@ -261,7 +261,7 @@ def transfer(
     watch: "Watch | None" = None,
     snapshots: Sequence[int] | None = None,
 ) -> Result:
-    """Paint one picture's content in another's style.
+    """Paint one image's content in another's style.
 
     Args:
         content, style: path, built-in name, PIL image, or float array `(H, W, 3)` in 0..1.
@@ -274,19 +274,19 @@ def transfer(
         content_layers, style_layers: instead of the recipe's, for an encoder that stops early, say.
         precision: of the network, 'float32' or 'bfloat16'; 'auto' is bfloat16 where that is faster.
         scales: how many sizes to paint one after the other, each sqrt 2 larger than the one before; the last is `size`.
-        tile: side in pixels of the tiles to work in, for pictures too large to be held as a whole; exact. 0: whole. By
+        tile: side in pixels of the tiles to work in, for images too large to be held as a whole; exact. 0: whole. By
             default whole, and in tiles when that would not fit, or on a CPU take more than 6 GB: `Result.notes` says so.
         content_weight, style_weight, tv_weight: alpha, beta and the total variation's weight instead of the recipe's, as
             they stand in the loss: `stylelab recipes NAME` prints a recipe's own, which depend on the encoder.
         watch: called with every Step.
-        snapshots: the steps whose pictures are kept.
+        snapshots: the steps whose images are kept.
 
     Returns:
-        Result: picture, history, snapshots, seconds, device. On Ctrl-C the best picture so far, at a loss that is
+        Result: image, history, snapshots, seconds, device. On Ctrl-C the best image so far, at a loss that is
         not finite the last good one; `stopped` says so.
 
     Raises:
-        InputError: something about the pictures, names or numbers given.
+        InputError: something about the images, names or numbers given.
         MachineError: a GPU asked for by name that is not there.
 
     Source: Gatys, Ecker and Bethge 2016; from coarse to fine: Gatys et al. 2017.
@@ -317,7 +317,7 @@ def transfer_batch(
     """Paint several pairs in one run, which a GPU likes better than one after the other. Each comes out as if alone.
 
     Args:
-        contents, styles: as many of the one as of the other, each as for `transfer`; the content pictures have one size
+        contents, styles: as many of the one as of the other, each as for `transfer`; the content images have one size
             when they are resized.
         watch: called with the list of all pairs' Steps; a NotFiniteError stands for a pair that has ended.
         device, precision, tile, snapshots, options: as for `transfer` (recipe, encoder, size, steps, seed, content_layers,
@@ -327,7 +327,7 @@ def transfer_batch(
         A Result for each pair.
 
     Raises:
-        InputError: as `transfer`, or the pictures do not fit into a batch.
+        InputError: as `transfer`, or the images do not fit into a batch.
         MachineError: a GPU asked for by name that is not there.
 
     Source: as `transfer`.
@@ -374,42 +374,42 @@ def _free_memory(device: str) -> float:
 def _climb(
     stages: list[list[jobs.Job]], network: Encoder, device: str, tile: int | None
 ) -> Iterator[list["Step | NotFiniteError"]]:
-    """One size after the other; pictures and what the optimiser has learnt are enlarged in between."""
-    pictures = method = None
+    """One size after the other; images and what the optimiser has learnt are enlarged in between."""
+    images = method = None
     done = 0
     for batch in stages:
         recipe = batch[0].recipe
         content, start = (tf.concat([to_tensor(getattr(job, name), device) for job in batch], 0) for name in ("content", "start"))
         styles = [to_tensor(job.style, device) for job in batch]
         loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile)
-        if recipe.optimiser.name == "lbfgs":  # its pictures are not clipped as they go
+        if recipe.optimiser.name == "lbfgs":  # its images are not clipped as they go
             loss = partial(_inside, loss)
-        pictures = _variable(start if pictures is None else _enlarge(pictures, start.shape[1:3]))
-        method = make_method(recipe.optimiser, pictures) if method is None else method.enlarged(recipe.optimiser, pictures)
-        evaluate = (_compiled if tile is None else _plain)(loss, pictures)
+        images = _variable(start if images is None else _enlarge(images, start.shape[1:3]))
+        method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
+        evaluate = (_compiled if tile is None else _plain)(loss, images)
         del content, start, styles  # the loss has what it needs of them
         indices = range(done + 1, done + recipe.steps + 1)
-        yield from _walk(pictures, evaluate, method, recipe.optimiser.clip, indices)
+        yield from _walk(images, evaluate, method, recipe.optimiser.clip, indices)
         done += recipe.steps
 
 
-def _inside(loss: Loss, pictures: Tensor) -> "Tensor | dict[str, Tensor]":
-    """The loss of the pictures as they will be saved, in 0..1."""
-    return loss(_into_range(pictures))
+def _inside(loss: Loss, images: Tensor) -> "Tensor | dict[str, Tensor]":
+    """The loss of the images as they will be saved, in 0..1."""
+    return loss(_into_range(images))
 
 
 @tf.custom_gradient
-def _into_range(pictures: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+def _into_range(images: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     """Pixels brought into 0..1. Beyond, they feel only what draws them back: plain clamping would leave them there."""
 
     def backward(gradient: Tensor) -> Tensor:
-        outwards = ((pictures < 0) & (gradient > 0)) | ((pictures > 1) & (gradient < 0))
+        outwards = ((images < 0) & (gradient > 0)) | ((images > 1) & (gradient < 0))
         return tf.where(outwards, tf.zeros_like(gradient), gradient)
 
-    return tf.clip_by_value(pictures, 0.0, 1.0), backward
+    return tf.clip_by_value(images, 0.0, 1.0), backward
 
 
-def _enlarge(pictures: tf.Variable, size: Sequence[int]) -> Tensor:
+def _enlarge(images: tf.Variable, size: Sequence[int]) -> Tensor:
     height, width = size
-    with tf.device(pictures.device):
-        return tf.constant(np.stack([files.enlarge(array, (height, width)) for array in pictures.numpy()]))
+    with tf.device(images.device):
+        return tf.constant(np.stack([files.enlarge(array, (height, width)) for array in images.numpy()]))

@@ -21,11 +21,11 @@ from stylelab.base.files import shown
 from stylelab.errors import InputError, MachineError
 
 PATIENCE = 3  # seconds for a scheduler to answer
-MEMORY = 3 * 2**30  # bytes that a worker may need: a framework and a picture of 512 pixels
+MEMORY = 3 * 2**30  # bytes that a worker may need: a framework and an image of 512 pixels
 LOOPBACK = "127.0.0.1"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 SETTINGS = {
-    # pictures travel inside the tasks, so that a task can be repeated elsewhere when its worker is lost
+    # images travel inside the tasks, so that a task can be repeated elsewhere when its worker is lost
     "distributed.admin.large-graph-warning-threshold": "1GB",
     # a worker that has died is started again; by default it is forgotten if that takes 15 seconds, as on a busy machine
     "distributed.deploy.lost-worker-timeout": "10 minutes",

@@ -9,7 +9,7 @@ from stylelab.torch.exercises.check import check
 from stylelab.torch.features import find_device, find_precision, load_encoder
 from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 from stylelab.torch.seeing import guided_gradient, response, to_array
-from stylelab.torch.transfer import optimise, to_picture, to_tensor, transfer, transfer_batch, transfer_loss
+from stylelab.torch.transfer import optimise, to_image, to_tensor, transfer, transfer_batch, transfer_loss
 
 __all__ = [
     "check",
@@ -23,7 +23,7 @@ __all__ = [
     "response",
     "style_layer_loss",
     "to_array",
-    "to_picture",
+    "to_image",
     "to_tensor",
     "total_variation",
     "transfer",

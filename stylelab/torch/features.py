@@ -1,4 +1,4 @@
-"""The encoder in PyTorch: pictures in, named activations out."""
+"""The encoder in PyTorch: images in, named activations out."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -55,12 +55,12 @@ def find_device(name: "str | torch.device | None" = None) -> torch.device:
 
 
 def find_precision(name: str, device: "str | torch.device | None" = None, pixels: int | None = None) -> str:
-    """What 'auto' comes to on a device: bfloat16 where it multiplies that faster and the picture is large enough to gain.
+    """What 'auto' comes to on a device: bfloat16 where it multiplies that faster and the image is large enough to gain.
 
     Args:
         name: 'auto', 'float32' or 'bfloat16'; the last two are returned as they are.
         device: as for `load_encoder`.
-        pixels: of the picture, height times width; None for a large one.
+        pixels: of the image, height times width; None for a large one.
 
     Returns:
         'float32' or 'bfloat16'.
@@ -109,11 +109,11 @@ class Encoder(torch.nn.Module):
             self.register_buffer(f"{layer}_kernel", kernel.contiguous(memory_format=torch.channels_last))
             self.register_buffer(f"{layer}_bias", bias)
 
-    def forward(self, pictures: Tensor) -> dict[str, Tensor]:
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Activations after the ReLU.
 
         Args:
-            pictures: `(B, 3, H, W)` RGB in 0..1; H and W at least 16.
+            images: `(B, 3, H, W)` RGB in 0..1; H and W at least 16.
 
         Returns:
             `{layer: (B, C, H', W')}` in the order asked for, in the encoder's precision.
@@ -121,8 +121,8 @@ class Encoder(torch.nn.Module):
         Raises:
             InputError: another shape.
         """
-        _check_pictures(pictures)
-        activation = (pictures * self.factor + self.offset).contiguous(memory_format=torch.channels_last)
+        _check_images(images)
+        activation = (images * self.factor + self.offset).contiguous(memory_format=torch.channels_last)
         activations = {}
         for layer in self.trunk:
             activation = activations[layer] = F.relu(self._convolve(layer, activation))
@@ -138,12 +138,12 @@ class Encoder(torch.nn.Module):
             return F.conv2d(activation, kernel, bias, padding=1)
         return F.conv2d(F.pad(activation, (1, 1, 1, 1), mode="replicate"), kernel, bias)
 
-    def look(self, pictures: Tensor, content: Iterable[str], style: Iterable[str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def look(self, images: Tensor, content: Iterable[str], style: Iterable[str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What a loss needs, in one pass: activations of some layers, raw Gram matrices of others. Faster than `forward`,
         and its gradient, which can be asked for once, takes half of the memory.
 
         Args:
-            pictures: `(B, 3, H, W)` RGB in 0..1.
+            images: `(B, 3, H, W)` RGB in 0..1.
             content, style: layers, by the paper's names, of those that the encoder was loaded with.
 
         Returns:
@@ -153,9 +153,9 @@ class Encoder(torch.nn.Module):
         Raises:
             InputError: another shape.
         """
-        _check_pictures(pictures)
+        _check_images(images)
         content, style = tuple(content), tuple(style)
-        answers = _Look.apply(pictures * self.factor + self.offset, self._passes, content, style)
+        answers = _Look.apply(images * self.factor + self.offset, self._passes, content, style)
         return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
 
     @cached_property
@@ -168,8 +168,8 @@ class _Look(torch.autograd.Function):
     """`Encoder.look` for autograd: the passes are `Trunk`'s."""
 
     @staticmethod
-    def forward(ctx: Any, pictures: Tensor, trunk: Trunk, content: tuple[str, ...], style: tuple[str, ...]) -> tuple[Tensor, ...]:
-        kept = trunk.forward(pictures, keep=ctx.needs_input_grad[0])
+    def forward(ctx: Any, images: Tensor, trunk: Trunk, content: tuple[str, ...], style: tuple[str, ...]) -> tuple[Tensor, ...]:
+        kept = trunk.forward(images, keep=ctx.needs_input_grad[0])
         ctx.trunk, ctx.kept, ctx.content, ctx.style = trunk, kept, content, style
         ctx.set_materialize_grads(False)  # what no loss looks at has no gradient, rather than one of zeros
         grams = (raw_gram(kept.activations[layer]) for layer in style)
@@ -189,9 +189,9 @@ class _Look(torch.autograd.Function):
         return ctx.trunk.backward(kept, content, style), None, None, None
 
 
-def _check_pictures(pictures: Tensor) -> None:
-    if pictures.ndim != 4 or pictures.shape[1] != 3:
-        raise InputError(f"pictures must be (B, 3, H, W); got {tuple(pictures.shape)}")
+def _check_images(images: Tensor) -> None:
+    if images.ndim != 4 or images.shape[1] != 3:
+        raise InputError(f"images must be (B, 3, H, W); got {tuple(images.shape)}")
 
 
 def load_encoder(
@@ -203,7 +203,7 @@ def load_encoder(
     device: "str | torch.device | None" = None,
     precision: str = "float32",
 ) -> Encoder:
-    """A frozen network that turns pictures into activations. The trunk stops at the deepest layer asked for.
+    """A frozen network that turns images into activations. The trunk stops at the deepest layer asked for.
 
     Args:
         name_or_spec: 'auto', 'mini', 'vgg19', 'vgg19-torchvision', 'random', a path, or a `stylelab.encoders.Encoder`.
@@ -214,7 +214,7 @@ def load_encoder(
         precision: of filters and activations: 'float32', 'bfloat16', or 'auto' for what `find_precision` says.
 
     Returns:
-        A callable: pictures `(B, 3, H, W)` in 0..1 -> `{layer: activation (B, C, H', W')}`.
+        A callable: images `(B, 3, H, W)` in 0..1 -> `{layer: activation (B, C, H', W')}`.
 
     Raises:
         InputError: unknown encoder or layer, a layer that the file lacks, a corrupt file, unknown pooling or precision.

@@ -1,6 +1,6 @@
-"""What a picture must match: activations for content, Gram matrices for style, its neighbours for smoothness.
+"""What an image must match: activations for content, Gram matrices for style, its neighbours for smoothness.
 
-Activations and pictures are `(B, C, H, W)`, in float32 or bfloat16; losses are computed in float32. N is the number of filters C, M the number of places H W.
+Activations and images are `(B, C, H, W)`, in float32 or bfloat16; losses are computed in float32. N is the number of filters C, M the number of places H W.
 """
 
 import torch
@@ -11,11 +11,11 @@ from stylelab.recipes import CONTENT_NORMALISATIONS, GRAM_NORMALISATIONS, STYLE_
 
 
 def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean") -> Tensor:
-    """How far a layer's activation is from that of the content picture, place by place: 0 when they match.
+    """How far a layer's activation is from that of the content image, place by place: 0 when they match.
 
     Args:
-        activation: `(B, C, H, W)` of the picture being painted.
-        target: `(B, C, H, W)` of the content picture.
+        activation: `(B, C, H, W)` of the image being painted.
+        target: `(B, C, H, W)` of the content image.
         normalisation: 'half_sum' 1/2 sum d^2; 'sum'; 'mean' over all entries; 'quarter_mean' sum d^2 / (4 C H W).
 
     Returns:
@@ -43,7 +43,7 @@ def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean"
 
 
 def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tensor:
-    """Which filters answer together, wherever in the picture that is.
+    """Which filters answer together, wherever in the image that is.
 
     Args:
         activation: `(B, C, H, W)`.
@@ -96,17 +96,17 @@ def style_layer_loss(
     normalisation: str = "gatys",
     *,
     gram: str = "per_location",
-    picture_size: tuple[int, int] | None = None,
+    image_size: tuple[int, int] | None = None,
 ) -> Tensor:
-    """How far one layer's Gram matrix is from the style picture's: 0 when they match.
+    """How far one layer's Gram matrix is from the style image's: 0 when they match.
 
     Args:
-        activation: `(B, C, H, W)` of the picture being painted.
-        target_gram: `(B, C, C)` of the style picture; raw for 'gatys' and 'keras', normalised by `gram` for 'mean'.
+        activation: `(B, C, H, W)` of the image being painted.
+        target_gram: `(B, C, C)` of the style image; raw for 'gatys' and 'keras', normalised by `gram` for 'mean'.
         normalisation: 'gatys' sum d^2 / (4 N^2 M^2) of raw Grams; 'mean' of d^2 over the C C entries;
-            'keras' sum d^2 / (4 * 3^2 * (H W of the picture)^2) of raw Grams.
+            'keras' sum d^2 / (4 * 3^2 * (H W of the image)^2) of raw Grams.
         gram: how 'mean' normalises the activation's Gram matrix. 'mean' of 'per_location' is 4 times 'gatys'.
-        picture_size: (H, W) of the picture for 'keras'; by default the activation's own, which is the picture's in
+        image_size: (H, W) of the image for 'keras'; by default the activation's own, which is the image's in
             the first block.
 
     Returns:
@@ -119,7 +119,7 @@ def style_layer_loss(
     """
     own = gram_matrix(activation, gram if normalisation == "mean" else "raw")
     height, width = activation.shape[2:]
-    return style_distance(own, target_gram, normalisation, (height, width), picture_size)
+    return style_distance(own, target_gram, normalisation, (height, width), image_size)
 
 
 def style_distance(
@@ -127,16 +127,16 @@ def style_distance(
     target_gram: Tensor,
     normalisation: str,
     layer_size: tuple[int, int],
-    picture_size: tuple[int, int] | None = None,
+    image_size: tuple[int, int] | None = None,
 ) -> Tensor:
     """How far one Gram matrix is from another, as `style_layer_loss` counts it.
 
     Args:
-        own: `(B, C, C)` of the picture being painted; raw for 'gatys' and 'keras'.
-        target_gram: `(B, C, C)` of the style picture, normalised likewise.
+        own: `(B, C, C)` of the image being painted; raw for 'gatys' and 'keras'.
+        target_gram: `(B, C, C)` of the style image, normalised likewise.
         normalisation: 'gatys', 'mean' or 'keras'.
         layer_size: (H, W) of the activation that `own` was made of.
-        picture_size: (H, W) of the picture for 'keras'; by default `layer_size`.
+        image_size: (H, W) of the image for 'keras'; by default `layer_size`.
 
     Returns:
         Scalar, summed over the batch (except 'mean').
@@ -155,16 +155,16 @@ def style_distance(
     if normalisation == "gatys":
         return squared.sum() / (4 * filters**2 * (height * width) ** 2)
     if normalisation == "keras":
-        height, width = picture_size or layer_size
+        height, width = image_size or layer_size
         return squared.sum() / (4 * 3**2 * (height * width) ** 2)
     raise unknown("style normalisation", normalisation, STYLE_NORMALISATIONS)
 
 
-def total_variation(picture: Tensor, kind: str = "l1") -> Tensor:
+def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
     """How much neighbouring pixels differ: 0 for one flat colour.
 
     Args:
-        picture: `(B, 3, H, W)`; any range, the value scales with it.
+        image: `(B, 3, H, W)`; any range, the value scales with it.
         kind: 'l1' sum |d|, as tf.image.total_variation; 'l2' sum d^2; 'keras' sum of (dx^2 + dy^2)^1.25 over the
             places that have both neighbours.
 
@@ -177,10 +177,10 @@ def total_variation(picture: Tensor, kind: str = "l1") -> Tensor:
     Source: Rudin, Osher and Fatemi 1992 for the idea; TensorFlow's tutorial ('l1'); the Keras example
         with its slice mended ('keras').
     """
-    if picture.ndim != 4:
-        raise InputError(f"picture must be (B, 3, H, W); got {_shape(picture)}")
-    down = picture[:, :, 1:, :] - picture[:, :, :-1, :]  # (B, 3, H-1, W)
-    right = picture[:, :, :, 1:] - picture[:, :, :, :-1]  # (B, 3, H, W-1)
+    if image.ndim != 4:
+        raise InputError(f"image must be (B, 3, H, W); got {_shape(image)}")
+    down = image[:, :, 1:, :] - image[:, :, :-1, :]  # (B, 3, H-1, W)
+    right = image[:, :, :, 1:] - image[:, :, :, :-1]  # (B, 3, H, W-1)
     match kind:
         case "l1":
             return down.abs().sum() + right.abs().sum()

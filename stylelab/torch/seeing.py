@@ -1,6 +1,6 @@
 """What a network sees: how strongly a filter answers, and which pixels made it answer.
 
-Activations are `(B, C, H', W')` float32, pictures `(B, 3, H, W)` in 0..1.
+Activations are `(B, C, H', W')` float32, images `(B, 3, H, W)` in 0..1.
 """
 
 from copy import copy
@@ -27,7 +27,7 @@ def to_array(tensor: Tensor) -> np.ndarray:
         `(H, W, C)` float32 array; `[..., 3]` is filter 3's activation map.
 
     Raises:
-        InputError: not one picture's.
+        InputError: not one image's.
 
     Source: ours.
     """
@@ -66,12 +66,12 @@ def response(activation: Tensor, filter: int | None = None, place: Place | None 
     return activation.mean()
 
 
-def guided_gradient(encoder: Encoder, picture: Tensor, layer: str, filter: int, place: Place | None = None) -> Tensor:
+def guided_gradient(encoder: Encoder, image: Tensor, layer: str, filter: int, place: Place | None = None) -> Tensor:
     """Which pixels speak for a filter's answer: the gradient, from which everything negative is dropped on its way back.
 
     Args:
         encoder: from `load_encoder`.
-        picture: `(B, 3, H, W)` in 0..1; it is not changed.
+        image: `(B, 3, H, W)` in 0..1; it is not changed.
         layer: any up to the deepest that the encoder was loaded with.
         filter: which filter, from 0.
         place: (row, column) in the layer's activation; None for the mean of all places.
@@ -84,10 +84,10 @@ def guided_gradient(encoder: Encoder, picture: Tensor, layer: str, filter: int, 
 
     Source: Springenberg et al. 2015, section 3.4. The plain gradient is Simonyan et al. 2014.
     """
-    picture = picture.detach().clone().requires_grad_(True)
-    activations = _trunk(encoder, layer)(picture)
+    image = image.detach().clone().requires_grad_(True)
+    activations = _trunk(encoder, layer)(image)
     answer = response(activations[encoders.layer_name(layer)], filter, place)
-    way_back = list(reversed([picture, *activations.values()]))
+    way_back = list(reversed([image, *activations.values()]))
     gradient = _backwards(answer, way_back[0])
     for above, below in pairwise(way_back):
         gradient = _backwards(above, below, gradient.clamp(min=0))  # the guide: only what speaks for the answer

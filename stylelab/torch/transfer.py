@@ -1,4 +1,4 @@
-"""Style transfer in PyTorch: a loss made of two pictures, and a loop that lowers it."""
+"""Style transfer in PyTorch: a loss made of two images, and a loop that lowers it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -28,11 +28,11 @@ from stylelab.torch.losses import content_loss, normalised_gram, style_distance,
 Loss = Callable[[Tensor], "Tensor | dict[str, Tensor]"]
 
 
-def to_tensor(picture: np.ndarray, device: "str | torch.device | None" = None) -> Tensor:
-    """A picture as an encoder takes it.
+def to_tensor(image: np.ndarray, device: "str | torch.device | None" = None) -> Tensor:
+    """An image as an encoder takes it.
 
     Args:
-        picture: `(H, W, 3)` array in 0..1; it is copied.
+        image: `(H, W, 3)` array in 0..1; it is copied.
         device: where to put the tensor; by default the fastest there is, as for `load_encoder`.
 
     Returns:
@@ -44,13 +44,13 @@ def to_tensor(picture: np.ndarray, device: "str | torch.device | None" = None) -
 
     Source: ours; the seeds do it with their framework's image loaders.
     """
-    array = np.array(picture, dtype=np.float32)  # a copy: the tensor must not share the caller's memory
+    array = np.array(image, dtype=np.float32)  # a copy: the tensor must not share the caller's memory
     if array.ndim != 3 or array.shape[2] != 3:
-        raise InputError(f"picture must be (H, W, 3); got {array.shape}")
+        raise InputError(f"image must be (H, W, 3); got {array.shape}")
     return torch.from_numpy(array).permute(2, 0, 1)[None].contiguous().to(find_device(device))
 
 
-def to_picture(tensor: Tensor) -> np.ndarray:
+def to_image(tensor: Tensor) -> np.ndarray:
     """The inverse of `to_tensor`, clipped.
 
     Args:
@@ -82,13 +82,13 @@ def transfer_loss(
     Args:
         encoder: must give the recipe's layers.
         content: `(B, 3, H, W)` in 0..1.
-        style: `(1, 3, H', W')` in 0..1, of any size; for a batch a sequence of B such pictures.
+        style: `(1, 3, H', W')` in 0..1, of any size; for a batch a sequence of B such images.
         recipe: layers and normalisations.
         weights: of the parts; by default the author's.
-        tile: side in pixels of the tiles to work in; None for whole pictures.
+        tile: side in pixels of the tiles to work in; None for whole images.
 
     Returns:
-        A function: pictures `(B, 3, H, W)` -> `{"content", "style", "tv"}`, weighted: scalars, for a batch `(B,)`.
+        A function: images `(B, 3, H, W)` -> `{"content", "style", "tv"}`, weighted: scalars, for a batch `(B,)`.
 
     Raises:
         InputError: the encoder was loaded without one of the recipe's layers, or an unknown normalisation.
@@ -98,32 +98,32 @@ def transfer_loss(
     if missing := [layer for layer in recipe.layers if layer not in encoder.layers]:
         raise InputError(f"the encoder was loaded without {', '.join(missing)}: load it with layers=recipe.layers")
     weights = weights or recipe.weights
-    picture_size, styles = tuple(content.shape[2:]), [style] if isinstance(style, Tensor) else list(style)
-    sizes = {layer: encoders.layer_size(layer, *picture_size) for layer in recipe.style}
+    image_size, styles = tuple(content.shape[2:]), [style] if isinstance(style, Tensor) else list(style)
+    sizes = {layer: encoders.layer_size(layer, *image_size) for layer in recipe.style}
     look = encoder.look if tile is None else partial(tiles.look, encoder, tile=tile)
     with torch.no_grad():
         content_targets, _ = look(content, recipe.content, ())
         grams = [_target_grams(look, each, recipe, sizes) for each in styles]
 
-    def of_one(index: int, picture: Tensor, activations: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    def of_one(index: int, image: Tensor, activations: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
         content_part = sum(
             share * content_loss(activations[layer], content_targets[layer][index : index + 1], recipe.content_loss)
             for layer, share in recipe.content.items()
         )
         style_part = sum(
-            share * _style_distance(own[layer], grams[index][layer], recipe, sizes[layer], picture_size)
+            share * _style_distance(own[layer], grams[index][layer], recipe, sizes[layer], image_size)
             for layer, share in recipe.style.items()
         )
         parts: dict[str, Any] = {"content": weights.content * content_part, "style": weights.style * style_part}
         if weights.tv:
-            parts["tv"] = weights.tv * total_variation(picture, recipe.tv)
+            parts["tv"] = weights.tv * total_variation(image, recipe.tv)
         return parts
 
-    def loss(pictures: Tensor) -> dict[str, Tensor]:
-        activations, own = look(pictures, recipe.content, recipe.style)
+    def loss(images: Tensor) -> dict[str, Tensor]:
+        activations, own = look(images, recipe.content, recipe.style)
         parts = [
-            of_one(index, pictures[index : index + 1], _slice(activations, index), _slice(own, index))
-            for index in range(len(pictures))
+            of_one(index, images[index : index + 1], _slice(activations, index), _slice(own, index))
+            for index in range(len(images))
         ]
         return parts[0] if len(parts) == 1 else {name: torch.stack([each[name] for each in parts]) for name in parts[0]}
 
@@ -131,7 +131,7 @@ def transfer_loss(
 
 
 def _target_grams(look: Callable, style: Tensor, recipe: Recipe, sizes: dict) -> dict[str, Tensor]:
-    """The style picture's Gram matrices, as if it had as many places as the picture being painted."""
+    """The style image's Gram matrices, as if it had as many places as the image being painted."""
     _, grams = look(style, (), recipe.style)
     targets = {}
     for layer, gram in grams.items():
@@ -141,36 +141,36 @@ def _target_grams(look: Callable, style: Tensor, recipe: Recipe, sizes: dict) ->
     return targets
 
 
-def _style_distance(own: Tensor, target: Tensor, recipe: Recipe, size: tuple, picture_size: tuple) -> Tensor:
+def _style_distance(own: Tensor, target: Tensor, recipe: Recipe, size: tuple, image_size: tuple) -> Tensor:
     if recipe.style_loss == "mean":
         own = normalised_gram(own, recipe.gram, size[0] * size[1])
-    return style_distance(own, target, recipe.style_loss, size, picture_size)
+    return style_distance(own, target, recipe.style_loss, size, image_size)
 
 
 def _slice(tensors: dict[str, Tensor], index: int) -> dict[str, Tensor]:
     return {layer: tensor[index : index + 1] for layer, tensor in tensors.items()}
 
 
-def optimise(picture: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
-    """Lower a loss by changing a picture, one step at a time. The reader of the iterator may stop whenever it likes.
+def optimise(image: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
+    """Lower a loss by changing an image, one step at a time. The reader of the iterator may stop whenever it likes.
 
     Args:
-        picture: `(1, 3, H, W)` in 0..1, where to start; it is not changed.
-        loss: picture -> a scalar, or a dict of named scalars whose sum is lowered.
+        image: `(1, 3, H, W)` in 0..1, where to start; it is not changed.
+        loss: image -> a scalar, or a dict of named scalars whose sum is lowered.
         optimiser: 'lbfgs', 'adam', 'sgd', or an `Optimiser` with its settings.
         steps: how many.
 
     Yields:
-        Step(index from 1, the loss that the step started from, its parts, the picture after the step).
+        Step(index from 1, the loss that the step started from, its parts, the image after the step).
 
     Raises:
         InputError: an unknown optimiser.
-        NotFiniteError: the loss is NaN or infinite; it carries the last good picture.
+        NotFiniteError: the loss is NaN or infinite; it carries the last good image.
 
     Source: Gatys et al. 2016 for L-BFGS; Liu and Nocedal 1989; Kingma and Ba 2015 for Adam.
     """
     settings = optimiser if isinstance(optimiser, Optimiser) else Optimiser(optimiser, *_LEARNING_RATES.get(optimiser, ()))
-    start = picture.detach().clone(memory_format=torch.contiguous_format)
+    start = image.detach().clone(memory_format=torch.contiguous_format)
     run = _walk(start, loss, make_method(settings, start), settings.clip, range(1, steps + 1))
     return (jobs.only(steps) for steps in run)
 
@@ -178,35 +178,35 @@ def optimise(picture: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbf
 _LEARNING_RATES = {"adam": (0.02,), "sgd": (0.1,)}
 
 
-def _walk(pictures: Tensor, loss: Loss, method: Any, clip: bool, indices: range) -> Iterator[list["Step | NotFiniteError"]]:
-    """Move a batch of pictures, in place. A picture whose loss is no number stays where it was last good."""
-    good = before = pictures.clone()
+def _walk(images: Tensor, loss: Loss, method: Any, clip: bool, indices: range) -> Iterator[list["Step | NotFiniteError"]]:
+    """Move a batch of images, in place. An image whose loss is no number stays where it was last good."""
+    good = before = images.clone()
     broken: dict[int, NotFiniteError] = {}
     for index in indices:
-        parts, gradient = _evaluate(loss, pictures)
+        parts, gradient = _evaluate(loss, images)
         names, values = list(parts), torch.stack(list(parts.values())).double().tolist()
         totals = [sum(column) for column in zip(*values, strict=True)]
         for each, total in enumerate(totals):
             if each not in broken and not np.isfinite(total):
-                broken[each] = NotFiniteError(index, total, to_picture(good[each : each + 1]))
+                broken[each] = NotFiniteError(index, total, to_image(good[each : each + 1]))
         with torch.no_grad():
             for each in broken:
                 gradient[each], totals[each] = 0, 0.0
-            method.step(pictures, totals, gradient)
+            method.step(images, totals, gradient)
             if clip:
-                pictures.clamp_(0, 1)
+                images.clamp_(0, 1)
             if index == indices[-1]:
-                method.check(pictures, lambda: torch.stack(list(_named(loss(pictures)).values())).sum(0).tolist())
-        good, before = before, pictures.clone()
+                method.check(images, lambda: torch.stack(list(_named(loss(images)).values())).sum(0).tolist())
+        good, before = before, images.clone()
         yield [
             broken.get(each) or _step(index, names, [row[each] for row in values], before[each : each + 1])
-            for each in range(len(pictures))
+            for each in range(len(images))
         ]
 
 
-def _evaluate(loss: Loss, pictures: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+def _evaluate(loss: Loss, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
     """The parts of the loss, `(B,)` each, and the gradient of their sum."""
-    leaf = pictures.detach().requires_grad_(True)
+    leaf = images.detach().requires_grad_(True)
     parts = _named(loss(leaf))
     total: Any = sum(parts.values())
     (gradient,) = torch.autograd.grad(total.sum(), leaf)
@@ -214,7 +214,7 @@ def _evaluate(loss: Loss, pictures: Tensor) -> tuple[dict[str, Tensor], Tensor]:
 
 
 def _step(index: int, names: list[str], values: list[float], after: Tensor) -> Step:
-    return Step(index, sum(values), dict(zip(names, values, strict=True)), lambda: to_picture(after))
+    return Step(index, sum(values), dict(zip(names, values, strict=True)), lambda: to_image(after))
 
 
 def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
@@ -243,7 +243,7 @@ def transfer(
     watch: "Watch | None" = None,
     snapshots: Sequence[int] | None = None,
 ) -> Result:
-    """Paint one picture's content in another's style.
+    """Paint one image's content in another's style.
 
     Args:
         content, style: path, built-in name, PIL image, or float array `(H, W, 3)` in 0..1.
@@ -256,19 +256,19 @@ def transfer(
         content_layers, style_layers: instead of the recipe's, for an encoder that stops early, say.
         precision: of the network, 'float32' or 'bfloat16'; 'auto' is bfloat16 where that is faster.
         scales: how many sizes to paint one after the other, each sqrt 2 larger than the one before; the last is `size`.
-        tile: side in pixels of the tiles to work in, for pictures too large to be held as a whole; exact. 0: whole. By
+        tile: side in pixels of the tiles to work in, for images too large to be held as a whole; exact. 0: whole. By
             default whole, and in tiles when that would not fit, or on a CPU take more than 6 GB: `Result.notes` says so.
         content_weight, style_weight, tv_weight: alpha, beta and the total variation's weight instead of the recipe's, as
             they stand in the loss: `stylelab recipes NAME` prints a recipe's own, which depend on the encoder.
         watch: called with every Step.
-        snapshots: the steps whose pictures are kept.
+        snapshots: the steps whose images are kept.
 
     Returns:
-        Result: picture, history, snapshots, seconds, device. On Ctrl-C the best picture so far, at a loss that is
+        Result: image, history, snapshots, seconds, device. On Ctrl-C the best image so far, at a loss that is
         not finite the last good one; `stopped` says so.
 
     Raises:
-        InputError: something about the pictures, names or numbers given.
+        InputError: something about the images, names or numbers given.
         MachineError: a GPU asked for by name that is not there.
 
     Source: Gatys, Ecker and Bethge 2016; from coarse to fine: Gatys et al. 2017.
@@ -299,7 +299,7 @@ def transfer_batch(
     """Paint several pairs in one run, which a GPU likes better than one after the other. Each comes out as if alone.
 
     Args:
-        contents, styles: as many of the one as of the other, each as for `transfer`; the content pictures have one size
+        contents, styles: as many of the one as of the other, each as for `transfer`; the content images have one size
             when they are resized.
         watch: called with the list of all pairs' Steps; a NotFiniteError stands for a pair that has ended.
         device, precision, tile, snapshots, options: as for `transfer` (recipe, encoder, size, steps, seed, content_layers,
@@ -309,7 +309,7 @@ def transfer_batch(
         A Result for each pair.
 
     Raises:
-        InputError: as `transfer`, or the pictures do not fit into a batch.
+        InputError: as `transfer`, or the images do not fit into a batch.
         MachineError: a GPU asked for by name that is not there.
 
     Source: as `transfer`.
@@ -352,50 +352,50 @@ def _free_memory(device: torch.device) -> int:
 def _climb(
     stages: list[list[jobs.Job]], network: Encoder, device: torch.device, tile: int | None
 ) -> Iterator[list["Step | NotFiniteError"]]:
-    """One size after the other; pictures and what the optimiser has learnt are enlarged in between."""
-    pictures = method = None
+    """One size after the other; images and what the optimiser has learnt are enlarged in between."""
+    images = method = None
     done = 0
     for batch in stages:
         recipe = batch[0].recipe
         content, start = (torch.cat([to_tensor(getattr(job, name), device) for job in batch]) for name in ("content", "start"))
         styles = [to_tensor(job.style, device) for job in batch]
         loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile)
-        if recipe.optimiser.name == "lbfgs":  # its pictures are not clipped as they go
+        if recipe.optimiser.name == "lbfgs":  # its images are not clipped as they go
             loss = partial(_inside, loss)
-        pictures = start if pictures is None else _enlarge(pictures, start.shape[2:])
-        method = make_method(recipe.optimiser, pictures) if method is None else method.enlarged(recipe.optimiser, pictures)
+        images = start if images is None else _enlarge(images, start.shape[2:])
+        method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         del content, start, styles  # the loss has what it needs of them
         memory.give_back()
         if tile is None and device.type == "cpu":  # the steps need the same again and again; tiles do not
             memory.keep_freed()
         indices = range(done + 1, done + recipe.steps + 1)
-        yield from _walk(pictures, loss, method, recipe.optimiser.clip, indices)
+        yield from _walk(images, loss, method, recipe.optimiser.clip, indices)
         done += recipe.steps
 
 
-def _inside(loss: Loss, pictures: Tensor) -> "Tensor | dict[str, Tensor]":
-    """The loss of the pictures as they will be saved, in 0..1."""
-    return loss(_Inside.apply(pictures))
+def _inside(loss: Loss, images: Tensor) -> "Tensor | dict[str, Tensor]":
+    """The loss of the images as they will be saved, in 0..1."""
+    return loss(_Inside.apply(images))
 
 
 class _Inside(torch.autograd.Function):
     """Pixels brought into 0..1. Beyond, they feel only what draws them back: plain clamping would leave them there."""
 
     @staticmethod
-    def forward(ctx: Any, pictures: Tensor) -> Tensor:
-        ctx.save_for_backward(pictures)
-        return pictures.clamp(0, 1)
+    def forward(ctx: Any, images: Tensor) -> Tensor:
+        ctx.save_for_backward(images)
+        return images.clamp(0, 1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (pictures,) = ctx.saved_tensors
-        outwards = ((pictures < 0) & (gradient > 0)) | ((pictures > 1) & (gradient < 0))
+        (images,) = ctx.saved_tensors
+        outwards = ((images < 0) & (gradient > 0)) | ((images > 1) & (gradient < 0))
         return gradient.masked_fill(outwards, 0)
 
 
-def _enlarge(pictures: Tensor, size: Sequence[int]) -> Tensor:
+def _enlarge(images: Tensor, size: Sequence[int]) -> Tensor:
     height, width = size
-    arrays = pictures.permute(0, 2, 3, 1).cpu().numpy()
+    arrays = images.permute(0, 2, 3, 1).cpu().numpy()
     larger = np.stack([files.enlarge(array, (height, width)) for array in arrays])
-    return torch.from_numpy(larger).permute(0, 3, 1, 2).contiguous().to(pictures.device)
+    return torch.from_numpy(larger).permute(0, 3, 1, 2).contiguous().to(images.device)

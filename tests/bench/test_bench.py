@@ -29,7 +29,7 @@ from stylelab.tools.bench import (
 )
 from stylelab.tools.bench.options import Asked
 
-# A contender without a framework: a step takes 2 ms, ours 1 ms, by its own account; judged pictures have the loss of their mean.
+# A contender without a framework: a step takes 2 ms, ours 1 ms, by its own account; judged images have the loss of their mean.
 FAKE = """
 import json, sys
 import numpy as np
@@ -45,8 +45,8 @@ for line in sys.stdin:
     order = json.loads(line)
     if "judge" in order:
         tell(losses=[float(np.load(path).mean()) for path in order["judge"]])
-    elif "picture" in order:
-        np.save(order["picture"], np.full(given["shape"], 1 / made))
+    elif "image" in order:
+        np.save(order["image"], np.full(given["shape"], 1 / made))
         tell()
     else:
         if kind == "dies" and made >= 2:
@@ -130,20 +130,20 @@ def test_the_share_outside_the_steps_is_of_a_run_of_the_recipes_length():
 # --- taking turns -----------------------------------------------------------------------------------------------
 
 
-def test_a_contender_steps_when_told_and_keeps_pictures(tmp_path):
+def test_a_contender_steps_when_told_and_keeps_images(tmp_path):
     orders = io.StringIO(json.dumps({"steps": 1}) + "\n" + json.dumps({"steps": 2, "keep": str(tmp_path), "every": 2}) + "\n"
-                         + json.dumps({"picture": str(tmp_path / "last.npy")}) + "\n")  # fmt: skip
+                         + json.dumps({"image": str(tmp_path / "last.npy")}) + "\n")  # fmt: skip
     answers, ticks = io.StringIO(), iter(range(100))
     turn = turns.Turns(orders, answers, clock=lambda: next(ticks))
     turn.wait()
     with pytest.raises(turns.Finished):
         for index in range(9):
             turn(index, lambda index=index: np.full((2, 2, 3), index))
-    first, second, picture = map(json.loads, answers.getvalue().splitlines())
+    first, second, image = map(json.loads, answers.getvalue().splitlines())
     assert (first["seconds"], first["kept"], first["loss"]) == ([1], [], 0)
     assert (second["seconds"], second["loss"]) == ([1, 1], 2) and second["kept"] == [[2, str(tmp_path / "000002.npy")]]
     assert np.load(second["kept"][0][1]).mean() == 1 and np.load(tmp_path / "last.npy").mean() == 2
-    assert picture == {}
+    assert image == {}
 
 
 # --- a run with contenders that need no framework ---------------------------------------------------------------
@@ -175,9 +175,9 @@ def test_a_contender_that_dies_is_one_line_and_the_others_go_on(fakes, tmp_path,
     assert f"  lame: {words}" in report.group(found).splitlines()
 
 
-def test_a_race_ends_where_ours_is_as_good_as_their_last_picture(fakes, tmp_path):
+def test_a_race_ends_where_ours_is_as_good_as_their_last_image(fakes, tmp_path):
     found = race.run(race.races(asked())[0], asked(), "mini", tmp_path)
-    # theirs: 1 / 20 after 20 steps of 2 ms; ours: 0.5 / n after n steps of 1 ms, a picture every 5 steps
+    # theirs: 1 / 20 after 20 steps of 2 ms; ours: 0.5 / n after n steps of 1 ms, an image every 5 steps
     assert (found["loss"], found["seconds"], found["steps"]) == (pytest.approx(1 / 20), pytest.approx(0.04), 20)
     assert (found["rows"][0]["steps"], found["rows"][0]["seconds"]) == (10, pytest.approx(0.01))
     assert found["rows"][0]["times_as_fast"] == pytest.approx(4)
@@ -240,7 +240,7 @@ def test_both_frameworks_meet_on_one_recipe_and_each_on_its_tutorials():
     ({"backends": ("jax",)}, "unknown backend 'jax'"), ({"precisions": ("float16",)}, "unknown precision 'float16'"),
     ({"sizes": (8,)}, "too small"), ({"sizes": (0,)}, "got 0"), ({"steps": 1}, "--steps is 1"), ({"race": -1}, "--race is -1"),
     ({"tile": -3}, "--tile is -3"), ({"device": "tpu"}, "unknown device 'tpu'"), ({"encoder": "vgg91"}, "did you mean 'vgg19'?"),
-    ({"content": "chnia"}, "did you mean 'china'?"), ({"style": "no.png"}, "no picture 'no.png'"),
+    ({"content": "chnia"}, "did you mean 'china'?"), ({"style": "no.png"}, "no image 'no.png'"),
     ({"peers": Path("nowhere")}, "is no folder"), ({"out": Path("nowhere/a.json")}, "does not exist"),
     ({"out": Path()}, "is a folder"), ({"plot": Path("a.txt")}, "its ending is none of"),
 ])  # fmt: skip

@@ -1,4 +1,4 @@
-"""The tutorials' loops that ours is measured against compute what they should: the same losses on the same pictures."""
+"""The tutorials' loops that ours is measured against compute what they should: the same losses on the same images."""
 
 import importlib
 import json
@@ -24,17 +24,17 @@ class Enough(Exception):
 
 
 class Listener:
-    """Stands for the conductor: takes down the losses of the first steps and the pictures that they started from."""
+    """Stands for the conductor: takes down the losses of the first steps and the images that they started from."""
 
     def __init__(self, steps: int):
-        self.steps, self.losses, self.pictures = steps, [], []
+        self.steps, self.losses, self.images = steps, [], []
 
     def note(self, **notes):
         pass
 
     def __call__(self, loss, read):
         self.losses.append(float(loss))
-        self.pictures.append(read())
+        self.images.append(read())
         if len(self.losses) == self.steps:
             raise Enough
 
@@ -58,9 +58,9 @@ def test_a_tutorials_loss_is_the_recipes(framework, sl, number, monkeypatch):
         importlib.import_module(f"stylelab.tools.bench.{name}").run(given, listener)
     loss = judge.loss_of(given)
     job = work.job_of(given)
-    # PyTorch's closure tells the loss of the picture as it is; the others move it before they tell
-    before = listener.pictures if framework == "torch" else [job.start, *listener.pictures[:-1]]
-    np.testing.assert_allclose(listener.losses, [loss(picture) for picture in before], rtol=2e-3)
+    # PyTorch's closure tells the loss of the image as it is; the others move it before they tell
+    before = listener.images if framework == "torch" else [job.start, *listener.images[:-1]]
+    np.testing.assert_allclose(listener.losses, [loss(image) for image in before], rtol=2e-3)
     assert len(set(listener.losses)) == 4
 
 
@@ -69,22 +69,22 @@ def test_ours_is_transfer_as_it_is(framework, sl):
     with pytest.raises(Enough):
         ours.run(settings(framework, "lab", precision="float32"), listener)
     loss = judge.loss_of(settings(framework, "lab"))
-    assert listener.losses[1] == pytest.approx(loss(listener.pictures[0]), rel=1e-2)  # pictures that are read are clipped
+    assert listener.losses[1] == pytest.approx(loss(listener.images[0]), rel=1e-2)  # images that are read are clipped
 
 
 def test_a_contender_answers_in_a_process_of_its_own(framework, sl, tmp_path):
     given = settings(framework, "lab", kind="ours", precision="float32")
-    orders = [{"steps": 1}, {"steps": 2}, {"picture": str(tmp_path / "a.npy")}]
+    orders = [{"steps": 1}, {"steps": 2}, {"image": str(tmp_path / "a.npy")}]
     done = subprocess.run(
         processes.module_command("stylelab.tools.bench.contender", json.dumps(given)),
         input="".join(json.dumps(order) + "\n" for order in orders), capture_output=True, text=True, timeout=600,
         env=processes.module_environment(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    loaded, first, second, picture = map(json.loads, done.stdout.splitlines())
+    loaded, first, second, image = map(json.loads, done.stdout.splitlines())
     assert loaded["loaded"]["backend"] == framework and "cpu" in loaded["loaded"]["device"]
     assert len(first["seconds"]) == 1 and len(second["seconds"]) == 2 and second["loss"] < first["loss"]
-    assert 0 < second["own"] < second["peak"] and second["gpu"] is None and picture == {}
+    assert 0 < second["own"] < second["peak"] and second["gpu"] is None and image == {}
     assert np.load(tmp_path / "a.npy").shape == (32, 48, 3)
 
 
@@ -118,13 +118,13 @@ def test_a_peer_runs_from_the_users_folder_with_our_filters(framework, sl, tmp_p
     listener = Listener(2)
     with pytest.raises(Enough):
         peers.style_transfer_pytorch(given, listener)
-    assert [picture[0, 0, 0] for picture in listener.pictures] == [0, 1]
+    assert [image[0, 0, 0] for image in listener.images] == [0, 1]
     for name in [name for name in sys.modules if name.startswith("style_transfer")]:
         monkeypatch.delitem(sys.modules, name)
 
 
 @pytest.mark.parametrize("preprocessing", ["OXFORD", "TORCHVISION"])
-def test_filters_given_to_a_peer_see_the_same_picture(framework, sl, rng, preprocessing):
+def test_filters_given_to_a_peer_see_the_same_image(framework, sl, rng, preprocessing):
     if framework != "torch":
         pytest.skip("the peers are written in PyTorch")
     import torch
@@ -133,11 +133,11 @@ def test_filters_given_to_a_peer_see_the_same_picture(framework, sl, rng, prepro
     from stylelab.tools.bench import peers
 
     way, given = getattr(encoders, preprocessing), work.make_ready(settings(framework, "lab"))
-    picture = rng.random((1, 3, 24, 24), np.float32)
-    colours = picture[:, ::-1] if way["channels"] == "BGR" else picture
+    image = rng.random((1, 3, 24, 24), np.float32)
+    colours = image[:, ::-1] if way["channels"] == "BGR" else image
     mean, std = (np.array(way[name]).reshape(1, 3, 1, 1) for name in ("mean", "std"))
     theirs = peers.features(given, way)[:2](torch.tensor((colours * way["scale"] - mean) / std, dtype=torch.float32))
-    own = sl.load_encoder("mini", ["conv1_1"], device="cpu")(torch.tensor(picture))["conv1_1"]
+    own = sl.load_encoder("mini", ["conv1_1"], device="cpu")(torch.tensor(image))["conv1_1"]
     np.testing.assert_allclose(
         theirs.detach()[:, :, 1:-1, 1:-1], own[:, :, 1:-1, 1:-1], rtol=1e-3, atol=1e-4
     )  # the borders differ

@@ -93,11 +93,9 @@ class Lesson:
         return self.cell(index).inner_text()
 
 
-def test_the_stored_pictures_are_there_before_any_cell_is_run(lesson):
-    picture = next(
-        index for index, cell in enumerate(lesson.cells) if "page.show(" in cell.source or "live.finish(" in cell.source
-    )
-    lesson.cell(picture)
+def test_the_stored_images_are_there_before_any_cell_is_run(lesson):
+    image = next(index for index, cell in enumerate(lesson.cells) if "page.show(" in cell.source or "live.finish(" in cell.source)
+    lesson.cell(image)
     lesson.page.wait_for_function(LOADED)  # fails after a while if they never come
 
 
@@ -118,7 +116,7 @@ def test_an_exercise_answered_wrongly_and_then_rightly_is_told_so(lesson):
         assert f"{exercise}: {words}" in lesson.run(index + 1)
 
 
-def test_the_first_slider_changes_its_picture(lesson):
+def test_the_first_slider_changes_its_image(lesson):
     index = lesson.index("try_it")
     assert lesson.page.evaluate(RUN_ABOVE, index) == []
     lesson.run(index)

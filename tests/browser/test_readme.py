@@ -26,7 +26,7 @@ def page():
         browser.close()
 
 
-def test_the_readme_is_read_in_under_two_screens_with_all_its_pictures(page, tmp_path):
+def test_the_readme_is_read_in_under_two_screens_with_all_its_images(page, tmp_path):
     markdown_it = pytest.importorskip("markdown_it")
     body = markdown_it.MarkdownIt("commonmark").enable("table").render((ROOT / "README.md").read_text(encoding="utf-8"))
     (tmp_path / "assets").symlink_to(ROOT / "assets")

@@ -26,7 +26,7 @@ FAULTS = """() => {
     if (!head('meta[name=viewport]')) faults.push('no viewport');
     if (document.querySelectorAll('h1').length !== 1) faults.push('not one h1');
     each('img', e => !e.hasAttribute('alt') || (!e.alt.trim() && !e.closest('[aria-hidden=true]')), 'no alt');
-    each('article img', e => !e.getAttribute('width') && !e.complete, 'a picture without a size');
+    each('article img', e => !e.getAttribute('width') && !e.complete, 'an image without a size');
     each('merror, [data-mml-node=merror]', () => true, 'a formula that is none');
     each('a', e => !e.textContent.trim() && !e.ariaLabel && !e.querySelector('img, svg'), 'an empty link');
     const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
@@ -191,7 +191,7 @@ def test_exercises_and_quizzes_are_read_without_a_kernel(site, opened):
     answer.locator("summary").focus()
     page.keyboard.press("Enter")
     assert answer.evaluate("e => e.open")
-    assert len(page.locator("article .picture img").all()) >= 9
+    assert len(page.locator("article .image img").all()) >= 9
     page.get_by_role("link", name="lesson 3, TensorFlow").first.click()
     assert "TensorFlow" in page.locator("h1").inner_text()
 

@@ -124,7 +124,7 @@ class Card:
         return download.value.suggested_filename, Path(download.value.path()).read_bytes()
 
 
-def picture(size=(60, 40), colour="teal") -> bytes:
+def image(size=(60, 40), colour="teal") -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", size, colour).save(buffer, format="PNG")
     return buffer.getvalue()
@@ -132,12 +132,12 @@ def picture(size=(60, 40), colour="teal") -> bytes:
 
 def upload(studio: Studio, role: str, name: str, data: bytes) -> None:
     files = {"name": name, "mimeType": "image/png", "buffer": data}
-    studio.root.get_by_label(f"{role} picture: a file of your own").set_input_files(files)
+    studio.root.get_by_label(f"{role} image: a file of your own").set_input_files(files)
 
 
-def test_a_picture_is_uploaded_painted_paused_compared_and_saved(studio, tmp_path):
-    upload(studio, "Content", "my boat.png", picture())
-    studio.root.get_by_alt_text("The content picture: my boat.png").wait_for()
+def test_a_image_is_uploaded_painted_paused_compared_and_saved(studio, tmp_path):
+    upload(studio, "Content", "my boat.png", image())
+    studio.root.get_by_alt_text("The content image: my boat.png").wait_for()
     card = studio.paint(steps=100_000)
     card.state("running")
     card.beyond(3)
@@ -155,7 +155,7 @@ def test_a_picture_is_uploaded_painted_paused_compared_and_saved(studio, tmp_pat
     card.beyond(rested)
     card.press("Stop")
     card.state("stopped")
-    name, data = card.save("picture")
+    name, data = card.save("image")
     assert name.startswith("my-boat-as-brushstrokes-gatys-48px") and Image.open(io.BytesIO(data)).size == (48, 32)
     name, data = card.save("settings")
     (tmp_path / name).write_bytes(data)
@@ -164,25 +164,25 @@ def test_a_picture_is_uploaded_painted_paused_compared_and_saved(studio, tmp_pat
     assert studio.page.elsewhere == [] and studio.page.complaints == []
 
 
-def test_a_picture_is_dropped_onto_its_place(studio):
+def test_a_image_is_dropped_onto_its_place(studio):
     drop = """([root, bytes, name]) => {
         const data = new DataTransfer();
         data.items.add(new File([new Uint8Array(bytes)], name));
-        const place = root.querySelectorAll('.sl-picture')[1];
+        const place = root.querySelectorAll('.sl-image')[1];
         for (const kind of ['dragover', 'drop']) place.dispatchEvent(new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true}));
     }"""
-    studio.page.evaluate(drop, [studio.handle, list(picture(colour="tomato")), "tomato.png"])
-    studio.root.get_by_alt_text("The style picture: tomato.png").wait_for()
+    studio.page.evaluate(drop, [studio.handle, list(image(colour="tomato")), "tomato.png"])
+    studio.root.get_by_alt_text("The style image: tomato.png").wait_for()
     studio.page.evaluate(drop, [studio.handle, list(b"Dear diary"), "diary.txt"])
-    studio.alert("'diary.txt' is not a picture")
+    studio.alert("'diary.txt' is not an image")
 
 
 def test_bad_input_is_one_line_on_the_page(studio):
     for name, data, words in (
         ("empty.png", b"", "'empty.png' is empty"),
-        ("cut.png", picture((900, 900))[:400], "'cut.png' is a broken or truncated picture"),
+        ("cut.png", image((900, 900))[:400], "'cut.png' is a broken or truncated image"),
         ("huge.png", b"\0" * (21 * 2**20), "'huge.png' has 21 MB, more than 20"),
-        ("strip.png", picture((400, 4)), "too small"),
+        ("strip.png", image((400, 4)), "too small"),
     ):
         upload(studio, "Style", name, data)
         studio.alert(words)
@@ -246,7 +246,7 @@ def test_the_keyboard_alone_is_enough(studio):
     tab_to("Stop run 1")
     page.keyboard.press("Enter")
     card.state("stopped")
-    assert page.evaluate(NAME) == "Save the picture of run 1"
+    assert page.evaluate(NAME) == "Save the image of run 1"
     with page.expect_download():
         page.keyboard.press("Enter")
     settings = json.loads(card.save("settings")[1])
@@ -420,9 +420,9 @@ def lab(browser, jupyter, request):
         urllib.request.urlopen(urllib.request.Request(f"{jupyter[0]}/api/sessions/{session['id']}", method="DELETE"), timeout=60)
 
 
-def test_in_jupyterlab_a_picture_is_uploaded_painted_paused_and_saved(lab):
-    upload(lab, "Style", "tomato.png", picture(colour="tomato"))
-    lab.root.get_by_alt_text("The style picture: tomato.png").wait_for()
+def test_in_jupyterlab_a_image_is_uploaded_painted_paused_and_saved(lab):
+    upload(lab, "Style", "tomato.png", image(colour="tomato"))
+    lab.root.get_by_alt_text("The style image: tomato.png").wait_for()
     card = lab.paint(steps=100_000)
     card.beyond(2)
     card.press("Pause")
@@ -433,7 +433,7 @@ def test_in_jupyterlab_a_picture_is_uploaded_painted_paused_and_saved(lab):
     assert slider.get_attribute("aria-valuetext").endswith("1.78 times the recipe’s")
     card.press("Stop")
     card.state("stopped")
-    assert card.save("picture")[0].startswith("china-as-tomato-gatys-48px")
+    assert card.save("image")[0].startswith("china-as-tomato-gatys-48px")
     cells = lab.page.evaluate("() => panel.content.widgets.length")
     for key in "abdd":  # a shortcut of the notebook must not be reached from here
         lab.page.keyboard.press(key)
@@ -495,7 +495,7 @@ def _run_first_cell(page, times: int = 6) -> None:
     raise AssertionError(f"the cell did not run, {times} times")
 
 
-def test_in_notebook_7_a_picture_is_painted(browser, jupyter):
+def test_in_notebook_7_a_image_is_painted(browser, jupyter):
     page = browsing.listen(browser.new_page())
     page.goto(f"{jupyter[0]}/notebooks/plain.ipynb")
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()

@@ -299,7 +299,7 @@ def test_numbers_next_to_nothing_earn_nothing(exercise, scale):
     assert lazily(exercise, lambda case, shape: noise(case, shape, scale)).points == 0
 
 
-@pytest.mark.parametrize("exercise", [each for each in NUMERIC if each.result == "picture"], ids=lambda each: each.id)
+@pytest.mark.parametrize("exercise", [each for each in NUMERIC if each.result == "image"], ids=lambda each: each.id)
 @pytest.mark.parametrize("step", [1e-6, 1e-5])
 def test_an_argument_that_hardly_moves_earns_nothing_for_the_work(exercise, step):
     def give(case, shape):

@@ -204,7 +204,7 @@ def test_what_an_answer_rests_on_is_run(case):
 SLOW = "while True:\n    pass"
 IDLE = {  # what stands before the answer, what stands in its cell after it, and what stands after
     "a cell that never ends": (SLOW, "", ""),
-    "a cell that paints": ("picture = 0\nfor step in range(10**12):\n    picture = picture + step", "", ""),
+    "a cell that paints": ("image = 0\nfor step in range(10**12):\n    image = image + step", "", ""),
     "a painting that shows itself": ("import sys\nfor step in range(10**12):\n    sys.stdout.flush()", "", ""),
     "a painting that calls what the answer calls": (
         "def paint():\n    while True:\n        helper()\n\n\npainted = paint()",
@@ -275,12 +275,12 @@ def test_only_what_is_wanted_of_a_lesson_is_run():
     lesson = """
         import torch
         import stylelab.torch as sl
-        from stylelab import page, pictures, plots
+        from stylelab import page, images, plots
 
         SEED = 0
         setting = page.set_up(sl, seed=SEED)
         encoder = sl.load_encoder("auto")
-        content = sl.to_tensor(pictures.load("tuebingen"))
+        content = sl.to_tensor(images.load("tuebingen"))
         activation = encoder(content)["conv1_1"]
     """
     after = "grams = {layer: gram_matrix(encoder(content)[layer]) for layer in sl.LAYERS}\nplots.grid(grams)"
@@ -499,10 +499,10 @@ def inside(kit: Path, code: str) -> str:
 
 
 WAYS = (
-    "stylelab.gram_matrix(1)", "pictures.load('tuebingen')", "plots.grid({})", "RECIPES['x']", "scaled(RECIPES, 2)", "list(RECIPES)",
+    "stylelab.gram_matrix(1)", "images.load('tuebingen')", "plots.grid({})", "RECIPES['x']", "scaled(RECIPES, 2)", "list(RECIPES)",
     "len(RECIPES)", "'gatys' in RECIPES", "RECIPES.gatys.style['conv1_1']", "judging.judge(1)", "References().of(1)",
     "subclass(References)", "RECIPES + 1", "2 * RECIPES", "float(RECIPES)", "next(RECIPES)", "stylelab.no.such.thing()",
-    "stylelab.images.load()", "deep.er()", "-RECIPES", "RECIPES < 1", "RECIPES.x.y(1)", "pictures()",
+    "stylelab.images.load()", "deep.er()", "-RECIPES", "RECIPES < 1", "RECIPES.x.y(1)", "images()",
 )  # fmt: skip
 
 
@@ -512,7 +512,7 @@ def test_the_library_can_be_imported_and_not_used(kit):
         f"""
         import stylelab, stylelab.images, stylelab.tools.classroom.marking.mark, stylelab.exercises.reference
         import stylelab.somewhere.deeper.still as deep
-        from stylelab import pictures, plots, encoders, job
+        from stylelab import images, plots, encoders, job
         from stylelab.recipes import PAPER, RECIPES, scaled
         from stylelab.exercises import judging
         from stylelab.exercises.references import References
@@ -541,7 +541,7 @@ def test_a_lessons_first_cell_runs_on_what_is_there(kit):
     said = inside(
         kit,
         """
-        from stylelab import encoders, job, page, pictures, plots
+        from stylelab import encoders, job, page, images, plots
         from stylelab.recipes import PAPER, scaled
         from stylelab.result import History, Step
         setting = page.set_up(None, seed=3)
@@ -558,14 +558,14 @@ def test_nothing_in_the_kit_knows_an_answer(kit):
     assert "def gram_matrix" not in text and "LIBRARY" not in text and "reference=" not in text.replace("reference=None", "")
 
 
-def test_pictures_go_in_and_out_and_an_answer_is_handed_back(kit, framework):
+def test_images_go_in_and_out_and_an_answer_is_handed_back(kit, framework):
     said = inside(
         kit,
         f"""
         import numpy as np, stylelab.{framework} as sl
-        picture = np.arange(60, dtype=np.float32).reshape(4, 5, 3)
-        tensor = sl.to_tensor(picture, device=sl.find_device())
-        print(tuple(tensor.shape), (sl.to_array(tensor) == picture).all(), sl.check("gram_matrix", len) is len, str(sl.find_device()))
+        image = np.arange(60, dtype=np.float32).reshape(4, 5, 3)
+        tensor = sl.to_tensor(image, device=sl.find_device())
+        print(tuple(tensor.shape), (sl.to_array(tensor) == image).all(), sl.check("gram_matrix", len) is len, str(sl.find_device()))
         try:
             sl.gram_matrix(tensor)
         except __import__("stylelab").OutOfReach as error:

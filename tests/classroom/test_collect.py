@@ -398,7 +398,7 @@ def test_who_hands_in_something_else_is_not_forgotten(tmp_path):
 
 
 def test_files_beside_notebooks_are_nobodys_work(tmp_path):
-    assert students(collect(put(tmp_path, "ada.ipynb", "README.md", "data/picture.png"))) == ["ada"]
+    assert students(collect(put(tmp_path, "ada.ipynb", "README.md", "data/image.png"))) == ["ada"]
 
 
 @pytest.mark.parametrize("what", ["nothing", "empty", "text", "texts"])

@@ -69,10 +69,10 @@ TORCH = {
     "layer": "def style_layer_loss(activation, target_gram):\n    return ((gram_matrix(activation) - target_gram) ** 2).mean()\n",
     "short": "torch.einsum('bihw,bjhw->bij', a, a) / a[0, 0].numel()",
     "content": "def content_loss(activation, target):\n    return ((activation - target) ** 2).mean()\n",
-    "prepare": "MEAN = (103.939, 116.779, 123.680)\n\ndef preprocess(picture):\n    return 255 * picture.flip(1) - torch.tensor(MEAN).reshape(1, 3, 1, 1)\n",
+    "prepare": "MEAN = (103.939, 116.779, 123.680)\n\ndef preprocess(image):\n    return 255 * image.flip(1) - torch.tensor(MEAN).reshape(1, 3, 1, 1)\n",
     "undo": "def deprocess(pixels):\n    return ((pixels + torch.tensor(MEAN).reshape(1, 3, 1, 1)) / 255).flip(1).clamp(0, 1)\n",
-    "steps": "def reconstruct(picture, target, loss, steps, learning_rate):\n    for _ in track(range(steps)):\n        x = picture.detach().clone().requires_grad_(True)\n"
-    "        g, = torch.autograd.grad(loss(x, target), x)\n        picture = (x - learning_rate * g).clamp(0, 1).detach()\n    return picture\n",
+    "steps": "def reconstruct(image, target, loss, steps, learning_rate):\n    for _ in track(range(steps)):\n        x = image.detach().clone().requires_grad_(True)\n"
+    "        g, = torch.autograd.grad(loss(x, target), x)\n        image = (x - learning_rate * g).clamp(0, 1).detach()\n    return image\n",
     "module": "class Gram(torch.nn.Module):\n    def forward(self, a):\n        return {short}\n\ngram_matrix = Gram()",
 }  # fmt: skip
 TENSORFLOW = {
@@ -81,10 +81,10 @@ TENSORFLOW = {
     "layer": "def style_layer_loss(activation, target_gram):\n    return tf.reduce_mean((gram_matrix(activation) - target_gram) ** 2)\n",
     "short": "tf.einsum('bhwi,bhwj->bij', a, a) / (a.shape[1] * a.shape[2])",
     "content": "def content_loss(activation, target):\n    return tf.reduce_mean((activation - target) ** 2)\n",
-    "prepare": "MEAN = (103.939, 116.779, 123.680)\n\ndef preprocess(picture):\n    return 255 * picture[..., ::-1] - tf.constant(MEAN)\n",
+    "prepare": "MEAN = (103.939, 116.779, 123.680)\n\ndef preprocess(image):\n    return 255 * image[..., ::-1] - tf.constant(MEAN)\n",
     "undo": "def deprocess(pixels):\n    return tf.clip_by_value((pixels + tf.constant(MEAN)) / 255, 0, 1)[..., ::-1]\n",
-    "steps": "def reconstruct(picture, target, loss, steps, learning_rate):\n    for _ in track(range(steps)):\n        with tf.GradientTape() as tape:\n            tape.watch(picture)\n"
-    "            j = loss(picture, target)\n        picture = tf.clip_by_value(picture - learning_rate * tape.gradient(j, picture), 0, 1)\n    return picture\n",
+    "steps": "def reconstruct(image, target, loss, steps, learning_rate):\n    for _ in track(range(steps)):\n        with tf.GradientTape() as tape:\n            tape.watch(image)\n"
+    "            j = loss(image, target)\n        image = tf.clip_by_value(image - learning_rate * tape.gradient(j, image), 0, 1)\n    return image\n",
     "module": "class Gram(tf.keras.layers.Layer):\n    def call(self, a):\n        return tf.einsum('bhwi,bhwj->bij', a, a) / tf.cast(tf.shape(a)[1] * tf.shape(a)[2], tf.float32)\n\ngram_matrix = Gram()",
 }  # fmt: skip
 TEXTS = {"torch": TORCH, "tensorflow": TENSORFLOW}
@@ -112,7 +112,7 @@ STYLES = {  # name -> (exercise, answer, what else `notebook` is given); {gram} 
     "await": (G, "def gram_matrix(a):\n    assert ready\n    return {short}", {"before": ["import asyncio\nasync def get():\n    await asyncio.sleep(0)\n    return 1\nready = await get()"]}),
     "names of other scripts": (G, "größe = µ = 1.0  # 中文\ndef gram_matrix(a):\n    return μ * größe * {short}", {}),
     "a cell that fails, and one that is no Python": (G, "{gram}", {"before": ["1 / 0", "import nosuchthing", "x = [", "raise SystemExit"], "after": ["gram_matrix(3)"]}),
-    "pictures painted on the way": (G, "import matplotlib.pyplot as plt\nplt.rcParams['figure.dpi'] = 100\n{gram}\nplt.imshow(np.ones((2, 2)))", {}),
+    "images painted on the way": (G, "import matplotlib.pyplot as plt\nplt.rcParams['figure.dpi'] = 100\n{gram}\nplt.imshow(np.ones((2, 2)))", {}),
     "other packages": (G, "import scipy.ndimage, skimage.filters\n{gram}", {}),
     "seeds": (G, "{gram}", {"before": ["np.random.seed(2)\nrng = np.random.default_rng(SEED)"]}),
     "warnings that are errors": (G, "{gram}", {"before": ["import warnings\nwarnings.simplefilter('error')"]}),
@@ -133,7 +133,7 @@ ONLY = {
         "F of another cell": ("content_loss", "def content_loss(activation, target):\n    return F.mse_loss(activation, target)", {"before": ["import torch.nn.functional as F"]}),
         "hints named elsewhere": ("content_loss", "mse = nn.MSELoss()\n\ndef content_loss(activation: Tensor, target: Tensor) -> Tensor:\n    return mse(activation, target)", {"before": ["from torch import Tensor, nn"]}),
         "TorchScript": (G, "@torch.jit.script\n{gram}", {}),
-        "a tape of one's own": ("picture_gradient", "@torch.no_grad()\ndef picture_gradient(picture, target, loss):\n    with torch.enable_grad():\n        x = picture.clone().requires_grad_(True)\n        return torch.autograd.grad(loss(x, target), x)[0]", {}),
+        "a tape of one's own": ("picture_gradient", "@torch.no_grad()\ndef picture_gradient(image, target, loss):\n    with torch.enable_grad():\n        x = image.clone().requires_grad_(True)\n        return torch.autograd.grad(loss(x, target), x)[0]", {}),
         "float64 everywhere": ("preprocess", "{prepare}", {"before": ["torch.set_default_dtype(torch.float64)\ntorch.manual_seed(3)"]}),
         "the lesson's device": ("preprocess", "{prepare}".replace("{", "{"), {"before": ["device = sl.find_device()\ntorch.zeros(1).to(setting.device)"]}),
         "float64 results": ("content_loss", "def content_loss(activation, target):\n    return ((activation.double() - target) ** 2).mean()", {}),
@@ -200,7 +200,7 @@ def test_settings_that_stop_gradients_or_mix_types_are_told_by_both(both, framew
     stopped = notebook("torch", "content_loss", TORCH["content"], before=["torch.set_grad_enabled(False)"])
     pair = both(stopped, "content_loss")
     assert agree(pair) == "wrong" and "no gradient reaches" in pair[1][1]
-    mixed = "def preprocess(picture):\n    return torch.einsum('oc,bchw->bohw', torch.eye(3), picture)"
+    mixed = "def preprocess(image):\n    return torch.einsum('oc,bchw->bohw', torch.eye(3), image)"
     pair = both(notebook("torch", "preprocess", mixed, before=["torch.set_default_dtype(torch.float64)"]), "preprocess")
     assert agree(pair) == "wrong" and "Double" in pair[1][1]
 

@@ -110,7 +110,7 @@ def test_a_framework_that_cannot_be_imported_is_the_machines_fault(monkeypatch, 
 
 
 def test_nothing_that_knows_an_answer_is_laid_out_inside():
-    knowing = {"losses.py", "answers.py", "check.py", "judging.py", "picture.py", "style.py", "colours.py", "measures.py"}
+    knowing = {"losses.py", "answers.py", "check.py", "judging.py", "image.py", "style.py", "colours.py", "measures.py"}
     assert not {Path(name).name for name in sandbox.KIT} & knowing
     for outside in sandbox.KIT.values():
         text = (sandbox.PACKAGE / outside).read_text()

@@ -1,10 +1,10 @@
-"""How good is a painted picture, by the real VGG-19? Gram errors to the style, conv3_1 error to the content.
+"""How good is a painted image, by the real VGG-19? Gram errors to the style, conv3_1 error to the content.
 
     python tests/core/judge.py PAINTED.npy CONTENT.jpg STYLE.jpg      # short side as PAINTED's
 
 The filters lie beside the checkout (shared/weights) and are not part of the project: without them
 nothing can be judged, and tests skip. Filters this short see texture up to conv3_1 and no objects: the
-number can be bought with noise, so look at the picture too.
+number can be bought with noise, so look at the image too.
 """
 
 import argparse
@@ -36,18 +36,18 @@ def weights() -> dict[str, torch.Tensor]:
 
 
 def open_short(path: Path, side: int) -> np.ndarray:
-    """A picture with its short side `side` px: `(H, W, 3)` float32 in 0..1, bilinear."""
+    """An image with its short side `side` px: `(H, W, 3)` float32 in 0..1, bilinear."""
     with Image.open(path) as opened:
-        picture = opened.convert("RGB")
-    scale = side / min(picture.size)
-    size = [round(length * scale) for length in picture.size]
-    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR), np.float32) / 255
+        image = opened.convert("RGB")
+    scale = side / min(image.size)
+    size = [round(length * scale) for length in image.size]
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR), np.float32) / 255
 
 
 @torch.no_grad()
-def activations(picture: np.ndarray) -> dict[str, torch.Tensor]:
+def activations(image: np.ndarray) -> dict[str, torch.Tensor]:
     """VGG-19 up to conv3_1, zero padding and max pooling as it was trained: layer to `(C, H, W)`."""
-    blue_green_red = torch.from_numpy(np.ascontiguousarray(picture[..., ::-1], np.float32)) * 255
+    blue_green_red = torch.from_numpy(np.ascontiguousarray(image[..., ::-1], np.float32)) * 255
     x = (blue_green_red - torch.tensor(CAFFE_MEAN)).permute(2, 0, 1)[None]
     found = {}
     for name in LAYERS:
@@ -59,7 +59,7 @@ def activations(picture: np.ndarray) -> dict[str, torch.Tensor]:
 
 
 def gram(features: torch.Tensor) -> torch.Tensor:
-    """`(C, H, W)` to `(C, C)`, per location: pictures of two sizes can be compared."""
+    """`(C, H, W)` to `(C, C)`, per location: images of two sizes can be compared."""
     flat = features.flatten(1)
     return flat @ flat.T / flat.shape[1]
 
@@ -68,27 +68,27 @@ def relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
     return float((found - wanted).square().sum() / wanted.square().sum())
 
 
-def judge(picture: np.ndarray, content: np.ndarray, style: np.ndarray) -> dict[str, float]:
-    """Relative squared errors of a painted picture; 0 is perfect.
+def judge(image: np.ndarray, content: np.ndarray, style: np.ndarray) -> dict[str, float]:
+    """Relative squared errors of a painted image; 0 is perfect.
 
     Args:
-        picture: `(H, W, 3)` in 0..1, before it was rounded to 8 bits.
-        content: the content picture, same size. style: the style picture as the run saw it, any size.
+        image: `(H, W, 3)` in 0..1, before it was rounded to 8 bits.
+        content: the content image, same size. style: the style image as the run saw it, any size.
 
     Returns:
         `conv1_1`, `conv2_1`, `conv3_1`: sum (G - A)^2 / sum A^2 of the Gram matrices;
         `content`: sum (F - P)^2 / sum P^2 at conv3_1.
     """
-    if picture.shape != content.shape:
-        raise ValueError(f"picture and content must have one size; got {picture.shape} and {content.shape}")
-    painted, before, wanted = (activations(p) for p in (picture, content, style))
+    if image.shape != content.shape:
+        raise ValueError(f"image and content must have one size; got {image.shape} and {content.shape}")
+    painted, before, wanted = (activations(p) for p in (image, content, style))
     errors = {name: relative(gram(painted[name]), gram(wanted[name])) for name in STYLE_LAYERS}
     return errors | {"content": relative(painted["conv3_1"], before["conv3_1"])}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("painted", type=Path, help=".npy (float, not rounded), or a picture file")
+    parser.add_argument("painted", type=Path, help=".npy (float, not rounded), or an image file")
     parser.add_argument("content", type=Path)
     parser.add_argument("style", type=Path)
     options = parser.parse_args()

@@ -45,7 +45,7 @@ def test_pairs_of_one_size_go_together_and_every_worker_has_something_to_do(shap
     assert ["".join(batch) for batch in found] == expected
 
 
-def test_large_pictures_start_fewer_workers(tmp_path, monkeypatch):
+def test_large_images_start_fewer_workers(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "MEMORY_LIMIT", 64 * 2**30)
     for name in ("content", "style"):
         Image.new("RGB", (48, 32)).save(tmp_path / f"{name}.png")
@@ -66,7 +66,7 @@ def test_a_batch_comes_out_as_its_pairs_do_alone(framework, rng):
     alone = [worker.paint_pair(content, style, options) for content, style in zip(contents, styles, strict=True)]
     together = worker.paint_batch(list(contents), list(styles), options)
     for one, other in zip(alone, together, strict=True):
-        assert_allclose(one["picture"], other["picture"], atol=2e-3)
+        assert_allclose(one["image"], other["image"], atol=2e-3)
         assert one["error"] is other["error"] is None and (one["facts"]["batch"], other["facts"]["batch"]) == (1, 2)
         assert other["facts"]["precision"] == "float32" and other["facts"]["scales"] == [32] and other["facts"]["steps"] == 2
 
@@ -137,7 +137,7 @@ def test_free_memory_is_asked_of_the_driver(monkeypatch, visible, answer, expect
 
 @pytest.fixture
 def folders(tmp_path):
-    """Four content pictures, one of another size and one broken, and two styles."""
+    """Four content images, one of another size and one broken, and two styles."""
     for kind, names in {"content": "abcd", "style": "xy"}.items():
         (tmp_path / kind).mkdir()
         for value, name in enumerate(names, 1):
@@ -154,11 +154,11 @@ def running():
 
 @pytest.fixture
 def batched(monkeypatch, running):
-    """How many pairs each run had, on a pretended GPU: a picture is the mean of its two."""
+    """How many pairs each run had, on a pretended GPU: an image is the mean of its two."""
     done = []
 
     def answer(content, style):
-        return {"picture": (content + style[: len(content), :1]) / 2, "facts": {"seconds": 0.5}, "error": None, "exit_status": 0}
+        return {"image": (content + style[: len(content), :1]) / 2, "facts": {"seconds": 0.5}, "error": None, "exit_status": 0}
 
     def paint_batch(contents, styles, options):
         done.append(len(contents))
@@ -190,12 +190,12 @@ WANTED = {f"{content}{style}": "failed" if content == "c" else "done" for conten
 def test_pairs_of_one_size_are_painted_in_one_run(folders, batched):
     plan, pairs = made(folders)
     assert batched == [4, 2] and states(plan) == WANTED and len(pairs) == 8
-    records = json.loads((folders / "out" / "gallery.json").read_text())["pictures"]
+    records = json.loads((folders / "out" / "gallery.json").read_text())["images"]
     assert sorted(records) == [f"{content}__{style}.png" for content in "abd" for style in "xy"]
     for content, red in {"a": 60, "b": 120}.items():
         for style, other in {"x": 60, "y": 120}.items():
-            with Image.open(folders / "out" / f"{content}__{style}.png") as picture:
-                assert picture.size == (32, 21) and abs(picture.getpixel((0, 0))[0] - (red + other) / 2) <= 1
+            with Image.open(folders / "out" / f"{content}__{style}.png") as image:
+                assert image.size == (32, 21) and abs(image.getpixel((0, 0))[0] - (red + other) / 2) <= 1
     batched.clear()
     assert made(folders) and batched == []
 

@@ -9,7 +9,7 @@ from scipy.signal import correlate
 
 from stylelab.encoders import LAYERS, OXFORD, POOL_AFTER, Encoder, find_encoder, input_transform, weights
 from stylelab.encoders import calibrate as calibration
-from stylelab.encoders.calibrate import calibration_pictures, normalise, pooled, rectified
+from stylelab.encoders.calibrate import calibration_images, normalise, pooled, rectified
 from stylelab.errors import MachineError
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "weights" / "vgg19-normalised-to-conv3_1.safetensors"
@@ -24,10 +24,10 @@ def small_vgg(count=16, seed=0):
     return found
 
 
-def activations(found, encoder, pictures=None):
-    """`{layer: [(C, H, W) per picture]}`."""
+def activations(found, encoder, images=None):
+    """`{layer: [(C, H, W) per image]}`."""
     factor, offset = (constant[:, None, None] for constant in input_transform(encoder))
-    current, result = [picture * factor + offset for picture in pictures or calibration_pictures()], {}
+    current, result = [image * factor + offset for image in images or calibration_images()], {}
     for layer, (kernel, bias) in found.items():
         current = result[layer] = [rectified(x, kernel, bias, encoder.padding) for x in current]
         if layer in POOL_AFTER:
@@ -70,9 +70,9 @@ def test_every_filters_mean_activation_becomes_one(encoder):
 
 def test_the_network_computes_the_same_up_to_a_factor_per_filter():
     encoder = Encoder("a", None, padding="replicate")
-    picture = (np.random.default_rng(3).random((3, 40, 33), np.float32),)
-    before = activations(small_vgg(), encoder, picture)
-    after = activations(normalise(small_vgg(), encoder), encoder, picture)
+    image = (np.random.default_rng(3).random((3, 40, 33), np.float32),)
+    before = activations(small_vgg(), encoder, image)
+    after = activations(normalise(small_vgg(), encoder), encoder, image)
     for layer in LAYERS:
         (raw,), (scaled,) = before[layer], after[layer]
         factor = scaled.sum((1, 2)) / np.maximum(raw.sum((1, 2)), 1e-9)
@@ -131,28 +131,28 @@ def test_random_weights_come_normalised():
         assert_allclose(np.median(mean), 1, rtol=1e-3)
 
 
-def test_the_calibration_pictures_are_six_in_colour():
-    pictures = calibration_pictures()
-    assert {picture.shape for picture in pictures} == {(3, 96, 96)}
-    assert len(pictures) == 6
-    for picture in pictures:
-        assert picture.dtype == np.float32
-        assert 0 <= picture.min() < 0.2 < 0.7 < picture.max() <= 1
+def test_the_calibration_images_are_six_in_colour():
+    images = calibration_images()
+    assert {image.shape for image in images} == {(3, 96, 96)}
+    assert len(images) == 6
+    for image in images:
+        assert image.dtype == np.float32
+        assert 0 <= image.min() < 0.2 < 0.7 < image.max() <= 1
 
 
 @pytest.mark.parametrize("package", ["skimage", "no_such_package"])
-def test_a_missing_calibration_picture_is_the_machines_fault(monkeypatch, package):
-    monkeypatch.setattr(calibration, "PICTURES", ((package, "data/absent.png"),))
-    calibration_pictures.cache_clear()
+def test_a_missing_calibration_image_is_the_machines_fault(monkeypatch, package):
+    monkeypatch.setattr(calibration, "IMAGES", ((package, "data/absent.png"),))
+    calibration_images.cache_clear()
     try:
         with pytest.raises(MachineError, match=f"absent.png of {package} is missing: install requirements.lock again"):
-            calibration_pictures()
+            calibration_images()
     finally:
-        calibration_pictures.cache_clear()
+        calibration_images.cache_clear()
 
 
 @pytest.mark.skipif(not REAL.is_file(), reason="the real VGG-19 filters are not here")
-def test_the_real_filters_agree_that_our_pictures_are_ordinary():
+def test_the_real_filters_agree_that_our_images_are_ordinary():
     encoder = weights.open_file(REAL)
     for layer, mean in means(weights.read(encoder, encoder.layers), encoder).items():
-        assert 0.5 < np.median(mean) < 2.5, layer  # normalised by others, over the pictures of ImageNet
+        assert 0.5 < np.median(mean) < 2.5, layer  # normalised by others, over the images of ImageNet

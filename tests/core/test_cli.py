@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 import stylelab
-from stylelab import images as pictures
+from stylelab import images
 from stylelab.cli import commands as cli
 from stylelab.cli import transfer as painting
 from stylelab.errors import MachineError, NotFiniteError
@@ -48,8 +48,8 @@ def steps(monkeypatch):
             if event is not None:
                 event(index)
             loss = 100.0 / index
-            picture = np.full_like(job.content, 1 / index)
-            yield Step(index, loss, {"content": loss / 4, "style": 3 * loss / 4}, lambda picture=picture: picture)
+            image = np.full_like(job.content, 1 / index)
+            yield Step(index, loss, {"content": loss / 4, "style": 3 * loss / 4}, lambda image=image: image)
 
     monkeypatch.setattr(stylelab, "transfer", transfer)
     return events
@@ -107,7 +107,7 @@ def test_a_wrong_option_costs_one_line(capsys, no_run, options, words):
 
 
 def broken_files(folder):
-    """Files that are no pictures, by what is wrong with them."""
+    """Files that are no images, by what is wrong with them."""
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3), np.uint8)).save(folder / "truncated.jpg")
     whole = (folder / "truncated.jpg").read_bytes()
     (folder / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
@@ -119,12 +119,12 @@ def broken_files(folder):
 
 
 @pytest.mark.parametrize(("name", "words"), [
-    ("missing.jpg", "no picture 'missing.jpg'"), ("folder", "is a folder"), ("text.jpg", "is not a picture"),
+    ("missing.jpg", "no image 'missing.jpg'"), ("folder", "is a folder"), ("text.jpg", "is not an image"),
     ("empty.jpg", "is empty"), ("truncated.jpg", "broken or truncated"), ("chnia", "did you mean 'china'?"),
     ("strip.png", "too small"),
 ])  # fmt: skip
 @pytest.mark.parametrize("place", ["content", "style"])
-def test_a_bad_picture_costs_one_line(capsys, tmp_path, no_run, monkeypatch, name, words, place):
+def test_a_bad_image_costs_one_line(capsys, tmp_path, no_run, monkeypatch, name, words, place):
     broken_files(tmp_path)
     (tmp_path / "out").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -142,10 +142,10 @@ def test_an_output_that_cannot_be_written_is_found_before_the_run(capsys, no_run
     assert not os.listdir()
 
 
-def test_an_input_picture_is_never_overwritten(capsys, no_run):
+def test_an_input_image_is_never_overwritten(capsys, no_run):
     Image.new("RGB", (40, 40)).save("mine.png")
     before = Path("mine.png").read_bytes()
-    assert "is one of the two input pictures" in refused(capsys, "transfer", "mine.png", "cat", "-o", "./mine.png", *SMALL)
+    assert "is one of the two input images" in refused(capsys, "transfer", "mine.png", "cat", "-o", "./mine.png", *SMALL)
     assert Path("mine.png").read_bytes() == before
 
 
@@ -200,11 +200,11 @@ def test_doctor_ends_with_2_only_for_what_is_needed(capsys, monkeypatch):
 # --- a run ------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_saves_its_picture_and_says_how_it_went(capsys, steps):
+def test_a_run_saves_its_image_and_says_how_it_went(capsys, steps):
     out = said(capsys, "transfer", "china", "cat", "-o", "a.png", *SMALL)
     assert "saved a.png (32 x 21 pixels), recipe gatys, encoder random" in out
     assert "4 steps in" in out and "on pretended" in out and "ms per step, loss 100 -> 25" in out
-    np.testing.assert_allclose(pictures.open_picture("a.png"), 0.25, atol=0.003)
+    np.testing.assert_allclose(images.open_image("a.png"), 0.25, atol=0.003)
     assert os.listdir() == ["a.png"]
 
 
@@ -258,12 +258,12 @@ def test_a_terminal_sees_step_loss_and_pace(steps, monkeypatch):
     assert "4/4" in screen.getvalue() and "loss 25" in screen.getvalue() and "ms per step" in screen.getvalue()
 
 
-def test_ctrl_c_saves_the_best_picture_so_far(capsys, steps):
+def test_ctrl_c_saves_the_best_image_so_far(capsys, steps):
     steps += [None, None, lambda index: os.kill(os.getpid(), signal.SIGINT)]
     assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL]) == 130
     out, err = capsys.readouterr()
     assert "saved a.png" in out and "2 steps" in out and err.startswith("stylelab: stopped after 2 steps")
-    assert pictures.open_picture("a.png").max() == pytest.approx(1)  # the picture whose loss was the lowest known
+    assert images.open_image("a.png").max() == pytest.approx(1)  # the image whose loss was the lowest known
 
 
 def test_ctrl_c_before_the_first_step_still_ends_in_one_line(capsys, monkeypatch):
@@ -276,7 +276,7 @@ def test_ctrl_c_before_the_first_step_still_ends_in_one_line(capsys, monkeypatch
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_loss_that_is_no_number_keeps_the_last_good_picture(capsys, steps):
+def test_a_loss_that_is_no_number_keeps_the_last_good_image(capsys, steps):
     def explode(index):
         raise NotFiniteError(index, float("nan"), np.full((21, 32, 3), 0.5, np.float32))
 
@@ -284,7 +284,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_picture(capsys, steps):
     assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL]) == 1
     out, err = capsys.readouterr()
     assert "saved a.png" in out and "the loss is nan at step 2" in err and err.count("\n") == 1
-    np.testing.assert_allclose(pictures.open_picture("a.png"), 0.5, atol=0.003)
+    np.testing.assert_allclose(images.open_image("a.png"), 0.5, atol=0.003)
 
 
 def test_auto_says_which_encoder_it_took(steps):
@@ -355,7 +355,7 @@ def test_a_transfer_from_files_to_a_file(backend):
     done = command("-m", "stylelab", "transfer", *arguments, "--backend", backend, "--device", "cpu")
     assert (done.returncode, done.stderr) == (0, "")
     assert "3 steps" in done.stdout and "on " in done.stdout
-    assert pictures.open_picture("out.png").shape == (43, 64, 3)
+    assert images.open_image("out.png").shape == (43, 64, 3)
     assert sorted(os.listdir()) == ["content.png", "out.png"]
 
 

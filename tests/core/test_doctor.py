@@ -95,7 +95,7 @@ def test_another_python_is_told_which_to_install(monkeypatch):
 
 
 def test_a_missing_embedded_encoder_breaks_everything_and_a_download_nothing(probes, monkeypatch, tmp_path):
-    monkeypatch.setattr(encoders, "ASSETS", tmp_path)
+    monkeypatch.setattr(encoders.find, "ASSETS", tmp_path)
     monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path))
     found = findings()
     assert found["encoder mini"].broken

@@ -1,4 +1,4 @@
-"""The encoder that ships: what its file holds, and whether the real VGG-19 finds its pictures better than chance's."""
+"""The encoder that ships: what its file holds, and whether the real VGG-19 finds its images better than chance's."""
 
 import importlib.util
 from dataclasses import replace
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from stylelab import encoders
+from stylelab.base import course
 from stylelab.encoders import file as encoder_file
-from stylelab.encoders.calibrate import calibration_pictures, pooled, rectified
+from stylelab.encoders.calibrate import calibration_images, pooled, rectified
 from stylelab.recipes import Weights, find_recipe
 
 FILE = course.ASSETS / "encoder-mini.safetensors"
@@ -18,16 +19,16 @@ FILE = course.ASSETS / "encoder-mini.safetensors"
 
 @cache
 def calibration_activations() -> dict[str, np.ndarray]:
-    """Layer -> activations `(6, C, H, W)` of the calibration pictures."""
+    """Layer -> activations `(6, C, H, W)` of the calibration images."""
     mini = encoders.find_encoder("mini")
     factor, offset = encoders.input_transform(mini)
-    stack = [picture * factor[:, None, None] + offset[:, None, None] for picture in calibration_pictures()]
+    stack = [image * factor[:, None, None] + offset[:, None, None] for image in calibration_images()]
     found = {}
     for layer, (kernel, bias) in encoders.read_weights(mini, encoders.LAYERS).items():
-        stack = [rectified(picture, kernel, bias, mini.padding) for picture in stack]
+        stack = [rectified(image, kernel, bias, mini.padding) for image in stack]
         found[layer] = np.stack(stack)
         if layer in encoders.POOL_AFTER:
-            stack = [pooled(picture, mini.pooling) for picture in stack]
+            stack = [pooled(image, mini.pooling) for image in stack]
     return found
 
 
@@ -76,7 +77,7 @@ def test_no_two_channels_of_a_layer_are_copies(layer):
     assert likeness.max() < 0.999
 
 
-def test_a_flat_picture_meets_no_frame():
+def test_a_flat_image_meets_no_frame():
     """Replicate padding: on one colour every place of every layer is alike, the border too."""
     mini = encoders.find_encoder("mini")
     factor, offset = encoders.input_transform(mini)
@@ -110,19 +111,19 @@ def pair(judge):
     return opened
 
 
-def test_the_judge_repeats_the_numbers_known_for_the_content_picture_itself(judge, pair):
+def test_the_judge_repeats_the_numbers_known_for_the_content_image_itself(judge, pair):
     content, style = pair(192)
     found = judge.judge(content, content, style)
     np.testing.assert_allclose([found[n] for n in judge.STYLE_LAYERS], [0.287, 0.470, 0.651], atol=1e-3)
     assert found["content"] == 0
 
 
-def test_the_judge_finds_nothing_wrong_with_the_style_picture_as_its_own_painting(judge, pair):
+def test_the_judge_finds_nothing_wrong_with_the_style_image_as_its_own_painting(judge, pair):
     _, style = pair(96)
     assert max(judge.judge(style, style, style).values()) == 0
 
 
-def test_the_judge_wants_pictures_of_one_size(judge, pair):
+def test_the_judge_wants_images_of_one_size(judge, pair):
     content, style = pair(96)
     with pytest.raises(ValueError, match="one size"):
         judge.judge(content[:-1], content, style)
@@ -138,13 +139,13 @@ def painted(encoder: str, content: np.ndarray, style: np.ndarray, steps: int = 3
         style_loss="mean", gram="per_location",
     )  # fmt: skip
     trunk = sl.load_encoder(encoder, layers, normalised=True, device="cpu")
-    pictures = [sl.to_tensor(picture) for picture in (content, style)]
-    loss = sl.transfer_loss(trunk, *pictures, recipe, Weights(content=0.003, style=1.0))
-    return [step for step in sl.optimise(pictures[0], loss, steps=steps)][-1].picture
+    images = [sl.to_tensor(image) for image in (content, style)]
+    loss = sl.transfer_loss(trunk, *images, recipe, Weights(content=0.003, style=1.0))
+    return [step for step in sl.optimise(images[0], loss, steps=steps)][-1].image
 
 
 @pytest.mark.slow
-def test_the_real_vgg_prefers_its_pictures_to_those_of_random_filters(judge, pair):
+def test_the_real_vgg_prefers_its_images_to_those_of_random_filters(judge, pair):
     content, style = pair(96)
     mini, chance = (judge.judge(painted(e, content, style), content, style) for e in ("mini", "random"))
     assert mini["conv2_1"] < 0.5 * chance["conv2_1"]

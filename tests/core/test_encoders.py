@@ -19,7 +19,7 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def mini(tmp_path, monkeypatch):
     """A stand-in for the embedded encoder, with two layers."""
-    monkeypatch.setattr(encoders, "ASSETS", tmp_path / "assets")
+    monkeypatch.setattr(encoders.find, "ASSETS", tmp_path / "assets")
     write_encoder(tmp_path / "assets" / "encoder-mini.safetensors", "mini")
 
 

@@ -18,7 +18,7 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_strip_holds_every_picture_in_order():
+def test_a_strip_holds_every_image_in_order():
     shades = [np.full((30, 40, 3), shade, np.float32) for shade in np.linspace(0.1, 0.9, 6)]
     strip = filmstrip(shades, columns=3)
     assert strip.shape == (2 * (30 + GAP) + GAP, 3 * (40 + GAP) + GAP, 3) and strip.dtype == np.float32
@@ -49,26 +49,26 @@ def frames(path):
         return [(np.asarray(frame.convert("RGB")) / 255, frame.info["duration"]) for frame in ImageSequence.Iterator(film)]
 
 
-def test_a_gif_shows_every_picture_and_holds_the_last():
+def test_a_gif_shows_every_image_and_holds_the_last():
     save_gif("a.gif", [RED, BLUE, RED, BLUE], seconds=2)
     shown = frames("a.gif")
-    for (seen, _), picture in zip(shown, [RED, BLUE, RED, BLUE], strict=True):
-        assert np.abs(seen - picture).max() < 0.02
+    for (seen, _), image in zip(shown, [RED, BLUE, RED, BLUE], strict=True):
+        assert np.abs(seen - image).max() < 0.02
     durations = [duration for _, duration in shown]
     assert sum(durations) == pytest.approx(2000, abs=40) and durations[-1] > 1.2 * durations[0]
     assert os.listdir() == ["a.gif"]
 
 
-def test_colours_of_a_gif_are_near_those_of_the_picture(rng):
+def test_colours_of_a_gif_are_near_those_of_the_image(rng):
     ramp = np.linspace(0, 1, 64, dtype=np.float32)
-    picture = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], 1 - ramp[:, None]), axis=-1)
-    save_gif("a.gif", [picture])
+    image = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], 1 - ramp[:, None]), axis=-1)
+    save_gif("a.gif", [image])
     ((seen, duration),) = frames("a.gif")
-    blocks = np.abs((seen - picture).reshape(16, 4, 16, 4, 3).mean((1, 3)))
+    blocks = np.abs((seen - image).reshape(16, 4, 16, 4, 3).mean((1, 3)))
     assert blocks.mean() < 0.02 and duration == 4000
 
 
-def test_too_many_pictures_for_the_time_are_thinned_out_but_the_last_is_kept():
+def test_too_many_images_for_the_time_are_thinned_out_but_the_last_is_kept():
     shades = [np.full((16, 16, 3), shade, np.float32) for shade in np.linspace(0, 1, 200)]
     save_gif("a.gif", shades, seconds=1)
     shown = frames("a.gif")
@@ -77,9 +77,9 @@ def test_too_many_pictures_for_the_time_are_thinned_out_but_the_last_is_kept():
 
 
 @pytest.mark.parametrize(("call", "words"), [
-    (lambda: filmstrip([]), "no picture"), (lambda: filmstrip([RED], columns=0), "columns is 0"),
+    (lambda: filmstrip([]), "no image"), (lambda: filmstrip([RED], columns=0), "columns is 0"),
     (lambda: filmstrip([RED * 255]), "divide by 255"), (lambda: save_gif("a.png", [RED]), "must be .gif"),
-    (lambda: save_gif("a.gif", []), "no picture"), (lambda: save_gif("a.gif", [RED], seconds=float("nan")), "nan seconds"),
+    (lambda: save_gif("a.gif", []), "no image"), (lambda: save_gif("a.gif", [RED], seconds=float("nan")), "nan seconds"),
     (lambda: save_gif("a.gif", [RED], seconds=0), "0 seconds"), (lambda: save_film("a.mp4", [RED]), "must be .gif or .png"),
     (lambda: check_name("no/a.gif"), "does not exist"), (lambda: check_name("d.gif"), "is a folder"),
 ])  # fmt: skip
@@ -90,7 +90,7 @@ def test_what_cannot_be_filmed_costs_one_line_and_leaves_nothing(call, words):
     assert os.listdir() == ["d.gif"]
 
 
-def test_moments_are_close_at_the_start_and_few_for_large_pictures():
+def test_moments_are_close_at_the_start_and_few_for_large_images():
     steps = moments("a.gif", 500, 10**5)
     assert steps[0] == 1 and steps[-1] == 500 and len(steps) > 15 and (np.diff(steps) >= 1).all()
     assert np.diff(steps)[0] < np.diff(steps)[-1]

@@ -52,7 +52,7 @@ def test_coarse_structures_move_more_and_the_mean_square_is_one(height, width):
     np.testing.assert_allclose(lbfgs.softness(height, width, 0.0), 1)
 
 
-def test_large_pictures_are_remembered_for_fewer_steps():
+def test_large_images_are_remembered_for_fewer_steps():
     assert lbfgs.memory(3 * 512 * 384) == lbfgs.memory(3 * 2000 * 1500) == 20
     assert lbfgs.memory(3 * 3000 * 2000) == 10
     assert lbfgs.memory(3 * 10_000 * 10_000) == 5

@@ -48,7 +48,7 @@ def test_content_loss_is_zero_only_when_activations_match(lab, activation, norma
 
 
 @pytest.mark.parametrize("kind", ["l1", "l2", "keras"])
-def test_total_variation_of_a_flat_picture_is_zero(lab, kind, rng):
+def test_total_variation_of_a_flat_image_is_zero(lab, kind, rng):
     flat = np.broadcast_to(np.float32([0.2, 0.5, 0.9]), (1, 7, 5, 3))
     assert lab.total_variation(flat, kind) == 0
     assert lab.total_variation(flat + rng.uniform(0, 0.1, flat.shape).astype(np.float32), kind) > 0
@@ -94,22 +94,22 @@ def test_mean_style_loss_uses_the_named_gram(lab, activation, target, gram):
     assert_allclose(ours, ((own - style) ** 2).mean(), rtol=1e-4)
 
 
-def test_keras_style_loss_divides_by_three_channels_and_the_pictures_size(lab, activation, target):
+def test_keras_style_loss_divides_by_three_channels_and_the_images_size(lab, activation, target):
     squared = ((raw_gram(activation) - raw_gram(target)) ** 2).sum()
     style = raw_gram(target).astype(np.float32)
     own_size = lab.style_layer_loss(activation, style, "keras")
-    picture_size = lab.style_layer_loss(activation, style, "keras", picture_size=(60, 50))
+    image_size = lab.style_layer_loss(activation, style, "keras", image_size=(60, 50))
     assert_allclose(own_size, squared / (4 * 3**2 * 30**2), rtol=1e-4)
-    assert_allclose(picture_size, squared / (4 * 3**2 * 3000**2), rtol=1e-4)
+    assert_allclose(image_size, squared / (4 * 3**2 * 3000**2), rtol=1e-4)
 
 
 def test_total_variation_agrees_with_numpy(lab, rng):
-    picture = rng.uniform(size=(2, 6, 5, 3)).astype(np.float32)
-    down, right = np.diff(picture.astype(float), axis=1), np.diff(picture.astype(float), axis=2)
-    assert_allclose(lab.total_variation(picture, "l1"), np.abs(down).sum() + np.abs(right).sum(), rtol=1e-5)
-    assert_allclose(lab.total_variation(picture, "l2"), (down**2).sum() + (right**2).sum(), rtol=1e-5)
+    image = rng.uniform(size=(2, 6, 5, 3)).astype(np.float32)
+    down, right = np.diff(image.astype(float), axis=1), np.diff(image.astype(float), axis=2)
+    assert_allclose(lab.total_variation(image, "l1"), np.abs(down).sum() + np.abs(right).sum(), rtol=1e-5)
+    assert_allclose(lab.total_variation(image, "l2"), (down**2).sum() + (right**2).sum(), rtol=1e-5)
     keras = ((down[:, :, :-1] ** 2 + right[:, :-1] ** 2) ** 1.25).sum()
-    assert_allclose(lab.total_variation(picture, "keras"), keras, rtol=1e-5)
+    assert_allclose(lab.total_variation(image, "keras"), keras, rtol=1e-5)
 
 
 def test_gradient_of_the_style_loss_is_gatys_equation_six(lab, rng):
@@ -152,7 +152,7 @@ def published():
     """The course's seeded tensors, which TensorFlow 1's generator gave and TensorFlow 2's still gives when asked for:
 
     `tf.raw_ops.RandomStandardNormal(shape, seed=1, seed2=k) * 4 + 1`, each in a fresh process, with k = 3 for the
-    content and for the Gram example, 9 for the generated picture.
+    content and for the Gram example, 9 for the generated image.
     """
     numbers = np.load(__file__.replace("test_losses.py", "published.npz"))
     return numbers["content"], numbers["generated"], numbers["gram_example"]
@@ -179,5 +179,5 @@ def test_mismatched_shapes_are_named(lab, activation):
         lab.style_layer_loss(activation, np.zeros((2, 3, 3), np.float32))
     with pytest.raises(InputError, match=r"activation must be \(B, .*\); got"):
         lab.gram_matrix(activation[0])
-    with pytest.raises(InputError, match=r"picture must be \(B, .*\); got"):
+    with pytest.raises(InputError, match=r"image must be \(B, .*\); got"):
         lab.total_variation(activation[0])

@@ -1,4 +1,4 @@
-"""What a lesson shows: pictures with alt text, a run that changes before one's eyes, sliders, the set-up report."""
+"""What a lesson shows: images with alt text, a run that changes before one's eyes, sliders, the set-up report."""
 
 import base64
 import io
@@ -37,7 +37,7 @@ def decoded(html: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")) / 255
 
 
-def test_a_picture_is_shown_as_it_is_with_its_description(displayed):
+def test_a_image_is_shown_as_it_is_with_its_description(displayed):
     page.show(GREY, 'A "grey" square')
     assert 'alt="A &quot;grey&quot; square"' in displayed[0]
     np.testing.assert_allclose(decoded(displayed[0]), GREY, atol=0.02)
@@ -54,7 +54,7 @@ def steps(count: int):
     return [Step(index, 10 / index, {}, lambda: GREY) for index in range(1, count + 1)]
 
 
-def test_a_live_picture_counts_its_steps_and_ends_with_the_result(displayed):
+def test_a_live_image_counts_its_steps_and_ends_with_the_result(displayed):
     live = page.Live("Something grey", steps=3)
     for step in steps(3):
         live.show(step)
@@ -63,14 +63,14 @@ def test_a_live_picture_counts_its_steps_and_ends_with_the_result(displayed):
     assert 'alt="The grey result"' in displayed[-1] and "<progress" not in displayed[-1]
 
 
-def test_a_live_picture_is_not_drawn_more_often_than_one_can_see(displayed):
+def test_a_live_image_is_not_drawn_more_often_than_one_can_see(displayed):
     live = page.Live("Something grey", steps=1000)
     for step in steps(50):
         live.show(step)
     assert len(displayed) < 10
 
 
-def test_a_slider_paints_the_picture_anew(monkeypatch):
+def test_a_slider_paints_the_image_anew(monkeypatch):
     widgets = []
     monkeypatch.setattr(page, "_display", lambda widget, html, text: widgets.append(widget))
 
@@ -78,10 +78,10 @@ def test_a_slider_paints_the_picture_anew(monkeypatch):
         yield Step(1, beta, {}, lambda: np.zeros((8, 8, 3)))
 
     page.try_it(paint, GREY, "A grey square", {"beta": (1, 100, 10)})
-    knob, said, picture = widgets[0].children
-    before = picture.value
+    knob, said, image = widgets[0].children
+    before = image.value
     knob.value = 100.0
-    assert picture.value != before and said.value == "step 1, loss 100"
+    assert image.value != before and said.value == "step 1, loss 100"
 
 
 def test_whole_numbers_and_words_have_sliders_too(monkeypatch):
@@ -122,7 +122,7 @@ def test_the_preset_is_told_and_an_unknown_one_refused(sl, monkeypatch, capsys):
     monkeypatch.setenv("STYLELAB_PRESET", "ci")
     setting = page.set_up(sl, seed=3)
     assert (setting.preset, setting.seed) == ("ci", 3)
-    assert "preset 'ci': pictures scaled down to 96 pixels, runs to 4% of" in capsys.readouterr().out
+    assert "preset 'ci': images scaled down to 96 pixels, runs to 4% of" in capsys.readouterr().out
     monkeypatch.setenv("STYLELAB_PRESET", "cii")
     with pytest.raises(InputError, match="did you mean 'ci'"):
         page.set_up(sl)

@@ -14,7 +14,7 @@ from stylelab.errors import InputError
 from stylelab.result import History, Step
 
 
-def picture(value=0.5, height=20, width=30):
+def image(value=0.5, height=20, width=30):
     return np.full((height, width, 3), value, np.float32)
 
 
@@ -22,7 +22,7 @@ def history(steps=5, tv=0.0):
     table = History()
     for index in range(1, steps + 1):
         parts = {"content": 1.0 / index, "style": 100.0 / index**2, "tv": tv}
-        table.append(Step(index, sum(parts.values()), parts, picture), index * 0.1)
+        table.append(Step(index, sum(parts.values()), parts, image), index * 0.1)
     return table
 
 
@@ -38,39 +38,39 @@ def titles(figure):
     return [axis.get_title() for axis in figure.axes if axis.get_title()]
 
 
-def images(figure):
+def drawn(figure):
     return [np.asarray(axis.images[0].get_array()) for axis in figure.axes if axis.images]
 
 
-def test_a_notebook_shows_a_figure_as_a_picture_of_its_own():
-    data, _ = DisplayFormatter().format(plots.show(picture()))
+def test_a_notebook_shows_a_figure_as_a_image_of_its_own():
+    data, _ = DisplayFormatter().format(plots.show(image()))
     assert data["image/png"].startswith(b"\x89PNG")
 
 
 def test_no_figure_stays_open_in_pyplot():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     before = pyplot.get_fignums()
-    plots.show(picture()), plots.loss_curves(history()), plots.filmstrip({1: picture()})
+    plots.show(image()), plots.loss_curves(history()), plots.filmstrip({1: image()})
     assert pyplot.get_fignums() == before
 
 
-def test_show_draws_the_picture_itself_under_its_title():
-    figure = plots.show(picture(0.25), "A grey one")
+def test_show_draws_the_image_itself_under_its_title():
+    figure = plots.show(image(0.25), "A grey one")
     assert titles(figure) == ["A grey one"]
-    np.testing.assert_array_equal(images(figure)[0], picture(0.25))
+    np.testing.assert_array_equal(drawn(figure)[0], image(0.25))
 
 
 def test_side_by_side_keeps_order_and_titles():
-    figure = plots.side_by_side({"a": picture(0.1), "b": picture(0.2), "c": picture(0.3)}, columns=2)
+    figure = plots.side_by_side({"a": image(0.1), "b": image(0.2), "c": image(0.3)}, columns=2)
     assert titles(figure) == ["a", "b", "c"]
-    assert [float(image[0, 0, 0]) for image in images(figure)] == pytest.approx([0.1, 0.2, 0.3])
+    assert [float(array[0, 0, 0]) for array in drawn(figure)] == pytest.approx([0.1, 0.2, 0.3])
     assert len(figure.axes) == 4  # two rows of two, the last place empty
     drawn(figure)
 
 
 def test_rows_are_as_even_as_can_be():
     def places(count, **options):
-        spec = plots.side_by_side({str(i): picture() for i in range(count)}, **options).axes[0].get_gridspec()
+        spec = plots.side_by_side({str(i): image() for i in range(count)}, **options).axes[0].get_gridspec()
         return spec.nrows, spec.ncols
 
     assert [places(count) for count in (1, 3, 4, 5, 8)] == [(1, 1), (1, 3), (1, 4), (2, 3), (2, 4)]
@@ -78,7 +78,7 @@ def test_rows_are_as_even_as_can_be():
 
 
 def test_side_by_side_of_nothing_is_refused():
-    with pytest.raises(InputError, match="no picture to show"):
+    with pytest.raises(InputError, match="no image to show"):
         plots.side_by_side({})
 
 
@@ -114,22 +114,22 @@ def test_no_step_at_all_is_said_in_words():
 
 
 def test_a_filmstrip_is_in_order_of_the_steps():
-    figure = plots.filmstrip({30: picture(0.3), 1: picture(0.1), 10: picture(0.2)})
+    figure = plots.filmstrip({30: image(0.3), 1: image(0.1), 10: image(0.2)})
     assert titles(figure) == ["step 1", "step 10", "step 30"]
     drawn(figure)
 
 
 def test_a_pair_grid_has_contents_down_the_side_and_styles_along_the_top():
-    contents, styles = {"cat": picture(0.1), "cup": picture(0.2)}, {"fluid": picture(0.3)}
-    figure = plots.pair_grid(contents, styles, {("cat", "fluid"): picture(0.4)})
+    contents, styles = {"cat": image(0.1), "cup": image(0.2)}, {"fluid": image(0.3)}
+    figure = plots.pair_grid(contents, styles, {("cat", "fluid"): image(0.4)})
     assert titles(figure) == ["fluid", "cat", "cup"]
-    assert [round(float(image[0, 0, 0]), 1) for image in images(figure)] == [0.3, 0.1, 0.4, 0.2]
+    assert [round(float(array[0, 0, 0]), 1) for array in drawn(figure)] == [0.3, 0.1, 0.4, 0.2]
     drawn(figure)
 
 
 def test_a_pair_grid_of_nothing_is_refused():
     with pytest.raises(InputError, match="no pair to show"):
-        plots.pair_grid({}, {"fluid": picture()}, {})
+        plots.pair_grid({}, {"fluid": image()}, {})
 
 
 def test_plots_import_no_framework():
@@ -198,7 +198,7 @@ def test_measures_against_depth_keep_the_order_of_the_layers_and_have_each_their
     depth = {"conv1_1": 30.0, "conv3_1": 20.0, "conv5_1": 10.0}
     similar = {layer: value / 30 for layer, value in depth.items()}
     noise = dict.fromkeys(depth, 7.0)
-    figure = plots.against_depth({"PSNR (dB)": {"picture": depth, "noise": noise}, "similarity (no unit)": {"picture": similar}})
+    figure = plots.against_depth({"PSNR (dB)": {"image": depth, "noise": noise}, "similarity (no unit)": {"image": similar}})
     left, right = figure.axes
     assert [axis.get_ylabel() for axis in figure.axes] == ["PSNR (dB)", "similarity (no unit)"]
     assert list(left.lines[0].get_xdata(orig=True)) == list(depth)
@@ -217,8 +217,8 @@ def test_no_line_and_too_many_lines_against_depth_are_refused(curves):
 
 def test_rows_of_maps_are_grey_each_up_to_its_own_largest_number():
     maps = {"filter 0": np.eye(4) * 9, "filter 3": np.eye(4) / 5, "silent": np.zeros((4, 4))}
-    figure = plots.picture_rows({"conv1_1": maps, "conv2_1": {"filter 7": picture(0.3)}})
-    loud, quiet, silent, coloured = images(figure)
+    figure = plots.image_rows({"conv1_1": maps, "conv2_1": {"filter 7": image(0.3)}})
+    loud, quiet, silent, coloured = drawn(figure)
     np.testing.assert_allclose([loud, quiet], np.repeat([np.eye(4)[..., None]] * 2, 3, axis=3))
     assert silent.max() == 0 and coloured.mean().round(3) == 0.3
     assert titles(figure) == ["filter 0", "filter 3", "silent", "filter 7"]
@@ -227,13 +227,13 @@ def test_rows_of_maps_are_grey_each_up_to_its_own_largest_number():
 
 
 @pytest.mark.parametrize("rows", [{}, {"conv1_1": {}}])
-def test_rows_without_pictures_are_refused(rows):
+def test_rows_without_images_are_refused(rows):
     with pytest.raises(InputError, match="give every row at least one"):
-        plots.picture_rows(rows)
+        plots.image_rows(rows)
 
 
 def test_squares_stand_round_their_pixel_and_are_told_apart():
-    figure = plots.squares(picture(height=40, width=60), {"conv1_1": 3, "conv2_1": 10}, centre=(20, 30))
+    figure = plots.squares(image(height=40, width=60), {"conv1_1": 3, "conv2_1": 10}, centre=(20, 30))
     drawn(figure)
     inner, outer = figure.axes[0].patches
     assert inner.get_bbox().bounds == (28.5, 18.5, 3, 3) and outer.get_bbox().bounds == (25, 15, 10, 10)
@@ -241,11 +241,11 @@ def test_squares_stand_round_their_pixel_and_are_told_apart():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["conv1_1: 3", "conv2_1: 10"]
 
 
-def test_squares_beyond_the_picture_do_not_widen_it():
-    figure = plots.squares(picture(height=40, width=60), {"conv5_1": 156}, centre=(20, 30))
+def test_squares_beyond_the_image_do_not_widen_it():
+    figure = plots.squares(image(height=40, width=60), {"conv5_1": 156}, centre=(20, 30))
     assert figure.axes[0].get_xlim() == (-0.5, 59.5) and figure.axes[0].get_ylim() == (39.5, -0.5)
 
 
 def test_no_square_at_all_is_said_in_words():
     with pytest.raises(InputError, match="0 squares to draw"):
-        plots.squares(picture(), {}, centre=(5, 5))
+        plots.squares(image(), {}, centre=(5, 5))

@@ -34,7 +34,7 @@ def test_float16_is_no_choice():
 @pytest.mark.parametrize(
     ("has", "pixels", "expected"), [(True, 512 * 384, "bfloat16"), (True, 64 * 48, "float32"), (False, 512 * 384, "float32")]
 )
-def test_auto_needs_the_processor_and_a_large_picture(lab, monkeypatch, has, pixels, expected):
+def test_auto_needs_the_processor_and_a_large_image(lab, monkeypatch, has, pixels, expected):
     features = __import__(f"stylelab.{lab.name}.features", fromlist=["features"])
     monkeypatch.setattr(features, "cpu_has_bfloat16", lambda: has)
     assert lab.sl.find_precision("auto", "cpu", pixels) == expected
@@ -47,7 +47,7 @@ def test_auto_needs_the_processor_and_a_large_picture(lab, monkeypatch, has, pix
 def test_a_look_is_the_network_and_its_gram_matrices(lab, rng, padding, pooling):
     spec = replace(encoders.find_encoder("random"), padding=padding)
     encoder = lab.sl.load_encoder(spec, LAYERS, pooling=pooling, device="cpu")
-    pictures = rng.uniform(size=(2, 21, 34, 3)).astype(np.float32)
+    images = rng.uniform(size=(2, 21, 34, 3)).astype(np.float32)
 
     def by_look(tensor):
         activations, grams = encoder.look(tensor, ["conv2_2"], ["conv1_1", "conv3_1", "conv2_2"])
@@ -62,15 +62,15 @@ def test_a_look_is_the_network_and_its_gram_matrices(lab, rng, padding, pooling)
         parts += [lab.sl.content_loss(gram[None], 0 * gram[None], "sum") * 1e-5 for gram in grams.values()]
         return sum(parts)
 
-    assert float(by_look(lab.tensor(pictures))) == pytest.approx(float(plainly(lab.tensor(pictures))), rel=1e-5)
-    ours, theirs = (lab.gradient(function, pictures) for function in (by_look, plainly))
+    assert float(by_look(lab.tensor(images))) == pytest.approx(float(plainly(lab.tensor(images))), rel=1e-5)
+    ours, theirs = (lab.gradient(function, images) for function in (by_look, plainly))
     np.testing.assert_allclose(ours, theirs, atol=1e-4 * np.abs(theirs).max())
 
 
 @pytest.mark.parametrize("recipe", ["gatys", "tf-tutorial"])
 def test_bfloat16_gives_nearly_the_same_loss_and_gradient(lab, recipe):
     job = prepare("china", "brushstrokes", recipe=recipe, encoder="mini", size=96)
-    content, style = (lab.sl.to_tensor(picture, "cpu") for picture in (job.content, job.style))
+    content, style = (lab.sl.to_tensor(image, "cpu") for image in (job.content, job.style))
     nudge = np.random.default_rng(0).normal(0, 0.02, job.start.shape).astype(np.float32)
     start = np.clip(job.start + nudge, 0, 1)[None]
     found = {}
@@ -108,9 +108,9 @@ def test_auto_is_float32_for_random_filters(sl, monkeypatch):
 
 def test_the_first_block_of_bfloat16_is_only_rounded_at_its_end(lab, rng):
     losses = __import__(f"stylelab.{lab.name}.losses", fromlist=["losses"])
-    picture = lab.tensor(rng.uniform(size=(1, 32, 40, 3)).astype(np.float32))
+    image = lab.tensor(rng.uniform(size=(1, 32, 40, 3)).astype(np.float32))
     exact, rough = (
-        lab.array(losses.wide(lab.sl.load_encoder("mini", ["conv1_2"], device="cpu", precision=name)(picture)["conv1_2"]))
+        lab.array(losses.wide(lab.sl.load_encoder("mini", ["conv1_2"], device="cpu", precision=name)(image)["conv1_2"]))
         for name in ("float32", "bfloat16")
     )
     assert (np.abs(rough - exact) <= 2**-8 * exact + 1e-5).all() and (rough != exact).any()

@@ -97,7 +97,7 @@ def test_a_total_variation_keeps_its_share_at_every_size():
     assert asked.weights.tv == 3
 
 
-def test_style_pictures_keep_their_shape_unless_the_author_stretched_them():
+def test_style_images_keep_their_shape_unless_the_author_stretched_them():
     assert prepare("coffee", "astronaut", recipe="gatys", encoder="random", size=64).style.shape == (43, 43, 3)
     strip = np.random.default_rng(0).uniform(size=(20, 400, 3)).astype(np.float32)
     with pytest.raises(InputError, match="16"):  # narrower than the network can see, at twice the content's length

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from stylelab import encoders
 from stylelab.errors import InputError
 
-SIDE = 8  # of the small pictures, in pixels
+SIDE = 8  # of the small images, in pixels
 FIELDS = {"conv1_1": 3, "conv2_1": 10, "conv3_1": 24, "conv4_1": 68, "conv5_1": 156}  # VGG-19's, in pixels
 RED, GREEN, BLUE = np.eye(3, dtype=np.float32)
 
@@ -25,7 +25,7 @@ def kernels(rng):
 
 
 def encoder_of(lab, kernels):
-    """An encoder with these filters, zero padding, average pooling, and pictures taken as they are."""
+    """An encoder with these filters, zero padding, average pooling, and images taken as they are."""
     features = __import__(f"stylelab.{lab.name}.features", fromlist=["Encoder"])
     weights = {layer: (kernel, np.full(len(kernel), 0.1, np.float32)) for layer, kernel in kernels.items()}
     return features.Encoder(encoders.Encoder("small", None), weights, tuple(kernels), "average")
@@ -52,7 +52,7 @@ def test_an_array_is_a_copy(lab, sl, noise):
     assert_array_equal(lab.array(tensor), noise)
 
 
-def test_two_pictures_are_no_array(lab, sl):
+def test_two_images_are_no_array(lab, sl):
     with pytest.raises(InputError, match=r"tensor must be \(1, .*; got \(2, "):
         sl.to_array(lab.tensor(np.zeros((2, 4, 4, 3), np.float32)))
 
@@ -100,9 +100,9 @@ def test_a_response_of_three_dimensions_is_refused(lab, sl):
 def test_one_unit_depends_on_exactly_the_pixels_of_its_receptive_field(lab, sl, rng, layer):
     size = 16 * (FIELDS[layer] // 16 + 3)
     encoder = sl.load_encoder("mini", [layer], device="cpu")
-    picture = rng.uniform(size=(1, size, size, 3)).astype(np.float32)
+    image = rng.uniform(size=(1, size, size, 3)).astype(np.float32)
     middle = size // 2 // 2 ** (int(layer[4]) - 1)
-    gradient = lab.gradient(lambda x: sl.response(encoder(x)[layer], place=(middle, middle)), picture)
+    gradient = lab.gradient(lambda x: sl.response(encoder(x)[layer], place=(middle, middle)), image)
     seen = np.abs(gradient[0]).sum(-1) > 0
     assert [int(seen.any(axis).sum()) for axis in (0, 1)] == [FIELDS[layer]] * 2
 
@@ -127,9 +127,9 @@ def pooled(activation):
     return activation.reshape(height // 2, 2, width // 2, 2, filters).mean((1, 3))
 
 
-def referee(picture, kernels, unit):
+def referee(image, kernels, unit):
     """Guided backpropagation as Springenberg et al. write it: R = (f > 0) (R > 0) R, through matrices."""
-    activation, layers = picture.astype(float), []
+    activation, layers = image.astype(float), []
     for layer, kernel in kernels.items():
         if layer == "conv2_1":
             layers.append((linear(pooled, activation.shape), None))
@@ -142,7 +142,7 @@ def referee(picture, kernels, unit):
     back = back.ravel()
     for matrix, fired in reversed(layers):
         back = matrix.T @ (back if fired is None else fired * np.maximum(back, 0))
-    return back.reshape(picture.shape)
+    return back.reshape(image.shape)
 
 
 def test_the_guided_gradient_agrees_with_the_referee(lab, sl, kernels, noise):
@@ -163,9 +163,9 @@ def test_without_a_place_the_mean_of_all_places_is_asked(lab, sl, kernels, noise
 def test_what_speaks_against_the_answer_is_dropped(lab, sl):
     # filter 0 of conv1_2 wants red and no green: the plain gradient is (1, -1, 0), the guided one knows of red only
     encoder = encoder_of(lab, {"conv1_1": centre(RED, GREEN), "conv1_2": centre((1, -1))})
-    picture = np.broadcast_to(np.float32([0.9, 0.2, 0.1]), (1, SIDE, SIDE, 3)).copy()
-    plain = lab.gradient(lambda x: sl.response(encoder(x)["conv1_2"], 0, (3, 3)), picture)
-    guided = lab.array(sl.guided_gradient(encoder, lab.tensor(picture), "conv1_2", 0, (3, 3)))
+    image = np.broadcast_to(np.float32([0.9, 0.2, 0.1]), (1, SIDE, SIDE, 3)).copy()
+    plain = lab.gradient(lambda x: sl.response(encoder(x)["conv1_2"], 0, (3, 3)), image)
+    guided = lab.array(sl.guided_gradient(encoder, lab.tensor(image), "conv1_2", 0, (3, 3)))
     assert plain[0, 3, 3].tolist() == [1, -1, 0]
     assert guided[0, 3, 3].tolist() == [1, 0, 0]
     assert np.count_nonzero(guided) == 1

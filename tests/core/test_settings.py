@@ -1,4 +1,4 @@
-"""Settings: taken down from a run, written, read, run again to the same picture. Whatever a file may hold costs one line."""
+"""Settings: taken down from a run, written, read, run again to the same image. Whatever a file may hold costs one line."""
 
 import json
 import os
@@ -11,8 +11,8 @@ from PIL import Image
 
 from stylelab.cli import commands as cli
 from stylelab.errors import InputError
-from stylelab.images import open_picture
-from stylelab.images.decode import MOST_BYTES, PictureFile
+from stylelab.images import open_image
+from stylelab.images.decode import MOST_BYTES, ImageFile
 from stylelab.recipes import RECIPES, scaled
 from stylelab.result import Step
 from stylelab.run import settings_file
@@ -32,7 +32,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def pretended(content="china", style="cat", **options):
-    """A Result of a run without a framework; its picture is white, then ever darker."""
+    """A Result of a run without a framework; its image is white, then ever darker."""
     options = SMALL | options
     job = prepare(content, style, **options)
     steps = ([Step(n, 100 / n, {}, lambda n=n: np.full_like(job.content, 1 / n))] for n in range(1, job.recipe.steps + 1))
@@ -45,18 +45,18 @@ def photograph(name="mine.jpg", seed=0):
     return name
 
 
-# --- the same picture again, in each framework ------------------------------------------------------------------------
+# --- the same image again, in each framework ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("recipe", ["gatys", "coursera", "tf-tutorial"])
-def test_settings_run_again_give_the_same_picture_to_the_last_bit(sl, framework, recipe):
+def test_settings_run_again_give_the_same_image_to_the_last_bit(sl, framework, recipe):
     first = sl.transfer("china", photograph(), recipe=recipe, seed=3, device="cpu", style_weight=7.5, **SMALL)
     settings = Settings.load(first.settings.save("run.json"))
     assert settings == first.settings and settings.backend == framework and settings.style_weight == 7.5
     import stylelab
 
-    again = stylelab.transfer(*settings.pictures(), **settings.options())
-    np.testing.assert_array_equal(again.picture, first.picture)
+    again = stylelab.transfer(*settings.images(), **settings.options())
+    np.testing.assert_array_equal(again.image, first.image)
     assert again.settings == settings and settings.notes(again.settings) == () and settings.threads > 0
 
 
@@ -67,27 +67,27 @@ def test_the_command_runs_settings_again_to_the_same_file(capsys, framework):
     assert cli.run(["transfer", "--settings", "a.png", "-o", "c.png"]) == 0
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes() == Path("c.png").read_bytes()
     assert cli.run(["transfer", "--settings", "a.json", "-o", "d.png", "--style-weight", "1"]) == 0
-    assert (open_picture("d.png") != open_picture("a.png")).any()
+    assert (open_image("d.png") != open_image("a.png")).any()
     assert sorted(os.listdir()) == ["a.json", "a.png", "b.png", "c.png", "d.png", "mine.jpg"]
 
 
-def test_a_run_that_was_stopped_is_run_again_to_where_its_picture_was(sl):
+def test_a_run_that_was_stopped_is_run_again_to_where_its_image_was(sl):
     def stop(step):
         if step.index == 4:
             raise KeyboardInterrupt
 
     first = sl.transfer("china", "cat", device="cpu", watch=stop, **SMALL | dict(steps=50))
     assert first.stopped and 0 < first.settings.steps < 5
-    again = sl.transfer(*first.settings.pictures(), **{k: v for k, v in first.settings.options().items() if k != "backend"})
-    np.testing.assert_array_equal(again.picture, first.picture)
+    again = sl.transfer(*first.settings.images(), **{k: v for k, v in first.settings.options().items() if k != "backend"})
+    np.testing.assert_array_equal(again.image, first.image)
 
 
 def test_an_array_comes_back_from_settings_number_by_number(sl):
     first = sl.transfer(NOISE, Image.open(photograph()), device="cpu", **SMALL | dict(size=32, steps=2))
     settings = Settings.parse(first.settings.text())
-    assert [file.name for file in settings.pictures()] == ["content.npy", "style.png"]
-    again = sl.transfer(*settings.pictures(), device="cpu", **SMALL | dict(size=32, steps=2))
-    np.testing.assert_array_equal(again.picture, first.picture)
+    assert [file.name for file in settings.images()] == ["content.npy", "style.png"]
+    again = sl.transfer(*settings.images(), device="cpu", **SMALL | dict(size=32, steps=2))
+    np.testing.assert_array_equal(again.image, first.image)
 
 
 def test_weights_of_ones_own_change_the_loss_in_proportion(sl):
@@ -113,24 +113,24 @@ def test_what_auto_came_to_is_taken_down():
 
 
 def test_text_reads_from_what_to_do_down_to_what_is_embedded():
-    style = PictureFile("mine.jpg", Path(photograph()).read_bytes())
+    style = ImageFile("mine.jpg", Path(photograph()).read_bytes())
     written = json.loads(pretended(style=style).settings.text())
     assert list(written)[:4] == ["format", "content", "style", "recipe"] and list(written)[-1] == "files"
     assert written["format"] == 1 and written["content"] == "china" and written["style"] == {"file": "mine.jpg"}
 
 
-def test_an_uploaded_picture_is_embedded_as_its_own_file():
+def test_an_uploaded_image_is_embedded_as_its_own_file():
     data = Path(photograph()).read_bytes()
-    settings = Settings.load(pretended(style=PictureFile("mine.jpg", data)).settings.save("a.json"))
-    assert settings.pictures()[1].data == data
-    np.testing.assert_array_equal(open_picture(settings.pictures()[1]), open_picture("mine.jpg"))
+    settings = Settings.load(pretended(style=ImageFile("mine.jpg", data)).settings.save("a.json"))
+    assert settings.images()[1].data == data
+    np.testing.assert_array_equal(open_image(settings.images()[1]), open_image("mine.jpg"))
 
 
 def test_embedding_is_exact_and_small_where_it_can_be():
-    eight_bits = open_picture(photograph("a.png"))
+    eight_bits = open_image(photograph("a.png"))
     assert embed(eight_bits, "a").name == "a.png"
-    for picture in (eight_bits, NOISE):
-        np.testing.assert_array_equal(open_picture(embed(picture, "a")), picture)
+    for image in (eight_bits, NOISE):
+        np.testing.assert_array_equal(open_image(embed(image, "a")), image)
     with pytest.raises(InputError, match="'a.npy' has 23 MB, more than 20"):
         embed(np.full((1000, 2000, 3), 0.123, np.float32), "a")
 
@@ -139,8 +139,8 @@ def test_a_file_changed_while_it_was_painted_is_found_out():
     name = photograph()
     result = pretended(style=name)
     photograph(seed=1)
-    with pytest.raises(InputError, match="is not the style picture"):
-        result.settings.pictures()
+    with pytest.raises(InputError, match="is not the style image"):
+        result.settings.images()
 
 
 def test_a_recipe_of_ones_own_has_no_settings_and_is_saved_all_the_same():
@@ -152,30 +152,30 @@ def test_a_recipe_of_ones_own_has_no_settings_and_is_saved_all_the_same():
         Settings.load("a.png")
 
 
-def test_a_png_tells_neither_folders_nor_uploaded_pictures():
+def test_a_png_tells_neither_folders_nor_uploaded_images():
     os.mkdir("secret")
     data = Path(photograph()).read_bytes()
-    pretended(content=os.path.abspath(photograph("secret/scene.png")), style=PictureFile("mine.jpg", data)).save("a.png")
+    pretended(content=os.path.abspath(photograph("secret/scene.png")), style=ImageFile("mine.jpg", data)).save("a.png")
     with Image.open("a.png") as saved:
         carried = saved.info[settings_file.KEYWORD]
     assert "secret" not in carried and "files" not in json.loads(carried)
-    with pytest.raises(InputError, match="the content picture of these settings is not here"):
-        Settings.load("a.png").pictures()
+    with pytest.raises(InputError, match="the content image of these settings is not here"):
+        Settings.load("a.png").images()
     os.rename("secret/scene.png", "scene.png")
-    assert Settings.load("a.png").pictures() == ("scene.png", "mine.jpg")
+    assert Settings.load("a.png").images() == ("scene.png", "mine.jpg")
     assert os.path.getsize("a.png") < 48 * 36 * 3 + 3000
 
 
-def test_a_picture_is_looked_for_beside_the_settings_too():
+def test_a_image_is_looked_for_beside_the_settings_too():
     os.mkdir("run")
     os.chdir("run")
     pretended(style=photograph()).settings.save("a.json")
     os.chdir("..")
-    assert Settings.load("run/a.json").pictures() == ("china", "run/mine.jpg")
+    assert Settings.load("run/a.json").images() == ("china", "run/mine.jpg")
     photograph(seed=1)  # another of that name is not taken for it
-    assert Settings.load("run/a.json").pictures() == ("china", "run/mine.jpg")
-    os.rename("mine.jpg", "china")  # nor for a built-in picture
-    assert Path(Settings.load("run/a.json").pictures()[0]).name == "china.jpg"
+    assert Settings.load("run/a.json").images() == ("china", "run/mine.jpg")
+    os.rename("mine.jpg", "china")  # nor for a built-in image
+    assert Path(Settings.load("run/a.json").images()[0]).name == "china.jpg"
 
 
 def test_what_is_otherwise_now_is_told(monkeypatch):
@@ -210,15 +210,15 @@ WRONG = [
     ('{"cells": [], "nbformat": 4}', 'has no "format"'),
     ('{"format": "png"}', "its format is 'png'"),
     ('{"format": 2}', "has format 2, and this stylelab reads 1: install a newer one"),
-    ('{"format": 1}', "names no content picture"),
-    ('{"format": 1, "content": "china"}', "names no style picture"),
+    ('{"format": 1}', "names no content image"),
+    ('{"format": 1, "content": "china"}', "names no style image"),
     ("[" * 200_000, "nested too deeply"),
     ('{"format": 1, "content": ' + "[" * 500 + "]" * 500 + "}", "content must be a path, a name or a file; got a list"),
     ('{"format": 1, "content": "china", "style": "cat", "style_weight": NaN}', "NaN is no number"),
     ('{"format": 1, "content": "china", "style": "cat", "style_weight": 1e999}', "style_weight must be a number; got inf"),
     ('{"format": 1, "content": "china", "style": "cat", "seed": 1' + "0" * 5000 + "}", "is no settings file"),
-    ('{"format": 1, "content": "china", "style": "\\u0000"}', "no picture '?'"),
-    ('{"format": 1, "content": "\\ud800", "style": "cat"}', "no picture '?'"),
+    ('{"format": 1, "content": "china", "style": "\\u0000"}', "no image '?'"),
+    ('{"format": 1, "content": "\\ud800", "style": "cat"}', "no image '?'"),
 ]
 VALUES = [
     ("colour", "red", "unknown setting 'colour'"), ("styles", "cat", "did you mean 'style'?"), ("content", 5, "got 5"),
@@ -230,8 +230,8 @@ VALUES = [
     ("precision", "half", "unknown precision 'half'"), ("style_weight", -1, "style weight is -1"),
     ("content_layers", "conv4_2", "a list of layers"), ("content_layers", [1], "a list of layers"),
     ("style_layers", ["conv9_1"], "unknown layer"), ("sha256", {"content": 3}, "checksums by name"),
-    ("sha256", {"content": "0" * 64}, "is not the content picture"), ("style", {"file": "a.png"}, "is not in its files"),
-    ("content", "gone.jpg", "no picture 'gone.jpg'"), ("content", "~no-such-user/a.jpg", "no picture '~no-such-user/a.jpg'"),
+    ("sha256", {"content": "0" * 64}, "is not the content image"), ("style", {"file": "a.png"}, "is not in its files"),
+    ("content", "gone.jpg", "no image 'gone.jpg'"), ("content", "~no-such-user/a.jpg", "no image '~no-such-user/a.jpg'"),
 ]  # fmt: skip
 
 
@@ -276,21 +276,21 @@ def test_a_file_of_another_kind_costs_one_line(capsys, no_run, name, words):
     assert words in refused(capsys, "--settings", name, "-o", "a.png")
 
 
-def test_damaged_and_missing_pictures_cost_one_line(capsys, no_run):
-    settings = pretended(style=PictureFile("mine.jpg", Path(photograph()).read_bytes())).settings
+def test_damaged_and_missing_images_cost_one_line(capsys, no_run):
+    settings = pretended(style=ImageFile("mine.jpg", Path(photograph()).read_bytes())).settings
     settings.save("a.json")
     written = json.loads(settings.text())
     for data, words in (("?", "is damaged"), ("AAAA", "is damaged"), (5, "is not in its files")):
         Path("b.json").write_text(json.dumps(written | {"files": {"style": data}}))
         assert words in refused(capsys, "--settings", "b.json", "-o", "a.png")
-    for data, words in (("AA?AA", "is damaged"), ("AAAA", "'mine.jpg' is not a picture")):
+    for data, words in (("AA?AA", "is damaged"), ("AAAA", "'mine.jpg' is not an image")):
         Path("b.json").write_text(json.dumps(written | {"files": {"style": data}, "sha256": {}}))
         assert words in refused(capsys, "--settings", "b.json", "-o", "a.png")
 
 
-def test_a_picture_too_large_to_be_embedded_is_refused_at_once():
+def test_a_image_too_large_to_be_embedded_is_refused_at_once():
     with pytest.raises(InputError, match="'mine.tif' has 20 MB, more than 20"):
-        PictureFile("mine.tif", bytes(MOST_BYTES + 1))
+        ImageFile("mine.tif", bytes(MOST_BYTES + 1))
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
@@ -301,14 +301,14 @@ def test_a_picture_too_large_to_be_embedded_is_refused_at_once():
     (("-o", "a.png", "--film", "no/a.gif"), "does not exist"), (("-o", "a.png", "--style-weight", "nan"), "style weight is nan"),
     (("-o", "a.png", "--tv-weight", "inf"), "tv weight is inf"), (("-o", "a.png", "--content-weight", "-1"), "content weight is -1"),
     (("-o", "a.png", "--content-weight", "0", "--style-weight", "0", "--tv-weight", "0"), "all zero"),
-    (("-o", "a.png", "--scales", "0"), "scales is 0"), (("gone.jpg", "-o", "a.png"), "no picture 'gone.jpg'"),
+    (("-o", "a.png", "--scales", "0"), "scales is 0"), (("gone.jpg", "-o", "a.png"), "no image 'gone.jpg'"),
 ])  # fmt: skip
 def test_what_stands_beside_settings_is_checked_before_the_run(capsys, no_run, arguments, words):
     pretended().save("run.png")
     assert words in refused(capsys, "--settings", "run.png", *arguments)
 
 
-def test_more_sizes_than_a_picture_has_room_for_are_left_out():
+def test_more_sizes_than_a_image_has_room_for_are_left_out():
     from stylelab.run.prepare import prepare_stages
 
     stages = prepare_stages(["china"], ["cat"], scales=10**6, **SMALL | dict(size=128, steps=10))

@@ -1,4 +1,4 @@
-"""Tiles give what the whole picture gives: activations, Gram matrices, gradient. Their geometry, and when they are taken."""
+"""Tiles give what the whole image gives: activations, Gram matrices, gradient. Their geometry, and when they are taken."""
 
 import importlib
 from dataclasses import replace
@@ -111,7 +111,7 @@ def test_a_run_takes_more_than_six_gigabytes_of_a_machine_only_when_it_must():
     assert memory.note(large, 512, free).endswith("14.5 GB of memory; tile 0 asks for that")
 
 
-def test_a_picture_too_large_even_for_tiles_is_refused_with_the_size_that_fits():
+def test_a_image_too_large_even_for_tiles_is_refused_with_the_size_that_fits():
     free = memory.estimate(run_of(1000, 1504), 128)
     with pytest.raises(InputError, match="3000 x 2000 pixels need about .* GB of memory even in tiles") as caught:
         memory.choose_tile(run_of(2000, 3000), free)
@@ -159,15 +159,15 @@ def tiles(framework, sl):
     return importlib.import_module(f"stylelab.{framework}.engine.tiles")
 
 
-def found(lab, look, picture, only=None):
+def found(lab, look, image, only=None):
     """What `look` gives, and the gradient of a loss that weighs every layer alike."""
-    activations, grams = look(lab.tensor(picture))
+    activations, grams = look(lab.tensor(image))
     answers = {
         f"{kind} {layer}": lab.array(each) for kind, part in (("c", activations), ("s", grams)) for layer, each in part.items()
     }
 
-    def loss(pictures):
-        activations, grams = look(pictures)
+    def loss(images):
+        activations, grams = look(images)
         parts = [("c", activations), ("s", grams)]
         each = {f"{kind} {layer}": tensor for kind, part in parts for layer, tensor in part.items()}
         return sum(
@@ -176,7 +176,7 @@ def found(lab, look, picture, only=None):
             if only is None or key == only
         )
 
-    return answers | {"gradient": lab.gradient(loss, picture)}
+    return answers | {"gradient": lab.gradient(loss, image)}
 
 
 def assert_same(ours, expected):
@@ -185,38 +185,38 @@ def assert_same(ours, expected):
         np.testing.assert_allclose(ours[key], array, rtol=1e-5, atol=1e-5 * np.abs(array).max(), err_msg=key)
 
 
-def both(lab, tiles, network, picture, content, style, tile, only=None):
-    ours = found(lab, lambda pictures: tiles.look(network, pictures, content, style, tile), picture, only)
-    assert_same(ours, found(lab, lambda pictures: network.look(pictures, content, style), picture, only))
+def both(lab, tiles, network, image, content, style, tile, only=None):
+    ours = found(lab, lambda images: tiles.look(network, images, content, style, tile), image, only)
+    assert_same(ours, found(lab, lambda images: network.look(images, content, style), image, only))
 
 
 @pytest.mark.parametrize("recipe", {recipe.layers: recipe for recipe in recipes.RECIPES.values()}.values(), ids=lambda r: r.name)
 @pytest.mark.parametrize(("padding", "pooling"), [("zeros", "max"), ("replicate", "average")])
-def test_tiles_give_what_the_whole_picture_gives(lab, tiles, narrow, rng, recipe, padding, pooling):
+def test_tiles_give_what_the_whole_image_gives(lab, tiles, narrow, rng, recipe, padding, pooling):
     network = lab.sl.load_encoder(replace(narrow, padding=padding), recipe.layers, pooling=pooling, device="cpu")
-    picture = rng.uniform(size=(1, *ODD, 3)).astype(np.float32)
-    both(lab, tiles, network, picture, recipe.content, recipe.style, 32)
+    image = rng.uniform(size=(1, *ODD, 3)).astype(np.float32)
+    both(lab, tiles, network, image, recipe.content, recipe.style, 32)
 
 
 @pytest.mark.parametrize(("tile", "padding", "pooling"), [(48, "zeros", "average"), (1000, "replicate", "max")])
 def test_of_any_depth_and_any_side(lab, tiles, narrow, rng, tile, padding, pooling):
     layers = ("conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4")
     network = lab.sl.load_encoder(replace(narrow, padding=padding), layers, pooling=pooling, device="cpu")
-    picture = rng.uniform(size=(2, 95, 50, 3)).astype(np.float32)  # a batch
-    both(lab, tiles, network, picture, layers[::2], layers[1:], tile)
+    image = rng.uniform(size=(2, 95, 50, 3)).astype(np.float32)  # a batch
+    both(lab, tiles, network, image, layers[::2], layers[1:], tile)
 
 
 def test_a_loss_may_leave_a_layer_out(lab, tiles, narrow, rng):
     network = lab.sl.load_encoder(narrow, ["conv2_1", "conv3_1", "conv5_1"], device="cpu")
-    picture = rng.uniform(size=(1, *ODD, 3)).astype(np.float32)
-    both(lab, tiles, network, picture, ["conv3_1"], ["conv2_1", "conv5_1"], 32, only="c conv3_1")
+    image = rng.uniform(size=(1, *ODD, 3)).astype(np.float32)
+    both(lab, tiles, network, image, ["conv3_1"], ["conv2_1", "conv5_1"], 32, only="c conv3_1")
 
 
 def test_in_bfloat16_too(lab, tiles, narrow, rng):
     network = lab.sl.load_encoder(narrow, ["conv3_1", "conv4_1"], device="cpu", precision="bfloat16")
-    picture = rng.uniform(size=(1, *ODD, 3)).astype(np.float32)
+    image = rng.uniform(size=(1, *ODD, 3)).astype(np.float32)
     whole, ours = (
-        look(lab.tensor(picture), [], ["conv3_1", "conv4_1"])[1]
+        look(lab.tensor(image), [], ["conv3_1", "conv4_1"])[1]
         for look in (network.look, lambda *rest: tiles.look(network, *rest, 32))
     )
     for layer, gram in whole.items():

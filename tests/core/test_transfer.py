@@ -15,7 +15,7 @@ SMALL = dict(encoder="random", size=48, steps=3, device="cpu")
 
 def quadratic(lab, target=0.25):
     """A loss whose minimum is known: every pixel at `target`."""
-    return lambda picture: {"content": lab.sl.content_loss(picture, 0 * picture + target, "sum")}
+    return lambda image: {"content": lab.sl.content_loss(image, 0 * image + target, "sum")}
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def start(lab, rng):
 @pytest.mark.parametrize("optimiser", ["lbfgs", "adam", recipes.Optimiser("sgd", 0.05, decay=0.96)])
 def test_every_optimiser_finds_a_known_minimum(lab, start, optimiser):
     *_, last = lab.sl.optimise(start, quadratic(lab), optimiser=optimiser, steps=60)
-    np.testing.assert_allclose(last.picture, 0.25, atol=0.05)
+    np.testing.assert_allclose(last.image, 0.25, atol=0.05)
 
 
 def test_many_short_runs_say_nothing(lab, start):
@@ -43,9 +43,9 @@ def test_many_short_runs_say_nothing(lab, start):
 @pytest.mark.parametrize("factor", [1e-8, 1e8])
 def test_lbfgs_goes_the_same_way_whatever_the_loss_is_multiplied_with(lab, start, factor):
     def lowered(times):
-        def loss(picture):
-            away = picture - 0.25
-            return times * lab.sl.content_loss(away * away + away, 0 * picture, "mean")  # no bowl: it takes memory
+        def loss(image):
+            away = image - 0.25
+            return times * lab.sl.content_loss(away * away + away, 0 * image, "mean")  # no bowl: it takes memory
 
         return list(lab.sl.optimise(start, loss, steps=12))
 
@@ -59,20 +59,20 @@ def test_a_step_tells_the_loss_it_started_from_and_leaves_the_start_alone(lab, s
     steps = list(lab.sl.optimise(start, quadratic(lab), optimiser="sgd", steps=2))
     assert [step.index for step in steps] == [1, 2]
     assert steps[0].loss == pytest.approx(((before - 0.25) ** 2).sum(), rel=1e-5)
-    assert steps[1].loss == pytest.approx(((steps[0].picture - 0.25) ** 2).sum(), rel=1e-4)
+    assert steps[1].loss == pytest.approx(((steps[0].image - 0.25) ** 2).sum(), rel=1e-4)
     np.testing.assert_array_equal(lab.array(start), before)
 
 
 def test_sgd_takes_the_textbook_step(lab, start):
     before = lab.array(start)[0]
     (step,) = lab.sl.optimise(start, quadratic(lab), optimiser=recipes.Optimiser("sgd", 0.1), steps=1)
-    np.testing.assert_allclose(step.picture, before - 0.1 * 2 * (before - 0.25), atol=1e-6)
+    np.testing.assert_allclose(step.image, before - 0.1 * 2 * (before - 0.25), atol=1e-6)
 
 
 def test_the_learning_rate_decays_by_the_recipes_factor(lab, start):
     settings = recipes.Optimiser("sgd", 0.1, decay=0.5)
     steps = list(lab.sl.optimise(start, quadratic(lab), optimiser=settings, steps=3))
-    x, y = steps[1].picture, steps[2].picture
+    x, y = steps[1].image, steps[2].image
     np.testing.assert_allclose(y, x - 0.1 * 0.5**0.02 * 2 * (x - 0.25), atol=1e-6)
 
 
@@ -83,35 +83,35 @@ def test_the_reader_may_stop_whenever_it_likes(lab, start):
         run.close()
 
 
-def test_pictures_of_earlier_steps_do_not_change_later(lab, start):
+def test_images_of_earlier_steps_do_not_change_later(lab, start):
     run = lab.sl.optimise(start, quadratic(lab), optimiser="adam", steps=3)
     first = next(run)
     list(run)
-    assert np.abs(first.picture - lab.array(start)[0]).max() == pytest.approx(0.02, rel=1e-3)
+    assert np.abs(first.image - lab.array(start)[0]).max() == pytest.approx(0.02, rel=1e-3)
 
 
 @pytest.mark.parametrize("optimiser", ["lbfgs", "adam", "sgd"])
-def test_a_loss_that_is_not_finite_is_said_at_once_with_the_last_good_picture(lab, start, optimiser):
+def test_a_loss_that_is_not_finite_is_said_at_once_with_the_last_good_image(lab, start, optimiser):
     calls = itertools.count()
 
-    def loss(picture):
-        value = lab.sl.content_loss(picture, 0 * picture, "sum")
+    def loss(image):
+        value = lab.sl.content_loss(image, 0 * image, "sum")
         return {"content": value * float("nan") if next(calls) >= 2 and lab.name == "torch" else value}
 
     if lab.name == "tensorflow":  # one traced graph: let the value itself overflow
         big = recipes.Optimiser(optimiser, 1e30 if optimiser != "lbfgs" else 1.0)
-        loss = lambda picture: {"content": lab.sl.content_loss(picture * 1e15, picture * 0, "sum") ** 4}  # noqa: E731
+        loss = lambda image: {"content": lab.sl.content_loss(image * 1e15, image * 0, "sum") ** 4}  # noqa: E731
         optimiser = big
     with pytest.raises(NotFiniteError, match="the loss is (nan|inf) at step .*: lower") as caught:
         list(lab.sl.optimise(start, loss, optimiser=optimiser, steps=10))
-    assert caught.value.picture.shape == (8, 8, 3) and np.isfinite(caught.value.picture).all()
+    assert caught.value.image.shape == (8, 8, 3) and np.isfinite(caught.value.image).all()
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_every_recipe_runs_and_reports(sl, name):
     result = sl.transfer("coffee", "astronaut", recipe=name, **SMALL | dict(encoder="mini"))
-    assert result.picture.dtype == np.float32 and result.picture.shape == (32, 48, 3)
-    assert 0 <= result.picture.min() and result.picture.max() <= 1
+    assert result.image.dtype == np.float32 and result.image.shape == (32, 48, 3)
+    assert 0 <= result.image.min() and result.image.max() <= 1
     assert result.history.columns == COLUMNS and list(result.history["step"]) == [1, 2, 3]
     parts = sum(result.history[part] for part in ("content", "style", "tv"))
     np.testing.assert_allclose(parts, result.history["total"], rtol=1e-6)
@@ -126,22 +126,22 @@ def test_lbfgs_lowers_the_loss_of_a_recipe(sl, name):
 
 
 def test_the_seed_decides_the_noise(sl):
-    runs = [sl.transfer("coffee", "astronaut", recipe="coursera", seed=seed, **SMALL).picture for seed in (0, 0, 1)]
+    runs = [sl.transfer("coffee", "astronaut", recipe="coursera", seed=seed, **SMALL).image for seed in (0, 0, 1)]
     np.testing.assert_array_equal(runs[0], runs[1])
     assert np.abs(runs[0] - runs[2]).max() > 0.01
 
 
-def test_ctrl_c_keeps_the_best_picture_so_far(sl):
+def test_ctrl_c_keeps_the_best_image_so_far(sl):
     def watch(step):
         if step.index == 2:
             raise KeyboardInterrupt
 
     result = sl.transfer("coffee", "astronaut", recipe="tf-tutorial", watch=watch, **SMALL | dict(steps=1000))
     assert result.stopped.startswith("stopped after 2 steps") and len(result.history) == 2
-    assert result.picture.shape == (32, 48, 3)
+    assert result.image.shape == (32, 48, 3)
 
 
-def test_a_run_that_blows_up_ends_with_a_sentence_and_a_picture(sl):
+def test_a_run_that_blows_up_ends_with_a_sentence_and_a_image(sl):
     from dataclasses import replace
 
     wild = replace(recipes.RECIPES["keras"], optimiser=recipes.Optimiser("sgd", 1e30))
@@ -149,20 +149,20 @@ def test_a_run_that_blows_up_ends_with_a_sentence_and_a_picture(sl):
     wild = recipes.with_weights(wild, content=1, style=1e6)
     result = sl.transfer("coffee", "astronaut", recipe=wild, watch=lambda step: seen.append(step.loss), **SMALL)
     assert len(seen) == len(result.history) < 3 and np.isfinite(seen).all()
-    assert "the loss is" in result.stopped and np.isfinite(result.picture).all()
+    assert "the loss is" in result.stopped and np.isfinite(result.image).all()
 
 
 def test_snapshots_are_kept_where_asked(sl):
     result = sl.transfer("coffee", "astronaut", snapshots=[2], **SMALL)
     assert sorted(result.snapshots) == [2, 3]
-    np.testing.assert_array_equal(result.snapshots[3], result.picture)
+    np.testing.assert_array_equal(result.snapshots[3], result.image)
 
 
-def test_pictures_survive_the_way_to_a_tensor_and_back(sl, rng):
-    picture = rng.uniform(size=(7, 5, 3)).astype(np.float32)
-    np.testing.assert_array_equal(sl.to_picture(sl.to_tensor(picture)), picture)
-    with pytest.raises(InputError, match=r"picture must be \(H, W, 3\); got \(7, 5\)"):
-        sl.to_tensor(picture[..., 0])
+def test_images_survive_the_way_to_a_tensor_and_back(sl, rng):
+    image = rng.uniform(size=(7, 5, 3)).astype(np.float32)
+    np.testing.assert_array_equal(sl.to_image(sl.to_tensor(image)), image)
+    with pytest.raises(InputError, match=r"image must be \(H, W, 3\); got \(7, 5\)"):
+        sl.to_tensor(image[..., 0])
 
 
 def test_the_trunk_stops_at_the_deepest_layer_asked_for(sl):
@@ -180,14 +180,14 @@ def test_an_encoder_is_frozen(lab):
 def test_activations_agree_with_a_numpy_convolution(lab, rng, real_weights):
     from safetensors.numpy import load_file
 
-    picture = rng.uniform(size=(1, 6, 7, 3)).astype(np.float32)
+    image = rng.uniform(size=(1, 6, 7, 3)).astype(np.float32)
     weights = load_file(real_weights)
-    bgr = picture[0, :, :, ::-1] * 255.0 - np.array([103.939, 116.779, 123.68])
+    bgr = image[0, :, :, ::-1] * 255.0 - np.array([103.939, 116.779, 123.68])
     padded = np.pad(bgr, ((1, 1), (1, 1), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(0, 1))  # (H, W, C, 3, 3)
     expected = np.einsum("hwcij,ocij->hwo", windows, weights["conv1_1.weight"]) + weights["conv1_1.bias"]
     encoder = lab.sl.load_encoder(str(real_weights), ["conv1_1"], device="cpu")
-    ours = lab.activations(encoder, picture)["conv1_1"][0]
+    ours = lab.activations(encoder, image)["conv1_1"][0]
     np.testing.assert_allclose(ours, np.maximum(expected, 0), rtol=1e-4, atol=1e-4)
 
 
@@ -210,9 +210,9 @@ def test_names_that_do_not_exist_are_answered_with_the_nearest(sl):
 
 
 @pytest.mark.gpu
-def test_a_gpu_gives_the_same_picture(sl):
+def test_a_gpu_gives_the_same_image(sl):
     if sl.find_device() == sl.find_device("cpu"):
         pytest.skip("no GPU here; run `make test-gpu` where there is one")
     options = SMALL | dict(recipe="coursera", steps=10)
-    cpu, gpu = (sl.transfer("coffee", "astronaut", **options | dict(device=name)).picture for name in ("cpu", "gpu"))
+    cpu, gpu = (sl.transfer("coffee", "astronaut", **options | dict(device=name)).image for name in ("cpu", "gpu"))
     assert np.quantile(np.abs(cpu - gpu), 0.999) < 1e-2

@@ -14,7 +14,7 @@ KINDS = [("zeros", "max"), ("zeros", "average"), ("replicate", "max"), ("replica
 
 
 @pytest.fixture
-def pictures(rng):
+def images(rng):
     return rng.uniform(size=(2, 21, 27, 3)).astype(np.float32)  # two of them; a pooling leaves out the last row
 
 
@@ -52,31 +52,31 @@ def by_hand(lab, encoder):
 
 
 @pytest.mark.parametrize(("padding", "pooling"), KINDS)
-def test_the_gradient_by_hand_is_the_plain_one(lab, pictures, padding, pooling):
+def test_the_gradient_by_hand_is_the_plain_one(lab, images, padding, pooling):
     encoder = load(lab, padding, pooling)
-    plain, hand = (lab.gradient(make(lab, encoder), pictures) for make in (plainly, by_hand))
+    plain, hand = (lab.gradient(make(lab, encoder), images) for make in (plainly, by_hand))
     assert_allclose(hand, plain, rtol=0, atol=1e-5 * np.abs(plain).max())
 
 
 @pytest.mark.parametrize(("padding", "pooling"), KINDS)
-def test_bfloat16_points_the_same_way(lab, pictures, padding, pooling):
+def test_bfloat16_points_the_same_way(lab, images, padding, pooling):
     fine, coarse = (
-        lab.gradient(by_hand(lab, load(lab, padding, pooling, precision)), pictures) for precision in ("float32", "bfloat16")
+        lab.gradient(by_hand(lab, load(lab, padding, pooling, precision)), images) for precision in ("float32", "bfloat16")
     )
     assert coarse.dtype == np.float32
     assert 0 < np.linalg.norm(coarse - fine) < 0.2 * np.linalg.norm(fine)
 
 
-def test_bfloat16_ends_at_the_trunk(lab, pictures):
+def test_bfloat16_ends_at_the_trunk(lab, images):
     encoder = load(lab, precision="bfloat16")
-    activations, grams = encoder.look(lab.tensor(pictures), CONTENT, STYLE)
+    activations, grams = encoder.look(lab.tensor(images), CONTENT, STYLE)
     assert encoder.precision == "bfloat16"
     assert all("bfloat16" in str(activation.dtype) for activation in activations.values())
     assert all("float32" in str(gram.dtype) for gram in grams.values())
     assert "float32" in str(lab.sl.gram_matrix(activations["conv3_1"]).dtype)
 
 
-def test_auto_is_float32_for_a_small_picture_and_names_are_checked(sl):
+def test_auto_is_float32_for_a_small_image_and_names_are_checked(sl):
     assert sl.find_precision("auto", "cpu", 64 * 64) == "float32"
     assert sl.find_precision("bfloat16", "cpu", 64 * 64) == "bfloat16"
     with pytest.raises(InputError, match="unknown precision 'float16'"):

@@ -44,7 +44,7 @@ def write(path, tensors, metadata=None):
 
 
 @pytest.fixture
-def picture():
+def image():
     return np.random.default_rng(1).random((35, 50, 3), np.float32)
 
 
@@ -178,11 +178,11 @@ def test_a_layout_of_hwio_is_turned(tmp_path):
         assert kernel.flags.c_contiguous
 
 
-def test_a_bgr_network_sees_an_rgb_picture_as_it_should(tmp_path, picture):
+def test_a_bgr_network_sees_an_rgb_image_as_it_should(tmp_path, image):
     encoder = weights.describe(write(tmp_path / "a", flat(small_vgg()), PREPROCESSING))
-    theirs = referee(255 * picture[:, :, ::-1] - np.array([103.939, 116.779, 123.68]), small_vgg())
+    theirs = referee(255 * image[:, :, ::-1] - np.array([103.939, 116.779, 123.68]), small_vgg())
     factor, offset = input_transform(encoder)
-    ours = referee(picture * factor + offset, weights.read(encoder, LAYERS))
+    ours = referee(image * factor + offset, weights.read(encoder, LAYERS))
     for layer in LAYERS:
         assert_allclose(ours[layer], theirs[layer], rtol=1e-4, atol=1e-4 * theirs[layer].max())
 

@@ -17,7 +17,7 @@ def test_sixteen_outputs_of_a_kernel_are_exact(rng):
     assert_allclose(found, expected, atol=1e-5)
 
 
-def test_it_is_left_to_wide_layers_of_large_pictures():
+def test_it_is_left_to_wide_layers_of_large_images():
     assert winograd.pays(256, 512, 16, 32)
     assert not winograd.pays(128, 256, 64, 64) and not winograd.pays(512, 512, 10, 16)
 
@@ -45,18 +45,18 @@ def every_layer(monkeypatch):
 @pytest.mark.parametrize("padding", ["zeros", "replicate"])
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (21, 27), (35, 18)])
 def test_the_passes_give_the_plain_gradient(lab, rng, every_layer, padding, height, width):
-    pictures = rng.uniform(size=(2, height, width, 3)).astype(np.float32)
+    images = rng.uniform(size=(2, height, width, 3)).astype(np.float32)
     spec = dataclasses.replace(encoders.find_encoder("mini"), padding=padding)
     encoder = lab.sl.load_encoder(spec, ("conv1_2", "conv3_1"), pooling="average", device="cpu")
-    targets = {layer: 2 * array for layer, array in lab.activations(encoder, pictures).items()}
+    targets = {layer: 2 * array for layer, array in lab.activations(encoder, images).items()}
 
     def distance(activations):
         losses = [lab.sl.content_loss(activations[layer], lab.tensor(target), "mean") for layer, target in targets.items()]
         return sum(losses[1:], losses[0])
 
     asked = every_layer(lab)
-    plain = lab.gradient(lambda tensor: distance(encoder(tensor)), pictures)
+    plain = lab.gradient(lambda tensor: distance(encoder(tensor)), images)
     assert not asked
-    hand = lab.gradient(lambda tensor: distance(encoder.look(tensor, targets, ())[0]), pictures)
+    hand = lab.gradient(lambda tensor: distance(encoder.look(tensor, targets, ())[0]), images)
     assert asked
     assert_allclose(hand, plain, rtol=0, atol=1e-4 * np.abs(plain).max())

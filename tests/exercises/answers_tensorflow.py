@@ -63,62 +63,62 @@ def content_loop(activation, target):
     return total / tf.cast(tf.size(activation), activation.dtype)
 
 
-def gradient(picture, target, loss):
+def gradient(image, target, loss):
     with tf.GradientTape() as tape:
-        tape.watch(picture)
-        value = loss(picture, target)
-    return tape.gradient(value, picture)
+        tape.watch(image)
+        value = loss(image, target)
+    return tape.gradient(value, image)
 
 
-def step_tape(picture, target, loss, learning_rate):
-    return tf.clip_by_value(picture - learning_rate * gradient(picture, target, loss), 0.0, 1.0)
+def step_tape(image, target, loss, learning_rate):
+    return tf.clip_by_value(image - learning_rate * gradient(image, target, loss), 0.0, 1.0)
 
 
-def step_variable(picture, target, loss, learning_rate):
-    moving = tf.Variable(picture)
+def step_variable(image, target, loss, learning_rate):
+    moving = tf.Variable(image)
     with tf.GradientTape() as tape:
         value = loss(moving, target)
     moving.assign_sub(learning_rate * tape.gradient(value, moving))
     return tf.maximum(tf.minimum(moving, 1.0), 0.0)
 
 
-def step_sgd(picture, target, loss, learning_rate):
-    moving = tf.Variable(picture)
+def step_sgd(image, target, loss, learning_rate):
+    moving = tf.Variable(image)
     with tf.GradientTape() as tape:
         value = loss(moving, target)
     tf.keras.optimizers.SGD(learning_rate).apply_gradients([(tape.gradient(value, moving), moving)])
     return tf.clip_by_value(tf.convert_to_tensor(moving), 0.0, 1.0)
 
 
-def step_double(picture, target, loss, learning_rate):
-    slope = tf.cast(gradient(picture, target, loss), tf.float64)
-    return tf.clip_by_value(tf.cast(picture, tf.float64) - learning_rate * slope, 0.0, 1.0)
+def step_double(image, target, loss, learning_rate):
+    slope = tf.cast(gradient(image, target, loss), tf.float64)
+    return tf.clip_by_value(tf.cast(image, tf.float64) - learning_rate * slope, 0.0, 1.0)
 
 
-def step_through_target(picture, target, loss, learning_rate):
-    slope = gradient(target, picture, lambda moving, still: loss(still, moving))
-    return tf.clip_by_value(picture - learning_rate * slope, 0.0, 1.0)
+def step_through_target(image, target, loss, learning_rate):
+    slope = gradient(target, image, lambda moving, still: loss(still, moving))
+    return tf.clip_by_value(image - learning_rate * slope, 0.0, 1.0)
 
 
-def step_in_place(picture, target, loss, learning_rate):
-    picture -= learning_rate * gradient(picture, target, loss)  # makes a new tensor: right in TensorFlow
-    return tf.clip_by_value(picture, 0.0, 1.0)
+def step_in_place(image, target, loss, learning_rate):
+    image -= learning_rate * gradient(image, target, loss)  # makes a new tensor: right in TensorFlow
+    return tf.clip_by_value(image, 0.0, 1.0)
 
 
-def variation_loop(picture):
-    _, height, width, _ = picture.shape
-    down = sum(tf.reduce_sum(abs(picture[:, y + 1] - picture[:, y])) for y in range(height - 1))
-    return down + sum(tf.reduce_sum(abs(picture[:, :, x + 1] - picture[:, :, x])) for x in range(width - 1))
+def variation_loop(image):
+    _, height, width, _ = image.shape
+    down = sum(tf.reduce_sum(abs(image[:, y + 1] - image[:, y])) for y in range(height - 1))
+    return down + sum(tf.reduce_sum(abs(image[:, :, x + 1] - image[:, :, x])) for x in range(width - 1))
 
 
-def variation_slices(picture):
-    down = tf.abs(picture[:, 1:] - picture[:, :-1])
-    right = tf.abs(picture[:, :, 1:] - picture[:, :, :-1])
+def variation_slices(image):
+    down = tf.abs(image[:, 1:] - image[:, :-1])
+    right = tf.abs(image[:, :, 1:] - image[:, :, :-1])
     return tf.reduce_sum(down) + tf.reduce_sum(right)
 
 
-def differences(picture, *axes):
-    pairs = [tf.split(picture, picture.shape[axis], axis) for axis in axes]
+def differences(image, *axes):
+    pairs = [tf.split(image, image.shape[axis], axis) for axis in axes]
     return [tf.concat(parts[1:], axis) - tf.concat(parts[:-1], axis) for parts, axis in zip(pairs, axes, strict=True)]
 
 
@@ -133,18 +133,18 @@ def mse(a, b):
 MEAN = tf.constant([103.939, 116.779, 123.68])  # B, G, R
 
 
-def prepare_loop(picture):
-    red, green, blue = tf.unstack(picture, axis=3)
+def prepare_loop(image):
+    red, green, blue = tf.unstack(image, axis=3)
     return tf.stack([255 * blue - 103.939, 255 * green - 116.779, 255 * red - 123.68], 3)
 
 
-def prepare_slice(picture):
-    return picture[..., ::-1] * 255 - MEAN
+def prepare_slice(image):
+    return image[..., ::-1] * 255 - MEAN
 
 
-def prepare_einsum(picture):
+def prepare_einsum(image):
     swap = tf.reverse(tf.eye(3), [0])
-    return 255 * tf.einsum("oc,bhwc->bhwo", swap, picture) - MEAN
+    return 255 * tf.einsum("oc,bhwc->bhwo", swap, image) - MEAN
 
 
 def undo_loop(pixels):
@@ -156,51 +156,51 @@ def undo(pixels):
     return tf.reverse(pixels + MEAN, [3]) / 255
 
 
-def clip(picture):
-    return tf.clip_by_value(picture, 0, 1)
+def clip(image):
+    return tf.clip_by_value(image, 0, 1)
 
 
-def gradient_variable(picture, target, loss):
-    moving = tf.Variable(picture)
+def gradient_variable(image, target, loss):
+    moving = tf.Variable(image)
     with tf.GradientTape() as tape:
         value = loss(moving, target)
     return tape.gradient(value, moving)
 
 
-def gradient_double(picture, target, loss):
-    return tf.cast(gradient(picture, target, loss), tf.float64)
+def gradient_double(image, target, loss):
+    return tf.cast(gradient(image, target, loss), tf.float64)
 
 
-def gradient_graph(picture, target, loss):
-    return tf.function(gradient, autograph=False)(picture, target, loss)
+def gradient_graph(image, target, loss):
+    return tf.function(gradient, autograph=False)(image, target, loss)
 
 
-def gradient_of_target(picture, target, loss):
-    return gradient(target, picture, lambda moving, still: loss(still, moving))
+def gradient_of_target(image, target, loss):
+    return gradient(target, image, lambda moving, still: loss(still, moving))
 
 
-def gradient_unwatched(picture, target, loss):
+def gradient_unwatched(image, target, loss):
     with tf.GradientTape() as tape:
-        value = loss(picture, target)
-    return tape.gradient(value, picture)
+        value = loss(image, target)
+    return tape.gradient(value, image)
 
 
-def gradient_persistent(picture, target, loss):
+def gradient_persistent(image, target, loss):
     with tf.GradientTape() as tape:
-        tape.watch(picture)
-        value = loss(picture, target)
-    return tape.gradient(value, picture) + tape.gradient(value, picture)
+        tape.watch(image)
+        value = loss(image, target)
+    return tape.gradient(value, image) + tape.gradient(value, image)
 
 
-def walk(picture, target, loss, steps, learning_rate, step=None, end=lambda picture: picture):
-    step = step or (lambda picture: clip(picture - learning_rate * gradient(picture, target, loss)))
+def walk(image, target, loss, steps, learning_rate, step=None, end=lambda image: image):
+    step = step or (lambda image: clip(image - learning_rate * gradient(image, target, loss)))
     for _ in range(steps):
-        picture = step(picture)
-    return end(picture)
+        image = step(image)
+    return end(image)
 
 
-def walk_optimiser(picture, target, loss, steps, learning_rate, method=tf.keras.optimizers.SGD, end=tf.identity):
-    moving, optimiser = tf.Variable(picture), method(learning_rate)
+def walk_optimiser(image, target, loss, steps, learning_rate, method=tf.keras.optimizers.SGD, end=tf.identity):
+    moving, optimiser = tf.Variable(image), method(learning_rate)
     for _ in range(steps):
         optimiser.apply_gradients([(gradient_variable_of(moving, target, loss), moving)])
         moving.assign(clip(moving))
@@ -213,43 +213,43 @@ def gradient_variable_of(moving, target, loss):
     return tape.gradient(value, moving)
 
 
-def walk_variable(picture, target, loss, steps, learning_rate):
-    moving = tf.Variable(picture)
+def walk_variable(image, target, loss, steps, learning_rate):
+    moving = tf.Variable(image)
     for _ in range(steps):
         moving.assign(clip(moving - learning_rate * gradient_variable_of(moving, target, loss)))
     return moving
 
 
-def walk_double(picture, target, loss, steps, learning_rate):
-    picture = tf.cast(picture, tf.float64)
+def walk_double(image, target, loss, steps, learning_rate):
+    image = tf.cast(image, tf.float64)
     for _ in range(steps):
-        slope = gradient(tf.cast(picture, tf.float32), target, loss)
-        picture = clip(picture - learning_rate * tf.cast(slope, tf.float64))
-    return picture
+        slope = gradient(tf.cast(image, tf.float32), target, loss)
+        image = clip(image - learning_rate * tf.cast(slope, tf.float64))
+    return image
 
 
-def walk_adds_up(picture, target, loss, steps, learning_rate):
+def walk_adds_up(image, target, loss, steps, learning_rate):
     total = 0
     for _ in range(steps):
-        total += gradient(picture, target, loss)
-        picture = clip(picture - learning_rate * total)
-    return picture
+        total += gradient(image, target, loss)
+        image = clip(image - learning_rate * total)
+    return image
 
 
-def walk_one_slope(picture, target, loss, steps, learning_rate):
-    slope = gradient(picture, target, loss)
-    return walk(picture, target, loss, steps, learning_rate, lambda now: clip(now - learning_rate * slope))
+def walk_one_slope(image, target, loss, steps, learning_rate):
+    slope = gradient(image, target, loss)
+    return walk(image, target, loss, steps, learning_rate, lambda now: clip(now - learning_rate * slope))
 
 
-def walk_from_the_start(picture, target, loss, steps, learning_rate):
-    moved = picture
+def walk_from_the_start(image, target, loss, steps, learning_rate):
+    moved = image
     for _ in range(steps):
-        moved = step_tape(picture, target, loss, learning_rate)
+        moved = step_tape(image, target, loss, learning_rate)
     return moved
 
 
-def walk_one_tape(picture, target, loss, steps, learning_rate):
-    moving = tf.Variable(picture)
+def walk_one_tape(image, target, loss, steps, learning_rate):
+    moving = tf.Variable(image)
     with tf.GradientTape() as tape:
         value = loss(moving, target)
     for _ in range(steps):
@@ -257,10 +257,10 @@ def walk_one_tape(picture, target, loss, steps, learning_rate):
     return moving
 
 
-def walk_unwatched(picture, target, loss, steps, learning_rate):
+def walk_unwatched(image, target, loss, steps, learning_rate):
     for _ in range(steps):
-        picture = clip(picture - learning_rate * gradient_unwatched(picture, target, loss))
-    return picture
+        image = clip(image - learning_rate * gradient_unwatched(image, target, loss))
+    return image
 
 
 def decibels(error):
@@ -271,9 +271,9 @@ def doubled(tensor):
     return tf.cast(tensor, tf.float64)
 
 
-def psnr_loop(picture, original):
-    total = sum(tf.reduce_sum((picture[0, y] - original[0, y]) ** 2) for y in range(picture.shape[1]))
-    return decibels(total / picture.shape.num_elements())
+def psnr_loop(image, original):
+    total = sum(tf.reduce_sum((image[0, y] - original[0, y]) ** 2) for y in range(image.shape[1]))
+    return decibels(total / image.shape.num_elements())
 
 
 def styles_loop(activations, target_grams, weights):
@@ -319,34 +319,34 @@ def styles_three(activations, target_grams, weights):
     return sum(weights[layer] * mse(gram_einsum(activations[layer]), target_grams[layer]) for layer in layers)
 
 
-def slices(picture):
-    here = picture[:, :-1, :-1]
-    return picture[:, 1:, :-1] - here, picture[:, :-1, 1:] - here
+def slices(image):
+    here = image[:, :-1, :-1]
+    return image[:, 1:, :-1] - here, image[:, :-1, 1:] - here
 
 
 def power(dy, dx, exponent=1.25):
     return tf.reduce_sum((dx**2 + dy**2) ** exponent)
 
 
-def keras_slices(picture):
-    return power(*slices(picture))
+def keras_slices(image):
+    return power(*slices(image))
 
 
-def keras_split(picture):
-    dy, dx = differences(picture, 1, 2)
+def keras_split(image):
+    dy, dx = differences(image, 1, 2)
     return tf.reduce_sum(tf.pow(tf.square(dy[:, :, :-1]) + tf.square(dx[:, :-1]), 1.25))
 
 
-def keras_loop(picture):
+def keras_loop(image):
     total = 0
-    for y in range(picture.shape[1] - 1):
-        for x in range(picture.shape[2] - 1):
-            total += power(picture[:, y + 1, x] - picture[:, y, x], picture[:, y, x + 1] - picture[:, y, x])
+    for y in range(image.shape[1] - 1):
+        for x in range(image.shape[2] - 1):
+            total += power(image[:, y + 1, x] - image[:, y, x], image[:, y, x + 1] - image[:, y, x])
     return total
 
 
-def each_over_whole(picture):
-    return [tf.reduce_sum(tf.abs(part) ** 2.5) for part in differences(picture, 1, 2)]
+def each_over_whole(image):
+    return [tf.reduce_sum(tf.abs(part) ** 2.5) for part in differences(image, 1, 2)]
 
 
 RIGHT = {
@@ -376,16 +376,16 @@ RIGHT = {
     "total_variation": {
         "loop": variation_loop,
         "slices": variation_slices,
-        "library": lambda picture: tf.reduce_sum(tf.image.total_variation(picture)),
-        "double": lambda picture: variation_slices(tf.cast(picture, tf.float64)),
+        "library": lambda image: tf.reduce_sum(tf.image.total_variation(image)),
+        "double": lambda image: variation_slices(tf.cast(image, tf.float64)),
     },
     "one_step": {
         "tape": step_tape, "variable": step_variable, "SGD": step_sgd, "double": step_double, "rebound name": step_in_place,
     },
     "preprocess": {
         "loop": prepare_loop, "slice": prepare_slice, "einsum": prepare_einsum,
-        "keras": lambda picture: tf.keras.applications.vgg19.preprocess_input(picture * 255),
-        "double": lambda picture: doubled(picture)[..., ::-1] * 255 - np.array([103.939, 116.779, 123.68]),
+        "keras": lambda image: tf.keras.applications.vgg19.preprocess_input(image * 255),
+        "double": lambda image: doubled(image)[..., ::-1] * 255 - np.array([103.939, 116.779, 123.68]),
     },
     "deprocess": {
         "loop": undo_loop, "reverse": lambda pixels: clip(undo(pixels)),
@@ -398,10 +398,10 @@ RIGHT = {
     "reconstruct": {"loop": walk, "SGD": walk_optimiser, "variable": walk_variable, "double": walk_double},
     "psnr": {
         "loop": psnr_loop,
-        "mean": lambda picture, original: decibels(mse(picture, original)),
-        "library": lambda picture, original: tf.image.psnr(picture, original, 1.0)[0],
-        "root": lambda picture, original: -20 * tf.math.log(tf.sqrt(mse(picture, original))) / np.log(10).astype("float32"),
-        "double": lambda picture, original: decibels(mse(doubled(picture), doubled(original))),
+        "mean": lambda image, original: decibels(mse(image, original)),
+        "library": lambda image, original: tf.image.psnr(image, original, 1.0)[0],
+        "root": lambda image, original: -20 * tf.math.log(tf.sqrt(mse(image, original))) / np.log(10).astype("float32"),
+        "double": lambda image, original: decibels(mse(doubled(image), doubled(original))),
     },
     "style_loss": {
         "loop": styles_loop, "sum": styles, "stack": styles_stacked,
@@ -411,7 +411,7 @@ RIGHT = {
     },
     "keras_variation": {
         "loop": keras_loop, "slices": keras_slices, "split": keras_split,
-        "double": lambda picture: keras_slices(doubled(picture)),
+        "double": lambda image: keras_slices(doubled(image)),
     },
     "decayed_rate": {
         "keras": lambda step, rate, factor: tf.keras.optimizers.schedules.ExponentialDecay(rate, 100, factor)(step),
@@ -426,7 +426,7 @@ WRONG = {
         (lambda activation, target: mse(activation, target) / 4, "quarter"),
         (lambda activation, target: mse(activation, target)[None], r"Shape \(1,\).*with \[0\]"),
         (lambda activation, target: tf.norm(activation - target), "length"),
-        (lambda activation, target: mse(activation[0], target[0]), "first picture"),
+        (lambda activation, target: mse(activation[0], target[0]), "first image"),
         (lambda activation, target: tf.reduce_mean(tf.abs(activation - target)), "absolute"),
         (lambda activation, target: tf.sqrt(mse(activation, target)), "root"),
         (lambda activation, target: (activation - target) ** 2, "expected a single number"),
@@ -525,18 +525,18 @@ WRONG = {
         (lambda content, style, share: (1, share), "tuple"),
     ],
     "total_variation": [
-        (lambda picture: summed(differences(picture, 1, 2), tf.square), "squared"),
-        (lambda picture: tf.add_n([tf.reduce_mean(abs(part)) for part in differences(picture, 1, 2)]), "mean where the sum"),
-        (lambda picture: summed(differences(picture, 1)), "Only neighbours above"),
-        (lambda picture: summed(differences(picture, 2)), "Only neighbours left"),
-        (lambda picture: summed([picture - tf.roll(picture, 1, axis) for axis in (1, 2)]), "roll"),
-        (lambda picture: summed(differences(picture, 1, 2), tf.identity), "cancel"),
-        (lambda picture: summed(differences(picture, 2, 3)), "channels"),
-        (lambda picture: float(variation_slices(picture)), "Python number"),
-        (lambda picture: variation_slices(255 * picture), "0..255"),
-        (lambda picture: tf.reduce_sum(abs(picture[:, 1:, 1:] - picture[:, :-1, :-1])), "across the corner"),
-        (lambda picture: tf.stop_gradient(variation_slices(picture)), "no gradient reaches"),
-        (lambda picture: tf.image.total_variation(picture), "each picture"),
+        (lambda image: summed(differences(image, 1, 2), tf.square), "squared"),
+        (lambda image: tf.add_n([tf.reduce_mean(abs(part)) for part in differences(image, 1, 2)]), "mean where the sum"),
+        (lambda image: summed(differences(image, 1)), "Only neighbours above"),
+        (lambda image: summed(differences(image, 2)), "Only neighbours left"),
+        (lambda image: summed([image - tf.roll(image, 1, axis) for axis in (1, 2)]), "roll"),
+        (lambda image: summed(differences(image, 1, 2), tf.identity), "cancel"),
+        (lambda image: summed(differences(image, 2, 3)), "channels"),
+        (lambda image: float(variation_slices(image)), "Python number"),
+        (lambda image: variation_slices(255 * image), "0..255"),
+        (lambda image: tf.reduce_sum(abs(image[:, 1:, 1:] - image[:, :-1, :-1])), "across the corner"),
+        (lambda image: tf.stop_gradient(variation_slices(image)), "no gradient reaches"),
+        (lambda image: tf.image.total_variation(image), "each image"),
     ],
     "one_step": [
         (lambda p, t, loss, rate: p - rate * gradient(p, t, loss), "range 0..1"),
@@ -553,27 +553,27 @@ WRONG = {
         (lambda p, t, loss, rate: p.assign_sub(rate * gradient(p, t, loss)), "AttributeError"),
     ],
     "preprocess": [
-        (lambda picture: picture, "comes back as it went in"),
-        (lambda picture: picture * 255 - MEAN, "RGB and BGR are swapped"),
-        (lambda picture: picture * 255 - MEAN[::-1], "RGB and BGR are swapped"),
-        (lambda picture: picture[..., ::-1] * 255 - MEAN[::-1], "swapped in the mean"),
-        (lambda picture: (picture[..., ::-1] - MEAN) * 255, "before scaling"),
-        (lambda picture: tf.keras.applications.vgg19.preprocess_input(picture), "not scaled"),
-        (lambda picture: picture[..., ::-1] * 255, "mean is not subtracted"),
-        (lambda picture: picture[..., ::-1] * 255 + MEAN, "is added"),
-        (lambda picture: picture[..., ::-1] * 255 - MEAN / 255, "divided by 255"),
-        (lambda picture: picture[:, ::-1] * 255 - MEAN, "mirrored"),
-        (lambda picture: picture[:, :, ::-1] * 255 - MEAN, "mirrored"),
-        (lambda picture: picture[::-1] * 255 - MEAN, "mirrored"),
-        (lambda picture: tf.clip_by_value(prepare_slice(picture), 0, 255), "clipped"),
-        (lambda picture: tf.transpose(prepare_slice(picture), (0, 3, 1, 2)), "The axes are in another order"),
-        (lambda picture: tf.cast(tf.cast(picture * 255, tf.uint8), tf.float32)[..., ::-1] - MEAN, "rounded"),
-        (lambda picture: prepare_slice(picture).numpy(), "NumPy where"),
-        (lambda picture: prepare_slice(tf.stop_gradient(picture)), "no gradient reaches"),
-        (lambda picture: picture * 255 - tf.reshape(MEAN, (1, 3, 1, 1)), "InvalidArgumentError.*channels are the last"),
-        (lambda picture: prepare_slice(picture)[0], "expected the shape of the picture"),
-        (lambda picture: picture * 2 - 1, "-1..1"),
-        (lambda picture: (picture - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225], "torchvision"),
+        (lambda image: image, "comes back as it went in"),
+        (lambda image: image * 255 - MEAN, "RGB and BGR are swapped"),
+        (lambda image: image * 255 - MEAN[::-1], "RGB and BGR are swapped"),
+        (lambda image: image[..., ::-1] * 255 - MEAN[::-1], "swapped in the mean"),
+        (lambda image: (image[..., ::-1] - MEAN) * 255, "before scaling"),
+        (lambda image: tf.keras.applications.vgg19.preprocess_input(image), "not scaled"),
+        (lambda image: image[..., ::-1] * 255, "mean is not subtracted"),
+        (lambda image: image[..., ::-1] * 255 + MEAN, "is added"),
+        (lambda image: image[..., ::-1] * 255 - MEAN / 255, "divided by 255"),
+        (lambda image: image[:, ::-1] * 255 - MEAN, "mirrored"),
+        (lambda image: image[:, :, ::-1] * 255 - MEAN, "mirrored"),
+        (lambda image: image[::-1] * 255 - MEAN, "mirrored"),
+        (lambda image: tf.clip_by_value(prepare_slice(image), 0, 255), "clipped"),
+        (lambda image: tf.transpose(prepare_slice(image), (0, 3, 1, 2)), "The axes are in another order"),
+        (lambda image: tf.cast(tf.cast(image * 255, tf.uint8), tf.float32)[..., ::-1] - MEAN, "rounded"),
+        (lambda image: prepare_slice(image).numpy(), "NumPy where"),
+        (lambda image: prepare_slice(tf.stop_gradient(image)), "no gradient reaches"),
+        (lambda image: image * 255 - tf.reshape(MEAN, (1, 3, 1, 1)), "InvalidArgumentError.*channels are the last"),
+        (lambda image: prepare_slice(image)[0], "expected the shape of the image"),
+        (lambda image: image * 2 - 1, "-1..1"),
+        (lambda image: (image - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225], "torchvision"),
     ],
     "deprocess": [
         (lambda pixels: pixels, "come back as they went in"),
@@ -595,69 +595,69 @@ WRONG = {
     ],
     "picture_gradient": [
         (gradient_of_target, "gradient with respect to the target"),
-        (lambda picture, target, loss: -gradient(picture, target, loss), "opposite sign"),
-        (lambda picture, target, loss: loss(picture, target), "That is the loss"),
-        (lambda picture, target, loss: picture - gradient(picture, target, loss), "moved picture"),
-        (lambda picture, target, loss: picture - target, "difference to the target"),
-        (lambda picture, target, loss: gradient(picture, target, mse), "loss of your own"),
-        (lambda picture, target, loss: 2 * gradient(picture, target, loss), "twice the gradient"),
-        (lambda picture, target, loss: tf.sign(gradient(picture, target, loss)), "Only the sign"),
-        (lambda picture, target, loss: clip(gradient(picture, target, loss)), "clipped"),
-        (lambda picture, target, loss: tf.abs(gradient(picture, target, loss)), "keep the sign"),
-        (lambda picture, target, loss: gradient(picture, target, loss).numpy(), "NumPy where"),
+        (lambda image, target, loss: -gradient(image, target, loss), "opposite sign"),
+        (lambda image, target, loss: loss(image, target), "That is the loss"),
+        (lambda image, target, loss: image - gradient(image, target, loss), "moved image"),
+        (lambda image, target, loss: image - target, "difference to the target"),
+        (lambda image, target, loss: gradient(image, target, mse), "loss of your own"),
+        (lambda image, target, loss: 2 * gradient(image, target, loss), "twice the gradient"),
+        (lambda image, target, loss: tf.sign(gradient(image, target, loss)), "Only the sign"),
+        (lambda image, target, loss: clip(gradient(image, target, loss)), "clipped"),
+        (lambda image, target, loss: tf.abs(gradient(image, target, loss)), "keep the sign"),
+        (lambda image, target, loss: gradient(image, target, loss).numpy(), "NumPy where"),
         (gradient_unwatched, r"returns None.*tape\.watch"),
         (gradient_persistent, "RuntimeError.*a tape of its own"),
-        (lambda picture, target, loss: gradient(target, target, loss), "0 everywhere"),
-        (lambda picture, target, loss: gradient(target, picture, loss), "opposite sign"),
-        (lambda picture, target, loss: tf.transpose(gradient(picture, target, loss), (0, 3, 1, 2)), "another order"),
-        (lambda picture, target, loss: [gradient(picture, target, loss)], "a list where one tensor"),
-        (lambda picture, target, loss: tf.linalg.normalize(gradient(picture, target, loss))[0], "divided by its size"),
+        (lambda image, target, loss: gradient(target, target, loss), "0 everywhere"),
+        (lambda image, target, loss: gradient(target, image, loss), "opposite sign"),
+        (lambda image, target, loss: tf.transpose(gradient(image, target, loss), (0, 3, 1, 2)), "another order"),
+        (lambda image, target, loss: [gradient(image, target, loss)], "a list where one tensor"),
+        (lambda image, target, loss: tf.linalg.normalize(gradient(image, target, loss))[0], "divided by its size"),
     ],
     "reconstruct": [
-        (lambda picture, target, loss, steps, rate: picture, "does not move"),
-        (lambda picture, target, loss, steps, rate: target, "the target itself"),
+        (lambda image, target, loss, steps, rate: image, "does not move"),
+        (lambda image, target, loss, steps, rate: target, "the target itself"),
         (walk_from_the_start, "Only one step"),
-        (lambda picture, target, loss, steps, rate: walk(picture, target, loss, steps - 1, rate), "one step too few"),
-        (lambda picture, target, loss, steps, rate: walk(picture, target, loss, steps + 1, rate), "one step too many"),
+        (lambda image, target, loss, steps, rate: walk(image, target, loss, steps - 1, rate), "one step too few"),
+        (lambda image, target, loss, steps, rate: walk(image, target, loss, steps + 1, rate), "one step too many"),
         (
-            lambda picture, target, loss, steps, rate: walk(
-                picture, target, loss, steps, rate, lambda now: now - rate * gradient(now, target, loss), clip
+            lambda image, target, loss, steps, rate: walk(
+                image, target, loss, steps, rate, lambda now: now - rate * gradient(now, target, loss), clip
             ),
             "only at the end",
         ),
         (
-            lambda picture, target, loss, steps, rate: walk(
-                picture, target, loss, steps, rate, lambda now: now - rate * gradient(now, target, loss)
+            lambda image, target, loss, steps, rate: walk(
+                image, target, loss, steps, rate, lambda now: now - rate * gradient(now, target, loss)
             ),
             "range 0..1",
         ),
-        (lambda picture, target, loss, steps, rate: walk(picture, target, loss, steps, -rate), "uphill"),
+        (lambda image, target, loss, steps, rate: walk(image, target, loss, steps, -rate), "uphill"),
         (walk_adds_up, "add up"),
         (walk_one_slope, "same gradient"),
-        (lambda picture, target, loss, steps, rate: walk(picture, target, loss, steps, 1.0), "learning rate is not used"),
+        (lambda image, target, loss, steps, rate: walk(image, target, loss, steps, 1.0), "learning rate is not used"),
         (lambda *case: walk_optimiser(*case, method=tf.keras.optimizers.Adam), "Adam"),
         (walk_one_tape, "a tape of its own|never clipped"),
         (walk_unwatched, r"tape\.watch"),
         (lambda *case: walk(*case).numpy(), "NumPy where"),
-        (lambda picture, target, loss, steps, rate: loss(walk(picture, target, loss, steps, rate), target), "That is the loss"),
-        (lambda picture, target, loss, steps, rate: walk(picture, target, loss, max(steps, 1), rate), "steps = 0"),
+        (lambda image, target, loss, steps, rate: loss(walk(image, target, loss, steps, rate), target), "That is the loss"),
+        (lambda image, target, loss, steps, rate: walk(image, target, loss, max(steps, 1), rate), "steps = 0"),
     ],
     "psnr": [
-        (lambda picture, original: -decibels(mse(picture, original)), "sign"),
-        (lambda picture, original: -10 * tf.math.log(mse(picture, original)), "natural logarithm"),
-        (lambda picture, original: -10 * tf.math.log(mse(picture, original)) / np.log(2).astype("float32"), "base 2"),
-        (lambda picture, original: decibels(mse(picture, original)) / 10, "bels"),
-        (lambda picture, original: 2 * decibels(mse(picture, original)), "20 goes with the root"),
-        (lambda picture, original: tf.image.psnr(picture, original, 255.0)[0], "255"),
-        (lambda picture, original: decibels(mse(255 * picture, 255 * original)), "peak is left at 1"),
-        (lambda picture, original: decibels(tf.reduce_sum((picture - original) ** 2)), "sum of the squares"),
-        (lambda picture, original: decibels(tf.reduce_mean(tf.abs(picture - original))), "mean absolute error"),
-        (lambda picture, original: mse(picture, original), "error alone"),
-        (lambda picture, original: tf.reduce_mean(decibels((picture - original) ** 2)), "every pixel"),
-        (lambda picture, original: tf.image.psnr(picture, original, 1.0), "single number"),
-        (lambda picture, original: float(decibels(mse(picture, original))), "Python number"),
-        (lambda picture, original: decibels(mse(picture, original)).numpy(), "NumPy where"),
-        (lambda picture, original: decibels(tf.keras.losses.mse(picture, original)), "single number"),
+        (lambda image, original: -decibels(mse(image, original)), "sign"),
+        (lambda image, original: -10 * tf.math.log(mse(image, original)), "natural logarithm"),
+        (lambda image, original: -10 * tf.math.log(mse(image, original)) / np.log(2).astype("float32"), "base 2"),
+        (lambda image, original: decibels(mse(image, original)) / 10, "bels"),
+        (lambda image, original: 2 * decibels(mse(image, original)), "20 goes with the root"),
+        (lambda image, original: tf.image.psnr(image, original, 255.0)[0], "255"),
+        (lambda image, original: decibels(mse(255 * image, 255 * original)), "peak is left at 1"),
+        (lambda image, original: decibels(tf.reduce_sum((image - original) ** 2)), "sum of the squares"),
+        (lambda image, original: decibels(tf.reduce_mean(tf.abs(image - original))), "mean absolute error"),
+        (lambda image, original: mse(image, original), "error alone"),
+        (lambda image, original: tf.reduce_mean(decibels((image - original) ** 2)), "every pixel"),
+        (lambda image, original: tf.image.psnr(image, original, 1.0), "single number"),
+        (lambda image, original: float(decibels(mse(image, original))), "Python number"),
+        (lambda image, original: decibels(mse(image, original)).numpy(), "NumPy where"),
+        (lambda image, original: decibels(tf.keras.losses.mse(image, original)), "single number"),
     ],
     "style_loss": [
         (lambda a, t, w: styles(a, t, dict.fromkeys(w, 1.0)), "without their weights"),
@@ -681,27 +681,27 @@ WRONG = {
         (lambda a, t, w: tf.stack([w[k] * mse(gram_einsum(a[k]), t[k]) for k in a]), "one number for each layer"),
     ],
     "keras_variation": [
-        (lambda picture: power(*slices(picture), 1), "exponent 1.25 is missing"),
-        (lambda picture: power(*slices(picture), 0.5), "root"),
-        (lambda picture: power(*slices(picture), 2.5), "2.5"),
-        (lambda picture: power(*slices(picture), 1) ** 1.25, "whole sum"),
-        (lambda picture: tf.add_n([tf.reduce_sum(abs(part) ** 2.5) for part in slices(picture)]), "apart"),
-        (lambda picture: tf.add_n(each_over_whole(picture)), "apart"),
-        (lambda picture: keras_slices(picture) / (12 * 5), "mean where the sum|times as much"),
-        (lambda picture: variation_slices(picture), "absolute differences"),
-        (lambda picture: power(*(picture - tf.roll(picture, -1, axis) for axis in (1, 2))), "roll"),
-        (lambda picture: keras_slices(picture[:, :-1]), "ends of the slices"),
-        (lambda picture: power(slices(picture)[0], picture[:, :-1, :-1] - picture[:, -1:, 1:]), "colon"),
-        (lambda picture: power(slices(picture)[0], picture[:, :-1, :-1] - picture[:, picture.shape[1] - 1, 1:]), "colon"),
-        (lambda picture: power(*slices(tf.transpose(picture, (0, 3, 1, 2)))), "channels"),
-        (lambda picture: float(keras_slices(picture)), "Python number"),
-        (lambda picture: keras_slices(tf.stop_gradient(picture)), "no gradient reaches"),
-        (lambda picture: keras_slices(picture) / picture.shape[0], "sum over the batch"),
-        (lambda picture: power(*differences(picture, 1, 2)), "InvalidArgumentError"),
+        (lambda image: power(*slices(image), 1), "exponent 1.25 is missing"),
+        (lambda image: power(*slices(image), 0.5), "root"),
+        (lambda image: power(*slices(image), 2.5), "2.5"),
+        (lambda image: power(*slices(image), 1) ** 1.25, "whole sum"),
+        (lambda image: tf.add_n([tf.reduce_sum(abs(part) ** 2.5) for part in slices(image)]), "apart"),
+        (lambda image: tf.add_n(each_over_whole(image)), "apart"),
+        (lambda image: keras_slices(image) / (12 * 5), "mean where the sum|times as much"),
+        (lambda image: variation_slices(image), "absolute differences"),
+        (lambda image: power(*(image - tf.roll(image, -1, axis) for axis in (1, 2))), "roll"),
+        (lambda image: keras_slices(image[:, :-1]), "ends of the slices"),
+        (lambda image: power(slices(image)[0], image[:, :-1, :-1] - image[:, -1:, 1:]), "colon"),
+        (lambda image: power(slices(image)[0], image[:, :-1, :-1] - image[:, image.shape[1] - 1, 1:]), "colon"),
+        (lambda image: power(*slices(tf.transpose(image, (0, 3, 1, 2)))), "channels"),
+        (lambda image: float(keras_slices(image)), "Python number"),
+        (lambda image: keras_slices(tf.stop_gradient(image)), "no gradient reaches"),
+        (lambda image: keras_slices(image) / image.shape[0], "sum over the batch"),
+        (lambda image: power(*differences(image, 1, 2)), "InvalidArgumentError"),
     ],
 }
 UNUSABLE = {
     "content_loss": lambda activation, target: tf.reduce_sum((activation - target) ** 2) / float(tf.size(activation)),
-    "gram_matrix": lambda activation: tf.stack([gram_einsum(picture[None])[0] for picture in activation]),
+    "gram_matrix": lambda activation: tf.stack([gram_einsum(image[None])[0] for image in activation]),
 }
 EMPTY = [gram_empty, lambda activation: ..., lambda activation: None, None, ...]

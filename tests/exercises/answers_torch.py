@@ -64,67 +64,67 @@ def content_loop(activation, target):
     return total / activation.numel()
 
 
-def step_autograd(picture, target, loss, learning_rate):
-    moving = picture.clone().requires_grad_(True)
+def step_autograd(image, target, loss, learning_rate):
+    moving = image.clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(loss(moving, target), moving)
-    return (picture - learning_rate * gradient).clamp(0, 1)
+    return (image - learning_rate * gradient).clamp(0, 1)
 
 
-def step_backward(picture, target, loss, learning_rate):
-    moving = picture.detach().clone().requires_grad_(True)
+def step_backward(image, target, loss, learning_rate):
+    moving = image.detach().clone().requires_grad_(True)
     loss(moving, target).backward()
     with torch.no_grad():
         return torch.clamp(moving - learning_rate * moving.grad, 0.0, 1.0)
 
 
-def step_sgd(picture, target, loss, learning_rate):
-    moving = torch.nn.Parameter(picture.clone())
+def step_sgd(image, target, loss, learning_rate):
+    moving = torch.nn.Parameter(image.clone())
     loss(moving, target).backward()
     torch.optim.SGD([moving], learning_rate).step()
     return moving.detach().clamp(0, 1)
 
 
-def step_double(picture, target, loss, learning_rate):
-    moving = picture.double().requires_grad_(True)
+def step_double(image, target, loss, learning_rate):
+    moving = image.double().requires_grad_(True)
     (gradient,) = torch.autograd.grad(loss(moving, target.double()), moving)
-    return (picture.double() - learning_rate * gradient).clamp(0, 1)
+    return (image.double() - learning_rate * gradient).clamp(0, 1)
 
 
-def gradient(picture, target, loss):
-    moving = picture.detach().clone().requires_grad_(True)
+def gradient(image, target, loss):
+    moving = image.detach().clone().requires_grad_(True)
     return torch.autograd.grad(loss(moving, target), moving)[0]
 
 
-def step_through_target(picture, target, loss, learning_rate):
+def step_through_target(image, target, loss, learning_rate):
     moving = target.clone().requires_grad_(True)
-    (slope,) = torch.autograd.grad(loss(picture, moving), moving)
-    return (picture - learning_rate * slope).clamp(0, 1)
+    (slope,) = torch.autograd.grad(loss(image, moving), moving)
+    return (image - learning_rate * slope).clamp(0, 1)
 
 
-def step_moves_target(picture, target, loss, learning_rate):
-    moved = step_autograd(picture, target, loss, learning_rate)
+def step_moves_target(image, target, loss, learning_rate):
+    moved = step_autograd(image, target, loss, learning_rate)
     target += 0.1
     return moved
 
 
-def step_in_place(picture, target, loss, learning_rate):
-    picture -= learning_rate * gradient(picture, target, loss)
-    return picture.clamp_(0, 1)
+def step_in_place(image, target, loss, learning_rate):
+    image -= learning_rate * gradient(image, target, loss)
+    return image.clamp_(0, 1)
 
 
-def variation_loop(picture):
-    _, _, height, width = picture.shape
-    down = sum((picture[:, :, y + 1] - picture[:, :, y]).abs().sum() for y in range(height - 1))
-    return down + sum((picture[..., x + 1] - picture[..., x]).abs().sum() for x in range(width - 1))
+def variation_loop(image):
+    _, _, height, width = image.shape
+    down = sum((image[:, :, y + 1] - image[:, :, y]).abs().sum() for y in range(height - 1))
+    return down + sum((image[..., x + 1] - image[..., x]).abs().sum() for x in range(width - 1))
 
 
-def variation_diff(picture):
-    return picture.diff(dim=2).abs().sum() + picture.diff(dim=3).abs().sum()
+def variation_diff(image):
+    return image.diff(dim=2).abs().sum() + image.diff(dim=3).abs().sum()
 
 
-def variation_slices(picture):
-    down = torch.abs(picture[:, :, 1:] - picture[:, :, :-1])
-    right = torch.abs(picture[:, :, :, 1:] - picture[:, :, :, :-1])
+def variation_slices(image):
+    down = torch.abs(image[:, :, 1:] - image[:, :, :-1])
+    right = torch.abs(image[:, :, :, 1:] - image[:, :, :, :-1])
     return torch.sum(down) + torch.sum(right)
 
 
@@ -135,18 +135,18 @@ def mse(a, b):
 MEAN = torch.tensor([103.939, 116.779, 123.68]).reshape(1, 3, 1, 1)  # B, G, R
 
 
-def prepare_loop(picture):
-    red, green, blue = picture.unbind(1)
+def prepare_loop(image):
+    red, green, blue = image.unbind(1)
     return torch.stack([255 * blue - 103.939, 255 * green - 116.779, 255 * red - 123.68], 1)
 
 
-def prepare_index(picture):
-    return picture[:, [2, 1, 0]] * 255 - MEAN
+def prepare_index(image):
+    return image[:, [2, 1, 0]] * 255 - MEAN
 
 
-def prepare_einsum(picture):
+def prepare_einsum(image):
     swap = torch.eye(3).flip(0)
-    return 255 * torch.einsum("oc,bchw->bohw", swap, picture) - MEAN
+    return 255 * torch.einsum("oc,bchw->bohw", swap, image) - MEAN
 
 
 def undo_loop(pixels):
@@ -163,47 +163,47 @@ def undo_in_place(pixels):
     return (pixels.flip(1) / 255).clamp(0, 1)
 
 
-def gradient_keeps_adding(picture, target, loss):
-    picture.requires_grad_(True)
-    loss(picture, target).backward()
-    return picture.grad
+def gradient_keeps_adding(image, target, loss):
+    image.requires_grad_(True)
+    loss(image, target).backward()
+    return image.grad
 
 
-def gradient_backward(picture, target, loss):
-    moving = picture.clone().detach().requires_grad_(True)
+def gradient_backward(image, target, loss):
+    moving = image.clone().detach().requires_grad_(True)
     loss(moving, target.detach()).backward()
     return moving.grad
 
 
-def gradient_twice(picture, target, loss):
-    moving = picture.clone().requires_grad_(True)
+def gradient_twice(image, target, loss):
+    moving = image.clone().requires_grad_(True)
     loss(moving, target).backward()
     loss(moving, target).backward()
     return moving.grad
 
 
-def gradient_of_target(picture, target, loss):
+def gradient_of_target(image, target, loss):
     moving = target.clone().requires_grad_(True)
-    return torch.autograd.grad(loss(picture, moving), moving)[0]
+    return torch.autograd.grad(loss(image, moving), moving)[0]
 
 
-def gradient_unrecorded(picture, target, loss):
-    return torch.autograd.grad(loss(picture, target), picture)[0]
+def gradient_unrecorded(image, target, loss):
+    return torch.autograd.grad(loss(image, target), image)[0]
 
 
-def gradient_double(picture, target, loss):
-    return gradient(picture.double(), target.double(), loss)
+def gradient_double(image, target, loss):
+    return gradient(image.double(), target.double(), loss)
 
 
-def walk(picture, target, loss, steps, learning_rate, step=None, end=lambda picture: picture):
-    step = step or (lambda picture: (picture - learning_rate * gradient(picture, target, loss)).clamp(0, 1))
+def walk(image, target, loss, steps, learning_rate, step=None, end=lambda image: image):
+    step = step or (lambda image: (image - learning_rate * gradient(image, target, loss)).clamp(0, 1))
     for _ in range(steps):
-        picture = step(picture)
-    return end(picture)
+        image = step(image)
+    return end(image)
 
 
-def walk_sgd(picture, target, loss, steps, learning_rate, method=torch.optim.SGD):
-    moving = picture.detach().clone().requires_grad_(True)
+def walk_sgd(image, target, loss, steps, learning_rate, method=torch.optim.SGD):
+    moving = image.detach().clone().requires_grad_(True)
     optimiser = method([moving], lr=learning_rate)
     for _ in range(steps):
         optimiser.zero_grad()
@@ -214,16 +214,16 @@ def walk_sgd(picture, target, loss, steps, learning_rate, method=torch.optim.SGD
     return moving.detach()
 
 
-def walk_backward(picture, target, loss, steps, learning_rate):
+def walk_backward(image, target, loss, steps, learning_rate):
     for _ in range(steps):
-        picture = picture.detach().requires_grad_(True)
-        loss(picture, target).backward()
-        picture = torch.clip(picture - learning_rate * picture.grad, 0, 1)
-    return picture
+        image = image.detach().requires_grad_(True)
+        loss(image, target).backward()
+        image = torch.clip(image - learning_rate * image.grad, 0, 1)
+    return image
 
 
-def walk_adds_up(picture, target, loss, steps, learning_rate):
-    moving = picture.detach().clone().requires_grad_(True)
+def walk_adds_up(image, target, loss, steps, learning_rate):
+    moving = image.detach().clone().requires_grad_(True)
     for _ in range(steps):
         loss(moving, target).backward()
         with torch.no_grad():
@@ -231,35 +231,35 @@ def walk_adds_up(picture, target, loss, steps, learning_rate):
     return moving.detach()
 
 
-def walk_one_slope(picture, target, loss, steps, learning_rate):
-    slope = gradient(picture, target, loss)
-    return walk(picture, target, loss, steps, learning_rate, lambda now: (now - learning_rate * slope).clamp(0, 1))
+def walk_one_slope(image, target, loss, steps, learning_rate):
+    slope = gradient(image, target, loss)
+    return walk(image, target, loss, steps, learning_rate, lambda now: (now - learning_rate * slope).clamp(0, 1))
 
 
-def walk_from_the_start(picture, target, loss, steps, learning_rate):
-    moved = picture
+def walk_from_the_start(image, target, loss, steps, learning_rate):
+    moved = image
     for _ in range(steps):
-        moved = step_autograd(picture, target, loss, learning_rate)
+        moved = step_autograd(image, target, loss, learning_rate)
     return moved
 
 
-def walk_one_loss(picture, target, loss, steps, learning_rate):
-    moving = picture.detach().clone().requires_grad_(True)
+def walk_one_loss(image, target, loss, steps, learning_rate):
+    moving = image.detach().clone().requires_grad_(True)
     value = loss(moving, target)
     for _ in range(steps):
         value.backward()
     return moving.detach()
 
 
-def walk_in_place(picture, target, loss, steps, learning_rate):
+def walk_in_place(image, target, loss, steps, learning_rate):
     for _ in range(steps):
-        picture -= learning_rate * gradient(picture, target, loss)
-        picture.clamp_(0, 1)
-    return picture
+        image -= learning_rate * gradient(image, target, loss)
+        image.clamp_(0, 1)
+    return image
 
 
-def walk_leaf(picture, target, loss, steps, learning_rate):
-    moving = picture.clone().requires_grad_(True)
+def walk_leaf(image, target, loss, steps, learning_rate):
+    moving = image.clone().requires_grad_(True)
     for _ in range(steps):
         moving -= learning_rate * gradient(moving, target, loss)
     return moving
@@ -269,9 +269,9 @@ def decibels(error):
     return -10 * torch.log10(error)
 
 
-def psnr_loop(picture, original):
-    total = sum((a - b) ** 2 for a, b in zip(picture.flatten(), original.flatten(), strict=True))
-    return 10 * torch.log10(picture.numel() / total)
+def psnr_loop(image, original):
+    total = sum((a - b) ** 2 for a, b in zip(image.flatten(), original.flatten(), strict=True))
+    return 10 * torch.log10(image.numel() / total)
 
 
 def styles_loop(activations, target_grams, weights):
@@ -317,26 +317,26 @@ def styles_three(activations, target_grams, weights):
     return sum(weights[layer] * mse(gram_einsum(activations[layer]), target_grams[layer]) for layer in layers)
 
 
-def slices(picture):
-    here = picture[:, :, :-1, :-1]
-    return picture[:, :, 1:, :-1] - here, picture[:, :, :-1, 1:] - here
+def slices(image):
+    here = image[:, :, :-1, :-1]
+    return image[:, :, 1:, :-1] - here, image[:, :, :-1, 1:] - here
 
 
-def keras_slices(picture):
-    dy, dx = slices(picture)
+def keras_slices(image):
+    dy, dx = slices(image)
     return ((dx**2 + dy**2) ** 1.25).sum()
 
 
-def keras_diff(picture):
-    dy, dx = picture.diff(dim=2)[..., :-1], picture.diff(dim=3)[:, :, :-1]
+def keras_diff(image):
+    dy, dx = image.diff(dim=2)[..., :-1], image.diff(dim=3)[:, :, :-1]
     return torch.sum(torch.pow(dx.square() + dy.square(), 1.25))
 
 
-def keras_loop(picture):
+def keras_loop(image):
     total = 0
-    for y in range(picture.shape[2] - 1):
-        for x in range(picture.shape[3] - 1):
-            dy, dx = picture[:, :, y + 1, x] - picture[:, :, y, x], picture[:, :, y, x + 1] - picture[:, :, y, x]
+    for y in range(image.shape[2] - 1):
+        for x in range(image.shape[3] - 1):
+            dy, dx = image[:, :, y + 1, x] - image[:, :, y, x], image[:, :, y, x + 1] - image[:, :, y, x]
             total = total + ((dx**2 + dy**2) ** 1.25).sum()
     return total
 
@@ -373,12 +373,12 @@ RIGHT = {
         "loop": variation_loop,
         "diff": variation_diff,
         "slices": variation_slices,
-        "double": lambda picture: variation_diff(picture.double()),
+        "double": lambda image: variation_diff(image.double()),
     },
     "one_step": {"autograd": step_autograd, "backward": step_backward, "SGD": step_sgd, "double": step_double},
     "preprocess": {
         "loop": prepare_loop, "index": prepare_index, "einsum": prepare_einsum,
-        "double": lambda picture: prepare_index(picture.double()),
+        "double": lambda image: prepare_index(image.double()),
     },
     "deprocess": {
         "loop": undo_loop, "flip": lambda pixels: undo(pixels).clamp(0, 1),
@@ -387,16 +387,16 @@ RIGHT = {
     },
     "picture_gradient": {
         "autograd": gradient, "backward": gradient_backward, "double": gradient_double,
-        "functional": lambda picture, target, loss: torch.autograd.functional.vjp(lambda x: loss(x, target), picture)[1],
+        "functional": lambda image, target, loss: torch.autograd.functional.vjp(lambda x: loss(x, target), image)[1],
     },
     "reconstruct": {"loop": walk, "SGD": walk_sgd, "backward": walk_backward,
-                    "double": lambda picture, *others: walk(picture.double(), *others)},
+                    "double": lambda image, *others: walk(image.double(), *others)},
     "psnr": {
         "loop": psnr_loop,
-        "mean": lambda picture, original: decibels(mse(picture, original)),
-        "root": lambda picture, original: 20 * torch.log10(1 / mse(picture, original).sqrt()),
-        "natural": lambda picture, original: -10 * mse(picture, original).log() / np.log(10),
-        "double": lambda picture, original: decibels(mse(picture.double(), original.double())),
+        "mean": lambda image, original: decibels(mse(image, original)),
+        "root": lambda image, original: 20 * torch.log10(1 / mse(image, original).sqrt()),
+        "natural": lambda image, original: -10 * mse(image, original).log() / np.log(10),
+        "double": lambda image, original: decibels(mse(image.double(), original.double())),
     },
     "style_loss": {
         "loop": styles_loop, "sum": styles, "stack": styles_stacked,
@@ -404,7 +404,7 @@ RIGHT = {
     },
     "keras_variation": {
         "loop": keras_loop, "slices": keras_slices, "diff": keras_diff,
-        "double": lambda picture: keras_slices(picture.double()),
+        "double": lambda image: keras_slices(image.double()),
     },
 }  # fmt: skip
 
@@ -416,7 +416,7 @@ WRONG = {
         (lambda activation, target: mse(activation, target) / 4, "quarter"),
         (lambda activation, target: mse(activation, target)[None], r"Shape \(1,\).*with \[0\]"),
         (lambda activation, target: torch.norm(activation - target), "length"),
-        (lambda activation, target: mse(activation[0], target[0]), "first picture"),
+        (lambda activation, target: mse(activation[0], target[0]), "first image"),
         (lambda activation, target: (activation - target).abs().mean(), "absolute"),
         (lambda activation, target: mse(activation, target).sqrt(), "root"),
         (lambda activation, target: (activation - target) ** 2, "expected a single number"),
@@ -514,18 +514,18 @@ WRONG = {
         (lambda content, style, share: (1, share), "tuple"),
     ],
     "total_variation": [
-        (lambda picture: picture.diff(dim=2).square().sum() + picture.diff(dim=3).square().sum(), "squared"),
-        (lambda picture: picture.diff(dim=2).abs().mean() + picture.diff(dim=3).abs().mean(), "mean where the sum"),
-        (lambda picture: picture.diff(dim=2).abs().sum(), "Only neighbours above"),
-        (lambda picture: picture.diff(dim=3).abs().sum(), "Only neighbours left"),
-        (lambda picture: sum((picture - picture.roll(1, d)).abs().sum() for d in (2, 3)), "roll"),
-        (lambda picture: picture.diff(dim=2).sum() + picture.diff(dim=3).sum(), "cancel"),
-        (lambda picture: picture.diff(dim=1).abs().sum() + picture.diff(dim=2).abs().sum(), "channels"),
-        (lambda picture: variation_diff(picture).item(), "Python number"),
-        (lambda picture: variation_diff(255 * picture), "0..255"),
-        (lambda picture: (picture[:, :, 1:, 1:] - picture[:, :, :-1, :-1]).abs().sum(), "across the corner"),
-        (lambda picture: variation_diff(picture.detach()), "no gradient reaches"),
-        (lambda picture: picture.diff(dim=2).abs().sum((1, 2, 3)) + picture.diff(dim=3).abs().sum((1, 2, 3)), "each picture"),
+        (lambda image: image.diff(dim=2).square().sum() + image.diff(dim=3).square().sum(), "squared"),
+        (lambda image: image.diff(dim=2).abs().mean() + image.diff(dim=3).abs().mean(), "mean where the sum"),
+        (lambda image: image.diff(dim=2).abs().sum(), "Only neighbours above"),
+        (lambda image: image.diff(dim=3).abs().sum(), "Only neighbours left"),
+        (lambda image: sum((image - image.roll(1, d)).abs().sum() for d in (2, 3)), "roll"),
+        (lambda image: image.diff(dim=2).sum() + image.diff(dim=3).sum(), "cancel"),
+        (lambda image: image.diff(dim=1).abs().sum() + image.diff(dim=2).abs().sum(), "channels"),
+        (lambda image: variation_diff(image).item(), "Python number"),
+        (lambda image: variation_diff(255 * image), "0..255"),
+        (lambda image: (image[:, :, 1:, 1:] - image[:, :, :-1, :-1]).abs().sum(), "across the corner"),
+        (lambda image: variation_diff(image.detach()), "no gradient reaches"),
+        (lambda image: image.diff(dim=2).abs().sum((1, 2, 3)) + image.diff(dim=3).abs().sum((1, 2, 3)), "each image"),
     ],
     "one_step": [
         (lambda p, t, loss, rate: p - rate * gradient(p, t, loss), "range 0..1"),
@@ -540,32 +540,32 @@ WRONG = {
         (lambda p, t, loss, rate: (p - rate * loss(p, t)).clamp(0, 1), "loss itself is subtracted"),
         (step_through_target, "gradient of the target"),
         (step_moves_target, "changes its input `target` in place"),
-        (step_in_place, "changes its input `picture` in place"),
+        (step_in_place, "changes its input `image` in place"),
     ],
     "preprocess": [
-        (lambda picture: picture, "comes back as it went in"),
-        (lambda picture: picture * 255 - MEAN, "RGB and BGR are swapped"),
-        (lambda picture: picture * 255 - MEAN.flip(1), "RGB and BGR are swapped"),
-        (lambda picture: picture.flip(1) * 255 - MEAN.flip(1), "swapped in the mean"),
-        (lambda picture: (picture.flip(1) - MEAN) * 255, "before scaling"),
-        (lambda picture: picture.flip(1) - MEAN, "not scaled"),
-        (lambda picture: picture.flip(1) * 255, "mean is not subtracted"),
-        (lambda picture: picture.flip(1) * 255 + MEAN, "is added"),
-        (lambda picture: picture.flip(1) * 255 - MEAN / 255, "divided by 255"),
-        (lambda picture: picture.flip(2) * 255 - MEAN, "mirrored"),
-        (lambda picture: picture.flip(-1) * 255 - MEAN, "mirrored"),
-        (lambda picture: prepare_index(picture).clamp(0, 255), "clipped"),
-        (lambda picture: prepare_index(picture).permute(0, 2, 3, 1), "The axes are in another order"),
-        (lambda picture: (picture * 255).to(torch.uint8).flip(1) - MEAN, "rounded"),
-        (lambda picture: prepare_index(picture).numpy(), "NumPy where"),
-        (lambda picture: prepare_index(picture.detach()), "no gradient reaches"),
-        (lambda picture: picture[:, [2, 1, 0]] * 255 - MEAN.flatten(), "RuntimeError.*channels are axis 1"),
-        (lambda picture: picture[:, ::-1] * 255 - MEAN, "use flip"),
-        (lambda picture: picture.mul_(255).flip(1) - MEAN, "changes its input `picture` in place"),
-        (lambda picture: prepare_index(picture)[0], "expected the shape of the picture"),
+        (lambda image: image, "comes back as it went in"),
+        (lambda image: image * 255 - MEAN, "RGB and BGR are swapped"),
+        (lambda image: image * 255 - MEAN.flip(1), "RGB and BGR are swapped"),
+        (lambda image: image.flip(1) * 255 - MEAN.flip(1), "swapped in the mean"),
+        (lambda image: (image.flip(1) - MEAN) * 255, "before scaling"),
+        (lambda image: image.flip(1) - MEAN, "not scaled"),
+        (lambda image: image.flip(1) * 255, "mean is not subtracted"),
+        (lambda image: image.flip(1) * 255 + MEAN, "is added"),
+        (lambda image: image.flip(1) * 255 - MEAN / 255, "divided by 255"),
+        (lambda image: image.flip(2) * 255 - MEAN, "mirrored"),
+        (lambda image: image.flip(-1) * 255 - MEAN, "mirrored"),
+        (lambda image: prepare_index(image).clamp(0, 255), "clipped"),
+        (lambda image: prepare_index(image).permute(0, 2, 3, 1), "The axes are in another order"),
+        (lambda image: (image * 255).to(torch.uint8).flip(1) - MEAN, "rounded"),
+        (lambda image: prepare_index(image).numpy(), "NumPy where"),
+        (lambda image: prepare_index(image.detach()), "no gradient reaches"),
+        (lambda image: image[:, [2, 1, 0]] * 255 - MEAN.flatten(), "RuntimeError.*channels are axis 1"),
+        (lambda image: image[:, ::-1] * 255 - MEAN, "use flip"),
+        (lambda image: image.mul_(255).flip(1) - MEAN, "changes its input `image` in place"),
+        (lambda image: prepare_index(image)[0], "expected the shape of the image"),
         (
-            lambda picture: (
-                (picture - torch.tensor([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1))
+            lambda image: (
+                (image - torch.tensor([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1))
                 / torch.tensor([0.229, 0.224, 0.225]).reshape(1, 3, 1, 1)
             ),
             "torchvision",
@@ -593,32 +593,32 @@ WRONG = {
     ],
     "picture_gradient": [
         (gradient_of_target, "gradient with respect to the target"),
-        (lambda picture, target, loss: -gradient(picture, target, loss), "opposite sign"),
-        (lambda picture, target, loss: loss(picture, target), "That is the loss"),
-        (lambda picture, target, loss: picture - gradient(picture, target, loss), "moved picture"),
-        (lambda picture, target, loss: picture - target, "difference to the target"),
-        (lambda picture, target, loss: gradient(picture, target, mse), "loss of your own"),
+        (lambda image, target, loss: -gradient(image, target, loss), "opposite sign"),
+        (lambda image, target, loss: loss(image, target), "That is the loss"),
+        (lambda image, target, loss: image - gradient(image, target, loss), "moved image"),
+        (lambda image, target, loss: image - target, "difference to the target"),
+        (lambda image, target, loss: gradient(image, target, mse), "loss of your own"),
         (gradient_twice, "two calls of backward"),
         (gradient_keeps_adding, "second call"),
-        (lambda picture, target, loss: gradient(picture, target, loss).sign(), "Only the sign"),
-        (lambda picture, target, loss: gradient(picture, target, loss).clamp(0, 1), "clipped"),
-        (lambda picture, target, loss: gradient(picture, target, loss).abs(), "keep the sign"),
-        (lambda picture, target, loss: gradient(picture, target, loss).numpy(), "NumPy where"),
+        (lambda image, target, loss: gradient(image, target, loss).sign(), "Only the sign"),
+        (lambda image, target, loss: gradient(image, target, loss).clamp(0, 1), "clipped"),
+        (lambda image, target, loss: gradient(image, target, loss).abs(), "keep the sign"),
+        (lambda image, target, loss: gradient(image, target, loss).numpy(), "NumPy where"),
         (gradient_unrecorded, "RuntimeError.*Nothing was recorded"),
-        (lambda picture, target, loss: loss(picture.requires_grad_(True), target).backward(), r"None.*\.grad"),
-        (lambda picture, target, loss: gradient(target, target, loss), "0 everywhere"),
-        (lambda picture, target, loss: gradient(picture, target, loss).permute(0, 2, 3, 1), "another order"),
-        (lambda picture, target, loss: [gradient(picture, target, loss)], "a list where one tensor"),
+        (lambda image, target, loss: loss(image.requires_grad_(True), target).backward(), r"None.*\.grad"),
+        (lambda image, target, loss: gradient(target, target, loss), "0 everywhere"),
+        (lambda image, target, loss: gradient(image, target, loss).permute(0, 2, 3, 1), "another order"),
+        (lambda image, target, loss: [gradient(image, target, loss)], "a list where one tensor"),
     ],
     "reconstruct": [
-        (lambda picture, target, loss, steps, rate: picture, "does not move"),
-        (lambda picture, target, loss, steps, rate: target, "the target itself"),
+        (lambda image, target, loss, steps, rate: image, "does not move"),
+        (lambda image, target, loss, steps, rate: target, "the target itself"),
         (walk_from_the_start, "Only one step"),
-        (lambda picture, target, loss, steps, rate: walk(picture, target, loss, steps - 1, rate), "one step too few"),
-        (lambda picture, target, loss, steps, rate: walk(picture, target, loss, steps + 1, rate), "one step too many"),
+        (lambda image, target, loss, steps, rate: walk(image, target, loss, steps - 1, rate), "one step too few"),
+        (lambda image, target, loss, steps, rate: walk(image, target, loss, steps + 1, rate), "one step too many"),
         (
-            lambda picture, target, loss, steps, rate: walk(
-                picture,
+            lambda image, target, loss, steps, rate: walk(
+                image,
                 target,
                 loss,
                 steps,
@@ -629,40 +629,40 @@ WRONG = {
             "only at the end",
         ),
         (
-            lambda picture, target, loss, steps, rate: walk(
-                picture, target, loss, steps, rate, lambda now: now - rate * gradient(now, target, loss)
+            lambda image, target, loss, steps, rate: walk(
+                image, target, loss, steps, rate, lambda now: now - rate * gradient(now, target, loss)
             ),
             "range 0..1",
         ),
-        (lambda picture, target, loss, steps, rate: walk(picture, target, loss, steps, -rate), "uphill"),
+        (lambda image, target, loss, steps, rate: walk(image, target, loss, steps, -rate), "uphill"),
         (walk_adds_up, "add up"),
         (walk_one_slope, "same gradient"),
-        (lambda picture, target, loss, steps, rate: walk(picture, target, loss, steps, 1.0), "learning rate is not used"),
+        (lambda image, target, loss, steps, rate: walk(image, target, loss, steps, 1.0), "learning rate is not used"),
         (lambda *case: walk_sgd(*case, method=torch.optim.Adam), "Adam"),
         (walk_one_loss, "second time.*inside the loop"),
-        (walk_in_place, "changes its input `picture` in place"),
+        (walk_in_place, "changes its input `image` in place"),
         (walk_leaf, "not changed in place"),
         (lambda *case: walk(*case).numpy(), "NumPy where"),
-        (lambda picture, target, loss, steps, rate: loss(walk(picture, target, loss, steps, rate), target), "That is the loss"),
-        (lambda picture, target, loss, steps, rate: walk(picture, target, loss, max(steps, 1), rate), "steps = 0"),
+        (lambda image, target, loss, steps, rate: loss(walk(image, target, loss, steps, rate), target), "That is the loss"),
+        (lambda image, target, loss, steps, rate: walk(image, target, loss, max(steps, 1), rate), "steps = 0"),
     ],
     "psnr": [
-        (lambda picture, original: -decibels(mse(picture, original)), "sign"),
-        (lambda picture, original: -10 * mse(picture, original).log(), "natural logarithm"),
-        (lambda picture, original: -10 * mse(picture, original).log2(), "base 2"),
-        (lambda picture, original: -mse(picture, original).log10(), "bels"),
-        (lambda picture, original: 20 * torch.log10(1 / mse(picture, original)), "20 goes with the root"),
-        (lambda picture, original: 20 * torch.log10(255 / mse(picture, original).sqrt()), "255"),
-        (lambda picture, original: decibels(mse(255 * picture, 255 * original)), "peak is left at 1"),
-        (lambda picture, original: decibels((picture - original).square().sum()), "sum of the squares"),
-        (lambda picture, original: decibels((picture - original).abs().mean()), "mean absolute error"),
-        (lambda picture, original: mse(picture, original), "error alone"),
-        (lambda picture, original: decibels((picture - original) ** 2).mean(), "every pixel"),
-        (lambda picture, original: decibels(((picture - original) ** 2).mean((2, 3))), "single number"),
-        (lambda picture, original: decibels(mse(picture, original)).item(), "Python number"),
-        (lambda picture, original: decibels(mse(picture, original)).numpy(), "NumPy where"),
-        (lambda picture, original: torch.log10((picture - original).mean()), "not finite|value is"),
-        (lambda picture, original: decibels(picture.sub_(original).square().mean()), "changes its input `picture`"),
+        (lambda image, original: -decibels(mse(image, original)), "sign"),
+        (lambda image, original: -10 * mse(image, original).log(), "natural logarithm"),
+        (lambda image, original: -10 * mse(image, original).log2(), "base 2"),
+        (lambda image, original: -mse(image, original).log10(), "bels"),
+        (lambda image, original: 20 * torch.log10(1 / mse(image, original)), "20 goes with the root"),
+        (lambda image, original: 20 * torch.log10(255 / mse(image, original).sqrt()), "255"),
+        (lambda image, original: decibels(mse(255 * image, 255 * original)), "peak is left at 1"),
+        (lambda image, original: decibels((image - original).square().sum()), "sum of the squares"),
+        (lambda image, original: decibels((image - original).abs().mean()), "mean absolute error"),
+        (lambda image, original: mse(image, original), "error alone"),
+        (lambda image, original: decibels((image - original) ** 2).mean(), "every pixel"),
+        (lambda image, original: decibels(((image - original) ** 2).mean((2, 3))), "single number"),
+        (lambda image, original: decibels(mse(image, original)).item(), "Python number"),
+        (lambda image, original: decibels(mse(image, original)).numpy(), "NumPy where"),
+        (lambda image, original: torch.log10((image - original).mean()), "not finite|value is"),
+        (lambda image, original: decibels(image.sub_(original).square().mean()), "changes its input `image`"),
     ],
     "style_loss": [
         (lambda a, t, w: styles(a, t, dict.fromkeys(w, 1.0)), "without their weights"),
@@ -683,23 +683,23 @@ WRONG = {
         (lambda a, t, w: torch.stack([w[k] * mse(gram_einsum(a[k]), t[k]) for k in a]), "one number for each layer"),
     ],
     "keras_variation": [
-        (lambda picture: power(*slices(picture), 1), "exponent 1.25 is missing"),
-        (lambda picture: power(*slices(picture), 0.5), "root"),
-        (lambda picture: power(*slices(picture), 2.5), "2.5"),
-        (lambda picture: power(*slices(picture), 1) ** 1.25, "whole sum"),
-        (lambda picture: sum(part.abs().pow(2.5).sum() for part in slices(picture)), "apart"),
-        (lambda picture: (picture.diff(dim=2).abs() ** 2.5).sum() + (picture.diff(dim=3).abs() ** 2.5).sum(), "apart"),
-        (lambda picture: ((slices(picture)[0] ** 2 + slices(picture)[1] ** 2) ** 1.25).mean(), "mean where the sum"),
-        (lambda picture: variation_slices(picture), "absolute differences"),
-        (lambda picture: power(picture - picture.roll(-1, 2), picture - picture.roll(-1, 3)), "roll"),
-        (lambda picture: keras_slices(picture[:, :, :-1]), "ends of the slices"),
-        (lambda picture: power(slices(picture)[0], picture[:, :, :-1, :-1] - picture[:, :, -1:, 1:]), "colon"),
-        (lambda picture: power(*slices(picture.transpose(1, 3))), "channels"),
-        (lambda picture: keras_slices(picture).item(), "Python number"),
-        (lambda picture: keras_slices(picture.detach()), "no gradient reaches"),
-        (lambda picture: keras_slices(picture) / len(picture), "sum over the batch"),
-        (lambda picture: power(picture.diff(dim=2), picture.diff(dim=3)), "RuntimeError"),
-        (lambda picture: power(slices(picture)[0], 0), "above and below"),
+        (lambda image: power(*slices(image), 1), "exponent 1.25 is missing"),
+        (lambda image: power(*slices(image), 0.5), "root"),
+        (lambda image: power(*slices(image), 2.5), "2.5"),
+        (lambda image: power(*slices(image), 1) ** 1.25, "whole sum"),
+        (lambda image: sum(part.abs().pow(2.5).sum() for part in slices(image)), "apart"),
+        (lambda image: (image.diff(dim=2).abs() ** 2.5).sum() + (image.diff(dim=3).abs() ** 2.5).sum(), "apart"),
+        (lambda image: ((slices(image)[0] ** 2 + slices(image)[1] ** 2) ** 1.25).mean(), "mean where the sum"),
+        (lambda image: variation_slices(image), "absolute differences"),
+        (lambda image: power(image - image.roll(-1, 2), image - image.roll(-1, 3)), "roll"),
+        (lambda image: keras_slices(image[:, :, :-1]), "ends of the slices"),
+        (lambda image: power(slices(image)[0], image[:, :, :-1, :-1] - image[:, :, -1:, 1:]), "colon"),
+        (lambda image: power(*slices(image.transpose(1, 3))), "channels"),
+        (lambda image: keras_slices(image).item(), "Python number"),
+        (lambda image: keras_slices(image.detach()), "no gradient reaches"),
+        (lambda image: keras_slices(image) / len(image), "sum over the batch"),
+        (lambda image: power(image.diff(dim=2), image.diff(dim=3)), "RuntimeError"),
+        (lambda image: power(slices(image)[0], 0), "above and below"),
     ],
 }
 UNUSABLE = {}

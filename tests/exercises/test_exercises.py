@@ -15,7 +15,7 @@ from stylelab.exercises.checking import definition
 from stylelab.exercises.checking import serialise as travel
 
 IDS = tuple(exercises.EXERCISES)
-NAMES = ("alpha", "beta", "share", "dx", "deprocess(preprocess(picture))", "picture", "10", "40")  # a hint may begin with
+NAMES = ("alpha", "beta", "share", "dx", "deprocess(preprocess(image))", "image", "10", "40")  # a hint may begin with
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ class Lab:
 
     def give(self, kind, value):
         if kind == "loss":
-            return lambda picture, target: np.sum(value * (picture - target) ** 2) / 2
+            return lambda image, target: np.sum(value * (image - target) ** 2) / 2
         return np.array(value)
 
     def take(self, kind, tensor):
@@ -75,8 +75,8 @@ def asked(exercise, answer, seeds=(0, 1)):
 
 
 def right_shape(exercise, case):
-    if exercise.result == "picture":
-        return next(np.shape(case[name]) for name, kind in exercise.arguments.items() if kind == "picture")
+    if exercise.result == "image":
+        return next(np.shape(case[name]) for name, kind in exercise.arguments.items() if kind == "image")
     if exercise.result == "matrix":
         batch, *_, filters = case["activation"].shape
         return batch, filters, filters
@@ -101,8 +101,8 @@ def weighed(exercise, case):
     """A case as the reference wants it: the loss as its weights, found from the gradient of its sum."""
     if "loss" not in exercise.arguments.values():
         return case
-    shape, zeros = case["picture"].shape, np.zeros(case["picture"].size)
-    picked = [2 * case["loss"](unit.reshape(shape), zeros.reshape(shape)) for unit in np.eye(case["picture"].size)]
+    shape, zeros = case["image"].shape, np.zeros(case["image"].size)
+    picked = [2 * case["loss"](unit.reshape(shape), zeros.reshape(shape)) for unit in np.eye(case["image"].size)]
     return case | {"loss": np.array(picked).reshape(shape)}
 
 
@@ -240,9 +240,9 @@ def earned_in_every_draw(exercise, draws):
 IDLE = {  # known mistakes whose result is an argument, or the same number everywhere
     "deprocess": ("The mean is added after dividing",),  # white everywhere
     "picture_gradient": ("The gradient is 0 everywhere",),
-    "reconstruct": ("The picture does not move", "That is the target itself"),
-    "one_step": ("The picture does not move", "That is the target itself", "The loss itself is subtracted"),
-    "blend": ("That is the picture alone", "That is the noise alone"),
+    "reconstruct": ("The image does not move", "That is the target itself"),
+    "one_step": ("The image does not move", "That is the target itself", "The loss itself is subtracted"),
+    "blend": ("That is the image alone", "That is the noise alone"),
     "decayed_rate": ("The rate stays as it is", "The exponent is multiplied by 100"),  # 0 for all that a float can tell
 }
 
@@ -261,12 +261,12 @@ KEPT = {
     ("gram_matrix", "The normalisation is forgotten"): {"symmetric", "quadratic", "blind to places"},
     ("content_loss", "That is the sum where the mean"): {"zero at the target", "quadratic"},
     ("total_variation", "That is the mean where the sum"): {"zero for one colour", "proportional", "blind to brightness"},
-    ("one_step", "The picture leaves its range"): {"lowers the loss", "rests at the target"},
+    ("one_step", "The image leaves its range"): {"lowers the loss", "rests at the target"},
     ("style_loss", "Divided by the number of layers"): {"zero at the target", "linear in the weights", "any number of layers"},
     ("receptive_field", "Strides are left out"): {"one layer", "two of stride 1"},
     ("layer_name", "Spelt otherwise"): {"counts convolutions", "1 is the first", "16 is the last"},
     ("decayed_rate", "The rate jumps"): {"whole at the start", "one factor in 100"},
-    ("blend", "The noise is missing"): {"weight of the picture"},
+    ("blend", "The noise is missing"): {"weight of the image"},
 }
 
 
@@ -323,7 +323,7 @@ def test_nothing_given_for_a_second_input_is_not_called_open():
 @EACH
 def test_sizes_differ_from_seed_to_seed(exercise):
     sizes = {str([np.shape(each) for each in arrays_of(next(iter(exercise.inputs(seed).values())))]) for seed in range(20)}
-    assert len(sizes) >= 4 or not {"activation", "picture", "activations"} & set(exercise.arguments.values())
+    assert len(sizes) >= 4 or not {"activation", "image", "activations"} & set(exercise.arguments.values())
 
 
 FUZZED = (
@@ -481,7 +481,7 @@ def test_no_input_is_the_same_for_every_seed(exercise):
         ]
         assert len({str(each) for each in largest}) > 1 or exercise.arguments == {"layers": "pairs"}
         for values in zip(*largest, strict=False):
-            # half is half for any losses; a clipped picture ends at 1; no step or one, of any picture; black noise and a black picture are recognised easily: what is asked of them is half of the work
+            # half is half for any losses; a clipped image ends at 1; no step or one, of any image; black noise and a black image are recognised easily: what is asked of them is half of the work
             assert len(set(values)) > 1 or values[0] in (0.0, 0.5, 1.0, "0", "1"), name
 
 

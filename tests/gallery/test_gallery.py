@@ -16,7 +16,7 @@ from distributed import Client
 from PIL import Image
 from threads import Local, connected_to, threads
 
-from stylelab import images as pictures
+from stylelab import images
 from stylelab.cli import commands as cli
 from stylelab.errors import InputError, MachineError
 from stylelab.tools import cluster
@@ -27,13 +27,13 @@ QUICK = {"encoder": "random", "size": 32, "steps": 2, "device": "cpu"}
 
 @pytest.fixture
 def folders(tmp_path):
-    """Two content and two style pictures, and one content picture that is broken."""
+    """Two content and two style images, and one content image that is broken."""
     for kind, names in {"content": "ab", "style": "xy"}.items():
         (tmp_path / kind).mkdir()
         for value, name in enumerate(names, 1):
             Image.new("RGB", (48, 32), (60 * value, 120, 20)).save(tmp_path / kind / f"{name}.png")
-    (tmp_path / "content" / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
-    (tmp_path / "content" / "notes.txt").write_text("not meant as a picture")
+    (tmp_path / "content" / "broken.jpg").write_bytes(b"\xff\xd8\xff not an image")
+    (tmp_path / "content" / "notes.txt").write_text("not meant as an image")
     return tmp_path
 
 
@@ -45,13 +45,13 @@ def running():
 
 @pytest.fixture
 def workers(monkeypatch, running):
-    """The tasks that were done, by workers without a framework: each paints the mean of its two pictures."""
+    """The tasks that were done, by workers without a framework: each paints the mean of its two images."""
     done = []
 
     def paint_pair(content, style, options):
         done.append((content, style, options))
         facts = {"seconds": 0.1, "steps": 2, "device": "pretended", "loss_start": 2.0, "loss_end": 1.0}
-        return {"picture": (content + style) / 2, "facts": facts, "error": None, "exit_status": 0}
+        return {"image": (content + style) / 2, "facts": facts, "error": None, "exit_status": 0}
 
     monkeypatch.setattr(gallery, "paint_pair", Local(paint_pair))
     monkeypatch.setattr(cluster, "connect", connected_to(running))
@@ -67,7 +67,7 @@ def files(folder):
     return sorted(os.listdir(folder))
 
 
-def test_every_pair_becomes_a_picture_and_a_broken_one_costs_nobody_else(folders, workers):
+def test_every_pair_becomes_a_image_and_a_broken_one_costs_nobody_else(folders, workers):
     plan, pairs = made(folders)
     assert files(folders / "out") == [
         "a__x.png", "a__y.png", "b__x.png", "b__y.png", "gallery.json", "index.html",
@@ -75,16 +75,16 @@ def test_every_pair_becomes_a_picture_and_a_broken_one_costs_nobody_else(folders
     assert sorted(pair.name for pair in pairs) == sorted(f"{c} in {s}" for c in ("a", "b", "broken") for s in "xy")
     failed = [pair for pair in plan.pairs if pair.state == "failed"]
     assert [pair.content for pair in failed] == ["broken", "broken"] and failed[0].exit_status == 1
-    assert "broken.jpg' is not a picture" in failed[0].error
+    assert "broken.jpg' is not an image" in failed[0].error
     assert gallery.summary(plan).startswith("4 painted, 2 failed of 6 pairs (0.1 s each); see ")
 
 
-def test_each_picture_is_that_of_its_own_pair(folders, workers):
+def test_each_image_is_that_of_its_own_pair(folders, workers):
     made(folders)
     for content, red in {"a": 60, "b": 120}.items():
         for style, other in {"x": 60, "y": 120}.items():
-            picture = pictures.open_picture(folders / "out" / f"{content}__{style}.png")
-            assert picture[..., 0] == pytest.approx((red + other) / 2 / 255, abs=0.003)
+            image = images.open_image(folders / "out" / f"{content}__{style}.png")
+            assert image[..., 0] == pytest.approx((red + other) / 2 / 255, abs=0.003)
 
 
 def test_workers_get_arrays_and_need_no_disk(folders, workers):
@@ -109,7 +109,7 @@ def test_what_is_done_is_not_done_again(folders, workers):
     (lambda folders: Image.new("RGB", (48, 32)).save(folders / "content" / "a.png"), 2),
     (lambda folders: Image.new("RGB", (48, 32)).save(folders / "content" / "broken.jpg"), 2),
     (lambda folders: (folders / "out" / "gallery.json").write_text("{ half a fi"), 4),
-    (lambda folders: (folders / "out" / "gallery.json").write_text('{"pictures": 3}'), 4),
+    (lambda folders: (folders / "out" / "gallery.json").write_text('{"images": 3}'), 4),
 ])  # fmt: skip
 def test_only_what_changed_is_done_again(folders, workers, change, count):
     made(folders)
@@ -137,7 +137,7 @@ def test_a_record_of_before_there_was_a_precision_is_kept_where_it_is_the_same_r
     made(folders, precision="float32")
     path = folders / "out" / "gallery.json"
     records = json.loads(path.read_text())
-    for record in records["pictures"].values():
+    for record in records["images"].values():
         for name in ("precision", "scales", "tile"):
             del record["settings"][name]
     path.write_text(json.dumps(records))
@@ -160,7 +160,7 @@ def test_a_pair_is_written_down_as_soon_as_it_is_done(folders, workers):
     plan = gallery.plan(str(folders / "content" / "a.png"), str(folders / "style"), folders / "out", **QUICK)
     painting = gallery.paint(plan)
     first = next(painting)
-    record = json.loads((folders / "out" / "gallery.json").read_text())["pictures"]
+    record = json.loads((folders / "out" / "gallery.json").read_text())["images"]
     assert list(record) == [first.file] and record[first.file]["facts"]["loss_end"] == 1.0
     assert "Not painted yet" in (folders / "out" / "index.html").read_text()
     painting.close()  # as Ctrl-C does: what is done stays
@@ -249,10 +249,10 @@ def test_the_contact_sheet_can_be_moved_and_needs_no_network(folders, workers):
 
 def test_the_contact_sheet_says_what_failed_and_why(folders, workers):
     made(folders)
-    assert (folders / "out" / "index.html").read_text().count("is not a picture") == 2
+    assert (folders / "out" / "index.html").read_text().count("is not an image") == 2
 
 
-def test_the_contact_sheet_says_how_long_a_picture_took_and_in_which_precision(folders, workers, monkeypatch):
+def test_the_contact_sheet_says_how_long_a_image_took_and_in_which_precision(folders, workers, monkeypatch):
     good = gallery.paint_pair
     facts = {"seconds": 12.34, "precision": "bfloat16", "device": "cuda", "batch": 4, "tile": None}
 
@@ -274,7 +274,7 @@ def test_strange_file_names_survive_the_contact_sheet(folders, workers):
     assert (folders / "out" / f"{name}__x.png").is_file()
 
 
-def test_built_in_pictures_keep_their_credits(folders, workers):
+def test_built_in_images_keep_their_credits(folders, workers):
     plan = gallery.plan("cat", str(folders / "style"), folders / "out", **QUICK)
     list(gallery.paint(plan))
     assert "Stefan van der Walt, CC0" in (folders / "out" / "index.html").read_text()
@@ -286,14 +286,14 @@ def test_built_in_pictures_keep_their_credits(folders, workers):
 
 
 def test_contents_and_styles_may_be_a_folder_a_file_or_built_in(folders):
-    found = gallery.find_pictures
+    found = gallery.find_images
     assert list(found(str(folders / "content"), ())) == ["a", "b", "broken"]
     assert list(found(str(folders / "style" / "x.png"), ())) == ["x"]
     assert list(found("coffee", ())) == ["coffee"]
-    assert tuple(found("builtin", pictures.content_names())) == pictures.content_names()
+    assert tuple(found("builtin", images.content_names())) == images.content_names()
 
 
-def test_pictures_of_one_name_are_told_apart(folders):
+def test_images_of_one_name_are_told_apart(folders):
     Image.new("RGB", (48, 32)).save(folders / "content" / "A.jpg")
     plan = gallery.plan(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
     assert {"a.png", "A.jpg", "b"} <= set(plan.contents)
@@ -309,16 +309,16 @@ def refusal(*arguments, **options):
 
 def test_wrong_input_is_found_before_anything_is_made(folders):
     content, style, out = folders / "content", folders / "style", folders / "out"
-    assert "no picture" in refusal(folders / "none", style, out)
+    assert "no image" in refusal(folders / "none", style, out)
     (folders / "bare").mkdir()
-    assert "no picture in folder" in refusal(folders / "bare", style, out)
+    assert "no image in folder" in refusal(folders / "bare", style, out)
     assert "did you mean 'gatys'" in refusal(content, style, out, recipe="gatsy")
     assert "unknown layer" in refusal(content, style, out, style_layers=("conv7_1",))
     assert "got 0" in refusal(content, style, out, size=0)
     assert "unknown precision 'float16'" in refusal(content, style, out, precision="float16")
     assert "scales is 0" in refusal(content, style, out, scales=0)
     assert "tile is 3" in refusal(content, style, out, tile=3)
-    assert "where its pictures come from" in refusal(content, style, content)
+    assert "where its images come from" in refusal(content, style, content)
     assert "is no folder" in refusal(content, style, content / "a.png" / "out")
     assert "cannot write into folder '/proc'" in refusal(content, style, "/proc/none/out")
     assert not out.exists()
@@ -360,7 +360,7 @@ def test_what_is_no_address_is_the_users_fault(address):
 
 def test_a_running_scheduler_is_used_and_left_running(folders, running, monkeypatch):
     def paint_pair(content, style, options):
-        return {"picture": content, "facts": {}, "error": None, "exit_status": 0}
+        return {"image": content, "facts": {}, "error": None, "exit_status": 0}
 
     monkeypatch.setattr(gallery, "paint_pair", paint_pair)
     plan = gallery.plan(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
@@ -388,7 +388,7 @@ def mortal_workers(folders, monkeypatch, lives):
         if content[0, 0, 0] < 0.3 and style[0, 0, 0] < 0.3 and len(os.listdir(marks)) < lives:
             (marks / str(os.getpid())).touch()
             os._exit(9)
-        return {"picture": content, "facts": {}, "error": None, "exit_status": 0}
+        return {"image": content, "facts": {}, "error": None, "exit_status": 0}
 
     monkeypatch.setattr(gallery, "paint_pair", paint_pair)
     monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 1)
@@ -423,11 +423,11 @@ def test_a_gallery_for_real(folders, capfd, monkeypatch):
     options = ("--encoder", "random", "--size", "32", "--steps", "2", "--device", "cpu")
     assert cli.run(["gallery", "content", "style", "-o", "out", *options]) == 1
     out, err = lines(capfd)
-    assert len(err) == 1 and "broken in x: 'content/broken.jpg' is not a picture" in err[0], err
+    assert len(err) == 1 and "broken in x: 'content/broken.jpg' is not an image" in err[0], err
     assert re.fullmatch(r"4 painted, 2 failed of 6 pairs \(\d+\.\d s each, float32\); see out/index\.html", *out)
-    facts = json.loads((folders / "out" / "gallery.json").read_text())["pictures"]["b__x.png"]["facts"]
+    facts = json.loads((folders / "out" / "gallery.json").read_text())["images"]["b__x.png"]["facts"]
     assert facts["device"] == "cpu" and facts["steps"] == 2 and facts["loss_end"] > 0
-    assert pictures.open_picture(folders / "out" / "b__y.png").shape == (21, 32, 3)
+    assert images.open_image(folders / "out" / "b__y.png").shape == (21, 32, 3)
 
 
 def lines(captured):

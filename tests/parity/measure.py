@@ -1,7 +1,7 @@
 """Run by tests/parity/test_parity.py in a process for each framework: `measure.py FRAMEWORK OUT.npz [WEIGHTS]`.
 
 Everything is written as channels-last NumPy: activations of every layer, and for every recipe the parts of its loss,
-the gradient of the picture, and the picture after 20 steps.
+the gradient of the image, and the image after 20 steps.
 """
 
 import importlib
@@ -26,10 +26,10 @@ def main(framework: str, out: str, *weights: str) -> None:
         label = "partial" if name in weights else name
         spec = encoders.find_encoder(name)
         layers = spec.layers
-        picture = prepare("china", "coffee", encoder="mini", size=SIZE).content[None]
+        image = prepare("china", "coffee", encoder="mini", size=SIZE).content[None]
         for pooling in ("max", "average"):
             encoder = sl.load_encoder(spec, layers, pooling=pooling, device="cpu")
-            for layer, activation in lab.activations(encoder, picture).items():
+            for layer, activation in lab.activations(encoder, image).items():
                 found[f"{label} {pooling} {layer}"] = activation
         for recipe in RECIPES.values():
             for key, value in of_recipe(lab, sl, recipe_for(recipe, spec), spec).items():
@@ -50,15 +50,15 @@ def of_recipe(lab, sl, recipe, spec) -> dict:
     job = prepare("china", "coffee", recipe=recipe, encoder=spec, size=SIZE, seed=1)
     recipe = job.recipe
     encoder = sl.load_encoder(spec, recipe.layers, pooling=recipe.pooling, normalised=job.normalised, device="cpu")
-    content, style, start = (sl.to_tensor(picture) for picture in (job.content, job.style, job.start))
+    content, style, start = (sl.to_tensor(image) for image in (job.content, job.style, job.start))
     loss = sl.transfer_loss(encoder, content, style, recipe, job.weights)
     nudge = np.random.default_rng(0).normal(0, 0.02, job.start.shape).astype(np.float32)
-    nudged = np.clip(job.start + nudge, 0, 1)[None]  # at the content picture itself the content gradient is 0
+    nudged = np.clip(job.start + nudge, 0, 1)[None]  # at the content image itself the content gradient is 0
     found = {name: lab.array(part) for name, part in loss(lab.tensor(nudged)).items()}
     found["gradient"] = lab.gradient(lambda tensor: sum(loss(tensor).values()), nudged)
     if recipe.optimiser.name != "lbfgs":
         *_, last = sl.optimise(start, loss, optimiser=replace(recipe.optimiser), steps=STEPS)
-        found["picture"] = last.picture
+        found["image"] = last.image
     return found
 
 

@@ -13,7 +13,7 @@ from stylelab.recipes import RECIPES
 
 MEASURE = Path(__file__).with_name("measure.py")
 RELATIVE = 1e-4  # of the largest value, in float32: activations, losses, gradients
-PICTURE = 1e-2  # of pictures in 0..1, after 20 steps
+IMAGE = 1e-2  # of images in 0..1, after 20 steps
 WALKED = [name for name, recipe in RECIPES.items() if recipe.optimiser.name != "lbfgs"]
 
 
@@ -51,24 +51,24 @@ def test_activations_agree(measured, layer, pooling):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_losses_and_picture_gradients_agree(measured, recipe):
-    keys = [key for key in measured["torch"] if key.startswith(f"mini {recipe} ") and not key.endswith("picture")]
+    keys = [key for key in measured["torch"] if key.startswith(f"mini {recipe} ") and not key.endswith("image")]
     assert f"mini {recipe} gradient" in keys and f"mini {recipe} style" in keys
     for key in keys:
         compare(measured, key)
 
 
 @pytest.mark.parametrize("recipe", WALKED)
-def test_pictures_after_twenty_steps_agree(measured, recipe):
-    key = f"mini {recipe} picture"
+def test_images_after_twenty_steps_agree(measured, recipe):
+    key = f"mini {recipe} image"
     torch, tensorflow = measured["torch"][key], measured["tensorflow"][key]
     difference = np.abs(torch - tensorflow)
     # Adam divides by the gradient's size: where that is rounding noise, a single pixel may go its own way
-    assert np.quantile(difference, 0.999) < PICTURE and difference.mean() < PICTURE / 10
+    assert np.quantile(difference, 0.999) < IMAGE and difference.mean() < IMAGE / 10
 
 
 @pytest.mark.parametrize("kind", ["activations", *RECIPES])
 def test_the_real_filters_agree(measured, kind):
-    keys = [key for key in measured["torch"] if key.startswith("partial ") and not key.endswith("picture")]
+    keys = [key for key in measured["torch"] if key.startswith("partial ") and not key.endswith("image")]
     if not keys:
         pytest.skip("the real VGG-19 filters are not beside this checkout")
     wanted = [

@@ -46,7 +46,7 @@ def test_a_solved_lesson_runs_on_its_answers_and_prints_the_same_numbers(source,
     assert checks and all(words.startswith(f"{exercise}: right, in shape") for exercise, words in checks.items()), checks
     stored = nbformat.read(build.notebook_path(source, framework), as_version=4)
     assert said(notebook, "marked") == said(stored, "marked")
-    assert [cell for cell, picture in lint_outputs.pictures(notebook) if lint_outputs.is_blank(picture)] == []
+    assert [cell for cell, image in lint_outputs.images(notebook) if lint_outputs.is_blank(image)] == []
     for cell in lint_outputs.code_cells(notebook):
         for share in re.findall(lint_outputs.FALLEN, "".join(output.get("text", "") for output in cell.outputs)):
             assert float(share) < LOWERED, f"{cell.id}: a run ends at {share}% of its first loss"

@@ -67,8 +67,8 @@ def test_nbgrader_reads_the_exercises(twin):
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=NAMES)
-def test_a_stored_lesson_shows_pictures_and_is_not_a_large_file(twin):
-    assert len(list(lint_outputs.pictures(stored(*twin)))) >= 5
+def test_a_stored_lesson_shows_images_and_is_not_a_large_file(twin):
+    assert len(list(lint_outputs.images(stored(*twin)))) >= 5
     assert lessons.notebook_path(*twin).stat().st_size < 3_000_000
 
 
@@ -172,15 +172,15 @@ def printed(text: str, name: str = "stdout"):
     return nbformat.v4.new_output("stream", name=name, text=text)
 
 
-def picture(array: np.ndarray):
-    """An output that shows a picture (H, W, 3) in 0..255."""
+def image(array: np.ndarray):
+    """An output that shows an image (H, W, 3) in 0..255."""
     buffer = io.BytesIO()
     Image.fromarray(array.astype(np.uint8)).save(buffer, "PNG")
-    return shown(f'<img src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}" alt="A picture of something">')
+    return shown(f'<img src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}" alt="An image of something">')
 
 
 def framed(value: int) -> np.ndarray:
-    """A picture of one colour on a white page, under a title."""
+    """An image of one colour on a white page, under a title."""
     page = np.full((100, 120, 3), 255)
     page[15:95, 5:115] = value
     page[4:8, 40:80] = 0
@@ -204,7 +204,7 @@ SPOILED = {
     "ends at 71.0% of its first": lambda cells: code(cells).update(outputs=[printed("the loss is 71.0% of the first")]),
     "ends at nan% of its first": lambda cells: code(cells).update(outputs=[printed("the loss is nan% of the first")]),
     "never prints 'the loss is": lambda cells: [c.update(outputs=[]) for c in cells if c.cell_type == "code"],
-    "setup-.* is blank": lambda cells: code(cells).update(outputs=[picture(framed(0))]),
+    "setup-.* is blank": lambda cells: code(cells).update(outputs=[image(framed(0))]),
     "an objective is tied to no exercise": lambda cells: cells[0].update(
         source=re.sub(r"\(exercise.*?\)", "", cells[0].source)
     ),
@@ -238,7 +238,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize(("page", "blank"), PAGES.values(), ids=PAGES)
-def test_a_blank_picture_is_told_from_a_drawing(page, blank):
+def test_a_blank_image_is_told_from_a_drawing(page, blank):
     assert lint_outputs.is_blank(page.astype(np.uint8)) == blank
 
 

@@ -202,15 +202,15 @@ def test_paths_that_a_page_names_are_there(page):
         assert (ROOT / path).exists() or "NN" in path, path
 
 
-def test_pictures_of_the_readme_are_small_and_told_in_words():
+def test_images_of_the_readme_are_small_and_told_in_words():
     text = (ROOT / "README.md").read_text()
     shown = re.findall(r"!\[([^\]]*)\]\((assets/readme/[^)]+)\)", text)
     assert len(shown) >= 7 and len(shown) == text.count("![")
     assert {(ROOT / path).resolve() for _, path in shown} == set((ROOT / "assets" / "readme").glob("*.jpg"))
     for words, path in shown:
         assert 20 <= len(words) <= 160, words
-        with Image.open(ROOT / path) as picture:
-            assert (ROOT / path).stat().st_size < 60_000 and min(picture.size) >= 200
+        with Image.open(ROOT / path) as image:
+            assert (ROOT / path).stat().st_size < 60_000 and min(image.size) >= 200
 
 
 def test_the_readme_has_the_two_commands_and_every_lesson():

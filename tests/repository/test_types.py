@@ -19,14 +19,14 @@ RIGHT = """
 import numpy as np
 
 import stylelab
-from stylelab import encoders, pictures, plots
+from stylelab import encoders, images, plots
 from stylelab.errors import InputError
 from stylelab.recipes import RECIPES, Recipe, scaled
 from stylelab.result import Result, Step
 
 def watch(step: Step) -> None:
     loss: float = step.loss
-    picture: np.ndarray = step.picture
+    image: np.ndarray = step.image
 
 result: Result = stylelab.transfer("china", np.zeros((64, 64, 3)), recipe=RECIPES["gatys"], size=256, watch=watch, style_layers=["conv1_1"])
 losses: np.ndarray = result.history["total"]
@@ -34,11 +34,11 @@ row: dict[str, float] = result.history[0]
 recipe: Recipe = scaled("lab", "cpu")
 batch: list[Result] = stylelab.transfer_batch(["china"], ["fluid"], backend="tensorflow", steps=3, scales=2)
 spec: encoders.Encoder = encoders.find_encoder("mini")
-picture: np.ndarray = pictures.open_picture("china", 96)
+image: np.ndarray = images.open_image("china", 96)
 plots.loss_curves(result.history).savefig("losses.png")
 name: str = result.save("out.png").name
 try:
-    pictures.open_picture("no such thing")
+    images.open_image("no such thing")
 except InputError as error:
     status: int = error.exit_status
 """
@@ -49,12 +49,12 @@ WRONG = {  # a call -> words of what is said of it
     'stylelab.transfer("china")': 'Missing positional argument "style"',
     'stylelab.transfer("china", 3)': '"int"; expected',
     'stylelab.transfer("china", "fluid", scales="two")': '"scales".* expected "int"',
-    'stylelab.transfer("china", "fluid").pictures': 'has no attribute "pictures"',
+    'stylelab.transfer("china", "fluid").images': 'has no attribute "images"',
     'stylelab.transfer_batch("china", "fluid", sede=1)': 'Unexpected keyword argument "sede"',
-    'pictures.open_picture("china", size=0.5)': '"float"; expected "int | None"',
+    'images.open_image("china", size=0.5)': '"float"; expected "int | None"',
     'encoders.find_encoder("mini").layer': 'has no attribute "layer"',
     'recipes.scaled("lab")': 'Missing positional argument "preset"',
-    'picture: str = pictures.open_picture("china")': "Incompatible types in assignment",
+    'image: str = images.open_image("china")': "Incompatible types in assignment",
 }
 
 
@@ -78,7 +78,7 @@ def mypy(folder: Path, *scripts: str) -> str:
 
 
 def test_a_script_that_uses_stylelab_type_checks_and_wrong_calls_are_refused(tmp_path):
-    wrong = "import stylelab\nfrom stylelab import encoders, pictures, recipes\n" + "\n".join(WRONG)
+    wrong = "import stylelab\nfrom stylelab import encoders, images, recipes\n" + "\n".join(WRONG)
     said = mypy(tmp_path, RIGHT, wrong)
     assert "script0.py" not in said, said
     lines = {int(number): text for number, text in re.findall(r"script1\.py:(\d+): error: (.*)", said)}

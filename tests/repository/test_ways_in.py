@@ -85,11 +85,11 @@ def test_a_wheel_has_the_version_and_the_licence(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_what_is_installed_from_a_wheel_finds_its_lessons_and_pictures(installed, tmp_path):
+def test_what_is_installed_from_a_wheel_finds_its_lessons_and_images(installed, tmp_path):
     code = (
-        "from stylelab import course, encoders, pictures, start\n"
+        "from stylelab import course, encoders, images, start\n"
         "print(start.start('mine', 'torch'))\n"
-        "print(pictures.open_picture('brushstrokes', 32).shape, encoders.find_encoder('mini').name, course.LESSONS)"
+        "print(images.open_image('brushstrokes', 32).shape, encoders.find_encoder('mini').name, course.LESSONS)"
     )
     run = python("-c", code, cwd=tmp_path, PYTHONPATH=str(installed))
     assert run.returncode == 0, run.stderr

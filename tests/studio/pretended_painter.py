@@ -40,10 +40,10 @@ def walk(job):
             print("a library says something", flush=True)
         if PRETEND == "bad-words" and index == 3:
             os.write(int(os.environ["MESSAGES"]), b"x" * 64)
-        picture = np.full_like(job.content, 1 / index)
+        image = np.full_like(job.content, 1 / index)
         if PRETEND == "not-finite" and index == 3:
-            raise NotFiniteError(index, float("nan"), picture)
-        yield [Step(index, 100.0 / index, {"content": 25.0 / index, "style": 75.0 / index}, lambda picture=picture: picture)]
+            raise NotFiniteError(index, float("nan"), image)
+        yield [Step(index, 100.0 / index, {"content": 25.0 / index, "style": 75.0 / index}, lambda image=image: image)]
 
 
 def load(name):

@@ -1,4 +1,4 @@
-"""What the C library does with memory that is freed: kept while a picture is painted, given back afterwards."""
+"""What the C library does with memory that is freed: kept while an image is painted, given back afterwards."""
 
 import platform
 import subprocess

@@ -16,7 +16,7 @@ from PIL import Image
 import stylelab
 from stylelab import images
 from stylelab.errors import InputError, MachineError
-from stylelab.images.decode import PictureFile
+from stylelab.images.decode import ImageFile
 from stylelab.recipes import RECIPES
 from stylelab.run.settings import Settings
 from stylelab.tools.studio import downloads, form, runs, serve, uploads
@@ -132,8 +132,8 @@ def test_the_slider_of_smoothness_multiplies_the_recipes_own_weight_or_a_usual_o
 def test_pieces_of_a_file_are_put_together():
     box, data = uploads.Uploads(), file_of()
     assert box.take("content", "a.png", 0, 2, data[:50]) is None
-    assert box.take("style", "b.png", 0, 1, data) == PictureFile("b.png", data)
-    assert box.take("content", "a.png", 1, 2, data[50:]) == PictureFile("a.png", data)
+    assert box.take("style", "b.png", 0, 1, data) == ImageFile("b.png", data)
+    assert box.take("content", "a.png", 1, 2, data[50:]) == ImageFile("a.png", data)
 
 
 def test_pieces_that_do_not_follow_and_files_that_are_too_large_are_refused(monkeypatch):
@@ -148,35 +148,35 @@ def test_pieces_that_do_not_follow_and_files_that_are_too_large_are_refused(monk
     assert box._pieces == {}
 
 
-def test_an_uploaded_picture_is_shown_painted_and_embedded_in_the_settings(page):
+def test_an_uploaded_image_is_shown_painted_and_embedded_in_the_settings(page):
     told = ask(page, "piece", file_of(), role="content", name="tea <b>.png", index=0, count=1)
     assert [each["kind"] for each in told] == ["thumb", "said"] and told[0]["size"] == [40, 30]
     assert (told[0]["name"], told[0]["label"]) == ("uploaded", "tea <b>.png")
     ask(page, "start", form=page.form | {"content": "uploaded", "size": 32, "steps": 3})
     assert page.runs.wait(SECONDS)
     _, _, data = downloads.keep(page.runs.all[1], "settings")
-    assert Settings.parse(data.decode()).content == PictureFile("tea <b>.png", file_of())
+    assert Settings.parse(data.decode()).content == ImageFile("tea <b>.png", file_of())
 
 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
         (b"", "is empty"),
-        (b"Dear diary", "is not a picture"),
+        (b"Dear diary", "is not an image"),
         (file_of()[:60], "broken or truncated"),
         (file_of((8, 200)), "too small"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 99, "odd.png"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image"),
     ],
 )
-def test_an_odd_file_is_refused_in_one_line_and_the_old_picture_stays(page, data, words):
+def test_an_odd_file_is_refused_in_one_line_and_the_old_image_stays(page, data, words):
     told = ask(page, "piece", data, role="style", name="odd.png", index=0, count=1)
     assert [each["kind"] for each in told] == ["said"] and told[0]["alert"] and words in told[0]["text"]
     assert "style" not in page.uploaded
 
 
 @pytest.mark.parametrize("options", [{"format": "GIF"}, {"format": "WEBP"}, {"format": "TIFF"}, {"format": "BMP"}])
-def test_pictures_of_other_formats_are_taken(page, options):
+def test_images_of_other_formats_are_taken(page, options):
     told = ask(page, "piece", file_of(**options), role="style", name="odd", index=0, count=1)
     assert told[0]["kind"] == "thumb"
 
@@ -186,22 +186,22 @@ def test_a_run_is_told_of_until_it_is_done_and_can_be_saved_and_removed(page):
     assert page.runs.wait(SECONDS)
     until(lambda: any(each["kind"] == "run" and each["run"]["state"] == "done" for each in page.told))
     last = [each for each in page.told if each["kind"] == "run"][-1]
-    assert last["run"]["step"] == last["run"]["steps"] == 5 and last["bytes"][0] == page.runs.all[1].picture
+    assert last["run"]["step"] == last["run"]["steps"] == 5 and last["bytes"][0] == page.runs.all[1].image
     assert last["run"]["curves"]["total"] == [100, 50, 33.33, 25, 20] and "tv" not in last["run"]["curves"]
     json.dumps(last["run"], allow_nan=False)
-    for what, start in {"picture": b"\x89PNG", "settings": b"{", "filmstrip": b"\x89PNG", "film": b"GIF89a"}.items():
+    for what, start in {"image": b"\x89PNG", "settings": b"{", "filmstrip": b"\x89PNG", "film": b"GIF89a"}.items():
         file = ask(page, "save", run=1, what=what)[0]
         assert file["kind"] == "file" and file["page"] == "this one" and file["bytes"][0].startswith(start)
         assert file["name"].startswith("china-as-brushstrokes-gatys-32px-5steps-1")
     assert ask(page, "remove", run=1)[0] == {"kind": "removed", "run": 1, "bytes": []}
-    assert ask(page, "save", run=1, what="picture")[0]["text"] == "that run is not here any more"
+    assert ask(page, "save", run=1, what="image")[0]["text"] == "that run is not here any more"
 
 
-def test_what_is_saved_on_the_way_is_the_picture_so_far(page):
+def test_what_is_saved_on_the_way_is_the_image_so_far(page):
     ask(page, "start", form=page.form | {"size": 32, "steps": 5000})
     run = page.runs.all[1]
     until(lambda: run.preview)
-    name, kind, data = downloads.keep(run, "picture")
+    name, kind, data = downloads.keep(run, "image")
     assert name.endswith("-so-far.jpg") and kind == "image/jpeg" and data.startswith(b"\xff\xd8")
     ask(page, "order", run=1, order="stop")
     assert page.runs.wait(SECONDS)
@@ -210,7 +210,7 @@ def test_what_is_saved_on_the_way_is_the_picture_so_far(page):
 def test_nothing_can_be_saved_before_the_first_step(page):
     run = runs.Run(Settings("china", "brushstrokes"), 5)
     run.id = 1
-    for what in ("picture", "filmstrip", "film", "nonsense"):
+    for what in ("image", "filmstrip", "film", "nonsense"):
         with pytest.raises(InputError):
             downloads.keep(run, what)
 
@@ -226,7 +226,7 @@ def test_a_page_that_is_loaded_anew_finds_everything(page):
     assert page.runs.wait(SECONDS)
     told = ask(page, "hello")
     assert [each["kind"] for each in told] == ["thumb", "thumb", "runs", "run"]
-    assert told[-1]["pictures"] == ["after", "before"] and all(told[-1]["bytes"])
+    assert told[-1]["images"] == ["after", "before"] and all(told[-1]["bytes"])
 
 
 def test_when_the_last_page_goes_its_runs_rest_and_when_it_comes_back_they_go_on(page):
@@ -242,7 +242,7 @@ def test_when_the_last_page_goes_its_runs_rest_and_when_it_comes_back_they_go_on
     assert (first.state, second.state) == ("running", "paused")
 
 
-def test_when_no_page_comes_back_the_runs_end_and_keep_their_pictures(page):
+def test_when_no_page_comes_back_the_runs_end_and_keep_their_images(page):
     page.presence.grace = 0.1
     ask(page, "hello")
     ask(page, "start", form=page.form | {"size": 32, "steps": 5000})
@@ -250,7 +250,7 @@ def test_when_no_page_comes_back_the_runs_end_and_keep_their_pictures(page):
     until(lambda: run.rows)
     ask(page, "gone")
     until(lambda: run.ended)
-    assert run.state == "stopped" and run.picture
+    assert run.state == "stopped" and run.image
 
 
 def test_a_page_is_missed_after_a_silence_that_is_longer_in_the_background():
@@ -285,7 +285,7 @@ def test_curves_are_thinned_out_and_keep_their_ends():
     assert curves([]) == {}
 
 
-def test_where_no_kernel_runs_a_picture_stands_in_its_place(page):
+def test_where_no_kernel_runs_a_image_stands_in_its_place(page):
     data, _ = page._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
     assert "stylelab studio" in data["text/html"] and data["text/plain"] == "The studio: run this cell to see it."
@@ -333,7 +333,7 @@ def test_the_page_fetches_nothing_from_elsewhere():
 
 
 @pytest.mark.slow
-def test_the_settings_of_a_real_run_paint_the_same_picture_again(sl, framework, monkeypatch, tmp_path):
+def test_the_settings_of_a_real_run_paint_the_same_image_again(sl, framework, monkeypatch, tmp_path):
     monkeypatch.undo()
     monkeypatch.setenv("OMP_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
     made = runs.Runs()
@@ -344,11 +344,9 @@ def test_the_settings_of_a_real_run_paint_the_same_picture_again(sl, framework, 
     finally:
         made.close()
     again = run.whole()
-    result = sl.transfer(*again.pictures(), **{name: value for name, value in again.options().items() if name != "backend"})
+    result = sl.transfer(*again.images(), **{name: value for name, value in again.options().items() if name != "backend"})
     result.save(tmp_path / "again.png")
-    np.testing.assert_array_equal(
-        images.open_picture(Image.open(io.BytesIO(run.picture))), images.open_picture(tmp_path / "again.png")
-    )
+    np.testing.assert_array_equal(images.open_image(Image.open(io.BytesIO(run.image))), images.open_image(tmp_path / "again.png"))
 
 
 @pytest.fixture

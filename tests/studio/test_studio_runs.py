@@ -55,14 +55,14 @@ def dead(process) -> bool:
     return not psutil.pid_exists(process) or psutil.Process(process).status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_run_ends_with_its_picture_its_losses_and_the_settings_that_led_there(all_runs):
+def test_a_run_ends_with_its_image_its_losses_and_the_settings_that_led_there(all_runs):
     seen = []
     all_runs.changed = lambda run, what: seen.append((what, run.state))
     run = all_runs.start(asked(), 5)
     assert run.state == "waiting" and all_runs.wait(SECONDS)
     assert (run.state, run.error) == ("done", "")
     assert [row[0] for row in run.rows] == [1, 2, 3, 4, 5] and run.rows[-1][2] == 20.0
-    assert run.picture.startswith(b"\x89PNG") and run.preview.startswith(b"\xff\xd8")
+    assert run.image.startswith(b"\x89PNG") and run.preview.startswith(b"\xff\xd8")
     assert sorted(run.frames) == [1, 2, 3, 4, 5]
     assert (run.made.steps, run.made.device, run.whole()) == (5, "cpu", run.made)
     assert ("loading", "waiting") in seen and seen[-1] == ("state", "done")
@@ -101,13 +101,13 @@ def test_time_spent_paused_is_not_counted(all_runs):
     assert max(gaps) < 1.2
 
 
-def test_a_stopped_run_keeps_a_picture_and_settings_that_lead_to_it(all_runs):
+def test_a_stopped_run_keeps_a_image_and_settings_that_lead_to_it(all_runs):
     run = all_runs.start(asked(steps=1000), 1000)
     until(lambda: len(run.rows) > 3)
     run.stop()
     assert run.ending or run.ended
     until(lambda: run.ended)
-    assert run.state == "stopped" and run.picture.startswith(b"\x89PNG")
+    assert run.state == "stopped" and run.image.startswith(b"\x89PNG")
     assert 1 <= run.whole().steps <= len(run.rows) < 1000
 
 
@@ -117,7 +117,7 @@ def test_a_run_that_is_stopped_while_paused_ends(all_runs):
     run.pause()
     run.stop()
     until(lambda: run.ended)
-    assert run.state == "stopped" and run.picture
+    assert run.state == "stopped" and run.image
 
 
 def test_a_run_that_is_stopped_while_it_loads_ends_at_once_and_leaves_no_process(all_runs, pretend):
@@ -125,7 +125,7 @@ def test_a_run_that_is_stopped_while_it_loads_ends_at_once_and_leaves_no_process
     run = all_runs.start(asked(), 5)
     until(lambda: run.loading)
     run.stop()
-    assert run.state == "stopped" and not run.picture
+    assert run.state == "stopped" and not run.image
     until(lambda: dead(run.process.pid))
 
 
@@ -146,7 +146,7 @@ def test_orders_after_the_end_change_nothing(all_runs):
     assert all_runs.wait(SECONDS)
     for order in (run.pause, run.resume, run.stop, run.close, run.begin):
         order()
-        assert run.state == "done" and run.picture
+        assert run.state == "done" and run.image
 
 
 def test_a_step_that_takes_too_long_is_not_waited_for(all_runs, pretend, monkeypatch):
@@ -189,11 +189,11 @@ def test_a_run_that_fails_says_why_in_one_line(all_runs, pretend, how, words):
     assert run.state == "failed" and words in run.error and "\n" not in run.error
 
 
-def test_a_run_with_a_loss_that_is_no_number_keeps_the_last_good_picture(all_runs, pretend):
+def test_a_run_with_a_loss_that_is_no_number_keeps_the_last_good_image(all_runs, pretend):
     pretend("not-finite")
     run = all_runs.start(asked(), 5)
     assert all_runs.wait(SECONDS)
-    assert run.picture.startswith(b"\x89PNG")
+    assert run.image.startswith(b"\x89PNG")
 
 
 def test_what_a_library_prints_does_not_come_between(all_runs, pretend):

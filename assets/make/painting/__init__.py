@@ -1,1 +1,1 @@
-"""The six style pictures of the kit, one module each; `draw(size)` returns the picture."""
+"""The six style images of the kit, one module each; `draw(size)` returns the image."""

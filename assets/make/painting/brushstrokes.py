@@ -6,7 +6,7 @@ from scipy import ndimage
 from .brush import Canvas
 from .studio import bloom, colours, mix, noise, pixels, ramp, smoothstep
 
-# x, y, circulation, radius of the glow; in units of the picture's width.
+# x, y, circulation, radius of the glow; in units of the image's width.
 STARS = (
     (0.21, 0.20, 0.080, 0.105),
     (0.53, 0.31, -0.115, 0.060),
@@ -29,7 +29,7 @@ HILLS = (
 
 
 def draw(size, seed=0):
-    """The picture, (0.8 size, size, 3) float32 in 0..1."""
+    """The image, (0.8 size, size, 3) float32 in 0..1."""
     rng = np.random.default_rng(seed)
     shape = (2 * round(0.8 * size), 2 * size)
     design, angle = compose(rng, shape)

@@ -27,7 +27,7 @@ ROSETTE = (
 
 
 def draw(size, seed=0):
-    """The picture, (size, size, 3) float32 in 0..1."""
+    """The image, (size, size, 3) float32 in 0..1."""
     rng = np.random.default_rng(seed)
     wide = 2 * size
     y, x = lattice_position(wide)

@@ -5,7 +5,7 @@ from scipy import fft, ndimage
 
 from .studio import colours, mix, noise, ramp, shade, sharpen, shrink, smoothstep
 
-CELLS = 256  # grid of the flow; the dye is traced at the picture's own resolution
+CELLS = 256  # grid of the flow; the dye is traced at the image's own resolution
 STEPS = 130
 STEP_TIME = 0.006
 VISCOSITY = 2.5e-5
@@ -13,7 +13,7 @@ DYES = colours("06263f 0b4a6f 0f7a94 2fb0b4 a5dcd6 f6f4ea fbe3b5 f4a640 d9482b 7
 
 
 def draw(size, seed=0):
-    """The picture, (size, size, 3) float32 in 0..1."""
+    """The image, (size, size, 3) float32 in 0..1."""
     rng = np.random.default_rng(seed)
     velocities = simulate(rng)
     # Traced at one and a half times and read at three times the size: thin filaments must not break into beads.

@@ -10,7 +10,7 @@ CONTACT = np.deg2rad(64)  # between a side and its rays; steeper makes sharper s
 APOTHEM_12, APOTHEM_8 = 0.5 / np.tan(np.pi / 12), 0.5 / np.tan(np.pi / 8)
 PERIOD = np.sqrt(2) * (APOTHEM_12 + APOTHEM_8)  # sides are 1 long
 CELLS_ACROSS = 2.15
-START = np.array([0.33, 0.20])  # where in a cell the picture begins: no star sits in the very middle
+START = np.array([0.33, 0.20])  # where in a cell the image begins: no star sits in the very middle
 
 
 def lattice_position(wide):
@@ -22,7 +22,7 @@ def lattice_position(wide):
 
 
 def pixels_per_side(wide):
-    """How long one side of a polygon is in a picture `wide` pixels across."""
+    """How long one side of a polygon is in an image `wide` pixels across."""
     return wide / CELLS_ACROSS / PERIOD
 
 

@@ -25,7 +25,7 @@ POPLARS = (
 
 
 def draw(size, seed=0):
-    """The picture, (0.7 size, size, 3) float32 in 0..1."""
+    """The image, (0.7 size, size, 3) float32 in 0..1."""
     rng = np.random.default_rng(seed)
     shape = (2 * round(0.7 * size), 2 * size)
     scene, lean = compose(rng, shape)

@@ -7,7 +7,7 @@ from skimage.measure import label as connected
 
 from .studio import bloom, colours, mix, noise, pixels, ramp, shade, shrink, smoothstep
 
-SUN = (0.615, 0.335)  # x, y in units of the picture's side
+SUN = (0.615, 0.335)  # x, y in units of the image's side
 ROSE = (0.040, 0.098, 0.160, 0.196)  # radii of its rings
 POPPIES = ((0.50, 0.90, 0.080), (0.70, 0.835, 0.062), (0.88, 0.925, 0.085), (0.335, 0.80, 0.050))
 CROWN = (
@@ -27,7 +27,7 @@ PETALS = colours("c8102e e8322c f2542c b00c3a f57a3a")
 
 
 def draw(size, seed=0):
-    """The picture, (size, size, 3) float32 in 0..1."""
+    """The image, (size, size, 3) float32 in 0..1."""
     rng = np.random.default_rng(seed)
     shape = (2 * size, 2 * size)
     y, x = pixels(*shape)

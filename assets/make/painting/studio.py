@@ -1,4 +1,4 @@
-"""What all six pictures share: noise, colour ramps, light on relief, resampling."""
+"""What all six images share: noise, colour ramps, light on relief, resampling."""
 
 import numpy as np
 from scipy import fft, ndimage
@@ -76,19 +76,19 @@ def shade(height, strength, azimuth=135.0, gloss=0.0):
     return facing / light[2], gloss * np.clip(mirror, 0, 1) ** 40
 
 
-def shrink(picture, factor):
-    """Average factor x factor blocks: the anti-aliasing of pictures drawn larger."""
-    height, width = (n // factor * factor for n in picture.shape[:2])
-    blocks = picture[:height, :width].reshape(height // factor, factor, width // factor, factor, -1)
-    return blocks.mean((1, 3)).reshape(height // factor, width // factor, *picture.shape[2:])
+def shrink(image, factor):
+    """Average factor x factor blocks: the anti-aliasing of images drawn larger."""
+    height, width = (n // factor * factor for n in image.shape[:2])
+    blocks = image[:height, :width].reshape(height // factor, factor, width // factor, factor, -1)
+    return blocks.mean((1, 3)).reshape(height // factor, width // factor, *image.shape[2:])
 
 
-def bloom(picture, sigma, amount):
-    """Let the light parts glow into their surroundings (a screen of the blurred picture)."""
-    blurred = ndimage.gaussian_filter(picture, (sigma, sigma, 0))
-    return 1 - (1 - picture) * (1 - amount * np.clip(blurred, 0, 1) ** 2)
+def bloom(image, sigma, amount):
+    """Let the light parts glow into their surroundings (a screen of the blurred image)."""
+    blurred = ndimage.gaussian_filter(image, (sigma, sigma, 0))
+    return 1 - (1 - image) * (1 - amount * np.clip(blurred, 0, 1) ** 2)
 
 
-def sharpen(picture, sigma, amount):
+def sharpen(image, sigma, amount):
     """Unsharp mask, for the last bit of crispness after averaging."""
-    return picture + amount * (picture - ndimage.gaussian_filter(picture, (sigma, sigma, 0)))
+    return image + amount * (image - ndimage.gaussian_filter(image, (sigma, sigma, 0)))

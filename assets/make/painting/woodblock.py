@@ -35,7 +35,7 @@ WAVES = (
 
 
 def draw(size, seed=0):
-    """The picture, (0.7 size, size, 3) float32 in 0..1."""
+    """The image, (0.7 size, size, 3) float32 in 0..1."""
     rng = np.random.default_rng(seed)
     shape = (round(0.7 * size) * SCALE, size * SCALE)
     block = Block(sky(rng, shape))
@@ -46,7 +46,7 @@ def draw(size, seed=0):
 
 
 class Block:
-    """A drawing board in units of the picture's width, with y downwards."""
+    """A drawing board in units of the image's width, with y downwards."""
 
     def __init__(self, ground):
         self.image = Image.fromarray(np.rint(np.clip(ground, 0, 1) * 255).astype(np.uint8))

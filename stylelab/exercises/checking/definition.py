@@ -8,7 +8,7 @@ import numpy as np
 Case = dict[str, object]  # argument name -> channels-last float32 array, dict of them by layer, or something plain
 Outputs = dict[str, np.ndarray]  # case name -> what the answer gave for it
 
-TENSORS = ("activation", "picture", "matrix", "scalar")
+TENSORS = ("activation", "image", "matrix", "scalar")
 BY_LAYER = {"activations": "activation", "matrices": "matrix"}  # dicts of tensors, keyed by layer
 PLAIN = ("number", "whole", "word", "pairs", "numbers")  # what JSON can hold
 NUMBERS = ("scalar", "number", "whole")  # results that are one number
@@ -53,11 +53,11 @@ class Exercise:
     Attributes:
         id: also the nbgrader `grade_id` of its answer cell.
         title: what to do, in a sentence.
-        arguments: name -> kind, in order: 'activation' and 'picture' are in the framework's own layout, 'matrix' and
+        arguments: name -> kind, in order: 'activation' and 'image' are in the framework's own layout, 'matrix' and
             'scalar' are tensors, 'activations', 'matrices' and 'numbers' dicts by layer, 'number' is a Python float,
             'whole' an int, 'word' a str (or an int), 'pairs' a list of pairs of ints, 'loss' a function
-            (picture, target) -> scalar tensor that is made from an array of weights: 1/2 sum w (picture - target)^2.
-        result: 'scalar', 'matrix', 'picture', 'number', 'whole' or 'word'.
+            (image, target) -> scalar tensor that is made from an array of weights: 1/2 sum w (image - target)^2.
+        result: 'scalar', 'matrix', 'image', 'number', 'whole' or 'word'.
         cases: random generator -> named inputs. The first one is for the value, the others for properties.
         reference: the right answer in NumPy, called with a case's arguments by name.
         mistakes: tried in order when shape or value is wrong.

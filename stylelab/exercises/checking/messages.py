@@ -21,11 +21,11 @@ def shape_sentence(exercise: Exercise, shape: tuple[int, ...], output: tuple[int
     if exercise.result in NUMBERS:
         how = "take the one number out of it, with [0]" if np.prod(shape) == 1 else "sum or average over all axes"
         return f"Shape {shape}; expected a single number, shape (): {how}."
-    if exercise.result == "picture":
+    if exercise.result == "image":
         moved = sorted(output) == sorted(expected)
         why = " The axes are in another order: mind where your framework keeps the channels." if moved else ""
-        return f"Shape {shape}; expected the shape of the picture that came in.{why}"
-    why = " Keep the batch axis: one matrix for each picture." if len(shape) < len(expected) else ""
+        return f"Shape {shape}; expected the shape of the image that came in.{why}"
+    why = " Keep the batch axis: one matrix for each image." if len(shape) < len(expected) else ""
     return f"Shape {shape} for a batch of {expected[0]} with {expected[-1]} filters; expected {expected}.{why}"
 
 
@@ -58,8 +58,8 @@ def _size(exercise: Exercise, case: Case) -> str:
     for name, kind in exercise.arguments.items():
         if kind == "activations":
             return f"{len(case[name])} layers"
-        if kind in ("activation", "picture"):
+        if kind in ("activation", "image"):
             batch, height, width, filters = np.shape(case[name])
-            places = f"{height} x {width} " + ("pixels" if kind == "picture" else f"places and {filters} filters")
+            places = f"{height} x {width} " + ("pixels" if kind == "image" else f"places and {filters} filters")
             return f"{places} in a batch of {batch}"
     return ""

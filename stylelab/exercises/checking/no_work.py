@@ -28,7 +28,7 @@ def idle(exercise: Exercise, draws: Draws) -> str | None:
     firsts = [(case, answer.outputs[first]) for cases, answer in draws for first, case in list(cases.items())[:1]]
     if all(_handed_back(exercise, case, output) for case, output in firsts):
         return HANDED_BACK
-    if exercise.result in ("matrix", "picture") and all(_same(output, output.flat[0]) for _, output in firsts):
+    if exercise.result in ("matrix", "image") and all(_same(output, output.flat[0]) for _, output in firsts):
         return EVEN
     if all(_next_to_nothing(exercise, cases, answer) for cases, answer in draws):
         return NEXT_TO_NOTHING

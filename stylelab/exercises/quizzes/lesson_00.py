@@ -1,4 +1,4 @@
-"""Questions on the machine, the checks, and what a network expects of a picture."""
+"""Questions on the machine, the checks, and what a network expects of an image."""
 
 from stylelab.exercises.quizzes.question import Question
 
@@ -6,10 +6,10 @@ QUIZ = (
     Question(
         "The first cell reports 'cpu', and your machine has a GPU. What now?",
         right="Go on, and ask `stylelab doctor` what is missing.",
-        why="Every cell runs without a GPU, on smaller pictures; doctor names the driver or the package that is lacking.",
+        why="Every cell runs without a GPU, on smaller images; doctor names the driver or the package that is lacking.",
         wrong={
-            "Stop: nothing works without the GPU.": "Everything works, at the preset 'cpu': smaller pictures, fewer steps.",
-            "Write 'gpu' into the preset.": "A preset sets the size of pictures and the length of runs, not the device.",
+            "Stop: nothing works without the GPU.": "Everything works, at the preset 'cpu': smaller images, fewer steps.",
+            "Write 'gpu' into the preset.": "A preset sets the size of images and the length of runs, not the device.",
         },
     ),
     Question(
@@ -22,13 +22,13 @@ QUIZ = (
         },
     ),
     Question(
-        "You give a network a picture in 0..255 where it expects 0..1. What happens?",
+        "You give a network an image in 0..255 where it expects 0..1. What happens?",
         right="It computes something, and says nothing.",
         why="A convolution multiplies and adds whatever it is given. Only looking at shapes and ranges shows the mistake.",
         wrong={
             "It raises an error.": "The shape is right, and nothing else is ever looked at.",
             "It gives NaN.": "The numbers grow large, but they stay numbers.",
-            "It notices and divides by 255.": "A network has no idea of what a picture is meant to be.",
+            "It notices and divides by 255.": "A network has no idea of what an image is meant to be.",
         },
     ),
     Question(
@@ -41,7 +41,7 @@ QUIZ = (
         },
     ),
     Question(
-        "You type 'brushstroke' for a picture, and an error appears. What do you read first?",
+        "You type 'brushstroke' for an image, and an error appears. What do you read first?",
         right="Its last line.",
         why="It is one sentence that names what came and what to do: did you mean 'brushstrokes'?",
         wrong={

@@ -26,7 +26,7 @@ QUIZ = (
     ),
     Question(
         "What is the unknown when you take the gradient to see where a filter looks?",
-        right="The pixels of the picture.",
+        right="The pixels of the image.",
         why="Filters are frozen; the gradient says how much the answer changes with each pixel.",
         wrong={
             "The filter's nine numbers.": "That is the gradient of training. Here no filter is to be changed.",
@@ -36,19 +36,19 @@ QUIZ = (
     Question(
         "Guided backpropagation draws a sharp outline of the cat. What does that prove?",
         right="Nothing yet: random weights draw outlines too.",
-        why="Outlines are in the picture. Only the comparison with random weights shows what was learned.",
+        why="Outlines are in the image. Only the comparison with random weights shows what was learned.",
         wrong={
             "The filter has learned cats.": "A random filter, which has learned nothing, gives an outline as well.",
-            "The filter looks at edges only.": "It is the picture that changes most at edges, whatever the filter asks for.",
+            "The filter looks at edges only.": "It is the image that changes most at edges, whatever the filter asks for.",
         },
     ),
     Question(
-        "You climb from a grey picture, and a filter's answer stays 0 for all steps. Why?",
+        "You climb from a grey image, and a filter's answer stays 0 for all steps. Why?",
         right="Its ReLU is shut at every place, so the gradient is 0.",
-        why="A small change of the picture changes nothing in what is silent: start from stronger noise, or a photograph.",
+        why="A small change of the image changes nothing in what is silent: start from stronger noise, or a photograph.",
         wrong={
             "The learning rate is too small.": "Any rate times a gradient of 0 is no step at all.",
-            "The filter has no favourite picture.": "It may well have: there is just no slope that leads there from this start.",
+            "The filter has no favourite image.": "It may well have: there is just no slope that leads there from this start.",
             "The total variation holds it back.": "It holds back speckle, but a silent filter gives it nothing to hold.",
         },
     ),

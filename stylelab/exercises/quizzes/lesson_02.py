@@ -4,17 +4,17 @@ from stylelab.exercises.quizzes.question import Question
 
 QUIZ = (
     Question(
-        "Two pictures have the same activation at conv4_1. What follows?",
+        "Two images have the same activation at conv4_1. What follows?",
         right="That layer cannot tell them apart.",
         why="The same activation is all that it says about both. What differs between them, it has lost.",
         wrong={
-            "The two pictures are the same.": "Many pictures lead to one activation, the more the deeper the layer.",
+            "The two images are the same.": "Many images lead to one activation, the more the deeper the layer.",
             "They have the same activation at conv1_1.": "Shallower layers may tell them apart: section 2.6 has such a pair.",
             "They differ at conv5_1.": "conv5_1 is computed from conv4_1 alone, so it is the same for both.",
         },
     ),
     Question(
-        "A better picture has a PSNR that is 20 dB higher. What does that say about its pixels?",
+        "A better image has a PSNR that is 20 dB higher. What does that say about its pixels?",
         right="They are off by a tenth as much.",
         why="20 dB are a hundredth of the mean square error, and its root is a tenth.",
         wrong={
@@ -34,9 +34,9 @@ QUIZ = (
     Question(
         "A reconstruction looks like noise, and J is still 90 % of its first value. What do you know about the layer?",
         right="Nothing yet.",
-        why="The search has not arrived, so the picture says something about the optimiser and not about the layer.",
+        why="The search has not arrived, so the image says something about the optimiser and not about the layer.",
         wrong={
-            "It has lost the picture.": "Only a picture whose J is near 0 shows what the layer leaves open.",
+            "It has lost the image.": "Only an image whose J is near 0 shows what the layer leaves open.",
             "Its weights are random.": "Random weights can be slow to invert, but so can learned ones.",
         },
     ),
@@ -52,7 +52,7 @@ QUIZ = (
     ),
     Question(
         "What does a little total variation do for a reconstruction from a deep layer?",
-        right="Of all pictures that the layer takes for the photograph, it prefers a smooth one.",
+        right="Of all images that the layer takes for the photograph, it prefers a smooth one.",
         why="The layer leaves fine patterns open, so something else must decide on them.",
         wrong={
             "It tells the layer what the photograph looks like.": "It knows nothing of the photograph: it only looks at neighbours in x.",

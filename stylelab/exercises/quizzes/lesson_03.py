@@ -14,7 +14,7 @@ QUIZ = (
         },
     ),
     Question(
-        "A picture is put beside its own copy, so that it is twice as wide. Which Gram matrix doubles?",
+        "An image is put beside its own copy, so that it is twice as wide. Which Gram matrix doubles?",
         right="The raw one, F F^T.",
         why="It is a sum over places, and there are twice as many; the other two divide by that number.",
         wrong={
@@ -30,7 +30,7 @@ QUIZ = (
         wrong={
             "There are fewer places.": "Per location, that number is divided away; half a painting shows it.",
             "The copy has other colours.": "Its mean colours are the same; the widths of its lines are not.",
-            "Position is lost in the copy.": "Position was never in the Gram matrix, of either picture.",
+            "Position is lost in the copy.": "Position was never in the Gram matrix, of either image.",
         },
     ),
     Question(
@@ -38,7 +38,7 @@ QUIZ = (
         right="The two activations have the same mean products of filters.",
         why="That is all that a Gram matrix holds: the second moments of the cloud of points.",
         wrong={
-            "The two pictures are equal.": "A shuffled activation has loss 0 too, and looks like noise.",
+            "The two images are equal.": "A shuffled activation has loss 0 too, and looks like noise.",
             "The two activations are equal up to the order of places.": "Answers 0, 0, 0, 4 and 2, 2, 2, 2 are not, and have loss 0.",
             "All other layers match as well.": "The table in 3.9 shows how deeper layers are missed by a texture from conv1_1.",
         },

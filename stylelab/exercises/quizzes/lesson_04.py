@@ -17,28 +17,28 @@ QUIZ = (
         right="Where it was.",
         why="The whole loss is ten times as large everywhere, so its lowest point does not move: only beta / alpha counts.",
         wrong={
-            "Nearer to the content picture.": "That needs a larger alpha for the same beta.",
+            "Nearer to the content image.": "That needs a larger alpha for the same beta.",
             "Nearer to the style.": "That needs a larger beta for the same alpha.",
         },
     ),
     Question(
         "What is moved by the optimiser?",
-        right="The pixels of the picture.",
+        right="The pixels of the image.",
         why="They are the only unknowns; the gradient of the loss with respect to them says where to go.",
         wrong={
             "The filters of the encoder.": "They are frozen. Moving them would change what the two losses measure.",
-            "The Gram matrices of the style picture.": "They are targets, computed once and then kept.",
+            "The Gram matrices of the style image.": "They are targets, computed once and then kept.",
             "alpha and beta.": "You choose those; an optimiser would simply set both to 0.",
         },
     ),
     Question(
-        "The run starts from the content picture. Which part of the loss is 0 at the first step?",
+        "The run starts from the content image. Which part of the loss is 0 at the first step?",
         right="The content loss.",
-        why="The picture is the content picture, so the activations are equal. It must rise for the style loss to fall.",
+        why="The image is the content image, so the activations are equal. It must rise for the style loss to fall.",
         wrong={
-            "The style loss.": "That would need the style picture's Gram matrices.",
-            "Both.": "Then there would be nothing left to do: the two pictures would have the same style.",
-            "The total variation.": "Only a picture of one flat colour has none.",
+            "The style loss.": "That would need the style image's Gram matrices.",
+            "Both.": "Then there would be nothing left to do: the two images would have the same style.",
+            "The total variation.": "Only an image of one flat colour has none.",
         },
     ),
     Question(

@@ -4,7 +4,7 @@ from stylelab.exercises.quizzes.question import Question
 
 QUIZ = (
     Question(
-        "A picture x is (1, H, W, 3). What has x[:, H-1, 1:] that x[:, :H-1, 1:] has not?",
+        "An image x is (1, H, W, 3). What has x[:, H-1, 1:] that x[:, :H-1, 1:] has not?",
         right="One axis less, and only the last row.",
         why="An index takes its axis away; broadcasting then stretches the one row over all others, without an error.",
         wrong={
@@ -39,15 +39,15 @@ QUIZ = (
         wrong={
             "L-BFGS needs values outside 0..1.": "It can keep to bounds, if it is told of them, as L-BFGS-B is.",
             "It is slower.": "A clamp costs next to nothing. The trouble is what the method believes.",
-            "Adam ignores the clamp.": "The picture is clamped in both. Adam's memory does not depend on how far it moved.",
+            "Adam ignores the clamp.": "The image is clamped in both. Adam's memory does not depend on how far it moved.",
         },
     ),
     Question(
-        "Recipe A ends with loss 3, recipe B with loss 4000. Which is the better picture?",
+        "Recipe A ends with loss 3, recipe B with loss 4000. Which is the better image?",
         right="The two numbers do not say.",
         why="One recipe averages, the other sums, at other layers and with other weights. Compare on one loss.",
         wrong={
-            "A, because its loss is lower.": "Multiply A's weights by a million and its picture stays, but not its loss.",
+            "A, because its loss is lower.": "Multiply A's weights by a million and its image stays, but not its loss.",
             "B, because its loss is higher.": "A higher number may only mean that B sums where A averages.",
         },
     ),

@@ -4,7 +4,7 @@ The two-loop recursion combines the gradient g with m past moves s and as many p
 combination it is depends on the (2m + 1)^2 dot products of those vectors alone (Chen, Wang and Zhou 2014), so a framework
 multiplies large vectors and this file, the same for both, does the rest in float64.
 
-With `softness` the vectors are not pixels: a picture's coarse structures move more readily than its fine ones. That is a
+With `softness` the vectors are not pixels: an image's coarse structures move more readily than its fine ones. That is a
 preconditioner, and saves a third of the steps of a style transfer to a given loss (docs/speed.md).
 
 Source: Nocedal 1980; Liu and Nocedal 1989; Nocedal and Wright 2006, algorithm 7.4. For coordinates other than pixels:
@@ -13,10 +13,10 @@ Mordvintsev et al., "Differentiable image parameterizations", Distill 2018.
 
 import numpy as np
 
-FIRST = 0.01  # mean change of a pixel in the first step, for pictures in 0..1
+FIRST = 0.01  # mean change of a pixel in the first step, for images in 0..1
 LIMIT = 0.05  # root mean square change of the pixels in any step
 COARSE = 0.02  # cycles per pixel below which all move alike
-MEMORY, ROOM = 20, 1.5e9  # past steps that are remembered, and bytes that they may take: each is two pictures of float32
+MEMORY, ROOM = 20, 1.5e9  # past steps that are remembered, and bytes that they may take: each is two images of float32
 FLAT = 1e-8  # a pair whose move and change of gradient are this near to a right angle tells nothing of the curvature
 
 
@@ -45,7 +45,7 @@ def direction(dots: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
 
 
 def memory(numbers: int) -> int:
-    """How many past steps to remember of a picture of so many numbers: fewer from three million pixels on."""
+    """How many past steps to remember of an image of so many numbers: fewer from three million pixels on."""
     return min(MEMORY, max(5, int(ROOM // (2 * 4 * numbers))))
 
 
@@ -55,10 +55,10 @@ def curved(ss: float, sy: float, yy: float) -> bool:
 
 
 def softness(height: int, width: int, exponent: float) -> np.ndarray:
-    """How much more a picture's coarse structures move than its fine ones: a factor for each of its spatial frequencies.
+    """How much more an image's coarse structures move than its fine ones: a factor for each of its spatial frequencies.
 
     Args:
-        height, width: of the picture.
+        height, width: of the image.
         exponent: the factor is the size of the structure to this power; 0 for all alike.
 
     Returns:

@@ -1,7 +1,7 @@
 """How much memory a run will take, how much there is, and which tiles make it fit. No framework is imported here.
 
 The figures are sums over what a run holds at its fullest, and were compared with the memory that processes really took
-(docs/speed.md). They leave out what the framework takes before a picture is in sight.
+(docs/speed.md). They leave out what the framework takes before an image is in sight.
 """
 
 import ctypes
@@ -20,8 +20,8 @@ from stylelab.run.numerics.tiling import Stage, halo, stages, stride
 SHARE = 0.7  # of the free memory that a run may plan with
 UNASKED = 5.2e9  # bytes of the machine's own memory that a run takes at most unless it is told to: 6 GB with the framework
 SIDES = range(512, 127, -16)  # of tiles, the best first: larger ones gain nothing, smaller ones are mostly halo
-PICTURES = 12  # of float32 that a run holds beside the optimiser's: content, style, start, gradient, the last two ...
-OPTIMISERS = {"lbfgs": 4, "adam": 4, "sgd": 1}  # pictures of float32, beside what L-BFGS remembers
+IMAGES = 12  # of float32 that a run holds beside the optimiser's: content, style, start, gradient, the last two ...
+OPTIMISERS = {"lbfgs": 4, "adam": 4, "sgd": 1}  # images of float32, beside what L-BFGS remembers
 CONTENT = 4  # target, activation, their difference, its square
 PASSING, PASSING_TILE = 1, 4  # widest layers that come and go on the way back, when nothing deeper is held any more
 # copies of the filters: as read, as the way forward likes them, as the way back does, which is four times as large in float32
@@ -36,12 +36,12 @@ class Run:
     """What decides how much memory a run takes.
 
     Attributes:
-        height, width: of the picture in pixels.
+        height, width: of the image in pixels.
         content, style: layers.
         widths: layer -> its number of filters, for the trunk at least.
         precision: of the network, 'float32' or 'bfloat16'.
         optimiser: 'lbfgs', 'adam' or 'sgd'.
-        batch: pictures painted at once.
+        batch: images painted at once.
     """
 
     height: int
@@ -59,7 +59,7 @@ def estimate(run: Run, tile: int | None = None) -> int:
     number = 2 if run.precision == "bfloat16" else 4
     pixels = run.batch * run.height * run.width
     remembered = 2 * lbfgs.memory(3 * run.height * run.width) if run.optimiser == "lbfgs" else 0
-    always = 12 * (PICTURES + OPTIMISERS[run.optimiser] + remembered) * pixels
+    always = 12 * (IMAGES + OPTIMISERS[run.optimiser] + remembered) * pixels
     always += 4 * CONTENT * sum(_density(run, layer) for layer in run.content) * pixels
     parts = stages([*run.content, *run.style])
     if tile is None:
@@ -164,7 +164,7 @@ def _rooms(root: Path, path: str, limit: str, usage: str, cached: str) -> list[i
 
 
 def _density(run: Run, layer: str) -> float:
-    """Numbers that a layer has for each pixel of the picture."""
+    """Numbers that a layer has for each pixel of the image."""
     return run.widths[layer] / stride(layer) ** 2
 
 

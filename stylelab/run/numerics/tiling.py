@@ -1,10 +1,10 @@
-"""Large pictures in tiles: which tiles, and how far each must look beyond its own edge.
+"""Large images in tiles: which tiles, and how far each must look beyond its own edge.
 
 A Gram matrix is a sum over places, so it can be summed tile by tile, and so can the gradient, exactly. The network is
-run in stages: what leaves a stage is kept for the whole picture (little, after two poolings), what happens inside one
+run in stages: what leaves a stage is kept for the whole image (little, after two poolings), what happens inside one
 only for the tile at hand. A tile's core is where it counts; round it lies a halo, as wide as the stage's convolutions
 reach, where it only looks. Cores begin and end at multiples of 16 pixels, so that poolings fall on the same places as
-in the whole picture. Boxes are in pixels of the picture, whatever the stage. No framework is imported here.
+in the whole image. Boxes are in pixels of the image, whatever the stage. No framework is imported here.
 """
 
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Tile:
-    """One piece of work: `core` is the part of the picture that it answers for, `outer` the part that it looks at."""
+    """One piece of work: `core` is the part of the image that it answers for, `outer` the part that it looks at."""
 
     core: Box
     outer: Box
@@ -48,7 +48,7 @@ class Tile:
         return self.core.at(stride(layer), self.outer)
 
     def place(self, layer: str) -> tuple[slice, slice]:
-        """Where the core lies in a layer's activation of the whole picture."""
+        """Where the core lies in a layer's activation of the whole image."""
         return self.core.at(stride(layer))
 
 
@@ -97,10 +97,10 @@ def halo(layers: Iterable[str]) -> int:
 
 
 def tiles(height: int, width: int, side: int, stage: Stage) -> list[Tile]:
-    """Cores that cover a picture once, row by row, each with its halo, which ends at the picture's border.
+    """Cores that cover an image once, row by row, each with its halo, which ends at the image's border.
 
     Args:
-        height, width: of the picture, at least 16.
+        height, width: of the image, at least 16.
         side: of a core in pixels, rounded to a multiple of 16; cores are shared out evenly, so none is larger, but
             the last of a row or column, which takes the pixels that are left over, 15 at most.
         stage: from `stages`; its tiles are `stage.wider` times as large.

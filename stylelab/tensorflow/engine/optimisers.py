@@ -1,7 +1,7 @@
-"""How the gradient moves a batch of pictures: L-BFGS, Adam, plain descent. Each keeps its state on the pictures' device.
+"""How the gradient moves a batch of images: L-BFGS, Adam, plain descent. Each keeps its state on the images' device.
 
-A method is told the losses `(B,)` and the gradient `(B, H, W, 3)` of the pictures as they are, and gives them moved.
-`enlarged` gives the same method for larger pictures, with all that it has learnt.
+A method is told the losses `(B,)` and the gradient `(B, H, W, 3)` of the images as they are, and gives them moved.
+`enlarged` gives the same method for larger images, with all that it has learnt.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from stylelab.recipes import OPTIMISERS, Optimiser
 from stylelab.run.numerics import lbfgs
 
 
-def make_method(settings: Optimiser, pictures: Tensor) -> "_LBFGS | _Adam | _Descent":
+def make_method(settings: Optimiser, images: Tensor) -> "_LBFGS | _Adam | _Descent":
     """The method of those settings for `(B, H, W, 3)` float32.
 
     Raises:
@@ -24,24 +24,24 @@ def make_method(settings: Optimiser, pictures: Tensor) -> "_LBFGS | _Adam | _Des
     methods = {"lbfgs": _LBFGS, "adam": _Adam, "sgd": _Descent}
     if settings.name not in methods:
         raise unknown("optimiser", settings.name, OPTIMISERS)
-    return methods[settings.name](settings, pictures)
+    return methods[settings.name](settings, images)
 
 
 class _Descent:
     """Along the gradient, as far as the learning rate says."""
 
-    def __init__(self, settings: Optimiser, pictures: Tensor):
+    def __init__(self, settings: Optimiser, images: Tensor):
         self.settings, self.steps = settings, 0
 
-    def step(self, pictures: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
-        return pictures - self._rate() * gradient
+    def step(self, images: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
+        return images - self._rate() * gradient
 
-    def check(self, pictures: Tensor, losses: Callable[[], Sequence[float]]) -> Tensor:
-        """A last look at the pictures; `losses` is asked for theirs if that matters."""
-        return pictures
+    def check(self, images: Tensor, losses: Callable[[], Sequence[float]]) -> Tensor:
+        """A last look at the images; `losses` is asked for theirs if that matters."""
+        return images
 
-    def enlarged(self, settings: Optimiser, pictures: Tensor) -> "_Descent":
-        larger = type(self)(settings, pictures)
+    def enlarged(self, settings: Optimiser, images: Tensor) -> "_Descent":
+        larger = type(self)(settings, images)
         larger.steps = self.steps
         return larger
 
@@ -55,12 +55,12 @@ class _Adam(_Descent):
 
     BETA2, EPSILON = 0.999, 1e-12
 
-    def __init__(self, settings: Optimiser, pictures: Tensor):
-        super().__init__(settings, pictures)
-        self.mean, self.square = tf.zeros_like(pictures), tf.zeros_like(pictures)
-        self.size = None  # of the last gradient, while it is not known whether the next picture has others
+    def __init__(self, settings: Optimiser, images: Tensor):
+        super().__init__(settings, images)
+        self.mean, self.square = tf.zeros_like(images), tf.zeros_like(images)
+        self.size = None  # of the last gradient, while it is not known whether the next image has others
 
-    def step(self, pictures: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
+    def step(self, images: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
         if self.size is not None:
             change = _mean_size(gradient) / self.size
             self.mean *= change
@@ -71,49 +71,49 @@ class _Adam(_Descent):
         self.square = self.BETA2 * self.square + (1 - self.BETA2) * tf.square(gradient)
         root = tf.sqrt(self.square / (1 - self.BETA2**self.steps)) + self.EPSILON
         self.last = _mean_size(gradient)
-        return pictures - rate / (1 - beta1**self.steps) * self.mean / root
+        return images - rate / (1 - beta1**self.steps) * self.mean / root
 
-    def enlarged(self, settings: Optimiser, pictures: Tensor) -> "_Adam":
-        larger = super().enlarged(settings, pictures)
-        larger.mean, larger.square = (enlarge(each, pictures.shape[1:3]) for each in (self.mean, self.square))
+    def enlarged(self, settings: Optimiser, images: Tensor) -> "_Adam":
+        larger = super().enlarged(settings, images)
+        larger.mean, larger.square = (enlarge(each, images.shape[1:3]) for each in (self.mean, self.square))
         larger.size = self.last
         return larger
 
 
 class _LBFGS:
-    """One L-BFGS for each picture of the batch."""
+    """One L-BFGS for each image of the batch."""
 
-    def __init__(self, settings: Optimiser, pictures: Tensor):
-        self.each = [_Curvature(picture, settings.softness) for picture in pictures]
+    def __init__(self, settings: Optimiser, images: Tensor):
+        self.each = [_Curvature(image, settings.softness) for image in images]
 
-    def step(self, pictures: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
-        return tf.stack([one.step(*rest) for one, *rest in zip(self.each, pictures, losses, gradient, strict=True)])
+    def step(self, images: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
+        return tf.stack([one.step(*rest) for one, *rest in zip(self.each, images, losses, gradient, strict=True)])
 
-    def check(self, pictures: Tensor, losses: Callable[[], Sequence[float]]) -> Tensor:
+    def check(self, images: Tensor, losses: Callable[[], Sequence[float]]) -> Tensor:
         """Take back a last step that leapt."""
-        return tf.stack([one.checked(picture, loss) for one, picture, loss in zip(self.each, pictures, losses(), strict=True)])
+        return tf.stack([one.checked(image, loss) for one, image, loss in zip(self.each, images, losses(), strict=True)])
 
-    def enlarged(self, settings: Optimiser, pictures: Tensor) -> "_LBFGS":
-        larger = _LBFGS(settings, pictures)
+    def enlarged(self, settings: Optimiser, images: Tensor) -> "_LBFGS":
+        larger = _LBFGS(settings, images)
         for new, old in zip(larger.each, self.each, strict=True):
             new.inherit(old)
         return larger
 
 
 class _Curvature:
-    """L-BFGS of one picture `(H, W, 3)`, with one evaluation a step and, instead of a line search, two limits on its moves.
+    """L-BFGS of one image `(H, W, 3)`, with one evaluation a step and, instead of a line search, two limits on its moves.
 
     The gradient says nothing of how far to go before there is a second one, and an early step may leap over a ridge. So
     the first move is set, later ones are limited, and one that doubles the loss is taken back.
     """
 
-    def __init__(self, picture: Tensor, softness: float = 0.0):
-        self.shape = tuple(picture.shape)
-        self.memory = lbfgs.memory(int(tf.size(picture)))
+    def __init__(self, image: Tensor, softness: float = 0.0):
+        self.shape = tuple(image.shape)
+        self.memory = lbfgs.memory(int(tf.size(image)))
         self.row = 2 * self.memory  # of the last gradient, below those of moves s and changes of the gradient y
-        with tf.device(picture.device):
-            self.vectors = tf.zeros((self.row + 1, int(tf.size(picture))))
-        self.before = self.move = None  # the last good picture, and the move from there
+        with tf.device(image.device):
+            self.vectors = tf.zeros((self.row + 1, int(tf.size(image))))
+        self.before = self.move = None  # the last good image, and the move from there
         self.softness = tf.constant(lbfgs.softness(*self.shape[:2], softness), tf.complex64) if softness else None
         self.first, self.lowest, self.scale = lbfgs.FIRST, np.inf, None
         self._forget()
@@ -123,30 +123,30 @@ class _Curvature:
         self.dots = np.zeros((self.row + 1,) * 2)
         self.learnt = 0
 
-    def step(self, picture: Tensor, loss: float, gradient: Tensor) -> Tensor:
-        if (checked := self.checked(picture, loss)) is not picture:
+    def step(self, image: Tensor, loss: float, gradient: Tensor) -> Tensor:
+        if (checked := self.checked(image, loss)) is not image:
             return checked
         self.scale = self.scale or 1 / max(float(_mean_size(gradient)), 1e-30)  # so that no square leaves float32
-        self._learn(picture, tf.reshape(self._soften(gradient * self.scale), (-1,)))
+        self._learn(image, tf.reshape(self._soften(gradient * self.scale), (-1,)))
         self.lowest = loss
-        return self._moved(picture)
+        return self._moved(image)
 
-    def checked(self, picture: Tensor, loss: float) -> Tensor:
-        """The picture, or the last good one if the loss has doubled since."""
+    def checked(self, image: Tensor, loss: float) -> Tensor:
+        """The image, or the last good one if the loss has doubled since."""
         if not loss > self.lowest + abs(self.lowest):
-            return picture
+            return image
         good, self.before = self.before, None  # the move from there does not count
         self.first /= 4
         self._forget()
         return good
 
-    def _learn(self, picture: Tensor, gradient: Tensor) -> None:
+    def _learn(self, image: Tensor, gradient: Tensor) -> None:
         """A new gradient; with the one before, if there is one, it makes a pair."""
         rows, vectors = [self.row], [gradient]
         if self.before is not None:
             rows = [self.learnt % self.memory, self.memory + self.learnt % self.memory, self.row]
             vectors = [self.move, gradient - self.vectors[self.row], gradient]
-        self.before = picture
+        self.before = image
         self._write(rows, vectors)
         self._multiply(rows)
         if len(rows) > 1:
@@ -166,7 +166,7 @@ class _Curvature:
             self.pairs.append((s, y))
             self.learnt += 1
 
-    def _moved(self, picture: Tensor) -> Tensor:
+    def _moved(self, image: Tensor) -> Tensor:
         coefficients = lbfgs.direction(self.dots, self.pairs)
         move = tf.linalg.matvec(self.vectors, tf.constant(coefficients, tf.float32), transpose_a=True)
         change = self._soften(tf.reshape(move, self.shape))
@@ -175,17 +175,17 @@ class _Curvature:
         else:
             factor = self.first / max(float(_mean_size(change)), 1e-30)
         self.move = factor * move
-        return picture + factor * change
+        return image + factor * change
 
-    def _soften(self, picture: Tensor) -> Tensor:
+    def _soften(self, image: Tensor) -> Tensor:
         """`lbfgs.softness` applied to `(H, W, 3)`."""
         if self.softness is None:
-            return picture
-        spectrum = tf.signal.rfft2d(tf.transpose(picture, (2, 0, 1))) * self.softness  # (3, H, W // 2 + 1)
+            return image
+        spectrum = tf.signal.rfft2d(tf.transpose(image, (2, 0, 1))) * self.softness  # (3, H, W // 2 + 1)
         return tf.transpose(tf.signal.irfft2d(spectrum, self.shape[:2]), (1, 2, 0))
 
     def inherit(self, smaller: "_Curvature") -> None:
-        """The memory of a smaller picture, enlarged. A pixel's share of a loss falls as their number grows, and its
+        """The memory of a smaller image, enlarged. A pixel's share of a loss falls as their number grows, and its
         gradient with it."""
         share = smaller.shape[0] * smaller.shape[1] / (self.shape[0] * self.shape[1])
         self.scale = smaller.scale

@@ -1,6 +1,6 @@
-"""The network's two passes by hand: pictures to activations, and gradients of activations back to the pictures.
+"""The network's two passes by hand: images to activations, and gradients of activations back to the images.
 
-Style transfer asks for one gradient only, that of the picture: the filters are frozen. So nothing is kept but each layer's
+Style transfer asks for one gradient only, that of the image: the filters are frozen. So nothing is kept but each layer's
 activation after the ReLU, which also says where the ReLU let the gradient through, and the gradient of a convolution is
 itself a convolution, with the filters turned round (Dumoulin and Visin 2016, section 4.1). `Encoder.__call__` does the
 same in the plain way.
@@ -20,7 +20,7 @@ from stylelab.encoders import POOL_AFTER
 from stylelab.run.numerics.winograd import pays
 from stylelab.tensorflow.engine.winograd import Winograd
 
-BORDER = ((0, 0), (1, 1), (1, 1), (0, 0))  # one pixel round each picture
+BORDER = ((0, 0), (1, 1), (1, 1), (0, 0))  # one pixel round each image
 HALF = dict(ksize=(1, 2, 2, 1), strides=(1, 2, 2, 1), padding="VALID")  # pooling: the places of 2 x 2
 
 
@@ -42,15 +42,15 @@ class Trunk:
 
     def __init__(self, filters: Mapping[str, tuple[Tensor, Tensor]], *, padding: str, pooling: str, dtype: tf.DType = tf.float32):
         self.layers, self.filters, self.pooling, self.dtype = tuple(filters), dict(filters), pooling, dtype
-        self.repeats = padding != "zeros"  # a border that repeats its pixel is put round the picture beforehand
+        self.repeats = padding != "zeros"  # a border that repeats its pixel is put round the image beforehand
         self.padding = "VALID" if self.repeats else "SAME"
         self.plain = dtype == tf.float32 and not tf.config.list_physical_devices("GPU")
         self.winograds: dict[str, Winograd] = {}  # laid out when first wanted
 
-    def forward(self, pictures: Tensor) -> Kept:
-        """Activations of every layer. `pictures` is `(B, H, W, 3)`, preprocessed."""
+    def forward(self, images: Tensor) -> Kept:
+        """Activations of every layer. `images` is `(B, H, W, 3)`, preprocessed."""
         kept, last = Kept(), self.layers[-1]
-        activation = pictures
+        activation = images
         for layer in self.layers:
             activation = self._convolve(layer, activation)
             kept.activations[layer] = tf.cast(activation, self.dtype)
@@ -63,7 +63,7 @@ class Trunk:
         return kept
 
     def backward(self, kept: Kept, gradients: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> Tensor:
-        """The gradient with respect to the pictures, `(B, H, W, 3)` float32.
+        """The gradient with respect to the images, `(B, H, W, 3)` float32.
 
         Args:
             kept: from `forward`.
@@ -145,5 +145,5 @@ def _add(gradient: Tensor | None, more: Tensor) -> Tensor:
 
 
 def _fold_border(gradient: Tensor) -> Tensor:
-    """The gradient of a picture with a repeated border, `(B, H + 2, W + 2, C)`, brought back to the pixels repeated."""
+    """The gradient of an image with a repeated border, `(B, H + 2, W + 2, C)`, brought back to the pixels repeated."""
     return tf.raw_ops.MirrorPadGrad(input=gradient, paddings=BORDER, mode="SYMMETRIC")

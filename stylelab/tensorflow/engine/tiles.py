@@ -1,4 +1,4 @@
-"""Tile by tile: what a loss needs of a picture too large to be looked at whole, and its exact gradient.
+"""Tile by tile: what a loss needs of an image too large to be looked at whole, and its exact gradient.
 
 `look` is `Encoder.look` in a third of the memory or less, for half as much time again: its way back runs each tile
 forward once more. Which tiles, and why the sums are exact, stands in `stylelab.run.numerics.tiling`.
@@ -23,13 +23,13 @@ from stylelab.tensorflow.features import Encoder
 
 
 def look(
-    encoder: Encoder, pictures: Tensor, content: Iterable[str], style: Iterable[str], tile: int
+    encoder: Encoder, images: Tensor, content: Iterable[str], style: Iterable[str], tile: int
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """What a loss needs, tile by tile: activations of some layers, raw Gram matrices of others.
 
     Args:
         encoder: from `load_encoder`.
-        pictures: `(B, H, W, 3)` RGB in 0..1; H and W at least 16. A tensor with numbers in it: call this, and a tape
+        images: `(B, H, W, 3)` RGB in 0..1; H and W at least 16. A tensor with numbers in it: call this, and a tape
             round it, outside any `tf.function`.
         content, style: layers, by the paper's names, of those that the encoder was loaded with.
         tile: side of a tile's core in pixels, rounded to a multiple of 16.
@@ -47,17 +47,17 @@ def look(
     content, style = tuple(content), tuple(style)
 
     @tf.custom_gradient
-    def passes(pictures: Tensor):
+    def passes(images: Tensor):
         network = _Network(encoder, content, style, tile)
-        return network.forward(tf.stop_gradient(pictures)), network.backward
+        return network.forward(tf.stop_gradient(images)), network.backward
 
     with tf.device(encoder.device):
-        answers = passes(tf.convert_to_tensor(pictures))
+        answers = passes(tf.convert_to_tensor(images))
     return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
 
 
 class _Network:
-    """One look at one picture: its stages, and what entered each of them."""
+    """One look at one image: its stages, and what entered each of them."""
 
     def __init__(self, encoder: Encoder, content: tuple[str, ...], style: tuple[str, ...], tile: int):
         self.encoder, self.content, self.style, self.tile = encoder, content, style, tile
@@ -65,9 +65,9 @@ class _Network:
         self.passes = [_find_passes(encoder, stage, content, style) for stage in self.stages]
         self.entered: list[Tensor] = []
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
+    def forward(self, images: Tensor) -> list[Tensor]:
         """Activations of the content layers, then Grams of the style layers. Then it is ready for `backward`."""
-        self.size, entering = tuple(pictures.shape[1:3]), pictures
+        self.size, entering = tuple(images.shape[1:3]), images
         activations, grams = {}, {}
         for stage, passes in zip(self.stages, self.passes, strict=True):
             self.entered.append(entering)
@@ -89,7 +89,7 @@ class _Network:
         return [activations[layer].read_value() for layer in self.content] + [grams[layer] for layer in self.style]
 
     def backward(self, *gradients: Tensor) -> Tensor:
-        """The gradient with respect to the pictures that `forward` saw, from those of its answers."""
+        """The gradient with respect to the images that `forward` saw, from those of its answers."""
         of_activations = dict(zip(self.content, gradients[: len(self.content)], strict=True))
         of_grams = dict(zip(self.style, gradients[len(self.content) :], strict=True))
         gradient = None  # with respect to what leaves a stage
@@ -112,7 +112,7 @@ class _Network:
         return total
 
     def _enter(self, entering: "Tensor | tf.Variable", tile: Tile, stage: Stage) -> Tensor:
-        """What a tile looks at: preprocessed only now, as a second picture would take as much memory as the first."""
+        """What a tile looks at: preprocessed only now, as a second image would take as much memory as the first."""
         outer = _cut(entering, tile.outer.at(stage.stride))
         return outer * self.encoder.factor + self.encoder.offset if stage.stride == 1 else outer
 

@@ -23,20 +23,20 @@ class Winograd:
         below, right = (-size % ANSWERS + self.padding + 2 for size in (height, width))
         padded = tf.pad(gradient, ((0, 0), (self.padding, below), (self.padding, right), (0, 0)))
         answers = []
-        for picture in tf.unstack(padded, num=batch):
+        for image in tf.unstack(padded, num=batch):
             parts = []
             for row, rows in bands(height, width, max(self.filters.shape[1:])):
-                windows = _look(picture[row * ANSWERS : (row + rows + 1) * ANSWERS])
+                windows = _look(image[row * ANSWERS : (row + rows + 1) * ANSWERS])
                 products = tf.matmul(tf.transpose(windows, (1, 0, 2)), self.filters)  # (36, h w, I)
                 parts.append(_read_off(products, rows))
             answers.append(tf.concat(parts, 0))
         return tf.stack(answers)[:, :height, :width]
 
 
-def _look(picture: Tensor) -> Tensor:
+def _look(image: Tensor) -> Tensor:
     """`(4 h + 4, 4 w + 4, C)` to its h w windows at 6 x 6 points, `(h w, 36, C)`."""
-    windows = tf.transpose(_unfold(_unfold(picture, 1), 0), (0, 2, 1, 3, 4))  # (h, w, 6, 6, C)
-    return tf.matmul(POINTS, tf.reshape(windows, (-1, WINDOW**2, picture.shape[2])))
+    windows = tf.transpose(_unfold(_unfold(image, 1), 0), (0, 2, 1, 3, 4))  # (h, w, 6, 6, C)
+    return tf.matmul(POINTS, tf.reshape(windows, (-1, WINDOW**2, image.shape[2])))
 
 
 def _unfold(tensor: Tensor, axis: int) -> Tensor:

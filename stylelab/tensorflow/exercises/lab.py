@@ -17,13 +17,13 @@ class Lab:
     name = "TensorFlow"
     advice: Mapping[str, str] = {
         "None": "It returns None: end it with `return` and the result. (tape.gradient gives None for what the tape did not watch: "
-        "tape.watch(picture) before the loss is taken, inside the `with`.)",
-        "'NoneType' and": "tape.gradient gave None: tape.watch(picture) before the loss is taken, inside the `with`.",
-        "unsupported operand type(s) for *: 'float' and 'NoneType'": "tape.gradient gave None: tape.watch(picture) before the loss "
+        "tape.watch(image) before the loss is taken, inside the `with`.)",
+        "'NoneType' and": "tape.gradient gave None: tape.watch(image) before the loss is taken, inside the `with`.",
+        "unsupported operand type(s) for *: 'float' and 'NoneType'": "tape.gradient gave None: tape.watch(image) before the loss "
         "is taken, inside the `with`.",
-        "Attempt to convert a value (None)": "tape.gradient gave None: tape.watch(picture) before the loss is taken, inside the "
+        "Attempt to convert a value (None)": "tape.gradient gave None: tape.watch(image) before the loss is taken, inside the "
         "`with`.",
-        "None values not supported": "tape.gradient gave None: tape.watch(picture) before the loss is taken, inside the `with`.",
+        "None values not supported": "tape.gradient gave None: tape.watch(image) before the loss is taken, inside the `with`.",
         "Incompatible shapes": "Print both shapes: four axes are (B, H, W, C) in TensorFlow, so channels are the last axis, and one "
         "number for each channel is (C,).",
         "non-persistent GradientTape": "Each step needs a tape of its own: open it inside the loop.",
@@ -33,7 +33,7 @@ class Lab:
 
     def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":
         if kind == "loss":
-            return partial(_weighted_loss, self.give("picture", value))
+            return partial(_weighted_loss, self.give("image", value))
         return tf.constant(np.array(value, dtype=np.float32))
 
     def take(self, kind: str, tensor: Tensor) -> np.ndarray:
@@ -57,5 +57,5 @@ class Lab:
         return True
 
 
-def _weighted_loss(weights: Tensor, picture: Tensor, target: Tensor) -> Tensor:
-    return tf.reduce_sum(weights * tf.square(picture - target)) / 2
+def _weighted_loss(weights: Tensor, image: Tensor, target: Tensor) -> Tensor:
+    return tf.reduce_sum(weights * tf.square(image - target)) / 2

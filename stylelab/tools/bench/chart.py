@@ -1,4 +1,4 @@
-"""The figures as one picture: time per step against this machine's limit, memory, and loss against time."""
+"""The figures as one image: time per step against this machine's limit, memory, and loss against time."""
 
 import io
 from pathlib import Path
@@ -75,7 +75,7 @@ def _curves(part, races: list[dict]) -> None:
             colour, dashes = looks.get(name, LINES[0])
             axis.plot(track["seconds"], track["losses"], color=colour, linestyle=dashes, label=name)
         if "loss" in race:
-            axis.axhline(race["loss"], color="#666666", linewidth=0.8, linestyle=":", label="its last picture's loss")
+            axis.axhline(race["loss"], color="#666666", linewidth=0.8, linestyle=":", label="its last image's loss")
         axis.set(xlabel="seconds", yscale="log", title=f"{race['against']}, {race['size']} px")
         axis.title.set_fontsize(10)
         axis.grid(alpha=0.3)

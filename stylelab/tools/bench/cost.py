@@ -1,4 +1,4 @@
-"""How many floating-point operations a step cannot do without, counted from the layers and the picture."""
+"""How many floating-point operations a step cannot do without, counted from the layers and the image."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,7 +14,7 @@ def convolutions(widths: Mapping[str, int], layers: Iterable[str], height: int, 
     Args:
         widths: layer -> number of filters.
         layers: those that are looked at; the trunk is computed up to the deepest.
-        height, width: of the picture.
+        height, width: of the image.
 
     Source: ours.
     """

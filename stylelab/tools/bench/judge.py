@@ -1,4 +1,4 @@
-"""One and the same loss for everybody's pictures: ours, in float32, of the recipe that is compared."""
+"""One and the same loss for everybody's images: ours, in float32, of the recipe that is compared."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from stylelab.tools.bench.work import job_of
 
 
 def run(settings: dict, turns: Turns) -> None:
-    """Answer each order `{"judge": [files of pictures]}` with their losses."""
+    """Answer each order `{"judge": [files of images]}` with their losses."""
     loss = loss_of(settings)
     order = turns.order
     while True:
@@ -17,12 +17,12 @@ def run(settings: dict, turns: Turns) -> None:
 
 
 def loss_of(settings: dict):
-    """A function: picture `(H, W, 3)` in 0..1 -> the total loss of the recipe, computed in float32."""
+    """A function: image `(H, W, 3)` in 0..1 -> the total loss of the recipe, computed in float32."""
     half, job = load_backend(settings["backend"]), job_of(settings)
     device = half.find_device(settings["device"])
     encoder = half.load_encoder(
         job.encoder, job.recipe.layers, pooling=job.recipe.pooling, normalised=job.normalised, device=device
     )
-    content, style = (half.to_tensor(picture, device) for picture in (job.content, job.style))
+    content, style = (half.to_tensor(image, device) for image in (job.content, job.style))
     loss = half.transfer_loss(encoder, content, style, job.recipe, job.weights)
-    return lambda picture: float(sum(float(part) for part in loss(half.to_tensor(picture, device)).values()))
+    return lambda image: float(sum(float(part) for part in loss(half.to_tensor(image, device)).values()))

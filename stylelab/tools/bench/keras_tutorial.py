@@ -2,7 +2,7 @@
 
 Content, style and painting go through the network together at every step, so both targets are computed anew each time;
 eager, SGD with a rate that decays. The second difference of its total variation is a slice here, where the example has an
-index, and pictures are in 0..1, which its learning rate takes into account: the same work, and a loss to compare.
+index, and images are in 0..1, which its learning rate takes into account: the same work, and a loss to compare.
 
 Source: F. Chollet's 'Neural style transfer' in the Keras examples.
 """
@@ -25,18 +25,18 @@ def run(settings: dict, turns: Turns) -> None:
     with tf.device(device):
         tf.config.experimental.enable_tensor_float_32_execution(True)  # TensorFlow's own setting, which our package changes
         score = prepare(work, device)
-        picture = tf.Variable(to_tensor(work.job.start, device))
+        image = tf.Variable(to_tensor(work.job.start, device))
         rate = tf.keras.optimizers.schedules.ExponentialDecay(settled.learning_rate, decay_steps=100, decay_rate=settled.decay)
         method = tf.keras.optimizers.SGD(rate)
         while True:
             with tf.GradientTape() as tape:
-                loss = score(picture)
-            method.apply_gradients([(tape.gradient(loss, picture), picture)])
-            turns(loss, lambda: np.clip(np.array(picture[0]), 0, 1))
+                loss = score(image)
+            method.apply_gradients([(tape.gradient(loss, image), image)])
+            turns(loss, lambda: np.clip(np.array(image[0]), 0, 1))
 
 
 def prepare(work: Work, device: str):
-    """The example's loss as a function of a picture `(1, H, W, 3)`.
+    """The example's loss as a function of an image `(1, H, W, 3)`.
 
     Raises:
         InputError: a recipe that has other parts than the example's loss.
@@ -45,11 +45,11 @@ def prepare(work: Work, device: str):
     if (recipe.content_loss, recipe.style_loss, recipe.tv) != ("sum", "keras", "keras"):
         raise InputError(f"the Keras example's loss is not that of recipe '{recipe.name}': use 'keras'")
     extractor = network(work, recipe.layers)
-    content, style = (to_tensor(picture, device) for picture in (work.job.content, work.job.style))
+    content, style = (to_tensor(image, device) for image in (work.job.content, work.job.style))
     pixels = content.shape[1] * content.shape[2]
 
-    def score(picture) -> Tensor:
-        together = tf.concat([content, style, picture], axis=0)
+    def score(image) -> Tensor:
+        together = tf.concat([content, style, image], axis=0)
         features = dict(zip(recipe.layers, extractor(together * work.factor + work.offset), strict=True))
         loss = tf.zeros(())
         for layer, share in recipe.content.items():
@@ -57,7 +57,7 @@ def prepare(work: Work, device: str):
         for layer, share in recipe.style.items():
             difference = gram_matrix(features[layer][1]) - gram_matrix(features[layer][2])
             loss += weights.style * share * tf.reduce_sum(tf.square(difference)) / (4.0 * 3**2 * pixels**2)
-        return loss + weights.tv * total_variation(picture)
+        return loss + weights.tv * total_variation(image)
 
     return score
 
@@ -69,8 +69,8 @@ def gram_matrix(activation: Tensor) -> Tensor:
     return tf.matmul(rows, tf.transpose(rows))
 
 
-def total_variation(picture) -> Tensor:
+def total_variation(image) -> Tensor:
     """Sum of (dx^2 + dy^2)^1.25 over the places that have both neighbours."""
-    down = tf.square(picture[:, :-1, :-1, :] - picture[:, 1:, :-1, :])
-    right = tf.square(picture[:, :-1, :-1, :] - picture[:, :-1, 1:, :])
+    down = tf.square(image[:, :-1, :-1, :] - image[:, 1:, :-1, :])
+    right = tf.square(image[:, :-1, :-1, :] - image[:, :-1, 1:, :])
     return tf.reduce_sum(tf.pow(down + right, 1.25))

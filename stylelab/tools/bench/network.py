@@ -1,6 +1,6 @@
 """Weights to measure with: a full-width VGG-19 of random filters where the real ones are not at hand.
 
-Speed does not depend on the numbers in the filters, and a picture of nothing but speed needs no download.
+Speed does not depend on the numbers in the filters, and an image of nothing but speed needs no download.
 """
 
 from pathlib import Path

@@ -68,7 +68,7 @@ def check(asked: Asked) -> Asked:
         if (value := getattr(filled, name)) is not None and value < least:
             raise InputError(f"--{name} is {value}: give a whole number of at least {least}")
     _check_files(filled)
-    return _check_pictures(filled)
+    return _check_images(filled)
 
 
 def _given(value, default):
@@ -94,7 +94,7 @@ def _check_files(asked: Asked) -> None:
         raise InputError(f"'{shown(asked.peers)}' is no folder: clone the peers into one, docs/speed.md says how")
 
 
-def _check_pictures(asked: Asked) -> Asked:
+def _check_images(asked: Asked) -> Asked:
     from stylelab.run.prepare import prepare
 
     if not (encoder_missing := asked.encoder == "vgg19" and not in_cache("vgg19")):

@@ -26,7 +26,7 @@ def run(settings: dict, turns: Turns) -> None:
 
 
 def _ran_in(settings: dict) -> str:
-    """What 'auto' comes to for this picture."""
+    """What 'auto' comes to for this image."""
     features = importlib.import_module(f"stylelab.{settings['backend']}.features")
     job = job_of(settings)
     height, width = job.content.shape[:2]

@@ -73,7 +73,9 @@ def _span(spread: dict | None, number: str) -> str:
 
 
 def _race(found: dict) -> str:
-    title = f"### To the loss of {found['against']}'s last picture: {found['encoder']}, {found['size']} px, recipe `{found['recipe']}`"
+    title = (
+        f"### To the loss of {found['against']}'s last image: {found['encoder']}, {found['size']} px, recipe `{found['recipe']}`"
+    )
     rows = [[found["against"], str(found["steps"]), f"{found['seconds']:.1f}", f"{found['loss']:.5g}", ""]]
     rows += [
         [row["name"], str(row["steps"]), f"{row['seconds']:.1f}", "", f"{row['times_as_fast']:.2f}"] if "seconds" in row

@@ -1,4 +1,4 @@
-"""Other people's programs, run from a folder of the user's: theirs is imported, our filters and pictures are put in.
+"""Other people's programs, run from a folder of the user's: theirs is imported, our filters and images are put in.
 
 Nothing of theirs is in this repository, and nothing is downloaded: the filters they would fetch are ours here.
 """
@@ -51,16 +51,16 @@ def style_transfer_pytorch(settings: dict, turns: Turns) -> None:
     schedule = {"min_scale": settings["size"], "initial_iterations": steps}
     if settings.get("small_to_large"):
         schedule = {"initial_iterations": steps, "iterations": steps // 2}  # its own proportion: 1000 and 500
-    content, style = (Image.fromarray(_bytes(picture)) for picture in (work.job.content, work.job.style))
+    content, style = (Image.fromarray(_bytes(image)) for image in (work.job.content, work.job.style))
     painter.stylize(
         content, [style], end_scale=settings["size"], **schedule,
-        callback=lambda step: turns(step.loss, lambda: _picture(painter.get_image_tensor())),
+        callback=lambda step: turns(step.loss, lambda: _image(painter.get_image_tensor())),
     )  # fmt: skip
     turns.last(lambda: np.asarray(painter.get_image(), np.float32) / 255)
 
 
 def neural_style_pt(settings: dict, turns: Turns) -> None:
-    """ProGamerGov/neural-style-pt, from the content picture, with its own L-BFGS."""
+    """ProGamerGov/neural-style-pt, from the content image, with its own L-BFGS."""
     clone, work = find_clone(settings["peers"], settings["kind"]), make_ready(settings)
     device = find_device(settings["device"])
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def neural_style_pt(settings: dict, turns: Turns) -> None:
         widths = [step for layer in LAYERS for step in (_width(work, layer), *(["P"] if layer in POOL_AFTER else []))]
         importlib.import_module("CaffeLoader").channel_list["VGG-19"] = widths
         module = importlib.import_module("neural_style")
-        module.optim = types.SimpleNamespace(LBFGS=lambda pictures, **options: _Watched(pictures, module, turns, **options))
+        module.optim = types.SimpleNamespace(LBFGS=lambda images, **options: _Watched(images, module, turns, **options))
         module.main()
         raise MachineError(f"neural-style-pt made only {turns.count} steps")
 
@@ -86,9 +86,9 @@ def neural_style_pt(settings: dict, turns: Turns) -> None:
 class _Watched(torch.optim.LBFGS):
     """Their optimiser; each evaluation of the loss is a turn."""
 
-    def __init__(self, pictures: list, module, turns: Turns, **options):
-        super().__init__(pictures, **options)
-        self.read = lambda: np.asarray(module.deprocess(pictures[0].detach().clone()), np.float32) / 255
+    def __init__(self, images: list, module, turns: Turns, **options):
+        super().__init__(images, **options)
+        self.read = lambda: np.asarray(module.deprocess(images[0].detach().clone()), np.float32) / 255
         self.turns = turns
 
     def step(self, closure):
@@ -103,7 +103,7 @@ class _Watched(torch.optim.LBFGS):
 def features(work: Work, preprocessing: dict = TORCHVISION) -> nn.Sequential:
     """torchvision's `vgg19().features` with our filters, for a program that does that preprocessing itself.
 
-    The first convolution is changed so that it gives the same on pictures prepared that way (but for the borders, where
+    The first convolution is changed so that it gives the same on images prepared that way (but for the borders, where
     zeros mean another colour). Layers that we have no filters of stay as they are made: nobody looks at them.
     """
     found, channels = [], 3
@@ -124,11 +124,11 @@ def _width(work: Work, layer: str) -> int:
 
 
 def _for(preprocessing: dict, work: Work, kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first filters for a picture that enters as (picture * scale - mean) / std instead of ours."""
+    """The first filters for an image that enters as (image * scale - mean) / std instead of ours."""
     scale, mean, std = preprocessing["scale"], np.array(preprocessing["mean"]), np.array(preprocessing["std"])
     if preprocessing["channels"] == "BGR":
         mean, std = mean[::-1], std[::-1]
-    factor = work.factor * std / scale  # ours of theirs: picture = (theirs * std + mean) / scale
+    factor = work.factor * std / scale  # ours of theirs: image = (theirs * std + mean) / scale
     offset = work.factor * mean / scale + work.offset
     bias = bias + (kernel * offset[:, None, None]).sum((1, 2, 3))
     kernel = kernel * factor[:, None, None]
@@ -137,9 +137,9 @@ def _for(preprocessing: dict, work: Work, kernel: np.ndarray, bias: np.ndarray) 
     return np.ascontiguousarray(kernel, np.float32), np.asarray(bias, np.float32)
 
 
-def _bytes(picture: np.ndarray) -> np.ndarray:
-    return np.round(picture * 255).astype(np.uint8)
+def _bytes(image: np.ndarray) -> np.ndarray:
+    return np.round(image * 255).astype(np.uint8)
 
 
-def _picture(tensor: torch.Tensor) -> np.ndarray:
+def _image(tensor: torch.Tensor) -> np.ndarray:
     return tensor.cpu().numpy().transpose(1, 2, 0)

@@ -1,7 +1,7 @@
 """The loop of the PyTorch tutorial 'Neural transfer using PyTorch', as it computes: for comparison, never for use.
 
 NCHW float32, eager; `nn.Sequential` with loss modules that let activations through; ReLUs that copy; targets once;
-torch.optim.LBFGS as it comes (20 evaluations a call, 100 past steps), the picture clamped inside its closure.
+torch.optim.LBFGS as it comes (20 evaluations a call, 100 past steps), the image clamped inside its closure.
 The loss modules stand after the ReLU, where the recipes look, and not before it: the same work, and a loss to compare.
 
 Source: A. Jacq, 'Neural transfer using PyTorch', PyTorch tutorials.
@@ -15,23 +15,23 @@ from stylelab.encoders import POOL_AFTER
 from stylelab.errors import InputError
 from stylelab.tools.bench.turns import Turns
 from stylelab.tools.bench.work import Work, make_ready
-from stylelab.torch import find_device, to_picture, to_tensor
+from stylelab.torch import find_device, to_image, to_tensor
 
 
 def run(settings: dict, turns: Turns) -> None:
     """Evaluations of the closure until there is no further order: the tutorial calls each of them a step."""
     torch.backends.cudnn.allow_tf32 = True  # PyTorch's own setting, which our package changes
     work, device = make_ready(settings), find_device(settings["device"])
-    score, picture = prepare(work, device)
-    method = torch.optim.LBFGS([picture])
+    score, image = prepare(work, device)
+    method = torch.optim.LBFGS([image])
 
     def closure() -> Tensor:
         with torch.no_grad():
-            picture.clamp_(0, 1)
+            image.clamp_(0, 1)
         method.zero_grad()
-        loss = score(picture)
+        loss = score(image)
         loss.backward()
-        turns(loss.item(), lambda: to_picture(picture))
+        turns(loss.item(), lambda: to_image(image))
         return loss
 
     while True:
@@ -39,7 +39,7 @@ def run(settings: dict, turns: Turns) -> None:
 
 
 def prepare(work: Work, device: torch.device):
-    """The tutorial's score as a function of a picture `(1, 3, H, W)`, and the picture to start from.
+    """The tutorial's score as a function of an image `(1, 3, H, W)`, and the image to start from.
 
     Raises:
         InputError: a recipe that has more or other parts than the tutorial's loss.
@@ -47,12 +47,12 @@ def prepare(work: Work, device: torch.device):
     recipe, weights = work.job.recipe, work.job.weights
     if (recipe.content_loss, recipe.style_loss, recipe.gram, weights.tv) != ("mean", "mean", "per_element", 0):
         raise InputError(f"the PyTorch tutorial's loss is not that of recipe '{recipe.name}': use 'lab'")
-    content, style, start = (to_tensor(picture, device) for picture in (work.job.content, work.job.style, work.job.start))
+    content, style, start = (to_tensor(image, device) for image in (work.job.content, work.job.style, work.job.start))
     model, content_losses, style_losses = build(work, content, style, device)
     model.eval().requires_grad_(False)
 
-    def score(picture: Tensor) -> Tensor:
-        model(picture)
+    def score(image: Tensor) -> Tensor:
+        model(image)
         style_score = sum(share * module.loss for share, module in style_losses)
         content_score = sum(share * module.loss for share, module in content_losses)
         return weights.style * style_score + weights.content * content_score
@@ -89,7 +89,7 @@ def _convolution(kernel, bias, padding: str) -> nn.Conv2d:
 
 
 class Normalise(nn.Module):
-    """What the first convolution expects, as (picture - mean) / std."""
+    """What the first convolution expects, as (image - mean) / std."""
 
     def __init__(self, work: Work):
         super().__init__()
@@ -97,8 +97,8 @@ class Normalise(nn.Module):
         self.register_buffer("mean", -offset / factor)
         self.register_buffer("std", 1 / factor)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        return (picture - self.mean) / self.std
+    def forward(self, image: Tensor) -> Tensor:
+        return (image - self.mean) / self.std
 
 
 class ContentLoss(nn.Module):

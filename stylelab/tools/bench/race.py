@@ -1,4 +1,4 @@
-"""Seconds to a given loss: the others run to their end, and what counts is when a picture of ours is as good as their last."""
+"""Seconds to a given loss: the others run to their end, and what counts is when an image of ours is as good as their last."""
 
 import tempfile
 import time
@@ -9,7 +9,7 @@ import numpy as np
 
 from stylelab.encoders import find_encoder
 from stylelab.errors import StylelabError
-from stylelab.images import open_picture
+from stylelab.images import open_image
 from stylelab.tools.bench.conductor import Player, excused, stage
 from stylelab.tools.bench.options import Asked
 from stylelab.tools.bench.plan import PEERS, Contender, ours
@@ -17,7 +17,7 @@ from stylelab.tools.bench.steps import PAUSE, judged, settings_of
 from stylelab.tools.bench.sums import first_below
 
 BURST = 10  # steps of a turn
-EVERY = 5  # steps from one picture that is judged to the next
+EVERY = 5  # steps from one image that is judged to the next
 QUALITY = 100  # steps after which the losses of our precisions are compared
 SCALES = 4  # sizes of a run from coarse to fine: half a size every second time
 COARSE = 2 / 3  # of the steps, for a run from coarse to fine: it plans them, and the fewer it has the sooner it is done
@@ -58,13 +58,13 @@ def races(asked: Asked) -> list[Race]:
 
 
 def run(race: Race, asked: Asked, encoder: str, folder: Path) -> dict:
-    """Let all of them run in turn, then judge everybody's pictures by one loss."""
+    """Let all of them run in turn, then judge everybody's images by one loss."""
     lost: dict[str, StylelabError] = {}
     settings = settings_of(asked, race.recipe, race.size, encoder, race.steps)
     entries = [(race.against, settings | dict(race.options))]
     entries += [(contender, settings | {"total_steps": _steps(race, share)}) for contender, share in race.ours]
     left = {contender.name: given["total_steps"] for contender, given in entries} | _as_long_as_it_takes(race)
-    tracks = {contender.name: {"seconds": [], "pictures": []} for contender, _ in entries}
+    tracks = {contender.name: {"seconds": [], "images": []} for contender, _ in entries}
     with tempfile.TemporaryDirectory(dir=folder) as place:
         with stage(entries, lost) as players:
             while any(left[player.contender.name] > 0 for player in players):
@@ -94,25 +94,25 @@ def _burst(player: Player, left: dict, tracks: dict, folder: Path) -> None:
     told = player.order(steps=int(min(BURST, left[name])), keep=str(place), every=EVERY)
     track = tracks[name]
     track["seconds"] += told["seconds"]
-    track["pictures"] += told["kept"]
+    track["images"] += told["kept"]
     track |= {"memory_mb": told["own"], "peak_mb": told["peak"], "gpu_mb": told["gpu"]}
     left[name] = 0 if told.get("ended") else left[name] - len(told["seconds"])
     if left[name] <= 0:
         last = str(place / "last.npy")
-        player.order(picture=last)
-        track["pictures"].append([len(track["seconds"]), last])
+        player.order(image=last)
+        track["images"].append([len(track["seconds"]), last])
 
 
 def judge(tracks: dict[str, dict], settings: dict, lost: dict[str, StylelabError]) -> None:
-    """Put the losses of a track's pictures beside them. Pictures of a smaller size on the way are left out."""
-    shape = open_picture(settings["content"], settings["size"]).shape
+    """Put the losses of a track's images beside them. Images of a smaller size on the way are left out."""
+    shape = open_image(settings["content"], settings["size"]).shape
     for track in tracks.values():
-        track["pictures"] = [[step, path] for step, path in track["pictures"] if np.load(path, mmap_mode="r").shape == shape]
-    files = {path: path for track in tracks.values() for _, path in track["pictures"]}
+        track["images"] = [[step, path] for step, path in track["images"] if np.load(path, mmap_mode="r").shape == shape]
+    files = {path: path for track in tracks.values() for _, path in track["images"]}
     losses = judged(files, "torch", settings, lost) if files else {}
     for track in tracks.values():
         elapsed = np.cumsum(steps_only(track.pop("seconds")))
-        known = [(step, path) for step, path in track.pop("pictures") if path in losses]
+        known = [(step, path) for step, path in track.pop("images") if path in losses]
         track["steps"] = [step for step, _ in known]
         track["seconds"] = [float(elapsed[step - 1]) for step in track["steps"]]
         track["losses"] = [losses[path] for _, path in known]

@@ -49,9 +49,9 @@ def _ratio(ratio: dict) -> str:
 
 
 def race(found: dict) -> str:
-    """When ours was as good as their last picture."""
+    """When ours was as good as their last image."""
     lines = [
-        f"\nSeconds to the loss of {found['against']}'s last picture: recipe {found['recipe']}, {found['encoder']}, {found['size']} px"
+        f"\nSeconds to the loss of {found['against']}'s last image: recipe {found['recipe']}, {found['encoder']}, {found['size']} px"
     ]
     if "loss" in found:
         lines.append(f"  {found['against']}: loss {found['loss']:.5g} after {found['steps']} steps, {found['seconds']:.1f} s")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stylelab import encoders
 from stylelab.errors import StylelabError
-from stylelab.images import open_picture
+from stylelab.images import open_image
 from stylelab.tools.bench import cost
 from stylelab.tools.bench.conductor import Player, excused, stage
 from stylelab.tools.bench.options import Asked
@@ -48,19 +48,19 @@ def _round(players: list[Player], lost: dict[str, StylelabError], kind: str) -> 
 
 
 def _losses(players: list[Player], settings: dict, folder: Path, lost: dict[str, StylelabError]) -> dict[str, float]:
-    """Everybody's picture after the last step, by the recipe's own loss in float32."""
+    """Everybody's image after the last step, by the recipe's own loss in float32."""
     files = {}
     for number, player in enumerate(list(players)):
         if player.contender.kind != "limit":
             with excused(player, players, lost):
-                player.order(picture=str(folder / f"{number}.npy"))
+                player.order(image=str(folder / f"{number}.npy"))
                 files[player.contender.name] = str(folder / f"{number}.npy")
     backend = next((player.contender.backend for player in players if player.contender.name in files), None)
     return judged(files, backend, settings, lost) if backend else {}
 
 
 def judged(files: dict[str, str], backend: str, settings: dict, lost: dict[str, StylelabError]) -> dict[str, float]:
-    """Name -> loss of the picture in that file."""
+    """Name -> loss of the image in that file."""
     with stage([(Contender("judge", "judge", backend), settings)], lost) as players:
         for player in list(players):
             with excused(player, players, lost):
@@ -72,7 +72,7 @@ def _found(group: Group, players: list[Player], losses: dict, lost: dict, asked:
     by_name = {player.contender.name: player for player in players}
     spec = encoders.find_encoder(encoder)
     recipe = recipe_of(group.recipe)
-    height, width = open_picture(asked.content, group.size).shape[:2]
+    height, width = open_image(asked.content, group.size).shape[:2]
     widths = {layer: len(pair[0]) for layer, pair in encoders.read_weights(spec, recipe.layers).items()}
     operations = cost.convolutions(widths, recipe.layers, height, width)
     common = {"group": group.title, "recipe": recipe.name, "encoder": spec.name, "width": width, "height": height}

@@ -1,7 +1,7 @@
 """The loop of TensorFlow's tutorial 'Neural style transfer', as it computes: for comparison, never for use.
 
 A Keras model of style and content, targets once, Gram matrices by einsum; a `tf.function` that takes the gradient with a
-tape, moves the picture by Adam(0.02, 0.99, epsilon 0.1) and clips it; total variation by tf.image.
+tape, moves the image by Adam(0.02, 0.99, epsilon 0.1) and clips it; total variation by tf.image.
 
 Source: TensorFlow's tutorial 'Neural style transfer'.
 """
@@ -23,24 +23,24 @@ def run(settings: dict, turns: Turns) -> None:
     with tf.device(device):
         tf.config.experimental.enable_tensor_float_32_execution(True)  # TensorFlow's own setting, which our package changes
         score = prepare(work, device)
-        picture = tf.Variable(to_tensor(work.job.start, device))
+        image = tf.Variable(to_tensor(work.job.start, device))
         method = tf.keras.optimizers.Adam(learning_rate=0.02, beta_1=0.99, epsilon=1e-1)
 
         @tf.function
-        def train_step(picture):
+        def train_step(image):
             with tf.GradientTape() as tape:
-                loss = score(picture)
-            method.apply_gradients([(tape.gradient(loss, picture), picture)])
-            picture.assign(tf.clip_by_value(picture, 0.0, 1.0))
+                loss = score(image)
+            method.apply_gradients([(tape.gradient(loss, image), image)])
+            image.assign(tf.clip_by_value(image, 0.0, 1.0))
             return loss
 
         while True:
-            loss = train_step(picture)
-            turns(loss[0], lambda: np.array(picture[0]))
+            loss = train_step(image)
+            turns(loss[0], lambda: np.array(image[0]))
 
 
 def prepare(work: Work, device: str):
-    """The tutorial's loss as a function of a picture `(1, H, W, 3)`; its value has the shape (1,).
+    """The tutorial's loss as a function of an image `(1, H, W, 3)`; its value has the shape (1,).
 
     Raises:
         InputError: a recipe that has other parts than the tutorial's loss.
@@ -52,12 +52,12 @@ def prepare(work: Work, device: str):
     style_targets = extractor(to_tensor(work.job.style, device))["style"]
     content_targets = extractor(to_tensor(work.job.content, device))["content"]
 
-    def score(picture) -> Tensor:
-        outputs = extractor(picture)
+    def score(image) -> Tensor:
+        outputs = extractor(image)
         style = tf.add_n([tf.reduce_mean((outputs["style"][name] - style_targets[name]) ** 2) for name in style_targets])
         content = tf.add_n([tf.reduce_mean((outputs["content"][name] - content_targets[name]) ** 2) for name in content_targets])
         loss = style * weights.style / len(style_targets) + content * weights.content / len(content_targets)
-        return loss + weights.tv * tf.image.total_variation(picture)
+        return loss + weights.tv * tf.image.total_variation(image)
 
     return score
 
@@ -70,7 +70,7 @@ def gram_matrix(activation: Tensor) -> Tensor:
 
 
 class StyleContentModel(tf.keras.models.Model):
-    """A picture's Gram matrices and content activations, by layer."""
+    """An image's Gram matrices and content activations, by layer."""
 
     def __init__(self, work: Work):
         super().__init__()
@@ -79,8 +79,8 @@ class StyleContentModel(tf.keras.models.Model):
         self.vgg = network(work, self.style_layers + self.content_layers)
 
     @tf.function
-    def call(self, pictures):
-        outputs = self.vgg(pictures * self.factor + self.offset)
+    def call(self, images):
+        outputs = self.vgg(images * self.factor + self.offset)
         count = len(self.style_layers)
         return {
             "style": {name: gram_matrix(value) for name, value in zip(self.style_layers, outputs[:count], strict=True)},

@@ -19,11 +19,11 @@ class Finished(Exception):
 class Turns:
     """What a contender calls after each of its steps. The call comes back when it is its turn again.
 
-    Orders and answers are lines of JSON. `{"steps": 3}` asks for three steps, with `"keep": FOLDER, "every": 10` for a
-    picture after every tenth too; `{"picture": FILE}` for the picture as it is now. No order means: end.
+    Orders and answers are lines of JSON. `{"steps": 3}` asks for three steps, with `"keep": FOLDER, "every": 10` for an
+    image after every tenth too; `{"image": FILE}` for the image as it is now. No order means: end.
 
     Attributes:
-        base: megabytes that the process had before pictures and filters.
+        base: megabytes that the process had before images and filters.
     """
 
     def __init__(self, orders: TextIO, answers: TextIO, clock: Callable[[], float] = time.perf_counter):
@@ -39,8 +39,8 @@ class Turns:
         order = json.loads(line) if line.strip() else {"end": True}
         if "end" in order:
             raise Finished
-        if "picture" in order:
-            np.save(order["picture"], self.read())
+        if "image" in order:
+            np.save(order["image"], self.read())
             self.answer({})
             return self.wait()
         self.order, self.seconds, self.kept, self.began = order, [], [], self.clock()
@@ -51,7 +51,7 @@ class Turns:
 
         Args:
             loss: a number that the framework has computed by now; reading it waits for a GPU.
-            read: gives the picture `(H, W, 3)` in 0..1.
+            read: gives the image `(H, W, 3)` in 0..1.
         """
         loss = float(loss)
         self.seconds.append(self.clock() - self.began)
@@ -64,7 +64,7 @@ class Turns:
         self.began = self.clock()
 
     def last(self, read: Read) -> None:
-        """There are no more steps; `read` gives the final picture. It ends the loop that it is called from."""
+        """There are no more steps; `read` gives the final image. It ends the loop that it is called from."""
         self.read = read
         self._tell(None, ended=True)
         self.wait()

@@ -1,4 +1,4 @@
-"""What every contender is given: the same pictures, the same filters, the same weights of the losses."""
+"""What every contender is given: the same images, the same filters, the same weights of the losses."""
 
 from dataclasses import dataclass, replace
 
@@ -12,9 +12,9 @@ class Work:
     """A job with its filters.
 
     Attributes:
-        job: pictures, recipe and weights of the losses.
+        job: images, recipe and weights of the losses.
         filters: layer -> (kernel (O, I, 3, 3), bias (O,)), up to the deepest layer that is looked at.
-        factor, offset: (3,) each: picture * factor + offset is what the first convolution expects.
+        factor, offset: (3,) each: image * factor + offset is what the first convolution expects.
     """
 
     job: Job
@@ -29,7 +29,7 @@ def recipe_of(name: str) -> Recipe:
 
 
 def make_ready(settings: dict) -> Work:
-    """Read pictures and filters."""
+    """Read images and filters."""
     job = job_of(settings)
     filters = encoders.read_weights(job.encoder, job.recipe.layers, normalised=job.normalised)
     return Work(job, filters, *encoders.input_transform(job.encoder))

@@ -1,7 +1,7 @@
-"""Which pairs are painted in one run on a GPU: those whose content pictures have one size, as many as it has room for.
+"""Which pairs are painted in one run on a GPU: those whose content images have one size, as many as it has room for.
 
 On a CPU every pair is painted by itself: measured with `mini` in turn (two busy cores, PyTorch, medians of ratios of the time
-for a picture and a step, in a batch of 2 and of 4 against alone, one thread): at 128 pixels 0.95 and 0.89 in bfloat16, 0.96
+for an image and a step, in a batch of 2 and of 4 against alone, one thread): at 128 pixels 0.95 and 0.89 in bfloat16, 0.96
 and 1.01 in float32; at 256 pixels 1.05 and 1.17 in bfloat16. Cores are kept busy by workers instead.
 """
 
@@ -12,7 +12,7 @@ from math import ceil
 from stylelab.run.numerics import memory
 
 MOST = 8  # pairs in a batch: by then a GPU is busy, and no more than that is lost when a run fails
-FRAMEWORK = 2**30  # bytes that a framework takes before a picture is in sight
+FRAMEWORK = 2**30  # bytes that a framework takes before an image is in sight
 
 Shape = tuple[int, int]
 
@@ -41,7 +41,7 @@ def make_batches(pairs: Sequence, shape: Callable[[object], Shape | None], most:
 
     Args:
         pairs: in the order in which they should come.
-        shape: pair -> size of its content picture as it will be painted; None for one that cannot be opened.
+        shape: pair -> size of its content image as it will be painted; None for one that cannot be opened.
         most: size -> how many pairs of it fit.
         workers: how many lists there should be at least, if there are as many pairs.
     """

@@ -1,4 +1,4 @@
-"""The contact sheet of a gallery: one HTML page beside its pictures, readable with eyes or with a screen reader."""
+"""The contact sheet of a gallery: one HTML page beside its images, readable with eyes or with a screen reader."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from stylelab import images as pictures
+from stylelab import images
 from stylelab.errors import StylelabError
 
 STYLE = """
@@ -55,12 +55,12 @@ PAGE = """<!DOCTYPE html>
 
 
 def page(plan) -> str:
-    """The page, as text: a table with a row for each content picture and a column for each style.
+    """The page, as text: a table with a row for each content image and a column for each style.
 
     Args:
         plan: a `stylelab.tools.gallery.plan.Plan`, whose pairs may still be waiting.
     """
-    title = f"{len(plan.contents)} pictures in {len(plan.styles)} styles"
+    title = f"{len(plan.contents)} images in {len(plan.styles)} styles"
     told = f"{', '.join(_told(plan.settings))}."
     head = "".join(_header(name, path, "col") for name, path in plan.styles.items())
     pairs = {(pair.content, pair.style): pair for pair in plan.pairs}
@@ -69,7 +69,7 @@ def page(plan) -> str:
 
 
 def _told(settings: dict) -> list[str]:
-    """What holds for all pairs; the precision that 'auto' came to stands below each picture."""
+    """What holds for all pairs; the precision that 'auto' came to stands below each image."""
     told = [f"Recipe {settings['recipe']}", f"encoder {settings['encoder']}", f"{settings['steps']} steps", settings["backend"]]
     told += [f"precision {settings['precision']}"]
     told += [f"from coarse to fine in {settings['scales']} sizes"] if settings["scales"] > 1 else []
@@ -89,9 +89,9 @@ def _header(name: str, path: Path, scope: str) -> str:
 
 @lru_cache(maxsize=256)
 def _thumbnail(path: Path) -> str:
-    """A small JPEG in base64; '' for a picture that cannot be opened."""
+    """A small JPEG in base64; '' for an image that cannot be opened."""
     try:
-        small = pictures.open_picture(path, size=160)
+        small = images.open_image(path, size=160)
     except StylelabError:
         return ""
     buffer = io.BytesIO()
@@ -112,7 +112,7 @@ def _cell(folder: Path, pair) -> str:
 
 
 def _caption(facts: dict) -> str:
-    """How the picture was painted; records of earlier runs may not tell."""
+    """How the image was painted; records of earlier runs may not tell."""
     if "seconds" not in facts:
         return ""
     told = [f"{facts['seconds']:.1f} s" + (f" of a batch of {facts['batch']}" if facts.get("batch", 1) > 1 else "")]
@@ -122,11 +122,9 @@ def _caption(facts: dict) -> str:
 
 
 def _credits(plan) -> str:
-    """Whose the built-in pictures are: their licences ask for it."""
-    own = {name: path for name, path in (plan.contents | plan.styles).items() if name in pictures.names()}
+    """Whose the built-in images are: their licences ask for it."""
+    own = {name: path for name, path in (plan.contents | plan.styles).items() if name in images.names()}
     lines = [
-        f"<li>{escape(name)}: {escape(pictures.credit(name))}</li>"
-        for name, path in own.items()
-        if pictures.find_picture(name) == path
+        f"<li>{escape(name)}: {escape(images.credit(name))}</li>" for name, path in own.items() if images.find_image(name) == path
     ]
     return f"<h2>Credits</h2>\n<ul>\n{chr(10).join(lines)}\n</ul>\n" if lines else ""

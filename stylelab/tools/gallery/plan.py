@@ -1,6 +1,6 @@
-"""Every content picture in every style, on Dask: `plan` what is to be done, then `paint` it, on GPUs several pairs at once.
+"""Every content image in every style, on Dask: `plan` what is to be done, then `paint` it, on GPUs several pairs at once.
 
-Pictures are read here and travel as arrays, so that workers on other machines need no shared disk. What is done is
+Images are read here and travel as arrays, so that workers on other machines need no shared disk. What is done is
 written down in gallery.json at once, so that the same command goes on where the last one stopped.
 """
 
@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import stylelab
-from stylelab import encoders
-from stylelab import images as pictures
+from stylelab import encoders, images
 from stylelab.base.files import check_folder, one_line, shown, write_text
 from stylelab.errors import InputError
 from stylelab.run.numerics import memory
@@ -30,10 +29,10 @@ PAINTING = ("backend", "device", "precision", "scales", "tile")
 
 @dataclass
 class Pair:
-    """One picture to paint.
+    """One image to paint.
 
     Attributes:
-        content, style: the names of the two pictures.
+        content, style: the names of the two images.
         file: where it goes, in the gallery's folder.
         inputs: the sha256 of both files; None for one that cannot be read.
         state: 'waiting', 'done', 'kept' from an earlier run, or 'failed'.
@@ -62,11 +61,11 @@ class Plan:
     """A gallery to be.
 
     Attributes:
-        folder: where everything goes; made when the first picture is done.
+        folder: where everything goes; made when the first image is done.
         contents, styles: name -> file.
         pairs: in order, a row of styles for each content.
         options: of `stylelab.transfer`.
-        settings: all that decides how a pair comes out, beside the two pictures.
+        settings: all that decides how a pair comes out, beside the two images.
         job: what one pair comes to, a square one.
     """
 
@@ -95,24 +94,24 @@ class Plan:
 
 
 def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "torch", **options) -> Plan:
-    """Find the pictures, check the settings, and see what is done already.
+    """Find the images, check the settings, and see what is done already.
 
     Args:
-        contents, styles: a folder, one picture, or 'builtin'.
+        contents, styles: a folder, one image, or 'builtin'.
         folder: where the gallery goes, or where it is.
         backend: 'torch' or 'tensorflow'.
         options: as for `stylelab.transfer`.
 
     Raises:
-        InputError: no picture there, wrong settings, or a folder that cannot be written.
+        InputError: no image there, wrong settings, or a folder that cannot be written.
     """
     folder = Path(folder).expanduser()
     options |= {"backend": backend}
     job, settings = _settings(**options)
-    found = find_pictures(contents, pictures.content_names()), find_pictures(styles, pictures.style_names())
+    found = find_images(contents, images.content_names()), find_images(styles, images.style_names())
     for source in (contents, styles):
         if Path(source).expanduser().is_dir() and folder.resolve() == Path(source).expanduser().resolve():
-            raise InputError(f"the gallery cannot go into '{shown(folder)}', where its pictures come from: choose another")
+            raise InputError(f"the gallery cannot go into '{shown(folder)}', where its images come from: choose another")
     check_folder(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()))
     made = Plan(folder, *found, _pairs(*found), options, settings, job)
     _keep_what_is_done(made)
@@ -154,28 +153,28 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def find_pictures(source: str, built_in: tuple[str, ...]) -> dict[str, Path]:
-    """`{name: file}` of a folder's pictures, of one picture, or of the built-in ones.
+def find_images(source: str, built_in: tuple[str, ...]) -> dict[str, Path]:
+    """`{name: file}` of a folder's images, of one image, or of the built-in ones.
 
     Raises:
-        InputError: no such folder or picture, or a folder without pictures.
+        InputError: no such folder or image, or a folder without images.
     """
     if str(source) in ("builtin", "built-in") and not Path(source).exists():
-        return {name: pictures.find_picture(name) for name in built_in}
+        return {name: images.find_image(name) for name in built_in}
     folder = Path(source).expanduser()
     if not folder.is_dir():
-        path = pictures.find_picture(source)
+        path = images.find_image(source)
         return {Path(source).stem: path}
     try:
-        files = sorted(path for path in folder.iterdir() if _is_a_picture(path))
+        files = sorted(path for path in folder.iterdir() if _is_a_image(path))
     except OSError as error:
         raise InputError(f"folder '{shown(folder)}' cannot be read: {one_line(error)}") from None
     if not files:
-        raise InputError(f"no picture in folder '{shown(folder)}': its files must end in {', '.join(sorted(ENDINGS))}")
+        raise InputError(f"no image in folder '{shown(folder)}': its files must end in {', '.join(sorted(ENDINGS))}")
     return _distinct_names(files)
 
 
-def _is_a_picture(path: Path) -> bool:
+def _is_a_image(path: Path) -> bool:
     return path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
 
 
@@ -217,7 +216,7 @@ def _keep_what_is_done(made: Plan) -> None:
 
 def _read_records(folder: Path) -> dict:
     try:
-        records = json.loads((folder / "gallery.json").read_text(encoding="utf-8"))["pictures"]
+        records = json.loads((folder / "gallery.json").read_text(encoding="utf-8"))["images"]
     except (OSError, ValueError, LookupError, TypeError):
         return {}
     return records if isinstance(records, dict) else {}
@@ -257,7 +256,7 @@ def _write_down(made: Plan) -> None:
             records[pair.file] = {"settings": made.settings, "inputs": list(pair.inputs), "facts": pair.facts}
         elif pair.state == FAILED:
             records.pop(pair.file, None)
-    write_text(made.folder / "gallery.json", json.dumps({"pictures": records}, indent=1) + "\n")
+    write_text(made.folder / "gallery.json", json.dumps({"images": records}, indent=1) + "\n")
     write_text(made.folder / "index.html", contact_sheet.page(made))
 
 

@@ -1,6 +1,6 @@
 """Hand the pairs of a gallery out to workers, and take back what becomes of them.
 
-A broken picture, or a worker that dies, costs its own pair and no other: a batch that fails is painted pair by pair, and one
+A broken image, or a worker that dies, costs its own pair and no other: a batch that fails is painted pair by pair, and one
 that was too large for the memory in two halves.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylelab import images as pictures
+from stylelab import images
 from stylelab.base.files import one_line
 from stylelab.errors import MachineError, StylelabError
 from stylelab.run.prepare import prepare
@@ -27,7 +27,7 @@ DONE, KEPT, FAILED, WAITING = "done", "kept", "failed", "waiting"
 
 
 def at_once(made: Plan, waiting: list[Pair]) -> int:
-    """How many pairs can be worked on here: fewer than there are where large pictures need the memory of several workers."""
+    """How many pairs can be worked on here: fewer than there are where large images need the memory of several workers."""
     from stylelab.tools.cluster import fitting, gpus_for
 
     if gpus_for(made.options.get("device")):
@@ -93,7 +93,7 @@ def _free_on_gpus(client) -> int | None:
 
 
 def _shape(made: Plan, content: Path) -> tuple[int, int] | None:
-    """Height and width of a content picture as it will be painted; None if it cannot be used."""
+    """Height and width of a content image as it will be painted; None if it cannot be used."""
     flat = np.zeros((64, 64, 3), np.float32)
     try:
         return prepare(content, flat, **made.preparing).content.shape[:2]
@@ -102,7 +102,7 @@ def _shape(made: Plan, content: Path) -> tuple[int, int] | None:
 
 
 def _submit(client, made: Plan, batch: list[Pair], paint_pair, paint_batch):
-    """A task for the pairs whose pictures can be used; the others have failed. None if there are no others."""
+    """A task for the pairs whose images can be used; the others have failed. None if there are no others."""
     jobs = []
     for pair in batch:
         try:
@@ -139,9 +139,9 @@ def _receive(future, made: Plan, batch: list[Pair]) -> int | None:
 def _record(made: Plan, pair: Pair, answer: dict) -> None:
     pair.error, pair.exit_status, pair.facts = answer["error"], answer["exit_status"], answer.get("facts", {})
     pair.state = FAILED if pair.error else DONE
-    if "picture" in answer:
-        pictures.save(answer["picture"], made.folder / pair.file)
-        pair.facts |= dict(zip(("height", "width"), answer["picture"].shape, strict=False))
+    if "image" in answer:
+        images.save(answer["image"], made.folder / pair.file)
+        pair.facts |= dict(zip(("height", "width"), answer["image"].shape, strict=False))
 
 
 def _lost(error: Exception) -> str:

@@ -18,7 +18,7 @@ TRIAL = 6  # steps by which threads are judged
 
 
 def paint_pair(content: np.ndarray, style: np.ndarray, options: dict) -> dict:
-    """One transfer, two `(H, W, 3)` pictures in; a picture and facts out, or an error."""
+    """One transfer, two `(H, W, 3)` images in; an image and facts out, or an error."""
     return _safely(lambda: _answer(stylelab.transfer(content, style, watch=Pace(), **options)))
 
 
@@ -47,14 +47,14 @@ def _safely(paint):
 
 
 def _answer(result: Result, batch: int = 1) -> dict:
-    """A picture and facts. The seconds of a batch are shared out among its pairs."""
+    """An image and facts. The seconds of a batch are shared out among its pairs."""
     total = result.history["total"]
     facts = {"seconds": round(result.seconds / batch, 2), "steps": len(total), "device": result.device}
     facts |= {"precision": result.precision, "scales": list(result.scales), "tile": result.tile, "batch": batch}
     facts |= {"loss_start": float(total[0]), "loss_end": float(total[-1])} if len(total) else {}
     facts |= {"notes": list(result.notes)} if result.notes else {}
     return {
-        "picture": result.picture,
+        "image": result.image,
         "facts": facts,
         "error": result.stopped,
         "exit_status": int(bool(result.stopped)),

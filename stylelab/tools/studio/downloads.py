@@ -1,4 +1,4 @@
-"""What a run leaves to be saved: picture, settings, filmstrip, film, each under a name that says what it is."""
+"""What a run leaves to be saved: image, settings, filmstrip, film, each under a name that says what it is."""
 
 import re
 import tempfile
@@ -10,7 +10,7 @@ from stylelab.errors import InputError
 from stylelab.tools.studio import images
 from stylelab.tools.studio.runs import Run
 
-KINDS = {"picture": ".png", "settings": ".json", "filmstrip": "-filmstrip.png", "film": "-film.gif"}
+KINDS = {"image": ".png", "settings": ".json", "filmstrip": "-filmstrip.png", "film": "-film.gif"}
 TYPES = {".png": "image/png", ".json": "application/json", ".gif": "image/gif", ".jpg": "image/jpeg"}
 FILM = 6.0  # seconds of one round
 
@@ -19,18 +19,18 @@ def keep(run: Run, kind: str) -> tuple[str, str, bytes]:
     """A file's name, its type and what is in it.
 
     Args:
-        kind: 'picture', 'settings', 'filmstrip' or 'film'.
+        kind: 'image', 'settings', 'filmstrip' or 'film'.
 
     Raises:
-        InputError: another kind, or there is no picture yet.
+        InputError: another kind, or there is no image yet.
     """
     if kind not in KINDS:
         raise InputError(f"'{kind}' cannot be saved: choose {', '.join(KINDS)}")
     ending = KINDS[kind]
     if kind == "settings":
         data = run.whole().text().encode()
-    elif kind == "picture":
-        ending, data = _picture(run)
+    elif kind == "image":
+        ending, data = _image(run)
     else:
         data = _strip(run) if kind == "filmstrip" else _film(run)
     return file_name(run) + ending, TYPES[Path(ending).suffix or ending], data
@@ -45,20 +45,20 @@ def file_name(run: Run) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:120]
 
 
-def _picture(run: Run) -> tuple[str, bytes]:
-    """The result; on the way there, the picture as it is to be seen."""
-    if run.picture:
-        return ".png", run.picture
+def _image(run: Run) -> tuple[str, bytes]:
+    """The result; on the way there, the image as it is to be seen."""
+    if run.image:
+        return ".png", run.image
     if not run.preview:
-        raise InputError("there is no picture yet: wait for the first step")
+        raise InputError("there is no image yet: wait for the first step")
     return "-so-far.jpg", run.preview
 
 
 def _frames(run: Run) -> dict[int, np.ndarray]:
-    """{step: picture} along the run."""
+    """{step: image} along the run."""
     frames = {step: images.decoded(data) for step, data in sorted(dict(run.frames).items())}
     if not frames:
-        raise InputError("there is no picture yet: wait for the first step")
+        raise InputError("there is no image yet: wait for the first step")
     return frames
 
 

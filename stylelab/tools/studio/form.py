@@ -7,13 +7,13 @@ from pathlib import Path
 
 from stylelab import BACKENDS, encoders, images
 from stylelab.errors import InputError, StylelabError
-from stylelab.images.decode import PictureFile
+from stylelab.images.decode import ImageFile
 from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
 from stylelab.run.prepare import prepare, weights_for
 from stylelab.run.settings import Settings
 
 FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
-UPLOADED = "uploaded"  # the name of a picture that the page has handed over
+UPLOADED = "uploaded"  # the name of an image that the page has handed over
 SMOOTHER = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # steps of the slider, as multiples of a usual weight
 USUAL = SMOOTHER.index(1.0)
 MOST_STEPS, LARGEST = 100_000, 4096
@@ -85,7 +85,7 @@ def _encoder(name: str) -> dict:
     return {"name": name, "label": f"auto ({found.name})" if name == "auto" else name}
 
 
-def settings(form: dict, uploaded: dict[str, PictureFile]) -> tuple[Settings, int]:
+def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int]:
     """What a filled-in form asks for, checked as far as it can be without a framework, and how many steps that will be.
 
     Args:
@@ -97,8 +97,8 @@ def settings(form: dict, uploaded: dict[str, PictureFile]) -> tuple[Settings, in
     """
     recipe = find_recipe(str(form.get("recipe")))
     asked = Settings(
-        content=_picture(form, "content", uploaded),
-        style=_picture(form, "style", uploaded),
+        content=_image(form, "content", uploaded),
+        style=_image(form, "style", uploaded),
         recipe=recipe.name,
         backend=_among(form, "backend", BACKENDS),
         encoder=_among(form, "encoder", ("auto", *encoders.NAMES)),
@@ -113,16 +113,16 @@ def settings(form: dict, uploaded: dict[str, PictureFile]) -> tuple[Settings, in
 
 
 def _prepared(asked: Settings):
-    content, style = asked.pictures()
+    content, style = asked.images()
     names = ("recipe", "encoder", "size", "steps", "seed", "content_layers", "style_layers")
     return prepare(content, style, **{name: getattr(asked, name) for name in names})
 
 
-def _picture(form: dict, role: str, uploaded: dict[str, PictureFile]) -> "str | PictureFile":
+def _image(form: dict, role: str, uploaded: dict[str, ImageFile]) -> "str | ImageFile":
     name = form.get(role)
     if name == UPLOADED:
         if role not in uploaded:
-            raise InputError(f"the {role} picture is not here: choose its file again")
+            raise InputError(f"the {role} image is not here: choose its file again")
         return uploaded[role]
     return _among(form, role, images.names())
 

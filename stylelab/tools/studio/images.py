@@ -1,4 +1,4 @@
-"""Pictures as the bytes of a file, for a browser or a download."""
+"""Images as the bytes of a file, for a browser or a download."""
 
 import io
 
@@ -7,24 +7,24 @@ from PIL import Image
 
 from stylelab import images
 
-LIVE, KEPT = 512, 640  # pixels of the long side: of a picture on its way, and of one in a filmstrip
+LIVE, KEPT = 512, 640  # pixels of the long side: of an image on its way, and of one in a filmstrip
 
 
-def pixels(picture: np.ndarray) -> np.ndarray:
+def pixels(image: np.ndarray) -> np.ndarray:
     """`(H, W, 3)` in 0..1 as 8 bits."""
-    return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def png(picture: np.ndarray) -> bytes:
-    """A picture without loss."""
-    return _file(pixels(picture), format="PNG")
+def png(image: np.ndarray) -> bytes:
+    """An image without loss."""
+    return _file(pixels(image), format="PNG")
 
 
-def jpeg(picture: np.ndarray, longest: int, quality: int = 82) -> bytes:
-    """A picture to look at, no larger than `longest` pixels."""
-    if max(picture.shape[:2]) > longest:
-        picture = images.resize(picture, longest)
-    return _file(pixels(picture), format="JPEG", quality=quality)
+def jpeg(image: np.ndarray, longest: int, quality: int = 82) -> bytes:
+    """An image to look at, no larger than `longest` pixels."""
+    if max(image.shape[:2]) > longest:
+        image = images.resize(image, longest)
+    return _file(pixels(image), format="JPEG", quality=quality)
 
 
 def decoded(data: bytes) -> np.ndarray:

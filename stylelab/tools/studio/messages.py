@@ -8,7 +8,7 @@ import struct
 from typing import BinaryIO
 
 LENGTHS = struct.Struct(">II")
-MOST = (256 * 2**20, 256 * 2**20)  # bytes of either part: two embedded pictures fit, and a stray line of text does not
+MOST = (256 * 2**20, 256 * 2**20)  # bytes of either part: two embedded images fit, and a stray line of text does not
 
 
 class BrokenMessage(ValueError):

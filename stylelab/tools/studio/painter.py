@@ -19,7 +19,7 @@ from stylelab.result import COLUMNS, Result, Step
 from stylelab.tools.studio import images
 from stylelab.tools.studio import messages as pipe
 
-EVERY = 0.35  # seconds between two pictures: an eye wants no more, and each costs some milliseconds
+EVERY = 0.35  # seconds between two images: an eye wants no more, and each costs some milliseconds
 FRAMES = 24  # of the filmstrip, closer together at the start
 GONE = 3  # exit status when nobody listens any more
 
@@ -57,11 +57,11 @@ class Desk:
             os._exit(GONE)
 
     def begin(self, steps: int) -> None:
-        """Choose the steps whose pictures are kept."""
+        """Choose the steps whose images are kept."""
         self.keep = {round(float(step)) for step in np.geomspace(1, max(1, steps), FRAMES)}
 
     def watch(self, step: Step) -> None:
-        """Tell of a step, wait while paused, and end the run as Ctrl-C does when stopped: with the best picture so far."""
+        """Tell of a step, wait while paused, and end the run as Ctrl-C does when stopped: with the best image so far."""
         if self.step is None:
             self.idle = 0.0
         self.step = step
@@ -69,7 +69,7 @@ class Desk:
         parts = (step.parts.get(name, 0.0) for name in COLUMNS[3:])
         self.rows.append((step.index, round(seconds, 4), step.loss, *parts))
         if step.index in self.keep:
-            self.say("frame", images.jpeg(step.picture, images.KEPT, 90), step=step.index)
+            self.say("frame", images.jpeg(step.image, images.KEPT, 90), step=step.index)
         if self.stopping or not self.going.is_set() or time.monotonic() - self.told >= EVERY:
             self.tell()
         if not self.going.is_set():
@@ -78,9 +78,9 @@ class Desk:
             raise KeyboardInterrupt
 
     def tell(self) -> None:
-        """The steps since the last time, with the picture as it is now."""
+        """The steps since the last time, with the image as it is now."""
         rows, self.rows = self.rows, []
-        self.say("steps", images.jpeg(self.step.picture, images.LIVE), rows=rows)
+        self.say("steps", images.jpeg(self.step.image, images.LIVE), rows=rows)
         self.told = time.monotonic()
 
     def _wait(self) -> None:
@@ -100,14 +100,14 @@ def paint(desk: Desk, text: str) -> None:
     stylelab.load_backend(settings.backend)
     desk.say("loading", what="encoder")
     desk.began = time.perf_counter()
-    _end(desk, stylelab.transfer(*settings.pictures(), watch=desk.watch, snapshots=(), **settings.options()))
+    _end(desk, stylelab.transfer(*settings.images(), watch=desk.watch, snapshots=(), **settings.options()))
 
 
 def _end(desk: Desk, result: Result) -> None:
     if desk.rows:
         desk.tell()
     if len(result.history):
-        desk.say("frame", images.jpeg(result.picture, images.KEPT, 90), step=len(result.history))
+        desk.say("frame", images.jpeg(result.image, images.KEPT, 90), step=len(result.history))
     how = "done" if result.stopped is None else "stopped" if desk.stopping else "failed"
     facts = {"device": result.device, "encoder": result.encoder, "precision": result.precision, "notes": list(result.notes)}
     desk.say(how, _saved(result), error=result.stopped or "", settings=result.settings.text(), **facts)
@@ -116,7 +116,7 @@ def _end(desk: Desk, result: Result) -> None:
 def _saved(result: Result) -> bytes:
     """The very file that the command line would write, settings included."""
     with tempfile.TemporaryDirectory() as folder:
-        return result.save(Path(folder, "picture.png")).read_bytes()
+        return result.save(Path(folder, "image.png")).read_bytes()
 
 
 def run(desk: Desk, text: str) -> None:

@@ -33,16 +33,16 @@ def python_of(backend: str) -> str:
 
 
 class Run:
-    """One run. `changed(run, what)` is called from its thread: 'state', 'steps', 'picture' or 'loading'.
+    """One run. `changed(run, what)` is called from its thread: 'state', 'steps', 'image' or 'loading'.
 
     Attributes:
         state: 'waiting' (for its turn, or for the framework), 'running', 'paused', 'stopped', 'done' or 'failed'.
         ending: it has been stopped and finishes its step.
         rows: a tuple for each step, in the order of `result.COLUMNS`.
-        preview: the picture as it is now, a JPEG; empty before the first step.
-        picture: the result, a PNG; empty until there is one.
+        preview: the image as it is now, a JPEG; empty before the first step.
+        image: the result, a PNG; empty until there is one.
         frames: {step: JPEG}, for a filmstrip.
-        error: one line, if it failed; if it was stopped, which picture this is.
+        error: one line, if it failed; if it was stopped, which image this is.
         made: the settings that lead to the result, with what 'auto' came to.
         facts: device, encoder, precision and notes of the result.
     """
@@ -51,7 +51,7 @@ class Run:
         self.settings, self.steps, self.changed = settings, steps, changed
         self.state, self.ending, self.loading = WAITING, False, ""
         self.rows: list[tuple] = []
-        self.preview = self.picture = b""
+        self.preview = self.image = b""
         self.frames: dict[int, bytes] = {}
         self.error, self.facts, self.made = "", {}, None
         self.lock = threading.RLock()
@@ -93,7 +93,7 @@ class Run:
         self.changed(self, "state")
 
     def stop(self) -> None:
-        """End with the picture as it is. Before the first step there is none, and the process is ended at once."""
+        """End with the image as it is. Before the first step there is none, and the process is ended at once."""
         with self.lock:
             if self.ended:
                 return
@@ -116,7 +116,7 @@ class Run:
             self._thread.join(10)
 
     def whole(self) -> Settings:
-        """The settings that lead to this very picture, if it has ended; else those that it was given."""
+        """The settings that lead to this very image, if it has ended; else those that it was given."""
         return self.made or self.settings
 
     def pace(self) -> tuple[float | None, float | None]:
@@ -201,13 +201,13 @@ class Run:
 
     def _conclude(self, how: str, message: dict, data: bytes) -> None:
         self.state, self.ending = how, False
-        self.picture, self.error = data, message.get("error", "")
+        self.image, self.error = data, message.get("error", "")
         if "settings" in message:
             self.made = Settings.parse(message["settings"])
         self.facts = {name: message[name] for name in FACTS if name in message}
 
     def _finish(self, state: str) -> None:
-        """End at once, whatever the process is doing. What has been seen of the picture is kept."""
+        """End at once, whatever the process is doing. What has been seen of the image is kept."""
         with self.lock:
             if self.ended:
                 return
@@ -282,7 +282,7 @@ class Runs:
         return [run for run in list(self.all.values()) if not run.ended]
 
     def stop(self) -> None:
-        """Stop all runs; their pictures stay."""
+        """Stop all runs; their images stay."""
         for run in self.active():
             run.stop()
 

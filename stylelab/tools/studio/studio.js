@@ -1,8 +1,8 @@
 // The studio's page. widget.py answers it: `model.send` asks, "msg:custom" brings what there is to show.
-// Nothing is fetched from anywhere; a picture comes as bytes beside its message.
+// Nothing is fetched from anywhere; an image comes as bytes beside its message.
 
 const PIECE = 512 * 1024; // bytes of an upload in one message
-const LARGEST = 20 * 1024 * 1024; // of one picture's file
+const LARGEST = 20 * 1024 * 1024; // of one image's file
 const ALIVE = 5_000; // milliseconds between two signs of life
 const PATIENCE = 10_000; // milliseconds until a kernel that does not answer is reported
 const NARROW = 740; // pixels of the studio's width below which it is one column
@@ -54,7 +54,7 @@ class Form {
     this.element = h(
       "form",
       { class: "sl-form", noValidate: true, "aria-label": "What to paint", onsubmit: (event) => this.submit(event) },
-      h("div", { class: "sl-pair" }, this.picture("content", "Content picture"), this.picture("style", "Style picture")),
+      h("div", { class: "sl-pair" }, this.image("content", "Content image"), this.image("style", "Style image")),
       this.recipe(),
       this.machine(),
       this.numbers(),
@@ -106,7 +106,7 @@ class Form {
     if (name in this.thumbs) this.studio.send({ kind: "thumb", role: name, name: value });
   }
 
-  picture(role, label) {
+  image(role, label) {
     const image = h("img", { alt: "", hidden: true });
     const file = h("input", { type: "file", accept: "image/*", hidden: true, onchange: () => this.upload(role, file) });
     file.setAttribute("aria-label", `${label}: a file of your own`);
@@ -115,13 +115,13 @@ class Form {
     this.thumbs[role] = { image, words, place };
     const card = h(
       "div",
-      { class: "sl-picture" },
+      { class: "sl-image" },
       place,
       this.select(role, label, this.choices[role], words),
       file,
       h(
         "button",
-        { type: "button", class: "sl-choose", "aria-label": `Choose a file for the ${role} picture`, onclick: () => file.click() },
+        { type: "button", class: "sl-choose", "aria-label": `Choose a file for the ${role} image`, onclick: () => file.click() },
         "Choose a file …",
       ),
     );
@@ -146,7 +146,7 @@ class Form {
   }
 
   async send(role, file) {
-    if (!file) return this.studio.say("that is no file: drop a picture from your computer", true);
+    if (!file) return this.studio.say("that is no file: drop an image from your computer", true);
     if (file.size > LARGEST) {
       const size = Math.round(file.size / 2 ** 20);
       return this.studio.say(`'${file.name}' has ${size} MB, more than 20: save it smaller, such as a JPEG of 4000 pixels`, true);
@@ -165,7 +165,7 @@ class Form {
     }
   }
 
-  /** The picture that is chosen now. What the kernel chose itself, such as an upload, is taken over. */
+  /** The image that is chosen now. What the kernel chose itself, such as an upload, is taken over. */
   thumb(message, bytes) {
     const { role, name, label, size } = message;
     const { image, words } = this.thumbs[role];
@@ -178,7 +178,7 @@ class Form {
     if (this.values[role] !== name) return; // another has been chosen since
     const built = this.choices[role].find((each) => each.name === name);
     paintInto(image, bytes);
-    image.alt = `The ${role} picture: ${built ? built.alt : label}`;
+    image.alt = `The ${role} image: ${built ? built.alt : label}`;
     words.textContent = `${size[0]} × ${size[1]} pixels`;
   }
 
@@ -265,7 +265,7 @@ class Form {
     return this.choices.recipes.find((each) => each.name === name);
   }
 
-  /** Take over what a recipe says; pictures, framework, encoder and seed stay as they are. */
+  /** Take over what a recipe says; images, framework, encoder and seed stay as they are. */
   own(name) {
     const recipe = this.recipeOf(name);
     const { size, steps, content_layers, style_layers } = recipe;
@@ -288,7 +288,7 @@ class Form {
     }
     this.summary.textContent = recipe.summary;
     this.summary.title = recipe.source;
-    this.author.textContent = `The author’s own: ${recipe.author}. ${recipe.seeded ? "The seed decides the noise of its start." : "It starts from the content picture, so the seed changes nothing."}`;
+    this.author.textContent = `The author’s own: ${recipe.author}. ${recipe.seeded ? "The seed decides the noise of its start." : "It starts from the content image, so the seed changes nothing."}`;
     this.showWeights(recipe, values);
     for (const role of ["content", "style"]) {
       for (const box of this.boxes[role]) box.checked = values[`${role}_layers`].includes(box.value);
@@ -315,7 +315,7 @@ class Form {
   }
 }
 
-/** One run: its picture, how it goes, what can be done with it. */
+/** One run: its image, how it goes, what can be done with it. */
 class Card {
   constructor(studio, run) {
     this.studio = studio;
@@ -365,7 +365,7 @@ class Card {
   }
 
   savings() {
-    const labels = { picture: "Picture", settings: "Settings", filmstrip: "Filmstrip", film: "GIF" };
+    const labels = { image: "Image", settings: "Settings", filmstrip: "Filmstrip", film: "GIF" };
     this.saves = Object.entries(labels).map(([what, label]) => {
       const button = this.button(label, () => ({ kind: "save", what }));
       button.setAttribute("aria-label", `Save the ${label === "GIF" ? "GIF" : label.toLowerCase()} of run ${this.number}`);
@@ -393,7 +393,7 @@ class Card {
     this.slider.setAttribute("aria-valuetext", `${share} % before, ${100 - share} % after`);
   }
 
-  update(run, pictures) {
+  update(run, images) {
     const [old, first] = [this.run?.state, this.run === undefined];
     this.run = run;
     const words = this.words(run);
@@ -405,7 +405,7 @@ class Card {
     this.error.textContent = run.error;
     this.error.hidden = !run.error;
     this.after.alt = `After ${run.step} of ${run.steps} steps: ${run.content} as ${run.style}`;
-    for (const [role, bytes] of Object.entries(pictures)) paintInto(this[role], bytes);
+    for (const [role, bytes] of Object.entries(images)) paintInto(this[role], bytes);
     this.enable(run);
     if (run.curves.step) this.plot.replaceChildren(plot(run.curves, run.steps));
     if (ENDED.includes(run.state)) this.describe(run);
@@ -497,7 +497,7 @@ class Studio {
     this.beats = 0;
     this.status = h("p", { class: "sl-status", role: "status" });
     this.alert = h("p", { class: "sl-alert", role: "alert" });
-    this.empty = h("p", { class: "sl-empty" }, "Nothing is painted yet. Choose two pictures and press Paint; what you paint is kept here side by side.");
+    this.empty = h("p", { class: "sl-empty" }, "Nothing is painted yet. Choose two images and press Paint; what you paint is kept here side by side.");
     this.runs = h("div", { class: "sl-runs" });
     this.form = new Form(this);
     this.element = h(
@@ -563,14 +563,14 @@ class Studio {
 
   show(message, buffers) {
     const { run } = message;
-    const pictures = Object.fromEntries(message.pictures.map((role, index) => [role, buffers[index]]));
+    const images = Object.fromEntries(message.images.map((role, index) => [role, buffers[index]]));
     const fresh = !this.cards.has(run.id);
     if (fresh) {
       this.cards.set(run.id, new Card(this, run));
       this.runs.prepend(this.cards.get(run.id).element);
       this.empty.hidden = true;
     }
-    this.cards.get(run.id).update(run, pictures);
+    this.cards.get(run.id).update(run, images);
     if (fresh && run.state === "waiting" && this.element.clientWidth < NARROW) {
       const gentle = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
       this.cards.get(run.id).element.scrollIntoView({ block: "start", behavior: gentle });

@@ -1,8 +1,8 @@
-"""Picture files that a page hands over in pieces: a server may refuse a message of ten megabytes."""
+"""Image files that a page hands over in pieces: a server may refuse a message of ten megabytes."""
 
 from stylelab.base.files import shown
 from stylelab.errors import InputError
-from stylelab.images.decode import MOST_BYTES, PictureFile
+from stylelab.images.decode import MOST_BYTES, ImageFile
 
 
 class Uploads:
@@ -11,7 +11,7 @@ class Uploads:
     def __init__(self) -> None:
         self._pieces: dict[str, list[bytes]] = {}
 
-    def take(self, key: str, name: str, index: int, count: int, data: bytes) -> PictureFile | None:
+    def take(self, key: str, name: str, index: int, count: int, data: bytes) -> ImageFile | None:
         """One more piece; the file, when this was its last.
 
         Args:
@@ -31,4 +31,4 @@ class Uploads:
         pieces.append(bytes(data))
         if index + 1 < count and sum(map(len, pieces)) <= MOST_BYTES:
             return None
-        return PictureFile(shown(name) or "picture", b"".join(self._pieces.pop(key)))
+        return ImageFile(shown(name) or "image", b"".join(self._pieces.pop(key)))

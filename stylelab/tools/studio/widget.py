@@ -1,6 +1,6 @@
 """The studio as a widget: what the page says goes to the runs, and what becomes of them goes to the page.
 
-The page itself is studio.js and studio.css. Messages to it have a 'kind'; a picture comes beside its message, as bytes.
+The page itself is studio.js and studio.css. Messages to it have a 'kind'; an image comes beside its message, as bytes.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ import traitlets
 
 from stylelab.base.files import one_line
 from stylelab.errors import InputError, StylelabError
-from stylelab.images import check_size, open_picture
-from stylelab.images.decode import PictureFile
+from stylelab.images import check_size, open_image
+from stylelab.images.decode import ImageFile
 from stylelab.tools.studio import downloads, form, images
 from stylelab.tools.studio.presence import Presence
 from stylelab.tools.studio.runs import PAUSED, Run, Runs
@@ -26,14 +26,14 @@ THUMB, BEFORE = 320, 768  # pixels of the long side
 POINTS = 160  # of a curve: more cannot be told apart
 TICK = 3.0  # seconds between two looks at who has gone silent
 NO_KERNEL = (
-    "<p><strong>The studio</strong> is here as soon as this cell is run: choose two pictures, move the sliders, and watch the "
-    "picture being painted. Without a notebook: <code>stylelab studio</code> in a terminal.</p>"
+    "<p><strong>The studio</strong> is here as soon as this cell is run: choose two images, move the sliders, and watch the "
+    "image being painted. Without a notebook: <code>stylelab studio</code> in a terminal.</p>"
 )
-ALT = "The studio: content and style picture, recipe and sliders at the left; at the right two runs with their losses"
+ALT = "The studio: content and style image, recipe and sliders at the left; at the right two runs with their losses"
 
 
 class Studio(anywidget.AnyWidget):
-    """Choose two pictures and a recipe, paint, pause, compare, save. Every run is a process of its own.
+    """Choose two images and a recipe, paint, pause, compare, save. Every run is a process of its own.
 
     Attributes:
         runs: the runs that the page shows, `stylelab.tools.studio.runs.Runs`.
@@ -100,7 +100,7 @@ class Studio(anywidget.AnyWidget):
         self.presence.gone(message["page"])
 
     def _thumb(self, message: dict, _) -> None:
-        """The picture that is chosen, small. One that was handed to a kernel before this is gone: then the first one."""
+        """The image that is chosen, small. One that was handed to a kernel before this is gone: then the first one."""
         role, name = message["role"], message["name"]
         if name == form.UPLOADED and role not in self.uploaded:
             name = form.first()[role]
@@ -109,23 +109,23 @@ class Studio(anywidget.AnyWidget):
         elif name in {each["name"] for each in self.choices[role]}:
             self._show(role, name, name, name)
 
-    def _show(self, role: str, name: str, source: "str | PictureFile", label: str) -> None:
-        picture = open_picture(source)
-        size = list(picture.shape[1::-1])
+    def _show(self, role: str, name: str, source: "str | ImageFile", label: str) -> None:
+        image = open_image(source)
+        size = list(image.shape[1::-1])
         message = {"kind": "thumb", "role": role, "name": name, "label": label, "size": size}
-        self.send(message, buffers=[images.jpeg(picture, THUMB)])
+        self.send(message, buffers=[images.jpeg(image, THUMB)])
 
     def _piece(self, message: dict, buffers: list) -> None:
         role = message["role"]
         if role not in ("content", "style"):
-            raise InputError("a picture is either content or style")
+            raise InputError("an image is either content or style")
         file = self.uploads.take(role, str(message["name"]), message["index"], message["count"], bytes(buffers[0]))
         if file is None:
             return
-        check_size(open_picture(file), f"'{file.name}'")
+        check_size(open_image(file), f"'{file.name}'")
         self.uploaded = self.uploaded | {role: file}
         self._show(role, form.UPLOADED, file, file.name)
-        self._say(f"{file.name} is the {role} picture now")
+        self._say(f"{file.name} is the {role} image now")
 
     def _start(self, message: dict, _) -> None:
         asked, steps = form.settings(message["form"], self.uploaded)
@@ -163,17 +163,17 @@ class Studio(anywidget.AnyWidget):
         self.send({"kind": "said", "text": text, "alert": alert})
 
     def _tell(self, run: Run, what: str) -> None:
-        """Everything about a run, in a few kilobytes, and its picture if that is new."""
-        pictures = {"after": run.picture or run.preview} if what in ("steps", "state", "all") else {}
+        """Everything about a run, in a few kilobytes, and its image if that is new."""
+        images = {"after": run.image or run.preview} if what in ("steps", "state", "all") else {}
         if what == "all" or run.id not in self._befores:
-            pictures["before"] = self._before(run)
-        pictures = {role: data for role, data in pictures.items() if data}
-        self.send({"kind": "run", "run": summary(run), "pictures": list(pictures)}, buffers=list(pictures.values()))
+            images["before"] = self._before(run)
+        images = {role: data for role, data in images.items() if data}
+        self.send({"kind": "run", "run": summary(run), "images": list(images)}, buffers=list(images.values()))
 
     def _before(self, run: Run) -> bytes:
         if run.id not in self._befores:
             size = min(run.settings.size or BEFORE, BEFORE)
-            self._befores[run.id] = images.jpeg(open_picture(run.settings.pictures()[0], size), BEFORE)
+            self._befores[run.id] = images.jpeg(open_image(run.settings.images()[0], size), BEFORE)
         return self._befores[run.id]
 
     def _left(self) -> None:
@@ -213,7 +213,7 @@ def summary(run: Run) -> dict:
         "encoder": run.facts.get("encoder", settings.encoder), "size": settings.size, "seed": settings.seed,
         "weights": {name: getattr(settings, f"{name}_weight") for name in ("content", "style", "tv")},
         "layers": {role: getattr(settings, f"{role}_layers") for role in ("content", "style")},
-        "notes": run.facts.get("notes", []), "device": run.facts.get("device", ""), "saved": bool(run.picture),
+        "notes": run.facts.get("notes", []), "device": run.facts.get("device", ""), "saved": bool(run.image),
     }  # fmt: skip
 
 
@@ -231,8 +231,8 @@ def curves(rows: list[tuple]) -> dict[str, list[float]]:
 
 def static_page() -> str:
     """What stands in the studio's place where no kernel runs, such as in a stored notebook."""
-    picture = HERE / "studio.jpg"
-    if not picture.is_file():
+    image = HERE / "studio.jpg"
+    if not image.is_file():
         return NO_KERNEL
-    data = base64.b64encode(picture.read_bytes()).decode()
+    data = base64.b64encode(image.read_bytes()).decode()
     return f'{NO_KERNEL}<img src="data:image/jpeg;base64,{data}" alt="{ALT}" width="720">'

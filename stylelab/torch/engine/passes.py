@@ -1,6 +1,6 @@
-"""The network's two passes by hand: pictures to activations, and gradients of activations back to the pictures.
+"""The network's two passes by hand: images to activations, and gradients of activations back to the images.
 
-Style transfer asks for one gradient only, that of the picture: the filters are frozen. So nothing is kept but each layer's
+Style transfer asks for one gradient only, that of the image: the filters are frozen. So nothing is kept but each layer's
 activation after the ReLU, which also says where the ReLU let the gradient through, and the gradient of a convolution is
 itself a convolution, with the filters turned round (Dumoulin and Visin 2016, section 4.1). `Encoder.forward` does the
 same in the plain way.
@@ -47,14 +47,14 @@ class Trunk:
         self, filters: Mapping[str, tuple[Tensor, Tensor]], *, padding: str, pooling: str, dtype: torch.dtype = torch.float32
     ):
         self.layers, self.pooling, self.dtype = tuple(filters), pooling, dtype
-        border = 1 if padding == "zeros" else 0  # a border that repeats its pixel is put round the picture beforehand
+        border = 1 if padding == "zeros" else 0  # a border that repeats its pixel is put round the image beforehand
         self.repeats = padding != "zeros"
         self.convolutions = {layer: _Layer(kernel, bias, border, dtype) for layer, (kernel, bias) in filters.items()}
 
-    def forward(self, pictures: Tensor, keep: bool = True) -> Kept:
-        """Activations of every layer. `pictures` is `(B, 3, H, W)`, preprocessed; no gradient is recorded."""
+    def forward(self, images: Tensor, keep: bool = True) -> Kept:
+        """Activations of every layer. `images` is `(B, 3, H, W)`, preprocessed; no gradient is recorded."""
         kept, last = Kept(), self.layers[-1]
-        activation = pictures.contiguous(memory_format=torch.channels_last)
+        activation = images.contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
             if self.repeats:
                 activation = F.pad(activation, (1, 1, 1, 1), mode="replicate")
@@ -70,7 +70,7 @@ class Trunk:
         return kept
 
     def backward(self, kept: Kept, gradients: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> Tensor:
-        """The gradient with respect to the pictures, `(B, 3, H, W)` float32. What was kept is used up on the way.
+        """The gradient with respect to the images, `(B, 3, H, W)` float32. What was kept is used up on the way.
 
         Args:
             kept: from `forward` with `keep`.
@@ -148,7 +148,7 @@ class _Convolution:
             answer = F.conv2d(activation, self.kernel, self.bias, padding=self.padding)
             return answer.relu_() if self.relu else answer
         pair = [self.padding] * 2
-        if self.packed is None:  # as oneDNN likes them for pictures of this size; they are right for every other
+        if self.packed is None:  # as oneDNN likes them for images of this size; they are right for every other
             self.packed = PACK(self.kernel, pair, [1, 1], [1, 1], 1, list(activation.shape))
             self.kernel = None
         return FUSED(activation, self.packed, self.bias, pair, [1, 1], [1, 1], 1, "relu" if self.relu else "none", [], "")
@@ -182,7 +182,7 @@ def _add(gradient: Tensor | None, more: Tensor) -> Tensor:
 
 
 def _fold_border(gradient: Tensor) -> Tensor:
-    """The gradient of a picture with a repeated border, `(B, C, H + 2, W + 2)`, brought back to the pixels repeated."""
+    """The gradient of an image with a repeated border, `(B, C, H + 2, W + 2)`, brought back to the pixels repeated."""
     gradient[:, :, 1] += gradient[:, :, 0]
     gradient[:, :, -2] += gradient[:, :, -1]
     gradient[:, :, :, 1] += gradient[:, :, :, 0]

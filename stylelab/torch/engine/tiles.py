@@ -1,4 +1,4 @@
-"""Tile by tile: what a loss needs of a picture too large to be looked at whole, and its exact gradient.
+"""Tile by tile: what a loss needs of an image too large to be looked at whole, and its exact gradient.
 
 `look` is `Encoder.look` in a third of the memory or less, for half as much time again: its way back runs each tile
 forward once more. Which tiles, and why the sums are exact, stands in `stylelab.run.numerics.tiling`.
@@ -20,13 +20,13 @@ from stylelab.torch.features import Encoder
 
 
 def look(
-    encoder: Encoder, pictures: Tensor, content: Iterable[str], style: Iterable[str], tile: int
+    encoder: Encoder, images: Tensor, content: Iterable[str], style: Iterable[str], tile: int
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """What a loss needs, tile by tile: activations of some layers, raw Gram matrices of others.
 
     Args:
         encoder: from `load_encoder`.
-        pictures: `(B, 3, H, W)` RGB in 0..1; H and W at least 16.
+        images: `(B, 3, H, W)` RGB in 0..1; H and W at least 16.
         content, style: layers, by the paper's names, of those that the encoder was loaded with.
         tile: side of a tile's core in pixels, rounded to a multiple of 16.
 
@@ -40,7 +40,7 @@ def look(
     Source: ours.
     """
     content, style = tuple(content), tuple(style)
-    answers = _Look.apply(pictures, _Network(encoder, content, style, tile))
+    answers = _Look.apply(images, _Network(encoder, content, style, tile))
     return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
 
 
@@ -48,10 +48,10 @@ class _Look(torch.autograd.Function):
     """`look` for autograd."""
 
     @staticmethod
-    def forward(ctx, pictures: Tensor, network: "_Network"):
+    def forward(ctx, images: Tensor, network: "_Network"):
         ctx.set_materialize_grads(False)  # what no loss looks at has no gradient, rather than one of zeros
         ctx.network = network
-        return network.forward(pictures, keep=ctx.needs_input_grad[0])
+        return network.forward(images, keep=ctx.needs_input_grad[0])
 
     @staticmethod
     @once_differentiable
@@ -60,7 +60,7 @@ class _Look(torch.autograd.Function):
 
 
 class _Network:
-    """One look at one picture: its stages, and what entered each of them."""
+    """One look at one image: its stages, and what entered each of them."""
 
     def __init__(self, encoder: Encoder, content: tuple[str, ...], style: tuple[str, ...], tile: int):
         self.encoder, self.content, self.style, self.tile = encoder, content, style, tile
@@ -68,9 +68,9 @@ class _Network:
         self.trunks = [_part(encoder._passes, stage) for stage in self.stages]
         self.entered: list[Tensor] = []
 
-    def forward(self, pictures: Tensor, keep: bool) -> tuple[Tensor, ...]:
+    def forward(self, images: Tensor, keep: bool) -> tuple[Tensor, ...]:
         """Activations of the content layers, then Grams of the style layers. With `keep`, ready for `backward`."""
-        self.size, entering = pictures.shape[2:], pictures
+        self.size, entering = images.shape[2:], images
         activations, grams = {}, {}
         for stage, trunk in zip(self.stages, self.trunks, strict=True):
             self.entered.append(entering)
@@ -104,7 +104,7 @@ class _Network:
         return leaving
 
     def backward(self, gradients: tuple[Tensor | None, ...]) -> Tensor:
-        """The gradient with respect to the pictures that `forward` saw, from those of its answers."""
+        """The gradient with respect to the images that `forward` saw, from those of its answers."""
         if not self.entered:
             raise RuntimeError("the gradient of `look` can be asked for once: call it again")
         count = len(self.content)
@@ -124,7 +124,7 @@ class _Network:
         return gradient.mul_(self.encoder.factor)
 
     def _enter(self, entering: Tensor, tile: Tile, stage: Stage) -> Tensor:
-        """What a tile looks at: preprocessed only now, as a second picture would take as much memory as the first."""
+        """What a tile looks at: preprocessed only now, as a second image would take as much memory as the first."""
         outer = _cut(entering, tile.outer.at(stage.stride))
         return outer * self.encoder.factor + self.encoder.offset if stage.stride == 1 else outer
 

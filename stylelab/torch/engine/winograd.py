@@ -23,18 +23,18 @@ class Winograd:
         below, right = (-size % ANSWERS + self.padding for size in (height, width))
         padded = F.pad(gradient.permute(0, 2, 3, 1), (0, 0, self.padding, right, self.padding, below))
         answer = padded.new_empty(len(padded), height, width, self.filters.shape[2])
-        for picture, place in zip(padded, answer, strict=True):
+        for image, place in zip(padded, answer, strict=True):
             for row, rows in bands(height, width, max(self.filters.shape[1:])):
                 top, bottom = row * ANSWERS, (row + rows) * ANSWERS
-                products = torch.bmm(_look(picture[top : bottom + 2]).transpose(0, 1), self.filters)  # (36, h w, I)
+                products = torch.bmm(_look(image[top : bottom + 2]).transpose(0, 1), self.filters)  # (36, h w, I)
                 place[top:bottom] = _read_off(products, rows)[: height - top, :width]
         return answer.permute(0, 3, 1, 2)
 
 
-def _look(picture: Tensor) -> Tensor:
+def _look(image: Tensor) -> Tensor:
     """`(4 h + 2, 4 w + 2, C)` to its h w windows at 6 x 6 points, `(h w, 36, C)`."""
-    windows = picture.unfold(0, WINDOW, ANSWERS).unfold(1, WINDOW, ANSWERS)  # (h, w, C, 6, 6)
-    windows = windows.permute(0, 1, 3, 4, 2).reshape(-1, WINDOW**2, picture.shape[2])
+    windows = image.unfold(0, WINDOW, ANSWERS).unfold(1, WINDOW, ANSWERS)  # (h, w, C, 6, 6)
+    windows = windows.permute(0, 1, 3, 4, 2).reshape(-1, WINDOW**2, image.shape[2])
     return torch.bmm(POINTS.expand(len(windows), -1, -1), windows)
 
 

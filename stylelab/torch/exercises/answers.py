@@ -1,6 +1,6 @@
 """The exercises' model answers in PyTorch, for those that no other file of this folder has.
 
-Pictures are `(B, 3, H, W)` float32.
+Images are `(B, 3, H, W)` float32.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,19 +12,19 @@ from stylelab.encoders import OXFORD
 from stylelab.torch.losses import style_layer_loss
 
 
-def preprocess(picture: Tensor) -> Tensor:
-    """A picture as the Oxford weights of VGG want it.
+def preprocess(image: Tensor) -> Tensor:
+    """An image as the Oxford weights of VGG want it.
 
     Args:
-        picture: `(B, 3, H, W)` RGB in 0..1.
+        image: `(B, 3, H, W)` RGB in 0..1.
 
     Returns:
         `(B, 3, H, W)` BGR in 0..255 less the mean of each colour.
 
     Source: Simonyan and Zisserman 2015; `keras.applications.vgg19.preprocess_input`, which starts from 0..255.
     """
-    mean = torch.tensor(OXFORD["mean"], dtype=picture.dtype, device=picture.device).reshape(1, 3, 1, 1)  # B, G, R
-    return picture.flip(1) * 255 - mean
+    mean = torch.tensor(OXFORD["mean"], dtype=image.dtype, device=image.device).reshape(1, 3, 1, 1)  # B, G, R
+    return image.flip(1) * 255 - mean
 
 
 def deprocess(pixels: Tensor) -> Tensor:
@@ -42,29 +42,29 @@ def deprocess(pixels: Tensor) -> Tensor:
     return ((pixels + mean).flip(1) / 255).clamp(0, 1)
 
 
-def picture_gradient(picture: Tensor, target: Tensor, loss: Callable) -> Tensor:
+def picture_gradient(image: Tensor, target: Tensor, loss: Callable) -> Tensor:
     """Which way each pixel must go to raise the loss fastest. The network and the target stay as they are.
 
     Args:
-        picture, target: `(B, 3, H, W)`.
-        loss: (picture, target) -> scalar.
+        image, target: `(B, 3, H, W)`.
+        loss: (image, target) -> scalar.
 
     Returns:
-        `(B, 3, H, W)`, d loss / d picture.
+        `(B, 3, H, W)`, d loss / d image.
 
     Source: Gatys et al. 2016, section 2.
     """
-    moving = picture.detach().clone().requires_grad_(True)  # a copy: the caller's picture records nothing
+    moving = image.detach().clone().requires_grad_(True)  # a copy: the caller's image records nothing
     (gradient,) = torch.autograd.grad(loss(moving, target), moving)
     return gradient
 
 
-def one_step(picture: Tensor, target: Tensor, loss: Callable, learning_rate: float) -> Tensor:
-    """One step of gradient descent on the picture.
+def one_step(image: Tensor, target: Tensor, loss: Callable, learning_rate: float) -> Tensor:
+    """One step of gradient descent on the image.
 
     Args:
-        picture, target: `(B, 3, H, W)` in 0..1.
-        loss: (picture, target) -> scalar.
+        image, target: `(B, 3, H, W)` in 0..1.
+        loss: (image, target) -> scalar.
         learning_rate: how far to go for a gradient of 1.
 
     Returns:
@@ -72,15 +72,15 @@ def one_step(picture: Tensor, target: Tensor, loss: Callable, learning_rate: flo
 
     Source: Gatys et al. 2016, section 2, with plain gradient descent.
     """
-    return (picture.detach() - learning_rate * picture_gradient(picture, target, loss)).clamp(0, 1)
+    return (image.detach() - learning_rate * picture_gradient(image, target, loss)).clamp(0, 1)
 
 
-def reconstruct(picture: Tensor, target: Tensor, loss: Callable, steps: int, learning_rate: float) -> Tensor:
-    """Several steps of gradient descent on the picture.
+def reconstruct(image: Tensor, target: Tensor, loss: Callable, steps: int, learning_rate: float) -> Tensor:
+    """Several steps of gradient descent on the image.
 
     Args:
-        picture, target: `(B, 3, H, W)` in 0..1.
-        loss: (picture, target) -> scalar.
+        image, target: `(B, 3, H, W)` in 0..1.
+        loss: (image, target) -> scalar.
         steps: how many.
         learning_rate: how far to go for a gradient of 1.
 
@@ -90,30 +90,30 @@ def reconstruct(picture: Tensor, target: Tensor, loss: Callable, steps: int, lea
     Source: Mahendran and Vedaldi 2015 for the idea; Gatys et al. 2016, figure 1.
     """
     for _ in range(steps):
-        picture = one_step(picture, target, loss, learning_rate)
-    return picture
+        image = one_step(image, target, loss, learning_rate)
+    return image
 
 
-def psnr(picture: Tensor, original: Tensor) -> Tensor:
-    """How close a picture is to the original, in decibels; more is closer, infinite when they are the same.
+def psnr(image: Tensor, original: Tensor) -> Tensor:
+    """How close an image is to the original, in decibels; more is closer, infinite when they are the same.
 
     Args:
-        picture, original: `(B, 3, H, W)` in 0..1, so that the peak is 1.
+        image, original: `(B, 3, H, W)` in 0..1, so that the peak is 1.
 
     Returns:
         Scalar, 10 log10(1 / mean squared error).
 
     Source: Huynh-Thu and Ghanbari 2008.
     """
-    return -10 * (picture - original).square().mean().log10()
+    return -10 * (image - original).square().mean().log10()
 
 
 def style_loss(activations: Mapping[str, Tensor], target_grams: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """How far the picture's style is from the style picture's, over several layers.
+    """How far the image's style is from the style image's, over several layers.
 
     Args:
-        activations: layer -> `(B, C, H, W)` of the picture being painted.
-        target_grams: layer -> `(B, C, C)` of the style picture, divided by H W.
+        activations: layer -> `(B, C, H, W)` of the image being painted.
+        target_grams: layer -> `(B, C, C)` of the style image, divided by H W.
         weights: layer -> what it counts.
 
     Returns:

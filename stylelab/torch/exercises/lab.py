@@ -16,29 +16,29 @@ class Lab:
 
     name = "PyTorch"
     advice: Mapping[str, str] = {
-        "None": "It returns None: end it with `return` and the result. (`.grad` is None before backward(), and for a picture that "
-        "PyTorch made from others: start from picture.detach().clone().requires_grad_(True).)",
-        "does not require grad": "Nothing was recorded for it: start from picture.detach().clone().requires_grad_(True).",
+        "None": "It returns None: end it with `return` and the result. (`.grad` is None before backward(), and for an image that "
+        "PyTorch made from others: start from image.detach().clone().requires_grad_(True).)",
+        "does not require grad": "Nothing was recorded for it: start from image.detach().clone().requires_grad_(True).",
         "non-singleton dimension": "Print both shapes: four axes are (B, C, H, W) in PyTorch, so channels are axis 1, and one "
         "number for each channel is (1, C, 1, 1).",
         "negative step": "PyTorch has no [::-1]: use flip.",
         "step must be greater than zero": "PyTorch has no [::-1]: use flip.",
         "backward through the graph a second time": "Each step needs a loss of its own: call loss inside the loop.",
-        "leaf Variable that requires grad": "A picture that records its gradient is not changed in place: make a new one from "
-        "picture.detach(), or work inside torch.no_grad().",
+        "leaf Variable that requires grad": "An image that records its gradient is not changed in place: make a new one from "
+        "image.detach(), or work inside torch.no_grad().",
         "that requires grad. Use tensor.detach().numpy()": "Stay with tensors: no gradient can pass through NumPy.",
     }
 
     def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":
         if kind == "loss":
-            return partial(_weighted_loss, self.give("picture", value))
-        if kind in ("activation", "picture"):
+            return partial(_weighted_loss, self.give("image", value))
+        if kind in ("activation", "image"):
             value = np.moveaxis(value, -1, 1)  # (B, H, W, C) -> (B, C, H, W)
         return torch.from_numpy(np.array(value, dtype=np.float32, order="C"))
 
     def take(self, kind: str, tensor: Tensor) -> np.ndarray:
         array = tensor.detach().cpu().to(torch.float64).numpy()
-        return np.moveaxis(array, 1, -1) if kind in ("activation", "picture") and array.ndim == 4 else array
+        return np.moveaxis(array, 1, -1) if kind in ("activation", "image") and array.ndim == 4 else array
 
     def is_tensor(self, value) -> bool:
         return isinstance(value, Tensor)
@@ -62,5 +62,5 @@ def _tensors(value) -> list[Tensor]:
     return list(value.values()) if isinstance(value, dict) else [value]
 
 
-def _weighted_loss(weights: Tensor, picture: Tensor, target: Tensor) -> Tensor:
-    return (weights * (picture - target).square()).sum() / 2
+def _weighted_loss(weights: Tensor, image: Tensor, target: Tensor) -> Tensor:
+    return (weights * (image - target).square()).sum() / 2

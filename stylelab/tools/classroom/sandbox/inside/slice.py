@@ -1,6 +1,6 @@
 """From a notebook's cells to one function: run what it rests on, statement by statement, and nothing else.
 
-A lesson paints pictures for a minute, and a student's notebook may do so for an hour, or stop half-way. A grader wants one
+A lesson paints images for a minute, and a student's notebook may do so for an hour, or stop half-way. A grader wants one
 function. So the statements that it rests on are found by the names that they bind, and only those are run: a program slice
 (Weiser 1981), by names alone. Where names leave a doubt, a statement is run once too often rather than missed.
 """

@@ -1,4 +1,4 @@
-"""Stands in for `stylelab.torch` and `stylelab.tensorflow` while an answer is graded: moving pictures in and out, and no more."""
+"""Stands in for `stylelab.torch` and `stylelab.tensorflow` while an answer is graded: moving images in and out, and no more."""
 
 import importlib
 
@@ -15,14 +15,14 @@ def check(exercise_id, function):
     return function
 
 
-def to_tensor(picture, device=None):
-    """A picture (H, W, 3) as a batch of one."""
-    return _lab().give("picture", picture[None])
+def to_tensor(image, device=None):
+    """An image (H, W, 3) as a batch of one."""
+    return _lab().give("image", image[None])
 
 
 def to_array(tensor):
-    """The first picture or activation of a batch, (H, W, C)."""
-    return _lab().take("picture", tensor)[0]
+    """The first image or activation of a batch, (H, W, C)."""
+    return _lab().take("image", tensor)[0]
 
 
 def find_device(name=None):

@@ -1,4 +1,4 @@
-"""The six style pictures: the files are there, rich all over, and their code draws the same thing twice."""
+"""The six style images: the files are there, rich all over, and their code draws the same thing twice."""
 
 import importlib.util
 import itertools
@@ -14,10 +14,10 @@ NAMES = ("brushstrokes", "ceramic", "woodblock", "stained-glass", "fluid", "poin
 
 
 @pytest.fixture(scope="module")
-def pictures():
-    """The module assets/make/pictures.py, found where a run of the file would find its neighbours."""
+def images():
+    """The module assets/make/images.py, found where a run of the file would find its neighbours."""
     sys.path.insert(0, str(ASSETS / "make"))
-    spec = importlib.util.spec_from_file_location("pictures_under_test", ASSETS / "make" / "pictures.py")
+    spec = importlib.util.spec_from_file_location("images_under_test", ASSETS / "make" / "images.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     yield module
@@ -25,35 +25,35 @@ def pictures():
 
 
 @pytest.fixture(scope="module")
-def small(pictures):
-    """Each picture at 96 pixels."""
-    return {name: pictures.draw(name, 96) for name in NAMES}
+def small(images):
+    """Each image at 96 pixels."""
+    return {name: images.draw(name, 96) for name in NAMES}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_file_is_rgb_with_a_long_side_of_1024(name):
     path = ASSETS / "style" / f"{name}.jpg"
-    with Image.open(path) as picture:
-        assert picture.mode == "RGB"
-        assert max(picture.size) == 1024
-        assert min(picture.size) >= 640
+    with Image.open(path) as image:
+        assert image.mode == "RGB"
+        assert max(image.size) == 1024
+        assert min(image.size) >= 640
     assert path.stat().st_size <= 900 * 1024
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_part_of_the_picture_is_flat(name):
-    with Image.open(ASSETS / "style" / f"{name}.jpg") as picture:
-        grey = np.asarray(picture.convert("L"), float) / 255
+def test_no_part_of_the_image_is_flat(name):
+    with Image.open(ASSETS / "style" / f"{name}.jpg") as image:
+        grey = np.asarray(image.convert("L"), float) / 255
     rows, columns = (n // 128 for n in grey.shape)
     blocks = grey[: rows * 128, : columns * 128].reshape(rows, 128, columns, 128)
     assert blocks.std(axis=(1, 3)).min() > 0.035
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_drawing_twice_gives_the_same_bytes(name, pictures, small):
+def test_drawing_twice_gives_the_same_bytes(name, images, small):
     assert small[name].dtype == np.uint8
     assert max(small[name].shape) == 96
-    assert pictures.draw(name, 96).tobytes() == small[name].tobytes()
+    assert images.draw(name, 96).tobytes() == small[name].tobytes()
 
 
 def test_no_two_styles_are_alike(small):
@@ -62,11 +62,11 @@ def test_no_two_styles_are_alike(small):
         assert np.abs(a - b).mean() > 15, (first, second)
 
 
-def test_the_code_knows_the_same_names_as_the_files(pictures):
-    assert set(pictures.NAMES) == {path.stem for path in (ASSETS / "style").glob("*.jpg")} == set(NAMES)
+def test_the_code_knows_the_same_names_as_the_files(images):
+    assert set(images.NAMES) == {path.stem for path in (ASSETS / "style").glob("*.jpg")} == set(NAMES)
 
 
-def test_every_picture_has_a_line_with_licence_and_alternative_text():
+def test_every_image_has_a_line_with_licence_and_alternative_text():
     lines = (ASSETS / "style" / "README.md").read_text(encoding="utf-8").splitlines()
     for name in NAMES:
         (line,) = [line for line in lines if f"`{name}.jpg`" in line]
@@ -74,15 +74,15 @@ def test_every_picture_has_a_line_with_licence_and_alternative_text():
 
 
 @pytest.mark.parametrize("name, size, words", [("cubism", 96, "pointillism"), ("fluid", 8, "got 8")])
-def test_a_wrong_name_or_size_is_refused_in_words(pictures, name, size, words):
+def test_a_wrong_name_or_size_is_refused_in_words(images, name, size, words):
     with pytest.raises(ValueError, match=words):
-        pictures.draw(name, size)
+        images.draw(name, size)
 
 
-def test_a_saved_picture_replaces_the_old_one_and_leaves_nothing_else(pictures, small, tmp_path):
+def test_a_saved_image_replaces_the_old_one_and_leaves_nothing_else(images, small, tmp_path):
     target = tmp_path / "fluid.jpg"
     target.write_text("old")
-    pictures.save(small["fluid"], target)
-    with Image.open(target) as picture:
-        assert picture.size == (96, 96)
+    images.save(small["fluid"], target)
+    with Image.open(target) as image:
+        assert image.size == (96, 96)
     assert list(tmp_path.iterdir()) == [target]

@@ -1,8 +1,8 @@
-"""Draw the kit's six style pictures from nothing but code and a seed.
+"""Draw the kit's six style images from nothing but code and a seed.
 
 Run it as
 
-    python assets/make/pictures.py [NAME ...] [-o DIR] [--size 1024]
+    python assets/make/images.py [NAME ...] [-o DIR] [--size 1024]
 """
 
 import argparse
@@ -21,23 +21,23 @@ LARGEST_FILE = 900 * 1024
 
 
 def draw(name, size=1024):
-    """One picture, (H, W, 3) uint8 with `size` pixels on the long side.
+    """One image, (H, W, 3) uint8 with `size` pixels on the long side.
 
-    Raises ValueError: no such picture, or a size below 32.
+    Raises ValueError: no such image, or a size below 32.
     """
     if name not in NAMES:
-        raise ValueError(f"no style picture {name!r}; there are {', '.join(NAMES)}")
+        raise ValueError(f"no style image {name!r}; there are {', '.join(NAMES)}")
     if size < 32:
         raise ValueError(f"size must be at least 32 pixels; got {size}")
     painter = importlib.import_module("painting." + name.replace("-", "_"))
     return np.rint(np.clip(painter.draw(size), 0, 1) * 255).astype(np.uint8)
 
 
-def save(picture, path):
+def save(image, path):
     """Write a JPEG, at once and whole: 4:4:4, because half-resolution colour smears strokes."""
     for quality in range(93, 85, -1):
         buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, "JPEG", quality=quality, subsampling=0)
+        Image.fromarray(image).save(buffer, "JPEG", quality=quality, subsampling=0)
         if buffer.tell() <= LARGEST_FILE:
             break
     part = path.with_suffix(".part")
@@ -46,7 +46,7 @@ def save(picture, path):
 
 
 def main():
-    """Read the command line, draw, say how long each picture took."""
+    """Read the command line, draw, say how long each image took."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("-o", "--out", type=Path, default=STYLE_DIR, metavar="DIR")

@@ -1,4 +1,4 @@
-"""Pictures: everything usable opens, everything else is refused in one line, nothing half-written stays."""
+"""Images: everything usable opens, everything else is refused in one line, nothing half-written stays."""
 
 import os
 import struct
@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageCms
 
-from stylelab import images as pictures
+from stylelab import images
 from stylelab.errors import InputError
 
 COLOUR = (200, 100, 50)
@@ -33,9 +33,9 @@ def flat(mode="RGB", colour=COLOUR, size=(20, 30)):
     return Image.new(mode, size, colour)
 
 
-def of_colour(picture, colour=COLOUR, atol=0.004):
-    assert picture.shape == (30, 20, 3) and picture.dtype == np.float32
-    assert_allclose(picture, np.broadcast_to(np.array(colour) / 255, picture.shape), atol=atol)
+def of_colour(image, colour=COLOUR, atol=0.004):
+    assert image.shape == (30, 20, 3) and image.dtype == np.float32
+    assert_allclose(image, np.broadcast_to(np.array(colour) / 255, image.shape), atol=atol)
 
 
 # --- what comes in ----------------------------------------------------------------------------------------------
@@ -43,80 +43,80 @@ def of_colour(picture, colour=COLOUR, atol=0.004):
 
 def test_a_file_opens_as_height_width_rgb_floats_from_0_to_1(tmp_path):
     flat().save(tmp_path / "a.png")
-    of_colour(pictures.open_picture(tmp_path / "a.png"))
-    of_colour(pictures.open_picture(str(tmp_path / "a.png")))
+    of_colour(images.open_image(tmp_path / "a.png"))
+    of_colour(images.open_image(str(tmp_path / "a.png")))
 
 
 def test_a_pil_image_opens_and_stays_as_it_was():
     image = flat("P", 0)
     before = image.tobytes()
-    pictures.open_picture(image)
+    images.open_image(image)
     assert image.mode == "P" and image.tobytes() == before
-    of_colour(pictures.open_picture(flat()))
+    of_colour(images.open_image(flat()))
 
 
 def test_an_array_is_copied_so_that_nobody_changes_the_readers_own(rng):
     mine = rng.random((20, 30, 3), dtype=np.float32)
-    opened = pictures.open_picture(mine)
+    opened = images.open_image(mine)
     assert_array_equal(opened, mine)
     opened[:] = 0
     assert mine.max() > 0.5
 
 
 def test_a_uint8_array_is_divided_by_255():
-    assert_allclose(pictures.open_picture(np.full((4, 4, 3), 51, np.uint8)), 0.2, rtol=1e-6)
+    assert_allclose(images.open_image(np.full((4, 4, 3), 51, np.uint8)), 0.2, rtol=1e-6)
 
 
 def test_grey_becomes_three_equal_colours(tmp_path):
     flat("L", 77).save(tmp_path / "a.png")
-    of_colour(pictures.open_picture(tmp_path / "a.png"), (77, 77, 77))
+    of_colour(images.open_image(tmp_path / "a.png"), (77, 77, 77))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB", "I;16"])
-def test_every_pil_mode_opens_as_a_picture(mode):
-    assert pictures.open_picture(Image.new(mode, (20, 30))).shape == (30, 20, 3)
+def test_every_pil_mode_opens_as_a_image(mode):
+    assert images.open_image(Image.new(mode, (20, 30))).shape == (30, 20, 3)
 
 
 def test_a_palette_is_looked_up(tmp_path):
     flat().convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "a.gif")
-    of_colour(pictures.open_picture(tmp_path / "a.gif"))
+    of_colour(images.open_image(tmp_path / "a.gif"))
 
 
 def test_transparent_parts_become_white_and_half_of_it_half_white(tmp_path):
     flat("RGBA", (0, 0, 0, 0)).save(tmp_path / "a.png")
-    assert_allclose(pictures.open_picture(tmp_path / "a.png"), 1)
+    assert_allclose(images.open_image(tmp_path / "a.png"), 1)
     flat("RGBA", (0, 0, 0, 128)).save(tmp_path / "b.png")
-    assert_allclose(pictures.open_picture(tmp_path / "b.png"), 127 / 255, atol=0.005)
+    assert_allclose(images.open_image(tmp_path / "b.png"), 127 / 255, atol=0.005)
 
 
 def test_a_transparent_palette_colour_becomes_white(tmp_path):
     flat("P", 0).save(tmp_path / "a.png", transparency=0)
-    assert_allclose(pictures.open_picture(tmp_path / "a.png"), 1)
+    assert_allclose(images.open_image(tmp_path / "a.png"), 1)
 
 
 def test_cmyk_becomes_rgb(tmp_path):
     flat().convert("CMYK").save(tmp_path / "a.jpg", quality=100)
-    of_colour(pictures.open_picture(tmp_path / "a.jpg"), atol=0.02)
+    of_colour(images.open_image(tmp_path / "a.jpg"), atol=0.02)
 
 
 @pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
 def test_16_bit_grey_keeps_its_brightness(tmp_path, ending):
     Image.fromarray(np.full((30, 20), 77 * 257, np.uint16)).save(tmp_path / f"a.{ending}")
-    of_colour(pictures.open_picture(tmp_path / f"a.{ending}"), (77, 77, 77), atol=1e-4)
+    of_colour(images.open_image(tmp_path / f"a.{ending}"), (77, 77, 77), atol=1e-4)
 
 
 def test_dark_16_bit_grey_stays_dark_and_keeps_its_shades(tmp_path):
     ramp = np.tile(np.arange(200, dtype=np.uint16), (30, 1))
     Image.fromarray(ramp).save(tmp_path / "a.png")
-    picture = pictures.open_picture(tmp_path / "a.png")
-    assert picture.max() == pytest.approx(199 / 65535) and len(np.unique(picture)) == 200
+    image = images.open_image(tmp_path / "a.png")
+    assert image.max() == pytest.approx(199 / 65535) and len(np.unique(image)) == 200
 
 
 def test_16_bit_colour_keeps_its_brightness(tmp_path):
     row = b"\0" + struct.pack(">3H", *[value * 257 for value in COLOUR]) * 20
     header = struct.pack(">IIBBBBB", 20, 30, 16, 2, 0, 0, 0)
     (tmp_path / "a.png").write_bytes(png((b"IHDR", header), (b"IDAT", zlib.compress(row * 30)), (b"IEND", b"")))
-    of_colour(pictures.open_picture(tmp_path / "a.png"))
+    of_colour(images.open_image(tmp_path / "a.png"))
 
 
 def png(*chunks):
@@ -129,7 +129,7 @@ def png(*chunks):
 def test_a_float_tiff_is_scaled_by_what_its_white_must_be(tmp_path, white):
     values = np.linspace(0, white, 600, dtype=np.float32).reshape(30, 20)
     Image.fromarray(values).save(tmp_path / "a.tif")
-    assert_allclose(pictures.open_picture(tmp_path / "a.tif")[..., 1], values / white, rtol=1e-5)
+    assert_allclose(images.open_image(tmp_path / "a.tif")[..., 1], values / white, rtol=1e-5)
 
 
 def test_exif_rotation_is_applied(tmp_path):
@@ -138,14 +138,14 @@ def test_exif_rotation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held upright: turn a quarter to the right
     image.save(tmp_path / "a.png", exif=exif)
-    picture = pictures.open_picture(tmp_path / "a.png")
-    assert picture.shape == (30, 20, 3)
-    assert_allclose(picture[2, -3], (0, 0, 1))
+    image = images.open_image(tmp_path / "a.png")
+    assert image.shape == (30, 20, 3)
+    assert_allclose(image[2, -3], (0, 0, 1))
 
 
-def test_a_broken_exif_block_does_not_cost_the_picture(tmp_path):
+def test_a_broken_exif_block_does_not_cost_the_image(tmp_path):
     flat().save(tmp_path / "a.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01")
-    of_colour(pictures.open_picture(tmp_path / "a.jpg"), atol=0.02)
+    of_colour(images.open_image(tmp_path / "a.jpg"), atol=0.02)
 
 
 @pytest.mark.parametrize("ending", ["gif", "webp", "png", "tif"])
@@ -153,19 +153,19 @@ def test_an_animation_opens_at_its_first_frame(tmp_path, ending):
     path = tmp_path / f"a.{ending}"
     more = {"lossless": True} if ending == "webp" else {}
     flat().save(path, save_all=True, append_images=[flat(colour=(0, 0, 0))], **more)
-    of_colour(pictures.open_picture(path))
+    of_colour(images.open_image(path))
 
 
 def test_a_colour_profile_other_than_srgb_is_applied():
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     swapped = srgb.replace("sRGB".encode("utf-16-be"), "mine".encode("utf-16-be"))
     swapped = swapped.replace(b"rXYZ", b"xXYZ", 1).replace(b"gXYZ", b"rXYZ", 1).replace(b"xXYZ", b"gXYZ", 1)
-    of_colour(pictures.open_picture(flat_with_profile(swapped)), (100, 200, 50), atol=0.02)
-    of_colour(pictures.open_picture(flat_with_profile(srgb)))
+    of_colour(images.open_image(flat_with_profile(swapped)), (100, 200, 50), atol=0.02)
+    of_colour(images.open_image(flat_with_profile(srgb)))
 
 
-def test_a_broken_colour_profile_does_not_cost_the_picture():
-    of_colour(pictures.open_picture(flat_with_profile(b"no profile at all")))
+def test_a_broken_colour_profile_does_not_cost_the_image():
+    of_colour(images.open_image(flat_with_profile(b"no profile at all")))
 
 
 def flat_with_profile(profile):
@@ -174,41 +174,41 @@ def flat_with_profile(profile):
     return image
 
 
-# --- built-in pictures ------------------------------------------------------------------------------------------
+# --- built-in images ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", pictures.names())
-def test_every_built_in_picture_opens_and_has_a_credit_and_a_description(name):
-    picture = pictures.open_picture(name, 32)
-    assert max(picture.shape) == 32 and picture.std() > 0.02
-    assert len(pictures.credit(name)) > 8 and len(pictures.alt(name)) > 12
+@pytest.mark.parametrize("name", images.names())
+def test_every_built_in_image_opens_and_has_a_credit_and_a_description(name):
+    image = images.open_image(name, 32)
+    assert max(image.shape) == 32 and image.std() > 0.02
+    assert len(images.credit(name)) > 8 and len(images.alt(name)) > 12
 
 
-def test_the_style_pictures_are_the_projects_own_six():
-    assert pictures.style_names() == ("brushstrokes", "ceramic", "woodblock", "stained-glass", "fluid", "pointillism")
-    assert all("CC0" in pictures.credit(name) for name in pictures.style_names())
+def test_the_style_images_are_the_projects_own_six():
+    assert images.style_names() == ("brushstrokes", "ceramic", "woodblock", "stained-glass", "fluid", "pointillism")
+    assert all("CC0" in images.credit(name) for name in images.style_names())
 
 
 def test_the_photographs_of_both_packages_are_there():
-    assert {"astronaut", "cat", "china", "coffee", "flower", "rocket"} <= set(pictures.content_names())
-    assert not set(pictures.content_names()) & set(pictures.style_names())
+    assert {"astronaut", "cat", "china", "coffee", "flower", "rocket"} <= set(images.content_names())
+    assert not set(images.content_names()) & set(images.style_names())
 
 
 def test_a_name_may_be_spelt_as_its_package_does():
-    assert_array_equal(pictures.open_picture("chelsea", 20), pictures.open_picture("Cat", 20))
+    assert_array_equal(images.open_image("chelsea", 20), images.open_image("Cat", 20))
 
 
 def test_a_file_wins_over_a_name_and_a_folder_does_not(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    built_in = pictures.open_picture("china")
+    built_in = images.open_image("china")
     (tmp_path / "china").mkdir()
-    assert_array_equal(pictures.open_picture("china"), built_in)
+    assert_array_equal(images.open_image("china"), built_in)
     flat().save(tmp_path / "cat", "PNG")
-    of_colour(pictures.open_picture("cat"))
+    of_colour(images.open_image("cat"))
 
 
 def test_an_unknown_credit_suggests_the_nearest_name():
-    assert "did you mean 'coffee'" in refusal(pictures.credit, "cofee")
+    assert "did you mean 'coffee'" in refusal(images.credit, "cofee")
 
 
 # --- what is refused --------------------------------------------------------------------------------------------
@@ -216,34 +216,34 @@ def test_an_unknown_credit_suggests_the_nearest_name():
 
 def test_a_missing_file_suggests_its_neighbour_in_the_folder(tmp_path):
     flat().save(tmp_path / "holiday.jpg")
-    assert f"did you mean '{tmp_path}/holiday.jpg'" in refusal(pictures.open_picture, tmp_path / "holliday.jpg")
+    assert f"did you mean '{tmp_path}/holiday.jpg'" in refusal(images.open_image, tmp_path / "holliday.jpg")
 
 
-def test_a_misspelt_name_suggests_the_built_in_picture():
-    assert "did you mean 'astronaut'" in refusal(pictures.open_picture, "astronaught")
+def test_a_misspelt_name_suggests_the_built_in_image():
+    assert "did you mean 'astronaut'" in refusal(images.open_image, "astronaught")
 
 
 def test_a_missing_file_like_nothing_else_is_told_what_can_be_given(tmp_path):
-    assert "built-in picture such as" in refusal(pictures.open_picture, tmp_path / "none" / "zzz.png")
+    assert "built-in image such as" in refusal(images.open_image, tmp_path / "none" / "zzz.png")
 
 
 def test_a_folder_is_refused(tmp_path):
-    assert "is a folder" in refusal(pictures.open_picture, tmp_path)
+    assert "is a folder" in refusal(images.open_image, tmp_path)
 
 
 def test_a_text_file_is_refused(tmp_path):
     (tmp_path / "a.jpg").write_text("Dear diary")
-    assert "is not a picture" in refusal(pictures.open_picture, tmp_path / "a.jpg")
+    assert "is not an image" in refusal(images.open_image, tmp_path / "a.jpg")
 
 
-def test_a_program_in_the_guise_of_a_picture_is_not_run(tmp_path):
+def test_a_program_in_the_guise_of_a_image_is_not_run(tmp_path):
     (tmp_path / "a.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
-    assert "is not a picture" in refusal(pictures.open_picture, tmp_path / "a.eps")
+    assert "is not an image" in refusal(images.open_image, tmp_path / "a.eps")
 
 
 def test_an_empty_file_is_refused(tmp_path):
     (tmp_path / "a.jpg").touch()
-    assert "is empty" in refusal(pictures.open_picture, tmp_path / "a.jpg")
+    assert "is empty" in refusal(images.open_image, tmp_path / "a.jpg")
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "gif", "tif", "bmp"])
@@ -251,7 +251,7 @@ def test_a_truncated_file_is_refused(tmp_path, rng, ending):
     path = tmp_path / f"a.{ending}"
     Image.fromarray(rng.integers(0, 255, (60, 60, 3), np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert "broken or truncated" in refusal(pictures.open_picture, path)
+    assert "broken or truncated" in refusal(images.open_image, path)
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "gif", "tif", "bmp", "pgm"])
@@ -263,7 +263,7 @@ def test_no_cut_of_a_file_escapes_as_another_error(tmp_path, rng, ending):
     for length in range(0, len(whole), 7):
         path.write_bytes(whole[:length])
         try:
-            assert pictures.open_picture(path).shape == (9, 9, 3)  # a lost trailer costs nothing
+            assert images.open_image(path).shape == (9, 9, 3)  # a lost trailer costs nothing
         except InputError as error:
             assert "\n" not in str(error)
 
@@ -272,50 +272,50 @@ def test_no_cut_of_a_file_escapes_as_another_error(tmp_path, rng, ending):
 def test_a_decompression_bomb_is_refused_from_its_header(tmp_path, side):
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     (tmp_path / "a.png").write_bytes(png((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")))
-    assert f"has {side * side} pixels, more than 100 million" in refusal(pictures.open_picture, tmp_path / "a.png")
+    assert f"has {side * side} pixels, more than 100 million" in refusal(images.open_image, tmp_path / "a.png")
 
 
 def test_a_device_is_refused_and_never_read():
-    assert "no ordinary file" in refusal(pictures.open_picture, "/dev/zero")
+    assert "no ordinary file" in refusal(images.open_image, "/dev/zero")
 
 
 def test_a_web_address_is_refused_and_never_fetched():
-    assert "download the picture first" in refusal(pictures.open_picture, "https://localhost/a.jpg")
+    assert "download the image first" in refusal(images.open_image, "https://localhost/a.jpg")
 
 
 @pytest.mark.parametrize("text", ["x" * 5000, "a\0b", "a\nb", "", " "])
 def test_a_strange_path_is_refused_in_one_line(text):
-    refusal(pictures.open_picture, text)
+    refusal(images.open_image, text)
 
 
 @pytest.mark.parametrize("thing", [None, 3, b"abc", {"a": 1}, [[1, 2]], True])
-def test_what_is_no_picture_at_all_is_named(thing):
-    assert "a picture must be" in refusal(pictures.open_picture, thing)
+def test_what_is_no_image_at_all_is_named(thing):
+    assert "an image must be" in refusal(images.open_image, thing)
 
 
 @pytest.mark.parametrize("shape", [(30, 20), (3, 30, 20), (1, 30, 20, 3), (30, 20, 4), (0, 20, 3)])
 def test_an_array_of_another_shape_is_named(shape):
-    assert f"must be (H, W, 3); got {shape}" in refusal(pictures.open_picture, np.zeros(shape))
+    assert f"must be (H, W, 3); got {shape}" in refusal(images.open_image, np.zeros(shape))
 
 
 def test_an_array_in_0_to_255_is_told_to_divide():
-    assert "got 0 to 200: divide by 255" in refusal(pictures.open_picture, np.linspace(0, 200, 48).reshape(4, 4, 3))
+    assert "got 0 to 200: divide by 255" in refusal(images.open_image, np.linspace(0, 200, 48).reshape(4, 4, 3))
 
 
 def test_values_below_0_are_refused():
-    assert "got -1 to -1" in refusal(pictures.open_picture, -np.ones((4, 4, 3)))
+    assert "got -1 to -1" in refusal(images.open_image, -np.ones((4, 4, 3)))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_no_numbers_are_refused(value):
-    picture = np.zeros((4, 4, 3))
-    picture[1, 2, 0] = value
-    assert "NaN or infinity" in refusal(pictures.open_picture, picture)
+    image = np.zeros((4, 4, 3))
+    image[1, 2, 0] = value
+    assert "NaN or infinity" in refusal(images.open_image, image)
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint16, bool, complex, object])
 def test_an_array_of_another_type_is_refused(dtype):
-    refusal(pictures.open_picture, np.zeros((4, 4, 3), dtype))
+    refusal(images.open_image, np.zeros((4, 4, 3), dtype))
 
 
 # --- sizes ------------------------------------------------------------------------------------------------------
@@ -326,54 +326,54 @@ def test_an_array_of_another_type_is_refused(dtype):
     ((3, 5000), 100, (1, 100)), ((1, 1), 7, (7, 7)),
 ])  # fmt: skip
 def test_the_long_side_gets_the_size_and_the_proportions_stay(shape, size, expected):
-    assert pictures.resize(np.zeros((*shape, 3), np.float32), size).shape == (*expected, 3)
+    assert images.resize(np.zeros((*shape, 3), np.float32), size).shape == (*expected, 3)
 
 
-def test_a_picture_is_opened_at_the_size_asked_for():
-    assert pictures.open_picture("astronaut", size=50).shape == (50, 50, 3)
+def test_a_image_is_opened_at_the_size_asked_for():
+    assert images.open_image("astronaut", size=50).shape == (50, 50, 3)
 
 
 def test_resizing_does_not_alias():
     columns = np.zeros((64, 64, 3), np.float32)
     columns[:, ::2] = 1  # the finest stripes there are: smaller, they are grey
-    assert_allclose(pictures.resize(columns, 16)[:, 2:-2], 0.5, atol=0.02)
+    assert_allclose(images.resize(columns, 16)[:, 2:-2], 0.5, atol=0.02)
 
 
 def test_resizing_rounds_nothing_to_8_bits():
     ramp = np.broadcast_to(np.linspace(0.5, 0.501, 400, dtype=np.float32)[:, None, None], (400, 400, 3))
-    assert len(np.unique(pictures.resize(ramp, 200))) > 100
+    assert len(np.unique(images.resize(ramp, 200))) > 100
 
 
 def test_resizing_stays_within_0_and_1():
     edge = np.zeros((20, 20, 3), np.float32)
     edge[:, 10:] = 1
-    larger = pictures.resize(edge, 200)
+    larger = images.resize(edge, 200)
     assert larger.min() == 0 and larger.max() == 1
 
 
 def test_fit_stretches_to_the_shape():
-    assert pictures.fit(np.full((20, 30, 3), 0.25, np.float32), (7, 50)).shape == (7, 50, 3)
-    assert_allclose(pictures.fit(np.full((20, 30, 3), 0.25, np.float32), (7, 50)), 0.25, atol=1e-6)
+    assert images.fit(np.full((20, 30, 3), 0.25, np.float32), (7, 50)).shape == (7, 50, 3)
+    assert_allclose(images.fit(np.full((20, 30, 3), 0.25, np.float32), (7, 50)), 0.25, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, 64.0, "64", True, float("nan")])
 def test_a_size_that_is_no_whole_number_from_1_is_named(size):
-    assert f"1 or more; got {size!r}" in refusal(pictures.open_picture, "astronaut", size)
-    assert "got" in refusal(pictures.fit, np.zeros((4, 4, 3)), (4, size))
+    assert f"1 or more; got {size!r}" in refusal(images.open_image, "astronaut", size)
+    assert "got" in refusal(images.fit, np.zeros((4, 4, 3)), (4, size))
 
 
 def test_a_size_that_would_not_fit_in_memory_is_refused():
-    assert "more than 100 million" in refusal(pictures.open_picture, "astronaut", 10**6)
+    assert "more than 100 million" in refusal(images.open_image, "astronaut", 10**6)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (5000, 3), (3, 5000), (15, 16)])
-def test_a_picture_too_small_for_the_encoder_is_named(height, width):
-    message = refusal(pictures.check_size, np.zeros((height, width, 3)), "the style picture")
-    assert f"the style picture of {width} x {height} pixels is too small" in message
+def test_a_image_too_small_for_the_encoder_is_named(height, width):
+    message = refusal(images.check_size, np.zeros((height, width, 3)), "the style image")
+    assert f"the style image of {width} x {height} pixels is too small" in message
 
 
-def test_a_picture_of_16_pixels_is_large_enough():
-    pictures.check_size(np.zeros((16, 16, 3)))
+def test_a_image_of_16_pixels_is_large_enough():
+    images.check_size(np.zeros((16, 16, 3)))
 
 
 # --- what goes out ----------------------------------------------------------------------------------------------
@@ -381,22 +381,22 @@ def test_a_picture_of_16_pixels_is_large_enough():
 
 @pytest.mark.parametrize(("ending", "atol"), [("png", 0.002), ("jpg", 0.03), ("jpeg", 0.03), ("webp", 0.05), ("PNG", 0.002)])
 def test_what_is_saved_opens_again(tmp_path, ending, atol):
-    picture = pictures.resize(pictures.open_picture("coffee"), 64)
-    path = pictures.save(picture, tmp_path / f"a.{ending}")
-    assert_allclose(pictures.open_picture(path), picture, atol=atol if ending.lower() == "png" else 0.3)
-    assert np.abs(pictures.open_picture(path) - picture).mean() < atol
+    image = images.resize(images.open_image("coffee"), 64)
+    path = images.save(image, tmp_path / f"a.{ending}")
+    assert_allclose(images.open_image(path), image, atol=atol if ending.lower() == "png" else 0.3)
+    assert np.abs(images.open_image(path) - image).mean() < atol
     assert os.listdir(tmp_path) == [f"a.{ending}"]
 
 
 def test_a_saved_file_has_the_permissions_of_any_other_new_file(tmp_path):
-    pictures.save(np.zeros((16, 16, 3)), tmp_path / "a.png")
+    images.save(np.zeros((16, 16, 3)), tmp_path / "a.png")
     (tmp_path / "b").touch()
     assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "b").stat().st_mode
 
 
-def test_an_8_bit_picture_survives_saving_exactly(tmp_path, rng):
+def test_an_8_bit_image_survives_saving_exactly(tmp_path, rng):
     values = rng.integers(0, 256, (20, 30, 3), np.uint8)
-    pictures.save(pictures.open_picture(values), tmp_path / "a.png")
+    images.save(images.open_image(values), tmp_path / "a.png")
     assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), values)
 
 
@@ -405,39 +405,39 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatc
     path.write_bytes(b"old")
 
     def fail(self, stream, **settings):
-        stream.write(b"half a picture")
+        stream.write(b"half an image")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", fail)
-    assert "no space left" in refusal(pictures.save, np.zeros((16, 16, 3)), path)
+    assert "no space left" in refusal(images.save, np.zeros((16, 16, 3)), path)
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["a.png"]
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a", "a.png.txt", "a."])
 def test_an_unknown_ending_lists_those_that_work(tmp_path, name):
-    for call in (pictures.check_writable, lambda path: pictures.save(np.zeros((16, 16, 3)), path)):
+    for call in (images.check_writable, lambda path: images.save(np.zeros((16, 16, 3)), path)):
         assert ".png, .jpg, .jpeg, .webp" in refusal(call, tmp_path / name)
 
 
 def test_a_missing_folder_is_found_before_the_run_and_not_made(tmp_path):
-    message = refusal(pictures.check_writable, tmp_path / "a" / "b.png")
+    message = refusal(images.check_writable, tmp_path / "a" / "b.png")
     assert "does not exist: run `mkdir -p" in message and not os.listdir(tmp_path)
 
 
 def test_a_folder_as_output_is_refused(tmp_path):
-    assert "is a folder: name a file in it" in refusal(pictures.check_writable, tmp_path)
+    assert "is a folder: name a file in it" in refusal(images.check_writable, tmp_path)
 
 
 def test_a_file_where_a_folder_should_be_is_refused(tmp_path):
     (tmp_path / "a").touch()
-    assert "is no folder" in refusal(pictures.check_writable, tmp_path / "a" / "b.png")
+    assert "is no folder" in refusal(images.check_writable, tmp_path / "a" / "b.png")
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that even root cannot write")
 def test_a_folder_that_cannot_be_written_is_refused():
-    assert "cannot write into folder '/proc'" in refusal(pictures.check_writable, "/proc/a.png")
+    assert "cannot write into folder '/proc'" in refusal(images.check_writable, "/proc/a.png")
 
 
 def test_checking_an_output_leaves_nothing_behind(tmp_path):
-    assert pictures.check_writable(tmp_path / "a.png") == tmp_path / "a.png"
+    assert images.check_writable(tmp_path / "a.png") == tmp_path / "a.png"
     assert not os.listdir(tmp_path)
