@@ -8,7 +8,8 @@ from docs.make.tables import table
 def page() -> str:
     """A section for each command: what it does, its arguments, its options."""
     import typer
-    from stylelab.cli.commands.commands import app
+
+    from stylelab.cli.commands import app
 
     return "\n\n".join(_section(name, command) for name, command in _commands(typer.main.get_command(app), "stylelab"))
 

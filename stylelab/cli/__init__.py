@@ -1,5 +1,5 @@
 """The command `stylelab`."""
 
-from stylelab.cli.commands import main
+from stylelab.cli.commands import app, main, run
 
-__all__ = ["main"]
+__all__ = ["app", "main", "run"]

@@ -13,10 +13,13 @@ with quiet_stderr():
     allow_memory_growth(tensorflow)
 
 from stylelab.tensorflow.exercises.check import check
-from stylelab.tensorflow.features import find_device, find_precision, load_encoder
+from stylelab.tensorflow.features import load_encoder
 from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
-from stylelab.tensorflow.seeing import guided_gradient, response, to_array
-from stylelab.tensorflow.transfer import optimise, to_image, to_tensor, transfer, transfer_batch, transfer_loss
+from stylelab.tensorflow.loop import optimise
+from stylelab.tensorflow.objective import transfer_loss
+from stylelab.tensorflow.seeing import guided_gradient, response
+from stylelab.tensorflow.tensors import find_device, find_precision, to_array, to_image, to_tensor
+from stylelab.tensorflow.transfer import transfer, transfer_batch
 
 __all__ = [
     "check",

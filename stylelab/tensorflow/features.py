@@ -9,72 +9,13 @@ from tensorflow import Tensor
 
 from stylelab import encoders
 from stylelab.encoders import EncoderName
-from stylelab.errors import InputError, MachineError, unknown
-from stylelab.run.numerics.precision import FINE, check_precision, cpu_has_bfloat16
+from stylelab.errors import InputError, unknown
+from stylelab.run.numerics.precision import FINE
 from stylelab.tensorflow.engine.passes import Trunk, raw_gram
+from stylelab.tensorflow.tensors import find_device, find_precision
 
 # TensorFloat-32 keeps 10 bits of a product: a Gram matrix would differ from PyTorch's in the third digit.
 tf.config.experimental.enable_tensor_float_32_execution(False)
-
-DEVICES = ("cpu", "gpu", "cuda", "mps")
-LARGE = 128 * 96  # pixels from which bfloat16 was seen to gain
-
-
-def find_device(name: str | None = None) -> str:
-    """The device of that name, or the fastest there is.
-
-    Args:
-        name: 'cpu', 'gpu', 'gpu:1', or 'cuda' and 'mps' as in PyTorch, which mean the same as 'gpu' here; None for a
-            GPU, else the CPU.
-
-    Returns:
-        TensorFlow's name of it, such as 'gpu:0'.
-
-    Raises:
-        InputError: not the name of a device.
-        MachineError: a GPU asked for by name that is not there.
-
-    Source: ours.
-    """
-    gpus = len(tf.config.list_logical_devices("GPU"))
-    if name is None:
-        return "gpu:0" if gpus else "cpu:0"
-    kind, _, index = str(name).partition(":")
-    if kind not in DEVICES or not (index or "0").isdigit():
-        raise unknown("device", name, DEVICES)
-    if kind == "cpu":
-        return "cpu:0"
-    if int(index or 0) >= gpus:
-        raise MachineError(f"no '{name}' on this machine: leave the device out, or choose 'cpu'")
-    return f"gpu:{int(index or 0)}"
-
-
-def find_precision(name: str, device: str | None = None, pixels: int | None = None) -> str:
-    """What 'auto' comes to on a device: bfloat16 where it multiplies that faster and the image is large enough to gain.
-
-    Args:
-        name: 'auto', 'float32' or 'bfloat16'; the last two are returned as they are.
-        device: as for `load_encoder`.
-        pixels: of the image, height times width; None for a large one.
-
-    Returns:
-        'float32' or 'bfloat16'.
-
-    Raises:
-        InputError: another name.
-        MachineError: a GPU asked for by name that is not there.
-
-    Source: ours; the figures are in docs/speed.md.
-    """
-    if check_precision(name) != "auto":
-        return name
-    kind, _, index = find_device(device).partition(":")
-    if kind == "gpu":
-        details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[int(index)])
-        fast = details.get("compute_capability", (0, 0)) >= (8, 0)  # Ampere
-    else:
-        fast = cpu_has_bfloat16()
-    return "bfloat16" if fast and (pixels is None or pixels >= LARGE) else "float32"
 
 
 class Encoder(tf.Module):

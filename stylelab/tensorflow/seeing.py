@@ -6,7 +6,6 @@ Activations are `(B, H', W', C)` float32, images `(B, H, W, 3)` in 0..1.
 from copy import copy
 from itertools import pairwise
 
-import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
@@ -15,25 +14,6 @@ from stylelab.errors import InputError
 from stylelab.tensorflow.features import Encoder
 
 Place = tuple[int, int]  # (row, column) of an activation, from 0 at the top left
-
-
-def to_array(tensor: Tensor) -> np.ndarray:
-    """Numbers to look at: an activation or a gradient, channels last, neither clipped nor scaled.
-
-    Args:
-        tensor: `(1, H, W, C)`, on any device.
-
-    Returns:
-        `(H, W, C)` float32 array; `[..., 3]` is filter 3's activation map.
-
-    Raises:
-        InputError: not one image's.
-
-    Source: ours.
-    """
-    if len(tensor.shape) != 4 or tensor.shape[0] != 1:
-        raise InputError(f"tensor must be (1, H, W, C); got {tuple(tensor.shape)}")
-    return np.array(tensor[0], dtype=np.float32)
 
 
 def response(activation: Tensor, filter: int | None = None, place: Place | None = None) -> Tensor:

@@ -6,10 +6,13 @@ if "tensorflow" in sys.modules:
     raise ImportError("this process has imported TensorFlow, and one process holds one framework: start another for PyTorch")
 
 from stylelab.torch.exercises.check import check
-from stylelab.torch.features import find_device, find_precision, load_encoder
+from stylelab.torch.features import load_encoder
 from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
-from stylelab.torch.seeing import guided_gradient, response, to_array
-from stylelab.torch.transfer import optimise, to_image, to_tensor, transfer, transfer_batch, transfer_loss
+from stylelab.torch.loop import optimise
+from stylelab.torch.objective import transfer_loss
+from stylelab.torch.seeing import guided_gradient, response
+from stylelab.torch.tensors import find_device, find_precision, to_array, to_image, to_tensor
+from stylelab.torch.transfer import transfer, transfer_batch
 
 __all__ = [
     "check",

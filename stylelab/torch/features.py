@@ -12,73 +12,14 @@ from torch.nn import functional as F
 
 from stylelab import encoders
 from stylelab.encoders import EncoderName
-from stylelab.errors import InputError, MachineError, unknown
-from stylelab.run.numerics.precision import FINE, check_precision, cpu_has_bfloat16
+from stylelab.errors import InputError, unknown
+from stylelab.run.numerics.precision import FINE
 from stylelab.torch.engine.passes import Trunk, raw_gram
+from stylelab.torch.tensors import find_device, find_precision
 
 # TensorFloat-32 keeps 10 bits of a product: a Gram matrix would differ from TensorFlow's in the third digit.
 torch.backends.cuda.matmul.allow_tf32 = False
 torch.backends.cudnn.allow_tf32 = False
-
-DEVICES = ("cpu", "gpu", "cuda", "mps")
-LARGE = 128 * 96  # pixels from which bfloat16 was seen to gain
-
-
-def find_device(name: "str | torch.device | None" = None) -> torch.device:
-    """The device of that name, or the fastest there is.
-
-    Args:
-        name: 'cpu', 'cuda', 'cuda:1', 'mps', or 'gpu' for whichever GPU there is; None for CUDA, else Apple's MPS,
-            else the CPU.
-
-    Returns:
-        A torch.device.
-
-    Raises:
-        InputError: not the name of a device.
-        MachineError: a GPU asked for by name that is not there.
-
-    Source: ours.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    best = next((device for device, found in there.items() if found), "cpu")
-    if name is None:
-        return torch.device(best)
-    kind, _, index = str(name).partition(":")
-    if kind not in DEVICES or not (index or "0").isdigit():
-        raise unknown("device", name, DEVICES)
-    if kind == "gpu" and best != "cpu":
-        kind = best
-    if not there.get(kind, kind == "cpu") or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
-        raise MachineError(f"no '{name}' on this machine: leave the device out, or choose 'cpu'")
-    return torch.device(kind, int(index)) if index else torch.device(kind)
-
-
-def find_precision(name: str, device: "str | torch.device | None" = None, pixels: int | None = None) -> str:
-    """What 'auto' comes to on a device: bfloat16 where it multiplies that faster and the image is large enough to gain.
-
-    Args:
-        name: 'auto', 'float32' or 'bfloat16'; the last two are returned as they are.
-        device: as for `load_encoder`.
-        pixels: of the image, height times width; None for a large one.
-
-    Returns:
-        'float32' or 'bfloat16'.
-
-    Raises:
-        InputError: another name.
-        MachineError: a GPU asked for by name that is not there.
-
-    Source: ours; the figures are in docs/speed.md.
-    """
-    if check_precision(name) != "auto":
-        return name
-    device = find_device(device)
-    if device.type == "cuda":
-        fast = torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere
-    else:
-        fast = device.type == "cpu" and cpu_has_bfloat16()
-    return "bfloat16" if fast and (pixels is None or pixels >= LARGE) else "float32"
 
 
 class Encoder(torch.nn.Module):

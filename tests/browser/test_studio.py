@@ -135,7 +135,7 @@ def upload(studio: Studio, role: str, name: str, data: bytes) -> None:
     studio.root.get_by_label(f"{role} image: a file of your own").set_input_files(files)
 
 
-def test_a_image_is_uploaded_painted_paused_compared_and_saved(studio, tmp_path):
+def test_an_image_is_uploaded_painted_paused_compared_and_saved(studio, tmp_path):
     upload(studio, "Content", "my boat.png", image())
     studio.root.get_by_alt_text("The content image: my boat.png").wait_for()
     card = studio.paint(steps=100_000)
@@ -164,7 +164,7 @@ def test_a_image_is_uploaded_painted_paused_compared_and_saved(studio, tmp_path)
     assert studio.page.elsewhere == [] and studio.page.complaints == []
 
 
-def test_a_image_is_dropped_onto_its_place(studio):
+def test_an_image_is_dropped_onto_its_place(studio):
     drop = """([root, bytes, name]) => {
         const data = new DataTransfer();
         data.items.add(new File([new Uint8Array(bytes)], name));
@@ -420,7 +420,7 @@ def lab(browser, jupyter, request):
         urllib.request.urlopen(urllib.request.Request(f"{jupyter[0]}/api/sessions/{session['id']}", method="DELETE"), timeout=60)
 
 
-def test_in_jupyterlab_a_image_is_uploaded_painted_paused_and_saved(lab):
+def test_in_jupyterlab_an_image_is_uploaded_painted_paused_and_saved(lab):
     upload(lab, "Style", "tomato.png", image(colour="tomato"))
     lab.root.get_by_alt_text("The style image: tomato.png").wait_for()
     card = lab.paint(steps=100_000)
@@ -495,7 +495,7 @@ def _run_first_cell(page, times: int = 6) -> None:
     raise AssertionError(f"the cell did not run, {times} times")
 
 
-def test_in_notebook_7_a_image_is_painted(browser, jupyter):
+def test_in_notebook_7_an_image_is_painted(browser, jupyter):
     page = browsing.listen(browser.new_page())
     page.goto(f"{jupyter[0]}/notebooks/plain.ipynb")
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()

@@ -452,7 +452,8 @@ def test_a_worker_that_is_slow_to_start_again_is_not_forgotten(monkeypatch):
 GRADER = """
 import fcntl, os, sys, time
 from pathlib import Path
-from stylelab import cli, cluster
+from stylelab.cli import commands as cli
+from stylelab.tools import cluster
 from stylelab.tools.classroom import batch, workers
 
 {pretended}

@@ -47,7 +47,7 @@ def course(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "course" / "lessons"
     folder.mkdir(parents=True)
     publish(folder, "first")
-    monkeypatch.setattr(starting, "LESSONS", folder)
+    monkeypatch.setattr("stylelab.base.course.LESSONS", folder)
     monkeypatch.chdir(tmp_path)
     return folder
 
@@ -161,8 +161,8 @@ def test_the_same_lessons_give_the_same_bytes(out, tmp_path):
 
 
 def test_the_bytes_do_not_depend_on_the_clock_or_the_zone(out, course, tmp_path):
-    code = "import sys; from pathlib import Path; from stylelab import start; from stylelab.tools.classroom.handout.release import release\n"
-    code += f"start.LESSONS = Path({str(course)!r}); release(Path(sys.argv[1]))"
+    code = "import sys; from pathlib import Path; from stylelab.cli import start; from stylelab.tools.classroom.handout.release import release\n"
+    code += f"from stylelab.base import course; course.LESSONS = Path({str(course)!r}); release(Path(sys.argv[1]))"
     other = tmp_path / "other"
     env = os.environ | {"TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT)}
     run = subprocess.run([sys.executable, "-c", code, str(other)], env=env, capture_output=True, text=True)
@@ -274,9 +274,9 @@ def test_ctrl_c_at_any_moment_leaves_whole_files_and_the_next_run_ends_well(out,
 
 def test_killed_outright_it_can_be_run_again(out, course):
     code = (
-        "import os, signal, sys; from pathlib import Path; from stylelab import start\n"
+        "import os, signal, sys; from pathlib import Path; from stylelab.cli import start\n"
         "from stylelab.tools.classroom import release\n"
-        f"start.LESSONS = Path({str(course)!r})\n"
+        f"from stylelab.base import course; course.LESSONS = Path({str(course)!r})\n"
         "replace, left = os.replace, [3]\n"
         "def killed(*paths):\n    left[0] -= 1\n    left[0] or os.kill(os.getpid(), signal.SIGKILL)\n    replace(*paths)\n"
         "os.replace = killed; release.release(Path(sys.argv[1]))"
@@ -394,7 +394,7 @@ def test_the_record_tells_what_was_written(out, course):
 
 def test_releasing_needs_neither_a_framework_nor_nbgrader(out, course):
     code = (
-        f"import sys; from pathlib import Path; from stylelab import cli, start; start.LESSONS = Path({str(course)!r})\n"
+        f"import sys; from pathlib import Path; from stylelab.cli import commands as cli; from stylelab.base import course; course.LESSONS = Path({str(course)!r})\n"
         f"assert cli.run(['release', '-o', {str(out)!r}]) == 0\n"
         "sys.exit(', '.join({'torch', 'tensorflow', 'nbgrader', 'jupytext'} & set(sys.modules)) or None)"
     )

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.signal import correlate
 
-from stylelab.encoders import LAYERS, OXFORD, POOL_AFTER, Encoder, find_encoder, input_transform, weights
+from stylelab.encoders import LAYERS, OXFORD, POOL_AFTER, Encoder, find_encoder, input_transform, open_file, weights
 from stylelab.encoders import calibrate as calibration
 from stylelab.encoders.calibrate import calibration_images, normalise, pooled, rectified
 from stylelab.errors import MachineError
@@ -153,6 +153,6 @@ def test_a_missing_calibration_image_is_the_machines_fault(monkeypatch, package)
 
 @pytest.mark.skipif(not REAL.is_file(), reason="the real VGG-19 filters are not here")
 def test_the_real_filters_agree_that_our_images_are_ordinary():
-    encoder = weights.open_file(REAL)
+    encoder = open_file(REAL)
     for layer, mean in means(weights.read(encoder, encoder.layers), encoder).items():
         assert 0.5 < np.median(mean) < 2.5, layer  # normalised by others, over the images of ImageNet

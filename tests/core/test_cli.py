@@ -332,7 +332,7 @@ def test_a_downloaded_encoder_is_named_with_its_file(capsys, monkeypatch):
 
 def test_help_and_mistakes_wait_for_no_framework():
     code = (
-        "import sys; from stylelab import cli; cli.run(['--help']); assert 'numpy' not in sys.modules\n"
+        "import sys; from stylelab.cli import commands as cli; cli.run(['--help']); assert 'numpy' not in sys.modules\n"
         "assert cli.run(['transfer', 'chnia', 'cat', '-o', 'a.png', '--encoder', 'random']) == 1\n"
         "sys.exit(bool({'torch', 'tensorflow', 'keras', 'matplotlib', 'distributed'} & set(sys.modules)))"
     )

@@ -25,7 +25,7 @@ from stylelab.errors import InputError, MachineError
 SAVE = """
 import sys, time
 from pathlib import Path
-from stylelab import weights
+from stylelab.encoders import weights
 from stylelab.encoders import LAYERS, Encoder
 target = Path(sys.argv[1])
 (target.parent / "models").mkdir()

@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from scipy.io import savemat
 
 from stylelab.base.processes import module_environment
-from stylelab.encoders import LAYERS, OXFORD, TORCHVISION, find_encoder, weights
+from stylelab.encoders import LAYERS, OXFORD, TORCHVISION, find, find_encoder, weights
 from stylelab.encoders import convert as formats
 from stylelab.errors import InputError, MachineError
 
@@ -56,7 +56,7 @@ from pathlib import Path
 import numpy as np
 import torch
 warnings.simplefilter("error")
-from stylelab import formats, weights
+from stylelab.encoders import convert as formats, find, weights
 folder, numbers = Path(sys.argv[1]), json.loads(sys.argv[2])
 arrays = np.load(folder / "small.npz")
 state = {}
@@ -162,7 +162,7 @@ def test_what_the_process_says_is_passed_on(tmp_path, monkeypatch, status, error
     code += "os.kill(os.getpid(), -s) if s < 0 else sys.exit(s)"
     monkeypatch.setattr(formats, "module_command", lambda *_: [sys.executable, "-c", code, str(status)])
     with pytest.raises(error, match=words):
-        weights.open_file(tmp_path / "a.pth")
+        find.open_file(tmp_path / "a.pth")
 
 
 def test_a_process_that_never_ends_is_ended(tmp_path, monkeypatch):
@@ -170,7 +170,7 @@ def test_a_process_that_never_ends_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(formats, "SECONDS", 0.5)
     monkeypatch.setattr(formats, "module_command", lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"])
     with pytest.raises(MachineError, match=r"PyTorch has not read .* within 0.5 s"):
-        weights.open_file(tmp_path / "a.pth")
+        find.open_file(tmp_path / "a.pth")
 
 
 def classic(file, prefix=""):
@@ -225,7 +225,7 @@ LAYOUTS = {
 def test_keras_files_of_every_age_are_the_oxford_network(tmp_path, layout):
     with h5py.File(tmp_path / "keras.h5", "w") as file:
         LAYOUTS[layout](file)
-    encoder = weights.open_file(tmp_path / "keras.h5")
+    encoder = find.open_file(tmp_path / "keras.h5")
     check(encoder, flipped=True)
     assert {key: getattr(encoder, key) for key in OXFORD} == OXFORD
     assert (encoder.name, encoder.activations, encoder.padding) == ("keras", "vgg19", "zeros")
@@ -235,7 +235,7 @@ def test_a_keras_file_that_stops_early_serves_what_it_has(tmp_path):
     with h5py.File(tmp_path / "short.h5", "w") as file:
         for name, kernel, bias in hwio(5):
             file[f"{name}/kernel:0"], file[f"{name}/bias:0"] = kernel, bias
-    check(weights.open_file(tmp_path / "short.h5"), 5, flipped=True)
+    check(find.open_file(tmp_path / "short.h5"), 5, flipped=True)
 
 
 def test_damaged_and_foreign_keras_files_are_refused(tmp_path):
@@ -244,16 +244,16 @@ def test_damaged_and_foreign_keras_files_are_refused(tmp_path):
     whole = (tmp_path / "a.h5").read_bytes()
     (tmp_path / "half.h5").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="is no whole Keras file"):
-        weights.open_file(tmp_path / "half.h5")
+        find.open_file(tmp_path / "half.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["dense/kernel:0"] = np.ones((3, 3))
     with pytest.raises(InputError, match="has no conv1_1 of a VGG-19"):
-        weights.open_file(tmp_path / "other.h5")
+        find.open_file(tmp_path / "other.h5")
     with h5py.File(tmp_path / "theano.h5", "w") as file:
         for name, kernel, bias in hwio(3):
             file[f"{name}/kernel:0"], file[f"{name}/bias:0"] = kernel.transpose(3, 2, 0, 1), bias
     with pytest.raises(InputError, match=r"is no VGG-19: conv1_1 has a kernel \(3, 3, 4, 3\)"):
-        weights.open_file(tmp_path / "theano.h5")
+        find.open_file(tmp_path / "theano.h5")
 
 
 def matconvnet(count=16, old=False):
@@ -277,7 +277,7 @@ def matconvnet(count=16, old=False):
 def test_a_matconvnet_file_has_kernels_for_rgb(tmp_path, old, wrapped):
     content = {"layers": matconvnet(old=old), "meta": {"classes": "cat"}}
     savemat(tmp_path / "deep.mat", {"net": content} if wrapped else content)
-    encoder = weights.open_file(tmp_path / "deep.mat")
+    encoder = find.open_file(tmp_path / "deep.mat")
     check(encoder)
     assert (encoder.channels, encoder.scale, encoder.mean) == ("RGB", 255, (123.68, 116.779, 103.939))
     assert (encoder.activations, encoder.padding, encoder.pooling) == ("vgg19", "zeros", "max")
@@ -285,7 +285,7 @@ def test_a_matconvnet_file_has_kernels_for_rgb(tmp_path, old, wrapped):
 
 def test_matlab_files_that_hold_no_vgg19_are_refused(tmp_path):
     savemat(tmp_path / "deep.mat", {"layers": matconvnet(4)})
-    check(weights.open_file(tmp_path / "deep.mat"), 4)
+    check(find.open_file(tmp_path / "deep.mat"), 4)
     whole = (tmp_path / "deep.mat").read_bytes()
     (tmp_path / "half.mat").write_bytes(whole[: len(whole) // 2])
     savemat(tmp_path / "other.mat", {"x": np.ones(3)})
@@ -298,20 +298,20 @@ def test_matlab_files_that_hold_no_vgg19_are_refused(tmp_path):
         "hdf": "save it with -v7",
     }.items():
         with pytest.raises(InputError, match=words):
-            weights.open_file(tmp_path / f"{name}.mat")
+            find.open_file(tmp_path / f"{name}.mat")
 
 
 def test_a_file_is_converted_once_and_again_when_the_cache_is_damaged(tmp_path, monkeypatch):
     savemat(tmp_path / "deep.mat", {"layers": matconvnet(4)})
     convert_to, times = formats.convert_to, []
     monkeypatch.setattr(formats, "convert_to", lambda *paths: times.append(paths) or convert_to(*paths))
-    converted = weights.open_file(tmp_path / "deep.mat").path
+    converted = find.open_file(tmp_path / "deep.mat").path
     (tmp_path / "copy.mat").write_bytes((tmp_path / "deep.mat").read_bytes())
-    assert weights.open_file(tmp_path / "copy.mat").path == converted
-    assert weights.open_file(tmp_path / "copy.mat").name == "copy"
+    assert find.open_file(tmp_path / "copy.mat").path == converted
+    assert find.open_file(tmp_path / "copy.mat").name == "copy"
     assert len(times) == 1
     converted.write_bytes(converted.read_bytes()[:-40])
-    check(weights.open_file(tmp_path / "deep.mat"), 4)
+    check(find.open_file(tmp_path / "deep.mat"), 4)
     assert len(times) == 2
     assert list(converted.parent.iterdir()) == [converted]
 
@@ -321,4 +321,4 @@ def test_a_cache_that_cannot_be_made_is_the_machines_fault(tmp_path, monkeypatch
     monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path / "file" / "cache"))
     savemat(tmp_path / "deep.mat", {"layers": matconvnet(2)})
     with pytest.raises(MachineError, match="cannot make the folder .* for the cache with STYLELAB_CACHE"):
-        weights.open_file(tmp_path / "deep.mat")
+        find.open_file(tmp_path / "deep.mat")

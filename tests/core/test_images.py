@@ -73,7 +73,7 @@ def test_grey_becomes_three_equal_colours(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB", "I;16"])
-def test_every_pil_mode_opens_as_a_image(mode):
+def test_every_pil_mode_opens_as_an_image(mode):
     assert images.open_image(Image.new(mode, (20, 30))).shape == (30, 20, 3)
 
 
@@ -236,7 +236,7 @@ def test_a_text_file_is_refused(tmp_path):
     assert "is not an image" in refusal(images.open_image, tmp_path / "a.jpg")
 
 
-def test_a_program_in_the_guise_of_a_image_is_not_run(tmp_path):
+def test_a_program_in_the_guise_of_an_image_is_not_run(tmp_path):
     (tmp_path / "a.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
     assert "is not an image" in refusal(images.open_image, tmp_path / "a.eps")
 
@@ -329,7 +329,7 @@ def test_the_long_side_gets_the_size_and_the_proportions_stay(shape, size, expec
     assert images.resize(np.zeros((*shape, 3), np.float32), size).shape == (*expected, 3)
 
 
-def test_a_image_is_opened_at_the_size_asked_for():
+def test_an_image_is_opened_at_the_size_asked_for():
     assert images.open_image("astronaut", size=50).shape == (50, 50, 3)
 
 
@@ -367,12 +367,12 @@ def test_a_size_that_would_not_fit_in_memory_is_refused():
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (5000, 3), (3, 5000), (15, 16)])
-def test_a_image_too_small_for_the_encoder_is_named(height, width):
+def test_an_image_too_small_for_the_encoder_is_named(height, width):
     message = refusal(images.check_size, np.zeros((height, width, 3)), "the style image")
     assert f"the style image of {width} x {height} pixels is too small" in message
 
 
-def test_a_image_of_16_pixels_is_large_enough():
+def test_an_image_of_16_pixels_is_large_enough():
     images.check_size(np.zeros((16, 16, 3)))
 
 

@@ -37,7 +37,7 @@ def decoded(html: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")) / 255
 
 
-def test_a_image_is_shown_as_it_is_with_its_description(displayed):
+def test_an_image_is_shown_as_it_is_with_its_description(displayed):
     page.show(GREY, 'A "grey" square')
     assert 'alt="A &quot;grey&quot; square"' in displayed[0]
     np.testing.assert_allclose(decoded(displayed[0]), GREY, atol=0.02)

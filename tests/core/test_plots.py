@@ -38,11 +38,11 @@ def titles(figure):
     return [axis.get_title() for axis in figure.axes if axis.get_title()]
 
 
-def drawn(figure):
+def arrays_of(figure):
     return [np.asarray(axis.images[0].get_array()) for axis in figure.axes if axis.images]
 
 
-def test_a_notebook_shows_a_figure_as_a_image_of_its_own():
+def test_a_notebook_shows_a_figure_as_an_image_of_its_own():
     data, _ = DisplayFormatter().format(plots.show(image()))
     assert data["image/png"].startswith(b"\x89PNG")
 
@@ -57,13 +57,13 @@ def test_no_figure_stays_open_in_pyplot():
 def test_show_draws_the_image_itself_under_its_title():
     figure = plots.show(image(0.25), "A grey one")
     assert titles(figure) == ["A grey one"]
-    np.testing.assert_array_equal(drawn(figure)[0], image(0.25))
+    np.testing.assert_array_equal(arrays_of(figure)[0], image(0.25))
 
 
 def test_side_by_side_keeps_order_and_titles():
     figure = plots.side_by_side({"a": image(0.1), "b": image(0.2), "c": image(0.3)}, columns=2)
     assert titles(figure) == ["a", "b", "c"]
-    assert [float(array[0, 0, 0]) for array in drawn(figure)] == pytest.approx([0.1, 0.2, 0.3])
+    assert [float(array[0, 0, 0]) for array in arrays_of(figure)] == pytest.approx([0.1, 0.2, 0.3])
     assert len(figure.axes) == 4  # two rows of two, the last place empty
     drawn(figure)
 
@@ -123,7 +123,7 @@ def test_a_pair_grid_has_contents_down_the_side_and_styles_along_the_top():
     contents, styles = {"cat": image(0.1), "cup": image(0.2)}, {"fluid": image(0.3)}
     figure = plots.pair_grid(contents, styles, {("cat", "fluid"): image(0.4)})
     assert titles(figure) == ["fluid", "cat", "cup"]
-    assert [round(float(array[0, 0, 0]), 1) for array in drawn(figure)] == [0.3, 0.1, 0.4, 0.2]
+    assert [round(float(array[0, 0, 0]), 1) for array in arrays_of(figure)] == [0.3, 0.1, 0.4, 0.2]
     drawn(figure)
 
 
@@ -218,7 +218,7 @@ def test_no_line_and_too_many_lines_against_depth_are_refused(curves):
 def test_rows_of_maps_are_grey_each_up_to_its_own_largest_number():
     maps = {"filter 0": np.eye(4) * 9, "filter 3": np.eye(4) / 5, "silent": np.zeros((4, 4))}
     figure = plots.image_rows({"conv1_1": maps, "conv2_1": {"filter 7": image(0.3)}})
-    loud, quiet, silent, coloured = drawn(figure)
+    loud, quiet, silent, coloured = arrays_of(figure)
     np.testing.assert_allclose([loud, quiet], np.repeat([np.eye(4)[..., None]] * 2, 3, axis=3))
     assert silent.max() == 0 and coloured.mean().round(3) == 0.3
     assert titles(figure) == ["filter 0", "filter 3", "silent", "filter 7"]

@@ -35,7 +35,7 @@ def test_float16_is_no_choice():
     ("has", "pixels", "expected"), [(True, 512 * 384, "bfloat16"), (True, 64 * 48, "float32"), (False, 512 * 384, "float32")]
 )
 def test_auto_needs_the_processor_and_a_large_image(lab, monkeypatch, has, pixels, expected):
-    features = __import__(f"stylelab.{lab.name}.features", fromlist=["features"])
+    features = __import__(f"stylelab.{lab.name}.tensors", fromlist=["tensors"])
     monkeypatch.setattr(features, "cpu_has_bfloat16", lambda: has)
     assert lab.sl.find_precision("auto", "cpu", pixels) == expected
     assert lab.sl.find_precision("bfloat16", "cpu", pixels) == "bfloat16"
@@ -98,7 +98,7 @@ def test_the_steps_of_a_bfloat16_run_lower_the_exact_loss(sl):
 
 
 def test_auto_is_float32_for_random_filters(sl, monkeypatch):
-    features = __import__(f"{sl.__name__}.features", fromlist=["features"])
+    features = __import__(f"{sl.__name__}.tensors", fromlist=["tensors"])
     monkeypatch.setattr(features, "cpu_has_bfloat16", lambda: True)
     options = dict(size=160, steps=1, device="cpu", snapshots=())
     found = [sl.transfer("china", "coffee", encoder=name, **options).precision for name in ("random", "mini")]

@@ -52,7 +52,7 @@ def test_the_last_size_begins_with_what_the_smaller_ones_painted(sl):
     assert fine[-1].loss < alone[len(fine) - 1]  # as many steps at the full size
 
 
-def test_ctrl_c_at_a_small_size_still_gives_a_image_of_the_size_asked_for(sl):
+def test_ctrl_c_at_a_small_size_still_gives_an_image_of_the_size_asked_for(sl):
     def watch(step):
         if step.index == 2:
             raise KeyboardInterrupt
@@ -159,7 +159,7 @@ def test_curvature_learnt_on_a_small_image_fits_a_larger_one(lab):
 
 
 def test_a_pixel_beyond_the_range_feels_only_what_draws_it_back(lab):
-    transfer = importlib.import_module(f"stylelab.{lab.name}.transfer")
+    transfer = importlib.import_module(f"stylelab.{lab.name}.loop")
     images = np.array([-0.5, 0.5, 1.5] * 3, np.float32).reshape(1, 3, 1, 3)
     push = np.array([1.0, -1.0, 1.0], np.float32).reshape(3, 1, 1) * np.ones((1, 3, 1, 3), np.float32)
 

@@ -166,7 +166,7 @@ def test_a_png_tells_neither_folders_nor_uploaded_images():
     assert os.path.getsize("a.png") < 48 * 36 * 3 + 3000
 
 
-def test_a_image_is_looked_for_beside_the_settings_too():
+def test_an_image_is_looked_for_beside_the_settings_too():
     os.mkdir("run")
     os.chdir("run")
     pretended(style=photograph()).settings.save("a.json")
@@ -288,7 +288,7 @@ def test_damaged_and_missing_images_cost_one_line(capsys, no_run):
         assert words in refused(capsys, "--settings", "b.json", "-o", "a.png")
 
 
-def test_a_image_too_large_to_be_embedded_is_refused_at_once():
+def test_an_image_too_large_to_be_embedded_is_refused_at_once():
     with pytest.raises(InputError, match="'mine.tif' has 20 MB, more than 20"):
         ImageFile("mine.tif", bytes(MOST_BYTES + 1))
 
@@ -308,7 +308,7 @@ def test_what_stands_beside_settings_is_checked_before_the_run(capsys, no_run, a
     assert words in refused(capsys, "--settings", "run.png", *arguments)
 
 
-def test_more_sizes_than_a_image_has_room_for_are_left_out():
+def test_more_sizes_than_an_image_has_room_for_are_left_out():
     from stylelab.run.prepare import prepare_stages
 
     stages = prepare_stages(["china"], ["cat"], scales=10**6, **SMALL | dict(size=128, steps=10))

@@ -28,7 +28,7 @@ def course(tmp_path, monkeypatch) -> Path:
     (folder / ".ipynb_checkpoints").mkdir(parents=True)
     for name in (*NAMES, "draft_torch.ipynb", ".ipynb_checkpoints/00_first_torch.ipynb", "README.md"):
         (folder / name).write_text(f"{name}, first edition")
-    monkeypatch.setattr(starting, "LESSONS", folder)
+    monkeypatch.setattr("stylelab.base.course.LESSONS", folder)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     return folder
@@ -236,13 +236,13 @@ def _write_protected(path, mode="r"):
 
 
 def test_without_lessons_one_line_says_where_they_are(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(starting, "LESSONS", tmp_path / "none")
+    monkeypatch.setattr("stylelab.base.course.LESSONS", tmp_path / "none")
     assert "no lessons come with this installation: fetch them from https://" in refused(capsys, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
 def test_an_installed_package_finds_the_lessons_of_the_folder_it_is_run_in(mine, course, tmp_path, monkeypatch):
-    monkeypatch.setattr(starting, "LESSONS", tmp_path / "none")
+    monkeypatch.setattr("stylelab.base.course.LESSONS", tmp_path / "none")
     monkeypatch.chdir(course.parent)
     starting.start(mine)
     assert len(contents(mine)) == 4
@@ -257,7 +257,7 @@ def test_a_lesson_that_cannot_be_read_is_named(mine, course):
 
 def test_killed_outright_it_leaves_whole_lessons(mine):
     code = (
-        "import os, signal, sys; from pathlib import Path; from stylelab import start\n"
+        "import os, signal, sys; from pathlib import Path; from stylelab.cli import start\n"
         "start._digest = lambda path: os.kill(os.getpid(), signal.SIGKILL) if list(path.parent.glob('.*.part')) else None\n"
         "start.start(Path(sys.argv[1]))"
     )
@@ -271,7 +271,7 @@ def test_killed_outright_it_leaves_whole_lessons(mine):
 
 def test_the_command_starts_at_once_without_frameworks_and_jupyter(mine):
     code = (
-        f"import sys; from stylelab import cli; assert cli.run(['start', {str(mine)!r}]) == 0\n"
+        f"import sys; from stylelab.cli import commands as cli; assert cli.run(['start', {str(mine)!r}]) == 0\n"
         "sys.exit(', '.join({'torch', 'tensorflow', 'jupytext', 'nbformat', 'numpy'} & set(sys.modules)) or None)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -111,7 +111,7 @@ def test_a_run_takes_more_than_six_gigabytes_of_a_machine_only_when_it_must():
     assert memory.note(large, 512, free).endswith("14.5 GB of memory; tile 0 asks for that")
 
 
-def test_a_image_too_large_even_for_tiles_is_refused_with_the_size_that_fits():
+def test_an_image_too_large_even_for_tiles_is_refused_with_the_size_that_fits():
     free = memory.estimate(run_of(1000, 1504), 128)
     with pytest.raises(InputError, match="3000 x 2000 pixels need about .* GB of memory even in tiles") as caught:
         memory.choose_tile(run_of(2000, 3000), free)

@@ -141,7 +141,7 @@ def test_ctrl_c_keeps_the_best_image_so_far(sl):
     assert result.image.shape == (32, 48, 3)
 
 
-def test_a_run_that_blows_up_ends_with_a_sentence_and_a_image(sl):
+def test_a_run_that_blows_up_ends_with_a_sentence_and_an_image(sl):
     from dataclasses import replace
 
     wild = replace(recipes.RECIPES["keras"], optimiser=recipes.Optimiser("sgd", 1e30))

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from scipy.signal import correlate
 
 from stylelab.base.processes import module_environment
-from stylelab.encoders import LAYERS, OXFORD, POOL_AFTER, TORCHVISION, Encoder, find_encoder, input_transform, weights
+from stylelab.encoders import LAYERS, OXFORD, POOL_AFTER, TORCHVISION, Encoder, find_encoder, input_transform, open_file, weights
 from stylelab.errors import InputError, MachineError
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "weights" / "vgg19-normalised-to-conv3_1.safetensors"
@@ -239,7 +239,7 @@ def test_one_flipped_bit_is_noticed(tmp_path):
     content = bytearray(path.read_bytes())
     content[-9] ^= 1
     path.write_bytes(content)
-    encoder = weights.open_file(path)
+    encoder = open_file(path)
     with pytest.raises(
         InputError,
         match=r"is damaged: its checksum is \w{12}\.\.\., its header says \w{12}\.\.\.: fetch or save it again",
@@ -253,7 +253,7 @@ def test_a_truncated_file_is_refused_in_one_line(tmp_path, kept):
     path = whole(tmp_path)
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(InputError, match=r"is empty: fetch it again|is no whole safetensors file .*: fetch or save") as caught:
-        weights.open_file(path)
+        open_file(path)
     assert "\n" not in str(caught.value)
 
 
@@ -267,13 +267,13 @@ def test_what_is_no_weights_file_is_refused_in_one_line(tmp_path):
         "": "is a folder: name the weights file inside it",
     }.items():
         with pytest.raises(InputError, match=words) as caught:
-            weights.open_file(tmp_path / name)
+            open_file(tmp_path / name)
         assert "\n" not in str(caught.value)
 
 
 def test_the_content_of_a_file_decides_and_not_its_name(tmp_path):
     whole(tmp_path).rename(tmp_path / "a.pth")
-    assert weights.open_file(tmp_path / "a.pth").layers == LAYERS[:3]
+    assert open_file(tmp_path / "a.pth").layers == LAYERS[:3]
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_random_filters_are_drawn_as_he_et_al_draw_them():
 
 @pytest.mark.skipif(not REAL.is_file(), reason="the real VGG-19 filters are not here")
 def test_the_real_partial_file_is_described_and_read():
-    encoder = weights.open_file(REAL)
+    encoder = open_file(REAL)
     assert encoder.layers == ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")
     assert {key: getattr(encoder, key) for key in OXFORD} == OXFORD
     assert (encoder.activations, encoder.padding, encoder.pooling) == ("normalised", "zeros", "max")
@@ -350,7 +350,7 @@ def test_the_real_partial_file_is_described_and_read():
 
 def test_reading_weights_imports_no_framework():
     code = (
-        "import sys; from stylelab import weights; from stylelab.encoders import find_encoder\n"
+        "import sys; from stylelab.encoders import weights; from stylelab.encoders import find_encoder\n"
         "weights.read(find_encoder('random'), ['conv1_1'])\n"
         "sys.exit(str([n for n in ('torch', 'tensorflow', 'scipy', 'h5py', 'sklearn', 'skimage') if n in sys.modules]))"
     )

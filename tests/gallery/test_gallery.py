@@ -67,7 +67,7 @@ def files(folder):
     return sorted(os.listdir(folder))
 
 
-def test_every_pair_becomes_a_image_and_a_broken_one_costs_nobody_else(folders, workers):
+def test_every_pair_becomes_an_image_and_a_broken_one_costs_nobody_else(folders, workers):
     plan, pairs = made(folders)
     assert files(folders / "out") == [
         "a__x.png", "a__y.png", "b__x.png", "b__y.png", "gallery.json", "index.html",
@@ -252,7 +252,7 @@ def test_the_contact_sheet_says_what_failed_and_why(folders, workers):
     assert (folders / "out" / "index.html").read_text().count("is not an image") == 2
 
 
-def test_the_contact_sheet_says_how_long_a_image_took_and_in_which_precision(folders, workers, monkeypatch):
+def test_the_contact_sheet_says_how_long_an_image_took_and_in_which_precision(folders, workers, monkeypatch):
     good = gallery.paint_pair
     facts = {"seconds": 12.34, "precision": "bfloat16", "device": "cuda", "batch": 4, "tile": None}
 

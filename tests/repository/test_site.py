@@ -60,7 +60,7 @@ def test_links_are_relative_to_the_page_that_they_stand_on(stage):
     assert relinked("[a](docs/grading.md)", stage, "CONTRIBUTING.md", "contributing.md") == "[a](grading.md)"
 
 
-def test_a_image_that_a_page_shows_comes_along(stage):
+def test_an_image_that_a_page_shows_comes_along(stage):
     assert relinked("![x](../assets/readme/lesson_00.jpg)", stage) == "![x](images/assets/readme/lesson_00.jpg)"
     assert (stage.folder / "images/assets/readme/lesson_00.jpg").is_file()
 
@@ -104,7 +104,7 @@ def test_what_an_earlier_build_left_is_swept_away_and_the_rest_is_not_written_ag
     assert (stage.folder / "new/page.md").stat().st_mtime_ns == written
 
 
-def test_a_image_of_a_notebook_becomes_a_file_with_its_description_and_size(stage):
+def test_an_image_of_a_notebook_becomes_a_file_with_its_description_and_size(stage):
     buffer = io.BytesIO()
     Image.new("RGB", (8, 6), "red").save(buffer, "PNG")
     data = base64.b64encode(buffer.getvalue()).decode()

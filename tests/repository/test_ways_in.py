@@ -87,7 +87,7 @@ def test_a_wheel_has_the_version_and_the_licence(wheel):
 
 def test_what_is_installed_from_a_wheel_finds_its_lessons_and_images(installed, tmp_path):
     code = (
-        "from stylelab import course, encoders, images, start\n"
+        "from stylelab import encoders, images\nfrom stylelab.base import course\nfrom stylelab.cli import start\n"
         "print(start.start('mine', 'torch'))\n"
         "print(images.open_image('brushstrokes', 32).shape, encoders.find_encoder('mini').name, course.LESSONS)"
     )

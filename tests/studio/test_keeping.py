@@ -9,7 +9,7 @@ import pytest
 PROGRAM = """
 import resource, sys
 import numpy as np, psutil
-from stylelab import memory
+from stylelab.run.numerics import memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -285,7 +285,7 @@ def test_curves_are_thinned_out_and_keep_their_ends():
     assert curves([]) == {}
 
 
-def test_where_no_kernel_runs_a_image_stands_in_its_place(page):
+def test_where_no_kernel_runs_an_image_stands_in_its_place(page):
     data, _ = page._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
     assert "stylelab studio" in data["text/html"] and data["text/plain"] == "The studio: run this cell to see it."

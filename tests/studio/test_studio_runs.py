@@ -101,7 +101,7 @@ def test_time_spent_paused_is_not_counted(all_runs):
     assert max(gaps) < 1.2
 
 
-def test_a_stopped_run_keeps_a_image_and_settings_that_lead_to_it(all_runs):
+def test_a_stopped_run_keeps_an_image_and_settings_that_lead_to_it(all_runs):
     run = all_runs.start(asked(steps=1000), 1000)
     until(lambda: len(run.rows) > 3)
     run.stop()

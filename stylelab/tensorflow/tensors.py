@@ -1,0 +1,129 @@
+"""Devices, and arrays in and out: an image or an activation as a tensor, a tensor as an array."""
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
+
+from stylelab.errors import InputError, MachineError, unknown
+from stylelab.run.numerics.precision import check_precision, cpu_has_bfloat16
+
+DEVICES = ("cpu", "gpu", "cuda", "mps")
+LARGE = 128 * 96  # pixels from which bfloat16 was seen to gain
+
+
+def find_device(name: str | None = None) -> str:
+    """The device of that name, or the fastest there is.
+
+    Args:
+        name: 'cpu', 'gpu', 'gpu:1', or 'cuda' and 'mps' as in PyTorch, which mean the same as 'gpu' here; None for a
+            GPU, else the CPU.
+
+    Returns:
+        TensorFlow's name of it, such as 'gpu:0'.
+
+    Raises:
+        InputError: not the name of a device.
+        MachineError: a GPU asked for by name that is not there.
+
+    Source: ours.
+    """
+    gpus = len(tf.config.list_logical_devices("GPU"))
+    if name is None:
+        return "gpu:0" if gpus else "cpu:0"
+    kind, _, index = str(name).partition(":")
+    if kind not in DEVICES or not (index or "0").isdigit():
+        raise unknown("device", name, DEVICES)
+    if kind == "cpu":
+        return "cpu:0"
+    if int(index or 0) >= gpus:
+        raise MachineError(f"no '{name}' on this machine: leave the device out, or choose 'cpu'")
+    return f"gpu:{int(index or 0)}"
+
+
+def find_precision(name: str, device: str | None = None, pixels: int | None = None) -> str:
+    """What 'auto' comes to on a device: bfloat16 where it multiplies that faster and the image is large enough to gain.
+
+    Args:
+        name: 'auto', 'float32' or 'bfloat16'; the last two are returned as they are.
+        device: as for `load_encoder`.
+        pixels: of the image, height times width; None for a large one.
+
+    Returns:
+        'float32' or 'bfloat16'.
+
+    Raises:
+        InputError: another name.
+        MachineError: a GPU asked for by name that is not there.
+
+    Source: ours; the figures are in docs/speed.md.
+    """
+    if check_precision(name) != "auto":
+        return name
+    kind, _, index = find_device(device).partition(":")
+    if kind == "gpu":
+        details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[int(index)])
+        fast = details.get("compute_capability", (0, 0)) >= (8, 0)  # Ampere
+    else:
+        fast = cpu_has_bfloat16()
+    return "bfloat16" if fast and (pixels is None or pixels >= LARGE) else "float32"
+
+
+def to_tensor(image: np.ndarray, device: str | None = None) -> Tensor:
+    """An image as an encoder takes it.
+
+    Args:
+        image: `(H, W, 3)` array in 0..1; it is copied.
+        device: where to put the tensor; by default the fastest there is, as for `load_encoder`.
+
+    Returns:
+        `(1, H, W, 3)` float32.
+
+    Raises:
+        InputError: another shape, or not the name of a device.
+        MachineError: a GPU asked for by name that is not there.
+
+    Source: ours; the seeds do it with their framework's image loaders.
+    """
+    array = np.array(image, dtype=np.float32)
+    if array.ndim != 3 or array.shape[2] != 3:
+        raise InputError(f"image must be (H, W, 3); got {array.shape}")
+    with tf.device(find_device(device)):
+        return tf.constant(array[None])
+
+
+def to_image(tensor: Tensor) -> np.ndarray:
+    """The inverse of `to_tensor`, clipped.
+
+    Args:
+        tensor: `(1, H, W, 3)`, on any device.
+
+    Returns:
+        `(H, W, 3)` float32 array in 0..1.
+
+    Raises:
+        InputError: another shape.
+
+    Source: ours; as `deprocess_img` of the Keras example, without the way through 8 bits.
+    """
+    if len(tensor.shape) != 4 or tensor.shape[0] != 1 or tensor.shape[3] != 3:
+        raise InputError(f"tensor must be (1, H, W, 3); got {tuple(tensor.shape)}")
+    return np.clip(np.array(tensor[0], dtype=np.float32), 0, 1)
+
+
+def to_array(tensor: Tensor) -> np.ndarray:
+    """Numbers to look at: an activation or a gradient, channels last, neither clipped nor scaled.
+
+    Args:
+        tensor: `(1, H, W, C)`, on any device.
+
+    Returns:
+        `(H, W, C)` float32 array; `[..., 3]` is filter 3's activation map.
+
+    Raises:
+        InputError: not one image's.
+
+    Source: ours.
+    """
+    if len(tensor.shape) != 4 or tensor.shape[0] != 1:
+        raise InputError(f"tensor must be (1, H, W, C); got {tuple(tensor.shape)}")
+    return np.array(tensor[0], dtype=np.float32)

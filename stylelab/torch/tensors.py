@@ -1,0 +1,128 @@
+"""Devices, and arrays in and out: an image or an activation as a tensor, a tensor as an array."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stylelab.errors import InputError, MachineError, unknown
+from stylelab.run.numerics.precision import check_precision, cpu_has_bfloat16
+
+DEVICES = ("cpu", "gpu", "cuda", "mps")
+LARGE = 128 * 96  # pixels from which bfloat16 was seen to gain
+
+
+def find_device(name: "str | torch.device | None" = None) -> torch.device:
+    """The device of that name, or the fastest there is.
+
+    Args:
+        name: 'cpu', 'cuda', 'cuda:1', 'mps', or 'gpu' for whichever GPU there is; None for CUDA, else Apple's MPS,
+            else the CPU.
+
+    Returns:
+        A torch.device.
+
+    Raises:
+        InputError: not the name of a device.
+        MachineError: a GPU asked for by name that is not there.
+
+    Source: ours.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    best = next((device for device, found in there.items() if found), "cpu")
+    if name is None:
+        return torch.device(best)
+    kind, _, index = str(name).partition(":")
+    if kind not in DEVICES or not (index or "0").isdigit():
+        raise unknown("device", name, DEVICES)
+    if kind == "gpu" and best != "cpu":
+        kind = best
+    if not there.get(kind, kind == "cpu") or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
+        raise MachineError(f"no '{name}' on this machine: leave the device out, or choose 'cpu'")
+    return torch.device(kind, int(index)) if index else torch.device(kind)
+
+
+def find_precision(name: str, device: "str | torch.device | None" = None, pixels: int | None = None) -> str:
+    """What 'auto' comes to on a device: bfloat16 where it multiplies that faster and the image is large enough to gain.
+
+    Args:
+        name: 'auto', 'float32' or 'bfloat16'; the last two are returned as they are.
+        device: as for `load_encoder`.
+        pixels: of the image, height times width; None for a large one.
+
+    Returns:
+        'float32' or 'bfloat16'.
+
+    Raises:
+        InputError: another name.
+        MachineError: a GPU asked for by name that is not there.
+
+    Source: ours; the figures are in docs/speed.md.
+    """
+    if check_precision(name) != "auto":
+        return name
+    device = find_device(device)
+    if device.type == "cuda":
+        fast = torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere
+    else:
+        fast = device.type == "cpu" and cpu_has_bfloat16()
+    return "bfloat16" if fast and (pixels is None or pixels >= LARGE) else "float32"
+
+
+def to_tensor(image: np.ndarray, device: "str | torch.device | None" = None) -> Tensor:
+    """An image as an encoder takes it.
+
+    Args:
+        image: `(H, W, 3)` array in 0..1; it is copied.
+        device: where to put the tensor; by default the fastest there is, as for `load_encoder`.
+
+    Returns:
+        `(1, 3, H, W)` float32.
+
+    Raises:
+        InputError: another shape, or not the name of a device.
+        MachineError: a GPU asked for by name that is not there.
+
+    Source: ours; the seeds do it with their framework's image loaders.
+    """
+    array = np.array(image, dtype=np.float32)  # a copy: the tensor must not share the caller's memory
+    if array.ndim != 3 or array.shape[2] != 3:
+        raise InputError(f"image must be (H, W, 3); got {array.shape}")
+    return torch.from_numpy(array).permute(2, 0, 1)[None].contiguous().to(find_device(device))
+
+
+def to_image(tensor: Tensor) -> np.ndarray:
+    """The inverse of `to_tensor`, clipped.
+
+    Args:
+        tensor: `(1, 3, H, W)`, on any device.
+
+    Returns:
+        `(H, W, 3)` float32 array in 0..1.
+
+    Raises:
+        InputError: another shape.
+
+    Source: ours; as `deprocess_img` of the Keras example, without the way through 8 bits.
+    """
+    if tensor.ndim != 4 or tensor.shape[:2] != (1, 3):
+        raise InputError(f"tensor must be (1, 3, H, W); got {tuple(tensor.shape)}")
+    return tensor.detach()[0].permute(1, 2, 0).clamp(0, 1).cpu().numpy().copy()
+
+
+def to_array(tensor: Tensor) -> np.ndarray:
+    """Numbers to look at: an activation or a gradient, channels last, neither clipped nor scaled.
+
+    Args:
+        tensor: `(1, C, H, W)`, on any device.
+
+    Returns:
+        `(H, W, C)` float32 array; `[..., 3]` is filter 3's activation map.
+
+    Raises:
+        InputError: not one image's.
+
+    Source: ours.
+    """
+    if tensor.ndim != 4 or tensor.shape[0] != 1:
+        raise InputError(f"tensor must be (1, C, H, W); got {tuple(tensor.shape)}")
+    return tensor.detach()[0].permute(1, 2, 0).float().cpu().numpy().copy()
