@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from stylelab.base.course import TITLES, find_lessons
-from stylelab.base.files import check_folder, one_line, shown, write_file, write_text
+from stylelab.base.files import check_folder, error_text, printable, write_file, write_text
 from stylelab.errors import InputError, unknown
 
 RECORD = ".stylelab-lessons.json"
@@ -57,14 +57,14 @@ def _ready(folder: Path, origin: Path) -> Path:
     try:
         folder = folder.expanduser()
         if folder.resolve().is_relative_to(origin.resolve()):
-            raise InputError(f"'{shown(folder)}' is where the lessons come from: name a folder of your own")
+            raise InputError(f"'{printable(folder)}' is where the lessons come from: name a folder of your own")
         if not folder.is_dir() and os.path.lexists(folder):
-            raise InputError(f"'{shown(folder)}' is no folder: choose another name")
+            raise InputError(f"'{printable(folder)}' is no folder: choose another name")
         folder.mkdir(parents=True, exist_ok=True)
     except InputError:
         raise
     except (OSError, ValueError, RuntimeError) as error:  # a path that leads in a circle is a RuntimeError
-        raise InputError(f"cannot make folder '{shown(folder)}': {one_line(error)}; choose another") from None
+        raise InputError(f"cannot make folder '{printable(folder)}': {error_text(error)}; choose another") from None
     check_folder(folder)
     return folder
 
@@ -83,7 +83,7 @@ def _hand_out(lesson: Path, folder: Path, record: dict[str, str]) -> tuple[str, 
     try:
         data = lesson.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read lesson '{shown(lesson)}': {one_line(error)}; fetch the repository again") from None
+        raise InputError(f"cannot read lesson '{printable(lesson)}': {error_text(error)}; fetch the repository again") from None
     edition = hashlib.sha256(data).hexdigest()
     places = {path: _digest(path) for path in _places(folder, lesson)}
     for path, now in places.items():
@@ -94,7 +94,7 @@ def _hand_out(lesson: Path, folder: Path, record: dict[str, str]) -> tuple[str, 
         if now in (None, record.get(path.name)) and _put(path, data, now):
             _note(folder, record, path.name, edition)
             return path.name, "beside" if path.name != lesson.name else "updated" if now else "new"
-    raise InputError(f"'{shown(folder)}' holds {EDITIONS} editions of {lesson.name}: move some of them elsewhere")
+    raise InputError(f"'{printable(folder)}' holds {EDITIONS} editions of {lesson.name}: move some of them elsewhere")
 
 
 def _places(folder: Path, lesson: Path) -> Iterator[Path]:
@@ -144,9 +144,9 @@ def _note(folder: Path, record: dict[str, str], name: str, edition: str) -> None
 
 
 def _tell(folder: Path, done: dict[str, list[str]]) -> Iterator[str]:
-    yield f"{shown(folder)}: {sum(map(len, done.values()))} notebooks"
+    yield f"{printable(folder)}: {sum(map(len, done.values()))} notebooks"
     for what, words in TOLD.items():
         if names := done.get(what):
             listed = f" ({', '.join(names)})" if what in ("beside", "yours") and len(names) <= LONGEST else ""
             yield f"  {len(names)} {words}{listed}"
-    yield f"open them with: jupyter lab {shlex.quote(shown(folder))}"
+    yield f"open them with: jupyter lab {shlex.quote(printable(folder))}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from stylelab.base.course import TITLES, find_lessons
-from stylelab.base.files import check_folder, one_line, shown, write_file, write_text
+from stylelab.base.files import check_folder, error_text, printable, write_file, write_text
 from stylelab.errors import InputError, unknown
 from stylelab.tools.classroom.handout.strip import STUB, as_bytes, as_zip, hand_out
 
@@ -65,12 +65,12 @@ def release(folder: Path, framework: str | None = None, numbers: Iterable[str] =
 
 def _chosen(framework: str | None, numbers: list[str]) -> list[Path]:
     if framework is not None and framework not in TITLES:
-        raise unknown("framework", shown(framework), TITLES)
+        raise unknown("framework", printable(framework), TITLES)
     lessons = find_lessons(framework)
     found = {lesson.name.partition("_")[0] for lesson in lessons}
     for number in numbers:
         if number not in found:
-            raise unknown("lesson", shown(number), sorted(found))
+            raise unknown("lesson", printable(number), sorted(found))
     return [lesson for lesson in lessons if not numbers or lesson.name.partition("_")[0] in numbers]
 
 
@@ -79,14 +79,14 @@ def _ready(folder: Path, origin: Path) -> Path:
     try:
         folder = folder.expanduser()
         if folder.resolve().is_relative_to(origin.resolve()):
-            raise InputError(f"'{shown(folder)}' is where the lessons come from: name another folder")
+            raise InputError(f"'{printable(folder)}' is where the lessons come from: name another folder")
         folder.mkdir(parents=True, exist_ok=True)
     except InputError:
         raise
     except FileExistsError:
-        raise InputError(f"'{shown(folder)}' is no folder: choose another name") from None
+        raise InputError(f"'{printable(folder)}' is no folder: choose another name") from None
     except (OSError, ValueError, RuntimeError) as error:  # a path that leads in a circle is a RuntimeError
-        raise InputError(f"cannot make folder '{shown(folder)}': {one_line(error)}; choose another") from None
+        raise InputError(f"cannot make folder '{printable(folder)}': {error_text(error)}; choose another") from None
     check_folder(folder)
     return folder
 
@@ -117,7 +117,7 @@ def _note(folder: Path, record: dict[str, list[str]]) -> None:
 
 
 def _foreign(path: Path) -> str:
-    return f"'{shown(path)}' is not as `stylelab release` wrote it: move it elsewhere, or choose another folder"
+    return f"'{printable(path)}' is not as `stylelab release` wrote it: move it elsewhere, or choose another folder"
 
 
 def _sha256(data: bytes) -> str:
@@ -146,14 +146,14 @@ def _put(path: Path, data: bytes, before: str | None) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot make folder '{shown(path.parent)}': {one_line(error)}; choose another") from None
+        raise InputError(f"cannot make folder '{printable(path.parent)}': {error_text(error)}; choose another") from None
     write_file(path, write)
 
 
 def _tell(folder: Path, files: Mapping[str, bytes], changed: list[str], kept: list[str]) -> Iterator[str]:
     notebooks = [name for name in files if name.endswith(".ipynb")]
     zips = [name for name in files if name.endswith(".zip")]
-    yield f"{shown(folder)}: notebooks {len(notebooks)}, zips {len(zips)}; {len(changed)} files written, {len(files) - len(changed)} were so already"
+    yield f"{printable(folder)}: notebooks {len(notebooks)}, zips {len(zips)}; {len(changed)} files written, {len(files) - len(changed)} were so already"
     yield from (f"  {name} is yours, and kept" for name in kept)
     if CONFIG in [*files, *kept]:
-        yield f"next: cd {shlex.quote(shown(folder))} && nbgrader generate_assignment {Path(notebooks[0]).stem}"
+        yield f"next: cd {shlex.quote(printable(folder))} && nbgrader generate_assignment {Path(notebooks[0]).stem}"

@@ -11,7 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from stylelab.base.course import REPOSITORY, TITLES
-from stylelab.base.files import one_line, shown
+from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError
 
 STUB = "raise NotImplementedError"
@@ -33,7 +33,7 @@ Leave the cells where they are, and hand in the notebook under the name that it 
 
 
 def hand_out(lesson: Path) -> NotebookNode:
-    """One lesson as a student gets it: nothing shown, nothing counted, answers to be written between two marks.
+    """One lesson as a student gets it: no outputs, no execution counts, answers to be written between two marks.
 
     Args:
         lesson: a notebook of the course, named LESSON_FRAMEWORK.ipynb.
@@ -45,7 +45,7 @@ def hand_out(lesson: Path) -> NotebookNode:
         notebook = nbformat.read(lesson, as_version=4)
         nbformat.validate(notebook)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
-        raise InputError(f"cannot read lesson '{shown(lesson)}': {one_line(error)}; fetch the repository again") from None
+        raise InputError(f"cannot read lesson '{printable(lesson)}': {error_text(error)}; fetch the repository again") from None
     name, _, framework = lesson.stem.rpartition("_")
     notebook.metadata["stylelab"] = {"lesson": name, "framework": framework}  # whatever the file is called one day
     for cell in notebook.cells:
