@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from stylelab.base.files import check_folder, one_line, shown, write_file, write_text
+from stylelab.base.files import check_folder, error_text, printable, write_file, write_text
 from stylelab.errors import InputError
 
 NOT_A_FILE = "not a regular file"  # in place of a SHA-256
@@ -31,11 +31,11 @@ def make_folder(folder: Path, lessons: Path) -> Path:
         if not inside:
             folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise InputError(f"'{shown(folder)}' is not a folder: choose another name") from None
+        raise InputError(f"'{printable(folder)}' is not a folder: choose another name") from None
     except (OSError, ValueError, RuntimeError) as error:  # a circle of symbolic links is a RuntimeError
-        raise InputError(f"cannot make folder '{shown(folder)}': {one_line(error)}; choose another") from None
+        raise InputError(f"cannot make folder '{printable(folder)}': {error_text(error)}; choose another") from None
     if inside:
-        raise InputError(f"'{shown(folder)}' is where the lessons come from: choose another folder")
+        raise InputError(f"'{printable(folder)}' is where the lessons come from: choose another folder")
     check_folder(folder)
     return folder
 

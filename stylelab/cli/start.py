@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stylelab.base import handed_out
 from stylelab.base.course import TITLES, find_lessons
-from stylelab.base.files import one_line, shown
+from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError, unknown
 
 RECORD = ".stylelab-lessons.json"
@@ -55,7 +55,7 @@ def _hand_out(lesson: Path, folder: Path, record: dict) -> tuple[str, str]:
     try:
         data = lesson.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read lesson '{shown(lesson)}': {one_line(error)}; fetch the repository again") from None
+        raise InputError(f"cannot read lesson '{printable(lesson)}': {error_text(error)}; fetch the repository again") from None
     edition = handed_out.sha256(data)
     places = {path: handed_out.file_sha256(path) for path in _places(folder, lesson)}
     for path, now in places.items():
@@ -66,7 +66,7 @@ def _hand_out(lesson: Path, folder: Path, record: dict) -> tuple[str, str]:
         if now in (None, record.get(path.name)) and handed_out.replace(path, data, now):
             _note(folder, record, path.name, edition)
             return path.name, "beside" if path.name != lesson.name else "updated" if now else "new"
-    raise InputError(f"'{shown(folder)}' holds {EDITIONS} editions of {lesson.name}: move some of them elsewhere")
+    raise InputError(f"'{printable(folder)}' holds {EDITIONS} editions of {lesson.name}: move some of them elsewhere")
 
 
 def _places(folder: Path, lesson: Path) -> Iterator[Path]:
@@ -83,9 +83,9 @@ def _note(folder: Path, record: dict, name: str, edition: str) -> None:
 
 
 def _tell(folder: Path, done: dict[str, list[str]]) -> Iterator[str]:
-    yield f"{shown(folder)}: {sum(map(len, done.values()))} notebooks"
+    yield f"{printable(folder)}: {sum(map(len, done.values()))} notebooks"
     for what, words in TOLD.items():
         if names := done.get(what):
             listed = f" ({', '.join(names)})" if what in ("beside", "yours") and len(names) <= LONGEST else ""
             yield f"  {len(names)} {words}{listed}"
-    yield f"open them with: jupyter lab {shlex.quote(shown(folder))}"
+    yield f"open them with: jupyter lab {shlex.quote(printable(folder))}"

@@ -238,7 +238,7 @@ def _write_protected(path, mode="r"):
 
 def test_without_lessons_one_line_says_where_they_are(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("stylelab.base.course.LESSONS", tmp_path / "none")
-    assert "no lessons come with this installation: fetch them from https://" in refused(capsys, tmp_path / "new")
+    assert "this installation has no lessons: clone https://" in refused(capsys, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 

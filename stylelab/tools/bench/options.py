@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stylelab import BACKENDS, encoders
-from stylelab.base.files import check_folder, shown
+from stylelab.base.files import check_folder, printable
 from stylelab.errors import InputError, unknown
 from stylelab.run.numerics.precision import check_precision
 
@@ -86,12 +86,12 @@ def _check_device(name: str | None) -> None:
 def _check_files(asked: Asked) -> None:
     for path in filter(None, (asked.out, asked.plot)):
         if path.is_dir():
-            raise InputError(f"'{shown(path)}' is a folder: name a file in it")
+            raise InputError(f"'{printable(path)}' is a folder: name a file in it")
         check_folder(path.parent)
     if asked.plot and asked.plot.suffix.lower() not in PLOTS:
-        raise InputError(f"cannot plot into '{shown(asked.plot)}': its ending is none of {', '.join(PLOTS)}")
+        raise InputError(f"cannot plot into '{printable(asked.plot)}': its ending is none of {', '.join(PLOTS)}")
     if asked.peers and not asked.peers.is_dir():
-        raise InputError(f"'{shown(asked.peers)}' is no folder: clone the peers into one, docs/speed.md says how")
+        raise InputError(f"'{printable(asked.peers)}' is no folder: clone the peers into one, docs/speed.md says how")
 
 
 def _check_images(asked: Asked) -> Asked:

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 
 from stylelab.base import handed_out
 from stylelab.base.course import TITLES, find_lessons
-from stylelab.base.files import one_line, shown
+from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError, unknown
 from stylelab.tools.classroom.handout.strip import STUB, as_bytes, as_zip, strip
 
@@ -42,12 +42,12 @@ def release(folder: Path, framework: str | None = None, numbers: Iterable[str] =
         InputError: an unknown framework or lesson, an unusable folder, or a file in it that must not be replaced.
     """
     if framework is not None and framework not in TITLES:
-        raise unknown("framework", shown(framework), TITLES)
+        raise unknown("framework", printable(framework), TITLES)
     numbers = list(numbers)
     lessons = {path: path.name.partition("_")[0] for path in find_lessons(framework)}
     for number in numbers:
         if number not in lessons.values():
-            raise unknown("lesson", shown(number), sorted(set(lessons.values())))
+            raise unknown("lesson", printable(number), sorted(set(lessons.values())))
     folder = handed_out.make_folder(Path(folder), next(iter(lessons)).parent)
     files = _contents([path for path, number in lessons.items() if not numbers or number in numbers], course)
     new = {name: handed_out.sha256(data) for name, data in files.items()}
@@ -68,10 +68,10 @@ def release(folder: Path, framework: str | None = None, numbers: Iterable[str] =
     notebooks = [name for name in files if name.endswith(".ipynb")]
     zips = [name for name in files if name.endswith(".zip")]
     counts = f"notebooks {len(notebooks)}, zips {len(zips)}"
-    lines = [f"{shown(folder)}: {counts}; {len(changed)} files written, {len(mine) - len(changed)} already up to date"]
+    lines = [f"{printable(folder)}: {counts}; {len(changed)} files written, {len(mine) - len(changed)} already up to date"]
     lines += [f"  kept your own {name}" for name in foreign]
     if course:
-        lines += [f"next: cd {shlex.quote(shown(folder))} && nbgrader generate_assignment {Path(notebooks[0]).stem}"]
+        lines += [f"next: cd {shlex.quote(printable(folder))} && nbgrader generate_assignment {Path(notebooks[0]).stem}"]
     return "\n".join(lines)
 
 
@@ -90,10 +90,12 @@ def _write(path: Path, data: bytes, before: str | None) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot make folder '{shown(path.parent)}': {one_line(error)}; choose another") from None
+        raise InputError(f"cannot make folder '{printable(path.parent)}': {error_text(error)}; choose another") from None
     if not handed_out.replace(path, data, before):
         raise _not_ours(path)
 
 
 def _not_ours(path: Path) -> InputError:
-    return InputError(f"'{shown(path)}' was not written by `stylelab release` or has changed: move it, or choose another folder")
+    return InputError(
+        f"'{printable(path)}' was not written by `stylelab release` or has changed: move it, or choose another folder"
+    )

@@ -11,7 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from stylelab.base.course import REPOSITORY, TITLES
-from stylelab.base.files import one_line, shown
+from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError
 
 STUB = "raise NotImplementedError"
@@ -45,7 +45,7 @@ def strip(lesson: Path) -> NotebookNode:
         notebook = nbformat.read(lesson, as_version=4)
         nbformat.validate(notebook)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
-        raise InputError(f"cannot read lesson '{shown(lesson)}': {one_line(error)}; fetch the repository again") from None
+        raise InputError(f"cannot read lesson '{printable(lesson)}': {error_text(error)}; fetch the repository again") from None
     name, _, framework = lesson.stem.rpartition("_")
     notebook.metadata["stylelab"] = {"lesson": name, "framework": framework}  # survives when a student renames the file
     for cell in notebook.cells:
