@@ -6,7 +6,7 @@ Colours are those of Okabe and Ito, "Color universal design" (2008), which colou
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
@@ -19,12 +19,16 @@ from stylelab.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from stylelab.result import History
-
 COLOURS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
 STYLES = {"total": "-", "content": "--", "style": "-.", "tv": ":"}  # told apart in black and white too
 NAMES = {"total": "total", "content": "content", "style": "style", "tv": "total variation"}
 INCHES = 3.0  # width of one image in a row of images
+
+
+class Columns(Protocol):
+    """Columns by name: `Result.history`, or a dict of lists."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
 
 
 class Figure(PlainFigure):
@@ -82,11 +86,11 @@ def _draw(axis: "Axes", image: np.ndarray, title: str = "") -> None:
     axis.set_title(title, fontsize=10)
 
 
-def loss_curves(history: "History | Mapping[str, Sequence[float]]") -> Figure:
+def loss_curves(history: Columns) -> Figure:
     """The total loss and its weighted parts against the step, on a logarithmic axis. Parts that stay 0 are left out.
 
     Args:
-        history: columns 'step', 'total', 'content', 'style', 'tv', by name; any mapping of these will do.
+        history: columns 'step', 'total', 'content', 'style', 'tv', by name: a `History`, or a dict of lists.
 
     Raises:
         InputError: no step was made.

@@ -1,11 +1,14 @@
 """Turn files, PIL images and arrays of every sort into images: (H, W, 3) float32 in 0..1."""
 
+import hashlib
 import io
+import os
 import re
 import struct
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -58,15 +61,33 @@ def read_image(path: Path) -> np.ndarray:
     """The image in a file, first frame, upright.
 
     Raises:
-        InputError: empty, no image, broken, unreadable, or of more than 100 million pixels.
+        InputError: empty, not an image, broken, unreadable, or of more than 100 million pixels.
     """
-    return _read(path, f"'{printable(path)}'")
+    return read_with_sha256(path)[0]
 
 
-def _read(source: "Path | io.BytesIO", name: str) -> np.ndarray:
+def read_with_sha256(path: Path) -> tuple[np.ndarray, str]:
+    """The image in a file, and the SHA-256 of the file, which is opened only once.
+
+    Raises:
+        InputError: as `read_image`.
+    """
+    name = f"'{printable(path)}'"
     try:
-        if (source.stat().st_size if isinstance(source, Path) else source.getbuffer().nbytes) == 0:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return _read(file, name), digest
+    except PermissionError:
+        raise InputError(f"{name} cannot be read: its permissions forbid it") from None
+    except OSError as error:
+        raise _broken(name, error) from None
+
+
+def _read(source: BinaryIO, name: str) -> np.ndarray:
+    try:
+        if source.seek(0, os.SEEK_END) == 0:
             raise InputError(f"{name} is empty: copy it again")
+        source.seek(0)
         with warnings.catch_warnings(action="ignore"), Image.open(source, formats=READ) as image:
             return from_image(image, name)
     except InputError:
@@ -75,8 +96,6 @@ def _read(source: "Path | io.BytesIO", name: str) -> np.ndarray:
         raise InputError(f"{name} is not an image: PNG, JPEG, WebP, GIF, TIFF and BMP can be opened") from None
     except Image.DecompressionBombError as error:
         raise _too_large(name, re.sub(r"\D*(\d+) pixels.*", r"\1", str(error))) from None
-    except PermissionError:
-        raise InputError(f"{name} cannot be read: its permissions forbid it") from None
     except BROKEN as error:
         raise _broken(name, error) from None
 

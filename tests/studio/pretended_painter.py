@@ -6,29 +6,26 @@ What it does is written in the environment variable PRETEND: 'slow-load', 'die',
 import os
 import sys
 import time
-from dataclasses import replace
 
 import numpy as np
 
 import stylelab
 from stylelab.errors import NotFiniteError
 from stylelab.result import Step
-from stylelab.run.prepare import collect_all, prepare_stages
-from stylelab.run.provenance import sign, take_down
+from stylelab.run.collect import collect
+from stylelab.run.options import Options
+from stylelab.run.prepare import prepare_run
 from stylelab.tools.studio import painter
 
 PRETEND = os.environ.get("PRETEND", "")
 SECONDS = float(os.environ.get("PRETEND_SECONDS", "0.02"))  # of a step
 
 
-def transfer(content, style, *, watch, snapshots, backend, device, precision="auto", tile=None, **options):
-    stages = prepare_stages([content], [style], **options)
-    asked = take_down(backend, [content], [style], **options)
-    run = walk(stages[0][0])
-    results = collect_all(
-        run, stages, device="cpu", precision="float32", watch=lambda steps: watch(steps[0]), snapshots=snapshots
-    )
-    return replace(sign(results, asked)[0])
+def transfer(content, style, *, watch, snapshots, backend, **options):
+    run = prepare_run([content], [style], Options(**options))
+    steps = walk(run.stages[0][0])
+    show = lambda batch: watch(batch[0])  # noqa: E731
+    return collect(steps, run, backend=backend, device="cpu", precision="float32", watch=show, snapshots=snapshots)[0]
 
 
 def walk(job):
