@@ -8,7 +8,7 @@ from nbformat import NotebookNode
 
 from stylelab.base.course import find_lessons
 from stylelab.errors import unknown
-from stylelab.tools.classroom.handout.strip import as_bytes, hand_out
+from stylelab.tools.classroom.handout.strip import as_bytes, strip
 from stylelab.tools.classroom.marking.model_answers import library_source
 
 OPEN = "raise NotImplementedError"
@@ -25,7 +25,7 @@ def lesson(number: str, framework: str) -> NotebookNode:
     found = {path.name.partition("_")[0]: path for path in find_lessons(framework)}
     if number not in found:
         raise unknown("lesson", number, sorted(found))
-    return hand_out(found[number])
+    return strip(found[number])
 
 
 def answered(notebook: NotebookNode, answer: Callable[[str], str]) -> NotebookNode:
