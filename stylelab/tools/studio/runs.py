@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from stylelab.base import messages
 from stylelab.base.files import shown
 from stylelab.base.processes import module_command, module_environment
 from stylelab.result import COLUMNS
 from stylelab.run.settings import Settings
-from stylelab.tools.studio import messages
 
 WAITING, RUNNING, PAUSED = "waiting", "running", "paused"
 STOPPED, DONE, FAILED = "stopped", "done", "failed"
