@@ -4,12 +4,13 @@ import json
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from stylelab.base import messages, processes
 from stylelab.errors import InputError, MachineError, StylelabError
-from stylelab.tools.bench.plan import Contender
+from stylelab.tools.bench.plan import WARM_UP, Contender
 
 PATIENCE = 900.0  # seconds to wait for one answer
 STATUS = {1: InputError, 2: MachineError}
@@ -27,13 +28,12 @@ class ContenderProcess:
     Attributes:
         about: backend, version and device, known once the process has imported its framework.
         last: the newest value of everything that it has answered.
-        warm_up, counted: seconds per step.
+        seconds: per step, those of the warm-up first.
     """
 
     def __init__(self, contender: Contender, settings: dict):
         self.contender, self.about, self.last = contender, {}, {}
-        self.warm_up: list[float] = []
-        self.counted: list[float] = []
+        self.seconds: list[float] = []
         settings = {"kind": contender.kind, "backend": contender.backend, **settings, **contender.options}
         command = processes.module_command("stylelab.tools.bench.contender", json.dumps(settings))
         command[0] = processes.python_of(contender.backend)
@@ -42,6 +42,11 @@ class ContenderProcess:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
             env=processes.module_environment(TF_CPP_MIN_LOG_LEVEL="3"),
         )  # fmt: skip
+
+    @property
+    def counted(self) -> list[float]:
+        """Seconds per step without the warm-up."""
+        return self.seconds[WARM_UP:]
 
     def request(self, **request) -> dict:
         """The answer to a request.
@@ -59,17 +64,16 @@ class ContenderProcess:
 
     def answer(self) -> dict:
         """The next message from the process."""
-        timer = threading.Timer(PATIENCE, self.process.kill)
+        timer, began = threading.Timer(PATIENCE, self.process.kill), time.monotonic()
         timer.start()
         try:
             received = messages.read(self.process.stdout)
         except messages.BrokenMessage:
             received = None
-        in_time = timer.is_alive()
         timer.cancel()
         if received:
             return received[0]
-        raise self._failure() if in_time else ContenderFailed(f"no answer in {PATIENCE:.0f} s")
+        raise self._failure() if time.monotonic() - began < PATIENCE else ContenderFailed(f"no answer in {PATIENCE:.0f} s")
 
     def _failure(self) -> StylelabError:
         """Why the process ended, in its own last words; the class says whether the input or the machine was at fault."""

@@ -10,7 +10,7 @@ import time
 import numpy as np
 
 from stylelab import load_backend
-from stylelab.base import processes
+from stylelab.base import messages, processes
 from stylelab.errors import InputError
 from stylelab.run.prepare import precision_for
 from stylelab.tools.bench.turns import Finished, Turns, job_of, recipe_of
@@ -35,8 +35,7 @@ def main(text: str) -> None:
         StylelabError: whatever the contender raises.
     """
     settings = json.loads(text)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints goes to stderr and not between the answers
+    answers = messages.claim_stdout()
     module, function, backend = KINDS[settings["kind"]]
     settings["backend"] = backend or settings["backend"]
     device = load_backend(settings["backend"]).find_device(settings["device"])
