@@ -242,16 +242,16 @@ print(f"the loss is {float(half_square(image, target)) / first:.1%} of the first
 
 # %% name="measured"
 # NBVAL_CHECK_OUTPUT
-def answer(layer, filter=None, place=None):
+def answer(layer, filter=None, position=None):
     """A loss for `picture_gradient`, which has no target: how strongly a layer answers."""
-    return lambda image, _: sl.response(encoder(image)[layer], filter, place)
+    return lambda image, _: sl.response(encoder(image)[layer], filter, position)
 
 
 noise = sl.to_tensor(np.random.default_rng(SEED).uniform(size=(192, 192, 3)))
 footprints = {}
 for layer in LAYERS:
     middle = 96 // steps[layer]
-    gradient = picture_gradient(noise, noise, answer(layer, place=(middle, middle)))
+    gradient = picture_gradient(noise, noise, answer(layer, position=(middle, middle)))
     footprints[layer] = np.abs(sl.to_array(gradient)).sum(-1)  # (192, 192): over the three colours
     rows, columns = ((footprints[layer] > 0).any(axis).sum() for axis in (1, 0))
     print(f"{layer}: computed {fields[layer]}, measured {rows} x {columns}")
@@ -441,7 +441,7 @@ page.quiz("01")
 #
 # ## Going further
 #
-# - Put `guided_gradient(..., place=(row, column))` in 1.6: one unit instead of the mean of all.
+# - Put `guided_gradient(..., position=(row, column))` in 1.6: one unit instead of the mean of all.
 # - Set the price of the total variation in 1.7 to 0, then to 3. Which favourites get lost?
 # - Shuffle blocks of 8 x 8 pixels in 1.9 instead of single ones. Up to which layer does nothing change?
 # - Write `convolve` without a loop, with `np.lib.stride_tricks.sliding_window_view` and `einsum`.

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import InputError
 
 MOST_PIXELS = 100_000_000  # 1.2 GB as float32
@@ -33,7 +33,7 @@ class ImageFile:
     def __post_init__(self):
         if len(self.data) > MOST_BYTES:
             size = f"{len(self.data) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20}"
-            raise InputError(f"'{shown(self.name)}' has {size}: save it smaller, such as a JPEG of 4000 pixels")
+            raise InputError(f"'{printable(self.name)}' has {size}: save it smaller, such as a JPEG of 4000 pixels")
 
     def open(self) -> np.ndarray:
         """The image, as `read_image` gives it; an array that NumPy saved is one too.
@@ -43,7 +43,7 @@ class ImageFile:
         """
         if self.data.startswith(b"\x93NUMPY"):
             return from_array(_numbers(self))
-        return _read(io.BytesIO(self.data), f"'{shown(self.name)}'")
+        return _read(io.BytesIO(self.data), f"'{printable(self.name)}'")
 
 
 def _numbers(file: ImageFile) -> np.ndarray:
@@ -51,7 +51,7 @@ def _numbers(file: ImageFile) -> np.ndarray:
         with warnings.catch_warnings(action="ignore"):
             return np.load(io.BytesIO(file.data), allow_pickle=False)
     except (*BROKEN, RecursionError) as error:
-        raise _broken(f"'{shown(file.name)}'", error) from None
+        raise _broken(f"'{printable(file.name)}'", error) from None
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -60,7 +60,7 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         InputError: empty, no image, broken, unreadable, or of more than 100 million pixels.
     """
-    return _read(path, f"'{shown(path)}'")
+    return _read(path, f"'{printable(path)}'")
 
 
 def _read(source: "Path | io.BytesIO", name: str) -> np.ndarray:
@@ -86,7 +86,7 @@ def _too_large(name: str, pixels: object) -> InputError:
 
 
 def _broken(name: str, error: Exception) -> InputError:
-    why = shown(error or type(error).__name__, 80)
+    why = printable(error or type(error).__name__, 80)
     return InputError(f"{name} is a broken or truncated image ({why}): copy it again")
 
 
@@ -171,7 +171,7 @@ def from_array(values) -> np.ndarray:
     except (TypeError, ValueError, RuntimeError):  # a tensor on a GPU or with a gradient refuses in its own words
         raise InputError(f"an image must be a path, a PIL image or an array; got {type(values).__name__}") from None
     if array.dtype.kind not in "uif" or array.ndim == 0:
-        raise InputError(f"an image must be a path, a PIL image or an array; got {shown(repr(values), 60)}")
+        raise InputError(f"an image must be a path, a PIL image or an array; got {printable(repr(values), 60)}")
     if array.ndim != 3 or array.shape[-1] != 3 or array.size == 0:
         raise InputError(f"an image must be (H, W, 3); got {array.shape}")
     if array.dtype == np.uint8:

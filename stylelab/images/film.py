@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stylelab.base.files import check_folder, expanded, shown, write_file
+from stylelab.base.files import check_folder, expand_home, printable, write_file
 from stylelab.errors import InputError
 from stylelab.images.decode import from_array
 from stylelab.images.io import fit, save
@@ -62,7 +62,7 @@ def save_gif(path: "str | Path", images: "Images", seconds: float = 4) -> Path:
     Raises:
         InputError: another ending, no image, no time, or a place that cannot be written.
     """
-    path = check_name(path, (".gif",))
+    path = check_film_path(path, (".gif",))
     if not 0.1 <= seconds <= 600:
         raise InputError(f"a film of {seconds} seconds: give 0.1 to 600")
     frames = _frames(images)
@@ -82,27 +82,27 @@ def save_film(path: "str | Path", images: "Images", seconds: float = 4) -> Path:
     Raises:
         InputError: as `save_gif`.
     """
-    if check_name(path).suffix.lower() == ".gif":
+    if check_film_path(path).suffix.lower() == ".gif":
         return save_gif(path, images, seconds)
     return save(filmstrip(images), path)
 
 
-def check_name(path: "str | Path", endings: Sequence[str] = ENDINGS) -> Path:
+def check_film_path(path: "str | Path", endings: Sequence[str] = ENDINGS) -> Path:
     """The path, if a film can be saved there.
 
     Raises:
         InputError: another ending, a folder, or no such folder.
     """
-    path = expanded(path)
+    path = expand_home(path)
     if path.suffix.lower() not in endings:
-        raise InputError(f"cannot save a film as '{shown(path)}': its ending must be {' or '.join(endings)}")
+        raise InputError(f"cannot save a film as '{printable(path)}': its ending must be {' or '.join(endings)}")
     if path.is_dir():
-        raise InputError(f"'{shown(path)}' is a folder: name a file in it")
+        raise InputError(f"'{printable(path)}' is a folder: name a file in it")
     check_folder(path.parent)
     return path
 
 
-def moments(path: "str | Path", steps: int, pixels: int) -> list[int]:
+def snapshot_steps(path: "str | Path", steps: int, pixels: int) -> list[int]:
     """The steps whose images a film should show: closer together at the start, where an image changes most.
 
     Args:

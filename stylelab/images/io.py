@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from stylelab.base.files import check_folder, expanded, one_line, shown, write_file
+from stylelab.base.files import check_folder, error_text, expand_home, printable, write_file
 from stylelab.errors import InputError
 from stylelab.images.builtin import alt, content_names, credit, find_built_in, names, style_names
 from stylelab.images.decode import MOST_PIXELS, ImageFile, from_array, from_image, read_image
@@ -68,40 +68,40 @@ def find_image(source: "str | os.PathLike") -> Path:
     """
     text = os.fspath(source)
     if not isinstance(text, str):
-        raise InputError(f"a path must be text; got {shown(text)}")
-    path = expanded(text)
+        raise InputError(f"a path must be text; got {printable(text)}")
+    path = expand_home(text)
     try:
         if path.is_file():
             return path
         if found := find_built_in(text):
             return found
         if path.is_dir():
-            raise InputError(f"'{shown(path)}' is a folder: name one image in it")
+            raise InputError(f"'{printable(path)}' is a folder: name one image in it")
         if path.exists():
-            raise InputError(f"'{shown(path)}' is no ordinary file: name an image file")
+            raise InputError(f"'{printable(path)}' is not a regular file: name an image file")
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"no image '{shown(text)}': {one_line(error)}") from None
+        raise InputError(f"no image '{printable(text)}': {error_text(error)}") from None
     raise InputError(_not_found(text, path))
 
 
 def _not_found(text: str, path: Path) -> str:
     if "://" in text:
-        return f"'{shown(text)}' is a web address: download the image first, then name the file"
+        return f"'{printable(text)}' is a web address: download the image first, then name the file"
     folder = path.parent
     files = [entry.name for entry in folder.iterdir()] if folder.is_dir() and os.access(folder, os.R_OK) else []
     choices = {name: name for name in names()} if str(folder) == "." else {}
     choices |= {name: str(folder / name) for name in files}
     near = difflib.get_close_matches(path.name, choices, n=1, cutoff=0.6)
     if near:
-        return f"no image '{shown(text)}': did you mean '{choices[near[0]]}'?"
-    return f"no image '{shown(text)}': name a file, or a built-in image such as {', '.join(names()[:3])}"
+        return f"no image '{printable(text)}': did you mean '{choices[near[0]]}'?"
+    return f"no image '{printable(text)}': name a file, or a built-in image such as {', '.join(names()[:3])}"
 
 
 def _check_length(size: object, what: str = "size") -> None:
     if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
-        raise InputError(f"{what} must be a whole number of pixels, 1 or more; got {shown(repr(size))}")
+        raise InputError(f"{what} must be a whole number of pixels, 1 or more; got {printable(repr(size))}")
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
@@ -197,7 +197,7 @@ def save(image: np.ndarray, path: "str | os.PathLike", text: "dict[str, str] | N
     Raises:
         InputError: an unknown ending, no such folder, or a place that cannot be written.
     """
-    path = expanded(path)
+    path = expand_home(path)
     settings = dict(_format(path))
     if text and settings["format"] == "PNG":
         settings["pnginfo"] = notes = PngInfo()
@@ -214,18 +214,18 @@ def check_writable(path: "str | os.PathLike") -> Path:
     Raises:
         InputError: an unknown ending, a folder, no such parent folder, or one that cannot be written.
     """
-    path = expanded(path)
+    path = expand_home(path)
     if path.is_dir():
-        raise InputError(f"'{shown(path)}' is a folder: name a file in it, such as {shown(path / 'out.png')}")
+        raise InputError(f"'{printable(path)}' is a folder: name a file in it, such as {printable(path / 'out.png')}")
     _format(path)
     check_folder(path.parent)
     if path.exists() and not os.access(path, os.W_OK):
-        raise InputError(f"'{shown(path)}' is write-protected: choose another name")
+        raise InputError(f"'{printable(path)}' is write-protected: choose another name")
     return path
 
 
 def _format(path: Path) -> dict[str, Any]:
     if path.suffix.lower() not in FORMATS:
-        came = f"'{shown(path.suffix)}'" if path.suffix else "no ending"
-        raise InputError(f"cannot save '{shown(path)}': its ending must be {', '.join(FORMATS)}; got {came}")
+        came = f"'{printable(path.suffix)}'" if path.suffix else "no ending"
+        raise InputError(f"cannot save '{printable(path)}': its ending must be {', '.join(FORMATS)}; got {came}")
     return FORMATS[path.suffix.lower()]

@@ -8,7 +8,7 @@ from PIL import Image, ImageSequence
 
 from stylelab.cli import commands as cli
 from stylelab.errors import InputError
-from stylelab.images.film import GAP, SIDE, check_name, filmstrip, moments, save_film, save_gif
+from stylelab.images.film import GAP, SIDE, check_film_path, filmstrip, save_film, save_gif, snapshot_steps
 
 RED, BLUE = (np.full((30, 40, 3), colour, np.float32) for colour in ((1, 0, 0), (0, 0, 1)))
 
@@ -81,7 +81,7 @@ def test_too_many_images_for_the_time_are_thinned_out_but_the_last_is_kept():
     (lambda: filmstrip([RED * 255]), "divide by 255"), (lambda: save_gif("a.png", [RED]), "must be .gif"),
     (lambda: save_gif("a.gif", []), "no image"), (lambda: save_gif("a.gif", [RED], seconds=float("nan")), "nan seconds"),
     (lambda: save_gif("a.gif", [RED], seconds=0), "0 seconds"), (lambda: save_film("a.mp4", [RED]), "must be .gif or .png"),
-    (lambda: check_name("no/a.gif"), "does not exist"), (lambda: check_name("d.gif"), "is a folder"),
+    (lambda: check_film_path("no/a.gif"), "does not exist"), (lambda: check_film_path("d.gif"), "is a folder"),
 ])  # fmt: skip
 def test_what_cannot_be_filmed_costs_one_line_and_leaves_nothing(call, words):
     os.mkdir("d.gif")
@@ -91,10 +91,10 @@ def test_what_cannot_be_filmed_costs_one_line_and_leaves_nothing(call, words):
 
 
 def test_moments_are_close_at_the_start_and_few_for_large_images():
-    steps = moments("a.gif", 500, 10**5)
+    steps = snapshot_steps("a.gif", 500, 10**5)
     assert steps[0] == 1 and steps[-1] == 500 and len(steps) > 15 and (np.diff(steps) >= 1).all()
     assert np.diff(steps)[0] < np.diff(steps)[-1]
-    assert len(moments("a.png", 500, 10**5)) <= 8 and len(moments("a.gif", 500, 10**8)) == 2
+    assert len(snapshot_steps("a.png", 500, 10**5)) <= 8 and len(snapshot_steps("a.gif", 500, 10**8)) == 2
 
 
 @pytest.mark.parametrize("film", ["run.gif", "run.png"])

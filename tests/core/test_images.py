@@ -276,7 +276,7 @@ def test_a_decompression_bomb_is_refused_from_its_header(tmp_path, side):
 
 
 def test_a_device_is_refused_and_never_read():
-    assert "no ordinary file" in refusal(images.open_image, "/dev/zero")
+    assert "not a regular file" in refusal(images.open_image, "/dev/zero")
 
 
 def test_a_web_address_is_refused_and_never_fetched():
@@ -430,7 +430,7 @@ def test_a_folder_as_output_is_refused(tmp_path):
 
 def test_a_file_where_a_folder_should_be_is_refused(tmp_path):
     (tmp_path / "a").touch()
-    assert "is no folder" in refusal(images.check_writable, tmp_path / "a" / "b.png")
+    assert "is not a folder" in refusal(images.check_writable, tmp_path / "a" / "b.png")
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that even root cannot write")

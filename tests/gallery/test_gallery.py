@@ -319,7 +319,7 @@ def test_wrong_input_is_found_before_anything_is_made(folders):
     assert "scales is 0" in refusal(content, style, out, scales=0)
     assert "tile is 3" in refusal(content, style, out, tile=3)
     assert "where its images come from" in refusal(content, style, content)
-    assert "is no folder" in refusal(content, style, content / "a.png" / "out")
+    assert "is not a folder" in refusal(content, style, content / "a.png" / "out")
     assert "cannot write into folder '/proc'" in refusal(content, style, "/proc/none/out")
     assert not out.exists()
 

@@ -18,7 +18,7 @@ from rich.console import Console
 import stylelab
 from stylelab.base.files import write_text
 from stylelab.encoders import LAYERS, TORCHVISION, Encoder, calibrate, file
-from stylelab.errors import Interrupted, StylelabError
+from stylelab.errors import Interrupted
 from stylelab.tools.bench import measure, plan, report
 from stylelab.tools.bench.conductor import running
 from stylelab.tools.bench.plan import BenchOptions

@@ -31,7 +31,7 @@ from stylelab.base.course import TITLES, find_lessons
 from stylelab.base.files import write_text
 from stylelab.errors import MachineError, StylelabError, unknown
 from stylelab.tools.classroom.handout import release
-from stylelab.tools.classroom.handout.strip import as_bytes, hand_out
+from stylelab.tools.classroom.handout.strip import as_bytes, strip
 from stylelab.tools.classroom.marking import batch
 from stylelab.tools.classroom.marking.mark import Boxes, mark
 from stylelab.tools.classroom.marking.model import Mark, Submission
@@ -78,7 +78,7 @@ def lesson(number: str, framework: str) -> NotebookNode:
     lessons = {path.name.partition("_")[0]: path for path in find_lessons(framework)}
     if number not in lessons:
         raise unknown("lesson", number, sorted(lessons))
-    return hand_out(lessons[number])
+    return strip(lessons[number])
 
 
 def answered(notebook: NotebookNode, answer: Callable[[str], str]) -> NotebookNode:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stylelab import BACKENDS, encoders
-from stylelab.base.files import check_folder, shown
+from stylelab.base.files import check_folder, printable
 from stylelab.errors import InputError, unknown
 from stylelab.run.numerics.precision import check_precision
 from stylelab.run.prepare import prepare
@@ -81,12 +81,12 @@ def check(options: BenchOptions) -> BenchOptions:
             raise InputError(f"--{name} is {value}: give a whole number of at least {least}")
     for path in filter(None, (options.out, options.plot)):
         if path.is_dir():
-            raise InputError(f"'{shown(path)}' is a folder: name a file in it")
+            raise InputError(f"'{printable(path)}' is a folder: name a file in it")
         check_folder(path.parent)
     if options.plot and options.plot.suffix.lower() not in PLOTS:
-        raise InputError(f"cannot plot to '{shown(options.plot)}': its ending must be one of {', '.join(PLOTS)}")
+        raise InputError(f"cannot plot to '{printable(options.plot)}': its ending must be one of {', '.join(PLOTS)}")
     if options.peers and not options.peers.is_dir():
-        raise InputError(f"'{shown(options.peers)}' is not a folder: see docs/speed.md for how to clone the peers into one")
+        raise InputError(f"'{printable(options.peers)}' is not a folder: see docs/speed.md for how to clone the peers into one")
     encoder = "mini" if lacks_download(options.encoder) else options.encoder
     for size in options.sizes:
         prepare(options.content, options.style, encoder=encoder, size=size, recipe="lab")
@@ -208,6 +208,7 @@ def races(options: BenchOptions) -> list[Race]:
     result = [Race(PYTORCH, all_ours, size, steps)]
     if options.peers:
         result += [
-            Race(peer, ((ours("torch", best), steps), coarse), size, steps, peer.kind == "style-transfer-pytorch") for peer in OTHERS
+            Race(peer, ((ours("torch", best), steps), coarse), size, steps, peer.kind == "style-transfer-pytorch")
+            for peer in OTHERS
         ]
     return result

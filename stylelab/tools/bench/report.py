@@ -1,6 +1,6 @@
 """The figures as Markdown, for the terminal and for docs/speed.md, and as a plot.
 
-    python -m stylelab.tools.bench.report bench.json docs/speed.md      replaces the figures in that page
+python -m stylelab.tools.bench.report bench.json docs/speed.md      replaces the figures in that page
 """
 
 import io

@@ -15,7 +15,7 @@ import numpy as np
 
 import stylelab
 from stylelab import encoders, images
-from stylelab.base.files import check_folder, one_line, shown, write_text
+from stylelab.base.files import check_parent_folder, error_text, printable, write_text
 from stylelab.errors import InputError
 from stylelab.run.numerics import memory
 from stylelab.run.prepare import Job, check_run, plan_memory, prepare, prepare_stages
@@ -111,8 +111,8 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
     found = find_images(contents, images.content_names()), find_images(styles, images.style_names())
     for source in (contents, styles):
         if Path(source).expanduser().is_dir() and folder.resolve() == Path(source).expanduser().resolve():
-            raise InputError(f"the gallery cannot go into '{shown(folder)}', where its images come from: choose another")
-    check_folder(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()))
+            raise InputError(f"the gallery cannot go into '{printable(folder)}', where its images come from: choose another")
+    check_parent_folder(folder)
     made = Plan(folder, *found, _pairs(*found), options, settings, job)
     _keep_what_is_done(made)
     return made
@@ -168,9 +168,9 @@ def find_images(source: str, built_in: tuple[str, ...]) -> dict[str, Path]:
     try:
         files = sorted(path for path in folder.iterdir() if _is_a_image(path))
     except OSError as error:
-        raise InputError(f"folder '{shown(folder)}' cannot be read: {one_line(error)}") from None
+        raise InputError(f"folder '{printable(folder)}' cannot be read: {error_text(error)}") from None
     if not files:
-        raise InputError(f"no image in folder '{shown(folder)}': its files must end in {', '.join(sorted(ENDINGS))}")
+        raise InputError(f"no image in folder '{printable(folder)}': its files must end in {', '.join(sorted(ENDINGS))}")
     return _distinct_names(files)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylelab import images
-from stylelab.base.files import one_line
+from stylelab.base.files import error_text
 from stylelab.errors import MachineError, StylelabError
 from stylelab.run.prepare import prepare
 from stylelab.tools.gallery.batches import batch_size, cut, make_batches, worker_memory
@@ -147,4 +147,4 @@ def _record(made: Plan, pair: Pair, answer: dict) -> None:
 def _lost(error: Exception) -> str:
     if type(error).__name__ == "KilledWorker":
         return "its worker died again and again, perhaps for want of memory: choose a smaller size"
-    return f"the worker failed: {type(error).__name__}: {one_line(error)}"
+    return f"the worker failed: {type(error).__name__}: {error_text(error)}"
