@@ -133,6 +133,6 @@ def _tensorflow_product(side: int, precision: str, device):
 
 
 if __name__ == "__main__":
-    status = processes.report(lambda: main(sys.argv[1]))
+    status = processes.exit_status(lambda: main(sys.argv[1]))
     sys.stderr.flush()
     os._exit(status)  # a framework's threads take seconds to end, and may fail while doing so

@@ -38,7 +38,6 @@ from stylelab.tools.classroom.marking.model import Mark, Submission
 from stylelab.tools.classroom.marking.model_answers import library_source
 from stylelab.tools.classroom.reports import write as reports
 from stylelab.tools.classroom.sandbox.sandbox import BWRAP, check_sandbox, python_of
-from stylelab.tools.cluster import connect
 
 REPEATS = 3  # times that we mark a notebook; the median counts
 STUDENT = "solved"
@@ -270,6 +269,8 @@ def grade_class(count: int, framework: str, number: str = "03", workers: int = 2
     Raises:
         MachineError: a mark is missing, wrong or there twice, which is what this is to find out.
     """
+    from stylelab.tools.cluster import connect  # Dask takes a second to import, which nbgrader's process need not wait for
+
     times, marked = [], Counter()
     with tempfile.TemporaryDirectory(prefix="stylelab-thousand-") as folder:
         students = make_class(Path(folder) / "in", count, number, framework)

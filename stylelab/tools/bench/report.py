@@ -203,4 +203,4 @@ def _draw_races(panel, races: list[dict]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(processes.report(lambda: main(sys.argv[1:])))
+    sys.exit(processes.exit_status(lambda: main(sys.argv[1:])))
