@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from stylelab import BACKENDS, images
+from stylelab import images
 from stylelab.base.files import expand_home, printable
 from stylelab.cli.progress import interrupts, progress
 from stylelab.errors import INTERRUPTED, InputError, Interrupted, unknown
@@ -15,6 +15,7 @@ from stylelab.images.decode import ImageFile
 from stylelab.images.film import check_film_path, save_film, snapshot_steps
 from stylelab.result import Result
 from stylelab.run import settings_file
+from stylelab.run.backends import BACKENDS
 from stylelab.run.prepare import Job, check_run, prepare_stages
 from stylelab.run.settings import Settings
 
