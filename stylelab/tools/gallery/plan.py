@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stylelab import __version__, encoders, images
+from stylelab import encoders, images
 from stylelab.base.files import check_folder, error_text, expand_home, printable
 from stylelab.errors import InputError
+from stylelab.run.backends import __version__
 from stylelab.run.numerics import memory
 from stylelab.run.prepare import Job, check_run, plan_memory, prepare, prepare_stages
 

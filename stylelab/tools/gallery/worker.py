@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stylelab import load_backend
 from stylelab.errors import StylelabError
 from stylelab.result import Result
+from stylelab.run.backends import load_backend
 from stylelab.run.numerics.memory import TOO_LARGE, out_of_memory
 
 TRIAL = 6  # steps after which a change of threads is judged
