@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stylelab.encoders import LAYERS, TORCHVISION, Encoder, weights
+from stylelab.encoders import LAYERS, TORCHVISION, Encoder, save
+from stylelab.encoders.calibrate import normalise
 
 WIDTHS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}  # VGG-19's, block by block
 NAME = "vgg19-random"
@@ -25,5 +26,5 @@ def write_random(folder: Path, seed: int = 0) -> Path:
         found[layer], channels = (kernel, np.zeros(width, np.float32)), width
     encoder = Encoder(NAME, None, activations="normalised", source="seeded random weights", **TORCHVISION)
     path = folder / f"{NAME}.safetensors"
-    weights.save(path, weights.normalise(found, encoder), encoder)
+    save(path, normalise(found, encoder), encoder)
     return path
