@@ -134,9 +134,10 @@ def paint_all(content: str, style: str, out: Path, *, backend: str, scheduler: s
         InputError, MachineError: nothing could be painted at all; one line for stderr.
     """
     _check_backend(backend)
-    from stylelab.tools.gallery import plan as gallery
+    from stylelab.tools.gallery import paint as gallery
+    from stylelab.tools.gallery.plan import plan as plan_gallery
 
-    plan = gallery.plan(content, style, out, backend=backend, **options)
+    plan = plan_gallery(content, style, out, backend=backend, **options)
     console, told = Console(stderr=True), set()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("painting", total=len(plan.pairs))
