@@ -6,7 +6,7 @@ import pytest
 
 from stylelab.errors import InputError
 from stylelab.tools.classroom.marking.model import ExerciseMark, Line, Mark, Record
-from stylelab.tools.classroom.reports.gradebook import make_book
+from stylelab.tools.classroom.reports.gradebook import make_gradebook
 from stylelab.tools.classroom.reports.manual import COLUMNS, NAME, read_manual
 
 HEAD = ",".join(COLUMNS) + "\n"
@@ -30,11 +30,11 @@ def entries(folder: Path, text: "str | bytes"):
 
 
 def book(folder: Path, lines: str, *marks: Mark):
-    return make_book(marks or (mark("Ada"),), RECORD, entries(folder, HEAD + lines))
+    return make_gradebook(marks or (mark("Ada"),), RECORD, entries(folder, HEAD + lines))
 
 
 def gram(made, student: int = 0):
-    return made.students[student].handed[0].items[0]
+    return made.students[student].submissions[0].exercises[0]
 
 
 def test_the_file_is_begun_with_a_header_and_one_example_that_is_a_comment(tmp_path):
@@ -83,13 +83,13 @@ def test_lines_are_applied_in_their_order(tmp_path):
 @pytest.mark.parametrize(("points", "after"), [("99", 6), ("+99", 6), ("-99", 0)])
 def test_points_stay_between_nothing_and_all_and_the_instructor_is_told(tmp_path, points, after):
     made = book(tmp_path, f"Ada,gram_matrix,{points},\n")
-    assert gram(made).earned == after and "line 2" in made.warnings[0] and f"kept to {after}" in made.warnings[0]
+    assert gram(made).earned == after and "line 2" in made.warnings[0] and f"limited to {after}" in made.warnings[0]
 
 
 @pytest.mark.parametrize("target", [LESSON, "03", "3", "lesson"])
 def test_a_whole_lesson_can_be_meant(tmp_path, target):
     made = book(tmp_path, f"Ada,{target},add 2,well told\n")
-    handed = made.students[0].handed[0]
+    handed = made.students[0].submissions[0]
     assert (handed.earned, handed.by_hand, handed.comments) == (9, ("set by hand from 7 to 9",), ("well told",))
     assert gram(made).by_hand == () and made.warnings == ()
 
@@ -126,7 +126,7 @@ def test_a_name_is_found_in_any_case_and_with_a_spreadsheets_quote(tmp_path):
 
 def test_a_name_that_two_students_share_is_nobodys(tmp_path):
     made = book(tmp_path, "ADA,gram_matrix,6,\nada,gram_matrix,5,\n", mark("Ada"), mark("ada"))
-    assert "several of that name" in made.warnings[0] and len(made.warnings) == 1
+    assert "several students have this name" in made.warnings[0] and len(made.warnings) == 1
     assert sorted(gram(made, place).earned for place in (0, 1)) == [3, 5]
 
 
