@@ -32,7 +32,8 @@ def _result(student: Student) -> dict:
     lines, tests = [], []
     for lesson, graded in enumerate(counted, 1):
         title = lesson_title(graded.mark.lesson)
-        late = f", {graded.days} days late, {number(100 * (1 - graded.factor))} % off" if graded.days else ""
+        days = f"{graded.days} day{'' if graded.days == 1 else 's'}"
+        late = f", {days} late, minus {number(100 * (1 - graded.factor))}%" if graded.days else ""
         lines.append(f"{title}: {number(graded.final)} of {graded.points}{late}")
         lines += [f"  Instructor: {plain(text, 5000)}" for text in (*graded.by_hand, *graded.comments)]
         lines += [f"  {plain(note)}" for note in graded.mark.notes]

@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from stylelab.base.course import TITLES
 from stylelab.tools.classroom.marking.model import RIGHT, STAGES
@@ -21,12 +20,12 @@ from stylelab.tools.classroom.reports.text import number, plain
 
 KINDS = {  # kind of fault in the overview's chart -> its colour and the stages that belong to it
     "not attempted": ("s0", ("open", "missing")),
-    "does not run to its end": ("s1", ("error", "load", "lost")),
+    "does not finish": ("s1", ("error", "load", "lost")),
     "out of time or memory": ("s2", ("time", "memory")),
     "wrong type or shape": ("s3", ("type", "shape")),
     "wrong value": ("s4", ("value",)),
     "lacks a property": ("s5", ("property", RIGHT)),
-    "not gradable": ("s6", ("file", "forged")),
+    "could not be graded": ("s6", ("file", "forged")),
 }
 KIND_OF = {stage: kind for kind, (_, stages) in KINDS.items() for stage in stages}
 LOOK_AT = ("file", "forged", "time", "memory", "lost")
@@ -47,10 +46,10 @@ def overview(book: Gradebook, similar: str = "") -> str:
     facts: dict[str, object] = {
         "Students": len(book.students),
         "Submissions": sum(len(student.submissions) for student in book.students),
-        "Points in all": book.points,
+        "Points available": book.points,
     }
     if percents:
-        facts |= {"Mean": f"{statistics.mean(percents):.0f} %", "Median": f"{statistics.median(percents):.0f} %"}
+        facts |= {"Mean": f"{statistics.mean(percents):.0f}%", "Median": f"{statistics.median(percents):.0f}%"}
         facts["Late"] = sum(submission.days > 0 for student in book.students for submission in student.submissions)
     shares = losses(book)
     most = max((sum(kinds.values()) for kinds in shares.values()), default=0)
@@ -75,7 +74,7 @@ def overview(book: Gradebook, similar: str = "") -> str:
         most_reasons=15,
         looks=list(looks(book)),
         most_looks=200,
-        bins=list(zip([*(f"{low} to {low + 9} %" for low in range(0, 90, 10)), "90 to 100 %"], bins(book), strict=True)),
+        bins=list(zip([*(f"{low} to {low + 9}%" for low in range(0, 90, 10)), "90 to 100%"], bins(book), strict=True)),
     )
 
 
@@ -97,10 +96,10 @@ def losses(book: Gradebook) -> dict[tuple[str, str], dict[str, float]]:
     for graded in _counted(book):
         lesson = graded.mark.lesson
         for exercise in graded.exercises:
-            kind = KIND_OF.get(exercise.mark.stage, "not gradable")
+            kind = KIND_OF.get(exercise.mark.stage, "could not be graded")
             lost[lesson, exercise.mark.exercise][kind] += exercise.mark.points - exercise.earned
         for name in book.lessons[lesson].keys() - {exercise.mark.exercise for exercise in graded.exercises}:
-            lost[lesson, name]["not gradable"] += book.lessons[lesson][name]
+            lost[lesson, name]["could not be graded"] += book.lessons[lesson][name]
     return {
         (lesson, exercise): {kind: lost[lesson, exercise][kind] / max(points * submissions[lesson], 1) for kind in KINDS}
         for lesson, exercises in book.lessons.items()
@@ -154,14 +153,14 @@ def _counted(book: Gradebook) -> Iterator[SubmissionGrade]:
 
 def _printed(value: object) -> object:
     """Every value that a template prints: numbers with two digits at most, text on one line without control characters."""
-    if isinstance(value, Markup):
+    if hasattr(value, "__html__"):  # markup made by a template
         return value
     return number(value) if isinstance(value, int | float) else plain(value, 10_000)
 
 
 def _share(share: float) -> str:
     percent = 100 * share
-    return "0" if percent == 0 else "under 1 %" if percent < 1 else f"{percent:.0f} %"
+    return "0" if percent == 0 else "under 1%" if percent < 1 else f"{percent:.0f}%"
 
 
 def _moment(when: datetime) -> str:
