@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from stylelab import BACKENDS, images
+from stylelab import images
 from stylelab.base.files import expand_home, printable
 from stylelab.cli.progress import interrupts, progress
 from stylelab.errors import INTERRUPTED, InputError, Interrupted, unknown
@@ -15,6 +15,7 @@ from stylelab.images.decode import ImageFile
 from stylelab.images.film import check_film_path, save_film, snapshot_steps
 from stylelab.result import Result
 from stylelab.run import settings_file
+from stylelab.run.backends import BACKENDS
 from stylelab.run.prepare import Job, check_run, prepare_stages
 from stylelab.run.settings import Settings
 
@@ -133,9 +134,10 @@ def paint_all(content: str, style: str, out: Path, *, backend: str, scheduler: s
         InputError, MachineError: nothing could be painted at all; one line for stderr.
     """
     _check_backend(backend)
-    from stylelab.tools.gallery import plan as gallery
+    from stylelab.tools.gallery import paint as gallery
+    from stylelab.tools.gallery.plan import plan as plan_gallery
 
-    plan = gallery.plan(content, style, out, backend=backend, **options)
+    plan = plan_gallery(content, style, out, backend=backend, **options)
     console, told = Console(stderr=True), set()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("painting", total=len(plan.pairs))

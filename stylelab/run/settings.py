@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import stylelab
 from stylelab import encoders
 from stylelab.base.files import expand_home, printable, write_text
 from stylelab.errors import InputError
@@ -19,6 +18,7 @@ from stylelab.images.builtin import find_built_in, find_item
 from stylelab.images.decode import ImageFile
 from stylelab.recipes import RECIPES
 from stylelab.run import settings_file
+from stylelab.run.backends import __version__
 from stylelab.run.checksums import sha256_of
 
 __all__ = ["ImageFile", "Settings"]
@@ -188,7 +188,7 @@ def packages(backend: str) -> tuple[str, ...]:
 def installed(package: str) -> str | None:
     """The version of a package here; None if it is not installed."""
     try:
-        return stylelab.__version__ if package == "stylelab" else version(package)
+        return __version__ if package == "stylelab" else version(package)
     except PackageNotFoundError:
         return None
 
