@@ -70,11 +70,11 @@ def test_names_comments_hints_and_layout_make_no_difference():
         OTHER,
     ],
 )
-def test_what_is_computed_makes_a_difference(changed):
+def test_a_different_computation_makes_a_difference(changed):
     assert canonical(changed) != canonical(GRAM)
 
 
-def test_a_form_holds_none_of_the_students_names_or_words():
+def test_a_form_contains_none_of_the_students_names_and_comments():
     found = canonical(GRAM)
     assert not {"gram_matrix", "activation", "rows", "product", "F F^T", "filter"} & set(found.replace("(", " ").split())
     assert "gram" not in found and "activation" not in found and ".reshape(" in found
@@ -119,11 +119,11 @@ def test_two_meanings_have_two_forms(one, other):
     "source",
     ["", "  \n", "def f(:", "\0", "x = '\ud800'", "(" * 5000, "-" * 30_000 + "1", "x" * 60_000, "# only words", "'''docs'''"],
 )
-def test_what_has_no_form_gives_an_empty_text_and_no_error(source):
+def test_source_without_a_form_gives_an_empty_text_and_no_error(source):
     assert canonical(source) in ("", "v1 = '\\ud800'")
 
 
-def test_the_form_needs_nothing_but_the_standard_library():
+def test_the_form_needs_only_the_standard_library():
     code = (
         f"import sys; sys.path = [p for p in sys.path if 'site-packages' not in p]; exec(open({form_file.__file__!r}).read())\n"
     )
@@ -135,7 +135,7 @@ def test_the_form_needs_nothing_but_the_standard_library():
 # --- comparing
 
 
-def test_a_pair_with_the_same_answer_is_found_and_nobody_else():
+def test_only_the_pair_with_the_same_answer_is_found():
     found = compare([mark("Ada", g=canonical(GRAM)), mark("Bo", g=canonical(RENAMED)), mark("Cy", g=canonical(OTHER))])
     assert names(found) == [("Ada", "Bo")]
     (match,) = found.pairs[0].matches
@@ -147,7 +147,7 @@ def test_a_students_own_submissions_are_no_pair():
     assert compare([mark("Ada", g=form), mark("Ada", "other", g=form)]).pairs == ()
 
 
-def test_open_answers_are_never_compared():
+def test_answers_that_were_not_attempted_are_never_compared():
     found = compare([mark("Ada", g=""), mark("Bo", g=""), mark("Cy", g=" \n")])
     assert found.pairs == () and found.forms == () and found.answered == {}
 
@@ -176,11 +176,11 @@ def test_pairs_that_share_several_rare_answers_come_first():
     assert {match.exercise for match in found.pairs[0].matches} == {"a", "b", "c"}
 
 
-def test_the_obvious_short_answer_of_a_whole_class_accuses_nobody():
+def test_a_short_answer_of_the_whole_class_lists_no_pair():
     assert compare([mark(f"S{i}", g=canonical(SHORT)) for i in range(30)]).pairs == ()
 
 
-def test_what_more_wrote_than_can_be_a_secret_is_shown_as_a_form_and_not_as_pairs():
+def test_an_answer_of_many_students_is_listed_as_a_form_and_not_as_pairs():
     others = [mark(f"T{i}", g=f"v{i} + {i}") for i in range(500)]
     many = [mark(f"S{i}", g=canonical(GRAM)) for i in range(similarity.MOST_STUDENTS + 1)]
     found = compare([*others, *many])
@@ -240,21 +240,21 @@ def test_hostile_forms_are_compared_in_a_bounded_time():
 # --- the two files
 
 
-def test_the_table_is_read_back_and_holds_no_formula():
+def test_the_table_can_be_read_back_and_contains_no_formula():
     found = compare([mark("=Ada", g=canonical(GRAM)), mark("Bo", g=canonical(RENAMED))])
     (row,) = csv.DictReader(tables.csv_text(tables.similarity(found)).splitlines())
     assert (row["rank"], row["student"], row["other"], row["same"], row["near"]) == ("1", "'=Ada", "Bo", "1", "0")
     assert row["exercises"].startswith("g (same, ") and "written by 2 of 2" in row["exercises"] and float(row["weight"]) > 0
 
 
-def test_the_page_says_what_it_does_not_mean_and_links_to_both_students():
+def test_the_page_says_that_it_is_not_a_verdict_and_links_to_both_students():
     found = compare([mark("Ada <b>", g=canonical(GRAM)), mark("Bo", g=canonical(RENAMED)), mark("Cy", g=canonical(OTHER))])
     page = similarity_page(found, {"Ada <b>": "Ada_b", "Bo": "Bo"})
-    assert "no verdict" in page and "Ada &lt;b&gt;" in page and "<b>" not in page
+    assert "not a verdict" in page and "Ada &lt;b&gt;" in page and "<b>" not in page
     assert 'href="feedback/Ada_b.html"' in page and 'href="feedback/Bo.html"' in page and "2 of 3 students" in page
     assert "1 pair of students" in page
 
 
-def test_a_class_without_pairs_has_a_page_too():
+def test_the_page_of_a_class_without_pairs():
     page = similarity_page(compare([mark("Ada", g=canonical(GRAM))]), {})
     assert "No two students share" in page and "every answer is different" in page
