@@ -138,19 +138,20 @@ def gallery(content: str, style: str, out: Path, *, backend: str, scheduler: str
         InputError, MachineError: nothing could be painted at all; one line for stderr.
     """
     check_backend(backend)
-    from stylelab.tools.gallery import plan as galleries
+    from stylelab.tools.gallery import paint as painting
+    from stylelab.tools.gallery.plan import plan as plan_gallery
 
-    plan = galleries.plan(content, style, out, backend=backend, **options)
+    plan = plan_gallery(content, style, out, backend=backend, **options)
     console, reported = Console(stderr=True), set()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("painting", total=len(plan.pairs))
         try:
-            for pair in galleries.paint(plan, scheduler=scheduler):
+            for pair in painting.paint(plan, scheduler=scheduler):
                 bar.advance(task)
                 if pair.error and pair.error not in reported:  # a broken image fails in every style
                     reported.add(pair.error)
                     print(f"stylelab: {pair.name}: {pair.error}", file=sys.stderr)
         except KeyboardInterrupt:
-            raise Interrupted(f"interrupted: {galleries.summary(plan)}; run it again to resume") from None
-    print(galleries.summary(plan))
+            raise Interrupted(f"interrupted: {painting.summary(plan)}; run it again to resume") from None
+    print(painting.summary(plan))
     return max(pair.exit_status for pair in plan.pairs)
