@@ -11,7 +11,7 @@ import pytest
 from stylelab import encoders
 from stylelab.base import course
 from stylelab.encoders import file as encoder_file
-from stylelab.encoders.calibrate import calibration_images, pooled, rectified
+from stylelab.encoders.calibrate import calibration_images, convolve, pool
 from stylelab.recipes import Weights, find_recipe
 
 FILE = course.ASSETS / "encoder-mini.safetensors"
@@ -25,10 +25,10 @@ def calibration_activations() -> dict[str, np.ndarray]:
     stack = [image * factor[:, None, None] + offset[:, None, None] for image in calibration_images()]
     found = {}
     for layer, (kernel, bias) in encoders.read_weights(mini, encoders.LAYERS).items():
-        stack = [rectified(image, kernel, bias, mini.padding) for image in stack]
+        stack = [convolve(image, kernel, bias, mini.padding) for image in stack]
         found[layer] = np.stack(stack)
         if layer in encoders.POOL_AFTER:
-            stack = [pooled(image, mini.pooling) for image in stack]
+            stack = [pool(image, mini.pooling) for image in stack]
     return found
 
 
@@ -51,7 +51,7 @@ def test_the_header_says_how_to_feed_it():
 
 
 def test_numbers_are_stored_as_float16_and_finite():
-    with encoder_file.opened(FILE) as (_, file):
+    with encoder_file.open_weights(FILE) as (_, file):
         for key in file.keys():
             tensor = file.get_tensor(key)
             assert tensor.dtype == np.float16, key
@@ -83,11 +83,11 @@ def test_a_flat_image_meets_no_frame():
     factor, offset = encoders.input_transform(mini)
     activation = np.broadcast_to((0.3 * factor + offset)[:, None, None], (3, 32, 32)).astype(np.float32)
     for layer, (kernel, bias) in encoders.read_weights(mini, encoders.LAYERS).items():
-        activation = rectified(activation, kernel, bias, mini.padding)
+        activation = convolve(activation, kernel, bias, mini.padding)
         corner = np.broadcast_to(activation[:, :1, :1], activation.shape)
         np.testing.assert_allclose(activation, corner, rtol=1e-3, atol=1e-3)
         if layer in encoders.POOL_AFTER:
-            activation = pooled(activation, mini.pooling)
+            activation = pool(activation, mini.pooling)
 
 
 @pytest.fixture(scope="module")
