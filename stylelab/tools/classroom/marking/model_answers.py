@@ -1,7 +1,8 @@
-"""The library's own answer to an exercise as a text that stands alone.
+"""The library's own answer to an exercise, as source code that needs nothing else of this package.
 
-A lesson goes on with the library's function where a student's is open or wrong, and a later answer may rest on it. So the
-grader hands that one function to the later answer, cut out of the package's source: the package itself stays out of reach.
+Where a student's answer is missing or wrong, a lesson continues with the library's function, and a later answer may call it.
+The grader does the same: it gives that one function to the later answer, extracted from the package's source. The package
+itself stays out of the sandbox.
 """
 
 import ast
@@ -16,73 +17,70 @@ PACKAGE = Path(__file__).resolve().parents[3]
 
 @cache
 def library_source(framework: str, exercise: str) -> str:
-    """Python that gives the exercise's name the library's function, and rests on nothing of this package.
+    """Python that binds the exercise's name to the library's function, without importing this package.
 
     Raises:
         InputError: no such exercise.
     """
     find_exercise(exercise)
     module = f"stylelab.{framework}.exercises.check"
-    table = next(each.value for each in _tree(module).body if isinstance(each, ast.AnnAssign) and each.target.id == "LIBRARY")
+    tree = _parse(module)
+    table = next(node.value for node in tree.body if isinstance(node, ast.AnnAssign) and node.target.id == "LIBRARY")
     entry = next(value for key, value in zip(table.keys, table.values, strict=True) if key.value == exercise)
     parts: dict[str, str] = {}
-    text = f"{exercise} = {ast.unparse(_Inlined(module, parts).visit(entry))}"
-    _cut(f"{ast.unparse(_without_library(_tree(module)))}\n{text}", module, exercise, parts)
+    assignment = f"{exercise} = {ast.unparse(_InlineModules(tree, parts).visit(entry))}"
+    imports = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+    _extract(f"{ast.unparse(imports)}\n{assignment}", exercise, parts)
     return "\n\n".join(parts.values())
 
 
 @cache
-def _tree(module: str) -> ast.Module:
+def _parse(module: str) -> ast.Module:
     path = PACKAGE.parent / Path(*module.split("."))
     return ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text())
 
 
-def _without_library(tree: ast.Module) -> ast.Module:
-    return ast.Module([each for each in tree.body if isinstance(each, ast.Import | ast.ImportFrom)], [])
+class _InlineModules(ast.NodeTransformer):
+    """Replaces `answers.psnr` by `psnr`, whose source is added to `parts`."""
 
-
-class _Inlined(ast.NodeTransformer):
-    """`answers.psnr` becomes `psnr`, and its source joins `parts`."""
-
-    def __init__(self, module: str, parts: dict[str, str]):
+    def __init__(self, tree: ast.Module, parts: dict[str, str]):
         self.parts = parts
         self.modules = {
-            alias.asname or alias.name: f"{each.module}.{alias.name}"
-            for each in _tree(module).body
-            if isinstance(each, ast.ImportFrom) and each.module.startswith("stylelab")
-            for alias in each.names
+            alias.asname or alias.name: f"{node.module}.{alias.name}"
+            for node in tree.body
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("stylelab")
+            for alias in node.names
         }
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:  # noqa: N802  the name that ast looks for
         if not isinstance(node.value, ast.Name) or node.value.id not in self.modules:
             return self.generic_visit(node)
-        module = self.modules[node.value.id]
-        _cut(ast.unparse(_tree(module)), module, node.attr, self.parts)
+        _extract(ast.unparse(_parse(self.modules[node.value.id])), node.attr, self.parts)
         return ast.Name(node.attr, ast.Load())
 
 
-def _cut(text: str, module: str, name: str, parts: dict[str, str]) -> None:
-    """Add to `parts` what `name` rests on in a module's text, after what that rests on in other modules of the package."""
-    chosen = [each.node for each in needed(list(statements_of(text, 0)), 0, name, ())]
-    for node in chosen:
+def _extract(source: str, name: str, parts: dict[str, str]) -> None:
+    """Add to `parts` the statements that `name` depends on in a module's source, other modules' statements first."""
+    nodes = [statement.node for statement in needed(list(statements_of(source, 0)), 0, name, ())]
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module.startswith("stylelab"):
             for alias in node.names:
                 if _is_module(node.module):
-                    _cut(ast.unparse(_tree(node.module)), node.module, alias.name, parts)
+                    _extract(ast.unparse(_parse(node.module)), alias.name, parts)
                 elif _is_module(f"{node.module}.{alias.name}"):
-                    _cut_module(f"{node.module}.{alias.name}", alias.asname or alias.name, chosen, parts)
+                    _extract_namespace(f"{node.module}.{alias.name}", alias.asname or alias.name, nodes, parts)
         else:
             parts.setdefault(ast.unparse(node), ast.unparse(node))
 
 
-def _cut_module(module: str, name: str, nodes: list[ast.stmt], parts: dict[str, str]) -> None:
-    """A module under a name of its own, with as much of it as is used: two modules may have functions of one name."""
-    inside = [each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Attribute)]
-    used = sorted({each.attr for each in inside if isinstance(each.value, ast.Name) and each.value.id == name})
-    for each in used:
-        _cut(ast.unparse(_tree(module)), module, each, parts)
+def _extract_namespace(module: str, name: str, nodes: list[ast.stmt], parts: dict[str, str]) -> None:
+    """Add a module as a namespace that holds what is used of it: two modules may have functions of the same name."""
+    attributes = [inner for node in nodes for inner in ast.walk(node) if isinstance(inner, ast.Attribute)]
+    used = sorted({inner.attr for inner in attributes if isinstance(inner.value, ast.Name) and inner.value.id == name})
+    for attribute in used:
+        _extract(ast.unparse(_parse(module)), attribute, parts)
     if used:
-        text = f"import types\n{name} = types.SimpleNamespace({', '.join(f'{each}={each}' for each in used)})"
+        text = f"import types\n{name} = types.SimpleNamespace({', '.join(f'{attribute}={attribute}' for attribute in used)})"
         parts.setdefault(text, text)
 
 
