@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stylelab.base.files import shown
-from stylelab.base.processes import module_command, module_environment, report
+from stylelab.base.files import printable
+from stylelab.base.processes import exit_status, module_command, module_environment
 from stylelab.encoders.file import check_shapes, layer_keys, one_line, save, shapes_of
 from stylelab.encoders.spec import LAYERS, OXFORD, TORCHVISION, Encoder, Weights, cache_dir
 from stylelab.encoders.weights import is_whole
@@ -42,10 +42,10 @@ def kind_of(path: Path) -> str:
     if start.startswith(b"MATLAB 5.0"):
         return "mat"
     if start.startswith(b"MATLAB 7.3"):
-        raise InputError(f"'{shown(path)}' is in MATLAB's 7.3 format: save it with -v7")
+        raise InputError(f"'{printable(path)}' is in MATLAB's 7.3 format: save it with -v7")
     if start.startswith(b"PK\x03\x04") or (start[:1] == b"\x80" and start[1] in range(2, 6)):  # zip, or a bare pickle
         return "pth"
-    raise InputError(f"'{shown(path)}' is no weights file that stylelab reads: give it {ACCEPTED}")
+    raise InputError(f"'{printable(path)}' is no weights file that stylelab reads: give it {ACCEPTED}")
 
 
 def convert(path: Path) -> Path:
@@ -86,7 +86,7 @@ def read_pth(path: Path) -> Found:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip and torch each have their own
         raise InputError(
-            f"'{shown(path)}' holds no plain PyTorch weights ({one_line(error)[:80]}...): save model.state_dict() again"
+            f"'{printable(path)}' holds no plain PyTorch weights ({one_line(error)[:80]}...): save model.state_dict() again"
         ) from None
     state = state.get("state_dict", state) if isinstance(state, Mapping) else {}
     return from_state_dict({name: value for name, value in state.items() if isinstance(value, torch.Tensor)})
@@ -130,7 +130,7 @@ def read_h5(path: Path) -> Found:
             layers = layers or {_counted(text): arrays for text, arrays in whole.items()}
             found = {layer: (arrays[4][()], arrays[1][()]) for layer, arrays in layers.items()}
     except (OSError, RuntimeError, KeyError) as error:
-        raise InputError(f"'{shown(path)}' is no whole Keras file ({one_line(error)}): fetch or save it again") from None
+        raise InputError(f"'{printable(path)}' is no whole Keras file ({one_line(error)}): fetch or save it again") from None
     return from_hwio(found), OXFORD, "vgg19"
 
 
@@ -156,7 +156,7 @@ def read_mat(path: Path) -> Found:
     try:
         content = loadmat(path, simplify_cells=True, variable_names=("layers", "net"))
     except Exception as error:  # SciPy raises whatever a damaged byte leads to
-        raise InputError(f"'{shown(path)}' is no whole MATLAB file ({one_line(error)}): fetch it again") from None
+        raise InputError(f"'{printable(path)}' is no whole MATLAB file ({one_line(error)}): fetch it again") from None
     layers = content.get("layers", content.get("net"))
     layers = layers.get("layers", ()) if isinstance(layers, dict) else layers
     found = {}
@@ -194,12 +194,12 @@ def _run_torch(path: Path, target: Path) -> None:
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise MachineError(f"PyTorch has not read '{shown(path)}' within {SECONDS} s: try again on an idle machine") from None
+        raise MachineError(f"PyTorch has not read '{printable(path)}' within {SECONDS} s: try again on an idle machine") from None
     if done.returncode:
         message = (done.stderr.strip().splitlines() or ["it was stopped"])[-1]
         error = InputError if done.returncode == 1 else MachineError
-        raise error(message if done.returncode in (1, 2) else f"PyTorch cannot read '{shown(path)}': {message}")
+        raise error(message if done.returncode in (1, 2) else f"PyTorch cannot read '{printable(path)}': {message}")
 
 
 if __name__ == "__main__":
-    sys.exit(report(lambda: convert_to(Path(sys.argv[1]), Path(sys.argv[2]))))
+    sys.exit(exit_status(lambda: convert_to(Path(sys.argv[1]), Path(sys.argv[2]))))

@@ -17,7 +17,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from stylelab.base.processes import module_command, module_environment, report
+from stylelab.base.processes import exit_status, module_command, module_environment
 from stylelab.encoders.convert import Found, from_hwio, from_state_dict
 from stylelab.encoders.file import make_folder, one_line, save
 from stylelab.encoders.spec import DOWNLOADS, LAYERS, OXFORD, Encoder, cache_dir
@@ -209,4 +209,4 @@ def fetch_to(name: str, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(report(lambda: fetch_to(sys.argv[1], Path(sys.argv[2]))))
+    sys.exit(exit_status(lambda: fetch_to(sys.argv[1], Path(sys.argv[2]))))

@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
-from stylelab.base.files import shown, write_file
+from stylelab.base.files import printable, write_file
 from stylelab.encoders.spec import LAYERS, Encoder, Weights, layer_name
 from stylelab.errors import InputError, MachineError
 
@@ -72,7 +72,7 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MachineError(
-            f"cannot make the folder '{shown(folder)}' ({one_line(error)}): choose another, for the cache with STYLELAB_CACHE"
+            f"cannot make the folder '{printable(folder)}' ({one_line(error)}): choose another, for the cache with STYLELAB_CACHE"
         ) from None
 
 
@@ -115,7 +115,9 @@ def opened(path: Path) -> Iterator[tuple[Header, safe_open]]:
         with safe_open(path, framework="numpy") as file:
             yield _header(path, file), file
     except (SafetensorError, OSError) as error:
-        raise InputError(f"'{shown(path)}' is no whole safetensors file ({one_line(error)}): fetch or save it again") from None
+        raise InputError(
+            f"'{printable(path)}' is no whole safetensors file ({one_line(error)}): fetch or save it again"
+        ) from None
 
 
 def _header(path: Path, file: safe_open) -> Header:
@@ -125,7 +127,7 @@ def _header(path: Path, file: safe_open) -> Header:
     for layer, keys in header.keys.items():
         for key in keys:
             if (dtype := file.get_slice(key).get_dtype()) not in DTYPES:
-                raise InputError(f"'{shown(path)}' holds {key} as {dtype}: save it as one of {', '.join(DTYPES)}")
+                raise InputError(f"'{printable(path)}' holds {key} as {dtype}: save it as one of {', '.join(DTYPES)}")
         kernel, bias = (tuple(file.get_slice(key).get_shape()) for key in keys)
         shapes[layer] = tuple(kernel[axis] for axis in order) if len(kernel) == 4 else kernel, bias
     check_shapes(path, shapes)
@@ -135,11 +137,11 @@ def _header(path: Path, file: safe_open) -> Header:
 def check_file(path: Path) -> None:
     """Raises InputError unless `path` is a file that is not empty."""
     if path.is_dir():
-        raise InputError(f"'{shown(path)}' is a folder: name the weights file inside it")
+        raise InputError(f"'{printable(path)}' is a folder: name the weights file inside it")
     if not path.is_file():
-        raise InputError(f"no weights file '{shown(path)}': check the path")
+        raise InputError(f"no weights file '{printable(path)}': check the path")
     if path.stat().st_size == 0:
-        raise InputError(f"'{shown(path)}' is empty: fetch it again")
+        raise InputError(f"'{printable(path)}' is empty: fetch it again")
 
 
 def shapes_of(weights: Weights) -> dict[str, tuple[tuple, tuple]]:
@@ -150,12 +152,12 @@ def shapes_of(weights: Weights) -> dict[str, tuple[tuple, tuple]]:
 def check_shapes(path: Path, shapes: Mapping[str, tuple[tuple, tuple]]) -> None:
     """Raises InputError unless kernels (O, I, 3, 3) and biases (O,) are a chain that starts with three colours."""
     if not shapes:
-        raise InputError(f"'{shown(path)}' has no conv1_1 of a VGG-19 without batch norm: choose another file")
+        raise InputError(f"'{printable(path)}' has no conv1_1 of a VGG-19 without batch norm: choose another file")
     channels = 3
     for layer, (kernel, bias) in shapes.items():
         if len(kernel) != 4 or tuple(kernel[1:]) != (channels, 3, 3) or tuple(bias) != (kernel[0],):
             raise InputError(
-                f"'{shown(path)}' is no VGG-19: {layer} has a kernel {tuple(kernel)} and a bias {tuple(bias)}, "
+                f"'{printable(path)}' is no VGG-19: {layer} has a kernel {tuple(kernel)} and a bias {tuple(bias)}, "
                 f"expected (O, {channels}, 3, 3) and (O,); choose another file"
             )
         channels = kernel[0]

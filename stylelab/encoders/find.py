@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stylelab.base.course import ASSETS
-from stylelab.base.files import expanded
+from stylelab.base.files import expand_home
 from stylelab.encoders import convert, weights
 from stylelab.encoders.file import check_file
 from stylelab.encoders.spec import DOWNLOADS, NAMES, Encoder, EncoderName, Weights, cache_dir, trunk
@@ -38,7 +38,7 @@ def find_encoder(name: EncoderName = "auto") -> Encoder:
     if text in DOWNLOADS:
         return _cached(text)
     if _looks_like_a_path(text):
-        return open_file(expanded(text))
+        return open_file(expand_home(text))
     raise unknown("encoder", text, NAMES)
 
 
@@ -63,7 +63,7 @@ def open_file(path: str | Path) -> Encoder:
         InputError: no such file, or nothing in it that VGG-19 could use.
         MachineError: the cache folder cannot be written, or a .pth is given and PyTorch is missing.
     """
-    path = expanded(path).absolute()
+    path = expand_home(path).absolute()
     check_file(path)
     if convert.kind_of(path) == "safetensors":
         return weights.describe(path)

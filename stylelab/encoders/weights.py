@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stylelab.base.files import expanded, shown
+from stylelab.base.files import expand_home, printable
 from stylelab.encoders.calibrate import normalise
 from stylelab.encoders.file import Header, check_file, digest, one_line, opened, save
 from stylelab.encoders.spec import LAYERS, OXFORD, TORCHVISION, Encoder, Weights, check_layers
@@ -30,7 +30,7 @@ def describe(path: str | Path, name: str | None = None) -> Encoder:
     Raises:
         InputError: no such file, truncated, no convolutions of VGG-19's shape, or a damaged description.
     """
-    path = expanded(path).absolute()
+    path = expand_home(path).absolute()
     with opened(path) as (header, _):
         metadata = header.metadata
     try:
@@ -39,7 +39,7 @@ def describe(path: str | Path, name: str | None = None) -> Encoder:
             "padding": _one_of(metadata, "padding", "zeros", "replicate"),
         }
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"'{shown(path)}' has a damaged description ({one_line(error)}): fetch or save it again") from None
+        raise InputError(f"'{printable(path)}' has a damaged description ({one_line(error)}): fetch or save it again") from None
     return Encoder(
         name=name or metadata.get("name") or path.stem,
         path=path,
@@ -103,7 +103,7 @@ def _turned(encoder: Encoder, stamp: tuple, layers: tuple[str, ...]) -> Weights:
     """The layers asked for, the first kernel in RGB order."""
     found = _whole(encoder.path, stamp)
     if missing := [layer for layer in layers if layer not in found]:
-        raise InputError(f"'{shown(encoder.path)}' has no {missing[0]} any more: fetch or save it again")
+        raise InputError(f"'{printable(encoder.path)}' has no {missing[0]} any more: fetch or save it again")
     weights = {layer: found[layer] for layer in layers}
     if encoder.channels == "BGR":
         kernel, bias = weights["conv1_1"]
@@ -141,7 +141,7 @@ def _read_all(path: Path, stamp: tuple) -> Weights:
             weights[layer] = _float32(kernel.transpose(3, 2, 0, 1) if header.hwio else kernel), _float32(bias)
     for layer, arrays in weights.items():
         if not all(np.isfinite(array).all() for array in arrays):
-            raise InputError(f"'{shown(path)}' holds NaN or infinity in {layer}: fetch or save it again")
+            raise InputError(f"'{printable(path)}' holds NaN or infinity in {layer}: fetch or save it again")
     return weights
 
 
@@ -153,7 +153,7 @@ def _float32(array: np.ndarray) -> np.ndarray:
 def _check_digest(path: Path, expected: str, tensors: Mapping[str, np.ndarray]) -> None:
     if (found := digest(tensors)) != expected:
         raise InputError(
-            f"'{shown(path)}' is damaged: its checksum is {found[:12]}..., its header says {expected[:12]}...: "
+            f"'{printable(path)}' is damaged: its checksum is {found[:12]}..., its header says {expected[:12]}...: "
             "fetch or save it again"
         )
 

@@ -13,22 +13,22 @@ from stylelab import encoders
 from stylelab.errors import InputError
 from stylelab.tensorflow.features import Encoder
 
-Place = tuple[int, int]  # (row, column) of an activation, from 0 at the top left
+Position = tuple[int, int]  # (row, column) of an activation, from 0 at the top left
 
 
-def response(activation: Tensor, filter: int | None = None, place: Place | None = None) -> Tensor:
-    """How strongly a filter answers: at one place, or on average over all places.
+def response(activation: Tensor, filter: int | None = None, position: Position | None = None) -> Tensor:
+    """How strongly a filter answers: at one position, or on average over all positions.
 
     Args:
         activation: `(B, H', W', C)`.
         filter: which of the C filters, from 0; None for the mean of all.
-        place: (row, column) in the activation, from 0; None for the mean of all places.
+        position: (row, column) in the activation, from 0; None for the mean of all positions.
 
     Returns:
         Scalar, the mean over the batch.
 
     Raises:
-        InputError: not four dimensions, or no such filter or place.
+        InputError: not four dimensions, or no such filter or position.
 
     Source: Erhan et al. 2009, whose activation maximisation raises it.
     """
@@ -38,15 +38,15 @@ def response(activation: Tensor, filter: int | None = None, place: Place | None 
     if filter is not None:
         _check("filter", filter, filters)
         activation = activation[..., filter : filter + 1]
-    if place is not None:
-        row, column = place
+    if position is not None:
+        row, column = position
         _check("row", row, height)
         _check("column", column, width)
         activation = activation[:, row, column]
     return tf.reduce_mean(activation)
 
 
-def guided_gradient(encoder: Encoder, image: Tensor, layer: str, filter: int, place: Place | None = None) -> Tensor:
+def guided_gradient(encoder: Encoder, image: Tensor, layer: str, filter: int, position: Position | None = None) -> Tensor:
     """Which pixels speak for a filter's answer: the gradient, from which everything negative is dropped on its way back.
 
     Args:
@@ -54,20 +54,20 @@ def guided_gradient(encoder: Encoder, image: Tensor, layer: str, filter: int, pl
         image: `(B, H, W, 3)` in 0..1; it is not changed.
         layer: any up to the deepest that the encoder was loaded with.
         filter: which filter, from 0.
-        place: (row, column) in the layer's activation; None for the mean of all places.
+        position: (row, column) in the layer's activation; None for the mean of all positions.
 
     Returns:
         `(B, H, W, 3)`, either sign: where it is positive, a brighter pixel would raise the answer.
 
     Raises:
-        InputError: the encoder stops before that layer, or no such filter or place.
+        InputError: the encoder stops before that layer, or no such filter or position.
 
     Source: Springenberg et al. 2015, section 3.4. The plain gradient is Simonyan et al. 2014.
     """
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(image)
         activations = _trunk(encoder, layer)(image)
-        answer = response(activations[encoders.layer_name(layer)], filter, place)
+        answer = response(activations[encoders.layer_name(layer)], filter, position)
     way_back = list(reversed([image, *activations.values()]))
     gradient = tape.gradient(answer, way_back[0])
     for above, below in pairwise(way_back):

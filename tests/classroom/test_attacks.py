@@ -14,7 +14,7 @@ import time
 import psutil
 import pytest
 
-from stylelab.tools.classroom.marking.mark import Boxes, mark
+from stylelab.tools.classroom.marking.mark import Sandboxes, mark
 from stylelab.tools.classroom.marking.model import Submission
 from stylelab.tools.classroom.sandbox.sandbox import Limits
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewra
 
 @pytest.fixture(scope="module")
 def boxes():
-    with Boxes() as opened:
+    with Sandboxes() as opened:
         yield opened
 
 

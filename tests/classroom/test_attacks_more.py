@@ -14,12 +14,12 @@ import pytest
 from stylelab import exercises
 from stylelab.exercises.checking import verdict
 from stylelab.exercises.checking.call import Answer
-from stylelab.tools.classroom.marking.mark import Boxes, mark
+from stylelab.tools.classroom.marking.mark import Sandboxes, mark
 from stylelab.tools.classroom.marking.model import Submission
 from stylelab.tools.classroom.notebooks.find_answers import find_answers
-from stylelab.tools.classroom.notebooks.identify import find_edition
+from stylelab.tools.classroom.notebooks.identify import identify
+from stylelab.tools.classroom.notebooks.lessons import find_edition
 from stylelab.tools.classroom.notebooks.read import read_notebook
-from stylelab.tools.classroom.notebooks.stubs import find_given
 from stylelab.tools.classroom.sandbox.sandbox import Limits, Sandbox
 
 SEED = "8badf00d5eedc0de8badf00d5eedc0de"
@@ -39,7 +39,7 @@ needs_bwrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewr
 
 @pytest.fixture(scope="module")
 def boxes():
-    with Boxes() as opened:
+    with Sandboxes() as opened:
         yield opened
 
 
@@ -106,7 +106,7 @@ def test_there_is_no_memory_that_no_limit_counts(grade):
 @needs_bwrap
 def test_without_walls_inside_a_fresh_sandbox_refuses_the_same_system_calls(framework):
     tries = TRIES.replace("TRIES", ", ".join(HIDDEN_MEMORY[:6]))
-    with Boxes() as opened:
+    with Sandboxes() as opened:
         opened.open_[framework] = Sandbox(framework, isolation="shared")
         said = told(lambda code: one_mark(opened, framework, code), tries)
     assert said == "['PermissionError', -1, -1, -1, -1, 'PermissionError']."
@@ -330,8 +330,8 @@ def test_looking_for_answers_takes_seconds_at_worst(text):
     data = notebook([text[:FULL]] * 10, tags=dict.fromkeys(range(10), "gram_matrix"))
     began = time.process_time()
     book = read_notebook(data)
-    find_edition(book, "x.ipynb")
-    assert find_answers(book, find_given(LESSON, "torch")).answers["gram_matrix"]
+    identify(book, "x.ipynb")
+    assert find_answers(book, find_edition(LESSON, "torch")).answers["gram_matrix"]
     assert time.process_time() - began < 5
 
 
@@ -349,5 +349,5 @@ FILES = {
 def test_a_file_that_is_built_to_cost_much_costs_little(data):
     began = time.process_time()
     book = read_notebook(data)
-    assert find_edition(book) == ("", "") and time.process_time() - began < 4
+    assert identify(book) == ("", "") and time.process_time() - began < 4
     assert all(line.isprintable() for line in (book.trouble or "", *book.notes))

@@ -21,7 +21,6 @@ from stylelab.tools.classroom.intake import incoming
 from stylelab.tools.classroom.intake import newest as picking
 from stylelab.tools.classroom.intake import zips as archives
 from stylelab.tools.classroom.intake.collect import LIMITS, collect
-from stylelab.tools.classroom.intake.place import Place
 from stylelab.tools.classroom.intake.students import clean
 
 LESSON = "03_style_reconstruction_torch.ipynb"
@@ -479,9 +478,9 @@ def test_a_pipe_or_a_device_makes_nobody_wait(tmp_path):
     os.mkfifo(tmp_path / "bob.ipynb")
     os.mkfifo(tmp_path / "eve.zip")
     ada, bob, eve = collect(put(tmp_path, "ada.ipynb"))
-    assert "no ordinary file" in bob.trouble and "no ordinary file" in eve.trouble and not ada.trouble
+    assert "not a regular file" in bob.trouble and "not a regular file" in eve.trouble and not ada.trouble
     with pytest.raises(InputError):
-        Place(str(tmp_path / "bob.ipynb"), 0).read()
+        StoredFile(str(tmp_path / "bob.ipynb"), 0).read()
 
 
 @pytest.mark.parametrize("name", ["../x.ipynb", "/etc/x.ipynb", "C:/x.ipynb", "C:\\x.ipynb", "ada/../../x.ipynb", "..\\x.ipynb"])

@@ -66,7 +66,7 @@ def stages(monkeypatch, running):
     monkeypatch.setattr(workers, "mark_one", Local(mark_one))
     monkeypatch.setattr(cluster, "connect", connected_to(running))
     monkeypatch.setattr("stylelab.tools.classroom.marking.batch.check_sandbox", lambda kind: None)
-    monkeypatch.setattr(grading, "walls_trouble", lambda: "")
+    monkeypatch.setattr(grading, "isolation_trouble", lambda: "")
     return stages
 
 
@@ -188,7 +188,7 @@ def test_ctrl_c_while_looking_or_writing_is_130_too(here, stages, monkeypatch, c
         patched.setattr(grading.batch, "collect", interrupt)
         assert "interrupted before the first mark" in refused(capsys, "in", "-o", "out", status=130)
     with monkeypatch.context() as patched:
-        patched.setattr(grading, "walls_trouble", interrupt)
+        patched.setattr(grading, "isolation_trouble", interrupt)
         assert "interrupted: 0 of 3 marked" in refused(capsys, "in", "-o", "out", status=130)
     with monkeypatch.context() as patched:
         patched.setattr(reports, "make_book", interrupt)
@@ -248,7 +248,7 @@ def test_without_a_sandbox_it_warns_and_goes_on(here, stages, capsys):
 
 
 def test_where_answers_cannot_share_a_warm_process_it_says_why_it_is_slow(here, stages, monkeypatch, capsys):
-    monkeypatch.setattr(grading, "walls_trouble", lambda: "unshare: operation not permitted")
+    monkeypatch.setattr(grading, "isolation_trouble", lambda: "unshare: operation not permitted")
     assert cli.run(["grade", "in", "-o", "out"]) == 0
     assert re.fullmatch(
         r"stylelab: each answer gets a sandbox of its own[^\n]+operation not permitted\)\n", capsys.readouterr().err

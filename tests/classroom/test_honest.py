@@ -11,7 +11,7 @@ import solving
 from notebooks import cell, checked, notebook
 
 from stylelab.exercises import EXERCISES
-from stylelab.tools.classroom.marking.mark import Boxes, mark
+from stylelab.tools.classroom.marking.mark import Sandboxes, mark
 from stylelab.tools.classroom.marking.model import Submission
 
 SEED = "8badf00d5eedc0de8badf00d5eedc0de"
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewra
 
 @pytest.fixture(scope="module")
 def boxes():
-    with Boxes() as opened:
+    with Sandboxes() as opened:
         yield opened
 
 

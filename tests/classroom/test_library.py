@@ -13,7 +13,7 @@ from stylelab import exercises
 from stylelab.errors import InputError
 from stylelab.exercises.checking.call import ask
 from stylelab.tools.classroom.marking.model_answers import library_source
-from stylelab.tools.classroom.notebooks.stubs import handed_out
+from stylelab.tools.classroom.notebooks.lessons import all_editions
 
 ROOT = Path(__file__).resolve().parents[2]
 HALVES = ("torch", "tensorflow")
@@ -89,8 +89,8 @@ def test_a_text_says_each_thing_once(half, exercise):
 
 
 def test_in_no_lesson_is_an_answer_handed_out_before_it_was_asked_for():
-    for lesson, half in handed_out():
-        asked = handed_out()[lesson, half].exercises
+    for lesson, half in all_editions():
+        asked = all_editions()[lesson, half].exercises
         for place, exercise in enumerate(asked):
             text = library_source(half, exercise)
             bound = {node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
@@ -98,7 +98,7 @@ def test_in_no_lesson_is_an_answer_handed_out_before_it_was_asked_for():
 
 
 def test_every_exercise_of_every_lesson_has_a_text():
-    assert {each for given in handed_out().values() for each in given.exercises} == set(IDS)
+    assert {each for given in all_editions().values() for each in given.exercises} == set(IDS)
 
 
 def test_texts_are_made_without_a_framework():

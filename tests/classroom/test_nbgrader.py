@@ -135,7 +135,7 @@ def test_nbgraders_own_configuration_keeps_the_def_too(lesson, framework):
     from nbgrader.preprocessors import ClearSolutions
 
     path = next(path for path in find_lessons(framework) if path.stem == f"{lesson}_{framework}")
-    notebook, _ = ClearSolutions().preprocess(strip.hand_out(path), {})
+    notebook, _ = ClearSolutions().preprocess(strip.strip(path), {})
     cells = answer_cells(notebook)
     for cell in cells:
         assert f"def {cell.metadata.nbgrader.grade_id}(" in cell.source and '"""' in cell.source

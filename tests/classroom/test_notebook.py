@@ -18,9 +18,9 @@ from stylelab.cli import start
 from stylelab.errors import InputError
 from stylelab.tools.classroom.notebooks import read as reading
 from stylelab.tools.classroom.notebooks.find_answers import find_answers
-from stylelab.tools.classroom.notebooks.identify import find_edition
+from stylelab.tools.classroom.notebooks.identify import identify
+from stylelab.tools.classroom.notebooks.lessons import all_editions, find_edition, lesson_names
 from stylelab.tools.classroom.notebooks.read import LIMITS, read_notebook
-from stylelab.tools.classroom.notebooks.stubs import find_given, handed_out, lesson_names
 from stylelab.tools.classroom.notebooks.syntax import Text, plain_python, without_checks
 
 LESSON = "03_style_reconstruction"
@@ -56,11 +56,11 @@ def tagged(source, kind="code", exercise=GRAM):
 
 
 def answers(*cells, framework="torch"):
-    return find_answers(read(*cells), find_given(LESSON, framework))
+    return find_answers(read(*cells), find_edition(LESSON, framework))
 
 
 def stub(exercise=GRAM) -> str:
-    return find_given(LESSON, "torch").stubs[exercise]
+    return find_edition(LESSON, "torch").stubs[exercise]
 
 
 def found(*cells):
@@ -193,19 +193,19 @@ def test_numbers_without_end_do_no_harm():
 @pytest.mark.parametrize("name", lesson_names())
 def test_a_lesson_is_known_without_its_metadata(name, edition):
     plain = lesson(name, edition)
-    assert find_edition(read_notebook(as_bytes(plain))) == (name, edition)
+    assert identify(read_notebook(as_bytes(plain))) == (name, edition)
     plain["metadata"] = {}
     for each in plain["cells"]:
         each["metadata"] = {}
         del each["id"]
-    assert find_edition(read_notebook(as_bytes(plain))) == (name, edition)
+    assert identify(read_notebook(as_bytes(plain))) == (name, edition)
 
 
 def test_what_a_notebook_says_of_itself_is_believed_if_there_is_such_a_lesson():
     plain = lesson() | {"metadata": {"stylelab": {"lesson": "00_start_here", "framework": "tensorflow"}}}
-    assert find_edition(read_notebook(as_bytes(plain))) == ("00_start_here", "tensorflow")
+    assert identify(read_notebook(as_bytes(plain))) == ("00_start_here", "tensorflow")
     plain["metadata"]["stylelab"] = {"lesson": "../../etc", "framework": "jax"}
-    assert find_edition(read_notebook(as_bytes(plain))) == (LESSON, "torch")
+    assert identify(read_notebook(as_bytes(plain))) == (LESSON, "torch")
 
 
 @pytest.mark.parametrize(
@@ -216,22 +216,22 @@ def test_what_a_notebook_says_of_itself_is_believed_if_there_is_such_a_lesson():
     ],
 )  # fmt: skip
 def test_the_framework_is_the_one_that_the_code_imports(code, imported):
-    assert find_edition(read(cell(code)))[1] == imported
+    assert identify(read(cell(code)))[1] == imported
 
 
 def test_kernel_and_file_name_tell_when_nothing_else_does():
     plain = {"cells": [], "metadata": {"kernelspec": {"name": "stylelab-tensorflow"}}}
-    assert find_edition(read_notebook(as_bytes(plain))) == ("", "tensorflow")
-    assert find_edition(read(), f"ada_{LESSON}_torch.ipynb") == (LESSON, "torch")
-    assert find_edition(read(), "homework.ipynb") == ("", "")
+    assert identify(read_notebook(as_bytes(plain))) == ("", "tensorflow")
+    assert identify(read(), f"ada_{LESSON}_torch.ipynb") == (LESSON, "torch")
+    assert identify(read(), "homework.ipynb") == ("", "")
 
 
 def test_every_exercise_of_the_course_is_handed_out():
-    assert len(handed_out()) == 12
-    assert {exercise for given in handed_out().values() for exercise in given.exercises} == set(exercises.EXERCISES)
-    assert find_given(LESSON, "torch").exercises == (GRAM, "style_layer_loss", "style_loss")
+    assert len(all_editions()) == 12
+    assert {exercise for given in all_editions().values() for exercise in given.exercises} == set(exercises.EXERCISES)
+    assert find_edition(LESSON, "torch").exercises == (GRAM, "style_layer_loss", "style_loss")
     with pytest.raises(InputError, match=f"did you mean '{LESSON}_torch'"):
-        find_given("03_style_reconstructoin", "torch")
+        find_edition("03_style_reconstructoin", "torch")
 
 
 # where the answers are
@@ -240,7 +240,7 @@ def test_every_exercise_of_the_course_is_handed_out():
 @pytest.mark.parametrize("edition", TITLES)
 @pytest.mark.parametrize("name", lesson_names())
 def test_an_untouched_lesson_has_open_answers_and_a_solved_one_has_its_own(name, edition):
-    given, plain = find_given(name, edition), lesson(name, edition)
+    given, plain = find_edition(name, edition), lesson(name, edition)
     script = find_answers(read_notebook(as_bytes(plain)), given)
     assert {each.stage for each in script.answers.values()} == {"open"} and list(script.answers) == list(given.exercises)
     texts = {}
@@ -287,7 +287,7 @@ def test_what_is_not_there_is_missing_or_open():
     assert found(cell("x = 1"))[0] == "missing"
     assert found(tagged(""))[0] == "open" and "cell 1" in found(tagged("# nothing"))[1]
     assert found(tagged("I do not know", "markdown"))[0] == "open"
-    assert not find_answers(read_notebook(b"{"), find_given(LESSON, "torch")).cells
+    assert not find_answers(read_notebook(b"{"), find_edition(LESSON, "torch")).cells
 
 
 @pytest.mark.parametrize("kind", ["markdown", "raw", "heading", "odd", None])
@@ -371,7 +371,7 @@ def test_cells_may_be_moved():
     plain = lesson()
     random.Random(1).shuffle(plain["cells"])
     assert {
-        each.stage for each in find_answers(read_notebook(as_bytes(plain)), find_given(LESSON, "torch")).answers.values()
+        each.stage for each in find_answers(read_notebook(as_bytes(plain)), find_edition(LESSON, "torch")).answers.values()
     } == {"open"}
 
 
@@ -462,7 +462,7 @@ def mutated(value, rng: random.Random):
 
 
 def test_hundreds_of_mutations_of_a_lesson_raise_nothing():
-    rng, given, whole = random.Random(0), find_given(LESSON, "torch"), lesson()
+    rng, given, whole = random.Random(0), find_edition(LESSON, "torch"), lesson()
     for each in whole["cells"]:
         each.pop("outputs", None)
     for _ in range(300):
@@ -470,7 +470,7 @@ def test_hundreds_of_mutations_of_a_lesson_raise_nothing():
         for _ in range(rng.randint(1, 40)):
             plain = mutated(plain, rng)
         made = read_notebook(as_bytes(plain))
-        find_edition(made, "x.ipynb")
+        identify(made, "x.ipynb")
         script = find_answers(made, given)
         assert list(script.answers) == list(given.exercises)
         assert all((found.stage is None) == (found.cell is not None) for found in script.answers.values())

@@ -14,8 +14,8 @@ import jsonschema
 import pytest
 
 from stylelab.errors import InputError
-from stylelab.tools.classroom.marking.model import STAGES, ExerciseMark, Line, Mark, Record
-from stylelab.tools.classroom.marking.record import read_record
+from stylelab.tools.classroom.marking.model import STAGES, ExerciseMark, Line, Mark
+from stylelab.tools.classroom.marking.record import Record, read_record
 from stylelab.tools.classroom.reports import overview, pages, write
 from stylelab.tools.classroom.reports.gradebook import make_book
 from stylelab.tools.classroom.reports.late import Late

@@ -11,7 +11,7 @@ import pytest
 import test_attacks as attacks
 
 from stylelab.errors import InputError, MachineError
-from stylelab.tools.classroom.marking.mark import Boxes, mark
+from stylelab.tools.classroom.marking.mark import Sandboxes, mark
 from stylelab.tools.classroom.marking.model import Submission
 from stylelab.tools.classroom.sandbox import sandbox
 from stylelab.tools.classroom.sandbox.sandbox import Limits, Sandbox
@@ -19,7 +19,7 @@ from stylelab.tools.classroom.sandbox.sandbox import Limits, Sandbox
 needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed (.ci/run installs it)")
 
 
-def graded(boxes: Boxes, framework: str, code: str, seconds: float = 10.0):
+def graded(boxes: Sandboxes, framework: str, code: str, seconds: float = 10.0):
     submission = Submission("Ada", "x.ipynb", attacks.notebook(framework, "gram_matrix", code))
     return mark(submission, boxes, attacks.SEED, Limits(seconds)).exercises[0]
 
@@ -35,7 +35,7 @@ def all_gone(processes: list[psutil.Process]) -> bool:
 
 @needs_bubblewrap
 def test_where_walls_cannot_be_nested_each_answer_gets_a_process_of_its_own(framework):
-    with Boxes() as boxes:
+    with Sandboxes() as boxes:
         boxes.open_[framework] = Sandbox(framework, isolation="shared")
         first = graded(boxes, framework, f"import builtins\nbuiltins.left = 1\n{attacks.HONEST[framework]}")
         look = "def gram_matrix(activation):\n    import builtins\n    raise ValueError(hasattr(builtins, 'left'))\n"
@@ -45,7 +45,7 @@ def test_where_walls_cannot_be_nested_each_answer_gets_a_process_of_its_own(fram
 
 def test_without_a_sandbox_marks_are_the_same(framework):
     before = inside(os.getpid())  # other tests of this process may have left a helper of Python's own
-    with Boxes("none") as boxes:
+    with Sandboxes("none") as boxes:
         assert graded(boxes, framework, attacks.HONEST[framework]).stage == "right"
         assert graded(boxes, framework, "def gram_matrix(activation):\n    return zeros(activation)\n").earned == 0
         late = graded(boxes, framework, "def gram_matrix(activation):\n    while True:\n        pass\n", seconds=1)
@@ -56,7 +56,7 @@ def test_without_a_sandbox_marks_are_the_same(framework):
 
 @needs_bubblewrap
 def test_a_warm_process_that_is_gone_is_replaced_and_the_answer_asked_again(framework):
-    with Boxes() as boxes:
+    with Sandboxes() as boxes:
         box = boxes.of(framework)
         os.killpg(box.process, signal.SIGKILL)
         assert all_gone(inside(box.process) if psutil.pid_exists(box.process) else [])

@@ -65,8 +65,8 @@ def test_two_images_are_no_array(lab, sl):
     [
         ({}, np.s_[:]),
         ({"filter": 3}, np.s_[..., 3]),
-        ({"place": (1, 5)}, np.s_[:, 1, 5]),
-        ({"filter": 0, "place": (3, 2)}, np.s_[:, 3, 2, 0]),
+        ({"position": (1, 5)}, np.s_[:, 1, 5]),
+        ({"filter": 0, "position": (3, 2)}, np.s_[:, 3, 2, 0]),
     ],
 )
 def test_a_response_is_the_mean_over_what_was_not_chosen(lab, sl, rng, chosen, part):
@@ -79,11 +79,11 @@ def test_a_response_is_the_mean_over_what_was_not_chosen(lab, sl, rng, chosen, p
     [
         ({"filter": 5}, "no filter 5: this activation has 5, counted from 0"),
         ({"filter": -1}, "no filter -1"),
-        ({"place": (4, 0)}, "no row 4: this activation has 4"),
-        ({"place": (0, 6)}, "no column 6: this activation has 6"),
+        ({"position": (4, 0)}, "no row 4: this activation has 4"),
+        ({"position": (0, 6)}, "no column 6: this activation has 6"),
     ],
 )
-def test_a_filter_or_a_place_that_is_not_there_is_named(lab, sl, chosen, words):
+def test_a_filter_or_a_position_that_is_not_there_is_named(lab, sl, chosen, words):
     with pytest.raises(InputError, match=words):
         sl.response(lab.tensor(np.zeros((1, 4, 6, 5), np.float32)), **chosen)
 
@@ -102,7 +102,7 @@ def test_one_unit_depends_on_exactly_the_pixels_of_its_receptive_field(lab, sl, 
     encoder = sl.load_encoder("mini", [layer], device="cpu")
     image = rng.uniform(size=(1, size, size, 3)).astype(np.float32)
     middle = size // 2 // 2 ** (int(layer[4]) - 1)
-    gradient = lab.gradient(lambda x: sl.response(encoder(x)[layer], place=(middle, middle)), image)
+    gradient = lab.gradient(lambda x: sl.response(encoder(x)[layer], position=(middle, middle)), image)
     seen = np.abs(gradient[0]).sum(-1) > 0
     assert [int(seen.any(axis).sum()) for axis in (0, 1)] == [FIELDS[layer]] * 2
 
@@ -153,9 +153,9 @@ def test_the_guided_gradient_agrees_with_the_referee(lab, sl, kernels, noise):
     assert_allclose(lab.array(found)[0], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_without_a_place_the_mean_of_all_places_is_asked(lab, sl, kernels, noise):
+def test_without_a_position_the_response_is_the_mean_over_all_of_them(lab, sl, kernels, noise):
     single = {"conv1_1": kernels["conv1_1"]}
-    expected = referee(noise[0], single, np.s_[:, :, 2]) / SIDE**2  # one layer: each place's share adds up
+    expected = referee(noise[0], single, np.s_[:, :, 2]) / SIDE**2  # one layer: each position's share adds up
     found = sl.guided_gradient(encoder_of(lab, single), lab.tensor(noise), "conv1_1", 2)
     assert_allclose(lab.array(found)[0], expected, rtol=1e-4, atol=1e-6)
 

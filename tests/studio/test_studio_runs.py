@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from stylelab.run.settings import Settings
-from stylelab.tools.studio import messages, runs
+from stylelab.tools.studio import runs
 
 PAINTER = Path(__file__).with_name("pretended_painter.py")
 SECONDS = 30  # that anything may take on a busy machine
@@ -322,21 +322,3 @@ def test_an_interrupt_of_the_kernel_does_not_reach_a_run(all_runs):
     assert os.getpgid(run.process.pid) != os.getpgid(0)
     assert all_runs.wait(SECONDS)
     assert run.state == "done"
-
-
-def test_messages_come_out_as_they_went_in(tmp_path):
-    path = tmp_path / "messages"
-    with path.open("wb") as stream:
-        messages.write(stream, {"say": "größer"}, b"\x00\xff")
-        messages.write(stream, {"say": "done"})
-    with path.open("rb") as stream:
-        assert messages.read(stream) == ({"say": "größer"}, b"\x00\xff")
-        assert messages.read(stream) == ({"say": "done"}, b"") and messages.read(stream) is None
-
-
-@pytest.mark.parametrize("data", [b"\0\0", b"\xff" * 8, b"\0\0\0\2\0\0\0\0[]", b"\0\0\0\2\0\0\0\0{x", b"\0\0\0\7\0\0\0\0{}"])
-def test_what_is_no_message_is_refused(tmp_path, data):
-    path = tmp_path / "messages"
-    path.write_bytes(data)
-    with path.open("rb") as stream, pytest.raises(messages.BrokenMessage):
-        messages.read(stream)

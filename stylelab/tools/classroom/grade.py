@@ -17,14 +17,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import Interrupted
 from stylelab.tools.classroom.marking import batch
 from stylelab.tools.classroom.reports import write as reports
 from stylelab.tools.classroom.reports.canvas import read_gradebook
 from stylelab.tools.classroom.reports.late import parse_late
 from stylelab.tools.classroom.reports.manual import read_manual
-from stylelab.tools.classroom.sandbox.sandbox import NONE, walls_trouble
+from stylelab.tools.classroom.sandbox.sandbox import NONE, isolation_trouble
 
 LOOK = ("time", "memory", "lost", "forged", "load")  # stages of an answer at which a teacher should look
 SLOW = "each answer gets a sandbox of its own, with seconds of imports: this machine cannot keep answers apart in one"
@@ -56,7 +56,7 @@ def grade(
     """
     policy = parse_late(late, due)
     if canvas is not None:
-        canvas = batch.at_home(canvas)
+        canvas = batch.expand_home(canvas)
         read_gradebook(canvas)  # what is wrong with it is better told before than after
     try:
         made = batch.plan(source, folder, here=scheduler is None, **options)
@@ -81,8 +81,8 @@ def grade(
 def _warn(made: batch.Batch, scheduler: str | None) -> None:
     if made.kind == NONE:
         print(f"stylelab: {UNSAFE}", file=sys.stderr)
-    elif scheduler is None and len(made.marks) < len(made.submissions) and (why := walls_trouble()):
-        print(f"stylelab: {SLOW} ({shown(why)})", file=sys.stderr)
+    elif scheduler is None and len(made.marks) < len(made.submissions) and (why := isolation_trouble()):
+        print(f"stylelab: {SLOW} ({printable(why)})", file=sys.stderr)
 
 
 def _run(made: batch.Batch, scheduler: str | None) -> None:
@@ -101,7 +101,7 @@ def _run(made: batch.Batch, scheduler: str | None) -> None:
     ):
         task = bar.add_task("warming up", total=len(made.submissions), completed=made.kept)
         for mark in marked:
-            bar.update(task, advance=1, description=f"{escape(shown(mark.student, 24))} {mark.earned}/{mark.points}")
+            bar.update(task, advance=1, description=f"{escape(printable(mark.student, 24))} {mark.earned}/{mark.points}")
 
 
 def summary(made: batch.Batch, marks: list) -> str:
@@ -113,7 +113,7 @@ def summary(made: batch.Batch, marks: list) -> str:
     lines = [f"{len(marks)} submissions of {students} students marked{kept}: {share:.0%} of all points earned"]
     if troubled := [mark for mark in marks if not mark.exercises]:
         why = troubled[0].notes[-1].removeprefix("cannot be graded: ")
-        lines.append(f"{len(troubled)} could not be graded, for instance {shown(troubled[0].name, 60)}: {why}")
+        lines.append(f"{len(troubled)} could not be graded, for instance {printable(troubled[0].name, 60)}: {why}")
     looks = sum(any(each.stage in LOOK for each in mark.exercises) for mark in marks)
     if looks:
         lines.append(f"{looks} need a look: an answer ran out of time or memory, or did not run")

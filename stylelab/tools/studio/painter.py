@@ -1,6 +1,6 @@
 """The process in which one run is painted: `python -m stylelab.tools.studio.painter`, started by `runs`.
 
-It reads orders on stdin, the first of which says what to paint, and writes messages on stdout, see `pipe`. It ends when
+It reads orders on stdin, the first of which says what to paint, and writes messages on stdout, see `stylelab.base.messages`. It ends when
 its stdin does, whatever it is doing: nothing goes on painting after the kernel that asked for it has gone.
 """
 
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from stylelab.base import messages
 from stylelab.errors import StylelabError
 from stylelab.result import COLUMNS, Result, Step
 from stylelab.tools.studio import images
-from stylelab.tools.studio import messages as pipe
 
 EVERY = 0.35  # seconds between two images: an eye wants no more, and each costs some milliseconds
 FRAMES = 24  # of the filmstrip, closer together at the start
@@ -27,8 +27,8 @@ GONE = 3  # exit status when nobody listens any more
 class Desk:
     """Where orders come in and messages go out. `watch` is called with every step and carries out the orders."""
 
-    def __init__(self, orders, messages):
-        self.orders, self.messages, self.writing = orders, messages, threading.Lock()
+    def __init__(self, orders, answers):
+        self.orders, self.answers, self.writing = orders, answers, threading.Lock()
         self.going, self.stopping = threading.Event(), False
         self.going.set()
         self.rows: list[tuple] = []  # of steps that have not been told yet
@@ -40,7 +40,7 @@ class Desk:
         """Carry out orders until the stream of them ends, and the process with it."""
         act = {"pause": self.going.clear, "resume": self.going.set, "stop": self._stop}
         try:
-            while (order := pipe.read(self.orders)) is not None:
+            while (order := messages.read(self.orders)) is not None:
                 act[order[0]["order"]]()
         finally:
             os._exit(GONE)
@@ -52,7 +52,7 @@ class Desk:
     def say(self, kind: str, data: bytes = b"", **more) -> None:
         try:
             with self.writing:
-                pipe.write(self.messages, {"say": kind, **more}, data)
+                messages.write(self.answers, {"say": kind, **more}, data)
         except (OSError, ValueError):
             os._exit(GONE)
 
@@ -128,9 +128,9 @@ def run(desk: Desk, text: str) -> None:
     except StylelabError as error:
         desk.say("failed", error=str(error))
     except Exception as error:  # noqa: BLE001  whatever it is, the user is told
-        from stylelab.base.files import one_line
+        from stylelab.base.files import error_text
 
-        line = TOO_LARGE["error"] if out_of_memory(error) else f"{type(error).__name__}: {one_line(error)}"
+        line = TOO_LARGE["error"] if out_of_memory(error) else f"{type(error).__name__}: {error_text(error)}"
         desk.say("failed", error=line)
 
 
@@ -144,13 +144,12 @@ def _watch_parent(parent: int) -> None:
 def main() -> None:
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for a cell of the kernel
-    messages = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not come between our messages
+    answers = messages.claim_stdout()
     orders = sys.stdin.buffer
-    first = pipe.read(orders)
+    first = messages.read(orders)
     if first is None:
         return
-    desk = Desk(orders, messages)
+    desk = Desk(orders, answers)
     threading.Thread(target=desk.listen, daemon=True).start()
     threading.Thread(target=_watch_parent, args=[parent], daemon=True).start()
     run(desk, first[0]["settings"])

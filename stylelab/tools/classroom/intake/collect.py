@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import InputError
 from stylelab.tools.classroom.intake.files import LIMITS, IncomingFile, inspect_file, list_folder
 from stylelab.tools.classroom.intake.layouts import SUBMITTED, TIMESTAMP, StudentFile, assign_students, is_whole_class
@@ -34,7 +34,7 @@ def collect(source: Path) -> list[Submission]:
     """
     files = list(_find_files(Path(source)))
     if not any(found.file.is_notebook or found.file.is_zip for found in files):
-        raise InputError(f"no notebook in '{shown(source)}': name the folder or the zip that holds the submissions")
+        raise InputError(f"no notebook in '{printable(source)}': name the folder or the zip that holds the submissions")
     names = display_names(found.student for found in files)
     by_student: dict[tuple[str, ...], list[StudentFile]] = {}
     for found in files:
@@ -50,10 +50,10 @@ def _find_files(source: Path) -> Iterator[StudentFile]:
     files, prefix = _list_source(source), _nbgrader_prefix(source)
     if not source.is_dir() and files[0].is_zip:
         if files[0].stored is None:
-            raise InputError(f"'{shown(source)}' cannot be read: {files[0].trouble}")
+            raise InputError(f"'{printable(source)}' cannot be read: {files[0].trouble}")
         yield from _open_export(list_zip(files[0].stored), files[0])
     elif not source.is_dir() and not files[0].is_notebook:
-        raise InputError(f"'{shown(source)}' is not a notebook, a zip or a folder")
+        raise InputError(f"'{printable(source)}' is not a notebook, a zip or a folder")
     else:
         prefixed = [replace(file, parts=(*prefix, *file.parts)) for file in files]
         in_nbgrader = any(file.is_notebook and len(file.parts) > 3 for file in prefixed)
@@ -72,8 +72,8 @@ def _list_source(source: Path) -> list[IncomingFile]:
             file = inspect_file(real_path, (source.name,))
             return [file, inspect_file(timestamp, (TIMESTAMP,))] if has_timestamp else [file]
     except (OSError, ValueError) as error:
-        raise InputError(f"'{shown(source)}' cannot be read: {shown(error)}") from None
-    raise InputError(f"'{shown(source)}' does not exist: name a folder, a notebook or a zip")
+        raise InputError(f"'{printable(source)}' cannot be read: {printable(error)}") from None
+    raise InputError(f"'{printable(source)}' does not exist: name a folder, a notebook or a zip")
 
 
 def _nbgrader_prefix(source: Path) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from stylelab.base.files import one_line
+from stylelab.base.files import error_text
 from stylelab.tools.classroom.intake.stored_file import StoredFile
 from stylelab.tools.classroom.notebooks import read as notebook
 
@@ -64,7 +64,7 @@ def list_folder(folder: Path, parts: tuple[str, ...] = ()) -> Iterator[IncomingF
         with os.scandir(folder) as entries:
             visible = sorted((entry for entry in entries if not is_hidden(entry.name)), key=lambda entry: entry.name)
     except OSError as error:
-        yield IncomingFile((*parts, "*.ipynb"), None, None, f"the folder cannot be read: {one_line(error)}")
+        yield IncomingFile((*parts, "*.ipynb"), None, None, f"the folder cannot be read: {error_text(error)}")
         return
     for entry in visible:
         if entry.is_dir(follow_symlinks=False):
@@ -80,7 +80,7 @@ def inspect_file(path: Path, parts: tuple[str, ...]) -> IncomingFile:
     try:
         status = os.lstat(path)
     except OSError as error:
-        return IncomingFile(parts, None, None, f"the file cannot be read: {one_line(error)}")
+        return IncomingFile(parts, None, None, f"the file cannot be read: {error_text(error)}")
     if stat.S_ISLNK(status.st_mode):
         trouble = LINK
     elif not stat.S_ISREG(status.st_mode):

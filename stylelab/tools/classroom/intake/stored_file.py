@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from stylelab.base.files import one_line, shown
+from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError
 
 LOCAL_HEADER = 30  # bytes before an entry's name
@@ -43,10 +43,10 @@ class StoredFile:
                 raise ValueError("the zip is damaged" if self.entries else "it has changed since it was listed")
             return data
         except (OSError, ValueError, OverflowError) as error:
-            why = one_line(error)
+            why = error_text(error)
         except (EOFError, zipfile.BadZipFile, zlib.error):
             why = "the zip is damaged"
-        raise InputError(f"'{shown(os.path.basename(self.path))}' cannot be read: {why}; save it again")
+        raise InputError(f"'{printable(os.path.basename(self.path))}' cannot be read: {why}; save it again")
 
 
 def open_regular_file(path: str) -> BinaryIO:

@@ -9,7 +9,7 @@ import zlib
 from datetime import datetime
 from typing import BinaryIO
 
-from stylelab.base.files import one_line
+from stylelab.base.files import error_text
 from stylelab.errors import InputError
 from stylelab.tools.classroom.intake.files import LIMITS, IncomingFile, is_hidden, size_trouble
 from stylelab.tools.classroom.intake.stored_file import StoredFile, open_regular_file
@@ -34,7 +34,7 @@ def list_zip(stored: StoredFile) -> list[IncomingFile]:
     except InputError:
         raise
     except UNREADABLE as error:
-        raise InputError(f"the zip cannot be read: {one_line(error)}") from None
+        raise InputError(f"the zip cannot be read: {error_text(error)}") from None
     if len(entries) > LIMITS.entries:
         raise InputError(f"the zip has {len(entries):,} entries; {LIMITS.entries:,} at most")
     overlapping = _overlapping_offsets(entries)

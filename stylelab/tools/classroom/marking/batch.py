@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 import stylelab
-from stylelab.base.files import check_folder, one_line, shown, write_text
+from stylelab.base.files import check_folder, error_text, printable, write_text
 from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.exercises import EXERCISES
 from stylelab.tools.classroom.intake.collect import collect
@@ -92,17 +92,17 @@ def plan(
     if not 0.1 <= seconds <= 3600:
         raise InputError(f"{seconds:g} seconds for an answer: choose from 0.1 to 3600")
     if seed is not None and not SEED.fullmatch(seed.lower()):
-        raise InputError(f"seed '{shown(seed)}' is not 32 hexadecimal digits: take it from a record.json, or leave it out")
+        raise InputError(f"seed '{printable(seed)}' is not 32 hexadecimal digits: take it from a record.json, or leave it out")
     source, folder, limits = expand_home(source), expand_home(folder), Limits(seconds)
     # inside it, marks would be collected as a student's the next time, and students could be given the seed
     if source.is_dir() and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source)):
-        raise InputError(f"'{shown(folder)}' is in the folder of submissions: choose another folder for the marks")
+        raise InputError(f"'{printable(folder)}' is in the folder of submissions: choose another folder for the marks")
     submissions = collect(source)
     for output in (folder, folder / "marks"):
         try:
             output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"cannot make folder '{shown(output)}': {one_line(error)}; choose another") from None
+            raise InputError(f"cannot make folder '{printable(output)}': {error_text(error)}; choose another") from None
         check_folder(output)
     before = read_record(folder)
     settings = {"sandbox": kind, "limits": asdict(limits), "kit": grader_digest()}
@@ -127,7 +127,7 @@ def expand_home(path: "str | Path") -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise InputError(f"cannot find '{shown(path)}': {one_line(error).rstrip('.')}; write the whole path") from None
+        raise InputError(f"cannot find '{printable(path)}': {error_text(error).rstrip('.')}; write the whole path") from None
 
 
 def _remove_partial_files(folder: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import StylelabError
 from stylelab.exercises import Answer as Outputs
 from stylelab.exercises import Exercise, find_exercise
@@ -212,7 +212,7 @@ def _add_cause(verdict: Verdict, loaded: Mapping) -> Verdict:
 
 
 def _clean_sentence(value: object) -> str:
-    return shown(value, LONGEST) if isinstance(value, str) else ""
+    return printable(value, LONGEST) if isinstance(value, str) else ""
 
 
 def _clean_form(value: object) -> str:
@@ -222,11 +222,11 @@ def _clean_form(value: object) -> str:
 
 def _mark_with_verdict(exercise: Exercise, answer: Answer, verdict: Verdict, form: str) -> ExerciseMark:
     lines = tuple(
-        Line(part.name, part.points, 0 if part.wrong else part.points, part.wrong and shown(part.wrong, LONGEST))
+        Line(part.name, part.points, 0 if part.wrong else part.points, part.wrong and printable(part.wrong, LONGEST))
         for part in verdict.parts
     )
     is_open = verdict.stage == "open"
-    reason = REASONS["open"] if is_open else shown(verdict.sentence, LONGEST)
+    reason = REASONS["open"] if is_open else printable(verdict.sentence, LONGEST)
     form = "" if is_open else form
     return ExerciseMark(exercise.id, exercise.title, verdict.stage, reason, lines, notes=answer.notes, form=form)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from stylelab.base.files import one_line, shown, write_file
+from stylelab.base.files import error_text, printable, write_file
 from stylelab.errors import InputError
 
 NAME = "record.json"
@@ -70,7 +70,7 @@ def read_record(folder: Path) -> Record | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InputError(f"cannot read '{shown(path)}': {one_line(error)}") from None
+        raise InputError(f"cannot read '{printable(path)}': {error_text(error)}") from None
     except (ValueError, TypeError, RecursionError):
         pass
-    raise InputError(f"'{shown(path)}' is not the record of a grading run: move it elsewhere to start with a new one")
+    raise InputError(f"'{printable(path)}' is not the record of a grading run: move it elsewhere to start with a new one")

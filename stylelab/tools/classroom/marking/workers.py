@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
-from stylelab.base.files import one_line, shown
+from stylelab.base.files import error_text, printable
 from stylelab.errors import MachineError, StylelabError
 from stylelab.tools.classroom.marking.mark import Sandboxes, mark, unmarkable
 from stylelab.tools.classroom.marking.model import Mark, Submission
@@ -71,7 +71,9 @@ def mark_all(client, submissions: Mapping[str, Submission], conditions: Mapping)
 def _outcome(key: str, result: Mark | Exception, submission: Submission) -> Outcome:
     if isinstance(result, Mark):
         return Outcome(key, result, True)
-    why = str(result) if isinstance(result, StylelabError) else f"the worker failed: {type(result).__name__}: {one_line(result)}"
+    why = (
+        str(result) if isinstance(result, StylelabError) else f"the worker failed: {type(result).__name__}: {error_text(result)}"
+    )
     return Outcome(key, unmarkable(submission, why), False)
 
 
@@ -120,7 +122,7 @@ def _scheduler_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, CancelledError) as error:
-        raise MachineError(f"the Dask scheduler is gone ({one_line(error)}): {RESUME}") from None
+        raise MachineError(f"the Dask scheduler is gone ({error_text(error)}): {RESUME}") from None
 
 
 def _read_result(future) -> Mark | Exception:
@@ -129,14 +131,16 @@ def _read_result(future) -> Mark | Exception:
     except CancelledError:
         raise MachineError(f"the Dask scheduler is gone: {RESUME}") from None
     except ImportError as error:
-        raise MachineError(f"a worker lacks a package ({one_line(error)}): install the same stylelab on every machine") from None
+        raise MachineError(
+            f"a worker lacks a package ({error_text(error)}): install the same stylelab on every machine"
+        ) from None
     except Exception as error:  # noqa: BLE001  whatever failed there, the other submissions continue
         if type(error).__name__ == "KilledWorker":
             return WorkerCrashed(1 + getattr(error, "allowed_failures", 0))
         return error
     if "machine" in answer:
         elsewhere = answer["host"] != socket.gethostname()
-        raise MachineError(answer["machine"] + (f" (on {shown(answer['host'])})" if elsewhere else ""))
+        raise MachineError(answer["machine"] + (f" (on {printable(answer['host'])})" if elsewhere else ""))
     return Mark.from_json(answer["mark"])
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from stylelab.base.course import find_lessons
-from stylelab.base.files import one_line, shown
+from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError, unknown
 from stylelab.tools.classroom.notebooks.read import read_notebook
 
@@ -48,9 +48,9 @@ def all_editions() -> Mapping[tuple[str, str], Edition]:
             notebook = read_notebook(path.read_bytes())
             trouble = notebook.trouble
         except OSError as error:
-            trouble = one_line(error)
+            trouble = error_text(error)
         if trouble:
-            raise InputError(f"cannot read lesson '{shown(path)}': {trouble}; fetch the repository again")
+            raise InputError(f"cannot read lesson '{printable(path)}': {trouble}; fetch the repository again")
         stubs = {cell.exercise: cell.source for cell in notebook.cells if cell.exercise}
         sources = frozenset(cell.source.strip() for cell in notebook.cells if not cell.exercise) - {""}
         ids = frozenset(cell.id for cell in notebook.cells if cell.id)

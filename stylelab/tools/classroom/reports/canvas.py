@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stylelab.base.files import one_line, shown
+from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError
 from stylelab.tools.classroom.reports.gradebook import Book, Student, lesson_title
 from stylelab.tools.classroom.reports.tables import csv_text
@@ -87,18 +87,18 @@ def read_gradebook(path: Path) -> Gradebook:
     """
     try:
         if path.stat().st_size > LARGEST:
-            raise InputError(f"'{shown(path)}' is larger than {LARGEST // 1_000_000} MB: that is no gradebook")
+            raise InputError(f"'{printable(path)}' is larger than {LARGEST // 1_000_000} MB: that is no gradebook")
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise InputError(f"cannot read the gradebook '{shown(path)}': {one_line(error)}") from None
+        raise InputError(f"cannot read the gradebook '{printable(path)}': {error_text(error)}") from None
     except UnicodeDecodeError:
-        raise InputError(f"'{shown(path)}' is not UTF-8: export the gradebook from Canvas again and do not open it") from None
+        raise InputError(f"'{printable(path)}' is not UTF-8: export the gradebook from Canvas again and do not open it") from None
     head = text.partition("\n")[0]
     delimiter = ";" if head.count(";") > head.count(",") else ","
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
     except csv.Error as error:
-        raise InputError(f"'{shown(path)}' is no gradebook: {one_line(error)}") from None
+        raise InputError(f"'{printable(path)}' is no gradebook: {error_text(error)}") from None
     return _checked(path, rows, delimiter)
 
 
@@ -106,7 +106,7 @@ def _checked(path: Path, rows: list[list[str]], delimiter: str) -> Gradebook:
     header = [name.strip() for name in rows[0]] if rows else []
     columns = {name: header.index(name) for name in (*HEADER, "LastName", "FirstName") if name in header}
     if "ID" not in columns or "Section" not in columns or not ({"Student", "LastName"} & set(columns)):
-        raise InputError(f"'{shown(path)}' is no gradebook that Canvas exported: its header needs Student, ID and Section")
+        raise InputError(f"'{printable(path)}' is no gradebook that Canvas exported: its header needs Student, ID and Section")
     widest = max(len(row) for row in rows)
     made = Gradebook([row + [""] * (widest - len(row)) for row in rows], delimiter, columns)
     if made.possible is None:

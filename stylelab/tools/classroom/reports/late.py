@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import InputError
 
 DUE_EXAMPLE = "such as '2026-11-20 23:59 Europe/Berlin', '2026-11-20T23:59+01:00' or '2026-11-20'"
@@ -96,7 +96,7 @@ def parse_due(text: str) -> datetime:
         r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d)?))?\s*(Z|[+-]\d\d:?\d\d|[A-Za-z_]+(?:/[\w+-]+)*)?", text.strip()
     )
     if not found:
-        raise InputError(f"'{shown(text)}' is no date: write one {DUE_EXAMPLE}")
+        raise InputError(f"'{printable(text)}' is no date: write one {DUE_EXAMPLE}")
     day, time, zone = found.groups()
     try:
         due = datetime.fromisoformat(f"{day}T{time or '23:59:59'}{zone if zone and zone[0] in '+-Z' else ''}")
@@ -104,7 +104,7 @@ def parse_due(text: str) -> datetime:
             return due
         return due.replace(tzinfo=ZoneInfo(zone)) if zone else due.astimezone()
     except (ValueError, OSError, KeyError, OverflowError):  # an unknown zone is a KeyError
-        raise InputError(f"'{shown(text)}' has no such day, time or zone: write a date {DUE_EXAMPLE}") from None
+        raise InputError(f"'{printable(text)}' has no such day, time or zone: write a date {DUE_EXAMPLE}") from None
 
 
 def parse_late(text: str, due: "str | Iterable[str] | None" = None) -> Late:
@@ -123,7 +123,7 @@ def parse_late(text: str, due: "str | Iterable[str] | None" = None) -> Late:
             name, value = _part(part, text)
             values[name] = value
     if values.get("per_day") and not dates:
-        raise InputError(f"late policy '{shown(text)}' needs a date: give one with --due, {DUE_EXAMPLE}")
+        raise InputError(f"late policy '{printable(text)}' needs a date: give one with --due, {DUE_EXAMPLE}")
     return Late(dates.pop("", None), lessons=dates, **values)
 
 
@@ -133,7 +133,9 @@ def _part(part: str, text: str) -> tuple[str, float]:
             hours = found.groupdict().get("unit") or ""
             value = _percent(found["value"], text, most) * (60 if hours.startswith("h") else 1)
             return name, value
-    raise InputError(f"late policy '{shown(text)}': '{shown(part)}' is unclear: write 'none' or '10/day, cap 50, grace 15 min'")
+    raise InputError(
+        f"late policy '{printable(text)}': '{printable(part)}' is unclear: write 'none' or '10/day, cap 50, grace 15 min'"
+    )
 
 
 def _percent(value: str, text: str, most: float) -> float:
@@ -142,7 +144,7 @@ def _percent(value: str, text: str, most: float) -> float:
             return float(value)
     except ValueError:
         pass
-    raise InputError(f"late policy '{shown(text)}': {shown(value)} is no number from 0 to {most}")
+    raise InputError(f"late policy '{printable(text)}': {printable(value)} is no number from 0 to {most}")
 
 
 def _dates(texts: Iterable[str]) -> dict[str, datetime]:
@@ -152,6 +154,6 @@ def _dates(texts: Iterable[str]) -> dict[str, datetime]:
         lesson, found, date = text.rpartition("=")
         lesson = lesson.strip().partition("_")[0]
         if found and not re.fullmatch(r"\d{1,2}", lesson):
-            raise InputError(f"'{shown(text)}' names no lesson: write its number first, such as '03=2026-11-20 23:59'")
+            raise InputError(f"'{printable(text)}' names no lesson: write its number first, such as '03=2026-11-20 23:59'")
         dates[lesson.zfill(2) if lesson else ""] = parse_due(date)
     return dates

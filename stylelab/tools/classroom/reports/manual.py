@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylelab.base.files import one_line, shown, write_text
+from stylelab.base.files import error_text, printable, write_text
 from stylelab.errors import InputError
 
 NAME = "manual.csv"
@@ -74,7 +74,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
             line = reader.line_num + 1
     except csv.Error as error:
         raise InputError(
-            f"{shown(path)}, line {reader.line_num}: {one_line(error)}: put a text with quotes into quotes"
+            f"{printable(path)}, line {reader.line_num}: {error_text(error)}: put a text with quotes into quotes"
         ) from None
     return rows
 
@@ -83,17 +83,17 @@ def _text(path: Path) -> str:
     try:
         data = path.read_bytes() if path.stat().st_size <= LARGEST else None
     except OSError as error:
-        raise InputError(f"cannot read '{shown(path)}': {one_line(error)}") from None
+        raise InputError(f"cannot read '{printable(path)}': {error_text(error)}") from None
     if data is None:
-        raise InputError(f"'{shown(path)}' is larger than {LARGEST // 1_000_000} MB: that is no file of marks")
+        raise InputError(f"'{printable(path)}' is larger than {LARGEST // 1_000_000} MB: that is no file of marks")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise InputError(f"{shown(path)}, line {line}: not UTF-8: save it as 'CSV UTF-8'") from None
+        raise InputError(f"{printable(path)}, line {line}: not UTF-8: save it as 'CSV UTF-8'") from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise InputError(f"{shown(path)}, line {line}: it holds a NUL character: save it as 'CSV UTF-8'")
+        raise InputError(f"{printable(path)}, line {line}: it holds a NUL character: save it as 'CSV UTF-8'")
     return text
 
 
@@ -102,7 +102,7 @@ def _columns(path: Path, line: int, row: list[str]) -> list[str]:
     missing = [name for name in COLUMNS if name not in order]
     if missing:
         raise InputError(
-            f"{shown(path)}, line {line}: column '{missing[0]}' is missing: the first line must be {','.join(COLUMNS)}"
+            f"{printable(path)}, line {line}: column '{missing[0]}' is missing: the first line must be {','.join(COLUMNS)}"
         )
     return order
 
@@ -110,7 +110,7 @@ def _columns(path: Path, line: int, row: list[str]) -> list[str]:
 def _by_name(path: Path, line: int, row: list[str], order: list[str]) -> dict[str, str]:
     if len(row) > len(order) and any(row[len(order) :]):
         raise InputError(
-            f"{shown(path)}, line {line}: {len(row)} cells, {len(order)} expected: put a comment with commas into quotes"
+            f"{printable(path)}, line {line}: {len(row)} cells, {len(order)} expected: put a comment with commas into quotes"
         )
     return dict(zip(order, row + [""] * len(order), strict=False))
 
@@ -118,14 +118,14 @@ def _by_name(path: Path, line: int, row: list[str], order: list[str]) -> dict[st
 def _entry(path: Path, line: int, row: dict[str, str]) -> Entry:
     for name in ("student", "exercise"):
         if not row[name]:
-            raise InputError(f"{shown(path)}, line {line}: no {name}: name one, or start the line with #")
+            raise InputError(f"{printable(path)}, line {line}: no {name}: name one, or start the line with #")
     if not row["points"]:
         return Entry(line, row["student"], row["exercise"], comment=row["comment"])
     found = POINTS.fullmatch(row["points"])
     value = float(found["value"].replace(",", ".")) if found else math.inf
     if not found or not math.isfinite(value):
         raise InputError(
-            f"{shown(path)}, line {line}: points '{shown(row['points'], 30)}' are unclear: write 6, add 1, take 1 or nothing"
+            f"{printable(path)}, line {line}: points '{printable(row['points'], 30)}' are unclear: write 6, add 1, take 1 or nothing"
         )
     if not found["sign"]:
         return Entry(line, row["student"], row["exercise"], sets=value, comment=row["comment"])

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylelab.base.files import check_folder, one_line, shown, write_text
+from stylelab.base.files import check_folder, error_text, printable, write_text
 from stylelab.errors import InputError
-from stylelab.tools.classroom.marking.model import Mark, Record
-from stylelab.tools.classroom.marking.record import write_record
+from stylelab.tools.classroom.marking.model import Mark
+from stylelab.tools.classroom.marking.record import Record, write_record
 from stylelab.tools.classroom.reports import canvas, gradescope, tables
 from stylelab.tools.classroom.reports.feedback import feedback
 from stylelab.tools.classroom.reports.gradebook import Book, make_book
@@ -118,4 +118,4 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot make folder '{shown(folder)}': {one_line(error)}; choose another") from None
+        raise InputError(f"cannot make folder '{printable(folder)}': {error_text(error)}; choose another") from None

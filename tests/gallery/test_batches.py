@@ -13,9 +13,9 @@ from stylelab.errors import InputError
 from stylelab.result import History, Result, Step
 from stylelab.run.numerics import memory
 from stylelab.tools import cluster
-from stylelab.tools.gallery import batches, worker
-from stylelab.tools.gallery import plan as gallery
-from stylelab.tools.gallery import schedule as painters
+from stylelab.tools.gallery import schedule, worker
+from stylelab.tools.gallery.paint import paint, summary
+from stylelab.tools.gallery.plan import plan as plan_gallery
 
 QUICK = {"encoder": "random", "size": 32, "steps": 2}
 WIDTHS = {"conv1_1": 64, "conv1_2": 64, "conv2_1": 128}
@@ -26,10 +26,10 @@ RUN = memory.Run(512, 512, ("conv1_2",), ("conv1_1", "conv2_1"), WIDTHS)
 
 
 def test_a_batch_fits_into_the_gpus_memory_and_has_eight_pairs_at_most():
-    sizes = [batches.batch_size(RUN, free) for free in (None, 0, 3 * 2**30, 5 * 2**30, 80 * 2**30)]
-    assert sizes[:2] == [1, 1] and sizes == sorted([*sizes[:2], *sizes[2:]]) and 1 < sizes[3] < sizes[4] == 8
+    sizes = [schedule.batch_size(RUN, free) for free in (0, 3 * 2**30, 5 * 2**30, 80 * 2**30)]
+    assert sizes[0] == 1 and sizes == sorted(sizes) and 1 < sizes[2] < sizes[3] == 8
     large = memory.Run(2048, 2048, ("conv1_2",), ("conv1_1", "conv2_1"), WIDTHS)
-    assert batches.batch_size(large, 80 * 2**30) < 8
+    assert schedule.batch_size(large, 80 * 2**30) < 8
 
 
 @pytest.mark.parametrize(("shapes", "most", "workers", "expected"), [
@@ -41,20 +41,20 @@ def test_a_batch_fits_into_the_gpus_memory_and_has_eight_pairs_at_most():
     ("a--a", 8, 1, ["aa", "-", "-"]),  # what cannot be opened fails by itself
 ])  # fmt: skip
 def test_pairs_of_one_size_go_together_and_every_worker_has_something_to_do(shapes, most, workers, expected):
-    found = batches.make_batches(shapes, lambda pair: None if pair == "-" else pair, lambda shape: most, workers)
+    found = schedule.make_batches(shapes, lambda pair: None if pair == "-" else pair, lambda shape: most, workers)
     assert ["".join(batch) for batch in found] == expected
 
 
 def test_large_images_start_fewer_workers(tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "MEMORY_LIMIT", 64 * 2**30)
+    monkeypatch.setattr(cluster, "MEMORY_LIMIT", 16 * 2**30)
     for name in ("content", "style"):
         Image.new("RGB", (48, 32)).save(tmp_path / f"{name}.png")
 
     def workers(**options):
-        plan = gallery.plan(str(tmp_path / "content.png"), str(tmp_path / "style.png"), tmp_path / "out", device="cpu", **options)
-        return painters.at_once(plan, plan.pairs * 12)
+        plan = plan_gallery(str(tmp_path / "content.png"), str(tmp_path / "style.png"), tmp_path / "out", device="cpu", **options)
+        return schedule.parallel_pairs(plan, plan.pairs * 12)
 
-    assert workers(encoder="random", size=64) == 12 and 1 <= workers(encoder="random", size=4096) < 6
+    assert workers(encoder="random", size=64) == 12 and 1 <= workers(encoder="random", size=2048) < 6
 
 
 # --- what a worker does -----------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def result(seconds=8.0, **more):
 def test_each_pair_of_a_batch_has_its_share_of_the_time_and_its_own_error(monkeypatch):
     results = [result(), result(stopped="the loss is nan at step 2")]
     half = SimpleNamespace(transfer_batch=lambda *_, **__: results)
-    monkeypatch.setattr(worker.stylelab, "load_backend", lambda name: half)
+    monkeypatch.setattr(worker, "load_backend", lambda name: half)
     good, bad = worker.paint_batch([None] * 2, [None] * 2, {"backend": "torch"})
     assert good["facts"] == {
         "seconds": 4.0, "steps": 1, "device": "cuda", "precision": "bfloat16", "scales": [11, 16], "tile": None, "batch": 2,
@@ -102,14 +102,14 @@ def test_want_of_memory_is_told_from_what_else_can_go_wrong(monkeypatch, error):
     def transfer(*_, **__):
         raise error
 
-    monkeypatch.setattr(worker.stylelab, "transfer", transfer)
-    answer = worker.paint_pair(None, None, {})
+    monkeypatch.setattr(worker, "load_backend", lambda name: SimpleNamespace(transfer=transfer))
+    answer = worker.paint_pair(None, None, {"backend": "torch"})
     assert answer["memory"] and answer["exit_status"] == 2 and "choose a smaller size" in answer["error"]
     error = InputError("too narrow")
-    assert worker.paint_pair(None, None, {}) == {"error": "too narrow", "exit_status": 1}
+    assert worker.paint_pair(None, None, {"backend": "torch"}) == {"error": "too narrow", "exit_status": 1}
     error = RuntimeError("the driver is on fire")
     with pytest.raises(RuntimeError, match="on fire"):
-        worker.paint_pair(None, None, {})
+        worker.paint_pair(None, None, {"backend": "torch"})
 
 
 @pytest.mark.parametrize(("visible", "answer", "expected"), [
@@ -168,16 +168,16 @@ def batched(monkeypatch, running):
         done.append(1)
         return answer(content, style)
 
-    monkeypatch.setattr(gallery, "paint_pair", Local(paint_pair))
-    monkeypatch.setattr(gallery, "paint_batch", Local(paint_batch))
-    monkeypatch.setattr(painters, "free_gpu_memory", Local(lambda: 80 * 2**30))
+    monkeypatch.setattr(worker, "paint_pair", Local(paint_pair))
+    monkeypatch.setattr(worker, "paint_batch", Local(paint_batch))
+    monkeypatch.setattr(worker, "free_gpu_memory", Local(lambda: 80 * 2**30))
     monkeypatch.setattr(cluster, "connect", connected_to(running))
     return done
 
 
 def made(folders, **options):
-    plan = gallery.plan(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK | options)
-    return plan, list(gallery.paint(plan))
+    plan = plan_gallery(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK | options)
+    return plan, list(paint(plan))
 
 
 def states(plan):
@@ -203,33 +203,33 @@ def test_pairs_of_one_size_are_painted_in_one_run(folders, batched):
 def test_on_a_cpu_every_pair_is_painted_by_itself(folders, batched, monkeypatch):
     made(folders, device="cpu")
     assert batched == [1] * 6
-    monkeypatch.setattr(painters, "free_gpu_memory", Local(lambda: None))
+    monkeypatch.setattr(worker, "free_gpu_memory", Local(lambda: None))
     batched.clear()
     made(folders, seed=1)
     assert batched == [1] * 6
 
 
 def test_a_batch_that_is_too_large_is_halved_and_so_are_those_that_wait(folders, batched, monkeypatch):
-    good = gallery.paint_batch
+    good = worker.paint_batch
 
     def cramped(contents, styles, options):
         return dict(worker.TOO_LARGE) if len(contents) > 2 else good(contents, styles, options)
 
-    monkeypatch.setattr(gallery, "paint_batch", Local(cramped))
+    monkeypatch.setattr(worker, "paint_batch", Local(cramped))
     plan, _ = made(folders)
     assert batched == [2, 2, 2] and states(plan) == WANTED
 
 
 def test_a_pair_that_is_too_large_by_itself_fails(folders, batched, monkeypatch):
-    monkeypatch.setattr(gallery, "paint_batch", Local(lambda *_: dict(worker.TOO_LARGE)))
-    monkeypatch.setattr(gallery, "paint_pair", Local(lambda *_: dict(worker.TOO_LARGE)))
+    monkeypatch.setattr(worker, "paint_batch", Local(lambda *_: dict(worker.TOO_LARGE)))
+    monkeypatch.setattr(worker, "paint_pair", Local(lambda *_: dict(worker.TOO_LARGE)))
     plan, pairs = made(folders)
     assert set(states(plan).values()) == {"failed"} and len(pairs) == 8
     assert plan.pairs[0].error == worker.TOO_LARGE["error"] and plan.pairs[0].exit_status == 2
 
 
 def test_a_pair_that_breaks_its_batch_costs_the_others_nothing(folders, batched, monkeypatch):
-    good, good_batch = gallery.paint_pair, gallery.paint_batch
+    good, good_batch = worker.paint_pair, worker.paint_batch
 
     def fatal(content, style):
         return content[0, 0, 0] < 0.3 and style[0, 0, 0] < 0.3
@@ -244,32 +244,32 @@ def test_a_pair_that_breaks_its_batch_costs_the_others_nothing(folders, batched,
             raise RuntimeError("the driver is on fire")
         return good(content, style, options)
 
-    monkeypatch.setattr(gallery, "paint_batch", Local(batch))
-    monkeypatch.setattr(gallery, "paint_pair", Local(pair))
+    monkeypatch.setattr(worker, "paint_batch", Local(batch))
+    monkeypatch.setattr(worker, "paint_pair", Local(pair))
     plan, _ = made(folders)
     assert states(plan) == WANTED | {"ax": "failed"} and sorted(batched) == [1, 1, 1, 2]
     assert "on fire" in plan.pairs[0].error and plan.pairs[0].exit_status == 2
 
 
 def test_a_pair_of_a_batch_whose_loss_is_no_number_fails_by_itself(folders, batched, monkeypatch):
-    good = gallery.paint_batch
+    good = worker.paint_batch
 
     def second_breaks(contents, styles, options):
         answers = good(contents, styles, options)
         answers[1] |= {"error": "the loss is nan at step 1", "exit_status": 1}
         return answers
 
-    monkeypatch.setattr(gallery, "paint_batch", Local(second_breaks))
+    monkeypatch.setattr(worker, "paint_batch", Local(second_breaks))
     plan, _ = made(folders)
     assert states(plan) == WANTED | {"ay": "failed", "dy": "failed"} and batched == [4, 2]
 
 
 def test_what_a_batch_has_done_stays_and_the_next_run_goes_on(folders, batched):
-    plan = gallery.plan(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
-    painting = gallery.paint(plan)
+    plan = plan_gallery(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
+    painting = paint(plan)
     next(painting)
     painting.close()  # as Ctrl-C does
     assert batched == [4]
     batched.clear()
     again, _ = made(folders)
-    assert batched == [2] and gallery.summary(again).startswith("2 painted, 4 kept, 2 failed of 8 pairs (0.5 s each); see ")
+    assert batched == [2] and summary(again).startswith("2 painted, 4 kept, 2 failed of 8 pairs (0.5 s each); see ")
