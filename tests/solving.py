@@ -1,6 +1,6 @@
-"""Answers as a student would type them: taken out of the source of tests/answers_*.py, which is read and never imported.
+"""Answers as a student would type them, taken from the source of the tests' answers, which is read but never imported.
 
-So no framework is needed, and an answer finds only what the lesson itself has imported.
+So no framework is needed, and an answer finds only what the lesson itself imports.
 """
 
 import ast
@@ -10,30 +10,31 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "exercises"
 GIVEN = {"numpy", "torch", "tensorflow"}  # what a lesson's first cell imports
-SLOW = ("loop", "double")  # kinds of right answers that a student would not go on with
+SLOW = ("loop", "double")  # kinds of right answers that are too slow for the rest of a lesson
 
 
 def right(framework: str, exercise: str) -> str:
     """The text of an exercise cell with a right answer."""
-    kinds = dict(_found(framework, "RIGHT", exercise))
+    kinds = dict(find_answers(framework, "RIGHT", exercise))
     chosen = next(kind for kind in kinds if kind not in SLOW)
-    return _cell(framework, exercise, kinds[chosen])
+    return as_cell(framework, exercise, kinds[chosen])
 
 
 def wrong(framework: str, exercise: str) -> str:
     """The text of an exercise cell with the first of the wrong answers."""
-    return _cell(framework, exercise, next(node for _, node in _found(framework, "WRONG", exercise)))
+    return as_cell(framework, exercise, next(node for _, node in find_answers(framework, "WRONG", exercise)))
 
 
 def _trees(framework: str) -> Iterator[tuple[str, ast.Module]]:
+    """Source and syntax tree of each file of answers."""
     for name in (f"answers_{framework}.py", "answers_plain.py"):
         if (FOLDER / name).is_file():
             text = (FOLDER / name).read_text()
             yield text, ast.parse(text)
 
 
-def _found(framework: str, table: str, exercise: str) -> Iterator[tuple[str, tuple]]:
-    """(kind of answer, where it stands) for each entry of RIGHT[exercise] or WRONG[exercise]."""
+def find_answers(framework: str, table: str, exercise: str) -> Iterator[tuple[str, tuple]]:
+    """Yield (kind of answer, where it is) for each entry of RIGHT[exercise] or WRONG[exercise]."""
     for text, tree in _trees(framework):
         for assigned in tree.body:
             if not isinstance(assigned, ast.Assign) or ast.unparse(assigned.targets[0]) != table:
@@ -46,8 +47,8 @@ def _found(framework: str, table: str, exercise: str) -> Iterator[tuple[str, tup
                 yield from ((ast.unparse(pair.elts[1]), (text, tree, pair.elts[0])) for pair in answers.elts)
 
 
-def _cell(framework: str, exercise: str, place: tuple) -> str:
-    """Helpers and answer inside one function, so that their names stay clear of the lesson's."""
+def as_cell(framework: str, exercise: str, place: tuple) -> str:
+    """The answer and its helpers inside one function, so that their names do not mix with the lesson's."""
     text, tree, node = place
     helpers = [ast.get_source_segment(text, each) for each in _needed(tree, node)]
     body = "\n".join([*helpers, f"return {textwrap.dedent(ast.get_source_segment(text, node))}"])
@@ -55,7 +56,7 @@ def _cell(framework: str, exercise: str, place: tuple) -> str:
 
 
 def _needed(tree: ast.Module, node: ast.AST) -> list[ast.stmt]:
-    """The statements of the file that an answer rests on, in order."""
+    """The statements of the file that an answer depends on, in order."""
     defined = {name: statement for statement in tree.body for name in _names(statement)}
     needed, waiting = [], [node]
     while waiting:
@@ -68,6 +69,7 @@ def _needed(tree: ast.Module, node: ast.AST) -> list[ast.stmt]:
 
 
 def _names(statement: ast.stmt) -> list[str]:
+    """The names that a statement defines."""
     if isinstance(statement, ast.FunctionDef):
         return [statement.name]
     if isinstance(statement, ast.Assign):
