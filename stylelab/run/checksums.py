@@ -30,7 +30,7 @@ def sha256_of(thing: "Path | ImageFile | Encoder | object") -> str | None:
 
 def _of_weights(path: Path) -> str:
     """A file of ours carries a checksum of its numbers, which is proved whenever they are read."""
-    with encoder_file.opened(path) as (header, _):
+    with encoder_file.open_weights(path) as (header, _):
         return header.metadata.get("sha256") or _of_file(path)
 
 
