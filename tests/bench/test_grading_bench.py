@@ -115,7 +115,7 @@ def test_nbgrader_and_ours_give_a_solved_lesson_all_points_and_a_failure_is_one_
     book = grading.cut_down(grading.solved("03", "torch"))
     course = grading.NbgraderCourse(tmp_path, "torch", {"03-cut": book})
     try:
-        with grading.Boxes() as boxes:
+        with grading.Sandboxes() as boxes:
             row = grading.grade_both("03-cut", book, boxes, course)
         with pytest.raises(MachineError, match="nbgrader cannot grade 'no-such-assignment'") as caught:
             course.request("no-such-assignment")

@@ -222,7 +222,7 @@ def test_the_seed_is_only_in_record_json_which_only_its_owner_can_read(tmp_path)
 )  # fmt: skip
 def test_a_damaged_record_is_an_input_error(tmp_path, text):
     (tmp_path / "record.json").write_text(text)
-    with pytest.raises(InputError, match="no record of a run"):
+    with pytest.raises(InputError, match="not the record of a grading run"):
         read_record(tmp_path)
 
 
