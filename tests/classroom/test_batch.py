@@ -567,9 +567,7 @@ def test_ctrl_c_keeps_finished_marks_and_says_how_to_resume(grader, whom):
     assert process.wait(30) == 130
     assert left(before) == []
     (line,) = grader.err().splitlines()
-    assert re.fullmatch(
-        r"stylelab: interrupted: (\d+) of 16 marked; .*", line
-    )
+    assert re.fullmatch(r"stylelab: interrupted: (\d+) of 16 marked; .*", line)
     assert int(re.search(r"\d+", line)[0]) == len(grader.marks) < 16
 
 
