@@ -16,10 +16,10 @@ from stylelab.base.files import check_folder, error_text, expand_home, printable
 from stylelab.errors import InputError
 from stylelab.run.backends import __version__
 from stylelab.run.numerics import memory
-from stylelab.run.prepare import Job, check_run, plan_memory, prepare, prepare_stages
+from stylelab.run.options import Options
+from stylelab.run.prepare import Job, plan_memory, prepare, prepare_run
 
 EXTENSIONS = frozenset([".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".avif", ".jp2"])
-RUN_OPTIONS = ("backend", "device", "precision", "scales", "tile")  # those that `prepare` does not take
 WAITING, DONE, KEPT, FAILED = "waiting", "done", "kept", "failed"  # states of a pair
 # Older records lack these settings: such a pair was painted in float32, whole, at one size. It is kept only if float32 is
 # asked for by name, since the precision that 'auto' stands for is decided on a worker.
@@ -79,7 +79,7 @@ class Plan:
     @property
     def prepare_options(self) -> dict:
         """The options that `stylelab.run.prepare.prepare` takes."""
-        return {name: value for name, value in self.options.items() if name not in RUN_OPTIONS}
+        return {name: value for name, value in self.options.items() if name != "backend"}
 
     def memory(self, height: int, width: int) -> memory.Run:
         """What decides how much memory a pair of this size takes."""
@@ -123,17 +123,14 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
     return Plan(folder, content_files, style_files, pairs, options, settings, job)
 
 
-def _check_settings(
-    *, backend: str, device: str | None = None, precision="auto", scales=1, tile=None, **options
-) -> tuple[Job, dict]:
+def _check_settings(*, backend: str, **given) -> tuple[Job, dict]:
     """A prepared example, and the settings as JSON. A wrong setting is reported once, here, rather than for each pair.
 
     'precision' stays 'auto' if that was asked for; what it came to on the worker is among the facts of a pair.
     """
-    grey = np.zeros((64, 64, 3), np.float32)
-    check_run(precision, tile)
-    prepare_stages([grey], [grey], scales=scales, **options)
-    job = prepare(grey, grey, **options)
+    options, grey = Options(**given), np.zeros((64, 64, 3), np.float32)
+    prepare_run([grey], [grey], options)
+    job = prepare(grey, grey, **given)
     return job, {
         "stylelab": __version__,
         "backend": backend,
@@ -141,12 +138,12 @@ def _check_settings(
         "recipe_sha256": _sha256(repr(job.recipe).encode()),
         "encoder": job.encoder.name,
         "encoder_sha256": _sha256(job.encoder.path.read_bytes() if job.encoder.path else b""),
-        "size": options.get("size") and int(options["size"]),
+        "size": options.size and int(options.size),
         "steps": int(job.recipe.steps),
-        "seed": int(options.get("seed", 0)),
-        "precision": precision,
-        "scales": int(scales),
-        "tile": tile and int(tile),
+        "seed": int(options.seed),
+        "precision": options.precision,
+        "scales": int(options.scales),
+        "tile": options.tile and int(options.tile),
     }
 
 

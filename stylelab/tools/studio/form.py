@@ -10,6 +10,7 @@ from stylelab.errors import InputError, StylelabError
 from stylelab.images.decode import ImageFile
 from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
 from stylelab.run.backends import BACKENDS
+from stylelab.run.options import Options, values_of
 from stylelab.run.prepare import Job, prepare, weights_for
 from stylelab.run.settings import Settings
 
@@ -121,9 +122,8 @@ def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int]
 
 
 def prepared(settings: Settings) -> Job:
-    """The run before its weights are changed."""
-    names = ("recipe", "encoder", "size", "steps", "seed", "content_layers", "style_layers")
-    return prepare(*settings.images(), **{name: getattr(settings, name) for name in names})
+    """The run, without its framework."""
+    return prepare(*settings.images(), **values_of(settings, Options))
 
 
 def _visible_tv(recipe: Recipe, weights: Weights, pixels: int) -> float:
