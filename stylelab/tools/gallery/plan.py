@@ -128,7 +128,7 @@ def _check_settings(
 ) -> tuple[Job, dict]:
     """A prepared example, and the settings as JSON. A wrong setting is reported once, here, rather than for each pair.
 
-    'precision' stays 'auto' if that was asked for; what it came to on the worker is among the facts of a pair.
+    'precision' stays 'auto' if that was asked for; the facts of a pair have the precision that its worker chose.
     """
     grey = np.zeros((64, 64, 3), np.float32)
     check_run(precision, tile)

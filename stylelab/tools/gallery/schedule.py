@@ -1,7 +1,7 @@
 """Schedule the pairs of a gallery on Dask workers, and collect the results.
 
 On a GPU, pairs whose content images have the same size are painted in one run, as many as fit into its memory. On a CPU each
-pair is painted by itself, because a batch is no faster there. Time per image and step in a batch of 2 and of 4, relative to
+pair is painted by itself, because a batch is not faster there. Time per image and step in a batch of 2 and of 4, relative to
 one image (encoder `mini`, PyTorch, one thread, two busy cores, medians of runs in turn): at 128 pixels 0.95 and 0.89 in
 bfloat16, 0.96 and 1.01 in float32; at 256 pixels 1.05 and 1.17 in bfloat16. Several workers keep the cores busy instead.
 
@@ -56,8 +56,8 @@ def paint_pairs(client, plan: Plan, waiting: list[Pair]) -> Iterator[Pair]:
     running, queue = {}, deque(_batches(client, plan, waiting))
     finished = as_completed(loop=client.loop)
     while True:
-        # Submit one task per worker: one that queued at a worker would be blamed for that worker's death, too.
-        # There are no workers at all while one is being restarted.
+        # One task per worker: a second one, queued at a worker that dies, would be blamed for it, too. While the only
+        # worker is being restarted, the number of workers is 0.
         while queue and (not running or len(running) < sum(client.nthreads().values())):
             batch = queue.popleft()
             future = _submit(client, plan, batch)
@@ -121,7 +121,7 @@ def make_batches(
 
 
 def batch_size(run: memory.Run, free: int) -> int:
-    """How many pairs like `run` a GPU with so many free bytes paints at once, from 1 to LARGEST_BATCH."""
+    """How many pairs like `run` a GPU with `free` bytes of free memory paints at once, from 1 to LARGEST_BATCH."""
     room = memory.SHARE * (free - FRAMEWORK)
     fitting = (count for count in range(LARGEST_BATCH, 1, -1) if memory.estimate(replace(run, batch=count)) <= room)
     return next(fitting, 1)
@@ -159,7 +159,7 @@ def _submit(client, plan: Plan, batch: list[Pair]):
 def _collect(future, plan: Plan, batch: list[Pair]) -> int | None:
     """Save the images of a finished task and update its pairs.
 
-    If a batch fails as a whole, its pairs go on waiting. If it lacked memory, the size of batch to try next is returned.
+    If a batch fails as a whole, its pairs stay 'waiting'. If it lacked memory, the size of batch to try next is returned.
     """
     try:
         answers = future.result()

@@ -1,4 +1,4 @@
-"""The page's form: what it offers, and how its values become `Settings`, or one line that says what is wrong."""
+"""The page's form: what it offers, and how its values become `Settings` or an error of one line."""
 
 import os
 import sys
@@ -88,7 +88,7 @@ def _recipe(recipe: Recipe) -> dict:
 
 
 def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int]:
-    """The settings that a form asks for, and their number of steps. All that needs no framework is checked.
+    """The settings that a form asks for, and their number of steps. Everything is checked that does not need a framework.
 
     Args:
         form: values as from `defaults`.
