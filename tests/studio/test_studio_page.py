@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,11 @@ def test_the_untouched_form_can_be_painted():
     settings, steps = form.settings(form.defaults(), {})
     assert settings == Settings("china", "brushstrokes", size=96, steps=20)
     assert steps == 20
+
+
+def test_the_values_of_the_form_are_settings_and_two_sliders():
+    names = {setting.name for setting in fields(Settings)}
+    assert form.defaults().keys() - names == {"balance", "smoothness"}
 
 
 @pytest.mark.parametrize("name", RECIPES)

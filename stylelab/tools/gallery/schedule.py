@@ -20,7 +20,7 @@ from stylelab import images
 from stylelab.base.files import error_text
 from stylelab.errors import MachineError, StylelabError
 from stylelab.run.numerics import memory
-from stylelab.run.prepare import prepare
+from stylelab.run.options import Options, values_of
 from stylelab.tools.gallery import worker
 from stylelab.tools.gallery.plan import DONE, FAILED, WAITING, Pair, Plan
 
@@ -32,14 +32,14 @@ Shape = tuple[int, int]
 
 def parallel_pairs(plan: Plan, waiting: list[Pair]) -> int:
     """How many pairs can be painted on this machine at once: fewer than are waiting if large images need much memory."""
-    from stylelab.tools.cluster import fitting, gpus_for
+    from stylelab.tools.cluster import gpus_for, workers_fitting
 
-    if gpus_for(plan.options.get("device")):
+    if gpus_for(plan.options.device):
         return len(waiting)
     run = plan.memory(*plan.job.content.shape[:2])
     # as much memory as lets several workers run side by side without changing to tiles
-    needed = round(FRAMEWORK + memory.estimate(run, plan.options.get("tile")) / memory.SHARE)
-    return min(len(waiting), fitting(needed))
+    needed = round(FRAMEWORK + memory.estimate(run, plan.options.tile) / memory.SHARE)
+    return min(len(waiting), workers_fitting(needed))
 
 
 def paint_pairs(client, plan: Plan, waiting: list[Pair]) -> Iterator[Pair]:
@@ -68,7 +68,7 @@ def paint_pairs(client, plan: Plan, waiting: list[Pair]) -> Iterator[Pair]:
         if not running:
             return
         if not queue:
-            spread_cores(client, len(running), plan.options.get("device"))
+            spread_cores(client, len(running), plan.options.device)
         future = next(finished)
         batch = running.pop(future)
         smaller = _collect(future, plan, batch)
@@ -81,14 +81,14 @@ def paint_pairs(client, plan: Plan, waiting: list[Pair]) -> Iterator[Pair]:
 
 def _batches(client, plan: Plan, waiting: list[Pair]) -> list[list[Pair]]:
     """The waiting pairs in lists, each for one run."""
-    on_cpu = plan.options.get("device") == "cpu"
+    on_cpu = plan.options.device == "cpu"
     free = [] if on_cpu else list(client.run(worker.free_gpu_memory, on_error="return").values())
     if not free or not all(isinstance(number, int) for number in free):  # a worker without a GPU
         return split(waiting, 1)
     grey, shapes = np.zeros((64, 64, 3), np.float32), {}
     for name, path in plan.contents.items():
         try:
-            shapes[name] = prepare(path, grey, **plan.prepare_options).content.shape[:2]
+            shapes[name] = plan.prepare(path, grey).content.shape[:2]
         except StylelabError:
             shapes[name] = None
     return make_batches(
@@ -140,16 +140,16 @@ def _submit(client, plan: Plan, batch: list[Pair]):
     jobs = []
     for pair in batch:
         try:
-            jobs.append(prepare(plan.contents[pair.content], plan.styles[pair.style], **plan.prepare_options))
+            jobs.append(plan.prepare(plan.contents[pair.content], plan.styles[pair.style]))
         except StylelabError as error:
             pair.state, pair.error, pair.exit_status = FAILED, str(error), error.exit_status
     if not jobs:
         return None
-    options = plan.options | {"size": max(jobs[0].content.shape[:2])}
-    if client.cluster is not None and "device" in options:
+    options = values_of(plan.options, Options) | {"backend": plan.backend, "size": max(jobs[0].content.shape[:2])}
+    if client.cluster is not None:  # workers on this machine
         from stylelab.tools.cluster import device_of_worker
 
-        options["device"] = device_of_worker(options["device"])
+        options["device"] = device_of_worker(plan.options.device)
     contents, styles = [job.content for job in jobs], [job.style for job in jobs]
     if len(jobs) == 1:
         return client.submit(worker.paint_pair, contents[0], styles[0], options, pure=False)
