@@ -103,7 +103,7 @@ def _step_row(process: ContenderProcess, limits: list[ContenderProcess], operati
     precision = process.last.get("precision") or process.contender.precision or "float32"
     row = {
         "ms": spread([1000 * seconds for seconds in process.counted]),
-        "first_step_seconds": process.seconds[0], "device": process.about["device"], "ran_in": precision,
+        "first_step_seconds": process.seconds[0], "device": process.last["device"], "ran_in": precision,
         "memory_mb": process.last["own"], "peak_mb": process.last["peak"], "gpu_mb": process.last["gpu"],
         "gflop": operations / 1e9,
     }  # fmt: skip
@@ -183,7 +183,7 @@ def paired(theirs: Sequence[float], ours: Sequence[float]) -> dict[str, float]:
 
 
 def run_race(race: Race, options: BenchOptions, encoder: str, folder: Path) -> dict:
-    """Let the other program run to its end, and find the first image of ours whose loss is no higher than its last one's."""
+    """Let the other program run to its end, and find the first image of ours whose loss is at most its last one's."""
     failures: dict[str, StylelabError] = {}
     settings = shared_settings(options, race.recipe, race.size, encoder, race.steps)
     entries = [(race.against, settings | ({"small_to_large": True} if race.coarse_to_fine else {}))]
