@@ -357,7 +357,7 @@ def test_a_listener_that_is_no_scheduler_is_given_up_on():
 
 @pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:1", "tcp://127.0.0.1:port"])
 def test_what_is_no_address_is_the_users_fault(address):
-    with pytest.raises(InputError, match="is no scheduler's address"), cluster.connect(address, tasks=1):
+    with pytest.raises(InputError, match="is not a scheduler's address"), cluster.connect(address, tasks=1):
         pass
 
 
