@@ -1,6 +1,8 @@
 """The figures as Markdown, for the terminal and for docs/speed.md, and as a plot.
 
-python -m stylelab.tools.bench.report bench.json docs/speed.md      replaces the figures in that page
+To replace the figures of a page:
+
+    python -m stylelab.tools.bench.report bench.json docs/speed.md
 """
 
 import io
