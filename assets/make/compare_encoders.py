@@ -18,7 +18,7 @@ from PIL import Image
 
 import stylelab.torch as sl
 from stylelab.encoders import layer_name
-from stylelab.recipes import Recipe, Weights, find_recipe
+from stylelab.recipes import Gram, Recipe, SquaredError, TotalVariation, Weights, find_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_STYLE = {"conv1_1": 0.1, "conv1_2": 0.1, "conv2_1": 0.2, "conv2_2": 0.2, "conv3_1": 0.4}
@@ -41,8 +41,8 @@ def share(text: str) -> tuple[str, float]:
 def settings(options: argparse.Namespace) -> Recipe:
     """Means of squared differences, Gram matrices per location: numbers that do not depend on the size."""
     return replace(
-        find_recipe("gatys"), content=dict(options.content_layers), content_loss="mean",
-        style=dict(options.style_layers), style_loss="mean", gram="per_location", tv="l2",
+        find_recipe("gatys"), content=dict(options.content_layers), content_loss=SquaredError("mean"),
+        style=dict(options.style_layers), style_loss=Gram("per_location"), tv=TotalVariation("l2"),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from stylelab.errors import InputError
+from stylelab.recipes import STYLE_LOSSES, SquaredError, TotalVariation
 from stylelab.tensorflow import find_device, to_tensor
 from stylelab.tools.bench.keras_layers import network
 from stylelab.tools.bench.turns import Turns
@@ -42,7 +43,11 @@ def prepare(work: Work, device: str):
         InputError: a recipe that has other parts than the example's loss.
     """
     recipe, weights = work.job.recipe, work.job.weights
-    if (recipe.content_loss, recipe.style_loss, recipe.tv) != ("sum", "keras", "keras"):
+    if (recipe.content_loss, recipe.style_loss, recipe.tv) != (
+        SquaredError("sum"),
+        STYLE_LOSSES["keras"],
+        TotalVariation("keras"),
+    ):
         raise InputError(f"the Keras example's loss is not that of recipe '{recipe.name}': use 'keras'")
     extractor = network(work, recipe.layers)
     content, style = (to_tensor(image, device) for image in (work.job.content, work.job.style))

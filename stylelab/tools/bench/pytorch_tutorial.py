@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from stylelab.encoders import POOL_AFTER
 from stylelab.errors import InputError
+from stylelab.recipes import Gram, SquaredError
 from stylelab.tools.bench.turns import Turns
 from stylelab.tools.bench.work import Work, make_ready
 from stylelab.torch import find_device, to_image, to_tensor
@@ -45,7 +46,7 @@ def prepare(work: Work, device: torch.device):
         InputError: a recipe that has more or other parts than the tutorial's loss.
     """
     recipe, weights = work.job.recipe, work.job.weights
-    if (recipe.content_loss, recipe.style_loss, recipe.gram, weights.tv) != ("mean", "mean", "per_element", 0):
+    if (recipe.content_loss, recipe.style_loss, weights.tv) != (SquaredError("mean"), Gram("per_element"), 0):
         raise InputError(f"the PyTorch tutorial's loss is not that of recipe '{recipe.name}': use 'lab'")
     content, style, start = (to_tensor(image, device) for image in (work.job.content, work.job.style, work.job.start))
     model, content_losses, style_losses = build(work, content, style, device)

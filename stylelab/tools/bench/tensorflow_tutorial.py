@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from stylelab.errors import InputError
+from stylelab.recipes import Gram, SquaredError, TotalVariation
 from stylelab.tensorflow import find_device, to_tensor
 from stylelab.tools.bench.keras_layers import network
 from stylelab.tools.bench.turns import Turns
@@ -46,7 +47,7 @@ def prepare(work: Work, device: str):
         InputError: a recipe that has other parts than the tutorial's loss.
     """
     recipe, weights = work.job.recipe, work.job.weights
-    if (recipe.content_loss, recipe.style_loss, recipe.gram, recipe.tv) != ("mean", "mean", "per_location", "l1"):
+    if (recipe.content_loss, recipe.style_loss, recipe.tv) != (SquaredError("mean"), Gram("per_location"), TotalVariation("l1")):
         raise InputError(f"the TensorFlow tutorial's loss is not that of recipe '{recipe.name}': use 'tf-tutorial'")
     extractor = StyleContentModel(work)
     style_targets = extractor(to_tensor(work.job.style, device))["style"]
