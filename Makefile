@@ -1,9 +1,9 @@
-# make lab | demo | test | lessons | site | bench | assets      each sets up .venv on its first use
-# make test-gpu | bench-gpu   what needs a GPU           make lock   pin the requirements anew
+# make lab | demo | check | test | lessons | site | bench | assets      each sets up .venv on its first use
+# make test-gpu | bench-gpu   what needs a GPU           make lock   pin the requirements again
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test test-gpu lessons site bench bench-gpu assets lock setup
+.PHONY: help lab demo check test test-gpu lessons site bench bench-gpu assets lock setup
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -31,6 +31,10 @@ lab: $(READY)
 
 demo: $(READY)
 	@$(BIN)/python -m stylelab.cli.demo -o out --tensorflow-python $(TENSORFLOW_BIN)/python
+
+# lint, types and the quick tests, in about three minutes
+check: $(READY)
+	@.ci/check $(BIN) $(TENSORFLOW_BIN)
 
 test: $(READY)
 	@.ci/test $(BIN) $(TENSORFLOW_BIN)

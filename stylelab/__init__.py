@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
-from stylelab.errors import InputError, MachineError, NotFiniteError, StylelabError, unknown
+from stylelab.errors import InputError, MachineError, NotFiniteError, StylelabError
+from stylelab.run.backends import BACKENDS
+from stylelab.run.backends import __version__ as __version__
+from stylelab.run.backends import load_backend as load_backend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
     from typing import Unpack
 
     from stylelab.encoders import EncoderName
@@ -22,12 +23,9 @@ if TYPE_CHECKING:
     from stylelab.run.options import BatchOptions, TransferOptions
     from stylelab.tools.studio.widget import Studio
 
-__version__ = "0.1.0"
 __all__ = [
     "BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "studio", "transfer", "transfer_batch",
 ]  # fmt: skip
-
-BACKENDS = ("torch", "tensorflow")
 
 
 def transfer(
@@ -92,18 +90,3 @@ def studio() -> Studio:
     from stylelab.tools.studio.widget import Studio
 
     return Studio()
-
-
-def load_backend(name: str) -> ModuleType:
-    """The module `stylelab.torch` or `stylelab.tensorflow`.
-
-    Raises:
-        InputError: another name.
-        MachineError: the framework is not installed, or this process already holds the other one.
-    """
-    if name not in BACKENDS:
-        raise unknown("backend", name, BACKENDS)
-    try:
-        return importlib.import_module(f"stylelab.{name}")
-    except ImportError as error:
-        raise MachineError(f"cannot use {name}: {error}") from error

@@ -1,4 +1,4 @@
-"""The two ways a run can fail for a reason that is not a bug, each with its exit status."""
+"""Errors that are not bugs: the message is one line that says what to do, and each kind has its exit status."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+INTERRUPTED = 130  # the exit status that a shell expects after Ctrl-C
+
 
 class StylelabError(Exception):
-    """Something the reader can put right. Its text is one line that says what to do."""
+    """Something that the user can put right. The text is one line that says how."""
 
     exit_status = 1
 
 
 class InputError(StylelabError, ValueError):
-    """The user's input is at fault: a file, a name, a size. Exit status 1."""
+    """The user's input is wrong: a file, a name, a size. Exit status 1."""
 
 
 class MachineError(StylelabError, RuntimeError):
@@ -24,12 +26,18 @@ class MachineError(StylelabError, RuntimeError):
     exit_status = 2
 
 
+class Interrupted(StylelabError):
+    """Ctrl-C was pressed before there was anything to save. Exit status 130."""
+
+    exit_status = INTERRUPTED
+
+
 class NotFiniteError(StylelabError, ArithmeticError):
-    """The loss became NaN or infinite. `image` is the last one whose loss was a number.
+    """The loss became NaN or infinite.
 
     Attributes:
-        image: `(H, W, 3)` float32 in 0..1.
-        index: the step whose loss is not finite, from 1.
+        image: `(H, W, 3)` float32 in 0..1, the last image whose loss was finite.
+        index: the step whose loss is not finite, counted from 1.
     """
 
     def __init__(self, index: int, loss: float, image: "np.ndarray"):
@@ -38,17 +46,14 @@ class NotFiniteError(StylelabError, ArithmeticError):
 
 
 def unknown(kind: str, name: object, choices: Iterable[str]) -> InputError:
-    """An error for a name that is not among `choices`, with the nearest one as a suggestion."""
+    """The error for a name that is not one of `choices`; it suggests the nearest one.
+
+    >>> print(unknown("layer", "con4_2", ["conv4_2", "conv5_1"]))
+    unknown layer 'con4_2': did you mean 'conv4_2'?
+    >>> print(unknown("device", "moon", ["cpu", "gpu"]))
+    unknown device 'moon': choose one of cpu, gpu
+    """
     choices = list(choices)
-    near = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(choices)}"
+    nearest = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
+    hint = f"did you mean '{nearest[0]}'?" if nearest else f"choose one of {', '.join(choices)}"
     return InputError(f"unknown {kind} '{name}': {hint}")
-
-
-INTERRUPTED = 130  # what a shell expects of a command that was ended with Ctrl-C
-
-
-class Interrupted(StylelabError):
-    """Ctrl-C before there was anything to save."""
-
-    exit_status = INTERRUPTED

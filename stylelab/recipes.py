@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from numbers import Real
 from typing import Any
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import InputError, unknown
 
 REDUCTIONS = ("half_sum", "sum", "mean", "quarter_mean", "quarter_sum")
@@ -458,5 +458,5 @@ def with_weights(recipe: Recipe, content: float | None = None, style: float | No
 def _weight(name: str, weight: object) -> float:
     number = float(weight) if isinstance(weight, Real) and not isinstance(weight, bool) else math.nan
     if not 0 <= number < math.inf:
-        raise InputError(f"the {name} weight is {shown(weight)}: give a number, zero or more")
+        raise InputError(f"the {name} weight is {printable(weight)}: give a number, zero or more")
     return number

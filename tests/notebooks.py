@@ -13,7 +13,7 @@ from pathlib import Path
 from IPython.core.inputtransformer2 import TransformerManager
 
 LESSONS = Path(__file__).parent.parent / "lessons"
-GOES_ON = " Until it is right, the lesson goes on with stylelab's own."
+GOES_ON = " Until it is right, the lesson continues with stylelab's own."
 NUMBER = re.compile(r"[-+]?\d[\d.]*(?:e[-+]?\d+)?|\b(?:inf|nan)\b")
 DRAWN = re.compile(r"'(?:conv|block|relu)\d+_(?:conv)?\d+'|\[\([\d, ()]*\)\]")  # a layer's name, a list of pairs
 

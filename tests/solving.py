@@ -1,4 +1,4 @@
-"""Answers as a student would type them: taken out of the source of tests/answers_*.py, which is read and never imported.
+"""Answers as a student would type them, taken out of the source of tests/exercises/answers_lesson_*.py, which is not imported.
 
 So no framework is needed, and an answer finds only what the lesson itself has imported.
 """
@@ -6,73 +6,89 @@ So no framework is needed, and an answer finds only what the lesson itself has i
 import ast
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "exercises"
-GIVEN = {"numpy", "torch", "tensorflow"}  # what a lesson's first cell imports
-SLOW = ("loop", "double")  # kinds of right answers that a student would not go on with
+GIVEN = {"numpy", "torch", "tensorflow", "words"}  # what a lesson's first cell imports, and the words that are put in
+SLOW = ("loop", "double")  # kinds of right answers that a student would not continue with
 
 
 def right(framework: str, exercise: str) -> str:
     """The text of an exercise cell with a right answer."""
     kinds = dict(_found(framework, "RIGHT", exercise))
-    chosen = next(kind for kind in kinds if kind not in SLOW)
-    return _cell(framework, exercise, kinds[chosen])
+    return _cell(framework, exercise, next(place for kind, place in kinds.items() if kind not in SLOW))
 
 
 def wrong(framework: str, exercise: str) -> str:
     """The text of an exercise cell with the first of the wrong answers."""
-    return _cell(framework, exercise, next(node for _, node in _found(framework, "WRONG", exercise)))
+    return _cell(framework, exercise, next(place for _, place in _found(framework, "WRONG", exercise)))
 
 
-def _trees(framework: str) -> Iterator[tuple[str, ast.Module]]:
-    for name in (f"answers_{framework}.py", "answers_plain.py"):
-        if (FOLDER / name).is_file():
-            text = (FOLDER / name).read_text()
-            yield text, ast.parse(text)
+@cache
+def _read(name: str) -> tuple[str, ast.Module]:
+    text = (FOLDER / name).read_text()
+    return text, ast.parse(text)
 
 
 def _found(framework: str, table: str, exercise: str) -> Iterator[tuple[str, tuple]]:
-    """(kind of answer, where it stands) for each entry of RIGHT[exercise] or WRONG[exercise]."""
-    for text, tree in _trees(framework):
-        for assigned in tree.body:
-            if not isinstance(assigned, ast.Assign) or ast.unparse(assigned.targets[0]) != table:
+    """(kind of answer, (file, node)) for each entry of RIGHT[exercise] or WRONG[exercise] that this framework has."""
+    for name in sorted(path.name for path in FOLDER.glob("answers_lesson_*.py")):
+        for statement in _read(name)[1].body:
+            if not isinstance(statement, ast.Assign) or ast.unparse(statement.targets[0]) != table:
                 continue
-            entries = {key.value: value for key, value in zip(assigned.value.keys, assigned.value.values, strict=True)}
+            entries = {key.value: value for key, value in zip(statement.value.keys, statement.value.values, strict=True)}
             answers = entries.get(exercise)
             if isinstance(answers, ast.Dict):
-                yield from ((key.value, (text, tree, node)) for key, node in zip(answers.keys, answers.values, strict=True))
-            elif answers is not None:  # a list of (answer, words of its hint)
-                yield from ((ast.unparse(pair.elts[1]), (text, tree, pair.elts[0])) for pair in answers.elts)
+                named = {key.value: value for key, value in zip(answers.keys, answers.values, strict=True)}
+                for kind, node in named.items():
+                    only, _, rest = kind.rpartition(": ")
+                    if only in ("", framework):
+                        yield rest, (name, node)
+            elif answers is not None:  # a list of (answer, words of its hint), or with the one framework that has it
+                for entry in answers.elts:
+                    if len(entry.elts) == 2 or entry.elts[2].value == framework:
+                        yield ast.unparse(entry.elts[1]), (name, entry.elts[0])
 
 
 def _cell(framework: str, exercise: str, place: tuple) -> str:
     """Helpers and answer inside one function, so that their names stay clear of the lesson's."""
-    text, tree, node = place
-    helpers = [ast.get_source_segment(text, each) for each in _needed(tree, node)]
-    body = "\n".join([*helpers, f"return {textwrap.dedent(ast.get_source_segment(text, node))}"])
+    name, node = place
+    files = [_read(f"words_{framework}.py"), _read(name)]
+    helpers = [_helper(text, statement) for text, statement in _needed(files, node)]
+    body = "\n".join([*helpers, f"return {textwrap.dedent(ast.get_source_segment(_read(name)[0], node))}"])
     return f"def _answer():\n{textwrap.indent(body, '    ')}\n\n\n{exercise} = _answer()"
 
 
-def _needed(tree: ast.Module, node: ast.AST) -> list[ast.stmt]:
-    """The statements of the file that an answer rests on, in order."""
-    defined = {name: statement for statement in tree.body for name in _names(statement)}
+def _helper(text: str, statement: ast.stmt) -> str:
+    """The statement as it is; a word such as `mean = torch.mean` as a function, which needs the framework only when called."""
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Attribute() as function):
+            return f"def {name}(*given):\n    return {ast.unparse(function)}(*given)"
+    return ast.get_source_segment(text, statement)
+
+
+def _needed(files: list[tuple[str, ast.Module]], node: ast.AST) -> list[tuple[str, ast.stmt]]:
+    """The statements of the files that an answer rests on, in order, each with the text of its file."""
+    statements = [(text, statement) for text, tree in files for statement in tree.body]
+    defined = {name: statement for _, statement in statements for name in _names(statement)}
     needed, waiting = [], [node]
     while waiting:
-        for name in {each.id for each in ast.walk(waiting.pop()) if isinstance(each, ast.Name)}:
+        for name in {inner.id for inner in ast.walk(waiting.pop()) if isinstance(inner, ast.Name)}:
             statement = defined.get(name)
             if statement is not None and statement not in needed:
                 needed.append(statement)
                 waiting.append(statement)
-    return [statement for statement in tree.body if statement in needed]
+    return [(text, statement) for text, statement in statements if statement in needed]
 
 
 def _names(statement: ast.stmt) -> list[str]:
     if isinstance(statement, ast.FunctionDef):
         return [statement.name]
     if isinstance(statement, ast.Assign):
-        return [target.id for target in statement.targets if isinstance(target, ast.Name)]
+        names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
+        return [name for name in names if name not in ("torch", "tf")]
     if isinstance(statement, ast.Import | ast.ImportFrom):
         module = getattr(statement, "module", None) or statement.names[0].name
-        return [] if module.partition(".")[0] in GIVEN else [each.asname or each.name for each in statement.names]
+        return [] if module.partition(".")[0] in GIVEN else [alias.asname or alias.name for alias in statement.names]
     return []

@@ -1,7 +1,7 @@
-"""The images that the embedded encoder learns from, and how a batch of crops is drawn from them.
+"""The images that the embedded encoder is trained on, and how a batch of crops is drawn from them.
 
-Nothing here is downloaded: every image ships inside scikit-image or scikit-learn, or was drawn by
-this project (assets/style). lfw_subset, logos, test cards and images below 100 px are left out.
+Nothing is downloaded: every image is part of scikit-image or scikit-learn, or was drawn by this project (assets/style).
+lfw_subset, logos, test cards and images smaller than 100 px are left out.
 """
 
 from pathlib import Path
@@ -19,11 +19,11 @@ SKIMAGE = (
     "gravel", "horse", "hubble_deep_field", "immunohistochemistry", "moon", "page", "retina", "rocket", "text",
 )  # fmt: skip
 SKLEARN = ("china.jpg", "flower.jpg")
-WINDOW = 96  # px of context kept per class: a 48 px crop, 1.4 times larger and rotated, just fits
+WINDOW = 96  # px per class: a 48 px crop, enlarged 1.4 times and rotated, just fits
 
 
 def open_image(name: str) -> Image.Image:
-    """One built-in image as an RGB image."""
+    """One image of scikit-image or scikit-learn, in RGB."""
     if name in SKLEARN:
         return Image.fromarray(load_sample_image(name))
     if name == "motorcycle":
@@ -41,37 +41,38 @@ def shrink(image: Image.Image, long_side: int) -> Image.Image:
 
 
 def training_images(sides: tuple[int, ...] = (640, 256)) -> list[Image.Image]:
-    """Every image at two sizes, so that a 48 px crop holds a detail or half an object."""
+    """Every image at two sizes, so that a 48 px crop shows a detail or half an object."""
     images = [open_image(name) for name in (*SKIMAGE, "motorcycle", *SKLEARN)]
     images += [Image.open(path).convert("RGB") for path in sorted(STYLE_FOLDER.glob("*.jpg"))]
     return [shrink(image, side) for image in images for side in sides]
 
 
 def whole_images(side: int = 192) -> list[torch.Tensor]:
-    """The same images, not cut: `(1, 3, H, W)` each, in 0..1."""
+    """The same images as a whole: `(1, 3, H, W)` each, in 0..1."""
     arrays = [np.asarray(image, np.float32) / 255 for image in training_images((side,))]
     return [torch.from_numpy(array).permute(2, 0, 1)[None] for array in arrays]
 
 
 def windows_of(image: np.ndarray, most: int) -> list[np.ndarray]:
-    """The `most` busiest `WINDOW`-sized windows of `(H, W, 3)` uint8 on a half-overlapping grid."""
+    """Of the half-overlapping `WINDOW`-sized windows of `(H, W, 3)` uint8, the `most` with the most contrast."""
     margin = [(max(0, WINDOW - side), 0) for side in image.shape[:2]]
     image = np.pad(image, (*margin, (0, 0)), mode="reflect")
     height, width = image.shape[:2]
     rows, columns = (np.linspace(0, side - WINDOW, max(1, side // 48 - 1)).astype(int) for side in (height, width))
-    found = [image[y : y + WINDOW, x : x + WINDOW] for y in rows for x in columns]
-    # What lies in the middle decides: the rim is only there to be rotated in.
-    busy = sorted(found, key=lambda window: -window[24:72, 24:72].std(axis=(0, 1)).mean())
+    windows = [image[y : y + WINDOW, x : x + WINDOW] for y in rows for x in columns]
+    # Only the middle counts: the rest is there for rotations.
+    busy = sorted(windows, key=lambda window: -window[24:72, 24:72].std(axis=(0, 1)).mean())
     return [window for window in busy[:most] if window[24:72, 24:72].std() > 6]
 
 
 def training_windows(most: int = 48) -> torch.Tensor:
-    """All classes: `(K, 3, WINDOW, WINDOW)` uint8; class k is what lies in window k."""
+    """All classes: `(K, 3, WINDOW, WINDOW)` uint8; class k is the content of window k."""
     windows = [w for image in training_images() for w in windows_of(np.asarray(image), most)]
     return torch.from_numpy(np.stack(windows)).permute(0, 3, 1, 2).contiguous()
 
 
 def uniform(generator: torch.Generator, low: float, high: float, *shape: int) -> torch.Tensor:
+    """Uniform random numbers."""
     return low + (high - low) * torch.rand(*shape, generator=generator)
 
 
@@ -89,7 +90,7 @@ def warp(windows: torch.Tensor, size: int, generator: torch.Generator) -> torch.
 
 
 def recolour(crops: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Mix the channels a little, change contrast and brightness: colour is a hint, never the answer."""
+    """Mix the channels a little, and change contrast and brightness, so that colour alone does not identify a window."""
     count = len(crops)
     mix = torch.eye(3) + 0.15 * torch.randn(count, 3, 3, generator=generator)
     crops = torch.einsum("bij,bjhw->bihw", mix, crops - 0.5)

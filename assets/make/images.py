@@ -1,6 +1,6 @@
-"""Draw the kit's six style images from nothing but code and a seed.
+"""Draw the six style images of the kit, from code and a seed alone.
 
-Run it as
+Usage:
 
     python assets/make/images.py [NAME ...] [-o DIR] [--size 1024]
 """
@@ -23,7 +23,8 @@ LARGEST_FILE = 900 * 1024
 def draw(name, size=1024):
     """One image, (H, W, 3) uint8 with `size` pixels on the long side.
 
-    Raises ValueError: no such image, or a size below 32.
+    Raises:
+        ValueError: an unknown name, or a size below 32.
     """
     if name not in NAMES:
         raise ValueError(f"no style image {name!r}; there are {', '.join(NAMES)}")
@@ -34,7 +35,7 @@ def draw(name, size=1024):
 
 
 def save(image, path):
-    """Write a JPEG, at once and whole: 4:4:4, because half-resolution colour smears strokes."""
+    """Write a JPEG file, completely or not at all. 4:4:4, because colour at half the resolution blurs strokes."""
     for quality in range(93, 85, -1):
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "JPEG", quality=quality, subsampling=0)
@@ -46,7 +47,7 @@ def save(image, path):
 
 
 def main():
-    """Read the command line, draw, say how long each image took."""
+    """Read the command line, draw, and print how long each image took."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("-o", "--out", type=Path, default=STYLE_DIR, metavar="DIR")

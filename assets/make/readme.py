@@ -1,7 +1,7 @@
-"""The README's images, each below 60 KB: `python assets/make/readme.py`.
+"""Make the README's images, each below 60 KB: `python assets/make/readme.py`.
 
-lesson_NN.jpg   cut from what the committed PyTorch notebook of a lesson shows
-result_*.jpg    an image that the embedded encoder painted (assets/encoder-mini), beside the two that it was painted from
+lesson_NN.jpg   a figure from the committed PyTorch notebook of a lesson
+result_*.jpg    a result of the embedded encoder (assets/encoder-mini), with its content and style image
 """
 
 import base64
@@ -20,20 +20,20 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "assets" / "readme"
 WIDTH, HEIGHT = 420, 210  # shown at about 265 x 132
 MOST_BYTES = 60_000
-PAINTED = ("chelsea-woodblock", "coffee-fluid", "china-brushstrokes")
+RESULTS = ("chelsea-woodblock", "coffee-fluid", "china-brushstrokes")
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Which part of a stored figure is shown.
+    """Which part of a notebook's figure to use.
 
     Attributes:
-        lesson, cell: whose output, by number and by name.
-        index: of the figures that the cell shows.
-        columns: how many images stand side by side in the figure.
-        chosen: which of them are shown, from 0; none for the figure as it is.
-        in_row: how many of those in a row.
-        title: share of the figure's height that its titles take, cut off when images are chosen.
+        lesson, cell: the lesson's number, and the name of the cell.
+        index: number of the figure in the cell's output.
+        columns: number of images next to each other in the figure.
+        chosen: the images to use, from 0; empty for the whole figure.
+        in_row: number of chosen images per row.
+        title: share of the figure's height above the images, which is cut off.
     """
 
     lesson: str
@@ -56,19 +56,19 @@ LADDER = (
 
 
 def figure(cut: Cut) -> Image.Image:
-    """The stored figure that a cut is of."""
+    """The figure, read from the notebook."""
     (path,) = (ROOT / "lessons").glob(f"{cut.lesson}_*_torch.ipynb")
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    (cell,) = [each for each in cells if each["metadata"]["stylelab"]["name"] == cut.cell]
-    shown = "".join("".join(each.get("data", {}).get("text/html", "")) for each in cell["outputs"])
-    found = re.findall(r'src="data:image/\w+;base64,([^"]+)"', shown)
-    return Image.open(io.BytesIO(base64.b64decode(found[cut.index]))).convert("RGB")
+    (outputs,) = [cell["outputs"] for cell in cells if cell["metadata"]["stylelab"]["name"] == cut.cell]
+    html = "".join("".join(output.get("data", {}).get("text/html", "")) for output in outputs)
+    figures = re.findall(r'src="data:image/\w+;base64,([^"]+)"', html)
+    return Image.open(io.BytesIO(base64.b64decode(figures[cut.index]))).convert("RGB")
 
 
 def mosaic(whole: Image.Image, cut: Cut) -> Image.Image:
-    """The chosen images of a figure in rows, without titles and white margins."""
+    """The chosen images in rows, without titles and white margins."""
     width, top = whole.width / cut.columns, round(whole.height * cut.title)
-    parts = [trimmed(whole.crop((round(n * width), top, round((n + 1) * width), whole.height))) for n in cut.chosen]
+    parts = [trim(whole.crop((round(n * width), top, round((n + 1) * width), whole.height))) for n in cut.chosen]
     wide, high = min(part.width for part in parts), min(part.height for part in parts)
     rows = -(-len(parts) // cut.in_row)
     sheet = Image.new("RGB", (cut.in_row * (wide + 4) - 4, rows * (high + 4) - 4), "white")
@@ -77,15 +77,15 @@ def mosaic(whole: Image.Image, cut: Cut) -> Image.Image:
     return sheet
 
 
-def trimmed(image: Image.Image) -> Image.Image:
-    """Without margins that are as good as white."""
+def trim(image: Image.Image) -> Image.Image:
+    """Cut off margins that are almost white."""
     ink = np.asarray(image).min(axis=2) < 250
     rows, columns = np.flatnonzero(ink.mean(axis=1) > 0.2), np.flatnonzero(ink.mean(axis=0) > 0.2)
     return image.crop((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
 
 
-def framed(image: Image.Image) -> Image.Image:
-    """In the middle of a white WIDTH x HEIGHT, as large as goes."""
+def fit_in_frame(image: Image.Image) -> Image.Image:
+    """The image in the middle of a white WIDTH x HEIGHT, as large as possible."""
     scale = min(WIDTH / image.width, HEIGHT / image.height)
     image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
     frame = Image.new("RGB", (WIDTH, HEIGHT), "white")
@@ -94,19 +94,19 @@ def framed(image: Image.Image) -> Image.Image:
 
 
 def result(name: str) -> Image.Image:
-    """What was painted, beside the photograph and the style image that it was painted from."""
-    painted = Image.open(ROOT / "assets" / "encoder-mini" / f"{name}.jpg").convert("RGB")
-    width, height = painted.size
+    """A result with its content and style image on the right."""
+    generated = Image.open(ROOT / "assets" / "encoder-mini" / f"{name}.jpg").convert("RGB")
+    width, height = generated.size
     half = (height - 4) // 2
     sheet = Image.new("RGB", (width + 4 + width // 2, height), "white")
-    sheet.paste(painted, (0, 0))
+    sheet.paste(generated, (0, 0))
     for y, source in zip((0, height - half), name.split("-", 1), strict=True):
-        sheet.paste(covering(source, (width // 2, half)), (width + 4, y))
+        sheet.paste(crop_to(source, (width // 2, half)), (width + 4, y))
     return sheet
 
 
-def covering(name: str, size: tuple[int, int]) -> Image.Image:
-    """A built-in image cut to `size`, its middle kept."""
+def crop_to(name: str, size: tuple[int, int]) -> Image.Image:
+    """The middle of a built-in image, scaled and cropped to `size`."""
     array = images.open_image(name)
     image = Image.fromarray((array * 255 + 0.5).astype(np.uint8))
     scale = max(size[0] / image.width, size[1] / image.height)
@@ -116,7 +116,7 @@ def covering(name: str, size: tuple[int, int]) -> Image.Image:
 
 
 def save(image: Image.Image, name: str) -> None:
-    """As good as it can be in MOST_BYTES."""
+    """Write a JPEG file with the best quality that fits into MOST_BYTES."""
     for quality in range(90, 30, -5):
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=quality, optimize=True)
@@ -127,11 +127,12 @@ def save(image: Image.Image, name: str) -> None:
 
 
 def main() -> None:
+    """Write all images."""
     FOLDER.mkdir(exist_ok=True)
     for cut in LADDER:
         whole = figure(cut)
-        save(framed(mosaic(whole, cut) if cut.chosen else whole), f"lesson_{cut.lesson}.jpg")
-    for name in PAINTED:
+        save(fit_in_frame(mosaic(whole, cut) if cut.chosen else whole), f"lesson_{cut.lesson}.jpg")
+    for name in RESULTS:
         save(result(name), f"result_{name}.jpg")
 
 

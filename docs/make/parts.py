@@ -40,6 +40,7 @@ def fill(text: str, gallery: Callable[[], str], stage: Stage) -> str:
         "project": _project,
         "clone": _clone,
         "course": _course,
+        "map": _map,
         "output": _output,
         "pull": _pull,
         "results": lambda: _results(stage),
@@ -89,6 +90,12 @@ def _project() -> str:
     """The table of contents of what the repository says about working on it."""
     entries = [page for page, file in pages.sources().items() if file.parent == pages.ROOT]
     return "```{toctree}\n:hidden:\n:caption: The project\n\n" + "\n".join(entries) + "\n```"
+
+
+def _map() -> str:
+    """The map of the package, from CONTRIBUTING.md."""
+    text = (pages.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return re.search(r"^## A map of the package\n\n(```text\n.*?\n```)", text, re.MULTILINE | re.DOTALL)[1]
 
 
 def _pull() -> str:

@@ -13,8 +13,9 @@ from docs.make.stage import Stage
 from stylelab import images
 from stylelab.images import builtin
 from stylelab.recipes import RECIPES, scaled
-from stylelab.tools.gallery import plan as gallery
-from stylelab.tools.gallery.plan import DONE, KEPT, WAITING, Pair
+from stylelab.tools.gallery.paint import paint as paint_gallery
+from stylelab.tools.gallery.plan import DONE, KEPT, WAITING, Pair, Plan
+from stylelab.tools.gallery.plan import plan as plan_gallery
 
 ENCODER = "mini"
 LONGEST = 100  # steps, as in lesson 5: with more, a gallery would take a quarter of an hour on two cores
@@ -54,7 +55,7 @@ def paint(wall: Wall, folder: Path, say: Callable[[str], object]) -> Painted:
         say: told about each image that is painted now.
 
     Raises:
-        InputError, MachineError: as `stylelab.tools.gallery.plan.paint`.
+        InputError, MachineError: as `stylelab.tools.gallery.paint.paint`.
     """
     plans = {recipe: _plan(wall, folder, recipe) for recipe in wall.recipes}
     waiting = sum(pair.state == WAITING for plan in plans.values() for pair in plan.pairs)
@@ -63,7 +64,7 @@ def paint(wall: Wall, folder: Path, say: Callable[[str], object]) -> Painted:
 
         with connect(None, tasks=waiting, device="cpu") as client:  # one set of workers, which import PyTorch once
             for recipe, plan in plans.items():
-                for pair in gallery.paint(plan, scheduler=client.scheduler.address):
+                for pair in paint_gallery(plan, scheduler=client.scheduler.address):
                     if pair.state == DONE:
                         say(f"{pair.name}, {recipe}: {pair.facts['seconds']:.0f} s")
     return {
@@ -74,11 +75,11 @@ def paint(wall: Wall, folder: Path, say: Callable[[str], object]) -> Painted:
     }
 
 
-def _plan(wall: Wall, folder: Path, recipe: str) -> gallery.Plan:
+def _plan(wall: Wall, folder: Path, recipe: str) -> Plan:
     for kind, names in (("contents", wall.contents), ("styles", wall.styles)):
         _copy(names, folder / kind)
     steps = min(LONGEST, scaled(recipe, wall.preset).steps)
-    return gallery.plan(
+    return plan_gallery(
         str(folder / "contents"), str(folder / "styles"), folder / recipe,
         recipe=recipe, encoder=ENCODER, size=wall.size, steps=steps, device="cpu",
     )  # fmt: skip

@@ -1,9 +1,9 @@
-"""Build each lesson's two notebooks from its one source, and check that they are what a lesson must be.
+"""Build each lesson's two notebooks from its source, and check that they are complete.
 
     python -m lessons.make build [04 ...] [--framework torch|tensorflow] [--no-execute]
     python -m lessons.make check [04 ...]
 
-jupytext reads the source, `lessons.make.assemble` makes a notebook of it, nbclient executes.
+jupytext reads the source, `lessons.make.assemble` makes a notebook, nbclient executes it.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--framework", choices=TITLES, action="append", help="both by default")
         command.set_defaults(run=run)
         if run is _build:
-            command.add_argument("--no-execute", action="store_true", help="keep the outputs that there are")
+            command.add_argument("--no-execute", action="store_true", help="keep the stored outputs")
     return parser
 
 
@@ -48,7 +48,7 @@ def _each(options) -> Iterator[tuple[Path, str]]:
 
 
 def _build(options) -> int:
-    os.environ.setdefault("STYLELAB_PRESET", "cpu")  # the images that are stored do not depend on who built them
+    os.environ.setdefault("STYLELAB_PRESET", "cpu")  # stored images must not depend on the machine
     for source, framework in _each(options):
         print(build(source, framework, run=not options.no_execute))
     return 0

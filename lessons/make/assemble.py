@@ -1,4 +1,4 @@
-"""One framework's notebook out of a lesson's source: cells chosen, names made into ids, exercises marked for nbgrader."""
+"""Make one framework's notebook from a lesson's source: select cells, turn names into ids, mark exercises for nbgrader."""
 
 import hashlib
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from stylelab.errors import InputError, unknown
 
 LAYOUT = {"torch": ("(B, C, H, W)", "(B, 3, H, W)"), "tensorflow": ("(B, H, W, C)", "(B, H, W, 3)")}
 # the set-up makes the second kernel: TensorFlow's own environment on a machine with a GPU, the same one elsewhere
-# what stands for "# {{colab}}" in a lesson's first cell
+# replaces "# {{colab}}" in a lesson's first cell
 COLAB = f"""if "COLAB_RELEASE_TAG" in os.environ:  # Colab starts without the kit
     os.path.exists("kit") or os.system("git clone -q --depth=1 {REPOSITORY} kit")
     sys.path.insert(0, os.path.abspath("kit")); from stylelab import colab; colab.set_up()"""
@@ -22,7 +22,7 @@ LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "pytho
 
 
 def sources(numbers: Iterable[str] = (), folder: Path = LESSONS) -> list[Path]:
-    """The source files of the lessons asked for, by number; of all lessons by default.
+    """The source files of the lessons with these numbers; by default of all lessons.
 
     Raises:
         InputError: no such lesson.
@@ -40,7 +40,7 @@ def notebook_path(source: Path, framework: str) -> Path:
 
 
 def metadata(framework: str) -> dict:
-    """A notebook's own metadata: which kernel it wants, and no version of anything, lest every build differ."""
+    """A notebook's own metadata: its kernel, but no versions, so that builds do not differ."""
     name, title = KERNELS[framework]
     return {"kernelspec": {"display_name": title, "language": "python", "name": name}, "language_info": LANGUAGE}
 
@@ -60,17 +60,15 @@ def assemble(source: Path, framework: str) -> NotebookNode:
 
 
 def _finished(cell: NotebookNode, source: Path, framework: str) -> NotebookNode:
-    name = cell.metadata.get("name") or _no_name(cell, source)
+    if not (name := cell.metadata.get("name")):
+        first = cell.source.strip().splitlines()[0]
+        raise InputError(f"{source.name}: a cell has no name: write # %% name=\"...\" above '{first}'")
     digest = hashlib.sha256(f"{source.stem.partition('_')[0]}/{name}".encode()).hexdigest()
     text = cell.source.replace("# {{colab}}", COLAB)
     for token, value in _tokens(source, framework).items():
         text = text.replace("{{" + token + "}}", value)
     new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
     return new(source=text, id=f"{name[:48].replace('_', '-')}-{digest[:8]}", metadata=_metadata(cell.metadata, name))
-
-
-def _no_name(cell: NotebookNode, source: Path):
-    raise InputError(f"{source.name}: a cell has no name: write # %% name=\"...\" over '{cell.source.strip().splitlines()[0]}'")
 
 
 def _tokens(source: Path, framework: str) -> dict[str, str]:
@@ -90,7 +88,7 @@ def _badges(name: str) -> str:
 
 
 def _metadata(given: NotebookNode, name: str) -> dict:
-    """Our own data under `stylelab`, nbgrader's schema 3 on the cells of an exercise."""
+    """Our data under `stylelab`, and nbgrader's schema 3 for the cells of an exercise."""
     ours: dict = {"name": name}
     if exercise := given.get("exercise"):
         exercises.find_exercise(exercise)

@@ -15,7 +15,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> NotebookNode:
-    """Run all cells in `folder`, with this Python, and keep what they show, without times and widgets.
+    """Run all cells in `folder`, with this Python, and keep their outputs, without times and widgets.
 
     Raises:
         InputError: a cell fails, or writes to stderr.
@@ -46,7 +46,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> Noteboo
 
 
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """What was printed in one go as one output: where a kernel cuts it depends on how busy the machine is."""
+    """Consecutive prints as one output: where a kernel splits them depends on how busy the machine is."""
     joined: list[NotebookNode] = []
     for output in outputs:
         if joined and output.output_type == joined[-1].output_type == "stream":
@@ -67,10 +67,10 @@ def _static(output: NotebookNode, cell: NotebookNode) -> NotebookNode:
 
 
 def build(source: Path, framework: str, *, run: bool = True) -> Path:
-    """Write one notebook. Without `run`, outputs of cells that have not changed are kept.
+    """Write one notebook. Without `run`, unchanged cells keep their outputs.
 
     Raises:
-        InputError: a cell fails; the old notebook is left as it was.
+        InputError: a cell fails; the old notebook is left unchanged.
     """
     path = notebook_path(source, framework)
     notebook = assemble(source, framework)

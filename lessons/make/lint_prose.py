@@ -1,4 +1,4 @@
-"""What a lesson says: the parts of its template, how long they are, exercises, a quiz, links that lead somewhere."""
+"""Check a lesson's text: the parts of the template and their lengths, exercises, the quiz, links."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from lessons.make.lint_outputs import code_cells
-from stylelab.cli import start
+from stylelab.base.course import find_lessons
 from stylelab.exercises import quizzes
 
 CODE_CELLS, CELL_LINES, LINE, WORDS, IDEA_WORDS = (15, 26), 15, 115, (1200, 1800), 150
@@ -26,95 +26,95 @@ TEMPLATE = {
     "ways to go further": r"^## Going further",
     "references": r"^## References",
 }
-TIED = re.compile(r"\b(?:exercise|prediction|question|section|quiz)s?\b")  # what an objective is tied to
+TIED = re.compile(r"\b(?:exercise|prediction|question|section|quiz)s?\b")  # an objective names one of these
 
 
 def faults(notebook: NotebookNode, path: Path) -> list[str]:
-    """All that is wrong with the text of a lesson whose notebook is at `path`, a line each."""
+    """Everything that is wrong with the text of the lesson whose notebook is at `path`, one line each."""
     checks = (_template(notebook), _objectives(notebook), _size(notebook), _links(notebook, path), _exercises(notebook))
     return [fault for check in (*checks, _quiz(notebook, path)) for fault in check]
 
 
 def _template(notebook: NotebookNode) -> Iterator[str]:
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    yield from (f"has not {what}" for what, pattern in TEMPLATE.items() if not re.search(pattern, prose, re.MULTILINE))
+    yield from (f"lacks {what}" for what, pattern in TEMPLATE.items() if not re.search(pattern, prose, re.MULTILINE))
     objectives = len(re.findall(r"^\d\. ", notebook.cells[0].source, re.MULTILINE))
     if not 3 <= objectives <= 5:
-        yield f"has {objectives} objectives: three to five"
+        yield f"has {objectives} objectives: write three to five"
     recap = prose.partition("## What to remember")[2].partition("\n## ")[0]
     if len(re.findall(r"^\d\. ", recap, re.MULTILINE)) != objectives:
         yield "its recap does not mirror its objectives, one for one"
 
 
 def _objectives(notebook: NotebookNode) -> Iterator[str]:
-    """Each objective names the exercise or question that it is tied to, and that one is there."""
+    """Each objective names the exercise or question that tests it, and that one exists."""
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for objective in re.findall(r"^\d\. .*", notebook.cells[0].source, re.MULTILINE):
         if not TIED.search(objective):
-            yield f"an objective is tied to no exercise or question: '{objective[:60]}'"
-        told = re.search(r"exercises? ([\d., and]+)", objective)
-        for number in re.findall(r"\d+\.\d+", told[1] if told else ""):
+            yield f"an objective names no exercise or question: '{objective[:60]}'"
+        named = re.search(r"exercises? ([\d., and]+)", objective)
+        for number in re.findall(r"\d+\.\d+", named[1] if named else ""):
             if f"### Exercise {number} " not in prose:
-                yield f"an objective names exercise {number}, which is not there"
+                yield f"an objective names exercise {number}, which does not exist"
 
 
 def _size(notebook: NotebookNode) -> Iterator[str]:
     code = code_cells(notebook)
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     if not CODE_CELLS[0] <= len(code) <= CODE_CELLS[1]:
-        yield f"has {len(code)} code cells: {CODE_CELLS[0]} to {CODE_CELLS[1]}"
+        yield f"has {len(code)} code cells: it should have {CODE_CELLS[0]} to {CODE_CELLS[1]}"
     for cell in code:
         if len(cell.source.splitlines()) > CELL_LINES:
-            yield f"cell {cell.id} has {len(cell.source.splitlines())} lines: {CELL_LINES} at most"
+            yield f"cell {cell.id} has {len(cell.source.splitlines())} lines: at most {CELL_LINES}"
         if (longest := max(map(len, cell.source.splitlines()))) > LINE:
-            yield f"cell {cell.id} has a line of {longest} characters, which a page would cut: {LINE} at most"
+            yield f"cell {cell.id} has a line of {longest} characters, which a page would cut off: at most {LINE}"
     body = "\n".join(texts).partition("## References")[0]
     if not WORDS[0] <= _words(body) <= WORDS[1]:
-        yield f"has {_words(body)} words: {WORDS[0]} to {WORDS[1]}"
+        yield f"has {_words(body)} words: it should have {WORDS[0]} to {WORDS[1]}"
     for part in re.split(r"^#{2,3} ", body.partition("## What to remember")[0], flags=re.MULTILINE)[1:]:
         if _words(part) > IDEA_WORDS:
-            yield f"section '{part.splitlines()[0]}' has {_words(part)} words: {IDEA_WORDS} at most"
+            yield f"section '{part.splitlines()[0]}' has {_words(part)} words: at most {IDEA_WORDS}"
 
 
 def _words(text: str) -> int:
-    """Words of prose: formulas count as one word each, addresses as none."""
+    """Words of prose: a formula counts as one word, an address as none."""
     text = re.sub(r"\$\$.*?\$\$|\$.*?\$", " x ", text, flags=re.DOTALL)
     return len(re.findall(r"[^\W_]+(?:['’.-][^\W_]+)*", re.sub(r"\]\([^)]*\)", "]", text)))
 
 
 def _links(notebook: NotebookNode, path: Path) -> Iterator[str]:
-    """Links inside the repository lead to other lessons: those are all that a student's copy has beside it."""
-    handed_out = {lesson.name for lesson in start.find_lessons()}
+    """Relative links lead to other lessons: a student's copy contains nothing else."""
+    lessons = {lesson.name for lesson in find_lessons()}
     for cell in notebook.cells:
         for link in re.findall(r"\]\(([^)\s]+)\)", cell.source) if cell.cell_type == "markdown" else ():
-            if not re.match(r"https://|#|attachment:", link) and link.partition("#")[0] not in handed_out:
+            if not re.match(r"https://|#|attachment:", link) and link.partition("#")[0] not in lessons:
                 there = (path.parent / link).exists()
-                yield f"links to {link}, which is not {'in a copy of the lessons' if there else 'there'}"
+                yield f"links to {link}, which {'is not in a copy of the lessons' if there else 'does not exist'}"
 
 
 def _exercises(notebook: NotebookNode) -> Iterator[str]:
-    """Every exercise is followed at once by its check."""
+    """Every exercise is followed immediately by its check."""
     names = [(cell.metadata.stylelab.get("exercise"), cell.metadata.stylelab.get("check")) for cell in code_cells(notebook)]
     for (exercise, _), (_, check) in zip(names, [*names[1:], (None, None)], strict=True):
         if exercise and check != exercise:
             yield f"exercise {exercise} is not followed by its check"
-    asked = sum(len(re.findall(r"^### Exercise ", cell.source, re.MULTILINE)) for cell in notebook.cells)
-    if asked != sum(exercise is not None for exercise, _ in names):
-        yield f"has {asked} headings 'Exercise', and not as many exercises"
-    if not asked:
+    headings = sum(len(re.findall(r"^### Exercise ", cell.source, re.MULTILINE)) for cell in notebook.cells)
+    if headings != sum(exercise is not None for exercise, _ in names):
+        yield f"has {headings} headings 'Exercise' but another number of exercises"
+    if not headings:
         yield "has no exercise"
 
 
 def _quiz(notebook: NotebookNode, path: Path) -> Iterator[str]:
-    """The lesson's own quiz is asked for, exists, and has as many questions as the text says."""
+    """The lesson shows its own quiz, which exists and has as many questions as the text says."""
     number = path.name.partition("_")[0]
     if not any(f'page.quiz("{number}")' in cell.source for cell in code_cells(notebook)):
         yield f'does not show its quiz: page.quiz("{number}")'
     if number not in quizzes.QUIZZES:
-        yield f"has no quiz: write stylelab/quizzes/lesson_{number}.py"
+        yield f"has no quiz: write stylelab/exercises/quizzes/lesson_{number}.py"
         return
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    said = re.search(r"^(\w+) questions", prose.partition("## Quiz")[2], re.MULTILINE)
+    count = re.search(r"^(\w+) questions", prose.partition("## Quiz")[2], re.MULTILINE)
     words = {4: "Four", 5: "Five", 6: "Six"}
-    if said and said[1] != words.get(len(quizzes.find_quiz(number))):
-        yield f"says '{said[0]}' of a quiz that has {len(quizzes.find_quiz(number))}"
+    if count and count[1] != words.get(len(quizzes.find_quiz(number))):
+        yield f"says '{count[0]}', but the quiz has {len(quizzes.find_quiz(number))}"

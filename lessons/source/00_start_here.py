@@ -18,8 +18,8 @@
 # 1. find out what your machine has, and how fast the course runs on it (question 1 of the quiz);
 # 2. answer an exercise wrongly on purpose, read what the check says, and put it right (section 0.2);
 # 3. turn an image into what a network expects, and back (exercises 0.1 and 0.2, two predictions);
-# 4. see what becomes of wrong numbers (one prediction, question 3);
-# 5. paint your first image in one line, then one of your own, and know what a bad file is told (question 5).
+# 4. see what happens to wrong numbers (one prediction, question 3);
+# 5. paint your first image in one line, then one of your own, and see how a bad file is refused (question 5).
 #
 # **Time** 25 minutes · **Needs** a little Python; that a convolution slides filters over an image · **Runs on** a laptop, in two or three minutes for all cells. Without a GPU, images have 256 pixels and runs a fifth of the paper's steps; with one, 512 pixels and 500 steps. The cells are the same.
 
@@ -31,7 +31,7 @@ import os, sys, time
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import page, images, plots
+from stylelab import images, page, plots
 from stylelab.recipes import scaled
 from stylelab.result import Step
 
@@ -46,7 +46,7 @@ import os, sys, time
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import page, images, plots
+from stylelab import images, page, plots
 from stylelab.recipes import scaled
 from stylelab.result import Step
 
@@ -54,39 +54,39 @@ SEED = 0
 setting = page.set_up(sl, seed=SEED)
 
 # %% [markdown] name="machine_text"
-# ## 0.1 What have we here?
+# ## 0.1 What does this machine have?
 #
-# Click into a grey cell and press Shift and Enter: it runs, and the next one is marked. Run them in order. If you get lost, choose *Restart kernel and run all cells* from the menu Kernel: a lesson always runs to its end, whatever you have written into it.
+# Click into a grey cell and press Shift and Enter: it runs, and the next one is selected. Run them in order. If you get lost, choose *Restart kernel and run all cells* from the Kernel menu: a lesson always runs to the end, whatever you have written in it.
 #
-# The cell above, which every lesson begins with, has reported three things:
+# The cell above, with which every lesson begins, has printed three things:
 #
-# - the **machine**: {{framework}}, and whether it computes on a GPU or on the processor (`cpu`);
+# - the **machine**: {{framework}}, and whether it runs on a GPU or on the processor (`cpu`);
 # - the **encoder**: the network that looks at images. One comes with the course; nothing is downloaded unless you ask;
 # - the **preset**: how large images are and how long runs take here.
 #
-# If you have a GPU and it says `cpu`, type `stylelab doctor` in a terminal: it names what is missing. How long does the encoder look at one image?
+# If you have a GPU and it says `cpu`, run `stylelab doctor` in a terminal: it tells you what is missing. How long does the encoder take for one image?
 
 # %% name="machine"
 encoder = sl.load_encoder("mini", ("conv1_1", "conv3_1"), device=setting.device)
 photograph = images.open_image("china", size=128)
 tensor = sl.to_tensor(photograph, setting.device)
-encoder(tensor)  # the first call gets everything ready
+encoder(tensor)  # the first call is slower: it sets things up
 began = time.perf_counter()
 for _ in range(5):
     seen = encoder(tensor)
 print(f"five images, {200 * (time.perf_counter() - began):.0f} ms each on {setting.device}")
-print("given", tuple(tensor.shape), "seen", {layer: tuple(found.shape) for layer, found in seen.items()})
+print("input", tuple(tensor.shape), "activations", {layer: tuple(found.shape) for layer, found in seen.items()})
 
 # %% [markdown] name="check_text"
-# ## 0.2 Exercises answer back
+# ## 0.2 Exercises that talk back
 #
-# An exercise is a function to write. The cell after it *checks* what you wrote: first its shape, then its value, then what must hold for any input. The check takes less than a second, and it is no exam: try as often as you like.
+# An exercise is a function to write. The cell after it *checks* what you wrote: first its shape, then its values, then properties that must hold for any input. The check takes less than a second, and it is not an exam: try as often as you like.
 #
-# Let us make a mistake on purpose. Two losses are to be added with the weights $\alpha$ and $\beta$:
+# Let us make a mistake on purpose. Two losses have to be added, with weights $\alpha$ and $\beta$:
 #
 # $$J = \alpha J_{content} + \beta J_{style}.$$
 #
-# **Predict** what the check will say to a function that forgets the weights.
+# **Predict** what the check will say about a function that forgets the weights.
 
 # %% name="wrong"
 def total_cost(content, style, alpha, beta):
@@ -98,7 +98,7 @@ with page.on_purpose():
     sl.check("total_cost", total_cost)
 
 # %% [markdown] name="right_text"
-# It names the mistake. It also says how the lesson goes on: a check hands back *your* function when it is right, and the library's own when it is not. So you are never stuck, and a later cell never fails because of an earlier exercise. Now the right one:
+# It names the mistake. It also says how the lesson continues: a check returns *your* function if it is right, and the library's own if it is not. So you are never stuck, and a later cell never fails because of an earlier exercise. Now the correct version:
 
 # %% name="right"
 def total_cost(content, style, alpha, beta):
@@ -111,9 +111,9 @@ total_cost = sl.check("total_cost", total_cost)
 # %% [markdown] name="pixels_text"
 # ## 0.3 An image is a table of numbers
 #
-# In this course an image is an array (height, width, 3): red, green, blue, each from 0 (dark) to 1 (bright). A **tensor** holds a batch of them in the order that {{framework}} wants: {{image}}, with B images, and C or 3 channels. `sl.to_tensor` and `sl.to_image` lead there and back.
+# In this course an image is an array (height, width, 3): red, green, blue, each from 0 (dark) to 1 (bright). A **tensor** holds a batch of them in the order that {{framework}} wants: {{image}}, with B images, and C or 3 channels. `sl.to_tensor` and `sl.to_image` convert there and back.
 #
-# **Predict** the three numbers of a place in the blue sky. Which is the largest?
+# **Predict** the three numbers of a pixel in the blue sky. Which is the largest?
 
 # %% name="pixels"
 # NBVAL_CHECK_OUTPUT
@@ -126,22 +126,22 @@ print(f"there and back, the largest change is {abs(same - photograph).max():.2f}
 # %% [markdown] name="preprocess_text"
 # ## 0.4 What a network expects
 #
-# A network has seen its training images in one form only. The VGG-19 from Oxford, which the paper uses, was trained on images with the colours in the order blue, green, red, in 0..255, less the mean colour $m$ of its million photographs:
+# A network has only ever seen its training images in one form. The VGG-19 from Oxford, which the paper uses, was trained on images with the colours in the order blue, green, red, in 0..255, minus the mean colour $m$ of its million photographs:
 #
 # $$y = 255\,x_{BGR} - m, \qquad m = (103.939,\; 116.779,\; 123.680).$$
 #
-# Other networks want other things: torchvision's copy of VGG-19 wants red first, and a division as well.
+# Other networks expect other things: torchvision's copy of VGG-19 wants red first, and a division as well.
 #
 # ### Exercise 0.1 · preprocess
 #
-# Two or three lines: turn the order of the channels round, scale, subtract. Mind which axis the channels are on.
+# Two or three lines: reverse the order of the channels, scale, subtract. Mind which axis the channels are on.
 
 # %% name="preprocess" exercise="preprocess" tags=["torch"]
 MEAN = (103.939, 116.779, 123.680)  # of blue, green and red, in 0..255
 
 
 def preprocess(image):
-    """{{image}}, RGB in 0..1 -> the same shape, BGR in 0..255 less the mean.
+    """{{image}}, RGB in 0..1 -> the same shape, BGR in 0..255 minus the mean.
 
     Useful: flip, torch.tensor(MEAN).reshape(1, 3, 1, 1)."""
     raise NotImplementedError
@@ -152,7 +152,7 @@ MEAN = (103.939, 116.779, 123.680)  # of blue, green and red, in 0..255
 
 
 def preprocess(image):
-    """{{image}}, RGB in 0..1 -> the same shape, BGR in 0..255 less the mean.
+    """{{image}}, RGB in 0..1 -> the same shape, BGR in 0..255 minus the mean.
 
     Useful: image[..., ::-1], tf.constant(MEAN)."""
     raise NotImplementedError
@@ -162,7 +162,7 @@ def preprocess(image):
 preprocess = sl.check("preprocess", preprocess)
 
 # %% [markdown] name="preprocess_by_hand_text"
-# **Predict** what becomes of a black pixel, and in which place a red one is the largest.
+# **Predict** what happens to a black pixel, and which of a red pixel's three numbers becomes the largest.
 
 # %% name="preprocess_by_hand"
 # NBVAL_CHECK_OUTPUT
@@ -172,11 +172,11 @@ for name, colour in colours.items():
     print(f"{name:5}", sl.to_array(preprocess(pixel))[0, 0].astype(float).round(2).tolist())
 
 # %% [markdown] name="deprocess_text"
-# Black is minus the mean, and red comes last. Numbers below zero are meant to be there: 0 is now the *average* colour, not black.
+# Black becomes minus the mean, and red comes last. Negative numbers are fine here: 0 now means the *average* colour, not black.
 #
 # ## 0.5 And back again
 #
-# What an optimiser has done to such numbers must be shown as an image again. That is the inverse, with one thing added: an optimiser may leave the range, and a screen cannot show less than black or more than white. So the result is clipped:
+# After an optimiser has worked on such numbers, we want to see an image again. That takes the inverse, plus one thing: an optimiser may leave the range, and a screen cannot show anything darker than black or brighter than white. So the result is clipped:
 #
 # $$x_{BGR} = \mathrm{clip}_{0..1}\left(\frac{y + m}{255}\right).$$
 #
@@ -189,7 +189,7 @@ MEAN = (103.939, 116.779, 123.680)  # of blue, green and red, in 0..255
 
 
 def deprocess(pixels):
-    """{{image}}, BGR in 0..255 less the mean -> the same shape, RGB, clipped to 0..1.
+    """{{image}}, BGR in 0..255 minus the mean -> the same shape, RGB, clipped to 0..1.
 
     Useful: flip, clamp."""
     raise NotImplementedError
@@ -200,7 +200,7 @@ MEAN = (103.939, 116.779, 123.680)  # of blue, green and red, in 0..255
 
 
 def deprocess(pixels):
-    """{{image}}, BGR in 0..255 less the mean -> the same shape, RGB, clipped to 0..1.
+    """{{image}}, BGR in 0..255 minus the mean -> the same shape, RGB, clipped to 0..1.
 
     Useful: image[..., ::-1], tf.clip_by_value."""
     raise NotImplementedError
@@ -218,9 +218,9 @@ for name, factor in {"there and back": 1, "all contrast gone": 0, "ten times the
     print(f"{name}: mean colour {back.mean((0, 1)).round(2).tolist()}, {clipped:.1%} at an end of the range")
 
 # %% [markdown] name="try_text"
-# With all contrast gone every pixel is 0, which is the mean colour, a brownish grey.
+# With all contrast gone, every pixel is 0, which is the mean colour: a brownish grey.
 #
-# **Try it.** The slider multiplies the preprocessed numbers before *your* `deprocess` brings them back. The "loss" beside it is the share of numbers at an end of the range: what clipping has thrown away. Without a kernel you see the image that the slider starts from.
+# **Try it.** The slider multiplies the preprocessed numbers before *your* `deprocess` converts them back. The "loss" next to it is the share of numbers at either end of the range: what clipping has thrown away. Without a kernel you see the image that the slider starts from.
 
 # %% name="try_it"
 def paint(contrast):
@@ -234,9 +234,9 @@ page.try_it(paint, photograph, images.alt("china"), {"contrast": (0.01, 10, 1)})
 # %% [markdown] name="wrong_numbers_text"
 # ## 0.6 Wrong numbers, and no complaint
 #
-# You will not need these two functions often: the encoders of this course do the preprocessing themselves, each its own, and always take RGB in 0..1. But what if you forgot that, and gave one something else?
+# You will not need these two functions often: the encoders of this course do the preprocessing themselves, each in its own way, and always take RGB in 0..1. But what if you forgot that, and gave one something else?
 #
-# Below, the same photograph is given in four forms. The images show how strongly the layer conv3_1 answers at each place, from black (least) to white (most). **Predict** which forms give an error, and which give nonsense that one can see.
+# Below, the same photograph goes in in four forms. The images show how strongly the layer conv3_1 responds at each position, from black (least) to white (most). **Predict** which forms raise an error, and which give visible nonsense.
 
 # %% name="wrong_numbers"
 # NBVAL_CHECK_OUTPUT
@@ -247,19 +247,19 @@ forms = {
     "preprocessed already": pixels,
 }
 seeing = sl.load_encoder("mini", ("conv3_1",), device="cpu")
-answers = {name: sl.to_array(seeing(form)["conv3_1"]).mean(-1) for name, form in forms.items()}
-for name, answer in answers.items():
-    print(f"{name}: {answer.mean() / answers['as it should be'].mean():.1f} times as strong")
-spread = {name: (answer - answer.min()) / np.ptp(answer) for name, answer in answers.items()}
-maps = {name: np.repeat(answer[..., None], 3, axis=2) for name, answer in spread.items()}
+responses = {name: sl.to_array(seeing(form)["conv3_1"]).mean(-1) for name, form in forms.items()}
+for name, response in responses.items():
+    print(f"{name}: {response.mean() / responses['as it should be'].mean():.1f} times as strong")
+spread = {name: (response - response.min()) / np.ptp(response) for name, response in responses.items()}
+maps = {name: np.repeat(response[..., None], 3, axis=2) for name, response in spread.items()}
 page.show(plots.side_by_side(maps), "Four maps in grey; the pagoda can be made out in all of them.")
 
 # %% [markdown] name="no_complaint_text"
-# No error, no warning, and every map looks like *something*. Only the numbers tell, and only if you look at them: swapped colours leave even the strength almost as it was, and make an image come out blue in the end. So print a shape and a range whenever an image changes hands.
+# No error, no warning, and every map looks like *something*. Only the numbers give it away, and only if you look at them: swapping the colours hardly changes even the strength, and yet the final image comes out blue. So print shape and range whenever an image changes hands.
 #
 # ## 0.7 A first transfer, in one line
 #
-# All that you will build in lessons 1 to 5 is one function in the end. It begins with the photograph and changes its pixels, step by step, until the encoder finds the style of the second image in it. **Predict** which parts of the pagoda will change first: edges, colours, or flat areas?
+# Everything that you will build in lessons 1 to 5 ends up in one function. It starts from the photograph and changes its pixels, step by step, until the encoder finds the style of the second image in it. **Predict** which parts of the pagoda will change first: edges, colours, or flat areas?
 
 # %% name="transfer"
 recipe = scaled("gatys", setting.preset)
@@ -277,13 +277,13 @@ page.show(plots.filmstrip(few), "The pagoda along the run: colours change, then 
 page.show(result.plot_losses(), "Total and style loss fall steeply, then slowly; the content loss rises from 0.")
 
 # %% [markdown] name="own_text"
-# Flat areas go first: in sky and water a stroke costs nothing, for the encoder found nothing there to keep. The edges of the pagoda hold out longest.
+# Flat areas change first: in sky and water a stroke costs nothing, because the encoder found nothing to preserve there. The edges of the pagoda hold out longest.
 #
 # ## 0.8 Your own images
 #
-# Wherever an image is asked for, give a **path** or the **name** of a built-in image. Drag a file from your computer into the list of files at the left, and it lies beside this notebook: its name is then its path.
+# Wherever an image is expected, give a **path** or the **name** of a built-in image. Drag a file from your computer into the file list on the left, and it is stored next to this notebook: its name is then its path.
 #
-# Cameras, phones and web sites make odd files. Whatever can be seen as an image is opened as one. **Predict** what the transparent parts of an image become.
+# Cameras, phones and web sites produce odd files. Anything that can be understood as an image is opened as one. **Predict** what the transparent parts of an image become.
 
 # %% name="odd_files"
 # NBVAL_CHECK_OUTPUT
@@ -299,7 +299,7 @@ for name, image in opened.items():
 page.show(plots.side_by_side(opened), "A cat: grey, in eight colours, as printed, with white for dark.")
 
 # %% [markdown] name="bad_files_text"
-# Transparent becomes white, like paper. And what is no image, or is not there, is refused in one line that says what to do. Read that last line of any error first: it is written for you.
+# Transparent becomes white, like paper. A file that is not an image, or does not exist, is refused in one line that says what to do. Read the last line of any error first: it is written for you.
 
 # %% name="bad_files"
 import tempfile
@@ -317,10 +317,10 @@ with tempfile.TemporaryDirectory() as folder:
             print(str(error).replace(folder + os.sep, "").replace(folder, "images"))
 
 # %% [markdown] name="mine_text"
-# Now yours. Put the name of your file in the place of "coffee", choose a style, and run the cell. `result.save("mine.png")` keeps what you like.
+# Now yours. Replace "coffee" with the name of your file, choose a style, and run the cell. `result.save("mine.png")` keeps what you like.
 
 # %% name="mine"
-MINE, STYLE = "coffee", "stained-glass"  # such as "me.jpg", "~/Images/cat.png"; or a name from the next line
+MINE, STYLE = "coffee", "stained-glass"  # such as "me.jpg", "~/Pictures/cat.png"; or a name from the next line
 print("built in:", ", ".join(images.names()))
 live = page.Live("Your image, being painted", steps=STEPS, width=512)
 result = sl.transfer(MINE, STYLE, size=SIZE, steps=STEPS, watch=live.show)
@@ -329,7 +329,7 @@ live.finish(result.image, "The image that was chosen, painted in the manner of t
 # %% [markdown] name="studio_text"
 # ## 0.9 The studio
 #
-# The same without code: run the cell, choose or drag in two images, press *Paint*, and compare what you get. Every run is a process of its own beside the notebook, so it can be paused or stopped at any step, and ends when you close the tab. *Settings* saves a file from which `stylelab transfer --settings` paints the same image again.
+# The same without code: run the cell, choose or drag in two images, press *Paint*, and compare the results. Every run is a separate process, so it can be paused or stopped at any step, and it ends when you close the tab. *Settings* saves a file from which `stylelab transfer --settings` paints the same image again.
 #
 # In a terminal, `stylelab studio` opens it as a page of its own.
 
@@ -341,7 +341,7 @@ studio()
 # %% [markdown] name="quiz_text"
 # ## Quiz
 #
-# Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
+# Five questions, marked immediately. Without a kernel, unfold an answer to read the feedback on it.
 
 # %% name="quiz"
 page.quiz("00")
@@ -350,18 +350,18 @@ page.quiz("00")
 # ## What to remember
 #
 # 1. The first cell says what the machine has and which preset it runs at; `stylelab doctor` says what it lacks.
-# 2. A check names your mistake and hands back a function that works, so the lesson always goes on.
-# 3. A network expects one form of image. The Oxford weights want BGR, in 0..255, less the mean; the way back is clipped.
-# 4. Wrong numbers give no error. Print shape and range whenever an image changes hands.
+# 2. A check names your mistake and returns a function that works, so the lesson always continues.
+# 3. A network expects one form of image. The Oxford weights want BGR, in 0..255, minus the mean; the way back is clipped.
+# 4. Wrong numbers raise no error. Print shape and range whenever an image changes hands.
 # 5. `sl.transfer(content, style)` takes paths and names; a bad file gets one line that says what to do.
 #
-# Your copy of the lessons is yours: `stylelab start` adds newer lessons beside what you have touched, and overwrites nothing.
+# Your copy of the lessons is yours: `stylelab start` adds newer lessons next to the ones you have edited, and overwrites nothing.
 #
 # ## Going further
 #
 # - Do 0.7 again with `recipe="tf-tutorial"`; `stylelab recipes` lists them all, with their sources.
-# - Write the preprocessing of torchvision: RGB in 0..1, less (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225). What does the check for `preprocess` say to it?
-# - `stylelab encoders download vgg19` fetches the network of the paper, 80 MB. From then on every lesson uses it by itself.
+# - Write the preprocessing of torchvision: RGB in 0..1, minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225). What does the check for `preprocess` say about it?
+# - `stylelab encoders download vgg19` fetches the network of the paper, 80 MB. From then on every lesson uses it automatically.
 # - The next lesson asks what the filters of such a network see: [01_what_a_network_sees_{{module}}.ipynb](01_what_a_network_sees_{{module}}.ipynb)
 #
 # ## References

@@ -31,7 +31,7 @@ import os, sys
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import encoders, page, images, plots
+from stylelab import encoders, images, page, plots
 from stylelab.recipes import Optimiser
 
 SEED = 0
@@ -45,7 +45,7 @@ import os, sys
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import encoders, page, images, plots
+from stylelab import encoders, images, page, plots
 from stylelab.recipes import Optimiser
 
 SEED = 0
@@ -54,22 +54,22 @@ setting = page.set_up(sl, seed=SEED)
 # %% [markdown] name="by_hand_text"
 # ## 1.1 A filter is a question, asked everywhere
 #
-# A filter $k$ of 3 x 3 numbers is laid over every place of an image $x$; products are summed, and a **ReLU** turns what is negative into 0:
+# A filter $k$ of 3 x 3 numbers is placed at every position of an image $x$; the products are summed, and a **ReLU** turns negative sums into 0:
 #
 # $$a_{ij} = \max\Big(0,\; b + \sum_{u=0}^{2} \sum_{v=0}^{2} k_{uv}\, x_{i+u,\,j+v}\Big).$$
 #
-# The sum is large where the image looks like the filter. So a filter asks "is this here?", and its **activation map** $a$ is the answer for each place. Ours asks: is it darker on the left than on the right? The image is a bright bar on black, three pixels wide.
+# The sum is large where the image looks like the filter. So a filter asks "is this here?", and its **activation map** $a$ holds its response at each position. Ours asks: is it darker on the left than on the right? The image is a bright bar on black, three pixels wide.
 #
-# **Predict.** A bar has two edges. What does the filter say to each, before and after the ReLU?
+# **Predict.** A bar has two edges. How does the filter respond to each, before and after the ReLU?
 
 # %% name="by_hand"
 # NBVAL_CHECK_OUTPUT
 def convolve(image, kernel):
-    """The sum for every place that has all its neighbours: (H, W) -> (H - 2, W - 2)."""
-    answer = np.zeros((image.shape[0] - 2, image.shape[1] - 2))
-    for row, column in np.ndindex(answer.shape):
-        answer[row, column] = (kernel * image[row : row + 3, column : column + 3]).sum()
-    return answer
+    """The sum at every position that has all its neighbours: (H, W) -> (H - 2, W - 2)."""
+    response = np.zeros((image.shape[0] - 2, image.shape[1] - 2))
+    for row, column in np.ndindex(response.shape):
+        response[row, column] = (kernel * image[row : row + 3, column : column + 3]).sum()
+    return response
 
 
 darker_left = np.array([[-1, 0, 1]] * 3) / 3
@@ -79,26 +79,26 @@ for name, row in {"image": bar[1, 1:-1], "sum": sums[0], "after ReLU": np.maximu
     print(f"{name:>10}", *(f"{value:3.0f}" for value in row))
 
 # %% [markdown] name="edges_text"
-# The left edge gives 1, the right one -1, and the ReLU silences it: a filter knows one polarity only, and another one must ask for the other. The same code on a photograph, with three questions:
+# The left edge gives 1, the right one -1, and the ReLU silences that: a filter knows only one polarity, and another filter has to ask for the other. The same code on a photograph, with three questions:
 
 # %% name="edges"
 SIZE, SIDE, STEPS = {"ci": (96, 32, 10), "cpu": (256, 64, 60), "full": (384, 96, 150)}[setting.preset]
 photograph = images.open_image("cat", size=SIZE)
 kernels = {"darker on the left": darker_left, "darker above": darker_left.T, "bright?": np.full((3, 3), 1 / 9)}
-answers = {name: np.maximum(0, convolve(photograph.mean(-1), kernel)) for name, kernel in kernels.items()}
+responses = {name: np.maximum(0, convolve(photograph.mean(-1), kernel)) for name, kernel in kernels.items()}
 page.show(
-    plots.image_rows({"": {"photograph": photograph, **answers}}, width=3.0),
+    plots.image_rows({"": {"photograph": photograph, **responses}}, width=3.0),
     f"{images.alt('cat')}; its edges that are darker on the left, then above; the photograph, blurred.",
 )
 
 # %% [markdown] name="names_text"
 # ## 1.2 Sixteen layers, and every library names them differently
 #
-# An **encoder** puts such filters in layers: the next filters ask their questions of the maps below. Ours has the shape of VGG-19: five blocks of 2, 2, 4, 4 and 4 convolutions, between which a **pooling** halves height and width. In the papers, conv4_2 is the second convolution of block 4, and means the activation *after* its ReLU. Keras calls it block4_conv2, others relu4_2, and some simply count.
+# An **encoder** stacks such filters in layers: the next filters ask their questions of the maps below. Ours has the shape of VGG-19: five blocks of 2, 2, 4, 4 and 4 convolutions, and a **pooling** between blocks that halves height and width. In the papers, conv4_2 is the second convolution of block 4, and means the activation *after* its ReLU. Keras calls it block4_conv2, others relu4_2, and some simply count.
 #
 # ### Exercise 1.1 · layer names
 #
-# Turn any spelling into the paper's. Four to eight lines. As long as the answer is open or wrong, the next cell says why and the lesson goes on with stylelab's own function, so you are never stuck.
+# Turn any spelling into the paper's. Four to eight lines. While your answer is missing or wrong, the next cell says why and the lesson continues with stylelab's own function, so you are never stuck.
 
 # %% name="layer_name" exercise="layer_name"
 def layer_name(name):
@@ -112,18 +112,18 @@ def layer_name(name):
 layer_name = sl.check("layer_name", layer_name)
 
 # %% [markdown] name="tutorials_text"
-# Tutorials listen to these for content, each in its own spelling. **Predict** how many different layers they are.
+# Tutorials use these for content, each in its own spelling. **Predict** how many different layers they are.
 
 # %% name="tutorials"
 # NBVAL_CHECK_OUTPUT
-asked = ["block5_conv2", "conv4_2", "relu4_2", "block4_conv2", 4, 10]
-print({spelling: layer_name(spelling) for spelling in asked})
-print(f"{len({layer_name(spelling) for spelling in asked})} different layers in {len(asked)} spellings")
+spellings = ["block5_conv2", "conv4_2", "relu4_2", "block4_conv2", 4, 10]
+print({spelling: layer_name(spelling) for spelling in spellings})
+print(f"{len({layer_name(spelling) for spelling in spellings})} different layers in {len(spellings)} spellings")
 
 # %% [markdown] name="maps_text"
 # ## 1.3 What the maps look like, layer by layer
 #
-# Now to the encoder, with the first layer of each block. A layer has dozens of filters, of which we look at the six whose answers differ most from place to place. White is a filter's strongest answer; grey values of two maps cannot be compared.
+# Now to the encoder, with the first layer of each block. A layer has dozens of filters; we look at the six whose responses vary most from position to position. White is a filter's strongest response; grey values of two maps cannot be compared.
 #
 # **Predict.** Where will you still recognise the cat: at conv1_1, at conv3_1, at conv5_1?
 
@@ -142,11 +142,11 @@ page.show(
 )
 
 # %% [markdown] name="field_text"
-# At conv1_1 the cat is all there, at conv5_1 only patches are left: four poolings leave one place for 16 x 16 pixels. *Where* fades; what remains says *that* something is there.
+# At conv1_1 the whole cat is there, at conv5_1 only patches are left: after four poolings, one position stands for 16 x 16 pixels. *Where* fades; what remains says *that* something is there.
 #
 # ## 1.4 How much does one number see?
 #
-# One place of conv1_1 sees 3 x 3 pixels. A layer above it, with kernel 3, sees three such places and so 5 x 5. That is its **receptive field** $r$. With kernels $k_l$ and strides $s_l$, from the image up:
+# One position of conv1_1 sees 3 x 3 pixels. A layer above it, with kernel 3, sees three such positions and so 5 x 5. That is its **receptive field** $r$. With kernels $k_l$ and strides $s_l$, from the image up:
 #
 # $$r = 1 + \sum_l (k_l - 1) \prod_{m < l} s_m .$$
 #
@@ -158,7 +158,7 @@ page.show(
 
 # %% name="receptive_field" exercise="receptive_field"
 def receptive_field(layers):
-    """[(kernel, stride), ...] from the image up -> how many pixels wide the last layer's field is.
+    """[(kernel, stride), ...] from the image up -> the width of the last layer's field in pixels.
 
     A convolution of the encoder is (3, 1), a pooling is (2, 2)."""
     raise NotImplementedError
@@ -173,7 +173,7 @@ receptive_field = sl.check("receptive_field", receptive_field)
 # %% name="fields"
 # NBVAL_CHECK_OUTPUT
 def way_to(layer):
-    """(kernel, stride) of all that lies between the image and a layer."""
+    """(kernel, stride) of everything between the image and a layer."""
     pairs = []
     for name in encoders.trunk([layer]):
         pairs += [(3, 1), (2, 2)] if name in encoders.POOL_AFTER and name != layer else [(3, 1)]
@@ -195,7 +195,7 @@ page.show(
 # %% [markdown] name="gradient_text"
 # ## 1.5 The gradient says which pixels count
 #
-# We computed what a unit *may* see. What it *does* see is told by the gradient: $\partial a / \partial x$ is, for each pixel, how much the answer $a$ changes when that pixel does. Training takes gradients with respect to filters; here the filters are frozen and the **image** is the unknown. Lessons 2 to 5 all live on that.
+# We computed what a unit *may* see. The gradient tells us what it *does* see: $\partial a / \partial x$ is, for each pixel, how much the response $a$ changes when that pixel does. Training takes gradients with respect to filters; here the filters are frozen and the **image** is the unknown. Lessons 2 to 5 are all built on that.
 #
 # ### Exercise 1.3 · the gradient of an image
 #
@@ -221,7 +221,7 @@ def picture_gradient(image, target, loss):
 picture_gradient = sl.check("picture_gradient", picture_gradient)
 
 # %% [markdown] name="downhill_text"
-# Try it where you know the answer. For $\frac12 \sum (x - t)^2$ the gradient is $x - t$. Going half of it downhill, again and again, **predict** what is left of the loss after five steps.
+# Try it where you know the answer. For $\frac12 \sum (x - t)^2$ the gradient is $x - t$. If we step half of it downhill, five times, **predict** how much of the loss is left.
 
 # %% name="downhill"
 # NBVAL_CHECK_OUTPUT
@@ -238,12 +238,12 @@ for _ in range(5):
 print(f"the loss is {float(half_square(image, target)) / first:.1%} of the first")
 
 # %% [markdown] name="measured_text"
-# Half the distance is a quarter of the loss: $4^{-5}$. Now the gradient of *one place* of a layer, all its filters together, on an image of noise. **Predict**: how many rows of pixels have a gradient that is not zero?
+# Half the distance is a quarter of the loss: $4^{-5}$. Now the gradient of *one position* of a layer, all its filters together, on an image of noise. **Predict**: how many rows of pixels have a non-zero gradient?
 
 # %% name="measured"
 # NBVAL_CHECK_OUTPUT
-def answer(layer, filter=None, position=None):
-    """A loss for `picture_gradient`, which has no target: how strongly a layer answers."""
+def response(layer, filter=None, position=None):
+    """A loss for `picture_gradient` that ignores its target: how strongly a layer responds."""
     return lambda image, _: sl.response(encoder(image)[layer], filter, position)
 
 
@@ -251,7 +251,7 @@ noise = sl.to_tensor(np.random.default_rng(SEED).uniform(size=(192, 192, 3)))
 footprints = {}
 for layer in LAYERS:
     middle = 96 // steps[layer]
-    gradient = picture_gradient(noise, noise, answer(layer, position=(middle, middle)))
+    gradient = picture_gradient(noise, noise, response(layer, position=(middle, middle)))
     footprints[layer] = np.abs(sl.to_array(gradient)).sum(-1)  # (192, 192): over the three colours
     rows, columns = ((footprints[layer] > 0).any(axis).sum() for axis in (1, 0))
     print(f"{layer}: computed {fields[layer]}, measured {rows} x {columns}")
@@ -264,11 +264,11 @@ page.show(
 )
 
 # %% [markdown] name="where_text"
-# To the pixel. But look at the larger ones: the middle counts far more than the rim, for more ways lead through it.
+# Right, to the pixel. But look at the larger ones: the middle counts far more than the rim, because more paths lead through it.
 #
 # ## 1.6 Where does a filter look?
 #
-# The same gradient, taken of a filter's mean answer to our photograph, marks the pixels it depends on. It is noisy, because reasons for and against cancel on their way back. **Guided backpropagation** keeps only the reasons *for*: at every ReLU, with $g$ the gradient that arrives from above,
+# The same gradient, this time of a filter's mean response to our photograph, marks the pixels it depends on. It is noisy, because reasons for and against cancel on their way back. **Guided backpropagation** keeps only the reasons *for*: at every ReLU, with $g$ the gradient arriving from above,
 #
 # $$g \leftarrow g \cdot [a > 0] \cdot [g > 0].$$
 #
@@ -285,7 +285,7 @@ def as_image(gradient):
 rows, x = {}, sl.to_tensor(photograph)
 for layer in LAYERS[1:]:
     filter, other = (int(sl.to_array(net(x)[layer]).std((0, 1)).argmax()) for net in (encoder, untrained))
-    plain = picture_gradient(x, x, answer(layer, filter))
+    plain = picture_gradient(x, x, response(layer, filter))
     guided = sl.guided_gradient(encoder, x, layer, filter)
     rows[layer] = {f"filter {filter}: plain": as_image(plain), "guided": as_image(guided)}
     rows[layer]["guided, random weights"] = as_image(sl.guided_gradient(untrained, x, layer, other))
@@ -293,15 +293,15 @@ alt = "A row for each of four layers: plain gradients are noisy, guided ones dra
 page.show(plots.image_rows(rows, width=2.8), alt)
 
 # %% [markdown] name="favourite_text"
-# You do, and that is a warning: outlines are in the image, whoever looks. A beautiful map is no proof that anything was learned.
+# You do, and that is a warning: the outlines are in the image, no matter which network looks at it. A beautiful map does not prove that anything was learned.
 #
 # ## 1.7 What does a filter like best?
 #
-# Take the photograph away. Start from grey noise and climb: find the image to which a filter answers most. `optimise` goes downhill, so the loss is *minus* the mean answer, plus a little total variation (differences between neighbours) that keeps speckle down:
+# Take the photograph away. Start from grey noise and climb: find the image to which a filter responds most. `optimise` goes downhill, so the loss is *minus* the mean response, plus a little total variation (differences between neighbours) to keep speckle down:
 #
 # $$J(x) = -\frac{1}{HW} \sum_{ij} a_{ij}(x) + \gamma\, TV(x).$$
 #
-# All filters here are scaled to a mean answer of 1 on photographs, so the numbers read as "times its usual answer".
+# All filters here are scaled to a mean response of 1 on photographs, so the numbers read as "times its usual response".
 #
 # **Predict.** What will change in these favourites from conv2_1 to conv4_1?
 
@@ -314,28 +314,28 @@ def climb(network, layer, filter):
     """The steps from grey noise to a filter's favourite image."""
 
     def loss(image):
-        answer = sl.response(network(image)[layer], filter)
-        return {"answer": -answer, "tv": 0.3 * sl.total_variation(image) / SIDE**2}
+        response = sl.response(network(image)[layer], filter)
+        return {"response": -response, "tv": 0.3 * sl.total_variation(image) / SIDE**2}
 
     return sl.optimise(sl.to_tensor(grey_noise), loss, optimiser=adam, steps=STEPS)
 
 
 # %% [markdown] name="learned_text"
-# Three filters a layer: again those that differ most over our photograph, among the ones that the noise wakes at all. A filter that is silent everywhere has no gradient, and nowhere to climb.
+# Three filters per layer: again those that vary most over our photograph, among the ones that respond to the noise at all. A filter that is silent everywhere has no gradient, and nowhere to climb.
 
 # %% name="learned"
 def favourites(name):
-    """{layer: {title: image}} of three filters each, in the encoder of that name."""
+    """{layer: {title: image}} of three filters each, in the encoder called `name`."""
     found = {layer: {} for layer in LAYERS[1:4]}
     for layer in found:
         network = sl.load_encoder(name, [layer], normalised=True)
-        seen = [sl.to_array(network(sl.to_tensor(each))[layer]) for each in (grey_noise, photograph)]
+        seen = [sl.to_array(network(sl.to_tensor(image))[layer]) for image in (grey_noise, photograph)]
         at_noise, uneven = seen[0].mean((0, 1)), seen[1].std((0, 1))
         for filter in np.argsort(np.where(at_noise > 0.1, uneven, 0))[::-1][:3]:
             for step in climb(network, layer, int(filter)):
                 live.show(step)
-            found[layer][f"filter {filter}: {-step.parts['answer']:.0f} x"] = step.image
-            louder.append(-step.parts["answer"] / at_noise[filter])
+            found[layer][f"filter {filter}: {-step.parts['response']:.0f} x"] = step.image
+            louder.append(-step.parts["response"] / at_noise[filter])
     return found
 
 
@@ -349,12 +349,12 @@ live.finish(
 
 # %% name="louder"
 # NBVAL_CHECK_OUTPUT
-print(f"{np.sum(np.array(louder) > 1.5)} of {len(louder)} filters answer 1.5 times as loud as to noise, or more")
+print(f"{np.sum(np.array(louder) > 1.5)} of {len(louder)} filters respond at least 1.5 times as strongly as to noise")
 
 # %% [markdown] name="random_text"
 # ## 1.8 Is it learned?
 #
-# conv2_1 repeats one kind of stroke; deeper favourites are textures, put together from several marks. A network of the same shape with random weights has favourites as well. To compare by number: how much does a pixel have in common with its neighbours? Their **correlation** is near 1 in photographs, 0 in noise, -1 in a chessboard.
+# conv2_1 repeats one kind of stroke; deeper favourites are textures made of several marks. A network of the same shape with random weights has favourites too. To compare them with a number: how much does a pixel have in common with its neighbours? Their **correlation** is near 1 in photographs, 0 in noise, -1 on a chessboard.
 #
 # **Predict** it for the favourites of learned and of random filters.
 
@@ -376,24 +376,24 @@ for name, found in (("photograph", {"": {"": photograph}}), ("learned", learned)
     print(f"{name}: neighbours correlate {np.mean(shares):.2f}")
 
 # %% [markdown] name="shuffled_text"
-# Random filters like speckle, for nothing has taught them that neighbours belong together. Training has.
+# Random filters like speckle, because nothing has taught them that neighbours belong together. Training does.
 #
 # ## 1.9 Does depth care how pixels are arranged?
 #
-# One last question to both networks. Shuffle all pixels of an image: the same colours, no shapes. Are the same filters loud? With $m_f$ the mean answer of filter $f$ before and $m'_f$ after, over all filters of a layer,
+# One last question for both networks. Shuffle all the pixels of an image: the same colours, no shapes. Do the same filters respond strongly? With $m_f$ the mean response of filter $f$ before and $m'_f$ after, over all filters of a layer,
 #
 # $$\rho = \mathrm{corr}(m, m'),$$
 #
-# 1 when the same filters are loud, 0 when it is quite other ones.
+# which is 1 when the same filters respond, and 0 when entirely different ones do.
 #
 # **Predict** both lines, from conv1_1 to conv5_1.
 
 # %% name="shuffled"
 def alike(network, image):
-    """For each layer, whether the filters that are loud stay so when all pixels are shuffled."""
+    """For each layer, whether the same filters respond strongly after all pixels are shuffled."""
     shuffled = np.random.default_rng(SEED).permutation(image.reshape(-1, 3)).reshape(image.shape)
-    before, after = (network(sl.to_tensor(each)) for each in (image, shuffled))
-    means = [[sl.to_array(each[layer]).mean((0, 1)) for each in (before, after)] for layer in LAYERS]
+    before, after = (network(sl.to_tensor(pixels)) for pixels in (image, shuffled))
+    means = [[sl.to_array(seen[layer]).mean((0, 1)) for seen in (before, after)] for layer in LAYERS]
     return [np.corrcoef(m, n)[0, 1] for m, n in means]
 
 
@@ -406,7 +406,7 @@ for name, network in {"learned": encoder, "random": untrained}.items():
 page.show(plots.against_depth({"correlation with the shuffled image": curves}), alt)
 
 # %% [markdown] name="try_text"
-# There is the title of this lesson. The deeper learned filters are, the less remains without arrangement; random ones mix colours, at any depth.
+# That is the title of this lesson. The deeper a learned filter, the less is left once the arrangement is gone; random filters mix colours, at any depth.
 #
 # **Try it.** Choose a layer and a filter, and see its favourite grow. Some stay grey: what are they waiting for? Without a kernel you see the last image from above.
 
@@ -425,7 +425,7 @@ page.try_it(paint, last, "A filter's favourite image", {"layer": LAYERS, "filter
 # %% [markdown] name="quiz_text"
 # ## Quiz
 #
-# Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
+# Five questions, marked immediately. Without a kernel, unfold an answer to read the feedback on it.
 
 # %% name="quiz"
 page.quiz("01")
@@ -435,7 +435,7 @@ page.quiz("01")
 #
 # 1. A convolution asks one question everywhere. The ReLU keeps only "yes": the opposite needs a filter of its own.
 # 2. conv4_2, block4_conv2, relu4_2 and "the tenth convolution" are one layer: block 4, second convolution, after the ReLU.
-# 3. Kernels widen the receptive field by steps that strides have widened: 3 pixels at conv1_1, 156 at conv5_1, measured as computed, and the middle counts most.
+# 3. Kernels widen the receptive field, by steps that strides have made larger: 3 pixels at conv1_1, 156 at conv5_1, measured as computed, and the middle counts most.
 # 4. With the network frozen, the gradient belongs to the image. Guided, it shows where a filter looks; followed uphill, what it likes best.
 # 5. Random networks show outlines too. What gives learned filters away: their favourites are smoother, and the deeper they are, the more they care how pixels are arranged.
 #
@@ -452,6 +452,6 @@ page.quiz("01")
 # 2. M. Zeiler, R. Fergus, *Visualizing and understanding convolutional networks*, ECCV 2014. [arXiv:1311.2901](https://arxiv.org/abs/1311.2901): layers seen through deconvolution.
 # 3. J. Springenberg, A. Dosovitskiy, T. Brox, M. Riedmiller, *Striving for simplicity: the all convolutional net*, ICLR workshop 2015. [arXiv:1412.6806](https://arxiv.org/abs/1412.6806): guided backpropagation, our 1.6.
 # 4. K. Simonyan, A. Vedaldi, A. Zisserman, *Deep inside convolutional networks*, ICLR workshop 2014. [arXiv:1312.6034](https://arxiv.org/abs/1312.6034): the plain gradient, and favourite images.
-# 5. J. Adebayo and others, *Sanity checks for saliency maps*, NeurIPS 2018. [arXiv:1810.03292](https://arxiv.org/abs/1810.03292): why random weights belong into the comparison.
+# 5. J. Adebayo and others, *Sanity checks for saliency maps*, NeurIPS 2018. [arXiv:1810.03292](https://arxiv.org/abs/1810.03292): why random weights belong in the comparison.
 # 6. W. Luo, Y. Li, R. Urtasun, R. Zemel, *Understanding the effective receptive field*, NeurIPS 2016. [arXiv:1701.04128](https://arxiv.org/abs/1701.04128): why the middle counts most.
 # 7. C. Olah, A. Mordvintsev, L. Schubert, *Feature visualization*, Distill 2017. [distill.pub](https://distill.pub/2017/feature-visualization/): many more favourites, of a large network.

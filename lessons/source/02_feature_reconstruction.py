@@ -32,7 +32,7 @@ import numpy as np
 import torch
 import stylelab.torch as sl
 from skimage.metrics import structural_similarity
-from stylelab import page, images, plots
+from stylelab import images, page, plots
 from stylelab.recipes import scaled
 
 SEED = 0
@@ -47,7 +47,7 @@ import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
 from skimage.metrics import structural_similarity
-from stylelab import page, images, plots
+from stylelab import images, page, plots
 from stylelab.recipes import scaled
 
 SEED = 0
@@ -60,7 +60,7 @@ setting = page.set_up(sl, seed=SEED)
 #
 # $$x^* = \arg\min_x J(x), \qquad J(x) = \frac{\sum (F(x) - P)^2}{\sum P^2}.$$
 #
-# The search starts from noise, so it knows nothing of the photograph. What comes back, the layer knew. What does not come back although $J$ is almost 0, the layer has lost. The paper shows five such images, for conv1_1 to conv5_1. We make them, and measure.
+# The search starts from noise, so it knows nothing of the photograph. Whatever comes back, the layer knew. Whatever does not come back although $J$ is almost 0, the layer has lost. The paper shows five such images, for conv1_1 to conv5_1. We make them, and measure.
 
 # %% name="pictures"
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -75,9 +75,9 @@ page.show(
 )
 
 # %% [markdown] name="content_text"
-# ### Exercise 2.1 · how far are two activations apart?
+# ### Exercise 2.1 · how far apart are two activations?
 #
-# $J$ above is a ratio of two means. Write the mean: squared differences, place by place and filter by filter, over all entries. One line. As long as the answer is open or wrong, the next cell says why and the lesson goes on with stylelab's own function, so you are never stuck.
+# $J$ above is a ratio of two means. Write the mean: squared differences, position by position and filter by filter, over all entries. One line. While your answer is missing or wrong, the next cell says why and the lesson continues with stylelab's own function, so you are never stuck.
 
 # %% name="content_loss" exercise="content_loss"
 def content_loss(activation, target):
@@ -89,25 +89,25 @@ def content_loss(activation, target):
 content_loss = sl.check("content_loss", content_loss)
 
 # %% [markdown] name="by_hand_text"
-# By hand: two places, three filters. **Predict** $J$ for the activation itself, for 0 everywhere, for the activation doubled, and for its two places swapped.
+# By hand: two positions, three filters. **Predict** $J$ for the activation itself, for 0 everywhere, for the activation doubled, and for its two positions swapped.
 
 # %% name="by_hand"
 # NBVAL_CHECK_OUTPUT
 def unlike(seen, wanted):
-    """J: the mean squared difference as a share of what is wanted."""
+    """J: the mean squared difference as a share of the target's mean square."""
     return content_loss(seen, wanted) / content_loss(0 * wanted, wanted)
 
 
-wanted = np.float32([[[1, 0, 2], [1, 2, 0]]])  # one row of two places, three filters
+wanted = np.float32([[[1, 0, 2], [1, 2, 0]]])  # one row of two positions, three filters
 for name, seen in {"same": wanted, "zero": 0 * wanted, "double": 2 * wanted, "swapped": wanted[:, ::-1]}.items():
     print(f"{name}: J = {float(unlike(sl.to_tensor(seen), sl.to_tensor(wanted))):.3f}")
 
 # %% [markdown] name="rulers_text"
 # ## 2.2 Two rulers for images
 #
-# Nothing answered is as wrong as everything doubled: $J = 1$. Swapped places are worse still, so $J$ does care *where*.
+# No response at all is as wrong as everything doubled: $J = 1$. Swapped positions are worse still, so $J$ does care *where*.
 #
-# $J$ judges activations. For the images themselves we take two other rulers. **PSNR** counts errors of pixels, in decibels (dB):
+# $J$ judges activations. For the images themselves we use two other rulers. **PSNR** counts errors of pixels, in decibels (dB):
 #
 # $$PSNR = 10 \log_{10} \frac{1}{\frac{1}{N}\sum (x - y)^2}.$$
 #
@@ -141,7 +141,7 @@ def psnr(image, original):
 psnr = sl.check("psnr", psnr)
 
 # %% [markdown] name="two_errors_text"
-# Two copies of the photograph, each wrong by 0.1 at every pixel: one is brighter throughout, in the other a coin decides between brighter and darker. **Predict**: which has the higher PSNR, which the higher SSIM?
+# Two copies of the photograph, each wrong by 0.1 at every pixel: one is brighter throughout, in the other a coin toss decides between brighter and darker. **Predict**: which has the higher PSNR, which the higher SSIM?
 
 # %% name="two_errors"
 # NBVAL_CHECK_OUTPUT
@@ -158,21 +158,21 @@ for name, error in {"brighter": np.float32(0.1), "speckled": coins}.items():
     print(f"{name}: PSNR {decibels:.1f} dB, structural similarity {similarity:.2f}")
 
 # %% [markdown] name="loop_text"
-# ## 2.3 From noise to image, one step after the other
+# ## 2.3 From noise to image, one step at a time
 #
-# To PSNR both are the same: it only sums errors. SSIM forgives the light and minds the speckle, as the eye does. So we read both.
+# To PSNR both are the same: it only sums errors. SSIM forgives the change of light and objects to the speckle, as the eye does. So we use both.
 #
 # Now the search. The encoder stays as it is, and the pixels move downhill:
 #
-# $$x \leftarrow \mathrm{clip}_{0..1}\left(x - \eta\, \frac{\partial J}{\partial x}\right), \quad \text{again and again.}$$
+# $$x \leftarrow \mathrm{clip}_{0..1}\left(x - \eta\, \frac{\partial J}{\partial x}\right), \quad \text{repeatedly.}$$
 #
 # ### Exercise 2.3 · a reconstruction loop
 #
-# Four to seven lines. `loss(image, target)` gives a scalar. Clip after every step, and leave the image that came in as it was.
+# Four to seven lines. `loss(image, target)` gives a scalar. Clip after every step, and leave the input image unchanged.
 
 # %% name="reconstruct" exercise="reconstruct" tags=["torch"]
 def reconstruct(image, target, loss, steps, learning_rate):
-    """The image after that many steps of gradient descent, in 0..1 after each.
+    """The image after `steps` steps of gradient descent, clipped to 0..1 after each.
 
     Useful: detach, clone, requires_grad_, torch.autograd.grad, clamp."""
     raise NotImplementedError
@@ -180,7 +180,7 @@ def reconstruct(image, target, loss, steps, learning_rate):
 
 # %% name="reconstruct" exercise="reconstruct" tags=["tensorflow"]
 def reconstruct(image, target, loss, steps, learning_rate):
-    """The image after that many steps of gradient descent, in 0..1 after each.
+    """The image after `steps` steps of gradient descent, clipped to 0..1 after each.
 
     Useful: tf.GradientTape, tape.watch, tape.gradient, tf.clip_by_value."""
     raise NotImplementedError
@@ -190,7 +190,7 @@ def reconstruct(image, target, loss, steps, learning_rate):
 reconstruct = sl.check("reconstruct", reconstruct)
 
 # %% [markdown] name="decibels_text"
-# A black image is to become a grey one. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the error. **Predict** how many decibels a step is worth.
+# We want to turn a black image into a grey one. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the error. **Predict** how many decibels a step is worth.
 
 # %% name="decibels"
 # NBVAL_CHECK_OUTPUT
@@ -201,9 +201,9 @@ for steps in (1, 2, 3, 4):
     print(f"steps {steps}: the first pixel is {pixel:.2f}, PSNR {float(psnr(image, grey)):.2f} dB")
 
 # %% [markdown] name="own_loop_text"
-# Half the error is always 6 dB more. Now let your loop look through the encoder: at conv1_1 of a thumbnail of 48 pixels, from noise, with three learning rates. A mean over many pixels gives each one a small share of the gradient, so the rates are multiplied by the number of pixels.
+# Halving the error always gains 6 dB. Now let your loop look through the encoder: at conv1_1 of a 48-pixel thumbnail, from noise, with three learning rates. A mean over many pixels gives each one a small share of the gradient, so the rates are multiplied by the number of pixels.
 #
-# **Predict** what a rate does that is ten times too large.
+# **Predict** what a rate that is ten times too large does.
 
 # %% name="own_loop"
 encoder = sl.load_encoder("auto", ("conv1_1",), normalised=True)
@@ -225,9 +225,9 @@ page.show(plots.side_by_side(thumbnails), "The astronaut; half hidden in noise; 
 # %% [markdown] name="depth_text"
 # ## 2.4 Deeper and deeper
 #
-# One rate creeps, one arrives, one overshoots and makes things worse than noise. **L-BFGS** learns from its past steps how far to go. From here on we use it, as the paper does.
+# One rate creeps, one arrives, one overshoots and ends up worse than noise. **L-BFGS** learns from its past steps how far to go. From here on we use it, as the paper does.
 #
-# Deep layers average over many pixels and are blind to fine patterns, so the noise of the start would stay. A small price $\gamma$ on **total variation**, the same for all five layers, makes the search prefer smooth images:
+# Deep layers average over many pixels and are blind to fine patterns, so the noise from the start would remain. A small price $\gamma$ on **total variation**, the same for all five layers, makes the search prefer smooth images:
 #
 # $$J + \gamma\, \frac{1}{HW} \sum \left(|x_{i+1,j} - x_{i,j}| + |x_{i,j+1} - x_{i,j}|\right).$$
 #
@@ -238,7 +238,7 @@ GAMMA = 0.1
 
 
 def inversion(layer, gamma=GAMMA, **options):
-    """A function: image -> its losses by name, against one layer of the photograph."""
+    """A function: image -> its losses by name, compared with one layer of the photograph."""
     encoder = sl.load_encoder(options.pop("encoder", "auto"), (layer,), normalised=True, **options)
     wanted = encoder(sl.to_tensor(photograph))[layer]
 
@@ -267,17 +267,17 @@ live.finish(
 )
 
 # %% [markdown] name="measured_text"
-# Three numbers to read together. If $J$ is small, the search has succeeded, and what is missing in the image is missing in the layer. Two floors to compare with: the noise itself, and a flat grey image, which knows no more than the mean.
+# Three numbers to read together. If $J$ is small, the search has succeeded, and anything missing from the image is missing from the layer. Two baselines to compare with: the noise itself, and a flat grey image, which knows only the mean.
 
 # %% name="measured"
 both = {layer: measures(image, photograph) for layer, image in rebuilt.items()}
 grey = np.full_like(photograph, photograph.mean())
-floors = {"noise": measures(noise.astype(np.float32), photograph), "flat grey": measures(grey, photograph)}
+baselines = {"noise": measures(noise.astype(np.float32), photograph), "flat grey": measures(grey, photograph)}
 panels = {}
 for which, measure in enumerate(("PSNR (dB)", "structural similarity (no unit)")):
     panels[measure] = {"reconstruction": {layer: each[which] for layer, each in both.items()}}
-    panels[measure] |= {name: dict.fromkeys(LAYERS, each[which]) for name, each in floors.items()}
-for name, (decibels, similarity) in (both | floors).items():
+    panels[measure] |= {name: dict.fromkeys(LAYERS, each[which]) for name, each in baselines.items()}
+for name, (decibels, similarity) in (both | baselines).items():
     fit = f"J = {last[name].parts['content']:.4f}, " if name in last else ""
     print(f"{name}: {fit}PSNR {decibels:.1f} dB, structural similarity {similarity:.2f}")
 page.show(plots.against_depth(panels), "Both measures fall from conv1_1 to conv5_1, to that of flat grey.")
@@ -291,7 +291,7 @@ for measure, curves in panels.items():
 # %% [markdown] name="kept_text"
 # ## 2.5 What exactly is lost?
 #
-# Deep down, flat grey scores about as well: both rulers punish a bold guess. Yet the blotches know more than grey does. So take each image apart: **brightness** (the mean of red, green and blue) and **colour** (what remains), and each of them into **coarse** (means over 8 x 8 large blocks: *where* things are) and **fine** (what remains: *how they look*). Then correlate each part with the photograph's: 1 is kept, 0 is lost.
+# Deep down, flat grey scores about as well: both rulers punish a bold guess. Yet the blotches know more than grey does. So take each image apart: **brightness** (the mean of red, green and blue) and **colour** (the rest), and each of these into **coarse** (means over a grid of 8 x 8 blocks: *where* things are) and **fine** (the rest: *how they look*). Then correlate each part with the photograph's: 1 means kept, 0 means lost.
 #
 # **Predict** the order in which the four lines fall.
 
@@ -319,13 +319,13 @@ alt = "Four lines fall from nearly 1 at conv1_1: fine colour first, coarse colou
 page.show(plots.against_depth({"correlation with the photograph (no unit)": kept}), alt)
 
 # %% [markdown] name="smooth_text"
-# In colour, detail goes before place: the thin stripes of the flag are lost early, and that *something orange* is down there survives to the end. Shapes fade at conv4_1 and dissolve at conv5_1. The paper's VGG-19 keeps more there: it has more filters, and saw a million photographs. What is lost depends on the encoder, so one measures.
+# In colour, detail goes before position: the thin stripes of the flag are lost early, while the fact that *something orange* is down there survives to the end. Shapes fade at conv4_1 and dissolve at conv5_1. The paper's VGG-19 keeps more there: it has more filters, and saw a million photographs. What is lost depends on the encoder, so we measure it.
 #
 # ## 2.6 Many images, one activation
 #
-# Did the layer forget, or did our price on roughness blur the image? Here is conv4_1 without that price, and with ten times as much. And from *another* noise: what a layer leaves open, the start decides.
+# Did the layer forget, or did our price on roughness blur the image? Here is conv4_1 without that price, and with ten times as much. And starting from *different* noise: what a layer leaves open is decided by the start.
 #
-# **Predict** which of the four are alike, and at which $\gamma$ the activation fits worst.
+# **Predict** which of the four look alike, and at which $\gamma$ the activation fits worst.
 
 # %% name="smooth"
 other_noise = np.random.default_rng(SEED + 1).uniform(size=photograph.shape)
@@ -333,7 +333,7 @@ live = page.Live("The astronaut at conv4_1", steps=4 * STEPS)
 runs = {
     "γ = 0": rebuild(inversion("conv4_1", 0), live),
     f"γ = {GAMMA}": last["conv4_1"],
-    "the same, other noise": rebuild(inversion("conv4_1"), live, other_noise),
+    "the same, different noise": rebuild(inversion("conv4_1"), live, other_noise),
     f"γ = {10 * GAMMA:g}": rebuild(inversion("conv4_1", 10 * GAMMA), live),
 }
 live.finish(
@@ -344,10 +344,10 @@ for name, step in runs.items():
     print(f"{name}: J = {step.parts['content']:.4f}, {measures(step.image, photograph)[0]:.1f} dB")
 
 # %% name="two_starts"
-live = page.Live("The astronaut at conv1_1, from another noise", steps=STEPS)
+live = page.Live("The astronaut at conv1_1, from different noise", steps=STEPS)
 pairs = {
     "conv1_1": (rebuilt["conv1_1"], rebuild(inversion("conv1_1"), live, other_noise).image),
-    "conv4_1": (rebuilt["conv4_1"], runs["the same, other noise"].image),
+    "conv4_1": (rebuilt["conv4_1"], runs["the same, different noise"].image),
 }
 shown = {f"{layer}, noise {index + 1}": pair[index] for layer, pair in pairs.items() for index in (0, 1)}
 alt = "conv1_1: twice the same image. conv4_1: two with different patches of colour."
@@ -356,9 +356,9 @@ for layer, pair in pairs.items():
     print(f"{layer}: the two reconstructions agree to {measures(*pair)[0]:.1f} dB")
 
 # %% [markdown] name="try_text"
-# From conv1_1 both starts lead to one image. From conv4_1 they lead to two, which agree in what the layer keeps and in no more, although $J$ is small. That is what "lost" means.
+# From conv1_1 both starts lead to the same image. From conv4_1 they lead to two, which agree only in what the layer keeps, although $J$ is small. That is what "lost" means.
 #
-# **Try it.** Choose a layer and a price: from where it is, the image goes on for a few steps, before your eyes. Go up from conv5_1 to conv1_1: the astronaut returns. Go down again: why does she *not* vanish? Without a kernel you see the image that the sliders start from.
+# **Try it.** Choose a layer and a price: the image changes for a few more steps, before your eyes. Go up from conv5_1 to conv1_1: the astronaut returns. Go down again: why does she *not* vanish? Without a kernel you see the image that the sliders start from.
 
 # %% name="try_it"
 moving = sl.to_tensor(rebuilt["conv5_1"])
@@ -378,7 +378,7 @@ page.try_it(paint, rebuilt["conv5_1"], "Blotches: what conv5_1 knows of the astr
 # %% [markdown] name="race_text"
 # ## 2.7 L-BFGS against Adam
 #
-# **Adam** gives each pixel a rate of its own, from the mean and the spread of its past gradients. **L-BFGS** keeps its last twenty moves and works out from them how the gradient bends. It does more per step, so counting steps alone would be unfair.
+# **Adam** gives each pixel a rate of its own, from the mean and the spread of its past gradients. **L-BFGS** keeps its last twenty moves and estimates from them how the gradient bends. It does more per step, so counting steps alone would be unfair.
 #
 # **Predict** which is lower after all steps, and whether the order changes when you count seconds.
 
@@ -398,11 +398,11 @@ figure = plots.lines(curves, "loss (share of the first)", log=True)
 live.finish(figure, "The losses of L-BFGS and Adam fall steeply, then slowly, against steps and against seconds.")
 
 # %% [markdown] name="encoders_text"
-# Compare at one height, not at one step: draw a level line at the loss you want, and see which curve crosses it first. Seconds are those of one machine; on yours the gap may differ.
+# Compare at one height, not at one step: draw a horizontal line at the loss you want, and see which curve crosses it first. The seconds are from one machine; on yours the gap may differ.
 #
 # ## 2.8 Another encoder, another answer
 #
-# The same layer, conv3_1, in three networks: the one so far, with **average pooling**; the same filters with **max pooling**, which passes on one pixel of four; and **random weights**, which have never seen an image.
+# The same layer, conv3_1, in three networks: the one used so far, with **average pooling**; the same filters with **max pooling**, which passes on one value of four; and **random weights**, which have never seen an image.
 #
 # **Predict** whether a network must have *learned* anything for an image to come back.
 
@@ -422,11 +422,11 @@ for name, step in encoders.items():
     print(f"{name}: J = {step.parts['content']:.3f}, {decibels:.1f} dB, structural similarity {similarity:.2f}")
 
 # %% [markdown] name="quiz_text"
-# Look at $J$ first. Where it is still large, the search has not arrived, and a poor image accuses the optimiser, not the layer.
+# Look at $J$ first. Where it is still large, the search has not arrived, and a poor image is the optimiser's fault, not the layer's.
 #
 # ## Quiz
 #
-# Six questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
+# Six questions, marked immediately. Without a kernel, unfold an answer to read the feedback on it.
 
 # %% name="quiz"
 page.quiz("02")
@@ -434,16 +434,16 @@ page.quiz("02")
 # %% [markdown] name="recap"
 # ## What to remember
 #
-# 1. $J$ compares activations place by place: 0 for the same, 1 for silence.
-# 2. PSNR counts errors of pixels, 6 dB for each halving. Structural similarity minds edges and texture, and forgives a change of light.
+# 1. $J$ compares activations position by position: 0 for the same, 1 for silence.
+# 2. PSNR counts errors of pixels, 6 dB for each halving. Structural similarity is sensitive to edges and texture, and forgives a change of light.
 # 3. A reconstruction is gradient descent on pixels from noise. The learning rate decides between creeping, arriving and overshooting.
-# 4. Shallow layers fix the image. Deep ones leave more and more open, fine colour first, and what they leave open is decided by the start and the total variation. How much depends on the encoder.
+# 4. Shallow layers fix the image. Deep ones leave more and more open, fine colour first, and the start and the total variation decide what they leave open. How much depends on the encoder.
 # 5. Compare optimisers by the time to reach the same loss, from the same start, on the same machine.
 #
 # ## Going further
 #
-# - Choose your own photograph in 2.1. The embedded encoder learned from images that include this one: does a strange one come back as well?
-# - With VGG-19 in the cache (`stylelab encoders download vgg19`) run all cells again, and compare with figure 1 of the paper.
+# - Choose your own photograph in 2.1. The embedded encoder learned from images that include this one: does an unfamiliar one come back as well?
+# - With VGG-19 in the cache (`stylelab encoders download vgg19`) run all cells again and compare with figure 1 of the paper.
 # - Give the random weights in 2.8 five times the steps.
 # - Ask for two layers at once: add two losses. Which pairs are worth it?
 #

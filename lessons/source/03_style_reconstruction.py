@@ -16,8 +16,8 @@
 # **You will**
 #
 # 1. work out a Gram matrix by hand, then in code (exercise 3.1);
-# 2. shuffle all places of an activation, and say why its Gram matrix stays (two predictions, question 1 of the quiz);
-# 3. compare two styles by one number, also when the images differ in size (exercise 3.2, questions 2 and 3);
+# 2. shuffle all positions of an activation, and say why its Gram matrix stays the same (two predictions, question 1 of the quiz);
+# 3. compare two styles by one number, even when the images differ in size (exercise 3.2, questions 2 and 3);
 # 4. say what that number measures: how unlike two clouds of points are (one prediction, question 4);
 # 5. add up layers, and paint textures from conv1_1 alone to conv1_1 ... conv5_1 (exercise 3.3, three predictions, question 5).
 #
@@ -31,7 +31,7 @@ import os, sys
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import page, images, plots
+from stylelab import images, page, plots
 from stylelab.recipes import PAPER, scaled
 
 SEED = 0
@@ -45,18 +45,18 @@ import os, sys
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import page, images, plots
+from stylelab import images, page, plots
 from stylelab.recipes import PAPER, scaled
 
 SEED = 0
 setting = page.set_up(sl, seed=SEED)
 
 # %% [markdown] name="pictures_text"
-# ## 3.1 Which filters answer together?
+# ## 3.1 Which filters respond together?
 #
-# You would know any of these paintings by a corner, whichever corner it is. So what you know cannot be *where* things are.
+# You would recognise any of these paintings from a corner, no matter which one. So what you recognise cannot be *where* things are.
 #
-# A frozen network, the **encoder**, looks for us. Each of its filters answers at every place. Yellow dabs make the yellow filter and the dab filter answer *at the same places*. That is what we shall count.
+# A frozen network, the **encoder**, does the looking for us. Each of its filters responds at every position. Yellow dabs make the yellow filter and the dab filter respond *together*. That is what we are going to count.
 
 # %% name="pictures"
 recipe = scaled("gatys", setting.preset)
@@ -71,7 +71,7 @@ page.show(
 )
 
 # %% [markdown] name="by_hand_text"
-# Two filters, three places. Filter 1 answers 1, 2, 1; filter 2 answers 0, 3, 0. Written as a table $F$ of $C$ filters by $HW$ places, the **Gram matrix** is
+# Two filters, three positions. Filter 1 responds with 1, 2, 1; filter 2 with 0, 3, 0. Written as a table $F$ of $C$ filters by $HW$ positions, the **Gram matrix** is
 #
 # $$G = \frac{F F^T}{H W}, \qquad G_{ij} = \frac{1}{HW}\sum_{p} F_{ip} F_{jp}.$$
 #
@@ -79,22 +79,22 @@ page.show(
 
 # %% name="by_hand"
 F = np.float32([[1, 2, 1], [0, 3, 0]])
-filters, places = ("filter 1", "filter 2"), ("place 1", "place 2", "place 3")
+filters, positions = ("filter 1", "filter 2"), ("position 1", "position 2", "position 3")
 tables = {
-    "F: what each filter answers": (F, filters, places),
-    "G: which answer together": (F @ F.T / F.shape[1], filters, filters),
+    "F: how each filter responds": (F, filters, positions),
+    "G: which respond together": (F @ F.T / F.shape[1], filters, filters),
 }
 page.show(
-    plots.heat_maps(tables, "answer (left), product (right)", number=".0f", width=3.6),
-    alt="Two tables. F: filter 1 answers 1, 2, 1 and filter 2 answers 0, 3, 0. G: 2 and 2 above, 2 and 3 below.",
+    plots.heat_maps(tables, "response (left), product (right)", number=".0f", width=3.6),
+    alt="Two tables. F: filter 1 responds with 1, 2, 1 and filter 2 with 0, 3, 0. G: 2 and 2 above, 2 and 3 below.",
 )
 
 # %% [markdown] name="gram_text"
-# On the diagonal is how strongly each filter answers: a mean of squares, never negative. Beside it is how strongly two answer *together*; filter 1 with 2 is filter 2 with 1, so $G$ is symmetric.
+# On the diagonal is how strongly each filter responds: a mean of squares, never negative. Off the diagonal is how strongly two filters respond *together*; filter 1 with 2 is the same as filter 2 with 1, so $G$ is symmetric.
 #
 # ### Exercise 3.1 · the Gram matrix
 #
-# The encoder gives {{activation}}, not a table: flatten height and width, then multiply. Two or three lines. Keep the images of a batch apart. You will meet it again in lesson 4; bring your answer along. As long as it is open or wrong, the cell below says why, and the lesson goes on with stylelab's own function.
+# The encoder gives {{activation}}, not a table: flatten height and width, then multiply. Two or three lines. Keep the images of a batch apart. You will meet it again in lesson 4, so keep your answer. While it is missing or wrong, the cell below says why, and the lesson continues with stylelab's own function.
 
 # %% name="gram_matrix" exercise="gram_matrix" tags=["torch"]
 def gram_matrix(activation):
@@ -116,7 +116,7 @@ def gram_matrix(activation):
 gram_matrix = sl.check("gram_matrix", gram_matrix)
 
 # %% [markdown] name="moved_text"
-# Now move things. First, places 1 and 2 change seats for *both* filters, as if the painter had put the same dab elsewhere. Then for filter 2 *alone*. **Predict** both matrices.
+# Now move things. First, positions 1 and 2 swap for *both* filters, as if the painter had put the same dab somewhere else. Then for filter 2 *alone*. **Predict** both matrices.
 
 # %% name="as_activation" tags=["torch"]
 def as_activation(array):
@@ -143,7 +143,7 @@ def as_table(gram):
 # %% name="moved"
 # NBVAL_CHECK_OUTPUT
 def gram_of(table):
-    """The Gram matrix of a table F (C, HW), by your function: one row of HW places."""
+    """The Gram matrix of a table F (C, HW), by your function: one row of HW positions."""
     return as_table(gram_matrix(as_activation(table.T[None])))
 
 
@@ -154,9 +154,9 @@ for name, table in {"as it is": F, "both moved": both, "filter 2 moved": one}.it
 # %% [markdown] name="shuffle_text"
 # ## 3.2 Why is position forgotten?
 #
-# With both moved together nothing changes, to the last digit: each entry is a sum over places, and a sum does not care for order. With one filter moved alone, $G_{12}$ fell from 2 to 1: the two now meet at a weaker place. So a Gram matrix forgets *where*, and keeps *together with what*.
+# With both moved together nothing changes, to the last digit: each entry is a sum over positions, and a sum does not depend on the order. With one filter moved alone, $G_{12}$ fell from 2 to 1: the two now meet at a weaker position. So a Gram matrix forgets *where*, and keeps *together with what*.
 #
-# Now with the encoder: all places of conv2_1 are shuffled like a pack of cards, the same way for every filter. **Predict**: will you recognise the painting in the activation maps? Which digits of the Gram matrix change?
+# Now with the encoder: all positions of conv2_1 are shuffled like a pack of cards, in the same way for every filter. **Predict**: will you recognise the painting in the activation maps? Which digits of the Gram matrix change?
 
 # %% name="shuffle"
 # NBVAL_CHECK_OUTPUT
@@ -164,16 +164,16 @@ painting = images.open_image("brushstrokes", size=128)
 seen = sl.to_array(encoder(sl.to_tensor(painting, setting.device))["conv2_1"])  # (H, W, C)
 order = np.random.default_rng(SEED).permutation(seen[..., 0].size)
 shuffled = seen.reshape(order.size, -1)[order].reshape(seen.shape)
-grams = [as_table(gram_matrix(as_activation(each))) for each in (seen, shuffled)]
-for what, (before, after) in {"activation, place by place": (seen, shuffled), "Gram matrix": grams}.items():
+grams = [as_table(gram_matrix(as_activation(array))) for array in (seen, shuffled)]
+for what, (before, after) in {"activation, position by position": (seen, shuffled), "Gram matrix": grams}.items():
     print(f"{what}: changed by {np.sum((before - after) ** 2) / np.sum(before**2):.2f} of its sum of squares")
 
 # %% name="maps"
 jumps = np.abs(np.diff(seen, axis=0)).mean((0, 1)) / (seen.std((0, 1)) + 1e-6)
 smoothest = np.argsort(jumps)[:3]  # the three filters whose maps are the easiest to read
 maps = {}
-for when, each in {"as it is": seen, "shuffled": shuffled}.items():
-    maps |= {f"filter {k}, {when}": (each[..., [k] * 3] / each[..., k].max()) ** 0.5 for k in smoothest}
+for when, array in {"as it is": seen, "shuffled": shuffled}.items():
+    maps |= {f"filter {k}, {when}": (array[..., [k] * 3] / array[..., k].max()) ** 0.5 for k in smoothest}
 page.show(
     plots.side_by_side(maps, columns=3),
     "Above: three activation maps in grey; the night sky can be made out. Below: the same, shuffled to noise.",
@@ -183,12 +183,12 @@ page.show(
 names = [""] * seen.shape[2]
 tables = {"G, as it is": (grams[0], names, names), "G, shuffled": (grams[1], names, names)}
 page.show(
-    plots.heat_maps(tables, "filters answer together (no unit)", number="", log=True, width=3.4),
+    plots.heat_maps(tables, "filters respond together (no unit)", number="", log=True, width=3.4),
     alt="Two square patterns of coloured cells, symmetric about the diagonal. They are the same.",
 )
 
 # %% [markdown] name="layer_loss_text"
-# The maps have become noise, and the Gram matrix is the same. A loss that compares activations place by place (lesson 2) sees a stranger here; one that compares Gram matrices sees no difference at all.
+# The maps have become noise, and the Gram matrix is the same. A loss that compares activations position by position (lesson 2) sees a stranger here; one that compares Gram matrices sees no difference at all.
 #
 # ## 3.3 How far apart are two styles?
 #
@@ -198,7 +198,7 @@ page.show(
 #
 # ### Exercise 3.2 · one layer's style loss
 #
-# One line, with `gram_matrix`. The target is a Gram matrix already: it is computed once, and kept.
+# One line, with `gram_matrix`. The target is already a Gram matrix: it is computed once and kept.
 
 # %% name="style_layer_loss" exercise="style_layer_loss"
 def style_layer_loss(activation, target_gram):
@@ -210,9 +210,9 @@ def style_layer_loss(activation, target_gram):
 style_layer_loss = sl.check("style_layer_loss", style_layer_loss)
 
 # %% [markdown] name="halves_text"
-# Cut each painting in two. The left half has other things in it than the right, by the same hand. To make numbers comparable, we divide by the loss of an encoder that does not answer at all: 0 is the same style, and the larger the stranger.
+# Cut each painting in two. The left half shows different things from the right, by the same hand. To make numbers comparable, we divide by the loss of an encoder that does not respond at all: 0 is the same style, and larger numbers mean less alike.
 #
-# **Predict** where in the table the small numbers stand, and which two *different* paintings come closest.
+# **Predict** where in the table the small numbers are, and which two *different* paintings come closest.
 
 # %% name="unlike"
 def unlike(activation, target_gram):
@@ -226,8 +226,8 @@ def see(image, layer="conv3_1"):
 
 
 # %% name="halves"
-left = {name: see(np.array_split(each, 2, axis=1)[0]) for name, each in paintings.items()}
-right = {name: gram_matrix(see(np.array_split(each, 2, axis=1)[1])) for name, each in paintings.items()}
+left = {name: see(np.array_split(image, 2, axis=1)[0]) for name, image in paintings.items()}
+right = {name: gram_matrix(see(np.array_split(image, 2, axis=1)[1])) for name, image in paintings.items()}
 table = np.array([[unlike(activation, gram) for gram in right.values()] for activation in left.values()])
 print(f"{np.sum(table.argmin(0) == range(len(table)))} of {len(table)} right halves find their own left half")
 row, column = divmod(np.argmin(table + 9 * np.eye(len(table))), len(table))  # the diagonal put out of the way
@@ -241,9 +241,9 @@ page.show(
 # %% [markdown] name="sizes_text"
 # ## 3.4 May the images differ in size?
 #
-# $F F^T$ alone (`raw`) is a sum over places, so a larger image has a larger one. Divided by $HW$ (`per_location`) it is a mean. Some divide by $C H W$ (`per_element`): that only changes what a layer with many filters costs against one with few.
+# $F F^T$ alone (`raw`) is a sum over positions, so a larger image has a larger one. Divided by $HW$ (`per_location`) it is a mean. Some divide by $C H W$ (`per_element`): that only changes what a layer with many filters costs compared with one with few.
 #
-# Take half a wall of tiles: the same style, half the places. **Predict** its loss to the whole wall under `raw`. It can be worked out: $G = A / 2$.
+# Take half a wall of tiles: the same style, half the positions. **Predict** its loss against the whole wall under `raw`. You can work it out: $G = A / 2$.
 
 # %% name="sizes"
 # NBVAL_CHECK_OUTPUT
@@ -251,26 +251,26 @@ wall, other = (images.open_image(name, size=96) for name in ("ceramic", "woodblo
 stranger = images.fit(other, wall.shape[:2])
 tried = {"half of it": wall[:, :48], "a copy at half its size": images.resize(wall, 48), "a stranger": stranger}
 for normalisation in ("raw", "per_location", "per_element"):
-    target, *grams = (sl.gram_matrix(see(each, "conv2_1"), normalisation) for each in (wall, *tried.values()))
+    target, *grams = (sl.gram_matrix(see(image, "conv2_1"), normalisation) for image in (wall, *tried.values()))
     shares = [float(sl.content_loss(gram, target) / sl.content_loss(0 * target, target)) for gram in grams]
     found = [f"{name} {share:.2f}" for name, share in zip(tried, shares, strict=True)]
     print(f"{normalisation:<13}" + ", ".join(found))
 
 # %% [markdown] name="cloud_text"
-# Under `raw`, half the wall is $(1 - \frac12)^2 = 0.25$ away from itself, as if it were another style. Divided by the number of places, it is itself again: only so can images of two sizes be compared. A copy at *half its size* is another matter: its lines are thinner, other filters answer, and no division mends that.
+# Under `raw`, half the wall is $(1 - \frac12)^2 = 0.25$ away from the whole, as if it were another style. Divided by the number of positions, it is itself again: only then can images of two sizes be compared. A copy at *half its size* is another matter: its lines are thinner, other filters respond, and no division can fix that.
 #
 # ## 3.5 What does the number measure?
 #
-# At each place the encoder gives $C$ numbers: a point in a space of $C$ dimensions. An image is a *cloud* of $HW$ points, and a cloud has no order. The sum of $(G - A)^2$, which is $C^2 E$, is a known distance between clouds $f$ and $a$, the squared **maximum mean discrepancy** with the kernel $k(x, y) = (x \cdot y)^2$ (reference 2):
+# At each position the encoder gives $C$ numbers: a point in a space of $C$ dimensions. An image is a *cloud* of $HW$ points, and a cloud has no order. The sum of $(G - A)^2$, which is $C^2 E$, is a known distance between clouds $f$ and $a$, the squared **maximum mean discrepancy** with the kernel $k(x, y) = (x \cdot y)^2$ (reference 2):
 #
 # $$\overline{k(f, f')} + \overline{k(a, a')} - 2\,\overline{k(f, a)},$$
 #
-# with means over all pairs of places. **Predict**: can two different clouds be at distance 0?
+# with means over all pairs of positions. **Predict**: can two different clouds be at distance 0?
 
 # %% name="cloud"
 # NBVAL_CHECK_OUTPUT
 def mean_kernel(x, y):
-    """The mean of (x . y)^2 over all pairs of places, one of each table (C, HW)."""
+    """The mean of (x . y)^2 over all pairs of positions, one from each table (C, HW)."""
     return np.mean((x.T @ y) ** 2)
 
 
@@ -278,20 +278,20 @@ peak, flat = np.float32([[0, 0, 0, 4]]), np.float32([[2, 2, 2, 2]])
 for name, f, a in (("as it is, filter 2 moved", F, one), ("one peak, flat", peak, flat)):
     by_gram = np.sum((gram_of(f) - gram_of(a)) ** 2)
     by_kernel = mean_kernel(f, f) + mean_kernel(a, a) - 2 * mean_kernel(f, a)
-    print(f"{name}: by Gram matrices {by_gram:.3f}, by pairs of places {by_kernel:.3f}")
+    print(f"{name}: by Gram matrices {by_gram:.3f}, by pairs of positions {by_kernel:.3f}")
 
 # %% [markdown] name="layers_text"
-# They can: answers 0, 0, 0, 4 and 2, 2, 2, 2 have the same mean square, and the kernel asks for no more. One layer is easily fooled, so one asks several.
+# They can: the responses 0, 0, 0, 4 and 2, 2, 2, 2 have the same mean square, and the kernel looks at nothing else. One layer is easily fooled, so we use several.
 #
 # ## 3.6 Several layers, one number
 #
 # $$J_{style} = \sum_l w_l\, E_l.$$
 #
-# conv1_1 sees 3 pixels at a time: colours, dots. Each pooling widens the view: conv3_1 sees 24 pixels, conv5_1 more than a hundred. So each layer speaks of a style at its own scale.
+# conv1_1 sees 3 pixels at a time: colours, dots. Each pooling widens the view: conv3_1 sees 24 pixels, conv5_1 more than a hundred. So each layer describes a style at its own scale.
 #
 # ### Exercise 3.3 · the style loss
 #
-# One to three lines. All three arguments are dictionaries; a layer's name says what belongs together.
+# One to three lines. All three arguments are dictionaries; the layer names say what belongs together.
 
 # %% name="style_loss" exercise="style_loss"
 def style_loss(activations, target_grams, weights):
@@ -305,13 +305,13 @@ style_loss = sl.check("style_loss", style_loss)
 # %% [markdown] name="texture_text"
 # ## 3.7 Paint nothing but style
 #
-# Start from faint noise, freeze the encoder, and let an optimiser move the *pixels* until $J_{style}$ is small. There is no content loss: what appears is all that the Gram matrices know.
+# Start from faint noise, freeze the encoder, and let an optimiser move the *pixels* until $J_{style}$ is small. There is no content loss: what appears is everything that the Gram matrices know.
 #
-# A layer's weight is a price. The entries of one layer's Gram matrix may be ten times those of another's, so each layer is priced by what it costs when the encoder is silent: then all count alike. (The factor of $10^5$ changes no minimum. It only keeps the optimiser's first steps from being tiny.)
+# A layer's weight is a price. The entries of one layer's Gram matrix may be ten times those of another's, so each layer is priced by what it costs when the encoder is silent: then they all count the same. (The factor of $10^5$ changes no minimum. It only keeps the optimiser's first steps from being tiny.)
 
 # %% name="texture_loss"
 def targets_of(painting):
-    """The painting's Gram matrices, and a price for each layer at which all count alike."""
+    """The painting's Gram matrices, and a price for each layer at which they all count the same."""
     seen = encoder(sl.to_tensor(painting, setting.device))
     grams = {layer: gram_matrix(activation) for layer, activation in seen.items()}
     return grams, {layer: 1e5 / float(style_layer_loss(0 * seen[layer], grams[layer])) for layer in LAYERS}
@@ -327,11 +327,11 @@ def texture_loss(grams, weights):
 # %% [markdown] name="run_text"
 # ## 3.8 From colours to strokes
 #
-# Now the upper row of the paper's figure 1: five textures from the same noise, each with one layer more. **Predict** from which layer on you see brush strokes, and whether the hills will lie at the bottom again.
+# Now the upper row of the paper's figure 1: five textures from the same noise, each with one more layer. **Predict** from which layer on you see brush strokes, and whether the hills will be at the bottom again.
 
 # %% name="run"
 def grow(painting, live):
-    """Textures from the same noise, one layer more each time, and the share of the loss that is left."""
+    """Textures from the same noise, with one more layer each time, and the share of the loss that is left."""
     grams, prices = targets_of(painting)
     noise = np.random.default_rng(SEED).uniform(0.4, 0.6, painting.shape)
     painted, fallen = {}, []
@@ -362,25 +362,25 @@ live.finish(
 )
 
 # %% [markdown] name="measure_text"
-# Colours first, then strokes, then strokes that join. Nothing is where it was: the Gram matrix has no word for "bottom".
+# Colours first, then strokes, then strokes that join. Nothing is where it was: a Gram matrix has no word for "bottom".
 #
 # ## 3.9 Does every layer get what it asks for?
 #
-# Every texture can be asked about *every* layer, also about those that had no say in it. **Predict** what the half of this table above its diagonal looks like.
+# Every texture can be tested at *every* layer, including those that had no say in it. **Predict** what this table looks like above its diagonal.
 
 # %% name="measure"
 grams, _ = targets_of(strokes)
-seen = {name: encoder(sl.to_tensor(each, setting.device)) for name, each in textures.items()}
-asked = [[unlike(seen[name][layer], grams[layer]) for layer in LAYERS] for name in textures]
+seen = {name: encoder(sl.to_tensor(image, setting.device)) for name, image in textures.items()}
+losses = [[unlike(seen[name][layer], grams[layer]) for layer in LAYERS] for name in textures]
 print(f"the loss is {max(fallen):.2%} of the first, or less, for each of the five")
-tables = {"textures (rows), asked at each layer": (asked, [*textures], LAYERS)}
+tables = {"textures (rows), tested at each layer": (losses, [*textures], LAYERS)}
 page.show(
     plots.heat_maps(tables, "style loss (share)", number=".1%", log=True, width=6),
     "A table of textures by layers: small numbers on and below the diagonal, larger ones above it.",
 )
 
 # %% [markdown] name="second_text"
-# A layer in the sum is matched; one that is left out is missed, often by ten times as much. To match conv1_1 is to have the right colours, and says nothing of strokes.
+# A layer in the sum is matched; one that is left out is missed, often by ten times as much. Matching conv1_1 gives the right colours, and says nothing about strokes.
 #
 # ## 3.10 A style with outlines
 #
@@ -396,11 +396,11 @@ live.finish(
 )
 
 # %% [markdown] name="try_text"
-# Cells close as soon as a layer sees a whole line with both its sides. The rose is one thing at one place, so it is gone.
+# Cells close as soon as a layer sees a whole line with both of its sides. The rose is one thing in one position, so it is gone.
 #
 # ## 3.11 Your prices
 #
-# **Try it.** Five sliders, the prices of the five layers, as factors. Move one: the last texture goes on from where it is, before your eyes. Turn conv1_1 down: what becomes of the colours? Turn all deep ones down: what is left? Without a kernel you see where the sliders start.
+# **Try it.** Five sliders, the prices of the five layers, as factors. Move one: the last texture changes from where it is, before your eyes. Turn conv1_1 down: what happens to the colours? Turn all deep ones down: what is left? Without a kernel you see where the sliders start.
 
 # %% name="try_it"
 grown = sl.to_tensor(glass[f"to {LAYERS[-1]}"], setting.device)
@@ -422,7 +422,7 @@ page.try_it(paint, sl.to_image(grown), "A texture of stained glass from all five
 # %% [markdown] name="quiz_text"
 # ## Quiz
 #
-# Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
+# Five questions, marked immediately. Without a kernel, unfold an answer to read the feedback on it.
 
 # %% name="quiz"
 page.quiz("03")
@@ -430,16 +430,16 @@ page.quiz("03")
 # %% [markdown] name="recap"
 # ## What to remember
 #
-# 1. $G = F F^T / (HW)$: filters by filters, symmetric. On the diagonal how much a filter answers, beside it how much two answer together.
-# 2. Each entry is a sum over places, so the order of places is forgotten. Moving one filter alone is noticed: what stands *together* is the style.
-# 3. One layer's style loss is the mean of $(G - A)^2$. Only after division by the number of places can images of two sizes be compared, and a smaller copy is another style all the same.
+# 1. $G = F F^T / (HW)$: filters by filters, symmetric. The diagonal says how much a filter responds, the rest how much two respond together.
+# 2. Each entry is a sum over positions, so the order of positions is forgotten. Moving one filter alone is noticed: what occurs *together* is the style.
+# 3. One layer's style loss is the mean of $(G - A)^2$. Only after division by the number of positions can images of two sizes be compared, and a smaller copy is still another style.
 # 4. It is a distance between two clouds of points that looks at second moments: equal Gram matrices do not mean equal images.
 # 5. A layer in the sum is matched, one left out is not. Shallow layers bring colours, deep ones longer strokes; where things were never comes back.
 #
 # ## Going further
 #
-# - Ask conv4_1 alone for a texture: `texture_loss(grams, {"conv4_1": prices["conv4_1"]})`. What is missing?
-# - Put `"random"` for `"auto"` in both places and run all again. How much of a style does an untrained network know?
+# - Make a texture from conv4_1 alone: `texture_loss(grams, {"conv4_1": prices["conv4_1"]})`. What is missing?
+# - Replace `"auto"` by `"random"` in both cells and run everything again. How much of a style does an untrained network know?
 # - Start from a photograph instead of noise. Lesson 4 adds a second loss that keeps it recognisable.
 # - Subtract each filter's mean before multiplying. That is a covariance: what does the texture lose?
 #

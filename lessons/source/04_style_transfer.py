@@ -16,7 +16,7 @@
 # **You will**
 #
 # 1. build the Gram matrix, and see that it keeps a style and forgets *where* things are (exercise 4.1);
-# 2. join content and style in one number (exercise 4.2);
+# 2. combine content and style in one number (exercise 4.2);
 # 3. move an image downhill yourself, then own the loop of a full transfer (exercise 4.3);
 # 4. choose $\alpha$ and $\beta$ to reach a stated balance, and say what layers, start and steps do (exercise 4.4, two predictions);
 # 5. smooth a result with total variation (exercise 4.5).
@@ -31,7 +31,7 @@ import os, sys, time
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab import page, images, plots
+from stylelab import images, page, plots
 from stylelab.recipes import scaled
 from stylelab.result import History
 
@@ -46,7 +46,7 @@ import os, sys, time
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab import page, images, plots
+from stylelab import images, page, plots
 from stylelab.recipes import scaled
 from stylelab.result import History
 
@@ -56,15 +56,15 @@ setting = page.set_up(sl, seed=SEED)
 # %% [markdown] name="pictures_text"
 # ## 4.1 What do we keep of each image?
 #
-# Of one image we want *what is there*: a pagoda above trees. Of the other we want *how it is painted*: strokes, colours, swirls, but not its hills. Both questions are put to the same frozen network, an **encoder**: 16 convolutions that turn an image into activations, layer by layer.
+# From one image we want *what is there*: a pagoda above trees. From the other we want *how it is painted*: strokes, colours, swirls, but not its hills. The same frozen network answers both questions, an **encoder**: 16 convolutions that turn an image into activations, layer by layer.
 #
-# Content is easy. If two images give the same activations at a middle layer, the same things stand in the same places. So the **content loss** compares activations place by place:
+# Content is easy. If two images give the same activations at a middle layer, they show the same things in the same positions. So the **content loss** compares activations position by position:
 #
 # $$J_{content} = \frac{\sum (F - P)^2}{\sum P^2},$$
 #
 # with $F$ from the image being painted and $P$ from the photograph. It is 0 for equal images, and around 1 for strangers.
 #
-# The paper listens to conv1_1 ... conv5_1 on large images. On our small ones deep layers would see everything at once, so we take the first five.
+# The paper uses conv1_1 ... conv5_1 on large images. On our small ones deep layers would see everything at once, so we use the first five.
 
 # %% name="pictures"
 recipe = scaled("gatys", setting.preset)
@@ -82,13 +82,13 @@ page.show(
 # %% [markdown] name="gram_text"
 # ## 4.2 Style is what survives moving everything
 #
-# A stroke of blue beside yellow is the same style in any corner. So for style we keep only *which filters answer together*, and sum over all places. With $F$ as a table of $C$ filters by $HW$ places, that is the **Gram matrix**
+# A stroke of blue next to yellow is the same style in any corner. So for style we keep only *which filters respond together*, and sum over all positions. With $F$ as a table of $C$ filters by $HW$ positions, that is the **Gram matrix**
 #
 # $$G = \frac{F F^T}{H W}, \qquad G_{ij} = \frac{1}{HW}\sum_{p} F_{ip} F_{jp}.$$
 #
 # ### Exercise 4.1 · the Gram matrix
 #
-# Two or three lines. Flatten height and width, then multiply. Keep the images of a batch apart. As long as the answer is open or wrong, the next cell says why and the lesson goes on with stylelab's own function, so you are never stuck.
+# Two or three lines. Flatten height and width, then multiply. Keep the images of a batch apart. While your answer is missing or wrong, the next cell says why and the lesson continues with stylelab's own function, so you are never stuck.
 
 # %% name="gram_matrix" exercise="gram_matrix" tags=["torch"]
 def gram_matrix(activation):
@@ -110,23 +110,23 @@ def gram_matrix(activation):
 gram_matrix = sl.check("gram_matrix", gram_matrix)
 
 # %% [markdown] name="gram_by_hand_text"
-# Do one by hand: three filters, two places. Filter 1 answers 1 at both places, filter 2 only at the second (2), filter 3 only at the first (2).
+# Do one by hand: three filters, two positions. Filter 1 responds with 1 at both, filter 2 only at the second (2), filter 3 only at the first (2).
 #
-# **Predict.** Which entry says that filters 2 and 3 never answer together? What changes when the two places swap?
+# **Predict.** Which entry says that filters 2 and 3 never respond together? What changes when the two positions swap?
 
 # %% name="gram_by_hand"
 # NBVAL_CHECK_OUTPUT
-activation = np.float32([[[1, 0, 2], [1, 2, 0]]])  # one row of two places, three filters
-for name, places in {"as it is": activation, "swapped": activation[:, ::-1]}.items():
-    gram = gram_matrix(sl.to_tensor(places, "cpu"))[0].numpy()
+activation = np.float32([[[1, 0, 2], [1, 2, 0]]])  # one row of two positions, three filters
+for name, array in {"as it is": activation, "swapped": activation[:, ::-1]}.items():
+    gram = gram_matrix(sl.to_tensor(array, "cpu"))[0].numpy()
     print(name, gram.round(3).tolist())
 
 # %% [markdown] name="moved_text"
-# The zero in row 2, column 3 says it, and nothing changes. Now with the encoder: move the whole painting, so that everything stands somewhere else. **Predict** which of the two losses notices.
+# The zero in row 2, column 3 says so, and nothing changes. Now with the encoder: move the whole painting, so that everything is somewhere else. **Predict** which of the two losses notices.
 
 # %% name="moved"
 def unlike(seen, wanted):
-    """Sum of squared differences as a share of what is wanted: 0 when equal, around 1 for strangers."""
+    """Sum of squared differences as a share of the target's: 0 when equal, around 1 for strangers."""
     return sl.content_loss(seen, wanted) / sl.content_loss(0 * wanted, wanted)
 
 
@@ -135,7 +135,7 @@ shown = {"painting": painting, "moved": moved, "photograph": images.fit(photogra
 seen = {name: encoder(sl.to_tensor(image)) for name, image in shown.items()}
 for name in ("moved", "photograph"):
     content = float(unlike(seen[name][CONTENT], seen["painting"][CONTENT]))
-    grams = [[gram_matrix(seen[each][layer]) for each in (name, "painting")] for layer in STYLE]
+    grams = [[gram_matrix(seen[which][layer]) for which in (name, "painting")] for layer in STYLE]
     style = np.mean([float(unlike(*pair)) for pair in grams])
     print(f"painting and {name}: content loss {content:.2f}, style loss {style:.3f}")
 page.show(plots.side_by_side(shown), "The painting; the same, its hills in the middle; the photograph.")
@@ -143,11 +143,11 @@ page.show(plots.side_by_side(shown), "The painting; the same, its hills in the m
 # %% [markdown] name="cost_text"
 # ## 4.3 Two losses become one number
 #
-# The moved painting is a stranger by its content, and itself by its style. So the **style loss** compares Gram matrices, $G$ of the image being painted with $A$ of the painting, averaged over $L$ layers:
+# The moved painting is a stranger by content, and itself by style. So the **style loss** compares Gram matrices, $G$ of the image being painted with $A$ of the painting, averaged over $L$ layers:
 #
 # $$J_{style} = \frac1L \sum_l \frac{\sum (G_l - A_l)^2}{\sum A_l^2}.$$
 #
-# An optimiser can lower only one number, so the two losses are weighed against each other:
+# An optimiser can lower only one number, so the two losses are weighted and added:
 #
 # $$J = \alpha\, J_{content} + \beta\, J_{style}.$$
 #
@@ -167,7 +167,7 @@ def total_cost(content, style, alpha, beta):
 total_cost = sl.check("total_cost", total_cost)
 
 # %% [markdown] name="cost_numbers_text"
-# The numbers below are those of a well-known course (reference 4), which prints 35.34667875478276 for $\alpha = 10$, $\beta = 40$. **Predict** what happens to the *best image* when both weights are doubled.
+# The numbers below come from a well-known course (reference 4), which prints 35.34667875478276 for $\alpha = 10$, $\beta = 40$. **Predict** what happens to the *best image* when both weights are doubled.
 
 # %% name="cost_numbers"
 # NBVAL_CHECK_OUTPUT
@@ -181,7 +181,7 @@ print(f"J = {float(total_cost(content, style, alpha=20, beta=80)):.3f} with both
 #
 # ## 4.4 The image is what learns
 #
-# In training, filters move and images stay. Here it is the other way round: the encoder is frozen, the targets are computed once, and the **pixels** are the unknowns. Gradient descent needs the gradient of the loss with respect to the image:
+# In training, filters change and images stay. Here it is the other way round: the encoder is frozen, the targets are computed once, and the **pixels** are the unknowns. Gradient descent needs the gradient of the loss with respect to the image:
 #
 # $$x \leftarrow \mathrm{clip}_{0..1}\left(x - \eta\, \frac{\partial J}{\partial x}\right).$$
 #
@@ -209,7 +209,7 @@ def one_step(image, target, loss, learning_rate):
 one_step = sl.check("one_step", one_step)
 
 # %% [markdown] name="downhill_text"
-# A black image is to become a grey one. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the distance. **Predict** the factor by which the loss falls.
+# We want to turn a black image into a grey one. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the distance. **Predict** the factor by which the loss falls.
 
 # %% name="downhill"
 # NBVAL_CHECK_OUTPUT
@@ -224,7 +224,7 @@ for step in range(5):
 #
 # ## 4.5 The full transfer, in a loop that you own
 #
-# Here is the whole loss. It uses *your* Gram matrix if that was right. The targets are computed once, outside `loss`: only the image moves.
+# Here is the whole loss. It uses *your* Gram matrix if it was right. The targets are computed once, outside `loss`: only the image moves.
 
 # %% name="transfer_loss"
 def transfer_loss(content, style, alpha, beta, layers=STYLE):
@@ -241,7 +241,7 @@ def transfer_loss(content, style, alpha, beta, layers=STYLE):
 
 
 # %% [markdown] name="run_text"
-# `optimise` is an iterator: each turn of the loop is one step, and what happens with it is up to you. We start from the photograph. **Predict** what the content loss will do: fall, rise, or stay?
+# `optimise` is an iterator: each pass through the loop is one step, and what you do with it is up to you. We start from the photograph. **Predict** what the content loss will do: fall, rise, or stay?
 
 # %% name="run"
 ALPHA, BETA = 1.0, 100.0
@@ -270,7 +270,7 @@ page.show(plots.filmstrip(filmstrip), "Four steps: the photograph, first strokes
 # %% [markdown] name="balance_text"
 # ## 4.6 How much style?
 #
-# Weights are prices, not shares: what share of $J$ each part has depends on the losses too. Suppose a run has ended with $J_{content}$ and $J_{style}$ (unweighted) and you wish that, for $\alpha = 1$, the style were a share $s$ of the total:
+# Weights are prices, not shares: what share of $J$ each part has depends on the losses too. Suppose a run has ended with $J_{content}$ and $J_{style}$ (unweighted) and, for $\alpha = 1$, you want the style to be a share $s$ of the total:
 #
 # $$\beta J_{style} = s\,(J_{content} + \beta J_{style}).$$
 #
@@ -303,9 +303,9 @@ for share in (0.001, 0.05, 0.9):
 live.finish(plots.side_by_side(swept), "Three pagodas: tinted; in strokes; in stronger strokes, blurred.")
 
 # %% [markdown] name="try_text"
-# Nine tenths of style do not erase the pagoda: the run started from it, and the content loss still pulls.
+# Even nine tenths of style do not erase the pagoda: the run started from it, and the content loss still pulls.
 #
-# **Try it.** Move a slider: from where it is, the image goes on for a few steps with the new prices, before your eyes. Without a kernel you see the image that the sliders start from.
+# **Try it.** Move a slider: the image changes for a few more steps at the new prices, before your eyes. Without a kernel you see the image that the sliders start from.
 
 # %% name="try_it"
 painted = sl.to_tensor(step.image)  # the last one above
@@ -325,7 +325,7 @@ page.try_it(paint, step.image, "The pagoda in strokes", prices)
 # %% [markdown] name="variants_text"
 # ## 4.7 Which layers, and from where?
 #
-# conv1_1 sees 3 x 3 pixels and knows colours and dots; conv3_1 sees 24 x 24 and knows how strokes join. And the start matters, because an optimiser finds *a* low point, not the lowest.
+# conv1_1 sees 3 x 3 pixels and knows colours and dots; conv3_1 sees 24 x 24 and knows how strokes join. And the start matters, because an optimiser finds *a* low point, not the lowest one.
 #
 # **Predict** what is missing when only conv1_1 gives the style, and how much of the pagoda comes back from noise.
 
@@ -347,7 +347,7 @@ live.finish(
 )
 
 # %% [markdown] name="tv_text"
-# From noise the style is there at once and the content is not: any place can wear a stroke, but each thing has only one place. That is why most recipes start from the photograph.
+# From noise the style arrives at once and the content does not: a stroke can go anywhere, but each thing belongs in only one position. That is why most recipes start from the photograph.
 #
 # ## 4.8 Noise costs nothing, unless you charge for it
 #
@@ -369,11 +369,11 @@ def total_variation(image):
 total_variation = sl.check("total_variation", total_variation)
 
 # %% [markdown] name="smooth_text"
-# Losses are functions, so they can be put together: `smooth` adds a third part to any loss. **Predict** what a price that is too high does to the strokes.
+# Losses are functions, so they can be combined: `smooth` adds a third part to any loss. **Predict** what too high a price does to the strokes.
 
 # %% name="smooth"
 def smooth(loss, gamma):
-    """Any loss, with total variation at the price gamma per pixel."""
+    """Any loss, plus total variation at the price gamma per pixel."""
     return lambda image: loss(image) | {"tv": gamma * total_variation(image) / SMALL**2}
 
 
@@ -390,7 +390,7 @@ live.finish(
 # %% [markdown] name="grid_text"
 # ## 4.9 Every image in every style
 #
-# Landmarks down the side, styles along the top, and nothing else changes: same layers, same $\alpha$, $\beta$ and $\gamma$ for all. **Predict** which style will carry over worst: the one of small strokes, of large flat areas, or of dark outlines?
+# Landmarks down the side, styles along the top, and nothing else changes: same layers, same $\alpha$, $\beta$ and $\gamma$ for all. **Predict** which style will carry over worst: the one with small strokes, with large flat areas, or with dark outlines?
 
 # %% name="grid"
 contents, styles = ("china", "rocket"), ("brushstrokes", "woodblock", "stained-glass")
@@ -411,7 +411,7 @@ live.finish(
 # %% [markdown] name="studio_text"
 # ## 4.10 Three prices, side by side
 #
-# The studio is the loop of 4.5 with buttons. Its slider $\beta / \alpha$ multiplies the recipe's own ratio. Paint the same pair at a tenth of it, at one and at ten times: the runs stay beside each other, each with its losses, and *Before / after* shows what became of every place. **Predict** whether ten times the price makes the style loss ten times smaller.
+# The studio is the loop of 4.5 with buttons. Its slider $\beta / \alpha$ multiplies the recipe's own ratio. Paint the same pair at a tenth of it, at one and at ten times: the runs stay side by side, each with its losses, and *Before / after* shows what changed where. **Predict** whether ten times the price makes the style loss ten times smaller.
 
 # %% name="studio"
 from stylelab import studio
@@ -419,11 +419,11 @@ from stylelab import studio
 studio()
 
 # %% [markdown] name="quiz_text"
-# It does not: the lower the style loss, the more content each further bit of it costs.
+# It does not: the lower the style loss, the more content each further reduction costs.
 #
 # ## Quiz
 #
-# Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
+# Five questions, marked immediately. Without a kernel, unfold an answer to read the feedback on it.
 
 # %% name="quiz"
 page.quiz("04")
@@ -431,17 +431,17 @@ page.quiz("04")
 # %% [markdown] name="recap"
 # ## What to remember
 #
-# 1. The Gram matrix sums over places: it keeps which filters answer together and forgets where.
+# 1. The Gram matrix sums over positions: it keeps which filters respond together and forgets where.
 # 2. $J = \alpha J_{content} + \beta J_{style}$ is one number, and only $\beta / \alpha$ moves its minimum.
 # 3. The encoder is frozen and the targets are fixed. The pixels learn, and the loop is yours.
-# 4. Weights are prices, so a balance must be computed from the losses. Shallow layers give colour, deep ones strokes; the start decides which low point is found; most of the work is done in the first steps.
+# 4. Weights are prices, so a balance has to be computed from the losses. Shallow layers give colour, deep ones strokes; the start decides which low point is found; most of the work is done in the first steps.
 # 5. Total variation makes noise cost something. Too high a price flattens the strokes.
 #
 # ## Going further
 #
 # - Paint your own pair: `sl.transfer("my-photo.jpg", "brushstrokes")` does all of this in one call, with the paper's layers and weights.
 # - Swap `optimiser="lbfgs"` for `"adam"` in 4.5. How many steps does it need for the same loss?
-# - `sl.load_encoder("random", ...)` has never seen an image. Put it in 4.1 and run all again: which loss still does its work?
+# - `sl.load_encoder("random", ...)` has never seen an image. Use it in 4.1 and run everything again: which loss still works?
 # - Write `gram_matrix` with `einsum`, and let the check say whether it agrees.
 #
 # ## References
@@ -450,4 +450,4 @@ page.quiz("04")
 # 2. K. Simonyan, A. Zisserman, *Very deep convolutional networks for large-scale image recognition*, ICLR 2015. [arXiv:1409.1556](https://arxiv.org/abs/1409.1556): the encoder's layers.
 # 3. Y. Li, N. Wang, J. Liu, X. Hou, *Demystifying neural style transfer*, IJCAI 2017. [arXiv:1701.01036](https://arxiv.org/abs/1701.01036): why matching Gram matrices matches distributions.
 # 4. deeplearning.ai, *Art generation with neural style transfer*, in [Convolutional Neural Networks](https://www.coursera.org/learn/convolutional-neural-networks): the number in 4.3.
-# 5. The five tutorials that this course rests on are listed in `stylelab recipes`, each with its source and what differs.
+# 5. The five tutorials that this course builds on are listed in `stylelab recipes`, each with its source and how ours differs.

@@ -15,9 +15,9 @@
 #
 # **You will**
 #
-# 1. read a tutorial as one row of settings, and mix a start of image and noise (exercise 5.1);
+# 1. read a tutorial as one row of settings, and mix image and noise for a start (exercise 5.1);
 # 2. write a learning rate that decays (exercise 5.2), and say which optimiser needs one made for its loss;
-# 3. find a slip that raises no error, and mend it (exercise 5.3);
+# 3. find a slip that raises no error, and fix it (exercise 5.3);
 # 4. tell weights from powers, from factors in disguise and from a clamp in the wrong place (three predictions);
 # 5. compare optimisers fairly: one loss, one start, against steps and against seconds (one prediction).
 #
@@ -32,7 +32,7 @@ import numpy as np
 import torch
 import stylelab.torch as sl
 from stylelab.run import prepare as job
-from stylelab import page, images, plots
+from stylelab import images, page, plots
 from stylelab.recipes import RECIPES, Optimiser, scaled
 from stylelab.result import History
 
@@ -47,22 +47,22 @@ import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
 from stylelab.run import prepare as job
-from stylelab import page, images, plots
+from stylelab import images, page, plots
 from stylelab.recipes import RECIPES, Optimiser, scaled
 from stylelab.result import History
 
 setting = page.set_up(sl, seed=0)
 
 # %% [markdown] name="table_text"
-# ## 5.1 What is different, when all is said?
+# ## 5.1 What really differs?
 #
 # This course grew from five documents: a report with Keras, a tutorial with TensorFlow, a course's graded exercise, a PyTorch tutorial and a laboratory report. Each has hundreds of lines of code. Every one of them lowers
 #
 # $$J = \alpha\, J_{content} + \beta\, J_{style} + \gamma\, TV$$
 #
-# by changing pixels. So each fits in one row: which layers, which averages, which optimiser, from where, how long. The sixth row is the paper.
+# by changing pixels. So each fits in one row: which layers, which averages, which optimiser, which start, how many steps. The sixth row is the paper.
 #
-# Our rows do what the authors *meant*. In three of the documents the code does something else somewhere. They are good tutorials: we learned from them. Slips like these happen to everybody, and most raise no error, which is why they are worth an hour.
+# Our rows do what the authors *meant*. In three of the documents the code does something else at some point. They are good tutorials: we learned from them. Slips like these happen to everyone, and most raise no error, which is why they are worth an hour.
 
 # %% name="table"
 SIZE, MOST = scaled("gatys", setting.preset).size * 5 // 8, scaled("gatys", setting.preset).steps
@@ -81,13 +81,13 @@ page.show(
 # %% [markdown] name="blend_text"
 # ## 5.2 Where does a run start?
 #
-# Most runs start from the photograph $p$. The course mixes it with noise $n$, so that the start is random and yet a little like the photograph, which saves steps:
+# Most runs start from the photograph $p$. The course mixes it with noise $n$, so that the start is random but still a little like the photograph, which saves steps:
 #
 # $$x_0 = s\, n + (1 - s)\, p, \qquad s = 0.6.$$
 #
 # ### Exercise 5.1 · the blend
 #
-# One line. As long as an answer is open or wrong, its check says why, and the lesson goes on with stylelab's own function.
+# One line. While an answer is missing or wrong, its check says why, and the lesson continues with stylelab's own function.
 
 # %% name="blend" exercise="blend"
 def blend(image, noise, share):
@@ -116,7 +116,7 @@ page.show(plots.side_by_side(starts), "Under more and more noise: paler at 0.6, 
 #
 # ## 5.3 How long is a step?
 #
-# Plain gradient descent moves by $\eta$ times the gradient. The Keras report starts with $\eta = 100$, which is no typing error: its weights are around $10^{-8}$, so its gradients are tiny. Then $\eta$ shrinks smoothly, by a factor $f = 0.96$ in every 100 steps:
+# Plain gradient descent moves by $\eta$ times the gradient. The Keras report starts with $\eta = 100$, which is not a typing error: its weights are around $10^{-8}$, so its gradients are tiny. Then $\eta$ shrinks smoothly, by a factor $f = 0.96$ in every 100 steps:
 #
 # $$\eta_t = \eta_0\, f^{\,t/100}.$$
 #
@@ -134,7 +134,7 @@ def decayed_rate(step, rate, factor):
 decayed_rate = sl.check("decayed_rate", decayed_rate)
 
 # %% [markdown] name="decay_text"
-# **Predict** what is left of 100 after the report's 4000 steps.
+# **Predict** how much of 100 is left after the report's 4000 steps.
 
 # %% name="decay"
 # NBVAL_CHECK_OUTPUT
@@ -156,15 +156,15 @@ page.show(
 #
 # $$TV = \sum_{i,j} \left( (x_{i,j} - x_{i+1,j})^2 + (x_{i,j} - x_{i,j+1})^2 \right)^{1.25},$$
 #
-# over all places that have both neighbours. Its second difference is written `x[:, :H-1, :W-1] - x[:, H-1, 1:]`.
+# over all pixels that have both neighbours. Its second difference is written `x[:, :H-1, :W-1] - x[:, H-1, 1:]`.
 #
-# ### Exercise 5.3 · as it was meant
+# ### Exercise 5.3 · as intended
 #
 # Three lines, slices only.
 
 # %% name="keras_variation" exercise="keras_variation"
 def keras_variation(image):
-    """{{image}} -> scalar: the sum of (down^2 + right^2)^1.25 over the places that have both neighbours."""
+    """{{image}} -> scalar: the sum of (down^2 + right^2)^1.25 over the pixels that have both neighbours."""
     raise NotImplementedError
 
 
@@ -172,7 +172,7 @@ def keras_variation(image):
 keras_variation = sl.check("keras_variation", keras_variation)
 
 # %% [markdown] name="ramps_text"
-# Have you seen it? A colon is missing: `H-1` is an *index* where `:H-1` would be a slice. The index picks the last row, its axis is gone, and broadcasting stretches that row over all others. Each pixel is compared with the *bottom* of the image.
+# Did you see it? A colon is missing: `H-1` is an *index* where `:H-1` would be a slice. The index picks the last row, drops its axis, and broadcasting stretches that row over all the others. Each pixel is compared with the *bottom* of the image.
 #
 # **Predict** which ramp will notice: brighter downwards, or brighter to the right?
 
@@ -192,7 +192,7 @@ for name, ramp in {"brighter to the right": right, "brighter downwards": right.t
     print(f"{name}: {meant:.2f} as meant, {written:.2f} as written")
 
 # %% [markdown] name="smear_text"
-# The ramp to the right has equal rows, so nothing shows: a test on that image alone would have passed. Now lower either sum, and nothing else, on the photograph. **Predict** what the slip paints.
+# The ramp to the right has equal rows, so nothing shows: a test on that image alone would have passed. Now lower each of the two sums, and nothing else, on the photograph. **Predict** what the slip paints.
 
 # %% name="smear" tags=["torch"]
 def smeared(image):
@@ -224,27 +224,27 @@ live.finish(
 # %% [markdown] name="disguise_text"
 # ## 5.5 Weights in disguise
 #
-# A constant is a weight too. The Keras style loss divides, at every layer, by $4 \cdot 3^2 (HW)^2$, with the colours and the size of the *image*. The paper divides by $4 C^2 M^2$, with the $C$ filters and $M$ places of the *layer*. So layers count
+# A constant is a weight too. The Keras style loss divides, at every layer, by $4 \cdot 3^2 (HW)^2$, with the colours and the size of the *image*. The paper divides by $4 C^2 M^2$, with the $C$ filters and $M$ positions of the *layer*. So layers count
 #
 # $$\left(\frac{C M}{3\,HW}\right)^2$$
 #
-# times as much. Nor are its Gram matrices divided by their places: that is why the report must stretch the style image to the content's size. And the lab report multiplies activation *and* target by a weight $w$, before squaring.
+# times as much. Nor are its Gram matrices divided by the number of positions: that is why the report has to stretch the style image to the content's size. And the lab report multiplies activation *and* target by a weight $w$, before squaring.
 #
 # **Predict.** Which layer does "3" favour? What does $w = 2$ do?
 
 # %% name="disguise"
 # NBVAL_CHECK_OUTPUT
-for block, filters in enumerate((64, 128, 256, 512, 512)):  # VGG-19; a block has a quarter of the places before it
-    print(f"conv{block + 1}_1 counts {(filters / 4**block / 3) ** 2:.1f} times what the paper gives it")
+for block, filters in enumerate((64, 128, 256, 512, 512)):  # VGG-19; each block has a quarter of the positions of the one before
+    print(f"conv{block + 1}_1 counts {(filters / 4**block / 3) ** 2:.1f} times as much as in the paper")
 once = np.linspace(0, 1, 36).reshape(3, 4, 3)
 one, two = sl.to_tensor(once), sl.to_tensor(np.tile(once, (2, 1, 1)))  # the same, with itself below it
 for kind in ("raw", "per_location"):
     ratio = sl.gram_matrix(two, kind) / sl.gram_matrix(one, kind)
-    print(f"twice the places: {kind} Gram matrix times {float(ratio[0, 0, 0]):.1f}")
+    print(f"twice the positions: {kind} Gram matrix times {float(ratio[0, 0, 0]):.1f}")
 print(f"w = 2: loss times {float(sl.content_loss(2 * one, 0 * one) / sl.content_loss(one, 0 * one)):.1f}")
 
 # %% [markdown] name="powers_text"
-# conv1_1 counts 1024 times conv5_1: colours and dots before strokes. A taste, but one should know that one has it. And $w$ acts as $w^2$.
+# conv1_1 counts 1024 times conv5_1: colours and dots before strokes. That is a matter of taste, but you should know that you have made the choice. And $w$ acts as $w^2$.
 #
 # ## 5.6 A power is not a weight
 #
@@ -270,13 +270,13 @@ page.show(
 )
 
 # %% [markdown] name="clamp_text"
-# The sum finds a compromise. The product is content when *either* loss is 0, and a run that starts from the photograph is at its end before it begins: loss 0, gradient 0. (That code also computes its loss once, before the loop. It must be asked anew at every step.)
+# The sum finds a compromise. The product is satisfied when *either* loss is 0, and a run that starts from the photograph is over before it begins: loss 0, gradient 0. (That code also computes its loss once, before the loop. It has to be computed again at every step.)
 #
 # ## 5.7 A clamp in the wrong place
 #
-# Pixels must stay in 0..1. Adam takes a clamp after each step calmly. **L-BFGS** does not: it learns curvature from pairs "I moved by $s$, the gradient changed by $y$". The lab report clamps *inside* the function that L-BFGS evaluates. Then the image did not move by $s$, and the memory is false.
+# Pixels must stay in 0..1. Adam tolerates a clamp after each step. **L-BFGS** does not: it learns curvature from pairs "I moved by $s$, the gradient changed by $y$". The lab report clamps *inside* the function that L-BFGS evaluates. Then the image did not move by $s$, and the memory is wrong.
 #
-# Two pixels are enough to see it. The second one wishes to be 1.2. Here is the same idea with all of its memory, in one matrix (BFGS), and like PyTorch's default without a line search.
+# Two pixels are enough to see it. The second one wants to be 1.2. Here is the same idea with its whole memory in one matrix (BFGS) and, like PyTorch's default, without a line search.
 
 # %% name="quasi_newton"
 A, WISH = np.array([[3, 1.6], [1.6, 1]]), np.array([0.8, 1.2])  # curvature, and the lowest point
@@ -288,7 +288,7 @@ def quasi_newton(clamp, steps=12):
         gradient = A @ (pixels - WISH)
         losses.append((pixels - WISH) @ gradient / 2)
         move = -memory @ gradient
-        pixels = clamp(pixels + move)  # the method goes on believing that it moved by `move`
+        pixels = clamp(pixels + move)  # the method still believes that it moved by `move`
         change = A @ (pixels - WISH) - gradient
         if (slope := change @ move) > 1e-10:
             left = np.eye(2) - np.outer(move, change) / slope
@@ -318,7 +318,7 @@ curves = {"clamped inside": (steps, inside), "never clamped": (steps, outside)}
 page.show(plots.lines({"step": curves}, "loss (no unit)"), "Both fall; clamped inside, it then leaps.")
 
 # %% [markdown] name="published_text"
-# Clamped inside, the loss falls, then leaps *above* its start and stays in a corner. On a photograph few pixels touch the bounds, so a run may look well for hundreds of steps: the worst kind of slip.
+# Clamped inside, the loss falls, then leaps *above* its start and stays in a corner. On a photograph few pixels touch the bounds, so a run may look fine for hundreds of steps: the worst kind of slip.
 #
 # ## 5.8 Check what is printed
 #
@@ -326,7 +326,7 @@ page.show(plots.lines({"step": curves}, "loss (no unit)"), "Both fall; clamped i
 
 # %% name="published"
 # NBVAL_CHECK_OUTPUT
-three_filters = np.float32([[[-1.683445, 4.189092, 3.8925915], [1.8942858, 1.3846824, 2.3524866]]])  # two places
+three_filters = np.float32([[[-1.683445, 4.189092, 3.8925915], [1.8942858, 1.3846824, 2.3524866]]])  # two positions
 gram = sl.gram_matrix(sl.to_tensor(three_filters, "cpu"), "raw")[0].numpy()
 print("its Gram matrix, first row:", [f"{value:.3f}" for value in gram[0]])
 np.random.seed(3)
@@ -336,11 +336,11 @@ for step, content, style in ((0, 7877.67, 1.26259e8), (180, 18494.7, 2.42877e6))
     print(f"step {step}: total {total:.3g}, of which content {10 * content / total:.3%}")
 
 # %% [markdown] name="six_text"
-# All three agree with the print: 6.422, -4.429, -2.097; 35.34667875478276; 5.05e9 and 9.73e7. But the content has a fifth of a *percent* of the total even at the end, and its loss more than doubles. What keeps the Louvre in that image is less $\alpha$ than the start of 5.2.
+# All three agree with the printed numbers: 6.422, -4.429, -2.097; 35.34667875478276; 5.05e9 and 9.73e7. But the content has a fifth of a *percent* of the total even at the end, and its loss more than doubles. What keeps the Louvre in that image is not so much $\alpha$ as the start of 5.2.
 #
 # ## 5.9 One pair, six recipes
 #
-# Now all six, as meant, on the same two images, with the same encoder. Weights are rescaled to that encoder, and runs are cut to at most a hundred steps on a laptop. **Predict** which will be palest, and which nearest to the photograph. Think of start, rate and steps.
+# Now all six, as intended, on the same two images, with the same encoder. Weights are rescaled for that encoder, and runs are cut to at most a hundred steps on a laptop. **Predict** which will be palest, and which closest to the photograph. Think of start, rate and steps.
 
 # %% name="six"
 runs = {name: scaled(name, setting.preset) for name in RECIPES}
@@ -356,11 +356,11 @@ for name, result in six.items():
     print(f"{name:13} {result.seconds:5.1f} s, pixels moved by {moved:.2f} on average")
 
 # %% [markdown] name="race_text"
-# `coursera` is palest, because its start was; `keras` has hardly left the photograph: its steps are short, and its author made 4000. Their losses cannot be compared: one sums, another averages. Nor can "which is better" be read from six images that differ in six settings. Change *one* thing at a time.
+# `coursera` is palest, because its start was; `keras` has hardly left the photograph: its steps are short, and its author took 4000. Their losses cannot be compared: one sums, another averages. Nor do six images that differ in six settings tell you "which is better". Change *one* thing at a time.
 #
 # ## 5.10 One loss, four optimisers
 #
-# So: the paper's loss for all, the same start, the same steps. Only the optimiser differs: **L-BFGS**, the two **Adams**, and **SGD** with decay. The first three come with a length of step. SGD's must be made for the loss, or it creeps or explodes: we take the $\eta$ with which the first step moves a pixel by 0.01 on average,
+# So: the paper's loss for all, the same start, the same steps. Only the optimiser differs: **L-BFGS**, the two **Adams**, and **SGD** with decay. The first three have a natural step length. SGD's has to be chosen for the loss, or it creeps or explodes: we take the $\eta$ with which the first step moves a pixel by 0.01 on average,
 #
 # $$\eta_0 = 0.01 \,/\, \mathrm{mean}\left|\partial J / \partial x\right|.$$
 
@@ -390,7 +390,7 @@ keras = RECIPES["keras"].optimiser.learning_rate
 print(f"SGD's rate: {rate:.1e} for this loss, {keras:.1e} for the Keras report's")
 
 # %% [markdown] name="run_text"
-# **Predict** the order in which they will reach the same loss, counted in steps. Will it be another in seconds?
+# **Predict** the order in which they will reach the same loss, counted in steps. Will it be different in seconds?
 
 # %% name="race"
 racers = {
@@ -410,7 +410,7 @@ for name, optimiser in racers.items():
 live.finish(plots.side_by_side(ended), f"Four images after {MOST} steps each, by L-BFGS, two Adams and SGD.")
 
 # %% [markdown] name="goal_text"
-# "The same loss" must be one that all of them reached: the best of the slowest.
+# "The same loss" has to be one that all of them reached: the best loss of the slowest.
 
 # %% name="goal"
 fallen = {name: history["total"] / history["total"][0] for name, history in raced.items()}
@@ -419,7 +419,7 @@ first = {name: int(np.argmax(curve <= goal)) for name, curve in fallen.items()}
 for name in sorted(first, key=first.get):
     seconds = raced[name]["seconds"][first[name]]
     print(f"{name:14} at {goal:.1%} after {first[name]:3} steps, {seconds:.1f} s", end="; ")
-    print(f"in the end the loss is {fallen[name].min():.1%} of the first")
+    print(f"at the end the loss is {fallen[name].min():.1%} of the first")
 panels = {
     axis: {name: (history[column], fallen[name]) for name, history in raced.items()}
     for axis, column in {"step": "step", "time (s)": "seconds"}.items()
@@ -429,9 +429,9 @@ page.show(plots.lines(panels, "loss (share of the first)", log=True), "Four fall
 # %% [markdown] name="try_text"
 # ### What the race says
 #
-# L-BFGS goes lowest: it alone learns curvature. The small Adam is the careful one, 2.5 times shorter in stride than the other, and pays with steps. SGD has one rate for all pixels, so it creeps once the steep part is done. A step of any of them costs about one pass through the encoder, there and back, so seconds tell much the same story as steps; a line search, which tries a step before taking it, costs a little more.
+# L-BFGS goes lowest: it alone learns curvature. The small Adam is the careful one, with a stride 2.5 times shorter than the other, and pays for it in steps. SGD has one rate for all pixels, so it creeps once the steep part is over. A step of any of them costs about one pass through the encoder, forward and back, so seconds tell much the same story as steps; a line search, which tries a step before taking it, costs a little more.
 #
-# **Try it.** Go on with Adam from the last image: *rate* is the length of a step, *forget* is $1 - \beta_1$, the share of its memory that Adam replaces at each step. Which rate makes it shake? Without a kernel you see the image that the sliders start from.
+# **Try it.** Continue with Adam from the last image: *rate* is the length of a step, *forget* is $1 - \beta_1$, the share of its memory that Adam replaces at each step. Which rate makes it shake? Without a kernel you see the image that the sliders start from.
 
 # %% name="try_it"
 painted = sl.to_tensor(step.image, setting.device)
@@ -451,7 +451,7 @@ page.try_it(paint, step.image, "The photograph, painted so far", sliders)
 # %% [markdown] name="quiz_text"
 # ## Quiz
 #
-# Five questions, marked at once. Without a kernel, unfold an answer to read what is to be said to it.
+# Five questions, marked immediately. Without a kernel, unfold an answer to read the feedback on it.
 
 # %% name="quiz"
 page.quiz("05")
@@ -461,13 +461,13 @@ page.quiz("05")
 #
 # 1. A tutorial is a row of settings: layers, averages, weights, start, optimiser, steps. A start with little noise keeps the photograph, whatever $\alpha$ says.
 # 2. A rate decays as $\eta_0 f^{t/100}$. SGD's rate belongs to its loss; Adam's is about the length of a step.
-# 3. An index where a slice was meant broadcasts in silence. Test on an image that would notice.
-# 4. A constant is a weight, a factor inside a square acts squared, a power is no weight, and a clamp inside L-BFGS makes its memory false.
+# 3. An index where a slice was intended broadcasts silently. Test on an image that would notice.
+# 4. A constant is a weight, a factor inside a square acts squared, a power is not a weight, and a clamp inside L-BFGS corrupts its memory.
 # 5. Compare one thing at a time, to one and the same loss; count steps and seconds, and check what others print.
 #
 # ## Going further
 #
-# - `RECIPES["keras"].differs` says what our recipe does otherwise than its document, and why. Read all six.
+# - `RECIPES["keras"].differs` says where our recipe departs from its document, and why. Read all six.
 # - Give SGD ten times its rate in 5.10, then a tenth. What do the curves say?
 # - Race for the style loss alone: `lambda image: loss(image)["style"]`. Who wins?
 # - Put the clamp inside `loss` and race L-BFGS for a thousand steps.

@@ -1,1 +1,1 @@
-"""What every room may use: files, where the course is, child processes."""
+"""What every room may use: files, the course's folders, child processes, messages between processes."""

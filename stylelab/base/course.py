@@ -1,32 +1,36 @@
-"""Where the course is: its repository, its lessons, its images, its two editions. Imported by what must start at once."""
+"""The course's repository, editions and folders. Imported at the start of every command, so it imports nothing large."""
 
 from pathlib import Path
 
 from stylelab.errors import InputError
 
-REPOSITORY = "https://github.com/stylelab/stylelab"  # the one place; badges and Colab's set-up are made from it
+REPOSITORY = "https://github.com/stylelab/stylelab"  # the only place: badges and Colab's set-up cell are made from it
 TITLES = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
 KERNELS = {"torch": ("python3", "Python 3 (ipykernel)"), "tensorflow": ("stylelab-tensorflow", "stylelab (TensorFlow)")}
 
 
-def _shipped(folder: str) -> Path:
-    """A folder of the repository: inside the package where it came as a wheel, beside the package in a clone."""
+def _repository_folder(name: str) -> Path:
+    """A folder of the repository: inside the package if it was installed from a wheel, next to the package in a clone."""
     package = Path(__file__).resolve().parents[1]
-    inside = package / "shipped" / folder
-    return inside if inside.is_dir() else package.parent / folder
+    inside = package / "shipped" / name
+    return inside if inside.is_dir() else package.parent / name
 
 
-ASSETS = _shipped("assets")
-LESSONS = _shipped("lessons")
+ASSETS = _repository_folder("assets")
+LESSONS = _repository_folder("lessons")
 
 
 def find_lessons(framework: str | None = None) -> list[Path]:
-    """The notebooks to hand out: those beside the package, or in the folder `lessons` where the command is run.
+    """The lessons' notebooks that come with the package, or else those in ./lessons.
+
+    Args:
+        framework: 'torch' or 'tensorflow'; None for both editions.
 
     Raises:
-        InputError: there are none.
+        InputError: there are no lessons in either place.
     """
-    for place in (LESSONS, Path.cwd() / "lessons"):
-        if found := [path for each in TITLES for path in place.glob(f"[0-9][0-9]_*_{each}.ipynb") if framework in (None, each)]:
-            return sorted(found)
-    raise InputError(f"no lessons come with this installation: fetch them from {REPOSITORY} and run `stylelab start` there")
+    editions = TITLES if framework is None else [framework]
+    for folder in (LESSONS, Path.cwd() / "lessons"):
+        if paths := [path for edition in editions for path in folder.glob(f"[0-9][0-9]_*_{edition}.ipynb")]:
+            return sorted(paths)
+    raise InputError(f"this installation has no lessons: clone {REPOSITORY} and run `stylelab start` there")

@@ -1,4 +1,4 @@
-"""Write files whole or not at all."""
+"""Write a file completely or not at all, check folders, and put paths and errors into messages."""
 
 import os
 import threading
@@ -9,19 +9,20 @@ from typing import BinaryIO
 from stylelab.errors import InputError
 
 
-def shown(text: object, longest: int = 120) -> str:
-    """Somebody's text fit for one line of an error: no line breaks or control characters, not too long."""
+def printable(text: object, max_length: int = 120) -> str:
+    """Text that is safe in a one-line message: control characters become '?', and a long text is cut short."""
     line = "".join(character if character.isprintable() else "?" for character in str(text))
-    return line if len(line) <= longest else line[: longest - 3] + "..."
+    return line if len(line) <= max_length else line[: max_length - 3] + "..."
 
 
-def one_line(error: BaseException) -> str:
-    """What an exception says, fit for the middle of a line: the system's words for a file, else its own."""
-    return shown((getattr(error, "strerror", None) or str(error) or type(error).__name__).lower())
+def error_text(error: BaseException | str) -> str:
+    """What went wrong, in lower case and on one line: the system's words for a file error, else the exception's own."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return printable(" ".join(text.lower().split()))
 
 
-def expanded(path: "str | os.PathLike") -> Path:
-    """The path with '~' as the home folder; as it is where there is no such home."""
+def expand_home(path: "str | os.PathLike") -> Path:
+    """The path with '~' replaced by the home folder; unchanged where there is no such home."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -29,47 +30,56 @@ def expanded(path: "str | os.PathLike") -> Path:
 
 
 def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a stream, then put the file in its place at once: nobody ever sees half of it.
+    """Let `write` fill a temporary file, then move it to `path`: nobody sees a half-written file.
 
     Raises:
-        InputError: the folder is missing or cannot be written, the disk is full, or a folder or device has that name.
+        InputError: the folder is missing or read-only, the disk is full, or `path` is a folder or a device.
     """
-    path = Path(os.path.realpath(path))  # a link stays a link, and what it points to is replaced
-    if path.exists() and not path.is_file():  # /dev/null would become a file of ours
-        raise InputError(f"cannot write '{shown(path)}': it is no ordinary file; choose another name")
-    part = _part(path)
+    path = Path(os.path.realpath(path))  # keep a link, and replace the file that it points to
+    if path.exists() and not path.is_file():  # otherwise /dev/null would be replaced by a file
+        raise InputError(f"cannot write '{printable(path)}': not a regular file; choose another name")
+    part = _temporary(path)
     try:
         with open(part, "xb") as stream:
             write(stream)
         os.replace(part, path)
     except OSError as error:
-        raise InputError(f"cannot write '{shown(path)}': {one_line(error)}") from None
+        raise InputError(f"cannot write '{printable(path)}': {error_text(error)}") from None
     finally:
         part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """`write_file` for text, as UTF-8."""
+    """`write_file` for text, in UTF-8."""
     write_file(path, lambda stream: stream.write(text.encode()))
 
 
 def check_folder(folder: Path) -> None:
-    """Make sure that a file can be written into `folder`, by writing an empty one and taking it away.
+    """Check that files can be created in `folder`, by creating and removing an empty one.
 
     Raises:
-        InputError: no such folder, not a folder, or no file can be made in it.
+        InputError: there is no such folder, it is a file, or nothing can be created in it.
     """
     if not folder.is_dir():
         if folder.exists():
-            raise InputError(f"'{shown(folder)}' is no folder: choose another")
-        raise InputError(f"folder '{shown(folder)}' does not exist: run `mkdir -p {shown(folder)}` first")
-    part = _part(folder / "stylelab")
+            raise InputError(f"'{printable(folder)}' is not a folder: choose another")
+        raise InputError(f"folder '{printable(folder)}' does not exist: run `mkdir -p {printable(folder)}` first")
+    part = _temporary(folder / "stylelab")
     try:
         open(part, "xb").close()
         part.unlink()
     except OSError as error:
-        raise InputError(f"cannot write into folder '{shown(folder)}': {one_line(error)}; choose another") from None
+        raise InputError(f"cannot write into folder '{printable(folder)}': {error_text(error)}; choose another") from None
 
 
-def _part(path: Path) -> Path:
+def check_parent_folder(folder: Path) -> None:
+    """`check_folder` for a folder that may not exist yet: its nearest existing parent is checked instead.
+
+    Raises:
+        InputError: as `check_folder`.
+    """
+    check_folder(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()))
+
+
+def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name[:60]}.{os.getpid()}-{threading.get_ident()}.part")

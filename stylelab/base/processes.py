@@ -1,7 +1,7 @@
-"""Work that needs a framework of its own, done in a process of its own.
+"""Work that needs a framework, done in a process of its own.
 
-A process that has imported TensorFlow must never import torch, so reading a .pth or asking a library's loader for
-weights happens elsewhere.
+A process that has imported TensorFlow must never import torch. So a .pth file is read in another process, and a library
+is asked for its weights in another process.
 """
 
 import os
@@ -10,23 +10,23 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from stylelab.base.files import one_line
+from stylelab.base.files import error_text
 from stylelab.errors import MachineError, StylelabError
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
-    """How to run one of our modules as a process; -P keeps a folder called `torch` from hiding the package."""
+    """The command that runs one of our modules; with -P, a folder called `torch` cannot hide the package."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-def module_environment(**more: str) -> dict[str, str]:
-    """This process's environment, with our package importable from anywhere."""
+def module_environment(**variables: str) -> dict[str, str]:
+    """This process's environment and these variables, with our package importable from any folder."""
     here = str(Path(__file__).resolve().parents[2])
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))} | more
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))} | variables
 
 
-def report(work: Callable[[], None]) -> int:
-    """Run the work of a process: its exit status, with one line on stderr unless it is 0."""
+def exit_status(work: Callable[[], None]) -> int:
+    """Run `work` and return the exit status for its process; an error becomes one line on stderr."""
     try:
         work()
     except StylelabError as error:
@@ -34,7 +34,7 @@ def report(work: Callable[[], None]) -> int:
     except ImportError as error:
         status, line = 2, f"{error.name} cannot be imported: install the packages of requirements.lock"
     except Exception as error:
-        status, line = 3, f"{type(error).__name__}: {one_line(error)}"
+        status, line = 3, f"{type(error).__name__}: {error_text(error)}"
     else:
         return 0
     sys.stderr.write(f"\n{line}\n")
@@ -42,10 +42,10 @@ def report(work: Callable[[], None]) -> int:
 
 
 def python_of(backend: str) -> str:
-    """The Python that has this framework: on a GPU machine TensorFlow has one of its own.
+    """The Python interpreter that has this framework; on a GPU machine TensorFlow has its own.
 
     Raises:
-        MachineError: there is none.
+        MachineError: the framework is not installed.
     """
     python = os.environ.get("STYLELAB_TENSORFLOW_PYTHON") if backend == "tensorflow" else None
     if python is None and find_spec(backend) is None:

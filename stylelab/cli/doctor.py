@@ -14,7 +14,7 @@ from typing import NamedTuple
 import psutil
 
 from stylelab import encoders
-from stylelab.base.files import check_folder, one_line, shown
+from stylelab.base.files import check_parent_folder, error_text, printable
 from stylelab.errors import InputError
 from stylelab.run.numerics.precision import cpu_has_bfloat16
 
@@ -97,7 +97,7 @@ def _framework(name: str, process: subprocess.Popen | None) -> Finding:
         return Finding(name, f"not imported after {time.monotonic() - began:.0f} s", "free some memory, then try again", True)
     if process.returncode:
         last = (err.strip().splitlines() or [f"exit status {process.returncode}"])[-1]
-        return Finding(name, f"cannot be imported: {shown(last)}", "install it again: `make lab`", True)
+        return Finding(name, f"cannot be imported: {printable(last)}", "install it again: `make lab`", True)
     version, gpus, seconds = json.loads(out.strip().splitlines()[-1])
     return Finding(name, f"{version}, {', '.join(gpus) or 'no GPU'}, imported in {seconds:.1f} s")
 
@@ -128,14 +128,14 @@ def _encoders() -> list[Finding]:
             if name in encoders.DOWNLOADS:
                 findings.append(Finding(f"encoder {name}", "not here", f"optional: `stylelab encoders download {name}`"))
             else:
-                findings.append(Finding(f"encoder {name}", shown(error), "fetch the repository again", True))
+                findings.append(Finding(f"encoder {name}", printable(error), "fetch the repository again", True))
     return findings
 
 
 def _cache() -> Finding:
     folder = encoders.cache_dir()
     try:
-        check_folder(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()))
+        check_parent_folder(folder)
     except InputError as error:
         return Finding("cache", str(error), "set STYLELAB_CACHE to a folder that can be written")
     return Finding("cache", str(folder))
@@ -160,7 +160,7 @@ def _kernels() -> Finding:
 
         names = sorted(KernelSpecManager().find_kernel_specs())
     except Exception as error:  # noqa: BLE001  a kernel folder that cannot be read says so in many ways
-        return Finding("Jupyter kernels", one_line(error), "run `make lab`")
+        return Finding("Jupyter kernels", error_text(error), "run `make lab`")
     return Finding("Jupyter kernels", ", ".join(names) or "none", "" if names else "run `make lab`")
 
 

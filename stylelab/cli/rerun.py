@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import InputError
 from stylelab.run.settings import Settings
 
@@ -35,7 +35,7 @@ def from_command_line(context, file: Path | None, out: Path | None) -> tuple[Set
 def _beside(file: Path) -> Path:
     out = Path(f"{file.stem}.png")
     if out.exists():
-        raise InputError(f"'{shown(out)}' is there already: say with -o where to save the image")
+        raise InputError(f"'{printable(out)}' is there already: say with -o where to save the image")
     return out
 
 

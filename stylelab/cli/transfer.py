@@ -7,15 +7,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from stylelab import BACKENDS, images
-from stylelab.base.files import expanded, shown
+from stylelab import images
+from stylelab.base.files import expand_home, printable
 from stylelab.cli.progress import interrupts, progress
 from stylelab.errors import INTERRUPTED, InputError, Interrupted, unknown
 from stylelab.images.decode import ImageFile
-from stylelab.images.film import check_name as check_film
-from stylelab.images.film import moments, save_film
+from stylelab.images.film import check_film_path, save_film, snapshot_steps
 from stylelab.result import Result
 from stylelab.run import settings_file
+from stylelab.run.backends import BACKENDS
 from stylelab.run.prepare import Job, check_run, prepare_stages
 from stylelab.run.settings import Settings
 
@@ -44,7 +44,7 @@ def paint(
     options = settings.options()
     stages = _check(content, style, **options)
     if film:
-        options["snapshots"] = moments(film, _steps(stages), stages[-1][0].content[..., 0].size)
+        options["snapshots"] = snapshot_steps(film, _steps(stages), stages[-1][0].content[..., 0].size)
     result, interrupted = _run(content, style, options, _steps(stages))
     result.save(out)
     if film:
@@ -86,17 +86,17 @@ def _check_targets(out: Path, save_settings: Path | None, film: Path | None) -> 
     """Where everything goes, each in a file of its own that can be written."""
     targets = [images.check_writable(out)]
     targets += [settings_file.check_name(save_settings)] if save_settings else []
-    targets += [check_film(film)] if film else []
+    targets += [check_film_path(film)] if film else []
     if len({os.path.realpath(target) for target in targets}) < len(targets):
-        raise InputError(f"'{shown(targets[-1])}' is to be written twice: choose another name")
+        raise InputError(f"'{printable(targets[-1])}' is to be written twice: choose another name")
     return targets
 
 
 def _check_not_read(targets: list[Path], what: str, *sources: "str | Path | ImageFile | None") -> None:
-    for source in (expanded(source) for source in sources if isinstance(source, (str, Path))):
+    for source in (expand_home(source) for source in sources if isinstance(source, (str, Path))):
         for target in targets:
             if target.exists() and source.exists() and target.samefile(source):
-                raise InputError(f"'{shown(target)}' is {what}: choose another name to save to")
+                raise InputError(f"'{printable(target)}' is {what}: choose another name to save to")
 
 
 def _check_backend(name: str) -> None:
@@ -134,9 +134,10 @@ def paint_all(content: str, style: str, out: Path, *, backend: str, scheduler: s
         InputError, MachineError: nothing could be painted at all; one line for stderr.
     """
     _check_backend(backend)
-    from stylelab.tools.gallery import plan as gallery
+    from stylelab.tools.gallery import paint as gallery
+    from stylelab.tools.gallery.plan import plan as plan_gallery
 
-    plan = gallery.plan(content, style, out, backend=backend, **options)
+    plan = plan_gallery(content, style, out, backend=backend, **options)
     console, told = Console(stderr=True), set()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("painting", total=len(plan.pairs))

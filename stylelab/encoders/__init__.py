@@ -1,14 +1,15 @@
-"""Which network looks at the images: layer names, preprocessing, where its weights come from, and how they are read."""
+"""The network that computes activations: its layers, its preprocessing, where its weights come from, and how they are read."""
 
 from stylelab.encoders.file import save
-from stylelab.encoders.find import find_encoder, open_file, read_encoder, read_weights
+from stylelab.encoders.find import find_encoder, open_file
 from stylelab.encoders.spec import (
-    DOWNLOADS, LAYERS, NAMES, OXFORD, POOL_AFTER, TORCHVISION, CONVOLUTIONS, Encoder, EncoderName, Weights, cache_dir, check_layers, input_transform,
-    layer_name, layer_size, trunk,
+    CONVOLUTIONS, DOWNLOADS, LAYERS, NAMES, OXFORD, POOL_AFTER, TORCHVISION, Encoder, EncoderName, Weights, cache_dir,
+    check_layers, input_transform, layer_name, layer_size, trunk,
 )  # fmt: skip
+from stylelab.encoders.weights import read_encoder, read_weights
 
 __all__ = [
-    "CONVOLUTIONS", "DOWNLOADS", "LAYERS", "NAMES", "OXFORD", "POOL_AFTER", "TORCHVISION", "Encoder", "EncoderName", "Weights", "cache_dir",
-    "check_layers", "find_encoder", "input_transform", "layer_name", "layer_size", "open_file", "read_encoder", "read_weights",
-    "save", "trunk",
+    "CONVOLUTIONS", "DOWNLOADS", "LAYERS", "NAMES", "OXFORD", "POOL_AFTER", "TORCHVISION", "Encoder", "EncoderName",
+    "Weights", "cache_dir", "check_layers", "find_encoder", "input_transform", "layer_name", "layer_size", "open_file",
+    "read_encoder", "read_weights", "save", "trunk",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
-"""Weights files by others, converted once into the safetensors file that both frameworks read.
+"""Convert weights files of other libraries, once, into the safetensors file that both frameworks read.
 
-Torchvision's .pth, Keras's .h5 and MatConvNet's .mat name their layers, order their axes and expect their colours each
-in their own way; here all become OIHW kernels with a description.
+Torchvision's .pth, Keras's .h5 and MatConvNet's .mat each have their own names for layers, order of axes and colours. All
+of them become OIHW kernels with a description.
 """
 
 import hashlib
@@ -14,24 +14,24 @@ from pathlib import Path
 
 import numpy as np
 
-from stylelab.base.files import shown
-from stylelab.base.processes import module_command, module_environment, report
-from stylelab.encoders.file import check_shapes, layer_keys, one_line, save, shapes_of
+from stylelab.base.files import error_text, printable
+from stylelab.base.processes import exit_status, module_command, module_environment
+from stylelab.encoders.file import check_shapes, layer_keys, save, shapes_of
 from stylelab.encoders.spec import LAYERS, OXFORD, TORCHVISION, Encoder, Weights, cache_dir
-from stylelab.encoders.weights import is_whole
+from stylelab.encoders.weights import is_intact
 from stylelab.errors import InputError, MachineError
 
 ACCEPTED = ".safetensors, torchvision's .pth or .pt, Keras's .h5, MatConvNet's .mat"
 MATCONVNET = {"channels": "RGB", "scale": 255.0, "mean": (123.68, 116.779, 103.939), "std": (1.0, 1.0, 1.0)}
-SECONDS = 600  # a .pth that PyTorch has not read by then is not read at all
-Found = tuple[Weights, dict, str]  # weights, preprocessing, scale of the activations
+SECONDS = 600  # for PyTorch to read a .pth file
+Converted = tuple[Weights, dict, str]  # weights, preprocessing, scale of the activations
 
 
 def kind_of(path: Path) -> str:
-    """'safetensors', 'pth', 'h5' or 'mat', by what the file begins with; its name may be wrong.
+    """'safetensors', 'pth', 'h5' or 'mat', by the first bytes of the file; its name may be wrong.
 
     Raises:
-        InputError: none of these.
+        InputError: it is none of these.
     """
     with path.open("rb") as file:
         start = file.read(16)
@@ -42,138 +42,138 @@ def kind_of(path: Path) -> str:
     if start.startswith(b"MATLAB 5.0"):
         return "mat"
     if start.startswith(b"MATLAB 7.3"):
-        raise InputError(f"'{shown(path)}' is in MATLAB's 7.3 format: save it with -v7")
-    if start.startswith(b"PK\x03\x04") or (start[:1] == b"\x80" and start[1] in range(2, 6)):  # zip, or a bare pickle
+        raise InputError(f"'{printable(path)}' is in MATLAB's 7.3 format: save it with -v7")
+    if start.startswith(b"PK\x03\x04") or (start[:1] == b"\x80" and start[1] in range(2, 6)):  # a zip, or a bare pickle
         return "pth"
-    raise InputError(f"'{shown(path)}' is no weights file that stylelab reads: give it {ACCEPTED}")
+    raise InputError(f"'{printable(path)}' is not a weights file that stylelab can read: give {ACCEPTED}")
 
 
 def convert(path: Path) -> Path:
-    """The safetensors file made of `path`, kept in the cache under the checksum of `path`.
+    """The safetensors file made from `path`; it is kept in the cache under the checksum of `path`.
 
     Raises:
-        InputError: nothing in it that VGG-19 could use.
-        MachineError: the cache folder cannot be written, or a .pth is given and PyTorch is missing.
+        InputError: nothing in the file is of use to VGG-19.
+        MachineError: the cache folder cannot be written, or PyTorch, which a .pth file needs, is missing.
     """
     status = path.stat()
     target = cache_dir() / "converted" / f"{_sha256(path, status.st_mtime_ns, status.st_size)}.safetensors"
-    if not is_whole(target):
+    if not is_intact(target):
         if kind_of(path) == "pth":
-            _run_torch(path, target)
+            _convert_in_another_process(path, target)
         else:
             convert_to(path, target)
     return target
 
 
 def convert_to(path: Path, target: Path) -> None:
-    """Convert in this process; a .pth imports torch."""
-    readers: dict[str, Callable[[Path], Found]] = {"pth": read_pth, "h5": read_h5, "mat": read_mat}
+    """Convert in this process; torch is imported to read a .pth file."""
+    readers: dict[str, Callable[[Path], Converted]] = {"pth": read_pth, "h5": read_h5, "mat": read_mat}
     weights, preprocessing, activations = readers[kind_of(path)](path)
     check_shapes(path, shapes_of(weights))
     encoder = Encoder(path.stem, None, **preprocessing, activations=activations, source=f"converted from {path.name}")
     save(target, weights, encoder)
 
 
-def read_pth(path: Path) -> Found:
-    """A state dictionary of torchvision's VGG-19 (`features.0.weight`) or one with the paper's names.
+def read_pth(path: Path) -> Converted:
+    """A state dictionary with torchvision's names of VGG-19 (`features.0.weight`), or with the paper's.
 
     Raises:
-        InputError: unreadable, no state dictionary, or more than weights: pickled code is never run.
+        InputError: it is unreadable, not a state dictionary, or more than weights: pickled code is never run.
     """
     import torch
 
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle, zip and torch each have their own
+    except Exception as error:  # pickle, zipfile and torch each raise their own
         raise InputError(
-            f"'{shown(path)}' holds no plain PyTorch weights ({one_line(error)[:80]}...): save model.state_dict() again"
+            f"'{printable(path)}' does not hold plain PyTorch weights ({error_text(error)[:80]}...): save model.state_dict() again"
         ) from None
     state = state.get("state_dict", state) if isinstance(state, Mapping) else {}
     return from_state_dict({name: value for name, value in state.items() if isinstance(value, torch.Tensor)})
 
 
-def from_state_dict(state: Mapping[str, object]) -> Found:
-    """Weights by torchvision's or the paper's names; the values are tensors of torch or arrays."""
+def from_state_dict(state: Mapping[str, object]) -> Converted:
+    """Weights with torchvision's names or the paper's; the values are tensors of torch, or arrays."""
+
+    def to_array(value) -> np.ndarray:
+        value = value.detach().float().numpy() if hasattr(value, "detach") else value  # NumPy has no bfloat16
+        return np.ascontiguousarray(value, np.float32)
+
     keys = layer_keys(state)
-    weights = {layer: tuple(_array(state[key]) for key in pair) for layer, pair in keys.items()}
+    weights = {layer: (to_array(state[kernel]), to_array(state[bias])) for layer, (kernel, bias) in keys.items()}
     if any("features." in kernel for kernel, _ in keys.values()):
         return weights, TORCHVISION, "vgg19-torchvision"
     return weights, OXFORD, "vgg19"
 
 
-def _array(value: object) -> np.ndarray:
-    value = value.detach().float().numpy() if hasattr(value, "detach") else value  # NumPy knows no bfloat16
-    return np.ascontiguousarray(value, np.float32)
+def read_h5(path: Path) -> Converted:
+    """VGG-19 saved by any version of Keras. A group that holds one 4-D and one 1-D array is a convolution.
 
-
-def read_h5(path: Path) -> Found:
-    """Keras's VGG-19, of whichever age: a group that holds one 4-D and one 1-D array is a layer.
-
-    Its name is looked for in the group's `name` (Keras 3), then in the path (`block1_conv1/...`), and last the
-    layers are counted (`layers/conv2d_3`).
+    Its name is in the group's `name` (Keras 3) or in the path (`block1_conv1/...`). If no group has one, the layers are
+    numbered (`layers/conv2d_3`).
     """
     import h5py
 
     groups: dict[str, dict[int, np.ndarray]] = {}
-    names: dict[str, str] = {}
+    labels: dict[str, str] = {}
 
     def visit(key: str, item: object) -> None:
         if isinstance(item, h5py.Dataset) and not key.startswith("optimizer"):
             groups.setdefault(item.parent.name, {})[item.ndim] = item
-            names[item.parent.name] = f"{item.parent.attrs.get('name', '')} {key}"
+            labels[item.parent.name] = f"{item.parent.attrs.get('name', '')} {key}"
+
+    def layer_by_name(label: str) -> str | None:
+        match = re.search(r"(?:block|conv)(\d)_(?:conv)?(\d)", label)
+        name = f"conv{match[1]}_{match[2]}" if match else None
+        return name if name in LAYERS else None
+
+    def layer_by_number(label: str) -> str | None:
+        match = re.search(r"conv2d(?:_(\d+))?/", label)
+        index = int(match[1] or 0) if match else len(LAYERS)
+        return LAYERS[index] if index < len(LAYERS) else None
 
     try:
         with h5py.File(path) as file:
             file.visititems(visit)
-            whole = {names[group]: arrays for group, arrays in groups.items() if {1, 4} <= set(arrays)}
-            layers = {_named(text): arrays for text, arrays in whole.items() if _named(text)}
-            layers = layers or {_counted(text): arrays for text, arrays in whole.items()}
-            found = {layer: (arrays[4][()], arrays[1][()]) for layer, arrays in layers.items()}
+            convolutions = {labels[group]: arrays for group, arrays in groups.items() if {1, 4} <= set(arrays)}
+            layers = {layer_by_name(label): arrays for label, arrays in convolutions.items() if layer_by_name(label)}
+            layers = layers or {layer_by_number(label): arrays for label, arrays in convolutions.items()}
+            weights = {layer: (arrays[4][()], arrays[1][()]) for layer, arrays in layers.items()}
     except (OSError, RuntimeError, KeyError) as error:
-        raise InputError(f"'{shown(path)}' is no whole Keras file ({one_line(error)}): fetch or save it again") from None
-    return from_hwio(found), OXFORD, "vgg19"
+        raise InputError(
+            f"'{printable(path)}' is not a complete Keras file ({error_text(error)}): download or save it again"
+        ) from None
+    return from_hwio(weights), OXFORD, "vgg19"
 
 
-def _named(text: str) -> str | None:
-    found = re.search(r"(?:block|conv)(\d)_(?:conv)?(\d)", text)
-    name = f"conv{found[1]}_{found[2]}" if found else None
-    return name if name in LAYERS else None
-
-
-def _counted(text: str) -> str | None:
-    found = re.search(r"conv2d(?:_(\d+))?/", text)
-    index = int(found[1] or 0) if found else len(LAYERS)
-    return LAYERS[index] if index < len(LAYERS) else None
-
-
-def read_mat(path: Path) -> Found:
+def read_mat(path: Path) -> Converted:
     """MatConvNet's imagenet-vgg-verydeep-19: `layers` is a list of structs with a name, and weights if a convolution.
 
-    MatConvNet turned the kernels to RGB when it imported them, and in 2014 kept them as `filters` and `biases`.
+    MatConvNet reordered the kernels to RGB when it imported them. In 2014 it stored them as `filters` and `biases`.
     """
     from scipy.io import loadmat
 
     try:
         content = loadmat(path, simplify_cells=True, variable_names=("layers", "net"))
-    except Exception as error:  # SciPy raises whatever a damaged byte leads to
-        raise InputError(f"'{shown(path)}' is no whole MATLAB file ({one_line(error)}): fetch it again") from None
+    except Exception as error:  # SciPy may raise anything for a damaged file
+        raise InputError(f"'{printable(path)}' is not a complete MATLAB file ({error_text(error)}): download it again") from None
     layers = content.get("layers", content.get("net"))
     layers = layers.get("layers", ()) if isinstance(layers, dict) else layers
-    found = {}
+    weights = {}
     for layer in layers if layers is not None else ():
         if isinstance(layer, dict) and str(layer.get("name")) in LAYERS:
             pair = layer["weights"] if "weights" in layer else (layer.get("filters"), layer.get("biases"))
-            found[str(layer["name"])] = tuple(np.asarray(array) for array in pair)
-    return from_hwio(found), MATCONVNET, "vgg19"
+            weights[str(layer["name"])] = tuple(np.asarray(array) for array in pair)
+    return from_hwio(weights), MATCONVNET, "vgg19"
 
 
-def from_hwio(found: Mapping[str | None, tuple[np.ndarray, np.ndarray]]) -> Weights:
-    """The unbroken run from conv1_1, as OIHW."""
+def from_hwio(arrays: Mapping[str | None, tuple[np.ndarray, np.ndarray]]) -> Weights:
+    """The layers from conv1_1 up to the first one missing, with kernels in OIHW order."""
     weights = {}
     for layer in LAYERS:
-        if layer not in found:
+        if layer not in arrays:
             break
-        kernel, bias = found[layer]
+        kernel, bias = arrays[layer]
         kernel = kernel.transpose(3, 2, 0, 1) if kernel.ndim == 4 else kernel
         weights[layer] = np.ascontiguousarray(kernel, np.float32), np.ravel(bias).astype(np.float32)
     return weights
@@ -185,8 +185,8 @@ def _sha256(path: Path, modified: int, size: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _run_torch(path: Path, target: Path) -> None:
-    """Convert in a process of its own: one that has imported TensorFlow must never import torch."""
+def _convert_in_another_process(path: Path, target: Path) -> None:
+    """Convert a .pth file where torch may be imported: a process that has imported TensorFlow must never do so."""
     try:
         done = subprocess.run(
             module_command("stylelab.encoders.convert", str(path), str(target)),
@@ -194,12 +194,12 @@ def _run_torch(path: Path, target: Path) -> None:
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise MachineError(f"PyTorch has not read '{shown(path)}' within {SECONDS} s: try again on an idle machine") from None
+        raise MachineError(f"PyTorch has not read '{printable(path)}' within {SECONDS} s: try again on an idle machine") from None
     if done.returncode:
         message = (done.stderr.strip().splitlines() or ["it was stopped"])[-1]
         error = InputError if done.returncode == 1 else MachineError
-        raise error(message if done.returncode in (1, 2) else f"PyTorch cannot read '{shown(path)}': {message}")
+        raise error(message if done.returncode in (1, 2) else f"PyTorch cannot read '{printable(path)}': {message}")
 
 
 if __name__ == "__main__":
-    sys.exit(report(lambda: convert_to(Path(sys.argv[1]), Path(sys.argv[2]))))
+    sys.exit(exit_status(lambda: convert_to(Path(sys.argv[1]), Path(sys.argv[2]))))

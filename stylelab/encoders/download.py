@@ -1,6 +1,7 @@
-"""`stylelab encoders download`: VGG-19 through the libraries' own loaders, which check a hash; converted once.
+"""Download VGG-19 for `stylelab encoders download`, through the libraries' own loaders, and convert it once.
 
-The loaders run in a process of their own, in a folder that is removed afterwards: nothing half-fetched stays behind.
+The loaders check a hash. They run in a process of their own, in a folder that is removed afterwards, so an interrupted
+download leaves nothing behind.
 """
 
 import os
@@ -17,11 +18,12 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from stylelab.base.processes import module_command, module_environment, report
-from stylelab.encoders.convert import Found, from_hwio, from_state_dict
-from stylelab.encoders.file import make_folder, one_line, save
+from stylelab.base.files import error_text
+from stylelab.base.processes import exit_status, module_command, module_environment
+from stylelab.encoders.convert import Converted, from_hwio, from_state_dict
+from stylelab.encoders.file import make_folder, save
 from stylelab.encoders.spec import DOWNLOADS, LAYERS, OXFORD, Encoder, cache_dir
-from stylelab.encoders.weights import is_whole
+from stylelab.encoders.weights import is_intact
 from stylelab.errors import InputError, MachineError, unknown
 
 SERVERS = {"vgg19": "https://storage.googleapis.com", "vgg19-torchvision": "https://download.pytorch.org"}
@@ -29,125 +31,124 @@ SOURCES = {
     "vgg19": "Simonyan and Zisserman, ICLR 2015 (CC BY 4.0), through keras.applications.VGG19",
     "vgg19-torchvision": "torchvision.models.VGG19_Weights.IMAGENET1K_V1",
 }
-PATIENCE = 3.0  # seconds for each step towards the server, twice as much for all of them
+PATIENCE = 3.0  # seconds for each step of reaching the server, twice as much for all of them
+INTERVAL = 2.0  # seconds between two measurements of how much has arrived
 LIMIT = 3600.0  # seconds for the whole download
-QUIET = 180.0  # seconds in which nothing new has come: importing a framework on a busy machine takes one
+QUIET = 180.0  # seconds without new data: importing a framework on a busy machine takes one minute
 
 
 def download(
     name: str, say: Callable[[str], object] = lambda line: None, *, server: str | None = None,
     limit: float = LIMIT, quiet: float = QUIET,
 ) -> Path:  # fmt: skip
-    """Fetch an encoder's weights, unless a good file is in the cache already.
+    """Download an encoder's weights, unless the cache has an intact file already.
 
     Args:
         name: 'vgg19' or 'vgg19-torchvision'.
         say: called with one line whenever there is something to report.
-        server: the address that must answer before anything is started; the loader's own if None. A proxy named in
+        server: the address that must answer before anything is started; by default the loader's own. A proxy named in
             the environment (`https_proxy`) is used, as the loaders do.
-        limit: seconds for all of it.
-        quiet: seconds in which nothing new arrives, after which it ends.
+        limit: seconds for the whole download.
+        quiet: seconds without new data after which the download is given up.
 
     Returns:
         The safetensors file in the cache.
 
     Raises:
-        InputError: nothing of that name can be downloaded.
-        MachineError: no network, no answer, a wrong hash, no room, or a library is missing.
+        InputError: the name is not one of an encoder to download.
+        MachineError: no network, no answer, a wrong hash, a full disk, or a missing library.
     """
     if name not in DOWNLOADS:
         raise unknown("encoder to download", name, DOWNLOADS)
     target = cache_dir() / f"{name}.safetensors"
-    if is_whole(target):
-        say(f"{name} is in the cache already")
+    if is_intact(target):
+        say(f"{name} has been downloaded already")
         return target
     if target.exists():
-        say(f"{target} is damaged: fetching it again")
+        say(f"{target} is damaged: downloading it again")
     check_reachable(server or SERVERS[name])
     make_folder(target.parent)
     with tempfile.TemporaryDirectory(prefix=".download-", dir=target.parent) as folder:
-        fetched = Path(folder, target.name)
-        say(f"fetching {name} from {SERVERS[name]}")
-        _run(name, fetched, say, limit, quiet)
-        if not is_whole(fetched):
-            raise MachineError(f"what came for '{name}' is damaged: try again")
-        os.replace(fetched, target)
+        part = Path(folder, target.name)
+        say(f"downloading {name} from {SERVERS[name]}")
+        _run_loader(name, part, say, limit, quiet)
+        if not is_intact(part):
+            raise MachineError(f"the download of '{name}' is damaged: try again")
+        os.replace(part, target)
     return target
 
 
 def check_reachable(server: str) -> None:
-    """Ask the server for its headers: a closed door is known in seconds, before a framework is imported.
+    """Ask the server for its headers: without a network, this fails in seconds, before a framework is imported.
 
-    In a thread, because looking up a name can hang for minutes and obeys no timeout.
+    It runs in a thread, because looking up a name can hang for minutes and has no timeout.
 
     Raises:
-        MachineError: no answer in time, or none that a loader could use.
+        MachineError: the server does not answer in time, or answers with an error.
     """
     answers: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=lambda: answers.put(_trouble(server)), daemon=True).start()
+    threading.Thread(target=lambda: answers.put(_problem_with(server)), daemon=True).start()
     try:
-        trouble = answers.get(timeout=2 * PATIENCE)
+        problem = answers.get(timeout=2 * PATIENCE)
     except queue.Empty:
-        trouble = f"no answer within {2 * PATIENCE:.0f} s"
-    if trouble:
+        problem = f"no answer within {2 * PATIENCE:.0f} s"
+    if problem:
         raise MachineError(
-            f"cannot reach {server} ({trouble}): connect this machine to the network, "
-            "or name a weights file that you have as the encoder"
+            f"cannot reach {server} ({problem}): connect this machine to the network, "
+            "or use a weights file that you have as the encoder"
         )
 
 
-def _trouble(server: str) -> str:
-    """What is wrong with the way to the server, '' if it answers."""
+def _problem_with(server: str) -> str:
+    """Why the server cannot be reached; '' if it answers."""
     request = urllib.request.Request(server, method="HEAD")
     try:
-        with urllib.request.build_opener().open(request, timeout=PATIENCE):  # urlopen keeps the first proxy it saw
+        with urllib.request.build_opener().open(request, timeout=PATIENCE):  # urlopen would keep the first proxy it found
             return ""
-    except urllib.error.HTTPError as error:  # its front page may be forbidden, but somebody is there
+    except urllib.error.HTTPError as error:  # an error such as 403 for the front page is an answer, too
         error.close()
-        return "" if error.code < 500 else one_line(error)
+        return "" if error.code < 500 else error_text(error)
     except urllib.error.URLError as error:
-        reason = getattr(error.reason, "strerror", None) or error.reason  # without its number
-        return " ".join(str(reason).split())
-    except Exception as error:  # a server that speaks something else
-        return one_line(error)
+        return error_text(error.reason)
+    except Exception as error:  # such as a server that does not speak HTTP
+        return error_text(error)
 
 
-def _run(name: str, target: Path, say: Callable[[str], object], limit: float, quiet: float) -> None:
-    log = target.with_suffix(".log")
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            loader_command(name, target), env=_environment(target.parent), start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
-        )  # fmt: skip
-        try:
-            _watch(process, target.parent, say, limit, quiet)
-        finally:
-            _end(process)
-    if process.returncode:
-        lines = log.read_text(errors="replace").strip().splitlines()
-        raise MachineError(f"could not fetch '{name}': {lines[-1] if lines else 'its loader was stopped'}")
-
-
-def loader_command(name: str, target: Path) -> list[str]:
-    """The process that asks the library's loader and converts what it gives."""
-    return module_command("stylelab.encoders.download", name, str(target))
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    # The libraries' own caches are moved here: torch.hub does not check the hash of a file that it finds in its own.
-    return module_environment(
+def _run_loader(name: str, target: Path, say: Callable[[str], object], limit: float, quiet: float) -> None:
+    """Run the loader, report how much has arrived, and stop it with all its children when nothing more does."""
+    folder, log = target.parent, target.with_suffix(".log")
+    # The libraries' own caches are moved here: torch.hub does not check the hash of a file that it finds in its cache.
+    environment = module_environment(
         KERAS_HOME=str(folder), TORCH_HOME=str(folder), KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3",
         CUDA_VISIBLE_DEVICES="-1",
     )  # fmt: skip
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            loader_command(name, target), env=environment, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
+        )  # fmt: skip
+        try:
+            _watch(process, folder, say, limit, quiet)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)  # it leads a process group of its own
+                process.wait()
+    if process.returncode:
+        lines = log.read_text(errors="replace").strip().splitlines()
+        raise MachineError(f"could not download '{name}': {lines[-1] if lines else 'its loader was stopped'}")
+
+
+def loader_command(name: str, target: Path) -> list[str]:
+    """The command that calls the library's loader and converts the result."""
+    return module_command("stylelab.encoders.download", name, str(target))
 
 
 def _watch(process: subprocess.Popen, folder: Path, say: Callable[[str], object], limit: float, quiet: float) -> None:
-    """Wait for the loader; say how much has come; give up when nothing more does."""
     started = latest = time.monotonic()
     size = 0
     while process.poll() is None:
         try:
-            process.wait(min(2.0, limit, quiet))
+            process.wait(min(INTERVAL, limit, quiet))
         except subprocess.TimeoutExpired:
             now, arrived = time.monotonic(), _size(folder)
             if arrived > size:
@@ -155,7 +156,7 @@ def _watch(process: subprocess.Popen, folder: Path, say: Callable[[str], object]
                 say(f"{size / 1e6:.0f} MB so far")
             if now - latest > quiet or now - started > limit:
                 raise MachineError(
-                    f"gave up after {now - started:.0f} s, {size / 1e6:.0f} MB fetched: try again on a better line"
+                    f"gave up after {now - started:.0f} s and {size / 1e6:.0f} MB: try again on a better connection"
                 ) from None
 
 
@@ -169,44 +170,34 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _end(process: subprocess.Popen) -> None:
-    """The loader and whatever it has started: it leads a group of its own."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def fetch_vgg19() -> Found:
-    """Keras's no-top file, 80 MB; Keras checks its hash."""
+def load_vgg19() -> Converted:
+    """Keras's file without the classifier, 80 MB; Keras checks its hash."""
     import keras
 
     model = keras.applications.VGG19(include_top=False, weights="imagenet")
     names = {layer: re.sub(r"conv(\d)_(\d)", r"block\1_conv\2", layer) for layer in LAYERS}
-    return (
-        from_hwio({layer: tuple(model.get_layer(name).get_weights()) for layer, name in names.items()}),
-        OXFORD,
-        "vgg19",
-    )
+    weights = {layer: tuple(model.get_layer(name).get_weights()) for layer, name in names.items()}
+    return from_hwio(weights), OXFORD, "vgg19"
 
 
-def fetch_torchvision() -> Found:
-    """Torchvision's file, 548 MB, most of it a classifier that is dropped here; torch.hub checks its hash."""
+def load_torchvision() -> Converted:
+    """Torchvision's file, 548 MB, most of it a classifier that is not kept; torch.hub checks its hash."""
     from torchvision.models import VGG19_Weights
 
     return from_state_dict(VGG19_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True, progress=False, weights_only=True))
 
 
-def fetch_to(name: str, target: Path) -> None:
+def load_to(name: str, target: Path) -> None:
     """What the loader's process does.
 
     Raises:
-        InputError: the library's network is not the one we know.
+        InputError: the library's network is not VGG-19 as we know it.
     """
-    weights, preprocessing, activations = {"vgg19": fetch_vgg19, "vgg19-torchvision": fetch_torchvision}[name]()
+    weights, preprocessing, activations = {"vgg19": load_vgg19, "vgg19-torchvision": load_torchvision}[name]()
     if tuple(weights) != LAYERS:
         raise InputError(f"the library's '{name}' has {len(weights)} of VGG-19's 16 convolutions: install requirements.lock")
     save(target, weights, Encoder(name, None, **preprocessing, activations=activations, source=SOURCES[name]))
 
 
 if __name__ == "__main__":
-    sys.exit(report(lambda: fetch_to(sys.argv[1], Path(sys.argv[2]))))
+    sys.exit(exit_status(lambda: load_to(sys.argv[1], Path(sys.argv[2]))))

@@ -1,4 +1,4 @@
-"""What stands in a safetensors file: layers, their shapes, a description, a checksum. Written and checked here."""
+"""The safetensors file of an encoder: its layers, their shapes, a description, a checksum. Written and checked here."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
-from stylelab.base.files import shown, write_file
+from stylelab.base.files import error_text, printable, write_file
 from stylelab.encoders.spec import LAYERS, Encoder, Weights, layer_name
 from stylelab.errors import InputError, MachineError
 
@@ -20,65 +20,58 @@ DTYPES = ("F16", "F32", "F64")
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says before its numbers begin: `keys` is `{layer: (name of the kernel, name of the bias)}`."""
+    """What a file states before its numbers.
+
+    Attributes:
+        metadata: the description.
+        keys: `{layer: (name of the kernel, name of the bias)}`.
+    """
 
     metadata: dict[str, str]
     keys: dict[str, tuple[str, str]]
 
     @property
     def torchvision(self) -> bool:
-        """Whether the layers are called as torchvision calls them: `features.0.weight`."""
+        """Whether the tensors have torchvision's names: `features.0.weight`."""
         return "features." in self.keys["conv1_1"][0]
 
     @property
     def hwio(self) -> bool:
-        """Whether the kernels lie as TensorFlow's do."""
+        """Whether the axes of the kernels are in TensorFlow's order."""
         return self.metadata.get("layout", "OIHW").upper() == "HWIO"
 
 
 def save(path: str | Path, weights: Weights, encoder: Encoder, dtype: type = np.float32) -> None:
-    """Write our safetensors file, description and checksum included, under a temporary name first.
+    """Write an encoder's safetensors file, with its description and a checksum.
+
+    >>> encoders.save("a.safetensors", {}, encoders.Encoder("empty", None))
+    Traceback (most recent call last):
+    stylelab.errors.InputError: 'a.safetensors' has no conv1_1 of a VGG-19 without batch norm: choose another file
 
     Args:
-        path: where to; its folder is made.
+        path: where to write it; its folder is created.
         weights: `{layer: (kernel (O, I, 3, 3), bias (O,))}`, the first kernel in the order of `encoder.channels`
-            (`read` always turns it to RGB).
-        encoder: all of it except `path`, `layers` and `seed` goes into the header.
+            (`read_weights` always reorders it to RGB).
+        encoder: its description; `path`, `layers` and `seed` are not written.
         dtype: float16 halves the file.
 
     Raises:
-        InputError: the layers are no VGG-19's, a number does not fit into `dtype` or is not finite, or the file
+        InputError: the layers are not those of a VGG-19, a number is not finite or too large for `dtype`, or the file
             cannot be written.
-        MachineError: the folder cannot be made.
+        MachineError: the folder cannot be created.
     """
     path = Path(path)
     check_shapes(path, shapes_of(weights))
-    parts = {
-        f"{layer}.{part}": array for layer, pair in weights.items() for part, array in zip(("weight", "bias"), pair, strict=True)
-    }
     with np.errstate(over="ignore"):
-        tensors = {key: np.ascontiguousarray(array, dtype) for key, array in parts.items()}
+        tensors = {
+            f"{layer}.{part}": np.ascontiguousarray(array, dtype)
+            for layer, pair in weights.items()
+            for part, array in zip(("weight", "bias"), pair, strict=True)
+        }
     for key, array in tensors.items():
         if not np.isfinite(array).all():
             raise InputError(f"{key} holds NaN, infinity or too large a number for {np.dtype(dtype)}: not saved")
-    make_folder(path.parent)
-    written = serialise(tensors, description(encoder) | {"sha256": digest(tensors)})
-    write_file(path, lambda stream: stream.write(written))
-
-
-def make_folder(folder: Path) -> None:
-    """Raises MachineError if the folder is not there and cannot be made."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MachineError(
-            f"cannot make the folder '{shown(folder)}' ({one_line(error)}): choose another, for the cache with STYLELAB_CACHE"
-        ) from None
-
-
-def description(encoder: Encoder) -> dict[str, str]:
-    """The header's text: safetensors knows strings only."""
-    return {
+    description = {  # safetensors allows strings only
         "name": encoder.name,
         "channels": encoder.channels,
         "scale": repr(float(encoder.scale)),
@@ -90,11 +83,25 @@ def description(encoder: Encoder) -> dict[str, str]:
         "activations": encoder.activations,
         "layout": "OIHW",
         "source": encoder.source,
+        "sha256": digest(tensors),
     }
+    make_folder(path.parent)
+    write_file(path, lambda stream: stream.write(serialise(tensors, description)))
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder if it does not exist; raise MachineError if that is impossible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(
+            f"cannot create the folder '{printable(folder)}' ({error_text(error)}): "
+            "choose another; STYLELAB_CACHE names the one for the cache"
+        ) from None
 
 
 def digest(tensors: Mapping[str, np.ndarray]) -> str:
-    """The sha256 over names, dtypes, shapes and bytes of all tensors, in the order of their names."""
+    """The sha256 of names, dtypes, shapes and bytes of all tensors, in the order of their names."""
     total = hashlib.sha256()
     for name in sorted(tensors):
         array = np.ascontiguousarray(tensors[name])
@@ -104,28 +111,30 @@ def digest(tensors: Mapping[str, np.ndarray]) -> str:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[Header, safe_open]]:
-    """Header and open file; whatever safetensors finds wrong becomes one line.
+def open_weights(path: Path) -> Iterator[tuple[Header, safe_open]]:
+    """The header of a safetensors file, checked, and the open file.
 
     Raises:
-        InputError: no such file, a folder, empty, truncated, another format, or not of VGG-19's shape.
+        InputError: there is no such file, or it is a folder, empty, truncated, of another format, or not a VGG-19.
     """
     check_file(path)
     try:
         with safe_open(path, framework="numpy") as file:
-            yield _header(path, file), file
+            yield _read_header(path, file), file
     except (SafetensorError, OSError) as error:
-        raise InputError(f"'{shown(path)}' is no whole safetensors file ({one_line(error)}): fetch or save it again") from None
+        raise InputError(
+            f"'{printable(path)}' is not a complete safetensors file ({error_text(error)}): download or save it again"
+        ) from None
 
 
-def _header(path: Path, file: safe_open) -> Header:
+def _read_header(path: Path, file: safe_open) -> Header:
     header = Header(file.metadata() or {}, layer_keys(file.keys()))
     order = (3, 2, 0, 1) if header.hwio else (0, 1, 2, 3)
     shapes = {}
     for layer, keys in header.keys.items():
         for key in keys:
             if (dtype := file.get_slice(key).get_dtype()) not in DTYPES:
-                raise InputError(f"'{shown(path)}' holds {key} as {dtype}: save it as one of {', '.join(DTYPES)}")
+                raise InputError(f"'{printable(path)}' holds {key} as {dtype}: save it as one of {', '.join(DTYPES)}")
         kernel, bias = (tuple(file.get_slice(key).get_shape()) for key in keys)
         shapes[layer] = tuple(kernel[axis] for axis in order) if len(kernel) == 4 else kernel, bias
     check_shapes(path, shapes)
@@ -133,13 +142,13 @@ def _header(path: Path, file: safe_open) -> Header:
 
 
 def check_file(path: Path) -> None:
-    """Raises InputError unless `path` is a file that is not empty."""
+    """Raise InputError unless `path` is a file that is not empty."""
     if path.is_dir():
-        raise InputError(f"'{shown(path)}' is a folder: name the weights file inside it")
+        raise InputError(f"'{printable(path)}' is a folder: name the weights file inside it")
     if not path.is_file():
-        raise InputError(f"no weights file '{shown(path)}': check the path")
+        raise InputError(f"no weights file '{printable(path)}': check the path")
     if path.stat().st_size == 0:
-        raise InputError(f"'{shown(path)}' is empty: fetch it again")
+        raise InputError(f"'{printable(path)}' is empty: download it again")
 
 
 def shapes_of(weights: Weights) -> dict[str, tuple[tuple, tuple]]:
@@ -148,41 +157,36 @@ def shapes_of(weights: Weights) -> dict[str, tuple[tuple, tuple]]:
 
 
 def check_shapes(path: Path, shapes: Mapping[str, tuple[tuple, tuple]]) -> None:
-    """Raises InputError unless kernels (O, I, 3, 3) and biases (O,) are a chain that starts with three colours."""
+    """Raise InputError unless kernels (O, I, 3, 3) and biases (O,) form a chain that starts with three colours."""
     if not shapes:
-        raise InputError(f"'{shown(path)}' has no conv1_1 of a VGG-19 without batch norm: choose another file")
+        raise InputError(f"'{printable(path)}' has no conv1_1 of a VGG-19 without batch norm: choose another file")
     channels = 3
     for layer, (kernel, bias) in shapes.items():
         if len(kernel) != 4 or tuple(kernel[1:]) != (channels, 3, 3) or tuple(bias) != (kernel[0],):
             raise InputError(
-                f"'{shown(path)}' is no VGG-19: {layer} has a kernel {tuple(kernel)} and a bias {tuple(bias)}, "
+                f"'{printable(path)}' is not a VGG-19: {layer} has a kernel {tuple(kernel)} and a bias {tuple(bias)}, "
                 f"expected (O, {channels}, 3, 3) and (O,); choose another file"
             )
         channels = kernel[0]
 
 
 def layer_keys(names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Which names hold kernel and bias of each layer: the unbroken run from conv1_1, empty if there is none.
+    """The names of each layer's kernel and bias, from conv1_1 up to the first layer that is missing.
 
-    Both 'conv1_2.weight' and torchvision's 'features.2.weight' are understood; batch norm is not.
+    Both 'conv1_2.weight' and torchvision's 'features.2.weight' are understood. A network with batch norm has none.
     """
-    names, found = list(names), {}
+    names, by_part = list(names), {}
     if any(name.endswith("running_mean") for name in names):
         return {}
     for name in names:
         stem, _, part = name.removeprefix("module.").rpartition(".")
         try:
-            found[f"{layer_name(stem.removeprefix('features.'))}.{part}"] = name
+            by_part[f"{layer_name(stem.removeprefix('features.'))}.{part}"] = name
         except InputError:
-            continue  # a classifier, an optimiser: not our business
+            continue  # not a convolution: part of a classifier or an optimiser
     keys = {}
     for layer in LAYERS:
-        if f"{layer}.weight" not in found or f"{layer}.bias" not in found:
+        if f"{layer}.weight" not in by_part or f"{layer}.bias" not in by_part:
             break
-        keys[layer] = found[f"{layer}.weight"], found[f"{layer}.bias"]
+        keys[layer] = by_part[f"{layer}.weight"], by_part[f"{layer}.bias"]
     return keys
-
-
-def one_line(error: BaseException) -> str:
-    """An exception's text with its line breaks taken out."""
-    return " ".join(str(error).split()) or type(error).__name__

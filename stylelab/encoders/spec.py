@@ -1,8 +1,7 @@
-"""Which network looks at the images: layer names, preprocessing, and where its weights come from.
+"""What an encoder is: the layers of VGG-19, how an image enters it, and the names of the known ones.
 
-An encoder is VGG-19's sixteen convolutions, whatever their width. Its weights are one safetensors file
-(`conv4_2.weight` in OIHW order, `conv4_2.bias`), which both frameworks read, so that the same file gives the
-same activations in both. No framework is imported here.
+An encoder has VGG-19's sixteen convolutions, of any width. Its weights are one safetensors file (`conv4_2.weight` in OIHW
+order, `conv4_2.bias`). Both frameworks read this file, so both compute the same activations. No framework is imported here.
 
 Source: Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", ICLR 2015.
 """
@@ -12,14 +11,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import platformdirs
 
 from stylelab.errors import InputError, unknown
 
-CONVOLUTIONS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # how many in each of VGG-19's blocks
+CONVOLUTIONS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # block -> how many convolutions it has
 LAYERS = tuple(f"conv{block}_{n}" for block, count in CONVOLUTIONS.items() for n in range(1, count + 1))
 POOL_AFTER = frozenset(f"conv{block}_{count}" for block, count in CONVOLUTIONS.items())
 DOWNLOADS = ("vgg19", "vgg19-torchvision")
@@ -30,17 +29,21 @@ Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # layer -> (kernel OIHW, bia
 
 @dataclass(frozen=True)
 class Encoder:
-    """What must be known of a network before it is loaded. An image in 0..1 enters as (image * scale - mean) / std.
+    """What is known about a network before it is loaded. An image in 0..1 enters it as (image * scale - mean) / std.
+
+    >>> encoder = encoders.find_encoder("mini")
+    >>> encoder.pooling, encoder.padding, encoder.layers[-1]
+    ('average', 'replicate', 'conv5_4')
 
     Attributes:
         name: what the user called it.
-        path: the safetensors file; None when the weights are computed from `seed`.
-        layers: the layers that the file has, in order; a file may stop early.
-        channels: 'RGB' or 'BGR', the order in which the first convolution expects colours.
-        scale, mean, std: preprocessing, `mean` and `std` in the order of `channels`.
+        path: the safetensors file; None if the weights are computed from `seed`.
+        layers: the layers in the file, in order; a file may stop early.
+        channels: 'RGB' or 'BGR', the colour order that the first convolution expects.
+        scale, mean, std: preprocessing; `mean` and `std` are in the order of `channels`.
         pooling: 'max' or 'average', between the blocks.
         padding: 'zeros' or 'replicate', around every convolution.
-        activations: the scale of the activations. Encoders of one scale can share a recipe's weights: 'vgg19',
+        activations: the scale of the activations. Encoders with the same scale can share a recipe's weights: 'vgg19',
             'vgg19-torchvision', or 'normalised' (every filter's mean activation is 1, as in Gatys et al. 2015).
         source: where the weights come from.
     """
@@ -65,69 +68,91 @@ TORCHVISION = dict(channels="RGB", scale=1.0, mean=(0.485, 0.456, 0.406), std=(0
 
 
 def layer_name(spelling: str | int) -> str:
-    """The paper's name of a layer: 'conv4_2' for 'conv4_2', 'relu4_2', 'block4_conv2' or torchvision's 21 or 22.
+    """The paper's name of a layer, from any of its spellings.
+
+    >>> [encoders.layer_name(spelling) for spelling in ("conv4_2", "relu4_2", "block4_conv2", 21)]
+    ['conv4_2', 'conv4_2', 'conv4_2', 'conv4_2']
+
+    Args:
+        spelling: such as 'conv4_2', 'relu4_2', 'block4_conv2', or torchvision's number of the convolution or its ReLU.
 
     Raises:
-        InputError: no such layer in VGG-19; the nearest name is suggested.
+        InputError: VGG-19 has no such layer; the message suggests the nearest name.
     """
     text = str(spelling).strip().lower()
-    if text.isdigit():
-        return _torchvision_layers().get(int(text)) or _no_layer(spelling)
-    found = re.fullmatch(r"(?:conv|relu)(\d)_(\d)|block(\d)_conv(\d)", text)
-    name = "conv{}_{}".format(*[part for part in found.groups() if part]) if found else text
-    return name if name in LAYERS else _no_layer(spelling)
-
-
-def _no_layer(spelling: object) -> NoReturn:
+    if text.isdigit():  # torchvision counts convolutions, ReLUs and poolings alike
+        index = 0
+        for layer in LAYERS:
+            if int(text) in (index, index + 1):
+                return layer
+            index += 3 if layer in POOL_AFTER else 2
+    elif match := re.fullmatch(r"(?:conv|relu)(\d)_(\d)|block(\d)_conv(\d)", text):
+        text = "conv{}_{}".format(*filter(None, match.groups()))
+    if text in LAYERS:
+        return text
     raise unknown("layer", spelling, LAYERS)
 
 
-def _torchvision_layers() -> dict[int, str]:
-    """torchvision numbers convolution, ReLU and pooling alike: both numbers of a layer lead to its name."""
-    names, index = {}, 0
-    for layer in LAYERS:
-        names[index] = names[index + 1] = layer
-        index += 3 if layer in POOL_AFTER else 2
-    return names
-
-
 def check_layers(encoder: Encoder, layers: Iterable[str | int]) -> tuple[str, ...]:
-    """The paper's names of `layers`, all of which the encoder has.
+    """The paper's names of `layers`, if the encoder has all of them.
+
+    >>> encoders.check_layers(encoders.find_encoder("mini"), ["relu3_1", 0])
+    ('conv3_1', 'conv1_1')
 
     Raises:
-        InputError: an unknown layer, none at all, or one that a short weights file lacks.
+        InputError: a layer is unknown, `layers` is empty, or a weights file stops before one of them.
     """
     names = tuple(layer_name(layer) for layer in layers)
     if not names:
-        raise InputError("no layer asked for: name at least one, such as 'conv4_2'")
+        raise InputError("no layer given: name at least one, such as 'conv4_2'")
     for name in names:
         if name not in encoder.layers:
-            raise InputError(
-                f"encoder '{encoder.name}' has no {name}: it stops at {encoder.layers[-1]}; choose layers up to there"
-            )
+            raise InputError(f"encoder '{encoder.name}' has no {name}: choose layers up to {encoder.layers[-1]}, its last")
     return names
 
 
 def trunk(layers: Iterable[str]) -> tuple[str, ...]:
-    """The layers that must be computed to reach the deepest of `layers`, in order."""
+    """The layers that must be computed to reach the deepest of `layers`, in order.
+
+    >>> encoders.trunk(["conv2_1", "conv1_1"])
+    ('conv1_1', 'conv1_2', 'conv2_1')
+    """
     return LAYERS[: max(LAYERS.index(layer) for layer in layers) + 1]
 
 
 def layer_size(layer: str, height: int, width: int) -> tuple[int, int]:
-    """How many places a layer has on an image of that size, (H, W): each pooling before it halves them."""
+    """The height and width of a layer's feature maps for an image of this size: each pooling before it halves them.
+
+    >>> encoders.layer_size("conv3_1", 240, 321)
+    (60, 80)
+    """
     halvings = int(layer[4]) - 1
     return height >> halvings, width >> halvings
 
 
 def input_transform(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
-    """Preprocessing as one multiply and one add per RGB colour: (factor, offset), each (3,) float32."""
+    """Preprocessing as one factor and one offset for each of red, green and blue.
+
+    >>> factor, offset = encoders.input_transform(encoders.Encoder("oxford", None, **encoders.OXFORD))
+    >>> offset
+    array([-123.68 , -116.779, -103.939], dtype=float32)
+
+    Returns:
+        (factor, offset), each `(3,)` float32: an image in 0..1 enters the network as `image * factor + offset`.
+    """
     factor = encoder.scale / np.array(encoder.std)
     offset = -np.array(encoder.mean) / np.array(encoder.std)
-    if encoder.channels == "BGR":  # kernels are turned to RGB on reading, so the constants are too
+    if encoder.channels == "BGR":  # the kernels are reordered to RGB when they are read, so the constants are too
         factor, offset = factor[::-1], offset[::-1]
     return factor.astype(np.float32), offset.astype(np.float32)
 
 
 def cache_dir() -> Path:
-    """The folder for converted weights: `$STYLELAB_CACHE`, else the user's cache folder. It may not exist yet."""
+    """The folder for converted weights: `$STYLELAB_CACHE`, or else the user's cache folder. It may not exist yet.
+
+    >>> import os
+    >>> os.environ["STYLELAB_CACHE"] = "/tmp/weights"
+    >>> print(encoders.cache_dir())
+    /tmp/weights
+    """
     return Path(os.environ.get("STYLELAB_CACHE") or platformdirs.user_cache_path("stylelab"))

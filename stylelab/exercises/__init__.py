@@ -1,47 +1,59 @@
-"""What each exercise asks, and how an answer is judged: the same for the notebook and for the grader.
+"""What each exercise asks for, and how an answer is judged: the same in the notebook and for the grader.
 
-No framework is imported here. `stylelab.torch.exercises.check` and `stylelab.tensorflow.exercises.check` add the little that needs one.
+No framework is imported here. The modules `lesson_NN` define the exercises of a lesson each, and `EXERCISES` finds them there.
 """
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from types import ModuleType
 
 from stylelab.errors import unknown
 from stylelab.exercises.checking.call import Answer, ask
-from stylelab.exercises.colours import DEPROCESS, PREPROCESS
-from stylelab.exercises.costs import BALANCE, TOTAL_COST
-from stylelab.exercises.checking.definition import Exercise, Mistake, Property
-from stylelab.exercises.descent import IMAGE_GRADIENT, RECONSTRUCT
-from stylelab.exercises.checking.verdict import Part, Verdict, judge, judge_draws
-from stylelab.exercises.layers import LAYER_NAME, RECEPTIVE_FIELD
-from stylelab.exercises.losses import CONTENT_LOSS, GRAM_MATRIX, STYLE_LAYER_LOSS
-from stylelab.exercises.measures import KERAS_VARIATION, PSNR
-from stylelab.exercises.image import ONE_STEP, TOTAL_VARIATION
-from stylelab.exercises.style import STYLE_LOSS
 from stylelab.exercises.checking.check import check_answer
-from stylelab.exercises.tutorials import BLEND, DECAYED_RATE
+from stylelab.exercises.checking.definition import Exercise, Property
+from stylelab.exercises.checking.verdict import Part, Verdict, judge, judge_draws
 
 __all__ = [
-    "EXERCISES", "Answer", "Exercise", "Mistake", "Part", "Property", "Verdict", "ask", "check_answer", "find_exercise",
-    "judge", "judge_draws",
+    "EXERCISES", "LESSONS", "Answer", "Exercise", "Part", "Property", "Verdict", "ask", "check_answer", "find_exercise", "judge",
+    "judge_draws", "library_answers",
 ]  # fmt: skip
 
-EXERCISES = {
-    exercise.id: exercise
-    for exercise in (
-        PREPROCESS, DEPROCESS,  # lesson 00
-        LAYER_NAME, RECEPTIVE_FIELD, IMAGE_GRADIENT,  # 01
-        PSNR, CONTENT_LOSS, RECONSTRUCT,  # 02
-        GRAM_MATRIX, STYLE_LAYER_LOSS, STYLE_LOSS,  # 03
-        TOTAL_COST, ONE_STEP, BALANCE, TOTAL_VARIATION,  # 04
-        BLEND, DECAYED_RATE, KERAS_VARIATION,  # 05
-    )
-}  # fmt: skip
+_names = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name.startswith("lesson_"))
+_defined = [
+    (exercise, module)
+    for module in [importlib.import_module(f"{__name__}.{name}") for name in _names]
+    for exercise in vars(module).values()
+    if isinstance(exercise, Exercise)
+]
+EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise, _ in _defined}
+LESSONS: dict[str, ModuleType] = {exercise.id: module for exercise, module in _defined}  # where each one is defined
 
 
 def find_exercise(exercise_id: str) -> Exercise:
-    """The exercise of that name.
+    """The exercise with this id.
 
     Raises:
-        InputError: no such exercise; the nearest name is suggested.
+        InputError: there is no such exercise; the nearest name is suggested.
     """
     if exercise_id not in EXERCISES:
         raise unknown("exercise", exercise_id, EXERCISES)
     return EXERCISES[exercise_id]
+
+
+def library_answers(*modules: ModuleType) -> dict[str, Callable]:
+    """The library's own answer to each exercise: a function with its name.
+
+    Args:
+        modules: where to look for it, in order; the module that defines the exercise comes last.
+
+    Raises:
+        LookupError: an exercise has no such function.
+    """
+    answers = {}
+    for name, lesson in LESSONS.items():
+        found = next((vars(module)[name] for module in (*modules, lesson) if name in vars(module)), None)
+        if found is None:
+            raise LookupError(f"no function '{name}' in {', '.join(module.__name__ for module in (*modules, lesson))}")
+        answers[name] = found
+    return answers

@@ -1,4 +1,4 @@
-"""Images: read, resized, checked, saved. `(H, W, 3)` float32 in 0..1."""
+"""Open, resize, check and save images. An image is `(H, W, 3)` float32 in 0..1."""
 
 from stylelab.images.builtin import alt, content_names, credit, find_built_in, names, style_names
 from stylelab.images.decode import ImageFile, from_array, from_image

@@ -1,7 +1,7 @@
-"""The images that are there without a download, each with its credit and its description in words.
+"""The built-in images, which need no download. Each has a credit and a description in words.
 
-The content images are files inside scikit-image and scikit-learn, read where those packages installed them;
-the style images are the project's own. Credits are those that the two packages give.
+The content images are files of scikit-image and scikit-learn, read where those packages are installed. The style images
+are the project's own. The credits are those that the two packages state.
 """
 
 import importlib.util
@@ -20,10 +20,10 @@ class Item:
 
     Attributes:
         kind: 'content', 'style' or 'texture'.
-        package: who brings the file: 'skimage', 'sklearn' or 'stylelab'.
-        file: its path below that package's folder, or below assets/ for 'stylelab'.
+        package: the package that has the file: 'skimage', 'sklearn' or 'stylelab'.
+        file: its path inside that package's folder, or inside assets/ for 'stylelab'.
         credit: author and licence, as the package states them.
-        alt: what is to be seen, for somebody who cannot see it.
+        alt: what the image shows, for readers who cannot see it.
     """
 
     kind: str
@@ -34,11 +34,11 @@ class Item:
 
     @property
     def path(self) -> Path:
-        """Where the file lies on this machine; it may be absent in a package that was cut down."""
+        """Where the file should be on this machine; a package may have been installed without its images."""
         if self.package == "stylelab":
             return ASSETS / self.file
-        found = importlib.util.find_spec(self.package)  # finds the folder without importing the package
-        return Path(found.submodule_search_locations[0] if found else self.package) / self.file
+        spec = importlib.util.find_spec(self.package)  # finds the folder without importing the package
+        return Path(spec.submodule_search_locations[0] if spec else self.package) / self.file
 
 
 def _skimage(file: str, credit: str, alt: str, kind: str = "content") -> Item:
@@ -98,57 +98,80 @@ ITEMS = {
 
 
 def content_names() -> tuple[str, ...]:
-    """The built-in photographs that the installed packages have."""
+    """The names of the built-in photographs that are installed.
+
+    >>> {"cat", "china", "coffee"} <= set(images.content_names())
+    True
+    """
     return tuple(name for name, item in ITEMS.items() if item.kind == "content" and item.path.is_file())
 
 
 def style_names() -> tuple[str, ...]:
-    """The project's own style images."""
+    """The names of the built-in style images, which are the project's own.
+
+    >>> images.style_names()
+    ('brushstrokes', 'ceramic', 'woodblock', 'stained-glass', 'fluid', 'pointillism')
+    """
     return tuple(name for name, item in ITEMS.items() if item.kind == "style")
 
 
 def names() -> tuple[str, ...]:
-    """Every built-in image: photographs, grey textures, styles."""
+    """The names of all built-in images: photographs, grey textures, style images.
+
+    >>> {"cat", "brick", "fluid"} <= set(images.names())
+    True
+    """
     return tuple(name for name, item in ITEMS.items() if item.kind == "style" or item.path.is_file())
 
 
 def find_item(name: str) -> Item | None:
-    """The built-in image of that name, in any case, with '_' or '-'; None when there is none."""
-    text = str(name).strip().lower().replace("_", "-")
-    return ITEMS.get(ALIASES.get(text, text))
+    """The built-in image with this name, in upper or lower case, with '_' or '-'; None if there is none."""
+    key = str(name).strip().lower().replace("_", "-")
+    return ITEMS.get(ALIASES.get(key, key))
 
 
 def find_built_in(name: str) -> Path | None:
-    """The file of a built-in image; None when no image is called so.
+    """The file of a built-in image; None if no built-in image has this name.
+
+    >>> images.find_built_in("Stained_Glass").name
+    'stained-glass.jpg'
+    >>> images.find_built_in("holiday.jpg") is None
+    True
 
     Raises:
-        InputError: the image is known, but its file is not on this machine.
+        InputError: the image is built in, but its file is not on this machine.
     """
     item = find_item(name)
     if item and not item.path.is_file():
-        raise InputError(f"built-in image '{name}' has no file {item.path}: install {item.package} again")
+        raise InputError(f"built-in image '{name}' has no file {item.path}: reinstall {item.package}")
     return item and item.path
 
 
 def credit(name: str) -> str:
-    """Author and licence of a built-in image, as the package that brings it states them.
+    """The author and licence of a built-in image, as its package states them.
+
+    >>> images.credit("cat")
+    'Stefan van der Walt, CC0; from scikit-image'
 
     Raises:
-        InputError: no built-in image is called so.
+        InputError: no built-in image has this name.
     """
-    return _item(name).credit
+    return _require_item(name).credit
 
 
 def alt(name: str) -> str:
-    """What a built-in image shows, in words, for an alt text.
+    """What a built-in image shows, in words that can serve as alt text.
+
+    >>> images.alt("cat")
+    'Face of Chelsea, a brown tabby cat with green eyes'
 
     Raises:
-        InputError: no built-in image is called so.
+        InputError: no built-in image has this name.
     """
-    return _item(name).alt
+    return _require_item(name).alt
 
 
-def _item(name: str) -> Item:
+def _require_item(name: str) -> Item:
     item = find_item(name)
     if item is None:
         raise unknown("built-in image", name, ITEMS)

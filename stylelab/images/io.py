@@ -1,7 +1,7 @@
-"""Open, resize and save images. An image is an (H, W, 3) float32 array, red green blue, in 0..1.
+"""Open, resize and save images. An image is an (H, W, 3) float32 array, red, green, blue, in 0..1.
 
-Whatever can be seen as an image is opened: grey, palette, alpha, CMYK, 16-bit, turned by EXIF, animated.
-Whatever cannot is refused in one line. No framework is imported here.
+Every usual kind of image can be opened: grey, palette, alpha, CMYK, 16-bit, rotated by EXIF, animated. Anything else is
+refused in one line. No framework is imported here.
 """
 
 import difflib
@@ -13,18 +13,13 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from stylelab.base.files import check_folder, expanded, one_line, shown, write_file
+from stylelab.base.files import check_folder, error_text, expand_home, printable, write_file
 from stylelab.errors import InputError
-from stylelab.images.builtin import alt, content_names, credit, find_built_in, names, style_names
+from stylelab.images.builtin import find_built_in, names
 from stylelab.images.decode import MOST_PIXELS, ImageFile, from_array, from_image, read_image
 
-__all__ = [
-    "ImageFile", "alt", "check_size", "check_writable", "content_names", "credit", "find_image", "fit", "names", "open_image",
-    "resize", "save", "style_names",
-]  # fmt: skip
-
-Source: TypeAlias = "str | os.PathLike[str] | Image.Image | np.ndarray | ImageFile"  # what is opened as an image
-SMALLEST = 16  # pixels on the short side: five poolings leave nothing of less
+Source: TypeAlias = "str | os.PathLike[str] | Image.Image | np.ndarray | ImageFile"  # what can be opened as an image
+SMALLEST = 16  # pixels on the short side: five poolings leave nothing of a smaller image
 FORMATS: dict[str, dict[str, Any]] = {
     ".png": {"format": "PNG"},
     ".jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
@@ -34,25 +29,30 @@ FORMATS: dict[str, dict[str, Any]] = {
 
 
 def open_image(source: Source, size: int | None = None) -> np.ndarray:
-    """An image as an array, whatever it comes from.
+    """Open an image as an array.
+
+    >>> image = images.open_image("cat", size=60)
+    >>> image.shape, image.dtype, 0 <= image.min() < image.max() <= 1
+    ((40, 60, 3), dtype('float32'), True)
 
     Args:
-        source: a path, the name of a built-in image, a PIL image, an array `(H, W, 3)`, float in 0..1 or uint8, or a
-            `ImageFile`. A file wins over a built-in image of the same name. Transparent parts become white.
-        size: long side in pixels; None leaves the image as it is.
+        source: a path, the name of a built-in image, a PIL image, an array `(H, W, 3)`, float in 0..1 or uint8, or an
+            `ImageFile`. A file takes precedence over a built-in image of the same name. Transparent parts become white.
+        size: long side in pixels; None keeps the image as it is.
 
     Returns:
         `(H, W, 3)` float32 in 0..1.
 
     Raises:
-        InputError: nothing there, no image, a broken one, one of more than 100 million pixels, or a wrong size.
+        InputError: there is no such image, it is broken, it has more than 100 million pixels, or the size is wrong.
     """
     if size is not None:
         _check_length(size)
     if isinstance(source, Image.Image):
         image = from_image(source)
     elif isinstance(source, (str, os.PathLike)):
-        image = read_image(find_image(source))
+        path = find_image(source)
+        image = read_image(path, f"'{printable(path)}'")
     elif isinstance(source, ImageFile):
         image = source.open()
     else:
@@ -61,61 +61,70 @@ def open_image(source: Source, size: int | None = None) -> np.ndarray:
 
 
 def find_image(source: "str | os.PathLike") -> Path:
-    """The file that `source` means: a path to a file, or a built-in image's name.
+    """The file that `source` names: a path, or the name of a built-in image.
+
+    >>> images.find_image("chelsea").name
+    'chelsea.png'
+    >>> images.find_image("astronaught")
+    Traceback (most recent call last):
+    stylelab.errors.InputError: no image 'astronaught': did you mean 'astronaut'?
 
     Raises:
-        InputError: no such file or name; the nearest one is suggested.
+        InputError: there is no such file or name; the message suggests the nearest one.
     """
     text = os.fspath(source)
     if not isinstance(text, str):
-        raise InputError(f"a path must be text; got {shown(text)}")
-    path = expanded(text)
+        raise InputError(f"a path must be text; got {printable(text)}")
+    path = expand_home(text)
     try:
         if path.is_file():
             return path
-        if found := find_built_in(text):
-            return found
+        if built_in := find_built_in(text):
+            return built_in
         if path.is_dir():
-            raise InputError(f"'{shown(path)}' is a folder: name one image in it")
+            raise InputError(f"'{printable(path)}' is a folder: name one image in it")
         if path.exists():
-            raise InputError(f"'{shown(path)}' is no ordinary file: name an image file")
+            raise InputError(f"'{printable(path)}' is not a regular file: name an image file")
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"no image '{shown(text)}': {one_line(error)}") from None
+        raise InputError(f"no image '{printable(text)}': {error_text(error)}") from None
     raise InputError(_not_found(text, path))
 
 
 def _not_found(text: str, path: Path) -> str:
     if "://" in text:
-        return f"'{shown(text)}' is a web address: download the image first, then name the file"
+        return f"'{printable(text)}' is a web address: download the image first, then name the file"
     folder = path.parent
     files = [entry.name for entry in folder.iterdir()] if folder.is_dir() and os.access(folder, os.R_OK) else []
     choices = {name: name for name in names()} if str(folder) == "." else {}
     choices |= {name: str(folder / name) for name in files}
-    near = difflib.get_close_matches(path.name, choices, n=1, cutoff=0.6)
-    if near:
-        return f"no image '{shown(text)}': did you mean '{choices[near[0]]}'?"
-    return f"no image '{shown(text)}': name a file, or a built-in image such as {', '.join(names()[:3])}"
+    nearest = difflib.get_close_matches(path.name, choices, n=1, cutoff=0.6)
+    if nearest:
+        return f"no image '{printable(text)}': did you mean '{choices[nearest[0]]}'?"
+    return f"no image '{printable(text)}': name a file, or a built-in image such as {', '.join(names()[:3])}"
 
 
-def _check_length(size: object, what: str = "size") -> None:
-    if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
-        raise InputError(f"{what} must be a whole number of pixels, 1 or more; got {shown(repr(size))}")
+def _check_length(length: object, name: str = "size") -> None:
+    if not isinstance(length, (int, np.integer)) or isinstance(length, bool) or length < 1:
+        raise InputError(f"{name} must be a whole number of pixels, 1 or more; got {printable(repr(length))}")
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """The image with its long side `size` pixels and its proportions kept, without aliasing.
+    """Resize an image to a long side of `size` pixels, keeping its proportions, without aliasing.
+
+    >>> images.resize(np.ones((200, 300, 3)), 60).shape
+    (40, 60, 3)
 
     Args:
         image: `(H, W, 3)` in 0..1.
         size: long side in pixels.
 
     Returns:
-        `(H, W, 3)` float32 in 0..1, `max(H, W) == size`.
+        `(H', W', 3)` float32 in 0..1, where `max(H', W') == size`.
 
     Raises:
-        InputError: the size is not a whole number from 1, or makes more than 100 million pixels.
+        InputError: the size is not a whole number of at least 1, or makes more than 100 million pixels.
     """
     _check_length(size)
     height, width = image.shape[:2]
@@ -123,24 +132,28 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def enlarge(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """An image at a larger size, edges kept sharp; nothing is clipped, so a run can go on with it.
+    """Enlarge an image with sharp edges. No value is clipped, so a run can continue from it.
+
+    >>> images.enlarge(np.full((2, 3, 3), 7, np.float32), (4, 6)).max().round(3)
+    np.float32(7.0)
 
     Args:
         image: `(H, W, 3)` float32, of any range.
         shape: (height, width) in pixels.
 
     Returns:
-        `(height, width, 3)` float32, by Lanczos's filter.
+        `(height, width, 3)` float32, by Lanczos resampling.
     """
-    size = shape[1], shape[0]
-    planes = [
-        Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.LANCZOS) for plane in np.moveaxis(image, 2, 0)
-    ]
-    return np.stack([np.asarray(plane) for plane in planes], axis=2)
+    size = int(shape[1]), int(shape[0])
+    channels = [Image.fromarray(np.ascontiguousarray(channel)) for channel in np.moveaxis(image, -1, 0)]
+    return np.stack([np.asarray(channel.resize(size, Image.Resampling.LANCZOS)) for channel in channels], axis=-1)
 
 
 def fit(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The image stretched to exactly `shape`, without aliasing.
+    """Stretch an image to exactly `shape`, without aliasing.
+
+    >>> images.fit(np.ones((200, 300, 3)), (50, 50)).shape
+    (50, 50, 3)
 
     Args:
         image: `(H, W, 3)` in 0..1.
@@ -150,7 +163,7 @@ def fit(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         `(height, width, 3)` float32 in 0..1.
 
     Raises:
-        InputError: a side is not a whole number from 1, or there are more than 100 million pixels.
+        InputError: a side is not a whole number of at least 1, or there are more than 100 million pixels.
     """
     height, width = shape
     _check_length(height, "height")
@@ -159,18 +172,19 @@ def fit(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         raise InputError(f"{width} x {height} pixels are more than {MOST_PIXELS // 10**6} million: choose a smaller size")
     if image.shape[:2] == (height, width):
         return np.array(image, np.float32)
-    colours = np.moveaxis(np.asarray(image, np.float32), -1, 0)  # (3, H, W): one by one, as 32-bit floats
-    size = int(width), int(height)
-    resized = [np.asarray(Image.fromarray(colour).resize(size, Image.Resampling.LANCZOS)) for colour in colours]
-    return np.stack(resized, axis=-1).clip(0, 1)
+    return enlarge(np.asarray(image, np.float32), shape).clip(0, 1)
 
 
-def check_size(image: np.ndarray, what: str = "an image") -> None:
-    """Refuse an image whose short side is under 16 pixels, which the encoder's poolings would use up.
+def check_size(image: np.ndarray, name: str = "an image") -> None:
+    """Refuse an image with fewer than 16 pixels on a side, of which the encoder's poolings would leave nothing.
+
+    >>> images.check_size(np.ones((8, 300, 3)), "the style image")
+    Traceback (most recent call last):
+    stylelab.errors.InputError: the style image of 300 x 8 pixels is too small: ...
 
     Args:
         image: `(H, W, 3)`.
-        what: what to call it in the message, such as 'the style image'.
+        name: what the message calls it.
 
     Raises:
         InputError: the image is too small, or too narrow for its length.
@@ -178,54 +192,63 @@ def check_size(image: np.ndarray, what: str = "an image") -> None:
     height, width = image.shape[:2]
     if min(height, width) < SMALLEST:
         raise InputError(
-            f"{what} of {width} x {height} pixels is too small: both sides must have {SMALLEST} or more; "
+            f"{name} of {width} x {height} pixels is too small: both sides must have {SMALLEST} or more; "
             "choose a larger one, a larger size, or crop it"
         )
 
 
 def save(image: np.ndarray, path: "str | os.PathLike", text: "dict[str, str] | None" = None) -> Path:
-    """Write an image as PNG, JPEG or WebP, as the file's ending says. A half-written file is never left.
+    """Save an image as PNG, JPEG or WebP, according to the file's ending. A half-written file is never left behind.
+
+    >>> images.save(np.ones((16, 16, 3)), "white.gif")
+    Traceback (most recent call last):
+    stylelab.errors.InputError: cannot save 'white.gif': its ending must be .png, .jpg, .jpeg, .webp; got '.gif'
 
     Args:
         image: `(H, W, 3)` float in 0..1; values are rounded to 8 bits.
-        path: an existing file is replaced.
-        text: what a PNG says of itself, by keyword; other formats leave it out.
+        path: where to save it; an existing file is replaced.
+        text: texts to store in a PNG file, by keyword; the other formats leave them out.
 
     Returns:
         The path.
 
     Raises:
-        InputError: an unknown ending, no such folder, or a place that cannot be written.
+        InputError: the ending is unknown, there is no such folder, or it cannot be written.
     """
-    path = expanded(path)
-    settings = dict(_format(path))
-    if text and settings["format"] == "PNG":
-        settings["pnginfo"] = notes = PngInfo()
+    path = expand_home(path)
+    options = dict(_format(path))
+    if text and options["format"] == "PNG":
+        options["pnginfo"] = info = PngInfo()
         for keyword, value in text.items():
-            notes.add_text(keyword, value)
+            info.add_text(keyword, value)
     encoded = Image.fromarray((from_array(image) * 255 + 0.5).astype(np.uint8))
-    write_file(path, lambda stream: encoded.save(stream, **settings))
+    write_file(path, lambda stream: encoded.save(stream, **options))
     return path
 
 
 def check_writable(path: "str | os.PathLike") -> Path:
-    """Find out, before a long run, whether an image can be saved there. Nothing is left behind.
+    """Check, before a long run, that an image can be saved as `path`. Nothing is left behind.
+
+    >>> images.check_writable("no/such/folder/a.png")
+    Traceback (most recent call last):
+    stylelab.errors.InputError: folder 'no/such/folder' does not exist: run `mkdir -p no/such/folder` first
 
     Raises:
-        InputError: an unknown ending, a folder, no such parent folder, or one that cannot be written.
+        InputError: the ending is unknown, `path` is a folder, or its folder is missing or cannot be written.
     """
-    path = expanded(path)
+    path = expand_home(path)
     if path.is_dir():
-        raise InputError(f"'{shown(path)}' is a folder: name a file in it, such as {shown(path / 'out.png')}")
+        raise InputError(f"'{printable(path)}' is a folder: name a file in it, such as {printable(path / 'out.png')}")
     _format(path)
     check_folder(path.parent)
     if path.exists() and not os.access(path, os.W_OK):
-        raise InputError(f"'{shown(path)}' is write-protected: choose another name")
+        raise InputError(f"'{printable(path)}' is write-protected: choose another name")
     return path
 
 
 def _format(path: Path) -> dict[str, Any]:
-    if path.suffix.lower() not in FORMATS:
-        came = f"'{shown(path.suffix)}'" if path.suffix else "no ending"
-        raise InputError(f"cannot save '{shown(path)}': its ending must be {', '.join(FORMATS)}; got {came}")
-    return FORMATS[path.suffix.lower()]
+    ending = path.suffix.lower()
+    if ending not in FORMATS:
+        found = f"'{printable(path.suffix)}'" if path.suffix else "no ending"
+        raise InputError(f"cannot save '{printable(path)}': its ending must be {', '.join(FORMATS)}; got {found}")
+    return FORMATS[ending]

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from stylelab.base.files import one_line, shown
+from stylelab.base.files import error_text, printable
 from stylelab.encoders import Encoder
 from stylelab.encoders import file as encoder_file
 from stylelab.errors import InputError
@@ -30,7 +30,7 @@ def sha256_of(thing: "Path | ImageFile | Encoder | object") -> str | None:
 
 def _of_weights(path: Path) -> str:
     """A file of ours carries a checksum of its numbers, which is proved whenever they are read."""
-    with encoder_file.opened(path) as (header, _):
+    with encoder_file.open_weights(path) as (header, _):
         return header.metadata.get("sha256") or _of_file(path)
 
 
@@ -39,4 +39,4 @@ def _of_file(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(f"'{shown(path)}' cannot be read: {one_line(error)}") from None
+        raise InputError(f"'{printable(path)}' cannot be read: {error_text(error)}") from None

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import stylelab
 from stylelab import encoders
-from stylelab.base.files import expanded, shown, write_text
+from stylelab.base.files import expand_home, printable, write_text
 from stylelab.errors import InputError
 from stylelab.images import find_image
 from stylelab.images.builtin import find_built_in, find_item
 from stylelab.images.decode import ImageFile
 from stylelab.recipes import RECIPES
 from stylelab.run import settings_file
+from stylelab.run.backends import __version__
 from stylelab.run.checksums import sha256_of
 
 __all__ = ["ImageFile", "Settings"]
@@ -70,7 +70,7 @@ class Settings:
         Raises:
             InputError: no such file, too large, no settings, of a newer format, or a value of the wrong sort.
         """
-        path = expanded(path)
+        path = expand_home(path)
         return cls(**settings_file.read(path), folder=path.parent)
 
     @classmethod
@@ -157,7 +157,7 @@ class Settings:
         if "recipe" in before and self.recipe in RECIPES and before["recipe"] != sha256_of(RECIPES[self.recipe]):
             notes.append(f"recipe '{self.recipe}' has changed since these settings were saved: the image will differ")
         if "encoder" in before and before["encoder"] != sha256_of(encoders.find_encoder(self.encoder)):
-            notes.append(f"encoder '{shown(self.encoder)}' is not the one of these settings: the image will differ")
+            notes.append(f"encoder '{printable(self.encoder)}' is not the one of these settings: the image will differ")
         if again and None not in (self.threads, again.threads) and self.threads != again.threads:
             notes.append(f"painted with {again.threads} threads, and first with {self.threads}: the image may differ in details")
         return tuple(note for note in notes if note)
@@ -174,7 +174,9 @@ def _found(role: str, places: list[str], expected: str | None) -> str:
         except InputError as error:
             missing = missing or error
     if changed:
-        raise InputError(f"'{shown(changed)}' is not the {role} image that these settings were saved with: name the right one")
+        raise InputError(
+            f"'{printable(changed)}' is not the {role} image that these settings were saved with: name the right one"
+        )
     raise InputError(f"the {role} image of these settings is not here: {missing}")
 
 
@@ -186,7 +188,7 @@ def packages(backend: str) -> tuple[str, ...]:
 def installed(package: str) -> str | None:
     """The version of a package here; None if it is not installed."""
     try:
-        return stylelab.__version__ if package == "stylelab" else version(package)
+        return __version__ if package == "stylelab" else version(package)
     except PackageNotFoundError:
         return None
 

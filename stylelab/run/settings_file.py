@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from stylelab.base.files import check_folder, expanded, one_line, shown
+from stylelab.base.files import check_folder, error_text, expand_home, printable
 from stylelab.errors import InputError
 from stylelab.images.decode import MOST_BYTES, ImageFile
 from stylelab.run.settings_sorts import brief, check
@@ -24,11 +24,11 @@ def check_name(path: "str | Path") -> Path:
     Raises:
         InputError: another ending, a folder, or no such folder.
     """
-    path = expanded(path)
+    path = expand_home(path)
     if path.suffix.lower() != ".json":
-        raise InputError(f"cannot save settings as '{shown(path)}': its ending must be .json")
+        raise InputError(f"cannot save settings as '{printable(path)}': its ending must be .json")
     if path.is_dir():
-        raise InputError(f"'{shown(path)}' is a folder: name a file in it")
+        raise InputError(f"'{printable(path)}' is a folder: name a file in it")
     check_folder(path.parent)
     return path
 
@@ -39,13 +39,13 @@ def read(path: Path) -> dict:
     Raises:
         InputError: as `Settings.load`.
     """
-    name = f"'{shown(path)}'"
+    name = f"'{printable(path)}'"
     try:
         return parse(_text(path, name), name)
     except UnicodeDecodeError:
         raise InputError(f"{name} is no settings file: it is no text") from None
     except OSError as error:
-        raise InputError(f"{name} cannot be read: {one_line(error)}") from None
+        raise InputError(f"{name} cannot be read: {error_text(error)}") from None
 
 
 def _text(path: Path, name: str) -> str:
@@ -104,7 +104,7 @@ def _json(text: str, name: str) -> object:
     except RecursionError:
         raise InputError(f"{name} is no settings file: it is nested too deeply") from None
     except ValueError as error:
-        raise InputError(f"{name} is no settings file: {shown(error, 80)}") from None
+        raise InputError(f"{name} is no settings file: {printable(error, 80)}") from None
 
 
 def _check_format(number: object, name: str) -> None:
@@ -117,7 +117,7 @@ def _check_format(number: object, name: str) -> None:
 def _embedded(role: str, called: str, files: object, name: str) -> ImageFile:
     text = files.get(role) if isinstance(files, dict) else None
     if not isinstance(text, str):
-        raise InputError(f"{name}: the {role} image '{shown(called)}' is not in its files: save the settings again")
+        raise InputError(f"{name}: the {role} image '{printable(called)}' is not in its files: save the settings again")
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError:

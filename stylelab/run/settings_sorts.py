@@ -3,7 +3,7 @@
 import difflib
 import math
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import InputError
 
 LONGEST, LONGEST_PATH = 200, 4096  # characters
@@ -22,7 +22,7 @@ def check(key: str, value: object, name: str) -> None:
     if key not in SORTS:
         near = difflib.get_close_matches(key[:LONGEST], SORTS, n=1, cutoff=0.5)
         hint = f": did you mean '{near[0]}'?" if near else ""
-        raise InputError(f"{name} has an unknown setting '{shown(key, 60)}'{hint}")
+        raise InputError(f"{name} has an unknown setting '{printable(key, 60)}'{hint}")
     fits, sort = SORTS[key]
     if not (fits(value) or (value is None and key in OPTIONAL)):
         raise InputError(f"{name}: {key} must be {sort}; got {brief(value)}")
@@ -31,7 +31,7 @@ def check(key: str, value: object, name: str) -> None:
 def brief(value: object) -> str:
     """A value of a JSON file in few words."""
     words = {dict: "an object", list: "a list", bool: str(value).lower(), type(None): "null"}
-    return words.get(type(value)) or shown(repr(value), 60)
+    return words.get(type(value)) or printable(repr(value), 60)
 
 
 def _text(value: object, longest: int = LONGEST) -> bool:

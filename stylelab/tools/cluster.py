@@ -17,7 +17,7 @@ from distributed import Client, Nanny, Scheduler, Security, SpecCluster
 from distributed.comm import connect as open_comm
 from distributed.system import MEMORY_LIMIT
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import InputError, MachineError
 
 PATIENCE = 3  # seconds for a scheduler to answer
@@ -170,13 +170,13 @@ def _check_scheduler(address: str) -> None:
     try:
         identity = asyncio.run(asyncio.wait_for(_identity(address), PATIENCE + 2))
     except (ValueError, TypeError, ImportError) as error:
-        raise InputError(f"'{shown(address)}' is no scheduler's address ({error}): write tcp://host:port") from None
+        raise InputError(f"'{printable(address)}' is no scheduler's address ({error}): write tcp://host:port") from None
     except (OSError, TimeoutError, EOFError):
-        raise MachineError(f"no Dask scheduler answers at {shown(address)}: start one, or leave --scheduler out") from None
+        raise MachineError(f"no Dask scheduler answers at {printable(address)}: start one, or leave --scheduler out") from None
     if identity.get("type") != "Scheduler":
-        raise MachineError(f"what answers at {shown(address)} is no Dask scheduler: give the scheduler's address")
+        raise MachineError(f"what answers at {printable(address)} is no Dask scheduler: give the scheduler's address")
     if not identity.get("n_workers", len(identity.get("workers", ()))):
-        raise MachineError(f"the scheduler at {shown(address)} has no workers: start `dask worker {shown(address)}`")
+        raise MachineError(f"the scheduler at {printable(address)} has no workers: start `dask worker {printable(address)}`")
 
 
 async def _identity(address: str) -> dict:

@@ -1,4 +1,4 @@
-"""`stylelab bench`: what is counted, who is paired with whom, what a contender that dies costs. No time is asserted."""
+"""`stylelab bench`: what is counted, who is compared with whom, what happens when a contender fails. No time is asserted."""
 
 import io
 import json
@@ -8,133 +8,121 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stylelab.base import processes
 from stylelab.cli import commands as cli
-from stylelab.encoders import LAYERS, find_encoder
-from stylelab.errors import InputError, MachineError
-from stylelab.tools.bench import (
-    chart,
-    conductor,
-    cost,
-    network,
-    options,
-    page,
-    plan,
-    race,
-    report,
-    run,
-    steps,
-    sums,
-    turns,
-    whole,
-)
-from stylelab.tools.bench.options import Asked
+from stylelab.encoders import LAYERS, find_encoder, read_weights
+from stylelab.errors import InputError, Interrupted, MachineError
+from stylelab.tools.bench import command, conductor, measure, plan, report, turns
+from stylelab.tools.bench.plan import BenchOptions
 
-# A contender without a framework: a step takes 2 ms, ours 1 ms, by its own account; judged images have the loss of their mean.
-FAKE = """
-import json, sys
-import numpy as np
-given = json.loads(sys.argv[1])
-kind, precision = given["kind"], given.get("precision")
-def tell(**message):
-    print(json.dumps(message), flush=True)
-if kind == "absent":
-    sys.exit("no such program here")
-tell(loaded={"device": "cpu"})
-made = 0
-for line in sys.stdin:
-    order = json.loads(line)
-    if "judge" in order:
-        tell(losses=[float(np.load(path).mean()) for path in order["judge"]])
-    elif "image" in order:
-        np.save(order["image"], np.full(given["shape"], 1 / made))
-        tell()
-    else:
-        if kind == "dies" and made >= 2:
-            sys.exit("out of luck")
-        each = {"ours": 0.001, "limit": 0.004}.get(kind, 0.002)
-        kept = []
-        for _ in range(order["steps"]):
-            made += 1
-            if "keep" in order and made % order["every"] == 0:
-                kept.append([made, f"{order['keep']}/{made}.npy"])
-                np.save(kept[-1][1], np.full(given["shape"], 1 / made if kind != "ours" else 0.5 / made))
-        tell(seconds=[each] * order["steps"], kept=kept, loss=1.0, own=100.0 if kind == "ours" else 200.0, peak=900.0, gpu=None,
-             flop=1e9, side=8, **({"precision": "bfloat16"} if precision == "auto" else {}))
-"""
 SHAPE = (21, 32, 3)
+
+
+class FakeProcess(conductor.ContenderProcess):
+    """A contender in this process: a step takes 2 ms, ours 1 ms, by its own account; the loss of an image is its mean."""
+
+    def __init__(self, contender, settings):
+        self.contender, self.about, self.last, self.seconds, self.count = contender, {}, {}, [], 0
+
+    def answer(self):
+        return {"loaded": {"device": "cpu"}}
+
+    def request(self, **request):
+        answer = self.carry_out(request)
+        self.last |= answer
+        return answer
+
+    def carry_out(self, request):
+        kind = self.contender.kind
+        if "judge" in request:
+            return {"losses": [float(np.load(path).mean()) for path in request["judge"]]}
+        if "image" in request:
+            np.save(request["image"], np.full(SHAPE, 1 / self.count))
+            return {}
+        kept = []
+        for _ in range(request["steps"]):
+            self.count += 1
+            if "keep" in request and self.count % request["every"] == 0:
+                kept.append([self.count, f"{request['keep']}/{self.count}.npy"])
+                np.save(kept[-1][1], np.full(SHAPE, 1 / self.count if kind != "ours" else 0.5 / self.count))
+        seconds = {"ours": 0.001, "limit": 0.004}.get(kind, 0.002)
+        answer = {"seconds": [seconds] * request["steps"], "kept": kept, "loss": 1.0, "own": 100.0 if kind == "ours" else 200.0,
+                  "peak": 900.0, "gpu": None, "flop": 1e9, "side": 8}  # fmt: skip
+        return answer | ({"precision": "bfloat16"} if self.contender.precision == "auto" else {})
+
+    def end(self):
+        pass
 
 
 @pytest.fixture
 def fakes(monkeypatch):
-    """Contenders that need no framework; every kind behaves as FAKE says."""
-    monkeypatch.setattr(
-        conductor.processes, "module_command", lambda module, *arguments: [sys.executable, "-c", FAKE, *arguments]
-    )
-    told = steps.settings_of
-    monkeypatch.setattr(steps, "settings_of", lambda *given: told(*given) | {"shape": SHAPE})
-    monkeypatch.setattr(race, "settings_of", steps.settings_of)
+    """Contenders that need no framework and no process."""
+    monkeypatch.setattr(conductor, "ContenderProcess", FakeProcess)
 
 
-def asked(**given) -> Asked:
-    return options.check(Asked(**{"encoder": "mini", "sizes": (32,), "steps": 3, "race": 20, "backends": ("torch",)} | given))
+@pytest.fixture
+def run_script(monkeypatch):
+    """Replace the contenders' program by a script that gets its settings as `given`, and can `say` an answer."""
+    head = "import json, sys, time\ngiven = json.loads(sys.argv[1])\ndef say(**answer): print(json.dumps(answer), flush=True)\n"
+
+    def replace(script):
+        start = [sys.executable, "-S", "-c", head + script]
+        monkeypatch.setattr(processes, "module_command", lambda module, *arguments: [*start, *arguments])
+
+    return replace
 
 
-# --- what is counted --------------------------------------------------------------------------------------------
+def options(**given) -> BenchOptions:
+    return plan.check(BenchOptions(**{"encoder": "mini", "sizes": (32,), "steps": 3, "race": 20, "backends": ("torch",)} | given))
 
 
-def test_operations_are_those_of_a_count_by_hand():
+# what is counted
+
+
+def test_operations_agree_with_a_count_by_hand():
     # 8 x 6 pixels, 3 colours -> 4 filters -> 5 filters, pooled to 4 x 3, -> 7 filters; 9 weights each, 2 operations each
     forward = 2 * 9 * (3 * 4 * 48 + 4 * 5 * 48 + 5 * 7 * 12)
     widths = {"conv1_1": 4, "conv1_2": 5, "conv2_1": 7, "conv2_2": 9}
-    assert cost.convolutions(widths, ("conv2_1", "conv1_1"), 8, 6) == 2 * forward
+    assert measure.convolution_operations(widths, ("conv2_1", "conv1_1"), 8, 6) == 2 * forward
 
 
-def test_an_odd_side_loses_its_last_row_to_the_pooling():
+def test_pooling_drops_the_last_row_of_an_odd_side():
     widths = dict.fromkeys(LAYERS, 1)
-    assert cost.convolutions(widths, ("conv2_1",), 5, 7) == 2 * 2 * 9 * (3 * 35 + 35 + 2 * 3)
+    assert measure.convolution_operations(widths, ("conv2_1",), 5, 7) == 2 * 2 * 9 * (3 * 35 + 35 + 2 * 3)
 
 
-def test_the_random_encoder_is_a_whole_vgg19(tmp_path):
-    spec = find_encoder(network.write_random(tmp_path))
-    from stylelab.encoders import read_weights
-
-    found = read_weights(spec, ("conv5_1",))
-    assert [len(kernel) for kernel, _ in found.values()] == [64, 64, 128, 128] + [256] * 4 + [512] * 5
+def test_the_random_encoder_is_a_whole_vgg19(tmp_path, monkeypatch):
+    monkeypatch.setattr(command.calibrate, "normalise", lambda filters, spec: filters)  # it takes seconds
+    spec = find_encoder(command.write_random(tmp_path))
+    filters = read_weights(spec, ("conv5_1",))
+    assert [len(kernel) for kernel, _ in filters.values()] == [64, 64, 128, 128] + [256] * 4 + [512] * 5
     assert (spec.padding, spec.pooling, spec.activations) == ("zeros", "max", "normalised")
 
 
-# --- medians and pairs ------------------------------------------------------------------------------------------
-
-
 def test_a_spread_is_median_and_quartiles():
-    assert sums.spread([5, 1, 4, 2, 3]) == {"median": 3, "low": 2, "high": 4, "count": 5}
+    assert measure.spread([5, 1, 4, 2, 3]) == {"median": 3, "low": 2, "high": 4, "count": 5}
 
 
-def test_ratios_are_paired_round_by_round():
-    # the machine was three times as slow in the last rounds, for both alike: the ratio does not notice
-    assert sums.paired([2, 2, 6, 6], [1, 1, 3, 3]) == {"median": 2, "low": 2, "high": 2, "count": 4}
+def test_ratios_are_taken_round_by_round():
+    # the machine was three times as slow in the last rounds, for both: the ratio is not affected
+    assert measure.paired([2, 2, 6, 6], [1, 1, 3, 3]) == {"median": 2, "low": 2, "high": 2, "count": 4}
     with pytest.raises(ValueError):
-        sums.paired([1, 2], [1])
+        measure.paired([1, 2], [1])
 
 
-def test_the_first_loss_below_counts():
-    assert sums.first_below([3, 2, 1, 2], 2) == 1
-    assert sums.first_below([3.0, 2.0], 1.0) is None
+def test_the_overhead_is_compared_with_a_run_of_the_recipes_length():
+    row = measure.overhead(wall=16.0, steps_seconds=10.0, recipe_steps=300)  # 20 steps of half a second
+    assert (row["outside_seconds"], row["share_outside"]) == (6.0, 6 / 156)
 
 
-def test_the_share_outside_the_steps_is_of_a_run_of_the_recipes_length():
-    found = whole.shares(wall=16.0, steps_seconds=10.0, recipe_steps=300)  # 20 steps of half a second
-    assert (found["outside_seconds"], found["share_outside"]) == (6.0, 6 / 156)
+# turns
 
 
-# --- taking turns -----------------------------------------------------------------------------------------------
-
-
-def test_a_contender_steps_when_told_and_keeps_images(tmp_path):
-    orders = io.StringIO(json.dumps({"steps": 1}) + "\n" + json.dumps({"steps": 2, "keep": str(tmp_path), "every": 2}) + "\n"
-                         + json.dumps({"image": str(tmp_path / "last.npy")}) + "\n")  # fmt: skip
-    answers, ticks = io.StringIO(), iter(range(100))
-    turn = turns.Turns(orders, answers, clock=lambda: next(ticks))
+def test_a_contender_makes_the_requested_steps_and_saves_images(tmp_path):
+    requests = [{"steps": 1}, {"steps": 2, "keep": str(tmp_path), "every": 2}, {"image": str(tmp_path / "last.npy")}]
+    stream = io.BytesIO("".join(json.dumps(request) + "\n" for request in requests).encode())
+    answers, ticks = io.BytesIO(), iter(range(100))
+    turn = turns.Turns(stream, answers, clock=lambda: next(ticks))
     turn.wait()
     with pytest.raises(turns.Finished):
         for index in range(9):
@@ -146,129 +134,200 @@ def test_a_contender_steps_when_told_and_keeps_images(tmp_path):
     assert image == {}
 
 
-# --- a run with contenders that need no framework ---------------------------------------------------------------
+# a run with contenders that need no framework
 
 
-def test_a_group_is_measured_paired_and_judged(fakes, tmp_path):
-    group = plan.groups(asked())[0]
-    found = steps.measure(group, asked(), "mini", tmp_path)
+def test_a_group_is_timed_paired_and_judged(fakes, tmp_path):
+    found = measure.measure_steps(plan.groups(options())[0], options(), "mini", tmp_path)
     names = ["PyTorch tutorial", "ours torch float32", "ours torch auto", "ours torch auto, tile 16"]
     assert [row["name"] for row in found["rows"]] == names
     first, ours, auto, _ = found["rows"]
     assert (first["ms"]["median"], ours["ms"]["median"], ours["ms"]["count"]) == (2.0, 1.0, 3)
     assert (first["memory_mb"], ours["memory_mb"], ours["peak_mb"], ours["ours"], first["ours"]) == (200, 100, 900, True, False)
-    assert ours["loss"] == pytest.approx(1 / (steps.WARM_UP + 3)) and ours["loss_after"] == steps.WARM_UP + 3
+    assert ours["loss"] == pytest.approx(1 / (plan.WARM_UP + 3)) and ours["loss_after"] == plan.WARM_UP + 3
     assert (ours["ran_in"], auto["ran_in"]) == ("float32", "bfloat16")
     assert ours["share_of_limit"]["median"] == pytest.approx(ours["gflop"] * 1e9 / 0.001 / (1e9 / 0.004))
     assert found["ratios"][0]["times_as_fast"]["median"] == 2 and found["ratios"][0]["memory"] == 0.5
     assert [limit["precision"] for limit in found["limits"]] == ["float32", "bfloat16"] and found["lost"] == {}
-    assert "2.00 (2.00-2.00) times as fast as PyTorch tutorial" in report.group(found)
-
-
-@pytest.mark.parametrize(("kind", "words"), [("dies", "out of luck"), ("absent", "no such program here")])
-def test_a_contender_that_dies_is_one_line_and_the_others_go_on(fakes, tmp_path, kind, words):
-    lame = plan.Contender("lame", kind, "torch")
-    group = plan.Group("PyTorch tutorial", "lab", 32, (lame,), (plan.ours("torch", "float32"),))
-    found = steps.measure(group, asked(), "mini", tmp_path)
-    assert found["rows"][0]["error"] == words and "ms" not in found["rows"][0]
-    assert found["rows"][1]["ms"]["count"] == 3 and found["ratios"] == []
-    assert f"  lame: {words}" in report.group(found).splitlines()
+    text = report.group(found)
+    assert "times as fast as PyTorch tutorial" in text and "2.00 (2.00-2.00)" in text
+    assert "Loss after 6 steps: PyTorch tutorial 0.1667, ours torch float32 0.1667" in text
 
 
 def test_a_race_ends_where_ours_is_as_good_as_their_last_image(fakes, tmp_path):
-    found = race.run(race.races(asked())[0], asked(), "mini", tmp_path)
+    found = measure.run_race(plan.races(options())[0], options(), "mini", tmp_path)
     # theirs: 1 / 20 after 20 steps of 2 ms; ours: 0.5 / n after n steps of 1 ms, an image every 5 steps
     assert (found["loss"], found["seconds"], found["steps"]) == (pytest.approx(1 / 20), pytest.approx(0.04), 20)
     assert (found["rows"][0]["steps"], found["rows"][0]["seconds"]) == (10, pytest.approx(0.01))
     assert found["rows"][0]["times_as_fast"] == pytest.approx(4)
     assert found["precisions"] == [{"precision": name, "steps": 20, "loss": 0.5 / 20} for name in ("float32", "auto")]
-    assert "4.00 times as fast" in report.race(found) and "after 20 steps: float32 0.025, auto 0.025" in report.race(found)
+    assert "Loss after 20 steps at full size: float32 0.025, auto 0.025." in report.race(found)
 
 
-def test_a_race_counts_steps_and_not_what_comes_before_them():
-    assert race.steps_only([9.0, 1.0, 2.0]) == [1.0, 1.0, 2.0] and race.steps_only([9.0]) == [9.0] and race.steps_only([]) == []
+def test_the_first_step_of_a_race_counts_for_as_much_as_the_second(tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "judge", lambda files, *_: dict.fromkeys(files, 0.5))
+    np.save(tmp_path / "a.npy", np.zeros((32, 48, 3)))
+    for seconds, elapsed in (([9.0, 1.0, 2.0], 4.0), ([9.0], 9.0)):
+        tracks = {"a": {"seconds": seconds, "images": [[len(seconds), str(tmp_path / "a.npy")]]}}
+        measure.judge_tracks(tracks, {"content": "china", "size": 48}, {})
+        assert tracks == {"a": {"steps": [len(seconds)], "seconds": [elapsed], "losses": [0.5]}}
+    tracks = {"a": {"seconds": [1.0], "images": [[1, str(tmp_path / "a.npy")]]}, "b": {"seconds": [], "images": []}}
+    measure.judge_tracks(tracks, {"content": "china", "size": 64}, {})  # images of another size are left out
+    assert tracks == dict.fromkeys("ab", {"steps": [], "seconds": [], "losses": []})
 
 
-def test_a_race_that_is_not_won_says_so():
+def test_the_report_of_a_race_says_when_ours_does_not_reach_the_loss():
     found = {"against": "a", "recipe": "lab", "encoder": "mini", "size": 32, "loss": 1.0, "steps": 3, "seconds": 2.0,
              "rows": [{"name": "ours", "last_loss": 1.5}], "lost": {}}  # fmt: skip
-    assert "ours: not reached; its last loss is 1.5" in report.race(found)
+    assert "not reached | 1.5 at its end" in report.race(found)
 
 
-def test_everything_is_written_as_json_and_drawn(fakes, tmp_path, monkeypatch):
-    monkeypatch.setattr(run.whole, "measure", lambda backend, size, *_: {"backend": backend, "size": size, "error": "not here"})
-    said = []
-    run.run(asked(out=tmp_path / "a.json", plot=tmp_path / "a.png"), said.append)
-    found = json.loads((tmp_path / "a.json").read_text())
-    assert set(found) == {"machine", "asked", "steps", "races", "whole"}
-    assert {"processor", "cores", "memory_gb", "torch", "load_before"} <= set(found["machine"])
-    assert set(found["steps"][0]) == {"rows", "ratios", "limits", "lost"}
+def test_everything_is_printed_written_as_json_and_drawn(fakes, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        measure, "measure_overhead", lambda backend, size, *_: {"backend": backend, "size": size, "error": "not here"}
+    )
+    given = {"encoder": "mini", "sizes": (32,), "steps": 3, "race": 20, "backends": ("torch",)}
+    assert command.run(**given, out=tmp_path / "a.json", plot=tmp_path / "a.png") == 0
+    printed = capsys.readouterr().out
+    assert "not here" in printed and printed.endswith(f"saved {tmp_path / 'a.json'}\nsaved {tmp_path / 'a.png'}\n")
+    results = json.loads((tmp_path / "a.json").read_text())
+    assert set(results) == {"machine", "asked", "steps", "races", "whole"}
+    assert {"processor", "cores", "memory_gb", "torch", "load_before"} <= set(results["machine"])
+    assert set(results["steps"][0]) == {"rows", "ratios", "limits", "lost"}
     assert {
         "group", "recipe", "encoder", "width", "height", "name", "backend", "precision", "ran_in", "tile", "ours", "ms", "device",
         "first_step_seconds", "memory_mb", "peak_mb", "gpu_mb", "gflop", "share_of_limit", "loss", "loss_after", "error",
-    } == set(found["steps"][0]["rows"][0])  # fmt: skip
-    assert str(tmp_path) not in json.dumps(found)
+    } == set(results["steps"][0]["rows"][0])  # fmt: skip
+    assert str(tmp_path) not in json.dumps(results)
     assert (tmp_path / "a.png").stat().st_size > 10_000
-    assert "torch, 32 px: not here" in "\n".join(said)
-    (tmp_path / "page.md").write_text(f"# Speed\n{page.BEGIN}\nold\n{page.END}\nend\n")
-    page.main([tmp_path / "a.json", tmp_path / "page.md"])
-    written = (tmp_path / "page.md").read_text()
-    assert written.startswith("# Speed\n") and written.endswith(f"{page.END}\nend\n") and "old" not in written
-    assert "| ours torch float32 | 1 (1-1) |" in written and "| 2.00 (2.00-2.00) |" in written
-    assert "| ours torch float32 | 10 | 0.0 |  | 4.00 |" in written
+    page = tmp_path / "page.md"
+    page.write_text(f"# Speed\n{report.BEGIN}\nold\n{report.END}\nend\n")
+    report.main([tmp_path / "a.json", page])
+    written = page.read_text()
+    assert written.startswith("# Speed\n") and written.endswith(f"{report.END}\nend\n") and "old" not in written
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in written.splitlines() if line.startswith("| ours")]
+    assert cells[0][:2] == ["ours torch float32", "1 (1-1)"] and cells[0][-1] == "2.00 (2.00-2.00)"
+    assert ["ours torch float32", "10", "0.0", "", "4.00"] in cells
+    page.write_text("# Speed\n")
+    with pytest.raises(InputError, match="has no place for figures"):
+        report.main([tmp_path / "a.json", page])
+
+
+def test_ctrl_c_keeps_what_has_been_measured(fakes, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measure, "run_race", interrupt)
+    given = {"encoder": "mini", "sizes": (32,), "steps": 2, "race": 20, "backends": ("torch",), "out": tmp_path / "a.json"}
+    with pytest.raises(Interrupted) as caught:
+        command.run(**given)
+    assert caught.value.exit_status == 130
+    results = json.loads((tmp_path / "a.json").read_text())
+    assert len(results["steps"]) == 1 and results["races"] == []
 
 
 def test_a_plot_needs_no_race(fakes, tmp_path):
-    found = steps.measure(plan.groups(asked())[0], asked(), "mini", tmp_path)
-    assert len(chart.draw({"steps": [found], "races": []}).subfigs) == 1
+    found = measure.measure_steps(plan.groups(options())[0], options(), "mini", tmp_path)
+    assert len(report.draw({"steps": [found], "races": []}).subfigs) == 1
 
 
-def test_both_frameworks_meet_on_one_recipe_and_each_on_its_tutorials():
-    both = plan.groups(asked(backends=("torch", "tensorflow")))
+# contenders that fail
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("sys.exit('no such program here')", "no such program here"),
+        ("say(loaded={'device': 'cpu'}); sys.stdin.readline(); sys.exit('out of luck')", "out of luck"),
+        ("print('what a library prints', flush=True)", "ended with status 0"),
+        ("import os; os.kill(os.getpid(), 9)", "killed by the system: too little memory"),
+        ("sys.stdin.readline()", "no answer in 1 s"),
+    ],
+)
+def test_a_contender_that_fails_costs_one_line_and_the_others_continue(run_script, monkeypatch, script, message):
+    monkeypatch.setattr(conductor, "PATIENCE", 1 if "no answer" in message else 60)
+    good = "say(loaded={'device': 'cpu'})\nfor line in sys.stdin: say(seconds=[1.0])"
+    run_script(f"if given['kind'] == 'bad':\n    {script}\nelse:\n    exec({good!r})")
+    failures = {}
+    entries = [(plan.Contender(kind, kind, "torch"), {}) for kind in ("bad", "good")]
+    with conductor.running(entries, failures) as contenders:
+        contenders.for_each(lambda process: process.seconds.extend(process.request(steps=1)["seconds"]))
+        (process,) = contenders.running
+        assert process.contender.name == "good" and process.seconds == [1.0]
+    assert {name: str(error) for name, error in failures.items()} == {"bad": message}
+    assert process.process.returncode == 0
+
+
+def test_the_report_names_what_failed(fakes, tmp_path, monkeypatch):
+    class Failing(FakeProcess):
+        def request(self, **request):
+            if self.contender.name in ("lame", "limit torch bfloat16") and self.count == 2:
+                raise conductor.ContenderFailed("out of luck")
+            return super().request(**request)
+
+    monkeypatch.setattr(conductor, "ContenderProcess", Failing)
+    group = plan.Group("a", "lab", 32, (plan.Contender("lame", "lame", "torch"),), (plan.ours("torch", "float32"),))
+    found = measure.measure_steps(group, options(), "mini", tmp_path)
+    assert found["rows"][0]["error"] == "out of luck" and "ms" not in found["rows"][0]
+    assert found["rows"][1]["ms"]["count"] == 3 and found["ratios"] == []
+    assert found["lost"] == {"limit torch bfloat16": "out of luck"} and len(found["limits"]) == 1
+    lines = report.group(found).splitlines()
+    assert lines[-2:] == ["- lame failed: out of luck", "- limit torch bfloat16 failed: out of luck"]
+
+
+@pytest.mark.parametrize("status", [1, 2])
+def test_a_device_that_no_framework_has_is_one_line_with_its_status(run_script, capsys, status):
+    run_script(f"print('no \\'gpu\\' on this machine: leave the device out', file=sys.stderr); sys.exit({status})")
+    assert cli.run(["bench", "--device", "gpu", "--encoder", "mini", "--size", "32"]) == status
+    out, err = capsys.readouterr()
+    assert out == "" and err == "stylelab: no 'gpu' on this machine: leave the device out\n"
+
+
+# options
+
+
+def test_both_frameworks_share_one_group_and_each_has_those_of_its_tutorials():
+    both = plan.groups(options(backends=("torch", "tensorflow")))
     assert [(group.title, group.recipe) for group in both] == [
         ("PyTorch tutorial", "lab"), ("TensorFlow tutorial", "tf-tutorial"), ("Keras example", "keras"),
     ]  # fmt: skip
     assert {contender.backend for contender in both[0].ours} == {"torch", "tensorflow"}
     assert {contender.backend for contender in both[1].contenders} == {"tensorflow"}
-    assert [group.title for group in plan.groups(asked(peers=Path(".")))][-1] == "peers"
+    assert [group.title for group in plan.groups(options(peers=Path(".")))][-1] == "peers"
 
 
-# --- what may be wrong in what is asked for ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("given", "words"), [
+@pytest.mark.parametrize(("given", "message"), [
     ({"backends": ("jax",)}, "unknown backend 'jax'"), ({"precisions": ("float16",)}, "unknown precision 'float16'"),
     ({"sizes": (8,)}, "too small"), ({"sizes": (0,)}, "got 0"), ({"steps": 1}, "--steps is 1"), ({"race": -1}, "--race is -1"),
     ({"tile": -3}, "--tile is -3"), ({"device": "tpu"}, "unknown device 'tpu'"), ({"encoder": "vgg91"}, "did you mean 'vgg19'?"),
     ({"content": "chnia"}, "did you mean 'china'?"), ({"style": "no.png"}, "no image 'no.png'"),
-    ({"peers": Path("nowhere")}, "is no folder"), ({"out": Path("nowhere/a.json")}, "does not exist"),
-    ({"out": Path()}, "is a folder"), ({"plot": Path("a.txt")}, "its ending is none of"),
+    ({"peers": Path("nowhere")}, "is not a folder"), ({"out": Path("nowhere/a.json")}, "does not exist"),
+    ({"out": Path()}, "is a folder"), ({"plot": Path("a.txt")}, "its ending must be one of"),
 ])  # fmt: skip
-def test_a_mistake_is_one_line(given, words):
+def test_a_wrong_option_is_one_line(given, message):
     with pytest.raises(InputError, match="^[^\n]*$") as caught:
-        asked(**given)
-    assert words in str(caught.value)
+        options(**given)
+    assert message in str(caught.value)
 
 
-def test_what_is_not_said_is_the_usual(monkeypatch, tmp_path):
+def test_defaults_depend_on_quick(monkeypatch, tmp_path):
     monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path))
-    usual = options.check(Asked())
+    usual = plan.check(BenchOptions())
     assert (usual.backends, usual.sizes, usual.precisions) == (("torch", "tensorflow"), (256, 512), ("float32", "auto"))
-    quick = options.check(Asked(quick=True))
-    assert (quick.sizes, quick.race, quick.tile) == ((256,), 0, 0) and race.races(quick) == []
-    assert options.check(Asked(quick=True, race=5)).race == 5
+    assert (usual.steps, usual.race, usual.tile) == (10, 300, None)
+    quick = plan.check(BenchOptions(quick=True))
+    assert (quick.sizes, quick.steps, quick.race, quick.tile) == ((256,), 5, 0, 0) and plan.races(quick) == []
+    assert plan.check(BenchOptions(quick=True, race=5)).race == 5
 
 
-def test_a_framework_that_is_not_installed_is_the_machines_fault(monkeypatch):
+def test_a_missing_framework_is_the_machines_fault(monkeypatch):
     monkeypatch.delenv("STYLELAB_TENSORFLOW_PYTHON", raising=False)
-    monkeypatch.setattr(options, "find_spec", lambda name: None)
+    monkeypatch.setattr(processes, "find_spec", lambda name: None)
     with pytest.raises(MachineError, match="tensorflow is not installed"):
-        options.python_of("tensorflow")
+        conductor.ContenderProcess(plan.Contender("a", "limit", "tensorflow"), {})
 
 
-def test_the_command_line_hands_its_options_on(monkeypatch, capsys):
-    from stylelab.tools.bench import command
-
+def test_the_command_line_passes_its_options_on(monkeypatch, capsys):
     seen = {}
     monkeypatch.setattr(command, "run", lambda **given: seen.update(given) or 0)
     line = "bench --quick --backend torch --size 64 --size 32 --precision auto --steps 7 --device cpu --peers DIR -o a.json"
@@ -280,12 +339,3 @@ def test_the_command_line_hands_its_options_on(monkeypatch, capsys):
     }  # fmt: skip
     assert cli.run(["bench", "--nope"]) == 1 and "--nope" in capsys.readouterr().err
     assert cli.run(["bench", "--size", "big"]) == 1 and "--size" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("status", [1, 2])
-def test_what_no_framework_can_do_costs_one_line_and_its_status(monkeypatch, capsys, status):
-    script = f"import sys; print('no \\'gpu\\' on this machine: leave the device out', file=sys.stderr); sys.exit({status})"
-    monkeypatch.setattr(conductor.processes, "module_command", lambda *_: [sys.executable, "-c", script])
-    assert cli.run(["bench", "--device", "gpu", "--encoder", "mini", "--size", "32"]) == status
-    out, err = capsys.readouterr()
-    assert out == "" and err == "stylelab: no 'gpu' on this machine: leave the device out\n"

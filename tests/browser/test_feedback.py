@@ -123,7 +123,7 @@ def _open(page, folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_report_reads_well_at_every_width_and_asks_for_nothing(page, folder, name):
+def test_every_page_is_accessible_at_every_width_and_fetches_nothing(page, folder, name):
     _open(page, folder, name)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert page.evaluate(FAULTS) == []
@@ -133,7 +133,7 @@ def test_a_report_reads_well_at_every_width_and_asks_for_nothing(page, folder, n
 
 
 @pytest.mark.parametrize("name", PAGES[:3])
-def test_the_keyboard_reaches_every_link_and_shows_where_it_is(page, folder, name):
+def test_the_keyboard_reaches_every_link_with_a_visible_focus(page, folder, name):
     _open(page, folder, name)
     reached = set()
     for _ in range(page.locator("a, [tabindex='0']").count()):
@@ -161,7 +161,7 @@ def test_bars_are_as_long_as_the_table_says(page, folder):
         const widths = [...svg.querySelectorAll('rect')].map(rect => rect.getBoundingClientRect().width);
         return widths.slice(1).reduce((sum, width) => sum + width, 0) / widths[0];
     })""")
-    top = float(page.locator(".scale span").last.inner_text().split()[0])
+    top = float(page.locator(".scale span").last.inner_text().rstrip("%"))
     said = page.locator(".bars > :nth-child(3n)").all_inner_texts()[1:]
-    assert [round(100 * share * top / 100) for share in found] == [int(text.split()[0]) for text in said] and said[0] != "0"
+    assert [round(100 * share * top / 100) for share in found] == [int(text.rstrip("%")) for text in said] and said[0] != "0"
     page.wait_for_function("[...document.querySelectorAll('.bars svg')].every(svg => svg.getBoundingClientRect().width > 100)")

@@ -65,7 +65,7 @@ def page(server, tmp_path_factory):
         yield page
 
 
-def test_the_recipe_ends_in_marks_and_feedback(course):
+def test_the_commands_in_the_guide_produce_marks_and_feedback(course):
     with open(course / "grades.csv", newline="") as stream:
         rows = [(row["assignment"], row["student_id"], row["score"], row["max_score"]) for row in csv.DictReader(stream)]
     assert rows == [(ASSIGNMENT, "ada", "0.0", str(POINTS))]
@@ -73,7 +73,7 @@ def test_the_recipe_ends_in_marks_and_feedback(course):
     assert "gram_matrix: not attempted yet" in feedback
 
 
-def test_formgrader_lists_the_assignment_and_what_was_handed_in(page):
+def test_formgrader_lists_the_assignment_and_the_submission(page):
     page.get_by_text("Nbgrader", exact=True).first.click()
     page.get_by_text("Formgrader", exact=True).first.click()
     formgrader = page.frame_locator("iframe").first
@@ -90,7 +90,7 @@ def shown(formgrader, row: str, column: str) -> str:
     return cells.locator("td").nth(titles.index(column)).inner_text()
 
 
-def test_validate_says_what_nbgrader_says_of_an_untouched_notebook(page):
+def test_validate_reports_every_check_of_an_untouched_notebook(page):
     page.evaluate(browsing.CLOSE)
     page.evaluate(browsing.OPEN, f"source/{ASSIGNMENT}/{ASSIGNMENT}.ipynb")
     page.get_by_text("Validate", exact=True).first.click()

@@ -118,17 +118,19 @@ def said(capsys, *arguments) -> list[str]:
     (("in", "-o", "out", "--seconds", "nan"), "nan seconds for an answer"),
     (("in", "-o", "out", "--seconds", "inf"), "inf seconds for an answer"),
     (("in", "-o", "out", "--seconds", "ten"), "Invalid value for '--seconds'"),
-    (("in", "-o", "out", "--late", "a lot"), "late policy 'a lot': 'a lot' is unclear: write 'none' or"),
-    (("in", "-o", "out", "--late", "10/day"), "late policy '10/day' needs a date: give one with --due"),
-    (("in", "-o", "out", "--due", "tomorrow"), "'tomorrow' is no date: write one such as"),
-    (("in", "-o", "out", "--due", "x=2026-11-20"), "names no lesson"),
+    (("in", "-o", "out", "--late", "a lot"), "late policy 'a lot': cannot read 'a lot': write 'none' or"),
+    (("in", "-o", "out", "--late", "10/day"), "late policy '10/day' needs a deadline: set one with --due"),
+    (("in", "-o", "out", "--due", "tomorrow"), "'tomorrow' is not a date: write one such as"),
+    (("in", "-o", "out", "--due", "x=2026-11-20"), "does not start with the number of a lesson"),
     (("in", "-o", "out", "--canvas", "gone.csv"), "cannot read the gradebook 'gone.csv': no such file"),
     (("in", "-o", "out", "--canvas", "in"), "cannot read the gradebook 'in': is a directory"),
-    (("in", "-o", "out", "--canvas", "text.txt"), "'text.txt' is no gradebook that Canvas exported"),
+    (("in", "-o", "out", "--canvas", "text.txt"), "'text.txt' is not a gradebook exported from Canvas"),
     (("in", "-o", "out", "--canvas", "~nobody-of-that-name/x.csv"), "cannot find '~nobody-of-that-name/x.csv'"),
     (("in", "-o", "out", "--colour", "red"), "No such option"),
 ])  # fmt: skip
-def test_what_is_wrong_costs_one_line_and_makes_nothing(here, stages, monkeypatch, capsys, arguments, words):
+def test_a_mistake_in_the_command_is_reported_in_one_line_and_nothing_is_created(
+    here, stages, monkeypatch, capsys, arguments, words
+):
     if "bogus" in arguments:
         monkeypatch.undo()
         monkeypatch.chdir(here)
@@ -139,7 +141,7 @@ def test_what_is_wrong_costs_one_line_and_makes_nothing(here, stages, monkeypatc
     assert sorted(here.rglob("*")) == before
 
 
-def test_without_bubblewrap_it_refuses_and_says_how_to_install_it(here, monkeypatch, capsys):
+def test_without_bubblewrap_the_command_fails_and_says_how_to_install_it(here, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(here))
     line = refused(capsys, "in", "-o", "out", status=2)
     assert "bubblewrap is missing: install it (Debian: apt install bubblewrap), or" in line and "--sandbox none" in line
@@ -151,7 +153,9 @@ def test_without_bubblewrap_it_refuses_and_says_how_to_install_it(here, monkeypa
     ("manual.csv", "student,exercise\nAda,gram_matrix\n", "manual.csv"),
     ("manual.csv", "student,exercise,points,comment\nAda,gram_matrix,lots,\n", "lots"),
 ])  # fmt: skip
-def test_a_slip_in_the_folder_is_told_before_anything_is_marked(here, stages, monkeypatch, capsys, name, text, words):
+def test_a_mistake_in_the_output_folder_is_reported_before_anything_is_marked(
+    here, stages, monkeypatch, capsys, name, text, words
+):
     monkeypatch.setattr(cluster, "connect", lambda *_, **__: pytest.fail("workers were started"))
     (here / "out").mkdir()
     (here / "out" / name).write_text(text)
@@ -159,12 +163,12 @@ def test_a_slip_in_the_folder_is_told_before_anything_is_marked(here, stages, mo
     assert (here / "out" / name).read_text() == text
 
 
-def test_a_fault_of_the_machine_is_status_2_and_keeps_what_is_marked(here, stages, capsys):
+def test_a_machine_fault_exits_with_2_and_keeps_the_marks_made_so_far(here, stages, capsys):
     stages["Eve"] = lambda submission: {"machine": "the sandbox for torch does not start: no room", "host": os.uname().nodename}
     assert "stylelab: the sandbox for torch does not start: no room\n" == refused(capsys, "in", "-o", "out", status=2)
     assert len(os.listdir(here / "out" / "marks")) == 2 and not (here / "out" / "grades.csv").exists()
     stages["Eve"] = "right"
-    assert "3 submissions of 3 students marked, 2 of them before: 67% of all points earned" in said(capsys, "in", "-o", "out")
+    assert "3 submissions of 3 students marked, 2 of them earlier: 67% of all points earned" in said(capsys, "in", "-o", "out")
 
 
 # --- Ctrl-C -----------------------------------------------------------------------------------------------------
@@ -175,15 +179,15 @@ def interrupt(*_):
     time.sleep(0.5)
 
 
-def test_ctrl_c_is_130_and_says_how_far_it_came(here, stages, capsys):
+def test_ctrl_c_exits_with_130_and_reports_progress(here, stages, capsys):
     stages["Bob"] = lambda submission: interrupt() or {"mark": made(submission, "right").to_json()}
     line = refused(capsys, "in", "-o", "out", status=130)
-    assert line == "stylelab: interrupted: 1 of 3 marked; the same command goes on from here and writes the reports\n"
+    assert line == "stylelab: interrupted: 1 of 3 marked; run it again to resume and to write the reports\n"
     stages["Bob"] = "right"
-    assert "marked, 1 of them before" in said(capsys, "in", "-o", "out")[0]
+    assert "marked, 1 of them earlier" in said(capsys, "in", "-o", "out")[0]
 
 
-def test_ctrl_c_while_looking_or_writing_is_130_too(here, stages, monkeypatch, capsys):
+def test_ctrl_c_while_planning_or_writing_exits_with_130_too(here, stages, monkeypatch, capsys):
     with monkeypatch.context() as patched:
         patched.setattr(grading.batch, "collect", interrupt)
         assert "interrupted before the first mark" in refused(capsys, "in", "-o", "out", status=130)
@@ -191,15 +195,15 @@ def test_ctrl_c_while_looking_or_writing_is_130_too(here, stages, monkeypatch, c
         patched.setattr(grading, "walls_trouble", interrupt)
         assert "interrupted: 0 of 3 marked" in refused(capsys, "in", "-o", "out", status=130)
     with monkeypatch.context() as patched:
-        patched.setattr(reports, "make_book", interrupt)
-        assert "interrupted: 3 of 3 marked; the same command" in refused(capsys, "in", "-o", "out", status=130)
-    assert "marked, 3 of them before" in said(capsys, "in", "-o", "out")[0]
+        patched.setattr(reports, "make_gradebook", interrupt)
+        assert "interrupted: 3 of 3 marked; run it again" in refused(capsys, "in", "-o", "out", status=130)
+    assert "marked, 3 of them earlier" in said(capsys, "in", "-o", "out")[0]
 
 
 # --- what it says and writes ------------------------------------------------------------------------------------
 
 
-def test_it_says_how_it_went(here, stages, capsys):
+def test_the_command_prints_a_summary(here, stages, capsys):
     assert said(capsys, "in", "-o", "out") == [
         "3 submissions of 3 students marked: 56% of all points earned",
         "see out/overview.html",
@@ -208,7 +212,7 @@ def test_it_says_how_it_went(here, stages, capsys):
     assert written | {"record.json", "similarity.csv", "similarity.html"} == set(os.listdir("out"))
 
 
-def test_what_needs_a_look_or_cannot_be_graded_is_counted(here, stages, capsys):
+def test_answers_that_need_a_look_and_files_that_cannot_be_graded_are_counted(here, stages, capsys):
     (here / "in" / "Bob" / f"{LESSON}_torch.ipynb").write_text("[]")
     stages.update(Ada="time", Bob=lambda submission: {"mark": workers.unmarkable(submission, "it is no notebook").to_json()})
     assert said(capsys, "in", "-o", "out") == [
@@ -228,7 +232,7 @@ def test_a_file_name_cannot_forge_a_line(here, stages, capsys):
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_the_bar_is_for_a_terminal_and_no_name_is_markup(here, stages, monkeypatch, capsys, terminal):
+def test_the_progress_bar_appears_only_in_a_terminal_and_names_are_not_markup(here, stages, monkeypatch, capsys, terminal):
     for student in list(stages):
         (here / "in" / student).rename(here / "in" / f"[red]{student}")
         stages[f"[red]{student}"] = "right"
@@ -240,23 +244,24 @@ def test_the_bar_is_for_a_terminal_and_no_name_is_markup(here, stages, monkeypat
     assert ("3/3" in shown and "[red]" in shown) is terminal and bool(stream.getvalue()) is terminal
 
 
-def test_without_a_sandbox_it_warns_and_goes_on(here, stages, capsys):
+def test_without_a_sandbox_the_command_warns_and_continues(here, stages, capsys):
     assert cli.run(["grade", "in", "-o", "out", "--sandbox", "none"]) == 0
     out, err = capsys.readouterr()
     assert err == "stylelab: no sandbox: students' code runs as you, can read your files, and can forge marks\n"
     assert json.loads(Path("out/record.json").read_text())["settings"]["sandbox"] == "none"
 
 
-def test_where_answers_cannot_share_a_warm_process_it_says_why_it_is_slow(here, stages, monkeypatch, capsys):
+def test_when_answers_cannot_share_a_warm_process_a_warning_explains_why_it_is_slow(here, stages, monkeypatch, capsys):
     monkeypatch.setattr(grading, "walls_trouble", lambda: "unshare: operation not permitted")
     assert cli.run(["grade", "in", "-o", "out"]) == 0
     assert re.fullmatch(
-        r"stylelab: each answer gets a sandbox of its own[^\n]+operation not permitted\)\n", capsys.readouterr().err
+        r"stylelab: this machine cannot separate answers inside one sandbox[^\n]+operation not permitted\)\n",
+        capsys.readouterr().err,
     )
-    assert "3 of them before" in said(capsys, "in", "-o", "out")[0]  # nothing is left to be slow with
+    assert "3 of them earlier" in said(capsys, "in", "-o", "out")[0]  # nothing is left to be slow with
 
 
-def test_the_options_arrive(here, stages, capsys):
+def test_the_options_take_effect(here, stages, capsys):
     os.utime(f"in/Ada/{LESSON}_torch.ipynb", (1_700_000_000, 1_700_000_000))  # 14 November 2023
     options = ("--seed", SEED, "--seconds", "3", "--due", "2023-11-13 12:00 UTC", "--late", "10/day", "--again")
     said(capsys, "in", "-o", "out", *options)
@@ -267,13 +272,13 @@ def test_the_options_arrive(here, stages, capsys):
     assert any(value.startswith("4.8") for value in ada.values()), ada  # two days late: 6 points less 20 %
 
 
-def test_a_single_notebook_will_do(here, stages, capsys):
+def test_a_single_notebook_can_be_graded(here, stages, capsys):
     stages[f"{LESSON}_torch"] = "right"
     one = f"in/Ada/{LESSON}_torch.ipynb"
     assert said(capsys, one, "-o", "out")[0].startswith("1 submissions of 1 students marked: ")
 
 
-def test_the_help_names_every_option_and_fits_a_screen(capsys, monkeypatch):
+def test_the_help_lists_every_option_and_fits_on_a_screen(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERMINAL_WIDTH", "100")
     assert cli.run(["grade", "--help"]) == 0
@@ -285,7 +290,7 @@ def test_the_help_names_every_option_and_fits_a_screen(capsys, monkeypatch):
 
 @pytest.mark.slow
 @needs_bubblewrap
-def test_grading_for_real(here):
+def test_real_answers_are_graded_in_a_real_sandbox(here):
     lesson = json.loads((Path(__file__).parents[2] / "lessons" / f"{LESSON}_torch.ipynb").read_text())
     for cell in lesson["cells"]:
         if exercise := cell["metadata"].get("stylelab", {}).get("exercise"):

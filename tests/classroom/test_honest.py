@@ -173,7 +173,7 @@ def test_a_right_answer_is_right_in_the_notebook_and_for_the_grader(both, framew
 
 WRONGS = {
     "a step forgotten": (G, "{raw}", {}, "The normalisation is forgotten"),
-    "a raise that was left": (G, "def gram_matrix(a):\n    g = {short}\n    raise NotImplementedError", {}, "Take the line out that raises it"),
+    "a raise that was left": (G, "def gram_matrix(a):\n    g = {short}\n    raise NotImplementedError", {}, "Remove the line that raises it"),
     "not begun": (G, None, {}, "There is no answer in the cell yet."),
     "pass": (G, "def gram_matrix(activation):\n    pass", {}, "There is no answer in the cell yet."),
     "an object that fails": (G, "class Gram:\n    def __call__(self, a):\n        return a.nonsense\n\ngram_matrix = Gram()", {}, "Line 3 stops with AttributeError"),

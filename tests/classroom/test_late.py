@@ -25,27 +25,27 @@ pytestmark = pytest.mark.plain
         (timedelta(days=400), 400),
     ],
 )
-def test_every_day_begun_counts_and_the_last_second_is_on_time(late_by, days):
+def test_every_started_day_counts_and_the_last_second_is_on_time(late_by, days):
     assert lateness(DUE + late_by, Late(DUE, per_day=0.1))[0] == days
 
 
 @pytest.mark.parametrize(("days", "factor"), [(0, 1), (1, 0.9), (4, 0.6), (5, 0.5), (6, 0.5), (300, 0.5)])
-def test_the_cap_is_what_can_be_lost_at_most(days, factor):
+def test_the_cap_limits_the_deduction(days, factor):
     found = lateness(DUE + timedelta(days=days), Late(DUE, per_day=10, cap=50))
     assert found == (days, pytest.approx(factor))
 
 
-def test_without_a_cap_nothing_is_left_in_the_end_and_never_less():
+def test_without_a_cap_the_points_fall_to_zero_and_not_below():
     assert lateness(DUE + timedelta(days=50), Late(DUE, per_day=10)) == (50, 0)
 
 
 @pytest.mark.parametrize("when", [datetime.max, datetime.min, datetime.max.replace(tzinfo=timezone(timedelta(hours=-12)))])
-def test_the_ends_of_the_calendar_are_times_like_others(when):
+def test_the_first_and_the_last_day_of_the_calendar_are_accepted(when):
     days, factor = lateness(when, Late(DUE, per_day=10))
     assert (days > 2_900_000, factor) == ((True, 0) if when.year == 9999 else (False, 1))
 
 
-def test_without_a_date_or_a_time_nobody_is_late():
+def test_without_a_deadline_or_a_time_no_submission_is_late():
     assert lateness(DUE, Late(None, per_day=10)) == (0, 1)
     assert lateness(None, Late(DUE, per_day=10)) == (0, 1)
 
@@ -56,7 +56,7 @@ def test_the_same_moment_is_on_time_in_every_zone():
     assert lateness(there + timedelta(seconds=1), Late(DUE, per_day=10))[0] == 1
 
 
-def test_a_time_without_a_zone_is_in_the_zone_of_the_date():
+def test_a_time_without_a_zone_is_in_the_zone_of_the_deadline():
     due = datetime(2026, 11, 20, 23, 59, tzinfo=BERLIN)
     assert lateness(datetime(2026, 11, 20, 23, 59), Late(due, per_day=10))[0] == 0
     assert lateness(datetime(2026, 11, 21, 0, 0), Late(due, per_day=10))[0] == 1
@@ -71,14 +71,14 @@ def test_a_day_ends_at_the_same_time_of_day_when_the_clocks_change(clocks_change
     assert lateness(a_day_later + timedelta(seconds=1), Late(due, per_day=10))[0] == 2
 
 
-def test_the_time_of_grace_costs_nothing_and_does_not_move_the_days():
+def test_the_grace_period_costs_nothing_and_does_not_shift_the_days():
     late = Late(DUE, per_day=10, grace=15)
     assert lateness(DUE + timedelta(minutes=15), late)[0] == 0
     assert lateness(DUE + timedelta(minutes=15, seconds=1), late)[0] == 1
     assert lateness(DUE + timedelta(days=1, seconds=1), late)[0] == 2
 
 
-def test_a_lesson_can_have_a_date_of_its_own():
+def test_a_lesson_can_have_its_own_deadline():
     late = parse_late("10/day", ["2026-11-20 23:59 UTC", "3=2026-12-01 12:00 UTC"])
     when = datetime(2026, 11, 30, tzinfo=UTC)
     assert lateness(when, late, "03_style_reconstruction")[0] == 0
@@ -95,7 +95,7 @@ def test_a_lesson_can_have_a_date_of_its_own():
         ("2026-11-20", datetime(2026, 11, 20, 23, 59, 59).astimezone()),
     ],
 )
-def test_a_date_is_read_as_it_is_written(text, due):
+def test_a_deadline_can_be_written_in_several_ways(text, due):
     assert parse_due(text) == due and parse_due(text).tzinfo
 
 
@@ -103,7 +103,7 @@ def test_a_date_is_read_as_it_is_written(text, due):
     "text",
     ["", "tomorrow", "20.11.2026", "2026-13-01", "2026-11-20 25:00", "2026-11-20 23:59 Mars/Olympus", "2026-11-20 12:00 ../etc"],
 )
-def test_what_is_no_date_is_one_line_that_says_what_came(text):
+def test_an_invalid_deadline_is_quoted_in_a_one_line_error(text):
     with pytest.raises(InputError, match="2026-11-20") as error:
         parse_due(text)
     assert text in str(error.value) and "\n" not in str(error.value)
@@ -112,28 +112,28 @@ def test_what_is_no_date_is_one_line_that_says_what_came(text):
 @pytest.mark.parametrize(
     "text", ["10/day, cap 50, grace 1 h", "10% per day,cap 50%, grace 60 min", "grace 60, CAP 50, 10 % a day"]
 )
-def test_a_policy_is_read_in_several_spellings(text):
+def test_a_policy_can_be_written_in_several_ways(text):
     assert parse_late(text, "2026-11-20 23:59 UTC") == Late(DUE, 10, 50, 60)
 
 
-def test_no_policy_is_a_policy():
+def test_the_policy_none_deducts_nothing():
     assert parse_late("none") == parse_late("") == Late()
 
 
 @pytest.mark.parametrize(
     "text", ["10", "ten/day", "110/day", "10/day cap 50", "cap 101", "-5/day", "1.2.3/day", "10/day,\nrm -rf"]
 )
-def test_a_policy_that_is_unclear_is_one_line_that_names_it(text):
+def test_an_unclear_policy_is_a_one_line_error(text):
     with pytest.raises(InputError, match="late policy") as error:
         parse_late(text, "2026-11-20")
     assert "\n" not in str(error.value)
 
 
-def test_points_cannot_be_taken_off_without_a_date():
-    with pytest.raises(InputError, match="needs a date"):
+def test_a_deduction_needs_a_deadline():
+    with pytest.raises(InputError, match="needs a deadline"):
         parse_late("10/day")
 
 
-def test_a_date_for_what_is_no_lesson_is_refused():
-    with pytest.raises(InputError, match="names no lesson"):
+def test_a_deadline_for_something_other_than_a_lesson_is_refused():
+    with pytest.raises(InputError, match="number of a lesson"):
         parse_late("10/day", ["gram_matrix=2026-11-20"])

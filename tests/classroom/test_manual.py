@@ -6,7 +6,7 @@ import pytest
 
 from stylelab.errors import InputError
 from stylelab.tools.classroom.marking.model import ExerciseMark, Line, Mark, Record
-from stylelab.tools.classroom.reports.gradebook import make_book
+from stylelab.tools.classroom.reports.gradebook import make_gradebook
 from stylelab.tools.classroom.reports.manual import COLUMNS, NAME, read_manual
 
 HEAD = ",".join(COLUMNS) + "\n"
@@ -30,21 +30,21 @@ def entries(folder: Path, text: "str | bytes"):
 
 
 def book(folder: Path, lines: str, *marks: Mark):
-    return make_book(marks or (mark("Ada"),), RECORD, entries(folder, HEAD + lines))
+    return make_gradebook(marks or (mark("Ada"),), RECORD, entries(folder, HEAD + lines))
 
 
 def gram(made, student: int = 0):
-    return made.students[student].handed[0].items[0]
+    return made.students[student].submissions[0].exercises[0]
 
 
-def test_the_file_is_begun_with_a_header_and_one_example_that_is_a_comment(tmp_path):
+def test_a_new_file_has_a_header_and_a_commented_example(tmp_path):
     assert read_manual(tmp_path) == ()
     lines = (tmp_path / NAME).read_text().splitlines()
     assert lines[0].split(",") == list(COLUMNS) and len(lines) == 2 and lines[1].startswith("#")
 
 
 @pytest.mark.parametrize("text", [HEAD + "Ada,gram_matrix,6,good\n", "", "not a header\n"])
-def test_a_file_that_is_there_is_never_written(tmp_path, text):
+def test_an_existing_file_is_never_written(tmp_path, text):
     path = tmp_path / NAME
     path.write_text(text)
     before = path.stat()
@@ -55,7 +55,7 @@ def test_a_file_that_is_there_is_never_written(tmp_path, text):
     assert path.read_text() == text and path.stat().st_mtime_ns == before.st_mtime_ns
 
 
-def test_a_link_that_leads_nowhere_is_not_written_through(tmp_path):
+def test_a_dangling_link_is_not_written_through(tmp_path):
     (tmp_path / NAME).symlink_to(tmp_path / "elsewhere.csv")
     with pytest.raises(InputError, match="cannot read"):
         read_manual(tmp_path)
@@ -70,7 +70,7 @@ def test_points_are_set_or_changed(tmp_path, points, after):
     assert gram(book(tmp_path, f'Ada,gram_matrix,"{points}",\n')).earned == after
 
 
-def test_what_was_done_by_hand_is_said(tmp_path):
+def test_changes_by_hand_are_described_in_words(tmp_path):
     item = gram(book(tmp_path, 'Ada,gram_matrix,6,"Right, but late.\nSee me."\n'))
     assert item.by_hand == ("set by hand from 3 to 6",) and item.comments == ("Right, but late.\nSee me.",)
 
@@ -81,15 +81,15 @@ def test_lines_are_applied_in_their_order(tmp_path):
 
 
 @pytest.mark.parametrize(("points", "after"), [("99", 6), ("+99", 6), ("-99", 0)])
-def test_points_stay_between_nothing_and_all_and_the_instructor_is_told(tmp_path, points, after):
+def test_points_stay_between_zero_and_the_maximum_and_the_instructor_is_warned(tmp_path, points, after):
     made = book(tmp_path, f"Ada,gram_matrix,{points},\n")
-    assert gram(made).earned == after and "line 2" in made.warnings[0] and f"kept to {after}" in made.warnings[0]
+    assert gram(made).earned == after and "line 2" in made.warnings[0] and f"limited to {after}" in made.warnings[0]
 
 
 @pytest.mark.parametrize("target", [LESSON, "03", "3", "lesson"])
-def test_a_whole_lesson_can_be_meant(tmp_path, target):
+def test_a_line_can_change_a_whole_lesson(tmp_path, target):
     made = book(tmp_path, f"Ada,{target},add 2,well told\n")
-    handed = made.students[0].handed[0]
+    handed = made.students[0].submissions[0]
     assert (handed.earned, handed.by_hand, handed.comments) == (9, ("set by hand from 7 to 9",), ("well told",))
     assert gram(made).by_hand == () and made.warnings == ()
 
@@ -112,34 +112,34 @@ def test_a_comment_alone_changes_no_points(tmp_path):
     ("Ada,05,1,", "no such exercise or lesson"),
     ("Bo,style_loss,1,", "handed in nothing"),
 ])  # fmt: skip
-def test_who_or_what_is_unknown_is_told_and_left_out(tmp_path, line, words):
+def test_unknown_students_and_exercises_are_reported_and_ignored(tmp_path, line, words):
     short = Mark("Bo", "bo.ipynb", "02_feature_reconstruction", "torch", "", (ExerciseMark("psnr", "", "right", "", ()),))
     made = book(tmp_path, line + "\n", mark("Ada"), short)
     assert len(made.warnings) == 1 and "manual.csv, line 2" in made.warnings[0] and words in made.warnings[0]
     assert gram(made).earned == 3
 
 
-def test_a_name_is_found_in_any_case_and_with_a_spreadsheets_quote(tmp_path):
+def test_a_name_matches_in_any_case_and_with_the_quote_of_a_spreadsheet(tmp_path):
     made = book(tmp_path, "'=ADA  lovelace,gram_matrix,6,\n", mark("=Ada Lovelace"))
     assert gram(made).earned == 6 and made.warnings == ()
 
 
-def test_a_name_that_two_students_share_is_nobodys(tmp_path):
+def test_an_ambiguous_name_matches_no_student(tmp_path):
     made = book(tmp_path, "ADA,gram_matrix,6,\nada,gram_matrix,5,\n", mark("Ada"), mark("ada"))
-    assert "several of that name" in made.warnings[0] and len(made.warnings) == 1
+    assert "several students have this name" in made.warnings[0] and len(made.warnings) == 1
     assert sorted(gram(made, place).earned for place in (0, 1)) == [3, 5]
 
 
 @pytest.mark.parametrize("mark_of_order", ["", "\ufeff"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_spreadsheets_delimiter_and_byte_order_mark_are_read(tmp_path, delimiter, mark_of_order):
+def test_delimiters_and_byte_order_marks_of_spreadsheets_are_read(tmp_path, delimiter, mark_of_order):
     rows = [["comment", "Points", "student", "EXERCISE"], ["well, well", "6", "Ada", "gram_matrix"]]
     text = "\r\n".join(delimiter.join(f'"{each}"' for each in row) for row in rows)
     (entry,) = entries(tmp_path, mark_of_order + text)
     assert (entry.student, entry.target, entry.sets, entry.comment, entry.line) == ("Ada", "gram_matrix", 6, "well, well", 2)
 
 
-def test_empty_lines_and_comments_are_passed_over_and_lines_are_counted_as_an_editor_does(tmp_path):
+def test_empty_lines_and_comments_are_skipped_and_lines_are_numbered_as_in_an_editor(tmp_path):
     text = f'\n{HEAD}\n# Ada,gram_matrix,6,\n,,,\nAda,gram_matrix,1,"two\nlines"\nAda,style_loss,2,\n'
     assert [entry.line for entry in entries(tmp_path, text)] == [6, 8]
 
@@ -149,10 +149,10 @@ def test_empty_lines_and_comments_are_passed_over_and_lines_are_counted_as_an_ed
     [
         ("Ada,gram_matrix,6,\n", 1, "'student' is missing"),
         ("student,exercise,points\n", 1, "'comment' is missing"),
-        (HEAD + "Ada,gram_matrix,six,\n", 2, "'six' are unclear"),
-        (HEAD + "\nAda,gram_matrix,nan,\n", 3, "'nan' are unclear"),
-        (HEAD + "Ada,gram_matrix,1e3,\n", 2, "unclear"),
-        (HEAD + "Ada,gram_matrix," + "9" * 400 + ",\n", 2, "unclear"),
+        (HEAD + "Ada,gram_matrix,six,\n", 2, "points 'six'"),
+        (HEAD + "\nAda,gram_matrix,nan,\n", 3, "points 'nan'"),
+        (HEAD + "Ada,gram_matrix,1e3,\n", 2, "cannot read points"),
+        (HEAD + "Ada,gram_matrix," + "9" * 400 + ",\n", 2, "cannot read points"),
         (HEAD + ",gram_matrix,6,\n", 2, "no student"),
         (HEAD + "Ada,,6,\n", 2, "no exercise"),
         (HEAD + "Ada,gram_matrix,6,well, well\n", 2, "quotes"),
@@ -161,13 +161,13 @@ def test_empty_lines_and_comments_are_passed_over_and_lines_are_counted_as_an_ed
         (HEAD + "Ada,gram\0matrix,6,\n", 2, "NUL"),
     ],
 )
-def test_a_bad_line_is_one_error_with_its_number(tmp_path, text, line, words):
+def test_an_error_names_the_line(tmp_path, text, line, words):
     with pytest.raises(InputError, match=f"line {line}") as error:
         entries(tmp_path, text)
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
-def test_what_is_far_too_large_or_a_folder_is_refused(tmp_path):
+def test_a_folder_or_a_far_too_large_file_is_refused(tmp_path):
     (tmp_path / NAME).mkdir()
     with pytest.raises(InputError, match="cannot read"):
         read_manual(tmp_path)

@@ -92,7 +92,7 @@ def graded(course) -> Course:
 
 
 @pytest.mark.slow
-def test_nothing_passes_on_any_lesson_as_released(course, framework):
+def test_no_check_passes_in_a_released_lesson(course, framework):
     notebooks = sorted(course.folder.glob("source/*/*.ipynb"))
     assert len(notebooks) == len(find_lessons(framework)) >= 6
     said = course.nbgrader("validate", "--invert", *map(str, notebooks))
@@ -106,7 +106,7 @@ def test_autograde_gives_full_marks_to_a_solved_lesson_and_none_to_an_untouched_
 
 
 @pytest.mark.slow
-def test_checks_say_what_they_found_and_write_nothing_to_stderr(graded):
+def test_checks_print_their_result_and_write_nothing_to_stderr(graded):
     for student in ("solved", "untouched"):
         for exercise, cell in checks(nbformat.read(graded.notebook("autograded", student), 4)).items():
             said = "".join(output.get("text", "") + output.get("evalue", "") for output in cell.outputs)
@@ -116,7 +116,7 @@ def test_checks_say_what_they_found_and_write_nothing_to_stderr(graded):
 
 
 @pytest.mark.slow
-def test_a_solved_lesson_runs_to_its_end_quickly(graded):
+def test_a_solved_lesson_runs_to_the_end_with_the_short_preset(graded):
     cells = [cell for cell in nbformat.read(graded.notebook("autograded", "solved"), 4).cells if cell.cell_type == "code"]
     assert "preset 'ci'" in cells[0].outputs[0].text
     assert [output.evalue for cell in cells for output in cell.outputs if output.output_type == "error"] == []
@@ -131,11 +131,11 @@ def test_an_assignment_keeps_the_def_and_the_docstring(graded, framework):
 
 
 @pytest.mark.parametrize("lesson", [path.stem.rpartition("_")[0] for path in find_lessons("torch")])
-def test_nbgraders_own_configuration_keeps_the_def_too(lesson, framework):
+def test_the_default_configuration_of_nbgrader_keeps_the_def_too(lesson, framework):
     from nbgrader.preprocessors import ClearSolutions
 
     path = next(path for path in find_lessons(framework) if path.stem == f"{lesson}_{framework}")
-    notebook, _ = ClearSolutions().preprocess(strip.hand_out(path), {})
+    notebook, _ = ClearSolutions().preprocess(strip.strip(path), {})
     cells = answer_cells(notebook)
     for cell in cells:
         assert f"def {cell.metadata.nbgrader.grade_id}(" in cell.source and '"""' in cell.source
@@ -153,7 +153,7 @@ def test_nbgraders_own_configuration_keeps_the_def_too(lesson, framework):
         ({}, None),
     ],
 )
-def test_a_lesson_that_nbgrader_runs_is_a_short_one(sl, monkeypatch, capsys, variables, preset):
+def test_under_nbgrader_a_lesson_uses_the_short_preset(sl, monkeypatch, capsys, variables, preset):
     for name in ("NBGRADER_EXECUTION", "STYLELAB_PRESET"):
         monkeypatch.delenv(name, raising=False)
     usual = page.set_up(sl).preset
@@ -162,7 +162,7 @@ def test_a_lesson_that_nbgrader_runs_is_a_short_one(sl, monkeypatch, capsys, var
     assert page.set_up(sl).preset == (preset or usual) and usual in ("cpu", "full")
 
 
-def test_nbgrader_is_an_extra_of_its_own_and_no_part_of_the_core(framework):
+def test_nbgrader_is_an_optional_dependency(framework):
     import tomllib
 
     project = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text())["project"]

@@ -13,8 +13,9 @@ import nbformat
 import pytest
 
 from stylelab import exercises
+from stylelab.base import handed_out
+from stylelab.base.course import find_lessons
 from stylelab.cli import commands as cli
-from stylelab.cli import start as starting
 from stylelab.errors import InputError
 from stylelab.tools.classroom.handout import release as releasing
 from stylelab.tools.classroom.handout import strip
@@ -24,7 +25,7 @@ ALLOWED = {"schema_version", "grade", "locked", "solution", "task", "grade_id", 
 NAMES = ("03_style_tensorflow.ipynb", "03_style_torch.ipynb", "04_transfer_tensorflow.ipynb", "04_transfer_torch.ipynb")
 ZIPS = ("03_style.zip", "04_transfer.zip")
 ONE = NAMES[1]
-NOT_OURS = "is not as `stylelab release` wrote it"
+NOT_OURS = "was not written by `stylelab release` or has changed"
 pytestmark = pytest.mark.plain
 
 
@@ -80,12 +81,12 @@ def refuse(capsys, *arguments: str) -> str:
 
 
 def test_every_lesson_comes_in_both_editions_and_in_a_zip(released, notebooks):
-    lessons = {path.stem.rpartition("_")[0] for path in starting.find_lessons()}
-    assert set(notebooks) == {path.name for path in starting.find_lessons()}
+    lessons = {path.stem.rpartition("_")[0] for path in find_lessons()}
+    assert set(notebooks) == {path.name for path in find_lessons()}
     assert {path.stem for path in released.glob("*.zip")} == lessons and len(lessons) >= 6
 
 
-def test_released_notebooks_are_valid_and_show_nothing(notebooks):
+def test_released_notebooks_are_valid_and_have_no_outputs(notebooks):
     for notebook in notebooks.values():
         nbformat.validate(notebook)
         for cell in notebook.cells:
@@ -94,13 +95,13 @@ def test_released_notebooks_are_valid_and_show_nothing(notebooks):
             assert "execution" not in cell.metadata and "attachments" not in cell
 
 
-def test_a_released_notebook_says_which_lesson_and_framework_it_is(notebooks):
+def test_a_released_notebook_records_its_lesson_and_framework(notebooks):
     for name, notebook in notebooks.items():
         said = notebook.metadata.stylelab
         assert f"{said.lesson}_{said.framework}.ipynb" == name and said.framework in ("torch", "tensorflow")
 
 
-def test_the_markup_is_nbgraders_and_has_no_key_of_ours(notebooks):
+def test_the_markup_has_only_keys_of_nbgrader(notebooks):
     for notebook in notebooks.values():
         marked = [cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata]
         ids = [each.grade_id for each in marked]
@@ -113,7 +114,7 @@ def test_the_markup_is_nbgraders_and_has_no_key_of_ours(notebooks):
         assert points == {exercise: exercises.find_exercise(exercise).points for exercise in answers}
 
 
-def test_nbgrader_itself_finds_the_markup_and_the_checksums_right(notebooks):
+def test_nbgrader_accepts_the_markup_and_the_checksums(notebooks):
     utils = pytest.importorskip("nbgrader.utils")
     from nbgrader.preprocessors import CheckCellMetadata
 
@@ -130,7 +131,7 @@ def test_checks_cannot_be_edited_and_answers_can(notebooks):
         assert cell.metadata.get("editable", True) is cell.metadata.nbgrader.solution
 
 
-def test_an_answer_has_its_place_below_the_def_and_the_docstring(notebooks):
+def test_the_answer_goes_below_the_def_and_the_docstring(notebooks):
     for notebook in notebooks.values():
         for cell in (cell for cell in notebook.cells if "exercise" in cell.metadata.stylelab):
             above, inside, below = cell.source.partition(f"    {strip.BEGIN}\n    {strip.STUB}\n    {strip.END}")
@@ -139,7 +140,7 @@ def test_an_answer_has_its_place_below_the_def_and_the_docstring(notebooks):
             compile(cell.source, "cell", "exec")
 
 
-def test_a_zip_holds_both_editions_and_a_note_in_one_folder(released, notebooks):
+def test_a_zip_contains_both_editions_and_a_readme_in_one_folder(released, notebooks):
     for path in released.glob("*.zip"):
         with zipfile.ZipFile(path) as archive:
             assert archive.testzip() is None and archive.namelist() == sorted(archive.namelist())
@@ -160,12 +161,16 @@ def test_the_same_lessons_give_the_same_bytes(out, tmp_path):
     assert contents(out) == contents(tmp_path / "again")
 
 
-def test_the_bytes_do_not_depend_on_the_clock_or_the_zone(out, course, tmp_path):
-    code = "import sys; from pathlib import Path; from stylelab.cli import start; from stylelab.tools.classroom.handout.release import release\n"
-    code += f"from stylelab.base import course; course.LESSONS = Path({str(course)!r}); release(Path(sys.argv[1]))"
+def test_the_bytes_do_not_depend_on_the_time_zone_and_no_framework_or_nbgrader_is_imported(out, course, tmp_path):
     other = tmp_path / "other"
+    code = (
+        "import sys; from pathlib import Path; from stylelab.base import course; from stylelab.cli import commands\n"
+        f"course.LESSONS = Path({str(course)!r})\n"
+        f"assert commands.run(['release', '-o', {str(other)!r}]) == 0\n"
+        "sys.exit(', '.join({'torch', 'tensorflow', 'nbgrader', 'jupytext'} & set(sys.modules)) or None)"
+    )
     env = os.environ | {"TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT)}
-    run = subprocess.run([sys.executable, "-c", code, str(other)], env=env, capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     releasing.release(out)
     assert contents(out) == contents(other)
@@ -174,11 +179,11 @@ def test_the_bytes_do_not_depend_on_the_clock_or_the_zone(out, course, tmp_path)
 def test_a_second_release_writes_nothing(out):
     releasing.release(out)
     before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
-    assert "0 files written, 6 were so already" in releasing.release(out)
+    assert "0 files written, 6 already up to date" in releasing.release(out)
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
 
 
-def test_a_newer_lesson_takes_the_place_of_what_was_written_here(out, course):
+def test_a_newer_lesson_replaces_the_released_one(out, course):
     releasing.release(out)
     publish(course, "second")
     assert "6 files written" in releasing.release(out)
@@ -186,14 +191,14 @@ def test_a_newer_lesson_takes_the_place_of_what_was_written_here(out, course):
 
 
 @pytest.mark.parametrize("name", [ONE, ZIPS[0]])
-def test_a_file_of_somebody_elses_stops_it_before_anything_is_written(out, course, capsys, name):
+def test_a_file_that_was_not_released_stops_the_command_before_anything_is_written(out, course, capsys, name):
     out.mkdir()
     (out / name).write_text("mine")
     assert f"{name}' {NOT_OURS}" in refuse(capsys, "-o", str(out))
     assert contents(out) == {name: b"mine"}
 
 
-def test_a_file_changed_since_is_somebody_elses(out, course, capsys):
+def test_a_changed_file_is_not_replaced(out, course, capsys):
     releasing.release(out)
     (out / ONE).write_text("changed")
     publish(course, "second")
@@ -203,7 +208,7 @@ def test_a_file_changed_since_is_somebody_elses(out, course, capsys):
 
 
 @pytest.mark.parametrize("record", [None, "", "{", "[1]", "[" * 100_000, f'{{"{ONE}": null}}', f'{{"{ONE}": "x"}}'])
-def test_without_a_record_what_differs_is_somebody_elses(out, course, record):
+def test_without_a_record_no_different_file_is_replaced(out, course, record):
     releasing.release(out)
     releasing.release(out)
     publish(course, "second")
@@ -214,7 +219,7 @@ def test_without_a_record_what_differs_is_somebody_elses(out, course, record):
         releasing.release(out)
 
 
-def test_links_folders_and_pipes_are_somebody_elses(out, course, tmp_path):
+def test_links_folders_and_pipes_are_not_replaced(out, course, tmp_path):
     far = tmp_path / "far.ipynb"
     releasing.release(out)
     (out / ONE).rename(far)
@@ -232,24 +237,24 @@ def test_other_things_in_the_folder_are_not_touched(out):
     assert (out / "notes.ipynb").read_text() == "mine"
 
 
-def test_what_is_saved_at_the_last_moment_is_kept(out, course, monkeypatch):
+def test_a_file_saved_at_the_last_moment_is_kept(out, course, monkeypatch):
     releasing.release(out)
     publish(course, "second")
-    write_file = releasing.write_file
+    write_file = handed_out.write_file
 
     def saved_meanwhile(path, write):
         if path.name == ONE:
             path.write_text("saved by Jupyter")
         write_file(path, write)
 
-    monkeypatch.setattr(releasing, "write_file", saved_meanwhile)
+    monkeypatch.setattr(handed_out, "write_file", saved_meanwhile)
     with pytest.raises(InputError, match=NOT_OURS):
         releasing.release(out)
     assert (out / ONE).read_text() == "saved by Jupyter" and not list(out.glob(".*.part"))
 
 
 @pytest.mark.parametrize("moment", range(8))
-def test_ctrl_c_at_any_moment_leaves_whole_files_and_the_next_run_ends_well(out, course, monkeypatch, capsys, moment):
+def test_ctrl_c_at_any_moment_leaves_complete_files_and_the_next_run_succeeds(out, course, monkeypatch, capsys, moment):
     releasing.release(out)
     publish(course, "second")
     replace, left = os.replace, [moment]
@@ -272,10 +277,10 @@ def test_ctrl_c_at_any_moment_leaves_whole_files_and_the_next_run_ends_well(out,
     assert visible(out) == sorted((*NAMES, *ZIPS))
 
 
-def test_killed_outright_it_can_be_run_again(out, course):
+def test_after_a_kill_the_command_can_be_run_again(out, course):
     code = (
         "import os, signal, sys; from pathlib import Path; from stylelab.cli import start\n"
-        "from stylelab.tools.classroom import release\n"
+        "from stylelab.tools.classroom.handout import release\n"
         f"from stylelab.base import course; course.LESSONS = Path({str(course)!r})\n"
         "replace, left = os.replace, [3]\n"
         "def killed(*paths):\n    left[0] -= 1\n    left[0] or os.kill(os.getpid(), signal.SIGKILL)\n    replace(*paths)\n"
@@ -289,7 +294,7 @@ def test_killed_outright_it_can_be_run_again(out, course):
 
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
-def test_one_framework_can_be_asked_for(out, framework):
+def test_one_framework_can_be_chosen(out, framework):
     releasing.release(out, framework)
     chosen = [name for name in NAMES if framework in name]
     assert visible(out) == sorted((*chosen, *ZIPS))
@@ -298,12 +303,12 @@ def test_one_framework_can_be_asked_for(out, framework):
 
 
 @pytest.mark.parametrize(("asked", "count"), [("03", 1), ("03,04", 2), ("04, 03", 2), ("03 04", 2), ("03,03", 1)])
-def test_some_lessons_can_be_asked_for(out, course, capsys, asked, count):
+def test_some_lessons_can_be_chosen(out, course, capsys, asked, count):
     assert cli.run(["release", "-o", str(out), "--lessons", asked, "--framework", "torch"]) == 0
     assert len(visible(out)) == 2 * count and f"notebooks {count}, zips {count}" in capsys.readouterr().out
 
 
-def test_a_folder_is_laid_out_as_an_nbgrader_course(out, course):
+def test_the_layout_of_an_nbgrader_course(out, course):
     said = releasing.release(out, "torch", course=True)
     stems = [Path(name).stem for name in NAMES if "torch" in name]
     assert visible(out) == sorted((*ZIPS, releasing.CONFIG, *(f"source/{stem}/{stem}.ipynb" for stem in stems)))
@@ -312,11 +317,11 @@ def test_a_folder_is_laid_out_as_an_nbgrader_course(out, course):
     assert "0 files written" in releasing.release(out, "torch", course=True) and contents(out) == before
 
 
-def test_a_configuration_that_an_instructor_has_changed_is_kept(out, course):
+def test_a_changed_configuration_is_kept(out, course):
     releasing.release(out, course=True)
     (out / releasing.CONFIG).write_text("mine")
     publish(course, "second")
-    assert f"{releasing.CONFIG} is yours, and kept" in releasing.release(out, course=True)
+    assert f"kept your own {releasing.CONFIG}" in releasing.release(out, course=True)
     assert (out / releasing.CONFIG).read_text() == "mine"
     assert b"second edition" in (out / "source" / Path(ONE).stem / ONE).read_bytes()
 
@@ -332,31 +337,31 @@ def test_a_configuration_that_an_instructor_has_changed_is_kept(out, course):
         (("--framework", "x\ny"), "unknown framework 'x?y'"),
     ],
 )
-def test_a_wrong_option_costs_one_line(out, course, capsys, arguments, words):
+def test_a_wrong_option_is_a_one_line_error(out, course, capsys, arguments, words):
     assert words in refuse(capsys, "-o", str(out), *arguments)
     assert not out.exists()
 
 
-def test_where_to_is_asked_for(course, capsys):
+def test_the_output_folder_is_required(course, capsys):
     assert "--out" in refuse(capsys)
 
 
 @pytest.mark.parametrize("inside", ["", "deeper/still"])
-def test_a_release_does_not_go_among_the_lessons(course, capsys, inside):
+def test_the_output_folder_cannot_be_among_the_lessons(course, capsys, inside):
     before = contents(course)
     assert "is where the lessons come from" in refuse(capsys, "-o", str(course / inside))
     assert contents(course) == before
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "gone/x", "circle/x", "n" * 300])
-def test_a_folder_that_cannot_be_costs_one_line(course, tmp_path, capsys, name):
+def test_an_impossible_folder_is_a_one_line_error(course, tmp_path, capsys, name):
     (tmp_path / "file").write_text("here")
     (tmp_path / "gone").symlink_to(tmp_path / "file" / "nowhere")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     assert "choose another" in refuse(capsys, "-o", str(tmp_path / name))
 
 
-def test_a_folder_that_may_not_be_written_to_costs_one_line(course, out, capsys, monkeypatch):
+def test_a_read_only_folder_is_a_one_line_error(course, out, capsys, monkeypatch):
     def protected(path, mode="r", *args, **options):
         if "x" in mode:
             raise PermissionError(13, "Permission denied")
@@ -372,13 +377,13 @@ ODD_CELL = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cel
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 7}', ODD_CELL, "\udcff"])
-def test_a_broken_lesson_is_named(out, course, capsys, text):
+def test_the_error_names_a_broken_lesson(out, course, capsys, text):
     (course / ONE).write_bytes(text.encode(errors="surrogateescape"))
     assert f"cannot read lesson '{course / ONE}'" in refuse(capsys, "-o", str(out))
     assert not out.exists() or contents(out) == {}
 
 
-def test_an_answer_cell_without_a_place_for_the_answer_is_named(out, course, capsys):
+def test_the_error_names_an_exercise_without_a_line_for_the_answer(out, course, capsys):
     notebook = nbformat.read(course / ONE, as_version=4)
     ours = {"nbgrader": {"solution": True, "grade": False, "locked": False, "grade_id": "odd"}}
     notebook.cells.append(nbformat.v4.new_code_cell("def odd():\n    pass", metadata=ours, id="odd"))
@@ -386,17 +391,7 @@ def test_an_answer_cell_without_a_place_for_the_answer_is_named(out, course, cap
     assert "exercise 'odd' has 0 lines" in refuse(capsys, "-o", str(out))
 
 
-def test_the_record_tells_what_was_written(out, course):
+def test_the_record_has_the_digest_of_every_file(out, course):
     releasing.release(out)
     record = json.loads((out / releasing.RECORD).read_text())
     assert record == {name: [hashlib.sha256((out / name).read_bytes()).hexdigest()] for name in (*NAMES, *ZIPS)}
-
-
-def test_releasing_needs_neither_a_framework_nor_nbgrader(out, course):
-    code = (
-        f"import sys; from pathlib import Path; from stylelab.cli import commands as cli; from stylelab.base import course; course.LESSONS = Path({str(course)!r})\n"
-        f"assert cli.run(['release', '-o', {str(out)!r}]) == 0\n"
-        "sys.exit(', '.join({'torch', 'tensorflow', 'nbgrader', 'jupytext'} & set(sys.modules)) or None)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert run.returncode == 0, run.stderr

@@ -1,6 +1,7 @@
 """Answers that are the same up to names and layout: their form, how rare it is, and which pairs are worth a look."""
 
 import csv
+import itertools
 import random
 import subprocess
 import sys
@@ -10,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from stylelab.tools.classroom.marking.model import ExerciseMark, Mark
-from stylelab.tools.classroom.reports import similarity
-from stylelab.tools.classroom.reports.similarity import compare, weight
-from stylelab.tools.classroom.reports.similarity_page import rows, similarity_page
-from stylelab.tools.classroom.reports.tables import csv_text
+from stylelab.tools.classroom.reports import similarity, tables
+from stylelab.tools.classroom.reports.pages import similarity_page
+from stylelab.tools.classroom.reports.similarity import compare, nearly_equal, weight, words_of
 from stylelab.tools.classroom.sandbox.inside import form as form_file
 from stylelab.tools.classroom.sandbox.inside.form import canonical
 
@@ -70,11 +70,11 @@ def test_names_comments_hints_and_layout_make_no_difference():
         OTHER,
     ],
 )
-def test_what_is_computed_makes_a_difference(changed):
+def test_a_different_computation_makes_a_difference(changed):
     assert canonical(changed) != canonical(GRAM)
 
 
-def test_a_form_holds_none_of_the_students_names_or_words():
+def test_a_form_contains_none_of_the_students_names_and_comments():
     found = canonical(GRAM)
     assert not {"gram_matrix", "activation", "rows", "product", "F F^T", "filter"} & set(found.replace("(", " ").split())
     assert "gram" not in found and "activation" not in found and ".reshape(" in found
@@ -119,11 +119,11 @@ def test_two_meanings_have_two_forms(one, other):
     "source",
     ["", "  \n", "def f(:", "\0", "x = '\ud800'", "(" * 5000, "-" * 30_000 + "1", "x" * 60_000, "# only words", "'''docs'''"],
 )
-def test_what_has_no_form_gives_an_empty_text_and_no_error(source):
+def test_source_without_a_form_gives_an_empty_text_and_no_error(source):
     assert canonical(source) in ("", "v1 = '\\ud800'")
 
 
-def test_the_form_needs_nothing_but_the_standard_library():
+def test_the_form_needs_only_the_standard_library():
     code = (
         f"import sys; sys.path = [p for p in sys.path if 'site-packages' not in p]; exec(open({form_file.__file__!r}).read())\n"
     )
@@ -135,7 +135,7 @@ def test_the_form_needs_nothing_but_the_standard_library():
 # --- comparing
 
 
-def test_a_pair_with_the_same_answer_is_found_and_nobody_else():
+def test_only_the_pair_with_the_same_answer_is_found():
     found = compare([mark("Ada", g=canonical(GRAM)), mark("Bo", g=canonical(RENAMED)), mark("Cy", g=canonical(OTHER))])
     assert names(found) == [("Ada", "Bo")]
     (match,) = found.pairs[0].matches
@@ -147,7 +147,7 @@ def test_a_students_own_submissions_are_no_pair():
     assert compare([mark("Ada", g=form), mark("Ada", "other", g=form)]).pairs == ()
 
 
-def test_open_answers_are_never_compared():
+def test_answers_that_were_not_attempted_are_never_compared():
     found = compare([mark("Ada", g=""), mark("Bo", g=""), mark("Cy", g=" \n")])
     assert found.pairs == () and found.forms == () and found.answered == {}
 
@@ -176,13 +176,13 @@ def test_pairs_that_share_several_rare_answers_come_first():
     assert {match.exercise for match in found.pairs[0].matches} == {"a", "b", "c"}
 
 
-def test_the_obvious_short_answer_of_a_whole_class_accuses_nobody():
+def test_a_short_answer_of_the_whole_class_lists_no_pair():
     assert compare([mark(f"S{i}", g=canonical(SHORT)) for i in range(30)]).pairs == ()
 
 
-def test_what_more_wrote_than_can_be_a_secret_is_shown_as_a_form_and_not_as_pairs():
+def test_an_answer_of_many_students_is_listed_as_a_form_and_not_as_pairs():
     others = [mark(f"T{i}", g=f"v{i} + {i}") for i in range(500)]
-    many = [mark(f"S{i}", g=canonical(GRAM)) for i in range(similarity.MOST_ALIKE + 1)]
+    many = [mark(f"S{i}", g=canonical(GRAM)) for i in range(similarity.MOST_STUDENTS + 1)]
     found = compare([*others, *many])
     assert found.pairs == () and len(found.forms) == 1 and len(found.forms[0].students) == len(many)
     assert len(compare([*others, *many[1:]]).pairs) == len(many[1:]) * len(many[2:]) // 2
@@ -202,18 +202,29 @@ def test_the_order_of_submissions_makes_no_difference():
     assert compare(marks) == compare(marks[::-1])
 
 
-def test_minhash_finds_what_comparing_each_with_each_finds():
+def test_texts_are_nearly_equal_exactly_when_they_share_three_quarters_of_their_word_runs():
     rng = random.Random(0)
     texts = [" ".join(rng.choice("abcdefgh") for _ in range(80)) for _ in range(40)]
-    texts += [text.replace("a", "b", 1) for text in texts]
-    shingles = [similarity._shingles(text) for text in texts]
-    near = {
-        (one, other)
-        for one in range(len(texts))
-        for other in range(one + 1, len(texts))
-        if len(shingles[one] & shingles[other]) >= similarity.NEAR * len(shingles[one] | shingles[other])
-    }
-    assert len(near) >= 40 and near <= set(similarity._candidates(shingles))
+    texts += [text.replace("a", "b", 1) for text in texts] + [texts[0] + " b", "a b c"]
+    runs = [set(zip(*(words_of(text)[start:] for start in range(similarity.RUN)), strict=False)) for text in texts]
+    expected = {}
+    for i, j in itertools.combinations(range(len(texts)), 2):
+        alike = len(runs[i] & runs[j]) / len(runs[i] | runs[j])
+        if alike >= similarity.NEAR:
+            expected[i, j] = alike
+    found = nearly_equal(texts)
+    assert len(found) >= 40 and {(i, j): alike for i, j, alike in found} == expected
+    assert found == sorted(found, key=lambda pair: (-pair[2], pair[0], pair[1]))
+
+
+def test_blocks_of_the_matrix_and_the_limit_on_pairs_change_no_order(monkeypatch):
+    rng = random.Random(1)
+    texts = [" ".join(["a b c d e f g"] * 8 + [rng.choice("hij")] * rng.randrange(4)) for _ in range(50)]
+    found = nearly_equal(texts)
+    monkeypatch.setattr(similarity, "BLOCK", 7)
+    assert nearly_equal(texts) == found
+    monkeypatch.setattr(similarity, "MOST_COMPARED", 30)
+    assert nearly_equal(texts) == found[:30] and nearly_equal([]) == []
 
 
 def test_hostile_forms_are_compared_in_a_bounded_time():
@@ -229,21 +240,21 @@ def test_hostile_forms_are_compared_in_a_bounded_time():
 # --- the two files
 
 
-def test_the_table_is_read_back_and_holds_no_formula():
+def test_the_table_can_be_read_back_and_contains_no_formula():
     found = compare([mark("=Ada", g=canonical(GRAM)), mark("Bo", g=canonical(RENAMED))])
-    (row,) = csv.DictReader(csv_text(rows(found)).splitlines())
+    (row,) = csv.DictReader(tables.csv_text(tables.similarity(found)).splitlines())
     assert (row["rank"], row["student"], row["other"], row["same"], row["near"]) == ("1", "'=Ada", "Bo", "1", "0")
     assert row["exercises"].startswith("g (same, ") and "written by 2 of 2" in row["exercises"] and float(row["weight"]) > 0
 
 
-def test_the_page_says_what_it_does_not_mean_and_links_to_both_students():
+def test_the_page_says_that_it_is_not_a_verdict_and_links_to_both_students():
     found = compare([mark("Ada <b>", g=canonical(GRAM)), mark("Bo", g=canonical(RENAMED)), mark("Cy", g=canonical(OTHER))])
     page = similarity_page(found, {"Ada <b>": "Ada_b", "Bo": "Bo"})
-    assert "no verdict" in page and "Ada &lt;b&gt;" in page and "<b>" not in page
+    assert "not a verdict" in page and "Ada &lt;b&gt;" in page and "<b>" not in page
     assert 'href="feedback/Ada_b.html"' in page and 'href="feedback/Bo.html"' in page and "2 of 3 students" in page
     assert "1 pair of students" in page
 
 
-def test_a_class_without_pairs_has_a_page_too():
+def test_the_page_of_a_class_without_pairs():
     page = similarity_page(compare([mark("Ada", g=canonical(GRAM))]), {})
     assert "No two students share" in page and "every answer is different" in page

@@ -1,10 +1,9 @@
-"""How good is a painted image, by the real VGG-19? Gram errors to the style, conv3_1 error to the content.
+"""Judge a generated image by the real VGG-19: errors of its Gram matrices to the style, and of conv3_1 to the content.
 
-    python tests/core/judge.py PAINTED.npy CONTENT.jpg STYLE.jpg      # short side as PAINTED's
+    python tests/core/judge.py GENERATED.npy CONTENT.jpg STYLE.jpg      # with the short side of GENERATED
 
-The filters lie beside the checkout (shared/weights) and are not part of the project: without them
-nothing can be judged, and tests skip. Filters this short see texture up to conv3_1 and no objects: the
-number can be bought with noise, so look at the image too.
+The filters are not part of the project (shared/weights, next to the checkout): tests are skipped without them. Filters up to
+conv3_1 see texture but no objects, and noise can lower the errors, so look at the image as well.
 """
 
 import argparse
@@ -32,6 +31,7 @@ def available() -> bool:
 
 @cache
 def weights() -> dict[str, torch.Tensor]:
+    """The real filters, up to conv3_1."""
     return load_file(WEIGHTS)
 
 
@@ -46,34 +46,36 @@ def open_short(path: Path, side: int) -> np.ndarray:
 
 @torch.no_grad()
 def activations(image: np.ndarray) -> dict[str, torch.Tensor]:
-    """VGG-19 up to conv3_1, zero padding and max pooling as it was trained: layer to `(C, H, W)`."""
+    """Layer -> `(C, H, W)` of VGG-19 up to conv3_1, with zero padding and max pooling, as it was trained."""
     blue_green_red = torch.from_numpy(np.ascontiguousarray(image[..., ::-1], np.float32)) * 255
     x = (blue_green_red - torch.tensor(CAFFE_MEAN)).permute(2, 0, 1)[None]
-    found = {}
+    result = {}
     for name in LAYERS:
         x = F.relu(F.conv2d(x, weights()[f"{name}.weight"], weights()[f"{name}.bias"], padding=1))
-        found[name] = x[0]
+        result[name] = x[0]
         if name in ("conv1_2", "conv2_2"):
             x = F.max_pool2d(x, 2)
-    return found
+    return result
 
 
 def gram(features: torch.Tensor) -> torch.Tensor:
-    """`(C, H, W)` to `(C, C)`, per location: images of two sizes can be compared."""
+    """`(C, H, W)` -> `(C, C)`, divided by H W, so that images of different sizes can be compared."""
     flat = features.flatten(1)
     return flat @ flat.T / flat.shape[1]
 
 
-def relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
-    return float((found - wanted).square().sum() / wanted.square().sum())
+def relative(value: torch.Tensor, target: torch.Tensor) -> float:
+    """Relative squared error."""
+    return float((value - target).square().sum() / target.square().sum())
 
 
 def judge(image: np.ndarray, content: np.ndarray, style: np.ndarray) -> dict[str, float]:
-    """Relative squared errors of a painted image; 0 is perfect.
+    """Relative squared errors of a generated image; 0 is perfect.
 
     Args:
-        image: `(H, W, 3)` in 0..1, before it was rounded to 8 bits.
-        content: the content image, same size. style: the style image as the run saw it, any size.
+        image: `(H, W, 3)` in 0..1, not rounded to 8 bits.
+        content: the content image, of the same size.
+        style: the style image as the run used it, of any size.
 
     Returns:
         `conv1_1`, `conv2_1`, `conv3_1`: sum (G - A)^2 / sum A^2 of the Gram matrices;
@@ -81,23 +83,24 @@ def judge(image: np.ndarray, content: np.ndarray, style: np.ndarray) -> dict[str
     """
     if image.shape != content.shape:
         raise ValueError(f"image and content must have one size; got {image.shape} and {content.shape}")
-    painted, before, wanted = (activations(p) for p in (image, content, style))
-    errors = {name: relative(gram(painted[name]), gram(wanted[name])) for name in STYLE_LAYERS}
-    return errors | {"content": relative(painted["conv3_1"], before["conv3_1"])}
+    generated, of_content, of_style = (activations(each) for each in (image, content, style))
+    errors = {name: relative(gram(generated[name]), gram(of_style[name])) for name in STYLE_LAYERS}
+    return errors | {"content": relative(generated["conv3_1"], of_content["conv3_1"])}
 
 
 def main() -> None:
+    """Print the errors as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("painted", type=Path, help=".npy (float, not rounded), or an image file")
+    parser.add_argument("generated", type=Path, help=".npy (float, not rounded), or an image file")
     parser.add_argument("content", type=Path)
     parser.add_argument("style", type=Path)
     options = parser.parse_args()
-    if options.painted.suffix == ".npy":
-        painted = np.load(options.painted).astype(np.float32)
+    if options.generated.suffix == ".npy":
+        generated = np.load(options.generated).astype(np.float32)
     else:
-        painted = np.asarray(Image.open(options.painted).convert("RGB"), np.float32) / 255
-    side = min(painted.shape[:2])
-    errors = judge(painted, open_short(options.content, side), open_short(options.style, side))
+        generated = np.asarray(Image.open(options.generated).convert("RGB"), np.float32) / 255
+    side = min(generated.shape[:2])
+    errors = judge(generated, open_short(options.content, side), open_short(options.style, side))
     print(json.dumps({name: round(value, 4) for name, value in errors.items()}))
 
 

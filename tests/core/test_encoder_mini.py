@@ -1,4 +1,4 @@
-"""The encoder that ships: what its file holds, and whether the real VGG-19 finds its images better than chance's."""
+"""The embedded encoder: what its file holds, and whether its images are better than those of random filters."""
 
 import importlib.util
 from dataclasses import replace
@@ -11,7 +11,7 @@ import pytest
 from stylelab import encoders
 from stylelab.base import course
 from stylelab.encoders import file as encoder_file
-from stylelab.encoders.calibrate import calibration_images, pooled, rectified
+from stylelab.encoders.calibrate import calibration_images, convolve, pool
 from stylelab.recipes import Gram, SquaredError, Weights, find_recipe
 
 FILE = course.ASSETS / "encoder-mini.safetensors"
@@ -23,16 +23,16 @@ def calibration_activations() -> dict[str, np.ndarray]:
     mini = encoders.find_encoder("mini")
     factor, offset = encoders.input_transform(mini)
     stack = [image * factor[:, None, None] + offset[:, None, None] for image in calibration_images()]
-    found = {}
+    activations = {}
     for layer, (kernel, bias) in encoders.read_weights(mini, encoders.LAYERS).items():
-        stack = [rectified(image, kernel, bias, mini.padding) for image in stack]
-        found[layer] = np.stack(stack)
+        stack = [convolve(image, kernel, bias, mini.padding) for image in stack]
+        activations[layer] = np.stack(stack)
         if layer in encoders.POOL_AFTER:
-            stack = [pooled(image, mini.pooling) for image in stack]
-    return found
+            stack = [pool(image, mini.pooling) for image in stack]
+    return activations
 
 
-def test_the_file_is_small_enough_to_ship():
+def test_the_file_is_small_enough_for_the_package():
     assert FILE.stat().st_size <= 8_000_000
 
 
@@ -41,7 +41,7 @@ def test_all_sixteen_convolutions_are_there():
     assert len(encoders.LAYERS) == 16
 
 
-def test_the_header_says_how_to_feed_it():
+def test_the_header_describes_the_input_and_the_network():
     mini = encoders.find_encoder("mini")
     assert (mini.name, mini.channels, mini.scale) == ("mini", "RGB", 1.0)
     assert (mini.pooling, mini.padding) == ("average", "replicate")
@@ -50,8 +50,8 @@ def test_the_header_says_how_to_feed_it():
     assert mini.source.startswith("trained from scratch")
 
 
-def test_numbers_are_stored_as_float16_and_finite():
-    with encoder_file.opened(FILE) as (_, file):
+def test_weights_are_finite_float16_numbers():
+    with encoder_file.open_weights(FILE) as (_, file):
         for key in file.keys():
             tensor = file.get_tensor(key)
             assert tensor.dtype == np.float16, key
@@ -73,32 +73,31 @@ def test_no_channel_is_dead(layer):
 @pytest.mark.parametrize("layer", encoders.LAYERS)
 def test_no_two_channels_of_a_layer_are_copies(layer):
     channels = calibration_activations()[layer].swapaxes(0, 1)
-    likeness = np.corrcoef(channels.reshape(len(channels), -1)) - np.eye(len(channels))
-    assert likeness.max() < 0.999
+    correlation = np.corrcoef(channels.reshape(len(channels), -1)) - np.eye(len(channels))
+    assert correlation.max() < 0.999
 
 
-def test_a_flat_image_meets_no_frame():
-    """Replicate padding: on one colour every place of every layer is alike, the border too."""
+def test_a_flat_image_gives_flat_activations_up_to_the_border():
     mini = encoders.find_encoder("mini")
     factor, offset = encoders.input_transform(mini)
     activation = np.broadcast_to((0.3 * factor + offset)[:, None, None], (3, 32, 32)).astype(np.float32)
     for layer, (kernel, bias) in encoders.read_weights(mini, encoders.LAYERS).items():
-        activation = rectified(activation, kernel, bias, mini.padding)
+        activation = convolve(activation, kernel, bias, mini.padding)
         corner = np.broadcast_to(activation[:, :1, :1], activation.shape)
         np.testing.assert_allclose(activation, corner, rtol=1e-3, atol=1e-3)
         if layer in encoders.POOL_AFTER:
-            activation = pooled(activation, mini.pooling)
+            activation = pool(activation, mini.pooling)
 
 
 @pytest.fixture(scope="module")
 def judge():
-    """The real VGG-19 as referee; imported here, because it needs torch."""
+    """The module judge.py; imported here because it needs torch."""
     path = Path(__file__).with_name("judge.py")
     spec = importlib.util.spec_from_file_location("judge", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not module.available():
-        pytest.skip("the real VGG-19 filters are not beside this checkout")
+        pytest.skip("the real VGG-19 filters are not next to this checkout")
     return module
 
 
@@ -111,26 +110,26 @@ def pair(judge):
     return opened
 
 
-def test_the_judge_repeats_the_numbers_known_for_the_content_image_itself(judge, pair):
+def test_the_judge_reproduces_the_known_errors_of_the_content_image(judge, pair):
     content, style = pair(192)
-    found = judge.judge(content, content, style)
-    np.testing.assert_allclose([found[n] for n in judge.STYLE_LAYERS], [0.287, 0.470, 0.651], atol=1e-3)
-    assert found["content"] == 0
+    errors = judge.judge(content, content, style)
+    np.testing.assert_allclose([errors[layer] for layer in judge.STYLE_LAYERS], [0.287, 0.470, 0.651], atol=1e-3)
+    assert errors["content"] == 0
 
 
-def test_the_judge_finds_nothing_wrong_with_the_style_image_as_its_own_painting(judge, pair):
+def test_the_style_image_has_no_error_to_itself(judge, pair):
     _, style = pair(96)
     assert max(judge.judge(style, style, style).values()) == 0
 
 
-def test_the_judge_wants_images_of_one_size(judge, pair):
+def test_the_judge_rejects_images_of_different_sizes(judge, pair):
     content, style = pair(96)
     with pytest.raises(ValueError, match="one size"):
         judge.judge(content[:-1], content, style)
 
 
-def painted(encoder: str, content: np.ndarray, style: np.ndarray, steps: int = 30) -> np.ndarray:
-    """A short run of ours on five low layers."""
+def generate(encoder: str, content: np.ndarray, style: np.ndarray, steps: int = 30) -> np.ndarray:
+    """A short run with five low layers."""
     import stylelab.torch as sl
 
     layers = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")
@@ -145,8 +144,8 @@ def painted(encoder: str, content: np.ndarray, style: np.ndarray, steps: int = 3
 
 
 @pytest.mark.slow
-def test_the_real_vgg_prefers_its_images_to_those_of_random_filters(judge, pair):
+def test_its_images_are_better_than_those_of_random_filters(judge, pair):
     content, style = pair(96)
-    mini, chance = (judge.judge(painted(e, content, style), content, style) for e in ("mini", "random"))
-    assert mini["conv2_1"] < 0.5 * chance["conv2_1"]
-    assert mini["conv3_1"] < 0.7 * chance["conv3_1"]
+    mini, random = (judge.judge(generate(name, content, style), content, style) for name in ("mini", "random"))
+    assert mini["conv2_1"] < 0.5 * random["conv2_1"]
+    assert mini["conv3_1"] < 0.7 * random["conv3_1"]

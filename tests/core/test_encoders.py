@@ -1,4 +1,4 @@
-"""Names of layers and encoders, and what a wrong one is told."""
+"""Names of layers and encoders are found, and wrong ones get a suggestion."""
 
 import dataclasses
 
@@ -6,25 +6,28 @@ import numpy as np
 import pytest
 
 from stylelab import encoders
-from stylelab.encoders import Encoder, check_layers, find_encoder, input_transform, layer_name, trunk, weights
+from stylelab.encoders import Encoder, check_layers, find_encoder, input_transform, layer_name, save, trunk
+from stylelab.encoders.weights import random_weights
 from stylelab.errors import InputError
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
+    """A cache folder that does not exist yet."""
     monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def mini(tmp_path, monkeypatch):
-    """A stand-in for the embedded encoder, with two layers."""
+    """Replace the embedded encoder by one of two layers."""
     monkeypatch.setattr(encoders.find, "ASSETS", tmp_path / "assets")
     write_encoder(tmp_path / "assets" / "encoder-mini.safetensors", "mini")
 
 
 def write_encoder(path, name):
-    weights.save(path, weights.random_weights(0, encoders.LAYERS[:2]), Encoder(name, None, padding="replicate"))
+    """Write an encoder of two layers."""
+    save(path, random_weights(0, encoders.LAYERS[:2]), Encoder(name, None, padding="replicate"))
 
 
 def test_vgg19_has_sixteen_layers_in_five_blocks():
@@ -44,7 +47,7 @@ def test_torchvisions_numbers_count_relu_and_pooling_too():
 
 
 @pytest.mark.parametrize("spelling", ["conv6_1", "conv3_5", "conv1_3", "pool4", "4", 37, "-1", "", None, "conv4_2.weight"])
-def test_what_is_no_convolution_of_vgg19_is_refused(spelling):
+def test_a_name_that_is_not_a_convolution_of_vgg19_is_refused(spelling):
     with pytest.raises(InputError, match="unknown layer"):
         layer_name(spelling)
 
@@ -54,16 +57,16 @@ def test_the_nearest_layer_is_suggested():
         layer_name("con4_2")
 
 
-def test_the_trunk_ends_at_the_deepest_layer_asked_for():
+def test_the_trunk_ends_at_the_deepest_layer():
     assert trunk(["conv2_2", "conv1_1"]) == ("conv1_1", "conv1_2", "conv2_1", "conv2_2")
 
 
-def test_layers_are_checked_against_what_the_file_has():
+def test_a_layer_that_the_file_lacks_is_refused():
     short = Encoder("short", None, layers=encoders.LAYERS[:5])
     assert check_layers(short, ["relu3_1", 0]) == ("conv3_1", "conv1_1")
-    with pytest.raises(InputError, match="encoder 'short' has no conv4_2: it stops at conv3_1"):
+    with pytest.raises(InputError, match="encoder 'short' has no conv4_2: choose layers up to conv3_1, its last"):
         check_layers(short, ["conv1_1", "conv4_2"])
-    with pytest.raises(InputError, match="no layer asked for"):
+    with pytest.raises(InputError, match="no layer given"):
         check_layers(short, [])
 
 
@@ -77,25 +80,25 @@ def test_preprocessing_becomes_one_multiply_and_one_add_per_rgb_colour():
     np.testing.assert_allclose(blue * factor[2] + offset[2], (blue - 0.406) / 0.225, rtol=1e-5)
 
 
-def test_a_random_encoder_says_its_seed_in_its_name(cache):
+def test_the_name_of_a_random_encoder_has_its_seed(cache):
     assert find_encoder("random").seed == 0
     assert find_encoder("random-7").seed == 7
     assert find_encoder("random-7").path is None
 
 
-def test_an_encoder_is_its_own_name():
+def test_an_encoder_can_be_given_instead_of_a_name():
     encoder = Encoder("mine", None)
     assert find_encoder(encoder) is encoder
 
 
-def test_auto_is_mini_until_vgg19_is_in_the_cache(cache, mini):
+def test_auto_is_mini_until_vgg19_has_been_downloaded(cache, mini):
     assert find_encoder("auto").name == "mini"
     write_encoder(cache / "vgg19.safetensors", "vgg19")
     assert find_encoder("auto").name == "vgg19"
     assert find_encoder().path == cache / "vgg19.safetensors"
 
 
-def test_an_encoder_that_is_not_here_says_how_to_fetch_it(cache):
+def test_the_message_for_an_absent_encoder_says_how_to_download_it(cache):
     with pytest.raises(InputError, match="run `stylelab encoders download vgg19-torchvision` once"):
         find_encoder("vgg19-torchvision")
 
@@ -109,7 +112,7 @@ def test_the_nearest_encoder_is_suggested(cache, wrong, nearest):
         find_encoder(wrong)
 
 
-def test_a_path_is_an_encoder_too(cache, tmp_path):
+def test_a_path_is_accepted_as_an_encoder(cache, tmp_path):
     write_encoder(tmp_path / "mine.safetensors", "mine")
     for spelling in (tmp_path / "mine.safetensors", str(tmp_path / "mine.safetensors")):
         assert find_encoder(spelling).layers == ("conv1_1", "conv1_2")
@@ -117,13 +120,13 @@ def test_a_path_is_an_encoder_too(cache, tmp_path):
         find_encoder(tmp_path / "absent.safetensors")
 
 
-def test_weights_come_as_the_trunk_of_the_layers_asked_for(cache, mini):
-    found = encoders.read_weights(find_encoder("mini"), ["conv1_2"])
-    assert list(found) == ["conv1_1", "conv1_2"]
-    with pytest.raises(InputError, match="'mini' has no conv2_1: it stops at conv1_2"):
+def test_weights_are_read_up_to_the_deepest_layer(cache, mini):
+    weights = encoders.read_weights(find_encoder("mini"), ["conv1_2"])
+    assert list(weights) == ["conv1_1", "conv1_2"]
+    with pytest.raises(InputError, match="'mini' has no conv2_1: choose layers up to conv1_2, its last"):
         encoders.read_weights(find_encoder("mini"), ["conv2_1"])
 
 
-def test_an_encoder_cannot_be_changed_behind_a_readers_back():
+def test_an_encoder_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Encoder("mine", None).pooling = "average"

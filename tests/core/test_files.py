@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and nothing but files is ever replaced."""
+"""Files are written completely or not at all, and only regular files are replaced."""
 
 import os
 import stat
@@ -9,16 +9,16 @@ from stylelab.base.files import write_text
 from stylelab.errors import InputError
 
 
-def test_a_pipe_or_device_is_not_replaced_by_a_file(tmp_path):
+def test_a_pipe_or_device_is_not_replaced(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(InputError, match="no ordinary file"):
+    with pytest.raises(InputError, match="not a regular file"):
         write_text(pipe, "x")
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
-def test_a_link_stays_a_link_and_its_file_is_replaced(tmp_path):
+def test_a_link_is_kept_and_the_file_it_points_to_is_replaced(tmp_path):
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to("real")
     write_text(tmp_path / "link", "new")

@@ -1,4 +1,4 @@
-"""Weights by others: torchvision's .pth, Keras's .h5, MatConvNet's .mat, written here and converted."""
+"""Files of torchvision (.pth), Keras (.h5) and MatConvNet (.mat) are written here and converted."""
 
 import json
 import subprocess
@@ -9,45 +9,36 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from scipy.io import savemat
+from vgg import by_name, small_vgg
 
 from stylelab.base.processes import module_environment
-from stylelab.encoders import LAYERS, OXFORD, TORCHVISION, find, find_encoder, weights
-from stylelab.encoders import convert as formats
+from stylelab.encoders import LAYERS, OXFORD, TORCHVISION, convert, find_encoder, open_file, read_encoder, read_weights
 from stylelab.errors import InputError, MachineError
 
 NUMBERS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)  # in torchvision's `features`
 KERAS = [f"block{block}_conv{n}" for block, count in enumerate((2, 2, 4, 4, 4), 1) for n in range(1, count + 1)]
 
 
-def small_vgg(count=16):
-    rng, channels, found = np.random.default_rng(0), 3, {}
-    for index, layer in enumerate(LAYERS[:count]):
-        width = 4 + index % 5
-        found[layer] = rng.standard_normal((width, channels, 3, 3), np.float32), rng.random(width, np.float32)
-        channels = width
-    return found
-
-
 def hwio(count=16):
     """(name in Keras, HWIO kernel, bias) of each layer."""
-    found = small_vgg(count).values()
-    return [(name, kernel.transpose(2, 3, 1, 0), bias) for name, (kernel, bias) in zip(KERAS, found, strict=False)]
+    pairs = zip(KERAS, small_vgg(count).values(), strict=False)
+    return [(name, kernel.transpose(2, 3, 1, 0), bias) for name, (kernel, bias) in pairs]
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
+    """A cache folder that does not exist yet."""
     monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 def check(encoder, count=16, flipped=False):
-    """The encoder has the first `count` layers of `small_vgg`, its first kernel turned to RGB if `flipped`."""
+    """Check that the encoder has the first `count` layers of `small_vgg`, if `flipped` with conv1_1 reordered to RGB."""
     assert encoder.layers == LAYERS[:count]
-    found = weights.read(encoder, encoder.layers)
+    weights = read_weights(encoder, encoder.layers)
     for layer, (kernel, bias) in small_vgg(count).items():
-        turned = flipped and layer == "conv1_1"
-        assert_array_equal(found[layer][0], kernel[:, ::-1] if turned else kernel)
-        assert_array_equal(found[layer][1], bias)
+        assert_array_equal(weights[layer][0], kernel[:, ::-1] if flipped and layer == "conv1_1" else kernel)
+        assert_array_equal(weights[layer][1], bias)
 
 
 WRITE_PTH = """
@@ -56,7 +47,7 @@ from pathlib import Path
 import numpy as np
 import torch
 warnings.simplefilter("error")
-from stylelab.encoders import convert as formats, find, weights
+from stylelab.encoders import convert
 folder, numbers = Path(sys.argv[1]), json.loads(sys.argv[2])
 arrays = np.load(folder / "small.npz")
 state = {}
@@ -82,9 +73,9 @@ whole = (folder / "torchvision.pth").read_bytes()
 (folder / "garbage.pth").write_bytes(b"PK\\x03\\x04" + os.urandom(2000))
 outcomes = {}
 for path in sorted(folder.glob("*.pt*")):
-    if path.name != "torchvision.pth":  # that one goes the whole way, process and all
+    if path.name != "torchvision.pth":  # converted by a test below, through its own process
         try:
-            formats.convert_to(path, folder / (path.stem + ".safetensors"))
+            convert.convert_to(path, folder / (path.stem + ".safetensors"))
             outcomes[path.stem] = ""
         except Exception as error:
             outcomes[path.stem] = f"{type(error).__name__}: {error}"
@@ -94,17 +85,16 @@ print(json.dumps(outcomes))
 
 @pytest.fixture(scope="session")
 def torch_files(tmp_path_factory):
-    """A folder of .pth files, and how each conversion in a process with torch went: '' or the error."""
+    """A folder of .pth files, and the error of each conversion in a process with torch, '' if there was none."""
     folder = tmp_path_factory.mktemp("pth")
-    flat = {f"{layer}.{part}": a for layer, pair in small_vgg().items() for part, a in zip(("weight", "bias"), pair, strict=True)}
-    np.savez(folder / "small.npz", **flat)
+    np.savez(folder / "small.npz", **by_name(small_vgg()))
     command = [sys.executable, "-c", WRITE_PTH, str(folder), json.dumps(dict(zip(LAYERS, NUMBERS, strict=True)))]
     done = subprocess.run(command, env=module_environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder, json.loads(done.stdout.splitlines()[-1])
 
 
-def test_a_torchvision_file_is_converted_by_a_process_of_its_own(torch_files, cache):
+def test_a_torchvision_file_is_converted_in_another_process(torch_files, cache):
     before = "torch" in sys.modules
     encoder = find_encoder(torch_files[0] / "torchvision.pth")
     check(encoder)
@@ -119,33 +109,32 @@ def test_a_torchvision_file_is_converted_by_a_process_of_its_own(torch_files, ca
 def test_older_and_nested_torch_files_are_the_same_encoder(torch_files, name):
     folder, outcomes = torch_files
     assert outcomes[name] == ""
-    check(weights.describe(folder / f"{name}.safetensors"))
+    check(read_encoder(folder / f"{name}.safetensors"))
 
 
 def test_a_torch_file_with_the_papers_names_is_the_oxford_network(torch_files):
     folder, outcomes = torch_files
     assert outcomes["paper"] == ""
-    encoder = weights.describe(folder / "paper.safetensors")
+    encoder = read_encoder(folder / "paper.safetensors")
     assert {key: getattr(encoder, key) for key in OXFORD} == OXFORD
     assert (encoder.layers, encoder.activations) == (LAYERS[:4], "vgg19")
-    # Stored as bfloat16, which keeps 8 bits.
-    kernel = weights.read(encoder, LAYERS[:2])["conv1_2"][0]
-    np.testing.assert_allclose(kernel, small_vgg()["conv1_2"][0], rtol=2**-8)
+    kernel = read_weights(encoder, LAYERS[:2])["conv1_2"][0]
+    np.testing.assert_allclose(kernel, small_vgg()["conv1_2"][0], rtol=2**-8)  # stored as bfloat16, which keeps 8 bits
 
 
-def test_a_pickle_bomb_does_not_go_off(torch_files):
+def test_code_in_a_pickle_is_not_run(torch_files):
     folder, outcomes = torch_files
     assert outcomes["bomb"].startswith("InputError")
-    assert "holds no plain PyTorch weights" in outcomes["bomb"]
+    assert "does not hold plain PyTorch weights" in outcomes["bomb"]
     assert not (folder / "exploded").exists()
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("half", "no plain PyTorch weights"), ("garbage", "no plain PyTorch weights"), ("list", "no conv1_1"),
+    [("half", "not hold plain PyTorch weights"), ("garbage", "not hold plain PyTorch weights"), ("list", "no conv1_1"),
      ("norm", "VGG-19 without batch norm")],
 )  # fmt: skip
-def test_a_torch_file_that_is_no_vgg19_is_refused_in_one_line(torch_files, name, words):
+def test_a_torch_file_that_is_not_a_vgg19_is_refused_in_one_line(torch_files, name, words):
     assert torch_files[1][name].startswith("InputError")
     assert words in torch_files[1][name]
     assert "\n" not in torch_files[1][name]
@@ -156,21 +145,21 @@ def test_a_torch_file_that_is_no_vgg19_is_refused_in_one_line(torch_files, name,
     ("status", "error", "words"),
     [(1, InputError, "^the last line$"), (2, MachineError, "^the last line$"), (-9, MachineError, "cannot read '.*'")],
 )
-def test_what_the_process_says_is_passed_on(tmp_path, monkeypatch, status, error, words):
+def test_the_last_line_of_the_process_is_the_message(tmp_path, monkeypatch, status, error, words):
     (tmp_path / "a.pth").write_bytes(b"PK\x03\x04" + bytes(100))
     code = "import os, sys; sys.stderr.write('noise\\nthe last line\\n'); sys.stderr.flush(); s = int(sys.argv[1])\n"
     code += "os.kill(os.getpid(), -s) if s < 0 else sys.exit(s)"
-    monkeypatch.setattr(formats, "module_command", lambda *_: [sys.executable, "-c", code, str(status)])
+    monkeypatch.setattr(convert, "module_command", lambda *_: [sys.executable, "-c", code, str(status)])
     with pytest.raises(error, match=words):
-        find.open_file(tmp_path / "a.pth")
+        open_file(tmp_path / "a.pth")
 
 
-def test_a_process_that_never_ends_is_ended(tmp_path, monkeypatch):
+def test_a_process_that_takes_too_long_is_stopped(tmp_path, monkeypatch):
     (tmp_path / "a.pth").write_bytes(b"\x80\x02" + bytes(100))
-    monkeypatch.setattr(formats, "SECONDS", 0.5)
-    monkeypatch.setattr(formats, "module_command", lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(convert, "SECONDS", 0.5)
+    monkeypatch.setattr(convert, "module_command", lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"])
     with pytest.raises(MachineError, match=r"PyTorch has not read .* within 0.5 s"):
-        find.open_file(tmp_path / "a.pth")
+        open_file(tmp_path / "a.pth")
 
 
 def classic(file, prefix=""):
@@ -203,7 +192,7 @@ def keras_3(file, prefix="layers", named=True):
         group["0"], group["1"] = kernel, bias
         if named:
             group.attrs["name"] = name
-    if named:  # a layer that a student put in front: names go before counting
+    if named:  # a layer that a student put in front: names take precedence over numbers
         group = file.create_group(f"{prefix}/conv2d_16/vars")
         group["0"], group["1"] = np.ones((1, 1, 3, 3)), np.ones(3)
         group.attrs["name"] = "colours"
@@ -216,26 +205,26 @@ LAYOUTS = {
     "with an optimiser": nested,
     "as a layer": inside,
     "Keras 3": keras_3,
-    "Keras 3, counted": lambda file: keras_3(file, named=False),
+    "Keras 3, numbered": lambda file: keras_3(file, named=False),
     "Keras 3, as a layer": lambda file: keras_3(file, "layers/functional/layers"),
 }
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_keras_files_of_every_age_are_the_oxford_network(tmp_path, layout):
+def test_keras_files_of_every_version_are_the_oxford_network(tmp_path, layout):
     with h5py.File(tmp_path / "keras.h5", "w") as file:
         LAYOUTS[layout](file)
-    encoder = find.open_file(tmp_path / "keras.h5")
+    encoder = open_file(tmp_path / "keras.h5")
     check(encoder, flipped=True)
     assert {key: getattr(encoder, key) for key in OXFORD} == OXFORD
     assert (encoder.name, encoder.activations, encoder.padding) == ("keras", "vgg19", "zeros")
 
 
-def test_a_keras_file_that_stops_early_serves_what_it_has(tmp_path):
+def test_a_keras_file_that_stops_early_has_fewer_layers(tmp_path):
     with h5py.File(tmp_path / "short.h5", "w") as file:
         for name, kernel, bias in hwio(5):
             file[f"{name}/kernel:0"], file[f"{name}/bias:0"] = kernel, bias
-    check(find.open_file(tmp_path / "short.h5"), 5, flipped=True)
+    check(open_file(tmp_path / "short.h5"), 5, flipped=True)
 
 
 def test_damaged_and_foreign_keras_files_are_refused(tmp_path):
@@ -243,17 +232,17 @@ def test_damaged_and_foreign_keras_files_are_refused(tmp_path):
         classic(file)
     whole = (tmp_path / "a.h5").read_bytes()
     (tmp_path / "half.h5").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="is no whole Keras file"):
-        find.open_file(tmp_path / "half.h5")
+    with pytest.raises(InputError, match="is not a complete Keras file"):
+        open_file(tmp_path / "half.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["dense/kernel:0"] = np.ones((3, 3))
     with pytest.raises(InputError, match="has no conv1_1 of a VGG-19"):
-        find.open_file(tmp_path / "other.h5")
+        open_file(tmp_path / "other.h5")
     with h5py.File(tmp_path / "theano.h5", "w") as file:
         for name, kernel, bias in hwio(3):
             file[f"{name}/kernel:0"], file[f"{name}/bias:0"] = kernel.transpose(3, 2, 0, 1), bias
-    with pytest.raises(InputError, match=r"is no VGG-19: conv1_1 has a kernel \(3, 3, 4, 3\)"):
-        find.open_file(tmp_path / "theano.h5")
+    with pytest.raises(InputError, match=r"is not a VGG-19: conv1_1 has a kernel \(3, 3, 4, 3\)"):
+        open_file(tmp_path / "theano.h5")
 
 
 def matconvnet(count=16, old=False):
@@ -277,48 +266,48 @@ def matconvnet(count=16, old=False):
 def test_a_matconvnet_file_has_kernels_for_rgb(tmp_path, old, wrapped):
     content = {"layers": matconvnet(old=old), "meta": {"classes": "cat"}}
     savemat(tmp_path / "deep.mat", {"net": content} if wrapped else content)
-    encoder = find.open_file(tmp_path / "deep.mat")
+    encoder = open_file(tmp_path / "deep.mat")
     check(encoder)
     assert (encoder.channels, encoder.scale, encoder.mean) == ("RGB", 255, (123.68, 116.779, 103.939))
     assert (encoder.activations, encoder.padding, encoder.pooling) == ("vgg19", "zeros", "max")
 
 
-def test_matlab_files_that_hold_no_vgg19_are_refused(tmp_path):
+def test_matlab_files_without_a_vgg19_are_refused(tmp_path):
     savemat(tmp_path / "deep.mat", {"layers": matconvnet(4)})
-    check(find.open_file(tmp_path / "deep.mat"), 4)
+    check(open_file(tmp_path / "deep.mat"), 4)
     whole = (tmp_path / "deep.mat").read_bytes()
     (tmp_path / "half.mat").write_bytes(whole[: len(whole) // 2])
     savemat(tmp_path / "other.mat", {"x": np.ones(3)})
     savemat(tmp_path / "numbers.mat", {"layers": np.ones(3)})
     (tmp_path / "hdf.mat").write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(600))
     for name, words in {
-        "half": "is no whole MATLAB file",
+        "half": "is not a complete MATLAB file",
         "other": "has no conv1_1",
         "numbers": "has no conv1_1",
         "hdf": "save it with -v7",
     }.items():
         with pytest.raises(InputError, match=words):
-            find.open_file(tmp_path / f"{name}.mat")
+            open_file(tmp_path / f"{name}.mat")
 
 
-def test_a_file_is_converted_once_and_again_when_the_cache_is_damaged(tmp_path, monkeypatch):
+def test_a_file_is_converted_once_and_converted_again_when_the_cache_is_damaged(tmp_path, monkeypatch):
     savemat(tmp_path / "deep.mat", {"layers": matconvnet(4)})
-    convert_to, times = formats.convert_to, []
-    monkeypatch.setattr(formats, "convert_to", lambda *paths: times.append(paths) or convert_to(*paths))
-    converted = find.open_file(tmp_path / "deep.mat").path
+    convert_to, calls = convert.convert_to, []
+    monkeypatch.setattr(convert, "convert_to", lambda *paths: calls.append(paths) or convert_to(*paths))
+    converted = open_file(tmp_path / "deep.mat").path
     (tmp_path / "copy.mat").write_bytes((tmp_path / "deep.mat").read_bytes())
-    assert find.open_file(tmp_path / "copy.mat").path == converted
-    assert find.open_file(tmp_path / "copy.mat").name == "copy"
-    assert len(times) == 1
+    assert open_file(tmp_path / "copy.mat").path == converted
+    assert open_file(tmp_path / "copy.mat").name == "copy"
+    assert len(calls) == 1
     converted.write_bytes(converted.read_bytes()[:-40])
-    check(find.open_file(tmp_path / "deep.mat"), 4)
-    assert len(times) == 2
+    check(open_file(tmp_path / "deep.mat"), 4)
+    assert len(calls) == 2
     assert list(converted.parent.iterdir()) == [converted]
 
 
-def test_a_cache_that_cannot_be_made_is_the_machines_fault(tmp_path, monkeypatch):
+def test_a_cache_folder_that_cannot_be_created_is_a_machine_error(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path / "file" / "cache"))
     savemat(tmp_path / "deep.mat", {"layers": matconvnet(2)})
-    with pytest.raises(MachineError, match="cannot make the folder .* for the cache with STYLELAB_CACHE"):
-        find.open_file(tmp_path / "deep.mat")
+    with pytest.raises(MachineError, match="cannot create the folder .*STYLELAB_CACHE names the one for the cache"):
+        open_file(tmp_path / "deep.mat")

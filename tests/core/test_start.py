@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from stylelab.base import handed_out
 from stylelab.cli import commands as cli
 from stylelab.cli import start as starting
 from stylelab.errors import InputError
@@ -168,14 +169,14 @@ def test_other_things_in_the_folder_are_not_touched(mine):
 def test_what_jupyter_saves_at_the_last_moment_is_kept(mine, course, monkeypatch):
     starting.start(mine)
     publish(course, "second", ONE)
-    write_file = starting.write_file
+    write_file = handed_out.write_file
 
     def saved_meanwhile(path, write):
         if path.name == ONE:
             path.write_text("saved by Jupyter")
         write_file(path, write)
 
-    monkeypatch.setattr(starting, "write_file", saved_meanwhile)
+    monkeypatch.setattr(handed_out, "write_file", saved_meanwhile)
     starting.start(mine)
     assert contents(mine)[ONE] == "saved by Jupyter" and contents(mine)[BESIDE] == f"{ONE}, second edition"
 
@@ -214,10 +215,10 @@ def test_a_folder_that_cannot_be_used_costs_one_line(capsys, tmp_path, course):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
-    assert "is no folder" in refused(capsys, tmp_path / "file")
+    assert "is not a folder" in refused(capsys, tmp_path / "file")
     assert "cannot make folder" in refused(capsys, tmp_path / "file" / "deeper")
     assert "circle" in refused(capsys, tmp_path / "circle")
-    assert "is no folder" in refused(capsys, tmp_path / "nowhere")
+    assert "is not a folder" in refused(capsys, tmp_path / "nowhere")
     assert "where the lessons come from" in refused(capsys, course)
     assert "where the lessons come from" in refused(capsys, course / "mine")
     assert "cannot make folder" in refused(capsys, tmp_path / ("long" * 100))
@@ -237,7 +238,7 @@ def _write_protected(path, mode="r"):
 
 def test_without_lessons_one_line_says_where_they_are(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("stylelab.base.course.LESSONS", tmp_path / "none")
-    assert "no lessons come with this installation: fetch them from https://" in refused(capsys, tmp_path / "new")
+    assert "this installation has no lessons: clone https://" in refused(capsys, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -258,7 +259,7 @@ def test_a_lesson_that_cannot_be_read_is_named(mine, course):
 def test_killed_outright_it_leaves_whole_lessons(mine):
     code = (
         "import os, signal, sys; from pathlib import Path; from stylelab.cli import start\n"
-        "start._digest = lambda path: os.kill(os.getpid(), signal.SIGKILL) if list(path.parent.glob('.*.part')) else None\n"
+        "start.handed_out.file_sha256 = lambda path: os.kill(os.getpid(), signal.SIGKILL) if list(path.parent.glob('.*.part')) else None\n"
         "start.start(Path(sys.argv[1]))"
     )
     run = subprocess.run([sys.executable, "-c", code, str(mine)], capture_output=True, text=True, cwd=ROOT)

@@ -147,7 +147,7 @@ def test_a_task_takes_the_threads_that_its_worker_is_left(machine, monkeypatch):
     monkeypatch.setitem(worker.sys.modules, "torch", torch)
 
     def task():
-        pace = worker.Pace()
+        pace = worker.ThreadTuner()
         pace(None)
         cluster._take_threads({pace.worker.address: 5}, pace.worker)
         pace(None)
@@ -156,7 +156,7 @@ def test_a_task_takes_the_threads_that_its_worker_is_left(machine, monkeypatch):
 
     with threads(1) as running, Client(running, set_as_default=False) as client:
         assert client.submit(Local(task)).result() == [2, 5]
-    worker.Pace()(None)  # outside of any worker
+    worker.ThreadTuner()(None)  # outside of any worker
     assert torch.set == [2, 5]
 
 
@@ -164,8 +164,8 @@ def test_a_task_takes_the_threads_that_its_worker_is_left(machine, monkeypatch):
 def test_threads_that_make_a_step_slower_are_given_up(monkeypatch, seconds, expected):
     torch, now = Threads(), [0.0]
     monkeypatch.setitem(worker.sys.modules, "torch", torch)
-    monkeypatch.setattr(worker, "_worker", lambda: SimpleNamespace(stylelab_threads=None))
-    pace = worker.Pace(clock=lambda: now[0])
+    monkeypatch.setattr("distributed.get_worker", lambda: SimpleNamespace(stylelab_threads=None))
+    pace = worker.ThreadTuner(clock=lambda: now[0])
     for step in range(40):
         now[0] += 1.0 if torch.get_num_threads() == 2 else seconds
         pace.worker.stylelab_threads = 8 if step > 9 else None

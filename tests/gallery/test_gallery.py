@@ -20,7 +20,10 @@ from stylelab import images
 from stylelab.cli import commands as cli
 from stylelab.errors import InputError, MachineError
 from stylelab.tools import cluster
-from stylelab.tools.gallery import plan as gallery
+from stylelab.tools.gallery import worker
+from stylelab.tools.gallery.paint import paint, summary
+from stylelab.tools.gallery.plan import find_images
+from stylelab.tools.gallery.plan import plan as plan_gallery
 
 QUICK = {"encoder": "random", "size": 32, "steps": 2, "device": "cpu"}
 
@@ -53,14 +56,14 @@ def workers(monkeypatch, running):
         facts = {"seconds": 0.1, "steps": 2, "device": "pretended", "loss_start": 2.0, "loss_end": 1.0}
         return {"image": (content + style) / 2, "facts": facts, "error": None, "exit_status": 0}
 
-    monkeypatch.setattr(gallery, "paint_pair", Local(paint_pair))
+    monkeypatch.setattr(worker, "paint_pair", Local(paint_pair))
     monkeypatch.setattr(cluster, "connect", connected_to(running))
     return done
 
 
 def made(folders, out="out", contents="content", **options):
-    plan = gallery.plan(str(folders / contents), str(folders / "style"), folders / out, **QUICK | options)
-    return plan, list(gallery.paint(plan))
+    plan = plan_gallery(str(folders / contents), str(folders / "style"), folders / out, **QUICK | options)
+    return plan, list(paint(plan))
 
 
 def files(folder):
@@ -76,7 +79,7 @@ def test_every_pair_becomes_an_image_and_a_broken_one_costs_nobody_else(folders,
     failed = [pair for pair in plan.pairs if pair.state == "failed"]
     assert [pair.content for pair in failed] == ["broken", "broken"] and failed[0].exit_status == 1
     assert "broken.jpg' is not an image" in failed[0].error
-    assert gallery.summary(plan).startswith("4 painted, 2 failed of 6 pairs (0.1 s each); see ")
+    assert summary(plan).startswith("4 painted, 2 failed of 6 pairs (0.1 s each); see ")
 
 
 def test_each_image_is_that_of_its_own_pair(folders, workers):
@@ -100,7 +103,7 @@ def test_what_is_done_is_not_done_again(folders, workers):
     before = {name: os.stat(folders / "out" / name).st_mtime_ns for name in files(folders / "out") if "__" in name}
     workers.clear()
     plan, _ = made(folders)
-    assert workers == [] and gallery.summary(plan).startswith("0 painted, 4 kept, 2 failed")
+    assert workers == [] and summary(plan).startswith("0 painted, 4 kept, 2 failed")
     assert before == {name: os.stat(folders / "out" / name).st_mtime_ns for name in before}
 
 
@@ -157,8 +160,8 @@ def test_another_gallery_in_the_same_folder_forgets_nothing(folders, workers):
 
 
 def test_a_pair_is_written_down_as_soon_as_it_is_done(folders, workers):
-    plan = gallery.plan(str(folders / "content" / "a.png"), str(folders / "style"), folders / "out", **QUICK)
-    painting = gallery.paint(plan)
+    plan = plan_gallery(str(folders / "content" / "a.png"), str(folders / "style"), folders / "out", **QUICK)
+    painting = paint(plan)
     first = next(painting)
     record = json.loads((folders / "out" / "gallery.json").read_text())["images"]
     assert list(record) == [first.file] and record[first.file]["facts"]["loss_end"] == 1.0
@@ -168,7 +171,7 @@ def test_a_pair_is_written_down_as_soon_as_it_is_done(folders, workers):
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(folders, workers, monkeypatch, capsys):
-    good = gallery.paint_pair
+    good = worker.paint_pair
 
     def interrupted(content, style, options):
         if len(workers) == 2:
@@ -176,7 +179,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(folders, workers, monke
             time.sleep(0.5)
         return good(content, style, options)
 
-    monkeypatch.setattr(gallery, "paint_pair", Local(interrupted))
+    monkeypatch.setattr(worker, "paint_pair", Local(interrupted))
     paths = [str(folders / name) for name in ("content", "style", "out")]
     assert cli.run(["gallery", *paths[:2], "-o", paths[2], "--encoder", "random", "--size", "32", "--steps", "2"]) == 130
     out, err = capsys.readouterr()
@@ -185,14 +188,14 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(folders, workers, monke
 
 
 def test_a_worker_that_fails_is_one_failed_pair(folders, workers, monkeypatch):
-    good = gallery.paint_pair
+    good = worker.paint_pair
 
     def sometimes(content, style, options):
         if content[0, 0, 0] < 0.3 and style[0, 0, 0] < 0.3:
             raise RuntimeError("the driver\nis on fire")
         return good(content, style, options)
 
-    monkeypatch.setattr(gallery, "paint_pair", Local(sometimes))
+    monkeypatch.setattr(worker, "paint_pair", Local(sometimes))
     plan, _ = made(folders)
     lost = next(pair for pair in plan.pairs if pair.file == "a__x.png")
     assert lost.exit_status == 2 and "RuntimeError" in lost.error and "\n" not in lost.error
@@ -253,17 +256,17 @@ def test_the_contact_sheet_says_what_failed_and_why(folders, workers):
 
 
 def test_the_contact_sheet_says_how_long_an_image_took_and_in_which_precision(folders, workers, monkeypatch):
-    good = gallery.paint_pair
+    good = worker.paint_pair
     facts = {"seconds": 12.34, "precision": "bfloat16", "device": "cuda", "batch": 4, "tile": None}
 
-    monkeypatch.setattr(gallery, "paint_pair", Local(lambda *given: good(*given) | {"facts": dict(facts)}))
+    monkeypatch.setattr(worker, "paint_pair", Local(lambda *given: good(*given) | {"facts": dict(facts)}))
     plan, _ = made(folders, precision="auto", scales=2)
     text = (folders / "out" / "index.html").read_text()
     assert text.count("<p>12.3 s of a batch of 4, bfloat16, cuda</p>") == 4 and page(folders / "out")
     assert "precision auto, from coarse to fine in 2 sizes." in text
-    assert "(12.3 s each, bfloat16); see " in gallery.summary(plan)
+    assert "(12.3 s each, bfloat16); see " in summary(plan)
     again, _ = made(folders, precision="auto", scales=2)
-    assert gallery.summary(again).startswith("0 painted, 4 kept, 2 failed of 6 pairs; see ")
+    assert summary(again).startswith("0 painted, 4 kept, 2 failed of 6 pairs; see ")
 
 
 def test_strange_file_names_survive_the_contact_sheet(folders, workers):
@@ -275,8 +278,8 @@ def test_strange_file_names_survive_the_contact_sheet(folders, workers):
 
 
 def test_built_in_images_keep_their_credits(folders, workers):
-    plan = gallery.plan("cat", str(folders / "style"), folders / "out", **QUICK)
-    list(gallery.paint(plan))
+    plan = plan_gallery("cat", str(folders / "style"), folders / "out", **QUICK)
+    list(paint(plan))
     assert "Stefan van der Walt, CC0" in (folders / "out" / "index.html").read_text()
     made(folders, out="other")
     assert "Credits" not in (folders / "other" / "index.html").read_text()
@@ -286,7 +289,7 @@ def test_built_in_images_keep_their_credits(folders, workers):
 
 
 def test_contents_and_styles_may_be_a_folder_a_file_or_built_in(folders):
-    found = gallery.find_images
+    found = find_images
     assert list(found(str(folders / "content"), ())) == ["a", "b", "broken"]
     assert list(found(str(folders / "style" / "x.png"), ())) == ["x"]
     assert list(found("coffee", ())) == ["coffee"]
@@ -295,14 +298,14 @@ def test_contents_and_styles_may_be_a_folder_a_file_or_built_in(folders):
 
 def test_images_of_one_name_are_told_apart(folders):
     Image.new("RGB", (48, 32)).save(folders / "content" / "A.jpg")
-    plan = gallery.plan(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
+    plan = plan_gallery(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
     assert {"a.png", "A.jpg", "b"} <= set(plan.contents)
     assert len({pair.file.lower() for pair in plan.pairs}) == len(plan.pairs) == 8
 
 
 def refusal(*arguments, **options):
     with pytest.raises(InputError) as caught:
-        gallery.plan(*map(str, arguments), **QUICK | options)
+        plan_gallery(*map(str, arguments), **QUICK | options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -318,8 +321,8 @@ def test_wrong_input_is_found_before_anything_is_made(folders):
     assert "unknown precision 'float16'" in refusal(content, style, out, precision="float16")
     assert "scales is 0" in refusal(content, style, out, scales=0)
     assert "tile is 3" in refusal(content, style, out, tile=3)
-    assert "where its images come from" in refusal(content, style, content)
-    assert "is no folder" in refusal(content, style, content / "a.png" / "out")
+    assert "the folder of its images" in refusal(content, style, content)
+    assert "is not a folder" in refusal(content, style, content / "a.png" / "out")
     assert "cannot write into folder '/proc'" in refusal(content, style, "/proc/none/out")
     assert not out.exists()
 
@@ -362,9 +365,9 @@ def test_a_running_scheduler_is_used_and_left_running(folders, running, monkeypa
     def paint_pair(content, style, options):
         return {"image": content, "facts": {}, "error": None, "exit_status": 0}
 
-    monkeypatch.setattr(gallery, "paint_pair", paint_pair)
-    plan = gallery.plan(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
-    list(gallery.paint(plan, scheduler=running.scheduler_address))
+    monkeypatch.setattr(worker, "paint_pair", paint_pair)
+    plan = plan_gallery(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
+    list(paint(plan, scheduler=running.scheduler_address))
     assert sum(pair.state == "done" for pair in plan.pairs) == 4
     with Client(running, set_as_default=False) as client:
         assert client.submit(lambda: 7).result() == 7
@@ -390,7 +393,7 @@ def mortal_workers(folders, monkeypatch, lives):
             os._exit(9)
         return {"image": content, "facts": {}, "error": None, "exit_status": 0}
 
-    monkeypatch.setattr(gallery, "paint_pair", paint_pair)
+    monkeypatch.setattr(worker, "paint_pair", paint_pair)
     monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 1)
     plan, _ = made(folders)
     return plan, len(files(marks))
@@ -405,7 +408,7 @@ def test_a_pair_that_kills_every_worker_is_given_up_and_the_others_painted(folde
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         plan, _ = mortal_workers(folders, monkeypatch, lives=99)
     lost = next(pair for pair in plan.pairs if pair.file == "a__x.png")
-    assert lost.exit_status == 2 and "its worker died again and again" in lost.error
+    assert lost.exit_status == 2 and "its worker died several times" in lost.error
     assert sum(pair.state == "done" for pair in plan.pairs) == 3
 
 

@@ -1,4 +1,4 @@
-"""The six style images: the files are there, rich all over, and their code draws the same thing twice."""
+"""The six style images: their files, and the code that draws them."""
 
 import importlib.util
 import itertools
@@ -15,7 +15,7 @@ NAMES = ("brushstrokes", "ceramic", "woodblock", "stained-glass", "fluid", "poin
 
 @pytest.fixture(scope="module")
 def images():
-    """The module assets/make/images.py, found where a run of the file would find its neighbours."""
+    """The module assets/make/images.py, imported as if the file were run."""
     sys.path.insert(0, str(ASSETS / "make"))
     spec = importlib.util.spec_from_file_location("images_under_test", ASSETS / "make" / "images.py")
     module = importlib.util.module_from_spec(spec)
@@ -56,13 +56,13 @@ def test_drawing_twice_gives_the_same_bytes(name, images, small):
     assert images.draw(name, 96).tobytes() == small[name].tobytes()
 
 
-def test_no_two_styles_are_alike(small):
+def test_all_styles_differ(small):
     for first, second in itertools.combinations(NAMES, 2):
         a, b = (small[name][:64, :64].astype(float) for name in (first, second))
         assert np.abs(a - b).mean() > 15, (first, second)
 
 
-def test_the_code_knows_the_same_names_as_the_files(images):
+def test_the_code_and_the_folder_have_the_same_names(images):
     assert set(images.NAMES) == {path.stem for path in (ASSETS / "style").glob("*.jpg")} == set(NAMES)
 
 
@@ -73,13 +73,13 @@ def test_every_image_has_a_line_with_licence_and_alternative_text():
         assert "CC0" in line and "Alt text:" in line
 
 
-@pytest.mark.parametrize("name, size, words", [("cubism", 96, "pointillism"), ("fluid", 8, "got 8")])
-def test_a_wrong_name_or_size_is_refused_in_words(images, name, size, words):
-    with pytest.raises(ValueError, match=words):
+@pytest.mark.parametrize("name, size, message", [("cubism", 96, "pointillism"), ("fluid", 8, "got 8")])
+def test_a_wrong_name_or_size_is_an_error(images, name, size, message):
+    with pytest.raises(ValueError, match=message):
         images.draw(name, size)
 
 
-def test_a_saved_image_replaces_the_old_one_and_leaves_nothing_else(images, small, tmp_path):
+def test_saving_replaces_the_old_file_and_leaves_no_other(images, small, tmp_path):
     target = tmp_path / "fluid.jpg"
     target.write_text("old")
     images.save(small["fluid"], target)

@@ -180,7 +180,7 @@ def image(array: np.ndarray):
 
 
 def framed(value: int) -> np.ndarray:
-    """An image of one colour on a white page, under a title."""
+    """An image of one colour on a white page, below a title."""
     page = np.full((100, 120, 3), 255)
     page[15:95, 5:115] = value
     page[4:8, 40:80] = 0
@@ -188,7 +188,7 @@ def framed(value: int) -> np.ndarray:
 
 
 def reworded(old: str, new: str = ""):
-    """Replace some words wherever they stand."""
+    """A function that replaces some words in all cells."""
     return lambda cells: [cell.update(source=cell.source.replace(old, new)) for cell in cells]
 
 
@@ -197,23 +197,23 @@ SPOILED = {
     "executed once from top": lambda cells: code(cells).update(execution_count=9),
     "shows no number": lambda cells: next(c for c in cells if lint.MARK in c.source).update(outputs=[]),
     "no alt text": lambda cells: code(cells).update(outputs=[shown('<img src="data:,">')]),
-    "place on some machine": lambda cells: code(cells).update(outputs=[shown("in /home/ada/x.py")]),
+    "shows a path of this machine": lambda cells: code(cells).update(outputs=[shown("in /home/ada/x.py")]),
     "an error or a warning": lambda cells: code(cells).update(outputs=[printed("x", "stderr")]),
-    "has not a quiz": reworded("## Quiz"),
+    "lacks a quiz": reworded("## Quiz"),
     "two cells have the id": lambda cells: cells[1].update(id=cells[2].id),
     "ends at 71.0% of its first": lambda cells: code(cells).update(outputs=[printed("the loss is 71.0% of the first")]),
     "ends at nan% of its first": lambda cells: code(cells).update(outputs=[printed("the loss is nan% of the first")]),
     "never prints 'the loss is": lambda cells: [c.update(outputs=[]) for c in cells if c.cell_type == "code"],
     "setup-.* is blank": lambda cells: code(cells).update(outputs=[image(framed(0))]),
-    "an objective is tied to no exercise": lambda cells: cells[0].update(
+    "an objective names no exercise": lambda cells: cells[0].update(
         source=re.sub(r"\(exercise.*?\)", "", cells[0].source)
     ),
-    "an objective names exercise 4.1, which is not there": reworded("### Exercise 4.1", "### Exercise 4.9"),
+    "an objective names exercise 4.1, which does not exist": reworded("### Exercise 4.1", "### Exercise 4.9"),
     "does not show its quiz": reworded("page.quiz"),
-    "says 'Six questions' of a quiz that has 5": reworded("Five questions", "Six questions"),
-    "not as many exercises": reworded("### Exercise 4.2", "### Task 4.2"),
+    "says 'Six questions', but the quiz has 5": reworded("Five questions", "Six questions"),
+    "another number of exercises": reworded("### Exercise 4.2", "### Task 4.2"),
     "links to ../README.md, which is not in a copy": reworded("[arXiv:1701.01036](https://arxiv.org/abs/1701.01036)", "[x](../README.md)"),
-    "links to 99_none.ipynb, which is not there": reworded("https://arxiv.org/abs/1701.01036", "99_none.ipynb"),
+    "links to 99_none.ipynb, which does not exist": reworded("https://arxiv.org/abs/1701.01036", "99_none.ipynb"),
 }  # fmt: skip
 
 
@@ -238,11 +238,11 @@ PAGES = {
 
 
 @pytest.mark.parametrize(("page", "blank"), PAGES.values(), ids=PAGES)
-def test_a_blank_image_is_told_from_a_drawing(page, blank):
+def test_a_blank_image_is_distinguished_from_a_drawing(page, blank):
     assert lint_outputs.is_blank(page.astype(np.uint8)) == blank
 
 
-def test_the_repository_address_stands_in_one_place():
+def test_the_repository_address_is_written_in_one_place():
     texts = [path.read_text() for path in (*ROOT.glob("lessons/source/*.py"), *ROOT.glob("stylelab/**/*.py"))]
     assert sum(text.count(lessons.REPOSITORY) for text in texts) == 1
 
@@ -290,7 +290,7 @@ def test_the_notebooks_are_run_where_no_network_can_be_reached():
         assert subprocess.run([sys.executable, "-c", dial]).returncode == 0
         run = subprocess.run([offline, sys.executable, "-c", dial], capture_output=True, text=True)
     if "no network namespace on this machine" in run.stderr:
-        pytest.skip("there is no bubblewrap, or it is forbidden here: the notebooks run with the network in reach")
+        pytest.skip("bubblewrap is missing or forbidden here, so the notebooks run with network access")
     assert "ConnectionRefusedError" in run.stderr
     assert ".ci/offline" in (ROOT / ".ci" / "test").read_text()
 

@@ -56,8 +56,8 @@ def released() -> list[tuple[str, str]]:
 def test_the_version_stands_in_one_place_and_is_read_from_there():
     table = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert "version" in PROJECT["dynamic"] and "version" not in PROJECT
-    assert table["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "stylelab.__version__"}
-    text = (ROOT / "stylelab" / "__init__.py").read_text()
+    assert table["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "stylelab.run.backends.__version__"}
+    text = (ROOT / "stylelab" / "run" / "backends.py").read_text()
     assert re.findall(r'^__version__ = "(\d+\.\d+\.\d+)"$', text, re.M) == [stylelab.__version__]
 
 

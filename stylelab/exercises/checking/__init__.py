@@ -1,1 +1,1 @@
-"""How an answer is called, compared and described in words."""
+"""How an answer is called, judged and described in words."""

@@ -1,6 +1,6 @@
-"""What an exercise is, as data. No framework is imported here: a grader judges plain arrays."""
+"""An exercise as data. No framework is imported here: answers are judged as NumPy arrays."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,18 +13,7 @@ BY_LAYER = {"activations": "activation", "matrices": "matrix"}  # dicts of tenso
 PLAIN = ("number", "whole", "word", "pairs", "numbers")  # what JSON can hold
 NUMBERS = ("scalar", "number", "whole")  # results that are one number
 
-
-@dataclass(frozen=True)
-class Mistake:
-    """A wrong answer that is seen often, and what to say to it.
-
-    Attributes:
-        hint: a sentence that names the mistake and says what to do.
-        wrong: what the mistake gives, in NumPy: called with a case's arguments by name.
-    """
-
-    hint: str
-    wrong: Callable[..., np.ndarray]
+Wrong = Callable[..., object]  # takes a case's arguments by name
 
 
 @dataclass(frozen=True)
@@ -32,16 +21,16 @@ class Property:
     """Something that every right answer has, whatever its input.
 
     Attributes:
-        name: a few words for a table of marks.
+        name: a few words for the table of marks.
         hint: a sentence for an answer without it.
-        holds: (cases, outputs) -> whether the answer has it.
+        holds: (cases, outputs) -> whether the answer has it. Without one, the output of `case` must be right.
         points: what it is worth.
-        case: the case whose output shows it, when there is one right output: known mistakes are looked for there too.
+        case: the case whose output shows it, when only one output is right: common mistakes are also looked for there.
     """
 
     name: str
     hint: str
-    holds: Callable[[Mapping[str, Case], Outputs], bool]
+    holds: Callable[[Mapping[str, Case], Outputs], bool] | None = None
     points: int = 1
     case: str | None = None
 
@@ -51,19 +40,21 @@ class Exercise:
     """One function to write, and how to tell whether it is right.
 
     Attributes:
-        id: also the nbgrader `grade_id` of its answer cell.
+        id: the function's name; also the nbgrader `grade_id` of its answer cell.
         title: what to do, in a sentence.
-        arguments: name -> kind, in order: 'activation' and 'image' are in the framework's own layout, 'matrix' and
-            'scalar' are tensors, 'activations', 'matrices' and 'numbers' dicts by layer, 'number' is a Python float,
-            'whole' an int, 'word' a str (or an int), 'pairs' a list of pairs of ints, 'loss' a function
-            (image, target) -> scalar tensor that is made from an array of weights: 1/2 sum w (image - target)^2.
+        arguments: name -> kind, in order. 'activation' and 'image' are tensors in the framework's own layout, 'matrix' and
+            'scalar' are tensors; 'activations', 'matrices' and 'numbers' are dicts by layer; 'number' is a Python float,
+            'whole' an int, 'word' a str (or an int), 'pairs' a list of pairs of ints. 'loss' is a function
+            (image, target) -> scalar tensor, drawn as an array of weights w: 1/2 sum w (image - target)^2.
         result: 'scalar', 'matrix', 'image', 'number', 'whole' or 'word'.
-        cases: random generator -> named inputs. The first one is for the value, the others for properties.
+        cases: random generator -> named inputs. The first one is for the value, the others are for the properties.
         reference: the right answer in NumPy, called with a case's arguments by name.
-        mistakes: tried in order when shape or value is wrong.
-        properties: tried in order when both are right.
+        mistakes: hint -> the wrong answer that it belongs to, in NumPy like the reference, or a list of them. They are tried
+            in order; one that returns None cannot be made with these arguments.
+        properties: tried in order.
         differentiable: the argument through which the gradient must pass, if any.
         value_points: what the right value is worth.
+        rtol, atol: how close an output must be to the right one.
     """
 
     id: str
@@ -72,8 +63,8 @@ class Exercise:
     result: str
     cases: Callable[[np.random.Generator], dict[str, Case]]
     reference: Callable[..., np.ndarray]
-    mistakes: tuple[Mistake, ...]
-    properties: tuple[Property, ...]
+    mistakes: Mapping[str, Wrong | Sequence[Wrong]]
+    properties: Sequence[Property]
     differentiable: str | None = None
     value_points: int = 2
     rtol: float = 1e-4
@@ -81,8 +72,8 @@ class Exercise:
 
     @property
     def points(self) -> int:
-        """What the whole exercise is worth; `differentiable` counts as a property of one point."""
-        return self.value_points + sum(each.points for each in self.properties) + bool(self.differentiable)
+        """What the whole exercise is worth; a gradient that passes through is one point."""
+        return self.value_points + sum(prop.points for prop in self.properties) + bool(self.differentiable)
 
     @property
     def call(self) -> str:
@@ -90,72 +81,80 @@ class Exercise:
         return f"{self.id}({', '.join(self.arguments)})"
 
     def example(self, case: Case) -> str:
-        """The call with its arguments, such as "layer_name('relu4_2')"; empty when there are tensors among them."""
+        """The call with its arguments, such as "layer_name('relu4_2')"; empty if any argument is a tensor."""
         if not set(self.arguments.values()) <= set(PLAIN):
             return ""
-        return f"{self.id}({', '.join(_shown(case[name]) for name in self.arguments)})"
+        shown = {float: "{:.4g}".format, list: lambda pairs: str([tuple(pair) for pair in pairs])}
+        values = [case[name] for name in self.arguments]
+        return f"{self.id}({', '.join(shown.get(type(value), repr)(value) for value in values)})"
 
     def inputs(self, seed: int = 0) -> dict[str, Case]:
-        """Named inputs, channels last. The notebook's seeds are 0 and 1; a grader draws from a secret one.
+        """Named inputs, channels last. The notebook uses the seeds 0 and 1; a grader draws from a secret one.
 
-        They are drawn again when by chance a known mistake would give the right value.
+        They are drawn again when a common mistake would happen to give the right value. The first case stays first, the
+        others are shuffled, so that no answer can tell them apart by their order.
         """
         rng = np.random.default_rng(seed)
         for _ in range(100):
             cases = self.cases(rng)
-            first = next(iter(cases.values()))
-            if not any(self.explains(mistake, first, self.expected(first)) for mistake in self.mistakes):
+            first, *others = cases
+            right = self.expected(cases[first])
+            if not any(self.explains(wrong, cases[first], right) for _, wrong in self.wrong_answers()):
                 break
-        return self._shuffled(rng, cases)
-
-    def _shuffled(self, rng: np.random.Generator, cases: dict[str, Case]) -> dict[str, Case]:
-        """The first case stays first; no answer can tell the others by their turn."""
-        first, *others = cases
-        return {first: cases[first]} | {others[place]: cases[others[place]] for place in rng.permutation(len(others))}
+        return {first: cases[first]} | {others[index]: cases[others[index]] for index in rng.permutation(len(others))}
 
     def expected(self, case: Case) -> np.ndarray:
-        """The right answer to one case, float64 or a word."""
+        """The right answer to one case: a float64 array or a word."""
         return as_array(self.reference(**double(case)))
 
-    def recognise(self, cases: Mapping[str, Case], outputs: Outputs) -> str | None:
-        """The hint of the first known mistake that explains all outputs; failing that, of one that explains the first.
+    def wrong_answers(self) -> Iterator[tuple[str, Wrong]]:
+        """Each common mistake with its hint, in the order in which they are tried."""
+        for hint, wrong in self.mistakes.items():
+            yield from ((hint, one) for one in ([wrong] if callable(wrong) else wrong))
 
-        Words and whole numbers agree by chance too easily for the second. Of words, which go different ways through a
-        function, only the wrong ones need explaining.
+    def holds(self, prop: Property, cases: Mapping[str, Case], outputs: Outputs) -> bool:
+        """Whether an answer has a property.
+
+        Raises:
+            KeyError: an output that shows it is missing.
+        """
+        return bool(prop.holds(cases, outputs) if prop.holds else self.is_right(cases[prop.case], outputs[prop.case]))
+
+    def recognise(self, cases: Mapping[str, Case], outputs: Outputs) -> str | None:
+        """The hint of the first common mistake that explains every output, or else of one that explains the first output.
+
+        A word or a whole number can agree by chance, so for these all outputs must be explained. For words, which may take
+        different branches of a function, only the wrong ones need an explanation.
         """
         first = next(iter(cases))
         if self.result == "word":
             outputs = {name: output for name, output in outputs.items() if not self.is_right(cases[name], output)}
-        for mistake in self.mistakes:
-            if self._explains_all(mistake, cases, outputs):
-                return mistake.hint
+
+        def explained(wrong: Wrong) -> Iterator[bool | None]:
+            return (self.explains(wrong, cases[name], output) for name, output in outputs.items())
+
+        for hint, wrong in self.wrong_answers():
+            if False not in explained(wrong) and True in explained(wrong):
+                return hint
         if self.result not in ("word", "whole") and not self.is_right(cases[first], outputs[first]):
-            return next((each.hint for each in self.mistakes if self.explains(each, cases[first], outputs[first])), None)
+            return next(
+                (hint for hint, wrong in self.wrong_answers() if self.explains(wrong, cases[first], outputs[first])), None
+            )
         return None
 
-    def _explains_all(self, mistake: Mistake, cases: Mapping[str, Case], outputs: Outputs) -> bool:
-        """Whether it gives every output for which it can be made, and there is one."""
-        made = False
-        for name, output in outputs.items():
-            explained = self.explains(mistake, cases[name], output)
-            if explained is False:
-                return False
-            made = made or bool(explained)
-        return made
-
-    def explains(self, mistake: Mistake, case: Case, output: np.ndarray) -> bool | None:
-        """Whether the mistake gives this output; None when it cannot be made with these arguments."""
+    def explains(self, wrong: Wrong, case: Case, output: np.ndarray) -> bool | None:
+        """Whether a mistake gives this output; None when it cannot be made with these arguments."""
         with np.errstate(all="ignore"):
-            wrong = mistake.wrong(**double(case))
-        # ten times closer than a right answer must be: an odd answer must not look like a known mistake by chance
-        return None if wrong is None else self._same(as_array(wrong), output, self.rtol / 10)
+            made = wrong(**double(case))
+        # ten times closer than a right answer must be, so that an unusual answer does not match a mistake by chance
+        return None if made is None else self._same(as_array(made), output, self.rtol / 10)
 
     def is_right(self, case: Case, output: np.ndarray) -> bool:
         """Whether an output has the right shape and value."""
         return self._same(self.expected(case), output, self.rtol)
 
     def close(self, output: np.ndarray, expected: np.ndarray) -> bool:
-        """Whether two outputs of one shape are as good as equal."""
+        """Whether two outputs of one shape agree up to the exercise's tolerance."""
         return self._same(expected, output.reshape(expected.shape), self.rtol)
 
     def _same(self, expected: np.ndarray, output: np.ndarray, rtol: float) -> bool:
@@ -165,18 +164,12 @@ class Exercise:
 
 
 def double(value):
-    """Arrays and real numbers as float64 arrays, in dicts too; whole numbers, words and lists as they are."""
+    """Arrays and floats as float64 arrays, also inside dicts; whole numbers, words and lists unchanged."""
     if isinstance(value, dict):
-        return {name: double(each) for name, each in value.items()}
+        return {name: double(inner) for name, inner in value.items()}
     return np.asarray(value, dtype=float) if isinstance(value, np.ndarray | np.generic | float) else value
 
 
 def as_array(value) -> np.ndarray:
-    """A result that arrays can be compared with: float64, or a word."""
+    """A result as an array: float64, or a word."""
     return np.asarray(value) if isinstance(value, str) else np.asarray(value, dtype=float)
-
-
-def _shown(value) -> str:
-    if isinstance(value, list):
-        return str([tuple(pair) for pair in value])
-    return f"{value:.4g}" if isinstance(value, float) else repr(value)

@@ -1,4 +1,4 @@
-"""What is said of an answer that is not right, in words that need no solution."""
+"""Sentences for answers that are not right. They do not contain the solution."""
 
 import numpy as np
 
@@ -6,31 +6,31 @@ from stylelab.exercises.checking.definition import NUMBERS, Case, Exercise
 
 NOT_FINITE = "The result is not finite: look for a division by zero or the root of a negative number."
 DRIFTS = (
-    "The first call is right, but a second call with the same arguments gives something else: nothing may be kept between "
-    "calls (a gradient that adds up in `.grad`?) and nothing drawn at random."
+    "The first call is right, but a second call with the same arguments gives another result: keep nothing between calls (a "
+    "gradient that adds up in `.grad`?) and draw nothing at random."
 )
 
 
 def changes(name: str) -> str:
-    """Of an argument that was changed in place."""
-    return f"It changes its input `{name}` in place: work on a copy, for others use it too."
+    """For an argument that is changed in place."""
+    return f"It changes its input `{name}` in place: work on a copy, because others use it too."
 
 
 def shape_sentence(exercise: Exercise, shape: tuple[int, ...], output: tuple[int, ...], expected: tuple[int, ...]) -> str:
-    """Of a shape in the framework's own layout; `output` and `expected` are channels last."""
+    """For a shape in the framework's own layout; `output` and `expected` are channels last."""
     if exercise.result in NUMBERS:
         how = "take the one number out of it, with [0]" if np.prod(shape) == 1 else "sum or average over all axes"
         return f"Shape {shape}; expected a single number, shape (): {how}."
     if exercise.result == "image":
         moved = sorted(output) == sorted(expected)
-        why = " The axes are in another order: mind where your framework keeps the channels." if moved else ""
-        return f"Shape {shape}; expected the shape of the image that came in.{why}"
+        why = " The axes are in another order: where does your framework keep the channels?" if moved else ""
+        return f"Shape {shape}; expected the shape of the input image.{why}"
     why = " Keep the batch axis: one matrix for each image." if len(shape) < len(expected) else ""
     return f"Shape {shape} for a batch of {expected[0]} with {expected[-1]} filters; expected {expected}.{why}"
 
 
 def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
-    """Of a wrong value: how many times too large it is, or where it is wrong."""
+    """For a wrong value: how many times too large it is, or where it is wrong."""
     expected, example = exercise.expected(case), exercise.example(case)
     if expected.dtype.kind == "U":
         return f"{example} gives '{output}' where '{expected}' is right."
@@ -42,24 +42,24 @@ def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
     factor = np.sum(output * expected) / max(np.sum(expected**2), 1e-30)
     if factor and np.allclose(output, factor * expected, rtol=exercise.rtol, atol=exercise.atol):
         return f"The shape is right, but every value is {factor:.3g} times what it should be."
-    place = tuple(int(index) for index in np.unravel_index(np.argmax(np.abs(output - expected)), expected.shape))
-    return f"The shape is right, the values are not: {output[place]:.4g} where {expected[place]:.4g} is right, for example."
+    index = tuple(int(axis) for axis in np.unravel_index(np.argmax(np.abs(output - expected)), expected.shape))
+    return f"The shape is right, but the values are not: for example, {output[index]:.4g} where {expected[index]:.4g} is right."
 
 
 def only_once(before: Case, case: Case, exercise: Exercise, sentence: str) -> str:
-    """Of an answer that is right for one input and not for another."""
+    """For an answer that is right for one input but not for another."""
     size = _size(exercise, case)
     other = f", of {size}" if size and size != _size(exercise, before) else ""
-    return f"Right for one input, but not for another{other}: {sentence or 'nothing comes back.'}"
+    return f"Right for one input, but not for another{other}: {sentence or 'nothing is returned.'}"
 
 
 def _size(exercise: Exercise, case: Case) -> str:
-    """How large an input is, without an order of axes."""
+    """The size of an input, independent of the order of its axes."""
     for name, kind in exercise.arguments.items():
         if kind == "activations":
             return f"{len(case[name])} layers"
         if kind in ("activation", "image"):
             batch, height, width, filters = np.shape(case[name])
-            places = f"{height} x {width} " + ("pixels" if kind == "image" else f"places and {filters} filters")
-            return f"{places} in a batch of {batch}"
+            unit = "pixels" if kind == "image" else f"positions and {filters} filters"
+            return f"{height} x {width} {unit} in a batch of {batch}"
     return ""

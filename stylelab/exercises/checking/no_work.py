@@ -1,6 +1,6 @@
-"""Answers that do no work. Zeros are symmetric, quadratic and 0 at the target: none of that may earn anything."""
+"""Detect answers that do no work. Zeros are symmetric, quadratic and 0 at the target: none of that may earn anything."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -9,79 +9,75 @@ from stylelab.exercises.checking.definition import NUMBERS, Case, Exercise, doub
 
 Draws = Sequence[tuple[dict[str, Case], Answer]]
 
-DRIFTS = "Not counted, for a second call with the same arguments gives something else."
-CONSTANT = "Not counted, for the result is the same whatever comes in."
-EVEN = "Not counted, for every entry of the result is the same number."
-HANDED_BACK = "Not counted, for what comes back is what went in."
-NEXT_TO_NOTHING = "Not counted, for the result is next to nothing beside the right one."
+DRIFTS = "Not counted, because a second call with the same arguments gives another result."
+CONSTANT = "Not counted, because the result is the same for every input."
+EVEN = "Not counted, because every entry of the result is the same number."
+UNCHANGED = "Not counted, because the input comes back as it is."
+NEGLIGIBLE = "Not counted, because the result is negligible next to the right one."
 
-NOTHING = 1e-5  # of the right answer's size: numbers so small fulfil 'twice as much' and 'the same' whatever they are
+NOTHING = 1e-5  # of the right answer's size: numbers this small satisfy 'twice as much' and 'the same' whatever they are
 STANDSTILL = 1e-3  # of the way from an argument to the right answer
 
 
-def idle(exercise: Exercise, draws: Draws) -> str | None:
-    """Why nothing may be earned by an answer with a wrong value, if so; its outputs have the right shapes."""
+def no_work(exercise: Exercise, draws: Draws) -> str | None:
+    """Why an answer with a wrong value may earn nothing, or None if it may. Its outputs have the right shapes."""
     if any(answer.drifts for _, answer in draws):
         return DRIFTS
     if exercise.result == "word":
-        return HANDED_BACK if any(_no_word_of_its_own(*draw) for draw in draws) else None
+        return UNCHANGED if any(_at_most_one_new_word(*draw) for draw in draws) else None
     firsts = [(case, answer.outputs[first]) for cases, answer in draws for first, case in list(cases.items())[:1]]
-    if all(_handed_back(exercise, case, output) for case, output in firsts):
-        return HANDED_BACK
+    if all(_is_argument(exercise, case, output) for case, output in firsts):
+        return UNCHANGED
     if exercise.result in ("matrix", "image") and all(_same(output, output.flat[0]) for _, output in firsts):
         return EVEN
-    if all(_next_to_nothing(exercise, cases, answer) for cases, answer in draws):
-        return NEXT_TO_NOTHING
-    constant = _blind(exercise, firsts) or all(
-        _blind(exercise, [(cases[name], output) for name, output in answer.outputs.items()]) for cases, answer in draws
+    if all(_negligible(exercise, cases, answer) for cases, answer in draws):
+        return NEGLIGIBLE
+    constant = _constant(exercise, firsts) or all(
+        _constant(exercise, [(cases[name], output) for name, output in answer.outputs.items()]) for cases, answer in draws
     )
     return CONSTANT if constant else None
 
 
-def _no_word_of_its_own(cases: dict[str, Case], answer: Answer) -> bool:
-    """Whether it gives words back as they are, and no more than one other: it goes different ways for different inputs."""
+def _at_most_one_new_word(cases: dict[str, Case], answer: Answer) -> bool:
+    """Whether it returns its input unchanged, or one fixed word; an honest attempt gives several new words."""
     given = {name: [str(value) for value in cases[name].values()] for name in answer.outputs}
     return len({str(output) for name, output in answer.outputs.items() if str(output) not in given[name]}) <= 1
 
 
-def _blind(exercise: Exercise, pairs: Sequence[tuple[Case, np.ndarray]]) -> bool:
-    """Whether inputs with different right answers all give the same."""
+def _constant(exercise: Exercise, pairs: Sequence[tuple[Case, np.ndarray]]) -> bool:
+    """Whether inputs with different right answers all get the same output."""
     case, output = pairs[0]
-    alike = [each for each in pairs if each[1].shape == output.shape]
+    alike = [pair for pair in pairs if pair[1].shape == output.shape]
     differ = any(not exercise.is_right(other, exercise.expected(case)) for other, _ in alike)
-    return differ and all(_same(each, output) for _, each in alike)
+    return differ and all(_same(other, output) for _, other in alike)
 
 
-def _next_to_nothing(exercise: Exercise, cases: dict[str, Case], answer: Answer) -> bool:
-    """Whether no output is of a size that counts beside the right ones."""
+def _negligible(exercise: Exercise, cases: dict[str, Case], answer: Answer) -> bool:
+    """Whether every output is far smaller than the right ones."""
     right = max(np.abs(exercise.expected(case)).max() for case in cases.values())
     return all(np.abs(output).max() <= NOTHING * right for output in answer.outputs.values())
 
 
-def _handed_back(exercise: Exercise, case: Case, output: np.ndarray) -> bool:
-    """Whether it is one of the arguments, up to its shape; or one number of it, where a number is asked for."""
-    given = [each for value in case.values() for each in _as_they_are(exercise, value)]
-    if exercise.result in NUMBERS:
-        return any(_same(output.ravel(), each) or _is_among(output, each) for each in given)
-    right = exercise.expected(case).ravel()
-    return any(_same(output.ravel(), each) or _stands_still(output.ravel(), each, right) for each in given)
+def _is_argument(exercise: Exercise, case: Case, output: np.ndarray) -> bool:
+    """Whether the output is one of the arguments up to its shape, or, for a single number, one entry of them."""
+    output, right = output.ravel(), exercise.expected(case).ravel()
+    for value in (variant for argument in case.values() for variant in _variants(exercise, argument)):
+        if _same(output, value):
+            return True
+        if exercise.result in NUMBERS:
+            if np.isclose(value, output.item(), rtol=1e-6, atol=1e-12).any():
+                return True
+        elif value.dtype.kind != "U" and output.size == value.size == right.size:
+            if np.abs(output - value).max() <= STANDSTILL * np.abs(right - value).max():  # it has hardly moved
+                return True
+    return False
 
 
-def _stands_still(output: np.ndarray, each: np.ndarray, right: np.ndarray) -> bool:
-    """Whether it has hardly left the argument on the way to the right answer."""
-    if each.dtype.kind == "U" or not output.size == each.size == right.size:
-        return False
-    return bool(np.abs(output - each).max() <= STANDSTILL * np.abs(right - each).max())
-
-
-def _is_among(output: np.ndarray, entries: np.ndarray) -> bool:
-    return bool(np.isclose(entries, output.item(), rtol=1e-6, atol=1e-12).any())
-
-
-def _as_they_are(exercise: Exercise, value):
+def _variants(exercise: Exercise, value) -> Iterator[np.ndarray]:
+    """An argument as it is, clipped, and, for a single number, its sum, mean and size; for a dict, those of each layer."""
     if isinstance(value, dict):
-        for each in value.values():
-            yield from _as_they_are(exercise, each)
+        for inner in value.values():
+            yield from _variants(exercise, inner)
     elif isinstance(value, str | int | float | np.ndarray | np.generic):
         value = np.ravel(double(value))
         yield value
@@ -92,7 +88,7 @@ def _as_they_are(exercise: Exercise, value):
 
 
 def _same(output: np.ndarray, other) -> bool:
-    """Equal but for rounding; much closer than a right answer must be, for slips may be small numbers."""
+    """Whether both are equal up to rounding. This is stricter than for a right answer, because errors may be small numbers."""
     other = np.asarray(other)
     if "U" in (output.dtype.kind, other.dtype.kind):
         return output.size == other.size == 1 and str(output.item()) == str(other.item())

@@ -1,24 +1,23 @@
-"""Judge what a function gave: first its shape, then its value, then its properties. Plain arrays only.
+"""Judge what a function returned: its shape, then its value, then its properties and gradient. Plain arrays only.
 
 An answer may come from a process that a student controls: whatever is in it, there is a verdict.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stylelab.exercises.checking.call import Answer
 from stylelab.exercises.checking.clean import cleaned
-from stylelab.exercises.checking.definition import Case, Exercise
-from stylelab.exercises.checking.gradients import gradient_fault
+from stylelab.exercises.checking.definition import Case, Exercise, double
 from stylelab.exercises.checking.messages import DRIFTS, NOT_FINITE, changes, only_once, shape_sentence, value_sentence
-from stylelab.exercises.checking.no_work import idle
+from stylelab.exercises.checking.no_work import no_work
 
 
 @dataclass(frozen=True)
 class Part:
-    """One line of a mark: what was looked at, what it is worth, and what is wrong with it, if anything."""
+    """One line of a mark: its name, what it is worth, and what is wrong, if anything."""
 
     name: str
     points: int
@@ -27,7 +26,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an answer is worth.
+    """How good an answer is.
 
     Attributes:
         stage: 'right', or where the first fault is: 'open', 'error', 'type', 'shape', 'value', 'property'.
@@ -45,100 +44,76 @@ class Verdict:
 
     @property
     def points(self) -> int:
-        """What was earned."""
+        """What the answer earned."""
         return sum(part.points for part in self.parts if part.wrong is None)
 
 
 def judge_draws(exercise: Exercise, draws: Sequence[tuple[Mapping[str, Case], Answer]]) -> Verdict:
-    """The verdict on one function's answers to several draws of cases: a part is earned where it holds in every draw.
+    """The verdict on one function's answers to several draws of cases: a part is earned if it holds in every draw.
 
-    While the value is wrong, an answer without any work earns nothing: one that is the same whatever comes in, an argument
-    handed back, or something else at every call.
+    While the value is wrong, an answer that does no work earns nothing: one that is the same for every input, that returns
+    an argument, or that returns something else at every call.
 
     Args:
         draws: (cases, answer), at least one.
 
     Returns:
-        The stage and the sentence of the first draw with a fault, and for each part the first fault of it.
+        The stage and the sentence of the first draw with a fault, and for each part its first fault.
     """
     verdicts = [judge(exercise, cases, answer) for cases, answer in draws]
-    parts = tuple(_joined(exercise, draws, each) for each in zip(*(verdict.parts for verdict in verdicts), strict=True))
+
+    def in_draw(index: int, sentence: str) -> str:
+        """A fault's sentence; after a draw without it, the sentence says so."""
+        before, case = (next(iter(draws[draw][0].values())) for draw in (0, index))
+        return only_once(before, case, exercise, sentence) if index else sentence
+
+    parts = []
+    for in_each_draw in zip(*(verdict.parts for verdict in verdicts), strict=True):
+        index = next((index for index, part in enumerate(in_each_draw) if part.wrong is not None), None)
+        parts.append(
+            in_each_draw[0] if index is None else replace(in_each_draw[0], wrong=in_draw(index, in_each_draw[index].wrong))
+        )
     faulty = next((index for index, verdict in enumerate(verdicts) if not verdict.right), None)
     if faulty is None:
         return verdicts[0]
-    stage, sentence = verdicts[faulty].stage, verdicts[faulty].sentence
-    if faulty:
-        stage, sentence = stage.replace("open", "value"), _only_once(exercise, draws, faulty, sentence)
-    return Verdict(stage, sentence, _without_idle(exercise, draws, parts))
-
-
-def _joined(exercise: Exercise, draws, parts: Sequence[Part]) -> Part:
-    """One part of the mark over all draws."""
-    faulty = next((index for index, part in enumerate(parts) if part.wrong is not None), 0)
-    if faulty == 0:
-        return parts[0]
-    return replace(parts[0], wrong=_only_once(exercise, draws, faulty, parts[faulty].wrong))
-
-
-def _only_once(exercise: Exercise, draws, faulty: int, sentence: str) -> str:
-    before, case = (next(iter(draws[index][0].values())) for index in (0, faulty))
-    return only_once(before, case, exercise, sentence)
-
-
-def _without_idle(exercise: Exercise, draws, parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    if parts[0].wrong is None or all(part.wrong is not None for part in parts):
-        return parts
-    with np.errstate(all="ignore"):
-        why = idle(exercise, [(cases, cleaned(exercise, cases, answer)) for cases, answer in draws])
-    return tuple(replace(part, wrong=why if part.wrong is None else part.wrong) for part in parts)
+    if parts[0].wrong is not None and any(part.wrong is None for part in parts):
+        with np.errstate(all="ignore"):
+            why = no_work(exercise, [(cases, cleaned(exercise, cases, answer)) for cases, answer in draws])
+        parts = [replace(part, wrong=why if part.wrong is None else part.wrong) for part in parts]
+    stage = verdicts[faulty].stage
+    return Verdict(stage.replace("open", "value") if faulty else stage, in_draw(faulty, verdicts[faulty].sentence), tuple(parts))
 
 
 def judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verdict:
-    """The verdict on an answer to these cases. What an answer without any work must not earn, `judge_draws` knows."""
+    """The verdict on an answer to these cases alone; only `judge_draws` knows whether it does any work."""
     with np.errstate(all="ignore"):
-        return _judged(exercise, cases, cleaned(exercise, cases, answer))
+        return _judge(exercise, cases, cleaned(exercise, cases, answer))
 
 
-def _judged(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verdict:
+def _judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verdict:
+    names = ["value", *(prop.name for prop in exercise.properties), *(["gradient"] if exercise.differentiable else [])]
+    points = {prop.name: prop.points for prop in exercise.properties} | {"value": exercise.value_points, "gradient": 1}
+    trouble = answer.trouble
     if next(iter(cases)) not in answer.outputs:
-        return _nothing(exercise, *(answer.trouble or ("open", "")))
-    if stopped := _shape_fault(exercise, cases, answer):
-        return _nothing(exercise, *stopped)
+        stopped = trouble or ("open", "")
+    else:
+        stopped = _shape_fault(exercise, cases, answer)
+    if stopped:  # nothing else can be judged
+        stage, sentence = stopped
+        return Verdict(stage, sentence, tuple(Part(name, points[name], sentence or "not attempted") for name in names))
     answer.outputs.update({name: output.reshape(exercise.expected(cases[name]).shape) for name, output in answer.outputs.items()})
     faults = dict(_faults(exercise, cases, answer))
+    parts = tuple(Part(name, points[name], faults.get(name)) for name in names)
     if not faults:
-        return Verdict("right", "", _parts(exercise, faults))
-    stage = "value" if "value" in faults else answer.trouble[0] if _trouble(answer) else "property"
-    return Verdict(stage, _first_told(exercise, cases, answer, faults), _parts(exercise, faults))
-
-
-def _nothing(exercise: Exercise, stage: str, sentence: str) -> Verdict:
-    return Verdict(stage, sentence, _parts(exercise, dict.fromkeys(_names(exercise), sentence or "not attempted")))
-
-
-def _first_told(exercise: Exercise, cases: Mapping[str, Case], answer: Answer, faults: Mapping[str, str]) -> str:
-    """An error at another case comes before a wrong value, unless that is a mistake with a name."""
-    if _trouble(answer) and not answer.changed and not exercise.recognise(cases, answer.outputs):
-        return answer.trouble[1]
-    return next(iter(faults.values()))
-
-
-def _trouble(answer: Answer) -> str:
-    """What stopped the answer at some case, in words; empty where nothing did, or where it was left open there."""
-    return answer.trouble[1] if answer.trouble else ""
-
-
-def _names(exercise: Exercise) -> list[str]:
-    return ["value", *(each.name for each in exercise.properties), *(["gradient"] if exercise.differentiable else [])]
-
-
-def _parts(exercise: Exercise, faults: Mapping[str, str]) -> tuple[Part, ...]:
-    points = {each.name: each.points for each in exercise.properties} | {"value": exercise.value_points, "gradient": 1}
-    return tuple(Part(name, points[name], faults.get(name)) for name in _names(exercise))
+        return Verdict("right", "", parts)
+    said = trouble[1] if trouble else ""  # nothing is said about a case that was left open
+    stage = "value" if "value" in faults else trouble[0] if said else "property"
+    # an error at another case comes before a wrong value, unless that is a common mistake
+    error_first = said and not answer.changed and not exercise.recognise(cases, answer.outputs)
+    return Verdict(stage, said if error_first else next(iter(faults.values())), parts)
 
 
 def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> tuple[str, str] | None:
-    """A wrong shape leaves nothing else to judge."""
     for name, output in answer.outputs.items():
         expected = exercise.expected(cases[name])
         if output.shape != expected.shape and not (exercise.result in ("number", "whole") and output.size == 1):
@@ -147,15 +122,30 @@ def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) 
     return None
 
 
-def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer):
-    """(name of the part, what is wrong with it), in the order in which they are told."""
+def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Iterator[tuple[str, str]]:
+    """(name of the part, what is wrong with it), the most important first."""
     first = next(iter(cases))
     value = _value_fault(exercise, cases, cases[first], answer, answer.outputs[first])
     if value:
         yield "value", value
-    yield from _without_property(exercise, cases, answer)
-    if exercise.differentiable and (wrong := gradient_fault(exercise, cases[first], answer, value)):
-        yield "gradient", wrong
+    finite = {name: output for name, output in answer.outputs.items() if _finite(output)}
+    for prop in exercise.properties:
+        try:
+            holds = exercise.holds(prop, cases, finite)
+        except KeyError:  # its case has no output, or one that proves nothing: inf is twice inf
+            trouble = answer.trouble[1] if answer.trouble else ""
+            yield prop.name, NOT_FINITE if len(finite) < len(answer.outputs) else trouble or prop.hint
+            continue
+        if not holds:
+            yield prop.name, _property_sentence(exercise, cases, answer, prop)
+    if not exercise.differentiable:
+        return
+    if value:  # the gradient of something else says nothing
+        yield "gradient", "Not counted while the value is wrong."
+    elif answer.trouble:
+        yield "gradient", answer.trouble[1] or "No gradient is returned."
+    elif fault := _gradient_fault(exercise, cases[first], answer):
+        yield "gradient", f"The value is right, but {fault}"
 
 
 def _value_fault(exercise: Exercise, cases: Mapping[str, Case], case: Case, answer: Answer, output: np.ndarray) -> str | None:
@@ -172,21 +162,42 @@ def _finite(output: np.ndarray) -> bool:
     return output.dtype.kind == "U" or bool(np.isfinite(output).all())
 
 
-def _without_property(exercise: Exercise, cases: Mapping[str, Case], answer: Answer):
-    finite = {name: output for name, output in answer.outputs.items() if _finite(output)}
-    for each in exercise.properties:
-        try:
-            holds = each.holds(cases, finite)
-        except KeyError:  # its case gave no output, or one that proves nothing: inf is twice inf
-            yield each.name, NOT_FINITE if len(finite) < len(answer.outputs) else _trouble(answer) or each.hint
-            continue
-        if not holds:
-            yield each.name, _property_sentence(exercise, cases, answer, each)
-
-
-def _property_sentence(exercise: Exercise, cases: Mapping[str, Case], answer: Answer, each) -> str:
-    if each.case is None:
-        return each.hint
-    case, output = cases[each.case], answer.outputs[each.case]
+def _property_sentence(exercise: Exercise, cases: Mapping[str, Case], answer: Answer, prop) -> str:
+    if prop.case is None:
+        return prop.hint
+    case, output = cases[prop.case], answer.outputs[prop.case]
     shown = "" if exercise.is_right(case, output) else f" {value_sentence(exercise, case, output)}"
-    return exercise.recognise(cases, answer.outputs) or f"{each.hint}{shown}"
+    return exercise.recognise(cases, answer.outputs) or f"{prop.hint}{shown}"
+
+
+def _gradient_fault(exercise: Exercise, case: Case, answer: Answer) -> str | None:
+    name = exercise.differentiable
+    gradient = answer.gradients.get(name)
+    if not _passes(gradient):
+        others = [key for key, other in answer.gradients.items() if key != name and _passes(other)]
+        if others:
+            return f"the gradient passes through `{others[0]}` instead of `{name}`: it is `{name}` that is optimised."
+        return f"no gradient reaches `{name}`: use tensors throughout, without NumPy or detaching."
+    measured, expected = slopes(exercise, case, gradient)
+    if not np.isclose(measured, expected, rtol=2e-2, atol=1e-4):
+        return f"the gradient is not: part of `{name}` is cut off, by detaching or a copy."
+    return None
+
+
+def _passes(gradient) -> bool:
+    if isinstance(gradient, dict):
+        return any(_passes(inner) for inner in gradient.values())
+    return gradient is not None and bool(np.any(gradient))
+
+
+def slopes(exercise: Exercise, case: Case, gradient) -> tuple[float, float]:
+    """How steep the summed result is in a fixed direction: by an answer's gradient, and by finite differences."""
+    name = exercise.differentiable
+    rng, at = np.random.default_rng(1), double(case[name])
+    if not isinstance(at, dict):
+        at, gradient = {"": at}, {"": gradient}
+    ways = {layer: rng.uniform(0.5, 1.5, array.shape) for layer, array in at.items()}
+    moved = ({layer: at[layer] + h * way for layer, way in ways.items()} for h in (1e-5, -1e-5))
+    ahead, behind = (exercise.expected(case | {name: moved_to.get("", moved_to)}).sum() for moved_to in moved)
+    measured = sum(float(np.sum(gradient[layer] * way)) for layer, way in ways.items() if gradient[layer] is not None)
+    return measured, float((ahead - behind) / 2e-5)

@@ -1,1 +1,1 @@
-"""Exercises in TensorFlow: `check`, the library's own answers, arrays in and out."""
+"""Exercises in TensorFlow: `check`, the library's own answers, and conversions of inputs and outputs."""

@@ -1,25 +1,29 @@
-"""The exercises' model answers in TensorFlow, for those that no other file of this folder has.
+"""The library's own answers in TensorFlow, for exercises that are not functions of the library anyway.
 
 Images are `(B, H, W, 3)` float32.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import tensorflow as tf
 from tensorflow import Tensor
 
 from stylelab.encoders import OXFORD
-from stylelab.tensorflow.losses import style_layer_loss
+from stylelab.tensorflow import losses
+
+keras_variation = partial(losses.total_variation, kind="keras")
+style_layer_loss = partial(losses.style_layer_loss, normalisation="mean")
 
 
 def preprocess(image: Tensor) -> Tensor:
-    """An image as the Oxford weights of VGG want it.
+    """Prepare an image for the Oxford weights of VGG.
 
     Args:
         image: `(B, H, W, 3)` RGB in 0..1.
 
     Returns:
-        `(B, H, W, 3)` BGR in 0..255 less the mean of each colour.
+        `(B, H, W, 3)` BGR in 0..255, less the mean of each colour.
 
     Source: Simonyan and Zisserman 2015; `keras.applications.vgg19.preprocess_input`, which starts from 0..255.
     """
@@ -27,10 +31,10 @@ def preprocess(image: Tensor) -> Tensor:
 
 
 def deprocess(pixels: Tensor) -> Tensor:
-    """The inverse of `preprocess`, clipped.
+    """Invert `preprocess` and clip.
 
     Args:
-        pixels: `(B, H, W, 3)` BGR in 0..255 less the mean.
+        pixels: `(B, H, W, 3)` BGR in 0..255, less the mean.
 
     Returns:
         `(B, H, W, 3)` RGB in 0..1.
@@ -41,7 +45,7 @@ def deprocess(pixels: Tensor) -> Tensor:
 
 
 def picture_gradient(image: Tensor, target: Tensor, loss: Callable) -> Tensor:
-    """Which way each pixel must go to raise the loss fastest. The network and the target stay as they are.
+    """The gradient of the loss with respect to the image: the way each pixel goes to raise the loss fastest.
 
     Args:
         image, target: `(B, H, W, 3)`.
@@ -60,12 +64,12 @@ def picture_gradient(image: Tensor, target: Tensor, loss: Callable) -> Tensor:
 
 
 def one_step(image: Tensor, target: Tensor, loss: Callable, learning_rate: float) -> Tensor:
-    """One step of gradient descent on the image.
+    """Make one step of gradient descent on the image.
 
     Args:
         image, target: `(B, H, W, 3)` in 0..1.
         loss: (image, target) -> scalar.
-        learning_rate: how far to go for a gradient of 1.
+        learning_rate: the step for a gradient of 1.
 
     Returns:
         `(B, H, W, 3)` in 0..1, a new tensor.
@@ -76,13 +80,13 @@ def one_step(image: Tensor, target: Tensor, loss: Callable, learning_rate: float
 
 
 def reconstruct(image: Tensor, target: Tensor, loss: Callable, steps: int, learning_rate: float) -> Tensor:
-    """Several steps of gradient descent on the image.
+    """Make several steps of gradient descent on the image.
 
     Args:
         image, target: `(B, H, W, 3)` in 0..1.
         loss: (image, target) -> scalar.
-        steps: how many.
-        learning_rate: how far to go for a gradient of 1.
+        steps: the number of steps.
+        learning_rate: the step for a gradient of 1.
 
     Returns:
         `(B, H, W, 3)`, in 0..1 after every step.
@@ -95,7 +99,7 @@ def reconstruct(image: Tensor, target: Tensor, loss: Callable, steps: int, learn
 
 
 def psnr(image: Tensor, original: Tensor) -> Tensor:
-    """How close an image is to the original, in decibels; more is closer, infinite when they are the same.
+    """The peak signal-to-noise ratio in decibels: larger is closer, infinite if the images are the same.
 
     Args:
         image, original: `(B, H, W, 3)` in 0..1, so that the peak is 1.
@@ -110,19 +114,19 @@ def psnr(image: Tensor, original: Tensor) -> Tensor:
 
 
 def style_loss(activations: Mapping[str, Tensor], target_grams: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """How far the image's style is from the style image's, over several layers.
+    """The style loss over several layers, weighted and summed.
 
     Args:
-        activations: layer -> `(B, H, W, C)` of the image being painted.
+        activations: layer -> `(B, H, W, C)` of the generated image.
         target_grams: layer -> `(B, C, C)` of the style image, divided by H W.
-        weights: layer -> what it counts.
+        weights: layer -> weight.
 
     Returns:
         Scalar, the weighted sum of the layers' losses.
 
     Raises:
-        InputError: the numbers of filters differ in a layer, or an activation has not four dimensions.
+        InputError: the numbers of filters differ in a layer, or an activation does not have four dimensions.
 
     Source: Gatys et al. 2016, equation 5.
     """
-    return sum(weight * style_layer_loss(activations[layer], target_grams[layer], "mean") for layer, weight in weights.items())
+    return sum(weight * style_layer_loss(activations[layer], target_grams[layer]) for layer, weight in weights.items())

@@ -1,6 +1,6 @@
-"""What asking a function needs of TensorFlow: `stylelab.exercises.checking.call.Lab`.
+"""What a check needs from TensorFlow: `stylelab.exercises.checking.call.Lab`.
 
-No answer is in this file: a grader's sandbox has it, and nothing else of this folder.
+This file contains no answer, because it is copied into a grader's sandbox; the rest of this folder is not.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,25 +10,25 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
+NOT_WATCHED = "tape.gradient returned None: call tape.watch(image) before the loss is taken, inside the `with`."
+
 
 class Lab:
     """Tensors from channels-last arrays and back, and gradients."""
 
     name = "TensorFlow"
     advice: Mapping[str, str] = {
-        "None": "It returns None: end it with `return` and the result. (tape.gradient gives None for what the tape did not watch: "
-        "tape.watch(image) before the loss is taken, inside the `with`.)",
-        "'NoneType' and": "tape.gradient gave None: tape.watch(image) before the loss is taken, inside the `with`.",
-        "unsupported operand type(s) for *: 'float' and 'NoneType'": "tape.gradient gave None: tape.watch(image) before the loss "
-        "is taken, inside the `with`.",
-        "Attempt to convert a value (None)": "tape.gradient gave None: tape.watch(image) before the loss is taken, inside the "
-        "`with`.",
-        "None values not supported": "tape.gradient gave None: tape.watch(image) before the loss is taken, inside the `with`.",
+        "None": "It returns None: end it with `return` and the result. (tape.gradient returns None for what the tape does not watch: "
+        "call tape.watch(image) before the loss is taken, inside the `with`.)",
+        "'NoneType' and": NOT_WATCHED,
+        "unsupported operand type(s) for *: 'float' and 'NoneType'": NOT_WATCHED,
+        "Attempt to convert a value (None)": NOT_WATCHED,
+        "None values not supported": NOT_WATCHED,
         "Incompatible shapes": "Print both shapes: four axes are (B, H, W, C) in TensorFlow, so channels are the last axis, and one "
         "number for each channel is (C,).",
-        "non-persistent GradientTape": "Each step needs a tape of its own: open it inside the loop.",
+        "non-persistent GradientTape": "Each step needs its own tape: open it inside the loop.",
         "no attribute 'assign": "A tensor cannot be changed: make a new one, or a tf.Variable of your own.",
-        "has no attribute 'numpy'": "Stay with tensors: no gradient can pass through NumPy.",
+        "has no attribute 'numpy'": "Use tensors throughout: no gradient can pass through NumPy.",
     }
 
     def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":
@@ -50,9 +50,9 @@ class Lab:
         return tape.gradient(total, tensors)
 
     def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
-        try:  # `optimise` makes a graph of the loss
+        try:  # `optimise` turns the loss into a graph
             tf.function(lambda: function(*given.values()), autograph=False).get_concrete_function()
-        except Exception:  # noqa: BLE001  whatever stops it would stop the transfer
+        except Exception:  # noqa: BLE001  whatever fails here would fail in a transfer
             return False
         return True
 

@@ -1,11 +1,12 @@
-"""`stylelab bench`: what a step costs here, how far that is from this machine's own limit, and what others need.
+"""`stylelab bench`: what a step costs on this machine, how far that is from the machine's own limit, and what others need.
 
-options.py      what was asked for, checked before anything slow is imported
-plan.py         who is compared with whom
-conductor.py    every contender in a process of its own; they step in turn
-contender.py    the other end: one contender, its orders, its memory
-ours.py, pytorch_tutorial.py, tensorflow_tutorial.py, keras_tutorial.py, peers.py, limit.py, judge.py    the contenders
-cost.py, sums.py    floating-point operations; medians and ratios
-steps.py, race.py, whole.py    ms per step; seconds to a given loss; what a run costs outside its steps
-report.py, chart.py, run.py    the table, the JSON file, the plot; all of it together
+plan        the options, checked before anything slow is imported; who is compared with whom
+command     the command: measures everything, prints it, writes the files
+measure     milliseconds per step, seconds to a given loss, what a run costs outside its steps
+report      the figures as Markdown and as a plot; docs/speed.md
+conductor   runs each contender as a process of its own; they take turns
+contender   the other end: such a process; ours, the judge of images, this machine's limit
+turns       what a contender works with: its turns, its memory, the shared job
+pytorch_tutorial, tensorflow_tutorial, peers    the other contenders
+grading     what grading costs, here and with nbgrader
 """

@@ -1,30 +1,133 @@
-"""The command `stylelab bench`: text to the terminal as the figures come in, and how it ends."""
+"""The command `stylelab bench`: measure everything, print each part as soon as it is known, write the files."""
 
+import itertools
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import psutil
 from rich.console import Console
 
-from stylelab.errors import StylelabError
-from stylelab.tools.bench import run as benchmark
-from stylelab.tools.bench.options import Asked
+import stylelab
+from stylelab.base.files import write_text
+from stylelab.encoders import LAYERS, TORCHVISION, Encoder, calibrate, file
+from stylelab.errors import Interrupted
+from stylelab.tools.bench import measure, plan, report
+from stylelab.tools.bench.conductor import running
+from stylelab.tools.bench.plan import BenchOptions
 
-
-class Interrupted(StylelabError):
-    """Ctrl-C: what was measured has been told and written."""
-
-    exit_status = 130
+RANDOM = "vgg19-random"
+WIDTHS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}  # VGG-19's, block by block
 
 
 def run(**options) -> int:
-    """Check, measure, tell; returns the exit status.
+    """Check the options, measure, print; returns the exit status.
 
     Raises:
         InputError, MachineError: one line; nothing was measured.
+        Interrupted: Ctrl-C; what was measured has been printed and written.
     """
-    asked, console = Asked(**options), Console(stderr=True)
-    with console.status("measuring; leave the machine alone"):  # nothing, unless stderr is a terminal
+    checked = plan.check(BenchOptions(**options))
+    with Console(stderr=True).status("measuring; leave the machine alone"):  # shows nothing unless stderr is a terminal
         try:
-            results = benchmark.run(asked, lambda text: print(text, flush=True))
+            results = measure_all(checked, lambda text: print(text, flush=True))
         except KeyboardInterrupt:
-            raise Interrupted("interrupted: only what is told above was measured") from None
-    for path in filter(None, (asked.out, asked.plot)):
+            raise Interrupted("interrupted: only the figures above were measured") from None
+    for path in filter(None, (checked.out, checked.plot)):
         print(f"saved {path}")
     return 0 if any("ms" in row for found in results["steps"] for row in found["rows"]) else 2
+
+
+def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
+    """Measure everything that checked options ask for; `show` is called with text for a terminal.
+
+    Returns:
+        `{"machine", "asked", "steps", "races", "whole"}`, as written to the JSON file; "asked" holds the options.
+
+    Raises:
+        InputError, MachineError: no framework is installed, or none has the device.
+    """
+    about = describe_machine()
+    with tempfile.TemporaryDirectory(prefix="stylelab-bench-") as name:
+        folder, failures = Path(name), {}
+        probes = [plan.Contender(backend, "limit", backend, "float32") for backend in options.backends]
+        with running([(probe, {"device": options.device}) for probe in probes], failures) as contenders:
+            options = replace(options, backends=tuple(process.contender.backend for process in contenders.running))
+        if not options.backends:
+            raise next(iter(failures.values()))
+        for backend, error in failures.items():
+            show(f"{backend}: {error}")
+        show(report.machine(about))
+        encoder = str(write_random(folder)) if plan.lacks_download(options.encoder) else options.encoder
+        shown = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
+        results = {"machine": about, "asked": {name: value for name, value in shown.items() if name not in ("out", "plot")},
+                   "steps": [], "races": [], "whole": []}  # fmt: skip
+        try:
+            for group in plan.groups(options):
+                results["steps"].append(measure.measure_steps(group, options, encoder, folder))
+                show("\n" + report.group(results["steps"][-1]))
+            for race in plan.races(options):
+                results["races"].append(measure.run_race(race, options, encoder, folder))
+                show("\n" + report.race(results["races"][-1]))
+            if not options.quick:
+                for backend, size in itertools.product(options.backends, options.sizes):
+                    results["whole"].append(measure.measure_overhead(backend, size, options, encoder, folder))
+                show("\n" + report.overheads(results["whole"]))
+        finally:  # Ctrl-C does not lose what has been measured
+            if options.out:
+                write_text(options.out, json.dumps(results, indent=1) + "\n")
+            if options.plot:
+                report.save_plot(results, options.plot)
+    return results
+
+
+def describe_machine() -> dict:
+    """What one must know about a machine to make sense of its figures. No names of hosts or users."""
+    try:
+        cpu = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        cpu = []
+    names = (line.split(":", 1)[1].strip() for line in cpu if line.startswith("model name"))
+    versions: dict[str, str | None] = {}
+    for package in stylelab.BACKENDS:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return {
+        "stylelab": stylelab.__version__,
+        "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "processor": next(names, platform.processor()),
+        "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
+        "threads": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **versions,
+        "load_before": round(os.getloadavg()[0], 2),
+    }
+
+
+def write_random(folder: Path, seed: int = 0) -> Path:
+    """A file of VGG-19 with random filters (He's initialisation), normalised to a mean activation of 1.
+
+    The time of a step does not depend on the numbers in the filters, so that speed can be measured without a download.
+
+    Source: He et al., "Delving deep into rectifiers", ICCV 2015, equation 10.
+    """
+    rng, channels, filters = np.random.default_rng(seed), 3, {}
+    for layer in LAYERS:
+        width = WIDTHS[layer[4]]
+        kernel = rng.standard_normal((width, channels, 3, 3), np.float32) * np.float32(np.sqrt(2 / (9 * channels)))
+        filters[layer], channels = (kernel, np.zeros(width, np.float32)), width
+    encoder = Encoder(RANDOM, None, activations="normalised", source="seeded random weights", **TORCHVISION)
+    path = folder / f"{RANDOM}.safetensors"
+    file.save(path, calibrate.normalise(filters, encoder), encoder)
+    return path

@@ -1,84 +1,94 @@
-"""Every contender in a process of its own, and one who says whose turn it is."""
+"""Contenders as processes of their own that take turns, one step each, so that all meet the same state of the machine."""
 
 import json
-import selectors
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from stylelab.base import processes
-from stylelab.base.processes import python_of
+from stylelab.base import messages, processes
 from stylelab.errors import InputError, MachineError, StylelabError
-from stylelab.tools.bench.plan import Contender
+from stylelab.tools.bench.plan import WARM_UP, Contender
 
-PATIENCE = 900.0  # seconds that one answer may take
+PATIENCE = 900.0  # seconds to wait for one answer
 STATUS = {1: InputError, 2: MachineError}
 
 
-class Lost(StylelabError):
-    """A contender that cannot go on: one line of the report, and the others do."""
+class ContenderFailed(StylelabError):
+    """A contender ended or did not answer. It becomes one line of the report, and the others continue."""
 
     exit_status = 2
 
 
-class Player:
-    """A contender's process, seen from the conductor. `order` sends a line and waits for the answer."""
+class ContenderProcess:
+    """One contender's process. `request` sends a message and waits for the answer.
+
+    Attributes:
+        about: backend, version and device, known once the process has imported its framework.
+        last: the newest value of everything that it has answered.
+        seconds: per step, those of the warm-up first.
+    """
 
     def __init__(self, contender: Contender, settings: dict):
-        self.contender, self.last = contender, {}
+        self.contender, self.about, self.last = contender, {}, {}
+        self.seconds: list[float] = []
+        settings = {"kind": contender.kind, "backend": contender.backend, **settings, **contender.options}
+        command = processes.module_command("stylelab.tools.bench.contender", json.dumps(settings))
+        command[0] = processes.python_of(contender.backend)
         self.errors = tempfile.TemporaryFile()
-        given = {"kind": contender.kind, "backend": contender.backend, **settings, **contender.options}
-        command = processes.module_command("stylelab.tools.bench.contender", json.dumps(given))
-        command[0] = python_of(contender.backend)
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
             env=processes.module_environment(TF_CPP_MIN_LOG_LEVEL="3"),
         )  # fmt: skip
-        self.buffer = b""
 
-    def order(self, **order) -> dict:
-        """Raises Lost if the process is dead or answers nothing."""
+    @property
+    def counted(self) -> list[float]:
+        """Seconds per step without the warm-up."""
+        return self.seconds[WARM_UP:]
+
+    def request(self, **request) -> dict:
+        """The answer to a request.
+
+        Raises:
+            InputError, MachineError, ContenderFailed: as the process ended, or it took longer than `PATIENCE`.
+        """
         try:
-            self.process.stdin.write((json.dumps(order) + "\n").encode())
-            self.process.stdin.flush()
+            messages.write(self.process.stdin, request)
         except OSError:
-            raise self._lost() from None
-        told = self.answer()
-        self.last |= told
-        return told
+            raise self._failure() from None
+        answer = self.answer()
+        self.last |= answer
+        return answer
 
-    def answer(self, patience: float = PATIENCE) -> dict:
-        """The next line that the process sends."""
-        deadline = time.monotonic() + patience
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            while b"\n" not in self.buffer:
-                if not selector.select(max(0.0, deadline - time.monotonic())):
-                    self.end()
-                    raise Lost(f"no answer in {patience:.0f} s")
-                if not (more := self.process.stdout.read1(65536)):
-                    raise self._lost()
-                self.buffer += more
-        line, _, self.buffer = self.buffer.partition(b"\n")
-        return json.loads(line)
+    def answer(self) -> dict:
+        """The next message from the process."""
+        timer, began = threading.Timer(PATIENCE, self.process.kill), time.monotonic()
+        timer.start()
+        try:
+            received = messages.read(self.process.stdout)
+        except messages.BrokenMessage:
+            received = None
+        timer.cancel()
+        if received:
+            return received[0]
+        raise self._failure() if time.monotonic() - began < PATIENCE else ContenderFailed(f"no answer in {PATIENCE:.0f} s")
 
-    def _lost(self) -> StylelabError:
-        """Why the process is dead: its last words, and whether the user, the machine or it is at fault."""
+    def _failure(self) -> StylelabError:
+        """Why the process ended, in its own last words; the class says whether the input or the machine was at fault."""
         try:
             status = self.process.wait(10)
         except subprocess.TimeoutExpired:
             status = None
-        self.errors.seek(0)
-        words = [line.strip() for line in self.errors.read().decode(errors="replace").splitlines() if line.strip()]
-        self.end()
         if status == -9:
-            words.append("killed by the system: too little memory")
-        return STATUS.get(status, Lost)(words[-1] if words else f"ended with status {status}")
+            return ContenderFailed("killed by the system: too little memory")
+        self.errors.seek(0)
+        lines = [line.strip() for line in self.errors.read().decode(errors="replace").splitlines() if line.strip()]
+        return STATUS.get(status, ContenderFailed)(lines[-1] if lines else f"ended with status {status}")
 
     def end(self) -> None:
-        """Let the process go, with force if it does not."""
+        """End the process, by force if necessary."""
         try:
             self.process.stdin.close()
             self.process.wait(5)
@@ -89,36 +99,49 @@ class Player:
         self.errors.close()
 
 
+class Contenders:
+    """The contenders that have not failed.
+
+    Attributes:
+        running: their processes.
+        failures: name of a contender -> why it is not running any more.
+    """
+
+    def __init__(self, processes: Iterable[ContenderProcess], failures: dict[str, StylelabError]):
+        self.running, self.failures = list(processes), failures
+
+    def for_each(self, action: Callable[[ContenderProcess], object]) -> None:
+        """Call `action` with each process in turn. A process for which it fails is dropped."""
+        for process in tuple(self.running):
+            try:
+                action(process)
+            except StylelabError as error:
+                self.failures[process.contender.name] = error
+                self.running.remove(process)
+
+
 @contextmanager
-def stage(entries: Iterable[tuple[Contender, dict]], lost: dict[str, StylelabError]) -> Iterator[list[Player]]:
-    """Start all of them, wait until each has imported its framework, and end them all afterwards, whatever happens.
+def running(entries: Iterable[tuple[Contender, dict]], failures: dict[str, StylelabError]) -> Iterator[Contenders]:
+    """Start contenders, wait until each has imported its framework, and end them all afterwards, whatever happens.
 
     Args:
-        entries: contenders with their settings.
-        lost: name -> the error; who could not start is put in here and is not among the players.
+        entries: each contender with its settings.
+        failures: receives the error of each contender that fails.
     """
-    started, players = [], []
+
+    def wait_until_loaded(process: ContenderProcess) -> None:
+        process.about = process.answer()["loaded"]
+
+    started = []
     try:
         for contender, settings in entries:
             try:
-                started.append(Player(contender, settings))
+                started.append(ContenderProcess(contender, settings))
             except StylelabError as error:
-                lost[contender.name] = error
-        for player in started:
-            with excused(player, players, lost):
-                players.append(player)
-                player.about = player.answer()["loaded"]
-        yield players
+                failures[contender.name] = error
+        contenders = Contenders(started, failures)
+        contenders.for_each(wait_until_loaded)
+        yield contenders
     finally:
-        for player in started:
-            player.end()
-
-
-@contextmanager
-def excused(player: Player, players: list[Player], lost: dict[str, StylelabError]) -> Iterator[None]:
-    """Who fails leaves the stage; why is kept."""
-    try:
-        yield
-    except StylelabError as error:
-        lost[player.contender.name] = error
-        players.remove(player)
+        for process in started:
+            process.end()

@@ -1,58 +1,138 @@
-"""A contender's process: `python -m stylelab.tools.bench.contender '{"kind": "ours", ...}'`. Orders come in on stdin as JSON."""
+"""A contender's process: `python -m stylelab.tools.bench.contender '{"kind": "ours", ...}'`. Requests arrive on stdin."""
 
 import importlib
 import json
 import os
+import statistics
 import sys
+import time
 
-from stylelab.base import processes
-from stylelab.tools.bench.turns import Finished, Turns
+import numpy as np
 
-KINDS = {  # kind -> (module of this package, function, framework that it runs in; None: as told)
-    "ours": ("ours", "run", None),
-    "judge": ("judge", "run", None),
-    "limit": ("limit", "run", None),
+from stylelab import load_backend
+from stylelab.base import messages, processes
+from stylelab.errors import InputError
+from stylelab.run.prepare import precision_for
+from stylelab.tools.bench.turns import Finished, Turns, job_of, recipe_of
+
+KINDS = {  # kind -> (module of this package, function, its framework; None for the one in the settings)
+    "ours": ("contender", "ours", None),
+    "judge": ("contender", "judge", None),
+    "limit": ("contender", "limit", None),
     "pytorch tutorial": ("pytorch_tutorial", "run", "torch"),
     "tensorflow tutorial": ("tensorflow_tutorial", "run", "tensorflow"),
-    "keras tutorial": ("keras_tutorial", "run", "tensorflow"),
+    "keras tutorial": ("tensorflow_tutorial", "run_keras", "tensorflow"),
     "style-transfer-pytorch": ("peers", "style_transfer_pytorch", "torch"),
     "neural-style-pt": ("peers", "neural_style_pt", "torch"),
 }
+SIDES = {"cpu": (1024, 2048, 3072), "gpu": (4096, 8192, 12288)}
 
 
 def main(text: str) -> None:
-    """Import the framework and find the device, say so, and run the contender until no order comes.
+    """Import the framework, find the device, report both, and run the contender until the requests end.
 
     Raises:
-        StylelabError: what the contender raises.
+        StylelabError: whatever the contender raises.
     """
     settings = json.loads(text)
-    # answers have the old descriptor 1 for themselves: whatever a library prints goes to stderr
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    answers = messages.claim_stdout()
     module, function, backend = KINDS[settings["kind"]]
     settings["backend"] = backend or settings["backend"]
-    about = _import(settings["backend"], settings["device"])
+    device = load_backend(settings["backend"]).find_device(settings["device"])
+    version = sys.modules[settings["backend"]].__version__
     run = getattr(importlib.import_module(f"stylelab.tools.bench.{module}"), function)
-    turns = Turns(sys.stdin, answers)
-    turns.answer({"loaded": about})
+    turns = Turns(sys.stdin.buffer, answers)
+    turns.answer({"loaded": {"backend": settings["backend"], "version": version, "device": str(device)}})
     try:
         turns.wait()
         run(settings, turns)
-        raise RuntimeError("it ended before it was told to")
+        raise RuntimeError("it ended before all its steps were made")
     except Finished:
         pass
 
 
-def _import(backend: str, device: str | None) -> dict:
-    from stylelab import load_backend
+def ours(settings: dict, turns: Turns) -> None:
+    """Our own `transfer`, called as a user calls it; `watch` takes the turns."""
+    half, job, options = load_backend(settings["backend"]), job_of(settings), ("precision", "scales", "tile")
+    features = importlib.import_module(f"stylelab.{settings['backend']}.features")
+    precision = precision_for(job, settings.get("precision", "auto"))
+    height, width = job.content.shape[:2]
+    turns.note(precision=features.find_precision(precision, settings["device"], height * width))
+    result = half.transfer(
+        settings["content"], settings["style"], recipe=recipe_of(settings["recipe"]), encoder=settings["encoder"],
+        size=settings["size"], steps=settings["total_steps"], device=settings["device"],
+        watch=lambda step: turns(step.loss, step.read), snapshots=(),
+        **{name: settings[name] for name in options if name in settings},
+    )  # fmt: skip
+    if result.stopped:
+        raise InputError(result.stopped)
 
-    half = load_backend(backend)
-    native = sys.modules[backend]
-    return {"backend": backend, "version": native.__version__, "device": str(half.find_device(device))}
+
+def judge(settings: dict, turns: Turns) -> None:
+    """Answer each request `{"judge": [files of images]}` with the losses of these images."""
+    loss, request = loss_of(settings), turns.request
+    while True:
+        turns.answer({"losses": [loss(np.load(path)) for path in request["judge"]]})
+        request = turns.wait()
+
+
+def loss_of(settings: dict):
+    """The recipe's total loss in float32, as a function of an image `(H, W, 3)` in 0..1."""
+    half, job = load_backend(settings["backend"]), job_of(settings)
+    device = half.find_device(settings["device"])
+    encoder = half.load_encoder(
+        job.encoder, job.recipe.layers, pooling=job.recipe.pooling, normalised=job.normalised, device=device
+    )
+    content, style = (half.to_tensor(image, device) for image in (job.content, job.style))
+    loss = half.transfer_loss(encoder, content, style, job.recipe, job.weights)
+    return lambda image: float(sum(float(part) for part in loss(half.to_tensor(image, device)).values()))
+
+
+def limit(settings: dict, turns: Turns) -> None:
+    """The best product of two square matrices in a precision. A step is one product, of the side that is the fastest per
+    operation in a short trial."""
+    make = {"torch": _torch_product, "tensorflow": _tensorflow_product}[settings["backend"]]
+    device = load_backend(settings["backend"]).find_device(settings["device"])
+
+    def operations_per_second(side: int) -> float:
+        multiply, seconds = make(side, settings["precision"], device), []
+        multiply()
+        for _ in range(3):
+            began = time.perf_counter()
+            multiply()
+            seconds.append(time.perf_counter() - began)
+        return 2 * side**3 / statistics.median(seconds)
+
+    side = max(SIDES["cpu" if str(device).startswith("cpu") else "gpu"], key=operations_per_second)
+    multiply = make(side, settings["precision"], device)
+    turns.note(flop=2 * side**3, side=side)
+    while True:
+        multiply()
+        turns(0.0, None)
+
+
+def _torch_product(side: int, precision: str, device):
+    import torch
+
+    first, second, result = (torch.ones(side, side, dtype=getattr(torch, precision), device=device) for _ in range(3))
+
+    def multiply() -> None:
+        torch.mm(first, second, out=result)
+        result[0, 0].item()  # waits for a GPU
+
+    return multiply
+
+
+def _tensorflow_product(side: int, precision: str, device):
+    import tensorflow as tf
+
+    with tf.device(device):
+        first, second = (tf.ones((side, side), getattr(tf, precision)) for _ in range(2))
+    product = tf.function(lambda: tf.linalg.matmul(first, second)[0, 0], autograph=False)
+    return lambda: float(product())
 
 
 if __name__ == "__main__":
-    status = processes.report(lambda: main(sys.argv[1]))
+    status = processes.exit_status(lambda: main(sys.argv[1]))
     sys.stderr.flush()
-    os._exit(status)  # a framework's threads take seconds to end, and may fail at it
+    os._exit(status)  # a framework's threads take seconds to end, and may fail while doing so

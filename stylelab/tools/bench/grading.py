@@ -1,96 +1,167 @@
-"""`make bench`: what grading a notebook costs here and with nbgrader's autograde, on the same notebooks in the same run.
+"""What grading costs: a notebook here and with nbgrader's autograde, in the same run; or a class of a thousand.
 
-Ours is marked in a sandbox whose framework is warm; nbgrader starts a kernel and executes all cells. So each lesson is
-graded twice: whole, and cut down to its set-up, its answers and its checks.
+We mark in a sandbox that has its framework loaded; nbgrader starts a kernel and executes all cells. So each lesson is graded
+twice: whole, and cut down to its set-up, its answers and its checks.
 
     python -m stylelab.tools.bench.grading [--framework torch] [--lessons 02,03] [-o FILE]
-    python -m stylelab.tools.bench.grading --thousand      a class of a thousand instead, one of two workers killed
+    python -m stylelab.tools.bench.grading --thousand [N]      two workers, one of which is killed half-way
 """
 
 import argparse
+import copy
 import importlib.util
 import json
 import os
+import resource
 import secrets
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from nbformat import NotebookNode
 
-from lessons.make import assemble
-from stylelab.base.course import TITLES
+from stylelab.base import messages
+from stylelab.base.course import TITLES, find_lessons
 from stylelab.base.files import write_text
-from stylelab.errors import MachineError, StylelabError
-from stylelab.tools.bench import submissions
+from stylelab.errors import MachineError, StylelabError, unknown
 from stylelab.tools.classroom.handout import release
-from stylelab.tools.classroom.handout.strip import as_bytes
+from stylelab.tools.classroom.handout.strip import as_bytes, strip
+from stylelab.tools.classroom.marking import batch
 from stylelab.tools.classroom.marking.mark import Boxes, mark
-from stylelab.tools.classroom.marking.model import Submission
+from stylelab.tools.classroom.marking.model import Mark, Submission
+from stylelab.tools.classroom.marking.model_answers import library_source
+from stylelab.tools.classroom.reports import write as reports
 from stylelab.tools.classroom.sandbox.sandbox import BWRAP, check_sandbox, python_of
 
-REPEATS = 3  # times that ours marks a notebook; the median counts
+REPEATS = 3  # times that we mark a notebook; the median counts
 STUDENT = "solved"
+OPEN = "raise NotImplementedError"
+CLASS = ("right", "first", "open", "wrong")  # what the students of a made-up class hand in, in turn
 
 
-def main(arguments: list[str]) -> int:
-    """Print a table; `-o` writes the numbers as JSON. Returns the exit status."""
+def main(arguments: list[str]) -> None:
+    """Print a table; `-o` writes the numbers as JSON."""
     parser = argparse.ArgumentParser(prog="python -m stylelab.tools.bench.grading", description=__doc__.split("\n")[0])
     parser.add_argument("--framework", choices=tuple(TITLES), help="only this one")
     parser.add_argument("--lessons", default="02,03", help="their numbers")
     parser.add_argument("--thousand", nargs="?", const=1000, type=int, metavar="N", help="grade a class of N, 1000 by default")
+    parser.add_argument("--serve-nbgrader", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("-o", "--out", type=Path, help="a JSON file")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.serve_nbgrader:
+        return serve_nbgrader()
     check_sandbox(BWRAP)
-    if asked.thousand:
-        from stylelab.tools.bench import thousand
-
-        numbers = thousand.measure(asked.thousand, asked.framework or "torch")
+    if options.thousand:
+        numbers = grade_class(options.thousand, options.framework or "torch")
     else:
-        numbers = compare([asked.framework] if asked.framework else list(TITLES), asked.lessons.split(","))
-    if asked.out:
-        write_text(asked.out, json.dumps(numbers, indent=1) + "\n")
-    return 0
+        numbers = compare([options.framework] if options.framework else list(TITLES), options.lessons.split(","))
+    if options.out:
+        write_text(options.out, json.dumps(numbers, indent=1) + "\n")
+
+
+# submissions to grade
+
+
+def lesson(number: str, framework: str) -> NotebookNode:
+    """A lesson as students receive it.
+
+    Raises:
+        InputError: no such lesson.
+    """
+    lessons = {path.name.partition("_")[0]: path for path in find_lessons(framework)}
+    if number not in lessons:
+        raise unknown("lesson", number, sorted(lessons))
+    return strip(lessons[number])
+
+
+def answered(notebook: NotebookNode, answer: Callable[[str], str]) -> NotebookNode:
+    """A copy with `answer(exercise)` in each answer cell."""
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        if exercise := cell.metadata.get("stylelab", {}).get("exercise"):
+            cell.source = answer(exercise)
+    return notebook
+
+
+def solved(number: str, framework: str) -> NotebookNode:
+    """A lesson with the library's own answers."""
+    return answered(lesson(number, framework), lambda exercise: library_source(framework, exercise))
+
+
+def cut_down(notebook: NotebookNode) -> NotebookNode:
+    """A copy with only the set-up, the answers and the checks, which is all that a grader needs."""
+    notebook = copy.deepcopy(notebook)
+    notebook.cells = [
+        cell for cell in notebook.cells
+        if "nbgrader" in cell.metadata or cell.metadata.get("stylelab", {}).get("name") == "setup"
+    ]  # fmt: skip
+    return notebook
+
+
+def make_class(folder: Path, count: int, number: str, framework: str) -> list[str]:
+    """Write STUDENT/LESSON.ipynb for each of `count` students, no two alike; returns the students."""
+    handed_out, students = lesson(number, framework), [f"student{index:04}" for index in range(count)]
+    for index, student in enumerate(students):
+        kind, first = CLASS[index % len(CLASS)], []
+
+        def answer(exercise: str, student: str = student, kind: str = kind, first: list[str] = first) -> str:
+            first[:] = first or [exercise]
+            if kind == "open" or (kind == "first" and exercise not in first):
+                text = OPEN
+            elif kind == "wrong":
+                text = f"{exercise} = lambda *given: given[0]"
+            else:
+                text = library_source(framework, exercise)
+            return f"# {student}\n{text}"
+
+        (folder / student).mkdir(parents=True)
+        name = f"{handed_out.metadata.stylelab.lesson}_{framework}.ipynb"
+        (folder / student / name).write_bytes(as_bytes(answered(handed_out, answer)))
+    return students
+
+
+# one notebook, here and with nbgrader
 
 
 def compare(frameworks: list[str], numbers: list[str]) -> dict:
-    """Grade the lessons with both; print as it goes; returns the numbers."""
-    there = importlib.util.find_spec("nbgrader") is not None
-    if not there:
-        print("nbgrader is not installed (pip install nbgrader): ours alone")
+    """Grade the lessons both ways, printing each row as soon as it is known; returns the rows and their medians."""
+    has_nbgrader = importlib.util.find_spec("nbgrader") is not None
+    if not has_nbgrader:
+        print("nbgrader is not installed (pip install nbgrader): only ours is measured")
     print(f"{'seconds per notebook':<44}{'ours':>8}{'nbgrader':>10}{'ratio':>8}{'points':>8}")
     rows = []
     with tempfile.TemporaryDirectory(prefix="stylelab-versus-") as folder, Boxes() as boxes:
         for framework in frameworks:
-            books = _notebooks(framework, numbers)
-            theirs = Course(Path(folder) / framework, framework, books) if there else None
+            books = {}
+            for book in (solved(number, framework) for number in numbers):
+                name = f"{book.metadata.stylelab.lesson}_{framework}"
+                books |= {f"{name}-whole": book, f"{name}-cut": cut_down(book)}
+            course = NbgraderCourse(Path(folder) / framework, framework, books) if has_nbgrader else None
             mark(Submission("", "warm up", as_bytes(next(iter(books.values())))), boxes, secrets.token_hex(16))
             for name, book in books.items():
-                rows.append(_row(name, book, boxes, theirs))
-                _print(rows[-1])
+                rows.append(grade_both(name, book, boxes, course))
+                print_row(rows[-1])
             boxes.drop(framework)
-            if theirs:
-                theirs.close()
-    middles = [_middle(rows, kind) for kind in ("whole", "cut")]
-    for each in middles:
-        _print(each)
-    return {"rows": rows, "medians": middles}
+            if course:
+                course.close()
+    medians = []
+    for kind, title in (("whole", "median, whole"), ("cut", "median, cut down")):
+        chosen = [row for row in rows if row["kind"] == kind]
+        row = {name: statistics.median(row[name] for row in chosen) for name in ("ours", "nbgrader") if name in chosen[0]}
+        ratio = {"ratio": row["nbgrader"] / row["ours"]} if "nbgrader" in row else {}
+        medians.append({"notebook": title, "kind": kind, **row, **ratio})
+        print_row(medians[-1])
+    return {"rows": rows, "medians": medians}
 
 
-def _notebooks(framework: str, numbers: list[str]) -> dict[str, NotebookNode]:
-    """Name -> solved notebook, each whole and cut down."""
-    books = {}
-    for number in numbers:
-        book = submissions.solved(submissions.lesson(number, framework))
-        name = f"{book.metadata.stylelab.lesson}_{framework}"
-        books |= {f"{name}-whole": book, f"{name}-cut": submissions.cut_down(book)}
-    return books
-
-
-def _row(name: str, book: NotebookNode, boxes: Boxes, theirs: "Course | None") -> dict:
+def grade_both(name: str, book: NotebookNode, boxes: Boxes, course: "NbgraderCourse | None") -> dict:
+    """Seconds and points of a solved notebook, ours and nbgrader's."""
     seconds = []
     for _ in range(REPEATS):
         began = time.perf_counter()
@@ -98,53 +169,61 @@ def _row(name: str, book: NotebookNode, boxes: Boxes, theirs: "Course | None") -
         seconds.append(time.perf_counter() - began)
     row = {"notebook": name, "kind": name.rpartition("-")[2], "ours": statistics.median(seconds)}
     row["points"] = [marked.earned, marked.points]
-    if theirs:
-        said = theirs.grade(name)
-        row |= {"nbgrader": said["seconds"], "ratio": said["seconds"] / row["ours"], "nbgrader_points": said["score"]}
+    if course:
+        answer = course.request(name, STUDENT)
+        row |= {"nbgrader": answer["seconds"], "ratio": answer["seconds"] / row["ours"], "nbgrader_points": answer["score"]}
     return row
 
 
-def _middle(rows: list[dict], kind: str) -> dict:
-    chosen = [row for row in rows if row["kind"] == kind]
-    made = {name: statistics.median(row[name] for row in chosen) for name in ("ours", "nbgrader") if name in chosen[0]}
-    ratio = {"ratio": made["nbgrader"] / made["ours"]} if "nbgrader" in made else {}
-    return {"notebook": f"median, {'cut down' if kind == 'cut' else 'whole'}", "kind": kind, **made, **ratio}
-
-
-def _print(row: dict) -> None:
+def print_row(row: dict) -> None:
+    """One line of the table."""
     theirs = f"{row['nbgrader']:>10.2f}{row['ratio']:>7.0f}x" if "nbgrader" in row else f"{'-':>10}{'-':>8}"
-    earned = "/".join(str(each) for each in row.get("points", ()))
-    print(f"{row['notebook']:<44}{row['ours']:>8.2f}{theirs}{earned:>8}", flush=True)
+    print(f"{row['notebook']:<44}{row['ours']:>8.2f}{theirs}{'/'.join(map(str, row.get('points', ()))):>8}", flush=True)
 
 
-class Course:
-    """An nbgrader course in a folder of its own, with kernels and settings of its own; `close` ends its process."""
+class NbgraderCourse:
+    """An nbgrader course in its own folder, with its own kernels and settings, served by a process that `close` ends."""
 
     def __init__(self, folder: Path, framework: str, books: dict[str, NotebookNode]):
-        self.folder = folder / "course"
+        self.folder, home = folder / "course", folder / "home"
         release.release(self.folder, framework, ["00"], course=True)  # for its configuration
         for name, book in books.items():
-            self._lay("source", name, submissions.answered(book, lambda exercise: f"def {exercise}():\n    {submissions.OPEN}"))
-        kernel = folder / "home" / "kernels" / assemble.KERNELS[framework][0]
-        kernel.mkdir(parents=True)
-        argv = [python_of(framework), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": framework, "language": "python"}))
+            self._save("source", name, answered(book, lambda exercise: f"def {exercise}():\n    {OPEN}"))
+            kernel = home / "kernels" / book.metadata.kernelspec.name
+            kernel.mkdir(parents=True, exist_ok=True)
+            argv = [python_of(framework), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": framework, "language": "python"}))
+        # none of the user's settings; nbgrader starts a command of its own, which must be on the path
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "STYLELAB_PRESET"))}
+        kept |= dict.fromkeys(("HOME", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"), str(home))
+        kept |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
         self._log = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "stylelab.tools.bench.nbgrader"], cwd=self.folder, env=_environment(folder / "home"),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True,
+            [sys.executable, "-m", "stylelab.tools.bench.grading", "--serve-nbgrader"], cwd=self.folder, env=kept,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
         )  # fmt: skip
         for name, book in books.items():
-            self._ask(name)
-            self._lay(f"submitted/{STUDENT}", name, book)
+            self.request(name)
+            self._save(f"submitted/{STUDENT}", name, book)
 
-    def grade(self, name: str) -> dict:
-        """Seconds and points of the solved notebook.
+    def request(self, assignment: str, student: str | None = None) -> dict:
+        """Grade a student's notebook, or generate the assignment if there is no student.
+
+        Returns:
+            `{"success", "seconds", "score", "log"}`; the score is [points earned, points possible].
 
         Raises:
-            MachineError: nbgrader could not.
+            MachineError: nbgrader failed.
         """
-        return self._ask(f"{name} {STUDENT}")
+        messages.write(self._process.stdin, {"assignment": assignment, "student": student})
+        if received := messages.read(self._process.stdout):
+            answer = received[0]
+        else:
+            self._log.seek(0)
+            answer = {"success": False, "log": self._log.read().decode(errors="replace")}
+        if not answer["success"]:
+            raise MachineError(f"nbgrader cannot grade '{assignment}': {' '.join(answer['log'].split())[-300:]}")
+        return answer
 
     def close(self) -> None:
         """End nbgrader's process."""
@@ -153,35 +232,107 @@ class Course:
         self._process.stdout.close()
         self._log.close()
 
-    def _lay(self, step: str, name: str, book: NotebookNode) -> None:
+    def _save(self, step: str, name: str, book: NotebookNode) -> None:
         path = self.folder / step / name / f"{name}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(as_bytes(book))
 
-    def _ask(self, line: str) -> dict:
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        said = json.loads(answer) if answer else {"success": False, "log": self._last()}
-        if not said["success"]:
-            raise MachineError(f"nbgrader cannot grade '{line}': {' '.join(said['log'].split())[-300:]}")
-        return said
 
-    def _last(self) -> str:
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")[-300:]
+def serve_nbgrader() -> None:
+    """Carry out the requests of an `NbgraderCourse`, in its folder, with nbgrader's own API and a clock."""
+    from nbgrader.apps.api import NbGraderAPI
+    from traitlets.config import PyFileConfigLoader
+
+    answers = messages.claim_stdout()
+    config = PyFileConfigLoader("nbgrader_config.py", os.getcwd()).load_config()
+    config.CourseDirectory.root = os.getcwd()
+    api = NbGraderAPI(config=config)
+    while received := messages.read(sys.stdin.buffer):
+        assignment, student = received[0]["assignment"], received[0]["student"]
+        began, score = time.perf_counter(), None
+        done = api.autograde(assignment, student) if student else api.generate_assignment(assignment)
+        seconds = time.perf_counter() - began
+        if student and done["success"]:
+            with api.gradebook as gradebook:
+                submission = gradebook.find_submission(assignment, student)
+                score = [submission.score, submission.max_score]
+        log = (done.get("error") or done.get("log") or "")[-2000:]
+        messages.write(answers, {"success": done["success"], "seconds": seconds, "score": score, "log": log})
 
 
-def _environment(home: Path) -> dict[str, str]:
-    """Settings of nobody's, and nbgrader's commands by name: it starts one of its own."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "STYLELAB_PRESET"))}
-    own = dict.fromkeys(("HOME", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"), str(home))
-    return kept | own | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+# a class of a thousand
+
+
+def grade_class(count: int, framework: str, number: str = "03", workers: int = 2) -> dict:
+    """Grade a made-up class in the sandbox, kill one worker when half of the marks are known; print and return the numbers.
+
+    Raises:
+        MachineError: a mark is missing, wrong or there twice, which is what this is to find out.
+    """
+    from stylelab.tools.cluster import connect  # Dask takes a second to import, which nbgrader's process need not wait for
+
+    times, marked = [], Counter()
+    with tempfile.TemporaryDirectory(prefix="stylelab-thousand-") as folder:
+        students = make_class(Path(folder) / "in", count, number, framework)
+        print(f"{count} submissions of lesson {number}, {framework}; one worker of {workers} is killed half-way", flush=True)
+        began = time.perf_counter()
+        plan = batch.plan(Path(folder) / "in", Path(folder) / "out")
+        with connect(None, tasks=workers, device="cpu", deaths=1) as client:
+            numbers = {"workers at the beginning": len(client.nthreads()), "workers killed": 0}
+            for mark_ in batch.run(plan, scheduler=client.scheduler.address):
+                times.append(time.perf_counter())
+                marked[mark_.student] += 1
+                if len(times) == count // 2:
+                    os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+                    numbers["workers killed"] += 1
+        if twice := [student for student, marks in marked.items() if marks > 1]:
+            raise MachineError(f"marked twice: {', '.join(twice[:5])}")
+        all_marked = time.perf_counter()
+        reports.write(plan.folder, [plan.marks[key] for key in plan.submissions], plan.record)
+        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        numbers |= {
+            "seconds until the first mark (warming up)": times[0] - began,
+            "seconds per notebook after that": (times[-1] - times[0]) / max(1, len(gaps)),
+            "median seconds between two marks": statistics.median(gaps or [0.0]),
+            "longest wait for a mark, seconds": max(gaps, default=0.0),
+            "seconds for all marks": all_marked - began,
+            "seconds for the reports": time.perf_counter() - all_marked,
+            "peak memory of this process, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+        check_marks(plan, students)
+    for name, value in numbers.items():
+        print(f"{name:<44}{value:>10.2f}")
+    print(f"every mark is there, none twice: {count} of {count}")
+    return {"count": count, "framework": framework, **numbers}
+
+
+def check_marks(plan: batch.Batch, students: list[str]) -> None:
+    """Compare the marks on disk with what each student handed in.
+
+    Raises:
+        MachineError: a mark is missing, or not the one that the submission deserves.
+    """
+    files, marks = list((plan.folder / "marks").iterdir()), {mark.student: mark for mark in plan.marks.values()}
+    if len(files) != len(students) or sorted(marks) != students:
+        raise MachineError(f"{len(students)} submissions, {len(files)} marks on disk, {len(marks)} students")
+    for index, student in enumerate(students):
+        kind, mark = CLASS[index % len(CLASS)], marks[student]
+        if not is_fair(kind, mark):
+            raise MachineError(f"{student} handed in '{kind}' and got {mark.earned} of {mark.points} points: {mark.notes}")
+
+
+def is_fair(kind: str, mark: Mark) -> bool:
+    """Whether a mark is what a submission of this kind deserves."""
+    if kind == "right":
+        return mark.earned == mark.points > 0
+    if kind == "first":
+        return 0 < mark.earned < mark.points
+    return mark.earned == 0 < mark.points
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1:]))
+        main(sys.argv[1:])
     except StylelabError as error:
         print(f"stylelab: {error}", file=sys.stderr)
         sys.exit(error.exit_status)

@@ -1,25 +1,111 @@
-"""Who is compared with whom, and on what: each tutorial with ours on the tutorial's own recipe."""
+"""What `stylelab bench` measures: its options, checked before a framework is imported, and who is compared with whom."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from stylelab.tools.bench.options import Asked
+from stylelab import BACKENDS, encoders
+from stylelab.base.files import check_folder, printable
+from stylelab.errors import InputError, unknown
+from stylelab.run.numerics.precision import check_precision
+from stylelab.run.prepare import prepare
 
-PEERS = {  # name of the clone's folder -> where it comes from, and the file of it that is imported
+DEVICES = ("cpu", "gpu", "cuda", "mps")
+PLOTS = (".png", ".pdf", ".svg")
+PEERS = {  # folder of the clone -> its repository, and the file of it that is imported
     "style-transfer-pytorch": ("https://github.com/crowsonkb/style-transfer-pytorch", "style_transfer/style_transfer.py"),
     "neural-style-pt": ("https://github.com/ProGamerGov/neural-style-pt", "neural_style.py"),
 }
 LIMITS = ("float32", "bfloat16")
+WARM_UP = 3  # rounds before those that count
+SCALES = 4  # image sizes of a coarse-to-fine run, each the square root of 2 larger than the one before
+COARSE = 2 / 3  # of the race's steps for a coarse-to-fine run: it spreads its steps over the sizes, so fewer finish sooner
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """The options of `stylelab bench`. An empty tuple or None means the default.
+
+    Attributes:
+        sizes: long sides in pixels.
+        steps: rounds that count.
+        race: steps of the race to the tutorial's loss, 0 for no race.
+        tile: side in pixels of a tile to measure as well; 0 for none, by default half the long side.
+        quick: leave out the long measurements.
+        peers: folder with clones of `PEERS`.
+        out, plot: files to write.
+    """
+
+    backends: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+    precisions: tuple[str, ...] = ()
+    steps: int | None = None
+    race: int | None = None
+    tile: int | None = None
+    device: str | None = None
+    encoder: str = "vgg19"
+    content: str = "china"
+    style: str = "coffee"
+    quick: bool = False
+    peers: Path | None = None
+    out: Path | None = None
+    plot: Path | None = None
+
+
+def check(options: BenchOptions) -> BenchOptions:
+    """Fill in the defaults and check everything.
+
+    Raises:
+        InputError, MachineError: one line about the option at fault.
+    """
+    for backend in options.backends:
+        if backend not in BACKENDS:
+            raise unknown("backend", backend, BACKENDS)
+    for precision in options.precisions:
+        check_precision(precision)
+    if options.device is not None:
+        kind, _, index = options.device.partition(":")
+        if kind not in DEVICES or not (index or "0").isdigit():
+            raise unknown("device", options.device, DEVICES)
+    steps, race = (5, 0) if options.quick else (10, 300)
+    options = replace(
+        options,
+        backends=tuple(dict.fromkeys(options.backends)) or BACKENDS,
+        precisions=tuple(dict.fromkeys(options.precisions)) or ("float32", "auto"),
+        sizes=options.sizes or ((256,) if options.quick else (256, 512)),
+        steps=steps if options.steps is None else options.steps,
+        race=race if options.race is None else options.race,
+        tile=0 if options.tile is None and options.quick else options.tile,
+    )
+    for name, least in (("steps", 2), ("race", 0), ("tile", 0)):
+        if (value := getattr(options, name)) is not None and value < least:
+            raise InputError(f"--{name} is {value}: give a whole number of at least {least}")
+    for path in filter(None, (options.out, options.plot)):
+        if path.is_dir():
+            raise InputError(f"'{printable(path)}' is a folder: name a file in it")
+        check_folder(path.parent)
+    if options.plot and options.plot.suffix.lower() not in PLOTS:
+        raise InputError(f"cannot plot to '{printable(options.plot)}': its ending must be one of {', '.join(PLOTS)}")
+    if options.peers and not options.peers.is_dir():
+        raise InputError(f"'{printable(options.peers)}' is not a folder: see docs/speed.md for how to clone the peers into one")
+    encoder = "mini" if lacks_download(options.encoder) else options.encoder
+    for size in options.sizes:
+        prepare(options.content, options.style, encoder=encoder, size=size, recipe="lab")
+    return options
+
+
+def lacks_download(encoder: str) -> bool:
+    """Whether this is VGG-19 and its weights have not been downloaded."""
+    return encoder == "vgg19" and not (encoders.cache_dir() / "vgg19.safetensors").is_file()
 
 
 @dataclass(frozen=True)
 class Contender:
-    """Somebody who makes steps.
+    """A program whose steps are timed.
 
     Attributes:
         name: for the table.
-        kind: of `stylelab.tools.bench.contender.KINDS`.
-        backend: the framework that it runs in.
-        precision, tile, scales: of ours; None for others, and where the default is meant.
+        kind: a key of `stylelab.tools.bench.contender.KINDS`.
+        precision, tile, scales: options of our `transfer`; None for others, and for the default.
     """
 
     name: str
@@ -31,17 +117,17 @@ class Contender:
 
     @property
     def options(self) -> dict:
-        """What is given to `transfer` beside the common settings."""
+        """What `transfer` is called with, in addition to the settings that all contenders share."""
         options = {"precision": self.precision, "tile": self.tile, "scales": self.scales}
         return {name: value for name, value in options.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Group:
-    """Contenders that step in turn, all of them compared with each of `against`.
+    """Contenders that take turns. Each of `ours` is compared with each of `against`.
 
     Attributes:
-        recipe: whose loss is lowered, by everyone in whose power that is.
+        recipe: defines the loss that the images are judged by.
         size: long side in pixels.
     """
 
@@ -53,44 +139,76 @@ class Group:
 
     @property
     def contenders(self) -> tuple[Contender, ...]:
+        """All of them."""
         return self.against + self.ours
+
+    @property
+    def limits(self) -> tuple[Contender, ...]:
+        """A matrix product for each framework in the group and each precision."""
+        backends = dict.fromkeys(contender.backend for contender in self.contenders)
+        return tuple(Contender(f"limit {name} {kind}", "limit", name, kind) for name in backends for kind in LIMITS)
+
+
+@dataclass(frozen=True)
+class Race:
+    """One other program against ours, to the loss of the other program's last image.
+
+    Attributes:
+        ours: each with the number of its steps.
+        steps: of the other program.
+        coarse_to_fine: whether the other program follows its own schedule of sizes, and decides itself when it ends.
+    """
+
+    against: Contender
+    ours: tuple[tuple[Contender, int], ...]
+    size: int
+    steps: int
+    coarse_to_fine: bool = False
+    recipe: str = "lab"
 
 
 def ours(backend: str, precision: str, tile: int | None = None, scales: int | None = None) -> Contender:
-    """Our `transfer`."""
+    """Our `transfer` as a contender."""
     extra = f", tile {tile}" if tile else f", {scales} sizes" if scales else ""
     return Contender(f"ours {backend} {precision}{extra}", "ours", backend, precision, tile, scales)
 
 
-def groups(asked: Asked) -> list[Group]:
-    """What is measured step by step, at each size."""
-    return [group for size in asked.sizes for group in _at(size, asked)]
+PYTORCH = Contender("PyTorch tutorial", "pytorch tutorial", "torch")
+TENSORFLOW = Contender("TensorFlow tutorial", "tensorflow tutorial", "tensorflow")
+KERAS = Contender("Keras example", "keras tutorial", "tensorflow")
+OTHERS = tuple(Contender(name, name, "torch") for name in PEERS)
 
 
-def _at(size: int, asked: Asked) -> list[Group]:
-    found = []
-    every = tuple(ours(backend, precision) for backend in asked.backends for precision in asked.precisions)
-    if "torch" in asked.backends:
-        tutorial = Contender("PyTorch tutorial", "pytorch tutorial", "torch")
-        side = size // 2 if asked.tile is None else asked.tile
-        tiled = (ours("torch", asked.precisions[-1], tile=side),) if side else ()
-        found.append(Group("PyTorch tutorial", "lab", size, (tutorial,), every + tiled))
-    if "tensorflow" in asked.backends:
-        own = tuple(contender for contender in every if contender.backend == "tensorflow")
-        tutorial = Contender("TensorFlow tutorial", "tensorflow tutorial", "tensorflow")
-        found.append(Group("TensorFlow tutorial", "tf-tutorial", size, (tutorial,), own))
-        if not asked.quick:
-            example = Contender("Keras example", "keras tutorial", "tensorflow")
-            found.append(Group("Keras example", "keras", size, (example,), own))
-    if asked.peers:
-        theirs = tuple(Contender(name, name, "torch") for name in PEERS)
-        found.append(Group("peers", "lab", size, theirs, (ours("torch", asked.precisions[-1]),)))
-    return found
+def groups(options: BenchOptions) -> list[Group]:
+    """What is timed step by step: at each size, each tutorial with ours on the tutorial's own recipe."""
+    result, best = [], options.precisions[-1]
+    all_ours = tuple(ours(backend, precision) for backend in options.backends for precision in options.precisions)
+    in_tensorflow = tuple(contender for contender in all_ours if contender.backend == "tensorflow")
+    for size in options.sizes:
+        if "torch" in options.backends:
+            side = size // 2 if options.tile is None else options.tile
+            tiled = (ours("torch", best, tile=side),) if side else ()
+            result.append(Group("PyTorch tutorial", "lab", size, (PYTORCH,), all_ours + tiled))
+        if "tensorflow" in options.backends:
+            result.append(Group("TensorFlow tutorial", "tf-tutorial", size, (TENSORFLOW,), in_tensorflow))
+            if not options.quick:
+                result.append(Group("Keras example", "keras", size, (KERAS,), in_tensorflow))
+        if options.peers:
+            result.append(Group("peers", "lab", size, OTHERS, (ours("torch", best),)))
+    return result
 
 
-def limits(group: Group) -> tuple[Contender, ...]:
-    """The matrix products that a group's steps are measured by: one for each framework and precision in it."""
-    backends = dict.fromkeys(contender.backend for contender in group.contenders)
-    return tuple(
-        Contender(f"limit {backend} {precision}", "limit", backend, precision) for backend in backends for precision in LIMITS
-    )
+def races(options: BenchOptions) -> list[Race]:
+    """The races, at the smallest size: against the PyTorch tutorial, and against each of the peers."""
+    if not options.race or "torch" not in options.backends:
+        return []
+    best, size, steps = options.precisions[-1], min(options.sizes), options.race
+    coarse = (ours("torch", best, scales=SCALES), max(10, round(COARSE * steps)))
+    all_ours = (*((ours("torch", precision), steps) for precision in options.precisions), coarse)
+    result = [Race(PYTORCH, all_ours, size, steps)]
+    if options.peers:
+        result += [
+            Race(peer, ((ours("torch", best), steps), coarse), size, steps, peer.kind == "style-transfer-pytorch")
+            for peer in OTHERS
+        ]
+    return result

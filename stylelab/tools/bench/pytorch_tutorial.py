@@ -1,8 +1,9 @@
-"""The loop of the PyTorch tutorial 'Neural transfer using PyTorch', as it computes: for comparison, never for use.
+"""The loop of the PyTorch tutorial 'Neural transfer using PyTorch', written again to be timed.
 
-NCHW float32, eager; `nn.Sequential` with loss modules that let activations through; ReLUs that copy; targets once;
-torch.optim.LBFGS as it comes (20 evaluations a call, 100 past steps), the image clamped inside its closure.
-The loss modules stand after the ReLU, where the recipes look, and not before it: the same work, and a loss to compare.
+NCHW float32, eager; `nn.Sequential` with loss modules that pass activations through; ReLUs that copy; targets computed once;
+torch.optim.LBFGS with its defaults (20 evaluations per call, 100 past steps); the image clamped in the closure.
+The loss modules follow the ReLU, as in our recipe, where the tutorial puts them before it: the same amount of work, and
+losses that can be compared.
 
 Source: A. Jacq, 'Neural transfer using PyTorch', PyTorch tutorials.
 """
@@ -12,61 +13,46 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylelab.encoders import POOL_AFTER
-from stylelab.errors import InputError
-from stylelab.recipes import Gram, SquaredError
-from stylelab.tools.bench.turns import Turns
-from stylelab.tools.bench.work import Work, make_ready
+from stylelab.tools.bench.turns import Turns, Work, work_of
 from stylelab.torch import find_device, to_image, to_tensor
 
 
 def run(settings: dict, turns: Turns) -> None:
-    """Evaluations of the closure until there is no further order: the tutorial calls each of them a step."""
-    torch.backends.cudnn.allow_tf32 = True  # PyTorch's own setting, which our package changes
-    work, device = make_ready(settings), find_device(settings["device"])
-    score, image = prepare(work, device)
-    method = torch.optim.LBFGS([image])
+    """Minimise the loss of the recipe 'lab'. Each evaluation of the closure is a step, as the tutorial counts."""
+    torch.backends.cudnn.allow_tf32 = True  # PyTorch's default, which our package changes
+    work, device = work_of(settings), find_device(settings["device"])
+    content, style, image = (to_tensor(array, device) for array in (work.job.content, work.job.style, work.job.start))
+    model, content_losses, style_losses = build(work, content, style, device)
+    model.eval().requires_grad_(False)
+    weights, image = work.job.weights, image.requires_grad_(True)
+    optimiser = torch.optim.LBFGS([image])
 
     def closure() -> Tensor:
         with torch.no_grad():
             image.clamp_(0, 1)
-        method.zero_grad()
-        loss = score(image)
+        optimiser.zero_grad()
+        model(image)
+        style_score = sum(share * module.loss for share, module in style_losses)
+        content_score = sum(share * module.loss for share, module in content_losses)
+        loss = weights.style * style_score + weights.content * content_score
         loss.backward()
         turns(loss.item(), lambda: to_image(image))
         return loss
 
     while True:
-        method.step(closure)
-
-
-def prepare(work: Work, device: torch.device):
-    """The tutorial's score as a function of an image `(1, 3, H, W)`, and the image to start from.
-
-    Raises:
-        InputError: a recipe that has more or other parts than the tutorial's loss.
-    """
-    recipe, weights = work.job.recipe, work.job.weights
-    if (recipe.content_loss, recipe.style_loss, weights.tv) != (SquaredError("mean"), Gram("per_element"), 0):
-        raise InputError(f"the PyTorch tutorial's loss is not that of recipe '{recipe.name}': use 'lab'")
-    content, style, start = (to_tensor(image, device) for image in (work.job.content, work.job.style, work.job.start))
-    model, content_losses, style_losses = build(work, content, style, device)
-    model.eval().requires_grad_(False)
-
-    def score(image: Tensor) -> Tensor:
-        model(image)
-        style_score = sum(share * module.loss for share, module in style_losses)
-        content_score = sum(share * module.loss for share, module in content_losses)
-        return weights.style * style_score + weights.content * content_score
-
-    return score, start.requires_grad_(True)
+        optimiser.step(closure)
 
 
 def build(work: Work, content: Tensor, style: Tensor, device: torch.device):
-    """The network with its loss modules, cut off after the last of them, and both kinds with their shares."""
-    recipe, model = work.job.recipe, nn.Sequential(Normalise(work)).to(device)
+    """The network with its loss modules, up to the last of them; and the content and style modules with their shares."""
+    recipe, encoder, model = work.job.recipe, work.job.encoder, nn.Sequential(Normalise(work)).to(device)
     content_losses, style_losses = [], []
-    for layer, filters in work.filters.items():
-        model.add_module(layer, _convolution(*filters, work.job.encoder.padding).to(device))
+    for layer, (kernel, bias) in work.filters.items():
+        convolution = nn.utils.skip_init(
+            nn.Conv2d, kernel.shape[1], len(kernel), 3, padding=1, padding_mode=encoder.padding, device=device
+        )
+        convolution.load_state_dict({"weight": torch.from_numpy(kernel), "bias": torch.from_numpy(bias)})
+        model.add_module(layer, convolution)
         model.add_module(f"relu_{layer}", nn.ReLU(inplace=False))
         if layer in recipe.content:
             content_losses.append((recipe.content[layer], ContentLoss(model(content).detach())))
@@ -75,22 +61,12 @@ def build(work: Work, content: Tensor, style: Tensor, device: torch.device):
             style_losses.append((recipe.style[layer], StyleLoss(model(style).detach())))
             model.add_module(f"style_{layer}", style_losses[-1][1])
         if layer in POOL_AFTER and layer != list(work.filters)[-1]:
-            model.add_module(f"pool_{layer}", nn.MaxPool2d(2) if _pooling(work) == "max" else nn.AvgPool2d(2))
+            model.add_module(f"pool_{layer}", nn.MaxPool2d(2) if work.pooling == "max" else nn.AvgPool2d(2))
     return model, content_losses, style_losses
 
 
-def _pooling(work: Work) -> str:
-    return work.job.recipe.pooling or work.job.encoder.pooling
-
-
-def _convolution(kernel, bias, padding: str) -> nn.Conv2d:
-    convolution = nn.utils.skip_init(nn.Conv2d, kernel.shape[1], len(kernel), 3, padding=1, padding_mode=padding)
-    convolution.load_state_dict({"weight": torch.from_numpy(kernel), "bias": torch.from_numpy(bias)})
-    return convolution
-
-
 class Normalise(nn.Module):
-    """What the first convolution expects, as (image - mean) / std."""
+    """Prepare an image for the first convolution: (image - mean) / std."""
 
     def __init__(self, work: Work):
         super().__init__()
@@ -103,7 +79,7 @@ class Normalise(nn.Module):
 
 
 class ContentLoss(nn.Module):
-    """Takes note of its loss and hands the activation on."""
+    """Store the content loss, and pass the activation through."""
 
     def __init__(self, target: Tensor):
         super().__init__()
@@ -115,7 +91,7 @@ class ContentLoss(nn.Module):
 
 
 class StyleLoss(nn.Module):
-    """The same for the Gram matrix."""
+    """Store the style loss, and pass the activation through."""
 
     def __init__(self, target: Tensor):
         super().__init__()
@@ -127,7 +103,7 @@ class StyleLoss(nn.Module):
 
 
 def gram(activation: Tensor) -> Tensor:
-    """`(1, C, H, W)` -> `(C, C)`, divided by the number of entries."""
+    """`(1, C, H, W)` -> `(C, C)`, divided by C H W."""
     batch, channels, height, width = activation.shape
     rows = activation.view(batch * channels, height * width)
     return (rows @ rows.t()).div(batch * channels * height * width)

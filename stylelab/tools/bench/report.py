@@ -1,91 +1,208 @@
-"""The figures as lines of text, for a terminal."""
+"""The figures as Markdown, for the terminal and for docs/speed.md, and as a plot.
 
+To replace the figures of a page:
+
+    python -m stylelab.tools.bench.report bench.json docs/speed.md
+"""
+
+import io
+import json
+import sys
 from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-COLUMNS = ("", "ms per step", "of the limit", "first step s", "memory MB", "peak MB", "loss")
+import numpy as np
+
+from stylelab.base import processes
+from stylelab.base.files import write_file, write_text
+from stylelab.errors import InputError
+
+if TYPE_CHECKING:
+    from stylelab.plots import Figure
+
+BEGIN, END = "<!-- figures: written by stylelab.tools.bench.report -->", "<!-- end of the figures -->"
+BUSY = 0.3  # load per core, before the bench began, above which a machine counts as busy
 
 
-def heading(machine: dict) -> str:
-    """Where this was measured."""
-    parts = (f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB",
-             f"torch {machine['torch']}, TensorFlow {machine['tensorflow']}, Python {machine['python']}",
-             f"load before the start {machine['load_before']}")  # fmt: skip
-    return "; ".join(parts)
+def main(arguments: list[str]) -> None:
+    """Replace what is between the two markers of a page by the figures of a JSON file.
+
+    Raises:
+        InputError: the page has no such markers.
+    """
+    figures, page = map(Path, arguments)
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise InputError(f"'{page}' has no place for figures: add these two lines, {BEGIN} and {END}")
+    results = json.loads(figures.read_text())
+    parts = [machine(results["machine"])]
+    parts += [group(found) for found in results["steps"] if any("ms" in row for row in found["rows"])]
+    parts += [race(found) for found in results["races"] if "loss" in found]
+    parts += [overheads(results["whole"])] if results["whole"] else []
+    write_text(page, "".join([before, BEGIN, "\n", "\n\n".join(parts), "\n", END, after]))
+
+
+def machine(about: dict) -> str:
+    """When and on what machine."""
+    text = (
+        f"Measured {about['when']} on {about['processor']}, {about['cores']} cores, {about['memory_gb']} GB; PyTorch "
+        f"{about['torch']}, TensorFlow {about['tensorflow']}. Load before the start: {about['load_before']}."
+    )
+    if about["load_before"] > BUSY * about["cores"]:
+        text += " The machine was busy: trust the ratios, which are paired, and not the milliseconds."
+    return text
 
 
 def group(found: dict) -> str:
-    """One group: a table of who took what, the ratios below it."""
-    first = found["rows"][0]
-    title = f"{first['group']}: recipe {first['recipe']}, {first['encoder']}, {first['width']} x {first['height']}"
-    lines = [f"\n{title}", table([COLUMNS, *map(_row, found["rows"])])]
+    """A table of who took how long and how much memory, with the ratios; below it losses, limits and failures."""
+    first, rows = found["rows"][0], [row for row in found["rows"] if "ms" in row]
+    ratios = {(ratio["ours"], ratio["against"]): ratio["times_as_fast"] for ratio in found["ratios"]}
+    others = list(dict.fromkeys(against for _, against in ratios if not against.startswith("ours")))
+    heads = ["", "ms per step", "of the limit", "memory MB", "peak MB", *(f"times as fast as {name}" for name in others)]
+    cells = [
+        [_name(row), _spread(row["ms"], ".0f"), f"{row['share_of_limit']['median']:.0%}" if "share_of_limit" in row else "",
+         f"{row['gpu_mb'] or row['memory_mb']:.0f}", f"{row['peak_mb']:.0f}",
+         *(_spread(ratios.get((row["name"], other)), ".2f") for other in others)]
+        for row in rows
+    ]  # fmt: skip
+    lines = [
+        f"### {first['group']}: {first['encoder']}, {first['width']} x {first['height']}, recipe `{first['recipe']}`",
+        "", *([_table(heads, cells), ""] if rows else []),
+    ]  # fmt: skip
+    if limits := [f"{limit['backend']} {limit['precision']} {limit['gflops']['median']:.0f}" for limit in found["limits"]]:
+        lines += [f"Limits in the same run, GFLOP/s: {', '.join(limits)}."]
+    if first_steps := [f"{_name(row)} {row['first_step_seconds']:.1f}" for row in rows]:
+        lines += [f"First step, s: {', '.join(first_steps)}."]
+    if losses := [f"{_name(row)} {row['loss']:.4g}" for row in rows if row["loss"] is not None]:
+        lines += [f"Loss after {rows[0]['loss_after']} steps: {', '.join(losses)}."]
     lines += [
-        f"  limit of {each['backend']} {each['precision']}: {_span(each['gflops'], '.0f')} GFLOP/s" for each in found["limits"]
-    ]
-    lines += [_ratio(each) for each in found["ratios"]]
-    lines += [f"  {row['name']}: {row['error']}" for row in found["rows"] if row["error"]]
-    lines += [f"  {name}: {why}" for name, why in found["lost"].items()]
-    return "\n".join(lines)
+        f"- {own} is {_spread(ratio, '.2f')} times as fast as {against}."
+        for (own, against), ratio in ratios.items() if against.startswith("ours")
+    ]  # fmt: skip
+    lines += [f"- {row['name']} failed: {row['error']}" for row in found["rows"] if row["error"]]
+    return "\n".join(lines + [f"- {name} failed: {error}" for name, error in found["lost"].items()])
 
 
-def _row(row: dict) -> tuple[str, ...]:
-    if "ms" not in row:
-        return (row["name"], "failed", *[""] * 5)
-    ran_in = f" ({row['ran_in']})" if row["precision"] == "auto" else ""
-    share = row.get("share_of_limit")
-    return (
-        row["name"] + ran_in, _span(row["ms"], ".0f"), f"{share['median']:.0%}" if share else "-",
-        f"{row['first_step_seconds']:.1f}", f"{row['gpu_mb'] or row['memory_mb']:.0f}", f"{row['peak_mb']:.0f}",
-        "-" if row.get("loss") is None else f"{row['loss']:.4g}",
-    )  # fmt: skip
+def _name(row: dict) -> str:
+    return f"{row['name']} ({row['ran_in']})" if row["precision"] == "auto" else row["name"]
 
 
-def _span(spread: dict, number: str) -> str:
-    return f"{spread['median']:{number}} ({spread['low']:{number}}-{spread['high']:{number}})"
-
-
-def _ratio(ratio: dict) -> str:
-    memory = "" if ratio["memory"] is None else f"; memory {ratio['memory']:.2f} of theirs"
-    return f"  {ratio['ours']} is {_span(ratio['times_as_fast'], '.2f')} times as fast as {ratio['against']}{memory}"
+def _spread(spread: dict | None, number: str) -> str:
+    return f"{spread['median']:{number}} ({spread['low']:{number}}-{spread['high']:{number}})" if spread else ""
 
 
 def race(found: dict) -> str:
-    """When ours was as good as their last image."""
-    lines = [
-        f"\nSeconds to the loss of {found['against']}'s last image: recipe {found['recipe']}, {found['encoder']}, {found['size']} px"
-    ]
+    """When an image of ours was as good as the other program's last one."""
+    title = f"To the loss of {found['against']}'s last image: {found['encoder']}, {found['size']} px, recipe `{found['recipe']}`"
+    lines = [f"### {title}", ""]
     if "loss" in found:
-        lines.append(f"  {found['against']}: loss {found['loss']:.5g} after {found['steps']} steps, {found['seconds']:.1f} s")
-    for row in found["rows"]:
-        if "seconds" in row:
-            lines.append(
-                f"  {row['name']}: there after {row['steps']} steps, {row['seconds']:.1f} s: {row['times_as_fast']:.2f} times as fast"
-            )
-        else:
-            lines.append(f"  {row['name']}: not reached; its last loss is {row['last_loss']}")
+        rows = [[found["against"], str(found["steps"]), f"{found['seconds']:.1f}", f"{found['loss']:.5g}", ""]]
+        for row in found["rows"]:
+            if "seconds" in row:
+                rows.append([row["name"], str(row["steps"]), f"{row['seconds']:.1f}", "", f"{row['times_as_fast']:.2f}"])
+            else:
+                last = "" if row["last_loss"] is None else f"{row['last_loss']:.5g} at its end"
+                rows.append([row["name"], "", "not reached", last, ""])
+        lines.append(_table(["", "steps", "seconds", "loss", "times as fast"], rows))
     if len(found.get("precisions", ())) > 1:
-        told = ", ".join(f"{each['precision']} {each['loss']:.5g}" for each in found["precisions"])
-        lines.append(f"  loss after {found['precisions'][0]['steps']} steps: {told}")
-    return "\n".join(lines + [f"  {name}: {why}" for name, why in found["lost"].items()])
+        losses = ", ".join(f"{run['precision']} {run['loss']:.5g}" for run in found["precisions"])
+        lines += ["", f"Loss after {found['precisions'][0]['steps']} steps at full size: {losses}."]
+    return "\n".join(lines + [f"- {name} failed: {error}" for name, error in found["lost"].items()])
 
 
-def whole(rows: Iterable[dict]) -> str:
-    """What a run costs outside its steps."""
-    lines = ["\nOutside the steps of a whole `stylelab transfer`: start, imports, filters, targets, saving"]
-    for row in rows:
-        where = f"  {row['backend']}, {row['size']} px: "
-        if "error" in row:
-            lines.append(where + row["error"])
-        else:
-            lines.append(
-                f"{where}{row['outside_seconds']:.1f} s, {row['share_outside']:.1%} of a run of {row['recipe_steps']} steps"
-            )
-    return "\n".join(lines)
-
-
-def table(rows: list[tuple[str, ...]]) -> str:
-    """Columns set under each other, the first to the left."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  " + "  ".join(cell.rjust(width) if column else cell.ljust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True)))
+def overheads(rows: Iterable[dict]) -> str:
+    """What a whole run costs outside its steps: start, imports, filters, targets and saving."""
+    cells = [
+        [row["backend"], str(row["size"]), "failed", row["error"]] if "error" in row else
+        [row["backend"], str(row["size"]), f"{row['outside_seconds']:.1f}", f"{row['share_outside']:.1%} of {row['recipe_steps']} steps"]
         for row in rows
-    )  # fmt: skip
+    ]  # fmt: skip
+    return "### Outside the steps of a whole `stylelab transfer`\n\n" + _table(["", "size", "seconds", "share of a run"], cells)
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    widths = [max(3, *map(len, column)) for column in zip(heads, *rows, strict=True)]
+    lines = [heads, ["-" * width for width in widths], *rows]
+    return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines)
+
+
+# the plot
+
+
+def save_plot(results: dict, path: Path) -> None:
+    """Write the plot as PNG, PDF or SVG, depending on the ending of `path`.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    stream = io.BytesIO()
+    draw(results).savefig(stream, format=path.suffix[1:].lower(), dpi=150)
+    write_file(path, lambda file: file.write(stream.getvalue()))
+
+
+def draw(results: dict) -> "Figure":
+    """Rows of panels: time and memory for each group that has figures, then the loss against time of the races."""
+    from stylelab.plots import Figure
+
+    groups = [[row for row in found["rows"] if "ms" in row] for found in results["steps"]]
+    groups, races = [rows for rows in groups if rows], [found for found in results["races"] if found["rows"]]
+    heights = [0.9 + 0.3 * len(rows) for rows in groups] + [3.6] * bool(races)
+    figure = Figure(figsize=(10, sum(heights) + 0.5), layout="constrained")
+    panels = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights)) if heights else []
+    for panel, rows in zip(panels, groups, strict=False):
+        _draw_bars(panel, rows)
+    if races:
+        _draw_races(panels[-1], races)
+    return figure
+
+
+def _draw_bars(panel, rows: list[dict]) -> None:
+    """Time with its quartiles, and memory; a bar for each contender, ours in colour."""
+    from stylelab.plots import LINES
+
+    first, positions = rows[0], np.arange(len(rows))[::-1]
+    panel.suptitle(f"{first['group']}: {first['encoder']}, {first['width']} x {first['height']}", x=0.01, ha="left", fontsize=11)
+    time, memory = panel.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    colours = [LINES[1][0] if row["ours"] else "#999999" for row in rows]
+    low, median, high = (np.array([row["ms"][name] for row in rows]) for name in ("low", "median", "high"))
+    errors = {"ecolor": "#333333", "capsize": 2, "linewidth": 1}
+    time.barh(positions, median, 0.7, color=colours, xerr=(median - low, high - median), error_kw=errors)
+    megabytes = [row["gpu_mb"] or row["memory_mb"] for row in rows]
+    memory.barh(positions, megabytes, 0.7, color=colours)
+    for position, row, end, value in zip(positions, rows, high, megabytes, strict=True):
+        share = f", {row['share_of_limit']['median']:.0%} of the limit" if "share_of_limit" in row else ""
+        time.text(end + 0.01 * high.max(), position, f"{row['ms']['median']:.0f}{share}", va="center", fontsize=8)
+        memory.text(value + 0.01 * max(megabytes), position, f"{value:.0f}", va="center", fontsize=8)
+    time.set_yticks(positions, [_name(row) for row in rows], fontsize=9)
+    time.set(xlabel="milliseconds per step (median and quartiles)", xlim=(0, high.max() * 1.35))
+    memory.set(xlabel="memory above the framework's own (MB)", xlim=(0, max(megabytes) * 1.18))
+    for axis in (time, memory):
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(axis="y", length=0)
+
+
+def _draw_races(panel, races: list[dict]) -> None:
+    """Everyone's loss against the seconds of the steps, and the loss to be reached."""
+    from stylelab.plots import LINES
+
+    panel.suptitle("Loss against time, judged by one loss in float32", x=0.01, ha="left", fontsize=11)
+    axes = panel.subplots(1, len(races), squeeze=False)[0]
+    for axis, found in zip(axes, races, strict=True):
+        ours = [name for name in found["tracks"] if name != found["against"]]
+        looks = dict(zip(ours, LINES[1:], strict=False)) | {found["against"]: ("#666666", "-")}
+        for name, track in found["tracks"].items():
+            colour, dashes = looks.get(name, LINES[0])
+            axis.plot(track["seconds"], track["losses"], color=colour, linestyle=dashes, label=name)
+        if "loss" in found:
+            axis.axhline(found["loss"], color="#666666", linewidth=0.8, linestyle=":", label="its last image's loss")
+        axis.set(xlabel="seconds", yscale="log")
+        axis.set_title(f"{found['against']}, {found['size']} px", fontsize=10)
+        axis.grid(alpha=0.3)
+        axis.legend(frameon=False, fontsize=8)
+    axes[0].set_ylabel("loss (weighted, no unit)")
+
+
+if __name__ == "__main__":
+    sys.exit(processes.exit_status(lambda: main(sys.argv[1:])))

@@ -1,92 +1,145 @@
-"""A contender's side of taking turns: it works when it is told to, and says what it took."""
+"""What a contender works with: the turns it takes, the memory it has used, and the same job and filters as all others."""
 
-import json
+import contextlib
+import re
+import resource
+import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+import psutil
 
-from stylelab.tools.bench import memory
+from stylelab import encoders
+from stylelab.base import messages
+from stylelab.recipes import Recipe, find_recipe
+from stylelab.run.prepare import Job, prepare
 
+MEGABYTE = 2**20
 Read = Callable[[], np.ndarray]
 
 
 class Finished(Exception):
-    """The conductor wants no more steps. It ends a loop from inside, whoever wrote that loop."""
+    """No more steps are wanted. Raised inside a contender's loop, which need not know how to end."""
 
 
 class Turns:
-    """What a contender calls after each of its steps. The call comes back when it is its turn again.
+    """A contender calls this after each of its steps; the call returns when it is its turn again.
 
-    Orders and answers are lines of JSON. `{"steps": 3}` asks for three steps, with `"keep": FOLDER, "every": 10` for an
-    image after every tenth too; `{"image": FILE}` for the image as it is now. No order means: end.
-
-    Attributes:
-        base: megabytes that the process had before images and filters.
+    `{"steps": 3}` requests three steps; with `"keep": FOLDER, "every": 10` every tenth image is saved as well.
+    `{"image": FILE}` requests the current image. The end of the requests ends the contender.
     """
 
-    def __init__(self, orders: TextIO, answers: TextIO, clock: Callable[[], float] = time.perf_counter):
-        self.orders, self.answers, self.clock = orders, answers, clock
-        self.base, self.count, self.read = memory.now(), 0, None
-        self.order, self.seconds, self.kept, self.notes = {}, [], [], {}
-        self.early = memory.most()
-        memory.forget()
+    def __init__(self, requests: BinaryIO, answers: BinaryIO, clock: Callable[[], float] = time.perf_counter):
+        self.requests, self.answers, self.clock = requests, answers, clock
+        self.count, self.read = 0, None
+        self.request, self.seconds, self.kept, self.notes = {}, [], [], {}
+        self.memory_before, self.early_peak = psutil.Process().memory_info().rss / MEGABYTE, peak_memory()
+        with contextlib.suppress(OSError):  # start counting the peak again, which only Linux can do
+            Path("/proc/self/clear_refs").write_text("5")
+
+    def answer(self, message: dict) -> None:
+        """Send one message."""
+        messages.write(self.answers, message)
+
+    def note(self, **notes) -> None:
+        """Add something to every answer from now on."""
+        self.notes |= notes
 
     def wait(self) -> dict:
-        """The next order; the clock runs from here."""
-        line = self.orders.readline()
-        order = json.loads(line) if line.strip() else {"end": True}
-        if "end" in order:
-            raise Finished
-        if "image" in order:
-            np.save(order["image"], self.read())
+        """The next request. The clock starts when it arrives."""
+        while received := messages.read(self.requests):
+            self.request = received[0]
+            if "image" not in self.request:
+                self.seconds, self.kept, self.began = [], [], self.clock()
+                return self.request
+            np.save(self.request["image"], self.read())
             self.answer({})
-            return self.wait()
-        self.order, self.seconds, self.kept, self.began = order, [], [], self.clock()
-        return order
+        raise Finished
 
     def __call__(self, loss: float, read: Read) -> None:
-        """One step is made.
+        """A step is done.
 
         Args:
-            loss: a number that the framework has computed by now; reading it waits for a GPU.
-            read: gives the image `(H, W, 3)` in 0..1.
+            loss: a number, or a tensor with one: reading it waits until the device has computed the step.
+            read: returns the image `(H, W, 3)` in 0..1.
         """
         loss = float(loss)
         self.seconds.append(self.clock() - self.began)
         self.count, self.read = self.count + 1, read
-        if "keep" in self.order and self.count % self.order["every"] == 0:
-            self._keep()
-        if len(self.seconds) == self.order["steps"]:
-            self._tell(loss)
+        if "keep" in self.request and self.count % self.request["every"] == 0:
+            path = f"{self.request['keep']}/{self.count:06d}.npy"
+            np.save(path, read())
+            self.kept.append([self.count, path])
+        if len(self.seconds) == self.request["steps"]:
+            self._report(loss)
             self.wait()
         self.began = self.clock()
 
     def last(self, read: Read) -> None:
-        """There are no more steps; `read` gives the final image. It ends the loop that it is called from."""
+        """The contender has ended by itself; `read` returns its final image. Never returns."""
         self.read = read
-        self._tell(None, ended=True)
+        self._report(None, ended=True)
         self.wait()
         raise Finished
 
-    def _tell(self, loss: float | None, **more) -> None:
-        self.answer({"seconds": self.seconds, "kept": self.kept, "loss": loss, **self.notes, **self._memory(), **more})
+    def _report(self, loss: float | None, **more) -> None:
+        peak, gpu = peak_memory(), None
+        if (torch := sys.modules.get("torch")) and torch.cuda.is_available():
+            gpu = torch.cuda.max_memory_allocated() / MEGABYTE
+        elif (tf := sys.modules.get("tensorflow")) and tf.config.list_physical_devices("GPU"):
+            gpu = tf.config.experimental.get_memory_info("GPU:0")["peak"] / MEGABYTE
+        memory = {"own": peak - self.memory_before, "peak": max(peak, self.early_peak), "gpu": gpu}
+        self.answer({"seconds": self.seconds, "kept": self.kept, "loss": loss, **self.notes, **memory, **more})
 
-    def answer(self, message: dict) -> None:
-        """Send one line."""
-        self.answers.write(json.dumps(message) + "\n")
-        self.answers.flush()
 
-    def note(self, **notes) -> None:
-        """Something to be told with every answer from now on."""
-        self.notes |= notes
+def peak_memory() -> float:
+    """The most memory that this process has used, in megabytes."""
+    with contextlib.suppress(OSError, TypeError):
+        return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEGABYTE
 
-    def _keep(self) -> None:
-        path = f"{self.order['keep']}/{self.count:06d}.npy"
-        np.save(path, self.read())
-        self.kept.append([self.count, path])
 
-    def _memory(self) -> dict:
-        most = memory.most()
-        return {"own": most - self.base, "peak": max(most, self.early), "gpu": memory.of_gpu()}
+@dataclass(frozen=True)
+class Work:
+    """A job with its filters.
+
+    Attributes:
+        job: images, recipe and weights of the losses.
+        filters: layer -> (kernel (O, I, 3, 3), bias (O,)), up to the deepest layer of the recipe.
+        factor, offset: (3,) each; the first convolution expects `image * factor + offset`.
+    """
+
+    job: Job
+    filters: encoders.Weights
+    factor: np.ndarray
+    offset: np.ndarray
+
+    @property
+    def pooling(self) -> str:
+        """'max' or 'average'."""
+        return self.job.recipe.pooling or self.job.encoder.pooling
+
+
+def recipe_of(name: str) -> Recipe:
+    """A recipe with its author's weights, not those that we chose for the embedded encoder."""
+    return replace(find_recipe(name), mini=None)
+
+
+def job_of(settings: dict) -> Job:
+    """The job that all contenders share."""
+    return prepare(
+        settings["content"], settings["style"], recipe=recipe_of(settings["recipe"]), encoder=settings["encoder"],
+        size=settings["size"], steps=settings["total_steps"],
+    )  # fmt: skip
+
+
+def work_of(settings: dict) -> Work:
+    """The job with its filters, read from the encoder's file."""
+    job = job_of(settings)
+    filters = encoders.read_weights(job.encoder, job.recipe.layers, normalised=job.normalised)
+    return Work(job, filters, *encoders.input_transform(job.encoder))

@@ -1,6 +1,7 @@
-"""What the command `grade` does: plan, show progress, write the reports, say how it went."""
+"""`stylelab grade`: plan a batch, show its progress, write the reports, and summarise."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,17 +18,18 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import Interrupted
 from stylelab.tools.classroom.marking import batch
+from stylelab.tools.classroom.marking.model import Mark
 from stylelab.tools.classroom.reports import write as reports
 from stylelab.tools.classroom.reports.canvas import read_gradebook
 from stylelab.tools.classroom.reports.late import parse_late
 from stylelab.tools.classroom.reports.manual import read_manual
 from stylelab.tools.classroom.sandbox.sandbox import NONE, walls_trouble
 
-LOOK = ("time", "memory", "lost", "forged", "load")  # stages of an answer at which a teacher should look
-SLOW = "each answer gets a sandbox of its own, with seconds of imports: this machine cannot keep answers apart in one"
+LOOK_AT = ("time", "memory", "lost", "forged", "load")  # stages of an answer that a teacher should look at
+SLOW = "this machine cannot separate answers inside one sandbox, so each gets a sandbox of its own, with seconds of imports"
 UNSAFE = "no sandbox: students' code runs as you, can read your files, and can forge marks"
 
 
@@ -41,51 +43,47 @@ def grade(
     canvas: Path | None = None,
     **options,
 ) -> int:
-    """Grade everything that was handed in; returns the exit status.
+    """Grade all submissions and write the reports; returns the exit status.
 
     Args:
         source: as for `collect`.
         folder: for marks and reports.
-        scheduler: of Dask.
+        scheduler: address of a Dask scheduler; None starts workers on this machine.
         due, late: as for `parse_late`.
         canvas: a gradebook exported from Canvas.
         options: as for `batch.plan`.
 
     Raises:
-        InputError, MachineError: one line for stderr. What is marked is kept.
+        InputError, MachineError: one line for stderr. Marks made so far are kept.
     """
     policy = parse_late(late, due)
     if canvas is not None:
         canvas = batch.at_home(canvas)
-        read_gradebook(canvas)  # what is wrong with it is better told before than after
+        read_gradebook(canvas)  # a mistake in it is better reported before the marking than after
     try:
-        made = batch.plan(source, folder, here=scheduler is None, **options)
-        read_manual(made.folder)  # likewise
+        plan = batch.plan(source, folder, here=scheduler is None, **options)
+        read_manual(plan.folder)  # for the same reason
     except KeyboardInterrupt:
-        raise Interrupted("interrupted before the first mark: nothing is lost, the same command begins again") from None
+        raise Interrupted("interrupted before the first mark: nothing is lost, run it again") from None
     try:
-        _warn(made, scheduler)
-        _run(made, scheduler)
-        marks = [made.marks[key] for key in made.submissions]
-        record = replace(made.record, settings={**made.record.settings, "late": policy.to_json()})
-        written = reports.write(made.folder, marks, record, late=policy, canvas_export=canvas)
+        if plan.kind == NONE:
+            print(f"stylelab: {UNSAFE}", file=sys.stderr)
+        elif scheduler is None and len(plan.marks) < len(plan.submissions) and (why := walls_trouble()):
+            print(f"stylelab: {SLOW} ({printable(why)})", file=sys.stderr)
+        _run(plan, scheduler)
+        marks = [plan.marks[key] for key in plan.submissions]
+        record = replace(plan.record, settings={**plan.record.settings, "late": policy.to_json()})
+        written = reports.write(plan.folder, marks, record, late=policy, canvas_export=canvas)
     except KeyboardInterrupt:
-        counted = f"{len(made.marks)} of {len(made.submissions)} marked"
-        raise Interrupted(f"interrupted: {counted}; the same command goes on from here and writes the reports") from None
+        counts = f"{len(plan.marks)} of {len(plan.submissions)} marked"
+        raise Interrupted(f"interrupted: {counts}; run it again to resume and to write the reports") from None
     for warning in written.warnings:
         print(f"stylelab: {warning}", file=sys.stderr)
-    print(summary(made, marks))
+    print(summary(plan, marks))
     return 0
 
 
-def _warn(made: batch.Batch, scheduler: str | None) -> None:
-    if made.kind == NONE:
-        print(f"stylelab: {UNSAFE}", file=sys.stderr)
-    elif scheduler is None and len(made.marks) < len(made.submissions) and (why := walls_trouble()):
-        print(f"stylelab: {SLOW} ({shown(why)})", file=sys.stderr)
-
-
-def _run(made: batch.Batch, scheduler: str | None) -> None:
+def _run(plan: batch.Batch, scheduler: str | None) -> None:
     console = Console(stderr=True)
     columns = (
         SpinnerColumn(),
@@ -97,25 +95,24 @@ def _run(made: batch.Batch, scheduler: str | None) -> None:
     )
     with (
         Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar,
-        closing(batch.run(made, scheduler=scheduler)) as marked,  # its workers end here, whatever happens
+        closing(batch.run(plan, scheduler=scheduler)) as marked,  # stops its workers, also after an error
     ):
-        task = bar.add_task("warming up", total=len(made.submissions), completed=made.kept)
+        task = bar.add_task("warming up", total=len(plan.submissions), completed=plan.kept)
         for mark in marked:
-            bar.update(task, advance=1, description=f"{escape(shown(mark.student, 24))} {mark.earned}/{mark.points}")
+            bar.update(task, advance=1, description=f"{escape(printable(mark.student, 24))} {mark.earned}/{mark.points}")
 
 
-def summary(made: batch.Batch, marks: list) -> str:
-    """How it went, in a few lines."""
+def summary(plan: batch.Batch, marks: Sequence[Mark]) -> str:
+    """The result in a few lines."""
     graded = [mark for mark in marks if mark.exercises]
     share = sum(mark.earned for mark in graded) / max(1, sum(mark.points for mark in graded))
-    kept = f", {made.kept} of them before" if made.kept else ""
+    kept = f", {plan.kept} of them earlier" if plan.kept else ""
     students = len({mark.student for mark in marks})
     lines = [f"{len(marks)} submissions of {students} students marked{kept}: {share:.0%} of all points earned"]
-    if troubled := [mark for mark in marks if not mark.exercises]:
-        why = troubled[0].notes[-1].removeprefix("cannot be graded: ")
-        lines.append(f"{len(troubled)} could not be graded, for instance {shown(troubled[0].name, 60)}: {why}")
-    looks = sum(any(each.stage in LOOK for each in mark.exercises) for mark in marks)
-    if looks:
+    if failed := [mark for mark in marks if not mark.exercises]:
+        why = failed[0].notes[-1].removeprefix("cannot be graded: ")
+        lines.append(f"{len(failed)} could not be graded, for instance {printable(failed[0].name, 60)}: {why}")
+    if looks := sum(any(exercise.stage in LOOK_AT for exercise in mark.exercises) for mark in marks):
         lines.append(f"{looks} need a look: an answer ran out of time or memory, or did not run")
-    lines.append(f"see {made.folder / 'overview.html'}")
+    lines.append(f"see {plan.folder / 'overview.html'}")
     return "\n".join(lines)

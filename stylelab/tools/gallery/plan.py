@@ -1,45 +1,44 @@
-"""Every content image in every style, on Dask: `plan` what is to be done, then `paint` it, on GPUs several pairs at once.
+"""Plan a gallery: which content images in which styles, with which settings, and which pairs are done already.
 
-Images are read here and travel as arrays, so that workers on other machines need no shared disk. What is done is
-written down in gallery.json at once, so that the same command goes on where the last one stopped.
+`stylelab.tools.gallery.paint` then paints what is left.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-import stylelab
 from stylelab import encoders, images
-from stylelab.base.files import check_folder, one_line, shown, write_text
+from stylelab.base.files import check_folder, error_text, expand_home, printable
 from stylelab.errors import InputError
+from stylelab.run.backends import __version__
 from stylelab.run.numerics import memory
 from stylelab.run.prepare import Job, check_run, plan_memory, prepare, prepare_stages
-from stylelab.tools.gallery import contact_sheet
-from stylelab.tools.gallery.schedule import DONE, FAILED, KEPT, WAITING, at_once, work_off
-from stylelab.tools.gallery.worker import paint_batch, paint_pair
 
-ENDINGS = frozenset([".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".avif", ".jp2"])
-PAINTING = ("backend", "device", "precision", "scales", "tile")
+EXTENSIONS = frozenset([".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".avif", ".jp2"])
+RUN_OPTIONS = ("backend", "device", "precision", "scales", "tile")  # those that `prepare` does not take
+WAITING, DONE, KEPT, FAILED = "waiting", "done", "kept", "failed"  # states of a pair
+# Older records lack these settings: such a pair was painted in float32, whole, at one size. It is kept only if float32 is
+# asked for by name, since the precision that 'auto' stands for is decided on a worker.
+OLD_SETTINGS = {"precision": "float32", "scales": 1, "tile": None}
 
 
 @dataclass
 class Pair:
-    """One image to paint.
+    """A content image and a style image, to be painted into one file.
 
     Attributes:
-        content, style: the names of the two images.
-        file: where it goes, in the gallery's folder.
-        inputs: the sha256 of both files; None for one that cannot be read.
+        content, style: names of the two images.
+        file: name of the output, in the gallery's folder.
+        inputs: sha256 of both image files; None for one that cannot be read.
         state: 'waiting', 'done', 'kept' from an earlier run, or 'failed'.
         error: why it failed, one line.
-        exit_status: 0, or what the command should end with because of this pair.
-        facts: seconds, for a pair of a batch its share of them; steps, device, precision, long sides of the sizes gone
-            through, tile, pairs in the batch, loss at the start and at the end, notes, height and width in pixels.
+        exit_status: 0, or the status that the command should exit with because of this pair.
+        facts: seconds (of a batch: an equal share), steps, device, precision, scales (long sides in pixels), tile, batch (the
+            number of pairs in it), loss_start and loss_end, notes, height and width in pixels.
     """
 
     content: str
@@ -58,15 +57,15 @@ class Pair:
 
 @dataclass
 class Plan:
-    """A gallery to be.
+    """A gallery that is to be painted.
 
     Attributes:
-        folder: where everything goes; made when the first image is done.
-        contents, styles: name -> file.
-        pairs: in order, a row of styles for each content.
-        options: of `stylelab.transfer`.
-        settings: all that decides how a pair comes out, beside the two images.
-        job: what one pair comes to, a square one.
+        folder: where the output goes; created with the first image.
+        contents, styles: name -> image file.
+        pairs: one for each content and style, style by style within a content.
+        options: for `stylelab.transfer`.
+        settings: everything besides the two images that decides how a pair comes out, as JSON.
+        job: a square example, prepared with these options.
     """
 
     folder: Path
@@ -78,63 +77,70 @@ class Plan:
     job: Job
 
     @property
-    def preparing(self) -> dict:
-        """The options that a pair is made ready with; the others say how it is then painted."""
-        return {name: value for name, value in self.options.items() if name not in PAINTING}
+    def prepare_options(self) -> dict:
+        """The options that `stylelab.run.prepare.prepare` takes."""
+        return {name: value for name, value in self.options.items() if name not in RUN_OPTIONS}
 
     def memory(self, height: int, width: int) -> memory.Run:
-        """What decides how much memory a pair of that size takes."""
+        """What decides how much memory a pair of this size takes."""
         precision = "bfloat16" if self.options.get("precision") == "bfloat16" else "float32"
-        return replace(plan_memory([self.job], self._widths, precision), height=height, width=width)
+        return replace(plan_memory([self.job], self._filters, precision), height=height, width=width)
 
     @cached_property
-    def _widths(self) -> dict[str, int]:
+    def _filters(self) -> dict[str, int]:
+        """Layer -> its number of filters."""
         weights = encoders.read_weights(self.job.encoder, self.job.recipe.layers)
         return {layer: len(bias) for layer, (_, bias) in weights.items()}
 
 
 def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "torch", **options) -> Plan:
-    """Find the images, check the settings, and see what is done already.
+    """Find the images, check the settings, and look up which pairs are done already.
 
     Args:
-        contents, styles: a folder, one image, or 'builtin'.
-        folder: where the gallery goes, or where it is.
+        contents, styles: a folder, one image, or 'builtin' for all built-in images.
+        folder: where the gallery goes, or already is.
         backend: 'torch' or 'tensorflow'.
         options: as for `stylelab.transfer`.
 
     Raises:
-        InputError: no image there, wrong settings, or a folder that cannot be written.
+        InputError: no image found, a wrong setting, or a folder that cannot be written.
     """
-    folder = Path(folder).expanduser()
+    folder = expand_home(folder)
     options |= {"backend": backend}
-    job, settings = _settings(**options)
-    found = find_images(contents, images.content_names()), find_images(styles, images.style_names())
-    for source in (contents, styles):
-        if Path(source).expanduser().is_dir() and folder.resolve() == Path(source).expanduser().resolve():
-            raise InputError(f"the gallery cannot go into '{shown(folder)}', where its images come from: choose another")
+    job, settings = _check_settings(**options)
+    content_files, style_files = find_images(contents, images.content_names()), find_images(styles, images.style_names())
+    for source in map(expand_home, (contents, styles)):
+        if source.is_dir() and folder.resolve() == source.resolve():
+            raise InputError(f"the gallery cannot be written to '{printable(folder)}', the folder of its images: choose another")
     check_folder(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()))
-    made = Plan(folder, *found, _pairs(*found), options, settings, job)
-    _keep_what_is_done(made)
-    return made
+    pairs, records = _pairs(content_files, style_files), read_records(folder)
+    for pair in pairs:
+        record = records.get(pair.file)
+        earlier = record.get("settings") if isinstance(record, dict) else None
+        same_settings = isinstance(earlier, dict) and OLD_SETTINGS | earlier == settings
+        if same_settings and record.get("inputs") == list(pair.inputs) and (folder / pair.file).is_file():
+            pair.state, pair.facts = KEPT, record.get("facts", {})
+    return Plan(folder, content_files, style_files, pairs, options, settings, job)
 
 
-def _settings(*, backend: str, device: str | None = None, precision="auto", scales=1, tile=None, **options) -> tuple[Job, dict]:
-    """All that decides how a pair comes out, as JSON. A wrong setting is found here, once, and not at every pair.
+def _check_settings(
+    *, backend: str, device: str | None = None, precision="auto", scales=1, tile=None, **options
+) -> tuple[Job, dict]:
+    """A prepared example, and the settings as JSON. A wrong setting is reported once, here, rather than for each pair.
 
-    The precision is the one asked for: what 'auto' came to on the worker that painted a pair is in the pair's facts.
+    'precision' stays 'auto' if that was asked for; what it came to on the worker is among the facts of a pair.
     """
-    flat = np.zeros((64, 64, 3), np.float32)
+    grey = np.zeros((64, 64, 3), np.float32)
     check_run(precision, tile)
-    prepare_stages([flat], [flat], scales=scales, **options)
-    job = prepare(flat, flat, **options)
-    weights = job.encoder.path.read_bytes() if job.encoder.path else b""
+    prepare_stages([grey], [grey], scales=scales, **options)
+    job = prepare(grey, grey, **options)
     return job, {
-        "stylelab": stylelab.__version__,
+        "stylelab": __version__,
         "backend": backend,
         "recipe": job.recipe.name,
         "recipe_sha256": _sha256(repr(job.recipe).encode()),
         "encoder": job.encoder.name,
-        "encoder_sha256": _sha256(weights),
+        "encoder_sha256": _sha256(job.encoder.path.read_bytes() if job.encoder.path else b""),
         "size": options.get("size") and int(options["size"]),
         "steps": int(job.recipe.steps),
         "seed": int(options.get("seed", 0)),
@@ -144,136 +150,59 @@ def _settings(*, backend: str, device: str | None = None, precision="auto", scal
     }
 
 
-# Records of before there was a choice: such a pair was painted whole, at one size, in float32, and is kept where that is
-# asked for in so many words. With 'auto' it is painted anew, since nobody can tell here what a worker makes of that.
-BEFORE = {"precision": "float32", "scales": 1, "tile": None}
-
-
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
 def find_images(source: str, built_in: tuple[str, ...]) -> dict[str, Path]:
-    """`{name: file}` of a folder's images, of one image, or of the built-in ones.
+    """`{name: file}` of the images in a folder, of one image, or of the built-in ones.
+
+    A file cat.jpg is called 'cat', or 'cat.jpg' if the folder has a cat.png or a Cat.png, too.
 
     Raises:
-        InputError: no such folder or image, or a folder without images.
+        InputError: no such folder or image, or no image in the folder.
     """
     if str(source) in ("builtin", "built-in") and not Path(source).exists():
         return {name: images.find_image(name) for name in built_in}
-    folder = Path(source).expanduser()
+    folder = expand_home(source)
     if not folder.is_dir():
-        path = images.find_image(source)
-        return {Path(source).stem: path}
+        return {Path(source).stem: images.find_image(source)}
     try:
-        files = sorted(path for path in folder.iterdir() if _is_a_image(path))
+        files = sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
+        )
     except OSError as error:
-        raise InputError(f"folder '{shown(folder)}' cannot be read: {one_line(error)}") from None
+        raise InputError(f"cannot read folder '{printable(folder)}': {error_text(error)}") from None
     if not files:
-        raise InputError(f"no image in folder '{shown(folder)}': its files must end in {', '.join(sorted(ENDINGS))}")
-    return _distinct_names(files)
-
-
-def _is_a_image(path: Path) -> bool:
-    return path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
-
-
-def _distinct_names(files: list[Path]) -> dict[str, Path]:
-    """cat.jpg is 'cat', but beside cat.png it is 'cat.jpg'. Some file systems do not tell Cat from cat."""
-    stems = [path.stem.lower() for path in files]
+        raise InputError(f"no image in folder '{printable(folder)}': file names must end in {', '.join(sorted(EXTENSIONS))}")
+    stems = [path.stem.lower() for path in files]  # some file systems do not distinguish Cat and cat
     return {path.stem if stems.count(path.stem.lower()) == 1 else path.name: path for path in files}
 
 
 def _pairs(contents: dict[str, Path], styles: dict[str, Path]) -> list[Pair]:
-    digests = {path: _digest(path) for path in (*contents.values(), *styles.values())}
-    pairs, taken = [], set()
+    digests: dict[Path, str | None] = {}
+    for path in (*contents.values(), *styles.values()):
+        try:
+            digests[path] = _sha256(path.read_bytes())
+        except OSError:
+            digests[path] = None
+    pairs, names = [], set()
     for content, content_path in contents.items():
         for style, style_path in styles.items():
-            file = f"{content}__{style}"
-            while file.lower() in taken:  # a__b and c, a and b__c
-                file += "_"
-            taken.add(file.lower())
-            pairs.append(Pair(content, style, f"{file}.png", (digests[content_path], digests[style_path])))
+            name = f"{content}__{style}"
+            while name.lower() in names:  # a__b in c and a in b__c
+                name += "_"
+            names.add(name.lower())
+            pairs.append(Pair(content, style, f"{name}.png", (digests[content_path], digests[style_path])))
     return pairs
 
 
-def _digest(path: Path) -> str | None:
-    try:
-        return _sha256(path.read_bytes())
-    except OSError:
-        return None
-
-
-def _keep_what_is_done(made: Plan) -> None:
-    records = _read_records(made.folder)
-    for pair in made.pairs:
-        record = records.get(pair.file)
-        settings = record.get("settings") if isinstance(record, dict) else None
-        same = isinstance(settings, dict) and BEFORE | settings == made.settings
-        if same and record.get("inputs") == list(pair.inputs) and (made.folder / pair.file).is_file():
-            pair.state, pair.facts = KEPT, record.get("facts", {})
-
-
-def _read_records(folder: Path) -> dict:
+def read_records(folder: Path) -> dict:
+    """What gallery.json in this folder says: {file: settings, inputs and facts}. Empty if it is missing or damaged."""
     try:
         records = json.loads((folder / "gallery.json").read_text(encoding="utf-8"))["images"]
     except (OSError, ValueError, LookupError, TypeError):
         return {}
     return records if isinstance(records, dict) else {}
-
-
-def paint(made: Plan, *, scheduler: str | None = None) -> Iterator[Pair]:
-    """Paint the pairs that are not done, and yield each as it is finished, in no order. One failure stops nobody else.
-
-    Args:
-        made: what `plan` returned; its pairs are updated.
-        scheduler: the address of a Dask scheduler; None starts workers on this machine.
-
-    Raises:
-        MachineError: no scheduler, or no workers.
-        InputError: the folder cannot be written any more.
-    """
-    yield from (pair for pair in made.pairs if pair.state == KEPT)
-    waiting = [pair for pair in made.pairs if pair.state == WAITING]
-    if waiting:
-        from stylelab.tools.cluster import connect
-
-        tasks = len(waiting) if scheduler else at_once(made, waiting)
-        with connect(scheduler, tasks=tasks, device=made.options.get("device")) as client:
-            made.folder.mkdir(parents=True, exist_ok=True)
-            for pair in work_off(client, made, waiting, paint_pair, paint_batch):
-                _write_down(made)
-                yield pair
-    if made.folder.is_dir():
-        _write_down(made)
-
-
-def _write_down(made: Plan) -> None:
-    """gallery.json and index.html, as things are now. What other galleries left in the folder stays written down."""
-    records = _read_records(made.folder)
-    for pair in made.pairs:
-        if pair.state in (DONE, KEPT):
-            records[pair.file] = {"settings": made.settings, "inputs": list(pair.inputs), "facts": pair.facts}
-        elif pair.state == FAILED:
-            records.pop(pair.file, None)
-    write_text(made.folder / "gallery.json", json.dumps({"images": records}, indent=1) + "\n")
-    write_text(made.folder / "index.html", contact_sheet.page(made))
-
-
-def summary(made: Plan) -> str:
-    """One line: how many pairs were painted, kept, failed, and where to look."""
-    count = {state: sum(pair.state == state for pair in made.pairs) for state in (DONE, KEPT, FAILED, WAITING)}
-    parts = [f"{count[DONE]} painted"] + [f"{count[state]} {state}" for state in (KEPT, FAILED) if count[state]]
-    parts += [f"{count[WAITING]} not begun"] if count[WAITING] else []
-    where = f"; see {made.folder / 'index.html'}" if (made.folder / "index.html").is_file() else ""
-    return f"{', '.join(parts)} of {len(made.pairs)} pairs{_pace(made)}{where}"
-
-
-def _pace(made: Plan) -> str:
-    """What one of the pairs that were painted now took, and in which precision."""
-    facts = [pair.facts for pair in made.pairs if pair.state == DONE and "seconds" in pair.facts]
-    if not facts:
-        return ""
-    seconds = np.median([fact["seconds"] for fact in facts])
-    precisions = sorted({fact["precision"] for fact in facts if "precision" in fact})
-    return f" ({', '.join([f'{seconds:.1f} s each', *precisions])})"

@@ -1,4 +1,4 @@
-"""What a worker of the gallery does: paint one pair, or several in one run, with the threads that it may have by now."""
+"""What a gallery's worker does: paint one pair, or several in one run, with the threads that are free on its machine."""
 
 import os
 import subprocess
@@ -9,33 +9,36 @@ from collections.abc import Callable
 
 import numpy as np
 
-import stylelab
 from stylelab.errors import StylelabError
 from stylelab.result import Result
+from stylelab.run.backends import load_backend
 from stylelab.run.numerics.memory import TOO_LARGE, out_of_memory
 
-TRIAL = 6  # steps by which threads are judged
+TRIAL = 6  # steps after which a change of threads is judged
 
 
 def paint_pair(content: np.ndarray, style: np.ndarray, options: dict) -> dict:
-    """One transfer, two `(H, W, 3)` images in; an image and facts out, or an error."""
-    return _safely(lambda: _answer(stylelab.transfer(content, style, watch=Pace(), **options)))
+    """One transfer of two `(H, W, 3)` images: {'image', 'facts', 'error', 'exit_status'}, or only an error and its status."""
+    options = dict(options)
+    return _answer_or_error(
+        lambda: _answer(load_backend(options.pop("backend")).transfer(content, style, watch=ThreadTuner(), **options))
+    )
 
 
 def paint_batch(contents: list[np.ndarray], styles: list[np.ndarray], options: dict) -> "list[dict] | dict":
-    """Several transfers in one run: an answer for each pair, as `paint_pair` gives it, or one error for all."""
+    """Several transfers in one run: an answer for each pair as from `paint_pair`, or one error for all."""
     options = dict(options)
 
     def paint() -> list[dict]:
-        half = stylelab.load_backend(options.pop("backend"))
-        results = half.transfer_batch(contents, styles, watch=Pace(), **options)
+        half = load_backend(options.pop("backend"))
+        results = half.transfer_batch(contents, styles, watch=ThreadTuner(), **options)
         return [_answer(result, len(results)) for result in results]
 
-    return _safely(paint)
+    return _answer_or_error(paint)
 
 
-def _safely(paint):
-    """What `paint` returns; for what a smaller run or a user could put right, an error as an answer."""
+def _answer_or_error(paint: Callable):
+    """What `paint` returns, or its error as an answer if the user or a smaller batch could put it right."""
     try:
         return paint()
     except StylelabError as error:
@@ -47,63 +50,53 @@ def _safely(paint):
 
 
 def _answer(result: Result, batch: int = 1) -> dict:
-    """An image and facts. The seconds of a batch are shared out among its pairs."""
     total = result.history["total"]
     facts = {"seconds": round(result.seconds / batch, 2), "steps": len(total), "device": result.device}
     facts |= {"precision": result.precision, "scales": list(result.scales), "tile": result.tile, "batch": batch}
     facts |= {"loss_start": float(total[0]), "loss_end": float(total[-1])} if len(total) else {}
     facts |= {"notes": list(result.notes)} if result.notes else {}
-    return {
-        "image": result.image,
-        "facts": facts,
-        "error": result.stopped,
-        "exit_status": int(bool(result.stopped)),
-    }
+    return {"image": result.image, "facts": facts, "error": result.stopped, "exit_status": int(bool(result.stopped))}
 
 
-class Pace:
-    """To be called with every step: takes the threads that `cluster.spread_cores` has left at this worker meanwhile.
+class ThreadTuner:
+    """Call it after every step: it takes the threads that `cluster.spread_cores` has offered to this worker since.
 
-    They are given up again if the next steps are not faster, as on a machine that is busy with something else. PyTorch can
-    change its threads between two steps; TensorFlow keeps those that it started with.
+    It gives them back if the next steps are not faster, as on a machine that is busy with something else. PyTorch can change
+    its number of threads between two steps; TensorFlow cannot.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.worker, self.clock = _worker(), clock
-        self.ends: deque[float] = deque(maxlen=TRIAL + 1)
-        self.offered = self.before = self.pace = None
+        from distributed import get_worker
 
-    def __call__(self, _) -> None:
-        self.ends.append(self.clock())
+        try:
+            self.worker = get_worker()
+        except ValueError:  # not in a Dask task
+            self.worker = None
+        self.clock = clock
+        self.times: deque[float] = deque(maxlen=TRIAL + 1)
+        self.offered = self.threads_before = self.pace_before = None
+
+    def __call__(self, step: object) -> None:
+        self.times.append(self.clock())
         offer, torch = getattr(self.worker, "stylelab_threads", None), sys.modules.get("torch")
         if torch is None or not offer:
             return
         if offer != self.offered:
-            self.offered, self.before, self.pace = offer, torch.get_num_threads(), self._pace()
-            torch.set_num_threads(offer)  # of this very thread, and here is where the steps run
-            self.ends = deque(list(self.ends)[-1:], maxlen=TRIAL + 1)
-        elif self.pace and len(self.ends) > TRIAL:
-            if self._pace() > self.pace:
-                torch.set_num_threads(self.before)
-            self.pace = None
+            self.offered, self.threads_before, self.pace_before = offer, torch.get_num_threads(), self._pace()
+            torch.set_num_threads(offer)  # for this thread, which is the one that the steps run in
+            self.times = deque(list(self.times)[-1:], maxlen=TRIAL + 1)
+        elif self.pace_before and len(self.times) > TRIAL:
+            if self._pace() > self.pace_before:
+                torch.set_num_threads(self.threads_before)
+            self.pace_before = None
 
     def _pace(self) -> float | None:
-        """Seconds for one of the last steps."""
-        return float(np.median(np.diff(self.ends))) if len(self.ends) > 2 else None
-
-
-def _worker():
-    """The Dask worker whose task this is, if it is one."""
-    from distributed import get_worker
-
-    try:
-        return get_worker()
-    except ValueError:
-        return None
+        """Median seconds of the last steps."""
+        return float(np.median(np.diff(self.times))) if len(self.times) > 2 else None
 
 
 def free_gpu_memory() -> int | None:
-    """Bytes that are free on this worker's GPU, of several on the fullest; None without one, or where nobody can tell."""
+    """Free bytes of this worker's GPU, or of the fullest of several; None without a GPU or if it cannot be found out."""
     from stylelab.tools.cluster import find_gpus
 
     if not find_gpus():

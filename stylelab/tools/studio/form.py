@@ -5,10 +5,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from stylelab import BACKENDS, encoders, images
+from stylelab import encoders, images
 from stylelab.errors import InputError, StylelabError
 from stylelab.images.decode import ImageFile
 from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
+from stylelab.run.backends import BACKENDS
 from stylelab.run.prepare import prepare, weights_for
 from stylelab.run.settings import Settings
 

@@ -128,9 +128,9 @@ def run(desk: Desk, text: str) -> None:
     except StylelabError as error:
         desk.say("failed", error=str(error))
     except Exception as error:  # noqa: BLE001  whatever it is, the user is told
-        from stylelab.base.files import one_line
+        from stylelab.base.files import error_text
 
-        line = TOO_LARGE["error"] if out_of_memory(error) else f"{type(error).__name__}: {one_line(error)}"
+        line = TOO_LARGE["error"] if out_of_memory(error) else f"{type(error).__name__}: {error_text(error)}"
         desk.say("failed", error=line)
 
 

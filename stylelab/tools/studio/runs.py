@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from stylelab.base import messages
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.base.processes import module_command, module_environment
 from stylelab.result import COLUMNS
 from stylelab.run.settings import Settings
@@ -133,7 +133,7 @@ class Run:
             try:
                 process = self._spawn(complaints)
             except OSError as error:
-                self._fail(f"{shown(python_of(self.settings.backend))} cannot be started: {error.strerror or error}")
+                self._fail(f"{printable(python_of(self.settings.backend))} cannot be started: {error.strerror or error}")
                 return
             if process is None:
                 return
@@ -243,7 +243,7 @@ def _epitaph(status: int, complaints) -> str:
     if status in (-9, 137):
         return "the painting process was killed, perhaps for want of memory: choose a smaller size"
     how = f"by signal {-status}" if status < 0 else f"with status {status}"
-    return f"the painting process ended {how}" + (f": {shown(lines[-1])}" if lines else "")
+    return f"the painting process ended {how}" + (f": {printable(lines[-1])}" if lines else "")
 
 
 class Runs:

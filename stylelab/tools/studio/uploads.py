@@ -1,6 +1,6 @@
 """Image files that a page hands over in pieces: a server may refuse a message of ten megabytes."""
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import InputError
 from stylelab.images.decode import MOST_BYTES, ImageFile
 
@@ -27,8 +27,8 @@ class Uploads:
             pieces.clear()
         if index != len(pieces):
             self._pieces.pop(key)
-            raise InputError(f"'{shown(name)}' did not arrive whole: choose it again")
+            raise InputError(f"'{printable(name)}' did not arrive whole: choose it again")
         pieces.append(bytes(data))
         if index + 1 < count and sum(map(len, pieces)) <= MOST_BYTES:
             return None
-        return ImageFile(shown(name) or "image", b"".join(self._pieces.pop(key)))
+        return ImageFile(printable(name) or "image", b"".join(self._pieces.pop(key)))

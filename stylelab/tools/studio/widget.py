@@ -12,7 +12,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from stylelab.base.files import one_line
+from stylelab.base.files import error_text
 from stylelab.errors import InputError, StylelabError
 from stylelab.images import check_size, open_image
 from stylelab.images.decode import ImageFile
@@ -83,7 +83,7 @@ class Studio(anywidget.AnyWidget):
         except StylelabError as error:
             self._say(str(error), alert=True)
         except Exception as error:  # noqa: BLE001  a page that gets no answer is the worst answer
-            self._say(f"that did not work: {type(error).__name__}: {one_line(error)}", alert=True)
+            self._say(f"that did not work: {type(error).__name__}: {error_text(error)}", alert=True)
 
     def _hello(self, message: dict, _) -> None:
         self.presence.heard(message["page"])

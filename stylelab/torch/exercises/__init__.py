@@ -1,1 +1,1 @@
-"""Exercises in PyTorch: `check`, the library's own answers, tensors in and out."""
+"""Exercises in PyTorch: `check`, the library's own answers, and conversions of inputs and outputs."""

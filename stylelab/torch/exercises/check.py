@@ -1,51 +1,29 @@
-"""What an exercise cell's answer is worth, in words: the part of `stylelab.exercises` that needs PyTorch."""
+"""Check the answers to exercises: the part of `stylelab.exercises` that needs PyTorch."""
 
 from collections.abc import Callable
-from functools import partial
 
 from stylelab import exercises
-from stylelab.exercises import costs, layers, tutorials
+from stylelab.torch import losses
 from stylelab.torch.exercises import answers
 from stylelab.torch.exercises.lab import Lab
-from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
+
+LIBRARY = exercises.library_answers(answers, losses)
 
 
 def check(exercise_id: str, function: Callable) -> Callable:
-    """Say in one sentence what an answer is worth, and hand back the function to go on with.
+    """Check an exercise answer, print one sentence about it, and return the function to continue with.
 
     Args:
         exercise_id: such as 'gram_matrix'.
         function: the answer itself, not its result.
 
     Returns:
-        `function` when it is right, else the library's own.
+        `function` if it is right, otherwise the library's own function.
 
     Raises:
-        InputError: no such exercise; the nearest name is suggested.
-        AssertionError: a wrong or missing answer, while nbgrader runs the notebook.
+        InputError: there is no such exercise; the nearest name is suggested.
+        AssertionError: the answer is wrong or missing, and nbgrader is running the notebook.
 
-    Source: the exercises follow Gatys et al. 2016 and deeplearning.ai's exercise; `stylelab.exercises` has what they ask.
+    Source: the exercises follow Gatys et al. 2016 and deeplearning.ai's exercise; `stylelab.exercises` defines them.
     """
     return exercises.check_answer(exercises.find_exercise(exercise_id), function, Lab(), LIBRARY)
-
-
-LIBRARY: dict[str, Callable] = {
-    "balance": costs.balance,
-    "blend": tutorials.blend,
-    "content_loss": content_loss,
-    "decayed_rate": tutorials.decayed_rate,
-    "deprocess": answers.deprocess,
-    "gram_matrix": gram_matrix,
-    "keras_variation": partial(total_variation, kind="keras"),
-    "layer_name": layers.layer_name,
-    "one_step": answers.one_step,
-    "picture_gradient": answers.picture_gradient,
-    "preprocess": answers.preprocess,
-    "psnr": answers.psnr,
-    "receptive_field": layers.receptive_field,
-    "reconstruct": answers.reconstruct,
-    "style_layer_loss": partial(style_layer_loss, normalisation="mean"),
-    "style_loss": answers.style_loss,
-    "total_cost": costs.total_cost,
-    "total_variation": total_variation,
-}

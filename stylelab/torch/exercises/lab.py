@@ -1,6 +1,6 @@
-"""What asking a function needs of PyTorch: `stylelab.exercises.checking.call.Lab`.
+"""What a check needs from PyTorch: `stylelab.exercises.checking.call.Lab`.
 
-No answer is in this file: a grader's sandbox has it, and nothing else of this folder.
+This file contains no answer, because it is copied into a grader's sandbox; the rest of this folder is not.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,16 +17,16 @@ class Lab:
     name = "PyTorch"
     advice: Mapping[str, str] = {
         "None": "It returns None: end it with `return` and the result. (`.grad` is None before backward(), and for an image that "
-        "PyTorch made from others: start from image.detach().clone().requires_grad_(True).)",
+        "PyTorch computed from others: start from image.detach().clone().requires_grad_(True).)",
         "does not require grad": "Nothing was recorded for it: start from image.detach().clone().requires_grad_(True).",
         "non-singleton dimension": "Print both shapes: four axes are (B, C, H, W) in PyTorch, so channels are axis 1, and one "
         "number for each channel is (1, C, 1, 1).",
         "negative step": "PyTorch has no [::-1]: use flip.",
         "step must be greater than zero": "PyTorch has no [::-1]: use flip.",
-        "backward through the graph a second time": "Each step needs a loss of its own: call loss inside the loop.",
-        "leaf Variable that requires grad": "An image that records its gradient is not changed in place: make a new one from "
+        "backward through the graph a second time": "Each step needs its own loss: call loss inside the loop.",
+        "leaf Variable that requires grad": "An image that records its gradient cannot be changed in place: make a new one from "
         "image.detach(), or work inside torch.no_grad().",
-        "that requires grad. Use tensor.detach().numpy()": "Stay with tensors: no gradient can pass through NumPy.",
+        "that requires grad. Use tensor.detach().numpy()": "Use tensors throughout: no gradient can pass through NumPy.",
     }
 
     def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":
@@ -44,22 +44,16 @@ class Lab:
         return isinstance(value, Tensor)
 
     def gradients(self, function: Callable, given: Mapping[str, object], names: tuple[str, ...]) -> dict[str, object]:
-        tensors = [tensor.requires_grad_(True) for name in names for tensor in _tensors(given[name])]
+        by_layer = {name: given[name] if isinstance(given[name], dict) else {"": given[name]} for name in names}
+        tensors = [tensor.requires_grad_(True) for layers in by_layer.values() for tensor in layers.values()]
         total = function(*given.values()).sum()
-        found = [None] * len(tensors)
-        if total.requires_grad:
-            found = torch.autograd.grad(total, tensors, allow_unused=True)
-        rest = iter(found)
-        return {
-            name: {layer: next(rest) for layer in given[name]} if isinstance(given[name], dict) else next(rest) for name in names
-        }
+        gradients = torch.autograd.grad(total, tensors, allow_unused=True) if total.requires_grad else [None] * len(tensors)
+        rest = iter(gradients)
+        found = {name: {layer: next(rest) for layer in layers} for name, layers in by_layer.items()}
+        return {name: layers.get("", layers) for name, layers in found.items()}
 
     def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
-        return True  # PyTorch runs line by line, in a transfer as in the check
-
-
-def _tensors(value) -> list[Tensor]:
-    return list(value.values()) if isinstance(value, dict) else [value]
+        return True  # PyTorch runs line by line, both here and in a transfer
 
 
 def _weighted_loss(weights: Tensor, image: Tensor, target: Tensor) -> Tensor:

@@ -1,1 +1,1 @@
-"""Lessons for handing out."""
+"""Lessons for students: `stylelab release`."""

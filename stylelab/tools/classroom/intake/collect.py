@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import InputError
 from stylelab.tools.classroom.intake import folders
 from stylelab.tools.classroom.intake.incoming import LIMITS, File
@@ -33,7 +33,7 @@ def collect(source: Path) -> list[Submission]:
     """
     handed = list(_handed(Path(source)))
     if not any(each.file.is_notebook or each.file.is_zip for each in handed):
-        raise InputError(f"no notebook in '{shown(source)}': name the folder or the zip that holds what was handed in")
+        raise InputError(f"no notebook in '{printable(source)}': name the folder or the zip that holds what was handed in")
     names = shown_names(each.owner for each in handed)
     by_student: dict[tuple[str, ...], list[Handed]] = {}
     for each in handed:
@@ -47,7 +47,7 @@ def _handed(source: Path) -> Iterator[Handed]:
     if files and files[0].is_zip and not source.is_dir():
         yield from _opened(entries(_place(files[0], source)), files[0])
     elif files and not source.is_dir() and not files[0].is_notebook:
-        raise InputError(f"'{shown(source)}' is neither a notebook, a zip nor a folder")
+        raise InputError(f"'{printable(source)}' is neither a notebook, a zip nor a folder")
     else:
         deeper = [replace(file, parts=(*before, *file.parts)) for file in files]
         in_place = any(file.is_notebook and len(file.parts) > 3 for file in deeper)
@@ -65,8 +65,8 @@ def _listed(source: Path) -> list[File]:
             real = Path(os.path.realpath(source))  # a link that the teacher names is followed
             return [folders.file(real, (source.name,)), *beside]
     except (OSError, ValueError) as error:
-        raise InputError(f"'{shown(source)}' cannot be read: {shown(error)}") from None
-    raise InputError(f"'{shown(source)}' does not exist: name a folder, a notebook or a zip")
+        raise InputError(f"'{printable(source)}' cannot be read: {printable(error)}") from None
+    raise InputError(f"'{printable(source)}' does not exist: name a folder, a notebook or a zip")
 
 
 def _nbgrader(source: Path) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ def _nbgrader(source: Path) -> tuple[str, ...]:
 
 def _place(file: File, source: Path):
     if file.place is None:
-        raise InputError(f"'{shown(source)}' cannot be read: {file.trouble}")
+        raise InputError(f"'{printable(source)}' cannot be read: {file.trouble}")
     return file.place
 
 

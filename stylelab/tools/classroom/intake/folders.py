@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from stylelab.base.files import one_line
+from stylelab.base.files import error_text
 from stylelab.tools.classroom.intake.incoming import LIMITS, File, is_hidden, too_large
 from stylelab.tools.classroom.intake.place import Place
 
@@ -21,7 +21,7 @@ def files(folder: Path, parts: tuple[str, ...] = ()) -> Iterator[File]:
         with os.scandir(folder) as found:
             inside = sorted((each for each in found if not is_hidden(each.name)), key=lambda each: each.name)
     except OSError as error:
-        yield File((*parts, "*.ipynb"), None, None, f"the folder cannot be read: {one_line(error)}")
+        yield File((*parts, "*.ipynb"), None, None, f"the folder cannot be read: {error_text(error)}")
         return
     for each in inside:
         if each.is_dir(follow_symlinks=False):
@@ -37,7 +37,7 @@ def file(path: Path, parts: tuple[str, ...]) -> File:
     try:
         seen = os.lstat(path)
     except OSError as error:
-        return File(parts, None, None, f"the file cannot be read: {one_line(error)}")
+        return File(parts, None, None, f"the file cannot be read: {error_text(error)}")
     trouble = _trouble(path, seen)
     place = None if trouble else Place(os.fspath(path), seen.st_size)
     return File(parts, place, _when(seen.st_mtime), trouble)

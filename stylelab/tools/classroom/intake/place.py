@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from stylelab.base.files import one_line, shown
+from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError
 
 STORED, DEFLATED = 0, 8  # the two ways of packing that are read: what they unpack to can be bounded step by step
@@ -55,7 +55,9 @@ class Place:
                 data = _unpacked(io.BytesIO(data), span)
             return data
         except (OSError, ValueError, OverflowError, zlib.error) as error:
-            raise InputError(f"'{shown(os.path.basename(self.path))}' cannot be read: {one_line(error)}; save it anew") from None
+            raise InputError(
+                f"'{printable(os.path.basename(self.path))}' cannot be read: {error_text(error)}; save it anew"
+            ) from None
 
 
 def open_file(path: str) -> BinaryIO:

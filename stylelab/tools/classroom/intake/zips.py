@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import BinaryIO
 
-from stylelab.base.files import one_line
+from stylelab.base.files import error_text
 from stylelab.errors import InputError
 from stylelab.tools.classroom.intake.incoming import LIMITS, File, is_hidden, too_large
 from stylelab.tools.classroom.intake.place import DEFLATED, STORED, Place, Span, open_file
@@ -38,7 +38,7 @@ def entries(place: Place) -> list[File]:
     ) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"the zip cannot be read: {one_line(error)}") from None
+        raise InputError(f"the zip cannot be read: {error_text(error)}") from None
     if len(found) > LIMITS.entries:
         raise InputError(f"the zip has {len(found):,} entries; {LIMITS.entries:,} at most")
     overlapping = _overlapping(found)

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 import stylelab
-from stylelab.base.files import check_folder, one_line, shown, write_text
+from stylelab.base.files import check_folder, error_text, printable, write_text
 from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.exercises import EXERCISES
 from stylelab.tools.classroom.intake.collect import collect
@@ -109,7 +109,7 @@ def at_home(path: "str | Path") -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise InputError(f"cannot find '{shown(path)}': {one_line(error).rstrip('.')}; write the path out") from None
+        raise InputError(f"cannot find '{printable(path)}': {error_text(error).rstrip('.')}; write the path out") from None
 
 
 def _check(kind: str, seconds: float, seed: str | None, here: bool) -> None:
@@ -122,13 +122,13 @@ def _check(kind: str, seconds: float, seed: str | None, here: bool) -> None:
     if not 0.1 <= seconds <= 3600:
         raise InputError(f"{seconds:g} seconds for an answer: choose from 0.1 to 3600")
     if seed is not None and (len(seed) != 32 or set(seed.lower()) - set("0123456789abcdef")):
-        raise InputError(f"seed '{shown(seed)}' is not 32 hexadecimal digits: take it from a record.json, or leave it out")
+        raise InputError(f"seed '{printable(seed)}' is not 32 hexadecimal digits: take it from a record.json, or leave it out")
 
 
 def _check_apart(source: Path, folder: Path) -> None:
     """Inside the submissions, marks would be collected as a student's the next time, and the secret given back with them."""
     if source.is_dir() and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source)):
-        raise InputError(f"'{shown(folder)}' is in the folder of submissions: choose one beside it for the marks")
+        raise InputError(f"'{printable(folder)}' is in the folder of submissions: choose one beside it for the marks")
 
 
 def _sweep(folder: Path) -> None:
@@ -162,7 +162,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot make folder '{shown(folder)}': {one_line(error)}; choose another") from None
+        raise InputError(f"cannot make folder '{printable(folder)}': {error_text(error)}; choose another") from None
     check_folder(folder)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import StylelabError
 from stylelab.exercises import Answer, Exercise, find_exercise
 from stylelab.exercises.checking.definition import Case
@@ -221,7 +221,7 @@ def _with_cause(verdict: Verdict, loaded: Mapping) -> Verdict:
 
 
 def _words(value: object, longest: int) -> str:
-    return shown(value, longest) if isinstance(value, str) else ""
+    return printable(value, longest) if isinstance(value, str) else ""
 
 
 def _form(value: object) -> str:
@@ -238,10 +238,10 @@ def _stopped(exercise: Exercise, stage: str, reason: str, *, notes: tuple[str, .
 
 def _judged(exercise: Exercise, verdict: Verdict, notes: tuple[str, ...], form: str) -> ExerciseMark:
     lines = tuple(
-        Line(part.name, part.points, 0 if part.wrong else part.points, part.wrong and shown(part.wrong, LONGEST))
+        Line(part.name, part.points, 0 if part.wrong else part.points, part.wrong and printable(part.wrong, LONGEST))
         for part in verdict.parts
     )
-    reason = SAID["open"] if verdict.stage == "open" else shown(verdict.sentence, LONGEST)
+    reason = SAID["open"] if verdict.stage == "open" else printable(verdict.sentence, LONGEST)
     return ExerciseMark(
         exercise.id, exercise.title, verdict.stage, reason, lines, notes=notes, form="" if verdict.stage == "open" else form
     )

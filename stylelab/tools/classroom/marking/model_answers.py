@@ -8,7 +8,7 @@ import ast
 from functools import cache
 from pathlib import Path
 
-from stylelab.exercises import find_exercise
+from stylelab.exercises import LESSONS, find_exercise
 from stylelab.tools.classroom.sandbox.inside.slice import needed, statements_of
 
 PACKAGE = Path(__file__).resolve().parents[3]
@@ -22,13 +22,13 @@ def library_source(framework: str, exercise: str) -> str:
         InputError: no such exercise.
     """
     find_exercise(exercise)
-    module = f"stylelab.{framework}.exercises.check"
-    table = next(each.value for each in _tree(module).body if isinstance(each, ast.AnnAssign) and each.target.id == "LIBRARY")
-    entry = next(value for key, value in zip(table.keys, table.values, strict=True) if key.value == exercise)
-    parts: dict[str, str] = {}
-    text = f"{exercise} = {ast.unparse(_Inlined(module, parts).visit(entry))}"
-    _cut(f"{ast.unparse(_without_library(_tree(module)))}\n{text}", module, exercise, parts)
-    return "\n\n".join(parts.values())
+    for module in (f"stylelab.{framework}.exercises.answers", f"stylelab.{framework}.losses", LESSONS[exercise].__name__):
+        text = ast.unparse(_tree(module))
+        if any(exercise in statement.binds for statement in statements_of(text, 0)):
+            parts: dict[str, str] = {}
+            _cut(text, module, exercise, parts)
+            return "\n\n".join(parts.values())
+    raise LookupError(exercise)
 
 
 @cache
@@ -37,40 +37,16 @@ def _tree(module: str) -> ast.Module:
     return ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text())
 
 
-def _without_library(tree: ast.Module) -> ast.Module:
-    return ast.Module([each for each in tree.body if isinstance(each, ast.Import | ast.ImportFrom)], [])
-
-
-class _Inlined(ast.NodeTransformer):
-    """`answers.psnr` becomes `psnr`, and its source joins `parts`."""
-
-    def __init__(self, module: str, parts: dict[str, str]):
-        self.parts = parts
-        self.modules = {
-            alias.asname or alias.name: f"{each.module}.{alias.name}"
-            for each in _tree(module).body
-            if isinstance(each, ast.ImportFrom) and each.module.startswith("stylelab")
-            for alias in each.names
-        }
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:  # noqa: N802  the name that ast looks for
-        if not isinstance(node.value, ast.Name) or node.value.id not in self.modules:
-            return self.generic_visit(node)
-        module = self.modules[node.value.id]
-        _cut(ast.unparse(_tree(module)), module, node.attr, self.parts)
-        return ast.Name(node.attr, ast.Load())
-
-
 def _cut(text: str, module: str, name: str, parts: dict[str, str]) -> None:
     """Add to `parts` what `name` rests on in a module's text, after what that rests on in other modules of the package."""
     chosen = [each.node for each in needed(list(statements_of(text, 0)), 0, name, ())]
     for node in chosen:
         if isinstance(node, ast.ImportFrom) and node.module.startswith("stylelab"):
             for alias in node.names:
-                if _is_module(node.module):
-                    _cut(ast.unparse(_tree(node.module)), node.module, alias.name, parts)
-                elif _is_module(f"{node.module}.{alias.name}"):
+                if _is_module(f"{node.module}.{alias.name}"):
                     _cut_module(f"{node.module}.{alias.name}", alias.asname or alias.name, chosen, parts)
+                else:
+                    _cut(ast.unparse(_tree(node.module)), node.module, alias.name, parts)
         else:
             parts.setdefault(ast.unparse(node), ast.unparse(node))
 
@@ -87,4 +63,5 @@ def _cut_module(module: str, name: str, nodes: list[ast.stmt], parts: dict[str, 
 
 
 def _is_module(name: str) -> bool:
-    return (PACKAGE.parent / Path(*name.split("."))).with_suffix(".py").is_file()
+    path = PACKAGE.parent / Path(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()

@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 
-from stylelab.base.files import one_line, shown, write_file
+from stylelab.base.files import error_text, printable, write_file
 from stylelab.errors import InputError
 from stylelab.tools.classroom.marking.model import Record
 
@@ -47,10 +47,10 @@ def read_record(folder: Path) -> Record | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InputError(f"cannot read '{shown(path)}': {one_line(error)}") from None
+        raise InputError(f"cannot read '{printable(path)}': {error_text(error)}") from None
     except (ValueError, TypeError, RecursionError):
         pass
-    raise InputError(f"'{shown(path)}' is no record of a run: move it elsewhere to start with a new one")
+    raise InputError(f"'{printable(path)}' is no record of a run: move it elsewhere to start with a new one")
 
 
 def _is_whole(record: Record) -> bool:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
-from stylelab.base.files import one_line, shown
+from stylelab.base.files import error_text, printable
 from stylelab.errors import MachineError, StylelabError
 from stylelab.tools.classroom.marking.mark import Boxes, mark, unmarkable
 from stylelab.tools.classroom.marking.model import Mark, Submission
@@ -73,7 +73,7 @@ def _alone(client, key: str, submissions: Mapping[str, Submission], terms: Mappi
 def _outcome(key: str, came: "Mark | Exception", submission: Submission) -> Outcome:
     if isinstance(came, Mark):
         return Outcome(key, came, True)
-    why = str(came) if isinstance(came, StylelabError) else f"the worker failed: {type(came).__name__}: {one_line(came)}"
+    why = str(came) if isinstance(came, StylelabError) else f"the worker failed: {type(came).__name__}: {error_text(came)}"
     return Outcome(key, unmarkable(submission, why), False)
 
 
@@ -126,7 +126,7 @@ def _in_touch() -> Iterator[None]:
     try:
         yield
     except (OSError, CancelledError) as error:
-        raise MachineError(f"the Dask scheduler is gone ({one_line(error)}): {GO_ON}") from None
+        raise MachineError(f"the Dask scheduler is gone ({error_text(error)}): {GO_ON}") from None
 
 
 def _received(future) -> "Mark | Exception":
@@ -135,14 +135,16 @@ def _received(future) -> "Mark | Exception":
     except CancelledError:
         raise MachineError(f"the Dask scheduler is gone: {GO_ON}") from None
     except ImportError as error:
-        raise MachineError(f"a worker lacks a package ({one_line(error)}): install the same stylelab on every machine") from None
+        raise MachineError(
+            f"a worker lacks a package ({error_text(error)}): install the same stylelab on every machine"
+        ) from None
     except Exception as error:  # noqa: BLE001  whatever happened over there, the others go on
         if type(error).__name__ == "KilledWorker":
             return Died(1 + getattr(error, "allowed_failures", 0))
         return error
     if "machine" in answer:
         elsewhere = answer["host"] != socket.gethostname()
-        raise MachineError(answer["machine"] + (f" (on {shown(answer['host'])})" if elsewhere else ""))
+        raise MachineError(answer["machine"] + (f" (on {printable(answer['host'])})" if elsewhere else ""))
     return Mark.from_json(answer["mark"])
 
 

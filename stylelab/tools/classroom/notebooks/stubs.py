@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from stylelab.base.course import find_lessons
-from stylelab.base.files import one_line, shown
+from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError, unknown
 from stylelab.tools.classroom.notebooks.read import Notebook, read_notebook
 
@@ -66,9 +66,9 @@ def _given(path: Path) -> Given:
     try:
         notebook = read_notebook(path.read_bytes())
     except OSError as error:
-        raise InputError(f"cannot read lesson '{shown(path)}': {one_line(error)}; fetch the repository again") from None
+        raise InputError(f"cannot read lesson '{printable(path)}': {error_text(error)}; fetch the repository again") from None
     if notebook.trouble:
-        raise InputError(f"cannot read lesson '{shown(path)}': {notebook.trouble}; fetch the repository again")
+        raise InputError(f"cannot read lesson '{printable(path)}': {notebook.trouble}; fetch the repository again")
     lesson, _, framework = path.stem.rpartition("_")
     return given_by(notebook, lesson, framework)
 

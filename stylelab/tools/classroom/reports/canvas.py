@@ -1,156 +1,152 @@
-"""canvas.csv: what Canvas's gradebook imports. Best made from the gradebook that Canvas exported, whose ids it keeps.
+"""canvas.csv, for import into Canvas's gradebook. It works best from the gradebook that Canvas exported, with its ids.
 
-What Canvas looks for: 'Student' and 'ID' in the first two headers, the SIS columns, then 'Section', then assignments, each
-with its id in brackets if it exists already; a row that says 'Points Possible'; students by ID, then SIS, then name.
+Canvas expects 'Student' and 'ID' as the first two headers, the SIS columns, 'Section', then the assignments, each followed by
+its id in brackets if it exists already; a row 'Points Possible'; and students, whom it finds by ID, then SIS id, then name.
 """
 
 import csv
 import io
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from stylelab.base.files import one_line, shown
+from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError
-from stylelab.tools.classroom.reports.gradebook import Book, Student, lesson_title
+from stylelab.tools.classroom.reports.gradebook import Gradebook, Student, lesson_title
 from stylelab.tools.classroom.reports.tables import csv_text
-from stylelab.tools.classroom.reports.text import number, plain, same
+from stylelab.tools.classroom.reports.text import name_key, number, plain
 
 HEADER = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 POSSIBLE = "Points Possible"
 LARGEST = 50_000_000  # bytes
-FROM_CANVAS = re.compile(r"[^_/]+(?:_LATE)?_(?P<id>\d{1,18})_\d+_[^/]*$", re.IGNORECASE)  # a file in its zip of submissions
+# a file in the zip of submissions that Canvas exports
+FROM_CANVAS = re.compile(r"[^_/]+(?:_LATE)?_(?P<id>\d{1,18})_\d+_[^/]*$", re.IGNORECASE)
 CALCULATED = re.compile(r"(Current|Final|Override) (Score|Points|Grade|Status)")
+EMPTY = re.compile(r"\s*(Muted|Manual Posting.*)?\s*", re.IGNORECASE)
+Row = list[str]
 
 
 @dataclass
-class Gradebook:
-    """What Canvas exported: `rows` of cells, the first of them the header."""
+class CanvasExport:
+    """The gradebook that Canvas exported: rows of cells, the header first, and the position of each column by name."""
 
-    rows: list[list[str]]
-    delimiter: str = ","
-    columns: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def students(self) -> Iterator[list[str]]:
-        return (row for row in self.rows[1:] if not _is_no_student(row))
+    rows: list[Row]
+    delimiter: str
+    columns: dict[str, int]
 
     @property
-    def possible(self) -> list[str] | None:
+    def students(self) -> Iterator[Row]:
+        return (row for row in self.rows[1:] if POSSIBLE not in row[0] and not all(map(EMPTY.fullmatch, row)))
+
+    @property
+    def possible(self) -> Row | None:
+        """The row of the points that can be reached."""
         return next((row for row in self.rows[1:] if POSSIBLE in row[0]), None)
 
 
-def canvas_text(book: Book, path: "str | Path | None" = None) -> tuple[str, list[str]]:
-    """The text of canvas.csv, and what the instructor should know about it.
+def canvas_text(book: Gradebook, path: "str | Path | None" = None) -> tuple[str, list[str]]:
+    """The text of canvas.csv, and warnings for the instructor.
 
     Args:
-        path: a gradebook that Canvas exported, to be filled in; without one Canvas finds students by their names.
+        path: a gradebook that Canvas exported, to be filled in. Without one, Canvas has to find students by their names.
 
     Raises:
-        InputError: the gradebook cannot be read, or is none.
+        InputError: the file cannot be read, or Canvas did not export it.
     """
     if path is None:
         return csv_text(_rows(book)), []
-    gradebook, warnings = read_gradebook(Path(path)), []
-    places = {lesson: _place(gradebook, book, lesson, warnings) for lesson in book.lessons}
-    scales = {lesson: _scale(gradebook, book, lesson, places[lesson], warnings) for lesson in book.lessons}
-    for student, row in _matched(gradebook, book.students, warnings):
-        for lesson, handed in student.counted.items():
-            row[places[lesson]] = number(handed.final * scales[lesson])
-    return csv_text(gradebook.rows, gradebook.delimiter), warnings
+    export, warnings = read_gradebook(Path(path)), []
+    columns = {lesson: _column(export, book, lesson, warnings) for lesson in book.lessons}
+    scales = {lesson: _scale(export, book, lesson, columns[lesson], warnings) for lesson in book.lessons}
+    for student, row in _matched(export, book.students, warnings):
+        for lesson, graded in student.counted.items():
+            row[columns[lesson]] = number(graded.final * scales[lesson])
+    return csv_text(export.rows, export.delimiter), warnings
 
 
-def _rows(book: Book) -> Iterator[list[object]]:
-    lessons = list(book.lessons)
-    yield [*HEADER, *(lesson_title(lesson) for lesson in lessons)]
-    yield [f"    {POSSIBLE}", "", "", "", "", *(book.points_of(lesson) for lesson in lessons)]
+def _rows(book: Gradebook) -> Iterator[list[object]]:
+    yield [*HEADER, *map(lesson_title, book.lessons)]
+    yield [f"    {POSSIBLE}", "", "", "", "", *map(book.points_of, book.lessons)]
     for student in book.students:
         counted = student.counted
-        marks = [counted[lesson].final if lesson in counted else "" for lesson in lessons]
-        # Canvas takes a name with these words for the row above, which would change what everybody's marks are out of
+        marks = [counted[lesson].final if lesson in counted else "" for lesson in book.lessons]
+        # Canvas would take a name with these words for the row above, and change what all marks are out of
         yield [student.name.replace(POSSIBLE, "Points-Possible"), canvas_id(student), "", "", "", *marks]
 
 
 def canvas_id(student: Student) -> str:
-    """Canvas's id of a student, from the names that Canvas gave to the files; empty if they have none, or several."""
-    found = {match["id"] for each in student.handed if (match := FROM_CANVAS.search(each.mark.name))}
-    return found.pop() if len(found) == 1 else ""
+    """A student's id in Canvas, from the names that Canvas gave to the files; empty if it is missing or ambiguous."""
+    names = (FROM_CANVAS.search(graded.mark.name) for graded in student.submissions)
+    ids = {match["id"] for match in names if match}
+    return ids.pop() if len(ids) == 1 else ""
 
 
-def read_gradebook(path: Path) -> Gradebook:
-    """A gradebook that Canvas exported.
+def read_gradebook(path: Path) -> CanvasExport:
+    """Read a gradebook that Canvas exported.
 
     Raises:
-        InputError: it cannot be read, or is none.
+        InputError: the file cannot be read, or Canvas did not export it.
     """
     try:
         if path.stat().st_size > LARGEST:
-            raise InputError(f"'{shown(path)}' is larger than {LARGEST // 1_000_000} MB: that is no gradebook")
+            raise InputError(f"'{printable(path)}' is larger than {LARGEST // 1_000_000} MB: not a gradebook")
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise InputError(f"cannot read the gradebook '{shown(path)}': {one_line(error)}") from None
+        raise InputError(f"cannot read the gradebook '{printable(path)}': {error_text(error)}") from None
     except UnicodeDecodeError:
-        raise InputError(f"'{shown(path)}' is not UTF-8: export the gradebook from Canvas again and do not open it") from None
+        message = "is not UTF-8: export the gradebook from Canvas again, and do not save it in another program"
+        raise InputError(f"'{printable(path)}' {message}") from None
     head = text.partition("\n")[0]
     delimiter = ";" if head.count(";") > head.count(",") else ","
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
     except csv.Error as error:
-        raise InputError(f"'{shown(path)}' is no gradebook: {one_line(error)}") from None
-    return _checked(path, rows, delimiter)
-
-
-def _checked(path: Path, rows: list[list[str]], delimiter: str) -> Gradebook:
+        raise InputError(f"'{printable(path)}' is not a gradebook: {error_text(error)}") from None
     header = [name.strip() for name in rows[0]] if rows else []
     columns = {name: header.index(name) for name in (*HEADER, "LastName", "FirstName") if name in header}
-    if "ID" not in columns or "Section" not in columns or not ({"Student", "LastName"} & set(columns)):
-        raise InputError(f"'{shown(path)}' is no gradebook that Canvas exported: its header needs Student, ID and Section")
-    widest = max(len(row) for row in rows)
-    made = Gradebook([row + [""] * (widest - len(row)) for row in rows], delimiter, columns)
-    if made.possible is None:
-        made.rows.insert(1, [f"    {POSSIBLE}"] + [""] * (widest - 1))
-    return made
+    if "ID" not in columns or "Section" not in columns or not {"Student", "LastName"} & set(columns):
+        message = "is not a gradebook exported from Canvas: its header must have Student, ID and Section"
+        raise InputError(f"'{printable(path)}' {message}")
+    width = max(map(len, rows))
+    export = CanvasExport([row + [""] * (width - len(row)) for row in rows], delimiter, columns)
+    if export.possible is None:
+        export.rows.insert(1, [f"    {POSSIBLE}"] + [""] * (width - 1))
+    return export
 
 
-def _is_no_student(row: list[str]) -> bool:
-    return POSSIBLE in row[0] or all(re.fullmatch(r"\s*(Muted|Manual Posting.*)?\s*", value, re.IGNORECASE) for value in row)
-
-
-def _place(gradebook: Gradebook, book: Book, lesson: str, warnings: list[str]) -> int:
-    """The column of a lesson: the one whose title has all of its words, or its number; else a new one at the end."""
-    header = gradebook.rows[0]
-    titles = {place: _words(header[place]) for place in range(gradebook.columns["Section"] + 1, len(header))}
-    titles = {place: words for place, words in titles.items() if not CALCULATED.search(header[place])}
-    wanted = _words(lesson)
-    found = [place for place, words in titles.items() if wanted and wanted <= words]
-    found = found or [place for place, words in titles.items() if words == {"lesson", *list(_number(lesson))}]
+def _column(export: CanvasExport, book: Gradebook, lesson: str, warnings: list[str]) -> int:
+    """The column whose title has all words of the lesson, or else its number; a new one at the end if there is none."""
+    header = export.rows[0]
+    assignments = range(export.columns["Section"] + 1, len(header))
+    titles = {column: _words(header[column]) for column in assignments if not CALCULATED.search(header[column])}
+    words = _words(lesson)
+    found = [column for column, title in titles.items() if words and words <= title]
+    if not found:
+        digits = {word for word in _words(lesson.partition("_")[0]) if word.isdecimal()}
+        found = [column for column, title in titles.items() if title == {"lesson"} | digits]
     if found:
         if len(found) > 1:
-            warnings.append(f"Canvas: several columns may be {lesson}: '{plain(header[found[0]], 80)}' was filled in")
+            warnings.append(f"Canvas: several columns match {lesson}: '{plain(header[found[0]], 80)}' was filled in")
         return found[0]
-    for row in gradebook.rows:
+    for row in export.rows:
         row.append("")
     header[-1] = lesson_title(lesson)
-    gradebook.possible[-1] = str(book.points_of(lesson))
-    warnings.append(f"Canvas: no column for {lesson or 'an unknown lesson'}: a new one, '{header[-1]}', was added")
+    export.possible[-1] = str(book.points_of(lesson))
+    warnings.append(f"Canvas: no column for {lesson or 'an unknown lesson'}: added a new one, '{header[-1]}'")
     return len(header) - 1
 
 
 def _words(title: str) -> set[str]:
-    """The words of a title, its number without zeros in front and without Canvas's id at its end."""
+    """The words of a title, without leading zeros in numbers and without Canvas's id at the end."""
     words = re.findall(r"[^\W_]+", re.sub(r"\(\d+\)\s*$", "", title).casefold())
     return {word.lstrip("0") or "0" if word.isdecimal() else word for word in words}
 
 
-def _number(lesson: str) -> set[str]:
-    return {word for word in _words(lesson.partition("_")[0]) if word.isdecimal()}
-
-
-def _scale(gradebook: Gradebook, book: Book, lesson: str, place: int, warnings: list[str]) -> float:
-    """What marks are multiplied with: in Canvas a lesson may be worth another number of points."""
-    there, here = gradebook.possible[place].replace(",", ".").strip(), book.points_of(lesson)
+def _scale(export: CanvasExport, book: Gradebook, lesson: str, column: int, warnings: list[str]) -> float:
+    """The factor for marks, because a lesson may be worth a different number of points in Canvas."""
+    there, here = export.possible[column].replace(",", ".").strip(), book.points_of(lesson)
     try:
         worth = float(there) if re.fullmatch(r"[\d.]+", there) else float(here)
     except ValueError:
@@ -161,60 +157,54 @@ def _scale(gradebook: Gradebook, book: Book, lesson: str, place: int, warnings: 
     return 1.0
 
 
-def _matched(gradebook: Gradebook, students: Iterable[Student], warnings: list[str]) -> Iterator[tuple[Student, list[str]]]:
-    """Each student with the one row that is theirs; who has none, or shares one, is told."""
-    keys = _keys(gradebook)
-    found = defaultdict(list)
+def _matched(export: CanvasExport, students: Iterable[Student], warnings: list[str]) -> Iterator[tuple[Student, Row]]:
+    """Students with the one row that is theirs. A warning names those who have no row, or who share one."""
+    rows = defaultdict(list)  # (kind, text) -> rows that it may refer to
+    for row in export.students:
+        for key in set(_row_keys(export, row)):
+            rows[key].append(row)
+    students_of = defaultdict(list)
     for student in students:
-        row = next((keys[key][0] for key in _ways(student) if len(keys.get(key, ())) == 1), None)
+        row = next((rows[key][0] for key in _student_keys(student) if len(rows.get(key, ())) == 1), None)
         if row is None:
-            warnings.append(f"Canvas: '{plain(student.name, 80)}' is not in the gradebook: fill that mark in by hand")
+            warnings.append(f"Canvas: '{plain(student.name, 80)}' is not in the gradebook: enter the mark by hand")
         else:
-            found[id(row)].append((student, row))
-    for matches in found.values():
+            students_of[id(row)].append((student, row))
+    for matches in students_of.values():
         if len(matches) == 1:
             yield matches[0]
         else:
             names = ", ".join(f"'{plain(student.name, 80)}'" for student, _ in matches)
-            warnings.append(f"Canvas: {names} all match one line of the gradebook: fill their marks in by hand")
+            warnings.append(f"Canvas: {names} match the same row of the gradebook: enter their marks by hand")
 
 
-def _keys(gradebook: Gradebook) -> Mapping[tuple[str, str], list[list[str]]]:
-    """(kind, text) -> the rows that it stands for."""
-    keys = defaultdict(list)
-    for row in gradebook.students:
-        for key in set(_row_keys(gradebook, row)):
-            keys[key].append(row)
-    return keys
-
-
-def _row_keys(gradebook: Gradebook, row: list[str]) -> Iterator[tuple[str, str]]:
-    value = {name: row[place].strip() for name, place in gradebook.columns.items()}
+def _row_keys(export: CanvasExport, row: Row) -> Iterator[tuple[str, str]]:
+    value = {name: row[column].strip() for name, column in export.columns.items()}
     yield "id", value["ID"]
     for name in ("SIS Login ID", "SIS User ID"):
         if value.get(name):
-            yield "login", same(value[name])
-            yield "login", same(value[name].partition("@")[0])
+            yield "login", name_key(value[name])
+            yield "login", name_key(value[name].partition("@")[0])
     last, comma, first = value.get("Student", "").partition(",")
     if "LastName" in value:
         last, comma, first = value["LastName"], ",", value.get("FirstName", "")
     for name in (f"{first} {last}", f"{last} {first}") if comma else (last,):
-        yield "name", same(name)
+        yield "name", name_key(name)
         yield "letters", _letters(name)
 
 
-def _ways(student: Student) -> Iterator[tuple[str, str]]:
-    """What a student may be found by, the surest first."""
+def _student_keys(student: Student) -> Iterator[tuple[str, str]]:
+    """Keys by which a student may be found, the most reliable first."""
     if canvas_id(student):
         yield "id", canvas_id(student)
-    yield "login", same(student.name)
-    yield "name", same(student.name)
+    yield "login", name_key(student.name)
+    yield "name", name_key(student.name)
     last, comma, first = student.name.partition(",")
     if comma:
-        yield "name", same(f"{first} {last}")
+        yield "name", name_key(f"{first} {last}")
     if _letters(student.name):
         yield "letters", _letters(student.name)  # 'lovelaceada', as in the names of Canvas's files
 
 
 def _letters(name: str) -> str:
-    return "".join(each for each in same(name) if each.isalnum())
+    return "".join(filter(str.isalnum, name_key(name)))

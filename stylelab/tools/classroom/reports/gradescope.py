@@ -1,4 +1,4 @@
-"""gradescope/: what Gradescope's autograder harness reads as /autograder/results/results.json.
+"""gradescope/: the results.json that Gradescope's autograder reads.
 
 Source: gradescope-autograders.readthedocs.io, "Autograder Specifications".
 """
@@ -6,67 +6,68 @@ Source: gradescope-autograders.readthedocs.io, "Autograder Specifications".
 from collections.abc import Iterator
 
 from stylelab.tools.classroom.marking.model import STAGES
-from stylelab.tools.classroom.reports.gradebook import Book, Handed, Item, Student, lesson_title
+from stylelab.tools.classroom.reports.gradebook import ExerciseGrade, Gradebook, Student, lesson_title
 from stylelab.tools.classroom.reports.text import number, plain
 
 
-def results(book: Book) -> dict[str, dict]:
-    """File name of a student -> what their results.json holds."""
-    return {student.file: result(student) for student in book.students}
+def results(book: Gradebook) -> dict[str, dict]:
+    """Path inside gradescope/ -> its contents.
 
-
-def index(book: Book, made: dict[str, dict]) -> dict:
-    """The one file for a class: `{"students": {name: the student's own object}}`."""
+    results.json of one student is that student's result; of a class it is `{"students": {name: result}}`, and each student has
+    a results.json in a folder.
+    """
+    results = {student.file: _result(student) for student in book.students}
+    if len(results) == 1:
+        return {"results.json": next(iter(results.values()))}
     students: dict[str, dict] = {}
     for student in book.students:
         name = plain(student.name)
-        students[name if name not in students else f"{name} ({student.file})"] = made[student.file]
-    return {"students": students}
+        students[name if name not in students else f"{name} ({student.file})"] = results[student.file]
+    return {f"{file}/results.json": result for file, result in results.items()} | {"results.json": {"students": students}}
 
 
-def result(student: Student) -> dict:
-    """One student's object. Points of a test are as earned; the score on top is what is left after late days."""
-    counted = [each for each in student.handed if each.counts]
+def _result(student: Student) -> dict:
+    """Each test has the points before late days, the score on top the points after them."""
+    counted = list(student.counted.values())
+    lines, tests = [], []
+    for lesson, graded in enumerate(counted, 1):
+        title = lesson_title(graded.mark.lesson)
+        days = f"{graded.days} day{'' if graded.days == 1 else 's'}"
+        late = f", {days} late, minus {number(100 * (1 - graded.factor))}%" if graded.days else ""
+        lines.append(f"{title}: {number(graded.final)} of {graded.points}{late}")
+        lines += [f"  Instructor: {plain(text, 5000)}" for text in (*graded.by_hand, *graded.comments)]
+        lines += [f"  {plain(note)}" for note in graded.mark.notes]
+        for place, exercise in enumerate(graded.exercises, 1):
+            passed = exercise.earned >= exercise.mark.points
+            tests.append({
+                "name": f"{title}: {plain(exercise.mark.exercise)}",
+                "number": f"{lesson}.{place}",
+                "score": exercise.earned,
+                "max_score": exercise.mark.points,
+                "status": "passed" if passed else "failed",
+                "output": "\n".join(_lines(exercise)),
+                "visibility": "visible",
+            })  # fmt: skip
     return {
         "score": student.final,
-        "execution_time": round(sum(each.mark.seconds for each in student.handed), 2),
-        "output": "\n".join(_told(counted)) or "Nothing that was handed in could be graded.",
+        "execution_time": round(sum(graded.mark.seconds for graded in student.submissions), 2),
+        "output": "\n".join(lines) or "Nothing that was handed in could be graded.",
         "output_format": "text",
         "test_output_format": "text",
         "test_name_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
-        "extra_data": {"max_score": sum(each.points for each in counted), "late_days": student.days},
-        "tests": [test for place, each in enumerate(counted, 1) for test in _tests(place, each)],
+        "extra_data": {"max_score": sum(graded.points for graded in counted), "late_days": student.days},
+        "tests": tests,
     }
 
 
-def _told(counted: list[Handed]) -> Iterator[str]:
-    for each in counted:
-        late = f", {each.days} days late, {number(100 * (1 - each.factor))} % off" if each.days else ""
-        yield f"{lesson_title(each.mark.lesson)}: {number(each.final)} of {each.points}{late}"
-        yield from (f"  Instructor: {plain(said, 5000)}" for said in (*each.by_hand, *each.comments))
-        yield from (f"  {plain(note)}" for note in each.mark.notes)
-
-
-def _tests(lesson: int, handed: Handed) -> Iterator[dict]:
-    for place, item in enumerate(handed.items, 1):
-        yield {
-            "name": f"{lesson_title(handed.mark.lesson)}: {plain(item.mark.exercise)}",
-            "number": f"{lesson}.{place}",
-            "score": item.earned,
-            "max_score": item.mark.points,
-            "status": "passed" if item.earned >= item.mark.points else "failed",
-            "output": "\n".join(_lines(item)),
-            "visibility": "visible",
-        }
-
-
-def _lines(item: Item) -> Iterator[str]:
-    yield plain(item.mark.title)
-    yield f"{STAGES.get(item.mark.stage, plain(item.mark.stage)).capitalize()}. {plain(item.mark.reason)}".rstrip()
-    for line in item.mark.lines:
+def _lines(exercise: ExerciseGrade) -> Iterator[str]:
+    mark = exercise.mark
+    yield plain(mark.title)
+    yield f"{STAGES.get(mark.stage, plain(mark.stage)).capitalize()}. {plain(mark.reason)}".rstrip()
+    for line in mark.lines:
         wrong = f": {plain(line.wrong)}" if line.wrong else ""
         yield f"  {plain(line.name)}: {line.earned} of {line.points}{wrong}"
-    yield from (f"  {plain(note)}" for note in item.mark.notes)
-    yield from (f"Instructor: {plain(said, 5000)}" for said in (*item.by_hand, *item.comments))
+    yield from (f"  {plain(note)}" for note in mark.notes)
+    yield from (f"Instructor: {plain(text, 5000)}" for text in (*exercise.by_hand, *exercise.comments))

@@ -1,4 +1,4 @@
-"""Marks and comments by hand: a small CSV file beside the reports, the instructor's own. It is read, never overwritten."""
+"""manual.csv: the instructor's changes and comments, in a file next to the reports. It is read and never overwritten."""
 
 import csv
 import io
@@ -8,13 +8,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylelab.base.files import one_line, shown, write_text
+from stylelab.base.files import error_text, printable, write_text
 from stylelab.errors import InputError
 
 NAME = "manual.csv"
 COLUMNS = ("student", "exercise", "points", "comment")
 EXAMPLE = """student,exercise,points,comment
-# Ada Lovelace,gram_matrix,add 1,"6 sets the points; add 1, take 1 or nothing; for exercise also a lesson, such as 03"
+# Ada Lovelace,gram_matrix,add 1,"points: 6 sets them, or add 1, take 1, or nothing; exercise: may be a lesson, such as 03"
 """
 LARGEST = 10_000_000  # bytes
 POINTS = re.compile(r"'?(?P<sign>\+|-|−|add\b|take\b)?\s*(?P<value>\d+(?:[.,]\d+)?)", re.IGNORECASE)
@@ -26,9 +26,10 @@ class Entry:
 
     Attributes:
         line: its number.
-        student, target: as they stand there; the target is an exercise or a lesson.
-        sets: the points are these; None if they stay, or change by `adds`.
-        adds: points more, or fewer when negative.
+        student: a name, not yet matched to those who handed in.
+        target: an exercise or a lesson.
+        sets: the new points; None if `adds` changes them.
+        adds: points to add, negative to deduct.
     """
 
     line: int
@@ -39,15 +40,15 @@ class Entry:
     comment: str = ""
 
     def change(self, earned: float, most: float) -> float:
-        """The points after this line: never fewer than none, nor more than there are."""
+        """The points after this line, between 0 and the maximum `most`."""
         return min(max(earned + self.adds if self.sets is None else self.sets, 0.0), most)
 
 
 def read_manual(folder: Path) -> tuple[Entry, ...]:
-    """The lines of manual.csv in a folder; the file is begun if there is none.
+    """The lines of manual.csv in a folder. If there is no such file, it is created, with a commented example.
 
     Raises:
-        InputError: the file or one of its lines cannot be read; the line is named.
+        InputError: the file or one of its lines, which is named, cannot be read.
     """
     path = Path(folder) / NAME
     if not os.path.lexists(path):
@@ -55,79 +56,65 @@ def read_manual(folder: Path) -> tuple[Entry, ...]:
     rows = _rows(path)
     if not rows:
         return ()
-    order = _columns(path, *rows[0])
-    found = (_entry(path, line, _by_name(path, line, row, order)) for line, row in rows[1:])
-    return tuple(entry for entry in found if entry.sets is not None or entry.adds or entry.comment)
+    line, header = rows[0]
+    header = [name.lower() for name in header]
+    if missing := [name for name in COLUMNS if name not in header]:
+        message = f"column '{missing[0]}' is missing: the first line must be {','.join(COLUMNS)}"
+        raise InputError(f"{printable(path)}, line {line}: {message}")
+    entries = []
+    for line, row in rows[1:]:
+        where = f"{printable(path)}, line {line}"
+        if any(row[len(header) :]):
+            message = f"{len(row)} cells instead of {len(header)}: put a comment with commas in quotes"
+            raise InputError(f"{where}: {message}")
+        entries.append(_entry(where, line, dict(zip(header, row + [""] * len(header), strict=False))))
+    return tuple(entry for entry in entries if entry.sets is not None or entry.adds or entry.comment)
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    """(number, cells) of each line that is not empty and no comment."""
-    text = _text(path)
-    head = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
-    delimiter = max(",;\t", key=head.count)  # a spreadsheet takes the one of its language
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows, line = [], 1
+    """(line number, cells) of each row, without empty lines and comments."""
     try:
-        for row in reader:
-            if any(each.strip() for each in row) and not row[0].lstrip().startswith("#"):
-                rows.append((line, [each.strip() for each in row]))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(
-            f"{shown(path)}, line {reader.line_num}: {one_line(error)}: put a text with quotes into quotes"
-        ) from None
-    return rows
-
-
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes() if path.stat().st_size <= LARGEST else None
+        if path.stat().st_size > LARGEST:
+            raise InputError(f"'{printable(path)}' is larger than {LARGEST // 1_000_000} MB: not a file of marks")
+        data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read '{shown(path)}': {one_line(error)}") from None
-    if data is None:
-        raise InputError(f"'{shown(path)}' is larger than {LARGEST // 1_000_000} MB: that is no file of marks")
+        raise InputError(f"cannot read '{printable(path)}': {error_text(error)}") from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise InputError(f"{shown(path)}, line {line}: not UTF-8: save it as 'CSV UTF-8'") from None
+        raise InputError(f"{printable(path)}, line {line}: not UTF-8: save it as 'CSV UTF-8'") from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise InputError(f"{shown(path)}, line {line}: it holds a NUL character: save it as 'CSV UTF-8'")
-    return text
+        raise InputError(f"{printable(path)}, line {line}: contains a NUL character: save it as 'CSV UTF-8'")
+    head = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+    delimiter = max(",;\t", key=head.count)  # a spreadsheet uses that of its language
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows, line = [], 1
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if any(cells) and not cells[0].startswith("#"):
+                rows.append((line, cells))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        message = f"{error_text(error)}: close the quotes, and put text that contains quotes in quotes"
+        raise InputError(f"{printable(path)}, line {reader.line_num}: {message}") from None
+    return rows
 
 
-def _columns(path: Path, line: int, row: list[str]) -> list[str]:
-    order = [name.lower() for name in row]
-    missing = [name for name in COLUMNS if name not in order]
-    if missing:
-        raise InputError(
-            f"{shown(path)}, line {line}: column '{missing[0]}' is missing: the first line must be {','.join(COLUMNS)}"
-        )
-    return order
-
-
-def _by_name(path: Path, line: int, row: list[str], order: list[str]) -> dict[str, str]:
-    if len(row) > len(order) and any(row[len(order) :]):
-        raise InputError(
-            f"{shown(path)}, line {line}: {len(row)} cells, {len(order)} expected: put a comment with commas into quotes"
-        )
-    return dict(zip(order, row + [""] * len(order), strict=False))
-
-
-def _entry(path: Path, line: int, row: dict[str, str]) -> Entry:
+def _entry(where: str, line: int, row: dict[str, str]) -> Entry:
     for name in ("student", "exercise"):
         if not row[name]:
-            raise InputError(f"{shown(path)}, line {line}: no {name}: name one, or start the line with #")
+            raise InputError(f"{where}: no {name}: name one, or start the line with #")
+    student, target, comment = row["student"], row["exercise"], row["comment"]
     if not row["points"]:
-        return Entry(line, row["student"], row["exercise"], comment=row["comment"])
-    found = POINTS.fullmatch(row["points"])
-    value = float(found["value"].replace(",", ".")) if found else math.inf
-    if not found or not math.isfinite(value):
-        raise InputError(
-            f"{shown(path)}, line {line}: points '{shown(row['points'], 30)}' are unclear: write 6, add 1, take 1 or nothing"
-        )
-    if not found["sign"]:
-        return Entry(line, row["student"], row["exercise"], sets=value, comment=row["comment"])
-    adds = value if found["sign"].lower() in ("+", "add") else -value
-    return Entry(line, row["student"], row["exercise"], adds=adds, comment=row["comment"])
+        return Entry(line, student, target, comment=comment)
+    match = POINTS.fullmatch(row["points"])
+    value = float(match["value"].replace(",", ".")) if match else math.inf
+    if not math.isfinite(value):
+        raise InputError(f"{where}: cannot read points '{printable(row['points'], 30)}': write 6, add 1, take 1 or nothing")
+    if not match["sign"]:
+        return Entry(line, student, target, sets=value, comment=comment)
+    adds = value if match["sign"].lower() in ("+", "add") else -value
+    return Entry(line, student, target, adds=adds, comment=comment)

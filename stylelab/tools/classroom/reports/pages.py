@@ -1,122 +1,201 @@
-"""What the reports' pages share: the look, the frame, tables. One file each: no script, and nothing is fetched."""
+"""The HTML pages: feedback for each student, the class overview, and the report on similar answers.
 
-from collections.abc import Iterable, Sequence
-from html import escape
+Each page is one file without scripts, and nothing is fetched. Templates escape everything that they print.
+"""
 
-# each pair of colours has a contrast of 4.5 at least, in light and in dark; bars have 3 against the page
-STYLE = """
-:root { color-scheme: light dark; --page: #ffffff; --text: #1b1d21; --soft: #555b66; --line: #c9cdd5; --panel: #f4f5f8;
- --link: #0b4fb3; --good: #12633a; --bad: #a3240f; --empty: #e3e6ec;
- --s0: #6b7280; --s1: #b3411e; --s2: #8a5a00; --s3: #1f6fb2; --s4: #7a3fa0; --s5: #0d7a66; --s6: #a1204f; }
-@media (prefers-color-scheme: dark) {
-:root { --page: #15171c; --text: #e9ebef; --soft: #aab1be; --line: #454b57; --panel: #1e2128;
- --link: #8fbcff; --good: #79d8a2; --bad: #ffa08c; --empty: #31363f;
- --s0: #9aa3b2; --s1: #f0855f; --s2: #e0b04a; --s3: #6db3f2; --s4: #c597e8; --s5: #4fc9b0; --s6: #f286ad; } }
-* { box-sizing: border-box; }
-html { font: 100%/1.55 system-ui, sans-serif; background: var(--page); color: var(--text); }
-body { margin: 0; }
-main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; overflow-wrap: anywhere; }
-h1 { font-size: 1.7rem; line-height: 1.25; margin: .5rem 0 1rem; }
-h2 { font-size: 1.3rem; line-height: 1.3; margin: 2.75rem 0 .75rem; padding-top: 1.25rem; border-top: 1px solid var(--line); }
-h3 { font-size: 1.05rem; line-height: 1.35; margin: 0 0 .4rem; }
-p, ul { margin: .4rem 0; max-width: 44rem; } ul { padding-left: 1.2rem; }
-a { color: var(--link); text-underline-offset: .15em; }
-:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 2px; }
-.soft { color: var(--soft); } .good { color: var(--good); } .bad { color: var(--bad); }
-.big { font-size: 1.25rem; font-weight: 600; }
-.card { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: .9rem 1rem; margin: 1rem 0; }
-.said { border-left: 4px solid var(--link); padding-left: .75rem; white-space: pre-line; }
-.wide { overflow-x: auto; margin: .75rem 0; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .94rem; }
-caption { text-align: left; color: var(--soft); padding-bottom: .35rem; }
-th, td { padding: .35rem .55rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
-th:first-child { padding-left: 0; } th { font-weight: 600; } td { min-width: 8rem; }
-tbody th { font-weight: 500; overflow-wrap: break-word; min-width: 6rem; max-width: 18rem; }
-thead th { overflow-wrap: normal; vertical-align: bottom; line-height: 1.3; }
-th.n, td.n { text-align: right; min-width: 3.2rem; } td.n { white-space: nowrap; }
-.line { display: block; white-space: nowrap; }
-svg { display: block; width: 100%; height: 1.1rem; border-radius: 3px; }
-.card > svg { height: .45rem; margin: .5rem 0; }
-.bars { display: grid; grid-template-columns: minmax(6rem, 13rem) 1fr 4rem; gap: .4rem .75rem; align-items: center; margin: 1rem 0; }
-.bars > :nth-child(3n) { text-align: right; font-variant-numeric: tabular-nums; }
-.scale { display: flex; justify-content: space-between; color: var(--soft); font-size: .85rem; }
-.key { display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; list-style: none; padding: 0; max-width: none; }
-.key svg { display: inline-block; width: 1rem; height: .8rem; vertical-align: -.05rem; margin-right: .4rem; }
-.columns { display: grid; grid-template-columns: repeat(10, 1fr); gap: .25rem; text-align: center; margin: 1rem 0 .25rem; font-size: .85rem; }
-.columns svg { height: 8rem; border-radius: 3px 3px 0 0; }
-.facts { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1rem 0; padding: 0; }
-.facts div { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: .5rem .9rem; min-width: 7rem; }
-.facts dt { color: var(--soft); font-size: .85rem; } .facts dd { margin: 0; font-size: 1.3rem; font-weight: 600; }
-pre { white-space: pre-wrap; background: var(--panel); padding: .6rem .8rem; border-radius: 6px; font-size: .85rem; margin: .5rem 0; }
-@media (max-width: 40rem) {
- th, td { padding: .35rem .3rem; }
- .bars { grid-template-columns: 1fr 3.5rem; } .bars > :nth-child(3n+1) { grid-column: 1 / -1; margin-bottom: -.3rem; }
- .columns { font-size: .75rem; gap: .15rem; }
+import re
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from stylelab.base.course import TITLES
+from stylelab.tools.classroom.marking.model import RIGHT, STAGES
+from stylelab.tools.classroom.reports.gradebook import ExerciseGrade, Gradebook, Student, SubmissionGrade, lesson_title
+from stylelab.tools.classroom.reports.similarity import MOST_ROWS, NEAR, Similarity
+from stylelab.tools.classroom.reports.text import number, plain
+
+KINDS = {  # kind of fault in the overview's chart -> its colour and the stages that belong to it
+    "not attempted": ("s0", ("open", "missing")),
+    "does not finish": ("s1", ("error", "load", "lost")),
+    "out of time or memory": ("s2", ("time", "memory")),
+    "wrong type or shape": ("s3", ("type", "shape")),
+    "wrong value": ("s4", ("value",)),
+    "lacks a property": ("s5", ("property", RIGHT)),
+    "could not be graded": ("s6", ("file", "forged")),
 }
-@media print { .card { break-inside: avoid; } a { color: inherit; } }
-"""
-# a second wall, should a name ever get through as a tag: nothing runs, nothing is fetched
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-EDGE = ' stroke="var(--page)" vector-effect="non-scaling-stroke"'  # parts are told apart without their colours
-QUOTE = '"'
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="robots" content="noindex">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+KIND_OF = {stage: kind for kind, (_, stages) in KINDS.items() for stage in stages}
+LOOK_AT = ("file", "forged", "time", "memory", "lost")
 
 
-def page(title: str, body: Iterable[str]) -> str:
-    """A whole page; both arguments are HTML already."""
-    return PAGE.format(title=title, style=STYLE, policy=escape(POLICY), body="\n".join(body))
+def feedback(book: Gradebook, student: Student) -> str:
+    """One student's page: points, reasons and comments, but no reference code, no inputs and no seed."""
+    return _render("feedback.html.j2", book=book, student=student, stages=STAGES, right=RIGHT, frameworks=TITLES)
 
 
-def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[int] = ()) -> str:
-    """A table whose first column names its rows, in a box of its own that scrolls when a screen is narrow.
+def overview(book: Gradebook, similar: str = "") -> str:
+    """How the class did, where it lost points, and which submissions need a look.
 
     Args:
-        caption: ours, without tags.
-        head, rows: HTML already.
-        numbers: which columns hold numbers.
+        similar: a sentence about the similarity report, if there is one.
     """
-    kind = [' class="n"' if place in set(numbers) else "" for place in range(len(head))]
-    headers = "".join(f'<th scope="col"{kind[place]}>{text}</th>' for place, text in enumerate(head))
-    body = "\n".join(
-        "<tr>" + "".join(_cell(place, kind[place], text) for place, text in enumerate(row)) + "</tr>" for row in rows
+    percents = _percents(book)
+    facts: dict[str, object] = {
+        "Students": len(book.students),
+        "Submissions": sum(len(student.submissions) for student in book.students),
+        "Points available": book.points,
+    }
+    if percents:
+        facts |= {"Mean": f"{statistics.mean(percents):.0f}%", "Median": f"{statistics.median(percents):.0f}%"}
+        facts["Late"] = sum(submission.days > 0 for student in book.students for submission in student.submissions)
+    shares = losses(book)
+    most = max((sum(kinds.values()) for kinds in shares.values()), default=0)
+    top = next(step for step in (0.1, 0.25, 0.5, 1.0) if most <= step or step == 1.0)  # the right end of the scale
+    rows = []
+    for (lesson, exercise), kinds in shares.items():
+        lost, total = {kind: share for kind, share in kinds.items() if share > 0}, sum(kinds.values())
+        words = f"{plain(exercise, 60)}: {_share(total)} of the points lost"
+        words += ": " + ", ".join(f"{_share(share)} {kind}" for kind, share in lost.items()) if lost else ""
+        parts = [(KINDS[kind][0], share / top) for kind, share in lost.items()]
+        rows.append({"lesson": lesson, "exercise": exercise, "kinds": kinds, "total": total, "words": words, "parts": parts})
+    return _render(
+        "overview.html.j2",
+        book=book,
+        similar=similar,
+        facts=facts,
+        kinds=KINDS,
+        used=[kind for kind in KINDS if any(lost[kind] for lost in shares.values())],
+        top=top,
+        losses=rows,
+        reasons=reasons(book),
+        most_reasons=15,
+        looks=list(looks(book)),
+        most_looks=200,
+        bins=list(zip([*(f"{low} to {low + 9}%" for low in range(0, 90, 10)), "90 to 100%"], bins(book), strict=True)),
     )
-    return (
-        f'<div class="wide" role="region" aria-label="{caption.replace(QUOTE, "&quot;")}" tabindex="0"><table>'
-        f"<caption>{caption}</caption>\n<thead><tr>{headers}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
-    )
 
 
-def _cell(place: int, kind: str, text: str) -> str:
-    return f'<th scope="row">{text}</th>' if place == 0 else f"<td{kind}>{text}</td>"
-
-
-def bar(parts: Sequence[tuple[str, float]], title: str) -> str:
-    """A bar as wide as there is room: each part has a colour's name, such as 's3', and a share of the whole, 0..1.
+def similarity_page(found: Similarity, files: Mapping[str, str]) -> str:
+    """Who wrote similar answers, how rare these are, and what that does not mean.
 
     Args:
-        title: what the bar says, for who does not see it; HTML already.
+        files: student -> file name of the feedback page, without its ending.
     """
-    drawn, at = [], 0.0
-    for colour, share in parts:
-        drawn.append(f'<rect x="{100 * at:.3f}" y="0" width="{100 * share:.3f}" height="10" fill="var(--{colour})"{EDGE}/>')
-        at += share
-    return (
-        '<svg viewBox="0 0 100 10" preserveAspectRatio="none" role="img">'
-        f'<title>{title}</title><rect width="100" height="10" fill="var(--empty)"/>{"".join(drawn)}</svg>'
-    )
+    groups = [group for group in found.groups if len(group) > 2][:50]
+    limits = {"most_pairs": 300, "most_forms": 40, "most_rows": MOST_ROWS}
+    return _render("similarity.html.j2", found=found, files=files, groups=groups, near=NEAR, **limits)
+
+
+def losses(book: Gradebook) -> dict[tuple[str, str], dict[str, float]]:
+    """(lesson, exercise) -> kind of fault -> share of the points lost, of those that the students who handed it in could earn."""
+    lost: dict[tuple[str, str], Counter] = defaultdict(Counter)
+    submissions = Counter(graded.mark.lesson for graded in _counted(book))
+    for graded in _counted(book):
+        lesson = graded.mark.lesson
+        for exercise in graded.exercises:
+            kind = KIND_OF.get(exercise.mark.stage, "could not be graded")
+            lost[lesson, exercise.mark.exercise][kind] += exercise.mark.points - exercise.earned
+        for name in book.lessons[lesson].keys() - {exercise.mark.exercise for exercise in graded.exercises}:
+            lost[lesson, name]["could not be graded"] += book.lessons[lesson][name]
+    return {
+        (lesson, exercise): {kind: lost[lesson, exercise][kind] / max(points * submissions[lesson], 1) for kind in KINDS}
+        for lesson, exercises in book.lessons.items()
+        for exercise, points in exercises.items()
+        if submissions[lesson]
+    }
+
+
+def reasons(book: Gradebook) -> list[tuple[int, str, str]]:
+    """(number of students, exercise, reason in one student's words), most common first. Reasons that differ only in numbers are one."""
+    similar: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for graded in _counted(book):
+        for exercise in graded.exercises:
+            mark = exercise.mark
+            if mark.stage != RIGHT and exercise.earned < mark.points:
+                reason = mark.reason or STAGES.get(mark.stage, mark.stage)
+                similar[mark.exercise, re.sub(r"[-+]?[\d.]+(e[-+]?\d+)?", "0", reason)].append(reason)
+    counted = [(len(words), exercise, Counter(words).most_common(1)[0][0]) for (exercise, _), words in similar.items()]
+    return sorted(counted, key=lambda row: (-row[0], row[1:]))
+
+
+def looks(book: Gradebook) -> Iterator[tuple[Student, SubmissionGrade, str, str]]:
+    """Submissions that a teacher should look at: (student, submission, exercise or '', why)."""
+    for student in book.students:
+        for graded in student.submissions:
+            if not graded.exercises:
+                yield student, graded, "", " / ".join(graded.mark.notes) or STAGES["file"]
+            seen = set()
+            for mark in (exercise.mark for exercise in graded.exercises):
+                if mark.stage in LOOK_AT and mark.reason not in seen:
+                    seen.add(mark.reason)
+                    yield student, graded, mark.exercise, f"{STAGES[mark.stage].capitalize()}. {mark.reason}".strip()
+
+
+def bins(book: Gradebook) -> list[int]:
+    """How many students have 0 to 9 percent, 10 to 19, ..., 90 to 100."""
+    counts = Counter(min(max(int(percent // 10), 0), 9) for percent in _percents(book))
+    return [counts[decile] for decile in range(10)]
+
+
+def _percents(book: Gradebook) -> list[float]:
+    return [100 * student.final / book.points if book.points else 0.0 for student in book.students]
+
+
+def _counted(book: Gradebook) -> Iterator[SubmissionGrade]:
+    return (graded for student in book.students for graded in student.counted.values())
+
+
+# how templates print
+
+
+def _printed(value: object) -> object:
+    """Every value that a template prints: numbers with two digits at most, text on one line without control characters."""
+    if hasattr(value, "__html__"):  # markup made by a template
+        return value
+    return number(value) if isinstance(value, int | float) else plain(value, 10_000)
+
+
+def _share(share: float) -> str:
+    percent = 100 * share
+    return "0" if percent == 0 else "under 1%" if percent < 1 else f"{percent:.0f}%"
+
+
+def _moment(when: datetime) -> str:
+    return f"{when:%d %B %Y at %H:%M}" + (f" ({when.tzname()})" if when.tzinfo else "")
+
+
+def _lines(graded: ExerciseGrade) -> Iterator[tuple[object, str]]:
+    """The lines of a mark and what was found; a reason that the page has shown already is not repeated."""
+    shown = {graded.mark.reason}
+    for line in graded.mark.lines:
+        words = line.wrong or ("right" if line.earned >= line.points else "no reason given")
+        yield line, "see above" if words in shown else words
+        if line.wrong:
+            shown.add(words)
+
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    finalize=_printed,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.filters |= {
+    "lesson_title": lesson_title,
+    "lines": _lines,
+    "moment": _moment,
+    "number": number,
+    "plural": lambda count, word: f"{count} {word}{'' if count == 1 else 's'}",
+    "seconds": lambda seconds: f"{seconds:.2g} seconds" if 0 < seconds < 10 else f"{seconds:.0f} seconds",
+    "share": _share,
+    "short": plain,
+}
+
+
+def _render(name: str, **values: object) -> str:
+    return TEMPLATES.get_template(name).render(values)

@@ -1,38 +1,37 @@
-"""Whose answers are the same up to names and layout. Everything happens here: nothing is sent anywhere.
-
-Equal forms meet in a table of forms; nearly equal ones by MinHash (Broder 1997, "On the resemblance and containment of
-documents"), so that a thousand answers are never compared each with each.
-"""
+"""Which students' answers are equal up to names and layout, or nearly so. Everything is compared here; nothing is sent anywhere."""
 
 import math
 import re
-import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import combinations, islice
+from itertools import combinations
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from stylelab.tools.classroom.marking.model import Mark
 
-LONGEST = 20_000  # characters of a form that are looked at
-WORDS = 5  # in a shingle: a run of so many words of a form
+MAX_LENGTH = 20_000  # characters of a form that are compared
+RUN = 5  # words in a run; two answers are compared by the runs that they share
 NEAR, NEAR_FROM = 0.75, 40  # Jaccard index from which two answers of at least so many words are nearly the same
-BANDS, ROWS = 20, 4  # of MinHash: two answers with an index of 0.75 are missed once in a thousand
-MOST_ALIKE = 60  # students with one form: among more, every pair would be listed for what everybody writes
-MOST_LIKELY, MOST_COMPARED = 50_000, 4_000  # pairs of forms, for each exercise, by signature and then word by word
-ROUGHLY = 0.6  # what a signature must say of two forms before they are compared word by word
-WORD, NUMBERED = re.compile(r"\w+|[^\w\s]"), re.compile(r"\bv\d+\b")
-LISTED_FROM, SMALL = 0.3, 8  # weight of a pair in a class of so many; in a larger one chance makes more pairs, and it takes more
-MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, with bits all over: the order of the words in a run counts
+MOST_STUDENTS = 60  # with one form: of more, every pair would be listed for what everyone writes
+MOST_COMPARED = 4_000  # pairs of forms per exercise that are nearly the same, the most similar ones
+BLOCK = 512  # rows of the matrix of shared runs that are in memory at a time
+LISTED_FROM, SMALL = (
+    0.3,
+    8,
+)  # a pair is listed from this weight in a class of so many students; chance asks for more in a larger one
 TYPICAL = 60  # words of an answer that is no longer short
+MOST_ROWS = 20_000  # of similarity.csv
+WORD, NUMBERED = re.compile(r"\w+|[^\w\s]"), re.compile(r"\bv\d+\b")
+Names = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Form:
-    """One way to write an answer, and who wrote it."""
+    """One way to write an answer, and the students who wrote it, out of `of` who answered."""
 
     exercise: str
     text: str
@@ -42,7 +41,6 @@ class Form:
 
     @property
     def weight(self) -> float:
-        """How much it says that two wrote this: little for a short answer and for what many write."""
         return weight(self.words, len(self.students), self.of)
 
 
@@ -51,8 +49,8 @@ class Match:
     """One exercise in which two students wrote the same or nearly the same.
 
     Attributes:
-        alike: 1 for the same form, else the share of word runs that both have.
-        shared: how many students wrote one of the two forms, of `of` who answered.
+        alike: 1 for the same form, else the share of word runs that the two have in common.
+        shared: how many students wrote one of the two forms, out of `of` who answered.
         words: of the shorter answer.
     """
 
@@ -66,10 +64,15 @@ class Match:
     def weight(self) -> float:
         return self.alike * weight(self.words, self.shared, self.of)
 
+    @property
+    def description(self) -> str:
+        how = "same" if self.alike == 1 else f"{100 * self.alike:.0f} % the same"
+        return f"{self.exercise} ({how}, {self.words} words, written by {self.shared} of {self.of})"
+
 
 @dataclass(frozen=True)
 class Pair:
-    """Two students, and what they share, the most telling first."""
+    """Two students and the exercises in which their answers match, the largest weight first."""
 
     first: str
     second: str
@@ -79,15 +82,25 @@ class Pair:
     def weight(self) -> float:
         return sum(match.weight for match in self.matches)
 
+    @property
+    def same(self) -> int:
+        """How many answers are the same."""
+        return sum(match.alike == 1 for match in self.matches)
+
+    @property
+    def near(self) -> int:
+        """How many answers are nearly the same."""
+        return len(self.matches) - self.same
+
 
 @dataclass(frozen=True)
 class Similarity:
     """The whole report.
 
     Attributes:
-        pairs: the most telling first.
+        pairs: the largest weight first.
         groups: students who are linked by pairs, the largest group first.
-        forms: forms that several students wrote, the most telling first.
+        forms: forms that several students wrote, the largest weight first.
         answered: exercise -> how many students answered it.
     """
 
@@ -97,7 +110,7 @@ class Similarity:
     answered: Mapping[str, int]
 
     def sentence(self) -> str:
-        """What was found, in a line."""
+        """The result in one sentence."""
         if not self.pairs:
             return "No two students share an answer that is long or rare enough to be worth a look."
         pairs = "1 pair" if len(self.pairs) == 1 else f"{len(self.pairs)} pairs"
@@ -105,155 +118,109 @@ class Similarity:
 
 
 def weight(words: int, shared: int, of: int) -> float:
-    """Bits of surprise that two of `of` students share what `shared` of them wrote, less for a short answer."""
+    """How surprising it is, in bits, that two of `of` students wrote what `shared` of them wrote; less for a short answer."""
     return (1 - math.exp(-words / TYPICAL)) * (1 + math.log2(max(of, 1) / max(shared, 1)))
 
 
 def compare(marks: Iterable[Mark]) -> Similarity:
-    """Look for answers that are the same up to names and layout, each exercise by itself.
+    """Find answers that are equal up to names and layout, or nearly so, exercise by exercise.
 
     Args:
-        marks: their exercises' `form` is what is compared; open answers have none. A student's own are never compared.
+        marks: the `form` of each exercise is compared; one that was not attempted has none. Two submissions of one student
+            are never compared.
     """
     forms = _forms(marks)
-    found: dict[tuple[str, str], dict[str, Match]] = defaultdict(dict)
-    for exercise in forms.values():
-        for pair, match in (*_equal(exercise), *_near(exercise)):
-            before = found[pair].get(match.exercise)
+    matches: dict[Names, dict[str, Match]] = defaultdict(dict)
+    for of_exercise in forms.values():
+        for names, match in (*_equal(of_exercise), *_near(of_exercise)):
+            before = matches[names].get(match.exercise)
             if before is None or match.weight > before.weight:
-                found[pair][match.exercise] = match
-    least = LISTED_FROM * (1 + math.log2(max(len(_students(forms)) / SMALL, 1)))
-    pairs = [Pair(*names, tuple(sorted(each.values(), key=_telling))) for names, each in found.items()]
-    listed = sorted((pair for pair in pairs if pair.weight >= least), key=_telling_pair)
-    shared = sorted((form for each in forms.values() for form in each if len(form.students) > 1), key=_telling)
-    answered = {name: exercise[0].of for name, exercise in forms.items()}
-    return Similarity(tuple(listed), _groups(listed), tuple(shared), answered)
-
-
-def _students(forms: Mapping[str, Iterable[Form]]) -> set[str]:
-    return {student for exercise in forms.values() for form in exercise for student in form.students}
-
-
-def _telling(each: "Form | Match"):
-    return -each.weight, each.exercise, getattr(each, "text", "")
-
-
-def _telling_pair(pair: Pair):
-    return -pair.weight, pair.first, pair.second
+                matches[names][match.exercise] = match
+    students = {student for of_exercise in forms.values() for form in of_exercise for student in form.students}
+    least = LISTED_FROM * (1 + math.log2(max(len(students) / SMALL, 1)))
+    pairs = [
+        Pair(*names, tuple(sorted(shared.values(), key=lambda match: (-match.weight, match.exercise))))
+        for names, shared in matches.items()
+    ]
+    pairs = sorted((pair for pair in pairs if pair.weight >= least), key=lambda pair: (-pair.weight, pair.first, pair.second))
+    common = [form for of_exercise in forms.values() for form in of_exercise if len(form.students) > 1]
+    common.sort(key=lambda form: (-form.weight, form.exercise, form.text))
+    answered = {name: of_exercise[0].of for name, of_exercise in forms.items()}
+    return Similarity(tuple(pairs), _groups(pairs), tuple(common), answered)
 
 
 def _forms(marks: Iterable[Mark]) -> dict[str, list[Form]]:
-    """Exercise -> its forms. An answer without words, such as one that is still open, has none."""
+    """Exercise -> its forms. An answer that was not attempted has no form."""
     students: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for mark in marks:
-        for each in mark.exercises:
-            if text := each.form[:LONGEST].strip():
-                students[each.exercise][text].add(mark.student)
-    made = {}
-    for exercise, forms in sorted(students.items()):
-        of = len(set().union(*forms.values()))
-        made[exercise] = [
-            Form(exercise, text, len(words_of(text)), tuple(sorted(who)), of) for text, who in sorted(forms.items())
+        for exercise in mark.exercises:
+            if text := exercise.form[:MAX_LENGTH].strip():
+                students[exercise.exercise][text].add(mark.student)
+    forms = {}
+    for exercise, texts in sorted(students.items()):
+        of = len(set().union(*texts.values()))
+        forms[exercise] = [
+            Form(exercise, text, len(words_of(text)), tuple(sorted(names)), of) for text, names in sorted(texts.items())
         ]
-    return made
+    return forms
 
 
 def words_of(form: str) -> list[str]:
-    """The words and signs of a form; its numbered names are all one, for one line more gives all of them other numbers."""
+    """Words and punctuation. Numbered names become one word, because one line more changes the numbers of all that follow."""
     return WORD.findall(NUMBERED.sub("v", form))
 
 
-def _equal(forms: Iterable[Form]) -> Iterator[tuple[tuple[str, str], Match]]:
+def _equal(forms: Iterable[Form]) -> Iterator[tuple[Names, Match]]:
     for form in forms:
-        if len(form.students) <= MOST_ALIKE:
+        if len(form.students) <= MOST_STUDENTS:
             match = Match(form.exercise, 1.0, len(form.students), form.of, form.words)
-            yield from ((pair, match) for pair in combinations(form.students, 2))
+            yield from ((names, match) for names in combinations(form.students, 2))
 
 
-def _near(forms: Sequence[Form]) -> Iterator[tuple[tuple[str, str], Match]]:
-    long = [form for form in forms if form.words >= NEAR_FROM and len(form.students) <= MOST_ALIKE]
-    shingles = [_shingles(form.text) for form in long]
-    for one, other in _candidates(shingles):
-        common = len(shingles[one] & shingles[other])
-        alike = common / (len(shingles[one]) + len(shingles[other]) - common)
-        if alike >= NEAR:
-            yield from _near_pairs(long[one], long[other], alike)
+def _near(forms: Iterable[Form]) -> Iterator[tuple[Names, Match]]:
+    long = [form for form in forms if form.words >= NEAR_FROM and len(form.students) <= MOST_STUDENTS]
+    for i, j, alike in nearly_equal([form.text for form in long]):
+        one, other = long[i], long[j]
+        together = len({*one.students, *other.students})
+        if together <= MOST_STUDENTS:
+            match = Match(one.exercise, alike, together, one.of, min(one.words, other.words))
+            names = ((first, second) for first in one.students for second in other.students if first != second)
+            yield from (((min(pair), max(pair)), match) for pair in names)
 
 
-def _near_pairs(one: Form, other: Form, alike: float) -> Iterator[tuple[tuple[str, str], Match]]:
-    together = set(one.students) | set(other.students)
-    if len(together) > MOST_ALIKE:
-        return
-    match = Match(one.exercise, alike, len(together), one.of, min(one.words, other.words))
-    for first in one.students:
-        yield from ((tuple(sorted((first, second))), match) for second in other.students if first != second)
+def nearly_equal(texts: Sequence[str]) -> list[tuple[int, int, float]]:
+    """(i, j, Jaccard index of their word runs) for texts that are nearly the same, the MOST_COMPARED most similar ones.
+
+    A sparse matrix X has a row per text and a column per run: X @ X.T counts the runs that each two texts share.
+    """
+    columns: dict[tuple[str, ...], int] = {}
+    runs_of = []
+    for text in texts:
+        words = words_of(text)
+        runs = set(zip(*(words[start:] for start in range(RUN)), strict=False))
+        runs_of.append([columns.setdefault(run, len(columns)) for run in runs])
+    sizes = np.array([len(runs) for runs in runs_of], dtype=np.int64)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    indices = np.array([column for runs in runs_of for column in runs], dtype=np.int64)
+    x = sparse.csr_array((np.ones(len(indices), np.int32), indices, starts), shape=(len(texts), len(columns)))
+    best = np.empty((0, 3))
+    for start in range(0, len(texts), BLOCK):
+        shared = sparse.triu(x[start : start + BLOCK] @ x.T, k=start + 1, format="coo")
+        i, j = shared.row + start, shared.col
+        alike = shared.data / (sizes[i] + sizes[j] - shared.data)
+        near = alike >= NEAR
+        best = np.concatenate([best, np.stack([i[near], j[near], alike[near]], axis=1)])
+        best = best[np.lexsort((best[:, 1], best[:, 0], -best[:, 2]))[:MOST_COMPARED]]
+    return [(int(i), int(j), float(alike)) for i, j, alike in best]
 
 
-def _shingles(form: str) -> frozenset[int]:
-    codes = np.fromiter(map(_code, words_of(form)), np.uint64)
-    runs = len(codes) - WORDS + 1
-    return frozenset(
-        sum(codes[start : start + runs] * MIX ** np.uint64(start) for start in range(WORDS)).tolist() if runs > 0 else ()
-    )
-
-
-@lru_cache(maxsize=100_000)
-def _code(word: str) -> int:
-    return zlib.crc32(word.encode("utf-8", "replace"))
-
-
-def _candidates(shingles: Sequence[frozenset[int]]) -> list[tuple[int, int]]:
-    """Places of answers that may be nearly the same: their signatures agree in a band, and roughly as a whole."""
-    if len(shingles) < 2:
-        return []
-    signatures = np.stack([_signature(each) for each in shingles])
-    found = np.array(sorted(_in_one_bucket(signatures)), dtype=np.intp)
-    one, other = np.divmod(found, len(shingles))
-    roughly = (signatures[one] == signatures[other]).mean(axis=1)
-    likeliest = np.argsort(-roughly, kind="stable")[:MOST_COMPARED]
-    return [(int(one[place]), int(other[place])) for place in likeliest if roughly[place] >= ROUGHLY]
-
-
-def _in_one_bucket(signatures: np.ndarray) -> set[int]:
-    """Pairs of places that agree in one band, as one * how many there are + other."""
-    found: set[int] = set()
-    for band in range(BANDS):
-        buckets = defaultdict(list)
-        for place, row in enumerate(signatures[:, band * ROWS : (band + 1) * ROWS]):
-            buckets[row.tobytes()].append(place)
-        for bucket in buckets.values():
-            pairs = (one * len(signatures) + other for one, other in combinations(bucket, 2))
-            found.update(islice(pairs, MOST_LIKELY - len(found)))
-    return found
-
-
-# multipliers and summands of the hash functions, the same in every run; products run over 64 bits, which is what mixes
-_MULTIPLY, _ADD = np.random.default_rng(0).integers(2**32, 2**64, (2, BANDS * ROWS, 1), dtype=np.uint64) | np.uint64(1)
-
-
-def _signature(shingles: frozenset[int]) -> np.ndarray:
-    hashes = np.fromiter(shingles, np.uint64, len(shingles))
-    return (hashes * _MULTIPLY + _ADD).min(axis=1)
-
-
-def _groups(pairs: Iterable[Pair]) -> tuple[tuple[str, ...], ...]:
-    """Students who are linked, directly or through others."""
-    leader: dict[str, str] = {}
-
-    def find(name: str) -> str:
-        while leader.setdefault(name, name) != name:
-            leader[name] = leader[leader[name]]
-            name = leader[name]
-        return name
-
-    for pair in pairs:
-        leader[find(pair.first)] = find(pair.second)
+def _groups(pairs: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:
+    """Students who are linked directly or through others."""
+    names = sorted({name for pair in pairs for name in (pair.first, pair.second)})
+    index = {name: i for i, name in enumerate(names)}
+    links = [index[pair.first] for pair in pairs], [index[pair.second] for pair in pairs]
+    graph = sparse.coo_array((np.ones(len(pairs)), links), shape=(len(names), len(names)))
     groups = defaultdict(list)
-    for name in leader:
-        groups[find(name)].append(name)
-    return tuple(sorted((tuple(sorted(group)) for group in groups.values()), key=lambda group: (-len(group), group)))
-
-
-def count_alike(pair: Pair) -> Counter:
-    """How many of a pair's answers are 'same' and how many 'near'."""
-    return Counter("same" if match.alike == 1 else "near" for match in pair.matches)
+    for name, label in zip(names, connected_components(graph, directed=False)[1] if names else (), strict=True):
+        groups[label].append(name)
+    return tuple(sorted(map(tuple, groups.values()), key=lambda group: (-len(group), group)))

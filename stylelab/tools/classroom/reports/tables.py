@@ -1,8 +1,7 @@
-"""grades.csv and details.csv.
+"""grades.csv, details.csv and similarity.csv.
 
-UTF-8 without a byte order mark: with one, the first column would have another name for every script that does not know
-of it, and every learning platform reads plain UTF-8. A spreadsheet that guesses wrong is told so on import; for eyes there
-is overview.html. No cell starts a formula, and none holds a line break.
+UTF-8 without a byte order mark: with one, scripts that do not expect it would read a different name for the first column,
+and every learning platform reads plain UTF-8. No cell starts a formula, and no cell contains a line break.
 """
 
 import csv
@@ -10,27 +9,29 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 
 from stylelab.tools.classroom.marking.model import RIGHT, STAGES
-from stylelab.tools.classroom.reports.gradebook import Book, Handed, Item, Student
+from stylelab.tools.classroom.reports.gradebook import Gradebook, SubmissionGrade
+from stylelab.tools.classroom.reports.similarity import MOST_ROWS, Similarity
 from stylelab.tools.classroom.reports.text import cell
 
 DETAILS = (
     "student", "lesson", "framework", "exercise", "points", "earned", "stage", "reason", "lost", "by_hand", "comment",
     "seconds", "notes", "file", "counts",
 )  # fmt: skip
+SIMILARITY = ("rank", "student", "other", "weight", "same", "near", "exercises")
 
 
 def csv_text(rows: Iterable[Sequence[object]], delimiter: str = ",") -> str:
-    """Rows as the text of a CSV file, every cell made harmless."""
+    """Rows as the text of a CSV file, every cell made safe."""
     stream = io.StringIO()
     writer = csv.writer(stream, delimiter=delimiter, lineterminator="\r\n")
     writer.writerows([cell(value) for value in row] for row in rows)
     return stream.getvalue()
 
 
-def grades(book: Book) -> Iterator[list[object]]:
-    """A row for each student, behind a header: each exercise's points, each lesson's, and the totals.
+def grades(book: Gradebook) -> Iterator[list[object]]:
+    """A header and a row per student: points for each exercise and each lesson, and totals.
 
-    A lesson's own column is what was earned, before anything is taken off; empty cells were not handed in.
+    The column with the name of a lesson has the points before late days. Cells of lessons not handed in are empty.
     """
     header = ["student"]
     for lesson, exercises in book.lessons.items():
@@ -38,55 +39,57 @@ def grades(book: Book) -> Iterator[list[object]]:
         header += [f"{name}/{exercise}" for exercise in exercises] + [name, f"{name}/late_days", f"{name}/final"]
     yield [*header, "earned", "late_days", "lost_late", "final", "points", "percent"]
     for student in book.students:
-        yield _grades_row(book, student)
+        row: list[object] = [student.name]
+        counted = student.counted
+        for lesson, exercises in book.lessons.items():
+            if lesson in counted:
+                graded = counted[lesson]
+                earned = {exercise.mark.exercise: exercise.earned for exercise in graded.exercises}
+                row += [earned.get(exercise, 0) for exercise in exercises] + [graded.earned, graded.days, graded.final]
+            else:
+                row += [""] * (len(exercises) + 3)
+        percent = 100 * student.final / book.points if book.points else 0
+        yield [*row, student.earned, student.days, student.earned - student.final, student.final, book.points, percent]
 
 
-def _grades_row(book: Book, student: Student) -> list[object]:
-    row: list[object] = [student.name]
-    counted = student.counted
-    for lesson, exercises in book.lessons.items():
-        handed = counted.get(lesson)
-        if handed is None:
-            row += [""] * (len(exercises) + 3)
-            continue
-        earned = {item.mark.exercise: item.earned for item in handed.items}
-        row += [earned.get(exercise, 0) for exercise in exercises] + [handed.earned, handed.days, handed.final]
-    percent = 100 * student.final / book.points if book.points else 0
-    return [*row, student.earned, student.days, student.earned - student.final, student.final, book.points, percent]
+def details(book: Gradebook) -> Iterator[Sequence[object]]:
+    """A header and a row per exercise of each submission.
 
-
-def details(book: Book) -> Iterator[Sequence[object]]:
-    """A row for each exercise of each submission, behind a header; a submission without any has one row of its own."""
+    Another row follows for what concerns a whole submission: changes by hand, comments, or that it could not be graded. The
+    points of a submission's rows add up to its total.
+    """
     yield DETAILS
-    for student in book.students:
-        for handed in student.handed:
-            for item in handed.items:
-                yield _details_row(handed, item)
-            if handed.by_hand or handed.comments or not handed.items:
-                yield _whole_row(handed)
+    for graded in (graded for student in book.students for graded in student.submissions):
+        for exercise in graded.exercises:
+            mark = exercise.mark
+            reason = "" if mark.stage == RIGHT else mark.reason or STAGES.get(mark.stage, mark.stage)
+            lost = "; ".join(
+                f"{line.name} {line.earned} of {line.points}: {line.wrong or 'no reason given'}"
+                for line in mark.lines
+                if line.earned < line.points
+            )
+            found = (mark.exercise, mark.points, exercise.earned, mark.stage, reason, lost)
+            yield _details_row(graded, found, exercise.by_hand, exercise.comments, mark.seconds, mark.notes)
+        if graded.by_hand or graded.comments or not graded.exercises:
+            notes, points, stage, reason = graded.mark.notes, 0, "", ""
+            if not graded.exercises:
+                points, stage, reason = graded.points, "file", " / ".join(notes) or STAGES["file"]
+            extra = graded.earned - sum(exercise.earned for exercise in graded.exercises)
+            found = ("lesson", points, extra, stage, reason, "")
+            yield _details_row(graded, found, graded.by_hand, graded.comments, graded.mark.seconds, notes)
 
 
-def _details_row(handed: Handed, item: Item) -> list[object]:
-    mark, each = handed.mark, item.mark
-    reason = "" if each.stage == RIGHT else each.reason or STAGES.get(each.stage, each.stage)
-    return [
-        mark.student, mark.lesson, mark.framework, each.exercise, each.points, item.earned, each.stage, reason,
-        "; ".join(f"{line.name} {line.earned} of {line.points}: {line.wrong or 'no reason given'}" for line in each.lines
-                  if line.earned < line.points),
-        "; ".join(item.by_hand), " / ".join(item.comments), each.seconds, " / ".join(each.notes), mark.name, _yes(handed.counts),
-    ]  # fmt: skip
+def _details_row(
+    graded: SubmissionGrade, found: tuple, by_hand: Iterable[str], comments: Iterable[str], seconds: float, notes: Iterable[str]
+) -> tuple:
+    mark, counts = graded.mark, "yes" if graded.counts else "no"
+    said = "; ".join(by_hand), " / ".join(comments)
+    return (mark.student, mark.lesson, mark.framework, *found, *said, seconds, " / ".join(notes), mark.name, counts)
 
 
-def _whole_row(handed: Handed) -> list[object]:
-    """What is said of a whole submission: by hand, or that it could not be graded. The rows' points still add up."""
-    mark, above = handed.mark, sum(item.earned for item in handed.items)
-    stage, reason = ("", "") if handed.items else ("file", " / ".join(mark.notes) or STAGES["file"])
-    return [
-        mark.student, mark.lesson, mark.framework, "lesson", 0 if handed.items else handed.points, handed.earned - above, stage, reason, "",
-        "; ".join(handed.by_hand), " / ".join(handed.comments), mark.seconds, " / ".join(mark.notes), mark.name,
-        _yes(handed.counts),
-    ]  # fmt: skip
-
-
-def _yes(counts: bool) -> str:
-    return "yes" if counts else "no"
+def similarity(found: Similarity) -> Iterator[tuple]:
+    """A header and a row per pair of students."""
+    yield SIMILARITY
+    for rank, pair in enumerate(found.pairs[:MOST_ROWS], 1):
+        matches = "; ".join(match.description for match in pair.matches)
+        yield rank, pair.first, pair.second, pair.weight, pair.same, pair.near, matches

@@ -1,48 +1,45 @@
-"""Somebody's text made fit for a line, a page, a table or a file name. Nothing from a student goes out untouched."""
+"""Make text from students fit for a line, a table or a file name. Nothing that they wrote is printed as it came."""
 
 import hashlib
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from html import escape
 
 LINE_ENDS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
-# control characters, halves of characters, and what turns the direction of the text that follows
-UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
-FORMULA = tuple("=+-@＝＋－＠")  # a spreadsheet calculates a cell that starts with one of them
-AFTER_SEMICOLON = re.compile(r";(\s*)(?=[=+\-@＝＋－＠])")  # where the semicolon parts cells, the next one starts here
-# device names of Windows, and what stands beside the students' folders
+# control characters, lone surrogates, and characters that reverse the direction of the text after them
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
+FORMULA = tuple("=+-@＝＋－＠")  # a spreadsheet evaluates a cell that starts with one of these
+AFTER_SEMICOLON = re.compile(r";(\s*)(?=[=+\-@＝＋－＠])")  # where semicolons separate cells, a new one starts here
+# device names on Windows, and the file next to the students' folders
 RESERVED = re.compile(r"(results\.json$|con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\.|$)", re.IGNORECASE)
-LONGEST_NAME = 60
+MAX_NAME = 60
 
 
-def plain(value: object, longest: int = 500) -> str:
-    """A text on one line, printable and not too long; what is unfit shows as U+FFFD."""
+def plain(value: object, max_length: int = 500) -> str:
+    """Text on one line, of limited length; unprintable characters become U+FFFD."""
     text = str(value)
     if not text.isprintable():
-        text = UNFIT.sub("\ufffd", LINE_ENDS.sub(" ", text[: 4 * longest]))
-    return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def html(value: object, longest: int = 500) -> str:
-    """`plain`, escaped for a page: in an attribute too."""
-    return escape(plain(value, longest), quote=True)
-
-
-def person(value: object) -> str:
-    """A name on a page: in its own direction, and without bearing on the text around it."""
-    return f'<bdi dir="auto">{html(value, 120)}</bdi>'
+        text = UNPRINTABLE.sub("\ufffd", LINE_ENDS.sub(" ", text[: 4 * max_length]))
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
 
 def number(value: float, digits: int = 2) -> str:
-    """3 for 3.0, and two digits at most of anything else."""
-    text = f"{round(value, digits) + 0.0:.{digits}f}"  # and no -0
+    """A number with a few digits at most.
+
+    >>> number(3.0), number(2 / 3), number(-0.001)
+    ('3', '0.67', '0')
+    """
+    text = f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0 turns -0.0 into 0.0
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def cell(value: "str | float | None") -> str:
-    """A cell of a CSV file: on one line, and nothing that a spreadsheet would calculate."""
+    """The text of a CSV cell: on one line, and never a formula.
+
+    >>> cell("=1+1")
+    "'=1+1"
+    """
     if isinstance(value, int | float):
         return number(value)
     if value and len(value) < 500 and value[0].isalnum() and ";" not in value and value.isprintable():
@@ -51,33 +48,30 @@ def cell(value: "str | float | None") -> str:
     return f"'{text}" if text.lstrip().startswith(FORMULA) else text
 
 
-def same(name: object) -> str:
-    """What two spellings of a name have in common: case, kinds of spaces and the quote that `cell` puts in front."""
+def name_key(name: object) -> str:
+    """What all spellings of a name have in common: case, spaces and the quote that `cell` adds are ignored."""
     return " ".join(unicodedata.normalize("NFKC", plain(name, 2000)).casefold().lstrip("'").split())
 
 
 def file_names(students: Iterable[str]) -> dict[str, str]:
-    """Student -> a file name without ending, good on every system, and no two the same even where case is not told apart."""
+    """Student -> a file name without suffix that is valid on every system, and different for every student even without case."""
+
+    def folded(stem: str) -> str:
+        return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", stem).casefold())
+
     stems = {student: _stem(student) for student in students}
-    taken = Counter(_folded(stem) for stem in stems.values())
-    return {
-        student: stem if taken[_folded(stem)] == 1 else f"{stem}-{hashlib.sha256(_bytes(student)).hexdigest()[:10]}"
-        for student, stem in stems.items()
-    }
+    counts = Counter(map(folded, stems.values()))
+    return {student: stem if counts[folded(stem)] == 1 else f"{stem}-{_digest(student)}" for student, stem in stems.items()}
 
 
 def _stem(student: str) -> str:
-    text = unicodedata.normalize("NFC", student[: 4 * LONGEST_NAME])
-    kept = "".join(each if each in "-." or unicodedata.category(each)[0] in "LMN" else "_" for each in text)
-    kept = re.sub(r"_{2,}|\.{2,}", "_", kept).strip("._-")[:LONGEST_NAME].rstrip("._-")
-    while len(kept.encode()) > 3 * LONGEST_NAME:  # a file's name has 255 bytes at most
-        kept = kept[:-1]
-    return f"_{kept}" if RESERVED.match(kept) else kept or "student"
+    text = unicodedata.normalize("NFC", student[: 4 * MAX_NAME])
+    text = "".join(letter if letter in "-." or unicodedata.category(letter)[0] in "LMN" else "_" for letter in text)
+    text = re.sub(r"_{2,}|\.{2,}", "_", text).strip("._-")[:MAX_NAME].rstrip("._-")
+    while len(text.encode()) > 3 * MAX_NAME:  # the limit for a file name is 255 bytes
+        text = text[:-1]
+    return f"_{text}" if RESERVED.match(text) else text or "student"
 
 
-def _folded(stem: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", stem).casefold())
-
-
-def _bytes(student: str) -> bytes:
-    return student.encode("utf-8", "surrogatepass")
+def _digest(student: str) -> str:
+    return hashlib.sha256(student.encode("utf-8", "surrogatepass")).hexdigest()[:10]

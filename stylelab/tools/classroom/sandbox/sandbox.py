@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylelab.base.files import shown
+from stylelab.base.files import printable
 from stylelab.errors import InputError, MachineError
 from stylelab.tools.classroom.sandbox.inside import wire
 
@@ -175,7 +175,7 @@ class Sandbox:
     def _why(self) -> str:
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines() or ["it ended without a word"]
-        return f"the sandbox for {self.framework} does not start: {shown(lines[-1], 300)}"
+        return f"the sandbox for {self.framework} does not start: {printable(lines[-1], 300)}"
 
     def open(self, job: dict, *, seconds: float) -> "Conversation":
         """Begin with one answer: a child that knows nothing but `job`, and has so many seconds from now on.
@@ -276,7 +276,7 @@ def check_sandbox(kind: str) -> None:
         MachineError: bubblewrap is not installed.
     """
     if kind not in (BWRAP, NONE):
-        raise InputError(f"unknown sandbox '{shown(kind)}': choose bwrap or none")
+        raise InputError(f"unknown sandbox '{printable(kind)}': choose bwrap or none")
     if kind == BWRAP and shutil.which("bwrap") is None:
         raise MachineError(INSTALL)
 

@@ -1,0 +1,278 @@
+"""Lesson 02: how close an image is to another, in pixels and in activations, and a loop of steps that brings it closer."""
+
+from functools import partial
+
+import numpy as np
+
+from stylelab.exercises.checking.definition import Exercise, Property
+from stylelab.exercises.common import (
+    activation_shape,
+    gradient,
+    gram,
+    image_shape,
+    lowers_the_loss,
+    number,
+    one_step,
+    positions,
+    random_activation,
+    random_image,
+    stays_in_range,
+    vanishes,
+)
+
+
+def _mean_square(one, other):
+    return np.mean((one - other) ** 2)
+
+
+def _psnr(image, original):
+    return -10 * np.log10(_mean_square(image, original))
+
+
+def _psnr_cases(rng):
+    one = (1, *image_shape(rng)[1:])  # one image: with more, PSNR could mean two things
+    original, noise = random_image(rng, one, 0.2, 0.8), random_image(rng, one, -0.2, 0.2)
+    return {
+        "plain": {"image": original + noise, "original": original},
+        "shifted": {"image": original + np.float32(number(rng, 0.05, 0.2)), "original": original},
+        "half the error": {"image": original + noise / 2, "original": original},
+        "swapped": {"image": original, "original": original + noise},
+    }
+
+
+PSNR = Exercise(
+    id="psnr",
+    title="Compute the peak signal-to-noise ratio of two images in 0..1, in decibels: 10 log10(1 / mean squared error).",
+    arguments={"image": "image", "original": "image"},
+    result="scalar",
+    cases=_psnr_cases,
+    reference=_psnr,
+    mistakes={
+        "The sign is wrong: a smaller error should give a larger PSNR.": lambda **case: -_psnr(**case),
+        "That is the natural logarithm, but decibels use the logarithm to base 10.": [
+            lambda image, original: -10 * np.log(_mean_square(image, original)),
+            lambda image, original: -np.log(_mean_square(image, original)),
+            lambda image, original: -20 * np.log(_mean_square(image, original)),
+        ],
+        "That is the natural logarithm, with the wrong sign as well: decibels use the logarithm to base 10.":
+            lambda image, original: 10 * np.log(_mean_square(image, original)),
+        "That is the logarithm to base 2, but decibels use the logarithm to base 10.":
+            lambda image, original: -10 * np.log2(_mean_square(image, original)),
+        "That is the logarithm of 1 + x: take the logarithm of 1 / error alone.":
+            lambda image, original: 10 * np.log10(1 + 1 / _mean_square(image, original)),
+        "The factor 10 is missing: that is in bels.": lambda **case: _psnr(**case) / 10,
+        "That is twice as much: 20 belongs to the root of the mean squared error. Which factor belongs to the error itself?":
+            lambda **case: 2 * _psnr(**case),
+        "That is half as much: which factor belongs to the root of the mean squared error?": lambda **case: _psnr(**case) / 2,
+        "The peak does not match the range: 255 is the peak of 8-bit images, but these are in 0..1.": [
+            lambda **case: _psnr(**case) + 20 * np.log10(255),
+            lambda **case: _psnr(**case) + 10 * np.log10(255),
+        ],
+        "The peak does not match the range: the images are multiplied by 255, but the peak is left at 1.":
+            lambda **case: _psnr(**case) - 20 * np.log10(255),
+        "The peak is taken from an image, but it is the largest value that any image can have.": [
+            lambda image, original: _psnr(image, original) + 20 * np.log10(original.max()),
+            lambda image, original: _psnr(image, original) + 20 * np.log10(image.max()),
+        ],
+        "That uses the sum of the squares: take their mean.": lambda image, original: -10 * np.log10(np.sum((image - original) ** 2)),
+        "That uses the mean absolute error: take the mean squared error.":
+            lambda image, original: -10 * np.log10(np.mean(np.abs(image - original))),
+        "That uses the mean absolute error: take the root of the mean squared error.":
+            lambda image, original: -20 * np.log10(np.mean(np.abs(image - original))),
+        "That is the mean squared error alone: convert it to decibels.": lambda image, original: _mean_square(image, original),
+        "That is the root of the mean squared error: convert it to decibels.":
+            lambda image, original: np.sqrt(_mean_square(image, original)),
+        "The logarithm is missing.": [
+            lambda image, original: 10 / _mean_square(image, original),
+            lambda image, original: 1 / _mean_square(image, original),
+        ],
+        "The logarithm is taken of every pixel's error: average the errors first.":
+            lambda image, original: np.mean(-10 * np.log10((image - original) ** 2)),
+        "Each colour gets its own value before they are averaged: average the error over all colours first.":
+            lambda image, original: np.mean(-10 * np.log10(np.mean((image - original) ** 2, (0, 1, 2)))),
+        "That is a signal-to-noise ratio, which uses the original's own power: use the peak, which is 1.":
+            lambda image, original: 10 * np.log10(np.mean(original**2) / _mean_square(image, original)),
+    },
+    properties=(
+        Property("a tenth is 20 dB", "An image that is off by x everywhere should have -20 log10(x) dB: 20 dB for 0.1.",
+                 lambda cases, outputs: np.isclose(outputs["shifted"], _psnr(**cases["shifted"]), rtol=1e-3)),
+        Property("half the error, 6 dB", "Half the error should give 6.02 dB more.",
+                 lambda cases, outputs: np.isclose(outputs["half the error"] - outputs["plain"], 20 * np.log10(2), rtol=1e-3)),
+        Property("symmetric", "Swapping `image` and `original` should not change the value.",
+                 lambda cases, outputs: np.isclose(outputs["swapped"], outputs["plain"], rtol=1e-4)),
+    ),
+)  # fmt: skip
+
+
+def _content_cases(rng):
+    shape = activation_shape(rng)
+    activation, target = random_activation(rng, shape), random_activation(rng, shape)
+    return {
+        "plain": {"activation": activation, "target": target},
+        "same": {"activation": target.copy(), "target": target},
+        "near": {"activation": target + (activation - target) / 100, "target": target},
+        "double": {"activation": target + 2 * (activation - target), "target": target},
+    }
+
+
+CONTENT_LOSS = Exercise(
+    id="content_loss",
+    title="Compute the mean squared difference between two activations.",
+    arguments={"activation": "activation", "target": "activation"},
+    result="scalar",
+    cases=_content_cases,
+    reference=lambda activation, target: _mean_square(activation, target),
+    differentiable="activation",
+    mistakes={
+        "That is the sum: take the mean.": lambda activation, target: np.sum((activation - target) ** 2),
+        "That is half the sum, as Gatys has it: here, take the mean.": lambda activation, target: np.sum((activation - target) ** 2) / 2,
+        "That is half of it: take the plain mean, without a factor.": lambda activation, target: _mean_square(activation, target) / 2,
+        "That is a quarter of it: take the plain mean, without a factor.": lambda activation, target: _mean_square(activation, target) / 4,
+        "The squares are summed over the filters: take the mean over all entries.":
+            lambda activation, target: _mean_square(activation, target) * activation.shape[3],
+        "That is the length of the difference, the root of the sum of squares: take the mean of the squares.":
+            lambda activation, target: np.sqrt(np.sum((activation - target) ** 2)),
+        "The squares are subtracted: subtract first, then square.": lambda activation, target: np.mean(activation**2 - target**2),
+        "The activations are added: square their difference.": lambda activation, target: np.mean((activation + target) ** 2),
+        "Only the first image of the batch counts: take the mean over all of them.":
+            lambda activation, target: _mean_square(activation[0], target[0]),
+        "That compares the average response of each filter and ignores positions: compare position by position.":
+            lambda activation, target: _mean_square(activation.mean((1, 2)), target.mean((1, 2))),
+        "The sum is divided by C H W but not by the batch size: take the mean over all entries.":
+            lambda activation, target: np.sum((activation - target) ** 2) / activation[0].size,
+        "The sum is divided by H W only: the number of filters and images is forgotten.":
+            lambda activation, target: np.sum((activation - target) ** 2) / positions(activation),
+        "The differences are not squared, so errors of opposite sign cancel.": [
+            lambda activation, target: np.mean(activation - target),
+            lambda activation, target: np.mean(target - activation),
+        ],
+        "That is the mean absolute difference: square the differences instead.":
+            lambda activation, target: np.mean(np.abs(activation - target)),
+        "That is the root of the mean square: leave the root out.":
+            lambda activation, target: np.sqrt(_mean_square(activation, target)),
+        "That squares the difference of the means: square every difference first, then take the mean.":
+            lambda activation, target: (activation.mean() - target.mean()) ** 2,
+        "That compares Gram matrices, which ignore positions: compare the activations position by position.":
+            lambda activation, target: _mean_square(gram(activation), gram(target)),
+    },
+    properties=(
+        Property("zero at the target", "The loss should be 0 when activation and target are the same.",
+                 lambda cases, outputs: vanishes(outputs, "same", "near")),
+        Property("quadratic", "Twice the difference should give four times the loss.",
+                 lambda cases, outputs: np.isclose(outputs["double"], 4 * outputs["plain"], rtol=1e-3)),
+    ),
+)  # fmt: skip
+
+
+def _reconstruct_cases(rng):
+    # the steps are so long that they often leave 0..1: it then shows where the image is clipped
+    shape = image_shape(rng)
+    plain = {
+        "image": random_image(rng, shape), "target": random_image(rng, shape), "loss": random_image(rng, shape, 0.5, 2),
+        "steps": int(rng.integers(4, 6)), "learning_rate": number(rng, 1.1, 1.3),
+    }  # fmt: skip
+    return {
+        "plain": plain,
+        "slow": plain | {"learning_rate": number(rng, 0.08, 0.12)},
+        "one": plain | {"steps": 1},
+        "none": plain | {"steps": 0},
+        "hardly": plain | {"learning_rate": number(rng, 1e-4, 2e-4)},
+    }
+
+
+def _reconstruct(image, target, loss, steps, learning_rate):
+    for _ in range(steps):
+        image = one_step(image, target, loss, learning_rate)
+    return image
+
+
+def _never_clipped(image, target, loss, steps, learning_rate):
+    for _ in range(steps):
+        image = image - learning_rate * gradient(image, target, loss)
+    return image
+
+
+def _clipped_before_each_step(image, target, loss, steps, learning_rate):
+    for _ in range(steps):
+        image = np.clip(image, 0, 1) - learning_rate * gradient(np.clip(image, 0, 1), target, loss)
+    return image
+
+
+def _added_up(image, target, loss, steps, learning_rate):
+    """PyTorch's `.grad`, never cleared."""
+    total = 0
+    for _ in range(steps):
+        total = total + gradient(image, target, loss)
+        image = np.clip(image - learning_rate * total, 0, 1)
+    return image
+
+
+def _same_gradient(image, target, loss, steps, learning_rate):
+    slope = gradient(image, target, loss)
+    for _ in range(steps):
+        image = np.clip(image - learning_rate * slope, 0, 1)
+    return image
+
+
+def _signs(image, target, loss, steps, learning_rate):
+    for _ in range(steps):
+        image = np.clip(image - learning_rate * np.sign(gradient(image, target, loss)), 0, 1)
+    return image
+
+
+def _adam(image, target, loss, steps, learning_rate, keras=False):
+    """PyTorch's Adam, or Keras's, whose epsilon is larger and in another place."""
+    first = second = 0
+    for index in range(1, steps + 1):
+        slope = gradient(image, target, loss)
+        first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope**2
+        scale = np.sqrt(1 - 0.999**index)
+        move = first / (1 - 0.9**index) / (np.sqrt(second) / scale + (1e-7 / scale if keras else 1e-8))
+        image = np.clip(image - learning_rate * move, 0, 1)
+    return image
+
+
+RECONSTRUCT = Exercise(
+    id="reconstruct",
+    title="Make several steps of gradient descent on the image, and keep it in 0..1 after each of them.",
+    arguments={"image": "image", "target": "image", "loss": "loss", "steps": "whole", "learning_rate": "number"},
+    result="image",
+    cases=_reconstruct_cases,
+    reference=_reconstruct,
+    mistakes={
+        "The image does not move: replace it by the moved one, and return that.": lambda image, **_: image,
+        "That is the target itself: approach it step by step.": lambda target, **_: target,
+        "Only one step is made. Is the return inside the loop, or does every step start from the first image?":
+            lambda steps, **case: one_step(**case) if steps else case["image"],
+        "Off by one: one step too few.": lambda steps, **case: _reconstruct(**case, steps=steps - 1),
+        "Off by one: one step too many.": lambda steps, **case: _reconstruct(**case, steps=steps + 1),
+        "The image is clipped only at the end: clip it after each step.": lambda **case: np.clip(_never_clipped(**case), 0, 1),
+        "The image is never clipped and leaves its range 0..1.": _never_clipped,
+        "The image is clipped before each step, so the last step may leave the range 0..1.": _clipped_before_each_step,
+        "The image goes uphill: which way does its gradient point? (The gradient of the target is the opposite.)": [
+            lambda learning_rate, **case: _reconstruct(**case, learning_rate=-learning_rate),
+            lambda learning_rate, **case: _never_clipped(**case, learning_rate=-learning_rate),
+        ],
+        "The gradients of all steps add up: clear `.grad` after each step, or ask for the gradient alone.": _added_up,
+        "The same gradient is used at every step: take it again where the image is now.": _same_gradient,
+        "The learning rate is not used.": lambda learning_rate, **case: _reconstruct(**case, learning_rate=1),
+        "Only the sign of the gradient is used: subtract the gradient itself.": _signs,
+        "That is Adam: use plain gradient descent.": [_adam, partial(_adam, keras=True)],
+        "That is the loss: return the image.":
+            lambda **case: np.sum(case["loss"] * (_reconstruct(**case) - case["target"]) ** 2) / 2,
+        "That is the gradient: return the image.": lambda **case: gradient(_reconstruct(**case), case["target"], case["loss"]),
+        "The target moves instead of the image: take the gradient with respect to the image.":
+            lambda image, target, **case: _reconstruct(image=target, target=image, **case),
+    },
+    properties=(
+        Property("comes closer", "The loss should be lower after these steps.",
+                 lambda cases, outputs: lowers_the_loss(cases["slow"], outputs["slow"])),
+        Property("stays in 0..1", "The image leaves its range 0..1 on the way: clip it after each step.",
+                 lambda cases, outputs: all(stays_in_range(outputs[name]) for name in cases)),
+        Property("one step", "With steps = 1, it should make exactly one step.",
+                 lambda cases, outputs: np.allclose(outputs["one"], _reconstruct(**cases["one"]), atol=1e-4), case="one"),
+        Property("no step", "With steps = 0, the image should come back as it was.", lambda cases, outputs: all(
+            np.allclose(outputs[name], cases[name]["image"], atol=atol) for name, atol in (("none", 1e-5), ("hardly", 0.05))),
+                 case="none"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,303 @@
+"""Lesson 04: the parts of a loss and their balance, one step on the image, and how rough an image is."""
+
+import numpy as np
+
+from stylelab.exercises.checking.definition import Exercise, Property
+from stylelab.exercises.common import (
+    CHANNEL,
+    COLUMN,
+    ROW,
+    edge_image,
+    gradient,
+    image_shape,
+    lowers_the_loss,
+    neighbours,
+    number,
+    one_step,
+    random_image,
+    stays_in_range,
+    vanishes,
+)
+
+
+def total_cost(content, style, alpha, beta):
+    """The weighted sum of two losses, scalars of any kind. Source: Gatys et al. 2016, equation 7."""
+    return alpha * content + beta * style
+
+
+def _cost_cases(rng):
+    content, style = (float(np.float32(rng.uniform(1, 3))) for _ in range(2))
+    alpha, beta = (float(np.float32(rng.uniform(0.3, 0.9))) for _ in range(2))
+    plain = {"content": np.float32(content), "style": np.float32(style), "alpha": alpha, "beta": beta + 1}
+    return {
+        "plain": plain,
+        "no content": plain | {"alpha": 0.0},
+        "doubled": plain | {"alpha": 2 * alpha, "beta": 2 * (beta + 1)},
+    }
+
+
+TOTAL_COST = Exercise(
+    id="total_cost",
+    title="Compute J = alpha J_content + beta J_style.",
+    arguments={"content": "scalar", "style": "scalar", "alpha": "number", "beta": "number"},
+    result="scalar",
+    cases=_cost_cases,
+    reference=total_cost,
+    differentiable="style",
+    mistakes={
+        "`alpha` and `beta` are swapped: `alpha` goes with the content, `beta` with the style.":
+            lambda content, style, alpha, beta: beta * content + alpha * style,
+        "The numbers 10 and 40 are written into the function: use the arguments `alpha` and `beta`.":
+            lambda content, style, alpha, beta: 10 * content + 40 * style,
+        "The numbers 40 and 10 are written into the function, and swapped: use the arguments `alpha` and `beta`.":
+            lambda content, style, alpha, beta: 40 * content + 10 * style,
+        "The losses are added without their weights.": lambda content, style, alpha, beta: content + style,
+        "`alpha` and `beta` are used as exponents: they should be factors.": [
+            lambda content, style, alpha, beta: content**alpha * style**beta,
+            lambda content, style, alpha, beta: content**alpha + style**beta,
+        ],
+        "The losses are squared, but they are squares already: use them as they are.":
+            lambda content, style, alpha, beta: alpha * content**2 + beta * style**2,
+        "The losses are divided by `alpha` and `beta`: multiply.": lambda content, style, alpha, beta: content / alpha + style / beta,
+        "The style is weighted by 1 - alpha instead of `beta`.": lambda content, style, alpha, beta: alpha * content + (1 - alpha) * style,
+        "`alpha` and `beta` are added to the losses: they should be factors.": [
+            lambda content, style, alpha, beta: alpha + content + beta + style,
+            lambda content, style, alpha, beta: (alpha + content) * (beta + style),
+        ],
+        "The two parts are multiplied: add them.": lambda content, style, alpha, beta: alpha * content * beta * style,
+        "The sum is divided by alpha + beta: leave it as it is.":
+            lambda content, style, alpha, beta: (alpha * content + beta * style) / (alpha + beta),
+        "That is the mean of the two parts: take their sum.": lambda content, style, alpha, beta: (alpha * content + beta * style) / 2,
+        "The style is subtracted, but both parts should become small: add them.":
+            lambda content, style, alpha, beta: alpha * content - beta * style,
+        "`beta` weights both parts: `alpha` goes with the content.": lambda content, style, alpha, beta: beta * (content + style),
+        "`alpha` weights both parts: `beta` goes with the style.": lambda content, style, alpha, beta: alpha * (content + style),
+        "The style is missing from the sum.": lambda content, style, alpha, beta: alpha * content,
+        "The content is missing from the sum.": lambda content, style, alpha, beta: beta * style,
+    },
+    properties=(
+        Property("alpha 0 drops the content", "With alpha = 0, only beta J_style should be left.", lambda cases, outputs: np.isclose(
+            outputs["no content"], float(cases["no content"]["style"]) * cases["no content"]["beta"], rtol=1e-4)),
+        Property("linear in the weights", "Twice `alpha` and `beta` should give twice the total.",
+                 lambda cases, outputs: np.isclose(outputs["doubled"], 2 * outputs["plain"], rtol=1e-4)),
+    ),
+)  # fmt: skip
+
+
+def _step_cases(rng):
+    shape = image_shape(rng)
+    image, target = random_image(rng, shape), np.clip(random_image(rng, shape, -0.3, 1.3), 0, 1)
+    plain = {  # the steps end far outside 0..1
+        "image": image, "target": target, "loss": random_image(rng, shape, 0.5, 2), "learning_rate": number(rng, 0.8, 1),
+    }  # fmt: skip
+    slow = plain | {"learning_rate": number(rng, 0.08, 0.15)}
+    return {
+        "plain": plain,
+        "small": slow,
+        "arrived": slow | {"image": target.copy()},
+        "nearly": slow | {"image": target + (image - target) / 100},
+    }
+
+
+def _unclipped_step(image, target, loss, learning_rate):
+    return image - learning_rate * gradient(image, target, loss)
+
+
+def _step_along(slope):
+    """The mistake of stepping along something else than the gradient."""
+    return lambda learning_rate, **case: np.clip(case["image"] - learning_rate * slope(**case), 0, 1)
+
+
+ONE_STEP = Exercise(
+    id="one_step",
+    title="Make one step of gradient descent on the image, which stays in 0..1; the target stays where it is.",
+    arguments={"image": "image", "target": "image", "loss": "loss", "learning_rate": "number"},
+    result="image",
+    cases=_step_cases,
+    reference=one_step,
+    mistakes={
+        "The image leaves its range 0..1: clip it after the step.": _unclipped_step,
+        "The image goes uphill: which way does its gradient point? (The gradient of the target is the opposite.)": [
+            lambda learning_rate, **case: one_step(**case, learning_rate=-learning_rate),
+            lambda learning_rate, **case: _unclipped_step(**case, learning_rate=-learning_rate),
+        ],
+        "The image does not move: return the moved one.": lambda image, **_: image,
+        "The learning rate is not used.": lambda learning_rate, **case: one_step(**case, learning_rate=1),
+        "The learning rate is not used, and the image leaves its range 0..1.":
+            lambda learning_rate, **case: _unclipped_step(**case, learning_rate=1),
+        "That is the gradient: use it to move the image.": lambda learning_rate, **case: gradient(**case),
+        "The target moves instead of the image: take the gradient with respect to the image.": [
+            lambda target, learning_rate, **case: np.clip(target + learning_rate * gradient(target=target, **case), 0, 1),
+            lambda target, learning_rate, **case: target + learning_rate * gradient(target=target, **case),
+        ],
+        "That is the target itself: move the image towards it by a single step.": lambda target, **_: target,
+        "That follows the gradient of a loss of your own: differentiate the one that you are given.": [
+            _step_along(lambda image, target, loss: image - target),
+            _step_along(lambda image, target, loss: 2 * (image - target)),
+            _step_along(lambda image, target, loss: (image - target) / image.size),
+            _step_along(lambda image, target, loss: 2 / image.size * (image - target)),
+        ],
+        "The loss itself is subtracted: subtract its gradient.": _step_along(lambda image, target, loss: np.sum(loss * (image - target) ** 2) / 2),
+        "Only the sign of the gradient is used: subtract the gradient itself.": _step_along(lambda **case: np.sign(gradient(**case))),
+        "That is the loss: return the moved image.":
+            lambda image, target, loss, learning_rate: np.sum(loss * (image - target) ** 2) / 2,
+    },
+    properties=(
+        Property("lowers the loss", "The loss should be lower after a small step.",
+                 lambda cases, outputs: lowers_the_loss(cases["small"], outputs["small"])),
+        Property("stays in 0..1", "The image leaves its range 0..1: clip it after the step.",
+                 lambda cases, outputs: stays_in_range(outputs["plain"])),
+        Property("rests at the target", "Where the gradient is 0, the image should stay as it is.",
+                 lambda cases, outputs: all(np.allclose(outputs[name], cases[name]["image"], atol=atol)
+                                            for name, atol in (("arrived", 1e-5), ("nearly", 0.05)))),
+    ),
+)  # fmt: skip
+
+
+def balance(content, style, share):
+    """The factor for the style loss that makes it `share` (0..1) of the total, when the content's factor is 1."""
+    return share * content / ((1 - share) * style)
+
+
+def _balance_cases(rng):
+    content, style = float(rng.uniform(2, 9)), float(rng.uniform(0.001, 0.1))
+    share = float(rng.uniform(0.6, 0.9))
+    return {
+        "plain": {"content": content, "style": style, "share": share},
+        "half": {"content": content, "style": style * float(rng.uniform(0.5, 2)), "share": 0.5},
+        "twice the style": {"content": content, "style": 2 * style, "share": share},
+    }
+
+
+def _share_is_reached(cases, outputs) -> bool:
+    case, part = cases["plain"], outputs["plain"] * cases["plain"]["style"]
+    return bool(np.isclose(part / (case["content"] + part), case["share"], rtol=1e-3))
+
+
+BALANCE = Exercise(
+    id="balance",
+    title="Find the beta with which the style is a given share of the total, for alpha = 1.",
+    arguments={"content": "number", "style": "number", "share": "number"},
+    result="number",
+    cases=_balance_cases,
+    reference=balance,
+    mistakes={
+        "That makes the style `share` times the content, not `share` of the total: what is left for the content?":
+            lambda content, style, share: share * content / style,
+        "That ratio is upside down: a smaller style loss needs a larger beta.":
+            lambda content, style, share: share * style / ((1 - share) * content),
+        "`share` and 1 - share are swapped: that gives the content this share.":
+            lambda content, style, share: (1 - share) * content / (share * style),
+        "That is the inverse of beta: start from beta J_style = share (J_content + beta J_style).":
+            lambda content, style, share: (1 - share) * style / (share * content),
+        "The losses are left out: beta has to make up for their different sizes.": lambda content, style, share: share / (1 - share),
+        "That is the share itself: beta is the factor that gives the style this share.": lambda content, style, share: share,
+        "That is only right for one half: `share` has to enter.": lambda content, style, share: content / style,
+        "That is the size of the style's part, beta J_style: what is beta alone?":
+            lambda content, style, share: share * content / (1 - share),
+        "The result is rounded, but beta does not have to be a whole number.": [
+            lambda content, style, share: np.round(balance(content, style, share)),
+            lambda content, style, share: np.floor(balance(content, style, share)),
+        ],
+        "The style loss is a factor, but a smaller style loss needs a larger beta.":
+            lambda content, style, share: share * content / (1 - share) * style,
+        "`share` is in the denominator: start from beta J_style = share (J_content + beta J_style).":
+            lambda content, style, share: content / (share * style),
+        "`share` is missing in the numerator: start from beta J_style = share (J_content + beta J_style).":
+            lambda content, style, share: content / ((1 - share) * style),
+        "That is a share of the unweighted sum: the total contains beta J_style, not J_style.":
+            lambda content, style, share: share * (content + style) / style,
+    },
+    properties=(
+        Property("the share is reached", "With this beta, the style is not `share` of the total.", _share_is_reached),
+        Property("half is half", "For share = 0.5, both parts should be equal: beta J_style = J_content.",
+                 lambda cases, outputs: np.isclose(outputs["half"] * cases["half"]["style"], cases["half"]["content"], rtol=1e-3)),
+        Property("twice the loss, half the beta", "A style loss twice as large needs half the beta.",
+                 lambda cases, outputs: np.isclose(2 * outputs["twice the style"], outputs["plain"], rtol=1e-3)),
+    ),
+)  # fmt: skip
+
+
+def _summed(image, *axes, how=np.abs):
+    """The differences along these axes, summed up."""
+    return sum(np.sum(how(np.diff(image, axis=axis))) for axis in axes)
+
+
+def _variation(image):
+    return _summed(image, COLUMN, ROW)
+
+
+def _variation_cases(rng):
+    image = random_image(rng, image_shape(rng))
+    flat = np.full(image.shape, number(rng, 0.2, 0.8), np.float32)
+    return {
+        "plain": {"image": image},
+        "flat": {"image": flat},
+        "nearly flat": {"image": flat + image / 100},
+        "half": {"image": image / 2},
+        "brighter": {"image": image + np.float32(number(rng, 0.15, 0.35))},
+        "edge": {"image": edge_image(rng)},
+    }
+
+
+TOTAL_VARIATION = Exercise(
+    id="total_variation",
+    title="Sum the absolute differences between neighbouring pixels, down and right.",
+    arguments={"image": "image"},
+    result="scalar",
+    cases=_variation_cases,
+    reference=_variation,
+    differentiable="image",
+    mistakes={
+        "That is one value for each image of the batch: add them up.": lambda image: [_variation(one[None]) for one in image],
+        "The differences are squared: take their absolute values.": lambda image: _summed(image, COLUMN, ROW, how=np.square),
+        "That is the mean: take the sum.": [
+            lambda image: sum(np.mean(np.abs(np.diff(image, axis=axis))) for axis in (COLUMN, ROW)),
+            lambda image: _variation(image) / image.size,
+        ],
+        "That is the mean over the batch: take the sum.": lambda image: _variation(image) / len(image),
+        "Only neighbours above and below are compared: compare left and right as well.": lambda image: _summed(image, COLUMN),
+        "Only neighbours left and right are compared: compare above and below as well.": lambda image: _summed(image, ROW),
+        "Opposite borders are compared, as roll does, but the last column has no neighbour to its right.":
+            lambda image: sum(np.sum(np.abs(image - np.roll(image, 1, axis))) for axis in (COLUMN, ROW)),
+        "Steps up and steps down cancel: take the absolute value of each difference, before the sum.": [
+            lambda image: _summed(image, COLUMN, ROW, how=np.positive),
+            lambda image: -_summed(image, COLUMN, ROW, how=np.positive),
+            lambda image: sum(abs(_summed(image, axis, how=np.positive)) for axis in (COLUMN, ROW)),
+        ],
+        "Differences are taken between colours instead of neighbours: where does your framework keep the channels?": [
+            lambda image: _summed(image, COLUMN, CHANNEL),
+            lambda image: _summed(image, ROW, CHANNEL),
+            lambda image: _summed(image, COLUMN, ROW, CHANNEL),
+        ],
+        "That is the length of each gradient, the root of the sum of squares: add absolute values instead.":
+            lambda image: np.sum(np.hypot(*neighbours(image))),
+        "The last row and column are dropped from both differences: each one keeps its full size.":
+            lambda image: sum(np.sum(np.abs(part)) for part in neighbours(image)),
+        "Each pixel is compared with its diagonal neighbour: compare down and right separately.":
+            lambda image: np.sum(np.abs(image[:, 1:, 1:] - image[:, :-1, :-1])),
+        "Every second pixel is skipped: compare each pixel with the next one.":
+            lambda image: np.sum(np.abs(image[:, 2:] - image[:, :-2])) + np.sum(np.abs(image[:, :, 2:] - image[:, :, :-2])),
+        "Those are differences of differences: take differences once.":
+            lambda image: sum(np.sum(np.abs(np.diff(image, n=2, axis=axis))) for axis in (COLUMN, ROW)),
+        "Both sums run down: one of them should run to the right.": lambda image: 2 * _summed(image, COLUMN),
+        "Both sums run to the right: one of them should run down.": lambda image: 2 * _summed(image, ROW),
+        "Only steps upwards count, as after a ReLU: take absolute values.":
+            lambda image: _summed(image, COLUMN, ROW, how=lambda change: np.maximum(change, 0)),
+        "The colours are averaged first, but each colour has its own differences.":
+            lambda image: _variation(image.mean(CHANNEL, keepdims=True)),
+        "That is for images in 0..255: here they are in 0..1, and the value is not scaled.": lambda image: 255 * _variation(image),
+        "That is half of it: each pair of neighbours counts once, with factor 1.": lambda image: _variation(image) / 2,
+        "Each pair of neighbours is counted twice.": lambda image: 2 * _variation(image),
+    },
+    properties=(
+        Property("zero for one colour", "An image of one flat colour should have no variation.",
+                 lambda cases, outputs: vanishes(outputs, "flat", "nearly flat", 1e-4)),
+        Property("proportional", "Half the contrast should give half the total variation.",
+                 lambda cases, outputs: np.isclose(2 * outputs["half"], outputs["plain"], rtol=1e-3)),
+        Property("ignores brightness", "A brighter image has the same differences, so the same total variation.",
+                 lambda cases, outputs: np.isclose(outputs["brighter"], outputs["plain"], rtol=1e-3)),
+        Property("counts edges", "One vertical edge in 3 colours should give 3 times its height in pixels times the step.",
+                 lambda cases, outputs: np.isclose(outputs["edge"], _variation(cases["edge"]["image"]), rtol=1e-4)),
+    ),
+)  # fmt: skip

@@ -1,0 +1,34 @@
+"""The two frameworks by name, and the version of the package."""
+
+import importlib
+from types import ModuleType
+
+from stylelab.errors import MachineError, unknown
+
+__version__ = "0.1.0"
+BACKENDS = ("torch", "tensorflow")
+
+
+def check_backend(name: str) -> str:
+    """The name, if it is one of `BACKENDS`.
+
+    Raises:
+        InputError: another name; the nearest one is suggested.
+    """
+    if name not in BACKENDS:
+        raise unknown("backend", name, BACKENDS)
+    return name
+
+
+def load_backend(name: str) -> ModuleType:
+    """Import `stylelab.torch` or `stylelab.tensorflow`, which takes seconds.
+
+    Raises:
+        InputError: another name.
+        MachineError: the framework is not installed, or this process already holds the other one.
+    """
+    check_backend(name)
+    try:
+        return importlib.import_module(f"stylelab.{name}")
+    except ImportError as error:
+        raise MachineError(f"cannot use {name}: {error}") from error

@@ -1,0 +1,294 @@
+"""The measurements: milliseconds per step, seconds to a given loss, and what a run costs outside its steps."""
+
+import os
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stylelab import encoders
+from stylelab.base import processes
+from stylelab.encoders import POOL_AFTER, trunk
+from stylelab.errors import StylelabError
+from stylelab.images import open_image
+from stylelab.recipes import find_recipe
+from stylelab.tools.bench.conductor import ContenderProcess, running
+from stylelab.tools.bench.plan import WARM_UP, BenchOptions, Contender, Group, Race
+from stylelab.tools.bench.turns import recipe_of
+
+PAUSE = 0.02  # seconds between turns: the threads of a process spin for a while before they sleep
+BURST = 10  # steps per turn of a race
+EVERY = 5  # steps from one judged image of a race to the next
+QUALITY = 100  # steps after which a race compares the losses of our precisions
+OVERHEAD_STEPS, OVERHEAD_RECIPE = 20, "lab"
+
+
+def shared_settings(options: BenchOptions, recipe: str, size: int, encoder: str, total_steps: int) -> dict:
+    """What all contenders of a measurement are given."""
+    return {
+        "content": options.content, "style": options.style, "recipe": recipe, "size": size, "encoder": encoder,
+        "total_steps": total_steps, "device": options.device, "peers": str(options.peers) if options.peers else None,
+    }  # fmt: skip
+
+
+# milliseconds per step
+
+
+def measure_steps(group: Group, options: BenchOptions, encoder: str, folder: Path) -> dict:
+    """Time a group's steps in turn: `{"rows", "ratios", "limits", "lost"}`."""
+
+    def step(process: ContenderProcess) -> None:
+        time.sleep(PAUSE)
+        process.seconds += process.request(steps=1)["seconds"]
+
+    def save_image(process: ContenderProcess) -> None:
+        if process.contender.kind != "limit":
+            path = str(folder / f"{len(images)}.npy")
+            process.request(image=path)
+            images[process.contender.name] = path
+
+    failures: dict[str, StylelabError] = {}
+    images: dict[str, str] = {}
+    settings = shared_settings(options, group.recipe, group.size, encoder, WARM_UP + options.steps + 1)
+    spec, recipe = encoders.find_encoder(encoder), recipe_of(group.recipe)
+    height, width = open_image(options.content, group.size).shape[:2]
+    common = {"group": group.title, "recipe": recipe.name, "encoder": spec.name, "width": width, "height": height}
+    with running([(contender, settings) for contender in group.contenders + group.limits], failures) as contenders:
+        for _ in range(WARM_UP + options.steps):
+            contenders.for_each(step)
+        contenders.for_each(save_image)
+    by_name = {process.contender.name: process for process in contenders.running}
+    losses = judge(images, by_name[next(iter(images))].contender.backend, settings, failures) if images else {}
+    widths = {layer: len(kernel) for layer, (kernel, _) in encoders.read_weights(spec, recipe.layers).items()}
+    operations = convolution_operations(widths, recipe.layers, height, width)
+    limits = [by_name[contender.name] for contender in group.limits if contender.name in by_name]
+    rows = []
+    for contender in group.contenders:
+        row = {**common, "name": contender.name, "backend": contender.backend, "precision": contender.precision or "float32",
+               "tile": contender.tile, "ours": contender.kind == "ours"}  # fmt: skip
+        if process := by_name.get(contender.name):
+            row |= _step_row(process, limits, operations)
+            row |= {"loss": losses.get(contender.name), "loss_after": WARM_UP + options.steps}
+        error = failures.get(contender.name)
+        rows.append(row | {"error": None if error is None else str(error)})
+    names = {contender.name for contender in group.contenders}
+    return {
+        "rows": rows,
+        "ratios": [common | ratio for ratio in _ratios(group, by_name)],
+        "limits": [
+            common | {"backend": process.contender.backend, "precision": process.contender.precision,
+                      "gflops": spread([rate / 1e9 for rate in _rates(process)]), "side": process.last["side"]}
+            for process in limits
+        ],
+        "lost": {name: str(error) for name, error in failures.items() if name not in names},
+    }  # fmt: skip
+
+
+def judge(files: Mapping[str, str], backend: str, settings: dict, failures: dict[str, StylelabError]) -> dict[str, float]:
+    """Name -> the recipe's loss in float32 of the image in that file; empty if the judge fails."""
+    losses: dict[str, float] = {}
+    with running([(Contender("judge", "judge", backend), settings)], failures) as judges:
+        judges.for_each(
+            lambda process: losses.update(zip(files, process.request(judge=list(files.values()))["losses"], strict=True))
+        )
+    return losses
+
+
+def _step_row(process: ContenderProcess, limits: list[ContenderProcess], operations: int) -> dict:
+    """One contender's figures. Its operations per second are compared with the limit of the same round."""
+    precision = process.last.get("precision") or process.contender.precision or "float32"
+    row = {
+        "ms": spread([1000 * seconds for seconds in process.counted]),
+        "first_step_seconds": process.seconds[0], "device": process.about["device"], "ran_in": precision,
+        "memory_mb": process.last["own"], "peak_mb": process.last["peak"], "gpu_mb": process.last["gpu"],
+        "gflop": operations / 1e9,
+    }  # fmt: skip
+    rates = [_rates(limit) for limit in limits if limit.contender.precision == precision]
+    if rates:
+        best = max(rates, key=lambda rate: spread(rate)["median"])
+        row["share_of_limit"] = spread([
+            operations / seconds / rate for seconds, rate in zip(process.counted, best, strict=True)
+        ])  # fmt: skip
+    return row
+
+
+def _rates(limit: ContenderProcess) -> list[float]:
+    """Operations per second of a matrix product, round by round."""
+    return [limit.last["flop"] / seconds for seconds in limit.counted]
+
+
+def _ratios(group: Group, by_name: dict[str, ContenderProcess]) -> list[dict]:
+    """How many times as fast ours is as each of the others, and TensorFlow as PyTorch; and the ratios of their memory."""
+    pairs = [(other, own) for other in group.against for own in group.ours]
+    pairs += [(first, second) for first in group.ours for second in group.ours
+              if (first.backend, second.backend) == ("torch", "tensorflow") and first.options == second.options]  # fmt: skip
+    ratios = []
+    for other, own in pairs:
+        if other.name in by_name and own.name in by_name:
+            theirs, ours = by_name[other.name], by_name[own.name]
+            kind = "gpu" if theirs.last["gpu"] and ours.last["gpu"] else "own"
+            memory, peak = (ours.last[key] / theirs.last[key] if theirs.last[key] > 0 else None for key in (kind, "peak"))
+            ratios.append({"ours": own.name, "against": other.name, "times_as_fast": paired(theirs.counted, ours.counted),
+                           "memory": memory, "peak": peak})  # fmt: skip
+    return ratios
+
+
+def convolution_operations(widths: Mapping[str, int], layers: Iterable[str], height: int, width: int) -> int:
+    """Floating-point operations of a step's 3 x 3 convolutions: forward, and the gradient of their input.
+
+    A multiplication and an addition count as two. Gram matrices, losses, pooling and the optimiser are left out: they are a
+    few per cent. The filters are frozen, so they have no gradient. A method with fewer multiplications than the definition
+    of a convolution can exceed its limit.
+
+    Args:
+        widths: layer -> number of filters.
+        layers: those of the recipe; the network is computed up to the deepest.
+        height, width: of the image.
+
+    Source: ours.
+    """
+    channels, total = 3, 0
+    for layer in trunk(layers):
+        total += 2 * 9 * channels * widths[layer] * height * width
+        channels = widths[layer]
+        if layer in POOL_AFTER:
+            height, width = height // 2, width // 2
+    return 2 * total
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """`{"median", "low", "high", "count"}`, where low and high are the quartiles.
+
+    >>> spread([5, 1, 4, 2, 3])
+    {'median': 3.0, 'low': 2.0, 'high': 4.0, 'count': 5}
+    """
+    low, median, high = np.percentile(np.asarray(values, dtype=float), (25, 50, 75))
+    return {"median": float(median), "low": float(low), "high": float(high), "count": len(values)}
+
+
+def paired(theirs: Sequence[float], ours: Sequence[float]) -> dict[str, float]:
+    """The spread of theirs / ours, taken round by round, so that a slow moment of the machine affects both.
+
+    Raises:
+        ValueError: the numbers of rounds differ.
+    """
+    return spread([their / our for their, our in zip(theirs, ours, strict=True)])
+
+
+# seconds to a given loss
+
+
+def run_race(race: Race, options: BenchOptions, encoder: str, folder: Path) -> dict:
+    """Let the other program run to its end, and find the first image of ours whose loss is no higher than its last one's."""
+    failures: dict[str, StylelabError] = {}
+    settings = shared_settings(options, race.recipe, race.size, encoder, race.steps)
+    entries = [(race.against, settings | ({"small_to_large": True} if race.coarse_to_fine else {}))]
+    entries += [(contender, settings | {"total_steps": steps}) for contender, steps in race.ours]
+    left: dict[str, float] = {contender.name: given["total_steps"] for contender, given in entries}
+    if race.coarse_to_fine:
+        left[race.against.name] = float("inf")  # it says itself when it has ended
+    tracks = {contender.name: {"seconds": [], "images": []} for contender, _ in entries}
+
+    def burst(process: ContenderProcess) -> None:
+        name = process.contender.name
+        if left[name] <= 0:
+            return
+        images, track = Path(place, name), tracks[name]
+        images.mkdir(exist_ok=True)
+        time.sleep(PAUSE)
+        answer = process.request(steps=int(min(BURST, left[name])), keep=str(images), every=EVERY)
+        track["seconds"] += answer["seconds"]
+        track["images"] += answer["kept"]
+        track |= {"memory_mb": answer["own"], "peak_mb": answer["peak"], "gpu_mb": answer["gpu"]}
+        left[name] = 0 if answer.get("ended") else left[name] - len(answer["seconds"])
+        if left[name] <= 0:
+            process.request(image=str(images / "last.npy"))
+            track["images"].append([len(track["seconds"]), str(images / "last.npy")])
+
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        with running(entries, failures) as contenders:
+            while any(left[process.contender.name] > 0 for process in contenders.running):
+                contenders.for_each(burst)
+        judge_tracks(tracks, settings, failures)
+    theirs = tracks[race.against.name]
+    result = {
+        "against": race.against.name, "recipe": race.recipe, "encoder": encoders.find_encoder(encoder).name, "size": race.size,
+        "steps": theirs["steps"][-1] if theirs["steps"] else 0, "tracks": tracks, "rows": [],
+        "lost": {name: str(error) for name, error in failures.items()},
+    }  # fmt: skip
+    if not theirs["losses"] or race.against.name in failures:
+        return result
+    result |= {"loss": theirs["losses"][-1], "seconds": theirs["seconds"][-1], "precisions": _by_precision(race, tracks)}
+    for contender, _ in race.ours:
+        track = tracks[contender.name]
+        row = {"name": contender.name, "last_loss": track["losses"][-1] if track["losses"] else None}
+        reached = next((index for index, loss in enumerate(track["losses"]) if loss <= result["loss"]), None)
+        if reached is not None:
+            row |= {"steps": track["steps"][reached], "seconds": track["seconds"][reached]}
+            row["times_as_fast"] = result["seconds"] / row["seconds"]
+        result["rows"].append(row)
+    return result
+
+
+def judge_tracks(tracks: dict[str, dict], settings: dict, failures: dict[str, StylelabError]) -> None:
+    """Replace a track's images by their steps, seconds and losses. Smaller images of a coarse-to-fine run are left out.
+
+    A contender's first step also imports, loads filters and computes targets: it counts for as much as its second.
+    """
+    shape = open_image(settings["content"], settings["size"]).shape
+    for track in tracks.values():
+        track["images"] = [[step, path] for step, path in track["images"] if np.load(path, mmap_mode="r").shape == shape]
+    files = {path: path for track in tracks.values() for _, path in track["images"]}
+    losses = judge(files, "torch", settings, failures) if files else {}
+    for track in tracks.values():
+        seconds = track["seconds"]
+        elapsed = np.cumsum(seconds[1:2] + seconds[1:] if len(seconds) > 1 else seconds)
+        judged = [(step, path) for step, path in track.pop("images") if path in losses]
+        track["steps"] = [step for step, _ in judged]
+        track["seconds"] = [float(elapsed[step - 1]) for step in track["steps"]]
+        track["losses"] = [losses[path] for _, path in judged]
+
+
+def _by_precision(race: Race, tracks: dict[str, dict]) -> list[dict]:
+    """The losses of our full-size runs after `QUALITY` steps, or the most steps that all of them made."""
+    runs = {c.precision: tracks[c.name] for c, _ in race.ours if c.scales is None and tracks[c.name]["losses"]}
+    step = min((max(step for step in track["steps"] if step <= QUALITY) for track in runs.values()), default=0)
+    return [
+        {"precision": name, "steps": step, "loss": track["losses"][track["steps"].index(step)]} for name, track in runs.items()
+    ]
+
+
+# outside the steps
+
+
+def measure_overhead(backend: str, size: int, options: BenchOptions, encoder: str, folder: Path) -> dict:
+    """Run `stylelab transfer` once for a few steps, and compare the rest of its time with a run of the recipe's own length."""
+    result = {"backend": backend, "size": size, "recipe": OVERHEAD_RECIPE, "steps": OVERHEAD_STEPS}
+    command = processes.module_command(
+        "stylelab", "transfer", options.content, options.style, "-o", str(folder / f"{backend}.png"), "--backend", backend,
+        "--encoder", encoder, "--size", str(size), "--steps", str(OVERHEAD_STEPS), "--recipe", OVERHEAD_RECIPE,
+        *(["--device", options.device] if options.device else []),
+    )  # fmt: skip
+    try:
+        command[0] = processes.python_of(backend)
+    except StylelabError as error:
+        return result | {"error": str(error)}
+    environment = processes.module_environment() | {"COLUMNS": "200"}
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=os.getcwd())
+    wall = time.perf_counter() - began
+    summary = re.search(r"^(\d+) steps in ([\d.]+) s", done.stdout, re.M)
+    if done.returncode or not summary:
+        return result | {"error": (done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"])[-1]}
+    return result | overhead(wall, float(summary[2]), find_recipe(OVERHEAD_RECIPE).steps)
+
+
+def overhead(wall: float, steps_seconds: float, recipe_steps: int) -> dict:
+    """The seconds outside the steps, and their share of a run of `recipe_steps` steps at the same pace."""
+    outside = wall - steps_seconds
+    whole = outside + steps_seconds / OVERHEAD_STEPS * recipe_steps
+    return {"wall_seconds": wall, "outside_seconds": outside, "recipe_steps": recipe_steps, "share_outside": outside / whole}

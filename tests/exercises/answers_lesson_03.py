@@ -1,0 +1,228 @@
+"""Answers to gram_matrix, style_layer_loss and style_loss."""
+
+from words import (
+    absolute,
+    constant,
+    detached,
+    double,
+    einsum,
+    filters,
+    gram,
+    mean,
+    misread,
+    positions,
+    rows,
+    square,
+    stack,
+    tf,
+    torch,
+    total,
+    transposed,
+)
+
+
+def mse(one, other):
+    return mean(square(one - other))
+
+
+def gram_loop(activation):
+    f = rows(activation)
+    entries = [[total(f[:, i] * f[:, j], 1) for j in range(f.shape[1])] for i in range(f.shape[1])]
+    return stack([stack(row, -1) for row in entries], -2) / f.shape[2]
+
+
+def gram_matmul(activation):
+    f = rows(activation)
+    return f @ transposed(f) / f.shape[2]
+
+
+def gram_double(activation):
+    return gram_matmul(double(activation))
+
+
+def raw(activation):
+    return positions(activation) * gram(activation)
+
+
+def gram_fails(activation):
+    f = rows(activation)
+    return f @ f
+
+
+def gram_takes_two(activation, channels):
+    return activation
+
+
+def gram_without_return(activation):
+    rows(activation)
+
+
+def gram_in_place(activation):
+    product = gram(activation) + 0
+    activation.mul_(0)
+    return product
+
+
+def gram_empty(activation):
+    """F F^T / (H W)."""
+
+
+def styles_loop(activations, target_grams, weights):
+    result = 0.0
+    for layer, activation in activations.items():
+        result = result + weights[layer] * mse(gram_matmul(activation), target_grams[layer])
+    return result
+
+
+def styles(activations, target_grams, weights, gram=gram, layer_loss=mse):
+    return sum(weights[layer] * layer_loss(gram(activations[layer]), target_grams[layer]) for layer in weights)
+
+
+def styles_stacked(activations, target_grams, weights):
+    losses = stack([mse(gram(activations[layer]), target_grams[layer]) for layer in weights])
+    return total(losses * constant(list(weights.values())))
+
+
+def styles_double(activations, target_grams, weights):
+    activations = {layer: double(activation) for layer, activation in activations.items()}
+    return styles(activations, {layer: double(target) for layer, target in target_grams.items()}, weights)
+
+
+def styles_overwritten(activations, target_grams, weights):
+    for layer in activations:
+        result = weights[layer] * mse(gram(activations[layer]), target_grams[layer])
+    return result
+
+
+def styles_by_order(activations, target_grams, weights):
+    triples = zip(activations.values(), target_grams.values(), weights.values(), strict=True)
+    return sum(weight * mse(gram(activation), target) for activation, target, weight in triples)
+
+
+def styles_early(activations, target_grams, weights):
+    for layer in activations:
+        return weights[layer] * mse(gram(activations[layer]), target_grams[layer])
+
+
+def styles_pop(activations, target_grams, weights):
+    result = styles(activations, target_grams, weights)
+    activations.pop("conv1_1", None)
+    return result
+
+
+def styles_partly_detached(activations, target_grams, weights):
+    cut = {layer: detached(x) if layer == "conv1_1" and len(activations) > 1 else x for layer, x in activations.items()}
+    return styles(cut, target_grams, weights)
+
+
+RIGHT = {
+    "gram_matrix": {"loop": gram_loop, "einsum": gram, "matmul": gram_matmul, "double": gram_double},
+    "style_layer_loss": {
+        "loop": lambda activation, target_gram: mse(gram_loop(activation), target_gram),
+        "einsum": lambda activation, target_gram: mse(gram(activation), target_gram),
+        "double": lambda activation, target_gram: mse(gram_double(activation), double(target_gram)),
+    },
+    "style_loss": {"loop": styles_loop, "sum": styles, "stack": styles_stacked, "double": styles_double},
+}
+
+WRONG = {
+    "gram_matrix": [
+        (raw, "forgotten"),
+        (lambda activation: gram(activation) / filters(activation), "divided by C H W"),
+        (lambda activation: transposed(rows(activation)) @ rows(activation) / positions(activation), "transposed"),
+        (lambda activation: einsum("bchi,bchj->bij", activation, activation), "wrong axis", "torch"),
+        (lambda activation: einsum("bihw,bjhw->bij", activation, activation), "wrong axis", "tensorflow"),
+        (
+            lambda activation: einsum("bhwi,bhwj->bij", activation, activation) / activation[0, :, :, 0].numel(),
+            "wrong axis",
+            "torch",
+        ),
+        (
+            lambda activation: einsum("bihw,bjhw->bij", activation, activation) / tf.size(activation[0, 0], tf.float32),
+            "wrong axis",
+            "tensorflow",
+        ),
+        (lambda activation: gram(activation.permute(0, 3, 1, 2)), "wrong axis", "torch"),
+        (lambda activation: einsum("bhic,bhjc->bij", activation, activation), "wrong axis", "tensorflow"),
+        (lambda activation: gram(activation.permute(0, 2, 3, 1).reshape(activation.shape)), "scrambled", "torch"),
+        (lambda activation: misread(activation) @ transposed(misread(activation)) / positions(activation), "scrambled"),
+        (lambda activation: total(gram(activation), 0) / activation.shape[0], "mixed"),
+        (
+            lambda activation: rows(activation).flatten(0, 1) @ rows(activation).flatten(0, 1).T / activation.numel(),
+            "mixed",
+            "torch",
+        ),
+        (lambda activation: gram(activation).numpy(), "NumPy where"),
+        (lambda activation: detached(gram(activation)), "no gradient reaches"),
+        (lambda activation: constant(detached(gram(activation)).numpy()), "no gradient reaches"),
+        (lambda activation: rows(activation) @ transposed(rows(detached(activation))) / positions(activation), "cut off"),
+        (lambda activation: gram(activation) * 1.5, "every value is 1.5 times"),
+        (lambda activation: raw(activation) / 24, "Right for one input, but not for another, of . x . positions"),
+        (
+            lambda activation: gram(activation.reshape(3, 5, 4, 6)),
+            r"Right for one input, but not for another, .*: Line \d+ stops",
+            "torch",
+        ),
+        (
+            lambda activation: gram(tf.reshape(activation, (3, 4, 6, 5))),
+            r"Right for one input, but not for another, .*: Line \d+ stops",
+            "tensorflow",
+        ),
+        (lambda activation: torch.corrcoef(activation[0].flatten(1)), "Keep the batch axis", "torch"),
+        (
+            lambda activation: gram(torch.nn.functional.normalize(activation, dim=(2, 3))) * positions(activation),
+            "cosine",
+            "torch",
+        ),
+        (lambda activation: gram(tf.nn.l2_normalize(activation, (1, 2))) * positions(activation), "cosine", "tensorflow"),
+        (gram_in_place, "changes its input `activation` in place", "torch"),
+        (gram_fails, "stops with (RuntimeError|InvalidArgumentError)"),
+        (gram_takes_two, r"gram_matrix\(activation\)"),
+        (gram_without_return, "returns None"),
+        (lambda activation: gram(activation - activation.mean((2, 3), keepdims=True)), "mean is subtracted", "torch"),
+        (lambda activation: gram(activation - tf.reduce_mean(activation, (1, 2), True)), "mean is subtracted", "tensorflow"),
+        (lambda activation: gram(activation)[:, :1], r"expected \(\d, (\d), \1\)"),
+        (lambda activation: gram(activation) * float("nan"), "not finite"),
+        (lambda activation: (gram(activation), 1), "returns a tuple"),
+    ],
+    "style_layer_loss": [
+        (lambda activation, target_gram: total(square(gram(activation) - target_gram)), "That is the sum"),
+        (lambda activation, target_gram: mse(raw(activation), target_gram), "normalisation is forgotten"),
+        (lambda activation, target_gram: mse(gram(activation) / filters(activation), target_gram), "divided by C H W"),
+        (lambda activation, target_gram: mse(gram(activation), target_gram) * activation.shape[0] / 4, "Gatys"),
+        (lambda activation, target_gram: mse(gram(activation), target_gram) / 4, "quarter"),
+        (
+            lambda activation, target_gram: (
+                total(square(raw(activation) - target_gram)) / (4 * (filters(activation) * positions(activation)) ** 2)
+            ),
+            "Gatys.*like with like",
+        ),
+        (lambda activation, target_gram: mean(gram(activation) - target_gram), "not squared"),
+        (lambda activation, target_gram: mean(absolute(gram(activation) - target_gram)), "absolute"),
+        (lambda activation, target_gram: float(mse(gram(activation), target_gram)), "Python number"),
+        (lambda activation, target_gram: mse(detached(gram(activation)), target_gram), "passes through `target_gram`"),
+        (lambda activation, target_gram: square(gram(activation) - target_gram), "single number"),
+    ],
+    "style_loss": [
+        (lambda a, t, w: styles(a, t, dict.fromkeys(w, 1.0)), "without their weights"),
+        (lambda a, t, w: styles(a, t, w) / len(w), "number of layers"),
+        (lambda a, t, w: styles(a, t, w) / sum(w.values()), "sum of the weights"),
+        (styles_overwritten, "Only one layer"),
+        (styles_early, "Only one layer"),
+        (styles_by_order, "by their order"),
+        (lambda a, t, w: styles(a, t, w, raw), "normalisation is forgotten"),
+        (lambda a, t, w: styles(a, t, w, lambda x: gram(x) / filters(x)), "C H W"),
+        (lambda a, t, w: styles(a, t, w, layer_loss=lambda x, y: total(square(x - y))), "summed over the entries"),
+        (lambda a, t, w: styles(a, t, w, layer_loss=lambda x, y: mean(x - y)), "not squared"),
+        (lambda a, t, w: float(styles(a, t, w)), "Python number"),
+        (lambda a, t, w: styles({layer: detached(x) for layer, x in a.items()}, t, w), "passes through `target_grams`"),
+        (styles_partly_detached, "cut off"),
+        (styles_pop, "changes its input `activations` in place"),
+        (lambda a, t, w: styles(a, t, {layer: w[layer] for layer in ("conv1_1", "conv2_1", "conv3_1")}), "KeyError"),
+        (lambda a, t, w: stack([w[layer] * mse(gram(a[layer]), t[layer]) for layer in a]), "one number for each layer"),
+    ],
+}
+EMPTY = [gram_empty, lambda activation: ..., lambda activation: None, None, ...]
+UNUSABLE = {
+    "gram_matrix": lambda activation: tf.stack([gram(image[None])[0] for image in activation]),
+}

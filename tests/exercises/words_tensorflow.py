@@ -1,0 +1,88 @@
+"""Words of the answers in TensorFlow; words_torch.py has the same."""
+
+import tensorflow as tf
+
+torch = None
+CHANNEL = 3
+DOWN = 1
+ACROSS = 2
+absolute = tf.abs
+constant = tf.constant
+detached = tf.stop_gradient
+einsum = tf.einsum
+log = tf.math.log
+mean = tf.reduce_mean
+roll = tf.roll
+root = tf.sqrt
+sign = tf.sign
+square = tf.square
+stack = tf.stack
+total = tf.reduce_sum
+transposed = tf.linalg.matrix_transpose
+
+
+def clip(x, low, high):
+    return tf.clip_by_value(x, low, high)
+
+
+def diff(x, axis):
+    parts = tf.split(x, x.shape[axis], axis)
+    return tf.concat(parts[1:], axis) - tf.concat(parts[:-1], axis)
+
+
+def double(x):
+    return tf.cast(x, tf.float64)
+
+
+def as_bytes(x):
+    return tf.cast(tf.cast(x, tf.uint8), tf.float32)
+
+
+def flip(x, axis):
+    return tf.reverse(x, [axis])
+
+
+def channel(x, index):
+    return x[..., index]
+
+
+def part(x, down=slice(None), across=slice(None)):
+    return x[:, down, across]
+
+
+def other_layout(x):
+    return tf.transpose(x, (0, 3, 1, 2))
+
+
+def per_colour(values):
+    return tf.constant(values)
+
+
+def filters(activation):
+    return activation.shape[3]
+
+
+def positions(activation):
+    return activation.shape[1] * activation.shape[2]
+
+
+def rows(activation):
+    """(B, C, H W)"""
+    batch, height, width, channels = activation.shape
+    return transposed(tf.reshape(activation, (batch, height * width, channels)))
+
+
+def misread(activation):
+    """(B, H, W, C) memory read as (B, C, H W)"""
+    return tf.reshape(activation, (activation.shape[0], activation.shape[3], -1))
+
+
+def gram(activation):
+    return tf.einsum("bhwi,bhwj->bij", activation, activation) / (activation.shape[1] * activation.shape[2])
+
+
+def gradient(image, target, loss):
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        value = loss(image, target)
+    return tape.gradient(value, image)

@@ -1,0 +1,84 @@
+"""Words of the answers in PyTorch; words_tensorflow.py has the same."""
+
+import torch
+
+tf = None
+CHANNEL = 1
+DOWN = 2
+ACROSS = 3
+absolute = torch.abs
+clip = torch.clamp
+constant = torch.tensor
+detached = torch.detach
+einsum = torch.einsum
+log = torch.log
+mean = torch.mean
+roll = torch.roll
+root = torch.sqrt
+sign = torch.sign
+square = torch.square
+stack = torch.stack
+total = torch.sum
+
+
+def double(x):
+    return x.double()
+
+
+def as_bytes(x):
+    return x.to(torch.uint8)
+
+
+def diff(x, axis):
+    return x.diff(dim=axis)
+
+
+def flip(x, axis):
+    return x.flip(axis)
+
+
+def channel(x, index):
+    return x[:, index]
+
+
+def part(x, down=slice(None), across=slice(None)):
+    return x[:, :, down, across]
+
+
+def other_layout(x):
+    return x.permute(0, 2, 3, 1)
+
+
+def per_colour(values):
+    return torch.tensor(values).reshape(1, 3, 1, 1)
+
+
+def filters(activation):
+    return activation.shape[1]
+
+
+def positions(activation):
+    return activation[0, 0].numel()
+
+
+def rows(activation):
+    """(B, C, H W)"""
+    return activation.flatten(2)
+
+
+def transposed(matrices):
+    return matrices.mT
+
+
+def misread(activation):
+    """(B, C, H, W) memory read as (B, H W, C), turned to (B, C, H W)"""
+    return activation.reshape(len(activation), -1, activation.shape[1]).mT
+
+
+def gram(activation):
+    return torch.einsum("bihw,bjhw->bij", activation, activation) / activation[0, 0].numel()
+
+
+def gradient(image, target, loss):
+    moving = image.detach().clone().requires_grad_(True)
+    return torch.autograd.grad(loss(moving, target), moving)[0]
