@@ -6,7 +6,18 @@ import pytest
 from stylelab.encoders import LAYERS
 from stylelab.errors import InputError
 from stylelab.recipes import (
-    RECIPES, STYLE_LOSSES, Gram, Loss, Scale, SquaredError, Sum, TotalVariation, find_recipe, scaled, with_layers, with_weights,
+    RECIPES,
+    STYLE_LOSSES,
+    Gram,
+    Loss,
+    Scale,
+    SquaredError,
+    Sum,
+    TotalVariation,
+    find_recipe,
+    scaled,
+    with_layers,
+    with_weights,
 )  # fmt: skip
 from stylelab.run.prepare import prepare
 
