@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: a wheel takes the lessons and the assets along, which a clone has beside the package."""
+"""What pyproject.toml cannot express: a wheel contains the lessons and the assets, which a clone has next to the package."""
 
 import shutil
 from pathlib import Path
@@ -14,21 +14,17 @@ SHIPPED = {
 
 
 class BuildWithLessons(build_py):
-    """The package, and in `stylelab/shipped` what `stylelab.base.course` looks for there."""
+    """Build the package, and copy lessons and assets to `stylelab/shipped`, where `stylelab.base.course` looks for them."""
 
     def run(self) -> None:
         super().run()
-        if self.editable_mode:  # the clone is used as it lies
+        if self.editable_mode:  # the clone itself is used
             return
         for folder, patterns in SHIPPED.items():
-            for pattern in patterns:
-                for path in sorted((ROOT / folder).glob(pattern)):
-                    self._take(path)
-
-    def _take(self, path: Path) -> None:
-        target = Path(self.build_lib) / "stylelab" / "shipped" / path.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+            for path in sorted(path for pattern in patterns for path in (ROOT / folder).glob(pattern)):
+                target = Path(self.build_lib) / "stylelab" / "shipped" / path.relative_to(ROOT)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
 
 
 setup(cmdclass={"build_py": BuildWithLessons})

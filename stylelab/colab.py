@@ -1,6 +1,6 @@
-"""What a lesson's first cell does on Colab, once it has cloned the repository: the packages and widgets that Colab lacks.
+"""Set up Colab, after a lesson's first cell has cloned the repository: install what is missing and allow widgets.
 
-Colab brings both frameworks, in versions of its own, and they are left as they are: to replace one would take minutes.
+Colab has both frameworks, in versions of its own. They are not replaced, because that would take minutes.
 """
 
 import importlib
@@ -10,38 +10,28 @@ import sys
 
 from stylelab.errors import MachineError
 
-# what lessons import beside a framework: name to import -> name to install
+# what lessons import besides a framework: module -> package
 NEEDED = {
-    "anywidget": "anywidget", "h5py": "h5py", "ipywidgets": "ipywidgets", "matplotlib": "matplotlib", "PIL": "pillow",
-    "platformdirs": "platformdirs", "psutil": "psutil", "safetensors": "safetensors", "scipy": "scipy",
+    "anywidget": "anywidget", "h5py": "h5py", "ipywidgets": "ipywidgets", "jinja2": "jinja2", "matplotlib": "matplotlib",
+    "PIL": "pillow", "platformdirs": "platformdirs", "psutil": "psutil", "safetensors": "safetensors", "scipy": "scipy",
     "skimage": "scikit-image", "sklearn": "scikit-learn",
 }  # fmt: skip
 
 
 def set_up() -> None:
-    """Install what is missing and let Colab show widgets that are not its own. Nothing is done twice.
+    """Install the missing packages and let Colab display widgets. It can be run again: nothing is done twice.
 
     Raises:
         MachineError: a package cannot be installed.
     """
-    if wanted := missing():
-        _install(wanted)
-    _allow_widgets()
+    if packages := missing():
+        if subprocess.run([sys.executable, "-m", "pip", "install", "-q", *packages]).returncode:
+            raise MachineError(f"cannot install {', '.join(packages)}: is the network on? run this cell again")
+        importlib.invalidate_caches()
+    if "google.colab" in sys.modules:  # without this, Colab displays no anywidget
+        importlib.import_module("google.colab.output").enable_custom_widget_manager()
 
 
 def missing() -> list[str]:
-    """The packages to install, none of which can be imported."""
+    """The packages to install: those whose module cannot be imported."""
     return [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]
-
-
-def _install(packages: list[str]) -> None:
-    pip = [sys.executable, "-m", "pip", "install", "-q", *packages]
-    if subprocess.run(pip).returncode:
-        raise MachineError(f"cannot install {', '.join(packages)}: is the network on? run this cell again")
-    importlib.invalidate_caches()
-
-
-def _allow_widgets() -> None:
-    """Colab shows anywidget's widgets only once it is told to."""
-    if "google.colab" in sys.modules:
-        importlib.import_module("google.colab.output").enable_custom_widget_manager()

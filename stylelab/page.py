@@ -1,7 +1,7 @@
-"""What a lesson shows: images with alt text, an image that changes while it is painted, sliders, a quiz.
+"""What a lesson displays: images with alt text, an image that changes during a run, sliders, a quiz.
 
-A widget is shown together with a static image or text. A reader with a kernel sees the widget; the stored notebook,
-from which the builder takes the widgets out, shows the other.
+A widget is displayed together with a static image or text. With a running kernel the reader sees the widget. In the stored
+notebook, from which the builder removes the widgets, the reader sees the static version.
 """
 
 import base64
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
-from IPython.display import HTML, display
+from IPython.display import display
+from jinja2 import Template
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -26,12 +27,17 @@ from stylelab.result import Step
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 QUALITY = 82  # of the JPEGs in a notebook: a lesson with fifteen figures stays under 3 MB
-PAUSE = 0.3  # seconds between two images of a live run, lest drawing takes longer than painting
+PAUSE = 0.3  # seconds at least between two updates of a live image: drawing must not take longer than the run
+IMAGE = Template(
+    '<img src="data:image/{{ kind }};base64,{{ data }}" alt="{{ alt }}"{% if width %} width="{{ width }}"{% endif %}>',
+    autoescape=True,
+)
+PROGRESS = Template('<progress value="{{ done }}" max="{{ steps }}"></progress> {{ status }}', autoescape=True)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a lesson's first cell finds out: the preset to run at, the seed, and the device."""
+    """What a lesson's first cell finds out: the preset, the seed and the device."""
 
     preset: str
     seed: int
@@ -39,126 +45,146 @@ class Setting:
 
 
 def set_up(sl, seed: int = 0) -> Setting:
-    """Report framework, device, encoder, preset and seed.
+    """Print the framework, device, encoder, preset and seed that a lesson uses.
+
+    >>> page.set_up(sl, seed=1).seed
+    torch ... on ..., ... cores; seed 1
+    encoder 'mini': ...
+    preset '...': images ...
+    1
 
     Args:
         sl: `stylelab.torch` or `stylelab.tensorflow`.
-        seed: for everything that is random in the lesson.
+        seed: for everything random in the lesson.
 
     Returns:
-        Setting: the preset is $STYLELAB_PRESET, else 'ci' while nbgrader runs the notebook, else 'full' with a GPU and
-            'cpu' without.
+        The preset, seed and device. The preset is $STYLELAB_PRESET; without it, 'ci' while nbgrader runs the notebook,
+        else 'full' on a GPU and 'cpu' otherwise.
 
     Raises:
-        InputError: $STYLELAB_PRESET is no preset.
+        InputError: $STYLELAB_PRESET is not a preset.
     """
     framework = sl.__name__.rpartition(".")[2]
     device = str(sl.find_device())
-    usual = "cpu" if device.startswith("cpu") else "full"
-    if os.environ.get("NBGRADER_EXECUTION"):  # it allows a cell half a minute, and marks only what the checks say
-        usual = "ci"
-    preset = os.environ.get("STYLELAB_PRESET") or usual
+    default = "cpu" if device.startswith("cpu") else "full"
+    if os.environ.get("NBGRADER_EXECUTION"):  # nbgrader allows half a minute for a cell, and only the checks are marked
+        default = "ci"
+    preset = os.environ.get("STYLELAB_PRESET") or default
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
+    largest, share = PRESETS[preset]
+    scaled = f"images scaled down to {largest} pixels, runs to {share:.0%} of their authors' steps"
     encoder = encoders.find_encoder("auto")
     print(f"{framework} {sys.modules[framework].__version__} on {device}, {os.cpu_count()} cores; seed {seed}")
     print(f"encoder '{encoder.name}': {encoder.source}" if encoder.source else f"encoder '{encoder.name}'")
-    print(f"preset '{preset}': {_preset_in_words(preset)}")
+    print(f"preset '{preset}': {scaled if largest else 'images as large and runs as long as their authors meant'}")
     return Setting(preset, seed, device)
-
-
-def _preset_in_words(preset: str) -> str:
-    largest, share = PRESETS[preset]
-    if largest is None:
-        return "images as large and runs as long as their authors meant"
-    return f"images scaled down to {largest} pixels, runs to {share:.0%} of their authors' steps"
 
 
 @contextmanager
 def on_purpose() -> Iterator[None]:
-    """A wrong answer inside is part of the lesson: while nbgrader runs the notebook, its check must not raise either."""
-    graded = os.environ.pop("NBGRADER_EXECUTION", None)
+    """Allow a wrong answer that is part of the lesson: its check does not raise, even while nbgrader runs the notebook.
+
+    >>> import os
+    >>> os.environ["NBGRADER_EXECUTION"] = "autograde"
+    >>> with page.on_purpose():
+    ...     print("NBGRADER_EXECUTION" in os.environ)
+    False
+    """
+    grading = os.environ.pop("NBGRADER_EXECUTION", None)
     try:
         yield
     finally:
-        if graded is not None:
-            os.environ["NBGRADER_EXECUTION"] = graded
+        if grading is not None:
+            os.environ["NBGRADER_EXECUTION"] = grading
 
 
 def show(what: "Figure | np.ndarray", alt: str, width: int | None = None) -> None:
-    """Display a figure or an image, with its description.
+    """Display a figure or an image with its description.
+
+    >>> page.show(cat, "A cat")
+    A cat
 
     Args:
         what: a matplotlib figure, or an image `(H, W, 3)` in 0..1.
-        alt: what is to be seen, for somebody who cannot see it.
+        alt: what it shows, for readers who cannot see it.
         width: on the page, in pixels.
     """
-    display(_Shown(image(what, alt, width), alt))
+    display(_Html(image(what, alt, width), alt))
 
 
-class _Shown:
-    """HTML for a notebook, and its alt text where there is no HTML."""
+class _Html:
+    """HTML for a notebook, and text for anything that cannot display HTML."""
 
     def __init__(self, html: str, text: str):
         self.html, self.text = html, text
+
+    def __repr__(self) -> str:
+        return self.text
 
     def _repr_mimebundle_(self, **_) -> dict[str, str]:
         return {"text/html": self.html, "text/plain": self.text}
 
 
 def image(what: "Figure | np.ndarray", alt: str, width: int | None = None) -> str:
-    """An `<img>` that holds the image itself. Line drawings become PNG, images JPEG; see `show`."""
-    kind, data = _encoded(what)
-    sized = f' width="{width}"' if width else ""
-    return f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}" alt="{escape(alt)}"{sized}>'
+    """An `<img>` element that contains the image, as JPEG, or as PNG for line drawings.
 
+    >>> page.image(cat, "A cat", width=200)[:27], page.image(cat, "A cat", width=200)[-25:]
+    ('<img src="data:image/jpeg;b', '" alt="A cat" width="200">')
 
-def _encoded(what: "Figure | np.ndarray") -> tuple[str, bytes]:
+    Args:
+        what, alt, width: as for `show`.
+    """
     buffer = io.BytesIO()
-    if isinstance(what, Figure):
-        photographs = any(axis.images for axis in what.axes)
-        kind = "jpeg" if photographs else "png"
-        options = {"pil_kwargs": {"quality": QUALITY}} if photographs else {"metadata": {"Software": None}}
-        what.savefig(buffer, format=kind, dpi=100, **options)
-        return kind, buffer.getvalue()
-    pixels = (np.clip(what, 0, 1) * 255 + 0.5).astype(np.uint8)
-    Image.fromarray(pixels).save(buffer, format="JPEG", quality=QUALITY)
-    return "jpeg", buffer.getvalue()
+    kind = "jpeg"
+    if not isinstance(what, Figure):
+        pixels = (np.clip(what, 0, 1) * 255 + 0.5).astype(np.uint8)
+        Image.fromarray(pixels).save(buffer, format="JPEG", quality=QUALITY)
+    elif any(axis.images for axis in what.axes):
+        what.savefig(buffer, format="jpeg", dpi=100, pil_kwargs={"quality": QUALITY})
+    else:
+        kind = "png"
+        what.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
+    return IMAGE.render(kind=kind, data=base64.b64encode(buffer.getvalue()).decode(), alt=alt, width=width)
 
 
 class Live:
-    """An image that changes while it is painted, with a progress bar over it.
+    """An image that changes during a run, below a progress bar.
+
+    >>> live = page.Live("A cat as it is painted", steps=10)
+    A cat as it is painted
 
     Args:
         alt: what is being painted.
-        steps: how many there will be in all, over all runs that are shown here.
+        steps: how many steps there will be, in all runs that are shown here.
         width: on the page, in pixels.
     """
 
     def __init__(self, alt: str, steps: int, width: int = 384):
         self.alt, self.steps, self.width = alt, steps, width
         self.done, self.drawn = 0, -np.inf
-        self.place = display(HTML(self._bar("starting")), display_id=True)
+        self.display = display(_Html(self._progress("starting"), alt), display_id=True)
 
     def show(self, step: Step) -> None:
-        """Take notice of a step; its image is drawn unless the last one was drawn just now."""
+        """Count a step, and draw its image unless another has just been drawn."""
         self.done += 1
         if time.monotonic() - self.drawn < PAUSE and self.done < self.steps:
             return
         self.drawn = time.monotonic()
-        said = f"step {self.done} of {self.steps}, loss {step.loss:.3g}"
-        self._update(self._bar(said) + "<br>" + image(step.image, self.alt, self.width))
+        progress = self._progress(f"step {self.done} of {self.steps}, loss {step.loss:.3g}")
+        self._update(progress + "<br>" + image(step.image, self.alt, self.width))
 
     def finish(self, what: "Figure | np.ndarray", alt: str) -> None:
-        """Put the result in the place of bar and image."""
+        """Replace the progress bar and the image by the result."""
         self.alt = alt
         self._update(image(what, alt, None if isinstance(what, Figure) else self.width))
 
-    def _bar(self, said: str) -> str:
-        return f'<progress value="{self.done}" max="{self.steps}"></progress> {escape(said)}'
+    def _progress(self, status: str) -> str:
+        return PROGRESS.render(done=self.done, steps=self.steps, status=status)
 
     def _update(self, html: str) -> None:
-        self.place and self.place.update(_Shown(html, self.alt))  # outside a notebook there is no place
+        if self.display:  # None outside a notebook
+            self.display.update(_Html(html, self.alt))
 
 
 def try_it(
@@ -168,62 +194,60 @@ def try_it(
     sliders: Mapping[str, "tuple[float, float, float] | range | list[str]"],
     width: int = 384,
 ):
-    """Sliders over an image that is painted anew, step by step, when one of them is moved.
+    """Sliders above an image that is painted again, step by step, when one of them is moved.
 
     Args:
-        paint: called with the sliders' values by name; gives Steps, such as `optimise(...)` does.
-        start: the image to begin with, `(H, W, 3)` in 0..1; without a kernel it is all there is.
+        paint: called with the sliders' values by name; yields Steps, as `optimise(...)` does.
+        start: the first image, `(H, W, 3)` in 0..1; without a kernel, the only one.
         alt: what it shows.
-        sliders: name -> (lowest, highest, first) value, apart by quarters of a power of ten; or a `range`, for whole
-            numbers from its first; or a list of words, such as layers, from its first.
+        sliders: name -> (lowest, highest, first) for numbers in steps of a quarter of a power of ten; or a `range` of whole
+            numbers; or a list of words, such as layers. The last two start at their first value.
+        width: on the page, in pixels.
     """
     import ipywidgets
 
-    knobs = {name: _knob(name, values) for name, values in sliders.items()}
-    said, panel = ipywidgets.HTML("move a slider"), ipywidgets.HTML(image(start, alt, width))
+    def slider(name: str, values: "tuple[float, float, float] | range | list[str]"):
+        options = {"description": name, "continuous_update": False}
+        if isinstance(values, range):
+            return ipywidgets.IntSlider(values[0], values[0], values[-1], values.step, **options)
+        if isinstance(values, list):
+            return ipywidgets.SelectionSlider(options=values, **options)
+        low, high, first = values
+        low, high = np.log10(low), np.log10(high)
+        return ipywidgets.FloatLogSlider(first, min=low, max=high, step=0.25, readout_format=".2g", **options)
+
+    widgets = {name: slider(name, values) for name, values in sliders.items()}
+    status, panel = ipywidgets.HTML("move a slider"), ipywidgets.HTML(image(start, alt, width))
 
     def repaint(_) -> None:
-        values = {name: knob.value for name, knob in knobs.items()}
         try:
-            for step in paint(**values):
+            for step in paint(**{name: widget.value for name, widget in widgets.items()}):
                 panel.value = image(step.image, alt, width)
-                said.value = f"step {step.index}, loss {step.loss:.3g}"
+                status.value = f"step {step.index}, loss {step.loss:.3g}"
         except StylelabError as error:
-            said.value = escape(str(error))
+            status.value = escape(str(error))
 
-    for knob in knobs.values():
-        knob.observe(repaint, "value")
-    _display(ipywidgets.VBox([*knobs.values(), said, panel]), image(start, alt, width), alt)
-
-
-def _knob(name: str, values: "tuple[float, float, float] | range | list[str]"):
-    import ipywidgets
-
-    common = {"description": name, "continuous_update": False}
-    if isinstance(values, range):
-        return ipywidgets.IntSlider(values[0], values[0], values[-1], values.step, **common)
-    if isinstance(values, list):
-        return ipywidgets.SelectionSlider(options=values, **common)
-    low, high, first = values
-    return ipywidgets.FloatLogSlider(first, min=np.log10(low), max=np.log10(high), step=0.25, readout_format=".2g", **common)
+    for widget in widgets.values():
+        widget.observe(repaint, "value")
+    _display_widget(ipywidgets.VBox([*widgets.values(), status, panel]), image(start, alt, width), alt)
 
 
 def quiz(lesson: str) -> None:
-    """The self-marking questions at the end of a lesson; without a kernel, the same ones to unfold.
+    """Display the questions at the end of a lesson, which mark themselves; without a kernel, their answers unfold.
 
     Args:
         lesson: its number, such as '04'.
 
     Raises:
-        InputError: a lesson without a quiz.
+        InputError: the lesson has no quiz.
     """
     from stylelab.exercises.quizzes import find_quiz, form, unfolded
 
     questions = find_quiz(lesson)
-    _display(form(questions), unfolded(questions), f"{len(questions)} questions")
+    _display_widget(form(questions), unfolded(questions), f"{len(questions)} questions")
 
 
-def _display(widget, html: str, text: str) -> None:
-    """A widget, and what stands in its place where no kernel runs."""
+def _display_widget(widget, html: str, text: str) -> None:
+    """Display a widget, with the HTML and the text that replace it where there is no kernel."""
     bundle = widget._repr_mimebundle_() or {}
     display({**bundle, "text/html": html, "text/plain": text}, raw=True)

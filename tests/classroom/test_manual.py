@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from stylelab.errors import InputError
-from stylelab.tools.classroom.marking.model import ExerciseMark, Line, Mark, Record
+from stylelab.tools.classroom.marking.model import ExerciseMark, Line, Mark
+from stylelab.tools.classroom.marking.record import Record
 from stylelab.tools.classroom.reports.gradebook import make_gradebook
 from stylelab.tools.classroom.reports.manual import COLUMNS, NAME, read_manual
 
@@ -110,7 +111,7 @@ def test_a_comment_alone_changes_no_points(tmp_path):
     ("Adda,gram_matrix,1,", "did you mean 'ada'"),
     ("Ada,gram_matrx,1,", "did you mean 'gram_matrix'"),
     ("Ada,05,1,", "no such exercise or lesson"),
-    ("Bo,style_loss,1,", "handed in nothing"),
+    ("Bo,style_loss,1,", "submitted nothing"),
 ])  # fmt: skip
 def test_unknown_students_and_exercises_are_reported_and_ignored(tmp_path, line, words):
     short = Mark("Bo", "bo.ipynb", "02_feature_reconstruction", "torch", "", (ExerciseMark("psnr", "", "right", "", ()),))

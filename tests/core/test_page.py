@@ -1,4 +1,4 @@
-"""What a lesson shows: images with alt text, a run that changes before one's eyes, sliders, the set-up report."""
+"""What a lesson displays: images with alt text, live images, sliders, a quiz, the first cell's report."""
 
 import base64
 import io
@@ -17,30 +17,31 @@ GREY = np.full((8, 12, 3), 0.5, np.float32)
 
 @pytest.fixture
 def displayed(monkeypatch):
-    """Everything that is displayed, or put in the place of what was displayed, as HTML."""
-    seen = []
+    """A list of everything that is displayed or updated, as HTML."""
+    outputs = []
 
-    class Place:
+    class Handle:
         def update(self, what):
-            seen.append(what._repr_mimebundle_()["text/html"])
+            outputs.append(what._repr_mimebundle_()["text/html"])
 
     def display(what, display_id=None, raw=False):
-        seen.append(what if isinstance(what, dict) else getattr(what, "html", None) or what.data)
-        return Place()
+        outputs.append(what if isinstance(what, dict) else what.html)
+        return Handle()
 
     monkeypatch.setattr(page, "display", display)
-    return seen
+    return outputs
 
 
-def decoded(html: str) -> np.ndarray:
+def decode(html: str) -> np.ndarray:
+    """The image in an `<img>` element."""
     data = html.partition("base64,")[2].partition('"')[0]
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")) / 255
 
 
-def test_an_image_is_shown_as_it_is_with_its_description(displayed):
+def test_an_image_is_displayed_with_its_description(displayed):
     page.show(GREY, 'A "grey" square')
-    assert 'alt="A &quot;grey&quot; square"' in displayed[0]
-    np.testing.assert_allclose(decoded(displayed[0]), GREY, atol=0.02)
+    assert 'alt="A &#34;grey&#34; square"' in displayed[0]
+    np.testing.assert_allclose(decode(displayed[0]), GREY, atol=0.02)
 
 
 def test_a_line_drawing_becomes_png_and_a_photograph_jpeg():
@@ -51,10 +52,11 @@ def test_a_line_drawing_becomes_png_and_a_photograph_jpeg():
 
 
 def steps(count: int):
+    """The steps of a run whose loss falls."""
     return [Step(index, 10 / index, {}, lambda: GREY) for index in range(1, count + 1)]
 
 
-def test_a_live_image_counts_its_steps_and_ends_with_the_result(displayed):
+def test_a_live_image_counts_the_steps_and_is_replaced_by_the_result(displayed):
     live = page.Live("Something grey", steps=3)
     for step in steps(3):
         live.show(step)
@@ -63,33 +65,33 @@ def test_a_live_image_counts_its_steps_and_ends_with_the_result(displayed):
     assert 'alt="The grey result"' in displayed[-1] and "<progress" not in displayed[-1]
 
 
-def test_a_live_image_is_not_drawn_more_often_than_one_can_see(displayed):
+def test_a_live_image_is_not_drawn_at_every_step(displayed):
     live = page.Live("Something grey", steps=1000)
     for step in steps(50):
         live.show(step)
     assert len(displayed) < 10
 
 
-def test_a_slider_paints_the_image_anew(monkeypatch):
+def test_moving_a_slider_paints_the_image_again(monkeypatch):
     widgets = []
-    monkeypatch.setattr(page, "_display", lambda widget, html, text: widgets.append(widget))
+    monkeypatch.setattr(page, "_display_widget", lambda widget, html, text: widgets.append(widget))
 
     def paint(beta):
         yield Step(1, beta, {}, lambda: np.zeros((8, 8, 3)))
 
     page.try_it(paint, GREY, "A grey square", {"beta": (1, 100, 10)})
-    knob, said, image = widgets[0].children
+    slider, status, image = widgets[0].children
     before = image.value
-    knob.value = 100.0
-    assert image.value != before and said.value == "step 1, loss 100"
+    slider.value = 100.0
+    assert image.value != before and status.value == "step 1, loss 100"
 
 
-def test_whole_numbers_and_words_have_sliders_too(monkeypatch):
-    widgets, painted = [], []
-    monkeypatch.setattr(page, "_display", lambda widget, html, text: widgets.append(widget))
+def test_sliders_can_have_whole_numbers_or_words(monkeypatch):
+    widgets, calls = [], []
+    monkeypatch.setattr(page, "_display_widget", lambda widget, html, text: widgets.append(widget))
 
     def paint(**values):
-        painted.append(values)
+        calls.append(values)
         yield Step(1, 0.0, {}, lambda: GREY)
 
     page.try_it(paint, GREY, "A grey square", {"layer": ["conv1_1", "conv2_1"], "filter": range(2, 32, 2), "tv": (1, 100, 10)})
@@ -97,28 +99,28 @@ def test_whole_numbers_and_words_have_sliders_too(monkeypatch):
     assert (layer.value, number.value, number.max) == ("conv1_1", 2, 30)
     layer.value = "conv2_1"
     number.value = 6
-    assert painted[-1] == {"layer": "conv2_1", "filter": 6, "tv": 10.0}
+    assert calls[-1] == {"layer": "conv2_1", "filter": 6, "tv": 10.0}
 
 
-def test_a_slider_that_leads_to_an_error_says_so(monkeypatch):
+def test_an_error_after_moving_a_slider_is_displayed(monkeypatch):
     widgets = []
-    monkeypatch.setattr(page, "_display", lambda widget, html, text: widgets.append(widget))
+    monkeypatch.setattr(page, "_display_widget", lambda widget, html, text: widgets.append(widget))
 
     def paint(beta):
         raise InputError("the style weight is <too> large")
 
     page.try_it(paint, GREY, "A grey square", {"beta": (1, 100, 10)})
-    knob, said, _ = widgets[0].children
-    knob.value = 100.0
-    assert said.value == "the style weight is &lt;too&gt; large"
+    slider, status, _ = widgets[0].children
+    slider.value = 100.0
+    assert status.value == "the style weight is &lt;too&gt; large"
 
 
-def test_a_widget_is_shown_with_what_stands_in_its_place(displayed):
+def test_a_widget_is_displayed_together_with_its_static_version(displayed):
     page.quiz("04")
     assert "<details>" in displayed[0]["text/html"] and page.WIDGET in displayed[0]
 
 
-def test_the_preset_is_told_and_an_unknown_one_refused(sl, monkeypatch, capsys):
+def test_the_preset_is_printed_and_an_unknown_one_refused(sl, monkeypatch, capsys):
     monkeypatch.setenv("STYLELAB_PRESET", "ci")
     setting = page.set_up(sl, seed=3)
     assert (setting.preset, setting.seed) == ("ci", 3)
@@ -128,7 +130,7 @@ def test_the_preset_is_told_and_an_unknown_one_refused(sl, monkeypatch, capsys):
         page.set_up(sl)
 
 
-def test_a_mistake_on_purpose_raises_not_even_for_nbgrader(sl, monkeypatch, capsys):
+def test_a_mistake_on_purpose_does_not_raise_even_for_nbgrader(sl, monkeypatch, capsys):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     with page.on_purpose():
         sl.check("total_cost", lambda content, style, alpha, beta: content + style)

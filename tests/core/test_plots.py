@@ -1,4 +1,4 @@
-"""Plots: figures that say what they show, and that leave nothing open behind them."""
+"""Figures have titles, labels and the right content, and none of them stays open."""
 
 import io
 import subprocess
@@ -15,10 +15,12 @@ from stylelab.result import History, Step
 
 
 def image(value=0.5, height=20, width=30):
+    """A grey image."""
     return np.full((height, width, 3), value, np.float32)
 
 
 def history(steps=5, tv=0.0):
+    """The history of a run whose losses fall."""
     table = History()
     for index in range(1, steps + 1):
         parts = {"content": 1.0 / index, "style": 100.0 / index**2, "tv": tv}
@@ -27,7 +29,7 @@ def history(steps=5, tv=0.0):
 
 
 def drawn(figure) -> bytes:
-    """The figure as PNG: drawing it must warn of nothing."""
+    """Draw the figure as PNG, without any warning."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(action="error"):
         figure.savefig(buffer, dpi=40)
@@ -35,14 +37,16 @@ def drawn(figure) -> bytes:
 
 
 def titles(figure):
+    """The titles in a figure, without the empty ones."""
     return [axis.get_title() for axis in figure.axes if axis.get_title()]
 
 
 def arrays_of(figure):
+    """The images in a figure."""
     return [np.asarray(axis.images[0].get_array()) for axis in figure.axes if axis.images]
 
 
-def test_a_notebook_shows_a_figure_as_an_image_of_its_own():
+def test_a_notebook_displays_a_figure_as_png():
     data, _ = DisplayFormatter().format(plots.show(image()))
     assert data["image/png"].startswith(b"\x89PNG")
 
@@ -54,7 +58,7 @@ def test_no_figure_stays_open_in_pyplot():
     assert pyplot.get_fignums() == before
 
 
-def test_show_draws_the_image_itself_under_its_title():
+def test_show_draws_the_image_under_its_title():
     figure = plots.show(image(0.25), "A grey one")
     assert titles(figure) == ["A grey one"]
     np.testing.assert_array_equal(arrays_of(figure)[0], image(0.25))
@@ -64,42 +68,42 @@ def test_side_by_side_keeps_order_and_titles():
     figure = plots.side_by_side({"a": image(0.1), "b": image(0.2), "c": image(0.3)}, columns=2)
     assert titles(figure) == ["a", "b", "c"]
     assert [float(array[0, 0, 0]) for array in arrays_of(figure)] == pytest.approx([0.1, 0.2, 0.3])
-    assert len(figure.axes) == 4  # two rows of two, the last place empty
+    assert len(figure.axes) == 4  # two rows of two, the last cell empty
     drawn(figure)
 
 
-def test_rows_are_as_even_as_can_be():
-    def places(count, **options):
+def test_rows_have_nearly_equal_lengths():
+    def grid(count, **options):
         spec = plots.side_by_side({str(i): image() for i in range(count)}, **options).axes[0].get_gridspec()
         return spec.nrows, spec.ncols
 
-    assert [places(count) for count in (1, 3, 4, 5, 8)] == [(1, 1), (1, 3), (1, 4), (2, 3), (2, 4)]
-    assert places(5, columns=5) == (1, 5)
+    assert [grid(count) for count in (1, 3, 4, 5, 8)] == [(1, 1), (1, 3), (1, 4), (2, 3), (2, 4)]
+    assert grid(5, columns=5) == (1, 5)
 
 
-def test_side_by_side_of_nothing_is_refused():
+def test_side_by_side_needs_an_image():
     with pytest.raises(InputError, match="no image to show"):
         plots.side_by_side({})
 
 
-def test_loss_curves_leave_out_a_part_that_is_never_used():
+def test_loss_curves_leave_out_a_part_that_is_always_0():
     lines = {line.get_label(): line for line in plots.loss_curves(history()).axes[0].lines}
     assert list(lines) == ["total", "content", "style"]
     np.testing.assert_allclose(lines["style"].get_ydata(), 100 / np.arange(1, 6) ** 2)
     assert "total variation" in {line.get_label() for line in plots.loss_curves(history(tv=2.0)).axes[0].lines}
 
 
-def test_loss_curves_are_logarithmic_and_name_their_axes():
+def test_loss_curves_are_logarithmic_and_label_their_axes():
     axis = plots.loss_curves(history()).axes[0]
     assert axis.get_yscale() == "log" and axis.get_xlabel() == "step" and "loss" in axis.get_ylabel()
 
 
-def test_loss_curves_tell_lines_apart_without_colour():
+def test_loss_curves_differ_even_without_colour():
     lines = plots.loss_curves(history(tv=1.0)).axes[0].lines
     assert len({line.get_linestyle() for line in lines}) == len(lines) == 4
 
 
-def test_a_loss_that_reaches_0_or_is_no_number_does_not_break_the_figure():
+def test_a_loss_of_0_or_nan_can_be_drawn():
     columns = {name: np.array([1.0, 0.0, np.nan, 2.0]) for name in ("total", "content", "style", "tv")}
     drawn(plots.loss_curves(columns | {"step": np.arange(1, 5)}))
 
@@ -108,18 +112,18 @@ def test_one_step_is_a_visible_point():
     assert plots.loss_curves(history(steps=1)).axes[0].lines[0].get_marker() == "o"
 
 
-def test_no_step_at_all_is_said_in_words():
-    with pytest.raises(InputError, match="no step was made"):
+def test_loss_curves_need_a_step():
+    with pytest.raises(InputError, match="the run has no steps"):
         plots.loss_curves(History())
 
 
-def test_a_filmstrip_is_in_order_of_the_steps():
+def test_a_filmstrip_is_in_the_order_of_the_steps():
     figure = plots.filmstrip({30: image(0.3), 1: image(0.1), 10: image(0.2)})
     assert titles(figure) == ["step 1", "step 10", "step 30"]
     drawn(figure)
 
 
-def test_a_pair_grid_has_contents_down_the_side_and_styles_along_the_top():
+def test_a_pair_grid_has_content_images_down_the_side_and_style_images_along_the_top():
     contents, styles = {"cat": image(0.1), "cup": image(0.2)}, {"fluid": image(0.3)}
     figure = plots.pair_grid(contents, styles, {("cat", "fluid"): image(0.4)})
     assert titles(figure) == ["fluid", "cat", "cup"]
@@ -127,7 +131,7 @@ def test_a_pair_grid_has_contents_down_the_side_and_styles_along_the_top():
     drawn(figure)
 
 
-def test_a_pair_grid_of_nothing_is_refused():
+def test_a_pair_grid_needs_content_and_style_images():
     with pytest.raises(InputError, match="no pair to show"):
         plots.pair_grid({}, {"fluid": image()}, {})
 
@@ -149,52 +153,52 @@ def test_lines_give_a_name_one_colour_in_every_panel_and_label_both_axes():
     assert drawn(figure)
 
 
-def test_no_line_and_too_many_lines_are_refused():
+def test_no_lines_and_too_many_lines_are_refused():
     with pytest.raises(InputError, match="0 lines to plot: give 1 to 7"):
         plots.lines({}, "loss")
     with pytest.raises(InputError, match="8 lines to plot"):
         plots.lines({"step": {str(number): ([0], [0]) for number in range(8)}}, "loss")
 
 
-def test_a_heat_map_has_each_number_in_its_place_and_the_first_row_on_top():
-    figure = plots.heat_maps({"F": ([[1, 2, 3], [4, 5, 6]], ("a", "b"), ("x", "y", "z"))}, "answer", number=".1f")
+def test_a_heat_map_has_each_number_in_its_cell_and_the_first_row_at_the_top():
+    figure = plots.heat_maps({"F": ([[1, 2, 3], [4, 5, 6]], ("a", "b"), ("x", "y", "z"))}, "response", number=".1f")
     axis = figure.axes[0]
     written = {text.get_text(): text.get_position() for text in axis.texts}
     assert written["3.0"] == (2.5, 0.5) and written["4.0"] == (0.5, 1.5) and axis.yaxis_inverted()
     assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
-    assert figure.axes[-1].get_ylabel() == "answer"
+    assert figure.axes[-1].get_ylabel() == "response"
     drawn(figure)
 
 
-def test_heat_maps_share_one_scale_and_numbers_can_be_read_on_their_cells():
+def test_heat_maps_share_one_scale_and_numbers_contrast_with_their_cells():
     tables = {name: ([[low, high]], ("",), ("", "")) for name, low, high in (("one", 0, 1), ("two", 2, 4))}
     figure = plots.heat_maps(tables, "loss", number=".0f")
     assert all(axis.collections[0].get_clim() == (0, 4) for axis in figure.axes[:2])
     assert [text.get_color() for axis in figure.axes[:2] for text in axis.texts] == ["white", "white", "black", "black"]
 
 
-def test_a_logarithmic_heat_map_bears_a_zero_and_leaves_out_numbers_if_told_to():
+def test_a_logarithmic_heat_map_accepts_0_and_can_leave_out_the_numbers():
     figure = plots.heat_maps({"loss": ([[0, 0.01], [0.1, 1]], ("", ""), ("", ""))}, "loss", number="", log=True)
     assert figure.axes[0].collections[0].get_clim() == (0.01, 1) and not figure.axes[0].texts
     drawn(figure)
 
 
-def test_long_names_beside_a_heat_map_are_not_cut_off():
+def test_long_names_of_rows_are_not_cut_off():
     names = [f"to conv{block}_1" for block in range(1, 6)]
     shares = np.geomspace(1e-3, 1, 25).reshape(5, 5)
-    figure = plots.heat_maps({"asked at": (shares, names, [name[3:] for name in names])}, "loss (share)", log=True, width=6)
+    figure = plots.heat_maps({"losses": (shares, names, [name[3:] for name in names])}, "loss (share)", log=True, width=6)
     figure.draw_without_rendering()
     assert min(label.get_window_extent().x0 for label in figure.axes[0].get_yticklabels()) > 1
 
 
-def test_a_heat_map_whose_names_do_not_fit_is_refused():
+def test_a_heat_map_needs_a_name_for_each_row_and_column():
     with pytest.raises(InputError, match=r"'F' has \(1, 2\) values but 1 row and 3 column names"):
-        plots.heat_maps({"F": ([[1, 2]], ("a",), ("x", "y", "z"))}, "answer")
+        plots.heat_maps({"F": ([[1, 2]], ("a",), ("x", "y", "z"))}, "response")
     with pytest.raises(InputError, match="no table to show"):
-        plots.heat_maps({}, "answer")
+        plots.heat_maps({}, "response")
 
 
-def test_measures_against_depth_keep_the_order_of_the_layers_and_have_each_their_own_scale():
+def test_measures_against_depth_keep_the_order_of_the_layers_and_have_separate_scales():
     depth = {"conv1_1": 30.0, "conv3_1": 20.0, "conv5_1": 10.0}
     similar = {layer: value / 30 for layer, value in depth.items()}
     noise = dict.fromkeys(depth, 7.0)
@@ -210,12 +214,12 @@ def test_measures_against_depth_keep_the_order_of_the_layers_and_have_each_their
 
 
 @pytest.mark.parametrize("curves", [{}, {str(name): {"conv1_1": 1.0} for name in range(8)}], ids=["none", "eight"])
-def test_no_line_and_too_many_lines_against_depth_are_refused(curves):
+def test_no_lines_and_too_many_lines_against_depth_are_refused(curves):
     with pytest.raises(InputError, match=r"[08] lines to plot: give 1 to 7"):
         plots.against_depth({"PSNR (dB)": curves})
 
 
-def test_rows_of_maps_are_grey_each_up_to_its_own_largest_number():
+def test_maps_are_grey_and_white_at_their_own_largest_number():
     maps = {"filter 0": np.eye(4) * 9, "filter 3": np.eye(4) / 5, "silent": np.zeros((4, 4))}
     figure = plots.image_rows({"conv1_1": maps, "conv2_1": {"filter 7": image(0.3)}})
     loud, quiet, silent, coloured = arrays_of(figure)
@@ -232,7 +236,7 @@ def test_rows_without_images_are_refused(rows):
         plots.image_rows(rows)
 
 
-def test_squares_stand_round_their_pixel_and_are_told_apart():
+def test_squares_surround_their_pixel_and_differ():
     figure = plots.squares(image(height=40, width=60), {"conv1_1": 3, "conv2_1": 10}, centre=(20, 30))
     drawn(figure)
     inner, outer = figure.axes[0].patches
@@ -241,11 +245,11 @@ def test_squares_stand_round_their_pixel_and_are_told_apart():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["conv1_1: 3", "conv2_1: 10"]
 
 
-def test_squares_beyond_the_image_do_not_widen_it():
+def test_squares_larger_than_the_image_do_not_widen_it():
     figure = plots.squares(image(height=40, width=60), {"conv5_1": 156}, centre=(20, 30))
     assert figure.axes[0].get_xlim() == (-0.5, 59.5) and figure.axes[0].get_ylim() == (39.5, -0.5)
 
 
-def test_no_square_at_all_is_said_in_words():
+def test_squares_need_a_side():
     with pytest.raises(InputError, match="0 squares to draw"):
         plots.squares(image(), {}, centre=(5, 5))

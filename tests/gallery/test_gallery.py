@@ -183,7 +183,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(folders, workers, monke
     paths = [str(folders / name) for name in ("content", "style", "out")]
     assert cli.run(["gallery", *paths[:2], "-o", paths[2], "--encoder", "random", "--size", "32", "--steps", "2"]) == 130
     out, err = capsys.readouterr()
-    assert out == "" and "interrupted: 2 painted" in err and "the same command goes on from here" in err
+    assert out == "" and "interrupted: 2 painted" in err and "run it again to resume" in err
     assert len([name for name in files(folders / "out") if "__" in name]) == 2
 
 
@@ -357,7 +357,7 @@ def test_a_listener_that_is_no_scheduler_is_given_up_on():
 
 @pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:1", "tcp://127.0.0.1:port"])
 def test_what_is_no_address_is_the_users_fault(address):
-    with pytest.raises(InputError, match="is no scheduler's address"), cluster.connect(address, tasks=1):
+    with pytest.raises(InputError, match="is not a scheduler's address"), cluster.connect(address, tasks=1):
         pass
 
 

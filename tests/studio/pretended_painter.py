@@ -1,59 +1,57 @@
-"""A painting process without a framework, for tests of the studio: `stylelab.tools.studio.painter` with a `transfer` of our own.
+"""A painting process without a framework, for tests of the studio: `stylelab.tools.studio.painter` with another `transfer`.
 
-What it does is written in the environment variable PRETEND: 'slow-load', 'die', 'chatter', 'not-finite', 'bad-words' or ''.
+The environment variable PRETEND says how it behaves: 'slow-load', 'die', 'chatter', 'not-finite', 'no-framework' or ''.
 """
 
 import os
-import sys
 import time
-from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 
-import stylelab
-from stylelab.errors import NotFiniteError
+from stylelab.errors import MachineError, NotFiniteError
 from stylelab.result import Step
-from stylelab.run.prepare import collect_all, prepare_stages
-from stylelab.run.provenance import sign, take_down
+from stylelab.run.collect import collect
+from stylelab.run.options import Options
+from stylelab.run.prepare import prepare_run
 from stylelab.tools.studio import painter
 
 PRETEND = os.environ.get("PRETEND", "")
 SECONDS = float(os.environ.get("PRETEND_SECONDS", "0.02"))  # of a step
 
 
-def transfer(content, style, *, watch, snapshots, backend, device, precision="auto", tile=None, **options):
-    stages = prepare_stages([content], [style], **options)
-    asked = take_down(backend, [content], [style], **options)
-    run = walk(stages[0][0])
-    results = collect_all(
-        run, stages, device="cpu", precision="float32", watch=lambda steps: watch(steps[0]), snapshots=snapshots
-    )
-    return replace(sign(results, asked)[0])
+def transfer(content, style, *, watch, snapshots, **options):
+    """Like a framework's `transfer`, with the steps of `walk`."""
+    run = prepare_run([content], [style], Options(**options))
+    return collect(
+        walk(run.job), run, backend="torch", device="cpu", precision="float32", watch=lambda steps: watch(steps[0]),
+        snapshots=snapshots,
+    )[0]  # fmt: skip
 
 
 def walk(job):
+    """Steps that take SECONDS each, whose image gets darker and whose loss is 100 / step."""
     for index in range(1, job.recipe.steps + 1):
         time.sleep(SECONDS)
         if PRETEND == "die" and index == 3:
             os.kill(os.getpid(), 9)
         if PRETEND == "chatter":
             print("a library says something", flush=True)
-        if PRETEND == "bad-words" and index == 3:
-            os.write(int(os.environ["MESSAGES"]), b"x" * 64)
         image = np.full_like(job.content, 1 / index)
         if PRETEND == "not-finite" and index == 3:
             raise NotFiniteError(index, float("nan"), image)
         yield [Step(index, 100.0 / index, {"content": 25.0 / index, "style": 75.0 / index}, lambda image=image: image)]
 
 
-def load(name):
+def load_backend(name):
+    """A framework that is loaded at once, or as slowly or badly as PRETEND says."""
     if PRETEND == "slow-load":
         time.sleep(60)
     if PRETEND == "no-framework":
-        raise stylelab.MachineError(f"cannot use {name}: it is not installed")
+        raise MachineError(f"cannot use {name}: it is not installed")
+    return SimpleNamespace(transfer=transfer)
 
 
 if __name__ == "__main__":
-    stylelab.transfer, stylelab.load_backend = transfer, load
-    sys.stdout.flush()
+    painter.load_backend = load_backend
     painter.main()

@@ -19,8 +19,7 @@ from stylelab.errors import InputError, MachineError
 from stylelab.images.decode import ImageFile
 from stylelab.recipes import RECIPES
 from stylelab.run.settings import Settings
-from stylelab.tools.studio import downloads, form, runs, serve, uploads
-from stylelab.tools.studio import presence as looking
+from stylelab.tools.studio import files, form, runs, serve, session
 
 PAINTER = Path(__file__).with_name("pretended_painter.py")
 SECONDS = 30
@@ -70,7 +69,7 @@ def file_of(size=(40, 30), **options) -> bytes:
 
 
 def test_the_form_begins_with_something_that_can_be_painted():
-    settings, steps = form.settings(form.first(), {})
+    settings, steps = form.settings(form.defaults(), {})
     assert settings == Settings("china", "brushstrokes", size=96, steps=20)
     assert steps == 20
 
@@ -79,7 +78,7 @@ def test_the_form_begins_with_something_that_can_be_painted():
 def test_every_recipe_on_the_page_is_its_own(name):
     recipe = next(each for each in form.choices()["recipes"] if each["name"] == name)
     own = {key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")}
-    settings, _ = form.settings(form.first() | own | {"recipe": name, "smoother": form.USUAL if recipe["tv"] else 0}, {})
+    settings, _ = form.settings(form.defaults() | own | {"recipe": name, "smoothness": form.USUAL if recipe["tv"] else 0}, {})
     assert settings.content_layers is settings.style_layers is settings.style_weight is settings.tv_weight is None
 
 
@@ -107,54 +106,54 @@ def test_every_recipe_on_the_page_is_its_own(name):
         ({"content_layers": ["conv9_9"]}, "unknown layer 'conv9_9'"),
         ({"content_layers": 5}, "content layers"),
         ({"balance": 4}, "balance must be a number from -3 to 3"),
-        ({"smoother": 99}, "smoother must be"),
+        ({"smoothness": 99}, "smoothness must be"),
     ],
 )
 def test_bad_input_is_one_line(change, words):
     with pytest.raises(InputError, match=r"\A[^\n]*\Z") as caught:
-        form.settings(form.first() | change, {})
+        form.settings(form.defaults() | change, {})
     assert words in str(caught.value)
 
 
 def test_the_slider_of_style_multiplies_the_recipes_own_weight():
-    settings, _ = form.settings(form.first() | {"balance": 1}, {})
+    settings, _ = form.settings(form.defaults() | {"balance": 1}, {})
     assert (settings.content_weight, settings.style_weight) == (None, pytest.approx(1e9))
 
 
 def test_the_slider_of_smoothness_multiplies_the_recipes_own_weight_or_a_usual_one():
-    own = form._prepared(form.settings(form.first(), {})[0]).weights.tv
-    assert form.settings(form.first() | {"smoother": 0}, {})[0].tv_weight == 0
-    assert form.settings(form.first() | {"smoother": form.USUAL + 2}, {})[0].tv_weight == pytest.approx(10 * own)
-    coursera = form.first() | {"recipe": "coursera", "smoother": form.USUAL}
+    own = form.prepared(form.settings(form.defaults(), {})[0]).weights.tv
+    assert form.settings(form.defaults() | {"smoothness": 0}, {})[0].tv_weight == 0
+    assert form.settings(form.defaults() | {"smoothness": form.USUAL + 2}, {})[0].tv_weight == pytest.approx(10 * own)
+    coursera = form.defaults() | {"recipe": "coursera", "smoothness": form.USUAL}
     assert form.settings(coursera, {})[0].tv_weight > 0
 
 
 def test_pieces_of_a_file_are_put_together():
-    box, data = uploads.Uploads(), file_of()
-    assert box.take("content", "a.png", 0, 2, data[:50]) is None
-    assert box.take("style", "b.png", 0, 1, data) == ImageFile("b.png", data)
-    assert box.take("content", "a.png", 1, 2, data[50:]) == ImageFile("a.png", data)
+    box, data = files.Uploads(), file_of()
+    assert box.add("content", "a.png", 0, 2, data[:50]) is None
+    assert box.add("style", "b.png", 0, 1, data) == ImageFile("b.png", data)
+    assert box.add("content", "a.png", 1, 2, data[50:]) == ImageFile("a.png", data)
 
 
 def test_pieces_that_do_not_follow_and_files_that_are_too_large_are_refused(monkeypatch):
-    monkeypatch.setattr(uploads, "MOST_BYTES", 100)
+    monkeypatch.setattr(files, "MOST_BYTES", 100)
     monkeypatch.setattr("stylelab.images.decode.MOST_BYTES", 100)
-    box = uploads.Uploads()
-    with pytest.raises(InputError, match="did not arrive whole"):
-        box.take("content", "a.png", 1, 2, b"x")
-    box.take("content", "a.png", 0, 9, b"x" * 60)
+    box = files.Uploads()
+    with pytest.raises(InputError, match="did not arrive completely"):
+        box.add("content", "a.png", 1, 2, b"x")
+    box.add("content", "a.png", 0, 9, b"x" * 60)
     with pytest.raises(InputError, match="save it smaller"):
-        box.take("content", "a.png", 1, 9, b"x" * 60)
+        box.add("content", "a.png", 1, 9, b"x" * 60)
     assert box._pieces == {}
 
 
 def test_an_uploaded_image_is_shown_painted_and_embedded_in_the_settings(page):
-    told = ask(page, "piece", file_of(), role="content", name="tea <b>.png", index=0, count=1)
-    assert [each["kind"] for each in told] == ["thumb", "said"] and told[0]["size"] == [40, 30]
+    told = ask(page, "upload", file_of(), role="content", name="tea <b>.png", index=0, count=1)
+    assert [each["kind"] for each in told] == ["thumbnail", "notice"] and told[0]["size"] == [40, 30]
     assert (told[0]["name"], told[0]["label"]) == ("uploaded", "tea <b>.png")
     ask(page, "start", form=page.form | {"content": "uploaded", "size": 32, "steps": 3})
     assert page.runs.wait(SECONDS)
-    _, _, data = downloads.keep(page.runs.all[1], "settings")
+    _, _, data = files.download(page.runs.all[1], "settings")
     assert Settings.parse(data.decode()).content == ImageFile("tea <b>.png", file_of())
 
 
@@ -170,19 +169,19 @@ def test_an_uploaded_image_is_shown_painted_and_embedded_in_the_settings(page):
     ],
 )
 def test_an_odd_file_is_refused_in_one_line_and_the_old_image_stays(page, data, words):
-    told = ask(page, "piece", data, role="style", name="odd.png", index=0, count=1)
-    assert [each["kind"] for each in told] == ["said"] and told[0]["alert"] and words in told[0]["text"]
+    told = ask(page, "upload", data, role="style", name="odd.png", index=0, count=1)
+    assert [each["kind"] for each in told] == ["notice"] and told[0]["alert"] and words in told[0]["text"]
     assert "style" not in page.uploaded
 
 
 @pytest.mark.parametrize("options", [{"format": "GIF"}, {"format": "WEBP"}, {"format": "TIFF"}, {"format": "BMP"}])
 def test_images_of_other_formats_are_taken(page, options):
-    told = ask(page, "piece", file_of(**options), role="style", name="odd", index=0, count=1)
-    assert told[0]["kind"] == "thumb"
+    told = ask(page, "upload", file_of(**options), role="style", name="odd", index=0, count=1)
+    assert told[0]["kind"] == "thumbnail"
 
 
 def test_a_run_is_told_of_until_it_is_done_and_can_be_saved_and_removed(page):
-    assert ask(page, "start", form=page.form | {"size": 32, "steps": 5})[-1]["text"] == "run 1 starts"
+    assert ask(page, "start", form=page.form | {"size": 32, "steps": 5})[-1]["text"] == "run 1 started"
     assert page.runs.wait(SECONDS)
     until(lambda: any(each["kind"] == "run" and each["run"]["state"] == "done" for each in page.told))
     last = [each for each in page.told if each["kind"] == "run"][-1]
@@ -194,16 +193,16 @@ def test_a_run_is_told_of_until_it_is_done_and_can_be_saved_and_removed(page):
         assert file["kind"] == "file" and file["page"] == "this one" and file["bytes"][0].startswith(start)
         assert file["name"].startswith("china-as-brushstrokes-gatys-32px-5steps-1")
     assert ask(page, "remove", run=1)[0] == {"kind": "removed", "run": 1, "bytes": []}
-    assert ask(page, "save", run=1, what="image")[0]["text"] == "that run is not here any more"
+    assert ask(page, "save", run=1, what="image")[0]["text"] == "this run has been removed"
 
 
 def test_what_is_saved_on_the_way_is_the_image_so_far(page):
     ask(page, "start", form=page.form | {"size": 32, "steps": 5000})
     run = page.runs.all[1]
     until(lambda: run.preview)
-    name, kind, data = downloads.keep(run, "image")
+    name, kind, data = files.download(run, "image")
     assert name.endswith("-so-far.jpg") and kind == "image/jpeg" and data.startswith(b"\xff\xd8")
-    ask(page, "order", run=1, order="stop")
+    ask(page, "command", run=1, command="stop")
     assert page.runs.wait(SECONDS)
 
 
@@ -212,20 +211,26 @@ def test_nothing_can_be_saved_before_the_first_step(page):
     run.id = 1
     for what in ("image", "filmstrip", "film", "nonsense"):
         with pytest.raises(InputError):
-            downloads.keep(run, what)
+            files.download(run, what)
 
 
 def test_a_message_that_makes_no_sense_is_answered_and_harms_nothing(page):
-    for message in ({}, {"kind": "nonsense"}, {"kind": "order", "run": 7, "order": "stop"}, {"kind": "piece"}, {"kind": "start"}):
+    for message in (
+        {},
+        {"kind": "nonsense"},
+        {"kind": "command", "run": 7, "command": "stop"},
+        {"kind": "upload"},
+        {"kind": "start"},
+    ):
         told = ask(page, **({"kind": None} | message))
-        assert told[-1]["kind"] == "said" and told[-1]["alert"]
+        assert told[-1]["kind"] == "notice" and told[-1]["alert"]
 
 
 def test_a_page_that_is_loaded_anew_finds_everything(page):
     ask(page, "start", form=page.form | {"size": 32, "steps": 3})
     assert page.runs.wait(SECONDS)
     told = ask(page, "hello")
-    assert [each["kind"] for each in told] == ["thumb", "thumb", "runs", "run"]
+    assert [each["kind"] for each in told] == ["thumbnail", "thumbnail", "runs", "run"]
     assert told[-1]["images"] == ["after", "before"] and all(told[-1]["bytes"])
 
 
@@ -236,33 +241,33 @@ def test_when_the_last_page_goes_its_runs_rest_and_when_it_comes_back_they_go_on
     first, second = page.runs.all.values()
     until(lambda: first.rows and second.rows)
     second.pause()
-    ask(page, "gone")
+    ask(page, "goodbye")
     assert (first.state, second.state) == ("paused", "paused")
     page.receive({"kind": "hello", "page": "another"}, [])
     assert (first.state, second.state) == ("running", "paused")
 
 
 def test_when_no_page_comes_back_the_runs_end_and_keep_their_images(page):
-    page.presence.grace = 0.1
+    page.session.grace = 0.1
     ask(page, "hello")
     ask(page, "start", form=page.form | {"size": 32, "steps": 5000})
     run = page.runs.all[1]
     until(lambda: run.rows)
-    ask(page, "gone")
+    ask(page, "goodbye")
     until(lambda: run.ended)
     assert run.state == "stopped" and run.image
 
 
 def test_a_page_is_missed_after_a_silence_that_is_longer_in_the_background():
     seen = []
-    watch = looking.Presence(lambda: seen.append("left"), lambda: seen.append("back"), lambda: seen.append("ended"), grace=60)
+    watch = session.Session(lambda: seen.append("left"), lambda: seen.append("back"), lambda: seen.append("ended"), grace=60)
     watch.heard("one")
     watch.heard("two", hidden=True)
-    watch.tick(looking.IN_SIGHT - 1)
-    assert list(watch.silent) == ["one", "two"]
+    watch.tick(session.VISIBLE_TIMEOUT - 1)
+    assert list(watch.silence) == ["one", "two"]
     watch.tick(2)
-    assert seen == [] and list(watch.silent) == ["two"]
-    watch.tick(looking.IN_BACKGROUND)
+    assert seen == [] and list(watch.silence) == ["two"]
+    watch.tick(session.HIDDEN_TIMEOUT)
     assert seen == ["left"]
     watch.gone("two")
     watch.gone("nobody")
@@ -273,12 +278,12 @@ def test_a_page_is_missed_after_a_silence_that_is_longer_in_the_background():
 
 
 def test_curves_are_thinned_out_and_keep_their_ends():
-    from stylelab.tools.studio.widget import POINTS, curves
+    from stylelab.tools.studio.widget import CURVE_POINTS, curves
 
     rows = [(step, 0.1 * step, 1000.0 / step, 0.0, 1000.0 / step, 0.0) for step in range(1, 5001)]
     thin = curves(rows)
     assert (
-        len(thin["step"]) <= POINTS
+        len(thin["step"]) <= CURVE_POINTS
         and (thin["step"][0], thin["step"][-1]) == (1, 5000)
         and set(thin) == {"step", "total", "style"}
     )
@@ -315,14 +320,14 @@ def test_a_port_in_use_and_a_port_that_is_none_are_refused():
 
 
 def test_without_voila_the_command_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(serve, "_check_port", lambda port: None)
+    monkeypatch.setattr(serve, "check_port", lambda port: None)
     monkeypatch.setattr(serve, "find_spec", lambda name: None if name == "voila" else "there")
     with pytest.raises(MachineError, match="pip install voila"):
         serve.serve()
 
 
 def test_the_browser_is_started_without_the_secret_in_sight_of_others(tmp_path):
-    path = serve._way_in("http://127.0.0.1:1/?token=abc", str(tmp_path))
+    path = serve.redirect("http://127.0.0.1:1/?token=abc", str(tmp_path))
     assert "abc" not in path.as_uri() and 'content="0; url=http://127.0.0.1:1/?token=abc"' in path.read_text()
 
 
@@ -339,11 +344,11 @@ def test_the_settings_of_a_real_run_paint_the_same_image_again(sl, framework, mo
     made = runs.Runs()
     settings = Settings("china", "brushstrokes", backend=framework, encoder="mini", size=48, steps=3, style_weight=1e9)
     try:
-        run = made.start(settings, 3)
+        run = made.add(settings, 3)
         assert made.wait(120) and (run.state, run.error) == ("done", "")
     finally:
         made.close()
-    again = run.whole()
+    again = run.final_settings
     result = sl.transfer(*again.images(), **{name: value for name, value in again.options().items() if name != "backend"})
     result.save(tmp_path / "again.png")
     np.testing.assert_array_equal(images.open_image(Image.open(io.BytesIO(run.image))), images.open_image(tmp_path / "again.png"))

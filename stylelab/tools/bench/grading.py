@@ -33,11 +33,11 @@ from stylelab.errors import MachineError, StylelabError, unknown
 from stylelab.tools.classroom.handout import release
 from stylelab.tools.classroom.handout.strip import as_bytes, strip
 from stylelab.tools.classroom.marking import batch
-from stylelab.tools.classroom.marking.mark import Boxes, mark
+from stylelab.tools.classroom.marking.mark import Sandboxes, mark
 from stylelab.tools.classroom.marking.model import Mark, Submission
 from stylelab.tools.classroom.marking.model_answers import library_source
 from stylelab.tools.classroom.reports import write as reports
-from stylelab.tools.classroom.sandbox.sandbox import BWRAP, check_sandbox, python_of
+from stylelab.tools.classroom.sandbox.sandbox import BWRAP, check_sandbox, python_for
 
 REPEATS = 3  # times that we mark a notebook; the median counts
 STUDENT = "solved"
@@ -136,7 +136,7 @@ def compare(frameworks: list[str], numbers: list[str]) -> dict:
         print("nbgrader is not installed (pip install nbgrader): only ours is measured")
     print(f"{'seconds per notebook':<44}{'ours':>8}{'nbgrader':>10}{'ratio':>8}{'points':>8}")
     rows = []
-    with tempfile.TemporaryDirectory(prefix="stylelab-versus-") as folder, Boxes() as boxes:
+    with tempfile.TemporaryDirectory(prefix="stylelab-versus-") as folder, Sandboxes() as boxes:
         for framework in frameworks:
             books = {}
             for book in (solved(number, framework) for number in numbers):
@@ -160,7 +160,7 @@ def compare(frameworks: list[str], numbers: list[str]) -> dict:
     return {"rows": rows, "medians": medians}
 
 
-def grade_both(name: str, book: NotebookNode, boxes: Boxes, course: "NbgraderCourse | None") -> dict:
+def grade_both(name: str, book: NotebookNode, boxes: Sandboxes, course: "NbgraderCourse | None") -> dict:
     """Seconds and points of a solved notebook, ours and nbgrader's."""
     seconds = []
     for _ in range(REPEATS):
@@ -191,7 +191,7 @@ class NbgraderCourse:
             self._save("source", name, answered(book, lambda exercise: f"def {exercise}():\n    {OPEN}"))
             kernel = home / "kernels" / book.metadata.kernelspec.name
             kernel.mkdir(parents=True, exist_ok=True)
-            argv = [python_of(framework), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            argv = [python_for(framework), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
             (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": framework, "language": "python"}))
         # none of the user's settings; nbgrader starts a command of its own, which must be on the path
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "STYLELAB_PRESET"))}

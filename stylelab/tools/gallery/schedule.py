@@ -32,14 +32,14 @@ Shape = tuple[int, int]
 
 def parallel_pairs(plan: Plan, waiting: list[Pair]) -> int:
     """How many pairs can be painted on this machine at once: fewer than are waiting if large images need much memory."""
-    from stylelab.tools.cluster import fitting, gpus_for
+    from stylelab.tools.cluster import gpus_for, workers_fitting
 
     if gpus_for(plan.options.get("device")):
         return len(waiting)
     run = plan.memory(*plan.job.content.shape[:2])
     # as much memory as lets several workers run side by side without changing to tiles
     needed = round(FRAMEWORK + memory.estimate(run, plan.options.get("tile")) / memory.SHARE)
-    return min(len(waiting), fitting(needed))
+    return min(len(waiting), workers_fitting(needed))
 
 
 def paint_pairs(client, plan: Plan, waiting: list[Pair]) -> Iterator[Pair]:

@@ -1,5 +1,6 @@
-"""The studio: a page on which images are chosen, painted and compared. `stylelab.studio()` shows it.
+"""The studio: a page for choosing two images, watching one being painted, and comparing results. `stylelab.studio()` shows it.
 
-`runs` and `child` paint, each run in a process of its own, and know nothing of the page; `form`, `uploads` and `presence`
-read what the page says; `widget` joins the two, and `serve` is the command `stylelab studio`.
+`widget` connects the page (studio.js, studio.css) to everything else: `form` reads the page's settings, `files` its uploads
+and downloads, `session` notices when the page is closed, and `runs` starts a `painter` process for each run. `serve` is the
+command `stylelab studio`.
 """

@@ -1,4 +1,4 @@
-"""What the page offers to choose from, and what it asks for, as `Settings` or as one line that says what is wrong."""
+"""The page's form: what it offers, and how its values become `Settings`, or one line that says what is wrong."""
 
 import os
 import sys
@@ -10,52 +10,61 @@ from stylelab.errors import InputError, StylelabError
 from stylelab.images.decode import ImageFile
 from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
 from stylelab.run.backends import BACKENDS
-from stylelab.run.prepare import prepare, weights_for
+from stylelab.run.prepare import Job, prepare, weights_for
 from stylelab.run.settings import Settings
 
 FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
-UPLOADED = "uploaded"  # the name of an image that the page has handed over
-SMOOTHER = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # steps of the slider, as multiples of a usual weight
-USUAL = SMOOTHER.index(1.0)
+UPLOADED = "uploaded"  # the form's name for an image that was uploaded
+SMOOTHNESS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # positions of the slider, as multiples of the usual weight
+USUAL = SMOOTHNESS.index(1.0)
 MOST_STEPS, LARGEST = 100_000, 4096
+ENCODERS = ("auto", *encoders.NAMES)
 
 
 def choices() -> dict:
-    """All that the page shows for choosing, as JSON."""
+    """Everything that the page offers, as JSON."""
+    labels = {}
+    for name in ENCODERS:
+        try:
+            encoder = encoders.find_encoder(name)
+            labels[name] = f"auto ({encoder.name})" if name == "auto" else name
+        except StylelabError:
+            labels[name] = f"{name} (not downloaded)"
     return {
         "content": [{"name": name, "alt": images.alt(name)} for name in images.content_names()],
         "style": [{"name": name, "alt": images.alt(name)} for name in images.style_names()],
         "recipes": [_recipe(recipe) for recipe in RECIPES.values()],
-        "encoders": [_encoder(name) for name in ("auto", *encoders.NAMES)],
+        "encoders": [{"name": name, "label": label} for name, label in labels.items()],
         "backends": [{"name": name, "label": FRAMEWORKS[name]} for name in BACKENDS],
         "layers": list(encoders.LAYERS),
-        "smoother": list(SMOOTHER),
+        "smoothness": list(SMOOTHNESS),
         "usual": USUAL,
         "sizes": [images.SMALLEST, LARGEST],
         "steps": MOST_STEPS,
     }
 
 
-def first() -> dict:
-    """What the form holds before anybody has touched it."""
+def defaults() -> dict:
+    """The values of an untouched form."""
     recipe = _recipe(find_recipe("gatys"))
-    pair = {"content": "china", "style": "brushstrokes"}
-    machine = {"encoder": "auto", "backend": _backend(), "seed": 0, "balance": 0, "smoother": USUAL if recipe["tv"] else 0}
-    return (
-        pair | {"recipe": "gatys"} | machine | {key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")}
-    )
-
-
-def _backend() -> str:
-    """The framework that this notebook is about."""
-    return "tensorflow" if "tensorflow" in sys.modules else "torch"
+    return {
+        "content": "china",
+        "style": "brushstrokes",
+        "recipe": recipe["name"],
+        "backend": "tensorflow" if "tensorflow" in sys.modules else "torch",  # as the notebook's other cells
+        "encoder": "auto",
+        "seed": 0,
+        "balance": 0,
+        "smoothness": USUAL if recipe["tv"] else 0,
+        **{key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")},
+    }
 
 
 def preset() -> str:
-    """$STYLELAB_PRESET, else what this machine can do in a few minutes."""
-    if asked := os.environ.get("STYLELAB_PRESET"):
-        return asked
-    if not any(Path("/dev").glob("nvidia[0-9]*")):  # to ask more closely takes a second
+    """$STYLELAB_PRESET, or what this machine can do in a few minutes."""
+    if name := os.environ.get("STYLELAB_PRESET"):
+        return name
+    if not any(Path("/dev").glob("nvidia[0-9]*")):  # the import below takes a second
         return "cpu"
     from stylelab.tools.cluster import find_gpus
 
@@ -65,12 +74,12 @@ def preset() -> str:
 def _recipe(recipe: Recipe) -> dict:
     small = scaled(recipe, preset())
     weights = {}
-    for name in ("auto", *encoders.NAMES):
+    for name in ENCODERS:
         try:
-            found = weights_for(recipe, encoders.find_encoder(name), (small.size, small.size))
-        except StylelabError:  # it is not on this machine, and the user is told so when it is asked for
-            found = recipe.weights
-        weights[name] = {"alpha": found.content, "beta": found.style, "tv": found.tv}
+            own = weights_for(recipe, encoders.find_encoder(name), (small.size, small.size))
+        except StylelabError:  # not downloaded; the user reads that after pressing Paint
+            own = recipe.weights
+        weights[name] = {"alpha": own.content, "beta": own.style, "tv": own.tv}
     return {
         "name": recipe.name, "source": recipe.source, "summary": recipe.summary, "size": small.size, "steps": small.steps,
         "author": f"{recipe.size} px, {recipe.steps} steps", "content_layers": list(recipe.content),
@@ -78,96 +87,74 @@ def _recipe(recipe: Recipe) -> dict:
     }  # fmt: skip
 
 
-def _encoder(name: str) -> dict:
-    try:
-        found = encoders.find_encoder(name)
-    except StylelabError:
-        return {"name": name, "label": f"{name} (not downloaded)"}
-    return {"name": name, "label": f"auto ({found.name})" if name == "auto" else name}
-
-
 def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int]:
-    """What a filled-in form asks for, checked as far as it can be without a framework, and how many steps that will be.
+    """The settings that a form asks for, and their number of steps. All that needs no framework is checked.
 
     Args:
-        form: as `first` gives it.
+        form: values as from `defaults`.
         uploaded: the files for 'content' and 'style', where the form says 'uploaded'.
 
     Raises:
-        InputError: one line about the first thing that is wrong.
+        InputError: one line about the first value that is wrong.
     """
     recipe = find_recipe(str(form.get("recipe")))
-    asked = Settings(
+    settings = Settings(
         content=_image(form, "content", uploaded),
         style=_image(form, "style", uploaded),
         recipe=recipe.name,
-        backend=_among(form, "backend", BACKENDS),
-        encoder=_among(form, "encoder", ("auto", *encoders.NAMES)),
-        size=_whole(form, "size", "size", images.SMALLEST, LARGEST),
-        steps=_whole(form, "steps", "steps", 1, MOST_STEPS),
-        seed=_whole(form, "seed", "seed", 0, 2**32 - 1),
+        backend=_choice(form, "backend", BACKENDS),
+        encoder=_choice(form, "encoder", ENCODERS),
+        size=_whole(form, "size", images.SMALLEST, LARGEST),
+        steps=_whole(form, "steps", 1, MOST_STEPS),
+        seed=_whole(form, "seed", 0, 2**32 - 1),
         content_layers=_layers(form, "content", recipe.content),
         style_layers=_layers(form, "style", recipe.style),
     )
-    job = _prepared(asked)
-    return replace(asked, **_weighed(form, recipe, job.weights, job.content.shape[:2])), job.recipe.steps
+    job = prepared(settings)
+    balance, smoothness = _number(form, "balance", -3, 3), int(_number(form, "smoothness", 0, len(SMOOTHNESS) - 1))
+    if balance:
+        settings = replace(settings, style_weight=job.weights.style * 10**balance)
+    if smoothness != (USUAL if job.weights.tv else 0):
+        usual = job.weights.tv or _visible_tv(recipe, job.weights, job.content.shape[0] * job.content.shape[1])
+        settings = replace(settings, tv_weight=SMOOTHNESS[smoothness] * usual)
+    return settings, job.recipe.steps
 
 
-def _prepared(asked: Settings):
-    content, style = asked.images()
+def prepared(settings: Settings) -> Job:
+    """The run before its weights are changed."""
     names = ("recipe", "encoder", "size", "steps", "seed", "content_layers", "style_layers")
-    return prepare(content, style, **{name: getattr(asked, name) for name in names})
+    return prepare(*settings.images(), **{name: getattr(settings, name) for name in names})
+
+
+def _visible_tv(recipe: Recipe, weights: Weights, pixels: int) -> float:
+    """A weight of the total variation that makes a difference, for a recipe without one."""
+    if recipe.mini is not None and recipe.mini.pixels:
+        return recipe.mini.tv * recipe.mini.pixels / pixels
+    return weights.style * 2e-7  # the ratio in 'gatys'
 
 
 def _image(form: dict, role: str, uploaded: dict[str, ImageFile]) -> "str | ImageFile":
-    name = form.get(role)
-    if name == UPLOADED:
+    if form.get(role) == UPLOADED:
         if role not in uploaded:
-            raise InputError(f"the {role} image is not here: choose its file again")
+            raise InputError(f"the {role} image was lost: choose its file again")
         return uploaded[role]
-    return _among(form, role, images.names())
+    return _choice(form, role, images.names())
 
 
-def _among(form: dict, key: str, allowed) -> str:
-    """Only names from the lists: a page must not make the kernel open any file of its machine."""
+def _choice(form: dict, key: str, allowed) -> str:
+    """Only names from the lists, so that a page cannot make the kernel open any file on its machine."""
     if form.get(key) not in allowed:
         raise InputError(f"{key} must be chosen from its list")
     return form[key]
 
 
-def _whole(form: dict, key: str, name: str, least: int, most: int) -> int:
+def _whole(form: dict, key: str, least: int, most: int) -> int:
     value = form.get(key)
-    given = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not given or not least <= value <= most or value != int(value):
-        came = "nothing" if value in (None, "") else f"{value:g}" if given else "text"
-        raise InputError(f"{name} must be a whole number from {least} to {most}; got {came}")
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not least <= value <= most or value != int(value):
+        got = "nothing" if value in (None, "") else f"{value:g}" if is_number else "text"
+        raise InputError(f"{key} must be a whole number from {least} to {most}; got {got}")
     return int(value)
-
-
-def _layers(form: dict, role: str, own) -> tuple[str, ...] | None:
-    """None for the recipe's own, whose shares need not be equal."""
-    chosen = form.get(f"{role}_layers") or []
-    if not isinstance(chosen, list):
-        raise InputError("content layers and style layers must be chosen from their lists")
-    if not chosen:
-        raise InputError(f"no {role} layer is chosen: choose at least one")
-    return None if set(chosen) == set(own) else tuple(encoders.layer_name(layer) for layer in chosen)
-
-
-def _weighed(form: dict, recipe: Recipe, own: Weights, shape: tuple[int, int]) -> dict[str, float]:
-    """The weights that are not the recipe's own."""
-    balance, smoother = _number(form, "balance", -3, 3), int(_number(form, "smoother", 0, len(SMOOTHER) - 1))
-    asked = {"style_weight": own.style * 10**balance} if balance else {}
-    if smoother != (USUAL if own.tv else 0):
-        asked["tv_weight"] = SMOOTHER[smoother] * (own.tv or _usual_tv(recipe, own, shape))
-    return asked
-
-
-def _usual_tv(recipe: Recipe, own: Weights, shape: tuple[int, int]) -> float:
-    """A total variation that can be seen, for a recipe that has none."""
-    if recipe.mini is not None and recipe.mini.pixels:
-        return recipe.mini.tv * recipe.mini.pixels / (shape[0] * shape[1])
-    return own.style * 2e-7  # as in 'gatys', whose units it has
 
 
 def _number(form: dict, key: str, least: float, most: float) -> float:
@@ -175,3 +162,13 @@ def _number(form: dict, key: str, least: float, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
         raise InputError(f"{key} must be a number from {least:g} to {most:g}")
     return float(value)
+
+
+def _layers(form: dict, role: str, own) -> tuple[str, ...] | None:
+    """The chosen layers; None for the recipe's own, whose weights may differ from each other."""
+    chosen = form.get(f"{role}_layers") or []
+    if not isinstance(chosen, list):
+        raise InputError("content layers and style layers must be chosen from their lists")
+    if not chosen:
+        raise InputError(f"no {role} layer is chosen: choose at least one")
+    return None if set(chosen) == set(own) else tuple(encoders.layer_name(layer) for layer in chosen)

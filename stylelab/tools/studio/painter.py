@@ -1,7 +1,7 @@
-"""The process in which one run is painted: `python -m stylelab.tools.studio.painter`, started by `runs`.
+"""The process that paints one run: `python -m stylelab.tools.studio.painter`, started by `runs`.
 
-It reads orders on stdin, the first of which says what to paint, and writes messages on stdout, see `stylelab.base.messages`. It ends when
-its stdin does, whatever it is doing: nothing goes on painting after the kernel that asked for it has gone.
+It reads commands on stdin, of which the first holds the settings, and writes messages on stdout (see
+`stylelab.base.messages`). It ends when stdin is closed, so no run outlives the kernel that started it.
 """
 
 import os
@@ -15,145 +15,122 @@ from pathlib import Path
 import numpy as np
 
 from stylelab.base import messages
+from stylelab.base.files import error_text
 from stylelab.errors import StylelabError
-from stylelab.result import COLUMNS, Result, Step
-from stylelab.tools.studio import images
+from stylelab.result import COLUMNS, Step
+from stylelab.run.backends import load_backend
+from stylelab.run.numerics.memory import TOO_LARGE, out_of_memory
+from stylelab.run.settings import Settings
+from stylelab.tools.studio import encode
 
-EVERY = 0.35  # seconds between two images: an eye wants no more, and each costs some milliseconds
-FRAMES = 24  # of the filmstrip, closer together at the start
-GONE = 3  # exit status when nobody listens any more
+INTERVAL = 0.35  # seconds between two previews; each takes some milliseconds
+FRAMES = 24  # images kept for the film, closer together at the start
+NO_KERNEL = 3  # exit status if the kernel has gone
 
 
-class Desk:
-    """Where orders come in and messages go out. `watch` is called with every step and carries out the orders."""
+class Reporter:
+    """Reports the steps of a run, and carries out the commands that arrive meanwhile. `watch` is called after each step."""
 
-    def __init__(self, orders, answers):
-        self.orders, self.answers, self.writing = orders, answers, threading.Lock()
-        self.going, self.stopping = threading.Event(), False
-        self.going.set()
-        self.rows: list[tuple] = []  # of steps that have not been told yet
+    def __init__(self, commands, answers):
+        self.commands, self.answers, self.lock = commands, answers, threading.Lock()
+        self.running, self.stop_requested = threading.Event(), False
+        self.running.set()
+        self.rows: list[tuple] = []  # steps that have not been reported yet
         self.step: Step | None = None
-        self.told, self.idle, self.began = -np.inf, 0.0, time.perf_counter()
-        self.keep: set[int] = set()
+        self.frame_steps: set[int] = set()
+        self.reported, self.started, self.paused = -np.inf, time.perf_counter(), 0.0
 
     def listen(self) -> None:
-        """Carry out orders until the stream of them ends, and the process with it."""
-        act = {"pause": self.going.clear, "resume": self.going.set, "stop": self._stop}
+        """Carry out commands until there are no more, then end the process."""
+        actions = {"pause": self.running.clear, "resume": self.running.set, "stop": self._stop}
         try:
-            while (order := messages.read(self.orders)) is not None:
-                act[order[0]["order"]]()
+            while (message := messages.read(self.commands)) is not None:
+                actions[message[0]["command"]]()
         finally:
-            os._exit(GONE)
+            os._exit(NO_KERNEL)
 
     def _stop(self) -> None:
-        self.stopping = True
-        self.going.set()
+        self.stop_requested = True
+        self.running.set()
 
-    def say(self, kind: str, data: bytes = b"", **more) -> None:
+    def send(self, kind: str, data: bytes = b"", **more) -> None:
         try:
-            with self.writing:
-                messages.write(self.answers, {"say": kind, **more}, data)
+            with self.lock:
+                messages.write(self.answers, {"kind": kind, **more}, data)
         except (OSError, ValueError):
-            os._exit(GONE)
-
-    def begin(self, steps: int) -> None:
-        """Choose the steps whose images are kept."""
-        self.keep = {round(float(step)) for step in np.geomspace(1, max(1, steps), FRAMES)}
+            os._exit(NO_KERNEL)
 
     def watch(self, step: Step) -> None:
-        """Tell of a step, wait while paused, and end the run as Ctrl-C does when stopped: with the best image so far."""
+        """Report a step, wait while the run is paused, and end it if it is stopped: as Ctrl-C does, with the best image."""
         if self.step is None:
-            self.idle = 0.0
+            self.paused = 0.0  # a pause before the first step is not part of the run
         self.step = step
-        seconds = time.perf_counter() - self.began - self.idle
-        parts = (step.parts.get(name, 0.0) for name in COLUMNS[3:])
-        self.rows.append((step.index, round(seconds, 4), step.loss, *parts))
-        if step.index in self.keep:
-            self.say("frame", images.jpeg(step.image, images.KEPT, 90), step=step.index)
-        if self.stopping or not self.going.is_set() or time.monotonic() - self.told >= EVERY:
-            self.tell()
-        if not self.going.is_set():
-            self._wait()
-        if self.stopping:
+        seconds = time.perf_counter() - self.started - self.paused
+        losses = (step.parts.get(name, 0.0) for name in COLUMNS[3:])
+        self.rows.append((step.index, round(seconds, 4), step.loss, *losses))
+        if step.index in self.frame_steps:
+            self.send("frame", encode.jpeg(step.image, encode.FRAME, 90), step=step.index)
+        if self.stop_requested or not self.running.is_set() or time.monotonic() - self.reported >= INTERVAL:
+            self.report()
+        if not self.running.is_set():
+            began = time.perf_counter()
+            self.running.wait()
+            self.paused += time.perf_counter() - began
+        if self.stop_requested:
             raise KeyboardInterrupt
 
-    def tell(self) -> None:
-        """The steps since the last time, with the image as it is now."""
+    def report(self) -> None:
+        """Send the steps since the last report, and the current image."""
         rows, self.rows = self.rows, []
-        self.say("steps", images.jpeg(self.step.image, images.LIVE), rows=rows)
-        self.told = time.monotonic()
-
-    def _wait(self) -> None:
-        began = time.perf_counter()
-        self.going.wait()
-        self.idle += time.perf_counter() - began
+        self.send("steps", encode.jpeg(self.step.image, encode.PREVIEW), rows=rows)
+        self.reported = time.monotonic()
 
 
-def paint(desk: Desk, text: str) -> None:
-    """Paint what the settings say, and tell how it ended."""
-    import stylelab
-    from stylelab.run.settings import Settings
-
-    settings = Settings.parse(text)
-    desk.begin(settings.steps or 1)
-    desk.say("loading", what=settings.backend)
-    stylelab.load_backend(settings.backend)
-    desk.say("loading", what="encoder")
-    desk.began = time.perf_counter()
-    _end(desk, stylelab.transfer(*settings.images(), watch=desk.watch, snapshots=(), **settings.options()))
-
-
-def _end(desk: Desk, result: Result) -> None:
-    if desk.rows:
-        desk.tell()
+def paint(reporter: Reporter, settings: Settings) -> None:
+    """Paint, and send the result."""
+    reporter.frame_steps = {round(float(step)) for step in np.geomspace(1, max(1, settings.steps or 1), FRAMES)}
+    reporter.send("loading", what=settings.backend)
+    half = load_backend(settings.backend)
+    reporter.send("loading", what="encoder")
+    reporter.started = time.perf_counter()
+    options = {name: value for name, value in settings.options().items() if name != "backend"}
+    result = half.transfer(*settings.images(), watch=reporter.watch, snapshots=(), **options)
+    if reporter.rows:
+        reporter.report()
     if len(result.history):
-        desk.say("frame", images.jpeg(result.image, images.KEPT, 90), step=len(result.history))
-    how = "done" if result.stopped is None else "stopped" if desk.stopping else "failed"
+        reporter.send("frame", encode.jpeg(result.image, encode.FRAME, 90), step=len(result.history))
+    state = "done" if result.stopped is None else "stopped" if reporter.stop_requested else "failed"
     facts = {"device": result.device, "encoder": result.encoder, "precision": result.precision, "notes": list(result.notes)}
-    desk.say(how, _saved(result), error=result.stopped or "", settings=result.settings.text(), **facts)
-
-
-def _saved(result: Result) -> bytes:
-    """The very file that the command line would write, settings included."""
     with tempfile.TemporaryDirectory() as folder:
-        return result.save(Path(folder, "image.png")).read_bytes()
-
-
-def run(desk: Desk, text: str) -> None:
-    """`paint`, and what can go wrong with it as one line."""
-    from stylelab.run.numerics.memory import TOO_LARGE, out_of_memory
-
-    try:
-        paint(desk, text)
-    except StylelabError as error:
-        desk.say("failed", error=str(error))
-    except Exception as error:  # noqa: BLE001  whatever it is, the user is told
-        from stylelab.base.files import error_text
-
-        line = TOO_LARGE["error"] if out_of_memory(error) else f"{type(error).__name__}: {error_text(error)}"
-        desk.say("failed", error=line)
-
-
-def _watch_parent(parent: int) -> None:
-    """A second safeguard, should a stranger have inherited the other end of stdin."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(GONE)
+        data = result.save(Path(folder, "image.png")).read_bytes()  # as `stylelab transfer` would save it, with the settings
+    reporter.send(state, data, error=result.stopped or "", settings=result.settings.text(), **facts)
 
 
 def main() -> None:
+    """Read the settings and paint. An error is sent as one line."""
     parent = os.getppid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for a cell of the kernel
-    answers = messages.claim_stdout()
-    orders = sys.stdin.buffer
-    first = messages.read(orders)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is meant for a cell of the notebook
+    reporter = Reporter(sys.stdin.buffer, messages.claim_stdout())
+    first = messages.read(reporter.commands)
     if first is None:
         return
-    desk = Desk(orders, answers)
-    threading.Thread(target=desk.listen, daemon=True).start()
-    threading.Thread(target=_watch_parent, args=[parent], daemon=True).start()
-    run(desk, first[0]["settings"])
-    os._exit(0)  # no framework's farewell: it may take seconds
+    threading.Thread(target=reporter.listen, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=[parent], daemon=True).start()
+    try:
+        paint(reporter, Settings.parse(first[0]["settings"]))
+    except StylelabError as error:
+        reporter.send("failed", error=str(error))
+    except Exception as error:  # noqa: BLE001  whatever it is, the user should see it
+        text = TOO_LARGE["error"] if out_of_memory(error) else f"{type(error).__name__}: {error_text(error)}"
+        reporter.send("failed", error=text)
+    os._exit(0)  # frameworks may take seconds to shut down
+
+
+def _end_with_parent(parent: int) -> None:
+    """A second safeguard, in case another process has inherited the other end of stdin."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(NO_KERNEL)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""Runs that can be paused, resumed and stopped, each in a process of its own, watched by a thread of its own.
+"""Runs that can be paused, resumed and stopped. Each is painted in a process of its own and followed by a thread of its own.
 
-Nothing here waits for a step: an order takes effect at once in `Run.state`, and in the process as soon as it can.
+Nothing here waits for a step: a command changes `Run.state` at once, and reaches the process as soon as it can.
 """
 
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -21,42 +20,45 @@ from stylelab.run.settings import Settings
 WAITING, RUNNING, PAUSED = "waiting", "running", "paused"
 STOPPED, DONE, FAILED = "stopped", "done", "failed"
 ENDED = (STOPPED, DONE, FAILED)
-AT_ONCE = 2  # runs with a process; more would take each other's memory and processors
-PATIENCE = 20.0  # seconds that a step may go on after Stop
+PARALLEL = 2  # runs that are painted at a time; more would compete for memory and processors
+STOP_TIMEOUT = 20.0  # seconds that a stopped run may take to finish its step
 FACTS = ("device", "encoder", "precision", "notes")
-RECENT = 12  # steps by which the pace is judged
-
-
-def python_of(backend: str) -> str:
-    """The Python that has the framework: TensorFlow may live in an environment of its own."""
-    return os.environ.get("STYLELAB_TENSORFLOW_PYTHON", sys.executable) if backend == "tensorflow" else sys.executable
+RECENT = 12  # steps from which the time per step is computed
 
 
 class Run:
-    """One run. `changed(run, what)` is called from its thread: 'state', 'steps', 'image' or 'loading'.
+    """One run.
+
+    Args:
+        settings: what to paint.
+        steps: how many steps it takes.
+        on_change: called as `on_change(run, what)`, mostly from the run's thread, with 'loading', 'steps' or 'state'.
 
     Attributes:
-        state: 'waiting' (for its turn, or for the framework), 'running', 'paused', 'stopped', 'done' or 'failed'.
-        ending: it has been stopped and finishes its step.
+        id: the number under which `Runs` knows it.
+        state: 'waiting' (for its turn or the framework), 'running', 'paused', 'stopped', 'done' or 'failed'.
+        stopping: it has been stopped and finishes its step.
+        loading: what it waits for: the name of the framework, or 'encoder'; empty before it is started.
         rows: a tuple for each step, in the order of `result.COLUMNS`.
         preview: the image as it is now, a JPEG; empty before the first step.
         image: the result, a PNG; empty until there is one.
-        frames: {step: JPEG}, for a filmstrip.
+        frames: {step: JPEG}, for a film.
         error: one line, if it failed; if it was stopped, which image this is.
-        made: the settings that lead to the result, with what 'auto' came to.
         facts: device, encoder, precision and notes of the result.
     """
 
-    def __init__(self, settings: Settings, steps: int, changed: Callable[["Run", str], None] = lambda run, what: None):
-        self.settings, self.steps, self.changed = settings, steps, changed
-        self.state, self.ending, self.loading = WAITING, False, ""
+    def __init__(self, settings: Settings, steps: int, on_change: Callable[["Run", str], None] = lambda run, what: None):
+        self.settings, self.steps, self.on_change = settings, steps, on_change
+        self.id = 0
+        self.state, self.stopping, self.loading = WAITING, False, ""
         self.rows: list[tuple] = []
         self.preview = self.image = b""
         self.frames: dict[int, bytes] = {}
-        self.error, self.facts, self.made = "", {}, None
+        self.error, self.facts = "", {}
         self.lock = threading.RLock()
         self.process: subprocess.Popen | None = None
-        self._later: list[str] | None = []  # orders given before the process could take any
+        self._result_settings: Settings | None = None
+        self._early_commands: list[str] | None = []  # given before the process could take them
         self._thread: threading.Thread | None = None
 
     @property
@@ -64,209 +66,186 @@ class Run:
         return self.state in ENDED
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether it has, or had, a process."""
         return self._thread is not None
 
-    def begin(self) -> None:
-        """Start its process. A run begins once."""
+    @property
+    def final_settings(self) -> Settings:
+        """The settings that reproduce the result, with every 'auto' resolved; before the end, those of the form."""
+        return self._result_settings or self.settings
+
+    def pace(self) -> tuple[float | None, float | None]:
+        """Seconds per step, from the last steps, and seconds left; None as long as they are unknown."""
+        rows = self.rows[-RECENT - 1 :]
+        if len(rows) < 2:
+            return None, None
+        seconds = COLUMNS.index("seconds")
+        pace = (rows[-1][seconds] - rows[0][seconds]) / (len(rows) - 1)
+        return pace, pace * (self.steps - rows[-1][0])
+
+    def start(self) -> None:
+        """Start the process. Calling it again changes nothing."""
         with self.lock:
-            if self.begun or self.ended:
+            if self.started or self.ended:
                 return
             self._thread = threading.Thread(target=self._work, daemon=True, name="stylelab run")
         self._thread.start()
 
     def pause(self) -> None:
-        """Rest after the step that is being made."""
-        self._order("pause", PAUSED, (WAITING, RUNNING))
+        """Pause after the current step."""
+        self._command("pause", PAUSED, (WAITING, RUNNING))
 
     def resume(self) -> None:
-        """Go on."""
-        self._order("resume", RUNNING if self.rows else WAITING, (PAUSED,))
+        """Continue a paused run."""
+        self._command("resume", RUNNING if self.rows else WAITING, (PAUSED,))
 
-    def _order(self, order: str, state: str, allowed: tuple[str, ...]) -> None:
+    def _command(self, command: str, state: str, allowed: tuple[str, ...]) -> None:
         with self.lock:
-            if self.state not in allowed or self.ending:
+            if self.state not in allowed or self.stopping:
                 return
             self.state = state
-            self._send(order)
-        self.changed(self, "state")
+            self._send(command)
+        self.on_change(self, "state")
 
     def stop(self) -> None:
-        """End with the image as it is. Before the first step there is none, and the process is ended at once."""
+        """End after the current step, with the best image; at once if it is called twice, or before the first step."""
         with self.lock:
             if self.ended:
                 return
-            patient = bool(self.rows) and not self.ending  # else there is nothing to wait for, or it was asked twice
-            if patient:
-                self.ending = True
+            finish_step = bool(self.rows) and not self.stopping
+            if finish_step:
+                self.stopping = True
                 self._send("stop")
-                timer = threading.Timer(PATIENCE, self._finish, [STOPPED])
+                timer = threading.Timer(STOP_TIMEOUT, self._end, [STOPPED])
                 timer.daemon = True
                 timer.start()
-        if patient:
-            self.changed(self, "state")
+        if finish_step:
+            self.on_change(self, "state")
         else:
-            self._finish(STOPPED)
+            self._end(STOPPED)
 
     def close(self) -> None:
-        """End the process, if it lives, at once, and wait until it is gone."""
-        self._finish(STOPPED)
+        """Kill the process and wait until it is gone. The last preview is kept."""
+        self._end(STOPPED)
         if self._thread and self._thread is not threading.current_thread():
             self._thread.join(10)
 
-    def whole(self) -> Settings:
-        """The settings that lead to this very image, if it has ended; else those that it was given."""
-        return self.made or self.settings
-
-    def pace(self) -> tuple[float | None, float | None]:
-        """Seconds for a step, by the last ones, and seconds left; None while nobody can tell."""
-        rows = self.rows[-RECENT - 1 :]
-        if len(rows) < 2:
-            return None, None
-        seconds = COLUMNS.index("seconds")
-        each = (rows[-1][seconds] - rows[0][seconds]) / (len(rows) - 1)
-        return each, each * (self.steps - rows[-1][0])
-
-    def _work(self) -> None:
-        with tempfile.TemporaryFile() as complaints:
-            try:
-                process = self._spawn(complaints)
-            except OSError as error:
-                self._fail(f"{printable(python_of(self.settings.backend))} cannot be started: {error.strerror or error}")
-                return
-            if process is None:
-                return
-            self._give_settings(process)
-            self._read(process)
-            with suppress(OSError):
-                process.stdin.close()
-            status = _reap(process)
-            if not self.ended:
-                self._fail(_epitaph(status, complaints))
-
-    def _spawn(self, complaints) -> subprocess.Popen | None:
-        command = module_command("stylelab.tools.studio.painter")
-        command[0] = python_of(self.settings.backend)
-        with self.lock:
-            if self.ended:  # stopped before it could begin
-                return None
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, env=module_environment(),
-                start_new_session=True,  # an interrupt of the kernel goes to all of its session
-            )  # fmt: skip
-        return self.process
-
-    def _give_settings(self, process: subprocess.Popen) -> None:
-        """The first message may be megabytes long, so it is written here and not where an order is given."""
-        with suppress(OSError, ValueError):  # it has died already: reading will tell
-            messages.write(process.stdin, {"settings": self.settings.text()})
-            with self.lock:
-                later, self._later = self._later, None
-                for order in later:
-                    messages.write(process.stdin, {"order": order})
-
-    def _send(self, order: str) -> None:
-        if self._later is not None:
-            self._later.append(order)
+    def _send(self, command: str) -> None:
+        if self._early_commands is not None:
+            self._early_commands.append(command)
             return
         with suppress(OSError, ValueError):
-            messages.write(self.process.stdin, {"order": order})
+            messages.write(self.process.stdin, {"command": command})
 
-    def _read(self, process: subprocess.Popen) -> None:
+    def _work(self) -> None:
+        """In the run's thread: start the process, read its messages, and find out how it ended."""
+        command = module_command("stylelab.tools.studio.painter")
+        if self.settings.backend == "tensorflow":  # it may be installed in an environment of its own
+            command[0] = os.environ.get("STYLELAB_TENSORFLOW_PYTHON", command[0])
+        with tempfile.TemporaryFile() as stderr:
+            try:
+                with self.lock:
+                    if self.ended:
+                        return
+                    self.process = process = subprocess.Popen(
+                        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=module_environment(),
+                        start_new_session=True,  # an interrupt of the kernel goes to its whole session
+                    )  # fmt: skip
+            except OSError as error:
+                self._end(FAILED, f"{printable(command[0])} cannot be started: {error.strerror or error}")
+                return
+            self._exchange(process)
+            with suppress(OSError):
+                process.stdin.close()
+            try:
+                status = process.wait(5)  # it has closed its stdout, so it should be about to end
+            except subprocess.TimeoutExpired:
+                process.kill()
+                status = process.wait()
+            process.stdout.close()
+            self._end(FAILED, _cause_of_death(status, stderr))
+
+    def _exchange(self, process: subprocess.Popen) -> None:
+        """Send the settings, then read messages to the end. The settings may be megabytes, so no command waits for them."""
+        with suppress(OSError, ValueError):  # if it is dead already, reading ends at once
+            messages.write(process.stdin, {"settings": self.settings.text()})
+            with self.lock:
+                commands, self._early_commands = self._early_commands, None
+                for command in commands:
+                    messages.write(process.stdin, {"command": command})
         try:
             while (message := messages.read(process.stdout)) is not None:
                 self._take(*message)
         except (messages.BrokenMessage, KeyError, TypeError, ValueError):
-            process.kill()  # what speaks so is not our process any more
+            process.kill()
 
     def _take(self, message: dict, data: bytes) -> None:
-        """Write down what the process says."""
-        what = message["say"]
+        """Note what a message says."""
+        kind = message["kind"]
         with self.lock:
             if self.ended:
                 return
-            if what == "loading":
+            if kind == "loading":
                 self.loading = message["what"]
-            elif what == "steps":
+            elif kind == "steps":
                 self.rows += map(tuple, message["rows"])
                 self.preview = data
                 self.state = RUNNING if self.state == WAITING else self.state
-            elif what == "frame":
+            elif kind == "frame":
                 self.frames[message["step"]] = data
                 return
-            elif what in ENDED:
-                self._conclude(what, message, data)
-        self.changed(self, "state" if what in ENDED else what)
+            elif kind in ENDED:
+                self.state, self.stopping, kind = kind, False, "state"
+                self.image, self.error = data, message.get("error", "")
+                if "settings" in message:
+                    self._result_settings = Settings.parse(message["settings"])
+                self.facts = {name: message[name] for name in FACTS if name in message}
+        self.on_change(self, kind)
 
-    def _conclude(self, how: str, message: dict, data: bytes) -> None:
-        self.state, self.ending = how, False
-        self.image, self.error = data, message.get("error", "")
-        if "settings" in message:
-            self.made = Settings.parse(message["settings"])
-        self.facts = {name: message[name] for name in FACTS if name in message}
-
-    def _finish(self, state: str) -> None:
-        """End at once, whatever the process is doing. What has been seen of the image is kept."""
+    def _end(self, state: str, error: str = "") -> None:
+        """Kill the process and set the final state, unless it has one. The last preview is kept."""
         with self.lock:
             if self.ended:
                 return
-            self.state, self.ending = state, False
+            self.state, self.stopping, self.error = state, False, error
             if self.process:
                 with suppress(OSError):
                     self.process.kill()
-        self.changed(self, "state")
-
-    def _fail(self, line: str) -> None:
-        with self.lock:
-            if self.ended:
-                return
-            self.state, self.ending, self.error = FAILED, False, line
-        self.changed(self, "state")
+        self.on_change(self, "state")
 
 
-def _reap(process: subprocess.Popen) -> int:
-    """Its exit status. It has closed its stdout, so it is about to end, or must be made to."""
-    try:
-        return process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
-    finally:
-        process.stdout.close()
-
-
-def _epitaph(status: int, complaints) -> str:
-    """One line about a process that died without a word of ours."""
-    complaints.seek(0)
-    lines = complaints.read()[-4000:].decode(errors="replace").strip().splitlines()
+def _cause_of_death(status: int, stderr) -> str:
+    """One line about a process that ended without reporting a result."""
     if status in (-9, 137):
-        return "the painting process was killed, perhaps for want of memory: choose a smaller size"
+        return "the painting process was killed, perhaps for lack of memory: choose a smaller size"
+    stderr.seek(0)
+    lines = stderr.read()[-4000:].decode(errors="replace").strip().splitlines()
     how = f"by signal {-status}" if status < 0 else f"with status {status}"
     return f"the painting process ended {how}" + (f": {printable(lines[-1])}" if lines else "")
 
 
 class Runs:
-    """Several runs side by side; those for whom there is no place yet wait for their turn.
+    """All runs of a studio. A few are painted at a time; the others wait for their turn.
 
     Args:
-        changed: called as `changed(run, what)` whenever a run has something new.
-        at_once: how many may have a process.
+        on_change: called as `on_change(run, what)` when a run has something new.
+        parallel: how many runs may have a process.
     """
 
-    def __init__(self, changed: Callable[[Run, str], None] = lambda run, what: None, at_once: int = AT_ONCE):
-        self.changed, self.at_once = changed, at_once
+    def __init__(self, on_change: Callable[[Run, str], None] = lambda run, what: None, parallel: int = PARALLEL):
+        self.on_change, self.parallel = on_change, parallel
         self.all: dict[int, Run] = {}
         self._count, self._lock = 0, threading.RLock()
 
-    def start(self, settings: Settings, steps: int) -> Run:
-        """A new run, with a number in `run.id`; it begins when there is a place."""
-        run = Run(settings, steps, self._told)
+    def add(self, settings: Settings, steps: int) -> Run:
+        """A new run. It starts when it is its turn."""
+        run = Run(settings, steps, self._changed)
         with self._lock:
             self._count += 1
             run.id = self._count
             self.all[run.id] = run
-        self._fill()
+        self._start_waiting()
         return run
 
     def remove(self, number: int) -> None:
@@ -274,41 +253,41 @@ class Runs:
         with self._lock:
             run = self.all.pop(number, None)
         if run is not None:
-            run.changed = lambda run, what: None
+            run.on_change = lambda run, what: None
             run.close()
-            self._fill()
+            self._start_waiting()
 
     def active(self) -> list[Run]:
         return [run for run in list(self.all.values()) if not run.ended]
 
     def stop(self) -> None:
-        """Stop all runs; their images stay."""
+        """Stop all runs. Their images are kept."""
         for run in self.active():
             run.stop()
 
     def close(self) -> None:
-        """End all processes at once."""
+        """Kill all processes."""
         for run in self.active():
             run.close()
 
-    def _told(self, run: Run, what: str) -> None:
-        with suppress(Exception):  # a page that has gone away in the middle of it must not take the run's thread along
-            self.changed(run, what)
-        if what == "state":
-            self._fill()
-
-    def _fill(self) -> None:
-        with self._lock:
-            active = self.active()
-            free = self.at_once - sum(run.begun for run in active)
-            for run in active:
-                if free > 0 and not run.begun and run.state == WAITING:
-                    run.begin()
-                    free -= 1
-
     def wait(self, seconds: float) -> bool:
-        """Whether all have ended within that time. For tests and scripts, never for an interface."""
+        """Wait until all runs have ended, for this long at most; whether they have. For tests and scripts."""
         end = time.monotonic() + seconds
         while self.active() and time.monotonic() < end:
             time.sleep(0.02)
         return not self.active()
+
+    def _changed(self, run: Run, what: str) -> None:
+        with suppress(Exception):  # a page that closes at this moment must not end the run's thread
+            self.on_change(run, what)
+        if what == "state":
+            self._start_waiting()
+
+    def _start_waiting(self) -> None:
+        with self._lock:
+            active = self.active()
+            free = self.parallel - sum(run.started for run in active)
+            for run in active:
+                if free > 0 and not run.started and run.state == WAITING:
+                    run.start()
+                    free -= 1

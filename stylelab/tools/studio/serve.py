@@ -1,8 +1,8 @@
-"""The command `stylelab studio`: the studio as a page of its own, served on this machine only, by Voila.
+"""The command `stylelab studio`: the studio as a web page, served by Voila to this machine only.
 
-Voila runs in this very process. Its kernels watch for its end, and runs for their kernel's: so nothing outlives it, even
-if it is killed. Who can speak to a kernel can do what its owner can, so the address holds a secret: other users of the
-machine, and other pages in the same browser, do not know it.
+Voila runs in this process. Its kernels end when it does, and runs end with their kernel, so nothing is left even if it is
+killed. Whoever can send messages to a kernel can run any code as its owner. The address therefore contains a secret, which
+other users of the machine and other pages in the same browser do not know.
 """
 
 import logging
@@ -16,33 +16,39 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from stylelab.base.processes import module_environment
-from stylelab.errors import InputError, MachineError
+from stylelab.errors import INTERRUPTED, InputError, MachineError
 
 HERE = Path(__file__).parent
 NOTEBOOK = HERE / "page" / "studio.ipynb"
 ADDRESS, PORT = "127.0.0.1", 8866
-EXTENSIONS = ["anywidget", "@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8"]  # no others are needed
-INTERRUPTED = 130
+EXTENSIONS = ["anywidget", "@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8"]  # the ones it needs
 
 
 def serve(port: int = PORT, browser: bool = True) -> int:
     """Serve the page until Ctrl-C; returns the exit status.
 
+    Args:
+        port: from 1 to 65535.
+        browser: whether to open the page in the browser.
+
     Raises:
-        InputError: the port is none, or somebody uses it.
+        InputError: not a port, or one that is in use.
         MachineError: Voila is not installed.
     """
-    _check_port(port)
+    check_port(port)
     for package in ("voila", "anywidget"):
         if find_spec(package) is None:
             raise MachineError(f"the studio's page needs {package}: run `pip install {package}`")
-    os.environ.update(_environment())
-    with suppress(KeyboardInterrupt):  # Voila takes the first one itself, and ends its kernels
+    # Voila must find the page's template, and its kernels the package, from any folder
+    template_path = os.pathsep.join(filter(None, (str(HERE / "share"), os.environ.get("JUPYTER_PATH"))))
+    os.environ.update(JUPYTER_PATH=template_path, PYTHONPATH=module_environment()["PYTHONPATH"])
+    with suppress(KeyboardInterrupt):  # Voila handles the first Ctrl-C itself and ends its kernels
         _run(port, browser)
     return INTERRUPTED
 
 
-def _check_port(port: int) -> None:
+def check_port(port: int) -> None:
+    """Raises an InputError if the studio cannot be served at this port."""
     if not 1 <= port <= 65535:
         raise InputError(f"port is {port}: give a number from 1 to 65535")
     with socket.socket() as probe:
@@ -53,48 +59,39 @@ def _check_port(port: int) -> None:
             raise InputError(f"port {port} cannot be used: {error.strerror.lower()}; choose another with --port") from None
 
 
-def _environment() -> dict[str, str]:
-    """For Voila and its kernels: our page's template is found, and the package, wherever the command is run."""
-    path = os.pathsep.join(filter(None, (str(HERE / "share"), os.environ.get("JUPYTER_PATH"))))
-    return {"JUPYTER_PATH": path, "PYTHONPATH": module_environment()["PYTHONPATH"]}
-
-
 def _run(port: int, browser: bool) -> None:
     from tornado.ioloop import IOLoop
     from traitlets.config import Config
     from voila.app import Voila
 
     token = secrets.token_hex(16)
-    where = f"http://{ADDRESS}:{port}/?token={token}"
+    address = f"http://{ADDRESS}:{port}/?token={token}"
+    settings = {
+        "Voila": {
+            "ip": ADDRESS, "port": port, "port_retries": 0, "open_browser": browser, "log_level": logging.ERROR, "token": token,
+            "tornado_settings": {"disable_check_xsrf": True},  # a page that is closed asks to end its kernel, without a token
+        },
+        "VoilaConfiguration": {"template": "stylelab", "extension_allowlist": EXTENSIONS},
+        "KernelManager": {"transport": "tcp" if os.name == "nt" else "ipc"},  # ipc opens no port that others could use
+    }  # fmt: skip
 
     class Page(Voila):
         def listen(self) -> None:
-            IOLoop.current().add_callback(lambda: print(f"the studio is at {where} (Ctrl-C ends it)", flush=True))
-            super().listen()  # returns at the end of all
+            IOLoop.current().add_callback(lambda: print(f"the studio is at {address} (Ctrl-C ends it)", flush=True))
+            super().listen()  # returns when the server ends
 
         def launch_browser(self) -> None:
-            webbrowser.open(_way_in(where, folder).as_uri())
+            webbrowser.open(redirect(address, folder).as_uri())
 
     logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns of Jupyter's own settings
     with tempfile.TemporaryDirectory() as folder:
-        page = Page(config=Config(_settings(port, browser, token)))
+        page = Page(config=Config(settings))
         page.initialize([str(NOTEBOOK)])
         page.start()
 
 
-def _way_in(address: str, folder: str) -> Path:
-    """A file that leads to the address. Everybody on the machine can read what a browser is started with; not this file."""
+def redirect(address: str, folder: str) -> Path:
+    """A private file that leads to the address. Other users can see with which arguments a browser is started."""
     path = Path(folder, "studio.html")
     path.write_text(f'<meta http-equiv="refresh" content="0; url={address}">', encoding="utf-8")
     return path
-
-
-def _settings(port: int, browser: bool, token: str) -> dict:
-    return {
-        "Voila": {
-            "ip": ADDRESS, "port": port, "port_retries": 0, "open_browser": browser, "log_level": logging.ERROR, "token": token,
-            "tornado_settings": {"disable_check_xsrf": True},  # the page's last word, that its kernel may end, has no token
-        },
-        "VoilaConfiguration": {"template": "stylelab", "extension_allowlist": EXTENSIONS},
-        "KernelManager": {"transport": "tcp" if os.name == "nt" else "ipc"},  # no port at which others could listen
-    }  # fmt: skip

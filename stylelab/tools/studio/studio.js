@@ -1,14 +1,18 @@
-// The studio's page. widget.py answers it: `model.send` asks, "msg:custom" brings what there is to show.
-// Nothing is fetched from anywhere; an image comes as bytes beside its message.
+// The studio's page. It sends messages to widget.py with `model.send`, and gets answers as "msg:custom" events.
+// Nothing is fetched from a network: images arrive as bytes with a message.
 
 const PIECE = 512 * 1024; // bytes of an upload in one message
-const LARGEST = 20 * 1024 * 1024; // of one image's file
-const ALIVE = 5_000; // milliseconds between two signs of life
-const PATIENCE = 10_000; // milliseconds until a kernel that does not answer is reported
-const NARROW = 740; // pixels of the studio's width below which it is one column
+const LARGEST_FILE = 20 * 1024 * 1024; // bytes
+const ALIVE_INTERVAL = 5_000; // milliseconds between two signs of life
+const ANSWER_TIMEOUT = 10_000; // milliseconds after which a silent kernel is reported
+const NARROW = 740; // pixels of the studio's width below which it has one column
 const CURVES = { total: "total", content: "content", style: "style", tv: "total variation" };
+const SAVE_LABELS = { image: "Image", settings: "Settings", filmstrip: "Filmstrip", film: "GIF" };
 const ENDED = ["stopped", "done", "failed"];
-let count = 0;
+const ROLES = ["content", "style"];
+let studios = 0;
+
+// --- helpers ---
 
 /** An element: h("button", {type: "button", onclick}, "Paint"). Names with a dash become attributes. */
 function h(tag, settings = {}, ...children) {
@@ -17,11 +21,19 @@ function h(tag, settings = {}, ...children) {
     if (name.includes("-") || ["for", "list", "role"].includes(name)) element.setAttribute(name, value);
     else element[name === "class" ? "className" : name] = value;
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
+  element.append(...children);
   return element;
 }
 
-/** Three digits at most: 0.25, 1200, 1e8. */
+/** An SVG element. */
+function svg(tag, attributes, text = "") {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.textContent = text;
+  return element;
+}
+
+/** A number with three digits at most: 0.25, 1200, 1e8. */
 function number(value) {
   const short = Number(Number(value).toPrecision(3));
   const size = Math.abs(short);
@@ -35,32 +47,70 @@ function duration(seconds) {
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
-/** Shows bytes in an image, and lets go of the ones before. */
-function paintInto(image, bytes) {
+function focused(element) {
+  return element.getRootNode().activeElement;
+}
+
+/** Shows the bytes of an image file in an <img>. */
+function showImage(image, bytes) {
   const address = URL.createObjectURL(new Blob([bytes]));
   image.onload = image.onerror = () => URL.revokeObjectURL(address);
   image.src = address;
   image.hidden = false;
 }
 
+/** Saves bytes as a download of the browser. */
+function saveFile({ name, type }, bytes) {
+  const address = URL.createObjectURL(new Blob([bytes], { type }));
+  const link = h("a", { href: address, download: name, hidden: true });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+// --- the form ---
+
+/** The form on the left. Its values are the widget's trait `form`, so they survive a reload. */
 class Form {
   constructor(studio) {
     this.studio = studio;
     this.model = studio.model;
     this.choices = studio.model.get("choices");
-    this.id = (name) => `${studio.id}-${name}`;
-    this.controls = {};
-    this.thumbs = {};
+    this.controls = {}; // name -> select or input
+    this.hints = {}; // name -> the line of text below the control
+    this.thumbnails = {}; // role -> img
+    this.boxes = {}; // role -> a checkbox for each layer
+    this.hints.steps = h("p", { class: "sl-hint" });
+    this.hints.layers = h("span", { class: "sl-hint" });
+    const { sizes, steps, smoothness, recipes, backends, encoders } = this.choices;
     this.element = h(
       "form",
       { class: "sl-form", noValidate: true, "aria-label": "What to paint", onsubmit: (event) => this.submit(event) },
-      h("div", { class: "sl-pair" }, this.image("content", "Content image"), this.image("style", "Style image")),
-      this.recipe(),
-      this.machine(),
-      this.numbers(),
-      this.balance(),
-      this.smoother(),
-      this.layers(),
+      h("div", { class: "sl-pair" }, this.imageCard("content", "Content image"), this.imageCard("style", "Style image")),
+      this.select("recipe", "Recipe", recipes, true),
+      h("div", { class: "sl-row" }, this.select("backend", "Framework", backends), this.select("encoder", "Encoder", encoders)),
+      h(
+        "div",
+        {},
+        h(
+          "div",
+          { class: "sl-row" },
+          this.wholeNumber("size", "Size (px)", sizes[0], sizes[1]),
+          this.wholeNumber("steps", "Steps", 1, steps),
+          this.wholeNumber("seed", "Seed", 0, 2 ** 32 - 1),
+        ),
+        this.hints.steps,
+      ),
+      this.slider("balance", "Style versus content, β / α", { min: -3, max: 3, step: 0.25 }),
+      this.slider("smoothness", "Smoothness (total variation)", { min: 0, max: smoothness.length - 1, step: 1 }),
+      h(
+        "details",
+        { class: "sl-layers" },
+        h("summary", {}, "Layers ", this.hints.layers),
+        this.layerBoxes("content", "Content layers"),
+        this.layerBoxes("style", "Style layers"),
+      ),
       h(
         "div",
         { class: "sl-actions" },
@@ -81,258 +131,190 @@ class Form {
     this.show();
   }
 
-  /** A label, its control, and a line of explanation that belongs to it. */
+  /** A control with its label, and possibly a hint that describes it. */
   field(name, label, control, hint) {
-    control.id = this.id(name);
+    control.id = `${this.studio.id}-${name}`;
     this.controls[name] = control;
-    const parts = [h("label", { for: control.id }, label), control];
+    const element = h("div", { class: `sl-field sl-${name}` }, h("label", { for: control.id }, label), control);
     if (hint) {
       hint.id = `${control.id}-hint`;
+      this.hints[name] = hint;
       control.setAttribute("aria-describedby", hint.id);
-      parts.push(hint);
+      element.append(hint);
     }
-    return h("div", { class: `sl-field sl-${name}` }, ...parts);
+    return element;
   }
 
-  select(name, label, options, hint) {
-    const control = h("select", { onchange: (event) => this.chosen(name, event.target.value) });
-    control.append(...options.map((each) => h("option", { value: each.name }, each.label ?? each.name)));
-    return this.field(name, label, control, hint);
+  select(name, label, options, hasHint = false) {
+    const control = h("select", { onchange: () => this.choose(name, control.value) });
+    control.append(...options.map((option) => h("option", { value: option.name }, option.label ?? option.name)));
+    return this.field(name, label, control, hasHint && h("span", { class: "sl-hint" }));
   }
 
-  chosen(name, value) {
-    if (name === "recipe") return this.own(value);
-    this.set({ [name]: value });
-    if (name in this.thumbs) this.studio.send({ kind: "thumb", role: name, name: value });
+  wholeNumber(name, label, min, max) {
+    const control = h("input", { type: "number", min, max, step: 1, required: true, inputMode: "numeric" });
+    control.addEventListener("input", () => this.set({ [name]: control.value === "" ? null : Number(control.value) }));
+    return this.field(name, label, control);
   }
 
-  image(role, label) {
-    const image = h("img", { alt: "", hidden: true });
-    const file = h("input", { type: "file", accept: "image/*", hidden: true, onchange: () => this.upload(role, file) });
-    file.setAttribute("aria-label", `${label}: a file of your own`);
-    const place = h("div", { class: "sl-thumb" }, image, h("span", { class: "sl-drop", "aria-hidden": "true" }, "or drop a file here"));
-    const words = h("span", { class: "sl-hint" });
-    this.thumbs[role] = { image, words, place };
-    const card = h(
-      "div",
-      { class: "sl-image" },
-      place,
-      this.select(role, label, this.choices[role], words),
-      file,
-      h(
-        "button",
-        { type: "button", class: "sl-choose", "aria-label": `Choose a file for the ${role} image`, onclick: () => file.click() },
-        "Choose a file …",
-      ),
-    );
-    card.addEventListener("dragover", (event) => this.drag(event, place, true));
-    card.addEventListener("dragleave", (event) => this.drag(event, place, false));
-    card.addEventListener("drop", (event) => {
-      this.drag(event, place, false);
-      this.send(role, event.dataTransfer.files[0]);
-    });
+  slider(name, label, limits) {
+    const control = h("input", { type: "range", ...limits });
+    control.addEventListener("input", () => this.set({ [name]: Number(control.value) }));
+    return this.field(name, label, control, h("output", { class: "sl-hint", htmlFor: `${this.studio.id}-${name}` }));
+  }
+
+  layerBoxes(role, label) {
+    const choose = () => this.set({ [`${role}_layers`]: this.boxes[role].filter((box) => box.checked).map((box) => box.value) });
+    this.boxes[role] = this.choices.layers.map((layer) => h("input", { type: "checkbox", value: layer, onchange: choose }));
+    const chips = this.boxes[role].map((box) => h("label", { class: "sl-chip" }, box, h("span", {}, box.value)));
+    return h("fieldset", {}, h("legend", {}, label), h("div", { class: "sl-chips" }, ...chips));
+  }
+
+  /** A thumbnail with a list of built-in images and a button for a file. A file can be dropped anywhere on it. */
+  imageCard(role, label) {
+    this.thumbnails[role] = h("img", { alt: "", hidden: true });
+    const target = h("div", { class: "sl-thumb" }, this.thumbnails[role], h("span", { class: "sl-drop", "aria-hidden": "true" }, "or drop a file here"));
+    const file = h("input", { type: "file", accept: "image/*", hidden: true, "aria-label": `${label}: a file of your own` });
+    file.onchange = () => {
+      this.upload(role, file.files[0]);
+      file.value = ""; // otherwise the same file could not be chosen again
+    };
+    const choose = h("button", { type: "button", class: "sl-choose", "aria-label": `Choose a file for the ${role} image` }, "Choose a file …");
+    choose.onclick = () => file.click();
+    const card = h("div", { class: "sl-image" }, target, this.select(role, label, this.choices[role], true), file, choose);
+    for (const kind of ["dragover", "dragleave", "drop"]) {
+      card.addEventListener(kind, (event) => {
+        event.preventDefault();
+        event.stopPropagation();
+        target.classList.toggle("sl-over", kind === "dragover");
+        if (kind === "drop") this.upload(role, event.dataTransfer.files[0]);
+      });
+    }
     return card;
   }
 
-  drag(event, place, over) {
-    event.preventDefault();
-    event.stopPropagation();
-    place.classList.toggle("sl-over", over);
-  }
-
-  upload(role, input) {
-    this.send(role, input.files[0]);
-    input.value = ""; // or the same file could not be chosen again
-  }
-
-  async send(role, file) {
-    if (!file) return this.studio.say("that is no file: drop an image from your computer", true);
-    if (file.size > LARGEST) {
+  async upload(role, file) {
+    if (!file) return this.studio.notify("that is not a file: drop an image from your computer", true);
+    if (file.size > LARGEST_FILE) {
       const size = Math.round(file.size / 2 ** 20);
-      return this.studio.say(`'${file.name}' has ${size} MB, more than 20: save it smaller, such as a JPEG of 4000 pixels`, true);
+      return this.studio.notify(`'${file.name}' has ${size} MB, more than 20: make it smaller, such as a JPEG of 4000 pixels`, true);
     }
     let bytes;
     try {
       bytes = await file.arrayBuffer();
     } catch {
-      return this.studio.say(`'${file.name}' cannot be read: is it a folder?`, true);
+      return this.studio.notify(`'${file.name}' cannot be read: is it a folder?`, true);
     }
-    this.studio.say(`sending ${file.name} …`);
-    const pieces = Math.max(1, Math.ceil(bytes.byteLength / PIECE));
-    for (let index = 0; index < pieces; index++) {
+    this.studio.notify(`sending ${file.name} …`);
+    const count = Math.max(1, Math.ceil(bytes.byteLength / PIECE));
+    for (let index = 0; index < count; index++) {
       const piece = bytes.slice(index * PIECE, (index + 1) * PIECE);
-      this.studio.send({ kind: "piece", role, name: file.name, index, count: pieces }, [piece]);
+      this.studio.send({ kind: "upload", role, name: file.name, index, count }, [piece]);
     }
   }
 
-  /** The image that is chosen now. What the kernel chose itself, such as an upload, is taken over. */
-  thumb(message, bytes) {
-    const { role, name, label, size } = message;
-    const { image, words } = this.thumbs[role];
+  /** Shows the thumbnail of a chosen image. The kernel chooses uploads itself, and replaces those that it has lost. */
+  showThumbnail({ role, name, label, size }, bytes) {
     const select = this.controls[role];
     if (name === "uploaded") {
-      const own = select.querySelector("[value=uploaded]") ?? select.appendChild(h("option", { value: "uploaded" }));
-      own.textContent = label;
+      const option = select.querySelector("[value=uploaded]") ?? select.appendChild(h("option", { value: "uploaded" }));
+      option.textContent = label;
     }
     if (name === "uploaded" || this.values[role] === "uploaded") this.set({ [role]: name });
-    if (this.values[role] !== name) return; // another has been chosen since
-    const built = this.choices[role].find((each) => each.name === name);
-    paintInto(image, bytes);
-    image.alt = `The ${role} image: ${built ? built.alt : label}`;
-    words.textContent = `${size[0]} × ${size[1]} pixels`;
+    if (this.values[role] !== name) return; // another image has been chosen meanwhile
+    const builtIn = this.choices[role].find((choice) => choice.name === name);
+    showImage(this.thumbnails[role], bytes);
+    this.thumbnails[role].alt = `The ${role} image: ${builtIn ? builtIn.alt : label}`;
+    this.hints[role].textContent = `${size[0]} × ${size[1]} pixels`;
   }
 
-  recipe() {
-    this.summary = h("span", { class: "sl-hint" });
-    return this.select("recipe", "Recipe", this.choices.recipes, this.summary);
+  choose(name, value) {
+    if (name === "recipe") return this.useRecipe(value);
+    this.set({ [name]: value });
+    if (ROLES.includes(name)) this.studio.send({ kind: "thumbnail", role: name, name: value });
   }
 
-  machine() {
-    return h(
-      "div",
-      { class: "sl-row" },
-      this.select("backend", "Framework", this.choices.backends),
-      this.select("encoder", "Encoder", this.choices.encoders),
-    );
+  findRecipe(name) {
+    return this.choices.recipes.find((recipe) => recipe.name === name);
   }
 
-  numbers() {
-    const [least, most] = this.choices.sizes;
-    const whole = (name, label, limits) => {
-      const control = h("input", { type: "number", step: 1, required: true, inputMode: "numeric", ...limits });
-      control.addEventListener("input", () => this.set({ [name]: control.value === "" ? null : Number(control.value) }));
-      return this.field(name, label, control);
-    };
-    this.author = h("p", { class: "sl-hint" });
-    return h(
-      "div",
-      {},
-      h(
-        "div",
-        { class: "sl-row" },
-        whole("size", "Size (px)", { min: least, max: most }),
-        whole("steps", "Steps", { min: 1, max: this.choices.steps }),
-        whole("seed", "Seed", { min: 0, max: 2 ** 32 - 1 }),
-      ),
-      this.author,
-    );
-  }
-
-  slider(name, label, limits) {
-    const said = h("output", { class: "sl-hint", htmlFor: this.id(name) });
-    const control = h("input", { type: "range", ...limits });
-    control.addEventListener("input", () => this.set({ [name]: Number(control.value) }));
-    return [this.field(name, label, control, said), said];
-  }
-
-  balance() {
-    const [field, said] = this.slider("balance", "Style against content, β / α", { min: -3, max: 3, step: 0.25 });
-    this.balanceSaid = said;
-    return field;
-  }
-
-  smoother() {
-    const most = this.choices.smoother.length - 1;
-    const [field, said] = this.slider("smoother", "Smoothness, total variation", { min: 0, max: most, step: 1 });
-    this.smootherSaid = said;
-    return field;
-  }
-
-  layers() {
-    this.boxes = {};
-    const set = (role, label) => {
-      this.boxes[role] = this.choices.layers.map((layer) =>
-        h("input", { type: "checkbox", value: layer, onchange: () => this.layersChosen(role) }),
-      );
-      const chips = this.boxes[role].map((box) => h("label", { class: "sl-chip" }, box, h("span", {}, box.value)));
-      return h("fieldset", {}, h("legend", {}, label), h("div", { class: "sl-chips" }, ...chips));
-    };
-    this.layersSaid = h("span", { class: "sl-hint" });
-    return h(
-      "details",
-      { class: "sl-layers" },
-      h("summary", {}, "Layers ", this.layersSaid),
-      set("content", "Content layers"),
-      set("style", "Style layers"),
-    );
-  }
-
-  layersChosen(role) {
-    this.set({ [`${role}_layers`]: this.boxes[role].filter((box) => box.checked).map((box) => box.value) });
-  }
-
-  recipeOf(name) {
-    return this.choices.recipes.find((each) => each.name === name);
-  }
-
-  /** Take over what a recipe says; images, framework, encoder and seed stay as they are. */
-  own(name) {
-    const recipe = this.recipeOf(name);
-    const { size, steps, content_layers, style_layers } = recipe;
-    const smoother = recipe.weights[this.values.encoder].tv ? this.choices.usual : 0;
-    this.set({ recipe: name, size, steps, content_layers, style_layers, balance: 0, smoother });
+  /** Takes over a recipe's settings. Images, framework, encoder and seed stay as they are. */
+  useRecipe(name) {
+    const { size, steps, content_layers, style_layers, weights } = this.findRecipe(name);
+    const smoothness = weights[this.values.encoder].tv ? this.choices.usual : 0;
+    this.set({ recipe: name, size, steps, content_layers, style_layers, balance: 0, smoothness });
   }
 
   reset() {
-    this.own(this.values.recipe);
-    this.studio.say(`everything as in the recipe ${this.values.recipe}`);
-  }
-
-  /** Bring the controls in line with the values; one that is being typed into is left alone. */
-  show() {
-    const values = this.values;
-    const recipe = this.recipeOf(values.recipe);
-    for (const [name, control] of Object.entries(this.controls)) {
-      const text = values[name] === null || values[name] === undefined ? "" : String(values[name]);
-      if (control.value !== text && !(control.type === "number" && control === control.getRootNode().activeElement)) control.value = text;
-    }
-    this.summary.textContent = recipe.summary;
-    this.summary.title = recipe.source;
-    this.author.textContent = `The author’s own: ${recipe.author}. ${recipe.seeded ? "The seed decides the noise of its start." : "It starts from the content image, so the seed changes nothing."}`;
-    this.showWeights(recipe, values);
-    for (const role of ["content", "style"]) {
-      for (const box of this.boxes[role]) box.checked = values[`${role}_layers`].includes(box.value);
-    }
-    this.layersSaid.textContent = `content ${values.content_layers.join(", ") || "none"}; style ${values.style_layers.length}`;
-  }
-
-  showWeights(recipe, values) {
-    const own = recipe.weights[values.encoder];
-    const factor = 10 ** values.balance;
-    const ratio = number((own.beta / own.alpha) * factor);
-    this.balanceSaid.textContent = values.balance === 0 ? `${ratio}, the recipe’s own` : `${ratio}, ${number(factor)} times the recipe’s`;
-    this.controls.balance.setAttribute("aria-valuetext", this.balanceSaid.textContent);
-    const times = this.choices.smoother[values.smoother];
-    const usual = values.smoother === (own.tv ? this.choices.usual : 0);
-    const word = times === 0 ? "none" : `${times} times ${own.tv ? "the recipe’s" : "a usual weight"}`;
-    this.smootherSaid.textContent = usual ? (times ? "the recipe’s own" : "none, as in the recipe") : word;
-    this.controls.smoother.setAttribute("aria-valuetext", this.smootherSaid.textContent);
+    this.useRecipe(this.values.recipe);
+    this.studio.notify(`all settings are those of the recipe ${this.values.recipe}`);
   }
 
   submit(event) {
     event.preventDefault();
     this.studio.send({ kind: "start", form: this.values });
   }
+
+  /** Shows the values in the controls, except in a number that is being edited. */
+  show() {
+    const values = this.values;
+    const recipe = this.findRecipe(values.recipe);
+    for (const [name, control] of Object.entries(this.controls)) {
+      const text = String(values[name] ?? "");
+      if (control.value !== text && !(control.type === "number" && control === focused(control))) control.value = text;
+    }
+    for (const role of ROLES) {
+      for (const box of this.boxes[role]) box.checked = values[`${role}_layers`].includes(box.value);
+    }
+    this.hints.layers.textContent = `content ${values.content_layers.join(", ") || "none"}; style ${values.style_layers.length}`;
+    this.hints.recipe.textContent = recipe.summary;
+    this.hints.recipe.title = recipe.source;
+    const seed = recipe.seeded ? "The seed sets the noise that the run starts from." : "The run starts from the content image, so the seed has no effect.";
+    this.hints.steps.textContent = `The author used ${recipe.author}. ${seed}`;
+    this.showWeights(recipe, values);
+  }
+
+  showWeights(recipe, values) {
+    const { alpha, beta, tv } = recipe.weights[values.encoder];
+    const factor = 10 ** values.balance;
+    const origin = values.balance === 0 ? "the recipe’s own" : `${number(factor)} times the recipe’s`;
+    this.hints.balance.textContent = `${number((beta / alpha) * factor)}, ${origin}`;
+    const multiple = this.choices.smoothness[values.smoothness];
+    if (values.smoothness === (tv ? this.choices.usual : 0)) this.hints.smoothness.textContent = tv ? "the recipe’s own" : "none, as in the recipe";
+    else this.hints.smoothness.textContent = multiple ? `${multiple} times ${tv ? "the recipe’s" : "the usual weight"}` : "none";
+    for (const name of ["balance", "smoothness"]) this.controls[name].setAttribute("aria-valuetext", this.hints[name].textContent);
+  }
 }
 
-/** One run: its image, how it goes, what can be done with it. */
+// --- runs ---
+
+/** One run: its image, progress, buttons, losses and settings. */
 class Card {
   constructor(studio, run) {
     this.studio = studio;
     this.number = run.id;
     const id = `${studio.id}-run-${run.id}`;
-    this.title = h("h3", { id: `${id}-title` }, `Run ${run.id}: ${run.content} as ${run.style}`);
+    this.title = h("h3", { id: `${id}-title` }, `Run ${run.id}: ${run.content} in the style of ${run.style}`);
     this.state = h("span", { class: "sl-state" });
     this.bar = h("progress", { max: run.steps, value: 0, "aria-label": `Progress of run ${run.id}` });
     this.facts = h("p", { class: "sl-facts" });
     this.error = h("p", { class: "sl-error", hidden: true });
-    this.before = h("img", { class: "sl-before", alt: `Before: ${run.content}`, hidden: true, draggable: false });
-    this.after = h("img", { class: "sl-after", alt: "", hidden: true, draggable: false });
-    this.line = h("span", { class: "sl-line", "aria-hidden": "true" });
-    this.frame = h("div", { class: "sl-frame" }, this.before, this.after, this.line);
-    this.slider = h("input", { type: "range", min: 0, max: 100, value: 0, id: `${id}-slider`, oninput: () => this.divide() });
+    this.images = {
+      before: h("img", { class: "sl-before", alt: `Before: ${run.content}`, hidden: true, draggable: false }),
+      after: h("img", { class: "sl-after", alt: "", hidden: true, draggable: false }),
+    };
+    const line = h("span", { class: "sl-line", "aria-hidden": "true" });
+    this.frame = h("div", { class: "sl-frame", onpointerdown: (event) => this.drag(event) }, this.images.before, this.images.after, line);
+    this.slider = h("input", { type: "range", min: 0, max: 100, value: 0, id: `${id}-slider`, oninput: () => this.compare() });
+    this.pause = this.button("Pause", () => ({ kind: "command", command: this.run.state === "paused" ? "resume" : "pause" }));
+    this.stop = this.button("Stop", () => ({ kind: "command", command: "stop" }));
+    this.remove = this.button("Remove", () => ({ kind: "remove" }));
+    this.saves = Object.entries(SAVE_LABELS).map(([what, label]) => {
+      const noun = label === "GIF" ? label : label.toLowerCase();
+      return this.button(label, () => ({ kind: "save", what }), `Save the ${noun} of run ${run.id}`);
+    });
     this.plot = h("div", { class: "sl-plot" });
-    this.settings = h("dl", {});
+    this.settings = h("dl");
     this.element = h(
       "article",
       { class: "sl-run", "aria-labelledby": this.title.id },
@@ -342,43 +324,27 @@ class Card {
       this.bar,
       this.facts,
       this.error,
-      this.buttons(),
+      h("div", { class: "sl-actions" }, this.pause, this.stop, this.remove),
       this.plot,
-      this.savings(),
+      h("div", { class: "sl-saves", role: "group", "aria-label": `Save run ${run.id}` }, h("span", {}, "Save"), ...this.saves),
       h("details", { class: "sl-settings" }, h("summary", {}, "Settings"), this.settings),
     );
-    this.frame.addEventListener("pointerdown", (event) => this.drag(event));
-    this.describe(run);
-    this.divide();
+    this.showSettings(run);
+    this.compare();
   }
 
-  button(label, message) {
-    const act = () => this.studio.send({ run: this.number, ...message() });
-    return h("button", { type: "button", "aria-label": `${label} run ${this.number}`, onclick: act }, label);
+  /** A button that sends a message about this run. */
+  button(label, message, description = `${label} run ${this.number}`) {
+    const send = () => this.studio.send({ run: this.number, ...message() });
+    return h("button", { type: "button", "aria-label": description, onclick: send }, label);
   }
 
-  buttons() {
-    this.pause = this.button("Pause", () => ({ kind: "order", order: this.run.state === "paused" ? "resume" : "pause" }));
-    this.stop = this.button("Stop", () => ({ kind: "order", order: "stop" }));
-    this.remove = this.button("Remove", () => ({ kind: "remove" }));
-    return h("div", { class: "sl-actions" }, this.pause, this.stop, this.remove);
-  }
-
-  savings() {
-    const labels = { image: "Image", settings: "Settings", filmstrip: "Filmstrip", film: "GIF" };
-    this.saves = Object.entries(labels).map(([what, label]) => {
-      const button = this.button(label, () => ({ kind: "save", what }));
-      button.setAttribute("aria-label", `Save the ${label === "GIF" ? "GIF" : label.toLowerCase()} of run ${this.number}`);
-      return button;
-    });
-    return h("div", { class: "sl-saves", role: "group", "aria-label": `Save run ${this.number}` }, h("span", {}, "Save"), ...this.saves);
-  }
-
+  /** Moves the dividing line between before and after with the pointer. */
   drag(event) {
-    const move = (each) => {
+    const move = ({ clientX }) => {
       const box = this.frame.getBoundingClientRect();
-      this.slider.value = Math.round((100 * (each.clientX - box.left)) / box.width);
-      this.divide();
+      this.slider.value = Math.round((100 * (clientX - box.left)) / box.width);
+      this.compare();
     };
     this.frame.setPointerCapture(event.pointerId);
     this.frame.onpointermove = move;
@@ -386,7 +352,7 @@ class Card {
     move(event);
   }
 
-  divide() {
+  compare() {
     const share = Number(this.slider.value);
     this.frame.style.setProperty("--sl-share", `${share}%`);
     this.frame.classList.toggle("sl-divided", share > 0 && share < 100);
@@ -394,110 +360,109 @@ class Card {
   }
 
   update(run, images) {
-    const [old, first] = [this.run?.state, this.run === undefined];
+    const previous = this.run?.state ?? run.state;
+    const ended = ENDED.includes(run.state);
+    const state = this.stateText(run);
     this.run = run;
-    const words = this.words(run);
-    this.state.textContent = words;
+    this.state.textContent = state;
     this.state.dataset.state = run.state;
     this.bar.value = run.step;
     this.bar.max = run.steps;
-    this.facts.textContent = this.pace(run);
+    this.facts.textContent = this.factsText(run);
     this.error.textContent = run.error;
     this.error.hidden = !run.error;
-    this.after.alt = `After ${run.step} of ${run.steps} steps: ${run.content} as ${run.style}`;
-    for (const [role, bytes] of Object.entries(images)) paintInto(this[role], bytes);
-    this.enable(run);
-    if (run.curves.step) this.plot.replaceChildren(plot(run.curves, run.steps));
-    if (ENDED.includes(run.state)) this.describe(run);
-    if (!first && old !== run.state) this.studio.say(`run ${run.id}: ${words}${run.error ? `, ${run.error}` : ""}`, run.state === "failed");
+    this.images.after.alt = `After ${run.step} of ${run.steps} steps: ${run.content} in the style of ${run.style}`;
+    for (const [role, bytes] of Object.entries(images)) showImage(this.images[role], bytes);
+    this.updateButtons(run, ended);
+    if (run.curves.step) this.plot.replaceChildren(lossPlot(run.curves, run.steps));
+    if (ended) this.showSettings(run);
+    if (previous !== run.state) this.studio.notify(`run ${run.id}: ${state}${run.error && `, ${run.error}`}`, run.state === "failed");
   }
 
-  words(run) {
-    if (run.ending) return "stopping";
+  stateText(run) {
+    if (run.stopping) return "stopping";
     if (run.state !== "waiting") return run.state;
     if (run.loading === "encoder") return "loading the encoder";
     return run.loading ? `starting ${run.backend}` : "waiting for its turn";
   }
 
-  pace(run) {
+  factsText(run) {
     const parts = [`step ${run.step} of ${run.steps}`];
-    if (run.each !== null) parts.push(`${duration(run.each)} each`);
+    if (run.pace !== null) parts.push(`${duration(run.pace)} per step`);
     if (run.left !== null && run.state === "running") parts.push(`${duration(run.left)} left`);
     if (run.device) parts.push(`${run.backend} on ${run.device}`);
     return [...parts, ...run.notes].join(" · ");
   }
 
-  enable(run) {
-    const ended = ENDED.includes(run.state);
-    const word = run.state === "paused" ? "Resume" : "Pause";
-    this.pause.textContent = word;
-    this.pause.setAttribute("aria-label", `${word} run ${run.id}`);
-    const focused = this.element.getRootNode().activeElement;
-    for (const button of [this.pause, this.stop]) button.hidden = ended;
-    for (const button of this.saves) button.disabled = run.step === 0 && button !== this.saves[1];
-    this.bar.hidden = ended;
-    if (ended && [this.pause, this.stop].includes(focused)) (run.step ? this.saves[0] : this.remove).focus();
+  updateButtons(run, ended) {
+    const label = run.state === "paused" ? "Resume" : "Pause";
+    this.pause.textContent = label;
+    this.pause.setAttribute("aria-label", `${label} run ${run.id}`);
+    const hidesFocus = ended && [this.pause, this.stop].includes(focused(this.element));
+    this.pause.hidden = this.stop.hidden = this.bar.hidden = ended;
+    for (const button of this.saves) button.disabled = run.step === 0 && button.textContent !== SAVE_LABELS.settings;
+    if (hidesFocus) (run.step ? this.saves[0] : this.remove).focus();
   }
 
-  describe(run) {
-    const { weights, layers } = run;
-    const rows = { recipe: run.recipe, framework: run.backend, encoder: run.encoder, size: `${run.size} pixels`, steps: run.steps, seed: run.seed };
-    const own = (value) => (value === null || value === undefined ? "the recipe’s" : Array.isArray(value) ? value.join(", ") : number(value));
-    rows["style weight β"] = own(weights.style);
-    rows["total variation"] = own(weights.tv);
-    rows["content layers"] = own(layers.content);
-    rows["style layers"] = own(layers.style);
+  showSettings(run) {
+    const own = (value) => (Array.isArray(value) ? value.join(", ") : value === null ? "the recipe’s" : number(value));
+    const rows = {
+      recipe: run.recipe,
+      framework: run.backend,
+      encoder: run.encoder,
+      size: `${run.size} pixels`,
+      steps: run.steps,
+      seed: run.seed,
+      "style weight β": own(run.weights.style),
+      "total variation": own(run.weights.tv),
+      "content layers": own(run.layers.content),
+      "style layers": own(run.layers.style),
+    };
     this.settings.replaceChildren(...Object.entries(rows).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))]));
   }
 }
 
-/** The losses against the step, on a logarithmic axis, as a drawing. */
-function plot(curves, steps) {
-  const [width, height, left, bottom, top] = [360, 130, 44, 18, 8];
+/** A plot of the losses against the step, on a logarithmic axis. */
+function lossPlot(curves, steps) {
+  const [width, height, left, right, bottom, top] = [360, 130, 44, 354, 112, 8];
   const names = Object.keys(CURVES).filter((name) => curves[name]);
-  const seen = names.flatMap((name) => curves[name]).filter((value) => value > 0);
-  const total = curves.total;
-  if (!seen.length) return h("p", { class: "sl-hint" }, "The loss is zero.");
-  const low = Math.log10(Math.max(Math.min(...seen), Math.max(...seen) * 1e-4));
-  const high = Math.max(Math.log10(Math.max(...seen)), low + 0.05);
-  const x = (step) => left + ((width - left - 6) * (step - 1)) / Math.max(1, steps - 1);
-  const y = (value) => top + ((height - top - bottom) * (high - Math.max(low, Math.log10(value)))) / (high - low);
-  const shape = (tag, settings, text) => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(settings)) element.setAttribute(name, value);
-    if (text !== undefined) element.textContent = text;
-    return element;
-  };
-  const last = total.at(-1);
-  const label = `Loss: ${number(total[0])} at first, ${number(last)} at step ${curves.step.at(-1)}`;
-  const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
-  const axis = `M${left} ${top}V${height - bottom}H${width - 6}`;
-  svg.append(
-    shape("path", { d: axis, class: "sl-axis" }),
-    shape("text", { x: left - 5, y: top + 8, "text-anchor": "end" }, number(10 ** high)),
-    shape("text", { x: left - 5, y: height - bottom, "text-anchor": "end" }, number(10 ** low)),
-    shape("text", { x: left, y: height - 4 }, "step 1"),
-    shape("text", { x: width - 6, y: height - 4, "text-anchor": "end" }, `${steps}`),
+  const positive = names.flatMap((name) => curves[name]).filter((value) => value > 0);
+  if (!positive.length) return h("p", { class: "sl-hint" }, "The loss is zero.");
+  const largest = Math.max(...positive);
+  const low = Math.log10(Math.max(Math.min(...positive), largest * 1e-4));
+  const high = Math.max(Math.log10(largest), low + 0.05);
+  const x = (step) => left + ((right - left) * (step - 1)) / Math.max(1, steps - 1);
+  const y = (value) => top + ((bottom - top) * (high - Math.max(low, Math.log10(value)))) / (high - low);
+  const label = `Loss: ${number(curves.total[0])} at first, ${number(curves.total.at(-1))} at step ${curves.step.at(-1)}`;
+  const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+  drawing.append(
+    svg("path", { d: `M${left} ${top}V${bottom}H${right}`, class: "sl-axis" }),
+    svg("text", { x: left - 5, y: top + 8, "text-anchor": "end" }, number(10 ** high)),
+    svg("text", { x: left - 5, y: bottom, "text-anchor": "end" }, number(10 ** low)),
+    svg("text", { x: left, y: height - 4 }, "step 1"),
+    svg("text", { x: right, y: height - 4, "text-anchor": "end" }, String(steps)),
   );
-  for (const name of names.reverse()) {
+  for (const name of [...names].reverse()) {
     const points = curves.step.map((step, index) => [step, curves[name][index]]).filter(([, value]) => value > 0);
     const path = points.map(([step, value]) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
-    svg.append(shape("polyline", { points: path, class: `sl-curve sl-curve-${name}` }));
+    drawing.append(svg("polyline", { points: path, class: `sl-curve sl-curve-${name}` })); // the total last, on top
   }
-  const keys = names.reverse().map((name) => h("span", { class: `sl-key sl-key-${name}` }, CURVES[name]));
-  return h("figure", {}, svg, h("figcaption", {}, "Loss: ", ...keys));
+  const legend = names.map((name) => h("span", { class: `sl-key sl-key-${name}` }, CURVES[name]));
+  return h("figure", {}, drawing, h("figcaption", {}, "Loss: ", ...legend));
 }
+
+// --- the whole page ---
 
 class Studio {
   constructor(model) {
     this.model = model;
-    this.id = `sl-${++count}-${Math.random().toString(36).slice(2, 8)}`;
-    this.cards = new Map();
-    this.greeted = false; // whether the kernel has answered
+    this.id = `sl-${++studios}-${Math.random().toString(36).slice(2, 8)}`;
+    this.cards = new Map(); // number of a run -> Card
+    this.answered = false; // whether the kernel has answered our hello
     this.beats = 0;
     this.status = h("p", { class: "sl-status", role: "status" });
     this.alert = h("p", { class: "sl-alert", role: "alert" });
-    this.empty = h("p", { class: "sl-empty" }, "Nothing is painted yet. Choose two images and press Paint; what you paint is kept here side by side.");
+    this.empty = h("p", { class: "sl-empty" }, "No runs yet. Choose two images and press Paint; results stay here side by side.");
     this.runs = h("div", { class: "sl-runs" });
     this.form = new Form(this);
     this.element = h(
@@ -506,122 +471,112 @@ class Studio {
       h("div", { class: "sl-side" }, this.form.element, this.alert, this.status),
       h("div", { class: "sl-stage" }, h("h2", {}, "Runs"), this.empty, this.runs),
     );
-    this.element.addEventListener("keydown", (event) => event.stopPropagation()); // a notebook takes the arrows for itself
+    this.element.addEventListener("keydown", (event) => event.stopPropagation()); // a notebook would take the arrow keys
     for (const kind of ["dragover", "drop"]) this.element.addEventListener(kind, (event) => event.preventDefault());
   }
 
-  /** Ask the kernel for something, and say so if nothing comes back. */
+  /** Sends a message to the kernel, and reports it if no answer comes. */
   send(message, buffers = []) {
     this.alert.textContent = "";
     try {
       this.model.send({ page: this.id, ...message }, undefined, buffers);
     } catch {
-      return this.say("the kernel has gone: run the cell again, or load the page anew", true);
+      return this.notify("the kernel has ended: run the cell again, or reload the page", true);
     }
     this.waiting ??= setTimeout(() => {
-      this.say("the kernel does not answer: it is busy with another cell, or has gone; then load the page anew, or run this cell again", true);
-    }, PATIENCE);
+      this.notify("the kernel does not answer: it is busy with another cell, or has ended; then run this cell again, or reload the page", true);
+    }, ANSWER_TIMEOUT);
   }
 
-  /** A sign of life. A greeting may get lost while a notebook finds its kernel again: it is said anew after 1, 2, 4, 8 ... beats. */
-  beat() {
-    this.beats += 1;
-    this.quietly(!this.greeted && Number.isInteger(Math.log2(this.beats)) ? "hello" : "alive");
-  }
-
-  quietly(kind) {
+  /** Sends a message that needs no answer. */
+  signal(kind) {
     try {
       this.model.send({ kind, page: this.id, hidden: document.hidden }, undefined, []);
-    } catch {} // nobody is there to be told
+    } catch {} // the kernel has ended
   }
 
-  say(text, alert = false) {
+  /** A sign of life. A hello may get lost while a notebook reconnects to its kernel, so it is repeated at beats 1, 2, 4, 8 ... */
+  beat() {
+    this.beats += 1;
+    this.signal(!this.answered && Number.isInteger(Math.log2(this.beats)) ? "hello" : "alive");
+  }
+
+  notify(text, alert = false) {
     (alert ? this.alert : this.status).textContent = text;
     if (alert) this.status.textContent = "";
   }
 
-  hear(message, buffers) {
+  receive(message, buffers) {
     clearTimeout(this.waiting);
     this.waiting = null;
-    const act = {
-      said: () => this.say(message.text, message.alert),
-      thumb: () => this.form.thumb(message, buffers[0]),
-      runs: () => this.answered(message.numbers),
-      run: () => this.show(message, buffers),
-      removed: () => this.drop(message.run),
-      file: () => message.page === this.id && save(message, buffers[0]),
-    }[message.kind];
-    act?.();
+    const actions = {
+      notice: () => this.notify(message.text, message.alert),
+      thumbnail: () => this.form.showThumbnail(message, buffers[0]),
+      runs: () => this.keepOnly(message.numbers),
+      run: () => this.showRun(message, buffers),
+      removed: () => this.remove(message.run),
+      file: () => message.page === this.id && saveFile(message, buffers[0]),
+    };
+    actions[message.kind]?.();
   }
 
-  /** The kernel has heard the greeting, and has runs of these numbers. */
-  answered(numbers) {
-    if (!this.greeted) this.say(""); // it may have been reported silent
-    this.greeted = true;
-    [...this.cards.keys()].filter((id) => !numbers.includes(id)).forEach((id) => this.drop(id));
+  /** The kernel's answer to a hello: which runs it has. */
+  keepOnly(numbers) {
+    if (!this.answered) this.notify(""); // clears a report that the kernel does not answer
+    this.answered = true;
+    for (const id of [...this.cards.keys()]) if (!numbers.includes(id)) this.remove(id);
   }
 
-  show(message, buffers) {
-    const { run } = message;
-    const images = Object.fromEntries(message.images.map((role, index) => [role, buffers[index]]));
-    const fresh = !this.cards.has(run.id);
-    if (fresh) {
+  showRun({ run, images }, buffers) {
+    const isNew = !this.cards.has(run.id);
+    if (isNew) {
       this.cards.set(run.id, new Card(this, run));
       this.runs.prepend(this.cards.get(run.id).element);
       this.empty.hidden = true;
     }
-    this.cards.get(run.id).update(run, images);
-    if (fresh && run.state === "waiting" && this.element.clientWidth < NARROW) {
-      const gentle = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
-      this.cards.get(run.id).element.scrollIntoView({ block: "start", behavior: gentle });
+    const card = this.cards.get(run.id);
+    card.update(run, Object.fromEntries(images.map((role, index) => [role, buffers[index]])));
+    if (isNew && run.state === "waiting" && this.element.clientWidth < NARROW) {
+      const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+      card.element.scrollIntoView({ block: "start", behavior });
     }
   }
 
-  drop(id) {
+  remove(id) {
     const card = this.cards.get(id);
     if (!card) return;
-    const focused = card.element.contains(card.element.getRootNode().activeElement);
+    const hadFocus = card.element.contains(focused(card.element));
     card.element.remove();
     this.cards.delete(id);
     this.empty.hidden = this.cards.size > 0;
-    if (focused) this.form.element.querySelector("[type=submit]").focus();
-    this.say(`run ${id} is removed`);
+    if (hadFocus) this.form.element.querySelector("[type=submit]").focus();
+    this.notify(`run ${id} removed`);
   }
-}
-
-/** Let the browser keep a file, as if it had been downloaded. */
-function save(message, bytes) {
-  const address = URL.createObjectURL(new Blob([bytes], { type: message.type }));
-  const link = h("a", { href: address, download: message.name, hidden: true });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
 function render({ model, el }) {
   const studio = new Studio(model);
-  const hear = (message, buffers) => studio.hear(message, buffers);
-  const form = () => studio.form.show();
-  const leave = () => studio.quietly("gone");
-  const back = (event) => event.persisted && studio.quietly("hello");
-  const alive = () => studio.quietly("alive");
-  const beat = setInterval(() => studio.beat(), ALIVE);
-  model.on("msg:custom", hear);
-  model.on("change:form", form);
+  const beat = setInterval(() => studio.beat(), ALIVE_INTERVAL);
+  const receive = (message, buffers) => studio.receive(message, buffers);
+  const showForm = () => studio.form.show();
+  const leave = () => studio.signal("goodbye");
+  const comeBack = (event) => event.persisted && studio.signal("hello");
+  const changeVisibility = () => studio.signal("alive");
+  model.on("msg:custom", receive);
+  model.on("change:form", showForm);
   window.addEventListener("pagehide", leave);
-  window.addEventListener("pageshow", back);
-  document.addEventListener("visibilitychange", alive);
+  window.addEventListener("pageshow", comeBack);
+  document.addEventListener("visibilitychange", changeVisibility);
   el.append(studio.element);
   studio.send({ kind: "hello" });
   return () => {
     clearInterval(beat);
     clearTimeout(studio.waiting);
-    model.off("msg:custom", hear);
-    model.off("change:form", form);
+    model.off("msg:custom", receive);
+    model.off("change:form", showForm);
     window.removeEventListener("pagehide", leave);
-    window.removeEventListener("pageshow", back);
-    document.removeEventListener("visibilitychange", alive);
+    window.removeEventListener("pageshow", comeBack);
+    document.removeEventListener("visibilitychange", changeVisibility);
     leave();
   };
 }

@@ -15,7 +15,7 @@ from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError, unknown
 from stylelab.tools.classroom.handout.strip import STUB, as_bytes, as_zip, strip
 
-RECORD = ".stylelab-release.json"  # file name -> SHA-256 of what was written; two while a run is under way
+RECORD = ".stylelab-release.json"  # file name -> its SHA-256, and also the old one during a run
 CONFIG = "nbgrader_config.py"
 COURSE = f'''"""nbgrader's settings for this course. You may change them: `stylelab release` keeps a changed file."""
 

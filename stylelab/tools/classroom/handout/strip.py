@@ -27,7 +27,7 @@ network; {repository} explains how to install them. Then, in this folder:
     jupyter lab
 
 Write each answer between `{begin}` and `{end}`, in place of `{stub}`,
-and run the cell below it. It checks the answer at once and explains what is wrong.
+and run the cell below it. It checks the answer at once and explains any mistake.
 Keep the cells in their order, and hand in the notebook without renaming it.
 """
 

@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from stylelab.tools.classroom.marking.model import ExerciseMark, Mark, Record
+from stylelab.tools.classroom.marking.model import ExerciseMark, Mark
+from stylelab.tools.classroom.marking.record import Record
 from stylelab.tools.classroom.reports.late import Late, lateness
 from stylelab.tools.classroom.reports.manual import Entry
 from stylelab.tools.classroom.reports.text import file_names, name_key, number, plain
@@ -83,7 +84,7 @@ class Gradebook:
 
     Attributes:
         students: sorted by name.
-        lessons: lesson -> exercise -> points, of the lessons that at least one student handed in.
+        lessons: lesson -> exercise -> points, of the lessons with at least one submission.
         warnings: messages for the instructor, one line each.
     """
 
@@ -186,7 +187,7 @@ def _student(
             numbers = {lesson.partition("_")[0].lstrip("0") for lesson in lessons}
             target = plain(entry.target, 80)
             if entry.target in known or entry.target.lstrip("0") in numbers:
-                why = f"'{plain(entry.student, 80)}' handed in nothing for '{target}'"
+                why = f"'{plain(entry.student, 80)}' submitted nothing for '{target}'"
             else:
                 why = f"no such exercise or lesson: '{target}'{_did_you_mean(entry.target, known)}"
             warnings.append(f"manual.csv, line {entry.line}: {why}; the line is ignored")

@@ -51,7 +51,7 @@ def _result(student: Student) -> dict:
     return {
         "score": student.final,
         "execution_time": round(sum(graded.mark.seconds for graded in student.submissions), 2),
-        "output": "\n".join(lines) or "Nothing that was handed in could be graded.",
+        "output": "\n".join(lines) or "None of the submissions could be graded.",
         "output_format": "text",
         "test_output_format": "text",
         "test_name_format": "text",

@@ -60,7 +60,7 @@ class Late:
         if not self.per_day:
             return "Late days are counted but cost no points."
         cap = f", up to {self.cap:g}%" if self.cap < 100 else ""
-        grace = f" Up to {self.grace:g} minutes late cost nothing." if self.grace else ""
+        grace = f" The first {self.grace:g} minutes cost nothing." if self.grace else ""
         return f"Late submissions lose {self.per_day:g}% of their points per day or part of a day{cap}.{grace}"
 
 
@@ -68,7 +68,7 @@ def lateness(when: datetime | None, late: Late, lesson: str = "") -> tuple[int, 
     """How many days late a submission is, and the factor for its points.
 
     Args:
-        when: when it was handed in; None, if unknown, counts as on time. Without a time zone, that of the deadline is used.
+        when: when it was submitted; None, if unknown, counts as on time. Without a time zone, that of the deadline is used.
         lesson: its lesson, which may have a deadline of its own.
     """
     due = late.due_for(lesson)

@@ -26,7 +26,7 @@ class Entry:
 
     Attributes:
         line: its number.
-        student: a name, not yet matched to those who handed in.
+        student: a name, not yet matched to the students with submissions.
         target: an exercise or a lesson.
         sets: the new points; None if `adds` changes them.
         adds: points to add, negative to deduct.
@@ -45,7 +45,7 @@ class Entry:
 
 
 def read_manual(folder: Path) -> tuple[Entry, ...]:
-    """The lines of manual.csv in a folder. If there is no such file, it is created, with a commented example.
+    """The lines of manual.csv in a folder. A missing file is created, with a commented example.
 
     Raises:
         InputError: the file or one of its lines, which is named, cannot be read.

@@ -25,7 +25,7 @@ KINDS = {  # kind of fault in the overview's chart -> its colour and the stages 
     "wrong type or shape": ("s3", ("type", "shape")),
     "wrong value": ("s4", ("value",)),
     "lacks a property": ("s5", ("property", RIGHT)),
-    "could not be graded": ("s6", ("file", "forged")),
+    "not graded": ("s6", ("file", "forged")),
 }
 KIND_OF = {stage: kind for kind, (_, stages) in KINDS.items() for stage in stages}
 LOOK_AT = ("file", "forged", "time", "memory", "lost")
@@ -96,10 +96,10 @@ def losses(book: Gradebook) -> dict[tuple[str, str], dict[str, float]]:
     for graded in _counted(book):
         lesson = graded.mark.lesson
         for exercise in graded.exercises:
-            kind = KIND_OF.get(exercise.mark.stage, "could not be graded")
+            kind = KIND_OF.get(exercise.mark.stage, "not graded")
             lost[lesson, exercise.mark.exercise][kind] += exercise.mark.points - exercise.earned
         for name in book.lessons[lesson].keys() - {exercise.mark.exercise for exercise in graded.exercises}:
-            lost[lesson, name]["could not be graded"] += book.lessons[lesson][name]
+            lost[lesson, name]["not graded"] += book.lessons[lesson][name]
     return {
         (lesson, exercise): {kind: lost[lesson, exercise][kind] / max(points * submissions[lesson], 1) for kind in KINDS}
         for lesson, exercises in book.lessons.items()

@@ -15,15 +15,12 @@ from stylelab.tools.classroom.marking.model import Mark
 
 MAX_LENGTH = 20_000  # characters of a form that are compared
 RUN = 5  # words in a run; two answers are compared by the runs that they share
-NEAR, NEAR_FROM = 0.75, 40  # Jaccard index from which two answers of at least so many words are nearly the same
-MOST_STUDENTS = 60  # with one form: of more, every pair would be listed for what everyone writes
-MOST_COMPARED = 4_000  # pairs of forms per exercise that are nearly the same, the most similar ones
+NEAR, NEAR_FROM = 0.75, 40  # Jaccard index and number of words from which two answers are nearly the same
+MOST_STUDENTS = 60  # who share a form; when more share it, they all wrote the obvious answer, and no pairs are listed
+MOST_COMPARED = 4_000  # pairs of nearly equal forms per exercise, the most similar ones
 BLOCK = 512  # rows of the matrix of shared runs that are in memory at a time
-LISTED_FROM, SMALL = (
-    0.3,
-    8,
-)  # a pair is listed from this weight in a class of so many students; chance asks for more in a larger one
-TYPICAL = 60  # words of an answer that is no longer short
+LISTED_FROM, SMALL = 0.3, 8  # least weight of a listed pair, in a class of 8; it grows because larger classes match by chance
+TYPICAL = 60  # words; the weight of a much shorter answer is small
 MOST_ROWS = 20_000  # of similarity.csv
 WORD, NUMBERED = re.compile(r"\w+|[^\w\s]"), re.compile(r"\bv\d+\b")
 Names = tuple[str, str]
@@ -166,7 +163,7 @@ def _forms(marks: Iterable[Mark]) -> dict[str, list[Form]]:
 
 
 def words_of(form: str) -> list[str]:
-    """Words and punctuation. Numbered names become one word, because one line more changes the numbers of all that follow."""
+    """Words and punctuation. Numbered names become one word, because one more line changes all later numbers."""
     return WORD.findall(NUMBERED.sub("v", form))
 
 

@@ -31,7 +31,7 @@ def csv_text(rows: Iterable[Sequence[object]], delimiter: str = ",") -> str:
 def grades(book: Gradebook) -> Iterator[list[object]]:
     """A header and a row per student: points for each exercise and each lesson, and totals.
 
-    The column with the name of a lesson has the points before late days. Cells of lessons not handed in are empty.
+    The column with the name of a lesson has the points before late days. Cells of missing lessons are empty.
     """
     header = ["student"]
     for lesson, exercises in book.lessons.items():
