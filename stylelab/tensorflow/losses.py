@@ -275,13 +275,14 @@ def _normalise(gram: Tensor, loss: Gram, positions: "int | Tensor") -> Tensor:
 
 def _divisors(gram: Tensor, loss: Gram, positions: "int | Tensor") -> tuple["int | Tensor", "int | Tensor"]:
     """By how many channels and by how many positions a raw Gram matrix is divided."""
+    channels = tf.shape(gram)[1]  # TensorFlow orders a graph's sums by its nodes: without this one, last digits differ
     match loss.normalisation:
         case "raw":
             return 1, 1
         case "per_location":
             return 1, _number(positions, gram)
         case "per_element":
-            return _number(tf.shape(gram)[1], gram), _number(positions, gram)
+            return _number(channels, gram), _number(positions, gram)
     pixels = positions if loss.pixels is None else loss.pixels  # 'per_pixel'
     if loss.positions is not None:
         pixels = pixels * positions // loss.positions  # those of the image that the matrix is of
