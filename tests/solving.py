@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from stylelab.tools.classroom.marking.model_answers import library_source
+
 FOLDER = Path(__file__).parent / "exercises"
 GIVEN = {"numpy", "torch", "tensorflow", "words"}  # what a lesson's first cell imports, and the words that are put in
 SLOW = ("loop", "double")  # kinds of right answers that are too slow for the rest of a lesson
