@@ -103,6 +103,7 @@ def read_image(source: "Path | BinaryIO", name: str) -> np.ndarray:
 def from_image(image: Image.Image, name: str = "the image") -> np.ndarray:
     """A PIL image as an array: upright, in sRGB, its transparent parts white.
 
+    >>> from PIL import Image
     >>> images.from_image(Image.new("L", (3, 2), 255)).shape
     (2, 3, 3)
 
