@@ -17,11 +17,7 @@ from stylelab.errors import InputError
 from stylelab.images import Source
 from stylelab.run.backends import __version__
 from stylelab.run.numerics import memory
-<<<<<<< HEAD
-from stylelab.run.options import Options
-=======
 from stylelab.run.options import Options, values_of
->>>>>>> main
 from stylelab.run.prepare import Job, plan_memory, prepare, prepare_run
 
 EXTENSIONS = frozenset([".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".avif", ".jp2"])
@@ -83,16 +79,9 @@ class Plan:
     settings: dict
     job: Job
 
-<<<<<<< HEAD
-    @property
-    def prepare_options(self) -> dict:
-        """The options that `stylelab.run.prepare.prepare` takes."""
-        return {name: value for name, value in self.options.items() if name != "backend"}
-=======
     def prepare(self, content: Source, style: Source) -> Job:
         """A pair made ready with the plan's options."""
         return prepare(content, style, **values_of(self.options, Options))
->>>>>>> main
 
     def memory(self, height: int, width: int) -> memory.Run:
         """What decides how much memory a pair of this size takes."""
@@ -148,35 +137,7 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
         same_settings = isinstance(earlier, dict) and OLD_SETTINGS | earlier == settings
         if same_settings and record.get("inputs") == list(pair.inputs) and (folder / pair.file).is_file():
             pair.state, pair.facts = KEPT, record.get("facts", {})
-<<<<<<< HEAD
-    return Plan(folder, content_files, style_files, pairs, options, settings, job)
-
-
-def _check_settings(*, backend: str, **given) -> tuple[Job, dict]:
-    """A prepared example, and the settings as JSON. A wrong setting is reported once, here, rather than for each pair.
-
-    'precision' stays 'auto' if that was asked for; what it came to on the worker is among the facts of a pair.
-    """
-    options, grey = Options(**given), np.zeros((64, 64, 3), np.float32)
-    prepare_run([grey], [grey], options)
-    job = prepare(grey, grey, **given)
-    return job, {
-        "stylelab": __version__,
-        "backend": backend,
-        "recipe": job.recipe.name,
-        "recipe_sha256": _sha256(repr(job.recipe).encode()),
-        "encoder": job.encoder.name,
-        "encoder_sha256": _sha256(job.encoder.path.read_bytes() if job.encoder.path else b""),
-        "size": options.size and int(options.size),
-        "steps": int(job.recipe.steps),
-        "seed": int(options.seed),
-        "precision": options.precision,
-        "scales": int(options.scales),
-        "tile": options.tile and int(options.tile),
-    }
-=======
     return Plan(folder, content_files, style_files, pairs, backend, options, settings, job)
->>>>>>> main
 
 
 def _sha256(data: bytes) -> str:
