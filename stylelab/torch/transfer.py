@@ -23,11 +23,11 @@ def transfer(content: Source, style: Source, options: CallOptions) -> Result:
         options: the fields of `stylelab.run.options.CallOptions`, as keywords.
 
     Returns:
-        Result: image, history, snapshots, seconds, device. On Ctrl-C the best image so far, at a loss that is
-        not finite the last good one; `stopped` says so.
+        Result: image, history, snapshots, seconds, device. After Ctrl-C it has the best image so far, after a loss that is
+        not finite the last good one, and `stopped` gives the reason.
 
     Raises:
-        InputError: something about the images, names or numbers given.
+        InputError: an image, a name or a number is wrong.
         MachineError: a GPU asked for by name that is not there.
 
     Source: Gatys, Ecker and Bethge 2016; from coarse to fine: Gatys et al. 2017.
