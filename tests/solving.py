@@ -9,20 +9,23 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from stylelab.tools.classroom.marking.model_answers import library_source
+
 FOLDER = Path(__file__).parent / "exercises"
 GIVEN = {"numpy", "torch", "tensorflow", "words"}  # what a lesson's first cell imports, and the words that are put in
 SLOW = ("loop", "double")  # kinds of right answers that are too slow for the rest of a lesson
 
 
 def right(framework: str, exercise: str) -> str:
-    """The text of an exercise cell with a right answer."""
-    kinds = dict(find_answers(framework, "RIGHT", exercise))
-    return as_cell(framework, exercise, next(place for kind, place in kinds.items() if kind not in SLOW))
+    """The text of an exercise cell with a right answer; the library's own if no other is written down."""
+    kinds = {kind: place for kind, place in find_answers(framework, "RIGHT", exercise) if kind not in SLOW}
+    return as_cell(framework, exercise, next(iter(kinds.values()))) if kinds else library_source(framework, exercise)
 
 
 def wrong(framework: str, exercise: str) -> str:
-    """The text of an exercise cell with the first of the wrong answers."""
-    return as_cell(framework, exercise, next(place for _, place in find_answers(framework, "WRONG", exercise)))
+    """The text of an exercise cell with the first of the wrong answers, or else with one that returns nothing."""
+    place = next((place for _, place in find_answers(framework, "WRONG", exercise)), None)
+    return as_cell(framework, exercise, place) if place else f"def {exercise}(*arguments):\n    answer = None\n    return answer"
 
 
 @cache

@@ -233,7 +233,7 @@ SAMPLE = 2  # wrong answers per exercise: all of them take some minutes
 def test_both_agree_on_right_and_wrong_answers(both, framework, exercise):
     kinds = {"right": list(solving.find_answers(framework, "RIGHT", exercise)), "wrong": []}
     wrong = list(solving.find_answers(framework, "WRONG", exercise))
-    kinds["wrong"] = wrong[:: -(-len(wrong) // SAMPLE)]
+    kinds["wrong"] = wrong[:: max(1, -(-len(wrong) // SAMPLE))]
     for verdict, answers in (("right", kinds["right"][1:2]), ("wrong", kinds["wrong"])):
         for _, place in answers:
             pair = both(notebook(framework, exercise, solving.as_cell(framework, exercise, place)), exercise)
