@@ -20,25 +20,6 @@ MODULES = (
     "stylelab", "stylelab.errors", "stylelab.images", "stylelab.encoders", "stylelab.plots", "stylelab.page", "stylelab.recipes",
     "stylelab.result", "stylelab.run.settings",
 )  # fmt: skip
-HALF = (
-    "check",
-    "content_loss",
-    "find_device",
-    "find_precision",
-    "gram_matrix",
-    "guided_gradient",
-    "load_encoder",
-    "optimise",
-    "response",
-    "style_layer_loss",
-    "to_array",
-    "to_image",
-    "to_tensor",
-    "total_variation",
-    "transfer",
-    "transfer_batch",
-    "transfer_loss",
-)
 WITHOUT_EXAMPLE = {
     "stylelab.InputError": "an error: see `unknown`",
     "stylelab.MachineError": "an error: see `unknown`",
@@ -57,17 +38,6 @@ WITHOUT_EXAMPLE = {
     "stylelab.result.Provenance": "a type",
     "stylelab.studio": "a widget, for a notebook only",
 }
-PENDING = {
-    "stylelab.recipes.Weights",
-    "stylelab.recipes.Optimiser",
-    "stylelab.recipes.Recipe",
-    "stylelab.recipes.find_recipe",
-    "stylelab.recipes.scaled",
-    "stylelab.recipes.with_layers",
-    "stylelab.recipes.with_weights",
-    *(f"stylelab.{half}.{name}" for half in ("torch", "tensorflow") for name in HALF),
-}
-WITHOUT_EXAMPLE |= dict.fromkeys(PENDING, "to be written")
 
 
 def public_names(module):
