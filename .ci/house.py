@@ -26,10 +26,10 @@ class Import:
     """One name imported in one place.
 
     Attributes:
-        source: the module that imports.
-        target: the module that is imported, of this package or of another.
-        name: what is taken from the target; empty where the target itself is imported.
-        bound: the name by which the importing file knows it.
+        source: the importing module.
+        target: the imported module, of this package or of another.
+        name: what is imported from the target; empty if the target itself is imported.
+        bound: its name in the importing file.
         function: the outermost function around a lazy import; empty at the top of a module.
         type_only: whether it is under `if TYPE_CHECKING`.
     """
@@ -54,14 +54,14 @@ class Package:
         self.trees = {module: ast.parse(text, self.paths[module]) for module, text in self.texts.items()}
         self.plain_modules = [path.stem for path in paths if path.parents[1] == root]  # __init__ and __main__ among them
         self.rooms = sorted({path.relative_to(root).parts[1] for path in paths if path.parents[1] != root})
-        self.imports = [each for module, tree in self.trees.items() for each in self._read(module, tree)]
+        self.imports = [item for module, tree in self.trees.items() for item in self._read(module, tree)]
         self.graph: Graph = {module: set() for module in self.files}
-        for each in self.imports:
-            if each.target in self.files and each.target != each.source:
-                self.graph[each.source].add(each.target)
+        for item in self.imports:
+            if item.target in self.files and item.target != item.source:
+                self.graph[item.source].add(item.target)
 
     def lines(self, modules: Iterable[str]) -> int:
-        """Lines of these modules together, comments and blank lines included."""
+        """The number of lines of these modules, comments and blank lines included."""
         return sum(len(self.texts[module].splitlines()) for module in modules)
 
     def _read(self, module: str, node: ast.AST, function: str = "", type_only: bool = False) -> Iterator[Import]:
@@ -72,7 +72,7 @@ class Package:
                     yield Import(module, alias.name, "", bound, child.lineno, function, type_only)
             elif isinstance(child, ast.ImportFrom):
                 base = child.module or ""
-                if child.level:  # a relative import: climb from the module to its package, then further up
+                if child.level:  # a relative import: go from the module up to its package, then further up
                     up = child.level - (self.files[module].name == "__init__.py")
                     base = ".".join([*module.split(".")[: -up or None], *filter(None, [base])])
                 for alias in child.names:
@@ -85,34 +85,34 @@ class Package:
                 yield from self._read(module, child, inside, type_only or guarded)
 
     def _target(self, base: str, name: str) -> str:
-        """The module that `from base import name` leads to: the submodule, or `base` for any other name.
+        """The module that `from base import name` imports from: the submodule of that name, or else `base`.
 
-        Python also runs the `__init__` of every package above a submodule. That does not count as an import, except where
-        the `__init__` gives the name another meaning: `stylelab.torch.transfer` is a function there.
+        Python also runs the `__init__` of every package above a submodule. That does not count as an import, unless the
+        `__init__` gives the name another meaning: `stylelab.torch.transfer` is a function there.
         """
         child = f"{base}.{name}"
         return child if child in self.files and name not in _names_bound(self.trees.get(base), base) else base
 
 
 def _names_bound(tree: ast.Module | None, package: str) -> Iterator[str]:
-    """Names that an `__init__` defines or imports at its top; its own submodules, imported as such, are left out."""
+    """Names that an `__init__` defines or imports at the top level, except its own submodules."""
     for node in tree.body if tree else ():
         if isinstance(node, Function | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.ImportFrom) and node.module not in (package, None):
             yield from (alias.asname or alias.name for alias in node.names)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
-            yield from (each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
+            yield from (name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store))
 
 
 def reached(graph: Graph, start: str) -> set[str]:
-    """A module and all that it imports, directly or through others."""
-    found, waiting = {start}, [start]
-    while waiting:
-        new = (graph[waiting.pop()] & graph.keys()) - found
-        found |= new
-        waiting += new
-    return found
+    """A module and everything that it imports, directly or through others."""
+    modules, queue = {start}, [start]
+    while queue:
+        new = (graph[queue.pop()] & graph.keys()) - modules
+        modules |= new
+        queue += new
+    return modules
 
 
 def circles(graph: Graph) -> list[list[str]]:
@@ -123,9 +123,9 @@ def circles(graph: Graph) -> list[list[str]]:
 
 
 def private_functions_used_once(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Name and length of each function or method `_name` that its file reads once, bare or as an attribute.
+    """The name and length of each function or method `_name` that its file uses once, bare or as an attribute.
 
-    One that calls itself cannot be joined to its caller and is left out. The length is the body's without its docstring.
+    A function that calls itself cannot be inlined and is left out. The length is that of the body without the docstring.
     """
     reads = _reads(tree)
     for node in ast.walk(tree):
@@ -141,24 +141,24 @@ def _reads(tree: ast.AST) -> Counter[str]:
 
 
 def measure(package: Package, start: str, option: str) -> list[tuple[str, str, str]]:
-    """Rows of the table: what is measured, today's figure, the one wanted."""
+    """Rows of the table: what is measured, the figure now, the figure wanted."""
     without_init = {module: targets for module, targets in package.graph.items() if module != "stylelab"}
     reach = reached(package.graph, start) if start in package.graph else set()
-    functions = sum(isinstance(node, Function) for tree in package.trees.values() for node in ast.walk(tree))
+    count = sum(isinstance(node, Function) for tree in package.trees.values() for node in ast.walk(tree))
     lengths = [length for tree in package.trees.values() for _, length in private_functions_used_once(tree)]
-    share, short = 100 * len(lengths) / max(functions, 1), sum(length <= SHORT for length in lengths)
+    share, short = 100 * len(lengths) / max(count, 1), sum(length <= SHORT for length in lengths)
     importers = Counter(target for targets in package.graph.values() for target in targets)
     student = [module for module, path in package.paths.items() if path.partition("/")[2] in STUDENT_FILES]
     naming = [module for module, text in package.texts.items() if re.search(rf"\b{re.escape(option)}\b", text)]
     return [
-        ("plain modules in stylelab/, __init__ and __main__ among them", f"{len(package.plain_modules)}", "8, and these two"),
+        ("plain modules in stylelab/, with __init__ and __main__", f"{len(package.plain_modules)}", "8, and these two"),
         ("rooms in stylelab/", f"{len(package.rooms)}", "13"),
-        ("import circles, lazy and type-only imports counted", _size(circles(without_init)), "0"),
-        ("the same, stylelab/__init__.py among the modules", _size(circles(package.graph)), "0"),
+        ("import circles, with lazy and type-only imports", _size(circles(without_init)), "0"),
+        ("the same, with stylelab/__init__.py", _size(circles(package.graph)), "0"),
         (f"{start} reaches", f"{len(reach)} files, {package.lines(reach):,} lines", "25 files, 3,500 lines"),
         (
             "private functions used once in their own file",
-            f"{share:.0f} % of {functions:,} ({len(lengths)}; {short} of at most {SHORT} lines)",
+            f"{share:.0f} % of {count:,} ({len(lengths)}; {short} of at most {SHORT} lines)",
             "15 %",
         ),
         ("modules with a single importer", f"{sum(count == 1 for count in importers.values())}", "35"),
@@ -175,11 +175,11 @@ def _size(groups: list[list[str]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("root", nargs="?", type=Path, default=Path(__file__).parents[1], metavar="ROOT")
-    parser.add_argument("--start", default="stylelab.torch.transfer", metavar="MODULE", help="whose reach is measured")
-    parser.add_argument("--option", default="style_layers", metavar="NAME", help="the option whose name is looked for")
+    parser.add_argument("--start", default="stylelab.torch.transfer", metavar="MODULE", help="the module whose reach is measured")
+    parser.add_argument("--option", default="style_layers", metavar="NAME", help="the option whose name is counted")
     arguments = parser.parse_args()
     package = Package(arguments.root.resolve())
-    for row in [("", "today", "wanted, at most"), *measure(package, arguments.start, arguments.option)]:
+    for row in [("", "now", "wanted, at most"), *measure(package, arguments.start, arguments.option)]:
         print("{:62}{:52}{}".format(*row))
     for group in circles(package.graph):
         print(f"\ncircle of {len(group)}:", *group, sep="\n  ")

@@ -11,16 +11,13 @@ from stylelab.errors import InputError, MachineError, NotFiniteError, StylelabEr
 from stylelab.run.backends import BACKENDS
 from stylelab.run.backends import __version__ as __version__
 from stylelab.run.backends import load_backend as load_backend
+from stylelab.run.options import BackendCallOptions, CallOptions, keywords, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Unpack
 
-    from stylelab.encoders import EncoderName
     from stylelab.images import Source
-    from stylelab.recipes import Recipe
     from stylelab.result import Result
-    from stylelab.run.options import BatchOptions, TransferOptions
     from stylelab.tools.studio.widget import Studio
 
 __all__ = [
@@ -28,26 +25,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-def transfer(
-    content: Source,
-    style: Source,
-    *,
-    recipe: str | Recipe = "gatys",
-    backend: str = "torch",
-    encoder: EncoderName = "auto",
-    size: int | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    device: str | None = None,
-    **options: Unpack[TransferOptions],
-) -> Result:
-    """Paint one image's content in another's style, in the framework named.
+@keywords(BackendCallOptions)
+def transfer(content: Source, style: Source, options: BackendCallOptions) -> Result:
+    """Paint one image's content in another's style, in the framework that `backend` names.
 
     Args:
-        backend: 'torch' or 'tensorflow'; a process holds one of them.
-        content, style, recipe, encoder, size, steps, seed, device: see `stylelab.torch.transfer`.
-        options: content_layers, style_layers, content_weight, style_weight, tv_weight, precision, scales, tile, watch, snapshots,
-            likewise.
+        content, style: path, built-in name, PIL image, or float array `(H, W, 3)` in 0..1.
+        options: the fields of `stylelab.run.options.BackendCallOptions`, as keywords.
 
     Returns:
         `stylelab.result.Result`.
@@ -56,20 +40,17 @@ def transfer(
         InputError: the input is at fault; one line says how.
         MachineError: the framework is not installed, or a GPU asked for by name is not there.
     """
-    half = load_backend(backend)
-    return half.transfer(
-        content, style, recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, device=device, **options
-    )
+    half = load_backend(options.backend)
+    return half.transfer(content, style, **values_of(options, CallOptions))
 
 
-def transfer_batch(
-    contents: Sequence[Source], styles: Sequence[Source], *, backend: str = "torch", **options: Unpack[BatchOptions]
-) -> list[Result]:
-    """Paint several pairs in one run, in the framework named.
+@keywords(BackendCallOptions)
+def transfer_batch(contents: Sequence[Source], styles: Sequence[Source], options: BackendCallOptions) -> list[Result]:
+    """Paint several pairs in one run, in the framework that `backend` names.
 
     Args:
-        backend: 'torch' or 'tensorflow'; a process holds one of them.
-        contents, styles, options: see `stylelab.torch.transfer_batch`.
+        contents, styles: as many of the one as of the other.
+        options: see `stylelab.torch.transfer_batch`.
 
     Returns:
         A `stylelab.result.Result` for each pair.
@@ -78,7 +59,8 @@ def transfer_batch(
         InputError: the input is at fault; one line says how.
         MachineError: the framework is not installed, or a GPU asked for by name is not there.
     """
-    return load_backend(backend).transfer_batch(contents, styles, **options)
+    half = load_backend(options.backend)
+    return half.transfer_batch(contents, styles, **values_of(options, CallOptions))
 
 
 def studio() -> Studio:

@@ -48,6 +48,7 @@ class NotFiniteError(StylelabError, ArithmeticError):
 def unknown(kind: str, name: object, choices: Iterable[str]) -> InputError:
     """The error for a name that is not one of `choices`; it suggests the nearest one.
 
+    >>> from stylelab.errors import unknown
     >>> print(unknown("layer", "con4_2", ["conv4_2", "conv5_1"]))
     unknown layer 'con4_2': did you mean 'conv4_2'?
     >>> print(unknown("device", "moon", ["cpu", "gpu"]))

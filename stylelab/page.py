@@ -47,6 +47,7 @@ class Setting:
 def set_up(sl, seed: int = 0) -> Setting:
     """Print the framework, device, encoder, preset and seed that a lesson uses.
 
+    >>> import stylelab.torch as sl
     >>> page.set_up(sl, seed=1).seed
     torch ... on ..., ... cores; seed 1
     encoder 'mini': ...
@@ -130,7 +131,7 @@ def image(what: "Figure | np.ndarray", alt: str, width: int | None = None) -> st
     """An `<img>` element that contains the image, as JPEG, or as PNG for line drawings.
 
     >>> page.image(cat, "A cat", width=200)[:27], page.image(cat, "A cat", width=200)[-25:]
-    ('<img src="data:image/jpeg;b', '" alt="A cat" width="200">')
+    ('<img src="data:image/jpeg;b', ' alt="A cat" width="200">')
 
     Args:
         what, alt, width: as for `show`.

@@ -6,7 +6,7 @@ The colours are those of Okabe and Ito, "Color universal design" (2008), which c
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
@@ -19,8 +19,6 @@ from stylelab.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from stylelab.result import History
-
 COLOURS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
 STYLES = {"total": "-", "content": "--", "style": "-.", "tv": ":"}  # so that lines differ in black and white too
 NAMES = {"total": "total", "content": "content", "style": "style", "tv": "total variation"}
@@ -30,6 +28,12 @@ LINES = (
     ("#CC79A7", (0, (5, 1))), ("#56B4E9", (0, (3, 1, 1, 1))), ("#E69F00", (0, (1, 1))),
 )  # fmt: skip
 INCHES = 3.0  # width of an image in a row of images
+
+
+class Columns(Protocol):
+    """Columns by name: `Result.history`, or a dict of lists."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
 
 
 class Figure(PlainFigure):
@@ -94,18 +98,22 @@ def _draw(axis: "Axes", image: np.ndarray, title: str = "", fontsize: int = 10) 
     axis.set_title(title, fontsize=fontsize)
 
 
-def loss_curves(history: "History | Mapping[str, Sequence[float]]") -> Figure:
+def loss_curves(history: Columns) -> Figure:
     """The total loss and its weighted parts against the step, on a logarithmic axis. Parts that stay 0 are left out.
 
-    >>> history = {"step": [1, 2], "total": [3, 2], "content": [1, 1], "style": [2, 1], "tv": [0, 0]}
-    >>> [line.get_label() for line in plots.loss_curves(history).axes[0].lines]
-    ['total', 'content', 'style']
+        >>> history = {"step": [1, 2], "total": [3, 2], "content": [1, 1], "style": [2, 1], "tv": [0, 0]}
+        >>> [line.get_label() for line in plots.loss_curves(history).axes[0].lines]
+        ['total', 'content', 'style']
 
-    Args:
-        history: a `Result.history`, or any mapping with the columns 'step', 'total', 'content', 'style' and 'tv'.
+        Args:
+    <<<<<<< HEAD
+            history: columns 'step', 'total', 'content', 'style', 'tv', by name: a `History`, or a dict of lists.
+    =======
+            history: a `Result.history`, or any mapping with the columns 'step', 'total', 'content', 'style' and 'tv'.
+    >>>>>>> main
 
-    Raises:
-        InputError: the history has no step.
+        Raises:
+            InputError: the history has no step.
     """
     steps = np.asarray(history["step"])
     if steps.size == 0:

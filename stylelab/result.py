@@ -1,11 +1,11 @@
-"""What a run tells while it goes on, and what it returns at the end."""
+"""The steps of a run, and its result."""
 
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 
@@ -14,8 +14,6 @@ from stylelab.recipes import Recipe
 
 if TYPE_CHECKING:
     from stylelab.plots import Figure
-    from stylelab.run.provenance import Asked
-    from stylelab.run.settings import Settings
 
 COLUMNS = ("step", "seconds", "total", "content", "style", "tv")
 
@@ -84,9 +82,16 @@ class History:
         return f"History({len(self)} steps{ends})"
 
 
+class Provenance(Protocol):
+    """Where a Result comes from: `stylelab.run.provenance.Provenance`."""
+
+    def settings(self, result: "Result") -> Any: ...
+    def png_text(self, result: "Result") -> dict[str, str]: ...
+
+
 @dataclass
 class Result:
-    """What `transfer` returns.
+    """The outcome of `transfer`.
 
     Attributes:
         image: `(H, W, 3)` float32 in 0..1.
@@ -98,12 +103,10 @@ class Result:
         stopped: None, or a sentence that says why the run ended early.
         precision: of the network, 'float32' or 'bfloat16'.
         scales: the long sides in pixels at which it was painted, smallest first.
-        tile: side in pixels of the tiles that the last size was worked on in; None for the whole at once, 0 where that was
-            asked for.
-        notes: sentences about what was done otherwise than one would expect, and why.
-        taken: after how many steps `image` is what it is, fewer than were asked for if the run ended early; 0 if no number
-            of steps leads there.
-        asked: a `stylelab.run.provenance.Asked`, from which `settings` comes.
+        tile: side in pixels of the tiles at the last size; None for no tiles, 0 if no tiles were asked for.
+        notes: sentences about anything that a user may not expect, and why it was done.
+        taken: the number of steps that leads to `image`: fewer than the recipe's if the run ended early, 0 if none does.
+        provenance: the run's inputs and options, from which `settings` comes; None for a Result that is not of `transfer`.
     """
 
     image: np.ndarray
@@ -119,43 +122,36 @@ class Result:
     tile: int | None = None
     notes: tuple[str, ...] = ()
     taken: int = 0
-    asked: "Asked | None" = field(default=None, repr=False)
+    provenance: Provenance | None = field(default=None, repr=False)
 
     @cached_property
-    def settings(self) -> "Settings":
-        """All that decided how this came out, as `stylelab.run.settings.Settings`: saved, it can be run again to the same image.
+    def settings(self) -> Any:
+        """All that decided how the image came out, as `stylelab.run.settings.Settings`: run again, they lead to the same image.
 
         An image that was given as an array is embedded as it is now; one that was given by path stays there.
 
         Raises:
             InputError: a recipe of one's own, an image too large to be embedded, or no run of `transfer`.
         """
-        if self.asked is None:
-            raise InputError("this result is not of `transfer`: there is nothing to say of its settings")
-        return self.asked.settings(self)
+        if self.provenance is None:
+            raise InputError("this result does not come from `transfer`, so its settings are not known")
+        return self.provenance.settings(self)
 
     def __repr__(self) -> str:
         height, width = self.image.shape[:2]
         return f"Result({self.recipe.name}, {width} x {height}, {self.history!r}, {self.seconds:.1f} s on {self.device})"
 
     def save(self, path: "str | os.PathLike[str]") -> Path:
-        """Write the image as PNG, JPEG or WebP, by the ending of `path`. A PNG carries the settings, without folders and
-        without the two images: `stylelab transfer --settings` reads them.
+        """Write the image as PNG, JPEG or WebP, by the ending of `path`.
+
+        A PNG carries the settings, without folders and without the two images: `stylelab transfer --settings` reads them.
 
         Raises:
             InputError: an unknown ending, or a folder that is missing or not writable.
         """
         from stylelab import images
 
-        return images.save(self.image, path, self._text())
-
-    def _text(self) -> dict[str, str]:
-        from stylelab.run.settings_file import KEYWORD
-
-        try:
-            return {KEYWORD: self.settings.bare().text()}
-        except InputError:
-            return {}
+        return images.save(self.image, path, self.provenance.png_text(self) if self.provenance else None)
 
     def show(self) -> "Figure":
         """The image as a matplotlib figure."""

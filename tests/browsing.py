@@ -1,4 +1,4 @@
-"""What the tests in a browser share: where Chromium is, how it is started, servers on loopback with a home of their own."""
+"""What the tests in a browser share: Chromium, servers on loopback with a home folder of their own, scripts for JupyterLab."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 CLOSE = """async () => {
     await window.jupyterapp.restored;
-    await window.panel?.context.save();  // or a dialog asks whether to, and nothing else can be clicked
+    await window.panel?.context.save();  // otherwise a dialog asks whether to, and blocks the page
     await window.jupyterapp.commands.execute('application:close-all');
 }"""
 OPEN = """async path => {
@@ -36,29 +36,35 @@ OPEN = """async path => {
     window.panel = panel;
     window.lesson = panel.content;
 }"""
-PATIENCE = 120_000  # milliseconds for anything to appear, on a machine that is busy with other things
+PATIENCE = 120_000  # milliseconds that anything may take on a busy machine
 
 
 def free_port() -> int:
+    """A port on loopback that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def environment(home: Path) -> dict[str, str]:
-    """This process's, with all that Jupyter and stylelab keep in a folder of its own."""
+    """This process's environment, with all folders of Jupyter and stylelab moved to `home`."""
     kept = {name: value for name, value in module_environment().items() if not name.startswith("JUPYTER")}
-    places = {"HOME": home, "JUPYTER_CONFIG_DIR": home, "JUPYTER_DATA_DIR": home, "JUPYTER_RUNTIME_DIR": home / "runtime"}
-    places |= {"JUPYTERLAB_SETTINGS_DIR": home / "settings", "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces"}
+    folders = {"HOME": home, "JUPYTER_CONFIG_DIR": home, "JUPYTER_DATA_DIR": home, "JUPYTER_RUNTIME_DIR": home / "runtime"}
+    folders |= {"JUPYTERLAB_SETTINGS_DIR": home / "settings", "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces"}
     more = {"STYLELAB_PRESET": "ci", "STYLELAB_CACHE": str(home / "cache")}
-    return kept | {name: str(path) for name, path in places.items()} | more
+    return kept | {name: str(path) for name, path in folders.items()} | more
 
 
 @contextmanager
 def serving(
     command: list[str], address: str, home: Path, ready: str = "", stdout: int = subprocess.DEVNULL, **options
 ) -> Iterator[subprocess.Popen]:
-    """A server that answers at `address + ready`; it ends with the block. `options` are Popen's."""
+    """The process of a server, once it answers at `address + ready`. It ends with the block.
+
+    Args:
+        home: for `environment`, unless `options` has an env.
+        options: for Popen.
+    """
     options = {"env": environment(home), "stdout": stdout, "stderr": subprocess.DEVNULL, "text": True} | options
     process = subprocess.Popen(command, **options)
     try:
@@ -77,7 +83,7 @@ def serving(
 
 @contextmanager
 def jupyterlab(folder: Path, home: Path, **options) -> Iterator[tuple[str, subprocess.Popen]]:
-    """(address, process) of a JupyterLab over a folder, without a token and without news; `options` are Popen's."""
+    """The address and process of a JupyterLab that shows a folder, without a token. `options` are for Popen."""
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(NO_NEWS))
@@ -104,7 +110,7 @@ def _wait_for(address: str, process: subprocess.Popen) -> None:
 
 @contextmanager
 def browsing(profile: Path, width: int = 1280, height: int = 900, more: tuple[str, ...] = ()):
-    """Chromium, in a profile of its own; `more` are flags of its."""
+    """Chromium with a profile of its own. `more` are additional flags."""
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch_persistent_context(
@@ -119,13 +125,10 @@ def browsing(profile: Path, width: int = 1280, height: int = 900, more: tuple[st
 
 
 def listen(page):
-    """A page that keeps what it complains of in its console, and what it asks for beyond this machine."""
+    """The page, with lists of its console's errors (`complaints`) and its requests to other machines (`elsewhere`)."""
     page.complaints, page.elsewhere = [], []
+    local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:", "chrome")
     page.on("console", lambda message: message.type == "error" and page.complaints.append(message.text))
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("request", lambda request: _outside(request.url) and page.elsewhere.append(request.url))
+    page.on("request", lambda request: request.url.startswith(local) or page.elsewhere.append(request.url))
     return page
-
-
-def _outside(address: str) -> bool:
-    return not address.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:", "chrome"))

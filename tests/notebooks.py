@@ -1,4 +1,4 @@
-"""Notebooks as an honest student leaves them, run as Jupyter would run them: for tests/classroom/test_honest.py. No framework here."""
+"""Notebooks as an honest student leaves them, run as Jupyter would: for tests/classroom/test_honest.py. No framework here."""
 
 import ast
 import asyncio
@@ -19,7 +19,7 @@ DRAWN = re.compile(r"'(?:conv|block|relu)\d+_(?:conv)?\d+'|\[\([\d, ()]*\)\]")  
 
 
 def lesson_of(exercise: str, framework: str) -> tuple[str, dict]:
-    """The first lesson that asks for it: its name, and the notebook."""
+    """The first lesson with this exercise: its name and its notebook."""
     for path in sorted(LESSONS.glob(f"*_{framework}.ipynb")):
         notebook = json.loads(path.read_text())
         for cell in notebook["cells"]:
@@ -32,16 +32,18 @@ def lesson_of(exercise: str, framework: str) -> tuple[str, dict]:
 
 
 def cell(source: str, **metadata) -> dict:
+    """A code cell, as JSON."""
     return {"cell_type": "code", "metadata": metadata, "source": source, "outputs": [], "execution_count": None}
 
 
 def checked(exercise: str) -> str:
+    """The cell that checks an exercise."""
     return f'{exercise} = sl.check("{exercise}", {exercise})'
 
 
 def notebook(framework: str, exercise: str, answer: str | None, *, before=(), after=(), given=(), check=True) -> dict:
-    """The lesson's first cell, those that are `given` by name, a student's own, the answer in its cell (None: untouched), its
-    check, and more of the student's own."""
+    """The lesson's first cell, its cells named in `given`, cells `before`, the answer in its cell (None leaves the stub), its
+    check, and cells `after`."""
     lesson, whole = lesson_of(exercise, framework)
     by_name = {each["metadata"].get("stylelab", {}).get("name"): each for each in whole["cells"]}
     stub = by_name[exercise]
@@ -52,7 +54,7 @@ def notebook(framework: str, exercise: str, answer: str | None, *, before=(), af
 
 
 class Shell:
-    """Whatever is asked of it, nothing happens."""
+    """Replaces IPython's shell: every attribute can be read and called, and nothing happens."""
 
     def __getattr__(self, name):
         return self
@@ -62,7 +64,7 @@ class Shell:
 
 
 def run(notebook: dict) -> str:
-    """What the notebook prints when its code cells are run in order; one that fails stops for itself alone."""
+    """What the notebook prints when its code cells run in order; a cell that fails does not stop the others."""
     space = {"__name__": "__main__", "get_ipython": Shell, "display": Shell()}
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
@@ -84,7 +86,7 @@ def _run(source: str, number: int, space: dict) -> None:
 
 
 def verdict(exercise: str, printed: str) -> tuple[str, str]:
-    """('right', '') or ('wrong', sentence) by the last check of it."""
+    """('right', '') or ('wrong', sentence), from the last check of the exercise."""
     said = [line for line in printed.splitlines() if line.startswith((f"{exercise}: right", f"{exercise}: not "))][-1]
     words = said.removeprefix(f"{exercise}: ").removesuffix(GOES_ON)
     if words.startswith("right"):
@@ -93,12 +95,12 @@ def verdict(exercise: str, printed: str) -> tuple[str, str]:
 
 
 def plain(sentence: str) -> str:
-    """A sentence without what differs between draws."""
+    """A sentence without numbers and layers, which differ between draws."""
     return NUMBER.sub("#", DRAWN.sub("...", sentence))
 
 
 def forget_settings(framework: str) -> None:
-    """A notebook's settings end with its process; here they have to be taken back."""
+    """Undo a notebook's settings, which would normally end with its process."""
     native = sys.modules[framework]
     if framework == "torch":
         native.set_default_dtype(native.float32)

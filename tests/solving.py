@@ -9,30 +9,34 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from stylelab.tools.classroom.marking.model_answers import library_source
+
 FOLDER = Path(__file__).parent / "exercises"
 GIVEN = {"numpy", "torch", "tensorflow", "words"}  # what a lesson's first cell imports, and the words that are put in
-SLOW = ("loop", "double")  # kinds of right answers that a student would not continue with
+SLOW = ("loop", "double")  # kinds of right answers that are too slow for the rest of a lesson
 
 
 def right(framework: str, exercise: str) -> str:
-    """The text of an exercise cell with a right answer."""
-    kinds = dict(_found(framework, "RIGHT", exercise))
-    return _cell(framework, exercise, next(place for kind, place in kinds.items() if kind not in SLOW))
+    """The text of an exercise cell with a right answer; the library's own if no other is written down."""
+    kinds = {kind: place for kind, place in find_answers(framework, "RIGHT", exercise) if kind not in SLOW}
+    return as_cell(framework, exercise, next(iter(kinds.values()))) if kinds else library_source(framework, exercise)
 
 
 def wrong(framework: str, exercise: str) -> str:
-    """The text of an exercise cell with the first of the wrong answers."""
-    return _cell(framework, exercise, next(place for _, place in _found(framework, "WRONG", exercise)))
+    """The text of an exercise cell with the first of the wrong answers, or else with one that returns nothing."""
+    place = next((place for _, place in find_answers(framework, "WRONG", exercise)), None)
+    return as_cell(framework, exercise, place) if place else f"def {exercise}(*arguments):\n    answer = None\n    return answer"
 
 
 @cache
 def _read(name: str) -> tuple[str, ast.Module]:
+    """Source and syntax tree of a file of answers."""
     text = (FOLDER / name).read_text()
     return text, ast.parse(text)
 
 
-def _found(framework: str, table: str, exercise: str) -> Iterator[tuple[str, tuple]]:
-    """(kind of answer, (file, node)) for each entry of RIGHT[exercise] or WRONG[exercise] that this framework has."""
+def find_answers(framework: str, table: str, exercise: str) -> Iterator[tuple[str, tuple]]:
+    """Yield (kind of answer, (file, node)) for each entry of RIGHT[exercise] or WRONG[exercise] that this framework has."""
     for name in sorted(path.name for path in FOLDER.glob("answers_lesson_*.py")):
         for statement in _read(name)[1].body:
             if not isinstance(statement, ast.Assign) or ast.unparse(statement.targets[0]) != table:
@@ -51,8 +55,8 @@ def _found(framework: str, table: str, exercise: str) -> Iterator[tuple[str, tup
                         yield ast.unparse(entry.elts[1]), (name, entry.elts[0])
 
 
-def _cell(framework: str, exercise: str, place: tuple) -> str:
-    """Helpers and answer inside one function, so that their names stay clear of the lesson's."""
+def as_cell(framework: str, exercise: str, place: tuple) -> str:
+    """The answer and its helpers inside one function, so that their names do not mix with the lesson's."""
     name, node = place
     files = [_read(f"words_{framework}.py"), _read(name)]
     helpers = [_helper(text, statement) for text, statement in _needed(files, node)]
@@ -69,7 +73,7 @@ def _helper(text: str, statement: ast.stmt) -> str:
 
 
 def _needed(files: list[tuple[str, ast.Module]], node: ast.AST) -> list[tuple[str, ast.stmt]]:
-    """The statements of the files that an answer rests on, in order, each with the text of its file."""
+    """The statements of the files that an answer depends on, in order, each with the text of its file."""
     statements = [(text, statement) for text, tree in files for statement in tree.body]
     defined = {name: statement for _, statement in statements for name in _names(statement)}
     needed, waiting = [], [node]
@@ -83,6 +87,7 @@ def _needed(files: list[tuple[str, ast.Module]], node: ast.AST) -> list[tuple[st
 
 
 def _names(statement: ast.stmt) -> list[str]:
+    """The names that a statement defines."""
     if isinstance(statement, ast.FunctionDef):
         return [statement.name]
     if isinstance(statement, ast.Assign):

@@ -1,12 +1,17 @@
 """The command `stylelab`. A command imports what is slow itself, after its input is checked."""
 
+import functools
+import inspect
 import sys
+from collections.abc import Callable
+from dataclasses import Field, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from stylelab.errors import InputError, MachineError, StylelabError
+from stylelab.run.options import Options
 
 UsageError = typer.BadParameter.__mro__[1]  # typer may carry a copy of click: this is whichever it uses
 
@@ -25,42 +30,45 @@ app.add_typer(encoders_app, name="encoders")
 IMAGE = "a file, or the name of a built-in image"
 FOLDER = "a folder of images, one image, or 'builtin'"
 Backend = Annotated[str, typer.Option(help="Framework: torch or tensorflow.")]
-RecipeName = Annotated[str, typer.Option("--recipe", help="Named settings; `stylelab recipes` lists them.")]
-EncoderName = Annotated[
-    str, typer.Option("--encoder", help="'auto' (vgg19 if downloaded, else mini), another name, or a weights file.")
-]
-Size = Annotated[int | None, typer.Option(help="Long side of the image in pixels.", show_default="the recipe's")]
-Steps = Annotated[int | None, typer.Option(help="Steps of the optimiser, 1 or more.", show_default="the recipe's")]
-Seed = Annotated[int, typer.Option(help="Seed of the noise, 0 or more, for recipes that start from noise.")]
-Device = Annotated[
-    str | None, typer.Option(help="'cpu', 'gpu', 'cuda', 'cuda:1' or 'mps'.", show_default="a GPU if there is one")
-]
-Precision = Annotated[str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where this machine multiplies that faster.")]
-Scales = Annotated[int, typer.Option(help="Paint from coarse to fine: how many sizes, each 1.4 times the one before.")]
-Tile = Annotated[
-    int | None,
-    typer.Option(
-        help="Work in tiles of so many pixels, for large images; 0 for the whole at once.",
-        show_default="when the whole does not fit, or on a CPU takes over 6 GB",
-    ),
-]
-ContentLayers = Annotated[
-    str | None, typer.Option(help="Layers that keep the scene, such as conv4_2.", show_default="the recipe's")
-]
-StyleLayers = Annotated[
+Scheduler = Annotated[
     str | None,
-    typer.Option(help="Layers that carry the style, such as conv1_1,conv2_1,conv3_1.", show_default="the recipe's"),
+    typer.Option(help="A Dask scheduler's address, such as tcp://host:8786.", show_default="this machine"),
 ]
-ContentWeight = Annotated[
-    float | None,
-    typer.Option(
-        help="Alpha: how much the scene counts. `stylelab recipes NAME` has a recipe's own.", show_default="the recipe's"
-    ),
-]
-StyleWeight = Annotated[float | None, typer.Option(help="Beta: how much the style counts.", show_default="the recipe's")]
-TvWeight = Annotated[
-    float | None, typer.Option(help="How much smoothness counts: the total variation's weight.", show_default="the recipe's")
-]
+
+
+def option_type(field: Field) -> Any:
+    """An option of `stylelab.run.options.Options` as typer reads it."""
+    kind, default_text = field.metadata["kind"], field.metadata["default_text"]
+    value = kind.type if field.default is not None else kind.type | None
+    return Annotated[value, typer.Option(help=field.metadata["help"], show_default=default_text or True)]
+
+
+def with_options(command: Callable[..., int], kind: type[Options] = Options) -> Callable[..., int]:
+    """A command that has an option for each field of `kind`, after --backend; it gets their values as `**options`."""
+    known = [field for field in fields(kind) if field.metadata["kind"]]
+
+    @functools.wraps(command)
+    def call(**given: Any) -> int:
+        for field in known:
+            if given[field.name] is not None:
+                given[field.name] = field.metadata["kind"].parse(given[field.name])
+        return command(**given)
+
+    parameters = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            parameters.append(parameter)
+        if parameter.name == "backend":
+            parameters += [
+                inspect.Parameter(field.name, parameter.kind, default=field.default, annotation=option_type(field))
+                for field in known
+            ]
+    call.__signature__ = inspect.Signature(parameters)
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return call
+
+
+Device = option_type(next(field for field in fields(Options) if field.name == "device"))
 
 
 def main() -> None:
@@ -93,6 +101,7 @@ def _refuse(message: str, status: int) -> int:
 
 
 @app.command()
+@with_options
 def transfer(
     context: typer.Context,
     content: Annotated[str | None, typer.Argument(help=f"The scene: {IMAGE}.", show_default=False)] = None,
@@ -102,72 +111,37 @@ def transfer(
         typer.Option("--out", "-o", help="Where to save: a .png, .jpg or .webp file.", show_default="with --settings X: X.png"),
     ] = None,
     backend: Backend = "torch",
-    recipe: RecipeName = "gatys",
-    encoder: EncoderName = "auto",
-    size: Size = None,
-    steps: Steps = None,
-    seed: Seed = 0,
-    device: Device = None,
-    content_layers: ContentLayers = None,
-    style_layers: StyleLayers = None,
-    content_weight: ContentWeight = None,
-    style_weight: StyleWeight = None,
-    tv_weight: TvWeight = None,
-    precision: Precision = "auto",
-    scales: Scales = 1,
-    tile: Tile = None,
     settings: Annotated[
         Path | None,
-        typer.Option(
-            help="Run again what a .json of --save-settings, or a .png of this command, says. What stands beside it wins."
-        ),
+        typer.Option(help="Repeat a run from a settings file, or from a PNG that stylelab saved. Other options override it."),
     ] = None,
-    save_settings: Annotated[Path | None, typer.Option(help="Write down all that decided the image: a .json file.")] = None,
-    film: Annotated[Path | None, typer.Option(help="Show how it came about: a .gif, or a .png for a strip.")] = None,
+    save_settings: Annotated[Path | None, typer.Option(help="Save the settings of the run as a .json file.")] = None,
+    film: Annotated[Path | None, typer.Option(help="Save an animation of the run (.gif) or a filmstrip (.png).")] = None,
+    **options: Any,
 ) -> int:
     """Paint one image's content in another's style. Ctrl-C saves the best image so far."""
-    from stylelab.cli import rerun
     from stylelab.cli import transfer as painting
 
-    made, out = rerun.from_command_line(context, settings, out)
-    return painting.paint(made, out, save_settings=save_settings, film=film, source=settings)
+    given = [name for name in context.params if context.get_parameter_source(name).name == "COMMANDLINE"]
+    values = {"content": content, "style": style, "backend": backend, **options}
+    found = painting.find_settings(values, given, settings)
+    return painting.transfer(found, out, file=settings, save_settings=save_settings, film=film)
 
 
 @app.command()
+@with_options
 def gallery(
     content_dir: Annotated[str, typer.Argument(help=f"The scenes: {FOLDER}.")],
     style_dir: Annotated[str, typer.Argument(help=f"The manners of painting: {FOLDER}.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the images and index.html; made if missing.")],
-    scheduler: Annotated[
-        str | None,
-        typer.Option(help="A Dask scheduler's address, such as tcp://host:8786.", show_default="this machine"),
-    ] = None,
+    scheduler: Scheduler = None,
     backend: Backend = "torch",
-    recipe: RecipeName = "gatys",
-    encoder: EncoderName = "auto",
-    size: Size = None,
-    steps: Steps = None,
-    seed: Seed = 0,
-    device: Device = None,
-    content_layers: ContentLayers = None,
-    style_layers: StyleLayers = None,
-    content_weight: ContentWeight = None,
-    style_weight: StyleWeight = None,
-    tv_weight: TvWeight = None,
-    precision: Precision = "auto",
-    scales: Scales = 1,
-    tile: Tile = None,
+    **options: Any,
 ) -> int:
-    """Paint every pair of a content and a style image, on Dask. Pairs that are there already are kept."""
+    """Paint every pair of a content and a style image, on Dask. Pairs that are already painted are kept."""
     from stylelab.cli import transfer as painting
-    from stylelab.cli.rerun import layers
 
-    return painting.paint_all(
-        content_dir, style_dir, out, scheduler=scheduler, backend=backend, recipe=recipe, encoder=encoder, size=size,
-        steps=steps, seed=seed, device=device, content_layers=layers(content_layers),
-        style_layers=layers(style_layers), content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight,
-        precision=precision, scales=scales, tile=tile,
-    )  # fmt: skip
+    return painting.gallery(content_dir, style_dir, out, scheduler=scheduler, backend=backend, **options)
 
 
 @encoders_app.callback(invoke_without_command=True)
@@ -247,10 +221,7 @@ def grade(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for marks and reports, outside the first; made if missing.")],
-    scheduler: Annotated[
-        str | None,
-        typer.Option(help="A Dask scheduler's address, such as tcp://host:8786.", show_default="this machine"),
-    ] = None,
+    scheduler: Scheduler = None,
     sandbox: Annotated[str, typer.Option(help="bwrap, or none: then students' code runs as you, with all your files.")] = "bwrap",
     seconds: Annotated[float, typer.Option(help="Wall clock that one answer may take, 0.1 to 3600.")] = 10.0,
     due: Annotated[

@@ -1,8 +1,10 @@
-"""What the commands `transfer` and `gallery` do: check, show progress, save, say how it went."""
+"""The commands `transfer` and `gallery`: check the input, show progress, save, and report how it went."""
 
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -10,102 +12,104 @@ from rich.progress import Progress
 from stylelab import images
 from stylelab.base.files import expand_home, printable
 from stylelab.cli.progress import interrupts, progress
-from stylelab.errors import INTERRUPTED, InputError, Interrupted, unknown
-from stylelab.images.decode import ImageFile
+from stylelab.errors import INTERRUPTED, InputError, Interrupted
 from stylelab.images.film import check_film_path, save_film, snapshot_steps
 from stylelab.result import Result
 from stylelab.run import settings_file
-from stylelab.run.backends import BACKENDS
-from stylelab.run.prepare import Job, check_run, prepare_stages
+from stylelab.run.backends import check_backend, load_backend
+from stylelab.run.prepare import prepare_run
 from stylelab.run.settings import Settings
 
 
-def paint(
-    settings: Settings, out: Path, *, save_settings: Path | None = None, film: Path | None = None, source: Path | None = None
-) -> int:
-    """One transfer from file to file; returns the exit status.
+def find_settings(values: dict[str, Any], given: Collection[str], file: Path | None) -> Settings:
+    """The settings of a run: the command's own values, or those of a file where the command line does not override them.
 
-    All that can be wrong in the input is found before the framework is imported, which takes seconds.
+    Args:
+        values: content, style, backend and the options of the command.
+        given: the names of those that were given on the command line.
+        file: settings to repeat; None if there is none.
+
+    Raises:
+        InputError: an image is missing, or the file holds no settings.
+    """
+    if file is not None:
+        return Settings.load(file).changed(**{name: value for name, value in values.items() if name in given})
+    for role in ("content", "style"):
+        if values[role] is None:
+            raise InputError(f"missing {role.upper()} (see `stylelab transfer --help`)")
+    return Settings(**values)
+
+
+def transfer(
+    settings: Settings, out: Path | None, *, file: Path | None = None, save_settings: Path | None = None, film: Path | None = None
+) -> int:
+    """Paint one image and save it; returns the exit status.
+
+    Everything that can be wrong in the input is found before the framework is imported, which takes seconds.
 
     Args:
         settings: what to paint, and how.
-        out: the image to write.
-        save_settings: the settings as they came to be, as .json.
-        film: the way there, as .gif or .png.
-        source: the file that the settings are from.
+        out: the image to write; None to name it after the settings file, in the working folder.
+        file: the settings file, if the settings come from one.
+        save_settings: where to save the settings with what 'auto' came to, as .json.
+        film: where to save an animation, as .gif, or a filmstrip, as .png.
 
     Raises:
         InputError, MachineError: one line for stderr.
     """
+    if out is None:
+        if file is None:
+            raise InputError("missing -o / --out (see `stylelab transfer --help`)")
+        out = Path(f"{file.stem}.png")
+        if out.exists():
+            raise InputError(f"'{printable(out)}' exists: use -o to name another file")
     content, style = settings.images()
     targets = _check_targets(out, save_settings, film)
     _check_not_read(targets, "one of the two input images", content, style)
-    _check_not_read(targets, "the file of the settings", source)
-    options = settings.options()
-    stages = _check(content, style, **options)
-    if film:
-        options["snapshots"] = snapshot_steps(film, _steps(stages), stages[-1][0].content[..., 0].size)
-    result, interrupted = _run(content, style, options, _steps(stages))
+    _check_not_read(targets, "the file of the settings", file)
+    check_backend(settings.backend)
+    run = prepare_run([content], [style], settings)
+    snapshots = snapshot_steps(film, run.steps, run.job.content[..., 0].size) if film else None
+    with interrupts() as interrupted, progress(run.steps) as show:
+        try:
+            half = load_backend(settings.backend)
+            (result,) = half.paint(run, watch=lambda steps: show(steps[0]), snapshots=snapshots)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted before the first step: nothing was saved") from None
+        status = INTERRUPTED if interrupted else 1
     result.save(out)
     if film:
-        save_film(film, {0: stages[0][0].start} | result.snapshots)
+        save_film(film, {0: run.stages[0][0].start} | result.snapshots)
     if save_settings:
         result.settings.save(save_settings)
-    again = result.settings if settings.versions else None
-    print("\n".join([summary(result, out, settings.encoder), *settings.notes(again)]))
+    print(summary(result, out, settings.encoder))
+    for difference in settings.differences(result.settings if settings.versions else None):
+        print(difference)
     if result.stopped is None:
         return 0
     print(f"stylelab: {result.stopped}", file=sys.stderr)
-    return INTERRUPTED if interrupted else 1
-
-
-def _run(content, style, options: dict, count: int) -> tuple[Result, bool]:
-    """The run, watched, and whether Ctrl-C ended it."""
-    import stylelab
-
-    with interrupts() as interrupted, progress(count) as watch:
-        try:
-            return stylelab.transfer(content, style, watch=watch, **options), bool(interrupted)
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted before the first step: nothing was saved") from None
-
-
-def _check(
-    content, style, *, backend: str, device: str | None, precision="auto", scales=1, tile=None, **options
-) -> list[list[Job]]:
-    _check_backend(backend)
-    check_run(precision, tile)
-    return prepare_stages([content], [style], scales=scales, **options)
-
-
-def _steps(stages: list[list[Job]]) -> int:
-    return sum(batch[0].recipe.steps for batch in stages)
+    return status
 
 
 def _check_targets(out: Path, save_settings: Path | None, film: Path | None) -> list[Path]:
-    """Where everything goes, each in a file of its own that can be written."""
+    """The files to write, each of which can be written and is named only once."""
     targets = [images.check_writable(out)]
-    targets += [settings_file.check_name(save_settings)] if save_settings else []
+    targets += [settings_file.check_path(save_settings)] if save_settings else []
     targets += [check_film_path(film)] if film else []
     if len({os.path.realpath(target) for target in targets}) < len(targets):
-        raise InputError(f"'{printable(targets[-1])}' is to be written twice: choose another name")
+        raise InputError(f"'{printable(targets[-1])}' would be written twice: choose another name")
     return targets
 
 
-def _check_not_read(targets: list[Path], what: str, *sources: "str | Path | ImageFile | None") -> None:
-    for source in (expand_home(source) for source in sources if isinstance(source, (str, Path))):
+def _check_not_read(targets: list[Path], what: str, *sources: object) -> None:
+    for source in (expand_home(source) for source in sources if isinstance(source, str | Path)):
         for target in targets:
             if target.exists() and source.exists() and target.samefile(source):
                 raise InputError(f"'{printable(target)}' is {what}: choose another name to save to")
 
 
-def _check_backend(name: str) -> None:
-    if name not in BACKENDS:
-        raise unknown("backend", name, BACKENDS)
-
-
-def summary(result: Result, out: Path, encoder: str) -> str:
-    """Two lines about a run, where the image is and how the run went, and what there is to note."""
+def summary(result: Result, out: Path, encoder: object) -> str:
+    """Where the image is, how the run went, and the notes on it, a line each."""
     height, width = result.image.shape[:2]
     chosen = f"{result.encoder} (chosen by 'auto')" if encoder == "auto" else result.encoder
     lines = [
@@ -117,37 +121,37 @@ def summary(result: Result, out: Path, encoder: str) -> str:
 
 
 def _pace(result: Result) -> str:
-    """Time per step and loss. The first step is left out of the time: it waits for what is loaded or compiled once."""
+    """Time per step and loss. The first step is left out of the time: it includes loading and compiling."""
     total, seconds = result.history["total"], result.history["seconds"]
     if not len(total):
         return ""
-    each = (seconds[-1] - seconds[0]) / (len(seconds) - 1) if len(seconds) > 1 else seconds[0]
-    if len(result.scales) > 1:  # losses at different sizes say nothing of each other
+    if len(result.scales) > 1:  # losses at different sizes cannot be compared
         return f", at {', '.join(map(str, result.scales))} px, loss at the last {total[-1]:.4g}"
-    return f", {1000 * each:.{0 if each > 0.01 else 1}f} ms per step, loss {total[0]:.4g} -> {total[-1]:.4g}"
+    per_step = (seconds[-1] - seconds[0]) / (len(seconds) - 1) if len(seconds) > 1 else seconds[0]
+    return f", {1000 * per_step:.{0 if per_step > 0.01 else 1}f} ms per step, loss {total[0]:.4g} -> {total[-1]:.4g}"
 
 
-def paint_all(content: str, style: str, out: Path, *, backend: str, scheduler: str | None, **options) -> int:
-    """Every pair into a folder; returns the exit status: that of the worst pair.
+def gallery(content: str, style: str, out: Path, *, backend: str, scheduler: str | None, **options: Any) -> int:
+    """Paint every pair into a folder; returns the exit status: that of the worst pair.
 
     Raises:
         InputError, MachineError: nothing could be painted at all; one line for stderr.
     """
-    _check_backend(backend)
-    from stylelab.tools.gallery import paint as gallery
+    check_backend(backend)
+    from stylelab.tools.gallery import paint as painting
     from stylelab.tools.gallery.plan import plan as plan_gallery
 
     plan = plan_gallery(content, style, out, backend=backend, **options)
-    console, told = Console(stderr=True), set()
+    console, reported = Console(stderr=True), set()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("painting", total=len(plan.pairs))
         try:
-            for pair in gallery.paint(plan, scheduler=scheduler):
+            for pair in painting.paint(plan, scheduler=scheduler):
                 bar.advance(task)
-                if pair.error and pair.error not in told:  # a broken image fails in every style
-                    told.add(pair.error)
+                if pair.error and pair.error not in reported:  # a broken image fails in every style
+                    reported.add(pair.error)
                     print(f"stylelab: {pair.name}: {pair.error}", file=sys.stderr)
         except KeyboardInterrupt:
-            raise Interrupted(f"interrupted: {gallery.summary(plan)}; the same command goes on from here") from None
-    print(gallery.summary(plan))
+            raise Interrupted(f"interrupted: {painting.summary(plan)}; run it again to resume") from None
+    print(painting.summary(plan))
     return max(pair.exit_status for pair in plan.pairs)

@@ -17,7 +17,7 @@ from stylelab.encoders.spec import LAYERS, OXFORD, TORCHVISION, Encoder, Weights
 from stylelab.errors import InputError
 
 SMALL_FILE = 16e6  # bytes of a file whose weights are cached
-RANDOM_WIDTHS = {"1": 32, "2": 64, "3": 128, "4": 256, "5": 128}  # block -> channels, as in `mini`
+RANDOM_WIDTHS = {"1": 32, "2": 64, "3": 128, "4": 256, "5": 128}  # block -> filters in each layer
 
 
 def read_encoder(path: str | Path, name: str | None = None) -> Encoder:
@@ -82,7 +82,7 @@ def read_weights(encoder: Encoder, layers: Iterable[str | int], *, normalised: b
 
     >>> weights = encoders.read_weights(encoders.find_encoder("mini"), ["conv2_1"])
     >>> {layer: kernel.shape for layer, (kernel, bias) in weights.items()}
-    {'conv1_1': (32, 3, 3, 3), 'conv1_2': (32, 32, 3, 3), 'conv2_1': (64, 32, 3, 3)}
+    {'conv1_1': (32, 3, 3, 3), 'conv1_2': (48, 32, 3, 3), 'conv2_1': (96, 48, 3, 3)}
 
     Args:
         encoder: from `find_encoder` or `read_encoder`.
@@ -110,7 +110,7 @@ def is_intact(path: Path) -> bool:
 
 
 def random_weights(seed: int, layers: Iterable[str] = LAYERS) -> Weights:
-    """He's initialisation with the widths of `mini`, not normalised yet. A deeper network starts with the same numbers.
+    """He's initialisation, not normalised yet. A deeper network starts with the same numbers.
 
     Source: He et al., "Delving deep into rectifiers", ICCV 2015, equation 10.
     """

@@ -1,12 +1,15 @@
 """Turn files, PIL images and arrays into images: (H, W, 3) float32 in 0..1."""
 
+import hashlib
 import io
+import os
 import re
 import struct
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -57,18 +60,33 @@ class ImageFile:
         return from_array(values)
 
 
-def read_image(source: "Path | io.BytesIO", name: str) -> np.ndarray:
+def read_with_sha256(path: Path) -> tuple[np.ndarray, str]:
+    """The image in a file, and the SHA-256 of the file, which is opened only once.
+
+    Raises:
+        InputError: as `read_image`.
+    """
+    name = f"'{printable(path)}'"
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return read_image(file, name), digest
+    except OSError as error:
+        raise _broken(name, error) from None
+
+
+def read_image(source: "Path | BinaryIO", name: str) -> np.ndarray:
     """The image in a file, upright; of an animation, the first frame.
 
     Args:
-        source: a file, or its content.
+        source: a path, or an open file.
         name: what messages call it.
 
     Raises:
         InputError: it is empty, not an image, broken, unreadable, or has more than 100 million pixels.
     """
     try:
-        if (source.stat().st_size if isinstance(source, Path) else source.getbuffer().nbytes) == 0:
+        if (source.stat().st_size if isinstance(source, Path) else source.seek(0, os.SEEK_END)) == 0:
             raise InputError(f"{name} is empty: copy it again")
         with warnings.catch_warnings(action="ignore"), Image.open(source, formats=READ) as image:
             return from_image(image, name)
@@ -78,8 +96,6 @@ def read_image(source: "Path | io.BytesIO", name: str) -> np.ndarray:
         raise InputError(f"{name} is not an image: PNG, JPEG, WebP, GIF, TIFF and BMP can be opened") from None
     except Image.DecompressionBombError as error:
         raise _too_large(name, re.sub(r"\D*(\d+) pixels.*", r"\1", str(error))) from None
-    except PermissionError:
-        raise InputError(f"{name} cannot be read: you have no permission") from None
     except BROKEN as error:
         raise _broken(name, error) from None
 
@@ -87,6 +103,7 @@ def read_image(source: "Path | io.BytesIO", name: str) -> np.ndarray:
 def from_image(image: Image.Image, name: str = "the image") -> np.ndarray:
     """A PIL image as an array: upright, in sRGB, its transparent parts white.
 
+    >>> from PIL import Image
     >>> images.from_image(Image.new("L", (3, 2), 255)).shape
     (2, 3, 3)
 
@@ -125,6 +142,8 @@ def _too_large(name: str, pixels: object) -> InputError:
 
 
 def _broken(name: str, error: Exception) -> InputError:
+    if isinstance(error, PermissionError):
+        return InputError(f"{name} cannot be read: you have no permission")
     cause = printable(error or type(error).__name__, 80)
     return InputError(f"{name} is a broken or truncated image ({cause}): copy it again")
 

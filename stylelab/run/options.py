@@ -1,59 +1,174 @@
-"""What a transfer may be told beside two images, as types: one list for both frameworks and for `stylelab.transfer`.
+"""The options of a run. Keywords, command line, settings files and the docs are all made from the fields of `Options`.
 
-For type checkers and editors: nothing here is run, and nothing heavy is imported. `stylelab.torch.transfer` says what
-each option means.
+A new option is one field, with its help line, and the code that uses it. Nothing heavy is imported here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias, TypedDict
+import difflib
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     from stylelab.encoders import EncoderName
-    from stylelab.errors import NotFiniteError
     from stylelab.recipes import Recipe
-    from stylelab.result import Step
-
-Watch: TypeAlias = "Callable[[Step], object]"
-WatchBatch: TypeAlias = "Callable[[list[Step | NotFiniteError]], object]"
 
 
-class LayerOptions(TypedDict, total=False):
-    """Of one image or of a batch: what is compared, how much it weighs, and at how many sizes."""
+@dataclass(frozen=True)
+class Kind:
+    """A kind of value that an option may have.
 
-    content_layers: Sequence[str] | None
-    style_layers: Sequence[str] | None
-    content_weight: float | None
-    style_weight: float | None
-    tv_weight: float | None
-    scales: int
+    Attributes:
+        name: as an error message says it, such as 'a whole number'.
+        schema: JSON schema of the value in a settings file.
+        type: what the command line reads it as.
+        parse: turns what the command line has read into the option's value.
+    """
 
-
-class PairOptions(LayerOptions, total=False):
-    """All that is the same for the pairs of a batch."""
-
-    recipe: str | Recipe
-    encoder: EncoderName
-    size: int | None
-    steps: int | None
-    seed: int
+    name: str
+    schema: Mapping[str, Any]
+    type: type = str
+    parse: Callable[[Any], Any] = lambda value: value
 
 
-class TransferOptions(LayerOptions, total=False):
-    """What `stylelab.transfer` hands on to the framework."""
-
-    precision: str
-    tile: int | None
-    watch: Watch | None
-    snapshots: Sequence[int] | None
+def split_names(text: str) -> tuple[str, ...]:
+    """'conv1_1, conv2_1' as a tuple of names."""
+    return tuple(text.replace(",", " ").split())
 
 
-class BatchOptions(PairOptions, total=False):
-    """What `stylelab.transfer_batch` hands on to the framework."""
+_NAME = {"type": "string", "format": "printable", "minLength": 1, "maxLength": 200}
+NAME = Kind("a name", _NAME)
+PATH = Kind("a name or a path", _NAME | {"maxLength": 4096})
+WHOLE = Kind("a whole number", {"type": "integer", "exclusiveMinimum": -(2**63), "exclusiveMaximum": 2**63}, int)
+NUMBER = Kind("a number", {"type": "number", "exclusiveMinimum": -1e300, "exclusiveMaximum": 1e300}, float)
+LAYERS = Kind("a list of layers", {"type": "array", "items": _NAME, "maxItems": 16}, parse=split_names)
 
-    device: str | None
-    precision: str
-    tile: int | None
-    watch: WatchBatch | None
-    snapshots: Sequence[int] | None
+
+def option(default: Any, help: str, kind: Kind | None = None, default_text: str = "") -> Any:
+    """A field of `Options`.
+
+    Args:
+        default: the value when the option is not given.
+        help: one line, for `--help` and the docs.
+        kind: what the command line and settings files accept; None for an option that only Python code can give.
+        default_text: what the default means, where None says too little.
+    """
+    return field(default=default, metadata=MappingProxyType({"help": help, "kind": kind, "default_text": default_text}))
+
+
+RECIPES_OWN = "the recipe's"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to paint; see the help line of each field."""
+
+    recipe: str | Recipe = option("gatys", "Recipe to follow; `stylelab recipes` lists them.", NAME)
+    encoder: EncoderName = option(
+        "auto", "'auto' (vgg19 if downloaded, else mini), another name, or a weights file.", PATH
+    )  # fmt: skip
+    size: int | None = option(None, "Long side of the image in pixels.", WHOLE, RECIPES_OWN)
+    steps: int | None = option(None, "Steps of the optimiser, 1 or more.", WHOLE, RECIPES_OWN)
+    seed: int = option(0, "Seed of the noise, 0 or more, for recipes that start from noise.", WHOLE)
+    device: str | None = option(None, "'cpu', 'gpu', 'cuda', 'cuda:1' or 'mps'.", NAME, "a GPU if there is one")
+    content_layers: Sequence[str] | None = option(None, "Layers that keep the scene, such as conv4_2.", LAYERS, RECIPES_OWN)
+    style_layers: Sequence[str] | None = option(
+        None, "Layers that carry the style, such as conv1_1,conv2_1,conv3_1.", LAYERS, RECIPES_OWN
+    )  # fmt: skip
+    content_weight: float | None = option(
+        None, "Alpha, the weight of the content; `stylelab recipes NAME` prints a recipe's own.", NUMBER, RECIPES_OWN
+    )  # fmt: skip
+    style_weight: float | None = option(None, "Beta, the weight of the style.", NUMBER, RECIPES_OWN)
+    tv_weight: float | None = option(None, "Weight of the total variation; more is smoother.", NUMBER, RECIPES_OWN)
+    precision: str = option("auto", "float32, bfloat16, or auto: bfloat16 where this machine multiplies it faster.", NAME)
+    scales: int = option(1, "Number of sizes to paint, from coarse to fine, each 1.4 times the one before.", WHOLE)
+    tile: int | None = option(
+        None, "Side in pixels of the tiles to work in, for large images; 0 for no tiles.", WHOLE,
+        "tiles if the whole image does not fit into memory, or takes over 6 GB on a CPU",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallOptions(Options):
+    """`Options`, and what Python code can ask to see of a run."""
+
+    watch: Callable[[Any], object] | None = option(None, "Function to call with every Step; for a batch, with a list of them.")
+    snapshots: Sequence[int] | None = option(None, "Steps whose images are kept.", default_text="eight, closer at the start")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendCallOptions(CallOptions):
+    """`CallOptions`, and the framework."""
+
+    backend: str = option("torch", "Framework: torch or tensorflow.")
+
+
+def values_of(options: Options, kind: type[Options]) -> dict[str, Any]:
+    """The fields that `kind` has, as keywords."""
+    return {each.name: getattr(options, each.name) for each in fields(kind)}
+
+
+def describe(field: Field[Any]) -> str:
+    """The help line of an option, and what its default means, as one sentence."""
+    text, default_text = field.metadata["help"], field.metadata["default_text"]
+    return f"{text.removesuffix('.')}; by default {default_text}." if default_text else text
+
+
+P = ParamSpec("P")
+O_contra = TypeVar("O_contra", contravariant=True)
+S_contra = TypeVar("S_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+
+class WithKeywords(Protocol[S_contra, P, R_co]):
+    """A function of content, style and keywords, as a type checker sees it."""
+
+    def __call__(self, content: S_contra, style: S_contra, *args: P.args, **options: P.kwargs) -> R_co: ...
+
+
+def keywords(
+    kind: Callable[P, O_contra],
+) -> Callable[[Callable[[S_contra, S_contra, O_contra], R_co]], WithKeywords[S_contra, P, R_co]]:
+    """Let a function of (content, style, options) be called as f(content, style, size=..., steps=...).
+
+    Its signature shows the fields of `kind` as keywords, and the line of its docstring that begins with `options:` becomes
+    their help lines. An unknown keyword raises a TypeError that suggests the nearest one.
+    """
+
+    def decorate(function: Callable[[S_contra, S_contra, O_contra], R_co]) -> WithKeywords[S_contra, P, R_co]:
+        options, images = cast("type[Options]", kind), list(inspect.signature(function).parameters.values())[:2]
+        parameters = images + [
+            inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
+            for each in fields(options)
+        ]
+        signature = inspect.Signature(parameters, return_annotation=function.__annotations__.get("return"))
+
+        def call(*args: Any, **given: Any) -> R_co:
+            for name in given.keys() - signature.parameters:
+                near = difflib.get_close_matches(name, signature.parameters, n=1, cutoff=0.5)
+                hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(signature.parameters)}"
+                raise TypeError(f"{function.__name__}() got an unexpected keyword argument '{name}': {hint}")
+            values = signature.bind(*args, **given).arguments
+            content, style = (values.pop(image.name) for image in images)
+            return function(content, style, kind(**values))  # type: ignore[call-arg]
+
+        functools.update_wrapper(call, function)
+        call.__doc__ = document(function.__doc__ or "", options)
+        call.__signature__ = signature  # type: ignore[attr-defined]
+        return cast("WithKeywords[S_contra, P, R_co]", call)
+
+    return decorate
+
+
+def document(text: str, kind: type[Options]) -> str:
+    """A docstring whose entry `options: ...` is replaced by a line for each field of `kind`."""
+    entry = re.search(r"^( *)options: .*\n(?:\1 +.*\n)*", text, re.M)
+    if not entry:
+        return text
+    lines = "".join(f"{entry[1]}{each.name}: {describe(each)}\n" for each in fields(kind))
+    return text[: entry.start()] + lines + text[entry.end() :]

@@ -1,33 +1,39 @@
-"""The parts of a run that need no framework: what is asked for, made ready; and what comes back, written down."""
+"""Check everything that a run needs and make it ready, before a framework is imported.
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
+`prepare_run` opens and resizes the images, resolves recipe and encoder, and lays out the sizes from coarse to fine. The result,
+a `Run`, is what `stylelab.torch.transfer.paint` and its twin take.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from stylelab import encoders, images
-from stylelab.encoders import EncoderName
 from stylelab.errors import InputError, NotFiniteError
 from stylelab.images import Source
-from stylelab.recipes import Optimiser, Recipe, Weights, find_recipe, with_layers, with_weights
-from stylelab.result import History, Result, Step
+from stylelab.images.decode import ImageFile, read_with_sha256
+from stylelab.recipes import Recipe, Weights, find_recipe, with_layers, with_weights
+from stylelab.result import Step
+from stylelab.run.checksums import sha256_of
 from stylelab.run.numerics import memory
 from stylelab.run.numerics.precision import check_precision
-from stylelab.run.options import WatchBatch
+from stylelab.run.options import Options, keywords
 
-COARSEST = 40  # pixels of the short side: below, the deepest layers see next to nothing
+COARSEST = 40  # pixels of the short side: below, the deepest layers have next to nothing to respond to
 FINEST = 0.4  # share of the steps at the last size
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run, checked and ready. Images are `(H, W, 3)` float32 in 0..1.
+    """One pair at one size, checked and ready. Images are `(H, W, 3)` float32 in 0..1.
 
     Attributes:
-        recipe: with this run's layers and steps.
-        encoder: what is known of the network.
+        recipe: with this run's layers, weights and steps.
+        encoder: what is known of the network before it is loaded.
         weights: the recipe's weights that fit the encoder's activations.
         normalised: whether the encoder must be scaled to a mean activation of 1.
         content, style, start: three images; `content` and `start` have one size.
@@ -42,42 +48,141 @@ class Job:
     start: np.ndarray
 
 
-def prepare(
-    content: Source,
-    style: Source,
-    *,
-    recipe: "str | Recipe" = "gatys",
-    encoder: EncoderName = "auto",
-    size: int | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    content_layers: Sequence[str] | None = None,
-    style_layers: Sequence[str] | None = None,
-    content_weight: float | None = None,
-    style_weight: float | None = None,
-    tv_weight: float | None = None,
-) -> Job:
-    """Everything that can be wrong in what the user asks for is found here, before a framework is imported.
+@dataclass(frozen=True)
+class Inputs:
+    """The images of one pair as they were given.
+
+    Attributes:
+        content, style: paths, names, arrays, PIL images or `ImageFile`s.
+        sha256: of the two files and of the encoder's weights, where there are any, when they were opened.
+    """
+
+    content: Source
+    style: Source
+    sha256: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is checked and ready to be painted.
+
+    Attributes:
+        options: as they were given.
+        stages: for each size, from coarse to fine, a job for each pair. The steps are shared out among the sizes.
+        inputs: for each pair.
+    """
+
+    options: Options
+    stages: list[list[Job]]
+    inputs: list[Inputs]
+
+    @property
+    def job(self) -> Job:
+        """The first pair at its final size."""
+        return self.stages[-1][0]
+
+    @property
+    def steps(self) -> int:
+        """Steps of the optimiser at all sizes together."""
+        return sum(batch[0].recipe.steps for batch in self.stages)
+
+    @property
+    def precision(self) -> str:
+        """As asked for, but float32 when 'auto' meets random filters.
+
+        With those, the least difference in rounding leads to another image.
+        """
+        return precision_for(self.job, self.options.precision)
+
+
+def prepare_run(contents: Sequence[Source], styles: Sequence[Source], options: Options) -> Run:
+    """Make a run ready. All mistakes in its images and options are found here.
+
+    Args:
+        contents, styles: as many of the one as of the other; all pairs are painted together.
+        options: the same for all pairs.
 
     Raises:
-        InputError: one line about the image, recipe, encoder, layer, weight, size, steps or seed at fault.
+        InputError: one line about the image, recipe, encoder, layer, weight or number at fault; or the content images of a
+            batch do not have the same size.
     """
-    recipe = with_layers(find_recipe(recipe), content_layers, style_layers)
-    recipe = with_weights(recipe, content_weight, style_weight, tv_weight)
-    recipe = replace(recipe, steps=_whole("steps", recipe.steps if steps is None else steps, 1))
-    seed = _whole("seed", seed, 0)
-    encoder = encoders.find_encoder(encoder)
+    check_run(options.precision, options.tile)
+    scales = _whole("scales", options.scales, 1)
+    recipe, encoder = _resolve(options)
+    if not contents or len(contents) != len(styles):
+        raise InputError(f"{len(contents)} content and {len(styles)} style images: give as many of the one as of the other")
+    opened = [(_open(content), _open(style)) for content, style in zip(contents, styles, strict=True)]
+
+    def jobs(size: int | None) -> list[Job]:
+        return [_job(recipe, encoder, content, style, size, options.seed) for (content, _), (style, _) in opened]
+
+    stages = [jobs(options.size)]
+    if len(shapes := {job.content.shape[:2] for job in stages[0]}) > 1:
+        sizes = ", ".join(f"{width} x {height}" for height, width in sorted(shapes))
+        raise InputError(f"the content images of a batch have different sizes ({sizes}): paint them one by one")
+    height, width = shapes.pop()
+    for coarser in range(1, scales):
+        side = round(max(height, width) / 2 ** (coarser / 2))
+        if side * min(height, width) / max(height, width) < COARSEST:
+            break
+        stages.insert(0, jobs(side))
+    for batch, steps in zip(stages, share_steps(recipe.steps, len(stages)), strict=True):
+        batch[:] = [replace(job, recipe=replace(job.recipe, steps=steps)) for job in batch]
+
+    weights = sha256_of(encoder)
+    inputs = []
+    for content, style, ((_, content_sha256), (_, style_sha256)) in zip(contents, styles, opened, strict=True):
+        sums = {"content": content_sha256, "style": style_sha256, "encoder": weights}
+        inputs.append(Inputs(content, style, {name: digest for name, digest in sums.items() if digest}))
+    return Run(options, [batch for batch in stages if batch[0].recipe.steps], inputs)
+
+
+@keywords(Options)
+def prepare(content: Source, style: Source, options: Options) -> Job:
+    """Make one pair ready at its final size, with all the steps.
+
+    Args:
+        content, style: as for `stylelab.transfer`.
+        options: the fields of `stylelab.run.options.Options`, as keywords.
+
+    Raises:
+        InputError: as `prepare_run`.
+    """
+    return _job(*_resolve(options), images.open_image(content), images.open_image(style), options.size, options.seed)
+
+
+def _resolve(options: Options) -> tuple[Recipe, encoders.Encoder]:
+    """The recipe with the options' layers, weights and steps; and the encoder, which has these layers."""
+    recipe = with_layers(find_recipe(options.recipe), options.content_layers, options.style_layers)
+    recipe = with_weights(recipe, options.content_weight, options.style_weight, options.tv_weight)
+    recipe = replace(recipe, steps=_whole("steps", recipe.steps if options.steps is None else options.steps, 1))
+    _whole("seed", options.seed, 0)
+    encoder = encoders.find_encoder(options.encoder)
     encoders.check_layers(encoder, recipe.layers)
-    content, style = images.open_image(content), images.open_image(style)
-    long_side = recipe.long_side(*content.shape[:2]) if size is None else size
-    content = images.resize(content, long_side)
+    return recipe, encoder
+
+
+def _open(source: Source) -> tuple[np.ndarray, str | None]:
+    """An image, and the SHA-256 of its file if it has one."""
+    if isinstance(source, (str, os.PathLike)):
+        return read_with_sha256(images.find_image(source))
+    return images.open_image(source), sha256_of(source) if isinstance(source, ImageFile) else None
+
+
+def _job(
+    recipe: Recipe, encoder: encoders.Encoder, content: np.ndarray, style: np.ndarray, size: int | None, seed: int
+) -> Job:  # fmt: skip
+    content = images.resize(content, recipe.long_side(*content.shape[:2]) if size is None else size)
     if recipe.style_fit == "stretch":
         style = images.fit(style, content.shape[:2])
-    else:
-        style = images.resize(style, _style_side(style, content))
+    else:  # its short side becomes the content's, as in Gatys's own code; a narrow strip is at most twice as long as the content
+        short, long = sorted(content.shape[:2])
+        style = images.resize(style, min(round(short * max(style.shape[:2]) / min(style.shape[:2])), 2 * long))
     images.check_size(content, "the content image")
     images.check_size(style, "the style image")
-    recipe = replace(recipe, optimiser=_at_size(recipe.optimiser, content))
+    if (pixels := recipe.optimiser.pixels) is not None:  # the learning rate is meant for an image of so many pixels
+        share = content.shape[0] * content.shape[1] / pixels
+        recipe = replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=recipe.optimiser.learning_rate * share))
     return Job(
         recipe=recipe,
         encoder=encoder,
@@ -85,7 +190,7 @@ def prepare(
         normalised=recipe.weights_for == "normalised" or encoder.activations != recipe.weights_for,
         content=content,
         style=style,
-        start=start_image(recipe, content, seed),
+        start=start_image(recipe, content, int(seed)),
     )
 
 
@@ -118,44 +223,21 @@ def start_image(recipe: Recipe, content: np.ndarray, seed: int) -> np.ndarray:
     return np.clip(recipe.noise * noise + (1 - recipe.noise) * content, 0, 1).astype(np.float32)
 
 
-def prepare_stages(
-    contents: Sequence[Source], styles: Sequence[Source], *, scales: int = 1, size: int | None = None, **options: Any
-) -> list[list[Job]]:
-    """The jobs of a run from coarse to fine: for each size, smallest first, one job for each pair. Steps are shared out.
-
-    Args:
-        contents, styles: as many of the one as of the other.
-        scales: how many sizes, each sqrt 2 larger than the one before. Sizes below the smallest that an image may have
-            are left out.
-        size, options: as for `prepare`.
-
-    Raises:
-        InputError: as `prepare`; or the images of a batch have not one size.
-    """
-    scales, pairs = _whole("scales", scales, 1), list(zip(contents, styles, strict=False))
-    if not pairs or len(contents) != len(styles):
-        raise InputError(f"{len(contents)} content and {len(styles)} style images: give as many of the one as of the other")
-    pairs = [(images.open_image(content), images.open_image(style)) for content, style in pairs]
-    stages = [[prepare(*pair, size=size, **options) for pair in pairs]]
-    if len(shapes := {job.content.shape[:2] for job in stages[0]}) > 1:
-        sizes = ", ".join(f"{width} x {height}" for height, width in sorted(shapes))
-        raise InputError(f"the content images of a batch come to different sizes ({sizes}): paint them one by one")
-    height, width = shapes.pop()
-    for step in range(1, scales):
-        side = round(max(height, width) / 2 ** (step / 2))
-        if side * min(height, width) / max(height, width) < COARSEST:
-            break
-        stages.insert(0, [prepare(*pair, size=side, **options) for pair in pairs])
-    for batch, steps in zip(stages, share_steps(stages[0][0].recipe.steps, len(stages)), strict=True):
-        batch[:] = [replace(job, recipe=replace(job.recipe, steps=steps)) for job in batch]
-    return [batch for batch in stages if batch[0].recipe.steps]
+def share_steps(steps: int, scales: int) -> list[int]:
+    """How many steps each size gets, smallest first. The last gets most: those before cost less and less."""
+    if scales == 1:
+        return [steps]
+    last = max(1, round(steps * FINEST))
+    before = [(steps - last) // (scales - 1)] * (scales - 1)
+    before[-1] += steps - last - sum(before)
+    return [*before, last]
 
 
 def check_run(precision: str, tile: int | None) -> None:
-    """What a run is asked beside its images and its recipe, checked before a framework is imported.
+    """Check the options that say how to compute, not what.
 
     Raises:
-        InputError: an unknown precision, or a tile that is neither a number of pixels nor 0.
+        InputError: an unknown precision, or a tile that is neither 0 nor a whole number of pixels from 16.
     """
     check_precision(precision)
     if tile is not None:
@@ -163,7 +245,7 @@ def check_run(precision: str, tile: int | None) -> None:
 
 
 def precision_for(job: Job, precision: str) -> str:
-    """'auto' is float32 for random filters: there two runs part ways at the least difference, and bfloat16 is one."""
+    """`Run.precision` of a job."""
     return "float32" if precision == "auto" and job.encoder.path is None else precision
 
 
@@ -177,14 +259,15 @@ def plan_memory(batch: list[Job], widths: Mapping[str, int], precision: str) -> 
     )  # fmt: skip
 
 
-def share_steps(steps: int, scales: int) -> list[int]:
-    """How many steps each size gets, smallest first: the last gets most, as those before cost less and less."""
-    if scales == 1:
-        return [steps]
-    last = max(1, round(steps * FINEST))
-    before = [(steps - last) // (scales - 1)] * (scales - 1)
-    before[-1] += steps - last - sum(before)
-    return [*before, last]
+def _whole(name: str, value: Any, least: int) -> int:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or value % 1 or value < least:
+        raise InputError(f"{name} is {value}: give a whole number of at least {least}")
+    return int(value)
+
+
+def prepare_stages(contents: Sequence[Source], styles: Sequence[Source], **options: Any) -> list[list[Job]]:
+    return prepare_run(contents, styles, Options(**options)).stages
 
 
 def only(steps: "list[Step | NotFiniteError]") -> Step:
@@ -197,128 +280,3 @@ def only(steps: "list[Step | NotFiniteError]") -> Step:
     if isinstance(step, NotFiniteError):
         raise step
     return step
-
-
-def collect_all(
-    run: "Iterable[list[Step | NotFiniteError]]",
-    stages: list[list[Job]],
-    *,
-    device: str,
-    precision: str,
-    tile: int | None = None,
-    notes: Sequence[str] = (),
-    watch: "WatchBatch | None" = None,
-    snapshots: Sequence[int] | None = None,
-) -> list[Result]:
-    """Read a run to its end: write down every step, stop cleanly on Ctrl-C or at a loss that is no number.
-
-    Args:
-        run: an iterator over the steps of a batch.
-        stages: from `prepare_stages`.
-        device, precision, tile, notes: for the Results.
-        watch: called with the steps of the whole batch.
-        snapshots: the steps whose images are kept; by default eight, closer together at the start.
-    """
-    counts = [batch[0].recipe.steps for batch in stages]
-    keep = set(_snapshot_steps(sum(counts), stages[-1][0].content) if snapshots is None else snapshots)
-    starts = {1 + sum(counts[:index]) for index in range(len(counts))}  # a loss says nothing of those at other sizes
-    records, began, interrupted = [_Record(job) for job in stages[0]], time.perf_counter(), False
-    try:
-        for steps in run:
-            seconds = time.perf_counter() - began
-            for record, step in zip(records, steps, strict=True):
-                record.add(step, seconds, keep, starts)
-            if all(record.stopped for record in records):
-                break
-            if watch is not None:
-                watch(steps)
-    except KeyboardInterrupt:
-        interrupted = True
-    except NotFiniteError as error:
-        records[0].add(error, 0.0, keep, starts)
-    for record in records:
-        record.end(interrupted)
-    seconds = time.perf_counter() - began
-    sides = tuple(max(batch[0].content.shape[:2]) for batch in stages)
-    return [
-        Result(
-            record.full_size(job), record.history, record.kept, seconds, device,
-            replace(job.recipe, steps=sum(counts)), job.encoder.name, record.stopped, precision=precision, scales=sides,
-            tile=tile, notes=tuple(notes), taken=record.taken if len(stages) == 1 else 0,
-        )
-        for record, job in zip(records, stages[-1], strict=True)
-    ]  # fmt: skip
-
-
-class _Record:
-    """What is written down of one image's run."""
-
-    def __init__(self, job: Job):
-        self.history = History()
-        self.kept: dict[int, np.ndarray] = {}
-        self.stopped: str | None = None
-        self.image = job.start
-        self.best: Step | np.ndarray = job.start
-        self.last: Step | np.ndarray = job.start
-        self.lowest, self.taken = np.inf, 0
-
-    def add(self, step: "Step | NotFiniteError", seconds: float, keep: set[int], starts: set[int]) -> None:
-        if self.stopped:
-            return
-        if isinstance(step, NotFiniteError):
-            self.stopped, self.image = str(step), step.image
-            self.taken = max(0, step.index - 2)  # the last step whose image's loss was a number
-            return
-        if step.index in starts:
-            self.lowest = np.inf
-        self.history.append(step, seconds)
-        if step.loss < self.lowest:  # a step's loss belongs to the image that it started from
-            self.lowest, self.best = step.loss, self.last
-        self.last = step
-        if step.index in keep:
-            self.kept[step.index] = step.image
-
-    def end(self, interrupted: bool) -> None:
-        if self.stopped is None:
-            chosen = self.best if interrupted else self.last
-            self.image, self.taken = _image(chosen), getattr(chosen, "index", 0)
-            if interrupted:
-                self.stopped = f"stopped after {len(self.history)} steps: this is the best image so far"
-        self.kept[len(self.history)] = self.image
-
-    def full_size(self, job: Job) -> np.ndarray:
-        """The image as large as asked for, though the run ended at a smaller size."""
-        if self.image.shape == job.content.shape:
-            return self.image
-        return images.fit(self.image, job.content.shape[:2])
-
-
-def _at_size(optimiser: Optimiser, content: np.ndarray) -> Optimiser:
-    """The optimiser with its learning rate for an image of that many pixels, where that matters."""
-    if optimiser.pixels is None:
-        return optimiser
-    share = content.shape[0] * content.shape[1] / optimiser.pixels
-    return replace(optimiser, learning_rate=optimiser.learning_rate * share)
-
-
-def _style_side(style: np.ndarray, content: np.ndarray) -> int:
-    """The long side of a style image whose short side is the content's, as in Gatys's own code; twice its long side
-    at most, for a style image that is a narrow strip."""
-    short, long = sorted(content.shape[:2])
-    return min(round(short * max(style.shape[:2]) / min(style.shape[:2])), 2 * long)
-
-
-def _image(step: "Step | np.ndarray") -> np.ndarray:
-    return step.image if isinstance(step, Step) else step
-
-
-def _snapshot_steps(steps: int, image: np.ndarray) -> list[int]:
-    """Which steps' images are kept: eight, closer together at the start, or two of an image whose eight would take 0.1 GB."""
-    count = 8 if image.nbytes < 1e8 / 8 else 2
-    return sorted({round(float(step)) for step in np.geomspace(1, steps, count)})
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or int(value) != value or value < least:
-        raise InputError(f"{name} is {value}: give a whole number of at least {least}")
-    return int(value)

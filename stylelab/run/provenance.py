@@ -1,92 +1,90 @@
-"""Take down what a run was asked for and what that came to, so that a Result can say its settings."""
+"""Record a run's inputs and resolved options, so that its Result can be repeated."""
 
 import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from stylelab.encoders import Encoder, find_encoder, layer_name
+from stylelab.encoders import Encoder, layer_name
 from stylelab.errors import InputError
-from stylelab.images import find_image
+from stylelab.images import Source
 from stylelab.images.decode import ImageFile, from_array, from_image
 from stylelab.recipes import RECIPES, Recipe, find_recipe
 from stylelab.result import Result
 from stylelab.run.checksums import sha256_of
-from stylelab.run.settings import Settings, installed, packages
-
-ROLES = ("content", "style")
+from stylelab.run.options import LAYERS, Options
+from stylelab.run.prepare import Inputs, Run
+from stylelab.run.settings import Settings, installed_versions
+from stylelab.run.settings_file import PNG_KEYWORD
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What one pair's run was asked for: two images as they were given, `transfer`'s other arguments, checksums."""
+class Provenance:
+    """Where one Result comes from.
+
+    Attributes:
+        backend: 'torch' or 'tensorflow'.
+        inputs: the two images, as they were given.
+        options: as they were given.
+        threads: of the framework on the CPU.
+    """
 
     backend: str
-    images: Mapping[str, object]
-    options: Mapping[str, object]
-    sha256: Mapping[str, str | None]
+    inputs: Inputs
+    options: Options
     threads: int | None = None
 
     def settings(self, result: Result) -> Settings:
-        """The settings with what 'auto' and None came to in this run.
+        """The settings that lead to the same image again: 'auto' and None are replaced by what was used.
 
         Raises:
-            InputError: a recipe of one's own, or an image too large to be embedded.
+            InputError: a recipe that is not in `RECIPES`, or an image too large to be embedded.
         """
-        files = {role: _as_data(role, image) for role, image in self.images.items()}
-        made = {role: sha256_of(file) for role, file in files.items() if isinstance(file, ImageFile)}
-        recipe = named(self.options["recipe"])
-        sums = self.sha256 | made | {"recipe": sha256_of(recipe)}
+        content, style = _as_data(self.inputs.content, "content"), _as_data(self.inputs.style, "style")
+        recipe, encoder = known_recipe(self.options.recipe), self.options.encoder
+        sums = {"content": _sha256_of_data(content), "style": _sha256_of_data(style), "recipe": sha256_of(recipe)}
+        if isinstance(encoder, Encoder):
+            encoder = encoder.path or encoder.name
+        used: dict[str, Any] = {
+            "recipe": recipe.name,
+            "encoder": result.encoder if str(encoder) == "auto" else str(encoder),
+            "size": max(result.image.shape[:2]),
+            "steps": result.taken or result.recipe.steps,
+            "device": result.device,
+            "precision": result.precision,
+            "tile": result.tile,
+        }
+        for each in fields(Options):
+            if each.name not in used:
+                value, kind = getattr(self.options, each.name), each.metadata["kind"]
+                used[each.name] = (
+                    value if value is None else tuple(map(layer_name, value)) if kind is LAYERS else kind.type(value)
+                )
         return Settings(
-            **files, recipe=recipe.name, backend=self.backend, encoder=_encoder(self.options["encoder"], result.encoder),
-            size=max(result.image.shape[:2]), steps=result.taken or result.recipe.steps, seed=int(self.options["seed"]),
-            device=result.device, precision=result.precision, scales=int(self.options["scales"]), tile=result.tile,
-            **{name: _number(self.options[name]) for name in ("content_weight", "style_weight", "tv_weight")},
-            **{name: _layers(self.options[name]) for name in ("content_layers", "style_layers")},
-            sha256={name: digest for name, digest in sums.items() if digest}, versions=_versions(self.backend),
-            threads=self.threads,
+            content, style, backend=self.backend, **used, threads=self.threads,
+            sha256={**self.inputs.sha256, **{name: digest for name, digest in sums.items() if digest}},
+            versions=installed_versions(self.backend),
         )  # fmt: skip
 
+    def png_text(self, result: Result) -> dict[str, str]:
+        """The text that a saved PNG carries: the settings without folders and without embedded images.
 
-DEFAULTS = dict(
-    recipe="gatys", encoder="auto", seed=0, scales=1, content_weight=None, style_weight=None, tv_weight=None, content_layers=None,
-    style_layers=None,
-)  # fmt: skip
+        Empty when the run cannot be repeated from settings.
+        """
+        try:
+            return {PNG_KEYWORD: self.settings(result).without_files().text()}
+        except InputError:
+            return {}
 
 
-def take_down(backend: str, contents: Sequence, styles: Sequence, **options) -> list[Asked]:
-    """One `Asked` for each pair. Files get their checksums now, as they may change while the run goes on.
-
-    Raises:
-        InputError: an image or an encoder is gone.
-    """
-    options = DEFAULTS | options
-    encoder = sha256_of(find_encoder(options["encoder"]))
-    pairs = [dict(zip(ROLES, pair, strict=True)) for pair in zip(contents, styles, strict=True)]
+def record_provenance(run: Run, backend: str) -> list[Provenance]:
+    """A record for each pair, made when its run begins."""
     threads = _threads(backend)
-    return [Asked(backend, pair, options, _checksums(pair) | {"encoder": encoder}, threads) for pair in pairs]
-
-
-def sign(results: list[Result], asked: list[Asked]) -> list[Result]:
-    """The results, each with what it was asked for."""
-    return [replace(result, asked=each) for result, each in zip(results, asked, strict=True)]
-
-
-def _checksums(pair: Mapping[str, object]) -> dict[str, str | None]:
-    return {role: sha256_of(find_image(each)) for role, each in pair.items() if isinstance(each, (str, os.PathLike))}
-
-
-def _as_data(role: str, image) -> "str | ImageFile":
-    """A path or name as it was given; anything else as a file."""
-    if isinstance(image, (str, os.PathLike)):
-        return os.fspath(image)
-    if isinstance(image, ImageFile):
-        return image
-    return embed(from_image(image) if isinstance(image, Image.Image) else from_array(image), role)
+    return [Provenance(backend, inputs, run.options, threads) for inputs in run.inputs]
 
 
 def embed(image: np.ndarray, name: str) -> ImageFile:
@@ -107,42 +105,37 @@ def embed(image: np.ndarray, name: str) -> ImageFile:
     return ImageFile(f"{name}.npy", stream.getvalue())
 
 
-def named(recipe: "str | Recipe") -> Recipe:
-    """The recipe that has the name; size and steps, which settings hold themselves, may differ.
+def known_recipe(recipe: "str | Recipe") -> Recipe:
+    """The recipe of that name in `RECIPES`, if it differs at most in size and steps, which settings hold themselves.
 
     Raises:
-        InputError: a recipe of one's own.
+        InputError: another recipe.
     """
-    asked = find_recipe(recipe)
-    known = RECIPES.get(asked.name)
-    if known is None or replace(asked, size=known.size, steps=known.steps) != known:
-        raise InputError(f"settings hold a recipe by its name, and this '{asked.name}' is one of your own")
+    given = find_recipe(recipe)
+    known = RECIPES.get(given.name)
+    if known is None or replace(given, size=known.size, steps=known.steps) != known:
+        raise InputError(f"settings hold a recipe by its name, and this '{given.name}' is one of your own")
     return known
 
 
-def _encoder(asked: object, used: str) -> str:
-    if isinstance(asked, Encoder):
-        return str(asked.path or asked.name)
-    return used if str(asked) == "auto" else str(asked)
+def _as_data(image: Source, role: str) -> "str | ImageFile":
+    """A path or name as it was given; anything else as a file."""
+    if isinstance(image, (str, os.PathLike)):
+        return os.fspath(image)
+    if isinstance(image, ImageFile):
+        return image
+    return embed(from_image(image) if isinstance(image, Image.Image) else from_array(image), role)
 
 
-def _number(weight) -> float | None:
-    return None if weight is None else float(weight)
-
-
-def _layers(layers) -> tuple[str, ...] | None:
-    return None if layers is None else tuple(map(layer_name, layers))
+def _sha256_of_data(image: "str | ImageFile") -> str | None:
+    return sha256_of(image) if isinstance(image, ImageFile) else None
 
 
 def _threads(backend: str) -> int | None:
-    """How many the framework has on the CPU: sums are added up in another order with another number."""
-    module = sys.modules.get(backend)
-    if module is None:
+    """How many threads the framework has on the CPU: another number adds up sums in another order."""
+    framework = sys.modules.get(backend)
+    if framework is None:
         return None
-    asked = module.get_num_threads() if backend == "torch" else module.config.threading.get_intra_op_parallelism_threads()
-    return asked or os.cpu_count()
-
-
-def _versions(backend: str) -> dict[str, str]:
-    found = {name: installed(name) for name in packages(backend)}
-    return {name: number for name, number in found.items() if number}
+    if backend == "torch":
+        return framework.get_num_threads() or os.cpu_count()
+    return framework.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()

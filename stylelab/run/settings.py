@@ -1,86 +1,82 @@
-"""All that decides how a run comes out, as data: written down as JSON, read again, run again to the same image.
-
-`stylelab.run.settings_file` reads what `Settings.save` writes; `stylelab.run.provenance` takes settings down while a run goes on.
-"""
+"""Settings: all that decides how a run comes out, as data that can be saved, loaded and run again to the same image."""
 
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from stylelab import encoders
 from stylelab.base.files import expand_home, printable, write_text
 from stylelab.errors import InputError
-from stylelab.images import find_image
-from stylelab.images.builtin import find_built_in, find_item
+from stylelab.images import find_built_in, find_image
+from stylelab.images.builtin import find_item
 from stylelab.images.decode import ImageFile
 from stylelab.recipes import RECIPES
 from stylelab.run import settings_file
 from stylelab.run.backends import __version__
 from stylelab.run.checksums import sha256_of
+from stylelab.run.options import NAME, PATH, WHOLE, Kind, Options, option, values_of
 
 __all__ = ["ImageFile", "Settings"]
 ROLES = ("content", "style")
-LATER = ("precision", "scales", "tile", "content_weight", "style_weight", "tv_weight")  # named only where they say something
-ABOUT = ("sha256", "versions", "threads", "folder")  # fields that say where settings come from, not what to do
+_IMAGE = {
+    "anyOf": [
+        {"type": "string", "minLength": 1, "maxLength": 4096},  # any name that a file may have
+        {"type": "object", "properties": {"file": PATH.schema}, "required": ["file"], "additionalProperties": False},
+    ]
+}
+_NAMES = {"type": "object", "additionalProperties": NAME.schema, "propertyNames": NAME.schema}
+IMAGE = Kind("a path, a name or a file", _IMAGE)
+CHECKSUMS, VERSIONS = Kind("checksums by name", _NAMES), Kind("versions by name", _NAMES)
+
+
+def _record(kind: Kind, **how: Any) -> Any:
+    """A field that says where settings come from, not what to paint."""
+    return field(metadata={"kind": kind}, repr=False, kw_only=True, **how)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What `stylelab.transfer` is asked for; None leaves a choice to the recipe or the machine.
+class Settings(Options):
+    """`Options`, with the two images and the framework. None leaves a choice to the recipe or the machine.
 
     Attributes:
-        content, style: a path, the name of a built-in image, or a `ImageFile`.
-        recipe, backend, encoder, size, steps, seed, device, precision, scales, tile, content_weight, style_weight,
-            tv_weight, content_layers, style_layers: see `stylelab.torch.transfer`.
-        sha256: of 'content', 'style', 'encoder' and 'recipe', as they were; what is not in it is not checked.
-        versions: of the packages, as they were.
-        threads: how many the framework had on the CPU.
+        content, style: a path, the name of a built-in image, or an `ImageFile`.
+        backend: 'torch' or 'tensorflow'.
+        sha256: of 'content', 'style', 'encoder' and 'recipe' when the settings were made; what is missing is not checked.
+        versions: of the packages at that time.
+        threads: of the framework on the CPU at that time.
         folder: where the settings were read from; an image that is not at its path is looked for there.
     """
 
-    content: "str | ImageFile"
-    style: "str | ImageFile"
-    recipe: str = "gatys"
-    backend: str = "torch"
-    encoder: str = "auto"
-    size: int | None = None
-    steps: int | None = None
-    seed: int = 0
-    device: str | None = None
-    precision: str = "auto"
-    scales: int = 1
-    tile: int | None = None
-    content_weight: float | None = None
-    style_weight: float | None = None
-    tv_weight: float | None = None
-    content_layers: tuple[str, ...] | None = None
-    style_layers: tuple[str, ...] | None = None
-    sha256: Mapping[str, str] = field(default_factory=dict, repr=False)
-    versions: Mapping[str, str] = field(default_factory=dict, repr=False)
-    threads: int | None = field(default=None, repr=False)
-    folder: Path | None = field(default=None, repr=False, compare=False)
+    content: "str | ImageFile" = field(metadata={"kind": IMAGE})
+    style: "str | ImageFile" = field(metadata={"kind": IMAGE})
+    backend: str = option("torch", "Framework: torch or tensorflow.", NAME)
+    sha256: Mapping[str, str] = _record(CHECKSUMS, default_factory=dict)
+    versions: Mapping[str, str] = _record(VERSIONS, default_factory=dict)
+    threads: int | None = _record(WHOLE, default=None)
+    folder: Path | None = field(default=None, repr=False, compare=False, kw_only=True)
 
     @classmethod
     def load(cls, path: "str | Path") -> "Settings":
         """Settings from a file of `save`, or from a PNG of `Result.save`.
 
         Raises:
-            InputError: no such file, too large, no settings, of a newer format, or a value of the wrong sort.
+            InputError: no such file, too large, not a settings file, a newer format, or a value of the wrong kind.
         """
         path = expand_home(path)
-        return cls(**settings_file.read(path), folder=path.parent)
+        return cls(**settings_file.read(path, cls), folder=path.parent)
 
     @classmethod
     def parse(cls, text: str, name: str = "the settings") -> "Settings":
-        """Settings from what `text` gives; `name` is what to call it in an error.
+        """Settings from what `text` returns; `name` is what error messages call it.
 
         Raises:
             InputError: as `load`.
         """
-        return cls(**settings_file.parse(text, name))
+        return cls(**settings_file.parse(text, name, cls))
 
     def save(self, path: "str | Path") -> Path:
         """Write `text()` into a .json file, whole or not at all.
@@ -88,28 +84,23 @@ class Settings:
         Raises:
             InputError: another ending, or a place that cannot be written.
         """
-        path = settings_file.check_name(path)
+        path = settings_file.check_path(path)
         write_text(path, self.text())
         return path
 
     def text(self) -> str:
         """The settings as JSON: what to do first, then checksums and versions, embedded images last."""
-        values = self._values(without=ABOUT)
-        files = {role: values[role] for role in ROLES if isinstance(values[role], ImageFile)}
+        files = {role: image for role in ROLES if isinstance(image := getattr(self, role), ImageFile)}
+        values = {"format": settings_file.FORMAT} | {role: getattr(self, role) for role in ROLES}
         values |= {role: {"file": file.name} for role, file in files.items()}
-        values |= {"sha256": dict(self.sha256), "versions": dict(self.versions), "threads": self.threads}
+        values |= self.options() | {"sha256": dict(self.sha256), "versions": dict(self.versions), "threads": self.threads}
         if files:
             values["files"] = {role: base64.b64encode(file.data).decode() for role, file in files.items()}
-        return json.dumps({"format": settings_file.FORMAT} | values, indent=1, allow_nan=False) + "\n"
+        return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
-    def _values(self, without: tuple[str, ...]) -> dict:
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.name not in without}
-
-    def options(self) -> dict:
+    def options(self) -> dict[str, Any]:
         """Keyword arguments for `stylelab.transfer`, after content and style."""
-        usual = {each.name: each.default for each in fields(self)}
-        values = self._values(without=(*ROLES, *ABOUT))
-        return {name: value for name, value in values.items() if name not in LATER or value != usual[name]}
+        return values_of(self, Options) | {"backend": self.backend}
 
     def images(self) -> "tuple[str | ImageFile, str | ImageFile]":
         """Content and style as `stylelab.transfer` takes them, checked against their checksums.
@@ -121,80 +112,69 @@ class Settings:
 
     def _image(self, role: str) -> "str | ImageFile":
         source, expected = getattr(self, role), self.sha256.get(role)
-        if isinstance(source, str):
-            known = expected or self.folder
-            return _found(role, self._places(source), expected) if known else source
-        if expected not in (None, sha256_of(source)):
-            raise InputError(f"the {role} image in these settings is damaged: save them again")
-        return source
+        if isinstance(source, ImageFile):
+            if expected not in (None, sha256_of(source)):
+                raise InputError(f"the {role} image in these settings is damaged: save them again")
+            return source
+        if not (expected or self.folder):
+            return source
+        places = [source]  # where it was; in the folder of the settings; built in, if a file has taken its name since
+        places += [str(self.folder / source)] if self.folder else []
+        places += [str(find_built_in(source))] if find_item(source) else []
+        missing = changed = None
+        for place in places:
+            try:
+                if expected in (None, sha256_of(find_image(place))):
+                    return place
+                changed = changed or place
+            except InputError as error:
+                missing = missing or error
+        if changed:
+            shown = printable(changed)
+            raise InputError(f"'{shown}' is not the {role} image that these settings were saved with: name the right one")
+        raise InputError(f"cannot find the {role} image of these settings: {missing}")
 
-    def _places(self, source: str) -> list[str]:
-        """Where an image may be: where it was, beside the settings, and built in if a file has taken its name since."""
-        beside = [str(self.folder / source)] if self.folder else []
-        return [source, *beside, *([str(find_built_in(source))] if find_item(source) else [])]
-
-    def but(self, **changes) -> "Settings":
+    def changed(self, **changes: Any) -> "Settings":
         """The same with other values; the checksums of what is replaced are forgotten."""
         kept = {name: digest for name, digest in self.sha256.items() if name not in changes}
         return replace(self, **changes, sha256=kept)
 
-    def bare(self) -> "Settings":
+    def without_files(self) -> "Settings":
         """The same without embedded images and without folders: fit to be passed on inside an image."""
-        named = {role: getattr(getattr(self, role), "name", getattr(self, role)) for role in ROLES}
-        short = {name: Path(value).name or name for name, value in (named | {"encoder": self.encoder}).items()}
-        return replace(self, **short)
+        names = {role: getattr(getattr(self, role), "name", getattr(self, role)) for role in ROLES} | {"encoder": self.encoder}
+        return replace(self, **{name: Path(value).name or name for name, value in names.items()})
 
-    def notes(self, again: "Settings | None" = None) -> tuple[str, ...]:
-        """Sentences about what is otherwise here than when the settings were saved.
+    def differences(self, repeated: "Settings | None" = None) -> tuple[str, ...]:
+        """A sentence about each thing that is not as it was when the settings were saved.
 
         Args:
-            again: of the run that has been made of them; None before there is one.
+            repeated: settings of the run that has been made from these; None before there is one.
 
         Raises:
             InputError: the encoder is gone.
         """
-        notes, before = [_other_version(name, self.versions) for name in packages(self.backend)], self.sha256
+        found, before = [], self.sha256
+        for name, now in installed_versions(self.backend).items():
+            if self.versions.get(name, now) != now:
+                was = self.versions[name]
+                found.append(f"these settings were saved with {name} {was}, and this is {now}: the image may differ in details")
         if "recipe" in before and self.recipe in RECIPES and before["recipe"] != sha256_of(RECIPES[self.recipe]):
-            notes.append(f"recipe '{self.recipe}' has changed since these settings were saved: the image will differ")
+            found.append(f"recipe '{self.recipe}' has changed since these settings were saved: the image will differ")
         if "encoder" in before and before["encoder"] != sha256_of(encoders.find_encoder(self.encoder)):
-            notes.append(f"encoder '{printable(self.encoder)}' is not the one of these settings: the image will differ")
-        if again and None not in (self.threads, again.threads) and self.threads != again.threads:
-            notes.append(f"painted with {again.threads} threads, and first with {self.threads}: the image may differ in details")
-        return tuple(note for note in notes if note)
+            found.append(f"encoder '{printable(self.encoder)}' is not the one of these settings: the image will differ")
+        if repeated and None not in (self.threads, repeated.threads) and self.threads != repeated.threads:
+            found.append(
+                f"painted with {repeated.threads} threads, and first with {self.threads}: the image may differ in details"
+            )
+        return tuple(found)
 
 
-def _found(role: str, places: list[str], expected: str | None) -> str:
-    """The first place where the image is."""
-    missing = changed = None
-    for place in places:
+def installed_versions(backend: str) -> dict[str, str]:
+    """Versions of the packages that decide how an image comes out, to the last bit."""
+    versions = {"stylelab": __version__}
+    for name in (backend, "numpy", "pillow"):
         try:
-            if expected in (None, sha256_of(find_image(place))):
-                return place
-            changed = changed or place
-        except InputError as error:
-            missing = missing or error
-    if changed:
-        raise InputError(
-            f"'{printable(changed)}' is not the {role} image that these settings were saved with: name the right one"
-        )
-    raise InputError(f"the {role} image of these settings is not here: {missing}")
-
-
-def packages(backend: str) -> tuple[str, ...]:
-    """Whose versions decide how an image comes out, to the last bit."""
-    return ("stylelab", backend, "numpy", "pillow")
-
-
-def installed(package: str) -> str | None:
-    """The version of a package here; None if it is not installed."""
-    try:
-        return __version__ if package == "stylelab" else version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _other_version(name: str, before: Mapping[str, str]) -> str | None:
-    now = installed(name) if name in before else None
-    if now in (None, before.get(name)):
-        return None
-    return f"these settings were saved with {name} {before[name]}, and this is {now}: the image may differ in details"
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions

@@ -19,6 +19,7 @@ from stylelab.tensorflow.loop import optimise
 from stylelab.tensorflow.objective import transfer_loss
 from stylelab.tensorflow.seeing import guided_gradient, response
 from stylelab.tensorflow.tensors import find_device, find_precision, to_array, to_image, to_tensor
+from stylelab.tensorflow.transfer import paint as paint
 from stylelab.tensorflow.transfer import transfer, transfer_batch
 
 __all__ = [

@@ -1,65 +1,26 @@
-"""Style transfer in TensorFlow: a loss made of two images, and a loop that lowers it."""
+"""Style transfer in TensorFlow: prepare a run, load the encoder, lower the loss step by step, collect the result."""
 
-import math
-import subprocess
-from collections.abc import Sequence
-from functools import partial
-from typing import Any, Unpack
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from stylelab.encoders import EncoderName
-from stylelab.errors import NotFiniteError
 from stylelab.images import Source
-from stylelab.recipes import Recipe
-from stylelab.result import Result, Step
-from stylelab.run import prepare as jobs
-from stylelab.run.numerics import memory
-from stylelab.run.options import PairOptions, Watch, WatchBatch
-from stylelab.run.provenance import sign, take_down
+from stylelab.result import Result
+from stylelab.run.collect import collect
+from stylelab.run.options import CallOptions, keywords
+from stylelab.run.prepare import Run, prepare_run
+from stylelab.tensorflow.engine.plan import make_plan
 from stylelab.tensorflow.features import load_encoder
 from stylelab.tensorflow.loop import _climb
 from stylelab.tensorflow.tensors import find_device, find_precision
 
 
-def transfer(
-    content: Source,
-    style: Source,
-    *,
-    recipe: "str | Recipe" = "gatys",
-    encoder: EncoderName = "auto",
-    size: int | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    device: str | None = None,
-    content_layers: Sequence[str] | None = None,
-    style_layers: Sequence[str] | None = None,
-    precision: str = "auto",
-    scales: int = 1,
-    tile: int | None = None,
-    content_weight: float | None = None,
-    style_weight: float | None = None,
-    tv_weight: float | None = None,
-    watch: "Watch | None" = None,
-    snapshots: Sequence[int] | None = None,
-) -> Result:
+@keywords(CallOptions)
+def transfer(content: Source, style: Source, options: CallOptions) -> Result:
     """Paint one image's content in another's style.
 
     Args:
         content, style: path, built-in name, PIL image, or float array `(H, W, 3)` in 0..1.
-        recipe: a name of `stylelab.recipes.RECIPES`, or a Recipe.
-        encoder: 'auto' (`vgg19` when it is in the cache, else `mini`), another name, or a path.
-        size: long side in pixels; by default the recipe's.
-        steps: by default the recipe's.
-        seed: of the noise that some recipes start from.
-        device: 'cpu', 'gpu', 'cuda', 'mps'; by default the fastest there is.
-        content_layers, style_layers: instead of the recipe's, for an encoder that stops early, say.
-        precision: of the network, 'float32' or 'bfloat16'; 'auto' is bfloat16 where that is faster.
-        scales: how many sizes to paint one after the other, each sqrt 2 larger than the one before; the last is `size`.
-        tile: side in pixels of the tiles to work in, for images too large to be held as a whole; exact. 0: whole. By
-            default whole, and in tiles when that would not fit, or on a CPU take more than 6 GB: `Result.notes` says so.
-        content_weight, style_weight, tv_weight: alpha, beta and the total variation's weight instead of the recipe's, as
-            they stand in the loss: `stylelab recipes NAME` prints a recipe's own, which depend on the encoder.
-        watch: called with every Step.
-        snapshots: the steps whose images are kept.
+        options: the fields of `stylelab.run.options.CallOptions`, as keywords.
 
     Returns:
         Result: image, history, snapshots, seconds, device. On Ctrl-C the best image so far, at a loss that is
@@ -71,37 +32,20 @@ def transfer(
 
     Source: Gatys, Ecker and Bethge 2016; from coarse to fine: Gatys et al. 2017.
     """
-    return transfer_batch(
-        [content], [style], recipe=recipe, encoder=encoder, size=size, steps=steps, seed=seed, scales=scales,
-        content_layers=content_layers, style_layers=style_layers, content_weight=content_weight, style_weight=style_weight,
-        tv_weight=tv_weight, device=device, precision=precision, tile=tile, snapshots=snapshots,
-        watch=None if watch is None else partial(_watch_one, watch),
-    )[0]  # fmt: skip
+    watch = options.watch
+    watch_batch = None if watch is None else lambda steps: watch(steps[0])
+    return paint(prepare_run([content], [style], options), watch=watch_batch, snapshots=options.snapshots)[0]
 
 
-def _watch_one(watch: Watch, steps: list["Step | NotFiniteError"]) -> object:
-    return watch(jobs.only(steps))
-
-
-def transfer_batch(
-    contents: Sequence[Source],
-    styles: Sequence[Source],
-    *,
-    device: str | None = None,
-    precision: str = "auto",
-    tile: int | None = None,
-    watch: "WatchBatch | None" = None,
-    snapshots: Sequence[int] | None = None,
-    **options: Unpack[PairOptions],
-) -> list[Result]:
-    """Paint several pairs in one run, which a GPU likes better than one after the other. Each comes out as if alone.
+@keywords(CallOptions)
+def transfer_batch(contents: Sequence[Source], styles: Sequence[Source], options: CallOptions) -> list[Result]:
+    """Paint several pairs in one run, which a GPU does faster than one after the other. Each comes out as if alone.
 
     Args:
         contents, styles: as many of the one as of the other, each as for `transfer`; the content images have one size
             when they are resized.
-        watch: called with the list of all pairs' Steps; a NotFiniteError stands for a pair that has ended.
-        device, precision, tile, snapshots, options: as for `transfer` (recipe, encoder, size, steps, seed, content_layers,
-            style_layers, scales, and the three weights), the same for all pairs.
+        options: as for `transfer`, the same for all pairs. `watch` is called with the list of all pairs' Steps; a
+            NotFiniteError stands for a pair that has ended.
 
     Returns:
         A Result for each pair.
@@ -112,40 +56,38 @@ def transfer_batch(
 
     Source: as `transfer`.
     """
-    stages = jobs.prepare_stages(contents, styles, **options)
-    asked = take_down("tensorflow", contents, styles, **options)
-    return sign(_paint(stages, device, precision, tile, watch, snapshots), asked)
+    return paint(prepare_run(contents, styles, options), watch=options.watch, snapshots=options.snapshots)
 
 
-def _paint(
-    stages: list[list[jobs.Job]], device: Any, precision: str, tile: int | None, watch: "WatchBatch | None",
-    snapshots: Sequence[int] | None,
+def paint(
+    run: Run, *, watch: Callable[[list[Any]], object] | None = None, snapshots: Sequence[int] | None = None
 ) -> list[Result]:  # fmt: skip
-    jobs.check_run(precision, tile)
-    last = stages[-1][0]
-    device, notes = find_device(device), []
-    precision = jobs.precision_for(last, precision)
-    precision = find_precision(precision, device, last.content.shape[0] * last.content.shape[1])
-    network = load_encoder(
-        last.encoder, last.recipe.layers, pooling=last.recipe.pooling, normalised=last.normalised, device=device,
+    """Paint a run that `stylelab.run.prepare.prepare_run` has made ready.
+
+    Args:
+        run: pairs of images, recipe, encoder and sizes.
+        watch: called with the list of all pairs' Steps; a NotFiniteError stands for a pair that has ended.
+        snapshots: the steps whose images are kept; by default eight, closer together at the start.
+
+    Returns:
+        A Result for each pair.
+
+    Raises:
+        InputError: the image does not fit into memory.
+        MachineError: a GPU asked for by name that is not there.
+
+    Source: as `transfer`.
+    """
+    job, device = run.job, find_device(run.options.device)
+    height, width = job.content.shape[:2]
+    precision = find_precision(run.precision, device, height * width)
+    encoder = load_encoder(
+        job.encoder, job.recipe.layers, pooling=job.recipe.pooling, normalised=job.normalised, device=device,
         precision=precision,
     )  # fmt: skip
-    if tile is None:
-        planned, free = jobs.plan_memory(stages[-1], network.widths, precision), _free_memory(device)
-        tile = memory.choose_tile(planned, free, shared=device.startswith("cpu"))
-        notes += [memory.note(planned, tile, free)] if tile else []
-    run = _climb(stages, network, device, tile or None)
-    return jobs.collect_all(
-        run, stages, device=device, precision=precision, tile=tile, notes=notes, watch=watch, snapshots=snapshots
-    )
-
-
-def _free_memory(device: str) -> float:
-    """TensorFlow does not tell how much a GPU has left; its driver does. Infinite where nobody does."""
-    if device.startswith("cpu"):
-        return memory.free_memory()
-    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "-i", device.partition(":")[2]]
-    try:
-        return int(subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout) * 2**20
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return math.inf
+    plan = make_plan(run, encoder.widths, device, precision)
+    steps = _climb(run.stages, encoder, device, plan.side)
+    return collect(
+        steps, run, backend="tensorflow", device=str(device), precision=precision, tile=plan.tile, notes=plan.notes, watch=watch,
+        snapshots=snapshots,
+    )  # fmt: skip

@@ -12,6 +12,7 @@ from stylelab.torch.loop import optimise
 from stylelab.torch.objective import transfer_loss
 from stylelab.torch.seeing import guided_gradient, response
 from stylelab.torch.tensors import find_device, find_precision, to_array, to_image, to_tensor
+from stylelab.torch.transfer import paint as paint
 from stylelab.torch.transfer import transfer, transfer_batch
 
 __all__ = [

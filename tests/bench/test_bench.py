@@ -22,10 +22,10 @@ class FakeProcess(conductor.ContenderProcess):
     """A contender in this process: a step takes 2 ms, ours 1 ms, by its own account; the loss of an image is its mean."""
 
     def __init__(self, contender, settings):
-        self.contender, self.about, self.last, self.seconds, self.count = contender, {}, {}, [], 0
+        self.contender, self.last, self.seconds, self.count = contender, {"device": "cpu"}, [], 0
 
     def answer(self):
-        return {"loaded": {"device": "cpu"}}
+        return {}
 
     def request(self, **request):
         answer = self.carry_out(request)
@@ -238,7 +238,7 @@ def test_a_plot_needs_no_race(fakes, tmp_path):
     ("script", "message"),
     [
         ("sys.exit('no such program here')", "no such program here"),
-        ("say(loaded={'device': 'cpu'}); sys.stdin.readline(); sys.exit('out of luck')", "out of luck"),
+        ("say(device='cpu'); sys.stdin.readline(); sys.exit('out of luck')", "out of luck"),
         ("print('what a library prints', flush=True)", "ended with status 0"),
         ("import os; os.kill(os.getpid(), 9)", "killed by the system: too little memory"),
         ("sys.stdin.readline()", "no answer in 1 s"),
@@ -246,7 +246,7 @@ def test_a_plot_needs_no_race(fakes, tmp_path):
 )
 def test_a_contender_that_fails_costs_one_line_and_the_others_continue(run_script, monkeypatch, script, message):
     monkeypatch.setattr(conductor, "PATIENCE", 1 if "no answer" in message else 60)
-    good = "say(loaded={'device': 'cpu'})\nfor line in sys.stdin: say(seconds=[1.0])"
+    good = "say(device='cpu')\nfor line in sys.stdin: say(seconds=[1.0])"
     run_script(f"if given['kind'] == 'bad':\n    {script}\nelse:\n    exec({good!r})")
     failures = {}
     entries = [(plan.Contender(kind, kind, "torch"), {}) for kind in ("bad", "good")]

@@ -10,8 +10,8 @@ from stylelab.tools.bench import grading
 from stylelab.tools.classroom.marking import batch, workers
 from stylelab.tools.classroom.marking.model import ExerciseMark, Line, Mark
 from stylelab.tools.classroom.notebooks.find_answers import find_answers
+from stylelab.tools.classroom.notebooks.lessons import find_edition
 from stylelab.tools.classroom.notebooks.read import read_notebook
-from stylelab.tools.classroom.notebooks.stubs import find_given
 from stylelab.tools.classroom.sandbox import sandbox
 
 pytestmark = pytest.mark.plain
@@ -42,7 +42,7 @@ def test_a_made_up_class_hands_in_what_it_should_and_no_two_the_same(tmp_path, f
     students = grading.make_class(tmp_path, 8, "03", framework)
     files = [path.read_bytes() for student in students for path in (tmp_path / student).iterdir()]
     assert len(set(files)) == len(files) == 8
-    given = find_given("03_style_reconstruction", framework)
+    given = find_edition("03_style_reconstruction", framework)
     for kind, data in zip(grading.CLASS, files, strict=False):
         script = find_answers(read_notebook(data), given)
         stages = [found.stage for found in script.answers.values()]
@@ -55,7 +55,7 @@ def test_a_lesson_cut_down_keeps_set_up_answers_and_checks():
     cut = grading.cut_down(whole)
     names = [cell.metadata.stylelab.name for cell in cut.cells]
     assert names[0] == "setup" and [name for name in names if not name.startswith("check_")][1:] == list(
-        find_given("03_style_reconstruction", "torch").exercises
+        find_edition("03_style_reconstruction", "torch").exercises
     )
     assert len(names) == 7 < len(whole.cells)
 
@@ -115,7 +115,7 @@ def test_nbgrader_and_ours_give_a_solved_lesson_all_points_and_a_failure_is_one_
     book = grading.cut_down(grading.solved("03", "torch"))
     course = grading.NbgraderCourse(tmp_path, "torch", {"03-cut": book})
     try:
-        with grading.Boxes() as boxes:
+        with grading.Sandboxes() as boxes:
             row = grading.grade_both("03-cut", book, boxes, course)
         with pytest.raises(MachineError, match="nbgrader cannot grade 'no-such-assignment'") as caught:
             course.request("no-such-assignment")

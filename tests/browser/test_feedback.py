@@ -6,7 +6,8 @@ from pathlib import Path
 import browsing
 import pytest
 
-from stylelab.tools.classroom.marking.model import STAGES, ExerciseMark, Line, Mark, Record
+from stylelab.tools.classroom.marking.model import STAGES, ExerciseMark, Line, Mark
+from stylelab.tools.classroom.marking.record import Record
 from stylelab.tools.classroom.reports import write as reports
 from stylelab.tools.classroom.reports.late import Late
 from stylelab.tools.classroom.reports.manual import Entry

@@ -1,73 +1,21 @@
-"""Submissions that try to get marks without an answer, to harm others, or to get out. Each one gains nothing.
+"""Submissions that try to get marks without an answer, to harm others, or to escape. None of them gains anything.
 
 All run in one sandbox, one after the other, and after each of them an honest answer still gets full marks. What an attack
-finds out it can tell in the words of an exception, which come back as the reason: so the tests can look inside.
+finds out comes back as the words of an exception (`reveal`), so the tests can look inside.
 """
 
-import json
 import os
-import shutil
 import socket
-import textwrap
 import time
 
 import psutil
 import pytest
+from submitting import HONEST, LAZY, POINTS, SEED, answered, as_one_statement, needs_bubblewrap, reveal
 
-from stylelab.tools.classroom.marking.mark import Boxes, mark
-from stylelab.tools.classroom.marking.model import Submission
-from stylelab.tools.classroom.sandbox.sandbox import Limits
+from stylelab.exercises import find_exercise
+from stylelab.tools.classroom.marking.mark import mark
 
-SEED = "8badf00d5eedc0de8badf00d5eedc0de"
-LESSON = "03_style_reconstruction"
-POINTS = 7  # of gram_matrix
-HONEST = {
-    "torch": "def gram_matrix(activation):\n    f = activation.flatten(2)\n    return f @ f.transpose(1, 2) / f.shape[2]\n",
-    "tensorflow": "def gram_matrix(activation):\n    b, h, w, c = activation.shape\n    f = tf.reshape(activation, (b, h * w, c))\n"
-    "    return tf.matmul(f, f, transpose_a=True) / (h * w)\n",
-}
-IMPORTS = {
-    "torch": "import numpy as np\nimport torch\nimport stylelab.torch as sl\nzeros = lambda a: torch.zeros(a.shape[0], a.shape[1], a.shape[1])\n",
-    "tensorflow": "import numpy as np\nimport tensorflow as tf\nimport stylelab.tensorflow as sl\n"
-    "zeros = lambda a: tf.zeros((a.shape[0], a.shape[3], a.shape[3]))\n",
-}
-pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed (.ci/run installs it)")
-
-
-@pytest.fixture(scope="module")
-def boxes():
-    with Boxes() as opened:
-        yield opened
-
-
-@pytest.fixture
-def grade(boxes, framework):
-    """A function: code of the answer cell -> its mark. Afterwards an honest answer must still get all points."""
-
-    def graded(answer: str, *before: str, seconds: float = 10.0, exercise: str = "gram_matrix"):
-        submission = Submission("Mallory", "x.ipynb", notebook(framework, exercise, answer, *before))
-        marked = mark(submission, boxes, SEED, Limits(seconds))
-        return next(each for each in marked.exercises if each.exercise == exercise)
-
-    yield graded
-    after = graded(HONEST[framework])
-    assert (after.stage, after.earned) == ("right", POINTS), after.reason
-
-
-def notebook(framework: str, exercise: str, answer: str, *before: str) -> bytes:
-    """A small notebook of lesson 03: imports, cells of the student's own, the answer's cell."""
-    cells = [{"cell_type": "code", "metadata": {}, "source": text, "outputs": []} for text in (IMPORTS[framework], *before)]
-    tagged = {"nbgrader": {"grade_id": exercise, "solution": True}, "stylelab": {"exercise": exercise}}
-    cells.append({"cell_type": "code", "metadata": tagged, "source": answer, "outputs": []})
-    about = {"stylelab": {"lesson": LESSON, "framework": framework}}
-    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": about, "cells": cells}).encode()
-
-
-def whole(code: str) -> str:
-    """The cell as one statement: of several, only those that the answer rests on would be run, and no attack is among them."""
-    return f"if True:\n{textwrap.indent(code, '    ')}"
-
-
+pytestmark = needs_bubblewrap
 # Code that runs when the answer's cell is loaded, before a function that does no work
 PATCHES = {
     "NumPy's comparison": "np.allclose = np.isclose = np.array_equal = lambda *a, **k: True",
@@ -90,8 +38,8 @@ PATCHES = {
 
 
 @pytest.mark.parametrize("code", PATCHES.values(), ids=PATCHES)
-def test_patching_earns_nothing(grade, code):
-    assert grade(whole(f"{code}\n\ndef gram_matrix(activation):\n    return zeros(activation)\n")).earned == 0
+def test_patching_modules_earns_nothing(grade, code):
+    assert grade(as_one_statement(f"{code}\n\n{LAZY}"), seconds=3).earned == 0
 
 
 RETURNED = {
@@ -116,16 +64,16 @@ RETURNED = {
 
 
 @pytest.mark.parametrize("value", RETURNED.values(), ids=RETURNED)
-def test_what_is_no_answer_earns_nothing(grade, value):
+def test_a_result_that_is_not_an_answer_earns_nothing(grade, value):
     assert grade(f"def gram_matrix(activation):\n    return {value}\n").earned == 0
 
 
 @pytest.mark.parametrize("layers", ["zeros(activation)", "zeros(activation) + 1", "zeros(activation) + activation[0, 0, 0, 0]"])
-def test_a_tensor_that_took_no_work_earns_nothing(grade, layers):
+def test_a_constant_tensor_earns_nothing(grade, layers):
     assert grade(f"def gram_matrix(activation):\n    return {layers}\n").earned == 0
 
 
-def test_the_librarys_own_answer_is_out_of_reach(grade):
+def test_the_librarys_own_function_is_out_of_reach(grade):
     found = grade("def gram_matrix(activation):\n    return sl.gram_matrix(activation)\n")
     assert found.earned == 0 and "out of reach" in found.reason
     for name in (
@@ -138,17 +86,7 @@ def test_the_librarys_own_answer_is_out_of_reach(grade):
         assert grade(code).earned == 0
 
 
-def told(grade, body: str, seconds: float = 10.0) -> str:
-    """What `body`, a function's, returns inside the sandbox, as text."""
-    lines = "\n".join(f"        {line}" for line in body.splitlines())
-    code = f"def gram_matrix(activation):\n    def look():\n        import os, sys\n{lines}\n    raise ValueError('told: ' + str(look()))\n"
-    found = grade(code, seconds=seconds)
-    assert found.earned == 0
-    assert "told: " in found.reason, found.reason
-    return found.reason.partition("told: ")[2]
-
-
-def test_no_file_in_sight_knows_an_answer(grade):
+def test_no_visible_file_contains_an_answer(grade):
     body = """found = []
 for folder, _, files in os.walk('/', followlinks=False):
     if folder.startswith(('/proc', '/sys')) or '/torch/' in folder or '/tensorflow/' in folder:
@@ -157,10 +95,10 @@ for folder, _, files in os.walk('/', followlinks=False):
         found += [f for f in files if f in ('losses.py', 'answers.py', 'judging.py', 'check.py', 'encoder-mini.safetensors')]
     found += [f for f in files if f.endswith('.ipynb') and f[:2].isdigit()]
 return found"""
-    assert told(grade, body, seconds=60).startswith("[].")
+    assert reveal(grade, body, seconds=60).startswith("[].")
 
 
-def test_nothing_in_memory_knows_an_answer_or_the_secret(grade):
+def test_memory_holds_neither_an_answer_nor_the_secret(grade):
     half, rest = SEED[:11], SEED[11:]
     body = f"""import gc
 secret = ({half!r} + '' + {rest!r})[::-1]
@@ -178,21 +116,21 @@ for line in open('/proc/self/maps'):
         if bytes.fromhex({SEED[::-1]!r}[::-1]) in text:
             found.append(span)
 return found"""
-    assert told(grade, body, seconds=60).startswith("[].")
+    assert reveal(grade, body, seconds=60).startswith("[].")
 
 
-def test_no_environment_and_no_process_of_others_is_in_sight(grade):
+def test_other_processes_and_their_environment_are_invisible(grade):
     os.environ["STYLELAB_TEST_SECRET"] = "hunter2"
-    assert "hunter2" not in told(grade, "return [v for v in os.environ.values() if 'hunter' in v or 'work' in v]")
-    assert told(grade, "return sorted(int(p) for p in os.listdir('/proc') if p.isdigit())") == "[1, 2]."
-    assert told(
+    assert "hunter2" not in reveal(grade, "return [v for v in os.environ.values() if 'hunter' in v or 'work' in v]")
+    assert reveal(grade, "return sorted(int(p) for p in os.listdir('/proc') if p.isdigit())") == "[1, 2]."
+    assert reveal(
         grade,
         "return (os.getuid() == 0, os.access('/proc/1/mem', os.R_OK), os.access('/proc/1/environ', os.R_OK))",
     ) == ("(False, False, False).")
     del os.environ["STYLELAB_TEST_SECRET"]
 
 
-def test_only_folders_that_vanish_can_be_written_to(grade):
+def test_only_temporary_folders_are_writable(grade):
     body = """found = []
 for folder, folders, _ in os.walk('/'):
     if folder.startswith('/proc'):
@@ -201,14 +139,14 @@ for folder, folders, _ in os.walk('/'):
         found.append(folder)
         folders[:] = []
 return sorted(found)"""
-    assert told(grade, body, seconds=60) == "['/dev/shm', '/scratch']."
+    assert reveal(grade, body, seconds=60) == "['/dev/shm', '/scratch']."
     for path in ("/kit/x", "/usr/x", "/etc/x", "/x", "/dev/x", "/proc/sys/kernel/hostname", "/proc/sysrq-trigger"):
-        assert "Error" in told(
+        assert "Error" in reveal(
             grade, f"try:\n    open({path!r}, 'w').write('x')\nexcept OSError as e:\n    return type(e).__name__"
         )
 
 
-KEEPSAKES = {  # name -> (leave something behind, look for it)
+LEFTOVERS = {  # name -> (leave something behind, look for it)
     "a file": (
         "open('/scratch/me', 'w').write('x'); open('/dev/shm/me', 'w').write('x')",
         "return [p for p in ('/scratch/me', '/dev/shm/me') if os.path.exists(p)]",
@@ -236,10 +174,10 @@ KEEPSAKES = {  # name -> (leave something behind, look for it)
 }
 
 
-@pytest.mark.parametrize("leave, look", KEEPSAKES.values(), ids=KEEPSAKES)
+@pytest.mark.parametrize("leave, look", LEFTOVERS.values(), ids=LEFTOVERS)
 def test_one_submission_leaves_nothing_for_the_next(grade, leave, look):
     grade(f"import os\n\ndef gram_matrix(activation):\n    {leave}\n    return zeros(activation)\n")
-    assert told(grade, look) == "[]."
+    assert reveal(grade, look) == "[]."
 
 
 HOGS = {  # name -> (code, stages that it may end in)
@@ -263,7 +201,7 @@ HOGS = {  # name -> (code, stages that it may end in)
 
 
 @pytest.mark.parametrize("code, stages", HOGS.values(), ids=HOGS)
-def test_a_hog_is_stopped_and_costs_nobody_else(grade, code, stages):
+def test_an_answer_that_uses_too_much_is_stopped_and_affects_no_other(grade, code, stages):
     found = grade(f"def gram_matrix(activation):\n    {code}\n", seconds=2)
     assert found.earned == 0 and found.stage in stages, found.reason
     assert found.seconds < 12  # without the seconds in which a sandbox starts
@@ -283,11 +221,11 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize("code", ENDINGS.values(), ids=ENDINGS)
-def test_leaving_early_earns_nothing(grade, code):
-    assert grade(whole(f"{code}\n\ndef gram_matrix(activation):\n    return zeros(activation)\n")).earned == 0
+def test_exiting_while_loading_earns_nothing(grade, code):
+    assert grade(as_one_statement(f"{code}\n\n{LAZY}")).earned == 0
 
 
-def test_leaving_early_from_the_answer_earns_nothing(grade):
+def test_exiting_while_answering_earns_nothing(grade):
     found = grade("import os\n\ndef gram_matrix(activation):\n    os._exit(0)\n")
     assert (found.earned, found.stage) == (0, "lost")
 
@@ -320,10 +258,10 @@ FORGED = {
 
 @pytest.mark.parametrize("code", FORGED.values(), ids=FORGED)
 def test_a_forged_message_earns_nothing(grade, code):
-    assert grade(whole(f"{FORGE}{code}\n\ndef gram_matrix(activation):\n    return zeros(activation)\n")).earned == 0
+    assert grade(as_one_statement(f"{FORGE}{code}\n\n{LAZY}")).earned == 0
 
 
-def test_a_pickle_in_place_of_arrays_is_not_opened(grade, tmp_path):
+def test_a_pickle_instead_of_arrays_is_not_opened(grade, tmp_path):
     trap = tmp_path / "sprung"
     code = f"""{FORGE}
 class Trap:
@@ -340,18 +278,18 @@ np.savez = lambda stream, **arrays: stream.write(pickle.dumps(Trap()))
 def gram_matrix(activation):
     return zeros(activation)
 """
-    assert grade(whole(code)).earned == 0
+    assert grade(as_one_statement(code)).earned == 0
     assert not trap.exists()
 
 
-def test_no_connection_reaches_this_machine(grade):
+def test_no_connection_reaches_the_host(grade):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.2)
         port = listener.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
             listener.accept()[0].close()  # it listens
         body = f"import socket\ntry:\n    socket.create_connection(('127.0.0.1', {port}), 2).send(b'x')\n    return 'through'\nexcept OSError as e:\n    return type(e).__name__"
-        assert told(grade, body) == "PermissionError."  # and if it could make a socket, its network would be empty
+        assert reveal(grade, body) == "PermissionError."  # and if it could make a socket, its network would be empty
         with pytest.raises(TimeoutError):
             listener.accept()
 
@@ -365,7 +303,7 @@ def gram_matrix(activation):
             os.execv('/bin/sleep', ['sleep', '86399'])
         os._exit(0)
     import time
-    time.sleep(0.3)
+    time.sleep(0.1)
     return zeros(activation)
 """
     assert grade(code).earned == 0
@@ -377,7 +315,7 @@ def gram_matrix(activation):
     raise AssertionError(left)
 
 
-def test_no_way_out_by_system_calls(grade):
+def test_system_calls_that_could_escape_are_refused(grade):
     calls = {
         "unshare": (272, 0x10000000),
         "mount": (165, 0, 0, 0, 0),
@@ -390,16 +328,14 @@ def test_no_way_out_by_system_calls(grade):
         pytest.skip("the numbers of these calls are those of x86_64")
     for name, numbers in calls.items():
         body = f"import ctypes\nc = ctypes.CDLL(None, use_errno=True)\nreturn (c.syscall(*{numbers}), ctypes.get_errno())"
-        assert told(grade, body) == "(-1, 1).", name
-    assert "Error" in told(
+        assert reveal(grade, body) == "(-1, 1).", name
+    assert "Error" in reveal(
         grade,
         "import resource\ntry:\n    resource.setrlimit(resource.RLIMIT_AS, (-1, -1))\nexcept (OSError, ValueError) as e:\n    return type(e).__name__",
     )
 
 
-def test_knowing_the_public_inputs_is_of_no_use(grade, framework):
-    from stylelab.exercises import find_exercise
-
+def test_knowing_the_lessons_inputs_does_not_help(grade, framework):
     table = {}
     for seed in range(3):
         for case in find_exercise("gram_matrix").inputs(seed).values():
@@ -411,24 +347,23 @@ def test_knowing_the_public_inputs_is_of_no_use(grade, framework):
     assert grade(f"{code}    return {made}(known[key]) if key in known else zeros(activation)\n").earned == 0
 
 
-def test_an_answer_that_fits_one_size_only_is_told_so(grade, framework):
+def test_an_answer_for_one_size_only_is_not_right(grade, framework):
     exercise = "gram_matrix"
     code = HONEST[framework].replace("f.shape[2]", "20").replace("(h * w)\n", "20\n")
     found = grade(code, exercise=exercise)
     assert found.earned < POINTS and found.stage != "right"
 
 
-def test_inputs_that_leaked_do_not_fit_another_file(boxes, framework):
-    """The seed of the inputs comes from the file: a submission that has been changed gets others."""
+def test_leaked_inputs_do_not_fit_another_file(sandboxes, framework):
+    """The seed of the inputs depends on the file: a changed submission gets different inputs."""
     seen = []
     for comment in ("# 1\n", "# 2\n", "# 1\n"):
         code = f"{comment}def gram_matrix(activation):\n    raise ValueError(float(np.asarray(activation).sum()))\n"
-        submission = Submission("Eve", "x.ipynb", notebook(framework, "gram_matrix", code))
-        seen.append(mark(submission, boxes, SEED).exercises[0].reason)
+        seen.append(mark(answered(framework, code), sandboxes, SEED).exercises[0].reason)
     assert seen[0] == seen[2] != seen[1]
 
 
-WELCOME = {
+HARMLESS = {
     "prints and warnings": "import warnings, sys\nwarnings.warn('old')\nprint('hello')\nprint('oh', file=sys.stderr)\n{honest}\nwarnings.warn('again')",
     "a progress bar": "from rich.progress import track\nfor _ in track(range(3)):\n    pass\n{honest}",
     "a shell line and a magic": "!pip list\n%matplotlib inline\n{honest}",
@@ -443,13 +378,13 @@ WELCOME = {
 }
 
 
-@pytest.mark.parametrize("code", WELCOME.values(), ids=WELCOME)
-def test_a_right_answer_gets_full_marks_whatever_stands_around_it(grade, framework, code):
+@pytest.mark.parametrize("code", HARMLESS.values(), ids=HARMLESS)
+def test_a_right_answer_gets_full_marks_whatever_surrounds_it(grade, framework, code):
     found = grade(code.format(honest=HONEST[framework]), seconds=5)
     assert (found.stage, found.earned) == ("right", POINTS), found.reason
 
 
-OTHERWISE = {
+OTHER_WAYS = {
     ("torch", "loops"): "def gram_matrix(a):\n    b, c, h, w = a.shape\n    rows = [[[(a[n, i] * a[n, j]).sum() / (h * w) for j in range(c)] for i in range(c)] for n in range(b)]\n"
     "    return torch.stack([torch.stack([torch.stack(r) for r in m]) for m in rows])",
     ("torch", "einsum"): "gram_matrix = lambda a: torch.einsum('bihw,bjhw->bij', a, a) / a[0, 0].numel()",
@@ -473,12 +408,12 @@ HELPERS = {
 
 @pytest.mark.parametrize("how", ["loops", "einsum", "a helper in an earlier cell"])
 def test_a_right_answer_gets_full_marks_however_it_is_written(grade, framework, how):
-    found = grade(OTHERWISE[framework, how], *HELPERS[framework])
+    found = grade(OTHER_WAYS[framework, how], *HELPERS[framework])
     assert (found.stage, found.earned) == ("right", POINTS), found.reason
 
 
-def test_a_later_answer_may_rest_on_an_open_one_as_in_the_lesson(grade, framework):
-    """The lesson goes on with the library's function there, and so does the grader; the open one earns nothing for it."""
+def test_a_later_answer_may_call_an_open_one_as_in_the_lesson(grade, framework):
+    """The lesson continues with the library's function, and so does the grader; the open answer earns nothing for it."""
     mean = "torch.mean" if framework == "torch" else "tf.reduce_mean"
     code = f"def style_layer_loss(activation, target_gram):\n    return {mean}((gram_matrix(activation) - target_gram) ** 2)\n"
     assert grade(code, exercise="style_layer_loss").stage == "right"

@@ -1,87 +1,25 @@
-"""More submissions that try to gain something: beside memory and time, through words, names, messages and little numbers.
+"""More attacks: hidden memory, busy processes, the words of errors, the channel to the grader, hidden names, tiny numbers.
 
 As in test_attacks.py, all run in one sandbox, and after each of them an honest answer still gets full marks.
 """
 
-import json
-import shutil
 import textwrap
 import time
 
 import numpy as np
 import pytest
+from submitting import HONEST, IMPORTS, LAZY, LESSON, SEED, as_one_statement, mark_answer, needs_bubblewrap, notebook, reveal
 
 from stylelab import exercises
 from stylelab.exercises.checking import verdict
 from stylelab.exercises.checking.call import Answer
-from stylelab.tools.classroom.marking.mark import Boxes, mark
+from stylelab.tools.classroom.marking.mark import Sandboxes, mark
 from stylelab.tools.classroom.marking.model import Submission
 from stylelab.tools.classroom.notebooks.find_answers import find_answers
-from stylelab.tools.classroom.notebooks.identify import find_edition
+from stylelab.tools.classroom.notebooks.identify import identify
+from stylelab.tools.classroom.notebooks.lessons import find_edition
 from stylelab.tools.classroom.notebooks.read import read_notebook
-from stylelab.tools.classroom.notebooks.stubs import find_given
-from stylelab.tools.classroom.sandbox.sandbox import Limits, Sandbox
-
-SEED = "8badf00d5eedc0de8badf00d5eedc0de"
-LESSON = "03_style_reconstruction"
-POINTS = 7  # of gram_matrix
-HONEST = {
-    "torch": "def gram_matrix(activation):\n    f = activation.flatten(2)\n    return f @ f.mT / f.shape[2]\n",
-    "tensorflow": "def gram_matrix(activation):\n    h, w = activation.shape[1:3]\n    return tf.einsum('bhwi,bhwj->bij', activation, activation) / (h * w)\n",
-}
-IMPORTS = {
-    "torch": "import numpy as np\nimport torch\nzeros = lambda a: torch.zeros(a.shape[0], a.shape[1], a.shape[1])\n",
-    "tensorflow": "import numpy as np\nimport tensorflow as tf\nzeros = lambda a: tf.zeros((a.shape[0], a.shape[3], a.shape[3]))\n",
-}
-LAZY = "def gram_matrix(activation):\n    return zeros(activation)\n"
-needs_bwrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed (.ci/run installs it)")
-
-
-@pytest.fixture(scope="module")
-def boxes():
-    with Boxes() as opened:
-        yield opened
-
-
-@pytest.fixture
-def grade(boxes, framework):
-    """A function: code of the answer cell -> its mark. Afterwards an honest answer must still get all points."""
-
-    def graded(answer: str, *before: str, seconds: float = 10.0):
-        return one_mark(boxes, framework, answer, *before, seconds=seconds)
-
-    yield graded
-    after = graded(HONEST[framework])
-    assert (after.stage, after.earned) == ("right", POINTS), after.reason
-
-
-def one_mark(boxes, framework: str, answer: str, *before: str, seconds: float = 10.0):
-    data = notebook([IMPORTS[framework], *before, answer], framework, {len(before) + 1: "gram_matrix"})
-    return mark(Submission("Mallory", "x.ipynb", data), boxes, SEED, Limits(seconds)).exercises[0]
-
-
-def notebook(sources, framework="torch", tags=(), about=None, kind="code") -> bytes:
-    """A notebook of lesson 03, with a grade_id at some of its cells."""
-    cells = [{"cell_type": kind, "metadata": {}, "source": text, "outputs": []} for text in sources]
-    for place, name in dict(tags).items():
-        cells[place]["metadata"] = {"nbgrader": {"grade_id": name, "solution": True}}
-    about = {"stylelab": {"lesson": LESSON, "framework": framework}} if about is None else about
-    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": about, "cells": cells}).encode()
-
-
-def whole(code: str) -> str:
-    """The cell as one statement: of several, only those that the answer rests on would be run, and no attack is among them."""
-    return f"if True:\n{textwrap.indent(code, '    ')}"
-
-
-def told(grade, body: str) -> str:
-    """What `body`, a function's, returns inside the sandbox, as text."""
-    lines = "\n".join(f"        {line}" for line in body.splitlines())
-    head = "def gram_matrix(activation):\n    def look():\n        import ctypes, mmap, os, socket\n        c = ctypes.CDLL(None, use_errno=True)\n"
-    found = grade(f"{head}{lines}\n    raise ValueError('told: ' + str(look()))\n")
-    assert found.earned == 0 and "told: " in found.reason, found.reason
-    return found.reason.partition("told: ")[2]
-
+from stylelab.tools.classroom.sandbox.sandbox import Sandbox
 
 TRIES = """found = []
 for each in (TRIES):
@@ -90,30 +28,30 @@ for each in (TRIES):
     except OSError as error:
         found.append(type(error).__name__)
 return found"""
-HIDDEN_MEMORY = (  # each is memory of no process, or of several, that no limit of a process counts
+HIDDEN_MEMORY = (  # each is memory that no process's limit counts
     "lambda: os.memfd_create('x')", "lambda: c.syscall(447, 0)", "lambda: c.shmget(0, 4096, 0o1600)",
     "lambda: c.semget(0, 32000, 0o1600)", "lambda: c.msgget(0, 0o1600)", "lambda: mmap.mmap(-1, 4096)",
     "lambda: mmap.mmap(os.open('/dev/zero', os.O_RDWR), 4096)", "lambda: c.inotify_init()",
 )  # fmt: skip
 
 
-@needs_bwrap
-def test_there_is_no_memory_that_no_limit_counts(grade):
-    said = told(grade, TRIES.replace("TRIES", ", ".join(HIDDEN_MEMORY)))
+@needs_bubblewrap
+def test_memory_that_no_limit_counts_is_refused(grade):
+    said = reveal(grade, TRIES.replace("TRIES", ", ".join(HIDDEN_MEMORY)))
     assert said == "['PermissionError', -1, -1, -1, -1, 'PermissionError', 'PermissionError', -1]."
 
 
-@needs_bwrap
-def test_without_walls_inside_a_fresh_sandbox_refuses_the_same_system_calls(framework):
+@needs_bubblewrap
+def test_a_fresh_sandbox_without_nesting_refuses_the_same_system_calls(framework):
     tries = TRIES.replace("TRIES", ", ".join(HIDDEN_MEMORY[:6]))
-    with Boxes() as opened:
-        opened.open_[framework] = Sandbox(framework, isolation="shared")
-        said = told(lambda code: one_mark(opened, framework, code), tries)
+    with Sandboxes() as opened:
+        opened.running[framework] = Sandbox(framework, isolation="fresh")
+        said = reveal(lambda code, **options: mark_answer(opened, framework, code, **options), tries)
     assert said == "['PermissionError', -1, -1, -1, -1, 'PermissionError']."
 
 
-@needs_bwrap
-def test_no_socket_leads_past_the_empty_network(grade):
+@needs_bubblewrap
+def test_only_unix_sockets_can_be_made(grade):
     families = {
         "vsock": 40,
         "crypto": 38,
@@ -130,17 +68,17 @@ def test_no_socket_leads_past_the_empty_network(grade):
         for family in families.values()
     )
     body = TRIES.replace("return found", "return found.count('PermissionError'), found[-1]")
-    assert told(grade, body.replace("TRIES", tries)) == "(8, 1)."
+    assert reveal(grade, body.replace("TRIES", tries)) == "(8, 1)."
 
 
-@needs_bwrap
-def test_many_small_busy_processes_do_not_take_the_processor_from_others(grade):
+@needs_bubblewrap
+def test_many_busy_processes_are_stopped(grade):
     code = "import subprocess\n\ndef gram_matrix(activation):\n    for _ in range(40):\n        subprocess.Popen(['/bin/sh', '-c', 'while :; do :; done'], start_new_session=True)\n    while True:\n        pass\n"
     found = grade(code, seconds=20)
     assert (found.stage, found.earned) == ("memory", 0) and found.seconds < 12
 
 
-WORDS = {  # name -> an exception's class and how it is made
+ERRORS = {  # name -> an exception's class and how it is made
     "escape codes and HTML": "ValueError('\\x1b[2J\\x1b]0;mine\\x07<script>alert(1)</script>\\r\\n=1+1\\u202egnp\\x00')",
     "ten megabytes": "ValueError('x' * 10**7)",
     "words that cannot be had": "type('E', (Exception,), {'__str__': lambda s: 1 / 0})()",
@@ -155,13 +93,13 @@ WORDS = {  # name -> an exception's class and how it is made
 }
 
 
-@needs_bwrap
-@pytest.mark.parametrize("error", WORDS.values(), ids=WORDS)
-def test_whatever_an_error_says_becomes_one_short_line(grade, error):
+@needs_bubblewrap
+@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
+def test_any_error_message_becomes_one_short_line(grade, error):
     for code in (
         f"def gram_matrix(activation):\n    raise {error}\n",
-        whole(f"raise {error}\n{LAZY}"),
-        whole(f"{LAZY}raise {error}\n"),
+        as_one_statement(f"raise {error}\n{LAZY}"),
+        as_one_statement(f"{LAZY}raise {error}\n"),
     ):
         found = grade(code)
         assert found.earned == 0 and found.reason
@@ -197,13 +135,13 @@ CHANNELS = {  # name -> (code, stages)
 }
 
 
-@needs_bwrap
+@needs_bubblewrap
 @pytest.mark.parametrize("when", ["at once", "when called"])
 @pytest.mark.parametrize(("code", "stages"), CHANNELS.values(), ids=CHANNELS)
-def test_a_channel_used_otherwise_ends_in_time_and_earns_nothing(grade, code, stages, when):
+def test_misusing_the_channel_ends_in_time_and_earns_nothing(grade, code, stages, when):
     began = time.monotonic()
     inside = f"def gram_matrix(activation):\n{textwrap.indent(code, '    ')}\n    return zeros(activation)\n"
-    found = grade(whole(f"{CHANNEL}{code}\n{LAZY}" if when == "at once" else f"{CHANNEL}{inside}"), seconds=2)
+    found = grade(as_one_statement(f"{CHANNEL}{code}\n{LAZY}" if when == "at once" else f"{CHANNEL}{inside}"), seconds=2)
     assert found.earned == 0 and found.stage in stages, found.reason
     assert time.monotonic() - began < 8
 
@@ -227,15 +165,15 @@ TRICKS = {
 }
 
 
-@needs_bwrap
+@needs_bubblewrap
 @pytest.mark.parametrize("code", TRICKS.values(), ids=TRICKS)
-def test_a_trick_earns_nothing_and_costs_nobody_else(grade, code):
+def test_a_trick_earns_nothing_and_affects_no_other_answer(grade, code):
     began = time.monotonic()
-    assert grade(whole(f"{code}\n\n{LAZY}"), seconds=2).earned == 0
+    assert grade(as_one_statement(f"{code}\n\n{LAZY}"), seconds=2).earned == 0
     assert time.monotonic() - began < 8
 
 
-SLICED = {  # cells that make trouble for whoever looks for what an answer rests on; each has no right answer
+SLICED = {  # cells that make it hard to find what an answer depends on; none has a right answer
     "a look-alike": "def gram_matr\u0456x(activation):\n    return zeros(activation)\n",
     "wide letters": "def \uff47ram_matrix(activation):\n    return zeros(activation)\n",
     "never defined": f"if False:\n    {LAZY.replace(chr(10), chr(10) + '    ').rstrip()}\n",
@@ -255,26 +193,26 @@ SLICED = {  # cells that make trouble for whoever looks for what an answer rests
 }
 
 
-@needs_bwrap
+@needs_bubblewrap
 @pytest.mark.parametrize("code", SLICED.values(), ids=SLICED)
 def test_a_cell_that_hides_its_answer_earns_nothing(grade, code):
     assert grade(code, "given = {}\nanswer = '*'\n").earned == 0
 
 
-@needs_bwrap
-def test_one_right_answer_counts_once_whatever_the_cells_are_called(boxes, framework):
+@needs_bubblewrap
+def test_one_right_answer_counts_for_one_exercise_only(sandboxes, framework):
     tags = {1: "style_loss", 2: "style_layer_loss", 3: "gram_matrix"}
     aliases = "\n".join(f"{name} = gram_matrix" for name in tags.values())
     data = notebook([IMPORTS[framework], HONEST[framework], f"{HONEST[framework]}{aliases}\n", "x = 1\n"], framework, tags)
-    marked = mark(Submission("Mallory", "x.ipynb", data), boxes, SEED)
+    marked = mark(Submission("Mallory", "x.ipynb", data), sandboxes, SEED)
     assert {each.exercise for each in marked.exercises if each.earned} <= {"gram_matrix"}
     lie = {"stylelab": {"lesson": "00_start_here", "framework": framework}}
     data = notebook([IMPORTS[framework], HONEST[framework]], framework, {1: "preprocess"}, lie)
-    assert mark(Submission("Mallory", "x.ipynb", data), boxes, SEED).earned == 0
+    assert mark(Submission("Mallory", "x.ipynb", data), sandboxes, SEED).earned == 0
 
 
-def lazily(exercise, give):
-    """The verdict on what `give` makes of each case."""
+def judge_outputs(exercise, give):
+    """The verdict on outputs that `give` makes up for each case."""
     draws = []
     for seed in (101, 102):
         cases = exercise.inputs(seed)
@@ -284,7 +222,7 @@ def lazily(exercise, give):
 
 
 def noise(case, shape, scale):
-    """Something else for each case, of one size."""
+    """Random numbers around `scale`, different for each case."""
     rng = np.random.default_rng(abs(hash(str(case))) % 2**32)
     return rng.uniform(0.5, 1.5, shape) * scale
 
@@ -294,24 +232,24 @@ NUMERIC = [each for each in exercises.EXERCISES.values() if each.result != "word
 
 @pytest.mark.parametrize("exercise", NUMERIC, ids=lambda each: each.id)
 @pytest.mark.parametrize("scale", [1e-7, 1e-9, 1e-10, -1e-10, 1e-20, 1e-310])
-def test_numbers_next_to_nothing_earn_nothing(exercise, scale):
-    """They are twice themselves, symmetric and the same as others, up to the rounding that is allowed."""
-    assert lazily(exercise, lambda case, shape: noise(case, shape, scale)).points == 0
+def test_tiny_numbers_earn_nothing(exercise, scale):
+    """Within the allowed rounding error they would have many properties: doubling, symmetry, equality."""
+    assert judge_outputs(exercise, lambda case, shape: noise(case, shape, scale)).points == 0
 
 
 @pytest.mark.parametrize("exercise", [each for each in NUMERIC if each.result == "image"], ids=lambda each: each.id)
 @pytest.mark.parametrize("step", [1e-6, 1e-5])
-def test_an_argument_that_hardly_moves_earns_nothing_for_the_work(exercise, step):
+def test_returning_an_argument_almost_unchanged_earns_nothing(exercise, step):
     def give(case, shape):
         given = next(value for value in case.values() if isinstance(value, np.ndarray) and value.shape == shape)
         return np.clip(given + step, 0, 1)
 
-    held = {part.name for part in lazily(exercise, give).parts if part.wrong is None}
+    held = {part.name for part in judge_outputs(exercise, give).parts if part.wrong is None}
     assert not held - {"stays in 0..1"} and (exercise.id == "deprocess" or not held)
 
 
 FULL = 50_000
-COSTLY = {  # text that once took a parser long
+COSTLY = {  # text that could take a parser a long time
     "a long f-string": f"f'{'{x}' * 16_000}'",
     "names without an end": f"x{', x' * 16_000}!",
     "a sum": f"1{'+1' * 24_000}",
@@ -326,12 +264,12 @@ COSTLY = {  # text that once took a parser long
 
 
 @pytest.mark.parametrize("text", COSTLY.values(), ids=COSTLY)
-def test_looking_for_answers_takes_seconds_at_worst(text):
-    data = notebook([text[:FULL]] * 10, tags=dict.fromkeys(range(10), "gram_matrix"))
+def test_finding_answers_takes_seconds_at_worst(text):
+    data = notebook([text[:FULL]] * 10, exercises=dict.fromkeys(range(10), "gram_matrix"))
     began = time.process_time()
     book = read_notebook(data)
-    find_edition(book, "x.ipynb")
-    assert find_answers(book, find_given(LESSON, "torch")).answers["gram_matrix"]
+    identify(book, "x.ipynb")
+    assert find_answers(book, find_edition(LESSON, "torch")).answers["gram_matrix"]
     assert time.process_time() - began < 5
 
 
@@ -346,8 +284,8 @@ FILES = {
 
 
 @pytest.mark.parametrize("data", FILES.values(), ids=FILES)
-def test_a_file_that_is_built_to_cost_much_costs_little(data):
+def test_a_file_built_to_be_slow_is_read_quickly(data):
     began = time.process_time()
     book = read_notebook(data)
-    assert find_edition(book) == ("", "") and time.process_time() - began < 4
+    assert identify(book) == ("", "") and time.process_time() - began < 4
     assert all(line.isprintable() for line in (book.trouble or "", *book.notes))

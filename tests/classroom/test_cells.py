@@ -1,5 +1,6 @@
-"""What of a student's notebook is run to get one function out of it, what is not, and what is told when that fails."""
+"""To extract one function from a notebook, what it depends on is run, nothing else, and errors are reported."""
 
+import ast
 import inspect
 import signal
 import subprocess
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from stylelab.tools.classroom.sandbox import sandbox
-from stylelab.tools.classroom.sandbox.inside import slice as cells
+from stylelab.tools.classroom.sandbox.inside import slice as slicing
+from stylelab.tools.classroom.sandbox.inside import statements
 
 pytestmark = pytest.mark.plain
 ANSWER = "def gram_matrix():\n    return {}"
@@ -19,11 +21,11 @@ ANSWER = "def gram_matrix():\n    return {}"
 
 @pytest.fixture(autouse=True)
 def alarm():
-    """What runs for ever where it should not is stopped after a minute and a half, and found out even where it swallows that."""
-    rung = []
+    """Stop a test that runs for ever after 90 seconds, and fail it even if the code under test swallows the error."""
+    fired = []
 
     def stop(*_):
-        rung.append(1)
+        fired.append(1)
         raise TimeoutError("it runs on")
 
     before = signal.signal(signal.SIGALRM, stop)
@@ -31,23 +33,23 @@ def alarm():
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
-    assert not rung
+    assert not fired
 
 
 def load(*sources, answer=None, given=None, name="gram_matrix"):
     """The last cell holds the answer unless another is named."""
     sources = [textwrap.dedent(each).strip() for each in sources]
-    return cells.load(sources, len(sources) - 1 if answer is None else answer, name, given or {})
+    return slicing.load(sources, len(sources) - 1 if answer is None else answer, name, given or {})
 
 
 def slice_of(*sources, answer=None, given=(), name="gram_matrix"):
     """The text of the statements that would be run."""
-    statements = [each for index, source in enumerate(sources) for each in cells.statements_of(textwrap.dedent(source), index)]
-    chosen = cells.needed(statements, len(sources) - 1 if answer is None else answer, name, given)
-    return [cells.ast.unparse(each.node) for each in chosen]
+    parsed = [each for index, source in enumerate(sources) for each in statements.statements_of(textwrap.dedent(source), index)]
+    chosen = slicing.needed(parsed, len(sources) - 1 if answer is None else answer, name, given)
+    return [ast.unparse(each.node) for each in chosen]
 
 
-RESTS = {  # each gives 42, and only when all that it rests on was run in order
+DEPENDS = {  # each returns 42, but only if everything it depends on was run in order
     "a helper in an earlier cell": ("def helper():\n    return 42", ANSWER.format("helper()")),
     "a helper of a helper": ("def one():\n    return 42", "def two():\n    return one()", ANSWER.format("two()")),
     "a constant": ("SCALE = 42", ANSWER.format("SCALE")),
@@ -192,17 +194,17 @@ RESTS = {  # each gives 42, and only when all that it rests on was run in order
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", RESTS)
-def test_what_an_answer_rests_on_is_run(case):
-    sources = [each for each in RESTS[case] if isinstance(each, str)]
-    answer = next((each for each in RESTS[case] if isinstance(each, int)), None)
+@pytest.mark.parametrize("case", DEPENDS)
+def test_everything_an_answer_depends_on_is_run(case):
+    sources = [each for each in DEPENDS[case] if isinstance(each, str)]
+    answer = next((each for each in DEPENDS[case] if isinstance(each, int)), None)
     loaded = load(*sources, answer=answer)
     assert callable(loaded.function), loaded.trouble
     assert loaded.function() == 42
 
 
 SLOW = "while True:\n    pass"
-IDLE = {  # what stands before the answer, what stands in its cell after it, and what stands after
+IDLE = {  # a cell before the answer, code after it in its own cell, and a cell after it
     "a cell that never ends": (SLOW, "", ""),
     "a cell that paints": ("image = 0\nfor step in range(10**12):\n    image = image + step", "", ""),
     "a painting that shows itself": ("import sys\nfor step in range(10**12):\n    sys.stdout.flush()", "", ""),
@@ -235,7 +237,7 @@ IDLE = {  # what stands before the answer, what stands in its cell after it, and
 
 
 @pytest.mark.parametrize("case", IDLE)
-def test_what_an_answer_does_not_rest_on_is_not_run(case):
+def test_nothing_else_is_run(case):
     before, within, after = IDLE[case]
     answer = (
         "def helper():\n    return SIZE\n\n\n"
@@ -243,35 +245,35 @@ def test_what_an_answer_does_not_rest_on_is_not_run(case):
     )
     loaded = load("SIZE = 6\nFACTORS = {'a': 7}\nasked = []", before, answer + within, after, answer=2)
     assert loaded.function(1) == 42
-    assert loaded.namespace["asked"] == [1], "it was called before it was asked"
+    assert loaded.namespace["asked"] == [1], "it was called while loading"
 
 
-def test_a_cache_that_the_answer_fills_runs_nothing_that_calls_the_answer():
+def test_a_cache_that_the_answer_fills_does_not_run_calls_of_the_answer():
     answer = "CACHE = {}\n\n\ndef gram_matrix(x):\n    CACHE[x] = x\n    return CACHE[x]"
     assert slice_of("asked = []", answer + "\n\n\nwhile gram_matrix(1):\n    pass\nprint(gram_matrix(2))", name="gram_matrix") == [
         "CACHE = {}", "def gram_matrix(x):\n    CACHE[x] = x\n    return CACHE[x]",
     ]  # fmt: skip
 
 
-def test_a_module_that_is_called_for_its_effect_is_left_alone():
+def test_calls_on_a_module_for_their_effect_are_not_run():
     assert "plt.show()" not in slice_of("import matplotlib.pyplot as plt", "plt.show()", ANSWER.format("plt.cm"))
     assert "plt.title('x')" not in slice_of("import matplotlib.pyplot as plt", "plt.title('x')", ANSWER.format("plt.cm"))
     assert "show()" not in slice_of("import numpy as np", "def show():\n    np.seterr()", "show()", ANSWER.format("np.pi"))
 
 
 @pytest.mark.parametrize("reading", ["kept = size", "kept = [size for n in 'a']", "class kept:\n    one = size"])
-def test_a_value_that_was_read_before_it_changed_is_not_followed_further(reading):
+def test_a_later_change_of_a_value_that_was_already_read_is_not_run(reading):
     sources = "size = 42", reading, "size = [x for x in iter(lambda: 0, 1)]", ANSWER.format("kept")
     assert slice_of(*sources) == ["size = 42", reading, "def gram_matrix():\n    return kept"]
 
 
-def test_a_name_of_a_function_is_its_own_however_it_is_written():
+def test_a_local_name_is_not_mistaken_for_a_global_one():
     text = "def gram_matrix():\n    local = f'''{\"\"\"a\nb\"\"\"}'''\n    return local"  # ast.unparse cannot write this
-    statements = [*cells.statements_of("local = 1", 0), *cells.statements_of(text, 1)]
-    assert cells.needed(statements, 1, "gram_matrix", ()) == statements[1:]
+    parsed = [*statements.statements_of("local = 1", 0), *statements.statements_of(text, 1)]
+    assert slicing.needed(parsed, 1, "gram_matrix", ()) == parsed[1:]
 
 
-def test_only_what_is_wanted_of_a_lesson_is_run():
+def test_only_the_needed_part_of_a_lesson_is_run():
     lesson = """
         import torch
         import stylelab.torch as sl
@@ -289,14 +291,14 @@ def test_only_what_is_wanted_of_a_lesson_is_run():
     ]  # fmt: skip
 
 
-def test_an_error_stays_with_its_statement():
+def test_an_error_stops_only_its_own_statement():
     loaded = load("import no_such_module, math\nbad = 1 / 0", "def gram_matrix():\n    return math.pi, no_such_module, bad")
     assert loaded.function is not None
     assert loaded.trouble == "Line 1 of another cell stops with ModuleNotFoundError: No module named 'no_such_module'."
 
 
 @pytest.mark.parametrize("error", ["SystemExit(0)", "KeyboardInterrupt", "GeneratorExit", "BaseException('x')", "MemoryError"])
-def test_whatever_a_statement_raises_is_told(error):
+def test_any_exception_of_a_statement_is_reported(error):
     loaded = load(
         f"\n\nraised = 1\ndef gram_matrix(x=[].append(1)):\n    pass\n\n\ngram_matrix = ({{}})[raise_it]\nraise_it = {error}"
     )
@@ -306,41 +308,41 @@ def test_whatever_a_statement_raises_is_told(error):
     assert loaded.trouble.startswith(f"Line 2 stops with {error.partition('(')[0]}")
 
 
-def test_the_answers_own_error_counts_more_than_an_earlier_one():
+def test_the_answers_own_error_is_preferred_to_an_earlier_one():
     loaded = load("helper = 1 / 0", "x = 1\ndef gram_matrix(size=helper):\n    return size")
     assert loaded.function is None
     assert loaded.trouble == "Line 2 stops with NameError: name 'helper' is not defined."
 
 
-def test_the_line_told_is_the_students_own():
+def test_the_reported_line_is_the_students_own():
     loaded = load("import json", 'x = 1\n\ngram_matrix = json.loads("{")')
     assert loaded.trouble.startswith("Line 3 stops with JSONDecodeError: Expecting property name")
     loaded = load('x = 1\n\ngram_matrix = eval("1 +")')
     assert loaded.trouble.startswith("Line 3 stops with SyntaxError: ")
 
 
-def test_a_syntax_error_is_told_in_the_answers_cell_and_ignored_elsewhere():
+def test_a_syntax_error_is_reported_only_in_the_answers_cell():
     loaded = load("size = 42", "x = 1\ndef gram_matrix(:\n    return size")
     assert loaded.function is None and loaded.trouble.startswith("Line 2 stops with SyntaxError: ")
     loaded = load(ANSWER.format(1), "def gram_matrix(:")
-    assert loaded.function is None, "an attempt that was given up is not the answer"
+    assert loaded.function is None, "an abandoned attempt is not the answer"
     loaded = load("def (", ANSWER.format(42))
     assert loaded.function() == 42 and not loaded.trouble
 
 
 @pytest.mark.parametrize("statement", ["return 1", "yield 1", "nonlocal x", "break", "x = await y", "global x; x = 1; global x"])
-def test_a_statement_that_python_refuses_costs_no_other(statement):
+def test_a_statement_that_does_not_compile_affects_no_other(statement):
     loaded = load(f"{statement}\nsize = 42", f"{statement}\n{ANSWER.format('size')}")
     assert loaded.function() == 42
 
 
-def test_a_name_that_nothing_binds_is_told_and_nothing_is_run_for_it():
+def test_a_name_that_nothing_binds_is_reported_and_nothing_is_run():
     loaded = load(SLOW, "def gram(x):\n    return x")
     assert loaded.function is None and loaded.trouble == "The cell does not define gram_matrix."
     assert load("gram_matrix = None").trouble == "", "a stub"
 
 
-def test_an_error_that_cannot_be_told_is_told_all_the_same():
+def test_an_exception_without_a_readable_message_is_reported():
     bad = """
         class Bad(Exception):
             def __str__(self):
@@ -351,7 +353,7 @@ def test_an_error_that_cannot_be_told_is_told_all_the_same():
 
         gram_matrix = raising()
     """
-    assert load(bad).trouble == "The cell stops with an error without words."
+    assert load(bad).trouble == "The cell stops with an error without a message."
     long = load("def raising():\n    raise type('X' * 10**6, (Exception,), {})('y z\\n' * 10**6)\n\n\ngram_matrix = raising()")
     assert len(long.trouble) < 300 and "\n" not in long.trouble
 
@@ -377,19 +379,19 @@ GIVEN = {"content_loss": "def helper():\n    return 21\n\n\ndef content_loss():\
         "content_loss.calls = 1",
     ],
 )
-def test_a_function_that_is_given_takes_the_place_of_the_students(own):
+def test_a_given_function_replaces_the_students(own):
     loaded = load(
         own + "\n\n\nsize = 2", "def helper():\n    return 1", ANSWER.format("content_loss() * size * helper()"), given=GIVEN
     )
     assert loaded.function() == 42
 
 
-def test_a_given_function_holds_where_all_is_run():
+def test_a_given_function_is_used_when_everything_is_run():
     loaded = load("def content_loss():\n    return 1", "exec('def gram_matrix(): return 2 * content_loss()')", given=GIVEN)
     assert loaded.function() == 42
 
 
-def test_what_a_given_function_needs_stays_clear_of_the_students_names():
+def test_helpers_of_a_given_function_do_not_mix_with_the_students_names():
     loaded = load("def helper():\n    return 2", ANSWER.format("content_loss() * helper()"), given=GIVEN)
     assert loaded.function() == 42
     loaded = load(ANSWER.format("content_loss() * helper()"), given=GIVEN)
@@ -397,7 +399,7 @@ def test_what_a_given_function_needs_stays_clear_of_the_students_names():
         loaded.function()
 
 
-def test_an_answers_own_name_is_never_given():
+def test_the_answers_own_name_is_never_given():
     given = {"gram_matrix": "def gram_matrix():\n    return 42"}
     assert load("size = 1", given=given).function is None
     assert load(ANSWER.format(1), given=given).function() == 1
@@ -440,22 +442,22 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_a_hostile_cell_is_told_of_or_left_out_soon(case):
+def test_a_hostile_cell_is_reported_or_skipped_quickly(case):
     began = time.perf_counter()
     loaded = load(HOSTILE[case], ANSWER.format(42))
     assert loaded.function() == 42 and not loaded.trouble
-    cells.load([HOSTILE[case] + "\n" + ANSWER.format(42)], 0, "gram_matrix", {})
+    slicing.load([HOSTILE[case] + "\n" + ANSWER.format(42)], 0, "gram_matrix", {})
     assert time.perf_counter() - began < 8, "both on a busy machine"
 
 
 @pytest.mark.parametrize("source", ["(" * 201, "[" * 150 + "{" * 51, "#" * 200_001])
-def test_what_is_too_long_or_too_deep_never_reaches_the_parser(source):
-    with pytest.raises(ValueError, match="too long, or nested too deep"):
-        cells.checked(source)
-    assert cells.checked("()[]{}" * 1_000)
+def test_code_that_is_too_long_or_too_deep_is_never_parsed(source):
+    with pytest.raises(ValueError, match="too long, or nested too deeply"):
+        statements.check_size(source)
+    assert statements.check_size("()[]{}" * 1_000)
 
 
-def test_a_hostile_cell_that_the_answer_rests_on_is_no_worse():
+def test_a_hostile_cell_that_the_answer_depends_on_is_sliced_quickly():
     for source in (HOSTILE["one name over and over"], HOSTILE["a chain"], HOSTILE["aliases in a circle"]):
         began = time.perf_counter()
         names = ", ".join(["x", "a100", "a900"])
@@ -464,7 +466,7 @@ def test_a_hostile_cell_that_the_answer_rests_on_is_no_worse():
 
 
 def notebook(count: int) -> list[str]:
-    """As a student would have it, of `count` statements in cells of four."""
+    """A notebook of `count` statements, four in each cell."""
     return [
         f"import math as m{n}\nsize{n} = [size{n - 1} if {n} else 1, {n}]\n"
         f"def part{n}(x, scale={n}):\n    kept = [size{n} for _ in range(x)]\n    return sum(kept, part{n - 1}(x)) if x else m{n}.pi\n"
@@ -485,11 +487,13 @@ def test_two_thousand_statements_take_well_under_a_second():
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory) -> Path:
     """The package as it is inside the sandbox."""
-    return Path(sandbox._lay_out(tmp_path_factory.mktemp("kit")))
+    folder = tmp_path_factory.mktemp("kit")
+    sandbox.copy_kit(folder)
+    return folder
 
 
 def inside(kit: Path, code: str) -> str:
-    """What a program prints that has the kit in place of the package."""
+    """What a program prints that sees the sandbox's package instead of ours."""
     command = [sys.executable, "-P", "-W", "error", "-c", textwrap.dedent(code)]
     done = subprocess.run(
         command, env={"PYTHONPATH": str(kit), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=120
@@ -506,7 +510,7 @@ WAYS = (
 )  # fmt: skip
 
 
-def test_the_library_can_be_imported_and_not_used(kit):
+def test_the_library_can_be_imported_but_not_used(kit):
     said = inside(
         kit,
         f"""
@@ -537,7 +541,7 @@ def test_the_library_can_be_imported_and_not_used(kit):
     assert said == "imported: []\n"
 
 
-def test_a_lessons_first_cell_runs_on_what_is_there(kit):
+def test_a_lessons_first_cell_runs_in_the_sandbox(kit):
     said = inside(
         kit,
         """
@@ -551,14 +555,14 @@ def test_a_lessons_first_cell_runs_on_what_is_there(kit):
     assert said == "cpu ci 3\n"
 
 
-def test_nothing_in_the_kit_knows_an_answer(kit):
+def test_no_file_in_the_kit_contains_an_answer(kit):
     names = {str(path.relative_to(kit / "stylelab")) for path in kit.rglob("*.py")}
     assert not names & {"torch/losses.py", "torch/answers.py", "torch/check.py", "exercises/losses.py", "classroom/library.py"}
     text = "".join(path.read_text() for path in kit.rglob("*.py"))
     assert "def gram_matrix" not in text and "LIBRARY" not in text and "reference=" not in text.replace("reference=None", "")
 
 
-def test_images_go_in_and_out_and_an_answer_is_handed_back(kit, framework):
+def test_images_can_be_converted_and_check_returns_the_answer(kit, framework):
     said = inside(
         kit,
         f"""

@@ -1,4 +1,4 @@
-"""`collect`: whatever way notebooks come in, each student's are found, and nothing that was handed in stops the rest."""
+"""`collect` finds each student's notebooks in whatever form they arrive, and no submission stops the others."""
 
 import io
 import json
@@ -17,12 +17,11 @@ from pathlib import Path
 import pytest
 
 from stylelab.errors import InputError, StylelabError
-from stylelab.tools.classroom.intake import incoming
-from stylelab.tools.classroom.intake import newest as picking
-from stylelab.tools.classroom.intake import zips as archives
+from stylelab.tools.classroom.intake import collect as collecting
+from stylelab.tools.classroom.intake import files, zips
 from stylelab.tools.classroom.intake.collect import LIMITS, collect
-from stylelab.tools.classroom.intake.place import Place
-from stylelab.tools.classroom.intake.students import clean
+from stylelab.tools.classroom.intake.stored_file import StoredFile
+from stylelab.tools.classroom.intake.students import clean_name
 
 LESSON = "03_style_reconstruction_torch.ipynb"
 OTHER = "03_style_reconstruction_tensorflow.ipynb"
@@ -36,6 +35,7 @@ def notebook(text: str = "x = 1", lesson: str = "03_style_reconstruction", frame
 
 
 def put(folder: Path, *names: str, data: bytes | None = None, when: str | None = None) -> Path:
+    """Write files below a folder, notebooks unless `data` is given; returns the folder."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +46,7 @@ def put(folder: Path, *names: str, data: bytes | None = None, when: str | None =
 
 
 def zipped(entries: dict[str, bytes], when=(2026, 11, 2, 10, 0, 0), method=zipfile.ZIP_DEFLATED) -> bytes:
+    """A zip with these entries."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", method) as archive:
         for name, data in entries.items():
@@ -56,16 +57,19 @@ def zipped(entries: dict[str, bytes], when=(2026, 11, 2, 10, 0, 0), method=zipfi
 
 
 def zip_of(*names: str, **options) -> bytes:
+    """A zip of notebooks with these names."""
     return zipped(dict.fromkeys(names, notebook()), **options)
 
 
-def students(found) -> list[str]:
-    return [each.student for each in found]
+def students(submissions) -> list[str]:
+    """Their students' names, in order."""
+    return [submission.student for submission in submissions]
 
 
-def only(found):
-    (one,) = found
-    return one
+def only(items):
+    """The only item."""
+    (item,) = items
+    return item
 
 
 @pytest.fixture
@@ -78,10 +82,10 @@ def in_new_york(monkeypatch):
     time.tzset()
 
 
-# how work comes in
+# how submissions arrive
 
 
-def test_one_notebook_is_a_batch_of_one(tmp_path):
+def test_a_single_notebook_is_a_batch_of_one(tmp_path):
     put(tmp_path, f"ada_{LESSON}", when="2026-11-01T12:00:00+00:00")
     one = only(collect(tmp_path / f"ada_{LESSON}"))
     assert (one.student, one.name, one.trouble) == ("ada", f"ada_{LESSON}", None)
@@ -97,7 +101,7 @@ def test_one_notebook_is_a_batch_of_one(tmp_path):
         ("李小龍.ipynb", "李小龍"), ("Zoe\u0308.ipynb", "Zo\u00eb"), ("آزاده.ipynb", "آزاده"), ("a_b.IPYNB", "a_b"),
     ],
 )  # fmt: skip
-def test_a_notebooks_name_without_the_lesson_is_the_students(tmp_path, name, student):
+def test_the_file_name_without_the_lesson_is_the_students_name(tmp_path, name, student):
     assert students(collect(put(tmp_path, name))) == [student]
 
 
@@ -110,7 +114,7 @@ def test_a_folder_per_student_may_hold_several_lessons(tmp_path):
 
 
 @pytest.mark.parametrize("start", ["", "submitted", "submitted/ada", "submitted/ada/hw1", f"submitted/ada/hw1/{LESSON}"])
-def test_nbgraders_folder_is_read_from_wherever_it_is_named(tmp_path, start):
+def test_nbgraders_folder_can_be_given_at_any_level(tmp_path, start):
     put(tmp_path, f"submitted/ada/hw1/{LESSON}", f"source/hw1/{LESSON}", f"autograded/ada/hw1/{LESSON}")
     (tmp_path / "submitted/ada/hw1/timestamp.txt").write_text("2026-11-01 15:58:23.948203 UTC\n")
     one = only(collect(tmp_path / start))
@@ -126,7 +130,7 @@ def test_nbgraders_folder_may_be_zipped(tmp_path, folder):
     assert (ada.student, bob.student) == ("ada", "bob") and ada.when == datetime(2026, 11, 1, 15, 58, 23, tzinfo=UTC)
 
 
-def test_one_students_folders_are_not_taken_for_students(tmp_path):
+def test_one_students_folders_are_not_mistaken_for_students(tmp_path):
     put(tmp_path, "ada/week1/x.ipynb", "ada/week2/x.ipynb")
     assert students(collect(tmp_path)) == ["ada"]
 
@@ -136,13 +140,13 @@ def test_a_class_may_be_zipped_in_a_folder(tmp_path):
     assert students(collect(tmp_path / "work.zip")) == ["ada", "bob"]
 
 
-def test_a_zip_beside_others_is_a_class_from_three_students_on(tmp_path):
+def test_a_zip_among_others_is_a_class_if_it_has_three_students(tmp_path):
     put(tmp_path, "ada.zip", data=zip_of("first/x.ipynb", "second/x.ipynb"))
     put(tmp_path, "class.zip", data=zip_of("bob/x.ipynb", "eve/x.ipynb", "zeno/x.ipynb"))
     assert students(collect(tmp_path)) == ["ada", "bob", "eve", "zeno"]
 
 
-def test_a_name_written_in_two_ways_is_one(tmp_path):
+def test_two_unicode_spellings_of_a_name_are_one_student(tmp_path):
     one = only(collect(put(tmp_path, "Zoe\u0308/x.ipynb", "Zo\u00eb/x.ipynb")))
     assert one.student == "Zo\u00eb" and "more than once" in only(one.notes)
 
@@ -158,7 +162,7 @@ def test_nbgraders_timestamp_may_name_its_zone(tmp_path, text, hour, in_new_york
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "9999-99-99 99:99:99 UTC", "2026-11-01 12:00 ../../etc", "\0" * 300])
-def test_a_timestamp_that_says_nothing_does_no_harm(tmp_path, text):
+def test_an_unreadable_timestamp_does_no_harm(tmp_path, text):
     put(tmp_path, f"submitted/ada/hw1/{LESSON}")
     (tmp_path / "submitted/ada/hw1/timestamp.txt").write_text(text)
     assert only(collect(tmp_path)).when.tzinfo is not None
@@ -168,7 +172,7 @@ CANVAS = (f"lovelaceada_12345_67890_{LESSON}", f"babbagecharles_LATE_12346_67891
 
 
 @pytest.mark.parametrize("folder", ["", "submissions/"])
-def test_canvass_zip_names_students_and_who_was_late(tmp_path, folder):
+def test_a_zip_from_canvas_names_students_and_marks_late_ones(tmp_path, folder):
     put(tmp_path, "export.zip", data=zip_of(*(folder + name for name in CANVAS)))
     late, ada = collect(tmp_path / "export.zip")
     assert (late.student, ada.student) == ("babbagecharles", "lovelaceada")
@@ -177,7 +181,7 @@ def test_canvass_zip_names_students_and_who_was_late(tmp_path, folder):
     assert ada.when == datetime(2026, 11, 2, 10).astimezone()
 
 
-def test_an_export_is_read_in_a_folder_and_unpacked_too(tmp_path):
+def test_an_export_can_be_zipped_in_a_folder_or_unpacked(tmp_path):
     put(tmp_path / "one", "export.zip", data=zip_of(*CANVAS))
     put(tmp_path / "two/export", *CANVAS)
     put(tmp_path / "three", *CANVAS)
@@ -185,33 +189,33 @@ def test_an_export_is_read_in_a_folder_and_unpacked_too(tmp_path):
         assert students(collect(tmp_path / folder)) == ["babbagecharles", "lovelaceada"]
 
 
-def test_canvas_counts_what_is_handed_in_again(tmp_path):
+def test_the_counter_of_canvas_decides_which_resubmission_is_newest(tmp_path):
     names = [f"lovelaceada_12345_{file}_work{again}.ipynb" for file, again in ((1, "-10"), (2, "-9"), (3, ""))]
     put(tmp_path, "export.zip", data=zip_of(*names))
     one = only(collect(tmp_path / "export.zip"))
     assert one.name.endswith("work-10.ipynb") and len(one.notes) == 2 and "more than once" in one.notes[0]
 
 
-def test_moodles_zip_has_folders_or_long_names(tmp_path):
+def test_a_zip_from_moodle_has_folders_or_long_names(tmp_path):
     names = (f"Ada Lovelace_11_assignsubmission_file_/{LESSON}", f"Ægir Ö_12_assignsubmission_file_{LESSON}")
     put(tmp_path, "export.zip", data=zip_of(*names))
     assert students(collect(tmp_path / "export.zip")) == ["Ada Lovelace", "Ægir Ö"]
 
 
-def test_two_students_of_one_name_stay_two(tmp_path):
+def test_two_students_with_the_same_name_stay_two(tmp_path):
     names = [f"Li Wei_{number}_assignsubmission_file_/{LESSON}" for number in (11, 12)]
     put(tmp_path, "export.zip", data=zip_of(*names))
     assert students(collect(tmp_path / "export.zip")) == ["Li Wei (11)", "Li Wei (12)"]
 
 
-def test_moodles_numbers_differ_from_task_to_task_and_the_student_is_one(tmp_path):
+def test_a_student_with_different_moodle_numbers_in_two_assignments_stays_one(tmp_path):
     for number, lesson in ((11, "03_style_reconstruction"), (77, "04_style_transfer")):
         inside = {f"Ada Lovelace_{number}_assignsubmission_file_/{lesson}.ipynb": notebook(lesson=lesson)}
         put(tmp_path, f"{lesson}.zip", data=zipped(inside))
     assert students(collect(tmp_path)) == ["Ada Lovelace", "Ada Lovelace"]
 
 
-def test_blackboards_zip_tells_login_and_time(tmp_path):
+def test_a_zip_from_blackboard_gives_login_and_time(tmp_path):
     names = [f"Home_work 3_{login}_attempt_2026-11-01-12-30-00_{LESSON}" for login in ("ada", "bob")]
     put(tmp_path, "export.zip", data=zipped({name: notebook() for name in names} | {names[0][:-30] + ".txt": b"Name: Ada"}))
     ada, bob = collect(tmp_path / "export.zip")
@@ -219,7 +223,7 @@ def test_blackboards_zip_tells_login_and_time(tmp_path):
     assert ada.when == datetime(2026, 11, 1, 12, 30).astimezone()
 
 
-def test_blackboards_logins_that_end_alike_stay_two(tmp_path):
+def test_blackboard_logins_with_the_same_ending_stay_two(tmp_path):
     names = [f"hw_{login}_attempt_2026-11-01-12-30-00_{LESSON}" for login in ("a_smith", "b_smith")]
     put(tmp_path, "export.zip", data=zip_of(*names))
     assert students(collect(tmp_path / "export.zip")) == ["hw_a_smith", "hw_b_smith"]
@@ -242,13 +246,13 @@ submission_124:
 
 
 @pytest.mark.parametrize("suffix", ["yml", "yaml"])
-def test_gradescopes_list_names_all_who_hand_in_together(tmp_path, suffix):
+def test_the_list_from_gradescope_names_everyone_in_a_group(tmp_path, suffix):
     inside = {f"assignment_9_export/submission_{number}/work.ipynb": notebook() for number in (123, 124)}
     inside[f"assignment_9_export/submission_metadata.{suffix}"] = METADATA.encode()
     put(tmp_path, "export.zip", data=zipped(inside))
     ada, bob, eve = collect(tmp_path / "export.zip")
     assert [ada.student, bob.student, eve.student] == ["Ada Lovelace", "Bob", "Eve"]
-    assert ada.notes == ("handed in together with Bob",) and not eve.notes
+    assert ada.notes == ("submitted together with Bob",) and not eve.notes
     assert (ada.when.astimezone(UTC).hour, eve.when.astimezone(UTC).hour) == (12, 11)
 
 
@@ -256,7 +260,7 @@ def test_gradescopes_list_names_all_who_hand_in_together(tmp_path, suffix):
     "text",
     ["", "[1, 2", "- 1", "submission_123: 5", "submission_123: {':submitters': [7, {}]}", "a: &a [*a]", "\0", "? [" * 3000],
 )
-def test_gradescopes_list_may_be_broken(tmp_path, text):
+def test_a_broken_list_from_gradescope_falls_back_to_folder_names(tmp_path, text):
     put(tmp_path, "export/submission_metadata.yml", data=text.encode())
     assert students(collect(put(tmp_path, "export/submission_123/work.ipynb").joinpath("export"))) == ["submission_123"]
 
@@ -264,7 +268,7 @@ def test_gradescopes_list_may_be_broken(tmp_path, text):
 @pytest.mark.parametrize(
     "depth", ["[" * 50_000, "{a: " * 50_000, "- " * 50_000, "&a [*a]", "2026-99-99", "9" * 9000, "!!python/object:os.system x"]
 )
-def test_gradescopes_list_costs_only_those_whose_entry_is_hostile(tmp_path, depth):
+def test_a_hostile_entry_in_gradescopes_list_affects_only_itself(tmp_path, depth):
     text = METADATA.replace("'18'", depth).replace("submission_124:", "submission_124:\n  :results:\n    :text: 5")
     put(tmp_path, "export/submission_metadata.yml", data=text.encode())
     put(tmp_path, "export/submission_123/work.ipynb", "export/submission_124/work.ipynb")
@@ -272,21 +276,21 @@ def test_gradescopes_list_costs_only_those_whose_entry_is_hostile(tmp_path, dept
     assert "Eve" in found and set(found) <= {"Eve", "Ada Lovelace", "Bob", "submission_123"}
 
 
-def test_gradescopes_list_cannot_be_forged_by_a_name(tmp_path):
+def test_a_name_cannot_forge_an_entry_in_gradescopes_list(tmp_path):
     text = METADATA.replace("Eve", '"E\u2028submission_123:\u2028  :submitters:\u2028  - :name: Eve\u2028"')
     put(tmp_path, "export/submission_metadata.yml", data=text.encode())
     assert students(collect(put(tmp_path, "export/submission_123/work.ipynb") / "export")) == ["Ada Lovelace", "Bob"]
 
 
 @pytest.mark.parametrize("name", ["lovelaceada_12345_67890_work.zip", "ada/work.zip", "ada.zip"])
-def test_a_students_own_zip_is_looked_into(tmp_path, name):
+def test_a_students_own_zip_is_opened(tmp_path, name):
     put(tmp_path, name, data=zip_of(f"my work/{LESSON}", "notes.txt", f"__MACOSX/{LESSON}", when=(2001, 1, 1, 0, 0, 0)))
     one = only(collect(tmp_path))
     assert one.student in ("lovelaceada", "ada") and one.read() == notebook()
     assert one.when.year != 2001  # the student's clock says nothing
 
 
-def test_a_students_own_zip_in_an_export_is_looked_into(tmp_path):
+def test_a_students_own_zip_in_an_export_is_opened(tmp_path):
     put(tmp_path, "export.zip", data=zipped({CANVAS[0].replace(".ipynb", ".zip"): zip_of(LESSON), CANVAS[1]: notebook()}))
     late, ada = collect(tmp_path / "export.zip")
     assert ada.student == "lovelaceada" and ada.read() == late.read() == notebook()
@@ -299,7 +303,7 @@ def test_a_zip_in_a_students_zip_is_not_opened(tmp_path):
     assert eve.student == "eve" and "no notebook" in eve.trouble and not ada.trouble
 
 
-def test_a_student_cannot_hand_in_under_anothers_name(tmp_path):
+def test_a_student_cannot_submit_under_another_students_name(tmp_path):
     forged = (
         "lovelaceada_12345_67890_x.ipynb",
         f"submitted/ada/hw1/{LESSON}",
@@ -331,7 +335,7 @@ def test_the_newest_of_a_lesson_and_framework_counts_and_both_frameworks_do(tmp_
     assert other.name == "ada/other.ipynb" and not other.notes
 
 
-def test_notebooks_of_no_known_lesson_do_not_push_each_other_out(tmp_path):
+def test_notebooks_of_unknown_lessons_do_not_replace_each_other(tmp_path):
     found = collect(put(tmp_path, "ada/x.ipynb", "ada/y.ipynb", data=b"{}"))
     assert [each.name for each in found] == ["ada/x.ipynb", "ada/y.ipynb"]
 
@@ -343,11 +347,11 @@ def test_a_damaged_entry_does_not_hide_the_students_other_work(tmp_path):
     assert not good.trouble and good.read() == notebook() and "damaged" in bad.trouble
 
 
-def test_files_that_happen_to_be_called_like_canvass_do_not_make_two_students_one(tmp_path):
+def test_files_named_as_canvas_does_do_not_merge_two_students(tmp_path):
     assert students(collect(put(tmp_path, "ada_2026_11_work.ipynb", "bob_2026_11_work.ipynb"))) == ["ada", "bob"]
 
 
-def test_what_was_too_large_at_first_and_then_handed_in_again_is_no_trouble(tmp_path):
+def test_a_file_that_was_too_large_and_then_resubmitted_is_not_reported(tmp_path):
     put(tmp_path, f"ada/1/{LESSON}", f"ada/1/{OTHER}", when="2026-11-01T10:00:00+00:00")
     for name in (LESSON, OTHER):
         os.truncate(tmp_path / f"ada/1/{name}", 30_000_000)
@@ -359,20 +363,20 @@ def test_what_was_too_large_at_first_and_then_handed_in_again_is_no_trouble(tmp_
     assert len(collect(tmp_path)) == 3
 
 
-def test_no_two_students_look_the_same(tmp_path):
+def test_no_two_names_look_alike(tmp_path):
     names = ["Ada", "ada", "a\u200bda", "\u202eada", "Ａda", "ada\u0000".rstrip("\0") + " "]
     found = collect(put(tmp_path, *(f"{name}/{LESSON}" for name in names)))
     assert len({each.student.casefold() for each in found}) == len(names)
     assert all(each.student.isprintable() for each in found)
 
 
-def test_a_name_is_fit_for_a_table():
-    assert clean("\u202eevil\x1b[31m\n\t name\ud800\x00") == "evil[31m name?"
-    assert clean("\u200b\u2066") == "no name" and len(clean("x" * 5000)) <= 80
-    assert clean("می\u200cخواهم") == "می\u200cخواهم"
+def test_names_are_cleaned_for_tables():
+    assert clean_name("\u202eevil\x1b[31m\n\t name\ud800\x00") == "evil[31m name?"
+    assert clean_name("\u200b\u2066") == "no name" and len(clean_name("x" * 5000)) <= 80
+    assert clean_name("می\u200cخواهم") == "می\u200cخواهم"
 
 
-def test_what_systems_leave_behind_is_nobodys_work(tmp_path):
+def test_files_left_by_operating_systems_are_ignored(tmp_path):
     put(
         tmp_path,
         f"ada/{LESSON}",
@@ -391,18 +395,18 @@ def test_what_systems_leave_behind_is_nobodys_work(tmp_path):
     assert only(collect(tmp_path / "export.zip")).name == f"export.zip/ada/{LESSON}"
 
 
-def test_who_hands_in_something_else_is_not_forgotten(tmp_path):
+def test_a_student_who_submits_no_notebook_is_reported(tmp_path):
     put(tmp_path, "bob/answer.pdf", f"ada/{LESSON}")
     ada, bob = collect(tmp_path)
     assert not ada.trouble and bob.student == "bob" and "no notebook" in bob.trouble and bob.read() == b""
 
 
-def test_files_beside_notebooks_are_nobodys_work(tmp_path):
+def test_other_files_next_to_loose_notebooks_are_ignored(tmp_path):
     assert students(collect(put(tmp_path, "ada.ipynb", "README.md", "data/image.png"))) == ["ada"]
 
 
 @pytest.mark.parametrize("what", ["nothing", "empty", "text", "texts"])
-def test_where_there_is_no_notebook_one_line_says_so(tmp_path, what):
+def test_a_source_without_a_notebook_is_one_line(tmp_path, what):
     (tmp_path / "empty").mkdir()
     put(tmp_path, "text", "texts/ada/text.txt")
     with pytest.raises(InputError) as error:
@@ -434,7 +438,7 @@ def test_half_a_gigabyte_is_never_read(tmp_path):
     assert "500,000,000 bytes" in bob.trouble and bob.data == b"" and not ada.trouble
 
 
-def test_a_file_that_grows_after_it_was_looked_at_is_not_read(tmp_path):
+def test_a_file_that_grows_after_it_was_listed_is_not_read(tmp_path):
     one = only(collect(put(tmp_path, LESSON)))
     os.truncate(tmp_path / LESSON, 500_000_000)
     tracemalloc.start()
@@ -475,20 +479,20 @@ def test_a_folder_that_cannot_be_read_is_reported(tmp_path, monkeypatch):
     assert not ada.trouble and "permission denied" in bob.trouble
 
 
-def test_a_pipe_or_a_device_makes_nobody_wait(tmp_path):
+def test_pipes_and_devices_do_not_block(tmp_path):
     os.mkfifo(tmp_path / "bob.ipynb")
     os.mkfifo(tmp_path / "eve.zip")
     ada, bob, eve = collect(put(tmp_path, "ada.ipynb"))
-    assert "no ordinary file" in bob.trouble and "no ordinary file" in eve.trouble and not ada.trouble
+    assert "not a regular file" in bob.trouble and "not a regular file" in eve.trouble and not ada.trouble
     with pytest.raises(InputError):
-        Place(str(tmp_path / "bob.ipynb"), 0).read()
+        StoredFile(str(tmp_path / "bob.ipynb"), 0).read()
 
 
 @pytest.mark.parametrize("name", ["../x.ipynb", "/etc/x.ipynb", "C:/x.ipynb", "C:\\x.ipynb", "ada/../../x.ipynb", "..\\x.ipynb"])
-def test_a_name_that_leads_out_of_the_zip_is_reported(tmp_path, name):
+def test_a_name_that_points_outside_the_zip_is_reported(tmp_path, name):
     put(tmp_path, "export.zip", data=zip_of(name, "ada.ipynb"))
     troubles = {each.name: each.trouble for each in collect(tmp_path / "export.zip")}
-    assert troubles.pop("export.zip/ada.ipynb") is None and "leads out" in only(troubles.values())
+    assert troubles.pop("export.zip/ada.ipynb") is None and "points outside" in only(troubles.values())
     assert os.listdir(tmp_path) == ["export.zip"]
 
 
@@ -507,8 +511,8 @@ def altered(data: bytes, name: str, **changes) -> bytes:
     [
         ({"flags": 1}, "encrypted"), ({"method": 12}, "unusual"), ({"method": 99}, "unusual"),
         ({"mode": (stat.S_IFLNK | 0o777) << 16}, "link"), ({"mode": (stat.S_IFIFO | 0o777) << 16}, "link"),
-        ({"size": 400_000_000}, "400,000,000 bytes"), ({"size": 19_000_000}, "200 times"), ({"method": 0}, "deceive"),
-        ({"offset": 0}, "deceive"),
+        ({"size": 400_000_000}, "400,000,000 bytes"), ({"size": 19_000_000}, "200 times"), ({"method": 0}, "on purpose"),
+        ({"offset": 0}, "on purpose"),
     ],
 )  # fmt: skip
 def test_an_entry_that_cannot_be_graded_is_reported_and_the_rest_is_graded(tmp_path, changes, words):
@@ -520,7 +524,7 @@ def test_an_entry_that_cannot_be_graded_is_reported_and_the_rest_is_graded(tmp_p
 
 
 @pytest.mark.parametrize("changes", [{"check": 1}, {"size": 5}, {"packed": 5}, {"offset": 7}, {"size": 90_000}])
-def test_an_entry_that_lies_is_found_out_when_it_is_read(tmp_path, changes):
+def test_an_entry_that_lies_is_detected_when_it_is_read(tmp_path, changes):
     put(tmp_path, "export.zip", data=altered(zip_of("ada_2_2_x.ipynb"), "ada_2_2_x.ipynb", **changes))
     one = only(collect(tmp_path / "export.zip"))
     with pytest.raises(InputError) as error:
@@ -528,7 +532,7 @@ def test_an_entry_that_lies_is_found_out_when_it_is_read(tmp_path, changes):
     assert "\n" not in str(error.value)
 
 
-def test_a_bomb_is_never_unpacked_beyond_what_it_claims(tmp_path):
+def test_a_bomb_is_never_unpacked_beyond_the_size_it_claims(tmp_path):
     bomb = altered(zipped({"ada_2_2_x.ipynb": bytes(60_000_000)}), "ada_2_2_x.ipynb", size=900_000)
     put(tmp_path, "export.zip", data=bomb)
     one = only(collect(tmp_path / "export.zip"))
@@ -540,7 +544,7 @@ def test_a_bomb_is_never_unpacked_beyond_what_it_claims(tmp_path):
     assert peak < 5_000_000
 
 
-def test_a_bomb_inside_a_students_zip_costs_nobody_else(tmp_path):
+def test_a_bomb_in_a_students_zip_does_not_affect_others(tmp_path):
     bomb = zipped({f"{number}.ipynb": bytes(19_000_000) for number in range(3)})
     put(tmp_path, "export.zip", data=zipped({CANVAS[0]: notebook(), "eve_1_2_a.zip": bomb}))
     *eve, ada = collect(tmp_path / "export.zip")
@@ -548,8 +552,8 @@ def test_a_bomb_inside_a_students_zip_costs_nobody_else(tmp_path):
     assert ada.read() == notebook()
 
 
-def test_a_list_of_a_million_entries_is_not_made(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "LIMITS", incoming.Limits(entries=5, directory=2000))
+def test_a_zip_with_too_many_entries_is_not_listed(tmp_path, monkeypatch):
+    monkeypatch.setattr(zips, "LIMITS", files.Limits(entries=5, directory=2000))
     put(tmp_path, "many.zip", data=zip_of(*(f"{number}.ipynb" for number in range(6))))
     put(tmp_path, "long.zip", data=zip_of(*(f"{number}.ipynb" for number in range(100))))
     ours = put(tmp_path, "ada.ipynb")
@@ -557,22 +561,20 @@ def test_a_list_of_a_million_entries_is_not_made(tmp_path, monkeypatch):
     assert "6 entries" in many.trouble and "too long" in long.trouble and not ada.trouble
 
 
-def test_a_student_with_a_thousand_notebooks_is_not_read_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr(picking, "LIMITS", incoming.Limits(notebooks=3))
+def test_only_the_newest_notebooks_of_a_student_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(collecting, "LIMITS", files.Limits(notebooks=3))
     one = only(collect(put(tmp_path, *(f"ada/{number}.ipynb" for number in range(9)))))
     assert "9 notebooks" in one.notes[-1] and len(one.notes) == 3
 
 
-def test_all_notebooks_of_a_students_zip_together_have_a_limit(tmp_path, monkeypatch):
-    from stylelab.tools.classroom.intake import collect as collecting
-
-    monkeypatch.setattr(collecting, "LIMITS", incoming.Limits(unpacked=100))
+def test_the_notebooks_in_a_students_zip_have_a_total_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(collecting, "LIMITS", files.Limits(unpacked=100))
     put(tmp_path, "ada.zip", data=zip_of(LESSON))
     assert "100 bytes together" in only(collect(put(tmp_path))).trouble
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", b"not a zip", b"PK\5\6" + bytes(18), zip_of(LESSON)[:-30]])
-def test_a_zip_that_is_none_is_reported(tmp_path, data):
+def test_a_file_that_is_not_a_zip_is_reported(tmp_path, data):
     put(tmp_path, "bob.zip", data=data)
     ada, bob = collect(put(tmp_path, "ada.ipynb"))
     assert not ada.trouble and bob.trouble
@@ -594,7 +596,7 @@ def test_an_old_zip_names_students_in_cp437(tmp_path):
     assert students(collect(tmp_path / "old.zip")) == ["Zoë!"]
 
 
-def test_a_zip_may_say_a_name_in_a_field_of_its_own(tmp_path):
+def test_a_zip_may_keep_a_name_in_an_extra_field(tmp_path):
     raw, name = f"???_1_2_{LESSON}".encode(), f"李小龍_1_2_{LESSON}".encode()
     info, stream = zipfile.ZipInfo(raw.decode()), io.BytesIO()
     field = b"\1" + struct.pack("<L", zlib.crc32(raw)) + name
@@ -605,14 +607,14 @@ def test_a_zip_may_say_a_name_in_a_field_of_its_own(tmp_path):
     assert students(collect(tmp_path / "export.zip")) == ["李小龍"]
 
 
-def test_a_zip_that_knows_no_time_has_its_own(tmp_path):
+def test_an_entry_without_a_time_gets_the_zips_time(tmp_path):
     data = zip_of(CANVAS[0], when=(1980, 1, 1, 0, 0, 0))
     put(tmp_path, "export.zip", data=data, when="2026-11-01T12:00:00+00:00")
     for source in (tmp_path, tmp_path / "export.zip"):
         assert only(collect(source)).when == datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-def test_names_that_are_no_utf_8_are_read_from_a_folder(tmp_path):
+def test_file_names_that_are_not_utf_8_can_be_read(tmp_path):
     for raw in (b"bob\xff.ipynb", b"bob\xfe.ipynb"):
         with open(os.fsencode(tmp_path) + b"/" + raw, "wb") as stream:
             stream.write(notebook())
@@ -621,14 +623,14 @@ def test_names_that_are_no_utf_8_are_read_from_a_folder(tmp_path):
     assert all(each.student.encode() and each.name.encode() for each in found)
 
 
-def test_folders_in_folders_come_to_an_end(tmp_path):
+def test_deeply_nested_folders_are_ignored(tmp_path):
     put(tmp_path, "ada/" + "x/" * 60 + LESSON, f"bob/{LESSON}")
     assert students(collect(tmp_path)) == ["bob"]
     put(tmp_path, "export.zip", data=zip_of("ada/" + "x/" * 60 + LESSON, f"bob/{LESSON}"))
     assert students(collect(tmp_path / "export.zip")) == ["bob"]
 
 
-def test_hundreds_of_mutations_of_an_export_raise_nothing_else(tmp_path):
+def test_mutated_exports_raise_only_our_own_errors(tmp_path):
     good = zipped({CANVAS[0]: notebook(), "eve_1_2_a.zip": zip_of(LESSON), CANVAS[1]: notebook("y")})
     rng, path = random.Random(0), tmp_path / "export.zip"
     for _ in range(400):
@@ -646,7 +648,7 @@ def test_hundreds_of_mutations_of_an_export_raise_nothing_else(tmp_path):
 
 def test_a_zip_without_its_beginning_is_reported(tmp_path):
     put(tmp_path, "bob.zip", data=zip_of(LESSON)[40:])
-    assert "deceive" in only(collect(tmp_path)).trouble
+    assert "on purpose" in only(collect(tmp_path)).trouble
 
 
 def test_a_notebook_of_twenty_megabytes_is_read_and_one_byte_more_is_not(tmp_path):

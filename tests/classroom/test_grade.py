@@ -66,7 +66,7 @@ def stages(monkeypatch, running):
     monkeypatch.setattr(workers, "mark_one", Local(mark_one))
     monkeypatch.setattr(cluster, "connect", connected_to(running))
     monkeypatch.setattr("stylelab.tools.classroom.marking.batch.check_sandbox", lambda kind: None)
-    monkeypatch.setattr(grading, "walls_trouble", lambda: "")
+    monkeypatch.setattr(grading, "isolation_trouble", lambda: "")
     return stages
 
 
@@ -102,13 +102,13 @@ def said(capsys, *arguments) -> list[str]:
 @pytest.mark.parametrize(("arguments", "words"), [
     (("nowhere", "-o", "out"), "'nowhere' does not exist: name a folder, a notebook or a zip"),
     (("empty", "-o", "out"), "no notebook in 'empty'"),
-    (("text.txt", "-o", "out"), "'text.txt' is neither a notebook, a zip nor a folder"),
+    (("text.txt", "-o", "out"), "'text.txt' is not a notebook, a zip or a folder"),
     (("~nobody-of-that-name/in", "-o", "out"), "cannot find '~nobody-of-that-name/in'"),
     (("in", "-o", "~nobody-of-that-name/out"), "cannot find '~nobody-of-that-name/out'"),
     (("in",), "Missing option '--out' / '-o' (see `stylelab grade --help`)"),
     (("in", "-o", "text.txt"), "cannot make folder 'text.txt'"),
     (("in", "-o", "/proc/none"), "cannot make folder '/proc/none'"),
-    (("in", "-o", "in"), "'in' is in the folder of submissions: choose one beside it"),
+    (("in", "-o", "in"), "'in' is in the folder of submissions: choose another folder"),
     (("in", "-o", "in/Ada"), "'in/Ada' is in the folder of submissions"),
     (("in", "-o", "in/new"), "'in/new' is in the folder of submissions"),
     (("in", "-o", "out", "--sandbox", "bogus"), "unknown sandbox 'bogus': choose bwrap or none"),
@@ -149,7 +149,7 @@ def test_without_bubblewrap_the_command_fails_and_says_how_to_install_it(here, m
 
 
 @pytest.mark.parametrize(("name", "text", "words"), [
-    ("record.json", "{ half a fi", "record.json' is no record of a run"),
+    ("record.json", "{ half a fi", "record.json' is not the record of a grading run"),
     ("manual.csv", "student,exercise\nAda,gram_matrix\n", "manual.csv"),
     ("manual.csv", "student,exercise,points,comment\nAda,gram_matrix,lots,\n", "lots"),
 ])  # fmt: skip
@@ -192,7 +192,7 @@ def test_ctrl_c_while_planning_or_writing_exits_with_130_too(here, stages, monke
         patched.setattr(grading.batch, "collect", interrupt)
         assert "interrupted before the first mark" in refused(capsys, "in", "-o", "out", status=130)
     with monkeypatch.context() as patched:
-        patched.setattr(grading, "walls_trouble", interrupt)
+        patched.setattr(grading, "isolation_trouble", interrupt)
         assert "interrupted: 0 of 3 marked" in refused(capsys, "in", "-o", "out", status=130)
     with monkeypatch.context() as patched:
         patched.setattr(reports, "make_gradebook", interrupt)
@@ -252,7 +252,7 @@ def test_without_a_sandbox_the_command_warns_and_continues(here, stages, capsys)
 
 
 def test_when_answers_cannot_share_a_warm_process_a_warning_explains_why_it_is_slow(here, stages, monkeypatch, capsys):
-    monkeypatch.setattr(grading, "walls_trouble", lambda: "unshare: operation not permitted")
+    monkeypatch.setattr(grading, "isolation_trouble", lambda: "unshare: operation not permitted")
     assert cli.run(["grade", "in", "-o", "out"]) == 0
     assert re.fullmatch(
         r"stylelab: this machine cannot separate answers inside one sandbox[^\n]+operation not permitted\)\n",

@@ -1,36 +1,29 @@
-"""The honest student: right answers of any style get full marks, and the grader says what the notebook's check has said."""
+"""Honest students: right answers in any style get full marks, and the grader agrees with the notebook's own check."""
 
 import copy
 import json
-import shutil
 import warnings
 
 import notebooks
 import pytest
 import solving
 from notebooks import cell, checked, notebook
+from submitting import SEED, needs_bubblewrap
 
 from stylelab.exercises import EXERCISES
-from stylelab.tools.classroom.marking.mark import Boxes, mark
+from stylelab.tools.classroom.marking.mark import mark
 from stylelab.tools.classroom.marking.model import Submission
 
-SEED = "8badf00d5eedc0de8badf00d5eedc0de"
-pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed (.ci/run installs it)")
-
-
-@pytest.fixture(scope="module")
-def boxes():
-    with Boxes() as opened:
-        yield opened
+pytestmark = needs_bubblewrap
 
 
 @pytest.fixture
-def graded(boxes):
+def graded(sandboxes):
     """A function: notebook (dict or bytes), exercise -> its mark."""
 
     def of(made, exercise: str, name: str = "x.ipynb"):
         data = made if isinstance(made, bytes) else json.dumps(made).encode()
-        marks = mark(Submission("Ada", name, data), boxes, SEED)
+        marks = mark(Submission("Ada", name, data), sandboxes, SEED)
         assert marks.exercises, marks.notes
         return next(each for each in marks.exercises if each.exercise == exercise)
 
@@ -39,7 +32,7 @@ def graded(boxes):
 
 @pytest.fixture
 def both(graded, framework, sl, monkeypatch):
-    """A function: notebook, exercise -> what the notebook's check says and what the grader says, each (verdict, sentence)."""
+    """A function: notebook, exercise -> what the notebook's check and the grader say, each as (verdict, sentence)."""
     monkeypatch.setenv("STYLELAB_PRESET", "ci")
 
     def of(made: dict, exercise: str):
@@ -98,7 +91,7 @@ def timed(function):
         print(function.__name__, time.perf_counter() - began)
         return made
     return inner"""
-STYLES = {  # name -> (exercise, answer, what else `notebook` is given); {gram} and the like are taken from TEXTS
+STYLES = {  # name -> (exercise, answer, further arguments of `notebook`); {gram} and so on are replaced from TEXTS
     "plain": (G, "{gram}", {}),
     "a lambda": (G, "gram_matrix = lambda a: {short}", {}),
     "a partial": (G, "from functools import partial\ndef scaled_gram(scale, a):\n    return scale * {short}\ngram_matrix = partial(scaled_gram, 1.0)", {}),
@@ -150,7 +143,7 @@ ONLY = {
 
 
 def filled(text: str | None, framework: str) -> str | None:
-    """A text with {gram} and the like put in."""
+    """A text with {gram} and so on replaced."""
     for _ in range(2):
         for name, own in TEXTS[framework].items():
             text = text and text.replace(f"{{{name}}}", own)
@@ -158,6 +151,7 @@ def filled(text: str | None, framework: str) -> str | None:
 
 
 def written(framework: str, exercise: str, answer: str | None, more: dict) -> dict:
+    """A notebook with the answer, and with further arguments of `notebook`, after replacing {gram} and so on."""
     own = {where: [filled(each, framework) for each in texts] for where, texts in more.items()}
     return notebook(framework, exercise, filled(answer, framework), **own)
 
@@ -187,14 +181,14 @@ WRONGS = {
 
 
 @pytest.mark.parametrize("name", WRONGS)
-def test_a_wrong_answer_is_told_the_same_by_both(both, framework, name):
+def test_both_say_the_same_about_a_wrong_answer(both, framework, name):
     exercise, answer, more, words = WRONGS[name]
     answer = answer and answer.replace("{mean}", {"torch": "torch.mean", "tensorflow": "tf.reduce_mean"}[framework])
     pair = both(written(framework, exercise, answer, more), exercise)
     assert agree(pair) == "wrong" and words in pair[1][1], pair
 
 
-def test_settings_that_stop_gradients_or_mix_types_are_told_by_both(both, framework):
+def test_both_report_settings_that_stop_gradients_or_mix_types(both, framework):
     if framework == "tensorflow":
         pytest.skip("settings of PyTorch")
     stopped = notebook("torch", "content_loss", TORCH["content"], before=["torch.set_grad_enabled(False)"])
@@ -206,7 +200,7 @@ def test_settings_that_stop_gradients_or_mix_types_are_told_by_both(both, framew
 
 
 @pytest.mark.parametrize("how", ["in the answer", "in a helper", "by another name"])
-def test_the_librarys_own_functions_are_refused_by_both(both, framework, how):
+def test_both_refuse_the_librarys_own_functions(both, framework, how):
     body, before = {
         "in the answer": ("sl.content_loss(gram_matrix(activation), target_gram)", []),
         "in a helper": ("helper(gram_matrix(activation), target_gram)", ["def helper(a, b):\n    return sl.content_loss(a, b)"]),
@@ -219,37 +213,38 @@ def test_the_librarys_own_functions_are_refused_by_both(both, framework, how):
         assert said[0] == "wrong" and "out of reach while an answer is graded: write it yourself" in said[1], said
 
 
-def test_a_second_check_does_not_call_the_librarys_function_the_students(both, framework):
+def test_a_second_check_knows_the_librarys_function_from_the_students(both, framework):
     here, there = both(notebook(framework, G, TEXTS[framework]["raw"], after=[checked(G)]), G)
     assert here[0] == there[0] == "wrong"
     assert "That is stylelab's own function" in here[1] and "forgotten" in there[1]
 
 
-def test_a_name_that_an_import_was_to_give_is_told_with_its_cause(both, framework):
+def test_a_missing_name_is_reported_with_the_import_that_failed(both, framework):
     answer = "def gram_matrix(a):\n    return rearrange(a)"
     here, there = both(notebook(framework, G, answer, before=["from nosuch_package import rearrange"]), G)
     assert here[1] == "Line 2 stops with NameError: name 'rearrange' is not defined."
     assert there[1].startswith(f"{here[1]} Before that: Line 1 of another cell stops with ModuleNotFoundError")
 
 
-SAMPLE = 2  # of each exercise's wrong answers: all of them take some minutes
+SAMPLE = 2  # wrong answers per exercise: all of them take some minutes
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
-def test_of_answers_right_and_wrong_both_say_the_same(both, framework, exercise):
-    kinds = {"right": list(solving._found(framework, "RIGHT", exercise)), "wrong": []}
-    wrong = list(solving._found(framework, "WRONG", exercise))
-    kinds["wrong"] = wrong[:: -(-len(wrong) // SAMPLE)]
+def test_both_agree_on_right_and_wrong_answers(both, framework, exercise):
+    kinds = {"right": list(solving.find_answers(framework, "RIGHT", exercise)), "wrong": []}
+    wrong = list(solving.find_answers(framework, "WRONG", exercise))
+    kinds["wrong"] = wrong[:: max(1, -(-len(wrong) // SAMPLE))]
     for verdict, answers in (("right", kinds["right"][1:2]), ("wrong", kinds["wrong"])):
         for _, place in answers:
-            pair = both(notebook(framework, exercise, solving._cell(framework, exercise, place)), exercise)
+            pair = both(notebook(framework, exercise, solving.as_cell(framework, exercise, place)), exercise)
             assert agree(pair) == verdict
 
 
-# what other programs make of a notebook
+# what other programs turn a notebook into
 
 
 def colab(made: dict) -> dict:
+    """As saved by Google Colab."""
     for number, each in enumerate(made["cells"]):
         each["metadata"] = {"id": f"aBc{number}", "colab": {"base_uri": "https://localhost:8080/"}, "outputId": "0"}
         each.pop("id", None)
@@ -259,6 +254,7 @@ def colab(made: dict) -> dict:
 
 
 def code_studio(made: dict) -> dict:
+    """As saved by Visual Studio Code."""
     for each in made["cells"]:
         each["metadata"] = each["metadata"] | {"vscode": {"languageId": "python"}}
         each["source"] = each["source"].splitlines(keepends=True)
@@ -266,6 +262,7 @@ def code_studio(made: dict) -> dict:
 
 
 def jupytext(made: dict) -> dict:
+    """As converted to a script and back."""
     for each in made["cells"]:
         each["metadata"] = {}
         each.pop("id", None)
@@ -275,12 +272,14 @@ def jupytext(made: dict) -> dict:
 
 
 def windows(made: dict) -> dict:
+    """With tabs and Windows line endings."""
     for each in made["cells"]:
         each["source"] = each["source"].replace("    ", "\t").replace("\n", "\r\n")
     return made
 
 
 def heavy(made: dict) -> dict:
+    """With many megabytes of outputs and widgets."""
     for each in made["cells"]:
         if each["cell_type"] == "code":
             each["outputs"] = [{"output_type": "display_data", "data": {"image/png": "iVBORw0K" * 25_000}, "metadata": {}}]
@@ -289,15 +288,18 @@ def heavy(made: dict) -> dict:
 
 
 def one_cell(made: dict) -> dict:
+    """All code in a single cell, without metadata."""
     code = "\n\n".join(each["source"] for each in made["cells"] if each["cell_type"] == "code")
     return made | {"metadata": {}, "cells": [cell(code)]}
 
 
 def answers_alone(made: dict) -> dict:
+    """Without the lesson's own cells."""
     return made | {"cells": [each for each in made["cells"] if each["source"].startswith(("import os", "_", "def _answer"))]}
 
 
 def backwards(made: dict) -> dict:
+    """All cells but the first in reverse order."""
     first, *rest = made["cells"]
     return made | {"cells": [first, *reversed(rest)]}
 
@@ -306,7 +308,7 @@ MAKES = [colab, code_studio, jupytext, windows, heavy, one_cell, answers_alone, 
 
 
 def solved(framework: str, exercise: str) -> dict:
-    """A whole lesson with all its answers, as handed in."""
+    """A whole lesson with right answers, as submitted."""
     _, made = notebooks.lesson_of(exercise, framework)
     for each in made["cells"]:
         if name := each["metadata"].get("stylelab", {}).get("exercise"):
@@ -315,16 +317,16 @@ def solved(framework: str, exercise: str) -> dict:
 
 
 @pytest.mark.parametrize("make", MAKES, ids=lambda make: make.__name__)
-def test_whatever_saved_the_notebook_a_solved_lesson_gets_all_its_points(boxes, framework, make):
+def test_a_solved_lesson_gets_full_marks_whichever_program_saved_it(sandboxes, framework, make):
     made = make(copy.deepcopy(solved(framework, G)))
-    marks = mark(Submission("Ada", "Untitled (1).ipynb", json.dumps(made).encode()), boxes, SEED)
+    marks = mark(Submission("Ada", "Untitled (1).ipynb", json.dumps(made).encode()), sandboxes, SEED)
     assert marks.lesson == "03_style_reconstruction" and marks.framework == framework, marks.notes
     assert {each.exercise: each.stage for each in marks.exercises} == dict.fromkeys((G, S, "style_loss"), "right"), [
         each.reason for each in marks.exercises
     ]
 
 
-def test_answers_in_two_cells_and_a_notebook_in_every_encoding(graded, framework):
+def test_a_notebook_in_any_unicode_encoding_gets_full_marks(graded, framework):
     made = notebook(framework, G, TEXTS[framework]["gram"].replace("activation", "größe"))
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         assert graded(json.dumps(made, ensure_ascii=False).encode(encoding), G).stage == "right"

@@ -1,4 +1,4 @@
-"""The library's own answers as texts that stand alone: what is in them, what is not, and that they are right."""
+"""The library's own answers as source: self-contained, correct, and without anything that reveals how answers are judged."""
 
 import ast
 import inspect
@@ -13,46 +13,47 @@ from stylelab import exercises
 from stylelab.errors import InputError
 from stylelab.exercises.checking.call import ask
 from stylelab.tools.classroom.marking.model_answers import library_source
-from stylelab.tools.classroom.notebooks.stubs import handed_out
+from stylelab.tools.classroom.notebooks.lessons import all_editions
 
 ROOT = Path(__file__).resolve().parents[2]
 HALVES = ("torch", "tensorflow")
 IDS = tuple(exercises.EXERCISES)
-RESTS = {  # exercise -> others that the library's answer to it is made of
+DEPENDS = {  # exercise -> other exercises that the library's answer calls
     "style_layer_loss": {"gram_matrix"},
     "style_loss": {"gram_matrix", "style_layer_loss"},
     "reconstruct": {"one_step", "picture_gradient"},
     "one_step": {"picture_gradient"},
     "keras_variation": {"total_variation"},
 }
-every_text = pytest.mark.parametrize("half, exercise", [(half, exercise) for half in HALVES for exercise in IDS])
+every_source = pytest.mark.parametrize("half, exercise", [(half, exercise) for half in HALVES for exercise in IDS])
 
 
 def words(text: str) -> set[str]:
+    """All words and names in a text."""
     return set(re.findall(r"\w+", text))
 
 
-def made(half: str, exercise: str):
-    """The function, made in a namespace with nothing in it."""
+def run_source(half: str, exercise: str):
+    """The function that the source defines, run in an empty namespace."""
     namespace = {}
     exec(compile(library_source(half, exercise), "<library>", "exec", dont_inherit=True), namespace)
     return namespace[exercise]
 
 
-@every_text
-def test_a_text_names_no_other_exercise_than_those_it_rests_on(half, exercise):
-    assert words(library_source(half, exercise)) & set(IDS) - {exercise} - RESTS.get(exercise, set()) <= _PROSE.get(
+@every_source
+def test_a_source_names_no_exercise_that_it_does_not_call(half, exercise):
+    assert words(library_source(half, exercise)) & set(IDS) - {exercise} - DEPENDS.get(exercise, set()) <= _PROSE.get(
         exercise, set()
     )
     bound = {node.name for node in ast.parse(library_source(half, exercise)).body if isinstance(node, ast.FunctionDef)}
-    assert bound & set(IDS) - {exercise} == RESTS.get(exercise, set())
+    assert bound & set(IDS) - {exercise} == DEPENDS.get(exercise, set())
 
 
-_PROSE = {"deprocess": {"preprocess"}}  # "The inverse of `preprocess`"
+_PROSE = {"deprocess": {"preprocess"}}  # in its docstring: "The inverse of `preprocess`"
 
 
-@every_text
-def test_a_text_imports_nothing_of_the_package(half, exercise):
+@every_source
+def test_a_source_imports_nothing_of_the_package(half, exercise):
     other = HALVES[half == "torch"]
     for node in ast.walk(ast.parse(library_source(half, exercise))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None) or ""]
@@ -61,8 +62,8 @@ def test_a_text_imports_nothing_of_the_package(half, exercise):
     assert not words(library_source(half, exercise)) & {"__import__", "importlib", "exec", "eval", "open"}
 
 
-@every_text
-def test_a_text_has_nothing_of_how_an_answer_is_judged(half, exercise):
+@every_source
+def test_a_source_reveals_nothing_about_how_answers_are_judged(half, exercise):
     text = library_source(half, exercise)
     asked = exercises.find_exercise(exercise)
     for telling in (*asked.mistakes, *(each.hint for each in asked.properties)):
@@ -74,34 +75,34 @@ def test_a_text_has_nothing_of_how_an_answer_is_judged(half, exercise):
         assert inspect.getsource(asked.reference) not in text
 
 
-@every_text
-def test_a_text_is_short_and_the_same_each_time(half, exercise):
+@every_source
+def test_a_source_is_short_and_always_the_same(half, exercise):
     text = library_source(half, exercise)
     library_source.cache_clear()
     assert library_source(half, exercise) == text
     assert len(text) < 8_000 and text.endswith(ast.unparse(ast.parse(text).body[-1]))
 
 
-@every_text
-def test_a_text_says_each_thing_once(half, exercise):
+@every_source
+def test_a_source_has_no_duplicate_statements(half, exercise):
     body = [ast.unparse(node) for node in ast.parse(library_source(half, exercise)).body]
     assert len(body) == len(set(body))
 
 
-def test_in_no_lesson_is_an_answer_handed_out_before_it_was_asked_for():
-    for lesson, half in handed_out():
-        asked = handed_out()[lesson, half].exercises
+def test_no_lesson_gives_an_answer_away_before_its_exercise():
+    for lesson, half in all_editions():
+        asked = all_editions()[lesson, half].exercises
         for place, exercise in enumerate(asked):
             text = library_source(half, exercise)
             bound = {node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
             assert not bound & set(asked[place + 1 :]), f"{lesson}, {exercise}"
 
 
-def test_every_exercise_of_every_lesson_has_a_text():
-    assert {each for given in handed_out().values() for each in given.exercises} == set(IDS)
+def test_every_exercise_of_every_lesson_has_a_source():
+    assert {each for given in all_editions().values() for each in given.exercises} == set(IDS)
 
 
-def test_texts_are_made_without_a_framework():
+def test_sources_are_made_without_a_framework():
     code = (
         "import sys; from stylelab.tools.classroom.marking.model_answers import library_source as text; from stylelab.exercises import EXERCISES\n"
         "[text(half, each) for half in ('torch', 'tensorflow') for each in EXERCISES]\n"
@@ -110,14 +111,14 @@ def test_texts_are_made_without_a_framework():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)
 
 
-def test_an_unknown_exercise_is_named_with_its_neighbour():
+def test_an_unknown_exercise_gets_a_suggestion():
     with pytest.raises(InputError, match="gram_matrix"):
         library_source("torch", "gram_matrx")
 
 
 @pytest.fixture(scope="module")
-def apart(framework):
-    """What the sandbox has of a framework."""
+def lab_module(framework):
+    """The module that the sandbox has of a framework's half."""
     __import__(framework)
     return sys.modules.get(f"stylelab.{framework}.exercises.lab") or __import__(
         f"stylelab.{framework}.exercises.lab", fromlist=["Lab"]
@@ -125,17 +126,19 @@ def apart(framework):
 
 
 @pytest.mark.parametrize("exercise", IDS)
-def test_a_function_made_of_its_text_alone_is_right(exercise, framework, apart):
-    asked, function = exercises.find_exercise(exercise), made(framework, exercise)
-    draws = [(cases, ask(asked, function, apart.Lab(), cases)) for cases in (asked.inputs(seed) for seed in (0, 987_654_321))]
+def test_the_function_of_a_source_is_right(exercise, framework, lab_module):
+    asked, function = exercises.find_exercise(exercise), run_source(framework, exercise)
+    draws = [
+        (cases, ask(asked, function, lab_module.Lab(), cases)) for cases in (asked.inputs(seed) for seed in (0, 987_654_321))
+    ]
     verdict = exercises.judge_draws(asked, draws)
     assert verdict.right and verdict.points == asked.points, verdict
 
 
 @pytest.mark.parametrize("exercise", IDS)
-def test_a_function_made_of_its_text_is_what_the_notebook_goes_on_with(exercise, framework, sl):
+def test_the_function_of_a_source_is_the_one_the_notebook_continues_with(exercise, framework, sl):
     module = sys.modules[sl.check.__module__]
     library = module.LIBRARY[exercise]
-    mine = made(framework, exercise)
+    mine = run_source(framework, exercise)
     assert inspect.signature(mine).parameters.keys() == inspect.signature(library).parameters.keys()
     assert inspect.getdoc(mine) == inspect.getdoc(library)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from stylelab.errors import InputError
-from stylelab.tools.classroom.marking.model import ExerciseMark, Line, Mark, Record
+from stylelab.tools.classroom.marking.model import ExerciseMark, Line, Mark
+from stylelab.tools.classroom.marking.record import Record
 from stylelab.tools.classroom.reports.gradebook import make_gradebook
 from stylelab.tools.classroom.reports.manual import COLUMNS, NAME, read_manual
 

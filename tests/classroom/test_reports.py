@@ -15,8 +15,8 @@ import jsonschema
 import pytest
 
 from stylelab.errors import InputError
-from stylelab.tools.classroom.marking.model import STAGES, ExerciseMark, Line, Mark, Record
-from stylelab.tools.classroom.marking.record import read_record
+from stylelab.tools.classroom.marking.model import STAGES, ExerciseMark, Line, Mark
+from stylelab.tools.classroom.marking.record import Record, read_record
 from stylelab.tools.classroom.reports import pages, write
 from stylelab.tools.classroom.reports.gradebook import make_gradebook
 from stylelab.tools.classroom.reports.late import Late
@@ -222,7 +222,7 @@ def test_the_seed_is_only_in_record_json_which_only_its_owner_can_read(tmp_path)
 )  # fmt: skip
 def test_a_damaged_record_is_an_input_error(tmp_path, text):
     (tmp_path / "record.json").write_text(text)
-    with pytest.raises(InputError, match="no record of a run"):
+    with pytest.raises(InputError, match="not the record of a grading run"):
         read_record(tmp_path)
 
 

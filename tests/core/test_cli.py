@@ -6,19 +6,21 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
 
-import stylelab
 from stylelab import images
 from stylelab.cli import commands as cli
 from stylelab.cli import transfer as painting
 from stylelab.errors import MachineError, NotFiniteError
 from stylelab.result import Step
-from stylelab.run.prepare import collect_all, prepare
+from stylelab.run.collect import collect
+from stylelab.run.options import Options, values_of
+from stylelab.run.prepare import prepare_run
 
 SMALL = ("--encoder", "random", "--size", "32", "--steps", "4")
 
@@ -32,33 +34,37 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def steps(monkeypatch):
-    """`stylelab.transfer` without a framework: put what should happen at each step into the list that comes back."""
+def paint(monkeypatch):
+    """Sets what the half of the package does with a prepared run, in place of a framework."""
+
+    def pretend(function):
+        monkeypatch.setattr(painting, "load_backend", lambda name: SimpleNamespace(paint=function))
+
+    return pretend
+
+
+@pytest.fixture
+def steps(paint):
+    """A run without a framework: put what should happen at each step into the list that comes back."""
     events = []
 
-    def transfer(content, style, *, backend, device, watch, **options):
-        job = prepare(content, style, **options)
-        steps = ([step] for step in walk(job))
-        show = watch and (lambda batch: watch(batch[0]))
-        return collect_all(steps, [[job]], device="pretended", precision="float32", watch=show)[0]
-
-    def walk(job):
-        for index in range(1, job.recipe.steps + 1):
+    def walk(run):
+        for index in range(1, run.steps + 1):
             event = events.pop(0) if events else None
             if event is not None:
                 event(index)
             loss = 100.0 / index
-            image = np.full_like(job.content, 1 / index)
-            yield Step(index, loss, {"content": loss / 4, "style": 3 * loss / 4}, lambda image=image: image)
+            image = np.full_like(run.job.content, 1 / index)
+            yield [Step(index, loss, {"content": loss / 4, "style": 3 * loss / 4}, lambda image=image: image)]
 
-    monkeypatch.setattr(stylelab, "transfer", transfer)
+    paint(lambda run, **how: collect(walk(run), run, backend="torch", device="pretended", precision="float32", **how))
     return events
 
 
 @pytest.fixture
 def no_run(monkeypatch):
     """A mistake must be found before the framework is imported: a run that starts is a failure."""
-    monkeypatch.setattr(stylelab, "transfer", lambda *args, **kwargs: pytest.fail("the run was started"))
+    monkeypatch.setattr(painting, "load_backend", lambda name: pytest.fail("the run was started"))
 
 
 def refused(capsys, *arguments, status=1) -> str:
@@ -169,20 +175,20 @@ def test_no_command_at_all_shows_the_help(capsys):
 # --- what the machine may lack ----------------------------------------------------------------------------------
 
 
-def test_what_the_machine_lacks_has_a_status_of_its_own(capsys, monkeypatch):
+def test_what_the_machine_lacks_has_a_status_of_its_own(capsys, paint):
     def no_gpu(*args, **kwargs):
         raise MachineError("no 'cuda' on this machine")
 
-    monkeypatch.setattr(stylelab, "transfer", no_gpu)
+    paint(no_gpu)
     assert "no 'cuda'" in refused(capsys, "transfer", "china", "cat", "-o", "a.png", *SMALL, "--device", "cuda", status=2)
     assert not os.listdir()
 
 
-def test_too_little_memory_is_the_machines_fault(capsys, monkeypatch):
+def test_too_little_memory_is_the_machines_fault(capsys, paint):
     def too_much(*args, **kwargs):
         raise MemoryError
 
-    monkeypatch.setattr(stylelab, "transfer", too_much)
+    paint(too_much)
     assert "smaller --size" in refused(capsys, "transfer", "china", "cat", "-o", "a.png", *SMALL, status=2)
 
 
@@ -208,34 +214,22 @@ def test_a_run_saves_its_image_and_says_how_it_went(capsys, steps):
     assert os.listdir() == ["a.png"]
 
 
-def test_layers_given_by_hand_reach_the_run(capsys, monkeypatch):
-    seen = {}
+def test_options_of_the_command_line_reach_the_run(capsys, paint):
+    runs = []
 
-    def transfer(content, style, **options):
-        seen.update(options)
+    def far_enough(run, **how):
+        runs.append(run)
         raise MachineError("far enough")
 
-    monkeypatch.setattr(stylelab, "transfer", transfer)
+    paint(far_enough)
     layers = ("--content-layers", "conv2_2", "--style-layers", "conv1_1, conv2_1")
-    cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL, *layers, "--seed", "3", "--device", "cpu"])
-    assert seen.pop("watch") is not None
-    assert seen == {
-        "backend": "torch", "recipe": "gatys", "encoder": "random", "size": 32, "steps": 4, "seed": 3, "device": "cpu",
-        "content_layers": ("conv2_2",), "style_layers": ("conv1_1", "conv2_1"),
-    }  # fmt: skip
-
-
-def test_precision_sizes_and_tiles_reach_the_run(capsys, monkeypatch):
-    seen = {}
-
-    def transfer(content, style, **options):
-        seen.update(options)
-        raise MachineError("far enough")
-
-    monkeypatch.setattr(stylelab, "transfer", transfer)
-    how = ("--precision", "bfloat16", "--scales", "3", "--tile", "128")
-    assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL, *how]) == 2
-    assert (seen["precision"], seen["scales"], seen["tile"]) == ("bfloat16", 3, 128)
+    how = ("--seed", "3", "--device", "cpu", "--precision", "bfloat16", "--scales", "3", "--tile", "128")
+    assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL, *layers, *how]) == 2
+    expected = Options(
+        encoder="random", size=32, steps=4, content_layers=("conv2_2",), style_layers=("conv1_1", "conv2_1"), seed=3,
+        device="cpu", precision="bfloat16", scales=3, tile=128,
+    )  # fmt: skip
+    assert values_of(runs[0].options, Options) == vars(expected)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +247,7 @@ def test_nothing_moves_on_stderr_unless_it_is_a_terminal(capsys, steps):
 
 def test_a_terminal_sees_step_loss_and_pace(steps, monkeypatch):
     screen = io.StringIO()
-    monkeypatch.setattr(painting, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=140))
+    monkeypatch.setattr("stylelab.cli.progress.Console", lambda stderr: Console(file=screen, force_terminal=True, width=140))
     cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL])
     assert "4/4" in screen.getvalue() and "loss 25" in screen.getvalue() and "ms per step" in screen.getvalue()
 
@@ -266,11 +260,11 @@ def test_ctrl_c_saves_the_best_image_so_far(capsys, steps):
     assert images.open_image("a.png").max() == pytest.approx(1)  # the image whose loss was the lowest known
 
 
-def test_ctrl_c_before_the_first_step_still_ends_in_one_line(capsys, monkeypatch):
+def test_ctrl_c_before_the_first_step_still_ends_in_one_line(capsys, paint):
     def interrupted(*args, **kwargs):
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(stylelab, "transfer", interrupted)
+    paint(interrupted)
     assert "interrupted" in refused(capsys, "transfer", "china", "cat", "-o", "a.png", *SMALL, status=130)
     assert not os.listdir()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -288,8 +282,8 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_image(capsys, steps):
 
 
 def test_auto_says_which_encoder_it_took(steps):
-    job = prepare("china", "cat", encoder="random", size=32, steps=1)
-    (result,) = collect_all([], [[job]], device="cpu", precision="float32")
+    run = prepare_run(["china"], ["cat"], Options(encoder="random", size=32, steps=1))
+    (result,) = collect([], run, backend="torch", device="cpu", precision="float32")
     assert "encoder random (chosen by 'auto')" in painting.summary(result, "a.png", "auto")
     assert "chosen" not in painting.summary(result, "a.png", "random")
 

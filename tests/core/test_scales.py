@@ -88,7 +88,7 @@ def test_a_pair_that_blows_up_leaves_the_others_alone(sl):
 
 def test_a_batch_needs_one_size_and_pairs(sl):
     square, strip = np.zeros((64, 64, 3), np.float32), np.zeros((32, 64, 3), np.float32)
-    with pytest.raises(InputError, match="come to different sizes"):
+    with pytest.raises(InputError, match="have different sizes"):
         sl.transfer_batch([square, strip], [square, square], size=64, steps=1, **SMALL)
     with pytest.raises(InputError, match="2 content and 1 style images"):
         sl.transfer_batch([square, square], [square], size=64, steps=1, **SMALL)

@@ -16,8 +16,10 @@ from stylelab.images.decode import MOST_BYTES, ImageFile
 from stylelab.recipes import RECIPES, scaled
 from stylelab.result import Step
 from stylelab.run import settings_file
-from stylelab.run.prepare import collect_all, prepare
-from stylelab.run.provenance import embed, sign, take_down
+from stylelab.run.collect import collect
+from stylelab.run.options import Options
+from stylelab.run.prepare import prepare, prepare_run
+from stylelab.run.provenance import embed
 from stylelab.run.settings import Settings
 
 SMALL = dict(encoder="mini", size=48, steps=3)
@@ -33,11 +35,9 @@ def elsewhere(tmp_path, monkeypatch):
 
 def pretended(content="china", style="cat", **options):
     """A Result of a run without a framework; its image is white, then ever darker."""
-    options = SMALL | options
-    job = prepare(content, style, **options)
-    steps = ([Step(n, 100 / n, {}, lambda n=n: np.full_like(job.content, 1 / n))] for n in range(1, job.recipe.steps + 1))
-    asked = take_down("torch", [content], [style], **options)
-    return sign(collect_all(steps, [[job]], device="cpu", precision="float32"), asked)[0]
+    run = prepare_run([content], [style], Options(**SMALL | options))
+    steps = ([Step(n, 100 / n, {}, lambda n=n: np.full_like(run.job.content, 1 / n))] for n in range(1, run.steps + 1))
+    return collect(steps, run, backend="torch", device="cpu", precision="float32")[0]
 
 
 def photograph(name="mine.jpg", seed=0):
@@ -57,7 +57,7 @@ def test_settings_run_again_give_the_same_image_to_the_last_bit(sl, framework, r
 
     again = stylelab.transfer(*settings.images(), **settings.options())
     np.testing.assert_array_equal(again.image, first.image)
-    assert again.settings == settings and settings.notes(again.settings) == () and settings.threads > 0
+    assert again.settings == settings and settings.differences(again.settings) == () and settings.threads > 0
 
 
 def test_the_command_runs_settings_again_to_the_same_file(capsys, framework):
@@ -157,9 +157,9 @@ def test_a_png_tells_neither_folders_nor_uploaded_images():
     data = Path(photograph()).read_bytes()
     pretended(content=os.path.abspath(photograph("secret/scene.png")), style=ImageFile("mine.jpg", data)).save("a.png")
     with Image.open("a.png") as saved:
-        carried = saved.info[settings_file.KEYWORD]
+        carried = saved.info[settings_file.PNG_KEYWORD]
     assert "secret" not in carried and "files" not in json.loads(carried)
-    with pytest.raises(InputError, match="the content image of these settings is not here"):
+    with pytest.raises(InputError, match="cannot find the content image of these settings"):
         Settings.load("a.png").images()
     os.rename("secret/scene.png", "scene.png")
     assert Settings.load("a.png").images() == ("scene.png", "mine.jpg")
@@ -180,32 +180,28 @@ def test_an_image_is_looked_for_beside_the_settings_too():
 
 def test_what_is_otherwise_now_is_told(monkeypatch):
     settings = pretended().settings
-    assert settings.notes() == ()
+    assert settings.differences() == ()
     older = replace(settings, versions=settings.versions | {"torch": "1.0"}, sha256=settings.sha256 | {"encoder": "0" * 64})
-    torch, encoder = older.notes()
+    torch, encoder = older.differences()
     assert "saved with torch 1.0, and this is" in torch and "encoder 'mini' is not the one" in encoder
     monkeypatch.setitem(RECIPES, "gatys", replace(RECIPES["gatys"], noise=0.1))
-    assert "recipe 'gatys' has changed" in settings.notes()[0]
-    assert older.but(encoder="random", recipe="lab").notes() == (torch,)
-    few, many = (replace(settings.but(recipe="lab"), threads=count) for count in (1, 8))
-    assert few.notes(few) == () and "with 8 threads, and first with 1" in few.notes(many)[0]
+    assert "recipe 'gatys' has changed" in settings.differences()[0]
+    assert older.changed(encoder="random", recipe="lab").differences() == (torch,)
+    few, many = (replace(settings.changed(recipe="lab"), threads=count) for count in (1, 8))
+    assert few.differences(few) == () and "with 8 threads, and first with 1" in few.differences(many)[0]
 
 
-def test_options_are_arguments_of_transfer_and_the_later_ones_only_where_they_say_something():
-    settings = Settings("china", "cat", size=64)
-    assert settings.options() == dict(
-        recipe="gatys", backend="torch", encoder="auto", size=64, steps=None, seed=0, device=None, content_layers=None,
-        style_layers=None,
-    )  # fmt: skip
-    assert replace(settings, tile=128, tv_weight=0.0).options()["tv_weight"] == 0.0
+def test_the_options_of_settings_are_keywords_of_transfer():
+    settings = Settings("china", "cat", size=64, tv_weight=0.0)
+    assert settings.options() == vars(Options(size=64, tv_weight=0.0)) | {"backend": "torch"}
     prepare("china", "cat", tv_weight=0.0, style_layers=["conv1_1"], **SMALL)
 
 
 # --- files of every sort ----------------------------------------------------------------------------------------------
 
 WRONG = [
-    ("", "is no settings file"),
-    ("not JSON", "is no settings file"),
+    ("", "is not a settings file"),
+    ("not JSON", "is not a settings file"),
     ("[1, 2]", 'has no "format"'),
     ('{"cells": [], "nbformat": 4}', 'has no "format"'),
     ('{"format": "png"}', "its format is 'png'"),
@@ -214,9 +210,9 @@ WRONG = [
     ('{"format": 1, "content": "china"}', "names no style image"),
     ("[" * 200_000, "nested too deeply"),
     ('{"format": 1, "content": ' + "[" * 500 + "]" * 500 + "}", "content must be a path, a name or a file; got a list"),
-    ('{"format": 1, "content": "china", "style": "cat", "style_weight": NaN}', "NaN is no number"),
+    ('{"format": 1, "content": "china", "style": "cat", "style_weight": NaN}', "NaN is not a number"),
     ('{"format": 1, "content": "china", "style": "cat", "style_weight": 1e999}', "style_weight must be a number; got inf"),
-    ('{"format": 1, "content": "china", "style": "cat", "seed": 1' + "0" * 5000 + "}", "is no settings file"),
+    ('{"format": 1, "content": "china", "style": "cat", "seed": 1' + "0" * 5000 + "}", "is not a settings file"),
     ('{"format": 1, "content": "china", "style": "\\u0000"}', "no image '?'"),
     ('{"format": 1, "content": "\\ud800", "style": "cat"}', "no image '?'"),
 ]
@@ -247,7 +243,7 @@ def refused(capsys, *arguments) -> str:
 
 @pytest.fixture
 def no_run(monkeypatch):
-    monkeypatch.setattr("stylelab.transfer", lambda *args, **kwargs: pytest.fail("the run was started"))
+    monkeypatch.setattr("stylelab.cli.transfer.load_backend", lambda name: pytest.fail("the run was started"))
 
 
 @pytest.mark.parametrize(("text", "words"), WRONG, ids=range(len(WRONG)))
@@ -263,8 +259,8 @@ def test_a_wrong_value_costs_one_line(capsys, no_run, key, value, words):
 
 
 @pytest.mark.parametrize(("name", "words"), [
-    (".", "is a folder"), ("none.json", "no settings file 'none.json'"), ("/dev/zero", "is no ordinary file"),
-    ("text.json", "is no text"), ("photo.png", "carries no settings"), ("broken.png", "is a broken PNG"),
+    (".", "is a folder"), ("none.json", "no settings file 'none.json'"), ("/dev/zero", "not a regular file"),
+    ("text.json", "is not text"), ("photo.png", "carries no settings"), ("broken.png", "is a broken PNG"),
     ("huge.json", "has more than 60 MB"), ("~no-such-user/a.json", "no settings file"),
 ])  # fmt: skip
 def test_a_file_of_another_kind_costs_one_line(capsys, no_run, name, words):
@@ -294,10 +290,10 @@ def test_an_image_too_large_to_be_embedded_is_refused_at_once():
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (("-o", "a.json"), "its ending"), ((), "'run.png' is there already"), (("-o", "run.png"), "is the file of the settings"),
+    (("-o", "a.json"), "its ending"), ((), "'run.png' exists"), (("-o", "run.png"), "is the file of the settings"),
     (("-o", "a.png", "--save-settings", "a.txt"), "ending must be .json"),
     (("-o", "a.png", "--save-settings", "no/a.json"), "does not exist"),
-    (("-o", "a.png", "--film", "a.png"), "is to be written twice"), (("-o", "a.png", "--film", "a.mp4"), "must be .gif or .png"),
+    (("-o", "a.png", "--film", "a.png"), "would be written twice"), (("-o", "a.png", "--film", "a.mp4"), "must be .gif or .png"),
     (("-o", "a.png", "--film", "no/a.gif"), "does not exist"), (("-o", "a.png", "--style-weight", "nan"), "style weight is nan"),
     (("-o", "a.png", "--tv-weight", "inf"), "tv weight is inf"), (("-o", "a.png", "--content-weight", "-1"), "content weight is -1"),
     (("-o", "a.png", "--content-weight", "0", "--style-weight", "0", "--tv-weight", "0"), "all zero"),
@@ -309,7 +305,5 @@ def test_what_stands_beside_settings_is_checked_before_the_run(capsys, no_run, a
 
 
 def test_more_sizes_than_an_image_has_room_for_are_left_out():
-    from stylelab.run.prepare import prepare_stages
-
-    stages = prepare_stages(["china"], ["cat"], scales=10**6, **SMALL | dict(size=128, steps=10))
-    assert [max(batch[0].content.shape) for batch in stages] == [64, 91, 128]
+    run = prepare_run(["china"], ["cat"], Options(scales=10**6, **SMALL | dict(size=128, steps=10)))
+    assert [max(batch[0].content.shape) for batch in run.stages] == [64, 91, 128]

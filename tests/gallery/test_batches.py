@@ -1,4 +1,4 @@
-"""Pairs of one size go to a GPU together; each still comes out, fails and is written down by itself."""
+"""Pairs of one size are painted on a GPU in one run, but each one is saved, fails and is recorded on its own."""
 
 import json
 from types import SimpleNamespace
@@ -25,7 +25,7 @@ RUN = memory.Run(512, 512, ("conv1_2",), ("conv1_1", "conv2_1"), WIDTHS)
 # --- which pairs, and how many ----------------------------------------------------------------------------------
 
 
-def test_a_batch_fits_into_the_gpus_memory_and_has_eight_pairs_at_most():
+def test_a_batch_fits_into_the_memory_of_the_gpu_and_has_at_most_eight_pairs():
     sizes = [schedule.batch_size(RUN, free) for free in (0, 3 * 2**30, 5 * 2**30, 80 * 2**30)]
     assert sizes[0] == 1 and sizes == sorted(sizes) and 1 < sizes[2] < sizes[3] == 8
     large = memory.Run(2048, 2048, ("conv1_2",), ("conv1_1", "conv2_1"), WIDTHS)
@@ -36,13 +36,13 @@ def test_a_batch_fits_into_the_gpus_memory_and_has_eight_pairs_at_most():
     ("aaaa", 8, 1, ["aaaa"]),
     ("aaaa", 3, 1, ["aaa", "a"]),
     ("abab", 8, 1, ["aa", "bb"]),
-    ("aaaaaaaa", 8, 4, ["aa", "aa", "aa", "aa"]),  # rather four GPUs at work than one
+    ("aaaaaaaa", 8, 4, ["aa", "aa", "aa", "aa"]),  # four busy GPUs are better than one
     ("aa", 8, 4, ["a", "a"]),
-    ("a--a", 8, 1, ["aa", "-", "-"]),  # what cannot be opened fails by itself
+    ("a--a", 8, 1, ["aa", "-", "-"]),  # an image that cannot be opened fails on its own
 ])  # fmt: skip
-def test_pairs_of_one_size_go_together_and_every_worker_has_something_to_do(shapes, most, workers, expected):
-    found = schedule.make_batches(shapes, lambda pair: None if pair == "-" else pair, lambda shape: most, workers)
-    assert ["".join(batch) for batch in found] == expected
+def test_pairs_of_one_size_form_batches_and_every_worker_has_something_to_do(shapes, most, workers, expected):
+    made = schedule.make_batches(shapes, lambda pair: None if pair == "-" else pair, lambda shape: most, workers)
+    assert ["".join(batch) for batch in made] == expected
 
 
 def test_large_images_start_fewer_workers(tmp_path, monkeypatch):
@@ -60,7 +60,7 @@ def test_large_images_start_fewer_workers(tmp_path, monkeypatch):
 # --- what a worker does -----------------------------------------------------------------------------------------
 
 
-def test_a_batch_comes_out_as_its_pairs_do_alone(framework, rng):
+def test_a_batch_paints_the_same_images_as_its_pairs_alone(framework, rng):
     contents, styles = rng.uniform(size=(2, 2, 32, 32, 3)).astype(np.float32)
     options = {"backend": framework, "encoder": "random", "size": 32, "steps": 2, "device": "cpu", "precision": "float32"}
     alone = [worker.paint_pair(content, style, options) for content, style in zip(contents, styles, strict=True)]
@@ -78,7 +78,7 @@ def result(seconds=8.0, **more):
     return Result(flat, history, {}, seconds, "cuda", None, "mini", precision="bfloat16", scales=(11, 16), **more)
 
 
-def test_each_pair_of_a_batch_has_its_share_of_the_time_and_its_own_error(monkeypatch):
+def test_a_pair_of_a_batch_has_its_share_of_the_time_and_its_own_error(monkeypatch):
     results = [result(), result(stopped="the loss is nan at step 2")]
     half = SimpleNamespace(transfer_batch=lambda *_, **__: results)
     monkeypatch.setattr(worker, "load_backend", lambda name: half)
@@ -92,13 +92,13 @@ def test_each_pair_of_a_batch_has_its_share_of_the_time_and_its_own_error(monkey
 
 
 class OutOfMemoryError(RuntimeError):
-    """As PyTorch has one."""
+    """Named like PyTorch's."""
 
 
 @pytest.mark.parametrize(
     "error", [MemoryError(), OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
 )
-def test_want_of_memory_is_told_from_what_else_can_go_wrong(monkeypatch, error):
+def test_lack_of_memory_is_distinguished_from_other_errors(monkeypatch, error):
     def transfer(*_, **__):
         raise error
 
@@ -115,11 +115,11 @@ def test_want_of_memory_is_told_from_what_else_can_go_wrong(monkeypatch, error):
 @pytest.mark.parametrize(("visible", "answer", "expected"), [
     (None, "1000\n500\n", 500 * 2**20), ("1", "700", 700 * 2**20), (None, "[N/A]", None), (None, None, None),
 ])  # fmt: skip
-def test_free_memory_is_asked_of_the_driver(monkeypatch, visible, answer, expected):
-    asked = []
+def test_free_memory_comes_from_the_driver(monkeypatch, visible, answer, expected):
+    commands = []
 
     def run(command, **_):
-        asked.extend(command)
+        commands.extend(command)
         if answer is None:
             raise FileNotFoundError
         return SimpleNamespace(stdout=answer)
@@ -127,7 +127,7 @@ def test_free_memory_is_asked_of_the_driver(monkeypatch, visible, answer, expect
     monkeypatch.setattr(cluster, "find_gpus", lambda: ("0", "1"))
     monkeypatch.setattr(worker.subprocess, "run", run)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible) if visible else monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert worker.free_gpu_memory() == expected and (asked[-2:] == ["-i", "1"]) == bool(visible)
+    assert worker.free_gpu_memory() == expected and (commands[-2:] == ["-i", "1"]) == bool(visible)
     monkeypatch.setattr(cluster, "find_gpus", lambda: ())
     assert worker.free_gpu_memory() is None
 
@@ -148,13 +148,14 @@ def folders(tmp_path):
 
 @pytest.fixture(scope="module")
 def running():
+    """A cluster of one thread."""
     with threads(1) as cluster_of_threads:
         yield cluster_of_threads
 
 
 @pytest.fixture
 def batched(monkeypatch, running):
-    """How many pairs each run had, on a pretended GPU: an image is the mean of its two."""
+    """A list with the number of pairs of each run, on a pretended GPU. An image is the mean of its two."""
     done = []
 
     def answer(content, style):
@@ -175,12 +176,14 @@ def batched(monkeypatch, running):
     return done
 
 
-def made(folders, **options):
+def paint_gallery(folders, **options):
+    """Plan and paint the gallery of `folders`: the plan, and the pairs in the order in which they were finished."""
     plan = plan_gallery(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK | options)
     return plan, list(paint(plan))
 
 
 def states(plan):
+    """{content + style: state} of all pairs."""
     return {f"{pair.content}{pair.style}": pair.state for pair in plan.pairs}
 
 
@@ -188,7 +191,7 @@ WANTED = {f"{content}{style}": "failed" if content == "c" else "done" for conten
 
 
 def test_pairs_of_one_size_are_painted_in_one_run(folders, batched):
-    plan, pairs = made(folders)
+    plan, pairs = paint_gallery(folders)
     assert batched == [4, 2] and states(plan) == WANTED and len(pairs) == 8
     records = json.loads((folders / "out" / "gallery.json").read_text())["images"]
     assert sorted(records) == [f"{content}__{style}.png" for content in "abd" for style in "xy"]
@@ -197,38 +200,38 @@ def test_pairs_of_one_size_are_painted_in_one_run(folders, batched):
             with Image.open(folders / "out" / f"{content}__{style}.png") as image:
                 assert image.size == (32, 21) and abs(image.getpixel((0, 0))[0] - (red + other) / 2) <= 1
     batched.clear()
-    assert made(folders) and batched == []
+    assert paint_gallery(folders) and batched == []
 
 
-def test_on_a_cpu_every_pair_is_painted_by_itself(folders, batched, monkeypatch):
-    made(folders, device="cpu")
+def test_on_a_cpu_every_pair_is_painted_on_its_own(folders, batched, monkeypatch):
+    paint_gallery(folders, device="cpu")
     assert batched == [1] * 6
     monkeypatch.setattr(worker, "free_gpu_memory", Local(lambda: None))
     batched.clear()
-    made(folders, seed=1)
+    paint_gallery(folders, seed=1)
     assert batched == [1] * 6
 
 
-def test_a_batch_that_is_too_large_is_halved_and_so_are_those_that_wait(folders, batched, monkeypatch):
+def test_a_batch_that_is_too_large_is_halved_and_so_are_the_queued_ones(folders, batched, monkeypatch):
     good = worker.paint_batch
 
     def cramped(contents, styles, options):
         return dict(worker.TOO_LARGE) if len(contents) > 2 else good(contents, styles, options)
 
     monkeypatch.setattr(worker, "paint_batch", Local(cramped))
-    plan, _ = made(folders)
+    plan, _ = paint_gallery(folders)
     assert batched == [2, 2, 2] and states(plan) == WANTED
 
 
-def test_a_pair_that_is_too_large_by_itself_fails(folders, batched, monkeypatch):
+def test_a_single_pair_that_is_too_large_fails(folders, batched, monkeypatch):
     monkeypatch.setattr(worker, "paint_batch", Local(lambda *_: dict(worker.TOO_LARGE)))
     monkeypatch.setattr(worker, "paint_pair", Local(lambda *_: dict(worker.TOO_LARGE)))
-    plan, pairs = made(folders)
+    plan, pairs = paint_gallery(folders)
     assert set(states(plan).values()) == {"failed"} and len(pairs) == 8
     assert plan.pairs[0].error == worker.TOO_LARGE["error"] and plan.pairs[0].exit_status == 2
 
 
-def test_a_pair_that_breaks_its_batch_costs_the_others_nothing(folders, batched, monkeypatch):
+def test_a_pair_that_breaks_its_batch_does_not_affect_the_others(folders, batched, monkeypatch):
     good, good_batch = worker.paint_pair, worker.paint_batch
 
     def fatal(content, style):
@@ -246,12 +249,12 @@ def test_a_pair_that_breaks_its_batch_costs_the_others_nothing(folders, batched,
 
     monkeypatch.setattr(worker, "paint_batch", Local(batch))
     monkeypatch.setattr(worker, "paint_pair", Local(pair))
-    plan, _ = made(folders)
+    plan, _ = paint_gallery(folders)
     assert states(plan) == WANTED | {"ax": "failed"} and sorted(batched) == [1, 1, 1, 2]
     assert "on fire" in plan.pairs[0].error and plan.pairs[0].exit_status == 2
 
 
-def test_a_pair_of_a_batch_whose_loss_is_no_number_fails_by_itself(folders, batched, monkeypatch):
+def test_a_pair_whose_loss_is_not_finite_fails_alone(folders, batched, monkeypatch):
     good = worker.paint_batch
 
     def second_breaks(contents, styles, options):
@@ -260,16 +263,16 @@ def test_a_pair_of_a_batch_whose_loss_is_no_number_fails_by_itself(folders, batc
         return answers
 
     monkeypatch.setattr(worker, "paint_batch", Local(second_breaks))
-    plan, _ = made(folders)
+    plan, _ = paint_gallery(folders)
     assert states(plan) == WANTED | {"ay": "failed", "dy": "failed"} and batched == [4, 2]
 
 
-def test_what_a_batch_has_done_stays_and_the_next_run_goes_on(folders, batched):
+def test_a_finished_batch_is_kept_and_the_next_run_resumes(folders, batched):
     plan = plan_gallery(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
     painting = paint(plan)
     next(painting)
     painting.close()  # as Ctrl-C does
     assert batched == [4]
     batched.clear()
-    again, _ = made(folders)
+    again, _ = paint_gallery(folders)
     assert batched == [2] and summary(again).startswith("2 painted, 4 kept, 2 failed of 8 pairs (0.5 s each); see ")

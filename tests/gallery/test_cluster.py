@@ -1,4 +1,4 @@
-"""Which workers are started on a machine: one for each GPU, or by cores and memory; and what each of them may take."""
+"""How many workers a machine starts (one per GPU, or by cores and memory), and which cores and GPU each one gets."""
 
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ GPUS = ("0", "1", "2", "3")
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Eight cores, much memory, and the GPUs that are given."""
+    """A function that pretends a machine: these GPUs, eight cores by default, and plenty of memory."""
 
     def make(gpus=(), cores=8):
         monkeypatch.setattr(cluster, "CPU_COUNT", cores)
@@ -46,7 +46,7 @@ def test_gpus_are_found_without_a_framework(tmp_path, monkeypatch, files, visibl
     assert cluster.find_gpus(tmp_path / "none", visible) == ()
 
 
-def test_what_cuda_may_see_is_asked_of_the_environment(tmp_path, monkeypatch):
+def test_cuda_visible_devices_is_read_from_the_environment(tmp_path, monkeypatch):
     for name in ("nvidia0", "nvidia1"):
         (tmp_path / name).touch()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
@@ -83,15 +83,15 @@ def test_a_worker_that_sees_one_gpu_counts_from_0(machine, gpus, device, expecte
 @pytest.mark.parametrize(("cores", "tasks", "threads_of_each"), [
     (8, 9, [1] * 8), (8, 1, [8]), (8, 3, [3, 3, 2]), (4, 3, [2, 1, 1]), (1, 5, [1]),
 ])  # fmt: skip
-def test_no_core_idles_and_none_is_given_twice(machine, cores, tasks, threads_of_each):
+def test_every_core_is_given_to_exactly_one_worker(machine, cores, tasks, threads_of_each):
     machine(cores=cores)
     environments = cluster.worker_environments(tasks, "cpu")
     assert [int(environment["OMP_NUM_THREADS"]) for environment in environments] == threads_of_each
     assert all(len(set(environment.values())) == 1 and len(environment) == 4 for environment in environments)
 
 
-class Pretended:
-    """A client of four workers, of which some are at work."""
+class FakeClient:
+    """A client of four workers, some of them busy."""
 
     def __init__(self, busy, cluster="one of ours"):
         self.cluster, self.busy, self.shares = cluster, busy, None
@@ -107,29 +107,29 @@ class Pretended:
 
 
 @pytest.mark.parametrize(("busy", "running", "expected"), [
-    ("abcd", 4, None),  # everybody is at work
+    ("abcd", 4, None),  # all are busy
     ("bd", 2, {"b": 4, "d": 4}),
     ("acd", 3, {"a": 3, "c": 3, "d": 2}),
     ("", 3, dict.fromkeys("abcd", 2)),  # the scheduler has not handed them out yet
     ("", 0, None),
 ])  # fmt: skip
-def test_cores_of_workers_without_a_task_go_to_the_others(machine, busy, running, expected):
+def test_cores_of_idle_workers_go_to_the_busy_ones(machine, busy, running, expected):
     machine()
-    client = Pretended(busy)
+    client = FakeClient(busy)
     cluster.spread_cores(client, running, "cpu")
     assert client.shares == expected
 
 
-def test_cores_elsewhere_and_beside_gpus_are_left_alone(machine):
+def test_cores_do_not_move_on_another_scheduler_or_on_gpus(machine):
     machine(GPUS)
-    client, elsewhere = Pretended("b"), Pretended("b", cluster=None)
+    client, elsewhere = FakeClient("b"), FakeClient("b", cluster=None)
     cluster.spread_cores(client, 1, None)
     cluster.spread_cores(elsewhere, 1, "cpu")
     assert client.shares is elsewhere.shares is None
 
 
-class Threads:
-    """In place of PyTorch: its threads, and how often they were set."""
+class FakeTorch:
+    """Replaces PyTorch and records each number of threads that is set."""
 
     def __init__(self, threads=2):
         self.set = [threads]
@@ -141,15 +141,15 @@ class Threads:
         self.set.append(threads)
 
 
-def test_a_task_takes_the_threads_that_its_worker_is_left(machine, monkeypatch):
+def test_a_task_uses_the_threads_that_its_worker_gets(machine, monkeypatch):
     machine()
-    torch = Threads()
+    torch = FakeTorch()
     monkeypatch.setitem(worker.sys.modules, "torch", torch)
 
     def task():
         pace = worker.ThreadTuner()
         pace(None)
-        cluster._take_threads({pace.worker.address: 5}, pace.worker)
+        cluster._set_threads({pace.worker.address: 5}, pace.worker)
         pace(None)
         pace(None)
         return torch.set
@@ -161,8 +161,8 @@ def test_a_task_takes_the_threads_that_its_worker_is_left(machine, monkeypatch):
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0.5, [2, 8]), (2.0, [2, 8, 2])])
-def test_threads_that_make_a_step_slower_are_given_up(monkeypatch, seconds, expected):
-    torch, now = Threads(), [0.0]
+def test_threads_that_make_a_step_slower_are_given_back(monkeypatch, seconds, expected):
+    torch, now = FakeTorch(), [0.0]
     monkeypatch.setitem(worker.sys.modules, "torch", torch)
     monkeypatch.setattr("distributed.get_worker", lambda: SimpleNamespace(stylelab_threads=None))
     pace = worker.ThreadTuner(clock=lambda: now[0])

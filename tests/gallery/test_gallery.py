@@ -1,4 +1,4 @@
-"""The gallery: every pair, each saved as it is done; one failure costs nobody else; the next run goes on."""
+"""The gallery: every pair is painted and saved when it is finished, a failure affects no other pair, and runs can be resumed."""
 
 import json
 import os
@@ -42,13 +42,14 @@ def folders(tmp_path):
 
 @pytest.fixture(scope="module")
 def running():
+    """A cluster of one thread."""
     with threads(1) as cluster_of_threads:
         yield cluster_of_threads
 
 
 @pytest.fixture
 def workers(monkeypatch, running):
-    """The tasks that were done, by workers without a framework: each paints the mean of its two images."""
+    """A list of painted pairs. The workers have no framework: each paints the mean of its two images."""
     done = []
 
     def paint_pair(content, style, options):
@@ -61,17 +62,19 @@ def workers(monkeypatch, running):
     return done
 
 
-def made(folders, out="out", contents="content", **options):
+def paint_gallery(folders, out="out", contents="content", **options):
+    """Plan and paint the gallery of `folders`: the plan, and the pairs in the order in which they were finished."""
     plan = plan_gallery(str(folders / contents), str(folders / "style"), folders / out, **QUICK | options)
     return plan, list(paint(plan))
 
 
 def files(folder):
+    """Names of the files in a folder."""
     return sorted(os.listdir(folder))
 
 
-def test_every_pair_becomes_an_image_and_a_broken_one_costs_nobody_else(folders, workers):
-    plan, pairs = made(folders)
+def test_every_pair_becomes_an_image_and_a_broken_one_affects_no_other(folders, workers):
+    plan, pairs = paint_gallery(folders)
     assert files(folders / "out") == [
         "a__x.png", "a__y.png", "b__x.png", "b__y.png", "gallery.json", "index.html",
     ]  # fmt: skip
@@ -83,26 +86,26 @@ def test_every_pair_becomes_an_image_and_a_broken_one_costs_nobody_else(folders,
 
 
 def test_each_image_is_that_of_its_own_pair(folders, workers):
-    made(folders)
+    paint_gallery(folders)
     for content, red in {"a": 60, "b": 120}.items():
         for style, other in {"x": 60, "y": 120}.items():
             image = images.open_image(folders / "out" / f"{content}__{style}.png")
             assert image[..., 0] == pytest.approx((red + other) / 2 / 255, abs=0.003)
 
 
-def test_workers_get_arrays_and_need_no_disk(folders, workers):
-    made(folders)
+def test_workers_get_arrays_rather_than_paths(folders, workers):
+    paint_gallery(folders)
     content, style, options = workers[0]
     assert content.dtype == style.dtype == np.float32 and content.shape == (21, 32, 3)
-    assert options == QUICK | {"backend": "torch"}
+    assert QUICK.items() | {("backend", "torch")} <= options.items()
     assert not any(isinstance(value, Path) for value in options.values())
 
 
-def test_what_is_done_is_not_done_again(folders, workers):
-    made(folders)
+def test_a_finished_pair_is_not_painted_again(folders, workers):
+    paint_gallery(folders)
     before = {name: os.stat(folders / "out" / name).st_mtime_ns for name in files(folders / "out") if "__" in name}
     workers.clear()
-    plan, _ = made(folders)
+    plan, _ = paint_gallery(folders)
     assert workers == [] and summary(plan).startswith("0 painted, 4 kept, 2 failed")
     assert before == {name: os.stat(folders / "out" / name).st_mtime_ns for name in before}
 
@@ -114,11 +117,11 @@ def test_what_is_done_is_not_done_again(folders, workers):
     (lambda folders: (folders / "out" / "gallery.json").write_text("{ half a fi"), 4),
     (lambda folders: (folders / "out" / "gallery.json").write_text('{"images": 3}'), 4),
 ])  # fmt: skip
-def test_only_what_changed_is_done_again(folders, workers, change, count):
-    made(folders)
+def test_only_what_has_changed_is_painted_again(folders, workers, change, count):
+    paint_gallery(folders)
     workers.clear()
     change(folders)
-    made(folders)
+    paint_gallery(folders)
     assert len(workers) == count
 
 
@@ -126,18 +129,18 @@ def test_only_what_changed_is_done_again(folders, workers, change, count):
     {"steps": 3}, {"size": 40}, {"seed": 1}, {"recipe": "lab"}, {"encoder": "random-2"}, {"style_layers": ("conv1_1",)},
     {"backend": "tensorflow"}, {"precision": "float32"}, {"scales": 2}, {"tile": 32}, {"tv_weight": 1.0},
 ])  # fmt: skip
-def test_other_settings_are_painted_anew(folders, workers, options):
-    made(folders)
+def test_other_settings_are_painted_again(folders, workers, options):
+    paint_gallery(folders)
     workers.clear()
-    made(folders, **options)
+    paint_gallery(folders, **options)
     assert len(workers) == 4
 
 
 @pytest.mark.parametrize(("options", "count"), [
     ({"precision": "float32"}, 0), ({}, 4), ({"precision": "float32", "scales": 2}, 4), ({"precision": "float32", "tile": 32}, 4),
 ])  # fmt: skip
-def test_a_record_of_before_there_was_a_precision_is_kept_where_it_is_the_same_run(folders, workers, options, count):
-    made(folders, precision="float32")
+def test_a_record_without_a_precision_counts_as_float32_at_one_size(folders, workers, options, count):
+    paint_gallery(folders, precision="float32")
     path = folders / "out" / "gallery.json"
     records = json.loads(path.read_text())
     for record in records["images"].values():
@@ -145,32 +148,32 @@ def test_a_record_of_before_there_was_a_precision_is_kept_where_it_is_the_same_r
             del record["settings"][name]
     path.write_text(json.dumps(records))
     workers.clear()
-    made(folders, **options)
+    paint_gallery(folders, **options)
     assert len(workers) == count
 
 
-def test_another_gallery_in_the_same_folder_forgets_nothing(folders, workers):
-    made(folders)
+def test_another_gallery_in_the_same_folder_keeps_the_records_of_the_first(folders, workers):
+    paint_gallery(folders)
     (folders / "more").mkdir()
     Image.new("RGB", (48, 32)).save(folders / "more" / "c.png")
-    made(folders, contents="more")
+    paint_gallery(folders, contents="more")
     workers.clear()
-    made(folders)
+    paint_gallery(folders)
     assert workers == []
 
 
-def test_a_pair_is_written_down_as_soon_as_it_is_done(folders, workers):
+def test_a_pair_is_recorded_as_soon_as_it_is_finished(folders, workers):
     plan = plan_gallery(str(folders / "content" / "a.png"), str(folders / "style"), folders / "out", **QUICK)
     painting = paint(plan)
     first = next(painting)
     record = json.loads((folders / "out" / "gallery.json").read_text())["images"]
     assert list(record) == [first.file] and record[first.file]["facts"]["loss_end"] == 1.0
     assert "Not painted yet" in (folders / "out" / "index.html").read_text()
-    painting.close()  # as Ctrl-C does: what is done stays
+    painting.close()  # as Ctrl-C does
     assert (folders / "out" / first.file).is_file()
 
 
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(folders, workers, monkeypatch, capsys):
+def test_ctrl_c_keeps_finished_pairs_and_says_how_to_resume(folders, workers, monkeypatch, capsys):
     good = worker.paint_pair
 
     def interrupted(content, style, options):
@@ -183,11 +186,11 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(folders, workers, monke
     paths = [str(folders / name) for name in ("content", "style", "out")]
     assert cli.run(["gallery", *paths[:2], "-o", paths[2], "--encoder", "random", "--size", "32", "--steps", "2"]) == 130
     out, err = capsys.readouterr()
-    assert out == "" and "interrupted: 2 painted" in err and "the same command goes on from here" in err
+    assert out == "" and "interrupted: 2 painted" in err and "run it again to resume" in err
     assert len([name for name in files(folders / "out") if "__" in name]) == 2
 
 
-def test_a_worker_that_fails_is_one_failed_pair(folders, workers, monkeypatch):
+def test_an_exception_in_a_worker_is_one_failed_pair(folders, workers, monkeypatch):
     good = worker.paint_pair
 
     def sometimes(content, style, options):
@@ -196,7 +199,7 @@ def test_a_worker_that_fails_is_one_failed_pair(folders, workers, monkeypatch):
         return good(content, style, options)
 
     monkeypatch.setattr(worker, "paint_pair", Local(sometimes))
-    plan, _ = made(folders)
+    plan, _ = paint_gallery(folders)
     lost = next(pair for pair in plan.pairs if pair.file == "a__x.png")
     assert lost.exit_status == 2 and "RuntimeError" in lost.error and "\n" not in lost.error
     assert sum(pair.state == "done" for pair in plan.pairs) == 3
@@ -206,7 +209,7 @@ def test_a_worker_that_fails_is_one_failed_pair(folders, workers, monkeypatch):
 
 
 class Page(HTMLParser):
-    """What a test wants to know of a page: its tags with their attributes, and that all are closed."""
+    """The tags of a page with their attributes. Every tag must be closed."""
 
     def __init__(self, text):
         super().__init__()
@@ -222,17 +225,19 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def all(self, tag):
+        """The attributes of all tags of this name."""
         return [attributes for name, attributes in self.tags if name == tag]
 
 
 def page(folder):
+    """The contact sheet in a folder."""
     parsed = Page((folder / "index.html").read_text())
     assert parsed.open == []
     return parsed
 
 
-def test_the_contact_sheet_can_be_read_without_eyes(folders, workers):
-    made(folders)
+def test_the_contact_sheet_is_accessible(folders, workers):
+    paint_gallery(folders)
     sheet = page(folders / "out")
     assert sheet.all("html") == [{"lang": "en"}] and len(sheet.all("title")) == len(sheet.all("h1")) == 1
     assert all("alt" in image for image in sheet.all("img"))
@@ -242,7 +247,7 @@ def test_the_contact_sheet_can_be_read_without_eyes(folders, workers):
 
 
 def test_the_contact_sheet_can_be_moved_and_needs_no_network(folders, workers):
-    made(folders)
+    paint_gallery(folders)
     sheet = page(folders / "out")
     links = [tag.get("href") or tag.get("src") for name, tag in sheet.tags if name in ("a", "img")]
     own = [link for link in links if not link.startswith("data:image/jpeg;base64,")]
@@ -251,28 +256,28 @@ def test_the_contact_sheet_can_be_moved_and_needs_no_network(folders, workers):
 
 
 def test_the_contact_sheet_says_what_failed_and_why(folders, workers):
-    made(folders)
+    paint_gallery(folders)
     assert (folders / "out" / "index.html").read_text().count("is not an image") == 2
 
 
-def test_the_contact_sheet_says_how_long_an_image_took_and_in_which_precision(folders, workers, monkeypatch):
+def test_the_contact_sheet_shows_seconds_and_precision(folders, workers, monkeypatch):
     good = worker.paint_pair
     facts = {"seconds": 12.34, "precision": "bfloat16", "device": "cuda", "batch": 4, "tile": None}
 
-    monkeypatch.setattr(worker, "paint_pair", Local(lambda *given: good(*given) | {"facts": dict(facts)}))
-    plan, _ = made(folders, precision="auto", scales=2)
+    monkeypatch.setattr(worker, "paint_pair", Local(lambda *arguments: good(*arguments) | {"facts": dict(facts)}))
+    plan, _ = paint_gallery(folders, precision="auto", scales=2)
     text = (folders / "out" / "index.html").read_text()
     assert text.count("<p>12.3 s of a batch of 4, bfloat16, cuda</p>") == 4 and page(folders / "out")
     assert "precision auto, from coarse to fine in 2 sizes." in text
     assert "(12.3 s each, bfloat16); see " in summary(plan)
-    again, _ = made(folders, precision="auto", scales=2)
+    again, _ = paint_gallery(folders, precision="auto", scales=2)
     assert summary(again).startswith("0 painted, 4 kept, 2 failed of 6 pairs; see ")
 
 
-def test_strange_file_names_survive_the_contact_sheet(folders, workers):
+def test_strange_file_names_are_escaped_in_the_contact_sheet(folders, workers):
     name = '<b>"&#x;% ü'
     Image.new("RGB", (48, 32)).save(folders / "content" / f"{name}.png")
-    made(folders)
+    paint_gallery(folders)
     assert f"{name} in the style of x" in [image["alt"] for image in page(folders / "out").all("img")]
     assert (folders / "out" / f"{name}__x.png").is_file()
 
@@ -281,22 +286,21 @@ def test_built_in_images_keep_their_credits(folders, workers):
     plan = plan_gallery("cat", str(folders / "style"), folders / "out", **QUICK)
     list(paint(plan))
     assert "Stefan van der Walt, CC0" in (folders / "out" / "index.html").read_text()
-    made(folders, out="other")
+    paint_gallery(folders, out="other")
     assert "Credits" not in (folders / "other" / "index.html").read_text()
 
 
-# --- what can be asked for --------------------------------------------------------------------------------------
+# --- inputs and settings --------------------------------------------------------------------------------------
 
 
 def test_contents_and_styles_may_be_a_folder_a_file_or_built_in(folders):
-    found = find_images
-    assert list(found(str(folders / "content"), ())) == ["a", "b", "broken"]
-    assert list(found(str(folders / "style" / "x.png"), ())) == ["x"]
-    assert list(found("coffee", ())) == ["coffee"]
-    assert tuple(found("builtin", images.content_names())) == images.content_names()
+    assert list(find_images(str(folders / "content"), ())) == ["a", "b", "broken"]
+    assert list(find_images(str(folders / "style" / "x.png"), ())) == ["x"]
+    assert list(find_images("coffee", ())) == ["coffee"]
+    assert tuple(find_images("builtin", images.content_names())) == images.content_names()
 
 
-def test_images_of_one_name_are_told_apart(folders):
+def test_images_with_the_same_name_are_distinguished(folders):
     Image.new("RGB", (48, 32)).save(folders / "content" / "A.jpg")
     plan = plan_gallery(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
     assert {"a.png", "A.jpg", "b"} <= set(plan.contents)
@@ -304,13 +308,14 @@ def test_images_of_one_name_are_told_apart(folders):
 
 
 def refusal(*arguments, **options):
+    """The error of a plan, which must be one line."""
     with pytest.raises(InputError) as caught:
         plan_gallery(*map(str, arguments), **QUICK | options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
-def test_wrong_input_is_found_before_anything_is_made(folders):
+def test_wrong_input_is_reported_before_anything_is_written(folders):
     content, style, out = folders / "content", folders / "style", folders / "out"
     assert "no image" in refusal(folders / "none", style, out)
     (folders / "bare").mkdir()
@@ -330,7 +335,14 @@ def test_wrong_input_is_found_before_anything_is_made(folders):
 # --- schedulers and workers -------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    """Wait half a second for a scheduler."""
+    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
+
+
 def unreachable(address):
+    """The error for a scheduler that cannot be used, which must come soon and be one line."""
     began = time.monotonic()
     with pytest.raises(MachineError) as caught, cluster.connect(address, tasks=1):
         pass
@@ -338,8 +350,8 @@ def unreachable(address):
     return str(caught.value)
 
 
-def test_a_scheduler_that_is_not_there_costs_one_line_and_status_2(folders, capsys):
-    with socket.socket() as taken:  # bound but not listening: nobody else can answer here
+def test_a_missing_scheduler_is_one_line_and_status_2(folders, capsys, impatient):
+    with socket.socket() as taken:  # bound but not listening, so nothing answers here
         taken.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         arguments = ("content", "style", "-o", "out", "--encoder", "random", "--size", "32", "--scheduler", address)
@@ -350,14 +362,14 @@ def test_a_scheduler_that_is_not_there_costs_one_line_and_status_2(folders, caps
     assert not (folders / "out").exists()
 
 
-def test_a_listener_that_is_no_scheduler_is_given_up_on():
+def test_a_listener_that_is_not_a_scheduler_is_given_up(impatient):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert "no Dask scheduler answers" in unreachable(f"tcp://127.0.0.1:{silent.getsockname()[1]}")
 
 
 @pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:1", "tcp://127.0.0.1:port"])
-def test_what_is_no_address_is_the_users_fault(address):
-    with pytest.raises(InputError, match="is no scheduler's address"), cluster.connect(address, tasks=1):
+def test_a_malformed_address_is_an_input_error(address):
+    with pytest.raises(InputError, match="is not a scheduler's address"), cluster.connect(address, tasks=1):
         pass
 
 
@@ -373,11 +385,11 @@ def test_a_running_scheduler_is_used_and_left_running(folders, running, monkeypa
         assert client.submit(lambda: 7).result() == 7
 
 
-def test_a_worker_is_no_scheduler(running):
-    assert "is no Dask scheduler" in unreachable(running.workers[0].address)
+def test_the_address_of_a_worker_is_refused(running):
+    assert "is not a Dask scheduler" in unreachable(running.workers[0].address)
 
 
-def test_a_scheduler_without_workers_is_said_so():
+def test_a_scheduler_without_workers_is_refused():
     with threads(0) as idle:
         assert "has no workers: start `dask worker" in unreachable(idle.scheduler_address)
 
@@ -395,7 +407,7 @@ def mortal_workers(folders, monkeypatch, lives):
 
     monkeypatch.setattr(worker, "paint_pair", paint_pair)
     monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 1)
-    plan, _ = made(folders)
+    plan, _ = paint_gallery(folders)
     return plan, len(files(marks))
 
 
@@ -404,7 +416,7 @@ def test_a_killed_worker_is_replaced_and_its_pair_painted_again(folders, monkeyp
     assert deaths == 1 and sum(pair.state == "done" for pair in plan.pairs) == 4
 
 
-def test_a_pair_that_kills_every_worker_is_given_up_and_the_others_painted(folders, monkeypatch):
+def test_a_pair_that_kills_every_worker_is_given_up_and_the_others_are_painted(folders, monkeypatch):
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         plan, _ = mortal_workers(folders, monkeypatch, lives=99)
     lost = next(pair for pair in plan.pairs if pair.file == "a__x.png")
@@ -420,7 +432,7 @@ def test_workers_fit_the_machine(monkeypatch, tasks, cores, gigabytes, expected)
 
 
 @pytest.mark.slow
-def test_a_gallery_for_real(folders, capfd, monkeypatch):
+def test_a_gallery_painted_by_a_framework(folders, capfd, monkeypatch):
     monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 1)
     monkeypatch.chdir(folders)
     options = ("--encoder", "random", "--size", "32", "--steps", "2", "--device", "cpu")

@@ -1,7 +1,7 @@
-"""The layout of the package keeps its rules: who may import whom, what a student's files may name, how much lies flat.
+"""The layout of the package follows its rules: which rooms may import which, and what a student's files may name.
 
-`.ci/house.py` reads the imports. A rule is a function: package -> a line for each place that breaks it. The second half of
-this file shows every rule at work on small packages made up for it.
+`.ci/house.py` reads the imports. A rule is a function that takes the package and returns a line for each place that breaks
+it. The second half of this file tests every rule on small packages written for the purpose.
 """
 
 import ast
@@ -45,9 +45,9 @@ NOT_FOR_STUDENTS = (
     "stylelab.run.settings",
     "stylelab.run.settings_file",
 )
-NOT_SAID = {"tile", "tiles", "tiled", "tiling", "memory", "signal", "signals", "sigint"}
-NOT_SAID |= {"interrupt", "interrupts", "interrupted"}  # KeyboardInterrupt, too
-FRAMEWORKS_OWN = {"memory_format"}  # PyTorch's word for the order of axes
+MACHINERY_WORDS = {"tile", "tiles", "tiled", "tiling", "memory", "signal", "signals", "sigint"}
+MACHINERY_WORDS |= {"interrupt", "interrupts", "interrupted"}  # KeyboardInterrupt, too
+NOT_MACHINERY = {"memory_format"}  # PyTorch's name for the order of axes
 MOST_PLAIN, MOST_ROOMS = 8, 13
 ROOMS = [
     *(f"stylelab/{half}{room}" for half in HALVES for room in ("", "/engine", "/exercises")),
@@ -77,16 +77,18 @@ OTHER_ROOMS = [
 
 
 def within(module: str, *packages: str) -> bool:
+    """Whether a module is one of these packages or inside one."""
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-def place(package, found, says: str = "imports") -> str:
+def describe(package, item) -> str:
     """An import as one line of a message."""
-    target = f"{found.name} from {found.target}" if found.name else found.target
-    return f"{package.paths[found.source]}:{found.line} {says} {target}"
+    target = f"{item.name} from {item.target}" if item.name else item.target
+    return f"{package.paths[item.source]}:{item.line} imports {target}"
 
 
 def check(broken: list[str]) -> None:
+    """Fail with the first line, if there is one."""
     assert not broken, broken[0] + (f" (and {len(broken) - 1} more)" if len(broken) > 1 else "")
 
 
@@ -94,16 +96,16 @@ def check(broken: list[str]) -> None:
 
 
 def tools_imported_from_outside(package) -> list[str]:
-    """`stylelab.studio()` imports the studio when it is called; its annotation may name the studio's class."""
+    """Imports of `tools` by the core, except that `stylelab.studio()` may import the studio when it is called."""
 
-    def is_the_door(found) -> bool:
-        allowed = found.type_only or found.function == "studio"
-        return found.source == "stylelab" and within(found.target, "stylelab.tools.studio") and allowed
+    def allowed(item) -> bool:
+        lazy = item.type_only or item.function == "studio"
+        return item.source == "stylelab" and within(item.target, "stylelab.tools.studio") and lazy
 
     return [
-        place(package, found)
-        for found in package.imports
-        if within(found.target, "stylelab.tools") and not within(found.source, *OUTER) and not is_the_door(found)
+        describe(package, item)
+        for item in package.imports
+        if within(item.target, "stylelab.tools") and not within(item.source, *OUTER) and not allowed(item)
     ]
 
 
@@ -112,9 +114,9 @@ def private_names_of_the_core(package) -> list[str]:
     broken = []
     for module, tree in package.trees.items():
         if within(module, *OUTER):
-            imports = [each for each in package.imports if each.source == module and of_the_core(each.target)]
-            broken += [place(package, each) for each in imports if is_private(f"{each.target}.{each.name}")]
-            bound = {each.bound for each in imports}
+            imports = [item for item in package.imports if item.source == module and of_the_core(item.target)]
+            broken += [describe(package, item) for item in imports if is_private(f"{item.target}.{item.name}")]
+            bound = {item.bound for item in imports}
             broken += [
                 f"{package.paths[module]}:{node.lineno} uses {ast.unparse(node)}"
                 for node in ast.walk(tree)
@@ -134,25 +136,26 @@ def is_private(path: str) -> bool:
 
 
 def import_circles(package) -> list[str]:
-    """For each circle the shortest way round from its first module, import by import."""
+    """For each circle the shortest path from its first module back to it, import by import."""
     return [
-        f"a circle of {len(group)} modules: " + ", ".join(place(package, found) for found in shortest_round(package, group))
+        f"a circle of {len(group)} modules: " + ", ".join(describe(package, item) for item in shortest_circle(package, group))
         for group in house.circles(package.graph)
     ]
 
 
-def shortest_round(package, group: list[str]) -> list:
-    ways: list[list] = [[]]
+def shortest_circle(package, group: list[str]) -> list:
+    """The imports along the shortest circle through the first module of a group."""
+    paths: list[list] = [[]]
     seen = set()
-    for way in ways:  # grows: breadth first
-        here = way[-1].target if way else group[0]
-        if way and here == group[0]:
-            return way
-        for found in package.imports:
-            if found.source == here and found.target in group and found.target not in seen | {here}:
-                seen.add(found.target)
-                ways.append([*way, found])
-    raise AssertionError(f"{group} is no circle")
+    for path in paths:  # the list grows: breadth-first search
+        module = path[-1].target if path else group[0]
+        if path and module == group[0]:
+            return path
+        for item in package.imports:
+            if item.source == module and item.target in group and item.target not in seen | {module}:
+                seen.add(item.target)
+                paths.append([*path, item])
+    raise AssertionError(f"{group} is not a circle")
 
 
 def upward_imports(package) -> list[str]:
@@ -160,13 +163,13 @@ def upward_imports(package) -> list[str]:
     broken = []
     for half in HALVES:
         parts: dict[tuple[str, str], str] = {}
-        for found in package.imports:
-            if within(found.source, f"stylelab.{half}") and within(found.target, f"stylelab.{half}"):
-                source, target = (part(module) for module in (found.source, found.target))
+        for item in package.imports:
+            if within(item.source, f"stylelab.{half}") and within(item.target, f"stylelab.{half}"):
+                source, target = (part(module) for module in (item.source, item.target))
                 if target in ABOVE.get(source, ()):
-                    broken.append(f"{place(package, found)}, which is above it")
+                    broken.append(f"{describe(package, item)}, which is above it")
                 elif source != target:
-                    parts.setdefault((source, target), place(package, found))
+                    parts.setdefault((source, target), describe(package, item))
         broken += [
             f"{first}, but {parts[target, source]}"
             for (source, target), first in parts.items()
@@ -181,24 +184,24 @@ def part(module: str) -> str:
 
 
 def machinery_in_student_files(package) -> list[str]:
-    """Imports of memory, tiling, signals and settings files, and identifiers with their words. Prose is not looked at.
+    """Imports of memory, tiling, signals and settings files, and identifiers with their words. Docstrings and comments are not searched.
 
-    The public keyword `tile` may be a parameter or a field, and may be handed on as it is: `f(tile=tile)`.
+    The public keyword `tile` may be a parameter or a field, and may be passed on unchanged: `f(tile=tile)`.
     """
     broken = []
     for module in filter(package.trees.get, STUDENT_FILES):
-        imports = [found for found in package.imports if found.source == module and within(found.target, *NOT_FOR_STUDENTS)]
-        broken += [place(package, found) for found in imports]
+        imports = [item for item in package.imports if item.source == module and within(item.target, *NOT_FOR_STUDENTS)]
+        broken += [describe(package, item) for item in imports]
         broken += [
             f"{package.paths[module]}:{line} names {name}"
             for line, name in identifiers(package.trees[module])
-            if name not in FRAMEWORKS_OWN and NOT_SAID & set(words(name))
+            if name not in NOT_MACHINERY and MACHINERY_WORDS & set(words(name))
         ]
     return broken
 
 
 def identifiers(node: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and text of every name in code, but for `tile` where it is only handed on."""
+    """Line and text of every name in the code, except `tile` where it is only passed on."""
     match node:
         case ast.arg(arg="tile") | ast.keyword(arg="tile", value=ast.Name("tile") | ast.Attribute(attr="tile")):
             return
@@ -217,53 +220,53 @@ def words(name: str) -> list[str]:
 
 
 def other_framework_imported(package) -> list[str]:
-    """A half imports the other framework nowhere; what runs on `import stylelab` or on a half's import loads no more than it should."""
+    """Imports of the other framework in a half, and in anything that runs when the half is imported."""
     broken = []
     for half, other in (HALVES, HALVES[::-1]):
         foreign = (*FRAMEWORKS[other], f"stylelab.{other}")
-        own = [found for found in package.imports if within(found.source, f"stylelab.{half}")]
+        own = [item for item in package.imports if within(item.source, f"stylelab.{half}")]
         run = imports_run(package, f"stylelab.{half}")
-        broken += [place(package, found) for found in dict.fromkeys([*own, *run]) if within(found.target, *foreign)]
+        broken += [describe(package, item) for item in dict.fromkeys([*own, *run]) if within(item.target, *foreign)]
     return broken
 
 
 def framework_imported_by_stylelab(package) -> list[str]:
     frameworks = {name for names in FRAMEWORKS.values() for name in names}
-    return [place(package, found) for found in imports_run(package, "stylelab") if within(found.target, *frameworks)]
+    return [describe(package, item) for item in imports_run(package, "stylelab") if within(item.target, *frameworks)]
 
 
 def imports_run(package, start: str) -> list:
-    """All imports that are executed when a module is imported: neither lazy nor type-only, parent packages included."""
-    run, seen, waiting = [], set(), [start]
-    while waiting:
-        module = waiting.pop()
+    """All imports that run when a module is imported: not lazy ones, not type-only ones, but those of parent packages."""
+    run, seen, queue = [], set(), [start]
+    while queue:
+        module = queue.pop()
         if module in package.files and module not in seen:
             seen.add(module)
-            own = [each for each in package.imports if each.source == module and not each.function and not each.type_only]
+            own = [item for item in package.imports if item.source == module and not item.function and not item.type_only]
             run += own
             names = module.split(".")
-            waiting += [".".join(names[:end]) for end in range(1, len(names))] + [each.target for each in own]
+            queue += [".".join(names[:end]) for end in range(1, len(names))] + [item.target for item in own]
     return run
 
 
 def too_much_in_one_place(package) -> list[str]:
     plain = sorted(set(package.plain_modules) - {"__init__", "__main__"})
     return [
-        f"stylelab/ holds {len(found)} {what}, {most} at most: {', '.join(found)}"
-        for what, found, most in (("plain modules", plain, MOST_PLAIN), ("rooms", package.rooms, MOST_ROOMS))
-        if len(found) > most
+        f"stylelab/ holds {len(names)} {what}, {most} at most: {', '.join(names)}"
+        for what, names, most in (("plain modules", plain, MOST_PLAIN), ("rooms", package.rooms, MOST_ROOMS))
+        if len(names) > most
     ]
 
 
 def missing_rooms(root: Path) -> list[str]:
-    """Folders and files of the plan that are not there, and folders of the package that an installation would leave out."""
+    """Planned folders and files that do not exist, and folders without an `__init__`, which a wheel would leave out."""
     wanted = [*(f"{room}/__init__.py" for room in ROOMS), *MODULES, *OTHER_ROOMS]
     folders = sorted({path.parent for path in (root / "stylelab").rglob("*.py")})
     unlisted = [(folder / "__init__.py").relative_to(root).as_posix() for folder in folders]
     return [f"{path} is missing" for path in dict.fromkeys(wanted + unlisted) if not (root / path).exists()]
 
 
-# the package keeps them
+# the package follows them
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +290,7 @@ def test_imports_inside_a_half_run_one_way(package):
     check(upward_imports(package))
 
 
-def test_what_a_student_reads_is_free_of_tiles_memory_interrupts_and_settings_files(package):
+def test_files_for_students_do_not_name_tiles_memory_interrupts_or_settings_files(package):
     check(machinery_in_student_files(package))
 
 
@@ -299,19 +302,19 @@ def test_importing_stylelab_imports_no_framework(package):
     check(framework_imported_by_stylelab(package))
 
 
-def test_few_plain_modules_and_few_rooms_lie_in_stylelab(package):
+def test_stylelab_has_few_plain_modules_and_few_rooms(package):
     check(too_much_in_one_place(package))
 
 
-def test_every_room_of_the_plan_is_there():
+def test_every_planned_room_exists():
     check(missing_rooms(ROOT))
 
 
-# each rule notices when it is broken
+# each rule notices a package that breaks it
 
 
-def made_up(folder: Path, files: dict[str, str]):
-    """A package `stylelab` with these files, every folder with an `__init__`."""
+def sample(folder: Path, files: dict[str, str]):
+    """Write a package `stylelab` with these files, and an `__init__` in every folder."""
     for name, text in {"__init__.py": "", **files}.items():
         path = folder / "stylelab" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -322,7 +325,7 @@ def made_up(folder: Path, files: dict[str, str]):
 
 
 STUDIO = {"tools/studio/widget.py": "class Studio: ...\n"}
-DOOR = (
+STUDIO_FUNCTION = (
     "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from stylelab.tools.studio.widget import Studio\n"
     "def studio():\n    from stylelab.tools.studio.widget import Studio\n"
 )
@@ -332,25 +335,25 @@ DOOR = (
     "source", ["import stylelab.tools.cluster", "from stylelab.tools import cluster", "def f():\n    from ..tools import cluster"]
 )
 def test_an_import_of_tools_from_the_core_is_noticed(tmp_path, source):
-    package = made_up(
+    package = sample(
         tmp_path, {"run/prepare.py": source, "tools/cluster.py": "", "cli/start.py": "import stylelab.tools.cluster"}
     )
     (line,) = tools_imported_from_outside(package)
     assert re.fullmatch(r"stylelab/run/prepare\.py:[12] imports stylelab\.tools\.cluster", line)
 
 
-def test_the_one_door_to_the_studio_is_allowed_and_no_other(tmp_path):
-    assert not tools_imported_from_outside(made_up(tmp_path / "door", {**STUDIO, "__init__.py": DOOR}))
+def test_only_the_function_studio_may_import_the_studio(tmp_path):
+    assert not tools_imported_from_outside(sample(tmp_path / "door", {**STUDIO, "__init__.py": STUDIO_FUNCTION}))
     wrong = [
-        DOOR.replace("def studio", "def other"),
+        STUDIO_FUNCTION.replace("def studio", "def other"),
         "from stylelab.tools.studio.widget import Studio\n",
-        DOOR.replace("tools.studio.widget", "tools.gallery.plan"),
+        STUDIO_FUNCTION.replace("tools.studio.widget", "tools.gallery.plan"),
     ]
     for index, text in enumerate(wrong):
         files = {**STUDIO, "tools/gallery/plan.py": "class Studio: ...\n", "__init__.py": text}
-        assert tools_imported_from_outside(made_up(tmp_path / str(index), files))
-    inside = {**STUDIO, "result.py": DOOR}
-    assert len(tools_imported_from_outside(made_up(tmp_path / "inside", inside))) == 2
+        assert tools_imported_from_outside(sample(tmp_path / str(index), files))
+    inside = {**STUDIO, "result.py": STUDIO_FUNCTION}
+    assert len(tools_imported_from_outside(sample(tmp_path / "inside", inside))) == 2
 
 
 @pytest.mark.parametrize(
@@ -367,18 +370,18 @@ def test_the_one_door_to_the_studio_is_allowed_and_no_other(tmp_path):
 @pytest.mark.parametrize("room", ["tools", "cli"])
 def test_a_private_name_of_the_core_is_noticed(tmp_path, room, source, says):
     files = {"result.py": "", "torch/_quiet.py": "", f"{room}/gallery/plan.py": source}
-    (line,) = private_names_of_the_core(made_up(tmp_path, files))
+    (line,) = private_names_of_the_core(sample(tmp_path, files))
     assert line.startswith(f"stylelab/{room}/gallery/plan.py:") and line.endswith(says)
 
 
-def test_private_names_are_free_at_home_and_public_ones_everywhere(tmp_path):
+def test_a_room_may_use_its_own_private_names_and_all_public_ones(tmp_path):
     files = {
         "run/a.py": "from stylelab.run.b import _x",
         "run/b.py": "_x = 1",
         "tools/a.py": "from stylelab import __version__, run\nfrom stylelab.tools.b import _y\nrun.b.x\nself = run()\nself._own",
         "tools/b.py": "_y = 1",
     }
-    assert not private_names_of_the_core(made_up(tmp_path, files))
+    assert not private_names_of_the_core(sample(tmp_path, files))
 
 
 @pytest.mark.parametrize(
@@ -390,16 +393,16 @@ def test_private_names_are_free_at_home_and_public_ones_everywhere(tmp_path):
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from stylelab.a import A",
     ],
 )
-def test_a_circle_is_noticed_also_when_it_is_lazy_or_for_types_only(tmp_path, back):
-    package = made_up(tmp_path, {"a.py": "import stylelab.b", "b.py": "from stylelab.c import x", "c.py": back})
+def test_a_circle_is_noticed_even_if_an_import_is_lazy_or_for_types_only(tmp_path, back):
+    package = sample(tmp_path, {"a.py": "import stylelab.b", "b.py": "from stylelab.c import x", "c.py": back})
     (line,) = import_circles(package)
     assert line.startswith("a circle of 3 modules: stylelab/a.py:1 imports stylelab.b, stylelab/b.py:1 imports x from stylelab.c")
 
 
-def test_an_import_of_a_name_that_a_package_hands_on_closes_a_circle_and_one_of_a_module_does_not(tmp_path):
-    handed_on = {"e/__init__.py": "from stylelab.e.find import find", "e/find.py": "from stylelab.e.spec import Spec"}
-    assert not import_circles(made_up(tmp_path / "no", {**handed_on, "e/spec.py": ""}))
-    assert import_circles(made_up(tmp_path / "yes", {**handed_on, "e/spec.py": "from stylelab.e import find"}))
+def test_importing_a_name_that_a_package_exports_closes_a_circle_and_importing_a_module_does_not(tmp_path):
+    exports = {"e/__init__.py": "from stylelab.e.find import find", "e/find.py": "from stylelab.e.spec import Spec"}
+    assert not import_circles(sample(tmp_path / "no", {**exports, "e/spec.py": ""}))
+    assert import_circles(sample(tmp_path / "yes", {**exports, "e/spec.py": "from stylelab.e import find"}))
 
 
 @pytest.mark.parametrize("half", HALVES)
@@ -411,14 +414,14 @@ def test_an_import_of_a_name_that_a_package_hands_on_closes_a_circle_and_one_of_
         ("engine/tiles", "loop"), ("engine/tiles", "transfer"), ("engine/tiles", "exercises.check"), ("tensors", "loop"),
     ],
 )  # fmt: skip
-def test_an_import_that_climbs_inside_a_half_is_noticed(tmp_path, half, source, target):
+def test_an_import_of_a_part_above_is_noticed(tmp_path, half, source, target):
     files = {f"{half}/{name}.py": "" for name in (*house.STUDENT_NAMES, "engine/tiles", "exercises/check")}
     files[f"{half}/{source}.py"] = f"from stylelab.{half}.{target} import x"
-    (line,) = upward_imports(made_up(tmp_path, files))
+    (line,) = upward_imports(sample(tmp_path, files))
     assert line == f"stylelab/{half}/{source}.py:1 imports x from stylelab.{half}.{target}, which is above it"
 
 
-def test_imports_inside_a_half_may_go_down_and_the_engine_and_features_not_both_ways(tmp_path):
+def test_imports_of_parts_below_are_allowed_but_not_in_both_directions(tmp_path):
     down = {
         "torch/transfer.py": "from stylelab.torch import loop, objective, features",
         "torch/loop.py": "from stylelab.torch.objective import Loss\nfrom stylelab.torch.engine import optimisers",
@@ -428,8 +431,8 @@ def test_imports_inside_a_half_may_go_down_and_the_engine_and_features_not_both_
         "torch/engine/passes.py": "",
         "torch/engine/optimisers.py": "from stylelab.torch.engine import passes",
     }
-    assert not upward_imports(made_up(tmp_path / "down", down))
-    (line,) = upward_imports(made_up(tmp_path / "both", {**down, "torch/engine/look.py": "import stylelab.torch.features"}))
+    assert not upward_imports(sample(tmp_path / "down", down))
+    (line,) = upward_imports(sample(tmp_path / "both", {**down, "torch/engine/look.py": "import stylelab.torch.features"}))
     assert "engine/look.py:1 imports stylelab.torch.features, but stylelab/torch/features.py:1 imports" in line
 
 
@@ -449,18 +452,18 @@ def test_imports_inside_a_half_may_go_down_and_the_engine_and_features_not_both_
         "from stylelab.torch.engine import tiles",
     ],
 )
-def test_machinery_in_what_a_student_reads_is_noticed(tmp_path, file, source):
-    broken = machinery_in_student_files(made_up(tmp_path, {"run/settings_file.py": "", file: source}))
+def test_machinery_in_a_students_file_is_noticed(tmp_path, file, source):
+    broken = machinery_in_student_files(sample(tmp_path, {"run/settings_file.py": "", file: source}))
     assert broken and all(line.startswith(f"stylelab/{file}:") for line in broken)
 
 
-def test_a_student_may_read_of_machinery_in_prose_and_hand_a_tile_on(tmp_path):
+def test_docstrings_may_name_machinery_and_a_tile_may_be_passed_on(tmp_path):
     text = (
         '"""Tiles, memory, Ctrl-C."""\nclass Result:\n    tile: int | None = None\n'
         "def transfer(*, tile=None):  # memory\n    return paint(options, tile=tile), other(tile=options.tile)\n"
         "x = x.contiguous(memory_format=channels_last)\nimport stylelab.run.options\n"
     )
-    assert not machinery_in_student_files(made_up(tmp_path, {"torch/transfer.py": text, "torch/engine/tiles.py": "tile = 1"}))
+    assert not machinery_in_student_files(sample(tmp_path, {"torch/transfer.py": text, "torch/engine/tiles.py": "tile = 1"}))
 
 
 @pytest.mark.parametrize(
@@ -474,26 +477,26 @@ def test_a_student_may_read_of_machinery_in_prose_and_hand_a_tile_on(tmp_path):
         ("tensorflow/__init__.py", "from stylelab.run import a"),
     ],
 )
-def test_the_other_framework_in_a_half_is_noticed(tmp_path, file, source):
+def test_an_import_of_the_other_framework_is_noticed(tmp_path, file, source):
     files = {"torch/a.py": "import torch", "tensorflow/a.py": "import tensorflow", "run/a.py": "import torch"}
-    (line,) = other_framework_imported(made_up(tmp_path, {**files, file: source}))
+    (line,) = other_framework_imported(sample(tmp_path, {**files, file: source}))
     assert " imports " in line
 
 
 @pytest.mark.parametrize("source", ["import torch", "import stylelab.run.a", "from stylelab.run.b import x"])
-def test_a_framework_behind_import_stylelab_is_noticed_unless_it_is_lazy(tmp_path, source):
+def test_a_framework_imported_by_stylelab_is_noticed_unless_it_is_lazy(tmp_path, source):
     files = {"__init__.py": source, "run/__init__.py": "from tensorflow import keras", "run/a.py": "", "run/b.py": ""}
-    (line,) = framework_imported_by_stylelab(made_up(tmp_path / "eager", files))
+    (line,) = framework_imported_by_stylelab(sample(tmp_path / "eager", files))
     assert re.match(r"stylelab/(run/)?__init__\.py:1 imports ", line)
     lazy = {**files, "__init__.py": f"def f():\n    {source}"}
-    assert not framework_imported_by_stylelab(made_up(tmp_path / "lazy", lazy))
+    assert not framework_imported_by_stylelab(sample(tmp_path / "lazy", lazy))
 
 
 def test_a_ninth_plain_module_and_a_fourteenth_room_are_noticed(tmp_path):
     files = {"__main__.py": "", **{f"m{index}.py": "" for index in range(MOST_PLAIN)}}
     files |= {f"r{index}/a.py": "" for index in range(MOST_ROOMS)}
-    assert not too_much_in_one_place(made_up(tmp_path, files))
-    plain, rooms = too_much_in_one_place(made_up(tmp_path, {"m8.py": "", "r13/deep/a.py": ""}))
+    assert not too_much_in_one_place(sample(tmp_path, files))
+    plain, rooms = too_much_in_one_place(sample(tmp_path, {"m8.py": "", "r13/deep/a.py": ""}))
     assert plain.startswith("stylelab/ holds 9 plain modules, 8 at most: m0, m1,")
     assert rooms.startswith("stylelab/ holds 14 rooms, 13 at most: r0, r1,")
 
@@ -513,20 +516,20 @@ def test_a_missing_room_and_a_room_without_an_init_are_noticed(tmp_path):
 # what is measured
 
 
-def test_the_table_counts_what_it_says(tmp_path):
+def test_the_table_counts_correctly(tmp_path):
     private = (
         "def _once():\n    '''Not counted.'''\n    return 1\n\ndef _twice(): ...\ndef _unused(): ...\n"
         "def _itself():\n    return _itself()\n\nclass A:\n    def _method(self):\n        a = 1\n        b = 2\n        c = 3\n"
         "        d = 4\n        return a\n    def f(self):\n        return self._method(), _once(), _twice(), _twice()\n"
     )
-    made_up(tmp_path, {"a.py": private, "torch/transfer.py": "import stylelab.a, stylelab.b\nstyle_layers = 1\n", "b.py": "\n\n"})
+    sample(tmp_path, {"a.py": private, "torch/transfer.py": "import stylelab.a, stylelab.b\nstyle_layers = 1\n", "b.py": "\n\n"})
     command = [sys.executable, ROOT / ".ci" / "house.py", tmp_path]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows = [re.split(" {2,}", line) for line in printed.splitlines()]
     figures = {row[0]: row[1] for row in rows}
-    assert figures["plain modules in stylelab/, __init__ and __main__ among them"] == "3"
+    assert figures["plain modules in stylelab/, with __init__ and __main__"] == "3"
     assert figures["rooms in stylelab/"] == "1"
-    assert figures["import circles, lazy and type-only imports counted"] == "0"
+    assert figures["import circles, with lazy and type-only imports"] == "0"
     assert figures["stylelab.torch.transfer reaches"] == "3 files, 22 lines"
     assert figures["private functions used once in their own file"] == "33 % of 6 (2; 1 of at most 4 lines)"
     assert figures["modules with a single importer"] == "2"

@@ -44,7 +44,7 @@ def relinked(text: str, stage: Stage, file: str = "docs/grading.md", page: str =
         ("[a](speed.md#figures)", "[a](speed.md#figures)"),
         ("[a](../CONTRIBUTING.md)", "[a](contributing.md)"),
         ("[a](../lessons/03_style_reconstruction_torch.ipynb)", "[a](lessons/03_style_reconstruction_torch.ipynb)"),
-        ("[a](../stylelab/bench)", f"[a]({REPOSITORY}/tree/main/stylelab/bench)"),
+        ("[a](../stylelab/tools/bench)", f"[a]({REPOSITORY}/tree/main/stylelab/tools/bench)"),
         ("[a](../environment.yml)", f"[a]({REPOSITORY}/blob/main/environment.yml)"),
         ("[a](https://example.org/x.md) [b](#here)", "[a](https://example.org/x.md) [b](#here)"),
         ("`[a](nowhere.md)`", "`[a](nowhere.md)`"),

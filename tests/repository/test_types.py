@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "stylelab"
-FILES = ("check.py", "features.py", "losses.py", "seeing.py", "transfer.py")
+FILES = ("exercises/check.py", "features.py", "losses.py", "loop.py", "objective.py", "seeing.py", "tensors.py", "transfer.py")
 HALVES = ("torch", "tensorflow")
 pytestmark = pytest.mark.plain
 

@@ -11,23 +11,22 @@ import numpy as np
 
 from stylelab.errors import MachineError, NotFiniteError
 from stylelab.result import Step
-from stylelab.run.prepare import collect_all, prepare_stages
-from stylelab.run.provenance import sign, take_down
+from stylelab.run.collect import collect
+from stylelab.run.options import Options
+from stylelab.run.prepare import prepare_run
 from stylelab.tools.studio import painter
 
 PRETEND = os.environ.get("PRETEND", "")
 SECONDS = float(os.environ.get("PRETEND_SECONDS", "0.02"))  # of a step
 
 
-def transfer(content, style, *, watch, snapshots, device, precision="auto", tile=None, **options):
+def transfer(content, style, *, watch, snapshots, **options):
     """Like a framework's `transfer`, with the steps of `walk`."""
-    stages = prepare_stages([content], [style], **options)
-    asked = take_down("torch", [content], [style], **options)
-    run = walk(stages[0][0])
-    results = collect_all(
-        run, stages, device="cpu", precision="float32", watch=lambda steps: watch(steps[0]), snapshots=snapshots
-    )
-    return sign(results, asked)[0]
+    run = prepare_run([content], [style], Options(**options))
+    return collect(
+        walk(run.job), run, backend="torch", device="cpu", precision="float32", watch=lambda steps: watch(steps[0]),
+        snapshots=snapshots,
+    )[0]  # fmt: skip
 
 
 def walk(job):

@@ -1,4 +1,4 @@
-"""What the studio's page asks and is told, without a browser: the form, uploads, who is looking, orders, files to keep."""
+"""The studio without a browser: the form, messages to and from the page, uploads, downloads, pages that are closed."""
 
 import io
 import json
@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.plain
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch, tmp_path):
-    """Runs as small as in a test, without a framework, and with an empty cache."""
+    """Small runs by the pretended painter, and an empty cache."""
     monkeypatch.setenv("STYLELAB_PRESET", "ci")
     monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PRETEND_SECONDS", "0.02")
@@ -38,45 +39,52 @@ def small(monkeypatch, tmp_path):
 
 @pytest.fixture
 def page():
-    """A studio, and all that it has told its page: `page.told` are messages, with their bytes under 'bytes'."""
+    """A studio, as its page sees it: `page.sent` are the messages that the page got, with their bytes under 'bytes'."""
     from stylelab.tools.studio.widget import Studio
 
     studio = Studio()
-    studio.told = []
-    studio.send = lambda message, buffers=(): studio.told.append({**message, "bytes": list(buffers)})
+    studio.sent = []
+    studio.send = lambda message, buffers=(): studio.sent.append({**message, "bytes": list(buffers)})
     yield studio
     studio.close()
 
 
 def ask(page, kind: str, data: bytes | None = None, **message) -> list[dict]:
-    """What the page is told in answer to one message."""
-    page.told.clear()
+    """Send one message as the page does; the answers."""
+    page.sent.clear()
     page.receive({"kind": kind, "page": "this one", **message}, [] if data is None else [data])
-    return list(page.told)
+    return list(page.sent)
 
 
-def until(condition) -> None:
+def wait_until(condition) -> None:
+    """Wait until `condition()` is true."""
     end = time.monotonic() + SECONDS
     while not condition():
-        assert time.monotonic() < end, "it never came to that"
+        assert time.monotonic() < end, "the condition was never met"
         time.sleep(0.01)
 
 
-def file_of(size=(40, 30), **options) -> bytes:
+def image_file(size=(40, 30), **options) -> bytes:
+    """The bytes of an image file; a PNG unless options say otherwise."""
     buffer = io.BytesIO()
     Image.new("RGB", size, "teal").save(buffer, **({"format": "PNG"} | options))
     return buffer.getvalue()
 
 
-def test_the_form_begins_with_something_that_can_be_painted():
+def test_the_untouched_form_can_be_painted():
     settings, steps = form.settings(form.defaults(), {})
     assert settings == Settings("china", "brushstrokes", size=96, steps=20)
     assert steps == 20
 
 
+def test_the_values_of_the_form_are_settings_and_two_sliders():
+    names = {setting.name for setting in fields(Settings)}
+    assert form.defaults().keys() - names == {"balance", "smoothness"}
+
+
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_on_the_page_is_its_own(name):
-    recipe = next(each for each in form.choices()["recipes"] if each["name"] == name)
+def test_the_values_of_a_recipe_on_the_page_change_nothing_about_it(name):
+    recipe = next(recipe for recipe in form.choices()["recipes"] if recipe["name"] == name)
     own = {key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")}
     settings, _ = form.settings(form.defaults() | own | {"recipe": name, "smoothness": form.USUAL if recipe["tv"] else 0}, {})
     assert settings.content_layers is settings.style_layers is settings.style_weight is settings.tv_weight is None
@@ -115,12 +123,12 @@ def test_bad_input_is_one_line(change, words):
     assert words in str(caught.value)
 
 
-def test_the_slider_of_style_multiplies_the_recipes_own_weight():
+def test_the_style_slider_multiplies_the_recipes_own_weight():
     settings, _ = form.settings(form.defaults() | {"balance": 1}, {})
     assert (settings.content_weight, settings.style_weight) == (None, pytest.approx(1e9))
 
 
-def test_the_slider_of_smoothness_multiplies_the_recipes_own_weight_or_a_usual_one():
+def test_the_smoothness_slider_multiplies_the_recipes_own_weight_or_the_usual_one():
     own = form.prepared(form.settings(form.defaults(), {})[0]).weights.tv
     assert form.settings(form.defaults() | {"smoothness": 0}, {})[0].tv_weight == 0
     assert form.settings(form.defaults() | {"smoothness": form.USUAL + 2}, {})[0].tv_weight == pytest.approx(10 * own)
@@ -129,32 +137,32 @@ def test_the_slider_of_smoothness_multiplies_the_recipes_own_weight_or_a_usual_o
 
 
 def test_pieces_of_a_file_are_put_together():
-    box, data = files.Uploads(), file_of()
-    assert box.add("content", "a.png", 0, 2, data[:50]) is None
-    assert box.add("style", "b.png", 0, 1, data) == ImageFile("b.png", data)
-    assert box.add("content", "a.png", 1, 2, data[50:]) == ImageFile("a.png", data)
+    uploads, data = files.Uploads(), image_file()
+    assert uploads.add("content", "a.png", 0, 2, data[:50]) is None
+    assert uploads.add("style", "b.png", 0, 1, data) == ImageFile("b.png", data)
+    assert uploads.add("content", "a.png", 1, 2, data[50:]) == ImageFile("a.png", data)
 
 
-def test_pieces_that_do_not_follow_and_files_that_are_too_large_are_refused(monkeypatch):
+def test_a_missing_piece_and_a_file_that_is_too_large_are_refused(monkeypatch):
     monkeypatch.setattr(files, "MOST_BYTES", 100)
     monkeypatch.setattr("stylelab.images.decode.MOST_BYTES", 100)
-    box = files.Uploads()
+    uploads = files.Uploads()
     with pytest.raises(InputError, match="did not arrive completely"):
-        box.add("content", "a.png", 1, 2, b"x")
-    box.add("content", "a.png", 0, 9, b"x" * 60)
+        uploads.add("content", "a.png", 1, 2, b"x")
+    uploads.add("content", "a.png", 0, 9, b"x" * 60)
     with pytest.raises(InputError, match="save it smaller"):
-        box.add("content", "a.png", 1, 9, b"x" * 60)
-    assert box._pieces == {}
+        uploads.add("content", "a.png", 1, 9, b"x" * 60)
+    assert uploads._pieces == {}
 
 
 def test_an_uploaded_image_is_shown_painted_and_embedded_in_the_settings(page):
-    told = ask(page, "upload", file_of(), role="content", name="tea <b>.png", index=0, count=1)
-    assert [each["kind"] for each in told] == ["thumbnail", "notice"] and told[0]["size"] == [40, 30]
-    assert (told[0]["name"], told[0]["label"]) == ("uploaded", "tea <b>.png")
+    sent = ask(page, "upload", image_file(), role="content", name="tea <b>.png", index=0, count=1)
+    assert [message["kind"] for message in sent] == ["thumbnail", "notice"] and sent[0]["size"] == [40, 30]
+    assert (sent[0]["name"], sent[0]["label"]) == ("uploaded", "tea <b>.png")
     ask(page, "start", form=page.form | {"content": "uploaded", "size": 32, "steps": 3})
     assert page.runs.wait(SECONDS)
     _, _, data = files.download(page.runs.all[1], "settings")
-    assert Settings.parse(data.decode()).content == ImageFile("tea <b>.png", file_of())
+    assert Settings.parse(data.decode()).content == ImageFile("tea <b>.png", image_file())
 
 
 @pytest.mark.parametrize(
@@ -162,29 +170,29 @@ def test_an_uploaded_image_is_shown_painted_and_embedded_in_the_settings(page):
     [
         (b"", "is empty"),
         (b"Dear diary", "is not an image"),
-        (file_of()[:60], "broken or truncated"),
-        (file_of((8, 200)), "too small"),
+        (image_file()[:60], "broken or truncated"),
+        (image_file((8, 200)), "too small"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 99, "odd.png"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image"),
     ],
 )
-def test_an_odd_file_is_refused_in_one_line_and_the_old_image_stays(page, data, words):
-    told = ask(page, "upload", data, role="style", name="odd.png", index=0, count=1)
-    assert [each["kind"] for each in told] == ["notice"] and told[0]["alert"] and words in told[0]["text"]
+def test_a_bad_file_is_refused_in_one_line_and_the_old_image_stays(page, data, words):
+    sent = ask(page, "upload", data, role="style", name="odd.png", index=0, count=1)
+    assert [message["kind"] for message in sent] == ["notice"] and sent[0]["alert"] and words in sent[0]["text"]
     assert "style" not in page.uploaded
 
 
 @pytest.mark.parametrize("options", [{"format": "GIF"}, {"format": "WEBP"}, {"format": "TIFF"}, {"format": "BMP"}])
-def test_images_of_other_formats_are_taken(page, options):
-    told = ask(page, "upload", file_of(**options), role="style", name="odd", index=0, count=1)
-    assert told[0]["kind"] == "thumbnail"
+def test_images_of_other_formats_are_accepted(page, options):
+    sent = ask(page, "upload", image_file(**options), role="style", name="odd", index=0, count=1)
+    assert sent[0]["kind"] == "thumbnail"
 
 
-def test_a_run_is_told_of_until_it_is_done_and_can_be_saved_and_removed(page):
+def test_a_run_is_reported_until_it_is_done_and_can_be_saved_and_removed(page):
     assert ask(page, "start", form=page.form | {"size": 32, "steps": 5})[-1]["text"] == "run 1 started"
     assert page.runs.wait(SECONDS)
-    until(lambda: any(each["kind"] == "run" and each["run"]["state"] == "done" for each in page.told))
-    last = [each for each in page.told if each["kind"] == "run"][-1]
+    wait_until(lambda: any(message["kind"] == "run" and message["run"]["state"] == "done" for message in page.sent))
+    last = [message for message in page.sent if message["kind"] == "run"][-1]
     assert last["run"]["step"] == last["run"]["steps"] == 5 and last["bytes"][0] == page.runs.all[1].image
     assert last["run"]["curves"]["total"] == [100, 50, 33.33, 25, 20] and "tv" not in last["run"]["curves"]
     json.dumps(last["run"], allow_nan=False)
@@ -196,10 +204,10 @@ def test_a_run_is_told_of_until_it_is_done_and_can_be_saved_and_removed(page):
     assert ask(page, "save", run=1, what="image")[0]["text"] == "this run has been removed"
 
 
-def test_what_is_saved_on_the_way_is_the_image_so_far(page):
+def test_the_image_saved_during_a_run_is_the_image_so_far(page):
     ask(page, "start", form=page.form | {"size": 32, "steps": 5000})
     run = page.runs.all[1]
-    until(lambda: run.preview)
+    wait_until(lambda: run.preview)
     name, kind, data = files.download(run, "image")
     assert name.endswith("-so-far.jpg") and kind == "image/jpeg" and data.startswith(b"\xff\xd8")
     ask(page, "command", run=1, command="stop")
@@ -214,7 +222,7 @@ def test_nothing_can_be_saved_before_the_first_step(page):
             files.download(run, what)
 
 
-def test_a_message_that_makes_no_sense_is_answered_and_harms_nothing(page):
+def test_a_senseless_message_gets_an_answer(page):
     for message in (
         {},
         {"kind": "nonsense"},
@@ -222,24 +230,24 @@ def test_a_message_that_makes_no_sense_is_answered_and_harms_nothing(page):
         {"kind": "upload"},
         {"kind": "start"},
     ):
-        told = ask(page, **({"kind": None} | message))
-        assert told[-1]["kind"] == "notice" and told[-1]["alert"]
+        sent = ask(page, **({"kind": None} | message))
+        assert sent[-1]["kind"] == "notice" and sent[-1]["alert"]
 
 
-def test_a_page_that_is_loaded_anew_finds_everything(page):
+def test_a_reloaded_page_gets_everything_again(page):
     ask(page, "start", form=page.form | {"size": 32, "steps": 3})
     assert page.runs.wait(SECONDS)
-    told = ask(page, "hello")
-    assert [each["kind"] for each in told] == ["thumbnail", "thumbnail", "runs", "run"]
-    assert told[-1]["images"] == ["after", "before"] and all(told[-1]["bytes"])
+    sent = ask(page, "hello")
+    assert [message["kind"] for message in sent] == ["thumbnail", "thumbnail", "runs", "run"]
+    assert sent[-1]["images"] == ["after", "before"] and all(sent[-1]["bytes"])
 
 
-def test_when_the_last_page_goes_its_runs_rest_and_when_it_comes_back_they_go_on(page):
+def test_runs_pause_when_the_last_page_is_closed_and_resume_when_it_comes_back(page):
     ask(page, "hello")
     ask(page, "start", form=page.form | {"size": 32, "steps": 5000})
     ask(page, "start", form=page.form | {"size": 32, "steps": 5000})
     first, second = page.runs.all.values()
-    until(lambda: first.rows and second.rows)
+    wait_until(lambda: first.rows and second.rows)
     second.pause()
     ask(page, "goodbye")
     assert (first.state, second.state) == ("paused", "paused")
@@ -247,18 +255,18 @@ def test_when_the_last_page_goes_its_runs_rest_and_when_it_comes_back_they_go_on
     assert (first.state, second.state) == ("running", "paused")
 
 
-def test_when_no_page_comes_back_the_runs_end_and_keep_their_images(page):
+def test_runs_stop_and_keep_their_images_when_no_page_comes_back(page):
     page.session.grace = 0.1
     ask(page, "hello")
     ask(page, "start", form=page.form | {"size": 32, "steps": 5000})
     run = page.runs.all[1]
-    until(lambda: run.rows)
+    wait_until(lambda: run.rows)
     ask(page, "goodbye")
-    until(lambda: run.ended)
+    wait_until(lambda: run.ended)
     assert run.state == "stopped" and run.image
 
 
-def test_a_page_is_missed_after_a_silence_that_is_longer_in_the_background():
+def test_a_silent_page_counts_as_closed_and_later_if_it_is_hidden():
     seen = []
     watch = session.Session(lambda: seen.append("left"), lambda: seen.append("back"), lambda: seen.append("ended"), grace=60)
     watch.heard("one")
@@ -277,7 +285,7 @@ def test_a_page_is_missed_after_a_silence_that_is_longer_in_the_background():
     assert seen == ["left", "back"]
 
 
-def test_curves_are_thinned_out_and_keep_their_ends():
+def test_long_curves_are_thinned_out_and_keep_their_ends():
     from stylelab.tools.studio.widget import CURVE_POINTS, curves
 
     rows = [(step, 0.1 * step, 1000.0 / step, 0.0, 1000.0 / step, 0.0) for step in range(1, 5001)]
@@ -290,15 +298,15 @@ def test_curves_are_thinned_out_and_keep_their_ends():
     assert curves([]) == {}
 
 
-def test_where_no_kernel_runs_an_image_stands_in_its_place(page):
+def test_without_a_kernel_a_notebook_shows_a_screenshot(page):
     data, _ = page._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
     assert "stylelab studio" in data["text/html"] and data["text/plain"] == "The studio: run this cell to see it."
 
 
-def test_stylelab_is_imported_without_the_studio():
-    words = "import sys, stylelab; print([each for each in ('ipywidgets', 'anywidget', 'torch') if each in sys.modules])"
-    done = subprocess.run([sys.executable, "-P", "-c", words], capture_output=True, text=True, env=_environment())
+def test_importing_stylelab_does_not_import_the_studio():
+    code = "import sys, stylelab; print([name for name in ('ipywidgets', 'anywidget', 'torch') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, env=_environment())
     assert done.stdout.strip() == "[]"
     assert callable(stylelab.studio)
 
@@ -309,7 +317,7 @@ def _environment() -> dict[str, str]:
     return module_environment()
 
 
-def test_a_port_in_use_and_a_port_that_is_none_are_refused():
+def test_a_port_in_use_and_an_impossible_port_are_refused():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -326,28 +334,28 @@ def test_without_voila_the_command_says_what_to_install(monkeypatch):
         serve.serve()
 
 
-def test_the_browser_is_started_without_the_secret_in_sight_of_others(tmp_path):
+def test_the_secret_is_not_among_the_arguments_of_the_browser(tmp_path):
     path = serve.redirect("http://127.0.0.1:1/?token=abc", str(tmp_path))
     assert "abc" not in path.as_uri() and 'content="0; url=http://127.0.0.1:1/?token=abc"' in path.read_text()
 
 
-def test_the_page_fetches_nothing_from_elsewhere():
+def test_the_page_names_no_other_host():
     texts = [path.read_text() for path in serve.HERE.rglob("*") if path.suffix in (".js", ".css", ".j2", ".ipynb")]
     assert len(texts) >= 4
     assert [word for text in texts for word in text.split() if "://" in word and "www.w3.org/2000/svg" not in word] == []
 
 
 @pytest.mark.slow
-def test_the_settings_of_a_real_run_paint_the_same_image_again(sl, framework, monkeypatch, tmp_path):
+def test_the_settings_of_a_real_run_reproduce_its_image(sl, framework, monkeypatch, tmp_path):
     monkeypatch.undo()
     monkeypatch.setenv("OMP_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
-    made = runs.Runs()
+    all_runs = runs.Runs()
     settings = Settings("china", "brushstrokes", backend=framework, encoder="mini", size=48, steps=3, style_weight=1e9)
     try:
-        run = made.add(settings, 3)
-        assert made.wait(120) and (run.state, run.error) == ("done", "")
+        run = all_runs.add(settings, 3)
+        assert all_runs.wait(120) and (run.state, run.error) == ("done", "")
     finally:
-        made.close()
+        all_runs.close()
     again = run.final_settings
     result = sl.transfer(*again.images(), **{name: value for name, value in again.options().items() if name != "backend"})
     result.save(tmp_path / "again.png")
@@ -356,7 +364,7 @@ def test_the_settings_of_a_real_run_paint_the_same_image_again(sl, framework, mo
 
 @pytest.fixture
 def kernel():
-    """A client of a kernel of its own, with a studio in it whose comm is called `comm_id`."""
+    """A client of a new kernel, which shows a studio. `client.comm_id` is the id of the studio's comm."""
     from jupyter_client.manager import start_new_kernel
 
     manager, client = start_new_kernel(env=_environment())
@@ -367,6 +375,7 @@ def kernel():
 
 
 def _printed(client, code: str) -> str:
+    """What code prints in the kernel."""
     lines = []
     client.execute_interactive(
         code, timeout=SECONDS, output_hook=lambda message: lines.append(message["content"].get("text", ""))
@@ -374,30 +383,31 @@ def _printed(client, code: str) -> str:
     return "".join(lines).strip()
 
 
-def _order(client, kind: str, **content) -> dict:
+def _control(client, kind: str, **content) -> dict:
+    """The answer to a message on the control channel."""
     client.control_channel.send(client.session.msg(kind, content))
     return client.get_control_msg(timeout=SECONDS)["content"]
 
 
-def _greets(client, subshell: str | None) -> bool:
-    """Whether the studio answers a page that speaks in this subshell."""
+def _answers_hello(client, subshell: str | None) -> bool:
+    """Whether the studio answers a hello in this subshell."""
     data = {"method": "custom", "content": {"kind": "hello", "page": "a"}}
     message = client.session.msg("comm_msg", {"comm_id": client.comm_id, "data": data})
     message["header"]["subshell_id"] = subshell
     client.shell_channel.send(message)
-    heard = []
+    kinds = []
     while True:
-        said = client.get_iopub_msg(timeout=SECONDS)
-        if said["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+        answer = client.get_iopub_msg(timeout=SECONDS)
+        if answer["parent_header"].get("msg_id") != message["header"]["msg_id"]:
             continue
-        if said["msg_type"] == "comm_msg":
-            heard.append(said["content"]["data"]["content"]["kind"])
-        if said["msg_type"] == "status" and said["content"]["execution_state"] == "idle":
-            return "runs" in heard
+        if answer["msg_type"] == "comm_msg":
+            kinds.append(answer["content"]["data"]["content"]["kind"])
+        if answer["msg_type"] == "status" and answer["content"]["execution_state"] == "idle":
+            return "runs" in kinds
 
 
-def test_a_page_is_heard_after_the_subshell_that_the_studio_last_answered_has_ended(kernel):
-    subshell = _order(kernel, "create_subshell_request")["subshell_id"]
-    assert _greets(kernel, subshell)
-    assert _order(kernel, "delete_subshell_request", subshell_id=subshell)["status"] == "ok"
-    assert _greets(kernel, None)
+def test_the_studio_answers_after_the_subshell_that_it_last_used_has_ended(kernel):
+    subshell = _control(kernel, "create_subshell_request")["subshell_id"]
+    assert _answers_hello(kernel, subshell)
+    assert _control(kernel, "delete_subshell_request", subshell_id=subshell)["status"] == "ok"
+    assert _answers_hello(kernel, None)

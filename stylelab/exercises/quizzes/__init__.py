@@ -1,8 +1,9 @@
-"""The questions at the end of each lesson, as data, in two forms: a widget that marks itself, and text to unfold."""
+"""The questions at the end of each lesson, as data, and shown in two ways: a widget that marks itself, and text to unfold."""
 
 import importlib
 import pkgutil
-from html import escape
+
+from jinja2 import Template
 
 from stylelab.errors import unknown
 from stylelab.exercises.quizzes.question import Question
@@ -13,12 +14,22 @@ QUIZZES: dict[str, tuple[Question, ...]] = {
     if module.name.startswith("lesson_")
 }
 
+TITLE = Template("<b>{{ number }}. {{ text }}</b>", autoescape=True)
+FEEDBACK = Template("{{ '✓ Right' if right else '✗ No' }}. {{ why }}", autoescape=True)
+UNFOLDED = Template(
+    "{% for question in questions %}<p><b>{{ loop.index }}. {{ question.text }}</b></p>"
+    "{% for answer, why, right in question.answers() %}"
+    "<details><summary>{{ answer }}</summary>{{ '✓ Right' if right else '✗ No' }}. {{ why }}</details>"
+    "{% endfor %}{% endfor %}",
+    autoescape=True,
+)
+
 
 def find_quiz(lesson: str) -> tuple[Question, ...]:
     """The questions of a lesson.
 
     Raises:
-        InputError: no such lesson.
+        InputError: there is no such lesson.
     """
     if lesson not in QUIZZES:
         raise unknown("quiz", lesson, QUIZZES)
@@ -26,44 +37,31 @@ def find_quiz(lesson: str) -> tuple[Question, ...]:
 
 
 def unfolded(questions: tuple[Question, ...]) -> str:
-    """HTML in which each answer unfolds to what is to be said to it. It needs no kernel and no script."""
-    parts = []
-    for number, question in enumerate(questions, 1):
-        parts.append(f"<p><b>{number}. {escape(question.text)}</b></p>")
-        parts += [
-            f"<details><summary>{escape(answer)}</summary>{_remark(why, right)}</details>"
-            for answer, why, right in question.answers()
-        ]
-    return "".join(parts)
-
-
-def _remark(why: str, right: bool) -> str:
-    return f"{'✓ Right' if right else '✗ No'}. {escape(why)}"
+    """HTML in which each answer unfolds to its feedback. It needs no kernel and no script."""
+    return UNFOLDED.render(questions=questions)
 
 
 def form(questions: tuple[Question, ...]):
-    """The quiz as a widget: choose an answer, read at once why it is right or wrong, and count."""
+    """The quiz as a widget: choose an answer, read why it is right or wrong, and see how many are right."""
     import ipywidgets
 
-    boxes, right = [], set()
+    right = set()
     score = ipywidgets.HTML()
 
-    def add(number: int, question: Question) -> None:
+    def box(number: int, question: Question):
         answers = question.answers()
         choice = ipywidgets.RadioButtons(
             options=[answer for answer, _, _ in answers], value=None, layout={"width": "max-content"}
         )
-        remark = ipywidgets.HTML()
+        feedback = ipywidgets.HTML()
 
         def mark(change) -> None:
             _, why, is_right = answers[choice.index]
-            remark.value = _remark(why, is_right)
+            feedback.value = FEEDBACK.render(why=why, right=is_right)
             (right.add if is_right else right.discard)(number)
             score.value = f"<b>{len(right)} of {len(questions)} right</b>"
 
         choice.observe(mark, "index")
-        boxes.append(ipywidgets.VBox([ipywidgets.HTML(f"<b>{number}. {escape(question.text)}</b>"), choice, remark]))
+        return ipywidgets.VBox([ipywidgets.HTML(TITLE.render(number=number, text=question.text)), choice, feedback])
 
-    for number, question in enumerate(questions, 1):
-        add(number, question)
-    return ipywidgets.VBox([*boxes, score])
+    return ipywidgets.VBox([*(box(number, question) for number, question in enumerate(questions, 1)), score])

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Question:
-    """One question.
+    """One question with its answers.
 
     Attributes:
         text: the question.
         right: the right answer.
-        why: what makes it right.
-        wrong: wrong answer -> what is wrong with it.
+        why: why it is right.
+        wrong: wrong answer -> why it is wrong.
     """
 
     text: str
@@ -20,6 +20,5 @@ class Question:
     wrong: dict[str, str]
 
     def answers(self) -> list[tuple[str, str, bool]]:
-        """(answer, what is said to it, whether it is right), in the order of the alphabet, which gives nothing away."""
-        every = [(answer, why, False) for answer, why in self.wrong.items()] + [(self.right, self.why, True)]
-        return sorted(every)
+        """(answer, feedback, whether it is right), in alphabetical order, which gives nothing away."""
+        return sorted([*((answer, why, False) for answer, why in self.wrong.items()), (self.right, self.why, True)])

@@ -57,7 +57,7 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
     about = describe_machine()
     with tempfile.TemporaryDirectory(prefix="stylelab-bench-") as name:
         folder, failures = Path(name), {}
-        probes = [plan.Contender(backend, "limit", backend, "float32") for backend in options.backends]
+        probes = [plan.Contender(backend, "limit", backend, {"precision": "float32"}) for backend in options.backends]
         with running([(probe, {"device": options.device}) for probe in probes], failures) as contenders:
             options = replace(options, backends=tuple(process.contender.backend for process in contenders.running))
         if not options.backends:

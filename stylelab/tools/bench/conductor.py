@@ -26,14 +26,12 @@ class ContenderProcess:
     """One contender's process. `request` sends a message and waits for the answer.
 
     Attributes:
-        about: backend, version and device, known once the process has imported its framework.
         last: the newest value of everything that it has answered.
         seconds: per step, those of the warm-up first.
     """
 
     def __init__(self, contender: Contender, settings: dict):
-        self.contender, self.about, self.last = contender, {}, {}
-        self.seconds: list[float] = []
+        self.contender, self.last, self.seconds = contender, {}, []
         settings = {"kind": contender.kind, "backend": contender.backend, **settings, **contender.options}
         command = processes.module_command("stylelab.tools.bench.contender", json.dumps(settings))
         command[0] = processes.python_of(contender.backend)
@@ -58,9 +56,7 @@ class ContenderProcess:
             messages.write(self.process.stdin, request)
         except OSError:
             raise self._failure() from None
-        answer = self.answer()
-        self.last |= answer
-        return answer
+        return self.answer()
 
     def answer(self) -> dict:
         """The next message from the process."""
@@ -72,6 +68,7 @@ class ContenderProcess:
             received = None
         timer.cancel()
         if received:
+            self.last |= received[0]
             return received[0]
         raise self._failure() if time.monotonic() - began < PATIENCE else ContenderFailed(f"no answer in {PATIENCE:.0f} s")
 
@@ -129,9 +126,6 @@ def running(entries: Iterable[tuple[Contender, dict]], failures: dict[str, Style
         failures: receives the error of each contender that fails.
     """
 
-    def wait_until_loaded(process: ContenderProcess) -> None:
-        process.about = process.answer()["loaded"]
-
     started = []
     try:
         for contender, settings in entries:
@@ -140,7 +134,7 @@ def running(entries: Iterable[tuple[Contender, dict]], failures: dict[str, Style
             except StylelabError as error:
                 failures[contender.name] = error
         contenders = Contenders(started, failures)
-        contenders.for_each(wait_until_loaded)
+        contenders.for_each(ContenderProcess.answer)  # each first says that it has imported its framework
         yield contenders
     finally:
         for process in started:

@@ -39,10 +39,9 @@ def main(text: str) -> None:
     module, function, backend = KINDS[settings["kind"]]
     settings["backend"] = backend or settings["backend"]
     device = load_backend(settings["backend"]).find_device(settings["device"])
-    version = sys.modules[settings["backend"]].__version__
     run = getattr(importlib.import_module(f"stylelab.tools.bench.{module}"), function)
     turns = Turns(sys.stdin.buffer, answers)
-    turns.answer({"loaded": {"backend": settings["backend"], "version": version, "device": str(device)}})
+    turns.answer({"backend": settings["backend"], "device": str(device)})
     try:
         turns.wait()
         run(settings, turns)
@@ -91,45 +90,39 @@ def loss_of(settings: dict):
 def limit(settings: dict, turns: Turns) -> None:
     """The best product of two square matrices in a precision. A step is one product, of the side that is the fastest per
     operation in a short trial."""
-    make = {"torch": _torch_product, "tensorflow": _tensorflow_product}[settings["backend"]]
-    device = load_backend(settings["backend"]).find_device(settings["device"])
+    native = load_backend(settings["backend"])
+    device, dtype = native.find_device(settings["device"]), getattr(sys.modules[settings["backend"]], settings["precision"])
 
-    def operations_per_second(side: int) -> float:
-        multiply, seconds = make(side, settings["precision"], device), []
-        multiply()
-        for _ in range(3):
+    def torch_product(side: int):
+        import torch
+
+        first, second, result = (torch.ones(side, side, dtype=dtype, device=device) for _ in range(3))
+        return lambda: torch.mm(first, second, out=result)[0, 0].item()  # which waits for a GPU
+
+    def tensorflow_product(side: int):
+        import tensorflow as tf
+
+        with tf.device(device):
+            first, second = (tf.ones((side, side), dtype) for _ in range(2))
+        product = tf.function(lambda: tf.linalg.matmul(first, second)[0, 0], autograph=False)
+        return lambda: float(product())
+
+    product = {"torch": torch_product, "tensorflow": tensorflow_product}[settings["backend"]]
+
+    def seconds_per_operation(side: int) -> float:
+        multiply, seconds = product(side), []
+        for _ in range(4):
             began = time.perf_counter()
             multiply()
             seconds.append(time.perf_counter() - began)
-        return 2 * side**3 / statistics.median(seconds)
+        return statistics.median(seconds[1:]) / side**3
 
-    side = max(SIDES["cpu" if str(device).startswith("cpu") else "gpu"], key=operations_per_second)
-    multiply = make(side, settings["precision"], device)
+    side = min(SIDES["cpu" if str(device).startswith("cpu") else "gpu"], key=seconds_per_operation)
+    multiply = product(side)
     turns.note(flop=2 * side**3, side=side)
     while True:
         multiply()
         turns(0.0, None)
-
-
-def _torch_product(side: int, precision: str, device):
-    import torch
-
-    first, second, result = (torch.ones(side, side, dtype=getattr(torch, precision), device=device) for _ in range(3))
-
-    def multiply() -> None:
-        torch.mm(first, second, out=result)
-        result[0, 0].item()  # waits for a GPU
-
-    return multiply
-
-
-def _tensorflow_product(side: int, precision: str, device):
-    import tensorflow as tf
-
-    with tf.device(device):
-        first, second = (tf.ones((side, side), getattr(tf, precision)) for _ in range(2))
-    product = tf.function(lambda: tf.linalg.matmul(first, second)[0, 0], autograph=False)
-    return lambda: float(product())
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -33,16 +32,16 @@ from stylelab.errors import MachineError, StylelabError, unknown
 from stylelab.tools.classroom.handout import release
 from stylelab.tools.classroom.handout.strip import as_bytes, strip
 from stylelab.tools.classroom.marking import batch
-from stylelab.tools.classroom.marking.mark import Boxes, mark
+from stylelab.tools.classroom.marking.mark import Sandboxes, mark
 from stylelab.tools.classroom.marking.model import Mark, Submission
 from stylelab.tools.classroom.marking.model_answers import library_source
 from stylelab.tools.classroom.reports import write as reports
-from stylelab.tools.classroom.sandbox.sandbox import BWRAP, check_sandbox, python_of
+from stylelab.tools.classroom.sandbox.sandbox import BWRAP, check_sandbox, python_for
 
 REPEATS = 3  # times that we mark a notebook; the median counts
 STUDENT = "solved"
 OPEN = "raise NotImplementedError"
-CLASS = ("right", "first", "open", "wrong")  # what the students of a made-up class hand in, in turn
+CLASS = ("right", "first", "open", "wrong")  # what the students of a made-up class submit, in turn
 
 
 def main(arguments: list[str]) -> None:
@@ -80,22 +79,29 @@ def lesson(number: str, framework: str) -> NotebookNode:
     return strip(lessons[number])
 
 
-def answered(notebook: NotebookNode, answer: Callable[[str], str]) -> NotebookNode:
-    """A copy with `answer(exercise)` in each answer cell."""
+def answered(notebook: NotebookNode, answers: dict[str, str]) -> NotebookNode:
+    """A copy with `answers[exercise]` in each answer cell."""
     notebook = copy.deepcopy(notebook)
     for cell in notebook.cells:
         if exercise := cell.metadata.get("stylelab", {}).get("exercise"):
-            cell.source = answer(exercise)
+            cell.source = answers[exercise]
     return notebook
+
+
+def exercises_of(notebook: NotebookNode) -> list[str]:
+    """The exercises of a lesson, in order."""
+    exercises = (cell.metadata.get("stylelab", {}).get("exercise") for cell in notebook.cells)
+    return [exercise for exercise in exercises if exercise]
 
 
 def solved(number: str, framework: str) -> NotebookNode:
     """A lesson with the library's own answers."""
-    return answered(lesson(number, framework), lambda exercise: library_source(framework, exercise))
+    book = lesson(number, framework)
+    return answered(book, {exercise: library_source(framework, exercise) for exercise in exercises_of(book)})
 
 
 def cut_down(notebook: NotebookNode) -> NotebookNode:
-    """A copy with only the set-up, the answers and the checks, which is all that a grader needs."""
+    """A copy with only the set-up, the answers and the checks, which is what a grader needs."""
     notebook = copy.deepcopy(notebook)
     notebook.cells = [
         cell for cell in notebook.cells
@@ -107,22 +113,18 @@ def cut_down(notebook: NotebookNode) -> NotebookNode:
 def make_class(folder: Path, count: int, number: str, framework: str) -> list[str]:
     """Write STUDENT/LESSON.ipynb for each of `count` students, no two alike; returns the students."""
     handed_out, students = lesson(number, framework), [f"student{index:04}" for index in range(count)]
+    exercises = exercises_of(handed_out)
+    name = f"{handed_out.metadata.stylelab.lesson}_{framework}.ipynb"
     for index, student in enumerate(students):
-        kind, first = CLASS[index % len(CLASS)], []
-
-        def answer(exercise: str, student: str = student, kind: str = kind, first: list[str] = first) -> str:
-            first[:] = first or [exercise]
-            if kind == "open" or (kind == "first" and exercise not in first):
+        kind, answers = CLASS[index % len(CLASS)], {}
+        for exercise in exercises:
+            if kind == "open" or (kind == "first" and exercise != exercises[0]):
                 text = OPEN
-            elif kind == "wrong":
-                text = f"{exercise} = lambda *given: given[0]"
             else:
-                text = library_source(framework, exercise)
-            return f"# {student}\n{text}"
-
+                text = f"{exercise} = lambda *given: given[0]" if kind == "wrong" else library_source(framework, exercise)
+            answers[exercise] = f"# {student}\n{text}"
         (folder / student).mkdir(parents=True)
-        name = f"{handed_out.metadata.stylelab.lesson}_{framework}.ipynb"
-        (folder / student / name).write_bytes(as_bytes(answered(handed_out, answer)))
+        (folder / student / name).write_bytes(as_bytes(answered(handed_out, answers)))
     return students
 
 
@@ -136,7 +138,7 @@ def compare(frameworks: list[str], numbers: list[str]) -> dict:
         print("nbgrader is not installed (pip install nbgrader): only ours is measured")
     print(f"{'seconds per notebook':<44}{'ours':>8}{'nbgrader':>10}{'ratio':>8}{'points':>8}")
     rows = []
-    with tempfile.TemporaryDirectory(prefix="stylelab-versus-") as folder, Boxes() as boxes:
+    with tempfile.TemporaryDirectory(prefix="stylelab-versus-") as folder, Sandboxes() as boxes:
         for framework in frameworks:
             books = {}
             for book in (solved(number, framework) for number in numbers):
@@ -160,7 +162,7 @@ def compare(frameworks: list[str], numbers: list[str]) -> dict:
     return {"rows": rows, "medians": medians}
 
 
-def grade_both(name: str, book: NotebookNode, boxes: Boxes, course: "NbgraderCourse | None") -> dict:
+def grade_both(name: str, book: NotebookNode, boxes: Sandboxes, course: "NbgraderCourse | None") -> dict:
     """Seconds and points of a solved notebook, ours and nbgrader's."""
     seconds = []
     for _ in range(REPEATS):
@@ -188,10 +190,12 @@ class NbgraderCourse:
         self.folder, home = folder / "course", folder / "home"
         release.release(self.folder, framework, ["00"], course=True)  # for its configuration
         for name, book in books.items():
-            self._save("source", name, answered(book, lambda exercise: f"def {exercise}():\n    {OPEN}"))
+            self._save(
+                "source", name, answered(book, {exercise: f"def {exercise}():\n    {OPEN}" for exercise in exercises_of(book)})
+            )
             kernel = home / "kernels" / book.metadata.kernelspec.name
             kernel.mkdir(parents=True, exist_ok=True)
-            argv = [python_of(framework), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            argv = [python_for(framework), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
             (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": framework, "language": "python"}))
         # none of the user's settings; nbgrader starts a command of its own, which must be on the path
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "STYLELAB_PRESET"))}
@@ -207,7 +211,7 @@ class NbgraderCourse:
             self._save(f"submitted/{STUDENT}", name, book)
 
     def request(self, assignment: str, student: str | None = None) -> dict:
-        """Grade a student's notebook, or generate the assignment if there is no student.
+        """Grade a student's notebook, or generate the assignment if `student` is None.
 
         Returns:
             `{"success", "seconds", "score", "log"}`; the score is [points earned, points possible].
@@ -307,7 +311,7 @@ def grade_class(count: int, framework: str, number: str = "03", workers: int = 2
 
 
 def check_marks(plan: batch.Batch, students: list[str]) -> None:
-    """Compare the marks on disk with what each student handed in.
+    """Compare the marks on disk with what each student submitted.
 
     Raises:
         MachineError: a mark is missing, or not the one that the submission deserves.
@@ -318,7 +322,7 @@ def check_marks(plan: batch.Batch, students: list[str]) -> None:
     for index, student in enumerate(students):
         kind, mark = CLASS[index % len(CLASS)], marks[student]
         if not is_fair(kind, mark):
-            raise MachineError(f"{student} handed in '{kind}' and got {mark.earned} of {mark.points} points: {mark.notes}")
+            raise MachineError(f"{student} submitted '{kind}' and got {mark.earned} of {mark.points} points: {mark.notes}")
 
 
 def is_fair(kind: str, mark: Mark) -> bool:

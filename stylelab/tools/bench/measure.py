@@ -17,20 +17,22 @@ from stylelab.errors import StylelabError
 from stylelab.images import open_image
 from stylelab.recipes import find_recipe
 from stylelab.tools.bench.conductor import ContenderProcess, running
-from stylelab.tools.bench.plan import WARM_UP, BenchOptions, Contender, Group, Race
+from stylelab.tools.bench.plan import WARM_UP, BenchOptions, Contender, Group
 from stylelab.tools.bench.turns import recipe_of
 
 PAUSE = 0.02  # seconds between turns: the threads of a process spin for a while before they sleep
 BURST = 10  # steps per turn of a race
+COARSE = 2 / 3  # of a race's steps for a coarse-to-fine run: it plans all of its steps, so with fewer it ends sooner
 EVERY = 5  # steps from one judged image of a race to the next
 QUALITY = 100  # steps after which a race compares the losses of our precisions
+LIMITS = ("float32", "bfloat16")  # precisions of the matrix products
 OVERHEAD_STEPS, OVERHEAD_RECIPE = 20, "lab"
 
 
-def shared_settings(options: BenchOptions, recipe: str, size: int, encoder: str, total_steps: int) -> dict:
-    """What all contenders of a measurement are given."""
+def shared_settings(options: BenchOptions, group: Group, encoder: str, total_steps: int) -> dict:
+    """What all contenders of a group are given."""
     return {
-        "content": options.content, "style": options.style, "recipe": recipe, "size": size, "encoder": encoder,
+        "content": options.content, "style": options.style, "recipe": group.recipe, "size": group.size, "encoder": encoder,
         "total_steps": total_steps, "device": options.device, "peers": str(options.peers) if options.peers else None,
     }  # fmt: skip
 
@@ -53,11 +55,15 @@ def measure_steps(group: Group, options: BenchOptions, encoder: str, folder: Pat
 
     failures: dict[str, StylelabError] = {}
     images: dict[str, str] = {}
-    settings = shared_settings(options, group.recipe, group.size, encoder, WARM_UP + options.steps + 1)
+    settings = shared_settings(options, group, encoder, WARM_UP + options.steps + 1)
     spec, recipe = encoders.find_encoder(encoder), recipe_of(group.recipe)
     height, width = open_image(options.content, group.size).shape[:2]
     common = {"group": group.title, "recipe": recipe.name, "encoder": spec.name, "width": width, "height": height}
-    with running([(contender, settings) for contender in group.contenders + group.limits], failures) as contenders:
+    products = [
+        Contender(f"limit {backend} {precision}", "limit", backend, {"precision": precision})
+        for backend in dict.fromkeys(contender.backend for contender in group.contenders) for precision in LIMITS
+    ]  # fmt: skip
+    with running([(contender, settings) for contender in (*group.contenders, *products)], failures) as contenders:
         for _ in range(WARM_UP + options.steps):
             contenders.for_each(step)
         contenders.for_each(save_image)
@@ -65,11 +71,11 @@ def measure_steps(group: Group, options: BenchOptions, encoder: str, folder: Pat
     losses = judge(images, by_name[next(iter(images))].contender.backend, settings, failures) if images else {}
     widths = {layer: len(kernel) for layer, (kernel, _) in encoders.read_weights(spec, recipe.layers).items()}
     operations = convolution_operations(widths, recipe.layers, height, width)
-    limits = [by_name[contender.name] for contender in group.limits if contender.name in by_name]
+    limits = [process for process in contenders.running if process.contender.kind == "limit"]
     rows = []
     for contender in group.contenders:
-        row = {**common, "name": contender.name, "backend": contender.backend, "precision": contender.precision or "float32",
-               "tile": contender.tile, "ours": contender.kind == "ours"}  # fmt: skip
+        row = {**common, "name": contender.name, "backend": contender.backend, "precision": contender.precision,
+               "tile": contender.options.get("tile"), "ours": contender.kind == "ours"}  # fmt: skip
         if process := by_name.get(contender.name):
             row |= _step_row(process, limits, operations)
             row |= {"loss": losses.get(contender.name), "loss_after": WARM_UP + options.steps}
@@ -100,10 +106,10 @@ def judge(files: Mapping[str, str], backend: str, settings: dict, failures: dict
 
 def _step_row(process: ContenderProcess, limits: list[ContenderProcess], operations: int) -> dict:
     """One contender's figures. Its operations per second are compared with the limit of the same round."""
-    precision = process.last.get("precision") or process.contender.precision or "float32"
+    precision = process.last.get("precision", process.contender.precision)
     row = {
         "ms": spread([1000 * seconds for seconds in process.counted]),
-        "first_step_seconds": process.seconds[0], "device": process.about["device"], "ran_in": precision,
+        "first_step_seconds": process.seconds[0], "device": process.last["device"], "ran_in": precision,
         "memory_mb": process.last["own"], "peak_mb": process.last["peak"], "gpu_mb": process.last["gpu"],
         "gflop": operations / 1e9,
     }  # fmt: skip
@@ -182,16 +188,20 @@ def paired(theirs: Sequence[float], ours: Sequence[float]) -> dict[str, float]:
 # seconds to a given loss
 
 
-def run_race(race: Race, options: BenchOptions, encoder: str, folder: Path) -> dict:
-    """Let the other program run to its end, and find the first image of ours whose loss is no higher than its last one's."""
+def run_race(group: Group, options: BenchOptions, encoder: str, folder: Path) -> dict:
+    """Let the other program run to its end, and find the first image of ours whose loss is at most its last one's.
+
+    style-transfer-pytorch follows its own schedule of sizes, and says itself when it has ended.
+    """
+    (against,) = group.against
     failures: dict[str, StylelabError] = {}
-    settings = shared_settings(options, race.recipe, race.size, encoder, race.steps)
-    entries = [(race.against, settings | ({"small_to_large": True} if race.coarse_to_fine else {}))]
-    entries += [(contender, settings | {"total_steps": steps}) for contender, steps in race.ours]
-    left: dict[str, float] = {contender.name: given["total_steps"] for contender, given in entries}
-    if race.coarse_to_fine:
-        left[race.against.name] = float("inf")  # it says itself when it has ended
-    tracks = {contender.name: {"seconds": [], "images": []} for contender, _ in entries}
+    settings = shared_settings(options, group, encoder, options.race) | {"small_to_large": True}
+    left: dict[str, float] = dict.fromkeys((contender.name for contender in group.contenders), options.race)
+    left |= {own.name: max(BURST, round(COARSE * options.race)) for own in group.ours if "scales" in own.options}
+    entries = [(contender, settings | {"total_steps": left[contender.name]}) for contender in group.contenders]
+    if against.kind == "style-transfer-pytorch":
+        left[against.name] = float("inf")
+    tracks = {name: {"seconds": [], "images": []} for name in left}
 
     def burst(process: ContenderProcess) -> None:
         name = process.contender.name
@@ -214,18 +224,24 @@ def run_race(race: Race, options: BenchOptions, encoder: str, folder: Path) -> d
             while any(left[process.contender.name] > 0 for process in contenders.running):
                 contenders.for_each(burst)
         judge_tracks(tracks, settings, failures)
-    theirs = tracks[race.against.name]
+    theirs = tracks[against.name]
     result = {
-        "against": race.against.name, "recipe": race.recipe, "encoder": encoders.find_encoder(encoder).name, "size": race.size,
+        "against": against.name, "recipe": group.recipe, "encoder": encoders.find_encoder(encoder).name, "size": group.size,
         "steps": theirs["steps"][-1] if theirs["steps"] else 0, "tracks": tracks, "rows": [],
         "lost": {name: str(error) for name, error in failures.items()},
     }  # fmt: skip
-    if not theirs["losses"] or race.against.name in failures:
+    if not theirs["losses"] or against.name in failures:
         return result
-    result |= {"loss": theirs["losses"][-1], "seconds": theirs["seconds"][-1], "precisions": _by_precision(race, tracks)}
-    for contender, _ in race.ours:
-        track = tracks[contender.name]
-        row = {"name": contender.name, "last_loss": track["losses"][-1] if track["losses"] else None}
+    result |= {"loss": theirs["losses"][-1], "seconds": theirs["seconds"][-1], "precisions": []}
+    # the losses of our full-size runs after the same number of steps, one for each precision
+    runs = {own.precision: tracks[own.name] for own in group.ours if "scales" not in own.options and tracks[own.name]["losses"]}
+    step = min((max(step for step in track["steps"] if step <= QUALITY) for track in runs.values()), default=0)
+    for precision, track in runs.items():
+        loss = track["losses"][track["steps"].index(step)]
+        result["precisions"].append({"precision": precision, "steps": step, "loss": loss})
+    for own in group.ours:
+        track = tracks[own.name]
+        row = {"name": own.name, "last_loss": track["losses"][-1] if track["losses"] else None}
         reached = next((index for index, loss in enumerate(track["losses"]) if loss <= result["loss"]), None)
         if reached is not None:
             row |= {"steps": track["steps"][reached], "seconds": track["seconds"][reached]}
@@ -251,15 +267,6 @@ def judge_tracks(tracks: dict[str, dict], settings: dict, failures: dict[str, St
         track["steps"] = [step for step, _ in judged]
         track["seconds"] = [float(elapsed[step - 1]) for step in track["steps"]]
         track["losses"] = [losses[path] for _, path in judged]
-
-
-def _by_precision(race: Race, tracks: dict[str, dict]) -> list[dict]:
-    """The losses of our full-size runs after `QUALITY` steps, or the most steps that all of them made."""
-    runs = {c.precision: tracks[c.name] for c, _ in race.ours if c.scales is None and tracks[c.name]["losses"]}
-    step = min((max(step for step in track["steps"] if step <= QUALITY) for track in runs.values()), default=0)
-    return [
-        {"precision": name, "steps": step, "loss": track["losses"][track["steps"].index(step)]} for name, track in runs.items()
-    ]
 
 
 # outside the steps

@@ -1,6 +1,7 @@
 """What `stylelab bench` measures: its options, checked before a framework is imported, and who is compared with whom."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stylelab import BACKENDS, encoders
@@ -15,10 +16,8 @@ PEERS = {  # folder of the clone -> its repository, and the file of it that is i
     "style-transfer-pytorch": ("https://github.com/crowsonkb/style-transfer-pytorch", "style_transfer/style_transfer.py"),
     "neural-style-pt": ("https://github.com/ProGamerGov/neural-style-pt", "neural_style.py"),
 }
-LIMITS = ("float32", "bfloat16")
 WARM_UP = 3  # rounds before those that count
 SCALES = 4  # image sizes of a coarse-to-fine run, each the square root of 2 larger than the one before
-COARSE = 2 / 3  # of the race's steps for a coarse-to-fine run: it spreads its steps over the sizes, so fewer finish sooner
 
 
 @dataclass(frozen=True)
@@ -105,21 +104,18 @@ class Contender:
     Attributes:
         name: for the table.
         kind: a key of `stylelab.tools.bench.contender.KINDS`.
-        precision, tile, scales: options of our `transfer`; None for others, and for the default.
+        options: settings of its own, in addition to those that all contenders share: precision, tile, scales.
     """
 
     name: str
     kind: str
     backend: str
-    precision: str | None = None
-    tile: int | None = None
-    scales: int | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
 
     @property
-    def options(self) -> dict:
-        """What `transfer` is called with, in addition to the settings that all contenders share."""
-        options = {"precision": self.precision, "tile": self.tile, "scales": self.scales}
-        return {name: value for name, value in options.items() if value is not None}
+    def precision(self) -> str:
+        """As requested; other programs use float32."""
+        return str(self.options.get("precision", "float32"))
 
 
 @dataclass(frozen=True)
@@ -142,35 +138,11 @@ class Group:
         """All of them."""
         return self.against + self.ours
 
-    @property
-    def limits(self) -> tuple[Contender, ...]:
-        """A matrix product for each framework in the group and each precision."""
-        backends = dict.fromkeys(contender.backend for contender in self.contenders)
-        return tuple(Contender(f"limit {name} {kind}", "limit", name, kind) for name in backends for kind in LIMITS)
 
-
-@dataclass(frozen=True)
-class Race:
-    """One other program against ours, to the loss of the other program's last image.
-
-    Attributes:
-        ours: each with the number of its steps.
-        steps: of the other program.
-        coarse_to_fine: whether the other program follows its own schedule of sizes, and decides itself when it ends.
-    """
-
-    against: Contender
-    ours: tuple[tuple[Contender, int], ...]
-    size: int
-    steps: int
-    coarse_to_fine: bool = False
-    recipe: str = "lab"
-
-
-def ours(backend: str, precision: str, tile: int | None = None, scales: int | None = None) -> Contender:
-    """Our `transfer` as a contender."""
-    extra = f", tile {tile}" if tile else f", {scales} sizes" if scales else ""
-    return Contender(f"ours {backend} {precision}{extra}", "ours", backend, precision, tile, scales)
+def ours(backend: str, precision: str, **options: int) -> Contender:
+    """Our `transfer` as a contender, with a tile or a number of scales."""
+    extra = "".join({"tile": f", tile {value}", "scales": f", {value} sizes"}[name] for name, value in options.items())
+    return Contender(f"ours {backend} {precision}{extra}", "ours", backend, {"precision": precision, **options})
 
 
 PYTORCH = Contender("PyTorch tutorial", "pytorch tutorial", "torch")
@@ -198,17 +170,14 @@ def groups(options: BenchOptions) -> list[Group]:
     return result
 
 
-def races(options: BenchOptions) -> list[Race]:
-    """The races, at the smallest size: against the PyTorch tutorial, and against each of the peers."""
+def races(options: BenchOptions) -> list[Group]:
+    """Ours against one other program each, to the loss of its last image, at the smallest size: the PyTorch tutorial, and
+    each of the peers."""
     if not options.race or "torch" not in options.backends:
         return []
-    best, size, steps = options.precisions[-1], min(options.sizes), options.race
-    coarse = (ours("torch", best, scales=SCALES), max(10, round(COARSE * steps)))
-    all_ours = (*((ours("torch", precision), steps) for precision in options.precisions), coarse)
-    result = [Race(PYTORCH, all_ours, size, steps)]
-    if options.peers:
-        result += [
-            Race(peer, ((ours("torch", best), steps), coarse), size, steps, peer.kind == "style-transfer-pytorch")
-            for peer in OTHERS
-        ]
-    return result
+    best, size = options.precisions[-1], min(options.sizes)
+    coarse_to_fine = ours("torch", best, scales=SCALES)
+    all_ours = (*(ours("torch", precision) for precision in options.precisions), coarse_to_fine)
+    peers = OTHERS if options.peers else ()
+    result = [Group("race", "lab", size, (PYTORCH,), all_ours)]
+    return result + [Group("race", "lab", size, (peer,), (ours("torch", best), coarse_to_fine)) for peer in peers]

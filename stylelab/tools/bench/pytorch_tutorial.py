@@ -8,6 +8,8 @@ losses that can be compared.
 Source: A. Jacq, 'Neural transfer using PyTorch', PyTorch tutorials.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -55,10 +57,10 @@ def build(work: Work, content: Tensor, style: Tensor, device: torch.device):
         model.add_module(layer, convolution)
         model.add_module(f"relu_{layer}", nn.ReLU(inplace=False))
         if layer in recipe.content:
-            content_losses.append((recipe.content[layer], ContentLoss(model(content).detach())))
+            content_losses.append((recipe.content[layer], Loss(model(content).detach(), lambda activation: activation)))
             model.add_module(f"content_{layer}", content_losses[-1][1])
         if layer in recipe.style:
-            style_losses.append((recipe.style[layer], StyleLoss(model(style).detach())))
+            style_losses.append((recipe.style[layer], Loss(model(style).detach(), gram)))
             model.add_module(f"style_{layer}", style_losses[-1][1])
         if layer in POOL_AFTER and layer != list(work.filters)[-1]:
             model.add_module(f"pool_{layer}", nn.MaxPool2d(2) if work.pooling == "max" else nn.AvgPool2d(2))
@@ -78,27 +80,15 @@ class Normalise(nn.Module):
         return (image - self.mean) / self.std
 
 
-class ContentLoss(nn.Module):
-    """Store the content loss, and pass the activation through."""
+class Loss(nn.Module):
+    """Store the mean squared error of a statistic of the activation, and pass the activation through."""
 
-    def __init__(self, target: Tensor):
+    def __init__(self, target: Tensor, statistic: Callable[[Tensor], Tensor]):
         super().__init__()
-        self.target = target
+        self.target, self.statistic = statistic(target), statistic
 
     def forward(self, activation: Tensor) -> Tensor:
-        self.loss = F.mse_loss(activation, self.target)
-        return activation
-
-
-class StyleLoss(nn.Module):
-    """Store the style loss, and pass the activation through."""
-
-    def __init__(self, target: Tensor):
-        super().__init__()
-        self.target = gram(target)
-
-    def forward(self, activation: Tensor) -> Tensor:
-        self.loss = F.mse_loss(gram(activation), self.target)
+        self.loss = F.mse_loss(self.statistic(activation), self.target)
         return activation
 
 

@@ -1,6 +1,6 @@
 """The loops of TensorFlow's tutorial and of the Keras example, both called 'Neural style transfer', written again to be timed.
 
-TensorFlow's tutorial (`run`): a Keras model that returns Gram matrices (by einsum) and content activations; targets computed
+TensorFlow's tutorial (`run`): Gram matrices (by einsum) and content activations of a Keras model; targets computed
 once; a `tf.function` that takes the gradient with a tape, updates the image by Adam(0.02, 0.99, epsilon 0.1) and clips it.
 
 The Keras example (`run_keras`): content, style and generated image go through the network together at every step, so that
@@ -51,25 +51,31 @@ def network(work: Work, layers: tuple[str, ...]) -> tf.keras.Model:
 def run(settings: dict, turns: Turns) -> None:
     """Minimise the loss of the recipe 'tf-tutorial'."""
     work, device = work_of(settings), find_device(settings["device"])
-    weights = work.job.weights
+    weights, style_layers, content_layers = work.job.weights, tuple(work.job.recipe.style), tuple(work.job.recipe.content)
     with tf.device(device):
         tf.config.experimental.enable_tensor_float_32_execution(True)  # TensorFlow's default, which our package changes
-        extractor = StyleContentModel(work)
-        style_targets = extractor(to_tensor(work.job.style, device))["style"]
-        content_targets = extractor(to_tensor(work.job.content, device))["content"]
+        vgg = network(work, style_layers + content_layers)
+
+        @tf.function
+        def extract(images):
+            outputs, count = vgg(images * work.factor + work.offset), len(style_layers)
+            return [gram_per_position(output) for output in outputs[:count]], outputs[count:]
+
+        style_targets = extract(to_tensor(work.job.style, device))[0]
+        content_targets = extract(to_tensor(work.job.content, device))[1]
         image = tf.Variable(to_tensor(work.job.start, device))
         optimiser = tf.keras.optimizers.Adam(learning_rate=0.02, beta_1=0.99, epsilon=1e-1)
 
-        def style_content_loss(outputs) -> Tensor:
-            style, content = outputs["style"], outputs["content"]
-            style_loss = tf.add_n([tf.reduce_mean((style[name] - style_targets[name]) ** 2) for name in style])
-            content_loss = tf.add_n([tf.reduce_mean((content[name] - content_targets[name]) ** 2) for name in content])
-            return style_loss * weights.style / len(style_targets) + content_loss * weights.content / len(content_targets)
+        def mean_loss(outputs, targets) -> Tensor:
+            losses = [tf.reduce_mean((output - target) ** 2) for output, target in zip(outputs, targets, strict=True)]
+            return tf.add_n(losses) / len(targets)
 
         @tf.function
         def train_step(image):
             with tf.GradientTape() as tape:
-                loss = style_content_loss(extractor(image)) + weights.tv * tf.image.total_variation(image)
+                grams, activations = extract(image)
+                loss = mean_loss(grams, style_targets) * weights.style + mean_loss(activations, content_targets) * weights.content
+                loss += weights.tv * tf.image.total_variation(image)
             optimiser.apply_gradients([(tape.gradient(loss, image), image)])
             image.assign(tf.clip_by_value(image, 0.0, 1.0))
             return loss
@@ -77,25 +83,6 @@ def run(settings: dict, turns: Turns) -> None:
         while True:
             loss = train_step(image)
             turns(loss[0], lambda: np.array(image[0]))
-
-
-class StyleContentModel(tf.keras.models.Model):
-    """An image's Gram matrices and content activations, by layer."""
-
-    def __init__(self, work: Work):
-        super().__init__()
-        self.style_layers, self.content_layers = tuple(work.job.recipe.style), tuple(work.job.recipe.content)
-        self.factor, self.offset = work.factor, work.offset
-        self.vgg = network(work, self.style_layers + self.content_layers)
-
-    @tf.function
-    def call(self, images):
-        outputs = self.vgg(images * self.factor + self.offset)
-        count = len(self.style_layers)
-        return {
-            "style": {name: gram_per_position(value) for name, value in zip(self.style_layers, outputs[:count], strict=True)},
-            "content": dict(zip(self.content_layers, outputs[count:], strict=True)),
-        }
 
 
 def gram_per_position(activation: Tensor) -> Tensor:

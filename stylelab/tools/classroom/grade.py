@@ -26,7 +26,7 @@ from stylelab.tools.classroom.reports import write as reports
 from stylelab.tools.classroom.reports.canvas import read_gradebook
 from stylelab.tools.classroom.reports.late import parse_late
 from stylelab.tools.classroom.reports.manual import read_manual
-from stylelab.tools.classroom.sandbox.sandbox import NONE, walls_trouble
+from stylelab.tools.classroom.sandbox.sandbox import NONE, isolation_trouble
 
 LOOK_AT = ("time", "memory", "lost", "forged", "load")  # stages of an answer that a teacher should look at
 SLOW = "this machine cannot separate answers inside one sandbox, so each gets a sandbox of its own, with seconds of imports"
@@ -58,7 +58,7 @@ def grade(
     """
     policy = parse_late(late, due)
     if canvas is not None:
-        canvas = batch.at_home(canvas)
+        canvas = batch.expand_home(canvas)
         read_gradebook(canvas)  # a mistake in it is better reported before the marking than after
     try:
         plan = batch.plan(source, folder, here=scheduler is None, **options)
@@ -68,7 +68,7 @@ def grade(
     try:
         if plan.kind == NONE:
             print(f"stylelab: {UNSAFE}", file=sys.stderr)
-        elif scheduler is None and len(plan.marks) < len(plan.submissions) and (why := walls_trouble()):
+        elif scheduler is None and len(plan.marks) < len(plan.submissions) and (why := isolation_trouble()):
             print(f"stylelab: {SLOW} ({printable(why)})", file=sys.stderr)
         _run(plan, scheduler)
         marks = [plan.marks[key] for key in plan.submissions]

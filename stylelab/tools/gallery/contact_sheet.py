@@ -26,7 +26,7 @@ def page(plan: Plan) -> str:
     """The page's HTML: a table with a row for each content image and a column for each style. Pairs may still be waiting."""
     settings = plan.settings
     facts = [f"Recipe {settings['recipe']}", f"encoder {settings['encoder']}", f"{settings['steps']} steps", settings["backend"]]
-    facts += [f"precision {settings['precision']}"]  # the precision that 'auto' came to is in the captions
+    facts += [f"precision {settings['precision']}"]  # what 'auto' was resolved to is in the captions
     facts += [f"from coarse to fine in {settings['scales']} sizes"] if settings["scales"] > 1 else []
     facts += [f"in tiles of {settings['tile']} pixels"] if settings["tile"] else []
     rows: dict[str, list] = {content: [] for content in plan.contents}

@@ -34,7 +34,7 @@ def paint(plan: Plan, *, scheduler: str | None = None) -> Iterator[Pair]:
         from stylelab.tools.cluster import connect
 
         tasks = len(waiting) if scheduler else parallel_pairs(plan, waiting)
-        with connect(scheduler, tasks=tasks, device=plan.options.get("device")) as client:
+        with connect(scheduler, tasks=tasks, device=plan.options.device) as client:
             plan.folder.mkdir(parents=True, exist_ok=True)
             for pair in paint_pairs(client, plan, waiting):
                 _write_records(plan)

@@ -14,12 +14,13 @@ import numpy as np
 from stylelab import encoders, images
 from stylelab.base.files import check_folder, error_text, expand_home, printable
 from stylelab.errors import InputError
+from stylelab.images import Source
 from stylelab.run.backends import __version__
 from stylelab.run.numerics import memory
-from stylelab.run.prepare import Job, check_run, plan_memory, prepare, prepare_stages
+from stylelab.run.options import Options, values_of
+from stylelab.run.prepare import Job, plan_memory, prepare, prepare_run
 
 EXTENSIONS = frozenset([".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".avif", ".jp2"])
-RUN_OPTIONS = ("backend", "device", "precision", "scales", "tile")  # those that `prepare` does not take
 WAITING, DONE, KEPT, FAILED = "waiting", "done", "kept", "failed"  # states of a pair
 # Older records lack these settings: such a pair was painted in float32, whole, at one size. It is kept only if float32 is
 # asked for by name, since the precision that 'auto' stands for is decided on a worker.
@@ -63,7 +64,8 @@ class Plan:
         folder: where the output goes; created with the first image.
         contents, styles: name -> image file.
         pairs: one for each content and style, style by style within a content.
-        options: for `stylelab.transfer`.
+        backend: 'torch' or 'tensorflow'.
+        options: the same for all pairs.
         settings: everything besides the two images that decides how a pair comes out, as JSON.
         job: a square example, prepared with these options.
     """
@@ -72,18 +74,18 @@ class Plan:
     contents: dict[str, Path]
     styles: dict[str, Path]
     pairs: list[Pair]
-    options: dict
+    backend: str
+    options: Options
     settings: dict
     job: Job
 
-    @property
-    def prepare_options(self) -> dict:
-        """The options that `stylelab.run.prepare.prepare` takes."""
-        return {name: value for name, value in self.options.items() if name not in RUN_OPTIONS}
+    def prepare(self, content: Source, style: Source) -> Job:
+        """A pair made ready with the plan's options."""
+        return prepare(content, style, **values_of(self.options, Options))
 
     def memory(self, height: int, width: int) -> memory.Run:
         """What decides how much memory a pair of this size takes."""
-        precision = "bfloat16" if self.options.get("precision") == "bfloat16" else "float32"
+        precision = "bfloat16" if self.options.precision == "bfloat16" else "float32"
         return replace(plan_memory([self.job], self._filters, precision), height=height, width=width)
 
     @cached_property
@@ -105,14 +107,29 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
     Raises:
         InputError: no image found, a wrong setting, or a folder that cannot be written.
     """
-    folder = expand_home(folder)
-    options |= {"backend": backend}
-    job, settings = _check_settings(**options)
+    folder, options = expand_home(folder), Options(**options)
+    grey = np.zeros((64, 64, 3), np.float32)
+    prepare_run([grey], [grey], options)  # reports a wrong setting once, rather than for each pair
+    job = prepare(grey, grey, **values_of(options, Options))
     content_files, style_files = find_images(contents, images.content_names()), find_images(styles, images.style_names())
     for source in map(expand_home, (contents, styles)):
         if source.is_dir() and folder.resolve() == source.resolve():
             raise InputError(f"the gallery cannot be written to '{printable(folder)}', the folder of its images: choose another")
     check_folder(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()))
+    settings = {
+        "stylelab": __version__,
+        "backend": backend,
+        "recipe": job.recipe.name,
+        "recipe_sha256": _sha256(repr(job.recipe).encode()),
+        "encoder": job.encoder.name,
+        "encoder_sha256": _sha256(job.encoder.path.read_bytes() if job.encoder.path else b""),
+        "size": options.size and int(options.size),
+        "steps": int(job.recipe.steps),
+        "seed": int(options.seed),
+        "precision": options.precision,  # if 'auto', the facts of a pair have the precision that its worker chose
+        "scales": int(options.scales),
+        "tile": options.tile and int(options.tile),
+    }
     pairs, records = _pairs(content_files, style_files), read_records(folder)
     for pair in pairs:
         record = records.get(pair.file)
@@ -120,34 +137,7 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
         same_settings = isinstance(earlier, dict) and OLD_SETTINGS | earlier == settings
         if same_settings and record.get("inputs") == list(pair.inputs) and (folder / pair.file).is_file():
             pair.state, pair.facts = KEPT, record.get("facts", {})
-    return Plan(folder, content_files, style_files, pairs, options, settings, job)
-
-
-def _check_settings(
-    *, backend: str, device: str | None = None, precision="auto", scales=1, tile=None, **options
-) -> tuple[Job, dict]:
-    """A prepared example, and the settings as JSON. A wrong setting is reported once, here, rather than for each pair.
-
-    'precision' stays 'auto' if that was asked for; what it came to on the worker is among the facts of a pair.
-    """
-    grey = np.zeros((64, 64, 3), np.float32)
-    check_run(precision, tile)
-    prepare_stages([grey], [grey], scales=scales, **options)
-    job = prepare(grey, grey, **options)
-    return job, {
-        "stylelab": __version__,
-        "backend": backend,
-        "recipe": job.recipe.name,
-        "recipe_sha256": _sha256(repr(job.recipe).encode()),
-        "encoder": job.encoder.name,
-        "encoder_sha256": _sha256(job.encoder.path.read_bytes() if job.encoder.path else b""),
-        "size": options.get("size") and int(options["size"]),
-        "steps": int(job.recipe.steps),
-        "seed": int(options.get("seed", 0)),
-        "precision": precision,
-        "scales": int(scales),
-        "tile": tile and int(tile),
-    }
+    return Plan(folder, content_files, style_files, pairs, backend, options, settings, job)
 
 
 def _sha256(data: bytes) -> str:

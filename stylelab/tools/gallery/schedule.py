@@ -1,7 +1,7 @@
 """Schedule the pairs of a gallery on Dask workers, and collect the results.
 
 On a GPU, pairs whose content images have the same size are painted in one run, as many as fit into its memory. On a CPU each
-pair is painted by itself, because a batch is no faster there. Time per image and step in a batch of 2 and of 4, relative to
+pair is painted by itself, because a batch is not faster there. Time per image and step in a batch of 2 and of 4, relative to
 one image (encoder `mini`, PyTorch, one thread, two busy cores, medians of runs in turn): at 128 pixels 0.95 and 0.89 in
 bfloat16, 0.96 and 1.01 in float32; at 256 pixels 1.05 and 1.17 in bfloat16. Several workers keep the cores busy instead.
 
@@ -20,7 +20,7 @@ from stylelab import images
 from stylelab.base.files import error_text
 from stylelab.errors import MachineError, StylelabError
 from stylelab.run.numerics import memory
-from stylelab.run.prepare import prepare
+from stylelab.run.options import Options, values_of
 from stylelab.tools.gallery import worker
 from stylelab.tools.gallery.plan import DONE, FAILED, WAITING, Pair, Plan
 
@@ -32,14 +32,14 @@ Shape = tuple[int, int]
 
 def parallel_pairs(plan: Plan, waiting: list[Pair]) -> int:
     """How many pairs can be painted on this machine at once: fewer than are waiting if large images need much memory."""
-    from stylelab.tools.cluster import fitting, gpus_for
+    from stylelab.tools.cluster import gpus_for, workers_fitting
 
-    if gpus_for(plan.options.get("device")):
+    if gpus_for(plan.options.device):
         return len(waiting)
     run = plan.memory(*plan.job.content.shape[:2])
     # as much memory as lets several workers run side by side without changing to tiles
-    needed = round(FRAMEWORK + memory.estimate(run, plan.options.get("tile")) / memory.SHARE)
-    return min(len(waiting), fitting(needed))
+    needed = round(FRAMEWORK + memory.estimate(run, plan.options.tile) / memory.SHARE)
+    return min(len(waiting), workers_fitting(needed))
 
 
 def paint_pairs(client, plan: Plan, waiting: list[Pair]) -> Iterator[Pair]:
@@ -56,8 +56,8 @@ def paint_pairs(client, plan: Plan, waiting: list[Pair]) -> Iterator[Pair]:
     running, queue = {}, deque(_batches(client, plan, waiting))
     finished = as_completed(loop=client.loop)
     while True:
-        # Submit one task per worker: one that queued at a worker would be blamed for that worker's death, too.
-        # There are no workers at all while one is being restarted.
+        # One task per worker: a second one, queued at a worker that dies, would be blamed for it, too. While the only
+        # worker is being restarted, the number of workers is 0.
         while queue and (not running or len(running) < sum(client.nthreads().values())):
             batch = queue.popleft()
             future = _submit(client, plan, batch)
@@ -68,7 +68,7 @@ def paint_pairs(client, plan: Plan, waiting: list[Pair]) -> Iterator[Pair]:
         if not running:
             return
         if not queue:
-            spread_cores(client, len(running), plan.options.get("device"))
+            spread_cores(client, len(running), plan.options.device)
         future = next(finished)
         batch = running.pop(future)
         smaller = _collect(future, plan, batch)
@@ -81,14 +81,14 @@ def paint_pairs(client, plan: Plan, waiting: list[Pair]) -> Iterator[Pair]:
 
 def _batches(client, plan: Plan, waiting: list[Pair]) -> list[list[Pair]]:
     """The waiting pairs in lists, each for one run."""
-    on_cpu = plan.options.get("device") == "cpu"
+    on_cpu = plan.options.device == "cpu"
     free = [] if on_cpu else list(client.run(worker.free_gpu_memory, on_error="return").values())
     if not free or not all(isinstance(number, int) for number in free):  # a worker without a GPU
         return split(waiting, 1)
     grey, shapes = np.zeros((64, 64, 3), np.float32), {}
     for name, path in plan.contents.items():
         try:
-            shapes[name] = prepare(path, grey, **plan.prepare_options).content.shape[:2]
+            shapes[name] = plan.prepare(path, grey).content.shape[:2]
         except StylelabError:
             shapes[name] = None
     return make_batches(
@@ -121,7 +121,7 @@ def make_batches(
 
 
 def batch_size(run: memory.Run, free: int) -> int:
-    """How many pairs like `run` a GPU with so many free bytes paints at once, from 1 to LARGEST_BATCH."""
+    """How many pairs like `run` a GPU with `free` bytes of free memory paints at once, from 1 to LARGEST_BATCH."""
     room = memory.SHARE * (free - FRAMEWORK)
     fitting = (count for count in range(LARGEST_BATCH, 1, -1) if memory.estimate(replace(run, batch=count)) <= room)
     return next(fitting, 1)
@@ -140,16 +140,16 @@ def _submit(client, plan: Plan, batch: list[Pair]):
     jobs = []
     for pair in batch:
         try:
-            jobs.append(prepare(plan.contents[pair.content], plan.styles[pair.style], **plan.prepare_options))
+            jobs.append(plan.prepare(plan.contents[pair.content], plan.styles[pair.style]))
         except StylelabError as error:
             pair.state, pair.error, pair.exit_status = FAILED, str(error), error.exit_status
     if not jobs:
         return None
-    options = plan.options | {"size": max(jobs[0].content.shape[:2])}
-    if client.cluster is not None and "device" in options:
+    options = values_of(plan.options, Options) | {"backend": plan.backend, "size": max(jobs[0].content.shape[:2])}
+    if client.cluster is not None:  # workers on this machine
         from stylelab.tools.cluster import device_of_worker
 
-        options["device"] = device_of_worker(options["device"])
+        options["device"] = device_of_worker(plan.options.device)
     contents, styles = [job.content for job in jobs], [job.style for job in jobs]
     if len(jobs) == 1:
         return client.submit(worker.paint_pair, contents[0], styles[0], options, pure=False)
@@ -159,7 +159,7 @@ def _submit(client, plan: Plan, batch: list[Pair]):
 def _collect(future, plan: Plan, batch: list[Pair]) -> int | None:
     """Save the images of a finished task and update its pairs.
 
-    If a batch fails as a whole, its pairs go on waiting. If it lacked memory, the size of batch to try next is returned.
+    If a batch fails as a whole, its pairs stay 'waiting'. If it lacked memory, the size of batch to try next is returned.
     """
     try:
         answers = future.result()

@@ -58,7 +58,7 @@ def download(run: Run, kind: str) -> tuple[str, str, bytes]:
         kind: 'image', 'settings', 'filmstrip' or 'film'.
 
     Raises:
-        InputError: another kind, or there is no image yet.
+        InputError: another kind, or the run has no image yet.
     """
     if kind not in ENDINGS:
         raise InputError(f"'{kind}' cannot be saved: choose one of {', '.join(ENDINGS)}")
@@ -66,7 +66,7 @@ def download(run: Run, kind: str) -> tuple[str, str, bytes]:
     if kind == "settings":
         data = run.final_settings.text().encode()
     elif not (run.image or run.preview if kind == "image" else run.frames):
-        raise InputError("there is no image yet: wait for the first step")
+        raise InputError("the run has no image yet: wait for the first step")
     elif kind == "image":
         ending, data = (ending, run.image) if run.image else ("-so-far.jpg", run.preview)
     else:

@@ -1,8 +1,8 @@
-"""The page's form: what it offers, and how its values become `Settings`, or one line that says what is wrong."""
+"""The page's form: what it offers, and how its values become `Settings` or an error of one line."""
 
 import os
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from stylelab import encoders, images
@@ -10,6 +10,7 @@ from stylelab.errors import InputError, StylelabError
 from stylelab.images.decode import ImageFile
 from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
 from stylelab.run.backends import BACKENDS
+from stylelab.run.options import Options, describe, values_of
 from stylelab.run.prepare import Job, prepare, weights_for
 from stylelab.run.settings import Settings
 
@@ -37,6 +38,7 @@ def choices() -> dict:
         "encoders": [{"name": name, "label": label} for name, label in labels.items()],
         "backends": [{"name": name, "label": FRAMEWORKS[name]} for name in BACKENDS],
         "layers": list(encoders.LAYERS),
+        "help": {option.name: describe(option) for option in fields(Options)},
         "smoothness": list(SMOOTHNESS),
         "usual": USUAL,
         "sizes": [images.SMALLEST, LARGEST],
@@ -46,14 +48,14 @@ def choices() -> dict:
 
 def defaults() -> dict:
     """The values of an untouched form."""
-    recipe = _recipe(find_recipe("gatys"))
+    recipe = _recipe(find_recipe(Options().recipe))
     return {
         "content": "china",
         "style": "brushstrokes",
         "recipe": recipe["name"],
         "backend": "tensorflow" if "tensorflow" in sys.modules else "torch",  # as the notebook's other cells
-        "encoder": "auto",
-        "seed": 0,
+        "encoder": Options().encoder,
+        "seed": Options().seed,
         "balance": 0,
         "smoothness": USUAL if recipe["tv"] else 0,
         **{key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")},
@@ -88,7 +90,7 @@ def _recipe(recipe: Recipe) -> dict:
 
 
 def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int]:
-    """The settings that a form asks for, and their number of steps. All that needs no framework is checked.
+    """The settings that a form asks for, and their number of steps. Everything is checked that does not need a framework.
 
     Args:
         form: values as from `defaults`.
@@ -122,8 +124,7 @@ def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int]
 
 def prepared(settings: Settings) -> Job:
     """The run before its weights are changed."""
-    names = ("recipe", "encoder", "size", "steps", "seed", "content_layers", "style_layers")
-    return prepare(*settings.images(), **{name: getattr(settings, name) for name in names})
+    return prepare(*settings.images(), **values_of(settings, Options))
 
 
 def _visible_tv(recipe: Recipe, weights: Weights, pixels: int) -> float:

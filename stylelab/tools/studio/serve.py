@@ -1,7 +1,7 @@
 """The command `stylelab studio`: the studio as a web page, served by Voila to this machine only.
 
 Voila runs in this process. Its kernels end when it does, and runs end with their kernel, so nothing is left even if it is
-killed. Whoever can send messages to a kernel can run any code as its owner. The address therefore contains a secret, which
+killed. Anyone who can send messages to a kernel can run any code as its owner. The address therefore contains a secret, which
 other users of the machine and other pages in the same browser do not know.
 """
 

@@ -1,4 +1,4 @@
-"""Notice when nobody has the studio open any more, so that its runs can be paused, and a little later stopped.
+"""Notice when the last page of a studio is closed, so that its runs can be paused, and a little later stopped.
 
 A page sends 'hello', then a sign of life every few seconds, and 'goodbye' if it can. A reload is a goodbye and, seconds
 later, a hello. JupyterLab cuts the connection before a notebook that is being closed can say goodbye, and browsers slow

@@ -134,6 +134,7 @@ class Form {
   /** A control with its label, and possibly a hint that describes it. */
   field(name, label, control, hint) {
     control.id = `${this.studio.id}-${name}`;
+    control.title = this.choices.help[name] ?? "";
     this.controls[name] = control;
     const element = h("div", { class: `sl-field sl-${name}` }, h("label", { for: control.id }, label), control);
     if (hint) {

@@ -188,7 +188,7 @@ class Studio(anywidget.AnyWidget):
         """Count the silence of pages on the kernel's event loop, which stands still while no message could be received."""
         try:
             loop = asyncio.get_running_loop()
-        except RuntimeError:  # not in a kernel, so there is no page
+        except RuntimeError:  # not in a kernel, so it has no page
             return
 
         def tick() -> None:

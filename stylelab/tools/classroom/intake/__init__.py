@@ -1,1 +1,1 @@
-"""Submissions as they arrive: folders, zips, exports of learning platforms."""
+"""Find submissions in folders, zips and exports of learning platforms."""

@@ -1,162 +1,173 @@
-"""How a batch is laid out: nbgrader's folders, an LMS's export, a folder per student, or notebooks side by side."""
+"""Recognise how a batch is arranged: nbgrader's folders, a platform's export, a folder per student, or loose notebooks."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import groupby
+from zoneinfo import ZoneInfo
 
 from stylelab.errors import InputError
 from stylelab.tools.classroom.intake import gradescope
-from stylelab.tools.classroom.intake.incoming import File
-from stylelab.tools.classroom.intake.students import Owner, clean, named, of_export, of_stem, settled
-from stylelab.tools.classroom.intake.timestamp import time_of
+from stylelab.tools.classroom.intake.files import IncomingFile
+from stylelab.tools.classroom.intake.students import (
+    Student,
+    clean_name,
+    comparable_across_exports,
+    student_from_export_name,
+    student_from_file_name,
+    student_named,
+)
 
 SUBMITTED = "submitted"  # nbgrader's folder: submitted/STUDENT/ASSIGNMENT/
-STAMP = "timestamp.txt"  # in each of nbgrader's assignments
+TIMESTAMP = "timestamp.txt"  # in each of nbgrader's assignment folders
+TIME = re.compile(r"\s*(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)\s*(\S*)")
 
 
 @dataclass(frozen=True)
-class Handed:
-    """A file and whose it is.
+class StudentFile:
+    """A file and the student who submitted it.
 
     Attributes:
-        file: what was handed in; perhaps no notebook.
-        owner: the student.
-        name: where it was found, for a table.
-        when: when it was handed in.
+        file: any file, not only a notebook.
+        student: the student.
+        name: where the file was found, for a table.
+        submitted: time of submission.
         notes: as in `Submission`.
     """
 
-    file: File
-    owner: Owner
+    file: IncomingFile
+    student: Student
     name: str
-    when: datetime | None
-    notes: tuple[str, ...] = field(default=())
+    submitted: datetime | None
+    notes: tuple[str, ...] = ()
 
 
-def laid_out(files: list[File], title: str = "", *, zipped: bool = False) -> Iterator[Handed]:
-    """Say of each file whose it is.
+def assign_students(files: list[IncomingFile], title: str = "", *, zipped: bool = False) -> Iterator[StudentFile]:
+    """Find the student of each file.
 
     Args:
         files: all files of a folder or a zip.
-        title: the zip's name, if it is one.
+        title: the zip's name; empty for a folder.
+        zipped: whether the files come from a zip.
     """
-    for before, container in _containers(files, (title,) if title else (), zipped):
-        found = list(_Batch(container).owned())
-        owners = settled(owner for _, owner in found)
-        for file, owner in found:
-            who = owners[owner]
-            yield Handed(file, who, "/".join((*before, *file.parts)), who.when or file.when, who.notes)
+    for prefix, export in _split_exports(files, (title,) if title else (), zipped):
+        pairs = list(_find_students(export))
+        comparable = comparable_across_exports(student for _, student in pairs)
+        for file, found in pairs:
+            student = comparable[found]
+            path = "/".join((*prefix, *file.parts))
+            yield StudentFile(file, student, path, student.submitted or file.modified, student.notes)
 
 
-def is_class(files: list[File]) -> bool:
-    """Whether a zip among others holds the work of many, and is not one student's own."""
-    containers = [files for _, files in _containers(files, (), True)]
-    if all(_is_export(files) or _is_nbgrader(files) for files in containers):
+def is_whole_class(files: list[IncomingFile]) -> bool:
+    """Whether a zip among others holds the work of many students, not one student's own work."""
+    exports = [files for _, files in _split_exports(files, (), True)]
+    if all(_is_export(files) or _is_nbgrader(files) for files in exports):
         return True
     folders = {}
-    for file in (file for files in containers for file in files if file.is_notebook and len(file.parts) > 1):
+    for file in (file for files in exports for file in files if file.is_notebook and len(file.parts) > 1):
         folders.setdefault(file.parts[-1], set()).add(file.parts[0])
-    return any(len(having) > 2 for having in folders.values())  # two may be one student's two attempts
+    return any(len(owners) > 2 for owners in folders.values())  # two may be one student's two attempts
 
 
-def _wanted(files: list[File]) -> list[File]:
+def _split_exports(
+    files: list[IncomingFile], prefix: tuple[str, ...], zipped: bool
+) -> Iterator[tuple[tuple[str, ...], list[IncomingFile]]]:
+    """Find the exports among the files, each without the folders around it.
+
+    Folders are treated as exports all together or not at all: a student whose files happen to be named like Canvas's is
+    still one student among others.
+    """
+    work = _work_files(files)
+    tops = {file.parts[0] for file in work}
+    inner = {
+        top: [replace(file, parts=file.parts[1:]) for file in group if len(file.parts) > 1]
+        for top, group in groupby(sorted(files, key=lambda file: file.parts[0]), key=lambda file: file.parts[0])
+    }
+    all_in_folders = bool(work) and all(len(file.parts) > 1 for file in work)
+    in_folders = all_in_folders and not _is_export(files) and not _is_nbgrader(files)
+    if in_folders and all(_is_export(inner[top]) or _is_nbgrader(inner[top]) for top in tops):
+        for top in sorted(tops):
+            yield (*prefix, top), inner[top]
+    elif in_folders and zipped and len(tops) == 1 and _is_folder_per_student(inner[top := tops.pop()]):
+        yield (*prefix, top), inner[top]
+    else:
+        yield prefix, files
+
+
+def _work_files(files: list[IncomingFile]) -> list[IncomingFile]:
     return [file for file in files if file.is_notebook or file.is_zip]
 
 
-def _containers(files: list[File], before: tuple[str, ...], zipped: bool) -> Iterator[tuple[tuple[str, ...], list[File]]]:
-    """The exports among the files, each without the folders around it. Folders are taken for exports together or not
-    at all: a student who calls the files in a folder like Canvas does is still one among students."""
-    wanted = _wanted(files)
-    inner = {top: [_without(file, 1) for file in group if len(file.parts) > 1] for top, group in _by_folder(files)}
-    in_folders = (
-        bool(wanted) and all(len(file.parts) > 1 for file in wanted) and not _is_export(files) and not _is_nbgrader(files)
-    )
-    tops = {file.parts[0] for file in wanted}
-    if in_folders and all(_is_export(inner[top]) or _is_nbgrader(inner[top]) for top in tops):
-        for top in sorted(tops):
-            yield (*before, top), inner[top]
-    elif in_folders and zipped and len(tops) == 1 and _is_per_student(inner[top := tops.pop()]):
-        yield (*before, top), inner[top]
-    else:
-        yield before, files
-
-
-def _by_folder(files: list[File]) -> Iterator[tuple[str, list[File]]]:
-    ordered = sorted(files, key=lambda file: file.parts[0])
-    return ((top, list(group)) for top, group in groupby(ordered, key=lambda file: file.parts[0]))
-
-
-def _without(file: File, count: int) -> File:
-    return replace(file, parts=file.parts[count:])
-
-
-def _is_nbgrader(files: list[File]) -> bool:
+def _is_nbgrader(files: list[IncomingFile]) -> bool:
     return any(file.is_notebook and file.parts[0] == SUBMITTED and len(file.parts) > 3 for file in files)
 
 
-def _is_export(files: list[File]) -> bool:
-    wanted = _wanted(files)
-    if any(file.parts in ((name,) for name in gradescope.FILES) for file in files):
-        return any(gradescope.FOLDER.fullmatch(file.parts[0]) for file in wanted)
-    return bool(wanted) and all(of_export(file.parts[0]) for file in wanted)
+def _is_gradescope_list(file: IncomingFile) -> bool:
+    return len(file.parts) == 1 and file.parts[0] in gradescope.FILES
 
 
-def _is_per_student(files: list[File]) -> bool:
-    wanted = _wanted(files)
-    return all(len(file.parts) > 1 for file in wanted) and len({file.parts[0] for file in wanted}) > 1
+def _is_export(files: list[IncomingFile]) -> bool:
+    work = _work_files(files)
+    if any(map(_is_gradescope_list, files)):
+        return any(gradescope.FOLDER.fullmatch(file.parts[0]) for file in work)
+    return bool(work) and all(student_from_export_name(file.parts[0]) for file in work)
 
 
-class _Batch:
-    """The files of one container, and what some of them tell of others."""
-
-    def __init__(self, files: list[File]):
-        self.files, self.is_nbgrader = files, _is_nbgrader(files)
-        self.stamps = {file.parts[:-1]: file for file in files if file.parts[-1] == STAMP and len(file.parts) == 4}
-        self.is_flat = any(file.is_notebook and len(file.parts) == 1 for file in files)
-        self.people = next((_people(file) for file in files if file.parts in ((name,) for name in gradescope.FILES)), {})
-
-    def owned(self) -> Iterator[tuple[File, Owner]]:
-        """Each file with each of its owners: those who hand in together are several."""
-        for file in self.files:
-            if self.is_nbgrader:
-                yield from self._of_nbgrader(file)
-            elif together := self.people.get(file.parts[0], ()):
-                yield from ((file, _one_of(together, owner)) for owner in together)
-            elif owner := self._alone(file):
-                yield file, owner
-
-    def _of_nbgrader(self, file: File) -> Iterator[tuple[File, Owner]]:
-        if file.parts[0] == SUBMITTED and len(file.parts) > 3 and file.parts[-1] != STAMP:
-            stamp = self.stamps.get(file.parts[:3])
-            yield file, replace(named(file.parts[1]), when=stamp and _stamped(stamp))
-
-    def _alone(self, file: File) -> Owner | None:
-        """A folder is a student's, and so is a file. Files of other kinds only tell that a student handed in no notebook;
-        beside notebooks that lie side by side, a folder of them is no student's."""
-        is_work = file.is_notebook or file.is_zip
-        if owner := of_export(file.parts[0]):
-            return owner
-        if len(file.parts) > 1:
-            return named(file.parts[0]) if is_work or not self.is_flat else None
-        return of_stem(file.parts[0]) if is_work else None
+def _is_folder_per_student(files: list[IncomingFile]) -> bool:
+    work = _work_files(files)
+    return all(len(file.parts) > 1 for file in work) and len({file.parts[0] for file in work}) > 1
 
 
-def _one_of(together: tuple[Owner, ...], owner: Owner) -> Owner:
-    others = ", ".join(clean(other.name) for other in together if other is not owner)
-    return replace(owner, notes=(f"handed in together with {others}",)) if others else owner
+def _find_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, Student]]:
+    """Yield each file of one export with each of its students: a group that submits together has several."""
+    nbgrader = _is_nbgrader(files)
+    timestamps = {file.parts[:-1]: file for file in files if file.parts[-1] == TIMESTAMP and len(file.parts) == 4}
+    loose_notebooks = any(file.is_notebook and len(file.parts) == 1 for file in files)
+    groups = next((_read_groups(file) for file in files if _is_gradescope_list(file)), {})
+    for file in files:
+        if nbgrader:
+            if file.parts[0] == SUBMITTED and len(file.parts) > 3 and file.parts[-1] != TIMESTAMP:
+                timestamp = timestamps.get(file.parts[:3])
+                yield file, replace(student_named(file.parts[1]), submitted=timestamp and _read_timestamp(timestamp))
+        elif group := groups.get(file.parts[0], ()):
+            for student in group:
+                others = ", ".join(clean_name(other.name) for other in group if other is not student)
+                yield file, replace(student, notes=(f"submitted together with {others}",)) if others else student
+        elif student := student_from_export_name(file.parts[0]):
+            yield file, student
+        elif len(file.parts) > 1:  # files of other kinds in a folder only show that a student submitted no notebook
+            if file.is_notebook or file.is_zip or not loose_notebooks:
+                yield file, student_named(file.parts[0])
+        elif file.is_notebook or file.is_zip:
+            yield file, student_from_file_name(file.parts[0])
 
 
-def _people(file: File) -> dict[str, tuple[Owner, ...]]:
-    """Gradescope's list; without one that can be read, a student goes by the folder's name."""
+def _read_groups(file: IncomingFile) -> dict[str, tuple[Student, ...]]:
+    """Gradescope's list; if it cannot be read, students are named after their folders."""
     try:
-        return gradescope.submitters(file.place.read()) if file.place else {}
+        return gradescope.submitters(file.stored.read()) if file.stored else {}
     except InputError:
         return {}
 
 
-def _stamped(file: File) -> datetime | None:
+def _read_timestamp(file: IncomingFile) -> datetime | None:
+    """The time in nbgrader's timestamp.txt: UTC if it names no zone, local if the zone is unknown."""
     try:
-        return time_of(file.place.read()[:200].decode("utf-8", "replace")) if file.place else None
-    except InputError:
+        text = file.stored.read()[:200].decode("utf-8", "replace") if file.stored else ""
+        if not (match := TIME.match(text)):
+            return None
+        when, zone = datetime.fromisoformat(f"{match[1]} {match[2]}"), match[3]
+        if zone in ("", "Z", "UTC", "GMT"):
+            when = when.replace(tzinfo=UTC)
+        elif re.fullmatch(r"[+-]\d\d:?\d\d", zone):
+            when = datetime.fromisoformat(f"{when.isoformat()}{zone}")
+        else:
+            try:
+                when = when.replace(tzinfo=ZoneInfo(zone))
+            except (ValueError, KeyError, OSError):
+                pass
+        return when.astimezone()
+    except (InputError, ValueError, OverflowError, OSError):
         return None

@@ -1,1 +1,1 @@
-"""From a submission to its marks, in batches."""
+"""Mark submissions, one by one and in batches."""

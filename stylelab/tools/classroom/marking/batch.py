@@ -1,7 +1,7 @@
-"""A thousand submissions: `plan` what is to be marked, then `run` it, submission by submission, on Dask.
+"""Mark a thousand submissions: `plan` finds what is to be marked, `run` marks it on Dask.
 
-What is marked is written down at once, in `marks/`, so that the same command goes on where the last one was stopped. The
-record with the secret seed is written before the first answer is run, so that the second run draws the same inputs.
+Each mark is written to `marks/` at once, so the same command resumes an interrupted run. The record with the secret seed is
+written before the first answer runs, so a resumed run draws the same inputs.
 """
 
 import json
@@ -21,14 +21,14 @@ from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.exercises import EXERCISES
 from stylelab.tools.classroom.intake.collect import collect
 from stylelab.tools.classroom.marking.mark import DRAWS
-from stylelab.tools.classroom.marking.model import Mark, Record, Submission
-from stylelab.tools.classroom.marking.record import read_record, write_record
-from stylelab.tools.classroom.marking.version import encoder, kit, sha256
-from stylelab.tools.classroom.marking.workers import work_off
+from stylelab.tools.classroom.marking.model import Mark, Submission
+from stylelab.tools.classroom.marking.record import SEED, Record, read_record, write_record
+from stylelab.tools.classroom.marking.version import encoder_digest, grader_digest, sha256
+from stylelab.tools.classroom.marking.workers import mark_all
 from stylelab.tools.classroom.sandbox.sandbox import BWRAP, Limits, check_sandbox
 
-OURS = ("", "marks", "feedback", "gradescope")  # folders that are written to
-PART = re.compile(r"\..+\.(\d+)-\d+\.part")  # a file that is being written, with the process that writes it
+OUTPUT_FOLDERS = ("", "marks", "feedback", "gradescope")
+PARTIAL_FILE = re.compile(r"\..+\.(\d+)-\d+\.part")  # a file that is being written, with the id of the writing process
 
 
 @dataclass
@@ -36,13 +36,13 @@ class Batch:
     """A grading run.
 
     Attributes:
-        folder: where everything goes.
-        record: the secret and what else a regrade needs.
-        kind: of sandbox.
-        limits: of each answer.
+        folder: where all output goes.
+        record: the secret seed and the other conditions.
+        kind: the kind of sandbox.
+        limits: for each answer.
         submissions: key -> submission, in order.
-        marks: key -> mark, for those that are done.
-        kept: how many of them were done before.
+        marks: key -> mark, for those that are finished.
+        kept: how many of them an earlier run finished.
     """
 
     folder: Path
@@ -55,7 +55,7 @@ class Batch:
 
     @property
     def stamp(self) -> str:
-        """What decides the marks, beside the submission itself."""
+        """Identifies what decides the marks, apart from the submission itself."""
         return sha256(json.dumps([self.record.seed, self.record.version, self.record.settings, DRAWS]).encode())
 
 
@@ -69,51 +69,21 @@ def plan(
     again: bool = False,
     here: bool = True,
 ) -> Batch:
-    """Find the submissions and what is marked already.
+    """Find the submissions, and those that are marked already.
 
     Args:
         source: as for `collect`.
-        folder: where everything goes; made if it is missing.
-        kind: of sandbox, 'bwrap' or 'none'.
-        seconds: that one answer may take.
-        seed: 32 hexadecimal digits, for marks that another run can give again; by default the folder's, else a fresh one.
-        again: mark everything anew, with the folder's seed.
-        here: whether this machine marks; a cluster's sandboxes are looked at when they start.
+        folder: where all output goes; created if missing.
+        kind: the kind of sandbox, 'bwrap' or 'none'.
+        seconds: time limit of one answer.
+        seed: 32 hexadecimal digits, to repeat the marks of another run; by default the folder's, or else a fresh one.
+        again: mark everything again, with the folder's seed.
+        here: whether this machine marks; on a cluster, sandboxes are checked when they start.
 
     Raises:
         InputError: nothing to grade, or a folder that cannot be used.
         MachineError: no such sandbox on this machine.
     """
-    _check(kind, seconds, seed, here)
-    source, folder, limits = at_home(source), at_home(folder), Limits(seconds)
-    _check_apart(source, folder)
-    found = collect(source)
-    _make(folder)
-    _make(folder / "marks")
-    made = Batch(folder, _record(folder, seed, kind, limits), kind, limits)
-    made.submissions = {_key(each): each for each in found}
-    _sweep(folder)
-    write_record(folder, made.record)
-    if not again:
-        made.marks = {key: kept for key in made.submissions if (kept := _read(made, key))}
-    made.kept = len(made.marks)
-    return made
-
-
-def at_home(path: "str | Path") -> Path:
-    """A path with '~' written out.
-
-    Raises:
-        InputError: '~name' of somebody whom this machine does not know.
-    """
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise InputError(f"cannot find '{printable(path)}': {error_text(error).rstrip('.')}; write the path out") from None
-
-
-def _check(kind: str, seconds: float, seed: str | None, here: bool) -> None:
-    """What can be wrong before anything is looked at or made."""
     try:
         check_sandbox(kind)
     except MachineError:
@@ -121,36 +91,57 @@ def _check(kind: str, seconds: float, seed: str | None, here: bool) -> None:
             raise
     if not 0.1 <= seconds <= 3600:
         raise InputError(f"{seconds:g} seconds for an answer: choose from 0.1 to 3600")
-    if seed is not None and (len(seed) != 32 or set(seed.lower()) - set("0123456789abcdef")):
+    if seed is not None and not SEED.fullmatch(seed.lower()):
         raise InputError(f"seed '{printable(seed)}' is not 32 hexadecimal digits: take it from a record.json, or leave it out")
-
-
-def _check_apart(source: Path, folder: Path) -> None:
-    """Inside the submissions, marks would be collected as a student's the next time, and the secret given back with them."""
+    source, folder, limits = expand_home(source), expand_home(folder), Limits(seconds)
+    # inside it, marks would be collected as a student's the next time, and students could be given the seed
     if source.is_dir() and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source)):
-        raise InputError(f"'{printable(folder)}' is in the folder of submissions: choose one beside it for the marks")
+        raise InputError(f"'{printable(folder)}' is in the folder of submissions: choose another folder for the marks")
+    submissions = collect(source)
+    for output in (folder, folder / "marks"):
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make folder '{printable(output)}': {error_text(error)}; choose another") from None
+        check_folder(output)
+    before = read_record(folder)
+    settings = {"sandbox": kind, "limits": asdict(limits), "kit": grader_digest()}
+    points = {name: exercise.points for name, exercise in EXERCISES.items()}
+    seed = seed.lower() if seed else before.seed if before else secrets.token_hex(16)
+    record = Record(seed, stylelab.__version__, encoder_digest(), points, settings)
+    batch = Batch(folder, record, kind, limits, {_key(submission): submission for submission in submissions})
+    _remove_partial_files(folder)
+    write_record(folder, record)
+    if not again:
+        batch.marks = {key: mark for key in batch.submissions if (mark := _read_mark(batch, key))}
+    batch.kept = len(batch.marks)
+    return batch
 
 
-def _sweep(folder: Path) -> None:
-    """Take away what a run that was killed was about to write; a run that is still at work keeps its own."""
-    for each in OURS:
-        for path in (folder / each).glob(".*.part"):
-            found = PART.fullmatch(path.name)
-            if found and not psutil.pid_exists(int(found[1])):
+def expand_home(path: "str | Path") -> Path:
+    """A path with '~' expanded.
+
+    Raises:
+        InputError: '~name' of an unknown user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"cannot find '{printable(path)}': {error_text(error).rstrip('.')}; write the whole path") from None
+
+
+def _remove_partial_files(folder: Path) -> None:
+    """Remove files that a killed run left half-written; those of a run that is still active stay."""
+    for name in OUTPUT_FOLDERS:
+        for path in (folder / name).glob(".*.part"):
+            match = PARTIAL_FILE.fullmatch(path.name)
+            if match and not psutil.pid_exists(int(match[1])):
                 with suppress(OSError):
                     path.unlink()
 
 
-def _record(folder: Path, seed: str | None, kind: str, limits: Limits) -> Record:
-    before = read_record(folder)
-    settings = {"sandbox": kind, "limits": asdict(limits), "kit": kit()}
-    points = {name: exercise.points for name, exercise in EXERCISES.items()}
-    seed = seed.lower() if seed else before.seed if before else secrets.token_hex(16)
-    return Record(seed, stylelab.__version__, encoder(), points, settings)
-
-
 def _key(submission: Submission) -> str:
-    """A submission's own: the same student with the same file, wherever it lies."""
+    """Identifies a submission by student, file name and content, wherever the file lies."""
     try:
         digest = sha256(b"" if submission.trouble else submission.read())
     except StylelabError as error:
@@ -158,47 +149,35 @@ def _key(submission: Submission) -> str:
     return sha256(f"{submission.student}\0{submission.name}\0{digest}\0{submission.trouble}".encode(errors="replace"))[:32]
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make folder '{printable(folder)}': {error_text(error)}; choose another") from None
-    check_folder(folder)
-
-
-def _read(made: Batch, key: str) -> Mark | None:
-    """What an earlier run has written down, if it was made under the same conditions."""
+def _read_mark(batch: Batch, key: str) -> Mark | None:
+    """A mark from an earlier run, if it was made under the same conditions."""
     with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        plain = json.loads((made.folder / "marks" / f"{key}.json").read_bytes())
-        if plain["stamp"] == made.stamp:
-            return replace(Mark.from_json(plain["mark"]), when=made.submissions[key].when)
+        plain = json.loads((batch.folder / "marks" / f"{key}.json").read_bytes())
+        if plain["stamp"] == batch.stamp:
+            return replace(Mark.from_json(plain["mark"]), when=batch.submissions[key].when)
     return None
 
 
-def _write(made: Batch, key: str, given: Mark, lasting: bool) -> None:
-    """A mark that does not last is there to be read, and the next run makes it anew."""
-    text = json.dumps({"stamp": made.stamp if lasting else "", "mark": given.to_json()})
-    write_text(made.folder / "marks" / f"{key}.json", text + "\n")
-
-
-def run(made: Batch, *, scheduler: str | None = None) -> Iterator[Mark]:
-    """Mark what is not marked yet, and yield each mark as it is known, in no order. One submission stops nobody else.
+def run(batch: Batch, *, scheduler: str | None = None) -> Iterator[Mark]:
+    """Mark what is not marked yet, and yield each mark as it arrives, in no particular order.
 
     Args:
         scheduler: the address of a Dask scheduler; None starts workers on this machine.
 
     Raises:
-        MachineError: no scheduler, no workers, or a worker that has no sandbox or lacks a package.
-        InputError: the folder cannot be written any more.
+        MachineError: no scheduler, no workers, or a worker without a sandbox or a package.
+        InputError: the folder can no longer be written.
     """
-    waiting = [key for key in made.submissions if key not in made.marks]
+    waiting = {key: submission for key, submission in batch.submissions.items() if key not in batch.marks}
     if not waiting:
         return
     from stylelab.tools.cluster import connect
 
-    terms = {"kind": made.kind, "seed": made.record.seed, "limits": made.limits, "kit": made.record.settings["kit"]}
+    conditions = {"kind": batch.kind, "seed": batch.record.seed, "limits": batch.limits, "kit": batch.record.settings["kit"]}
     with connect(scheduler, tasks=len(waiting), device="cpu", deaths=1) as client:
-        for key, given, lasting in work_off(client, {key: made.submissions[key] for key in waiting}, terms):
-            _write(made, key, given, lasting)
-            made.marks[key] = given
-            yield given
+        for key, mark, final in mark_all(client, waiting, conditions):
+            # without a stamp, the next run marks it again
+            text = json.dumps({"stamp": batch.stamp if final else "", "mark": mark.to_json()})
+            write_text(batch.folder / "marks" / f"{key}.json", text + "\n")
+            batch.marks[key] = mark
+            yield mark

@@ -1,7 +1,7 @@
-"""The verdict on one submission: its answers run in the sandbox on inputs drawn from a secret, and are judged here.
+"""Mark one submission: its answers run in the sandbox on inputs drawn from a secret seed, and are judged here.
 
-What comes back from the sandbox is a claim. It earns points when the arrays are right for inputs that did not exist before
-the answer was loaded; whatever else it says of itself earns nothing.
+What comes back from the sandbox is only a claim. It earns points if the arrays are right for inputs that did not exist
+before the answer was loaded; whatever else the answer says about itself earns nothing.
 """
 
 import hashlib
@@ -14,70 +14,71 @@ import numpy as np
 
 from stylelab.base.files import printable
 from stylelab.errors import StylelabError
-from stylelab.exercises import Answer, Exercise, find_exercise
+from stylelab.exercises import Answer as Outputs
+from stylelab.exercises import Exercise, find_exercise
 from stylelab.exercises.checking.definition import Case
 from stylelab.exercises.checking.serialise import pack, unpack_answer
 from stylelab.exercises.checking.verdict import Verdict, judge_draws
 from stylelab.tools.classroom.marking.model import RIGHT, ExerciseMark, Line, Mark, Submission
 from stylelab.tools.classroom.marking.model_answers import library_source
-from stylelab.tools.classroom.notebooks.find_answers import find_answers
-from stylelab.tools.classroom.notebooks.identify import find_edition
-from stylelab.tools.classroom.notebooks.read import Found, Script, read_notebook
-from stylelab.tools.classroom.notebooks.stubs import find_given
-from stylelab.tools.classroom.sandbox.sandbox import BWRAP, FAREWELL, Limits, Lost, Sandbox
+from stylelab.tools.classroom.notebooks.find_answers import Answer, Script, find_answers
+from stylelab.tools.classroom.notebooks.identify import identify
+from stylelab.tools.classroom.notebooks.lessons import find_edition
+from stylelab.tools.classroom.notebooks.read import read_notebook
+from stylelab.tools.classroom.sandbox.sandbox import BWRAP, EXIT_STAGES, Conversation, Limits, Sandbox, SandboxLost
 
-DRAWS = 2  # sets of inputs: what fits one shape alone is no answer
+DRAWS = 2  # sets of inputs: an answer that only fits one shape is not right
 LONGEST = 400  # characters of a sentence that a student's process may add to a report
 LONGEST_FORM = 20_000
-SAID = {  # what is told of an answer that came to no verdict
+REASONS = {  # for answers that could not be judged
     "time": "It did not finish within {seconds:g} seconds.",
     "memory": "It used more memory or started more processes than an answer may.",
     "lost": "Its process ended before it had answered.",
-    "forged": "What came back is not an answer to what was asked.",
-    "missing": "There is no cell with this answer in the notebook.",
+    "forged": "What came back is not an answer to the question.",
+    "missing": "The notebook has no cell with this answer.",
     "open": "There is no answer in the cell yet.",
 }
 
 
 @dataclass
-class Boxes:
-    """Warm processes, one for each framework, started when they are first needed; a context manager."""
+class Sandboxes:
+    """Warm sandboxes, one for each framework, started when first needed; a context manager."""
 
     kind: str = BWRAP
-    open_: dict[str, Sandbox] = field(default_factory=dict)
+    running: dict[str, Sandbox] = field(default_factory=dict)
 
-    def of(self, framework: str) -> Sandbox:
-        """The sandbox of a framework.
+    def get(self, framework: str) -> Sandbox:
+        """The sandbox for a framework.
 
         Raises:
-            MachineError: it cannot be had.
+            MachineError: it cannot be started.
         """
-        if framework not in self.open_:
-            self.open_[framework] = Sandbox(framework, self.kind)
-        return self.open_[framework]
+        if framework not in self.running:
+            self.running[framework] = Sandbox(framework, self.kind)
+        return self.running[framework]
 
     def drop(self, framework: str) -> None:
-        """Forget one that is gone."""
-        if framework in self.open_:
-            self.open_.pop(framework).close()
+        """Close a sandbox; the next `get` starts a new one."""
+        if framework in self.running:
+            self.running.pop(framework).close()
 
-    def __enter__(self) -> "Boxes":
+    def __enter__(self) -> "Sandboxes":
         return self
 
     def __exit__(self, *_) -> None:
-        for framework in list(self.open_):
+        for framework in list(self.running):
             self.drop(framework)
 
 
-def mark(submission: Submission, boxes: Boxes, seed: str, limits: Limits | None = None) -> Mark:
-    """What a submission is worth. The same file and the same seed give the same marks.
+def mark(submission: Submission, sandboxes: Sandboxes, seed: str, limits: Limits | None = None) -> Mark:
+    """Mark a submission. The same file and the same seed give the same marks.
 
     Args:
         seed: hexadecimal digits, a secret.
-        limits: of each answer; ten seconds by default.
+        limits: for each answer; ten seconds by default.
 
     Raises:
-        MachineError: there is no sandbox. Nothing that a student hands in raises anything.
+        MachineError: the sandbox cannot be started. Nothing that a student submits raises anything.
     """
     began = time.perf_counter()
     try:
@@ -87,15 +88,16 @@ def mark(submission: Submission, boxes: Boxes, seed: str, limits: Limits | None 
     if submission.trouble:
         return unmarkable(submission, submission.trouble, data)
     notebook = read_notebook(data)
-    lesson, framework = find_edition(notebook, submission.name)
+    lesson, framework = identify(notebook, submission.name)
     if notebook.trouble or not lesson or not framework:
-        return unmarkable(submission, notebook.trouble or "no lesson of this course can be recognised in it", data)
+        return unmarkable(submission, notebook.trouble or "it does not match any lesson of this course", data)
     digest = hashlib.sha256(data).hexdigest()
-    script = find_answers(notebook, find_given(lesson, framework))
-    marks = _Marking(script, framework, boxes, limits or Limits(), bytes.fromhex(seed), digest).all()
+    script = find_answers(notebook, find_edition(lesson, framework))
+    marker = _Marker(script, framework, sandboxes, limits or Limits(), bytes.fromhex(seed), digest)
+    exercises = tuple(marker.mark(name, answer) for name, answer in script.answers.items())
     notes = (*submission.notes, *notebook.notes)
     seconds = time.perf_counter() - began
-    return Mark(submission.student, submission.name, lesson, framework, digest, marks, submission.when, seconds, notes)
+    return Mark(submission.student, submission.name, lesson, framework, digest, exercises, submission.when, seconds, notes)
 
 
 def unmarkable(submission: Submission, trouble: str, data: bytes = b"") -> Mark:
@@ -105,147 +107,128 @@ def unmarkable(submission: Submission, trouble: str, data: bytes = b"") -> Mark:
     return Mark(submission.student, submission.name, "", "", digest, (), submission.when, 0.0, notes)
 
 
-class _Marking:
-    """One submission's exercises, one after the other: a later answer may rest on an earlier one."""
+@dataclass
+class _Marker:
+    """Marks the exercises of one submission in order: a later answer may call an earlier one."""
 
-    def __init__(self, script: Script, framework: str, boxes: Boxes, limits: Limits, secret: bytes, digest: str):
-        self.script, self.framework, self.boxes, self.limits = script, framework, boxes, limits
-        self.secret, self.digest = secret, digest
-        self.given: dict[str, str] = {}  # as in the lesson: where an answer is not right, it goes on with the library's
+    script: Script
+    framework: str
+    sandboxes: Sandboxes
+    limits: Limits
+    secret: bytes
+    digest: str
+    given: dict[str, str] = field(default_factory=dict)  # the library's answers, which replace those that are not right
 
-    def all(self) -> tuple[ExerciseMark, ...]:
-        marks = []
-        for name, found in self.script.answers.items():
-            marks.append(self._one(find_exercise(name), found))
-            if marks[-1].stage != RIGHT:
-                self.given[name] = library_source(self.framework, name)
-        return tuple(marks)
+    def mark(self, name: str, answer: Answer) -> ExerciseMark:
+        exercise = find_exercise(name)
+        if answer.stage:
+            result = _mark_without_verdict(exercise, answer, answer.stage, REASONS[answer.stage])
+        else:
+            self.sandboxes.get(self.framework)  # its start does not count as the answer's time
+            began = time.perf_counter()
+            result = self._run_with_retry(exercise, answer)
+            result = replace(result, seconds=round(time.perf_counter() - began, 3))
+        if result.stage != RIGHT:
+            self.given[name] = library_source(self.framework, name)
+        return result
 
-    def _one(self, exercise: Exercise, found: Found) -> ExerciseMark:
-        if found.stage:
-            return _stopped(exercise, found.stage, SAID[found.stage], notes=found.notes)
-        self.boxes.of(self.framework)  # its imports are not the answer's
-        began = time.perf_counter()
-        try:
-            made = self._asked(exercise, found)
-        except Lost:
-            self.boxes.drop(self.framework)
-            try:  # once more, in a fresh sandbox: it may have been somebody else's doing
-                made = self._asked(exercise, found)
-            except Lost:
-                self.boxes.drop(self.framework)
-                made = _stopped(exercise, "lost", "It brought the sandbox down, twice.", notes=found.notes)
-        return _timed(made, time.perf_counter() - began)
+    def _run_with_retry(self, exercise: Exercise, answer: Answer) -> ExerciseMark:
+        for _ in range(2):  # the first failure may have had another cause than this answer
+            try:
+                return self._run(exercise, answer)
+            except SandboxLost:
+                self.sandboxes.drop(self.framework)
+        return _mark_without_verdict(exercise, answer, "lost", "It crashed the sandbox twice.")
 
-    def _asked(self, exercise: Exercise, found: Found) -> ExerciseMark:
-        """Load the answer, then draw inputs, then ask: in this order.
+    def _run(self, exercise: Exercise, answer: Answer) -> ExerciseMark:
+        """Load the answer, then draw inputs, then ask for outputs: in this order.
 
         Raises:
-            Lost: the sandbox went down.
+            SandboxLost: the sandbox crashed.
         """
-        job = {"exercise": _bare(exercise), "cells": self.script.cells, "answer": found.cell, "given": self.given}
-        stage = form = verdict = None
-        talk = self.boxes.of(self.framework).open(job, seconds=self.limits.seconds)
-        with talk:
+        task = {"id": exercise.id, "title": exercise.title, "arguments": dict(exercise.arguments)}
+        task |= {"result": exercise.result, "differentiable": exercise.differentiable}  # the sandbox may know no more
+        job = {"exercise": task, "cells": self.script.cells, "answer": answer.cell, "given": self.given}
+        stage = reason = form = ""
+        verdict = None
+        conversation = self.sandboxes.get(self.framework).open(job, seconds=self.limits.seconds)
+        with conversation:
             try:
-                first, loaded = talk.begin()
-                form = _form(first.get("form"))
-                if loaded.get("loaded") is not True:
-                    verdict = _unloaded(loaded)
+                first, loaded = conversation.begin()
+                if isinstance(first.get("form"), str):  # sent before anything of the answer has run
+                    form = first["form"].encode(errors="replace").decode()[:LONGEST_FORM]
+                if loaded.get("loaded") is True:
+                    verdict = judge_draws(exercise, self._draw_and_ask(exercise, conversation))
+                    verdict = _add_cause(verdict, loaded)
                 else:
-                    verdict = _with_cause(judge_draws(exercise, self._draws(exercise, talk)), loaded)
+                    reason = _clean_sentence(loaded.get("trouble"))
+                    stage = "load" if reason else "open"
             except TimeoutError:
                 stage = "time"
             except (EOFError, OSError):
                 stage = "lost"
-            except Exception:  # noqa: BLE001  whatever a hostile answer provokes ends with it, not with the batch
-                stage = "forged"
-        if isinstance(verdict, Verdict):
-            return _judged(exercise, verdict, found.notes, form or "")
-        stage, said = verdict or (FAREWELL.get(talk.status, stage), "")
-        return _stopped(
-            exercise, stage, said or SAID[stage].format(seconds=self.limits.seconds), notes=found.notes, form=form or ""
-        )
+            except Exception:  # noqa: BLE001  an error that a hostile answer provokes must not end the batch
+                stage, verdict = "forged", None
+        if verdict:
+            return _mark_with_verdict(exercise, answer, verdict, form)
+        if stage not in ("load", "open"):
+            stage = EXIT_STAGES.get(conversation.status, stage)
+        return _mark_without_verdict(exercise, answer, stage, reason or REASONS[stage].format(seconds=self.limits.seconds), form)
 
-    def _draws(self, exercise: Exercise, talk) -> list[tuple]:
-        """Sets of secret inputs, each with what the answer gave for it. The first is asked twice: noise differs."""
-        made = [exercise.inputs(self._seed(exercise, number)) for number in range(DRAWS)]
-        answers = [_answer(talk, cases) for cases in made]
-        if not _agree(exercise, answers[0], _answer(talk, made[0])):
-            answers[0] = replace(answers[0], drifts=True)
-        return list(zip(made, answers, strict=True))
-
-    def _seed(self, exercise: Exercise, number: int) -> int:
-        """From the secret and the file: another file gets other inputs, so that none that leaked is of any use."""
-        message = f"{self.digest}/{exercise.id}/{number}".encode()
-        return int.from_bytes(hmac.digest(self.secret, message, "sha256")[:16], "big")
+    def _draw_and_ask(self, exercise: Exercise, conversation: Conversation) -> list[tuple[Mapping[str, Case], Outputs]]:
+        """Sets of secret inputs with the answer's outputs. The first set is asked twice, which reveals random outputs."""
+        draws = []
+        for number in range(DRAWS):  # the file is part of the seed: leaked inputs do not fit another file
+            message = f"{self.digest}/{exercise.id}/{number}".encode()
+            draws.append(exercise.inputs(int.from_bytes(hmac.digest(self.secret, message, "sha256")[:16], "big")))
+        outputs = [_ask(conversation, cases) for cases in draws]
+        if not _same_outputs(exercise, outputs[0], _ask(conversation, draws[0])):
+            outputs[0] = replace(outputs[0], drifts=True)
+        return list(zip(draws, outputs, strict=True))
 
 
-def _answer(talk, cases: Mapping[str, Case]) -> Answer:
+def _ask(conversation: Conversation, cases: Mapping[str, Case]) -> Outputs:
     arrays, plain = pack(cases)
-    said, taken = talk.ask(plain, arrays)
-    return unpack_answer(taken, said)
+    plain, arrays = conversation.ask(plain, arrays)
+    return unpack_answer(arrays, plain)
 
 
-def _agree(exercise: Exercise, one: Answer, other: Answer) -> bool:
-    """Whether two answers to the same question have the same outputs."""
-    pairs = [(one.outputs[name], other.outputs.get(name)) for name in one.outputs]
+def _same_outputs(exercise: Exercise, first: Outputs, second: Outputs) -> bool:
+    pairs = [(output, second.outputs.get(name)) for name, output in first.outputs.items()]
     with np.errstate(all="ignore"):
         return all(
-            again is not None and first.shape == again.shape and (first.dtype.kind == "U" or exercise.close(again, first))
-            for first, again in pairs
+            again is not None and output.shape == again.shape and (output.dtype.kind == "U" or exercise.close(again, output))
+            for output, again in pairs
         )
 
 
-def _bare(exercise: Exercise) -> dict:
-    """What the sandbox may know of an exercise."""
-    return {
-        "id": exercise.id, "title": exercise.title, "arguments": dict(exercise.arguments), "result": exercise.result,
-        "differentiable": exercise.differentiable,
-    }  # fmt: skip
-
-
-def _unloaded(loaded: Mapping) -> tuple[str, str]:
-    trouble = _words(loaded.get("trouble"), LONGEST)
-    return ("load", trouble) if trouble else ("open", SAID["open"])
-
-
-def _with_cause(verdict: Verdict, loaded: Mapping) -> Verdict:
-    """A name is missing in the answer since the statement that was to give it has failed: that is told too."""
-    trouble = _words(loaded.get("trouble"), LONGEST)
+def _add_cause(verdict: Verdict, loaded: Mapping) -> Verdict:
+    """If a name is missing in the answer because the statement that binds it failed, report that failure too."""
+    trouble = _clean_sentence(loaded.get("trouble"))
     if not trouble or "NameError" not in verdict.sentence:
         return verdict
     if "No module named" in trouble:
-        trouble += " The grader has what the lessons import, and the notebook alone: write it yourself, in a cell."
+        trouble += " The grader has only this notebook and what the lessons import: write the function yourself, in a cell."
     return replace(verdict, sentence=f"{verdict.sentence} Before that: {trouble}")
 
 
-def _words(value: object, longest: int) -> str:
-    return printable(value, longest) if isinstance(value, str) else ""
+def _clean_sentence(value: object) -> str:
+    return printable(value, LONGEST) if isinstance(value, str) else ""
 
 
-def _form(value: object) -> str:
-    """The answer up to names and layout, as the child wrote it down before it ran anything."""
-    return value.encode(errors="replace").decode()[:LONGEST_FORM] if isinstance(value, str) else ""
-
-
-def _stopped(exercise: Exercise, stage: str, reason: str, *, notes: tuple[str, ...] = (), form: str = "") -> ExerciseMark:
-    names = [("value", exercise.value_points), *((each.name, each.points) for each in exercise.properties)]
-    names += [("gradient", 1)] if exercise.differentiable else []
-    lines = tuple(Line(name, points, 0, reason) for name, points in names)
-    return ExerciseMark(exercise.id, exercise.title, stage, reason, lines, notes=notes, form=form)
-
-
-def _judged(exercise: Exercise, verdict: Verdict, notes: tuple[str, ...], form: str) -> ExerciseMark:
+def _mark_with_verdict(exercise: Exercise, answer: Answer, verdict: Verdict, form: str) -> ExerciseMark:
     lines = tuple(
         Line(part.name, part.points, 0 if part.wrong else part.points, part.wrong and printable(part.wrong, LONGEST))
         for part in verdict.parts
     )
-    reason = SAID["open"] if verdict.stage == "open" else printable(verdict.sentence, LONGEST)
-    return ExerciseMark(
-        exercise.id, exercise.title, verdict.stage, reason, lines, notes=notes, form="" if verdict.stage == "open" else form
-    )
+    is_open = verdict.stage == "open"
+    reason = REASONS["open"] if is_open else printable(verdict.sentence, LONGEST)
+    form = "" if is_open else form
+    return ExerciseMark(exercise.id, exercise.title, verdict.stage, reason, lines, notes=answer.notes, form=form)
 
 
-def _timed(made: ExerciseMark, seconds: float) -> ExerciseMark:
-    return replace(made, seconds=round(seconds, 3))
+def _mark_without_verdict(exercise: Exercise, answer: Answer, stage: str, reason: str, form: str = "") -> ExerciseMark:
+    points = [("value", exercise.value_points), *((each.name, each.points) for each in exercise.properties)]
+    points += [("gradient", 1)] if exercise.differentiable else []
+    lines = tuple(Line(name, available, 0, reason) for name, available in points)
+    return ExerciseMark(exercise.id, exercise.title, stage, reason, lines, notes=answer.notes, form=form)

@@ -1,13 +1,13 @@
-"""What the classroom's parts hand to each other, as plain data that JSON can hold."""
+"""Submissions and marks: what the classroom's parts pass to each other, as plain data that JSON can hold."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from stylelab.tools.classroom.intake.place import Place
+from stylelab.tools.classroom.intake.stored_file import StoredFile
 
 RIGHT = "right"
-# where an answer's first fault is: those of `stylelab.exercises.checking.verdict.Verdict`, and the grader's own
+# where an answer first goes wrong: the stages of `stylelab.exercises.checking.verdict.Verdict`, and the grader's own
 STAGES = {
     RIGHT: "right",
     "open": "not attempted",
@@ -19,8 +19,8 @@ STAGES = {
     "load": "the cell does not run",
     "time": "out of time",
     "memory": "out of memory",
-    "lost": "ended early",  # the process was gone before it answered
-    "forged": "not an answer",  # what came back is no answer to what was asked
+    "lost": "ended early",  # its process ended before it answered
+    "forged": "not an answer",  # the reply does not fit the question
     "missing": "no such cell",
     "file": "the file cannot be graded",
 }
@@ -28,37 +28,37 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Submission:
-    """One notebook as it was handed in. Nothing in `data` is trusted.
+    """One submitted notebook. Nothing in `data` is trusted.
 
     Attributes:
-        student: a name fit for a table; letters of any script.
-        name: what the file was called where it came from.
-        data: the file's bytes, or where they are: a thousand notebooks do not fit in memory together. Empty when
-            `trouble` says why it could not be read.
-        when: when it was handed in, with a time zone, where that is known.
+        student: a name fit for a table, in any script.
+        name: the name of the file where it was found.
+        data: the file's bytes, or where they are: a thousand notebooks do not fit in memory together. Empty if
+            `trouble` says why the file could not be read.
+        when: time of submission, with a time zone, if known.
         notes: what was repaired or chosen on the way, one sentence each.
-        trouble: why it cannot be graded, one sentence.
+        trouble: why it cannot be graded, in one sentence.
     """
 
     student: str
     name: str
-    data: bytes | Place = b""
+    data: bytes | StoredFile = b""
     when: datetime | None = None
     notes: tuple[str, ...] = ()
     trouble: str | None = None
 
     def read(self) -> bytes:
-        """The bytes, from the disk if need be.
+        """Return the bytes, from disk if necessary.
 
         Raises:
-            InputError: they are gone or damaged.
+            InputError: the file is gone or damaged.
         """
         return self.data if isinstance(self.data, bytes) else self.data.read()
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a mark: what was looked at, what it is worth, what was earned, and what is wrong, if anything."""
+    """One line of a mark: what was checked, points available, points earned, and what is wrong, if anything."""
 
     name: str
     points: int
@@ -68,17 +68,17 @@ class Line:
 
 @dataclass(frozen=True)
 class ExerciseMark:
-    """What one answer is worth.
+    """The mark of one answer.
 
     Attributes:
         exercise: its id.
-        title: what was asked, in a sentence.
+        title: the task, in a sentence.
         stage: a key of STAGES.
-        reason: why points were lost, in a sentence for the student; empty when none were.
+        reason: why points were lost, in a sentence for the student; empty if none were.
         lines: the mark, line by line.
-        seconds: wall clock that the answer used.
+        seconds: wall-clock time that the answer used.
         notes: what was repaired to find the answer, one sentence each.
-        form: the answer up to names and layout, for the similarity report; empty for an open one.
+        form: the answer without its names and layout, for the similarity report; empty for an open one.
     """
 
     exercise: str
@@ -92,25 +92,26 @@ class ExerciseMark:
 
     @property
     def points(self) -> int:
-        """What there was to earn."""
+        """Points available."""
         return sum(line.points for line in self.lines)
 
     @property
     def earned(self) -> int:
+        """Points earned."""
         return sum(line.earned for line in self.lines)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What one submission is worth.
+    """The mark of one submission.
 
     Attributes:
-        student, name, when, notes: as in `Submission`, with what was repaired on the way.
-        lesson: the lesson's file name without framework and ending, such as '03_style_reconstruction'; '' if unknown.
+        student, name, when, notes: as in `Submission`, with notes on what was repaired while marking.
+        lesson: the lesson's file name without framework and suffix, such as '03_style_reconstruction'; '' if unknown.
         framework: 'torch' or 'tensorflow'; '' if unknown.
         digest: SHA-256 of the file.
         exercises: in the lesson's order.
-        seconds: wall clock that the whole submission used.
+        seconds: wall-clock time that the whole submission used.
     """
 
     student: str
@@ -125,11 +126,13 @@ class Mark:
 
     @property
     def points(self) -> int:
-        return sum(each.points for each in self.exercises)
+        """Points available."""
+        return sum(exercise.points for exercise in self.exercises)
 
     @property
     def earned(self) -> int:
-        return sum(each.earned for each in self.exercises)
+        """Points earned."""
+        return sum(exercise.earned for exercise in self.exercises)
 
     def to_json(self) -> dict:
         """Plain data for `json.dumps`."""
@@ -140,7 +143,7 @@ class Mark:
         """The inverse of `to_json`.
 
         Raises:
-            KeyError, TypeError, ValueError: it is not what `to_json` gave.
+            KeyError, TypeError, ValueError: not made by `to_json`.
         """
         exercises = tuple(
             ExerciseMark(**each | {"lines": tuple(Line(**line) for line in each["lines"]), "notes": tuple(each["notes"])})
@@ -148,22 +151,3 @@ class Mark:
         )
         when = plain["when"] and datetime.fromisoformat(plain["when"])
         return cls(**plain | {"exercises": exercises, "when": when, "notes": tuple(plain["notes"])})
-
-
-@dataclass(frozen=True)
-class Record:
-    """What a regrade needs to give the same marks, and a reader to know what was measured.
-
-    Attributes:
-        seed: 32 hexadecimal digits; the inputs of every answer are drawn from it. It is a secret until marks are out.
-        version: of stylelab.
-        encoder: SHA-256 of the embedded encoder's file.
-        exercises: exercise id -> points that there are.
-        settings: sandbox, limits, late policy and the like, as JSON.
-    """
-
-    seed: str
-    version: str
-    encoder: str
-    exercises: Mapping[str, int]
-    settings: Mapping[str, object] = field(default_factory=dict)

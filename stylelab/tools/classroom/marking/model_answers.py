@@ -1,7 +1,8 @@
-"""The library's own answer to an exercise as a text that stands alone.
+"""The library's own answer to an exercise, as source code that needs nothing else of this package.
 
-A lesson goes on with the library's function where a student's is open or wrong, and a later answer may rest on it. So the
-grader hands that one function to the later answer, cut out of the package's source: the package itself stays out of reach.
+Where a student's answer is missing or wrong, a lesson continues with the library's function, and a later answer may call it.
+The grader does the same: it gives that one function to the later answer, extracted from the package's source. The package
+itself stays out of the sandbox.
 """
 
 import ast
@@ -9,59 +10,59 @@ from functools import cache
 from pathlib import Path
 
 from stylelab.exercises import LESSONS, find_exercise
-from stylelab.tools.classroom.sandbox.inside.slice import needed, statements_of
+from stylelab.tools.classroom.sandbox.inside.slice import needed
+from stylelab.tools.classroom.sandbox.inside.statements import statements_of
 
 PACKAGE = Path(__file__).resolve().parents[3]
 
 
 @cache
 def library_source(framework: str, exercise: str) -> str:
-    """Python that gives the exercise's name the library's function, and rests on nothing of this package.
+    """Python that binds the exercise's name to the library's function, without importing this package.
 
     Raises:
         InputError: no such exercise.
     """
     find_exercise(exercise)
     for module in (f"stylelab.{framework}.exercises.answers", f"stylelab.{framework}.losses", LESSONS[exercise].__name__):
-        text = ast.unparse(_tree(module))
-        if any(exercise in statement.binds for statement in statements_of(text, 0)):
-            parts: dict[str, str] = {}
-            _cut(text, module, exercise, parts)
-            return "\n\n".join(parts.values())
+        if any(exercise in statement.binds for statement in statements_of(_read(module), 0)):
+            parts: dict[str, None] = {}
+            _extract(module, exercise, parts)
+            return "\n\n".join(parts)
     raise LookupError(exercise)
 
 
 @cache
-def _tree(module: str) -> ast.Module:
+def _read(module: str) -> str:
+    """A module's source, in Python's own layout and without comments."""
+    return ast.unparse(ast.parse(_find(module).read_text()))
+
+
+def _find(module: str) -> Path | None:
     path = PACKAGE.parent / Path(*module.split("."))
-    return ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text())
+    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
 
 
-def _cut(text: str, module: str, name: str, parts: dict[str, str]) -> None:
-    """Add to `parts` what `name` rests on in a module's text, after what that rests on in other modules of the package."""
-    chosen = [each.node for each in needed(list(statements_of(text, 0)), 0, name, ())]
-    for node in chosen:
+def _extract(module: str, name: str, parts: dict[str, None]) -> None:
+    """Add to `parts` the statements that `name` depends on in a module, preceded by those in other modules of the package."""
+    nodes = [statement.node for statement in needed(list(statements_of(_read(module), 0)), 0, name, ())]
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module.startswith("stylelab"):
             for alias in node.names:
-                if _is_module(f"{node.module}.{alias.name}"):
-                    _cut_module(f"{node.module}.{alias.name}", alias.asname or alias.name, chosen, parts)
+                if _find(f"{node.module}.{alias.name}"):
+                    _extract_namespace(f"{node.module}.{alias.name}", alias.asname or alias.name, nodes, parts)
                 else:
-                    _cut(ast.unparse(_tree(node.module)), node.module, alias.name, parts)
+                    _extract(node.module, alias.name, parts)
         else:
-            parts.setdefault(ast.unparse(node), ast.unparse(node))
+            parts[ast.unparse(node)] = None
 
 
-def _cut_module(module: str, name: str, nodes: list[ast.stmt], parts: dict[str, str]) -> None:
-    """A module under a name of its own, with as much of it as is used: two modules may have functions of one name."""
-    inside = [each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Attribute)]
-    used = sorted({each.attr for each in inside if isinstance(each.value, ast.Name) and each.value.id == name})
-    for each in used:
-        _cut(ast.unparse(_tree(module)), module, each, parts)
+def _extract_namespace(module: str, name: str, nodes: list[ast.stmt], parts: dict[str, None]) -> None:
+    """Add a module as a namespace that holds what is used of it: two modules may have functions of the same name."""
+    attributes = [inner for node in nodes for inner in ast.walk(node) if isinstance(inner, ast.Attribute)]
+    used = sorted({inner.attr for inner in attributes if isinstance(inner.value, ast.Name) and inner.value.id == name})
+    for attribute in used:
+        _extract(module, attribute, parts)
     if used:
-        text = f"import types\n{name} = types.SimpleNamespace({', '.join(f'{each}={each}' for each in used)})"
-        parts.setdefault(text, text)
-
-
-def _is_module(name: str) -> bool:
-    path = PACKAGE.parent / Path(*name.split("."))
-    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+        fields = ", ".join(f"{attribute}={attribute}" for attribute in used)
+        parts[f"import types\n{name} = types.SimpleNamespace({fields})"] = None

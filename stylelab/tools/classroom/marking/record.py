@@ -1,48 +1,71 @@
-"""record.json: what a regrade needs to give the same marks. It holds the seed, so that only its owner may read it."""
+"""record.json: what a later run needs to give the same marks. It holds the secret seed, so only its owner may read it."""
 
 import json
 import os
 import re
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from stylelab.base.files import error_text, printable, write_file
 from stylelab.errors import InputError
-from stylelab.tools.classroom.marking.model import Record
 
 NAME = "record.json"
-HEX = re.compile(r"[0-9a-f]{32}")
+SEED = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Record:
+    """The conditions of a grading run.
+
+    Attributes:
+        seed: 32 hexadecimal digits; the inputs of every answer are drawn from it. Keep it secret until marks are released.
+        version: of stylelab.
+        encoder: SHA-256 of the embedded encoder's file.
+        exercises: exercise id -> available points.
+        settings: sandbox, limits, late policy and so on, as JSON.
+    """
+
+    seed: str
+    version: str
+    encoder: str
+    exercises: Mapping[str, int]
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 def write_record(folder: Path, record: Record) -> Path:
-    """Write record.json, with mode 0600, and return where.
+    """Write record.json with mode 0600, and return its path.
 
     Raises:
         InputError: the folder cannot be written.
     """
     path = Path(folder) / NAME
-    data = (json.dumps(asdict(record), indent=1) + "\n").encode()
 
     def write(stream) -> None:
-        os.chmod(stream.name, 0o600)  # before there is anything in it
-        stream.write(data)
+        os.chmod(stream.name, 0o600)  # before anything is in it
+        stream.write((json.dumps(asdict(record), indent=1) + "\n").encode())
 
     write_file(path, write)
     return path
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record of an earlier run; None if there was none.
+    """Read the record of an earlier run; None if there is none.
 
     Raises:
-        InputError: there is one, and it cannot be read or is none of ours.
+        InputError: the file cannot be read, or is not a record of stylelab.
     """
     path = Path(folder) / NAME
     try:
-        plain = json.loads(path.read_bytes())
-        record = Record(**plain)
-        whole = HEX.fullmatch(record.seed) and isinstance(record.version, str) and isinstance(record.encoder, str)
-        if whole and _is_whole(record):
+        record = Record(**json.loads(path.read_bytes()))
+        if (
+            SEED.fullmatch(record.seed)
+            and isinstance(record.version, str)
+            and isinstance(record.encoder, str)
+            and isinstance(record.exercises, dict)
+            and all(type(points) is int and points >= 0 for points in record.exercises.values())
+            and isinstance(record.settings, dict)
+        ):
             return record
     except FileNotFoundError:
         return None
@@ -50,12 +73,4 @@ def read_record(folder: Path) -> Record | None:
         raise InputError(f"cannot read '{printable(path)}': {error_text(error)}") from None
     except (ValueError, TypeError, RecursionError):
         pass
-    raise InputError(f"'{printable(path)}' is no record of a run: move it elsewhere to start with a new one")
-
-
-def _is_whole(record: Record) -> bool:
-    return (
-        isinstance(record.exercises, dict)
-        and all(type(points) is int and points >= 0 for points in record.exercises.values())
-        and isinstance(record.settings, dict)
-    )
+    raise InputError(f"'{printable(path)}' is not the record of a grading run: move it elsewhere to start with a new one")

@@ -1,4 +1,4 @@
-"""Submissions handed out to Dask workers, and their marks taken back. One that brings its worker down costs nobody else."""
+"""Distribute submissions to Dask workers and collect their marks. A submission that crashes its worker affects no other."""
 
 import os
 import socket
@@ -11,136 +11,132 @@ from typing import NamedTuple
 
 from stylelab.base.files import error_text, printable
 from stylelab.errors import MachineError, StylelabError
-from stylelab.tools.classroom.marking.mark import Boxes, mark, unmarkable
+from stylelab.tools.classroom.marking.mark import Sandboxes, mark, unmarkable
 from stylelab.tools.classroom.marking.model import Mark, Submission
-from stylelab.tools.classroom.marking.version import kit
+from stylelab.tools.classroom.marking.version import grader_digest
 
-DEATHS = 2  # of workers under one submission, then it is given up
-PATIENCE = 120  # seconds for a worker to come when all are gone
-LOOK_EVERY = 5  # seconds between two looks at who is there
-GO_ON = "what is marked is kept, and the same command goes on from here"
+MOST_CRASHES = 2  # of workers with the same submission, after which it is given up
+PATIENCE = 120  # seconds to wait for a worker when all are gone
+POLL_SECONDS = 5
+RESUME = "finished marks are kept; run the same command again to resume"
 
 
 class Outcome(NamedTuple):
-    """What came of one submission. `lasting` is False where the machine is at fault: the next run tries again."""
+    """The mark of one submission. `final` is False if the machine failed: the next run tries again."""
 
     key: str
     mark: Mark
-    lasting: bool
+    final: bool
 
 
-class Died(Exception):
-    """So many workers died, with this submission on them."""
+class WorkerCrashed(Exception):
+    """Workers crashed while they held this submission."""
 
-    def __init__(self, deaths: int):
-        self.deaths = deaths
+    def __init__(self, count: int):
+        self.count = count
 
 
-def work_off(client, submissions: Mapping[str, Submission], terms: Mapping) -> Iterator[Outcome]:
-    """Mark all of them, side by side, each outcome as it is known.
+def mark_all(client, submissions: Mapping[str, Submission], conditions: Mapping) -> Iterator[Outcome]:
+    """Mark all submissions in parallel and yield each outcome as it arrives.
 
-    A worker's death may have been the doing of any submission that it held. So all of those are tried again at the end,
-    each alone with the workers: whoever dies then is to blame for it.
+    Any submission that a crashed worker held may have caused the crash. So all of them are tried again at the end, one at a
+    time: a worker that crashes then leaves no doubt.
 
     Args:
-        client: of Dask.
+        client: a Dask client.
         submissions: key -> submission.
-        terms: what `mark_one` needs beside the submission.
+        conditions: what `mark_one` needs apart from the submission.
 
     Raises:
-        MachineError: no workers, no scheduler any more, or a worker that has no sandbox, lacks a package or has another kit.
+        MachineError: no workers, the scheduler is gone, or a worker has no sandbox, lacks a package or has another version.
     """
-    deaths: dict[str, int] = {}
-    for key, came in _side_by_side(client, submissions, terms, submissions):
-        if isinstance(came, Died):
-            deaths[key] = came.deaths
+    crashes: dict[str, int] = {}
+    for key, result in _run_in_parallel(client, submissions, conditions, submissions):
+        if isinstance(result, WorkerCrashed):
+            crashes[key] = result.count
         else:
-            yield _outcome(key, came, submissions[key])
-    for key in deaths:
-        yield _alone(client, key, submissions, terms, deaths[key])
+            yield _outcome(key, result, submissions[key])
+    for key, count in crashes.items():
+        while True:
+            ((_, result),) = _run_in_parallel(client, submissions, conditions, [key])
+            if not isinstance(result, WorkerCrashed):
+                yield _outcome(key, result, submissions[key])
+                break
+            count += result.count
+            if count >= MOST_CRASHES:
+                yield Outcome(key, unmarkable(submissions[key], f"its worker crashed {count} times"), False)
+                break
 
 
-def _alone(client, key: str, submissions: Mapping[str, Submission], terms: Mapping, deaths: int) -> Outcome:
-    while True:
-        ((_, came),) = _side_by_side(client, submissions, terms, [key])
-        if not isinstance(came, Died):
-            return _outcome(key, came, submissions[key])
-        deaths += came.deaths
-        if deaths >= DEATHS:
-            return Outcome(key, unmarkable(submissions[key], f"its worker died {deaths} times"), False)
-
-
-def _outcome(key: str, came: "Mark | Exception", submission: Submission) -> Outcome:
-    if isinstance(came, Mark):
-        return Outcome(key, came, True)
-    why = str(came) if isinstance(came, StylelabError) else f"the worker failed: {type(came).__name__}: {error_text(came)}"
+def _outcome(key: str, result: Mark | Exception, submission: Submission) -> Outcome:
+    if isinstance(result, Mark):
+        return Outcome(key, result, True)
+    why = (
+        str(result) if isinstance(result, StylelabError) else f"the worker failed: {type(result).__name__}: {error_text(result)}"
+    )
     return Outcome(key, unmarkable(submission, why), False)
 
 
-def _side_by_side(
-    client, submissions: Mapping[str, Submission], terms: Mapping, keys: Iterable[str]
-) -> "Iterator[tuple[str, Mark | Exception]]":
-    """Hand out as many tasks as there are workers: a task that waits on a worker would share the blame for its death."""
+def _run_in_parallel(
+    client, submissions: Mapping[str, Submission], conditions: Mapping, keys: Iterable[str]
+) -> Iterator[tuple[str, Mark | Exception]]:
+    """Submit only as many tasks as there are workers: a task that waits on a worker would be blamed for its crash too."""
     running, queue = {}, iter(keys)
     while True:
-        with _in_touch():
+        with _scheduler_errors():
             room = max(1, sum(client.nthreads().values())) - len(running)
         while room > 0 and (key := next(queue, None)) is not None:
-            try:
-                task = {**terms, "submission": _whole(submissions[key])}
+            submission = submissions[key]
+            try:  # with its bytes: the worker may be on another machine
+                submission = replace(submission, data=b"" if submission.trouble else submission.read())
             except StylelabError as error:
                 yield key, error
                 continue
-            with _in_touch():
-                running[client.submit(mark_one, task, pure=False)] = key
+            with _scheduler_errors():
+                running[client.submit(mark_one, {**conditions, "submission": submission}, pure=False)] = key
             room -= 1
         if not running:
             return
-        for future in _finished(client, running):
-            came = _received(future)
-            future.release()  # else it is marked once more when the worker that marked it dies
-            yield running.pop(future), came
+        for future in _wait_for_some(client, running):
+            result = _read_result(future)
+            future.release()  # otherwise it is marked again if the worker that marked it crashes
+            yield running.pop(future), result
 
 
-def _whole(submission: Submission) -> Submission:
-    """With its bytes: the worker may be on another machine."""
-    return replace(submission, data=b"" if submission.trouble else submission.read())
-
-
-def _finished(client, running: Iterable) -> list:
+def _wait_for_some(client, running: Iterable) -> list:
     from distributed import wait
 
-    alone = 0.0  # seconds without a worker
-    while alone < PATIENCE:
-        with _in_touch(), client.as_current():
+    without_workers = 0.0  # seconds
+    while without_workers < PATIENCE:
+        with _scheduler_errors(), client.as_current():
             try:
-                return list(wait(list(running), timeout=LOOK_EVERY, return_when="FIRST_COMPLETED").done)
+                return list(wait(list(running), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED").done)
             except TimeoutError:
-                alone = 0.0 if client.nthreads() else alone + LOOK_EVERY
-    raise MachineError(f"all workers are gone, and none came back within {PATIENCE} seconds: {GO_ON}")
+                without_workers = 0.0 if client.nthreads() else without_workers + POLL_SECONDS
+    raise MachineError(f"all workers are gone, and none came back within {PATIENCE} seconds: {RESUME}")
 
 
 @contextmanager
-def _in_touch() -> Iterator[None]:
-    """A scheduler that is gone takes all that was handed out with it; nobody's mark is lost for that."""
+def _scheduler_errors() -> Iterator[None]:
+    """Report a scheduler that is gone: all tasks are lost with it, but no marks."""
     try:
         yield
     except (OSError, CancelledError) as error:
-        raise MachineError(f"the Dask scheduler is gone ({error_text(error)}): {GO_ON}") from None
+        raise MachineError(f"the Dask scheduler is gone ({error_text(error)}): {RESUME}") from None
 
 
-def _received(future) -> "Mark | Exception":
+def _read_result(future) -> Mark | Exception:
     try:
         answer = future.result()
     except CancelledError:
-        raise MachineError(f"the Dask scheduler is gone: {GO_ON}") from None
+        raise MachineError(f"the Dask scheduler is gone: {RESUME}") from None
     except ImportError as error:
         raise MachineError(
             f"a worker lacks a package ({error_text(error)}): install the same stylelab on every machine"
         ) from None
-    except Exception as error:  # noqa: BLE001  whatever happened over there, the others go on
+    except Exception as error:  # noqa: BLE001  whatever failed there, the other submissions continue
         if type(error).__name__ == "KilledWorker":
-            return Died(1 + getattr(error, "allowed_failures", 0))
+            return WorkerCrashed(1 + getattr(error, "allowed_failures", 0))
         return error
     if "machine" in answer:
         elsewhere = answer["host"] != socket.gethostname()
@@ -148,31 +144,33 @@ def _received(future) -> "Mark | Exception":
     return Mark.from_json(answer["mark"])
 
 
-_OWN = threading.local()  # each thread of a worker has warm processes of its own
+_thread = threading.local()  # each thread of a worker has its own sandboxes
 
 
 def mark_one(task: Mapping) -> dict:
-    """What a worker does: one submission. Its warm processes stay for the next one, and end with the worker.
+    """Mark one submission on a worker. The worker's sandboxes stay warm for the next one and end with the worker.
 
     Args:
-        task: the submission with its bytes, and the terms: kind of sandbox, seed, limits, kit.
+        task: the submission with its bytes, and the conditions: kind of sandbox, seed, limits, version of the grader.
 
     Returns:
-        Its mark as plain data and the worker's process; or what its machine lacks.
+        The mark as plain data and the worker's process id; or what its machine lacks.
     """
     try:
-        if task["kit"] != kit():  # which needs the lessons: where there are none, that is the machine's fault too
+        if task["kit"] != grader_digest():  # raises where there are no lessons, which is the machine's fault too
             raise MachineError("a worker has another version of stylelab: install the same on every machine")
-        given = mark(task["submission"], _boxes(task["kind"]), task["seed"], task["limits"])
-    except StylelabError as error:  # nothing that a student hands in raises one
+        sandboxes = _sandboxes_of_thread(task["kind"])
+        result = mark(task["submission"], sandboxes, task["seed"], task["limits"])
+    except StylelabError as error:  # nothing that a student submits raises one
         return {"machine": str(error), "host": socket.gethostname()}
-    return {"mark": given.to_json(), "worker": os.getpid()}
+    return {"mark": result.to_json(), "worker": os.getpid()}
 
 
-def _boxes(kind: str) -> Boxes:
-    own = getattr(_OWN, "boxes", None)
-    if own is not None and own.kind != kind:
-        own.__exit__()
-    if own is None or own.kind != kind:
-        _OWN.boxes = own = Boxes(kind)
-    return own
+def _sandboxes_of_thread(kind: str) -> Sandboxes:
+    current = getattr(_thread, "sandboxes", None)
+    if current is not None and current.kind != kind:
+        current.__exit__()
+        current = None
+    if current is None:
+        _thread.sandboxes = current = Sandboxes(kind)
+    return current

@@ -1,1 +1,1 @@
-"""Reading a submitted notebook and finding its answers."""
+"""Read a submitted notebook and find its answers."""

@@ -1,140 +1,182 @@
-"""Where a student's answers are in a notebook that may have been cut, copied, retyped and stripped."""
+"""Find a student's answers in a notebook whose cells may have been moved, copied, retyped or stripped of metadata."""
 
 import re
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from stylelab.tools.classroom.notebooks.joining import Joiner
-from stylelab.tools.classroom.notebooks.read import Cell, Found, Notebook, Script
-from stylelab.tools.classroom.notebooks.stubs import Given
-from stylelab.tools.classroom.notebooks.syntax import Text, checks, plain_python, without_checks
+from stylelab.tools.classroom.notebooks.lessons import Edition
+from stylelab.tools.classroom.notebooks.read import Cell, Notebook
+from stylelab.tools.classroom.notebooks.syntax import Code, checked_exercises, plain_python, without_checks
 
-RETYPED = 100_000  # characters of text cells that are looked at for code
+RETYPED = 100_000  # characters of text cells that are searched for code
 DEFINED = re.compile(r"^(?:async[ \t]+)?def[ \t]+(\w+)", re.M)
 
 
-@dataclass(frozen=True, eq=False)
-class Unit:
-    """A piece of code that stands for itself: a cell, or the pieces that a cell was cut into.
+@dataclass(frozen=True)
+class Answer:
+    """Where the answer to an exercise is.
 
     Attributes:
-        text: plain Python.
-        first: the cell's number as a reader counts, from 1.
-        tag: the exercise that the cell is to answer, by its metadata.
+        cell: index into `Script.cells`; None if `stage` says why there is none.
+        notes: what was repaired to find it, one sentence each.
+        stage: None for an answer to be graded, 'open' for an untouched stub, 'missing' if the lesson's cell is gone.
+    """
+
+    cell: int | None
+    notes: tuple[str, ...] = ()
+    stage: str | None = None
+
+
+@dataclass(frozen=True)
+class Script:
+    """The code of a notebook, ready to be sliced: without magics and without check cells.
+
+    Attributes:
+        cells: sources, in the notebook's order.
+        answers: exercise id -> where its answer is, for every exercise of the lesson, in its order.
+    """
+
+    cells: tuple[str, ...]
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A cell that may be part of the script.
+
+    Attributes:
+        code: plain Python.
+        number: the cell's number as a reader counts, from 1.
+        exercise: the exercise that the cell answers according to its metadata.
         kind: as in `Cell`.
-        given: whether it stands here as it was handed out.
-        about: the exercise that it may be a piece of an answer to: by its metadata, else by a function's name.
+        unchanged: whether the cell is one of the lesson's own.
         notes: what was repaired.
     """
 
-    text: Text
-    first: int
-    tag: str | None
+    code: Code
+    number: int
+    exercise: str | None
     kind: str = "code"
-    given: bool = False
-    about: str | None = None
-    notes: tuple[str, ...] = field(default=())
+    unchanged: bool = False
+    notes: tuple[str, ...] = ()
 
 
-def find_answers(notebook: Notebook, given: Given) -> Script:
-    """Find the answer to each exercise of a lesson, and make the notebook's code ready to be run.
+def find_answers(notebook: Notebook, edition: Edition) -> Script:
+    """Find the answer to each exercise of a lesson, and prepare the notebook's code to be run.
 
     Args:
-        given: what the lesson handed out.
+        edition: the lesson as students receive it.
 
     Returns:
         All code, and for each of the lesson's exercises where its answer is, or that there is none.
     """
-    units = Joiner().joined([unit for cell in _worth_reading(notebook, given) for unit in _unit(cell, given)])
-    last = {exercise: cell.index + 1 for cell in notebook.cells if cell.kind == "code" for exercise in checks(cell.source)}
-    chosen = {exercise: _choose(exercise, stub, units, last.get(exercise, 0)) for exercise, stub in given.stubs.items()}
-    answering = {unit for unit, _ in chosen.values()}
-    # a stub that was left beside the answer would take the answer's name
-    kept = [unit for unit in units if unit in answering or (unit.kind == "code" and not _is_stub(unit, given))]
-    answers = {
-        exercise: found if found.stage else replace(found, cell=kept.index(unit)) for exercise, (unit, found) in chosen.items()
+    candidates = list(_candidates(notebook, edition))
+    last_check = {
+        exercise: cell.index + 1 for cell in notebook.cells if cell.kind == "code" for exercise in checked_exercises(cell.source)
     }
-    return Script(tuple(unit.text.text for unit in kept), answers)
+    chosen = {
+        exercise: _choose(exercise, stub, candidates, last_check.get(exercise, 0)) for exercise, stub in edition.stubs.items()
+    }
+    answering = {candidate for candidate, _ in chosen.values()}
+    kept = [
+        candidate
+        for candidate in candidates
+        if candidate in answering
+        # a stub that was left next to the answer would redefine the answer's name
+        or (candidate.kind == "code" and not any(candidate.code.is_stub(stub) for stub in edition.stubs.values()))
+    ]
+    answers = {
+        exercise: answer if answer.stage else replace(answer, cell=kept.index(candidate))
+        for exercise, (candidate, answer) in chosen.items()
+    }
+    return Script(tuple(candidate.code.text for candidate in kept), answers)
 
 
-def _worth_reading(notebook: Notebook, given: Given) -> Iterator[Cell]:
-    """Code, and what may have been code before it was retyped: text of the lesson's own is not, and a long text is not."""
+def _candidates(notebook: Notebook, edition: Edition) -> Iterator[Candidate]:
+    """Code cells, and text cells that may have been code: not the lesson's own text, and not very long text."""
     left = RETYPED
     for cell in notebook.cells:
-        if cell.kind == "code":
-            yield cell
-        elif {cell.grade_id, cell.exercise} & given.stubs.keys() or set(DEFINED.findall(cell.source)) & given.stubs.keys():
+        if cell.kind != "code":
+            tagged = {cell.grade_id, cell.exercise} & edition.stubs.keys()
+            if not tagged and not set(DEFINED.findall(cell.source)) & edition.stubs.keys():
+                continue
             left -= len(cell.source)
-            if left > 0 and cell.source.strip() not in given.sources:
-                yield cell
+            if left <= 0 or cell.source.strip() in edition.sources:
+                continue
+        yield from _candidate(cell, edition)
 
 
-def _unit(cell: Cell, given: Given) -> Iterator[Unit]:
-    """The cell as a unit, unless nothing of it can matter."""
-    tag = next((each for each in (cell.grade_id, cell.exercise) if each in given.stubs), None)
+def _candidate(cell: Cell, edition: Edition) -> Iterator[Candidate]:
+    """The cell as a candidate, unless it has neither code nor an exercise."""
+    exercise = next((tag for tag in (cell.grade_id, cell.exercise) if tag in edition.stubs), None)
     number = cell.index + 1
     source, left_out = plain_python(cell.source)
-    text = Text(without_checks(source))
-    if cell.kind == "code" and (tag or not text.is_blank):
-        about = tag or next((name for name in DEFINED.findall(text.text) if name in given.stubs), None)
+    code = Code(without_checks(source))
+    if cell.kind == "code" and (exercise or not code.is_blank):
         notes = (f"cell {number}: {left_out} is left out",) if left_out else ()
-        yield Unit(text, number, tag, cell.kind, cell.source.strip() in given.sources, about, notes)
-    elif cell.kind != "code" and (tag or text.defines & given.stubs.keys()):
-        yield Unit(text, number, tag, cell.kind)
+        yield Candidate(_dedent(code), number, exercise, cell.kind, cell.source.strip() in edition.sources, notes)
+    elif cell.kind != "code" and (exercise or code.defines & edition.stubs.keys()):
+        yield Candidate(_dedent(code), number, exercise, cell.kind)
 
 
-def _is_stub(unit: Unit, given: Given) -> bool:
-    return any(unit.text.is_stub(stub) for stub in given.stubs.values())
+def _dedent(code: Code) -> Code:
+    """Code that is indented as a whole, the way Jupyter runs it."""
+    if not code.text[:1].isspace() or code.parses:
+        return code
+    dedented = Code(textwrap.dedent(code.text))
+    return dedented if dedented.parses else code
 
 
-def _choose(exercise: str, stub: str, units: list[Unit], checked: int) -> tuple[Unit | None, Found]:
-    """The unit that answers an exercise: what its last check, in cell `checked`, has looked at; else the last of those that
-    have the best claim."""
-    stubs = [unit for unit in units if unit.text.is_stub(stub)]
-    claims = [unit for unit in units if unit not in stubs]
-    seen = [unit for unit in claims if unit.first <= checked and unit.tag in (None, exercise) and _is_new(unit, exercise)]
-    if len(seen) > 1 and seen[-1].tag is None and any(unit.tag for unit in seen):
-        return seen[-1], Found(None, (*seen[-1].notes, *_told(exercise, CHECKED, seen)))
-    for says, has_claim in CLAIMS:
-        if good := [unit for unit in claims if has_claim(unit, exercise)]:
-            return good[-1], Found(None, (*good[-1].notes, *_told(exercise, says, good)))
-    if empty := [unit for unit in claims if unit.tag == exercise]:
-        return None, Found(None, () if stubs else (f"cell {empty[-1].first} holds no code",), "open")
-    return (stubs[-1], Found(None, stage="open")) if stubs else (None, Found(None, stage="missing"))
+def _choose(exercise: str, stub: str, candidates: list[Candidate], last_check: int) -> tuple[Candidate | None, Answer]:
+    """The candidate that answers an exercise: the one that its last check, in cell `last_check`, has seen; otherwise the
+    last of those with the strongest claim."""
+    stubs = [candidate for candidate in candidates if candidate.code.is_stub(stub)]
+    others = [candidate for candidate in candidates if candidate not in stubs]
+    seen = [
+        candidate
+        for candidate in others
+        if candidate.number <= last_check and candidate.exercise in (None, exercise) and _defines_anew(candidate, exercise)
+    ]
+    claims = CLAIMS
+    if len(seen) > 1 and seen[-1].exercise is None and any(candidate.exercise for candidate in seen):
+        claims = ((CHECKED, lambda candidate, exercise: candidate in seen),)
+    for note, has_claim in claims:
+        if claiming := [candidate for candidate in others if has_claim(candidate, exercise)]:
+            best = claiming[-1]
+            notes = [note.format(number=best.number, exercise=exercise)] if note else []
+            if len(claiming) > 1:
+                cells = ", ".join(str(candidate.number) for candidate in claiming[-5:])
+                notes.append(f"{len(claiming)} cells answer {exercise} (cells {cells}): the last one counts")
+            return best, Answer(None, (*best.notes, *notes))
+    if empty := [candidate for candidate in others if candidate.exercise == exercise]:
+        return None, Answer(None, () if stubs else (f"cell {empty[-1].number} holds no code",), "open")
+    return (stubs[-1], Answer(None, stage="open")) if stubs else (None, Answer(None, stage="missing"))
 
 
-def _told(exercise: str, says: str, good: list[Unit]) -> Iterator[str]:
-    if says:
-        yield says.format(number=good[-1].first, exercise=exercise)
-    if len(good) > 1:
-        cells = ", ".join(str(unit.first) for unit in good[-5:])
-        yield f"{len(good)} cells answer {exercise} (cells {cells}): the last one counts"
+def _defines_anew(candidate: Candidate, exercise: str) -> bool:
+    return candidate.kind == "code" and not candidate.unchanged and exercise in candidate.code.defines
 
 
-def _is_own(unit: Unit, exercise: str) -> bool:
-    return unit.tag == exercise and unit.kind == "code"
+def _has_code(candidate: Candidate, exercise: str) -> bool:
+    """Whether there is something to run, right or not; in a text cell, only a function's first line counts."""
+    if candidate.kind == "code":
+        return not candidate.code.is_blank
+    return exercise in DEFINED.findall(candidate.code.text)
 
 
-def _has_code(unit: Unit, exercise: str) -> bool:
-    """Whether there is something to run, right or not; in a text cell, only the function's head tells."""
-    return not unit.text.is_blank if unit.kind == "code" else exercise in DEFINED.findall(unit.text.text)
-
-
-def _is_new(unit: Unit, exercise: str) -> bool:
-    return unit.kind == "code" and not unit.given and exercise in unit.text.defines
-
-
+Claim = tuple[str, Callable[[Candidate, str], bool]]  # the note for the report, and which candidates have this claim
 CHECKED = "of the cells that define {exercise}, the last check looked at cell {number}"
-CLAIMS: tuple[tuple[str, Callable[[Unit, str], bool]], ...] = (  # what is said of it, and who has it; the best first
-    ("", lambda unit, exercise: _is_own(unit, exercise) and exercise in unit.text.defines),
-    ("{exercise} was found by its name, in cell {number}", lambda unit, exercise: unit.tag is None and _is_new(unit, exercise)),
+CLAIMS: tuple[Claim, ...] = (  # strongest first
+    ("", lambda cell, exercise: cell.exercise == exercise and cell.kind == "code" and exercise in cell.code.defines),
     (
-        "cell {number} is no code cell any more: taken as one",
-        lambda unit, exercise: unit.kind != "code" and exercise in unit.text.defines and unit.tag in (None, exercise),
+        "{exercise} was found by its name, in cell {number}",
+        lambda cell, exercise: cell.exercise is None and _defines_anew(cell, exercise),
     ),
-    ("{exercise} was found in another exercise's cell, cell {number}", _is_new),
     (
-        "cell {number} does not define {exercise}",
-        lambda unit, exercise: unit.tag == exercise and _has_code(unit, exercise),
+        "cell {number} is no longer a code cell: treated as one",
+        lambda cell, exercise: cell.kind != "code" and exercise in cell.code.defines and cell.exercise in (None, exercise),
     ),
+    ("{exercise} was found in another exercise's cell, cell {number}", _defines_anew),
+    ("cell {number} does not define {exercise}", lambda cell, exercise: cell.exercise == exercise and _has_code(cell, exercise)),
 )

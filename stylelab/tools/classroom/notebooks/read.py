@@ -1,25 +1,32 @@
-"""A student's notebook as data: its cells in order, whatever the file holds. Nothing in it is run."""
+"""Read a student's notebook as data: its cells in order, whatever the file holds. Nothing in it is run."""
 
+import codecs
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from stylelab.errors import InputError
-from stylelab.tools.classroom.notebooks.encoding import decoded
 
 KINDS = ("code", "markdown", "raw")
+BYTE_ORDER_MARKS = {  # UTF-32 first: its mark begins like UTF-16's
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF8: "utf-8-sig",
+}
+UNMARKED = {(0, 1): "utf-16-be", (1, 0): "utf-16-le"}  # zero and non-zero bytes: JSON begins with two ASCII characters
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of a notebook is looked at. Sizes in bytes, or in characters where text is meant."""
+    """How much of a notebook is read. Sizes in bytes for the file, in characters for text."""
 
     file: int = 20_000_000
     brackets: int = 1_000_000  # in the file: every list and dict costs memory
     cells: int = 1_000
     cell: int = 50_000
-    code: int = 500_000  # of all cells together
+    code: int = 500_000  # all cells together
 
 
 LIMITS = Limits()
@@ -30,12 +37,12 @@ class Cell:
     """One cell.
 
     Attributes:
-        index: its place in the notebook, from 0.
-        source: its text, lines ended by newlines alone.
+        index: its position in the notebook, from 0.
+        source: its text, with newlines only.
         kind: one of KINDS.
         grade_id: nbgrader's name of the cell.
-        exercise: the exercise that the cell is to answer, by our own metadata.
-        id: Jupyter's name of the cell.
+        exercise: the exercise that the cell is to answer, from our own metadata.
+        id: Jupyter's id of the cell.
     """
 
     index: int
@@ -48,14 +55,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Notebook:
-    """What `read_notebook` found.
+    """What `read_notebook` returns.
 
     Attributes:
         cells: all cells, in order.
-        lesson, framework: what our own metadata says that it is; not yet compared with what there is.
+        lesson, framework: from our own metadata, not yet checked.
         kernel: the name of the kernel that it asks for.
         notes: what was repaired, one sentence each.
-        trouble: why it cannot be graded, one sentence; there are no cells then.
+        trouble: why it cannot be graded, in one sentence; `cells` is empty then.
     """
 
     cells: tuple[Cell, ...] = ()
@@ -66,152 +73,121 @@ class Notebook:
     trouble: str | None = None
 
 
-@dataclass(frozen=True)
-class Found:
-    """Where the answer to an exercise is.
-
-    Attributes:
-        cell: index into `Script.cells`; None when `stage` says why there is none.
-        notes: what was repaired to find it, one sentence each.
-        stage: None for an answer to be graded, 'open' for an untouched stub, 'missing' when there is no such cell.
-    """
-
-    cell: int | None
-    notes: tuple[str, ...] = ()
-    stage: str | None = None
-
-
-@dataclass(frozen=True)
-class Script:
-    """The code of a notebook, ready to be sliced: magics taken out, cells cut in two joined, check cells left out.
-
-    Attributes:
-        cells: sources, in the notebook's order.
-        answers: exercise id -> where its answer is, for every exercise that the lesson asks for, in its order.
-    """
-
-    cells: tuple[str, ...]
-    answers: Mapping[str, Found] = field(default_factory=dict)
-
-
 def read_notebook(data: bytes) -> Notebook:
-    """Read a notebook of any make, and repair what can be repaired.
+    """Read a notebook that any program may have saved, and repair what can be repaired.
 
     Returns:
-        Its cells and notes on what was repaired; a notebook without cells and with `trouble` when it cannot be graded.
+        Its cells, with notes on what was repaired; if it cannot be graded, a notebook without cells but with `trouble`.
     """
     try:
-        return _Reader(data).notebook()
-    except InputError as trouble:
-        return Notebook(trouble=str(trouble))
+        return _Reader().read(data)
+    except InputError as error:
+        return Notebook(trouble=str(error))
 
 
 class _Reader:
-    """One notebook being read: notes gather on the way, and an InputError is the notebook's trouble."""
+    """Reads one notebook and collects notes; an InputError becomes the notebook's trouble."""
 
-    def __init__(self, data: bytes):
-        self.notes: dict[str, None] = {}  # in order, each once
-        self.plain = self._parsed(data)
+    def __init__(self):
+        self.notes: dict[str, None] = {}  # ordered, without duplicates
 
-    def notebook(self) -> Notebook:
-        cells = tuple(self._cell(index, cell) for index, cell in enumerate(self._cells()) if self._is_cell(index, cell))
+    def read(self, data: bytes) -> Notebook:
+        plain = self._parse(self._decode(data))
+        cells = tuple(self._read_cell(index, cell) for index, cell in enumerate(self._list_cells(plain)) if cell is not None)
         if sum(len(cell.source) for cell in cells if cell.kind == "code") > LIMITS.code:
             raise InputError(f"there are more than {LIMITS.code:,} characters of code: leave out what is not needed")
-        metadata = _dict(self.plain.get("metadata"))
-        ours, kernel = _dict(metadata.get("stylelab")), _dict(metadata.get("kernelspec"))
-        named = (_word(each) for each in (ours.get("lesson"), ours.get("framework"), kernel.get("name")))
-        return Notebook(cells, *named, notes=tuple(self.notes))
+        metadata = _as_dict(plain.get("metadata"))
+        ours, kernel = _as_dict(metadata.get("stylelab")), _as_dict(metadata.get("kernelspec"))
+        names = (_as_word(name) for name in (ours.get("lesson"), ours.get("framework"), kernel.get("name")))
+        return Notebook(cells, *names, notes=tuple(self.notes))
 
-    def _parsed(self, data: bytes) -> dict:
+    def _note(self, note: str) -> None:
+        self.notes[note] = None
+
+    def _decode(self, data: bytes) -> str:
         if len(data) > LIMITS.file:
             raise InputError(f"the file has {len(data):,} bytes; {LIMITS.file:,} at most")
         if data.count(b"[") + data.count(b"{") > LIMITS.brackets:
             raise InputError("the file holds too many lists: clear its outputs and save it again")
-        text, note = decoded(data)
-        self._note(note)
+        encoding = next((name for mark, name in BYTE_ORDER_MARKS.items() if data.startswith(mark)), None)
+        encoding = encoding or UNMARKED.get(tuple(min(byte, 1) for byte in data[:2]), "utf-8")
+        try:
+            text = data.decode(encoding)
+            if encoding not in ("utf-8", "utf-8-sig"):
+                self._note(f"the file is in {encoding[:6].upper()}, not UTF-8")
+        except UnicodeDecodeError:
+            text = data.decode(encoding, "replace")
+            self._note("the file is not UTF-8: some letters are lost")
         if not text.strip():
             raise InputError("the file is empty")
+        return text
+
+    def _parse(self, text: str) -> dict:
         try:
-            plain = self._loaded(text)
+            try:
+                plain = json.loads(text, object_pairs_hook=self._make_dict)
+            except json.JSONDecodeError:
+                raise
+            except ValueError:  # Python refuses integers of thousands of digits, and none in a notebook matters
+                self._note("a number in the file has thousands of digits: left out")
+                plain = json.loads(
+                    text, object_pairs_hook=self._make_dict, parse_int=lambda digits: int(digits) if len(digits) < 20 else 0
+                )
         except (ValueError, RecursionError, MemoryError):
             raise InputError("the file is not a notebook: it is not JSON") from None
         if not isinstance(plain, dict):
             raise InputError("the file is not a notebook: it is JSON, but has no cells")
         return plain
 
-    def _loaded(self, text: str) -> object:
-        try:
-            return json.loads(text, object_pairs_hook=self._object)
-        except json.JSONDecodeError:
-            raise
-        except ValueError:  # Python makes no number of thousands of digits, and none in a notebook matters
-            self._note("a number in the file has thousands of digits: left out")
-            return json.loads(
-                text, object_pairs_hook=self._object, parse_int=lambda digits: int(digits) if len(digits) < 20 else 0
-            )
+    def _make_dict(self, pairs: list) -> dict:
+        if len(plain := dict(pairs)) != len(pairs):
+            self._note("a name occurs twice in the file: the last one counts")
+        return plain
 
-    def _object(self, pairs: list) -> dict:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            self._note("something stands in the file twice: the last one counts")
-        return made
-
-    def _note(self, note: str | None) -> None:
-        if note:
-            self.notes[note] = None
-
-    def _cells(self) -> list:
-        """The cells of format 4, or of format 3, which has sheets of them."""
-        cells = self.plain.get("cells")
-        if not isinstance(cells, list) and isinstance(sheets := self.plain.get("worksheets"), list):
+    def _list_cells(self, plain: dict) -> list[dict | None]:
+        """The cells of format 4, or of format 3, which groups them in worksheets; None for what is not a cell."""
+        cells = plain.get("cells")
+        if not isinstance(cells, list) and isinstance(sheets := plain.get("worksheets"), list):
             self._note("the notebook is in format 3, of 2013")
-            cells = [cell for sheet in sheets for cell in _list(_dict(sheet).get("cells"))]
+            nested = (_as_dict(sheet).get("cells") for sheet in sheets)
+            cells = [cell for sheet_cells in nested if isinstance(sheet_cells, list) for cell in sheet_cells]
         if not isinstance(cells, list):
             raise InputError("the file is not a notebook: it has no cells")
         if len(cells) > LIMITS.cells:
             raise InputError(f"the notebook has {len(cells):,} cells; {LIMITS.cells:,} at most")
-        return cells
+        for index, cell in enumerate(cells):
+            if not isinstance(cell, dict):
+                self._note(f"item {index + 1} is not a cell: left out")
+        return [cell if isinstance(cell, dict) else None for cell in cells]
 
-    def _is_cell(self, index: int, cell: object) -> bool:
-        if not isinstance(cell, dict):
-            self._note(f"cell {index + 1} is no cell: left out")
-        return isinstance(cell, dict)
-
-    def _cell(self, index: int, cell: dict) -> Cell:
-        metadata = _dict(cell.get("metadata"))
-        ours, nbgrader = _dict(metadata.get("stylelab")), _dict(metadata.get("nbgrader"))
+    def _read_cell(self, index: int, cell: dict) -> Cell:
+        metadata = _as_dict(cell.get("metadata"))
+        ours, nbgrader = _as_dict(metadata.get("stylelab")), _as_dict(metadata.get("nbgrader"))
         kind = cell.get("cell_type")
         if kind not in KINDS:
             kind = "code" if "outputs" in cell and not isinstance(kind, str) else "markdown" if kind == "heading" else "raw"
-        words = (nbgrader.get("grade_id"), ours.get("exercise"), cell.get("id"))
-        return Cell(index, self._source(index, cell, kind), kind, *map(_word, words))
+        names = (nbgrader.get("grade_id"), ours.get("exercise"), cell.get("id"))
+        return Cell(index, self._read_source(index, cell, kind), kind, *map(_as_word, names))
 
-    def _source(self, index: int, cell: dict, kind: str) -> str:
+    def _read_source(self, index: int, cell: dict, kind: str) -> str:
         source = cell.get("source", cell.get("input", ""))
         if isinstance(source, list):
             source = "".join(line for line in source if isinstance(line, str))
         if not isinstance(source, str):
-            self._note(f"cell {index + 1} has no text: taken as empty")
+            self._note(f"cell {index + 1} has no text: treated as empty")
             return ""
         if len(source) > LIMITS.cell:
-            self._note(f"cell {index + 1} has {len(source):,} characters; {LIMITS.cell:,} at most: taken as empty")
+            self._note(f"cell {index + 1} has {len(source):,} characters; {LIMITS.cell:,} at most: treated as empty")
             return ""
-        return self._clean(index, source, kind)
-
-    def _clean(self, index: int, source: str, kind: str) -> str:
         if "\0" in source and kind == "code":
-            self._note(f"cell {index + 1} holds NUL characters: taken out")
+            self._note(f"cell {index + 1} holds NUL characters: removed")
         source = re.sub("\r\n?", "\n", source.replace("\0", ""))
         return source.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _dict(value: object) -> dict:
+def _as_dict(value: object) -> dict:
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: object) -> list:
-    return value if isinstance(value, list) else []
-
-
-def _word(value: object) -> str | None:
+def _as_word(value: object) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= 200 else None

@@ -1,19 +1,19 @@
-"""A student's code looked at without being run. Whatever the text, an answer comes soon and nothing is raised."""
+"""Inspect a student's code without running it. Whatever the text, the result comes soon and nothing is raised."""
 
 import ast
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 LONGEST = 60_000  # characters that are parsed at once: about half a second at worst
-FIELDS, FORMATTED = 2_000, re.compile(r"[fF][rR]?[\"']")  # brackets of a text with f-strings: its time grows with their square
-# cell magics whose body is Python all the same
-PYTHON = {"time", "timeit", "capture", "prun", "memit", "mprun", "python", "python3"}
+FIELDS, FORMATTED = 2_000, re.compile(r"[fF][rR]?[\"']")  # f-strings: parsing time grows with the square of their brackets
+PYTHON_MAGICS = {"time", "timeit", "capture", "prun", "memit", "mprun", "python", "python3"}  # cell magics with a Python body
 CELL_MAGIC = re.compile(r"\A\s*%%(\w+)[^\n]*")
-# lines that IPython takes for itself, with those that a backslash adds to them: %matplotlib, !pip, ?name, name?
+# lines that only IPython understands, with their continuations after a backslash: %matplotlib, !pip, ?name, name?
 LINE_MAGIC = re.compile(r"^([ \t]*)(?:[%!?][^\n\\]*(?:\\\n?[^\n\\]*)*|[\w.]+\?{1,2}[ \t]*)$", re.M)
-ASSIGNED = re.compile(r"^([ \t]*\w[\w, \t]*=[ \t]*)[%!][^\n=][^\n]*$", re.M)
+ASSIGNED_MAGIC = re.compile(r"^([ \t]*\w[\w, \t]*=[ \t]*)[%!][^\n=][^\n]*$", re.M)
 CHECK = re.compile(
     r"^(\w+)[ \t]*=[ \t]*\w+\.check\([ \t]*([\"'])\w+\2[ \t]*,[ \t]*(\w+)[ \t]*\)[ \t]*;?[ \t]*(?:#[^\n]*)?$", re.M
 )
@@ -21,15 +21,15 @@ CHECKED = re.compile(r"^(?:\w+[ \t]*=[ \t]*)?\w+\.check\([ \t]*[\"'](\w+)[\"'][ 
 
 
 @dataclass(frozen=True)
-class Text:
-    """A piece of Python, and what can be said of it."""
+class Code:
+    """A piece of Python, perhaps with syntax errors."""
 
     text: str
 
     @cached_property
     def _facts(self) -> tuple[bool, frozenset[str]]:
-        tree = parsed(self.text)  # looked at and let go: the trees of a large notebook would fill the memory
-        return tree is not None, frozenset(_defined(tree.body)) if tree else frozenset()
+        tree = parse(self.text)  # not kept: the trees of a large notebook would fill the memory
+        return tree is not None, frozenset(_defined_names(tree.body)) if tree else frozenset()
 
     @property
     def parses(self) -> bool:
@@ -37,7 +37,7 @@ class Text:
 
     @property
     def defines(self) -> frozenset[str]:
-        """The names that it gives a value to, outside functions and classes."""
+        """The names that it binds outside functions and classes."""
         return self._facts[1]
 
     @property
@@ -45,26 +45,26 @@ class Text:
         return not any(line.strip() and not line.lstrip().startswith("#") for line in self.text.splitlines())
 
     def is_stub(self, stub: str) -> bool:
-        """Whether it does what the stub does: comments, layout and docstrings left aside. `pass` is a stub too."""
+        """Whether it does no more than the stub: comments, layout and docstrings do not matter, and `pass` is a stub too."""
         if self.text.strip() == stub.strip():
             return True
-        if len(self.text) > 2 * len(stub) + 500 or not self.defines >= stub_names(stub):
+        if len(self.text) > 2 * len(stub) + 500 or not self.defines >= _stub_names(stub):
             return False
-        return _same(parsed(self.text), parsed(stub))
+        mine, theirs = parse(self.text).body, parse(stub).body
+        return len(mine) == len(theirs) and all(map(_is_like_stub, mine, theirs))
 
 
 @cache
-def stub_names(stub: str) -> frozenset[str]:
-    """What a stub defines."""
-    return Text(stub).defines
+def _stub_names(stub: str) -> frozenset[str]:
+    return Code(stub).defines
 
 
-def parsed(text: str) -> ast.Module | None:
-    """The syntax tree, or None for what is no Python, too long, or built to exhaust whoever parses it."""
+def parse(text: str) -> ast.Module | None:
+    """The syntax tree; None if the text is not Python, too long, or built to exhaust the parser."""
     if len(text) > LONGEST or (text.count("{") > FIELDS and FORMATTED.search(text)):
         return None
     try:
-        with warnings.catch_warnings():  # an invalid escape is the student's own affair
+        with warnings.catch_warnings():  # an invalid escape sequence does not matter here
             warnings.simplefilter("ignore")
             return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
@@ -72,41 +72,44 @@ def parsed(text: str) -> ast.Module | None:
 
 
 def plain_python(source: str) -> tuple[str, str | None]:
-    """A cell without what only IPython understands, line for line.
+    """A cell without what only IPython understands; line numbers stay the same.
 
     Returns:
-        The text, and what was left out, for a note; None when nothing was.
+        The text, and what was left out, for a note; None if nothing was.
     """
     left_out = None
     if magic := CELL_MAGIC.match(source):
         left_out = f"%%{magic[1]}"
-        if magic[1] not in PYTHON:
+        if magic[1] not in PYTHON_MAGICS:
             return "", left_out
         source = "\n" * magic[0].count("\n") + source[magic.end() :]
-    if not (LINE_MAGIC.search(source) or ASSIGNED.search(source)) or parsed(source) is not None:
+    if not (LINE_MAGIC.search(source) or ASSIGNED_MAGIC.search(source)) or parse(source) is not None:
         return source, left_out
-    replaced = ASSIGNED.sub(r"\1None", LINE_MAGIC.sub(lambda found: f"{found[1]}pass" + "\n" * found[0].count("\n"), source))
-    return (replaced, left_out or "a magic line") if parsed(replaced) is not None else (source, left_out)
+    replaced = LINE_MAGIC.sub(lambda match: f"{match[1]}pass" + "\n" * match[0].count("\n"), source)
+    replaced = ASSIGNED_MAGIC.sub(r"\1None", replaced)
+    return (replaced, left_out or "a magic line") if parse(replaced) is not None else (source, left_out)
 
 
 def without_checks(text: str) -> str:
-    """The text without its calls of `check`: `x = sl.check("x", y)` is no more than `x = y` while marks are given."""
-    return CHECK.sub(lambda found: "" if found[1] == found[3] else f"{found[1]} = {found[3]}", text)
+    """The text without its calls of `check`: while grading, `x = sl.check("x", y)` means `x = y`."""
+    return CHECK.sub(lambda match: "" if match[1] == match[3] else f"{match[1]} = {match[3]}", text)
 
 
-def checks(text: str) -> list[str]:
-    """The exercises whose answers a cell checks, by name."""
+def checked_exercises(text: str) -> list[str]:
+    """The ids of the exercises that a cell checks."""
     return CHECKED.findall(text)
 
 
-def _defined(statements: list[ast.stmt]):
+def _defined_names(statements: list[ast.stmt]) -> Iterator[str]:
     waiting = list(statements)
     while waiting:
         match waiting.pop():
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 yield name
             case ast.Assign(targets=targets):
-                yield from (name for target in targets for name in _names(target))
+                for target in targets:
+                    parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+                    yield from (part.id for part in parts if isinstance(part, ast.Name))
             case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is not None:
                 yield name
             case ast.If(body=body, orelse=other) | ast.For(body=body, orelse=other) | ast.While(body=body, orelse=other):
@@ -117,35 +120,17 @@ def _defined(statements: list[ast.stmt]):
                 waiting += body
 
 
-def _names(target: ast.expr):
-    if isinstance(target, ast.Name):
-        yield target.id
-    elif isinstance(target, ast.Tuple | ast.List):
-        yield from (each.id for each in target.elts if isinstance(each, ast.Name))
-
-
-def _same(mine: ast.Module, stub: ast.Module) -> bool:
-    """Whether two pieces of code are the same statement for statement, one of a function's own statements being idle."""
-    if len(mine.body) != len(stub.body):
-        return False
-    return all(_is_like(one, other) for one, other in zip(mine.body, stub.body, strict=True))
-
-
-def _is_like(one: ast.stmt, other: ast.stmt) -> bool:
-    if isinstance(one, ast.FunctionDef) and isinstance(other, ast.FunctionDef):
-        return one.name == other.name and all(map(_is_idle, one.body))  # with the arguments of an older edition, maybe
-    return type(one) is type(other) and _dump(one) == _dump(other)
-
-
-def _dump(node: ast.AST) -> str:
+def _is_like_stub(mine: ast.stmt, stub: ast.stmt) -> bool:
+    if isinstance(mine, ast.FunctionDef) and isinstance(stub, ast.FunctionDef):
+        return mine.name == stub.name and all(map(_does_nothing, mine.body))  # an older edition's arguments may differ
     try:
-        return ast.dump(node)
+        return type(mine) is type(stub) and ast.dump(mine) == ast.dump(stub)
     except RecursionError:
-        return repr(id(node))  # like no other
+        return False
 
 
-def _is_idle(statement: ast.stmt) -> bool:
-    """A docstring, `...`, `pass`, or `raise NotImplementedError` with or without words."""
+def _does_nothing(statement: ast.stmt) -> bool:
+    """A docstring, `...`, `pass`, or `raise NotImplementedError` with or without a message."""
     match statement:
         case ast.Expr(value=ast.Constant()) | ast.Pass():
             return True

@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from stylelab.tools.classroom.marking.model import ExerciseMark, Mark, Record
+from stylelab.tools.classroom.marking.model import ExerciseMark, Mark
+from stylelab.tools.classroom.marking.record import Record
 from stylelab.tools.classroom.reports.late import Late, lateness
 from stylelab.tools.classroom.reports.manual import Entry
 from stylelab.tools.classroom.reports.text import file_names, name_key, number, plain

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from stylelab.base.files import check_folder, error_text, printable, write_text
 from stylelab.errors import InputError
-from stylelab.tools.classroom.marking.model import Mark, Record
-from stylelab.tools.classroom.marking.record import write_record
+from stylelab.tools.classroom.marking.model import Mark
+from stylelab.tools.classroom.marking.record import Record, write_record
 from stylelab.tools.classroom.reports import canvas, gradescope, pages, tables
 from stylelab.tools.classroom.reports.gradebook import Gradebook, make_gradebook
 from stylelab.tools.classroom.reports.late import Late

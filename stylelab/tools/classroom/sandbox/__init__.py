@@ -1,1 +1,1 @@
-"""Answers run here, cut off from the machine and from each other."""
+"""Run students' code in a sandbox."""

@@ -1,1 +1,1 @@
-"""What is mounted into the sandbox. Nothing here knows an answer, a reference, a seed, or another submission."""
+"""Files that are copied into the sandbox. They import nothing of stylelab that knows an answer."""

@@ -1,6 +1,6 @@
-"""An answer up to names and layout: two answers with the same form say the same thing in other words.
+"""The canonical form of an answer: two answers that differ only in names and layout have the same form.
 
-Standard library only, and nothing of stylelab: this file is mounted alone where students' code runs.
+Standard library only, nothing of stylelab: this file is copied into the sandbox.
 """
 
 import ast
@@ -8,37 +8,36 @@ import builtins
 import re
 
 LONGEST = 50_000  # characters of a source, and of a form
-OPAQUE = frozenset(dir(builtins))  # names that mean something by themselves
+BUILTINS = frozenset(dir(builtins))
 
 
 def canonical(source: str) -> str:
-    """The source with its names replaced in order of appearance; no docstrings, comments, type hints or layout.
+    """Return the source with its names numbered in order of appearance, without docstrings, comments, type hints and layout.
 
     Args:
-        source: a cell, or several; lines for IPython (`%time`, `!ls`) are left out where they stand in the way.
+        source: one cell or several; IPython's lines (`%time`, `!ls`) are left out if they cannot be parsed.
 
     Returns:
-        Python in one layout; '' for what is empty, too long or no Python.
+        Python in a uniform layout; '' if the source is empty, too long or not Python.
+
+    >>> canonical("def gram(f):  # of one layer\n  return f @ f.T")
+    'def v1(v2):\n    return v2 @ v2.T'
     """
     if len(source) > LONGEST:
         return ""
     try:
-        tree = _parse(source)
-        _tidy(tree)
-        return ast.unparse(_Renamed(tree).visit(tree))[:LONGEST]
+        try:
+            tree = ast.parse(source)
+        except SyntaxError:
+            tree = ast.parse(re.sub(r"(?m)^([ \t]*)[%!?].*$", r"\1pass", source))
+        _remove_idle_parts(tree)
+        return ast.unparse(_Renamer(tree).visit(tree))[:LONGEST]
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # a NUL character is a ValueError
         return ""
 
 
-def _parse(source: str) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except SyntaxError:
-        return ast.parse(re.sub(r"(?m)^([ \t]*)[%!?].*$", r"\1pass", source))
-
-
-def _tidy(tree: ast.AST) -> None:
-    """Take away what changes nothing: texts that stand alone, `pass`, type hints."""
+def _remove_idle_parts(tree: ast.AST) -> None:
+    """Remove what changes nothing: strings that are not used, `pass`, type hints."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.returns = None
@@ -47,38 +46,31 @@ def _tidy(tree: ast.AST) -> None:
         for name in ("body", "orelse", "finalbody"):
             body = getattr(node, name, None)
             if isinstance(body, list):
-                setattr(node, name, _without_idle(body, keep=name == "body" and not isinstance(node, ast.Module)))
+                kept = [simple for statement in body if (simple := _simplify(statement))]
+                needs_one = name == "body" and not isinstance(node, ast.Module)
+                setattr(node, name, kept or ([ast.Pass()] if needs_one else []))
 
 
-def _without_idle(body: list, keep: bool) -> list:
-    kept = [_unannotated(statement) for statement in body if not _idle(statement)]
-    return kept or ([ast.Pass()] if keep else [])
+def _simplify(statement: ast.stmt) -> ast.stmt | None:
+    """The statement without a type hint; None if it does nothing."""
+    match statement:
+        case ast.AnnAssign(value=None) | ast.Expr(value=ast.Constant()) | ast.Pass():
+            return None
+        case ast.AnnAssign(target=target, value=value):
+            return ast.copy_location(ast.Assign([target], value, lineno=statement.lineno), statement)
+    return statement
 
 
-def _idle(statement: ast.stmt) -> bool:
-    if isinstance(statement, ast.AnnAssign):
-        return statement.value is None
-    alone = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    return alone or isinstance(statement, ast.Pass)
-
-
-def _unannotated(statement: ast.stmt) -> ast.stmt:
-    """`x: int = 1` says no more than `x = 1`."""
-    if not isinstance(statement, ast.AnnAssign):
-        return statement
-    return ast.copy_location(ast.Assign([statement.target], statement.value, lineno=statement.lineno), statement)
-
-
-class _Renamed(ast.NodeTransformer):
-    """Every name becomes v1, v2, ... in order of appearance, but for the builtins that nobody has given another meaning."""
+class _Renamer(ast.NodeTransformer):
+    """Renames every name to v1, v2, ... in order of appearance, except for builtins that the code does not rebind."""
 
     def __init__(self, tree: ast.AST):
         self.names: dict[str, str] = {}
-        self.bound = {name for node in ast.walk(tree) for name in _binds(node)}
+        self.bound = {name for node in ast.walk(tree) for name in _bound_names(node)}
         self.functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
     def _new(self, name: str) -> str:
-        if name in OPAQUE and name not in self.bound:
+        if name in BUILTINS and name not in self.bound:
             return name
         return self.names.setdefault(name, f"v{len(self.names) + 1}")
 
@@ -92,7 +84,7 @@ class _Renamed(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node):
         node.name = self._new(node.name)
-        self.visit(node.args)  # before the body, as they stand in the text
+        self.visit(node.args)  # before the body, as in the source
         node.body = [self.visit(statement) for statement in node.body]
         node.decorator_list = [self.visit(each) for each in node.decorator_list]
         return node
@@ -104,7 +96,7 @@ class _Renamed(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Call(self, node):
-        """Arguments by name are names only of functions that are defined here: `dim=1` is PyTorch's own."""
+        """Keyword arguments are renamed only for functions that are defined here: `dim=1` belongs to PyTorch."""
         own = isinstance(node.func, ast.Name) and node.func.id in self.functions
         node.func = self.visit(node.func)
         node.args = [self.visit(each) for each in node.args]
@@ -120,7 +112,7 @@ class _Renamed(ast.NodeTransformer):
     visit_Nonlocal = visit_Global
 
     def visit_alias(self, node):
-        """`import numpy as np` and `import numpy as xp` are one; what is imported keeps its name."""
+        """`import numpy as np` and `import numpy as xp` become the same; the imported module keeps its name."""
         if node.name != "*":
             node.asname = self._new(node.asname or node.name.partition(".")[0])
         return node
@@ -136,8 +128,8 @@ class _Renamed(ast.NodeTransformer):
         return super().generic_visit(node)
 
 
-def _binds(node: ast.AST):
-    """The names that a node gives a meaning to."""
+def _bound_names(node: ast.AST):
+    """The names that a node binds."""
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
         yield node.id
     elif isinstance(node, ast.arg):

@@ -1,10 +1,10 @@
-"""The warm process: it imports a framework once, and forks a child behind walls of its own for each answer.
+"""The warm process: it imports a framework once, and forks an isolated child for each answer.
 
     python -P -m stylelab.tools.classroom.sandbox.inside.serve FRAMEWORK CONTROL_FD USER ISOLATION
-    python -P -m stylelab.tools.classroom.sandbox.inside.serve --try USER      why walls cannot be built here, if so
+    python -P -m stylelab.tools.classroom.sandbox.inside.serve --try USER      print why children cannot be isolated here
 
-It never sees an answer or an input: each child has a channel of its own to the grader, which comes over the control socket
-and goes to the child alone. What a child does to its memory is done to a copy.
+It never sees an answer or an input: each child has its own channel to the grader, which arrives over the control socket and
+is passed to the child alone. A child works on a copy of this process's memory.
 """
 
 import importlib
@@ -17,58 +17,52 @@ import time
 from contextlib import suppress
 from functools import partial
 
-from stylelab.tools.classroom.sandbox.inside import walls
+from stylelab.tools.classroom.sandbox.inside import isolation
 
-MEMORY, PROCESSES = 2 * 2**30, 64  # of one process beyond what is warm already; of all processes and threads of an answer
-TOTAL = 3 * 2**30  # of all processes together
-WARM = {  # imported ahead; the frameworks import some of it only at first use, which takes seconds
+MEMORY, PROCESSES = 2 * 2**30, 64  # bytes of each process beyond the warm one's; processes and threads of an answer
+TOTAL_MEMORY = 3 * 2**30  # all processes of an answer together
+WARM_IMPORTS = {  # imported in advance; the frameworks import some of it only at first use, which takes seconds
     "both": (
-        "stylelab.exercises.checking.call", "stylelab.exercises.checking.serialise", "stylelab.tools.classroom.sandbox.inside.slice", "stylelab.tools.classroom.sandbox.inside.form",
-        "stylelab.tools.classroom.sandbox.inside.wire", "scipy.linalg",
+        "stylelab.exercises.checking.call", "stylelab.exercises.checking.serialise",
+        *(f"stylelab.tools.classroom.sandbox.inside.{name}" for name in ("slice", "form", "wire")), "scipy.linalg",
     ),
-    "torch": ("torch._dynamo",),  # the optimisers' steps
+    "torch": ("torch._dynamo",),  # for the optimisers' steps
     "tensorflow": ("keras",),  # behind tf.keras
 }  # fmt: skip
-# namespaces for each child; or those of this process alone, which then serves one answer only; or none at all
-WALLED, SHARED, BARE = "walled", "shared", "bare"
-TRY = "--try"
+# namespaces for each child; or only for this process, which then serves a single answer; or none
+NESTED, FRESH, UNPROTECTED = "nested", "fresh", "unprotected"
 
 
-def main(framework: str, control_fd: str, user: str, isolation: str) -> None:
+def main(framework: str, control_fd: str, user: str, mode: str) -> None:
+    """Import the framework, send a greeting, then serve answers until the grader closes the control socket."""
     control = socket.socket(fileno=int(control_fd))
     if os.getuid() == 0 and int(user):
-        walls.become(int(user))
+        isolation.switch_user(int(user))
     began = time.perf_counter()
-    lab = _warm(framework)
-    walls.hide()
-    trouble = _try_walls() if isolation == WALLED else ""
+    lab = importlib.import_module(f"stylelab.{framework}.exercises.lab").Lab()
+    for name in (*WARM_IMPORTS["both"], *WARM_IMPORTS[framework]):
+        importlib.import_module(name)  # but compute nothing: it might start threads, which a fork loses
+    isolation.hide_memory()
+    trouble = nesting_trouble() if mode == NESTED else ""
     control.sendall(json.dumps({"trouble": trouble, "seconds": time.perf_counter() - began}).encode() + b"\n")
     while True:
         _, channels, _, _ = socket.recv_fds(control, 1, 1)
         if not channels:
             return  # the grader is gone
         (channel,) = channels
-        child = _fork(partial(_behind_walls, lab, channel, isolation), keep=channel)
+        child = _fork(partial(_run_isolated, lab, channel, mode), keep=channel)
         os.close(channel)
-        control.recv(1)  # the grader has what it wants, or waits no longer
+        control.recv(1)  # the grader has its reply, or has stopped waiting
         control.sendall(bytes([_end(child)]))
 
 
-def _warm(framework: str):
-    """All that an answer may need, imported; nothing computed, lest threads be started, which a fork would lose."""
-    lab = importlib.import_module(f"stylelab.{framework}.exercises.lab").Lab()
-    for name in (*WARM["both"], *WARM[framework]):
-        importlib.import_module(name)
-    return lab
-
-
-def _try_walls() -> str:
-    """Why children cannot be walled off here; empty when they can."""
+def nesting_trouble() -> str:
+    """Why children cannot be isolated here; empty if they can."""
     reader, writer = os.pipe()
 
     def build() -> int:
         try:
-            return _inner(lambda: os.write(writer, b"*") - 1)
+            return _run_in_namespaces(lambda: os.write(writer, b"*") - 1)
         except OSError as error:
             os.write(writer, str(error).encode())
             return 1
@@ -76,70 +70,30 @@ def _try_walls() -> str:
     child = _fork(build, keep=writer)
     os.close(writer)
     with open(reader) as stream:
-        said = stream.read()
+        message = stream.read()
     os.waitpid(child, 0)
-    return "" if said == "*" else said or "namespaces cannot be nested here"
+    return "" if message == "*" else message or "namespaces cannot be nested here"
 
 
 def _fork(work, *, keep: int) -> int:
-    """A child that does `work` and has no other file open than standard streams that lead nowhere, and `keep`."""
+    """Fork a child that does `work` with no open file but `keep` and standard streams to /dev/null."""
     child = os.fork()
     if not child:
-        _guarded(lambda: _alone(work, keep))
+        _run_and_exit(partial(_close_files_and_run, work, keep))
     return child
 
 
-def _alone(work, keep: int) -> int:
-    nowhere = os.open("/dev/null", os.O_RDWR)
+def _close_files_and_run(work, keep: int) -> int:
+    null = os.open("/dev/null", os.O_RDWR)
     for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
+        os.dup2(null, stream)
     os.closerange(3, keep)
     os.closerange(keep + 1, 4096)
     return work() or 0
 
 
-def _behind_walls(lab, channel: int, isolation: str) -> int:
-    if isolation != WALLED:
-        os.setsid()
-        walls.limit(MEMORY, PROCESSES if isolation == SHARED else None)  # else the user is not this answer's own
-        if isolation == SHARED:
-            walls.silence()
-        return _answer(lab, channel)
-    return _inner(lambda: _answer(lab, channel))
-
-
-def _inner(work) -> int:
-    """Do `work` in namespaces of its own; returns the watchman's exit status."""
-    walls.separate()
-    first = os.fork()
-    if not first:
-        _guarded(lambda: _first(work))
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGKILL))
-    os.closerange(3, 4096)
-    return os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) & 0x7F
-
-
-def _first(work) -> int:
-    """The first process of a new namespace: it furnishes, watches, and takes all others with it when it leaves."""
-    walls.die_with_parent()
-    walls.furnish()
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    student = os.fork()
-    if not student:
-        _guarded(lambda: _confined(work))
-    os.closerange(3, 4096)
-    return walls.watch(student, TOTAL, PROCESSES)
-
-
-def _confined(work) -> int:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-    walls.limit(MEMORY, PROCESSES)
-    walls.silence()
-    return work() or 0
-
-
-def _guarded(work) -> None:
-    """End this process with the status that `work` returns, or 1, without going back to where it was forked."""
+def _run_and_exit(work) -> None:
+    """End this process with the status that `work` returns, or 1, without returning to the code that forked it."""
     status = 1
     try:
         status = work()
@@ -147,17 +101,56 @@ def _guarded(work) -> None:
         os._exit(status)
 
 
+def _run_isolated(lab, channel: int, mode: str) -> int:
+    if mode == NESTED:
+        return _run_in_namespaces(lambda: _answer(lab, channel))
+    os.setsid()
+    isolation.set_limits(MEMORY, PROCESSES if mode == FRESH else None)  # unprotected, the user has other processes
+    if mode == FRESH:
+        isolation.refuse_system_calls()
+    return _answer(lab, channel)
+
+
+def _run_in_namespaces(work) -> int:
+    """Do `work` in new namespaces, two processes further down; returns the exit status of the process in between."""
+
+    def run_first_process() -> int:
+        """The first process of the namespace: it sets it up, watches the student's, and takes all others with it at its end."""
+        isolation.die_with_parent()
+        isolation.set_up_namespace()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        student = os.fork()
+        if not student:
+            _run_and_exit(run_student)
+        os.closerange(3, 4096)
+        return isolation.watch(student, TOTAL_MEMORY, PROCESSES)
+
+    def run_student() -> int:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        isolation.set_limits(MEMORY, PROCESSES)
+        isolation.refuse_system_calls()
+        return work() or 0
+
+    isolation.enter_namespaces()
+    first = os.fork()
+    if not first:
+        _run_and_exit(run_first_process)
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGKILL))
+    os.closerange(3, 4096)
+    return os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) & 0x7F
+
+
 def _end(child: int) -> int:
-    """End a child that still runs, and say how it ended: the watchman's status tells even when we were quicker."""
+    """End a child that still runs, and return its exit status."""
     status = 0
-    for _ in range(20):  # it may be on its way out, with a status that says why
+    for _ in range(20):  # it may be about to exit, with a status that gives the reason
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             break
         time.sleep(0.001)
     else:
         os.kill(child, signal.SIGTERM)
-    with suppress(ProcessLookupError, PermissionError):  # without walls: all that has stayed in its session
+    with suppress(ProcessLookupError, PermissionError):  # without namespaces: everything that stayed in its session
         os.killpg(child, signal.SIGKILL)
     if not ended:
         _, status = os.waitpid(child, 0)
@@ -165,18 +158,18 @@ def _end(child: int) -> int:
 
 
 def _answer(lab, channel: int) -> int:
-    """Hold one conversation with the grader: the cells, what came of loading them, then inputs and answers by turns."""
+    """Talk to the grader: receive the cells, report whether they load, then receive inputs and send outputs in turn."""
     from stylelab.exercises.checking.call import ask
     from stylelab.exercises.checking.definition import Exercise
     from stylelab.exercises.checking.serialise import pack_answer, unpack
     from stylelab.tools.classroom.sandbox.inside import form, wire
-    from stylelab.tools.classroom.sandbox.inside import slice as cells
+    from stylelab.tools.classroom.sandbox.inside.slice import load
 
     grader = socket.socket(fileno=channel)
     job, _ = wire.receive(grader)
     exercise = Exercise(**job["exercise"], cases=None, reference=None, mistakes=(), properties=())
     wire.send(grader, {"form": form.canonical(job["cells"][job["answer"]])})
-    loaded = cells.load(job["cells"], job["answer"], exercise.id, job["given"])
+    loaded = load(job["cells"], job["answer"], exercise.id, job["given"])
     wire.send(grader, {"trouble": loaded.trouble, "loaded": loaded.function is not None})
     while True:
         try:
@@ -187,12 +180,12 @@ def _answer(lab, channel: int) -> int:
         wire.send(grader, rest, packed)
 
 
-def try_walls(user: str) -> None:
-    """Print why children cannot be walled off here; nothing when they can."""
+def try_isolation(user: str) -> None:
+    """Print why children cannot be isolated here; nothing if they can."""
     if os.getuid() == 0 and int(user):
-        walls.become(int(user))
-    print(_try_walls())
+        isolation.switch_user(int(user))
+    print(nesting_trouble())
 
 
 if __name__ == "__main__":
-    try_walls(sys.argv[2]) if sys.argv[1] == TRY else main(*sys.argv[1:])
+    try_isolation(sys.argv[2]) if sys.argv[1] == "--try" else main(*sys.argv[1:])

@@ -1,7 +1,7 @@
 """Messages between the grader and a sandbox: JSON and plain arrays, both of bounded size. Never a pickle.
 
-A message is two lengths (8 bytes each, big-endian), UTF-8 JSON, and an .npz archive whose members are stored, not deflated.
-What comes from a sandbox is hostile: nothing is allocated that has not been received.
+A message is two lengths (8 bytes each, big-endian), UTF-8 JSON, and an uncompressed .npz archive. Whatever comes from a
+sandbox is treated as hostile: no memory is allocated for bytes that have not arrived.
 """
 
 import io
@@ -17,18 +17,18 @@ import numpy as np
 
 HEAD = struct.Struct(">QQ")
 LARGEST = 16 * 2**20  # bytes of one message
-MOST = 1000  # arrays in one message
-PARTS = 1_000_000  # brackets and commas of the JSON: each makes up to a hundred bytes of memory
-MEMBER = b"PK\x01\x02"  # with this begins what an archive's directory says of a member
+MOST_ARRAYS = 1000  # in one message
+MOST_PARTS = 1_000_000  # brackets and commas of the JSON: each takes up to a hundred bytes of memory
+ENTRY = b"PK\x01\x02"  # start of each entry in an archive's directory
 MAGIC = b"\x93NUMPY\x01\x00"
-# all that NumPy writes for an array of numbers or words; its own reader takes any Python literal
+# what NumPy writes for an array of numbers or strings; its own reader accepts any Python literal
 HEADER = re.compile(
     rb"\{'descr': '([<>|][fiubU]\d{1,7})', 'fortran_order': (True|False), 'shape': \(((?:\d{1,9}, ?)*(?:\d{1,9})?)\), \} *\n"
 )
 
 
 class WireError(ValueError):
-    """What came is no message: too long, cut off, or not plain data."""
+    """What arrived is not a message: too long, truncated, or not plain data."""
 
 
 def send(
@@ -37,50 +37,36 @@ def send(
     """Send JSON and arrays.
 
     Args:
-        deadline: of `time.monotonic`; None waits for ever.
+        deadline: in seconds of `time.monotonic`; None waits for ever.
 
     Raises:
-        OSError: the other end is gone, or (TimeoutError) does not read.
+        OSError: the other end is closed, or (TimeoutError) does not read.
     """
-    words = json.dumps(plain).encode()
-    packed = io.BytesIO()
-    np.savez(packed, **(arrays or {}))
-    _wait(channel, deadline)
-    channel.sendall(HEAD.pack(len(words), packed.tell()) + words + packed.getvalue())
+    text = json.dumps(plain).encode()
+    archive = io.BytesIO()
+    np.savez(archive, **(arrays or {}))
+    _set_timeout(channel, deadline)
+    channel.sendall(HEAD.pack(len(text), archive.tell()) + text + archive.getvalue())
 
 
 def receive(
     channel: socket.socket, *, deadline: float | None = None, largest: int = LARGEST
 ) -> "tuple[object, dict[str, np.ndarray]]":
-    """The next message.
+    """Receive the next message.
 
     Raises:
-        EOFError: the other end is gone.
-        TimeoutError: no whole message by `deadline`.
-        WireError: what came is no message.
+        EOFError: the other end is closed.
+        TimeoutError: no complete message by `deadline`.
+        WireError: what arrived is not a message.
     """
-    words, packed = HEAD.unpack(_read(channel, HEAD.size, deadline))
-    if words + packed > largest:
-        raise WireError(f"a message of {words + packed} bytes: {largest} at most")
-    text, archive = _read(channel, words, deadline), _read(channel, packed, deadline)
+    text_size, archive_size = HEAD.unpack(_read(channel, HEAD.size, deadline))
+    if text_size + archive_size > largest:
+        raise WireError(f"a message of {text_size + archive_size} bytes: {largest} at most")
+    text, archive = _read(channel, text_size, deadline), _read(channel, archive_size, deadline)
     return read_json(text), read_arrays(archive)
 
 
-def read_json(text: bytes) -> object:
-    """What the text says; of a name that stands in it twice, the last.
-
-    Raises:
-        WireError: no JSON in UTF-8, or more of it than a message needs.
-    """
-    if sum(map(text.count, (b"[", b"{", b","))) > PARTS:
-        raise WireError(f"JSON of too many parts: {PARTS} at most")
-    try:
-        return json.loads(text.decode())
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise WireError(f"no JSON: {error}") from None
-
-
-def _wait(channel: socket.socket, deadline: float | None) -> None:
+def _set_timeout(channel: socket.socket, deadline: float | None) -> None:
     left = None if deadline is None else deadline - time.monotonic()
     if left is not None and left <= 0:
         raise TimeoutError
@@ -88,58 +74,69 @@ def _wait(channel: socket.socket, deadline: float | None) -> None:
 
 
 def _read(channel: socket.socket, count: int, deadline: float | None) -> bytes:
-    found = bytearray()  # and no list of what came each time: that takes fifty times the memory where it comes in crumbs
-    while len(found) < count:
-        _wait(channel, deadline)
+    data = bytearray()  # not a list of parts: if they are tiny, that takes fifty times the memory
+    while len(data) < count:
+        _set_timeout(channel, deadline)
         try:
-            part = channel.recv(min(count - len(found), 2**20))
+            part = channel.recv(min(count - len(data), 2**20))
         except ConnectionError:
             part = b""
         if not part:
             raise EOFError
-        found += part
-    return bytes(found)
+        data += part
+    return bytes(data)
+
+
+def read_json(text: bytes) -> object:
+    """Parse JSON; of a name that occurs twice, the last value counts.
+
+    Raises:
+        WireError: not JSON in UTF-8, or more parts than a message needs.
+    """
+    if sum(map(text.count, (b"[", b"{", b","))) > MOST_PARTS:
+        raise WireError(f"JSON with too many parts: {MOST_PARTS} at most")
+    try:
+        return json.loads(text.decode())
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise WireError(f"not JSON: {error}") from None
 
 
 def read_arrays(archive: bytes) -> dict[str, np.ndarray]:
-    """The arrays of an .npz archive, each checked against the bytes that are there before it is made.
+    """Read an .npz archive. The shape of each array is compared with its bytes before any memory is allocated.
 
     Raises:
-        WireError: deflated or damaged, too many, an array of objects, or a shape that does not fit its bytes.
+        WireError: compressed or damaged, too many arrays, an array of objects, or a shape that does not fit its bytes.
     """
     try:
-        if archive.count(MEMBER) > MOST:  # before a directory of a hundred thousand is read
-            raise WireError(f"too many arrays: {MOST} at most")
+        if archive.count(ENTRY) > MOST_ARRAYS:  # before zipfile reads a directory of a hundred thousand
+            raise WireError(f"too many arrays: {MOST_ARRAYS} at most")
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
             members = opened.infolist()
-            if any(each.compress_type != zipfile.ZIP_STORED for each in members):
-                raise WireError("a deflated archive")
-            if sum(each.file_size for each in members) > len(archive):
-                raise WireError("an archive whose members are larger than it is")
-            arrays = {each.filename.removesuffix(".npy"): _array(opened.read(each)) for each in members}
+            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+                raise WireError("a compressed archive")
+            if sum(member.file_size for member in members) > len(archive):
+                raise WireError("an archive smaller than its members")
+            arrays = {member.filename.removesuffix(".npy"): _read_array(opened.read(member)) for member in members}
     except WireError:
         raise
-    except Exception as error:  # noqa: BLE001  a hostile archive can go wrong in many ways, and in others with the next Python
-        raise WireError(f"no archive of arrays: {error}") from None
+    except Exception as error:  # noqa: BLE001  a hostile archive fails in many ways, which differ between Python versions
+        raise WireError(f"not an archive of arrays: {error}") from None
     if len(arrays) != len(members):
-        raise WireError("an archive with two arrays of one name")
+        raise WireError("an archive with two arrays of the same name")
     return arrays
 
 
-def _array(data: bytes) -> np.ndarray:
+def _read_array(data: bytes) -> np.ndarray:
     start, length = len(MAGIC) + 2, int.from_bytes(data[len(MAGIC) : len(MAGIC) + 2], "little")
-    found = HEADER.fullmatch(data[start : start + length])
-    if not data.startswith(MAGIC) or not found:
-        raise WireError("no array of numbers or words")
-    dtype, fortran, body = np.dtype(found[1].decode()), found[2] == b"True", data[start + length :]
-    shape = tuple(int(side) for side in found[3].split(b",") if side.strip())
+    header = HEADER.fullmatch(data[start : start + length])
+    if not data.startswith(MAGIC) or not header:
+        raise WireError("not an array of numbers or strings")
+    dtype, fortran, body = np.dtype(header[1].decode()), header[2] == b"True", data[start + length :]
+    shape = tuple(int(side) for side in header[3].split(b",") if side.strip())
     if len(shape) > 8 or math.prod(shape) * dtype.itemsize != len(body):
         raise WireError(f"{len(body)} bytes for shape {shape} of {dtype}")
-    if dtype.kind == "U" and not _is_text(np.frombuffer(body, np.dtype("u4").newbyteorder(dtype.byteorder))):
-        raise WireError("words that are no text")
+    if dtype.kind == "U":  # each number must be a Unicode character, and not half of a surrogate pair
+        letters = np.frombuffer(body, np.dtype("u4").newbyteorder(dtype.byteorder))
+        if not ((letters < 0xD800) | ((letters > 0xDFFF) & (letters <= 0x10FFFF))).all():
+            raise WireError("strings that are not Unicode text")
     return np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C").copy()
-
-
-def _is_text(letters: np.ndarray) -> bool:
-    """Whether these are numbers of Unicode's characters, none of them half a character."""
-    return bool(((letters < 0xD800) | ((letters > 0xDFFF) & (letters <= 0x10FFFF))).all())

@@ -1,0 +1,130 @@
+"""Read a run to its end and collect its results: every step's loss, some images, and a clean stop.
+
+A run stops early on Ctrl-C and at a loss that is not finite, and still has results.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from stylelab import images
+from stylelab.errors import NotFiniteError
+from stylelab.result import History, Result, Step
+from stylelab.run.numerics import memory
+from stylelab.run.prepare import Run
+from stylelab.run.provenance import record_provenance
+
+StepOrError = Step | NotFiniteError  # one pair's step; the error stands for a pair that has ended
+
+
+def collect(
+    steps: Iterable[list[StepOrError]],
+    run: Run,
+    *,
+    backend: str,
+    device: str,
+    precision: str,
+    tile: int | None = None,
+    notes: Sequence[str] = (),
+    watch: Callable[[list[StepOrError]], object] | None = None,
+    snapshots: Sequence[int] | None = None,
+) -> list[Result]:
+    """Read the steps of a run to the end.
+
+    Args:
+        steps: for each step of the optimiser, a list with each pair's Step or the error that ended it.
+        run: what is being painted.
+        backend, device, precision, tile, notes: for the Results.
+        watch: called with each list of steps.
+        snapshots: the steps whose images are kept; by default eight, closer together at the start.
+
+    Returns:
+        A Result for each pair. After Ctrl-C it has the best image so far, after a loss that is not finite the last good one;
+        `stopped` says which.
+    """
+    counts = [batch[0].recipe.steps for batch in run.stages]
+    kept = set(_snapshot_steps(run.steps, run.job.content) if snapshots is None else snapshots)
+    first_steps = {1 + sum(counts[:index]) for index in range(len(counts))}  # losses at different sizes cannot be compared
+    provenance = record_provenance(run, backend)
+    logs, began, interrupted = [_Log(job.start) for job in run.stages[0]], time.perf_counter(), False
+    try:
+        for batch in steps:
+            seconds = time.perf_counter() - began
+            for log, step in zip(logs, batch, strict=True):
+                log.add(step, seconds, kept, first_steps)
+            if all(log.stopped for log in logs):
+                break
+            if watch is not None:
+                watch(batch)
+    except KeyboardInterrupt:
+        interrupted = True
+    except NotFiniteError as error:
+        logs[0].add(error, 0.0, kept, first_steps)
+    for log in logs:
+        log.end(interrupted)
+    seconds = time.perf_counter() - began
+    memory.give_back()
+    return [
+        Result(
+            image=log.image if log.image.shape == job.content.shape else images.fit(log.image, job.content.shape[:2]),
+            history=log.history,
+            snapshots=log.snapshots,
+            seconds=seconds,
+            device=device,
+            recipe=replace(job.recipe, steps=run.steps),
+            encoder=job.encoder.name,
+            stopped=log.stopped,
+            precision=precision,
+            scales=tuple(max(batch[0].content.shape[:2]) for batch in run.stages),
+            tile=tile,
+            notes=tuple(notes),
+            taken=log.taken if len(run.stages) == 1 else 0,
+            provenance=record,
+        )
+        for log, job, record in zip(logs, run.stages[-1], provenance, strict=True)
+    ]
+
+
+class _Log:
+    """What is kept of one pair's run: its history, snapshots, and the images that it may end with."""
+
+    def __init__(self, start: np.ndarray):
+        self.history = History()
+        self.snapshots: dict[int, np.ndarray] = {}
+        self.stopped: str | None = None
+        self.image = start
+        self.best: Step | np.ndarray = start
+        self.last: Step | np.ndarray = start
+        self.lowest, self.taken = np.inf, 0
+
+    def add(self, step: StepOrError, seconds: float, kept: set[int], first_steps: set[int]) -> None:
+        if self.stopped:
+            return
+        if isinstance(step, NotFiniteError):
+            self.stopped, self.image = str(step), step.image
+            self.taken = max(0, step.index - 2)  # the last step whose image had a finite loss
+            return
+        if step.index in first_steps:
+            self.lowest = np.inf
+        self.history.append(step, seconds)
+        if step.loss < self.lowest:  # a step's loss belongs to the image that it started from
+            self.lowest, self.best = step.loss, self.last
+        self.last = step
+        if step.index in kept:
+            self.snapshots[step.index] = step.image
+
+    def end(self, interrupted: bool) -> None:
+        if self.stopped is None:
+            chosen = self.best if interrupted else self.last
+            self.image, self.taken = (chosen.image, chosen.index) if isinstance(chosen, Step) else (chosen, 0)
+            if interrupted:
+                self.stopped = f"stopped after {len(self.history)} steps: this is the best image so far"
+        self.snapshots[len(self.history)] = self.image
+
+
+def _snapshot_steps(steps: int, image: np.ndarray) -> list[int]:
+    """Eight steps, closer together at the start; two for an image whose eight snapshots would take 0.1 GB."""
+    count = 8 if image.nbytes < 1e8 / 8 else 2
+    return sorted({round(float(step)) for step in np.geomspace(1, steps, count)})

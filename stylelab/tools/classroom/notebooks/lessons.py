@@ -1,0 +1,75 @@
+"""What each lesson gives students, in both editions: its exercises, their stubs, and every other cell."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from stylelab.base.course import find_lessons
+from stylelab.base.files import error_text, printable
+from stylelab.errors import InputError, unknown
+from stylelab.tools.classroom.notebooks.read import read_notebook
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One edition of one lesson, as students receive it.
+
+    Attributes:
+        lesson: such as '03_style_reconstruction'.
+        framework: 'torch' or 'tensorflow'.
+        stubs: exercise id -> the source of its cell, in the lesson's order.
+        sources: all other cells, stripped.
+        ids: Jupyter's ids of the cells.
+    """
+
+    lesson: str
+    framework: str
+    stubs: Mapping[str, str]
+    sources: frozenset[str]
+    ids: frozenset[str]
+
+    @property
+    def exercises(self) -> tuple[str, ...]:
+        """Exercise ids, in the lesson's order."""
+        return tuple(self.stubs)
+
+
+@cache
+def all_editions() -> Mapping[tuple[str, str], Edition]:
+    """Return (lesson, framework) -> edition. The lessons are read once.
+
+    Raises:
+        InputError: there are no lessons, or one of them cannot be read.
+    """
+    editions = {}
+    for path in find_lessons():
+        lesson, _, framework = path.stem.rpartition("_")
+        try:
+            notebook = read_notebook(path.read_bytes())
+            trouble = notebook.trouble
+        except OSError as error:
+            trouble = error_text(error)
+        if trouble:
+            raise InputError(f"cannot read lesson '{printable(path)}': {trouble}; fetch the repository again")
+        stubs = {cell.exercise: cell.source for cell in notebook.cells if cell.exercise}
+        sources = frozenset(cell.source.strip() for cell in notebook.cells if not cell.exercise) - {""}
+        ids = frozenset(cell.id for cell in notebook.cells if cell.id)
+        editions[lesson, framework] = Edition(lesson, framework, stubs, sources, ids)
+    return editions
+
+
+def find_edition(lesson: str, framework: str) -> Edition:
+    """One edition of one lesson.
+
+    Raises:
+        InputError: no such lesson; the nearest name is suggested.
+    """
+    editions = all_editions()
+    if (lesson, framework) not in editions:
+        raise unknown("lesson", f"{lesson}_{framework}", [f"{lesson}_{framework}" for lesson, framework in editions])
+    return editions[lesson, framework]
+
+
+def lesson_names() -> tuple[str, ...]:
+    """Names such as '03_style_reconstruction', sorted."""
+    return tuple(sorted({lesson for lesson, _ in all_editions()}))

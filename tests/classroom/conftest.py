@@ -1,0 +1,25 @@
+"""One sandbox for all tests of the grader: starting one imports a framework, which takes seconds."""
+
+import pytest
+from submitting import HONEST, POINTS, mark_answer
+
+from stylelab.tools.classroom.marking.mark import Sandboxes
+
+
+@pytest.fixture(scope="session")
+def sandboxes():
+    """Warm sandboxes that stay open until the last test."""
+    with Sandboxes() as running:
+        yield running
+
+
+@pytest.fixture
+def grade(sandboxes, framework):
+    """A function: code of the answer's cell -> its mark. Afterwards an honest answer must still get all points."""
+
+    def graded(answer: str, *before: str, **options):
+        return mark_answer(sandboxes, framework, answer, *before, **options)
+
+    yield graded
+    after = graded(HONEST[framework])
+    assert (after.stage, after.earned) == ("right", POINTS), after.reason
