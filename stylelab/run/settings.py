@@ -42,6 +42,13 @@ def _record(kind: Kind, **how: Any) -> Any:
 class Settings(Options):
     """`Options`, with the two images and the framework. None leaves a choice to the recipe or the machine.
 
+    >>> from stylelab.run.settings import Settings
+    >>> settings = Settings("cat", "fluid", size=48, steps=2)
+    >>> settings.save("run.json").name
+    'run.json'
+    >>> Settings.load("run.json") == settings
+    True
+
     Attributes:
         content, style: a path, the name of a built-in image, or an `ImageFile`.
         backend: 'torch' or 'tensorflow'.

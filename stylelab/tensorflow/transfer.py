@@ -18,6 +18,9 @@ from stylelab.tensorflow.tensors import find_device, find_precision
 def transfer(content: Source, style: Source, options: CallOptions) -> Result:
     """Paint one image's content in another's style.
 
+    >>> sl.transfer("cat", "fluid", size=48, steps=2)
+    Result(gatys, 48 x 32, History(2 steps, total ... -> ...), ... s on ...)
+
     Args:
         content, style: path, built-in name, PIL image, or float array `(H, W, 3)` in 0..1.
         options: the fields of `stylelab.run.options.CallOptions`, as keywords.
@@ -40,6 +43,10 @@ def transfer(content: Source, style: Source, options: CallOptions) -> Result:
 @keywords(CallOptions)
 def transfer_batch(contents: Sequence[Source], styles: Sequence[Source], options: CallOptions) -> list[Result]:
     """Paint several pairs in one run, which a GPU does faster than one after the other. Each comes out as if alone.
+
+    >>> results = sl.transfer_batch(["cat", "coffee"], ["fluid", "fluid"], size=48, steps=2)
+    >>> [result.image.shape for result in results]
+    [(32, 48, 3), (32, 48, 3)]
 
     Args:
         contents, styles: as many of the one as of the other, each as for `transfer`; the content images have one size
