@@ -243,7 +243,7 @@ def test_nothing_else_is_run(case):
         "def helper():\n    return SIZE\n\n\n"
         "def gram_matrix(x):\n    local = x\n    if local: calls_seen.append(1)\n    return helper() * FACTORS['a'] * local\n\n\n"
     )
-    loaded = load("SIZE = 6\nFACTORS = {'a': 7}\nasked = []", before, answer + within, after, answer=2)
+    loaded = load("SIZE = 6\nFACTORS = {'a': 7}\ncalls_seen = []", before, answer + within, after, answer=2)
     assert loaded.function(1) == 42
     assert loaded.namespace["calls_seen"] == [1], "it was called while loading"
 
