@@ -1,26 +1,173 @@
 """Named settings, as data: the paper and the five tutorials, each as its author meant it.
 
-A loss is `weights.content * sum_l w_l C_l + weights.style * sum_l w_l E_l + weights.tv * TV`. Images are in 0..1
-wherever a recipe is applied; an author's number for images in 0..255 is written with its conversion.
+A recipe's loss is `weights.content * sum_l w_l C_l + weights.style * sum_l w_l E_l + weights.tv * TV`, where C, E and TV are
+its `content_loss`, `style_loss` and `tv`. Images are in 0..1 wherever a recipe is applied; an author's number for images in
+0..255 is written with its conversion. No framework is imported here: `losses.py` of each half computes what is described.
 """
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from numbers import Real
 from typing import Any
 
 from stylelab.base.files import printable
 from stylelab.errors import InputError, unknown
 
-CONTENT_NORMALISATIONS = ("half_sum", "sum", "mean", "quarter_mean")
-GRAM_NORMALISATIONS = ("raw", "per_location", "per_element")
-STYLE_NORMALISATIONS = ("gatys", "mean", "keras")
+REDUCTIONS = ("half_sum", "sum", "mean", "quarter_mean", "quarter_sum")
+GRAM_NORMALISATIONS = ("raw", "per_location", "per_element", "per_pixel")
 TV_KINDS = ("l1", "l2", "keras")
 OPTIMISERS = ("lbfgs", "adam", "sgd")
 STARTS = ("content", "noise", "blend")
 SOFTNESS = 0.35  # found by trial, at 112 to 192 px on two encoders
 PAPER = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What is compared of one layer, or of the image itself. Each half's `losses.py` computes it.
+
+    Losses add up and scale, and print as they are written:
+
+    >>> 0.5 * Gram("per_location") + TotalVariation("l2")
+    0.5 * Gram('per_location') + TotalVariation('l2')
+    """
+
+    @property
+    def sums_only(self) -> bool:
+        """Whether sums over positions are all that it needs of an activation. Then a step is quicker."""
+        return False
+
+    def at_size(self, positions: int, pixels: int) -> "Loss":
+        """The same loss for a layer that has so many positions, of a generated image of so many pixels."""
+        return self
+
+    def __add__(self, other: "Loss") -> "Loss":
+        return Sum((*_terms(self), *_terms(other)))
+
+    def __mul__(self, factor: float) -> "Loss":
+        return Scale(factor, self)
+
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        """As a reader would type it: settings that have their default are left out, but for the first."""
+        values = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
+        first = [repr(value) for value, _ in list(values.values())[:1]]
+        others = [f"{name}={value!r}" for name, (value, default) in list(values.items())[1:] if value != default]
+        return f"{type(self).__name__}({', '.join(first + others)})"
+
+
+def _check_word(kind: str, word: str, choices: Iterable[str]) -> None:
+    if word not in choices:
+        raise unknown(kind, word, choices)
+
+
+@dataclass(frozen=True, repr=False)
+class SquaredError(Loss):
+    """Squared differences d^2 of two activations, position by position and filter by filter.
+
+    Attributes:
+        reduce: what becomes of them: 'half_sum' sum / 2, as in the paper; 'sum'; 'mean' over all entries; 'quarter_mean' a
+            quarter of that; 'quarter_sum' sum / 4.
+    """
+
+    reduce: str = "mean"
+
+    def __post_init__(self) -> None:
+        _check_word("reduction", self.reduce, REDUCTIONS)
+
+
+@dataclass(frozen=True, repr=False)
+class Gram(Loss):
+    """Squared differences of two Gram matrices: which filters respond together, regardless of position.
+
+    Attributes:
+        normalisation: what a Gram matrix is divided by. 'raw' 1; 'per_location' H W, the number of positions of the layer;
+            'per_element' C H W; 'per_pixel' three times the number of pixels of the image, whatever the layer.
+        reduce: of the squared differences of their C C entries, as in `SquaredError`.
+        positions: of the generated image in this layer. The Gram matrix of a style image of another size counts as if it had
+            as many. `at_size` fills this in.
+        pixels: of the generated image, for 'per_pixel'; by default as many as the positions, which is right in the first
+            block. `at_size` fills this in.
+    """
+
+    normalisation: str = "per_location"
+    reduce: str = "mean"
+    positions: int | None = None
+    pixels: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_word("Gram normalisation", self.normalisation, GRAM_NORMALISATIONS)
+        _check_word("reduction", self.reduce, REDUCTIONS)
+
+    @property
+    def sums_only(self) -> bool:
+        return True
+
+    def at_size(self, positions: int, pixels: int) -> "Gram":
+        return replace(self, positions=positions, pixels=pixels)
+
+
+STYLE_LOSSES = {
+    "gatys": Gram("per_location", reduce="quarter_mean"),
+    "mean": Gram("per_location", reduce="mean"),
+    "keras": Gram("per_pixel", reduce="quarter_sum"),
+}
+
+
+@dataclass(frozen=True, repr=False)
+class TotalVariation(Loss):
+    """How much neighbours differ; of an image, how rough it is. It compares with nothing.
+
+    Attributes:
+        kind: 'l1' sum |d|; 'l2' sum d^2; 'keras' sum of (dx^2 + dy^2)^1.25.
+    """
+
+    kind: str = "l1"
+
+    def __post_init__(self) -> None:
+        _check_word("total variation", self.kind, TV_KINDS)
+
+
+@dataclass(frozen=True, repr=False)
+class Scale(Loss):
+    """A loss times a number. `0.5 * loss` is shorter."""
+
+    factor: float
+    loss: Loss
+
+    @property
+    def sums_only(self) -> bool:
+        return self.loss.sums_only
+
+    def at_size(self, positions: int, pixels: int) -> "Scale":
+        return replace(self, loss=self.loss.at_size(positions, pixels))
+
+    def __repr__(self) -> str:
+        loss = f"({self.loss!r})" if isinstance(self.loss, Scale | Sum) else repr(self.loss)
+        return f"{self.factor!r} * {loss}"
+
+
+@dataclass(frozen=True, repr=False)
+class Sum(Loss):
+    """Several losses of the same layer, added up. `one + another` is shorter."""
+
+    losses: tuple[Loss, ...]
+
+    @property
+    def sums_only(self) -> bool:
+        return all(loss.sums_only for loss in self.losses)
+
+    def at_size(self, positions: int, pixels: int) -> "Sum":
+        return Sum(tuple(loss.at_size(positions, pixels) for loss in self.losses))
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self.losses))
+
+
+def _terms(loss: Loss) -> tuple[Loss, ...]:
+    return loss.losses if isinstance(loss, Sum) else (loss,)
 
 
 @dataclass(frozen=True)
@@ -72,7 +219,7 @@ class Recipe:
 
     Attributes:
         content, style: layer -> share of that layer.
-        content_loss, style_loss, gram, tv: normalisations, as named in `stylelab.torch.losses`.
+        content_loss, style_loss, tv: what is compared at those layers, and how rough the image may be.
         weights: what the author used, for the activations of `weights_for`.
         normalised: a like balance for filters of mean activation 1, found by trial.
         mini: the same for the embedded encoder, where it needs some total variation: its few filters leave a grain that
@@ -88,8 +235,8 @@ class Recipe:
     source: str
     content: Mapping[str, float]
     style: Mapping[str, float]
-    content_loss: str
-    style_loss: str
+    content_loss: Loss
+    style_loss: Loss
     weights: Weights
     normalised: Weights
     weights_for: str
@@ -97,14 +244,13 @@ class Recipe:
     size: int
     steps: int
     mini: Weights | None = None
-    gram: str = "raw"
-    tv: str = "l1"
+    tv: Loss = TotalVariation("l1")
     start: str = "content"
     noise: float = 0.0
     side: str = "long"
     style_fit: str = "aspect"
     pooling: str | None = None
-    differs: tuple[str, ...] = field(default=())
+    differs: tuple[str, ...] = ()
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -138,8 +284,8 @@ RECIPES = {
             source="Gatys, Ecker and Bethge, 'Image style transfer using convolutional neural networks', CVPR 2016",
             content={"conv4_2": 1.0},
             style=_equally(PAPER),
-            content_loss="half_sum",
-            style_loss="gatys",
+            content_loss=SquaredError("half_sum"),
+            style_loss=Gram("per_location", reduce="quarter_mean"),
             weights=Weights(content=1.0, style=1e8),
             normalised=Weights(content=1.0, style=1e8),
             mini=Weights(content=1.0, style=1e8, tv=20.0, pixels=256 * 192),
@@ -159,13 +305,13 @@ RECIPES = {
             source="after F. Chollet's 'Neural style transfer' in the Keras examples",
             content={"conv5_2": 1.0},
             style=_equally(PAPER),
-            content_loss="sum",
-            style_loss="keras",
+            content_loss=SquaredError("sum"),
+            style_loss=Gram("per_pixel", reduce="quarter_sum"),
             weights=Weights(content=2.5e-9, style=1e-6, tv=1e-8 * 255**2.5),
             normalised=Weights(content=1e-3, style=300.0, tv=0.15),
             weights_for="vgg19",
             optimiser=Optimiser("sgd", learning_rate=100 / 255**2, decay=0.96, pixels=400 * 600),
-            tv="keras",
+            tv=TotalVariation("keras"),
             size=400,
             side="height",
             steps=4000,
@@ -181,9 +327,8 @@ RECIPES = {
             source="after TensorFlow's tutorial 'Neural style transfer'",
             content={"conv5_2": 1.0},
             style=_equally(PAPER),
-            content_loss="mean",
-            style_loss="mean",
-            gram="per_location",
+            content_loss=SquaredError("mean"),
+            style_loss=Gram("per_location", reduce="mean"),
             weights=Weights(content=1e4, style=1e-2, tv=30.0),
             normalised=Weights(content=2.0, style=1.0, tv=5e-6),
             weights_for="vgg19",
@@ -196,8 +341,8 @@ RECIPES = {
             source="after deeplearning.ai's 'Art generation with neural style transfer'",
             content={"conv4_2": 1.0},
             style=_equally(PAPER),
-            content_loss="quarter_mean",
-            style_loss="gatys",
+            content_loss=SquaredError("quarter_mean"),
+            style_loss=Gram("per_location", reduce="quarter_mean"),
             weights=Weights(content=10.0, style=40.0),
             normalised=Weights(content=0.1, style=40.0),
             weights_for="vgg19",
@@ -214,14 +359,13 @@ RECIPES = {
             source="after A. Jacq's PyTorch tutorial 'Neural transfer'",
             content={"conv2_2": 1.0},
             style=dict.fromkeys(("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"), 1.0),
-            content_loss="mean",
-            style_loss="mean",
-            gram="per_element",
+            content_loss=SquaredError("mean"),
+            style_loss=Gram("per_element", reduce="mean"),
             weights=Weights(content=1.0, style=1e5, tv=1.0 / 256**4),
             normalised=Weights(content=1.0, style=1e6, tv=5e-4),
             weights_for="vgg19-torchvision",
             optimiser=Optimiser("adam", learning_rate=0.02),
-            tv="l2",
+            tv=TotalVariation("l2"),
             size=256,
             steps=5000,
             style_fit="stretch",
@@ -236,9 +380,8 @@ RECIPES = {
             source="a laboratory report after Gatys, Ecker and Bethge 2016",
             content={"conv4_2": 1.0},
             style=_equally(PAPER, total=5.0),
-            content_loss="mean",
-            style_loss="mean",
-            gram="per_element",
+            content_loss=SquaredError("mean"),
+            style_loss=Gram("per_element", reduce="mean"),
             weights=Weights(content=1.0, style=1e5),
             normalised=Weights(content=1.0, style=5e5),
             mini=Weights(content=1.0, style=5e5, tv=1e-4, pixels=256 * 192),

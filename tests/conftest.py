@@ -97,6 +97,10 @@ class Lab:
     def total_variation(self, image, kind="l1") -> float:
         return float(self.array(self.sl.total_variation(self.tensor(image), kind)))
 
+    def look(self, encoder, images, activations, grams, tile=None):
+        """`engine.look.look`: activations of some layers, raw Gram matrices of others."""
+        return importlib.import_module(f"stylelab.{self.name}.engine.look").look(encoder, images, activations, grams, tile)
+
     def gradient(self, function, array) -> np.ndarray:
         """d function(tensor) / d array."""
         if self.name == "torch":

@@ -18,7 +18,7 @@ from PIL import Image
 
 import stylelab.torch as sl
 from stylelab.encoders import layer_name
-from stylelab.recipes import Weights, find_recipe
+from stylelab.recipes import Gram, SquaredError, TotalVariation, Weights, find_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_STYLE = {"conv1_1": 0.1, "conv1_2": 0.1, "conv2_1": 0.2, "conv2_2": 0.2, "conv3_1": 0.4}
@@ -36,8 +36,8 @@ def generate(encoder: str, content: np.ndarray, style: np.ndarray, options: argp
     Squared differences are averaged, and Gram matrices are per position, so that the losses do not depend on the size.
     """
     recipe = replace(
-        find_recipe("gatys"), content=dict(options.content_layers), content_loss="mean",
-        style=dict(options.style_layers), style_loss="mean", gram="per_location", tv="l2",
+        find_recipe("gatys"), content=dict(options.content_layers), content_loss=SquaredError("mean"),
+        style=dict(options.style_layers), style_loss=Gram("per_location"), tv=TotalVariation("l2"),
     )  # fmt: skip
     trunk = sl.load_encoder(encoder, recipe.layers, normalised=True, device="cpu")
     start, target = sl.to_tensor(content), sl.to_tensor(style)

@@ -21,13 +21,9 @@ def table(heads, rows) -> str:
 
 def _row(recipe: Recipe) -> list[str]:
     return [
-        f"{', '.join(recipe.content)}; `{recipe.content_loss}`", f"{len(recipe.style)} layers; {_style(recipe)}",
+        f"{', '.join(recipe.content)}; `{recipe.content_loss}`", f"{len(recipe.style)} layers; `{recipe.style_loss}`",
         f"`{recipe.tv}`" if recipe.weights.tv else "none", recipe.optimiser.name, _start(recipe), _size(recipe), str(recipe.steps),
     ]  # fmt: skip
-
-
-def _style(recipe: Recipe) -> str:
-    return f"`{recipe.style_loss}`" + (f" of `{recipe.gram}` Gram matrices" if recipe.style_loss == "mean" else "")
 
 
 def _start(recipe: Recipe) -> str:
@@ -42,7 +38,7 @@ def _section(recipe: Recipe) -> str:
     facts = [
         ("from", recipe.source),
         ("content", f"{_shares(recipe.content)}; loss `{recipe.content_loss}`"),
-        ("style", f"{_shares(recipe.style)}; loss {_style(recipe)}"),
+        ("style", f"{_shares(recipe.style)}; loss `{recipe.style_loss}`"),
         ("author's weights", f"{_weights(recipe.weights)}; for activations of `{recipe.weights_for}`"),
         ("on normalised filters", _weights(recipe.normalised)),
     ]

@@ -70,8 +70,9 @@ photograph = images.open_image("china", size=SIZE)
 painting = images.open_image("stained-glass", size=SIZE)
 for recipe in RECIPES.values():
     method = f"{recipe.optimiser.name} {recipe.optimiser.learning_rate:.2g}"
-    losses = f"{recipe.content_loss} at {','.join(recipe.content)}, {recipe.style_loss} at {len(recipe.style)}"
-    print(f"{recipe.name:13}{losses:36}{method:13}from {recipe.start:8}{recipe.steps:5} steps")
+    gram = f"{recipe.style_loss.normalisation} {recipe.style_loss.reduce}"
+    losses = f"{recipe.content_loss.reduce} at {','.join(recipe.content)}, {gram} at {len(recipe.style)}"
+    print(f"{recipe.name:13}{losses:57}{method:13}from {recipe.start:8}{recipe.steps:5} steps")
 page.show(
     plots.side_by_side({"content": photograph, "style": painting}),
     alt=f"Left: {images.alt('china')}. Right: {images.alt('stained-glass')}.",

@@ -266,10 +266,6 @@ def _whole(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
-def prepare_stages(contents: Sequence[Source], styles: Sequence[Source], **options: Any) -> list[list[Job]]:
-    return prepare_run(contents, styles, Options(**options)).stages
-
-
 def only(steps: "list[Step | NotFiniteError]") -> Step:
     """The one image's step of a batch of one.
 

@@ -1,7 +1,6 @@
 """The encoder in TensorFlow: images in, named activations out."""
 
-from collections.abc import Callable, Iterable
-from functools import cached_property
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +10,6 @@ from stylelab import encoders
 from stylelab.encoders import EncoderName
 from stylelab.errors import InputError, unknown
 from stylelab.run.numerics.precision import FINE
-from stylelab.tensorflow.engine.passes import Trunk, raw_gram
 from stylelab.tensorflow.tensors import find_device, find_precision
 
 # TensorFloat-32 keeps 10 bits of a product: a Gram matrix would differ from PyTorch's in the third digit.
@@ -51,7 +49,7 @@ class Encoder(tf.Module):
         Raises:
             InputError: another shape.
         """
-        activation, activations = self._enter(images), {}
+        activation, activations = self.preprocess(images), {}
         for layer in self.trunk:
             activation = activations[layer] = tf.nn.relu(self._convolve(layer, activation))
             if layer in encoders.POOL_AFTER and layer != self.trunk[-1]:
@@ -72,43 +70,12 @@ class Encoder(tf.Module):
         padded = tf.pad(activation, ((0, 0), (1, 1), (1, 1), (0, 0)), "SYMMETRIC")
         return tf.nn.bias_add(tf.nn.conv2d(padded, kernel, 1, "VALID"), bias)
 
-    def look(self, images: Tensor, content: Iterable[str], style: Iterable[str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """What a loss needs, in one pass: activations of some layers, raw Gram matrices of others. Faster than `__call__`,
-        and its gradient takes half of the memory.
-
-        Args:
-            images: `(B, H, W, 3)` RGB in 0..1.
-            content, style: layers, by the paper's names, of those that the encoder was loaded with.
-
-        Returns:
-            `{layer: activation (B, H', W', C)}` of `content` in the encoder's precision, `{layer: F^T F (B, C, C)}` of
-            `style` in float32.
+    def preprocess(self, images: Tensor) -> Tensor:
+        """Images `(B, H, W, 3)` in 0..1 as the first layer takes them.
 
         Raises:
             InputError: another shape.
         """
-        content, style = tuple(content), tuple(style)
-
-        @tf.custom_gradient
-        def passes(entered: Tensor) -> tuple[list[Tensor], Callable]:
-            kept = self._passes.forward(entered)
-            answers = [kept.activations[layer] for layer in content] + [raw_gram(kept.activations[layer]) for layer in style]
-
-            def backward(*gradients: Tensor) -> Tensor:
-                of_activations = dict(zip(content, gradients[: len(content)], strict=True))
-                of_grams = dict(zip(style, gradients[len(content) :], strict=True))
-                return self._passes.backward(kept, of_activations, of_grams)
-
-            return answers, backward
-
-        answers = passes(self._enter(images))
-        return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
-
-    @cached_property
-    def _passes(self) -> Trunk:
-        return Trunk(self.filters, padding=self.spec.padding, pooling=self.pooling, dtype=self.dtype)
-
-    def _enter(self, images: Tensor) -> Tensor:
         images = tf.convert_to_tensor(images)
         if len(images.shape) != 4 or images.shape[3] != 3:
             raise InputError(f"images must be (B, H, W, 3); got {tuple(images.shape)}")

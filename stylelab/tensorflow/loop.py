@@ -16,13 +16,13 @@ from stylelab.run import prepare as jobs
 from stylelab.tensorflow.engine.graph import compiled
 from stylelab.tensorflow.engine.optimisers import make_method
 from stylelab.tensorflow.features import Encoder
-from stylelab.tensorflow.objective import Loss, transfer_loss
+from stylelab.tensorflow.objective import Objective, transfer_loss
 from stylelab.tensorflow.tensors import to_image, to_tensor
 
 Evaluate = Callable[[], tuple[dict[str, Tensor], Tensor]]  # -> parts of the loss, (B,) each, and the gradient of their sum
 
 
-def optimise(image: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
+def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
     """Lower a loss by changing an image, one step at a time. The reader of the iterator may stop whenever it likes.
 
     Args:
@@ -42,7 +42,7 @@ def optimise(image: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbfgs
     """
     settings = optimiser if isinstance(optimiser, Optimiser) else Optimiser(optimiser, *_LEARNING_RATES.get(optimiser, ()))
     start = _variable(image)
-    run = _walk(start, _compiled(loss, start), make_method(settings, start), settings.clip, range(1, steps + 1))
+    run = _walk(start, _evaluation(loss, start), make_method(settings, start), settings.clip, range(1, steps + 1))
     return (jobs.only(steps) for steps in run)
 
 
@@ -77,7 +77,7 @@ def _walk(
         ]
 
 
-def _plain(loss: Loss, images: tf.Variable) -> Evaluate:
+def _evaluation(loss: Objective, images: tf.Variable, tile: int | None = None) -> Evaluate:
     def evaluate() -> tuple[dict[str, Tensor], Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             leaf = tf.identity(images)
@@ -86,12 +86,7 @@ def _plain(loss: Loss, images: tf.Variable) -> Evaluate:
             total = tf.add_n([tf.reduce_sum(part) for part in parts.values()])
         return parts, tape.gradient(total, leaf)
 
-    return evaluate
-
-
-def _compiled(loss: Loss, images: tf.Variable) -> Evaluate:
-    """As one graph. Not for tiles, of which a graph would hold all at once."""
-    return compiled(_plain(loss, images))
+    return compiled(evaluate, tile=tile)
 
 
 def _variable(images: Tensor) -> tf.Variable:
@@ -118,19 +113,19 @@ def _climb(
         recipe = batch[0].recipe
         content, start = (tf.concat([to_tensor(getattr(job, name), device) for job in batch], 0) for name in ("content", "start"))
         styles = [to_tensor(job.style, device) for job in batch]
-        loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile)
+        loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile=tile)
         if recipe.optimiser.name == "lbfgs":  # its images are not clipped as they go
             loss = partial(_inside, loss)
         images = _variable(start if images is None else _enlarge(images, start.shape[1:3]))
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
-        evaluate = (_compiled if tile is None else _plain)(loss, images)
+        evaluate = _evaluation(loss, images, tile=tile)
         del content, start, styles  # the loss has what it needs of them
         indices = range(done + 1, done + recipe.steps + 1)
         yield from _walk(images, evaluate, method, recipe.optimiser.clip, indices)
         done += recipe.steps
 
 
-def _inside(loss: Loss, images: Tensor) -> "Tensor | dict[str, Tensor]":
+def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of the images as they will be saved, in 0..1."""
     return loss(_into_range(images))
 

@@ -1,20 +1,16 @@
 """The encoder in PyTorch: images in, named activations out."""
 
 from collections.abc import Iterable
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from stylelab import encoders
 from stylelab.encoders import EncoderName
 from stylelab.errors import InputError, unknown
 from stylelab.run.numerics.precision import FINE
-from stylelab.torch.engine.passes import Trunk, raw_gram
 from stylelab.torch.tensors import find_device, find_precision
 
 # TensorFloat-32 keeps 10 bits of a product: a Gram matrix would differ from TensorFlow's in the third digit.
@@ -62,8 +58,7 @@ class Encoder(torch.nn.Module):
         Raises:
             InputError: another shape.
         """
-        _check_images(images)
-        activation = (images * self.factor + self.offset).contiguous(memory_format=torch.channels_last)
+        activation = self.preprocess(images).contiguous(memory_format=torch.channels_last)
         activations = {}
         for layer in self.trunk:
             activation = activations[layer] = F.relu(self._convolve(layer, activation))
@@ -79,60 +74,20 @@ class Encoder(torch.nn.Module):
             return F.conv2d(activation, kernel, bias, padding=1)
         return F.conv2d(F.pad(activation, (1, 1, 1, 1), mode="replicate"), kernel, bias)
 
-    def look(self, images: Tensor, content: Iterable[str], style: Iterable[str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """What a loss needs, in one pass: activations of some layers, raw Gram matrices of others. Faster than `forward`,
-        and its gradient, which can be asked for once, takes half of the memory.
-
-        Args:
-            images: `(B, 3, H, W)` RGB in 0..1.
-            content, style: layers, by the paper's names, of those that the encoder was loaded with.
-
-        Returns:
-            `{layer: activation (B, C, H', W')}` of `content` in the encoder's precision, `{layer: F F^T (B, C, C)}` of
-            `style` in float32.
+    def preprocess(self, images: Tensor) -> Tensor:
+        """Images `(B, 3, H, W)` in 0..1 as the first layer takes them.
 
         Raises:
             InputError: another shape.
         """
-        _check_images(images)
-        content, style = tuple(content), tuple(style)
-        answers = _Look.apply(images * self.factor + self.offset, self._passes, content, style)
-        return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise InputError(f"images must be (B, 3, H, W); got {tuple(images.shape)}")
+        return images * self.factor + self.offset
 
-    @cached_property
-    def _passes(self) -> Trunk:
-        filters = {layer: (getattr(self, f"{layer}_kernel"), getattr(self, f"{layer}_bias")) for layer in self.trunk}
-        return Trunk(filters, padding=self.spec.padding, pooling=self.pooling, dtype=self.dtype)
-
-
-class _Look(torch.autograd.Function):
-    """`Encoder.look` for autograd: the passes are `Trunk`'s."""
-
-    @staticmethod
-    def forward(ctx: Any, images: Tensor, trunk: Trunk, content: tuple[str, ...], style: tuple[str, ...]) -> tuple[Tensor, ...]:
-        kept = trunk.forward(images, keep=ctx.needs_input_grad[0])
-        ctx.trunk, ctx.kept, ctx.content, ctx.style = trunk, kept, content, style
-        ctx.set_materialize_grads(False)  # what no loss looks at has no gradient, rather than one of zeros
-        grams = (raw_gram(kept.activations[layer]) for layer in style)
-        return *(kept.activations[layer].detach() for layer in content), *grams
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: "Tensor | None") -> tuple[Tensor, None, None, None]:
-        kept, ctx.kept = ctx.kept, None
-        if kept is None:
-            raise RuntimeError("the gradient of `look` can be asked for once: call it again")
-        asked = list(zip(ctx.content + ctx.style, gradients, strict=True))
-        content, style = (
-            {layer: gradient for layer, gradient in part if gradient is not None}
-            for part in (asked[: len(ctx.content)], asked[len(ctx.content) :])
-        )
-        return ctx.trunk.backward(kept, content, style), None, None, None
-
-
-def _check_images(images: Tensor) -> None:
-    if images.ndim != 4 or images.shape[1] != 3:
-        raise InputError(f"images must be (B, 3, H, W); got {tuple(images.shape)}")
+    @property
+    def filters(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """`{layer: (kernel (O, I, 3, 3), bias (O,))}` of the trunk, in order."""
+        return {layer: (getattr(self, f"{layer}_kernel"), getattr(self, f"{layer}_bias")) for layer in self.trunk}
 
 
 def load_encoder(

@@ -14,14 +14,14 @@ from stylelab.errors import NotFiniteError
 from stylelab.recipes import Optimiser
 from stylelab.result import Step
 from stylelab.run import prepare as jobs
-from stylelab.run.numerics import memory
+from stylelab.torch.engine.allocator import settle
 from stylelab.torch.engine.optimisers import make_method
 from stylelab.torch.features import Encoder
-from stylelab.torch.objective import Loss, transfer_loss
+from stylelab.torch.objective import Objective, transfer_loss
 from stylelab.torch.tensors import to_image, to_tensor
 
 
-def optimise(image: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
+def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
     """Lower a loss by changing an image, one step at a time. The reader of the iterator may stop whenever it likes.
 
     Args:
@@ -48,7 +48,7 @@ def optimise(image: Tensor, loss: Loss, *, optimiser: "str | Optimiser" = "lbfgs
 _LEARNING_RATES = {"adam": (0.02,), "sgd": (0.1,)}
 
 
-def _walk(images: Tensor, loss: Loss, method: Any, clip: bool, indices: range) -> Iterator[list["Step | NotFiniteError"]]:
+def _walk(images: Tensor, loss: Objective, method: Any, clip: bool, indices: range) -> Iterator[list["Step | NotFiniteError"]]:
     """Move a batch of images, in place. An image whose loss is no number stays where it was last good."""
     good = before = images.clone()
     broken: dict[int, NotFiniteError] = {}
@@ -74,7 +74,7 @@ def _walk(images: Tensor, loss: Loss, method: Any, clip: bool, indices: range) -
         ]
 
 
-def _evaluate(loss: Loss, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+def _evaluate(loss: Objective, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
     """The parts of the loss, `(B,)` each, and the gradient of their sum."""
     leaf = images.detach().requires_grad_(True)
     parts = _named(loss(leaf))
@@ -102,21 +102,19 @@ def _climb(
         recipe = batch[0].recipe
         content, start = (torch.cat([to_tensor(getattr(job, name), device) for job in batch]) for name in ("content", "start"))
         styles = [to_tensor(job.style, device) for job in batch]
-        loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile)
+        loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile=tile)
         if recipe.optimiser.name == "lbfgs":  # its images are not clipped as they go
             loss = partial(_inside, loss)
         images = start if images is None else _enlarge(images, start.shape[2:])
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         del content, start, styles  # the loss has what it needs of them
-        memory.give_back()
-        if tile is None and device.type == "cpu":  # the steps need the same again and again; tiles do not
-            memory.keep_freed()
+        settle(device, tile=tile)
         indices = range(done + 1, done + recipe.steps + 1)
         yield from _walk(images, loss, method, recipe.optimiser.clip, indices)
         done += recipe.steps
 
 
-def _inside(loss: Loss, images: Tensor) -> "Tensor | dict[str, Tensor]":
+def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of the images as they will be saved, in 0..1."""
     return loss(_Inside.apply(images))
 

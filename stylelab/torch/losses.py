@@ -1,22 +1,134 @@
 """What an image must match: activations for content, Gram matrices for style, its neighbours for smoothness.
 
-Activations and images are `(B, C, H, W)`, in float32 or bfloat16; losses are computed in float32. N is the number of filters C, M the number of places H W.
+Activations and images are `(B, C, H, W)`, in float32 or bfloat16; losses are computed in float32. N is the number of
+filters C, M the number of positions H W.
+
+A loss is described in `stylelab.recipes`. Here it gets two functions: `statistics`, what it keeps of the content or style
+image, and `distance`, how far the generated image is from that.
 """
+
+from dataclasses import dataclass, replace
+from functools import singledispatch
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from stylelab.errors import InputError, unknown
-from stylelab.recipes import CONTENT_NORMALISATIONS, GRAM_NORMALISATIONS, STYLE_NORMALISATIONS, TV_KINDS
+from stylelab.recipes import STYLE_LOSSES, Gram, Loss, Scale, SquaredError, Sum, TotalVariation
+
+GRAM_NORMALISATIONS = ("raw", "per_location", "per_element")  # those that need not know the image
+
+
+@dataclass(frozen=True)
+class Sums:
+    """An activation summed over its positions: all that a loss with `sums_only` needs of it.
+
+    Attributes:
+        gram: `(B, C, C)`, F F^T.
+        positions: H W, how many it was summed over.
+    """
+
+    gram: Tensor
+    positions: int
+
+
+@singledispatch
+def statistics(loss: Loss, activation: "Tensor | Sums") -> Any:
+    """What the content or style image leaves behind for a loss, computed once.
+
+    Args:
+        loss: a description from `stylelab.recipes`, such as `Gram("per_location")`.
+        activation: `(1, C, H, W)` of the content or style image; for a loss with `sums_only` its `Sums` will do.
+
+    Returns:
+        Whatever `distance` needs of it.
+
+    Raises:
+        InputError: nothing is known of such a loss.
+    """
+    raise InputError(f"no statistics for {loss!r}: register them with @statistics.register")
+
+
+@singledispatch
+def distance(loss: Loss, activation: "Tensor | Sums", statistics: Any) -> Tensor:
+    """How far the generated image is from the content or style image: 0 when they match.
+
+    Args:
+        loss: a description from `stylelab.recipes`.
+        activation: `(1, C, H, W)` of the generated image; for a loss with `sums_only` its `Sums` will do.
+        statistics: of the other image.
+
+    Returns:
+        Scalar, differentiable in the activation.
+
+    Raises:
+        InputError: nothing is known of such a loss, or the two images do not fit together.
+    """
+    raise InputError(f"no distance for {loss!r}: register it with @distance.register")
+
+
+@statistics.register
+def _(loss: SquaredError, activation: Tensor) -> Tensor:
+    return activation
+
+
+@distance.register
+def _(loss: SquaredError, activation: Tensor, statistics: Tensor) -> Tensor:
+    return content_loss(activation, statistics, loss.reduce)
+
+
+@statistics.register
+def _(loss: Gram, activation: "Tensor | Sums") -> Tensor:
+    own = _sums(activation)
+    if loss.reduce == "mean":
+        return _normalise(own.gram, loss, own.positions)
+    return own.gram * ((loss.positions or own.positions) / own.positions)  # as if the image had as many
+
+
+@distance.register
+def _(loss: Gram, activation: "Tensor | Sums", statistics: Tensor) -> Tensor:
+    return _gram_distance(_sums(activation), statistics, loss)
+
+
+@statistics.register
+def _(loss: TotalVariation, activation: Tensor) -> None:
+    return None
+
+
+@distance.register
+def _(loss: TotalVariation, activation: Tensor, statistics: None) -> Tensor:
+    return total_variation(activation, loss.kind)
+
+
+@statistics.register
+def _(loss: Scale, activation: "Tensor | Sums") -> Any:
+    return statistics(loss.loss, activation)
+
+
+@distance.register
+def _(loss: Scale, activation: "Tensor | Sums", statistics: Any) -> Tensor:
+    return loss.factor * distance(loss.loss, activation, statistics)
+
+
+@statistics.register
+def _(loss: Sum, activation: "Tensor | Sums") -> list:
+    return [statistics(term, activation) for term in loss.losses]
+
+
+@distance.register
+def _(loss: Sum, activation: "Tensor | Sums", statistics: list) -> Tensor:
+    return torch.stack([distance(term, activation, own) for term, own in zip(loss.losses, statistics, strict=True)]).sum()
 
 
 def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean") -> Tensor:
-    """How far a layer's activation is from that of the content image, place by place: 0 when they match.
+    """How far a layer's activation is from that of the content image, position by position: 0 when they match.
 
     Args:
-        activation: `(B, C, H, W)` of the image being painted.
+        activation: `(B, C, H, W)` of the generated image.
         target: `(B, C, H, W)` of the content image.
-        normalisation: 'half_sum' 1/2 sum d^2; 'sum'; 'mean' over all entries; 'quarter_mean' sum d^2 / (4 C H W).
+        normalisation: 'half_sum' 1/2 sum d^2; 'sum'; 'mean' over all entries; 'quarter_mean' sum d^2 / (4 C H W);
+            'quarter_sum' 1/4 sum d^2.
 
     Returns:
         Scalar, summed over the batch (except 'mean').
@@ -29,28 +141,18 @@ def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean"
     """
     if activation.shape != target.shape:
         raise InputError(f"activation is {_shape(activation)} but target is {_shape(target)}: use one layer and one size")
-    squared = (wide(activation) - wide(target)).square()
-    match normalisation:
-        case "half_sum":
-            return squared.sum() / 2
-        case "sum":
-            return squared.sum()
-        case "mean":
-            return squared.mean()
-        case "quarter_mean":
-            return squared.sum() / (4 * squared[0].numel())
-    raise unknown("content normalisation", normalisation, CONTENT_NORMALISATIONS)
+    return _reduce((wide(activation) - wide(target)).square(), SquaredError(normalisation).reduce)
 
 
 def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tensor:
-    """Which filters answer together, wherever in the image that is.
+    """Which filters respond together, regardless of position.
 
     Args:
         activation: `(B, C, H, W)`.
         normalisation: 'raw' F F^T; 'per_location' / (H W); 'per_element' / (C H W).
 
     Returns:
-        `(B, C, C)`, symmetric, positive semi-definite, blind to the order of places.
+        `(B, C, C)`, symmetric, positive semi-definite, independent of the order of positions.
 
     Raises:
         InputError: not four dimensions, or an unknown normalisation.
@@ -59,35 +161,11 @@ def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tens
     """
     if activation.ndim != 4:
         raise InputError(f"activation must be (B, C, H, W); got {_shape(activation)}")
+    if normalisation not in GRAM_NORMALISATIONS:
+        raise unknown("Gram normalisation", normalisation, GRAM_NORMALISATIONS)
     features = wide(activation).flatten(2)  # (B, C, H W)
     gram = features @ features.transpose(1, 2)  # (B, C, C)
-    return normalised_gram(gram, normalisation, features.shape[2])
-
-
-def normalised_gram(gram: Tensor, normalisation: str, places: int) -> Tensor:
-    """A raw Gram matrix, divided as `gram_matrix` divides it.
-
-    Args:
-        gram: `(B, C, C)`, F F^T.
-        normalisation: 'raw', 'per_location' or 'per_element'.
-        places: H W, how many it was summed over.
-
-    Returns:
-        `(B, C, C)`.
-
-    Raises:
-        InputError: an unknown normalisation.
-
-    Source: as `gram_matrix`.
-    """
-    match normalisation:
-        case "raw":
-            return gram
-        case "per_location":
-            return gram / places
-        case "per_element":
-            return gram / (gram.shape[1] * places)
-    raise unknown("Gram normalisation", normalisation, GRAM_NORMALISATIONS)
+    return gram if normalisation == "raw" else _normalise(gram, Gram(normalisation), features.shape[2])
 
 
 def style_layer_loss(
@@ -101,7 +179,7 @@ def style_layer_loss(
     """How far one layer's Gram matrix is from the style image's: 0 when they match.
 
     Args:
-        activation: `(B, C, H, W)` of the image being painted.
+        activation: `(B, C, H, W)` of the generated image.
         target_gram: `(B, C, C)` of the style image; raw for 'gatys' and 'keras', normalised by `gram` for 'mean'.
         normalisation: 'gatys' sum d^2 / (4 N^2 M^2) of raw Grams; 'mean' of d^2 over the C C entries;
             'keras' sum d^2 / (4 * 3^2 * (H W of the image)^2) of raw Grams.
@@ -117,47 +195,14 @@ def style_layer_loss(
 
     Source: Gatys et al. 2016, equation 4; TensorFlow's and PyTorch's tutorials ('mean'); the Keras example ('keras').
     """
-    own = gram_matrix(activation, gram if normalisation == "mean" else "raw")
-    height, width = activation.shape[2:]
-    return style_distance(own, target_gram, normalisation, (height, width), image_size)
-
-
-def style_distance(
-    own: Tensor,
-    target_gram: Tensor,
-    normalisation: str,
-    layer_size: tuple[int, int],
-    image_size: tuple[int, int] | None = None,
-) -> Tensor:
-    """How far one Gram matrix is from another, as `style_layer_loss` counts it.
-
-    Args:
-        own: `(B, C, C)` of the image being painted; raw for 'gatys' and 'keras'.
-        target_gram: `(B, C, C)` of the style image, normalised likewise.
-        normalisation: 'gatys', 'mean' or 'keras'.
-        layer_size: (H, W) of the activation that `own` was made of.
-        image_size: (H, W) of the image for 'keras'; by default `layer_size`.
-
-    Returns:
-        Scalar, summed over the batch (except 'mean').
-
-    Raises:
-        InputError: the numbers of filters differ, or an unknown normalisation.
-
-    Source: as `style_layer_loss`.
-    """
-    if own.shape[1:] != target_gram.shape[-2:]:
-        raise InputError(f"Gram matrix is {_shape(own)} but target is {_shape(target_gram)}: use one layer")
-    squared = (own - target_gram).square()
+    if normalisation not in STYLE_LOSSES:
+        raise unknown("style normalisation", normalisation, STYLE_LOSSES)
+    loss = STYLE_LOSSES[normalisation]
     if normalisation == "mean":
-        return squared.mean()
-    filters, (height, width) = own.shape[1], layer_size
-    if normalisation == "gatys":
-        return squared.sum() / (4 * filters**2 * (height * width) ** 2)
-    if normalisation == "keras":
-        height, width = image_size or layer_size
-        return squared.sum() / (4 * 3**2 * (height * width) ** 2)
-    raise unknown("style normalisation", normalisation, STYLE_NORMALISATIONS)
+        loss = replace(loss, normalisation=gram)
+    if image_size:
+        loss = replace(loss, pixels=image_size[0] * image_size[1])
+    return _gram_distance(_sums(activation), target_gram, loss)
 
 
 def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
@@ -166,7 +211,7 @@ def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
     Args:
         image: `(B, 3, H, W)`; any range, the value scales with it.
         kind: 'l1' sum |d|, as tf.image.total_variation; 'l2' sum d^2; 'keras' sum of (dx^2 + dy^2)^1.25 over the
-            places that have both neighbours.
+            positions that have both neighbours.
 
     Returns:
         Scalar, summed over the batch.
@@ -181,19 +226,70 @@ def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
         raise InputError(f"image must be (B, 3, H, W); got {_shape(image)}")
     down = image[:, :, 1:, :] - image[:, :, :-1, :]  # (B, 3, H-1, W)
     right = image[:, :, :, 1:] - image[:, :, :, :-1]  # (B, 3, H, W-1)
-    match kind:
+    match TotalVariation(kind).kind:
         case "l1":
             return down.abs().sum() + right.abs().sum()
         case "l2":
             return down.square().sum() + right.square().sum()
-        case "keras":
+        case _:  # 'keras'
             return (down[:, :, :, :-1].square() + right[:, :, :-1, :].square()).pow(1.25).sum()
-    raise unknown("total variation", kind, TV_KINDS)
 
 
 def wide(tensor: Tensor) -> Tensor:
     """A bfloat16 tensor as float32, of which it holds the first 16 bits; every other as it is."""
     return tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+
+
+def _sums(activation: "Tensor | Sums") -> Sums:
+    if isinstance(activation, Sums):
+        return activation
+    return Sums(gram_matrix(activation, "raw"), activation.shape[2:].numel())
+
+
+def _gram_distance(own: Sums, target: Tensor, loss: Gram) -> Tensor:
+    """From raw Gram matrices to a target that is normalised for a mean, and raw for a sum.
+
+    A mean is taken of normalised matrices, as in the tutorials. A sum is divided once, at its end, as in the paper.
+    """
+    if own.gram.shape[1:] != target.shape[-2:]:
+        raise InputError(f"Gram matrix is {_shape(own.gram)} but target is {_shape(target)}: use one layer")
+    if loss.reduce == "mean":
+        return (_normalise(own.gram, loss, own.positions) - target).square().mean()
+    channels, positions = _divisors(own.gram, loss, own.positions)
+    squared = (own.gram - target).square()
+    return squared.sum() / (_parts(squared, loss.reduce, channels**2) * float(positions**2))
+
+
+def _normalise(gram: Tensor, loss: Gram, positions: int) -> Tensor:
+    channels, positions = _divisors(gram, loss, positions)
+    return gram / (channels * positions)
+
+
+def _divisors(gram: Tensor, loss: Gram, positions: int) -> tuple[int, int]:
+    """By how many channels and by how many positions a raw Gram matrix is divided."""
+    match loss.normalisation:
+        case "raw":
+            return 1, 1
+        case "per_location":
+            return 1, positions
+        case "per_element":
+            return gram.shape[1], positions
+    pixels = positions if loss.pixels is None else loss.pixels  # 'per_pixel'
+    if loss.positions is not None:
+        pixels = pixels * positions // loss.positions  # those of the image that the matrix is of
+    return 3, pixels
+
+
+def _reduce(squared: Tensor, reduce: str) -> Tensor:
+    if reduce == "mean":
+        return squared.mean()
+    return squared.sum() / _parts(squared, reduce)
+
+
+def _parts(squared: Tensor, reduce: str, scale: int = 1) -> int:
+    """What a sum of squared differences is divided by, times `scale`; `reduce` is one of `stylelab.recipes.REDUCTIONS`."""
+    parts = scale * {"half_sum": 2, "sum": 1, "quarter_sum": 4, "quarter_mean": 4}[reduce]
+    return parts * squared[0].numel() if reduce == "quarter_mean" else parts
 
 
 def _shape(tensor: Tensor) -> tuple[int, ...]:

@@ -1,20 +1,39 @@
 """What a run lowers: the loss of a recipe, made of two images."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stylelab import encoders
+from stylelab.encoders import layer_size
 from stylelab.errors import InputError
-from stylelab.recipes import Recipe, Weights
-from stylelab.torch.engine import tiles
+from stylelab.recipes import Loss, Recipe, Weights
+from stylelab.torch.engine.look import look
 from stylelab.torch.features import Encoder
-from stylelab.torch.losses import content_loss, normalised_gram, style_distance, total_variation
+from stylelab.torch.losses import Sums, distance, statistics
 
-Loss = Callable[[Tensor], "Tensor | dict[str, Tensor]"]
+Objective = Callable[[Tensor], "Tensor | dict[str, Tensor]"]  # images -> a scalar, or named scalars whose sum is lowered
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a loss, content or style.
+
+    Attributes:
+        weight: of the part in the total.
+        shares: layer -> its share of the part.
+        losses: layer -> what is compared there.
+    """
+
+    weight: float
+    shares: Mapping[str, float]
+    losses: Mapping[str, Loss]
+
+
+Seen = dict[str, dict[str, "Tensor | Sums"]]  # of one image: part -> layer -> activation
 
 
 def transfer_loss(
@@ -24,14 +43,14 @@ def transfer_loss(
     recipe: Recipe,
     weights: Weights | None = None,
     tile: int | None = None,
-) -> Loss:
+) -> Objective:
     """The total loss of a recipe, in its parts. Targets are computed here, once.
 
     Args:
         encoder: must give the recipe's layers.
         content: `(B, 3, H, W)` in 0..1.
         style: `(1, 3, H', W')` in 0..1, of any size; for a batch a sequence of B such images.
-        recipe: layers and normalisations.
+        recipe: layers and losses.
         weights: of the parts; by default the author's.
         tile: side in pixels of the tiles to work in; None for whole images.
 
@@ -39,61 +58,83 @@ def transfer_loss(
         A function: images `(B, 3, H, W)` -> `{"content", "style", "tv"}`, weighted: scalars, for a batch `(B,)`.
 
     Raises:
-        InputError: the encoder was loaded without one of the recipe's layers, or an unknown normalisation.
+        InputError: the encoder was loaded without one of the recipe's layers.
 
     Source: Gatys et al. 2016, equations 1 to 7.
     """
     if missing := [layer for layer in recipe.layers if layer not in encoder.layers]:
         raise InputError(f"the encoder was loaded without {', '.join(missing)}: load it with layers=recipe.layers")
     weights = weights or recipe.weights
-    image_size, styles = tuple(content.shape[2:]), [style] if isinstance(style, Tensor) else list(style)
-    sizes = {layer: encoders.layer_size(layer, *image_size) for layer in recipe.style}
-    look = encoder.look if tile is None else partial(tiles.look, encoder, tile=tile)
+    styles = [style] if isinstance(style, Tensor) else list(style)
+    parts = {
+        "content": _part(weights.content, recipe.content, recipe.content_loss, content.shape[2:]),
+        "style": _part(weights.style, recipe.style, recipe.style_loss, content.shape[2:]),
+    }
     with torch.no_grad():
-        content_targets, _ = look(content, recipe.content, ())
-        grams = [_target_grams(look, each, recipe, sizes) for each in styles]
+        of_contents = observe(encoder, content, {"content": parts["content"]}, tile=tile)
+        of_styles = [observe(encoder, image, {"style": parts["style"]}, tile=tile)[0] for image in styles]
+        targets = [_targets(parts, one | other) for one, other in zip(of_contents, of_styles, strict=True)]
 
-    def of_one(index: int, image: Tensor, activations: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
-        content_part = sum(
-            share * content_loss(activations[layer], content_targets[layer][index : index + 1], recipe.content_loss)
-            for layer, share in recipe.content.items()
-        )
-        style_part = sum(
-            share * _style_distance(own[layer], grams[index][layer], recipe, sizes[layer], image_size)
-            for layer, share in recipe.style.items()
-        )
-        parts: dict[str, Any] = {"content": weights.content * content_part, "style": weights.style * style_part}
+    def loss_of_one(image: Tensor, seen: Seen, target: dict[str, dict[str, Any]]) -> dict[str, Tensor]:
+        totals: dict[str, Any] = {
+            name: sum(
+                share * distance(part.losses[layer], seen[name][layer], target[name][layer])
+                for layer, share in part.shares.items()
+            )
+            for name, part in parts.items()
+        }
+        values = {name: part.weight * totals[name] for name, part in parts.items()}
         if weights.tv:
-            parts["tv"] = weights.tv * total_variation(image, recipe.tv)
-        return parts
+            values["tv"] = weights.tv * distance(recipe.tv, image, None)
+        return values
 
     def loss(images: Tensor) -> dict[str, Tensor]:
-        activations, own = look(images, recipe.content, recipe.style)
-        parts = [
-            of_one(index, images[index : index + 1], _slice(activations, index), _slice(own, index))
-            for index in range(len(images))
-        ]
-        return parts[0] if len(parts) == 1 else {name: torch.stack([each[name] for each in parts]) for name in parts[0]}
+        seen = observe(encoder, images, parts, tile=tile)
+        values = [loss_of_one(images[i : i + 1], seen[i], targets[i]) for i in range(len(seen))]
+        return values[0] if len(values) == 1 else {name: torch.stack([one[name] for one in values]) for name in values[0]}
 
     return loss
 
 
-def _target_grams(look: Callable, style: Tensor, recipe: Recipe, sizes: dict) -> dict[str, Tensor]:
-    """The style image's Gram matrices, as if it had as many places as the image being painted."""
-    _, grams = look(style, (), recipe.style)
-    targets = {}
-    for layer, gram in grams.items():
-        places, own_places = (height * width for height, width in (sizes[layer], encoders.layer_size(layer, *style.shape[2:])))
-        mean = recipe.style_loss == "mean"
-        targets[layer] = normalised_gram(gram, recipe.gram, own_places) if mean else gram * (places / own_places)
-    return targets
+def observe(encoder: Encoder, images: Tensor, parts: dict[str, Part], tile: int | None = None) -> list[Seen]:
+    """What the parts of a loss need of each image, in one pass of the network.
+
+    Args:
+        encoder: must give the layers of all parts.
+        images: `(B, 3, H, W)` in 0..1.
+        parts: name -> part.
+        tile: side in pixels of the tiles to work in; None for whole images.
+
+    Returns:
+        For each image, name -> layer -> `(1, C, H', W')`, or its `Sums` where the part's loss needs no more.
+    """
+    wanted = [(layer, loss.sums_only) for part in parts.values() for layer, loss in part.losses.items()]
+    whole, summed = ([layer for layer, sums_only in wanted if sums_only is sums] for sums in (False, True))
+    activations, grams = look(encoder, images, whole, summed, tile=tile)
+
+    def of_one(index: int, layer: str, loss: Loss) -> "Tensor | Sums":
+        if loss.sums_only:
+            return Sums(grams[layer][index : index + 1], _positions(layer, images.shape[2:]))
+        return activations[layer][index : index + 1]
+
+    return [
+        {name: {layer: of_one(index, layer, loss) for layer, loss in part.losses.items()} for name, part in parts.items()}
+        for index in range(len(images))
+    ]
 
 
-def _style_distance(own: Tensor, target: Tensor, recipe: Recipe, size: tuple, image_size: tuple) -> Tensor:
-    if recipe.style_loss == "mean":
-        own = normalised_gram(own, recipe.gram, size[0] * size[1])
-    return style_distance(own, target, recipe.style_loss, size, image_size)
+def _part(weight: float, shares: Mapping[str, float], loss: Loss, size: Sequence[int]) -> Part:
+    losses = {layer: loss.at_size(_positions(layer, size), math.prod(size)) for layer in shares}
+    return Part(weight, shares, losses)
 
 
-def _slice(tensors: dict[str, Tensor], index: int) -> dict[str, Tensor]:
-    return {layer: tensor[index : index + 1] for layer, tensor in tensors.items()}
+def _positions(layer: str, size: Sequence[int]) -> int:
+    """How many positions a layer has of an image of (height, width) pixels."""
+    return math.prod(layer_size(layer, *size))
+
+
+def _targets(parts: dict[str, Part], seen: Seen) -> dict[str, dict[str, Any]]:
+    return {
+        name: {layer: statistics(parts[name].losses[layer], activation) for layer, activation in layers.items()}
+        for name, layers in seen.items()
+    }

@@ -12,7 +12,7 @@ from stylelab import encoders
 from stylelab.base import course
 from stylelab.encoders import file as encoder_file
 from stylelab.encoders.calibrate import calibration_images, convolve, pool
-from stylelab.recipes import Weights, find_recipe
+from stylelab.recipes import Gram, SquaredError, Weights, find_recipe
 
 FILE = course.ASSETS / "encoder-mini.safetensors"
 
@@ -134,8 +134,8 @@ def generate(encoder: str, content: np.ndarray, style: np.ndarray, steps: int = 
 
     layers = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")
     recipe = replace(
-        find_recipe("gatys"), content={"conv2_2": 1.0}, content_loss="mean", style=dict.fromkeys(layers, 0.2),
-        style_loss="mean", gram="per_location",
+        find_recipe("gatys"), content={"conv2_2": 1.0}, content_loss=SquaredError("mean"), style=dict.fromkeys(layers, 0.2),
+        style_loss=Gram("per_location"),
     )  # fmt: skip
     trunk = sl.load_encoder(encoder, layers, normalised=True, device="cpu")
     images = [sl.to_tensor(image) for image in (content, style)]

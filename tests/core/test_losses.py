@@ -1,10 +1,15 @@
-"""Losses: properties, a NumPy referee, published numbers, the errors' words."""
+"""Losses: properties, a NumPy referee, published numbers, the errors' words; and a loss that the package does not know."""
+
+import importlib
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from stylelab import recipes
 from stylelab.errors import InputError
+from stylelab.recipes import Gram, Loss, SquaredError, TotalVariation
 
 F32 = dict(rtol=1e-5, atol=1e-6)
 
@@ -134,7 +139,7 @@ def test_course_values_of_seeds_002(lab, published):
         [-4.42912197, 19.46583748, 19.56387138],
         [-2.09668207, 19.56387138, 20.6864624],
     ]
-    # its A is (filters, places) = (3, 2)
+    # its A is (filters, positions) = (3, 2)
     assert_allclose(lab.gram_matrix(gram_example.T.reshape(1, 1, 2, 3), "raw")[0], printed, rtol=1e-5)
 
 
@@ -164,7 +169,7 @@ def published():
 def test_errors_name_what_came_and_suggest(lab, activation, target):
     with pytest.raises(InputError, match=r"did you mean 'per_location'"):
         lab.gram_matrix(activation, "per_locaton")
-    with pytest.raises(InputError, match=r"unknown content normalisation 'avg': choose one of half_sum, sum"):
+    with pytest.raises(InputError, match=r"unknown reduction 'avg': choose one of half_sum, sum"):
         lab.content_loss(activation, target, "avg")
     with pytest.raises(InputError, match=r"unknown style normalisation 'gatsy': did you mean 'gatys'"):
         lab.style_layer_loss(activation, raw_gram(target).astype(np.float32), "gatsy")
@@ -181,3 +186,114 @@ def test_mismatched_shapes_are_named(lab, activation):
         lab.gram_matrix(activation[0])
     with pytest.raises(InputError, match=r"image must be \(B, .*\); got"):
         lab.total_variation(activation[0])
+
+
+# --- losses as objects
+
+
+@pytest.fixture(scope="module")
+def losses(lab):
+    return importlib.import_module(f"stylelab.{lab.name}.losses")
+
+
+def distance(lab, losses, loss, activation, target) -> float:
+    statistics = losses.statistics(loss, lab.tensor(target))
+    return float(lab.array(losses.distance(loss, lab.tensor(activation), statistics)))
+
+
+def test_a_described_loss_is_the_public_function_of_that_name(lab, losses, activation, target):
+    one, other = activation[:1], target[:1]
+    for name, loss in recipes.STYLE_LOSSES.items():
+        gram = lab.gram_matrix(other, "per_location" if name == "mean" else "raw")
+        assert distance(lab, losses, loss, one, other) == pytest.approx(lab.style_layer_loss(one, gram, name), rel=1e-6)
+    for word in ("half_sum", "sum", "mean", "quarter_mean", "quarter_sum"):
+        assert distance(lab, losses, SquaredError(word), one, other) == lab.content_loss(one, other, word)
+    for kind in ("l1", "l2", "keras"):
+        assert distance(lab, losses, TotalVariation(kind), one, other) == lab.total_variation(one, kind)
+
+
+@pytest.mark.parametrize("loss", [Gram(), recipes.STYLE_LOSSES["gatys"], Gram("per_element", reduce="half_sum")], ids=repr)
+def test_a_style_image_twice_as_large_has_the_same_style(lab, losses, activation, loss):
+    one = activation[:1]
+    twice = np.concatenate([one, one], axis=1)
+    assert distance(lab, losses, loss.at_size(30, 30), one, twice) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_sum_and_a_multiple_are_what_they_say(lab, losses, activation, target):
+    one, other = activation[:1], target[:1]
+    parts = [distance(lab, losses, loss, one, other) for loss in (Gram(), SquaredError(), TotalVariation())]
+    total = distance(lab, losses, 0.5 * Gram() + 2 * (SquaredError() + TotalVariation()), one, other)
+    assert total == pytest.approx(0.5 * parts[0] + 2 * (parts[1] + parts[2]), rel=1e-5)
+
+
+def test_an_image_of_many_megapixels_has_a_loss(lab, losses):
+    own, target = (losses.Sums(lab.tensor(np.full((1, 64, 64), value, np.float32)), 10**8) for value in (2e8, 1e8))
+    loss = recipes.STYLE_LOSSES["gatys"]
+    assert float(losses.distance(loss, own, losses.statistics(loss, target))) == pytest.approx(0.25, rel=1e-5)
+
+
+# --- a loss that the package does not know
+
+
+@dataclass(frozen=True, repr=False)
+class Sorted(Loss):
+    """Each filter's responses in order of size: squared differences, regardless of position, and not to be had from sums."""
+
+
+def register_sorted(lab, losses) -> None:
+    def in_order(activation):
+        if lab.name == "torch":
+            return losses.wide(activation).flatten(2).sort().values
+        batch, height, width, filters = activation.shape
+        return lab.native.sort(lab.native.reshape(losses.wide(activation), (batch, height * width, filters)), axis=1)
+
+    losses.statistics.register(Sorted, lambda loss, activation: in_order(activation))
+    losses.distance.register(
+        Sorted, lambda loss, activation, statistics: lab.sl.content_loss(in_order(activation), statistics, "mean")
+    )
+
+
+def test_a_loss_that_is_not_registered_is_named(lab, losses):
+    @dataclass(frozen=True, repr=False)
+    class Unheard(Loss):
+        """Described, and no more."""
+
+    with pytest.raises(InputError, match=r"no statistics for Unheard\(\)"):
+        losses.statistics(Unheard(), None)
+    with pytest.raises(InputError, match=r"no distance for Unheard\(\)"):
+        losses.distance(Unheard(), None, None)
+
+
+@pytest.mark.parametrize("tile", [None, 32])
+@pytest.mark.parametrize("loss", [Sorted(), 0.5 * Sorted() + Gram("per_element")], ids=repr)
+def test_the_gradient_of_any_loss_is_that_of_plain_differentiation(lab, losses, rng, loss, tile):
+    register_sorted(lab, losses)
+    images = rng.uniform(size=(3, 1, 70, 52, 3)).astype(np.float32)
+    recipe = replace(
+        recipes.RECIPES["pytorch-adam"], content={"conv2_2": 1.0}, style={"conv1_1": 0.5, "conv2_2": 1.0, "conv3_1": 2.0},
+        style_loss=loss,
+    )  # fmt: skip
+    encoder = lab.sl.load_encoder("mini", recipe.layers, device="cpu")
+    weights = recipes.Weights(content=0.3, style=2.0, tv=1e-4)
+    content, style = (lab.tensor(image) for image in images[:2])
+    objective = lab.sl.transfer_loss(encoder, content, style, recipe, weights, tile=tile)
+
+    def plain(image):
+        seen, of_content, of_style = encoder(image), encoder(content), encoder(style)
+        total = 0.3 * losses.distance(recipe.content_loss, seen["conv2_2"], of_content["conv2_2"])
+        for layer, share in recipe.style.items():
+            total = total + 2.0 * share * losses.distance(loss, seen[layer], losses.statistics(loss, of_style[layer]))
+        return total + 1e-4 * lab.sl.total_variation(image, "l2")
+
+    expected = lab.gradient(plain, images[2])
+    ours = lab.gradient(lambda image: sum(objective(image).values()), images[2])
+    assert_allclose(ours, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("tile", [0, 32])
+def test_a_run_lowers_a_loss_that_the_package_does_not_know(lab, losses, tile):
+    register_sorted(lab, losses)
+    recipe = replace(recipes.RECIPES["tf-tutorial"], style_loss=Sorted(), style_fit="stretch")
+    result = lab.sl.transfer("coffee", "brushstrokes", recipe=recipe, encoder="mini", size=48, steps=8, device="cpu", tile=tile)
+    style = result.history["style"]
+    assert style[-1] < 0.95 * style[0] and np.isfinite(result.image).all()

@@ -50,7 +50,7 @@ def test_a_look_is_the_network_and_its_gram_matrices(lab, rng, padding, pooling)
     images = rng.uniform(size=(2, 21, 34, 3)).astype(np.float32)
 
     def by_look(tensor):
-        activations, grams = encoder.look(tensor, ["conv2_2"], ["conv1_1", "conv3_1", "conv2_2"])
+        activations, grams = lab.look(encoder, tensor, ["conv2_2"], ["conv1_1", "conv3_1", "conv2_2"])
         return total(activations["conv2_2"], grams)
 
     def plainly(tensor):

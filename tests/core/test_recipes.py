@@ -5,7 +5,20 @@ import pytest
 
 from stylelab.encoders import LAYERS
 from stylelab.errors import InputError
-from stylelab.recipes import RECIPES, find_recipe, scaled, with_layers, with_weights
+from stylelab.recipes import (
+    RECIPES,
+    STYLE_LOSSES,
+    Gram,
+    Loss,
+    Scale,
+    SquaredError,
+    Sum,
+    TotalVariation,
+    find_recipe,
+    scaled,
+    with_layers,
+    with_weights,
+)  # fmt: skip
 from stylelab.run.prepare import prepare
 
 PAPER = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
@@ -21,20 +34,49 @@ def test_the_six_recipes_are_there_and_ask_for_layers_that_exist():
 @pytest.mark.parametrize(
     ("name", "content", "content_loss", "style_loss", "optimiser", "steps"),
     [
-        ("gatys", "conv4_2", "half_sum", "gatys", "lbfgs", 500),
-        ("keras", "conv5_2", "sum", "keras", "sgd", 4000),
-        ("tf-tutorial", "conv5_2", "mean", "mean", "adam", 200),
-        ("coursera", "conv4_2", "quarter_mean", "gatys", "adam", 200),
-        ("pytorch-adam", "conv2_2", "mean", "mean", "adam", 5000),
-        ("lab", "conv4_2", "mean", "mean", "lbfgs", 300),
+        ("gatys", "conv4_2", "half_sum", STYLE_LOSSES["gatys"], "lbfgs", 500),
+        ("keras", "conv5_2", "sum", STYLE_LOSSES["keras"], "sgd", 4000),
+        ("tf-tutorial", "conv5_2", "mean", Gram("per_location"), "adam", 200),
+        ("coursera", "conv4_2", "quarter_mean", STYLE_LOSSES["gatys"], "adam", 200),
+        ("pytorch-adam", "conv2_2", "mean", Gram("per_element"), "adam", 5000),
+        ("lab", "conv4_2", "mean", Gram("per_element"), "lbfgs", 300),
     ],
 )
 def test_recipes_say_what_their_authors_said(name, content, content_loss, style_loss, optimiser, steps):
     recipe = RECIPES[name]
-    assert list(recipe.content) == [content] and recipe.content_loss == content_loss
+    assert list(recipe.content) == [content] and recipe.content_loss == SquaredError(content_loss)
     assert recipe.style_loss == style_loss and recipe.optimiser.name == optimiser and recipe.steps == steps
     if name != "pytorch-adam":
         assert list(recipe.style) == PAPER and len(set(recipe.style.values())) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Gram('per_location', reduce='quarter_mean')",
+        "SquaredError('mean')",
+        "0.5 * Gram('per_pixel', reduce='quarter_sum') + TotalVariation('l2')",
+        "2 * (SquaredError('sum') + 0.5 * Gram('raw')) + 3 * (4 * TotalVariation('keras'))",
+    ],
+)
+def test_a_loss_prints_as_it_is_written(text):
+    loss = eval(text)
+    assert isinstance(loss, Loss) and repr(loss) == text and eval(repr(loss)) == loss
+
+
+def test_losses_scale_and_add_up():
+    gram, rough = Gram(), TotalVariation()
+    assert 0.5 * gram == gram * 0.5 == Scale(0.5, gram)
+    assert gram + rough + gram == gram + (rough + gram) == Sum((gram, rough, gram))
+    assert (2 * gram + gram).sums_only and not (gram + rough).sums_only
+    assert (2 * gram + rough).at_size(6, 24) == 2 * Gram(positions=6, pixels=24) + rough
+
+
+def test_a_loss_of_an_unknown_kind_is_refused_where_it_is_written():
+    with pytest.raises(InputError, match="unknown Gram normalisation 'per_place': did you mean 'per_pixel'|choose one of"):
+        Gram("per_place")
+    with pytest.raises(InputError, match="unknown reduction 'men': did you mean 'mean'"):
+        SquaredError("men")
 
 
 def test_author_weights_are_kept():

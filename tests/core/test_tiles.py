@@ -27,7 +27,7 @@ def test_cores_cover_each_layer_once(size, side):
     counts = {layer: np.zeros(encoders.layer_size(layer, *size), int) for layer in encoders.LAYERS}
     for stage, tile in every_tile(*size, side):
         for layer in stage.layers:
-            counts[layer][tile.place(layer)] += 1
+            counts[layer][tile.region(layer)] += 1
     for layer, count in counts.items():
         assert (count == 1).all(), layer
 
@@ -154,11 +154,6 @@ def narrow(tmp_path_factory) -> encoders.Encoder:
     return encoders.read_encoder(path)
 
 
-@pytest.fixture(scope="session")
-def tiles(framework, sl):
-    return importlib.import_module(f"stylelab.{framework}.engine.tiles")
-
-
 def found(lab, look, image, only=None):
     """What `look` gives, and the gradient of a loss that weighs every layer alike."""
     activations, grams = look(lab.tensor(image))
@@ -185,40 +180,37 @@ def assert_same(ours, expected):
         np.testing.assert_allclose(ours[key], array, rtol=1e-5, atol=1e-5 * np.abs(array).max(), err_msg=key)
 
 
-def both(lab, tiles, network, image, content, style, tile, only=None):
-    ours = found(lab, lambda images: tiles.look(network, images, content, style, tile), image, only)
-    assert_same(ours, found(lab, lambda images: network.look(images, content, style), image, only))
+def both(lab, network, image, content, style, tile, only=None):
+    ours = found(lab, lambda images: lab.look(network, images, content, style, tile), image, only)
+    assert_same(ours, found(lab, lambda images: lab.look(network, images, content, style), image, only))
 
 
 @pytest.mark.parametrize("recipe", {recipe.layers: recipe for recipe in recipes.RECIPES.values()}.values(), ids=lambda r: r.name)
 @pytest.mark.parametrize(("padding", "pooling"), [("zeros", "max"), ("replicate", "average")])
-def test_tiles_give_what_the_whole_image_gives(lab, tiles, narrow, rng, recipe, padding, pooling):
+def test_tiles_give_what_the_whole_image_gives(lab, narrow, rng, recipe, padding, pooling):
     network = lab.sl.load_encoder(replace(narrow, padding=padding), recipe.layers, pooling=pooling, device="cpu")
     image = rng.uniform(size=(1, *ODD, 3)).astype(np.float32)
-    both(lab, tiles, network, image, recipe.content, recipe.style, 32)
+    both(lab, network, image, recipe.content, recipe.style, 32)
 
 
 @pytest.mark.parametrize(("tile", "padding", "pooling"), [(48, "zeros", "average"), (1000, "replicate", "max")])
-def test_of_any_depth_and_any_side(lab, tiles, narrow, rng, tile, padding, pooling):
+def test_of_any_depth_and_any_side(lab, narrow, rng, tile, padding, pooling):
     layers = ("conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4")
     network = lab.sl.load_encoder(replace(narrow, padding=padding), layers, pooling=pooling, device="cpu")
     image = rng.uniform(size=(2, 95, 50, 3)).astype(np.float32)  # a batch
-    both(lab, tiles, network, image, layers[::2], layers[1:], tile)
+    both(lab, network, image, layers[::2], layers[1:], tile)
 
 
-def test_a_loss_may_leave_a_layer_out(lab, tiles, narrow, rng):
+def test_a_loss_may_leave_a_layer_out(lab, narrow, rng):
     network = lab.sl.load_encoder(narrow, ["conv2_1", "conv3_1", "conv5_1"], device="cpu")
     image = rng.uniform(size=(1, *ODD, 3)).astype(np.float32)
-    both(lab, tiles, network, image, ["conv3_1"], ["conv2_1", "conv5_1"], 32, only="c conv3_1")
+    both(lab, network, image, ["conv3_1"], ["conv2_1", "conv5_1"], 32, only="c conv3_1")
 
 
-def test_in_bfloat16_too(lab, tiles, narrow, rng):
+def test_in_bfloat16_too(lab, narrow, rng):
     network = lab.sl.load_encoder(narrow, ["conv3_1", "conv4_1"], device="cpu", precision="bfloat16")
     image = rng.uniform(size=(1, *ODD, 3)).astype(np.float32)
-    whole, ours = (
-        look(lab.tensor(image), [], ["conv3_1", "conv4_1"])[1]
-        for look in (network.look, lambda *rest: tiles.look(network, *rest, 32))
-    )
+    whole, ours = (lab.look(network, lab.tensor(image), [], ["conv3_1", "conv4_1"], tile)[1] for tile in (None, 32))
     for layer, gram in whole.items():
         expected = lab.array(gram)
         atol = 1e-2 * np.abs(expected).max()  # where bias and ReLU are not fused, there is one rounding more

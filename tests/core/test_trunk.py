@@ -45,7 +45,7 @@ def plainly(lab, encoder):
 
 def by_hand(lab, encoder):
     def loss(tensor):
-        activations, grams = encoder.look(tensor, CONTENT, STYLE)
+        activations, grams = lab.look(encoder, tensor, CONTENT, STYLE)
         return away(lab, [activations[x] for x in CONTENT] + [grams[x] for x in STYLE])
 
     return loss
@@ -69,7 +69,7 @@ def test_bfloat16_points_the_same_way(lab, images, padding, pooling):
 
 def test_bfloat16_ends_at_the_trunk(lab, images):
     encoder = load(lab, precision="bfloat16")
-    activations, grams = encoder.look(lab.tensor(images), CONTENT, STYLE)
+    activations, grams = lab.look(encoder, lab.tensor(images), CONTENT, STYLE)
     assert encoder.precision == "bfloat16"
     assert all("bfloat16" in str(activation.dtype) for activation in activations.values())
     assert all("float32" in str(gram.dtype) for gram in grams.values())

@@ -57,6 +57,6 @@ def test_the_passes_give_the_plain_gradient(lab, rng, every_layer, padding, heig
     asked = every_layer(lab)
     plain = lab.gradient(lambda tensor: distance(encoder(tensor)), images)
     assert not asked
-    hand = lab.gradient(lambda tensor: distance(encoder.look(tensor, targets, ())[0]), images)
+    hand = lab.gradient(lambda tensor: distance(lab.look(encoder, tensor, targets, ())[0]), images)
     assert asked
     assert_allclose(hand, plain, rtol=0, atol=1e-4 * np.abs(plain).max())

@@ -15,6 +15,7 @@ from stylelab import recipes
 from stylelab.base.course import REPOSITORY
 from stylelab.cli import commands as cli
 from stylelab.errors import InputError
+from stylelab.tools.gallery.paint import write_records
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def relinked(text: str, stage: Stage, file: str = "docs/grading.md", page: str =
         ("[a](speed.md#figures)", "[a](speed.md#figures)"),
         ("[a](../CONTRIBUTING.md)", "[a](contributing.md)"),
         ("[a](../lessons/03_style_reconstruction_torch.ipynb)", "[a](lessons/03_style_reconstruction_torch.ipynb)"),
-        ("[a](../stylelab/bench)", f"[a]({REPOSITORY}/tree/main/stylelab/bench)"),
+        ("[a](../stylelab/tools/bench)", f"[a]({REPOSITORY}/tree/main/stylelab/tools/bench)"),
         ("[a](../environment.yml)", f"[a]({REPOSITORY}/blob/main/environment.yml)"),
         ("[a](https://example.org/x.md) [b](#here)", "[a](https://example.org/x.md) [b](#here)"),
         ("`[a](nowhere.md)`", "`[a](nowhere.md)`"),
@@ -207,7 +208,7 @@ def test_a_gallery_that_is_painted_already_needs_no_workers(tmp_path, monkeypatc
     plan.folder.mkdir()
     Image.new("RGB", (32, 21)).save(plan.folder / plan.pairs[0].file)
     plan.pairs[0].state, plan.pairs[0].facts = "done", {"loss_start": 8.0, "loss_end": 1.0, "steps": 10}
-    wall.gallery._write_down(plan)
+    write_records(plan)
     monkeypatch.setattr("stylelab.tools.cluster.connect", None)
     painted = wall.paint(hung, tmp_path, print)
     text = wall.page(hung, painted, tmp_path, stage)

@@ -47,7 +47,7 @@ class Tile:
         """Where the core lies in a layer's activation of `outer`."""
         return self.core.at(stride(layer), self.outer)
 
-    def place(self, layer: str) -> tuple[slice, slice]:
+    def region(self, layer: str) -> tuple[slice, slice]:
         """Where the core lies in a layer's activation of the whole image."""
         return self.core.at(stride(layer))
 

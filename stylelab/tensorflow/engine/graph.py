@@ -6,14 +6,18 @@ from functools import cache
 import tensorflow as tf
 
 
-def compiled(function: Callable, signature: Sequence | None = None) -> Callable:
+def compiled(function: Callable, signature: Sequence | None = None, tile: int | None = None) -> Callable:
     """`tf.function`, for one kind of arguments, traced when it is first called.
 
-    It does without the advice that TensorFlow prints when a process traces many functions: each of ours is for one run.
+    TensorFlow would print advice when a process traces many functions; ours are for one run each, and this avoids it.
 
     Args:
         function: of tensors.
         signature: a `tf.TensorSpec` for each argument, in the nesting of the argument; None for no arguments.
+        tile: side of the tiles that the function works in, if it does. Then it is returned as it is: a graph would hold
+            all tiles at once.
     """
+    if tile is not None:
+        return function
     trace = cache(tf.function(function, input_signature=signature, autograph=False).get_concrete_function)
     return lambda *arguments: trace()(*arguments)

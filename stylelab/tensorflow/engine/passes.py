@@ -12,6 +12,8 @@ without it is 2 to 5 % off with it (docs/speed.md). The way back is in bfloat16 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import tensorflow as tf
 from tensorflow import Tensor
@@ -21,7 +23,7 @@ from stylelab.run.numerics.winograd import pays
 from stylelab.tensorflow.engine.winograd import Winograd
 
 BORDER = ((0, 0), (1, 1), (1, 1), (0, 0))  # one pixel round each image
-HALF = dict(ksize=(1, 2, 2, 1), strides=(1, 2, 2, 1), padding="VALID")  # pooling: the places of 2 x 2
+HALF = dict(ksize=(1, 2, 2, 1), strides=(1, 2, 2, 1), padding="VALID")  # pooling: the positions of 2 x 2
 
 
 @dataclass
@@ -74,13 +76,13 @@ class Trunk:
         for layer in reversed(self.layers):
             activation = kept.activations[layer]
             if gradient is not None and layer in POOL_AFTER:
-                gradient = self._unpool(gradient, activation, kept.maxima.get(layer))
+                gradient = self.unpool(gradient, activation, kept.maxima.get(layer))
             if layer in gradients:
                 gradient = _add(gradient, tf.cast(gradients[layer], self.dtype))
             if layer in grams:
                 # a graph would compute these products first of all, and hold them until their turn comes
                 with tf.control_dependencies([] if gradient is None else [gradient]):
-                    gradient = _add(gradient, _through_gram(activation, grams[layer]))
+                    gradient = through_gram(activation, grams[layer], onto=gradient)
             if gradient is None:
                 continue
             gradient = tf.raw_ops.ReluGrad(gradients=gradient, features=activation)
@@ -116,13 +118,23 @@ class Trunk:
             self.winograds[layer] = Winograd(self.filters[layer][0], 0 if self.repeats else 1)
         return self.winograds[layer]
 
-    def _unpool(self, gradient: Tensor, activation: Tensor, maxima: Tensor | None) -> Tensor:
+    def unpool(self, gradient: Tensor, activation: Tensor, maxima: Tensor | None) -> Tensor:
         if maxima is None:
             return tf.raw_ops.AvgPoolGrad(orig_input_shape=tf.shape(activation), grad=gradient, **HALF)
         return tf.raw_ops.MaxPoolGrad(orig_input=activation, orig_output=maxima, grad=gradient, **HALF)
 
 
-def places_first(activation: Tensor) -> Tensor:
+_TRUNKS: "WeakKeyDictionary[Any, Trunk]" = WeakKeyDictionary()
+
+
+def find_trunk(encoder: Any) -> Trunk:
+    """The passes of an encoder, made once: they keep copies of its filters."""
+    if encoder not in _TRUNKS:
+        _TRUNKS[encoder] = Trunk(encoder.filters, padding=encoder.spec.padding, pooling=encoder.pooling, dtype=encoder.dtype)
+    return _TRUNKS[encoder]
+
+
+def positions_first(activation: Tensor) -> Tensor:
     """`(B, H, W, C)` as the matrix `(B, H W, C)`, without a copy where channels are last in memory."""
     batch, height, width, channels = tf.unstack(tf.shape(activation))
     return tf.reshape(activation, (batch, height * width, channels))
@@ -130,14 +142,17 @@ def places_first(activation: Tensor) -> Tensor:
 
 def raw_gram(activation: Tensor) -> Tensor:
     """`(B, H, W, C)` of any precision -> `(B, C, C)`, summed in float32."""
-    features = tf.cast(places_first(activation), tf.float32)
+    features = tf.cast(positions_first(activation), tf.float32)
     return tf.matmul(features, features, transpose_a=True)
 
 
-def _through_gram(activation: Tensor, gram_gradient: Tensor) -> Tensor:
-    """d/dF of a function of F^T F is F (D + D^T), with D its derivative by the Gram matrix: one product, where a tape needs two."""
+def through_gram(activation: Tensor, gram_gradient: Tensor, onto: Tensor | None = None) -> Tensor:
+    """The gradient of a function of the raw Gram matrix with respect to the activation, added to `onto`.
+
+    d/dF of a function of F^T F is F (D + D^T), with D its derivative by the Gram matrix: one product, where a tape needs two.
+    """
     both = tf.cast(gram_gradient + tf.linalg.matrix_transpose(gram_gradient), activation.dtype)
-    return tf.reshape(tf.matmul(places_first(activation), both), tf.shape(activation))
+    return _add(onto, tf.reshape(tf.matmul(positions_first(activation), both), tf.shape(activation)))
 
 
 def _add(gradient: Tensor | None, more: Tensor) -> Tensor:

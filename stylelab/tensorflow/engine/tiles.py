@@ -1,7 +1,7 @@
-"""Tile by tile: what a loss needs of an image too large to be looked at whole, and its exact gradient.
+"""Tile by tile: what a loss needs of an image that is too large to be held whole, and its exact gradient.
 
-`look` is `Encoder.look` in a third of the memory or less, for half as much time again: its way back runs each tile
-forward once more. Which tiles, and why the sums are exact, stands in `stylelab.run.numerics.tiling`.
+A third of the memory or less, for half as much time again: the way back runs each tile forward once more.
+`stylelab.run.numerics.tiling` says which tiles, and why the sums are exact.
 
 One tile's passes are a `tf.function` each, traced once for tiles of every size; the loop over tiles is Python's, so that a
 tile's memory is free before the next begins.
@@ -9,6 +9,7 @@ tile's memory is free before the next begins.
 
 import copy
 from collections.abc import Iterable
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import tensorflow as tf
@@ -18,33 +19,16 @@ from stylelab.encoders import layer_size
 from stylelab.run.numerics.memory import give_back
 from stylelab.run.numerics.tiling import Stage, Tile, stages, stride, tiles
 from stylelab.tensorflow.engine.graph import compiled
-from stylelab.tensorflow.engine.passes import Trunk, places_first, raw_gram
-from stylelab.tensorflow.features import Encoder
+from stylelab.tensorflow.engine.passes import Trunk, find_trunk, raw_gram, through_gram
 
 
-def look(
-    encoder: Encoder, images: Tensor, content: Iterable[str], style: Iterable[str], tile: int
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """What a loss needs, tile by tile: activations of some layers, raw Gram matrices of others.
+def look(encoder: Any, images: Tensor, content: tuple[str, ...], style: tuple[str, ...], tile: int) -> list[Tensor]:
+    """Activations of the `content` layers, then raw Gram matrices of the `style` layers: see `engine.look.look`.
 
-    Args:
-        encoder: from `load_encoder`.
-        images: `(B, H, W, 3)` RGB in 0..1; H and W at least 16. A tensor with numbers in it: call this, and a tape
-            round it, outside any `tf.function`.
-        content, style: layers, by the paper's names, of those that the encoder was loaded with.
-        tile: side of a tile's core in pixels, rounded to a multiple of 16.
-
-    Returns:
-        As `Encoder.look`: `{layer: activation (B, H', W', C)}`, `{layer: F^T F (B, C, C)}`.
-
-    Raises:
-        InputError: a tile that is no number of pixels.
-
-    Source: ours.
+    `images` is a tensor with numbers in it: call this, and the tape around it, outside any `tf.function`.
     """
     if tf.inside_function():
-        raise RuntimeError("tiles are looked at one after the other: call `look` outside tf.function")
-    content, style = tuple(content), tuple(style)
+        raise RuntimeError("tiles are worked on one after the other: call `look` outside tf.function")
 
     @tf.custom_gradient
     def passes(images: Tensor):
@@ -52,14 +36,13 @@ def look(
         return network.forward(tf.stop_gradient(images)), network.backward
 
     with tf.device(encoder.device):
-        answers = passes(tf.convert_to_tensor(images))
-    return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
+        return passes(tf.convert_to_tensor(images))
 
 
 class _Network:
     """One look at one image: its stages, and what entered each of them."""
 
-    def __init__(self, encoder: Encoder, content: tuple[str, ...], style: tuple[str, ...], tile: int):
+    def __init__(self, encoder: Any, content: tuple[str, ...], style: tuple[str, ...], tile: int):
         self.encoder, self.content, self.style, self.tile = encoder, content, style, tile
         self.stages = stages(content + style)
         self.passes = [_find_passes(encoder, stage, content, style) for stage in self.stages]
@@ -79,7 +62,7 @@ class _Network:
                 for layer, core in cores.items():
                     if layer not in activations:
                         activations[layer] = _blank(core, layer_size(layer, *self.size))
-                    _cut(activations[layer], tile.place(layer)).assign(core)
+                    _cut(activations[layer], tile.region(layer)).assign(core)
                 if stage.pooled:
                     step = 2 * stride(stage.layers[-1])
                     leaving = _blank(pooled, [length // step for length in self.size]) if leaving is None else leaving
@@ -104,11 +87,11 @@ class _Network:
         total = _blank(entered, entered.shape[1:3], tf.float32)
         grams = {layer: of_grams[layer] for layer in passes.style}
         for tile in tiles(*self.size, self.tile, stage):
-            cores = {layer: _cut(of_activations[layer], tile.place(layer)) for layer in passes.content}
+            cores = {layer: _cut(of_activations[layer], tile.region(layer)) for layer in passes.content}
             below = _cut(left, tile.core.at(2 * stride(stage.layers[-1]))) if stage.pooled else 0.0
-            place = _cut(total, tile.outer.at(stage.stride))
+            outer = _cut(total, tile.outer.at(stage.stride))
             entering = self._enter(entered, tile, stage)
-            place.assign(place + passes.backward(entering, _inside(tile), cores, grams, below))
+            outer.assign(outer + passes.backward(entering, _inside(tile), cores, grams, below))
         return total
 
     def _enter(self, entering: "Tensor | tf.Variable", tile: Tile, stage: Stage) -> Tensor:
@@ -149,12 +132,12 @@ class _Passes:
         for layer in self.stage.layers:
             core, parts = _core(kept.activations[layer], layer, inside), []
             if layer in grams:
-                parts.append(_through_gram(core, grams[layer]))
+                parts.append(through_gram(core, grams[layer]))
             if layer in content:
                 parts.append(tf.cast(content[layer], core.dtype))
             if self.stage.pooled and layer == self.stage.layers[-1]:
                 maxima = None if self.trunk.pooling == "average" else self._pool(core)
-                parts.append(self.trunk._unpool(tf.cast(below, core.dtype), core, maxima))
+                parts.append(self.trunk.unpool(tf.cast(below, core.dtype), core, maxima))
             if parts:
                 gradients[layer] = _surround(tf.add_n(parts), kept.activations[layer], layer, inside)
         return self.trunk.backward(kept, gradients, {})
@@ -164,15 +147,15 @@ class _Passes:
         return pool(core, 2, 2, "VALID")
 
 
-_KNOWN: "WeakKeyDictionary[Encoder, dict]" = WeakKeyDictionary()
+_KNOWN: "WeakKeyDictionary[Any, dict]" = WeakKeyDictionary()
 
 
-def _find_passes(encoder: Encoder, stage: Stage, content: tuple[str, ...], style: tuple[str, ...]) -> _Passes:
+def _find_passes(encoder: Any, stage: Stage, content: tuple[str, ...], style: tuple[str, ...]) -> _Passes:
     """Traced once for an encoder."""
     known = _KNOWN.setdefault(encoder, {})
     key = stage, content, style
     if key not in known:
-        known[key] = _Passes(encoder._passes, stage, content, style)
+        known[key] = _Passes(find_trunk(encoder), stage, content, style)
     return known[key]
 
 
@@ -180,8 +163,8 @@ def _spec(channels: int, dtype: tf.DType) -> tf.TensorSpec:
     return tf.TensorSpec((None, None, None, channels), dtype)
 
 
-def _cut(activation: "Tensor | tf.Variable", place: tuple[slice, slice]) -> Tensor:
-    return activation[:, place[0], place[1]]
+def _cut(activation: "Tensor | tf.Variable", region: tuple[slice, slice]) -> Tensor:
+    return activation[:, region[0], region[1]]
 
 
 def _blank(like: Tensor, size: Iterable[int], dtype: tf.DType | None = None) -> tf.Variable:
@@ -205,8 +188,3 @@ def _surround(core: Tensor, activation: Tensor, layer: str, inside: Tensor) -> T
     top, bottom, left, right = tf.unstack(inside // stride(layer))
     _, height, width, _ = tf.unstack(tf.shape(activation))
     return tf.pad(core, ((0, 0), (top, height - bottom), (left, width - right), (0, 0)))
-
-
-def _through_gram(core: Tensor, gradient: Tensor) -> Tensor:
-    both = tf.cast(gradient + tf.linalg.matrix_transpose(gradient), core.dtype)
-    return tf.reshape(tf.matmul(places_first(core), both), tf.shape(core))

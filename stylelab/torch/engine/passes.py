@@ -13,6 +13,8 @@ without it is 2 to 5 % off with it (docs/speed.md). The way back is in bfloat16 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -69,23 +71,23 @@ class Trunk:
                     activation = F.max_pool2d(activation, 2)
         return kept
 
-    def backward(self, kept: Kept, gradients: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> Tensor:
+    def backward(self, kept: Kept, gradients: Mapping[str, Tensor | None], grams: Mapping[str, Tensor | None]) -> Tensor:
         """The gradient with respect to the images, `(B, 3, H, W)` float32. What was kept is used up on the way.
 
         Args:
             kept: from `forward` with `keep`.
-            gradients: layer -> gradient of the loss with respect to its activation.
-            grams: layer -> gradient of the loss with respect to its raw Gram matrix, `(B, C, C)`.
+            gradients: layer -> gradient of the loss with respect to its activation; None where the loss does not use it.
+            grams: layer -> gradient of the loss with respect to its raw Gram matrix, `(B, C, C)`, or None.
         """
         gradient = None
         for layer in reversed(self.layers):
             activation = kept.activations.pop(layer)
             if gradient is not None and layer in POOL_AFTER:
-                gradient = self._unpool(gradient, activation, kept.maxima.pop(layer, None))
-            if layer in gradients:
-                gradient = _add(gradient, gradients[layer].to(self.dtype))
-            if layer in grams:
-                gradient = _add_through_gram(gradient, activation, grams[layer])
+                gradient = self.unpool(gradient, activation, kept.maxima.pop(layer, None))
+            if (own := gradients.get(layer)) is not None:
+                gradient = _add(gradient, own.to(self.dtype))
+            if (own := grams.get(layer)) is not None:
+                gradient = through_gram(activation, own, onto=gradient)
             if gradient is None:
                 continue
             gradient = torch.ops.aten.threshold_backward(gradient, activation, 0)  # the ReLU
@@ -94,12 +96,22 @@ class Trunk:
                 gradient = _fold_border(gradient)
         return gradient.float()
 
-    def _unpool(self, gradient: Tensor, activation: Tensor, maxima: Tensor | None) -> Tensor:
+    def unpool(self, gradient: Tensor, activation: Tensor, maxima: Tensor | None) -> Tensor:
         if maxima is None:
             return torch.ops.aten.avg_pool2d_backward(gradient, activation, [2, 2], [2, 2], [0, 0], False, True, None)
         return torch.ops.aten.max_pool2d_with_indices_backward(
             gradient, activation, [2, 2], [2, 2], [0, 0], [1, 1], False, maxima
         )
+
+
+_TRUNKS: "WeakKeyDictionary[Any, Trunk]" = WeakKeyDictionary()
+
+
+def find_trunk(encoder: Any) -> Trunk:
+    """The passes of an encoder, made once: they keep copies of its filters."""
+    if encoder not in _TRUNKS:
+        _TRUNKS[encoder] = Trunk(encoder.filters, padding=encoder.spec.padding, pooling=encoder.pooling, dtype=encoder.dtype)
+    return _TRUNKS[encoder]
 
 
 class _Layer:
@@ -154,25 +166,26 @@ class _Convolution:
         return FUSED(activation, self.packed, self.bias, pair, [1, 1], [1, 1], 1, "relu" if self.relu else "none", [], "")
 
 
-def places_first(activation: Tensor) -> Tensor:
+def positions_first(activation: Tensor) -> Tensor:
     """`(B, C, H, W)` as the matrix `(B, H W, C)`, without a copy where channels are last in memory."""
     return activation.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def raw_gram(activation: Tensor) -> Tensor:
     """`(B, C, H, W)` of any precision -> `(B, C, C)`, summed in float32."""
-    features = places_first(activation).float()
+    features = positions_first(activation).float()
     return features.transpose(1, 2) @ features
 
 
-def _add_through_gram(gradient: Tensor | None, activation: Tensor, gram_gradient: Tensor) -> Tensor:
-    """d/dF of a function of F^T F is F (D + D^T), with D its derivative by the Gram matrix: one product, where autograd needs two."""
-    features = places_first(activation)
+def through_gram(activation: Tensor, gram_gradient: Tensor, onto: Tensor | None = None) -> Tensor:
+    """The gradient of a function of the raw Gram matrix with respect to the activation, added to `onto`.
+
+    d/dF of a function of F^T F is F (D + D^T), with D its derivative by the Gram matrix: one product, where autograd needs
+    two.
+    """
+    features = positions_first(activation)
     both = (gram_gradient + gram_gradient.transpose(1, 2)).to(features.dtype)
-    if gradient is None:
-        product = features @ both
-    else:
-        product = places_first(gradient).baddbmm_(features, both)
+    product = features @ both if onto is None else positions_first(onto).baddbmm_(features, both)
     batch, channels, height, width = activation.shape
     return product.view(batch, height, width, channels).permute(0, 3, 1, 2)
 

@@ -1,11 +1,12 @@
-"""Tile by tile: what a loss needs of an image too large to be looked at whole, and its exact gradient.
+"""Tile by tile: what a loss needs of an image that is too large to be held whole, and its exact gradient.
 
-`look` is `Encoder.look` in a third of the memory or less, for half as much time again: its way back runs each tile
-forward once more. Which tiles, and why the sums are exact, stands in `stylelab.run.numerics.tiling`.
+A third of the memory or less, for half as much time again: the way back runs each tile forward once more.
+`stylelab.run.numerics.tiling` says which tiles, and why the sums are exact.
 """
 
 import copy
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,33 +16,12 @@ from torch.nn import functional as F
 from stylelab.encoders import layer_size
 from stylelab.run.numerics.memory import give_back
 from stylelab.run.numerics.tiling import Stage, Tile, stages, stride, tiles
-from stylelab.torch.engine.passes import Trunk, places_first, raw_gram
-from stylelab.torch.features import Encoder
+from stylelab.torch.engine.passes import Trunk, find_trunk, raw_gram, through_gram
 
 
-def look(
-    encoder: Encoder, images: Tensor, content: Iterable[str], style: Iterable[str], tile: int
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """What a loss needs, tile by tile: activations of some layers, raw Gram matrices of others.
-
-    Args:
-        encoder: from `load_encoder`.
-        images: `(B, 3, H, W)` RGB in 0..1; H and W at least 16.
-        content, style: layers, by the paper's names, of those that the encoder was loaded with.
-        tile: side of a tile's core in pixels, rounded to a multiple of 16.
-
-    Returns:
-        As `Encoder.look`: `{layer: activation (B, C, H', W')}`, `{layer: F F^T (B, C, C)}`. The gradient can be asked for
-        once.
-
-    Raises:
-        InputError: a tile that is no number of pixels.
-
-    Source: ours.
-    """
-    content, style = tuple(content), tuple(style)
-    answers = _Look.apply(images, _Network(encoder, content, style, tile))
-    return dict(zip(content, answers[: len(content)], strict=True)), dict(zip(style, answers[len(content) :], strict=True))
+def look(encoder: Any, images: Tensor, content: tuple[str, ...], style: tuple[str, ...], tile: int) -> tuple[Tensor, ...]:
+    """Activations of the `content` layers, then raw Gram matrices of the `style` layers: see `engine.look.look`."""
+    return _Look.apply(images, _Network(encoder, content, style, tile))
 
 
 class _Look(torch.autograd.Function):
@@ -62,10 +42,10 @@ class _Look(torch.autograd.Function):
 class _Network:
     """One look at one image: its stages, and what entered each of them."""
 
-    def __init__(self, encoder: Encoder, content: tuple[str, ...], style: tuple[str, ...], tile: int):
+    def __init__(self, encoder: Any, content: tuple[str, ...], style: tuple[str, ...], tile: int):
         self.encoder, self.content, self.style, self.tile = encoder, content, style, tile
         self.stages = stages(content + style)
-        self.trunks = [_part(encoder._passes, stage) for stage in self.stages]
+        self.trunks = [_part(find_trunk(encoder), stage) for stage in self.stages]
         self.entered: list[Tensor] = []
 
     def forward(self, images: Tensor, keep: bool) -> tuple[Tensor, ...]:
@@ -82,7 +62,7 @@ class _Network:
                     if layer in self.style:
                         grams[layer] = grams.get(layer, 0) + raw_gram(core)
                     if layer in self.content:
-                        self._put(activations, layer, core, tile.place(layer))
+                        self._put(activations, layer, core, tile.region(layer))
                 if stage.pooled:
                     leaving = self._leave(leaving, _pool(trunk, core), tile, stage)
             if not keep:
@@ -91,10 +71,10 @@ class _Network:
             give_back()
         return *(activations[layer] for layer in self.content), *(grams[layer] for layer in self.style)
 
-    def _put(self, activations: dict[str, Tensor], layer: str, core: Tensor, place: tuple[slice, slice]) -> None:
+    def _put(self, activations: dict[str, Tensor], layer: str, core: Tensor, region: tuple[slice, slice]) -> None:
         if layer not in activations:
             activations[layer] = _empty(core, layer_size(layer, *self.size))
-        _cut(activations[layer], place).copy_(core)
+        _cut(activations[layer], region).copy_(core)
 
     def _leave(self, leaving: Tensor | None, pooled: Tensor, tile: Tile, stage: Stage) -> Tensor:
         step = 2 * stride(stage.layers[-1])
@@ -106,9 +86,9 @@ class _Network:
     def backward(self, gradients: tuple[Tensor | None, ...]) -> Tensor:
         """The gradient with respect to the images that `forward` saw, from those of its answers."""
         if not self.entered:
-            raise RuntimeError("the gradient of `look` can be asked for once: call it again")
+            raise RuntimeError("the gradient of `look` can be computed once: call it again")
         count = len(self.content)
-        asked = _given(self.content, gradients[:count]), _given(self.style, gradients[count:])
+        asked = _used(self.content, gradients[:count]), _used(self.style, gradients[count:])
         gradient = None  # with respect to what leaves a stage
         for stage, trunk in zip(reversed(self.stages), reversed(self.trunks), strict=True):
             entered = self.entered.pop()
@@ -149,11 +129,9 @@ class _Gradients(Mapping):
         gradient = torch.zeros_like(activation)
         inside = _cut(gradient, self.tile.crop(layer))
         if layer in self.grams:
-            both = self.grams[layer] + self.grams[layer].transpose(1, 2)
-            product = places_first(core) @ both.to(core.dtype)
-            inside += product.unflatten(1, core.shape[2:]).permute(0, 3, 1, 2)
+            inside += through_gram(core, self.grams[layer])
         if layer in self.content:
-            inside += _cut(self.content[layer], self.tile.place(layer)).to(core.dtype)
+            inside += _cut(self.content[layer], self.tile.region(layer)).to(core.dtype)
         if self.left is not None and layer == self.stage.layers[-1]:
             inside += _unpool(self.trunk, core, _cut(self.left, self.tile.core.at(2 * stride(layer))))
         return gradient
@@ -172,8 +150,8 @@ def _part(trunk: Trunk, stage: Stage) -> Trunk:
     return part
 
 
-def _cut(activation: Tensor, place: tuple[slice, slice]) -> Tensor:
-    return activation[:, :, place[0], place[1]]
+def _cut(activation: Tensor, region: tuple[slice, slice]) -> Tensor:
+    return activation[:, :, region[0], region[1]]
 
 
 def _empty(like: Tensor, size: Iterable[int]) -> Tensor:
@@ -184,7 +162,8 @@ def _zeros(like: Tensor) -> Tensor:
     return torch.zeros_like(like, dtype=torch.float32)
 
 
-def _given(layers: tuple[str, ...], gradients: tuple[Tensor | None, ...]) -> dict[str, Tensor]:
+def _used(layers: tuple[str, ...], gradients: "tuple[Tensor | None, ...]") -> dict[str, Tensor]:
+    """The gradients that there are, by layer: an output that the loss does not use has none."""
     return {layer: gradient for layer, gradient in zip(layers, gradients, strict=True) if gradient is not None}
 
 
@@ -194,4 +173,4 @@ def _pool(trunk: Trunk, core: Tensor) -> Tensor:
 
 def _unpool(trunk: Trunk, core: Tensor, gradient: Tensor) -> Tensor:
     maxima = None if trunk.pooling == "average" else F.max_pool2d(core, 2, return_indices=True)[1]
-    return trunk._unpool(gradient.to(core.dtype), core, maxima)
+    return trunk.unpool(gradient.to(core.dtype), core, maxima)
