@@ -31,10 +31,10 @@ import os, sys, time
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab.run import prepare as job
 from stylelab import images, page, plots
 from stylelab.recipes import RECIPES, Optimiser, scaled
 from stylelab.result import History
+from stylelab.run.prepare import prepare
 
 setting = page.set_up(sl, seed=0)
 
@@ -46,10 +46,10 @@ import os, sys, time
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab.run import prepare as job
 from stylelab import images, page, plots
 from stylelab.recipes import RECIPES, Optimiser, scaled
 from stylelab.result import History
+from stylelab.run.prepare import prepare
 
 setting = page.set_up(sl, seed=0)
 
@@ -365,7 +365,7 @@ for name, result in six.items():
 # $$\eta_0 = 0.01 \,/\, \mathrm{mean}\left|\partial J / \partial x\right|.$$
 
 # %% name="one_loss" tags=["torch"]
-ready = job.prepare(photograph, painting, recipe="gatys", size=SIZE)
+ready = prepare(photograph, painting, recipe="gatys", size=SIZE)
 encoder = sl.load_encoder(ready.encoder, ready.recipe.layers, normalised=ready.normalised)
 start, style = (sl.to_tensor(image, setting.device) for image in (ready.content, ready.style))
 loss = sl.transfer_loss(encoder, start, style, ready.recipe, ready.weights)
@@ -377,7 +377,7 @@ keras = RECIPES["keras"].optimiser.learning_rate
 print(f"SGD's rate: {rate:.1e} for this loss, {keras:.1e} for the Keras report's")
 
 # %% name="one_loss" tags=["tensorflow"]
-ready = job.prepare(photograph, painting, recipe="gatys", size=SIZE)
+ready = prepare(photograph, painting, recipe="gatys", size=SIZE)
 encoder = sl.load_encoder(ready.encoder, ready.recipe.layers, normalised=ready.normalised)
 start, style = (sl.to_tensor(image, setting.device) for image in (ready.content, ready.style))
 loss = sl.transfer_loss(encoder, start, style, ready.recipe, ready.weights)
