@@ -13,6 +13,9 @@ LIBRARY = exercises.library_answers(answers, losses)
 def check(exercise_id: str, function: Callable) -> Callable:
     """Check an exercise answer, print one sentence about it, and return the function to continue with.
 
+    >>> total_cost = sl.check("total_cost", lambda content, style, alpha, beta: alpha * content + beta * style)
+    total_cost: right, ...
+
     Args:
         exercise_id: such as 'gram_matrix'.
         function: the answer itself, not its result.
