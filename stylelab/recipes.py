@@ -238,7 +238,7 @@ class Optimiser:
     softness: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """All that a run needs beside two images and an encoder.
 
@@ -266,13 +266,13 @@ class Recipe:
     source: str
     content: Mapping[str, float]
     style: Mapping[str, float]
-    content_loss: Loss
+    content_loss: Loss = SquaredError("mean")
     style_loss: Loss
     weights: Weights
     normalised: Weights
     weights_for: str
     optimiser: Optimiser
-    size: int
+    size: int = 512
     steps: int
     mini: Weights | None = None
     tv: Loss = TotalVariation("l1")
