@@ -238,7 +238,7 @@ class Optimiser:
     softness: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """All that a run needs beside two images and an encoder.
 
@@ -266,13 +266,13 @@ class Recipe:
     source: str
     content: Mapping[str, float]
     style: Mapping[str, float]
-    content_loss: Loss
+    content_loss: Loss = SquaredError("mean")
     style_loss: Loss
     weights: Weights
     normalised: Weights
     weights_for: str
     optimiser: Optimiser
-    size: int
+    size: int = 512
     steps: int
     mini: Weights | None = None
     tv: Loss = TotalVariation("l1")
@@ -287,6 +287,12 @@ class Recipe:
     def layers(self) -> tuple[str, ...]:
         """Every layer that a run looks at."""
         return tuple(dict.fromkeys([*self.content, *self.style]))
+
+    @property
+    def whole_layers(self) -> tuple[str, ...]:
+        """The layers whose activations are needed whole, and not only their sums over positions."""
+        parts = (self.content_loss, self.content), (self.style_loss, self.style)
+        return tuple(dict.fromkeys(layer for loss, layers in parts if not loss.sums_only for layer in layers))
 
     @property
     def summary(self) -> str:

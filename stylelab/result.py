@@ -145,7 +145,7 @@ class Result:
 
     @cached_property
     def settings(self) -> Any:
-        """All that decided how the image came out, as `stylelab.run.settings.Settings`: run again, they lead to the same image.
+        """Everything that decided how the image came out, as `stylelab.run.settings.Settings`: run again, they lead to the same image.
 
         An image that was given as an array is embedded as it is now; one that was given by path stays there.
 

@@ -24,7 +24,7 @@ def check(exercise_id: str, function: Callable) -> Callable:
         `function` if it is right, otherwise the library's own function.
 
     Raises:
-        InputError: there is no such exercise; the nearest name is suggested.
+        InputError: the exercise is unknown; the nearest name is suggested.
         AssertionError: the answer is wrong or missing, and nbgrader is running the notebook.
 
     Source: the exercises follow Gatys et al. 2016 and deeplearning.ai's exercise; `stylelab.exercises` defines them.
