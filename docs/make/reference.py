@@ -5,10 +5,12 @@ signatures and docstrings are read with `ast`, as `tests/repository/test_mirror.
 """
 
 import ast
+import dataclasses
 import textwrap
 from pathlib import Path
 
 import stylelab
+from stylelab.run import options
 
 PACKAGE = Path(stylelab.__file__).parent
 
@@ -34,11 +36,22 @@ def _definitions(path: Path) -> dict[str, ast.FunctionDef]:
 def signature(node: ast.FunctionDef) -> str:
     """'(image, loss, *, steps=300)': names and defaults, without types, which the docstring says in words."""
     args = node.args
+    if kind := _keywords(node):
+        names = [arg.arg for arg in args.args[:-1]]
+        return f"({', '.join([*names, '*', *(f'{each.name}={each.default!r}' for each in dataclasses.fields(kind))])})"
     defaults = [None] * (len(args.posonlyargs + args.args) - len(args.defaults)) + list(args.defaults)
     parts = [_argument(arg, default) for arg, default in zip(args.posonlyargs + args.args, defaults, strict=True)]
     parts += [f"*{args.vararg.arg}"] if args.vararg else ["*"] if args.kwonlyargs else []
     parts += [_argument(arg, default) for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)]
     return f"({', '.join(parts + ([f'**{args.kwarg.arg}'] if args.kwarg else []))})"
+
+
+def _keywords(node: ast.FunctionDef) -> "type[options.Options] | None":
+    """The dataclass whose fields a function takes as keywords, as the decorator `keywords` names it."""
+    for decorator in node.decorator_list:
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "keywords":
+            return getattr(options, ast.unparse(decorator.args[0]))
+    return None
 
 
 def _argument(arg: ast.arg, default: "ast.expr | None") -> str:
@@ -72,7 +85,9 @@ def _described(half: str, name: str, node: ast.FunctionDef) -> str:
 
     from docs.make.extension import plain
 
-    text = str(GoogleDocstring(plain(ast.get_docstring(node) or ""), Config(napoleon_use_rtype=False), what="function"))
+    docstring, kind = ast.get_docstring(node) or "", _keywords(node)
+    docstring = options.document(docstring, kind) if kind else docstring
+    text = str(GoogleDocstring(plain(docstring), Config(napoleon_use_rtype=False), what="function"))
     return f".. py:function:: stylelab.{half}.{name}{signature(node)}\n\n{textwrap.indent(text, '   ')}\n"
 
 

@@ -15,6 +15,7 @@ from stylelab import recipes
 from stylelab.base.course import REPOSITORY
 from stylelab.cli import commands as cli
 from stylelab.errors import InputError
+from stylelab.tools.gallery.paint import write_records
 
 
 @pytest.fixture
@@ -207,7 +208,7 @@ def test_a_gallery_that_is_painted_already_needs_no_workers(tmp_path, monkeypatc
     plan.folder.mkdir()
     Image.new("RGB", (32, 21)).save(plan.folder / plan.pairs[0].file)
     plan.pairs[0].state, plan.pairs[0].facts = "done", {"loss_start": 8.0, "loss_end": 1.0, "steps": 10}
-    wall.gallery._write_down(plan)
+    write_records(plan)
     monkeypatch.setattr("stylelab.tools.cluster.connect", None)
     painted = wall.paint(hung, tmp_path, print)
     text = wall.page(hung, painted, tmp_path, stage)
