@@ -29,6 +29,9 @@ __all__ = [
 def transfer(content: Source, style: Source, options: BackendCallOptions) -> Result:
     """Paint one image's content in another's style, in the framework that `backend` names.
 
+    >>> stylelab.transfer("cat", "fluid", size=48, steps=2)
+    Result(gatys, 48 x 32, History(2 steps, total ... -> ...), ... s on ...)
+
     Args:
         content, style: path, built-in name, PIL image, or float array `(H, W, 3)` in 0..1.
         options: the fields of `stylelab.run.options.BackendCallOptions`, as keywords.
@@ -47,6 +50,10 @@ def transfer(content: Source, style: Source, options: BackendCallOptions) -> Res
 @keywords(BackendCallOptions)
 def transfer_batch(contents: Sequence[Source], styles: Sequence[Source], options: BackendCallOptions) -> list[Result]:
     """Paint several pairs in one run, in the framework that `backend` names.
+
+    >>> results = stylelab.transfer_batch(["cat", "coffee"], ["fluid", "fluid"], size=48, steps=2)
+    >>> [result.image.shape for result in results]
+    [(32, 48, 3), (32, 48, 3)]
 
     Args:
         contents, styles: as many of the one as of the other.

@@ -101,19 +101,15 @@ def _draw(axis: "Axes", image: np.ndarray, title: str = "", fontsize: int = 10) 
 def loss_curves(history: Columns) -> Figure:
     """The total loss and its weighted parts against the step, on a logarithmic axis. Parts that stay 0 are left out.
 
-        >>> history = {"step": [1, 2], "total": [3, 2], "content": [1, 1], "style": [2, 1], "tv": [0, 0]}
-        >>> [line.get_label() for line in plots.loss_curves(history).axes[0].lines]
-        ['total', 'content', 'style']
+    >>> history = {"step": [1, 2], "total": [3, 2], "content": [1, 1], "style": [2, 1], "tv": [0, 0]}
+    >>> [line.get_label() for line in plots.loss_curves(history).axes[0].lines]
+    ['total', 'content', 'style']
 
-        Args:
-    <<<<<<< HEAD
-            history: columns 'step', 'total', 'content', 'style', 'tv', by name: a `History`, or a dict of lists.
-    =======
-            history: a `Result.history`, or any mapping with the columns 'step', 'total', 'content', 'style' and 'tv'.
-    >>>>>>> main
+    Args:
+        history: a `Result.history`, or a dict of lists, with the columns 'step', 'total', 'content', 'style' and 'tv'.
 
-        Raises:
-            InputError: the history has no step.
+    Raises:
+        InputError: the history has no step.
     """
     steps = np.asarray(history["step"])
     if steps.size == 0:

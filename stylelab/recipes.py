@@ -29,6 +29,7 @@ class Loss:
 
     Losses add up and scale, and print as they are written:
 
+    >>> from stylelab.recipes import Gram, TotalVariation
     >>> 0.5 * Gram("per_location") + TotalVariation("l2")
     0.5 * Gram('per_location') + TotalVariation('l2')
     """
@@ -67,6 +68,9 @@ def _check_word(kind: str, word: str, choices: Iterable[str]) -> None:
 class SquaredError(Loss):
     """Squared differences d^2 of two activations, position by position and filter by filter.
 
+    >>> recipes.SquaredError("half_sum")
+    SquaredError('half_sum')
+
     Attributes:
         reduce: what becomes of them: 'half_sum' sum / 2, as in the paper; 'sum'; 'mean' over all entries; 'quarter_mean' a
             quarter of that; 'quarter_sum' sum / 4.
@@ -81,6 +85,9 @@ class SquaredError(Loss):
 @dataclass(frozen=True, repr=False)
 class Gram(Loss):
     """Squared differences of two Gram matrices: which filters respond together, regardless of position.
+
+    >>> recipes.find_recipe("gatys").style_loss
+    Gram('per_location', reduce='quarter_mean')
 
     Attributes:
         normalisation: what a Gram matrix is divided by. 'raw' 1; 'per_location' H W, the number of positions of the layer;
@@ -120,6 +127,10 @@ STYLE_LOSSES = {
 class TotalVariation(Loss):
     """How much neighbours differ; of an image, how rough it is. It compares with nothing.
 
+    >>> recipes.TotalVariation("l3")
+    Traceback (most recent call last):
+    stylelab.errors.InputError: unknown total variation 'l3': did you mean 'l2'?
+
     Attributes:
         kind: 'l1' sum |d|; 'l2' sum d^2; 'keras' sum of (dx^2 + dy^2)^1.25.
     """
@@ -132,7 +143,11 @@ class TotalVariation(Loss):
 
 @dataclass(frozen=True, repr=False)
 class Scale(Loss):
-    """A loss times a number. `0.5 * loss` is shorter."""
+    """A loss times a number. `0.5 * loss` is shorter.
+
+    >>> 0.5 * recipes.SquaredError("sum") == recipes.Scale(0.5, recipes.SquaredError("sum"))
+    True
+    """
 
     factor: float
     loss: Loss
@@ -151,7 +166,11 @@ class Scale(Loss):
 
 @dataclass(frozen=True, repr=False)
 class Sum(Loss):
-    """Several losses of the same layer, added up. `one + another` is shorter."""
+    """Several losses of the same layer, added up. `one + another` is shorter.
+
+    >>> recipes.Gram("raw") + recipes.SquaredError("sum")
+    Gram('raw') + SquaredError('sum')
+    """
 
     losses: tuple[Loss, ...]
 
@@ -174,6 +193,9 @@ def _terms(loss: Loss) -> tuple[Loss, ...]:
 class Weights:
     """How much each part counts in the total.
 
+    >>> recipes.find_recipe("coursera").weights
+    Weights(content=10.0, style=40.0, tv=0.0, pixels=None)
+
     Attributes:
         pixels: the size of image, in pixels, that `tv` was chosen for. A total variation is a sum over pixels and a
             style loss a mean over places, so one weight would smooth large images more than small ones. None leaves
@@ -189,6 +211,9 @@ class Weights:
 @dataclass(frozen=True)
 class Optimiser:
     """Which method moves the image, for images in 0..1.
+
+    >>> recipes.find_recipe("tf-tutorial").optimiser.beta1
+    0.99
 
     Attributes:
         name: 'lbfgs', 'adam' or 'sgd'.
@@ -213,9 +238,15 @@ class Optimiser:
     softness: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """All that a run needs beside two images and an encoder.
+
+    >>> recipe = recipes.find_recipe("gatys")
+    >>> recipe.layers
+    ('conv4_2', 'conv1_1', 'conv2_1', 'conv3_1', 'conv4_1', 'conv5_1')
+    >>> recipe.steps
+    500
 
     Attributes:
         content, style: layer -> share of that layer.
@@ -235,13 +266,13 @@ class Recipe:
     source: str
     content: Mapping[str, float]
     style: Mapping[str, float]
-    content_loss: Loss
+    content_loss: Loss = SquaredError("mean")
     style_loss: Loss
     weights: Weights
     normalised: Weights
     weights_for: str
     optimiser: Optimiser
-    size: int
+    size: int = 512
     steps: int
     mini: Weights | None = None
     tv: Loss = TotalVariation("l1")
@@ -400,6 +431,10 @@ PRESETS = {"full": (None, 1.0), "cpu": (256, 0.2), "ci": (96, 0.04)}  # largest 
 def find_recipe(recipe: "str | Recipe") -> Recipe:
     """The recipe of that name; a Recipe is returned as it is.
 
+    >>> recipes.find_recipe("gaty")
+    Traceback (most recent call last):
+    stylelab.errors.InputError: unknown recipe 'gaty': did you mean 'gatys'?
+
     Raises:
         InputError: no such recipe; the nearest name is suggested.
     """
@@ -411,7 +446,12 @@ def find_recipe(recipe: "str | Recipe") -> Recipe:
 
 
 def scaled(recipe: "str | Recipe", preset: str) -> Recipe:
-    """A recipe made small enough for a laptop ('cpu') or a test ('ci'); 'full' leaves it as its author meant it."""
+    """A recipe made small enough for a laptop ('cpu') or a test ('ci'); 'full' leaves it as its author meant it.
+
+    >>> recipe = recipes.scaled("gatys", "ci")
+    >>> recipe.size, recipe.steps
+    (96, 20)
+    """
     recipe = find_recipe(recipe)
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
@@ -424,6 +464,9 @@ def scaled(recipe: "str | Recipe", preset: str) -> Recipe:
 
 def with_layers(recipe: Recipe, content: Iterable[str | int] | None = None, style: Iterable[str | int] | None = None) -> Recipe:
     """The same recipe on other layers, the old total shared equally among them. None keeps a recipe's own.
+
+    >>> recipes.with_layers(recipes.find_recipe("gatys"), style=["conv1_1", "relu2_1"]).style
+    {'conv1_1': 0.5, 'conv2_1': 0.5}
 
     Raises:
         InputError: an empty list or an unknown layer.
@@ -443,6 +486,9 @@ def with_layers(recipe: Recipe, content: Iterable[str | int] | None = None, styl
 
 def with_weights(recipe: Recipe, content: float | None = None, style: float | None = None, tv: float | None = None) -> Recipe:
     """The same recipe with other weights, whatever the encoder. None keeps a recipe's own.
+
+    >>> recipes.with_weights(recipes.find_recipe("gatys"), style=10).weights.style
+    10.0
 
     Raises:
         InputError: a weight below zero or not finite.

@@ -22,6 +22,10 @@ COLUMNS = ("step", "seconds", "total", "content", "style", "tv")
 class Step:
     """One step of a run.
 
+    >>> from stylelab.result import Step
+    >>> Step(1, 0.5, {"content": 0.2, "style": 0.3}, lambda: cat).image.shape
+    (40, 60, 3)
+
     Attributes:
         index: 1 for the first step.
         loss: the total that this step started from.
@@ -43,6 +47,15 @@ class History:
     """A table with a row for each step: `history["total"]` is a column, `history[0]` the first row, len() the rows.
 
     `seconds` counts from the start of the run; `content`, `style` and `tv` are weighted and add up to `total`.
+
+    >>> from stylelab.result import History, Step
+    >>> history = History()
+    >>> history.append(Step(1, 0.5, {"content": 0.2, "style": 0.3}, lambda: cat), seconds=0.1)
+    >>> history.append(Step(2, 0.4, {"content": 0.2, "style": 0.2}, lambda: cat), seconds=0.2)
+    >>> history["total"]
+    array([0.5, 0.4])
+    >>> history
+    History(2 steps, total 0.5 -> 0.4)
     """
 
     columns = COLUMNS
@@ -93,6 +106,12 @@ class Provenance(Protocol):
 class Result:
     """The outcome of `transfer`.
 
+    >>> result = stylelab.transfer("cat", "fluid", size=48, steps=2)
+    >>> result.image.shape, result.history["step"], result.encoder
+    ((32, 48, 3), array([1, 2]), 'mini')
+    >>> print(result.save("cat.png"))
+    cat.png
+
     Attributes:
         image: `(H, W, 3)` float32 in 0..1.
         history: a `History`, columns step, seconds, total, content, style, tv.
@@ -126,7 +145,7 @@ class Result:
 
     @cached_property
     def settings(self) -> Any:
-        """All that decided how the image came out, as `stylelab.run.settings.Settings`: run again, they lead to the same image.
+        """Everything that decided how the image came out, as `stylelab.run.settings.Settings`: run again, they lead to the same image.
 
         An image that was given as an array is embedded as it is now; one that was given by path stays there.
 

@@ -1,4 +1,4 @@
-"""The command `stylelab`. A command imports what is slow itself, after its input is checked."""
+"""The command `stylelab`. Each command imports what it needs itself, so that `--help` is quick."""
 
 import functools
 import inspect
@@ -13,7 +13,7 @@ import typer
 from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.run.options import Options
 
-UsageError = typer.BadParameter.__mro__[1]  # typer may carry a copy of click: this is whichever it uses
+UsageError = typer.BadParameter.__mro__[1]  # from click, or from typer's own copy of it
 
 app = typer.Typer(
     add_completion=False,
@@ -21,8 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # --help in colour would take half a second to import
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Neural style transfer, in PyTorch and in TensorFlow.\n\n"
-    "Exit status: 0 done, 1 the input is at fault, 2 the machine is, 130 ended with Ctrl-C.",
+    help="Neural style transfer in PyTorch and TensorFlow.\n\n"
+    "Exit status: 0 done, 1 something is wrong with the input, 2 with the machine, 130 stopped with Ctrl-C.",
 )
 encoders_app = typer.Typer(help="List the encoders, or download one.", rich_markup_mode=None)
 app.add_typer(encoders_app, name="encoders")
@@ -37,14 +37,14 @@ Scheduler = Annotated[
 
 
 def option_type(field: Field) -> Any:
-    """An option of `stylelab.run.options.Options` as typer reads it."""
+    """The type that makes typer offer a field of `Options` as a command-line option."""
     kind, default_text = field.metadata["kind"], field.metadata["default_text"]
     value = kind.type if field.default is not None else kind.type | None
     return Annotated[value, typer.Option(help=field.metadata["help"], show_default=default_text or True)]
 
 
 def with_options(command: Callable[..., int], kind: type[Options] = Options) -> Callable[..., int]:
-    """A command that has an option for each field of `kind`, after --backend; it gets their values as `**options`."""
+    """Give a command an option for each field of `kind`, after --backend. The command gets their values as `**options`."""
     known = [field for field in fields(kind) if field.metadata["kind"]]
 
     @functools.wraps(command)
@@ -72,30 +72,27 @@ Device = option_type(next(field for field in fields(Options) if field.name == "d
 
 
 def main() -> None:
-    """Run the command line and leave with its exit status."""
+    """Run the command line and exit with its status."""
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and return its exit status. An error of the user's or the machine's is one line on stderr."""
+    """Run one command and return its exit status. An error is one line on stderr."""
     try:
         return app(arguments, prog_name="stylelab", standalone_mode=False) or 0
     except StylelabError as error:
-        return _refuse(str(error), error.exit_status)
+        return _fail(str(error), error.exit_status)
     except UsageError as error:
         if not error.format_message():  # no command at all: the help has been shown
             return InputError.exit_status
         where = error.ctx.command_path if error.ctx else "stylelab"
-        return _refuse(f"{_usage(error)} (see `{where} --help`)", InputError.exit_status)
+        message = " ".join(error.format_message().split()).rstrip(".")
+        return _fail(f"{message} (see `{where} --help`)", InputError.exit_status)
     except MemoryError:
-        return _refuse("not enough memory: choose a smaller --size", MachineError.exit_status)
+        return _fail("not enough memory: choose a smaller --size", MachineError.exit_status)
 
 
-def _usage(error: Exception) -> str:
-    return " ".join(error.format_message().split()).rstrip(".")
-
-
-def _refuse(message: str, status: int) -> int:
+def _fail(message: str, status: int) -> int:
     print(f"stylelab: {message}", file=sys.stderr)
     return status
 
@@ -133,7 +130,7 @@ def transfer(
 def gallery(
     content_dir: Annotated[str, typer.Argument(help=f"The scenes: {FOLDER}.")],
     style_dir: Annotated[str, typer.Argument(help=f"The manners of painting: {FOLDER}.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the images and index.html; made if missing.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the images and index.html; created if missing.")],
     scheduler: Scheduler = None,
     backend: Backend = "torch",
     **options: Any,
@@ -146,7 +143,7 @@ def gallery(
 
 @encoders_app.callback(invoke_without_command=True)
 def encoders(context: typer.Context) -> None:
-    """List the encoders and where each one is, or download one."""
+    """List the encoders and where they are, or download one."""
     if context.invoked_subcommand is None:
         from stylelab.cli import listings as tables
 
@@ -155,15 +152,15 @@ def encoders(context: typer.Context) -> None:
 
 @encoders_app.command()
 def download(name: Annotated[str, typer.Argument(help="vgg19 or vgg19-torchvision.")]) -> None:
-    """Fetch an encoder's weights once, check them, and keep them in the cache."""
+    """Download an encoder's weights, check them, and keep them in the cache."""
     from stylelab.cli import listings as tables
 
     tables.download(name)
 
 
 @app.command()
-def recipes(name: Annotated[str | None, typer.Argument(help="One recipe, to see all of it.")] = None) -> None:
-    """List the recipes and where each one comes from."""
+def recipes(name: Annotated[str | None, typer.Argument(help="A recipe to show in full.")] = None) -> None:
+    """List the recipes and their sources."""
     from stylelab.cli import listings as tables
 
     tables.recipes() if name is None else tables.recipe(name)
@@ -171,7 +168,7 @@ def recipes(name: Annotated[str | None, typer.Argument(help="One recipe, to see 
 
 @app.command()
 def doctor() -> int:
-    """Say what this machine has and what it lacks, and what to do about it."""
+    """Check what this machine has, what it lacks, and what to do about it."""
     from stylelab.cli import listings as tables
 
     return tables.doctor()
@@ -179,36 +176,36 @@ def doctor() -> int:
 
 @app.command()
 def start(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Your own folder; made if missing.")] = Path("my-lessons"),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Your own folder; created if missing.")] = Path("my-lessons"),
     framework: Annotated[str | None, typer.Option(help="Only torch or only tensorflow.", show_default="both")] = None,
 ) -> int:
-    """Copy the lessons into a folder of your own. What you have touched is kept; a newer lesson is laid beside it."""
+    """Copy the lessons into a folder of your own. Notebooks that you have changed are kept; newer ones get another name."""
     from stylelab.cli import start as lessons
 
     try:
         print(lessons.start(folder, framework))
     except KeyboardInterrupt:
-        return _refuse("interrupted: what was copied is whole; the same command copies the rest", 130)
+        return _fail("interrupted: all files are complete; run it again to copy the rest", 130)
     return 0
 
 
 @app.command()
 def release(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for notebooks and zips; made if missing.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for notebooks and zips; created if missing.")],
     framework: Annotated[str | None, typer.Option(help="Only torch or only tensorflow.", show_default="both")] = None,
-    lessons: Annotated[str | None, typer.Option(help="Their numbers, such as 03,04.", show_default="all")] = None,
+    lessons: Annotated[str | None, typer.Option(help="Numbers of the lessons, such as 03,04.", show_default="all")] = None,
     nbgrader: Annotated[
         bool, typer.Option("--nbgrader", help="Make DIR an nbgrader course: source/, nbgrader_config.py.")
     ] = False,
 ) -> int:
-    """Write the lessons for handing out: no outputs, marked up for nbgrader, a zip each. Other files are kept."""
-    from stylelab.tools.classroom.handout import release as handing_out
+    """Write the lessons to hand out: without outputs, with nbgrader's metadata, and a zip of each. Other files are kept."""
+    from stylelab.tools.classroom.handout import release as handout
 
     numbers = [] if lessons is None else lessons.replace(",", " ").split() or [lessons]
     try:
-        print(handing_out.release(out, framework, numbers, course=nbgrader))
+        print(handout.release(out, framework, numbers, course=nbgrader))
     except KeyboardInterrupt:
-        return _refuse("interrupted: what was written is whole; the same command writes the rest", 130)
+        return _fail("interrupted: all files are complete; run it again to write the rest", 130)
     return 0
 
 
@@ -217,27 +214,29 @@ def grade(
     submissions: Annotated[
         Path,
         typer.Argument(
-            help="What was handed in: a folder of notebooks or of folders per student, nbgrader's, or a zip from Canvas, Moodle ..."
+            help="Submissions: a folder of notebooks, a folder per student, nbgrader's folder, or a zip from Canvas, Moodle ..."
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for marks and reports, outside the first; made if missing.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for marks and reports, outside the submissions; created if missing.")
+    ],
     scheduler: Scheduler = None,
-    sandbox: Annotated[str, typer.Option(help="bwrap, or none: then students' code runs as you, with all your files.")] = "bwrap",
-    seconds: Annotated[float, typer.Option(help="Wall clock that one answer may take, 0.1 to 3600.")] = 10.0,
+    sandbox: Annotated[
+        str, typer.Option(help="bwrap; or none, and then students' code runs as you and can reach all your files.")
+    ] = "bwrap",
+    seconds: Annotated[float, typer.Option(help="Time limit for one answer in seconds, 0.1 to 3600.")] = 10.0,
     due: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A date such as '2026-11-20 23:59 Europe/Berlin', or '03=...' for one lesson; may be given several times."
-        ),
+        typer.Option(help="Due date, such as '2026-11-20 23:59 Europe/Berlin', or '03=...' for one lesson; can be repeated."),
     ] = None,
-    late: Annotated[str, typer.Option(help="none, or such as '10/day, cap 50, grace 15 min'.")] = "none",
-    canvas: Annotated[Path | None, typer.Option(help="A gradebook exported from Canvas, to be filled in.")] = None,
+    late: Annotated[str, typer.Option(help="Late policy: none, or such as '10/day, cap 50, grace 15 min'.")] = "none",
+    canvas: Annotated[Path | None, typer.Option(help="A gradebook exported from Canvas, to fill in.")] = None,
     seed: Annotated[
         str | None, typer.Option(help="32 hexadecimal digits: the secret of an earlier run.", show_default="the folder's")
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Mark everything anew, with the folder's own secret.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Mark everything again, with the folder's own secret.")] = False,
 ) -> int:
-    """Grade notebooks in a sandbox and write marks, feedback and reports. The same command goes on where it was stopped."""
+    """Grade notebooks in a sandbox and write marks, feedback and reports. Run it again to resume."""
     from stylelab.tools.classroom import grade as grading
 
     return grading.grade(
@@ -259,7 +258,7 @@ def studio(
     port: Annotated[int, typer.Option(help="Port on this machine, 1 to 65535.")] = 8866,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> int:
-    """Open the studio in the browser: choose images, paint, compare, save. Ctrl-C ends it."""
+    """Open the studio in the browser to choose images, paint, compare and save. Ctrl-C stops it."""
     from stylelab.tools.studio import serve
 
     return serve.serve(port, browser)
@@ -267,26 +266,24 @@ def studio(
 
 @app.command()
 def bench(
-    backend: Annotated[
-        list[str] | None, typer.Option(help="torch or tensorflow; may be given several times.", show_default="both")
-    ] = None,
+    backend: Annotated[list[str] | None, typer.Option(help="torch or tensorflow; can be repeated.", show_default="both")] = None,
     size: Annotated[
-        list[int] | None, typer.Option(help="Long side in pixels; may be given several times.", show_default="256 and 512")
+        list[int] | None, typer.Option(help="Long side in pixels; can be repeated.", show_default="256 and 512")
     ] = None,
     precision: Annotated[
         list[str] | None,
-        typer.Option(help="float32, bfloat16 or auto; may be given several times.", show_default="float32 and auto"),
+        typer.Option(help="float32, bfloat16 or auto; can be repeated.", show_default="float32 and auto"),
     ] = None,
     encoder: Annotated[
         str,
-        typer.Option(help="A name or a weights file. A vgg19 that is not downloaded gets random filters, which cost the same."),
+        typer.Option(help="A name or a weights file. vgg19 gets random filters if it is not downloaded; they cost the same."),
     ] = "vgg19",
-    steps: Annotated[int | None, typer.Option(help="Counted steps of each, 2 or more.", show_default="10")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps to measure, 2 or more.", show_default="10")] = None,
     race: Annotated[
         int | None, typer.Option(help="Steps of the race to the tutorial's loss; 0 for none.", show_default="300")
     ] = None,
     tile: Annotated[
-        int | None, typer.Option(help="Side of a tile in pixels, measured too; 0 for none.", show_default="half the size")
+        int | None, typer.Option(help="Side in pixels of the tiles to measure, too; 0 for none.", show_default="half the size")
     ] = None,
     device: Device = None,
     content: Annotated[str, typer.Option(help=f"The scene: {IMAGE}.")] = "china",
@@ -294,11 +291,11 @@ def bench(
     peers: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder with clones of other programs to measure too; see docs/speed.md.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the figures as JSON.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the figures: a .png, .pdf or .svg file.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the figures as JSON.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Plot the figures as a .png, .pdf or .svg file.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A minute or two: 256 pixels, five steps, no race.")] = False,
 ) -> int:
-    """Measure time per step, memory and seconds to a given loss, beside the tutorials' loops and this machine's limit."""
+    """Measure time per step, memory and time to a given loss, and compare with the tutorials' loops and this machine's limit."""
     from stylelab.tools.bench import command
 
     return command.run(

@@ -1,6 +1,6 @@
-"""`make demo`: one full transfer in each framework, on built-in images, with no browser.
+"""`make demo`: one full transfer in each framework, on built-in images, without a browser.
 
-A process holds one framework, so each run is a process of its own; this one collects what they wrote.
+A process can hold only one framework, so each run has its own process; this one collects their results.
 """
 
 import argparse
@@ -9,17 +9,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stylelab import BACKENDS, images, load_backend
+from stylelab import images
 from stylelab.base.files import write_file, write_text
 from stylelab.cli.progress import progress
 from stylelab.errors import MachineError, StylelabError
+from stylelab.run.backends import BACKENDS, load_backend
 
 CONTENT, STYLE, RECIPE = "china", "brushstrokes", "gatys"
 SIZE, STEPS = 384, 150
 
 
 def run(backend: str, out: Path, size: int, steps: int) -> None:
-    """One transfer in this process: `demo_BACKEND.png`, a plot of its losses, and a few numbers."""
+    """Run one transfer in this process and save `demo_BACKEND.png`, a plot of the losses, and a few numbers as JSON."""
     print(f"{backend}: {CONTENT} as {STYLE}, recipe {RECIPE}, {size} px, {steps} steps", flush=True)
     half = load_backend(backend)
     with progress(steps) as show:
@@ -44,7 +45,7 @@ def save_figure(figure, path: Path) -> None:
 
 
 def _say(steps: int):
-    """Where there is no terminal, a line for every tenth of the way instead of a bar."""
+    """Without a terminal, print a line for every tenth of the run instead of a progress bar."""
 
     def watch(step) -> None:
         if step.index % max(1, steps // 10) == 0:
@@ -55,7 +56,7 @@ def _say(steps: int):
 
 
 def table(rows: list[dict]) -> str:
-    """The numbers of the runs, a line each."""
+    """The numbers of the runs as a table, one run per line."""
     columns = ("backend", "device", "encoder", "ms per step", "loss at start", "loss at end")
     cells = [columns, *[[_cell(row[column]) for column in columns] for row in rows]]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
@@ -73,23 +74,23 @@ def main() -> int:
     parser.add_argument("--tensorflow-python", default=sys.executable, help="the Python that has TensorFlow")
     parser.add_argument("--size", type=int, default=SIZE, help="long side in pixels")
     parser.add_argument("--steps", type=int, default=STEPS)
-    asked = parser.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
-    if asked.only:
-        run(asked.only, asked.out, asked.size, asked.steps)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    if arguments.only:
+        run(arguments.only, arguments.out, arguments.size, arguments.steps)
         return 0
-    for backend, python in zip(BACKENDS, (sys.executable, asked.tensorflow_python), strict=True):
-        options = ["-o", asked.out, "--size", asked.size, "--steps", asked.steps]
+    for backend, python in zip(BACKENDS, (sys.executable, arguments.tensorflow_python), strict=True):
+        options = ["-o", arguments.out, "--size", arguments.size, "--steps", arguments.steps]
         command = [python, "-m", "stylelab.cli.demo", "--only", backend, *map(str, options)]
         if subprocess.run(command).returncode:
-            raise MachineError(f"the {backend} run failed; `stylelab doctor` looks at what this machine has")
-    rows = [json.loads((asked.out / f"demo_{backend}.json").read_text()) for backend in BACKENDS]
-    names = {"content": CONTENT, "style": STYLE} | {backend: asked.out / f"demo_{backend}.png" for backend in BACKENDS}
+            raise MachineError(f"the {backend} run failed; run `stylelab doctor` to check this machine")
+    rows = [json.loads((arguments.out / f"demo_{backend}.json").read_text()) for backend in BACKENDS]
+    names = {"content": CONTENT, "style": STYLE} | {backend: arguments.out / f"demo_{backend}.png" for backend in BACKENDS}
     from stylelab import plots
 
-    shown = {name: images.open_image(source, asked.size) for name, source in names.items()}
-    save_figure(plots.side_by_side(shown, columns=2), asked.out / "demo.png")
-    print(f"\n{table(rows)}\n\nimages and loss plots are in {asked.out}/; demo.png has them side by side")
+    shown = {name: images.open_image(source, arguments.size) for name, source in names.items()}
+    save_figure(plots.side_by_side(shown, columns=2), arguments.out / "demo.png")
+    print(f"\n{table(rows)}\n\nimages and loss plots are in {arguments.out}/; demo.png shows them side by side")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What this machine has and what it lacks. Nothing is downloaded, and no address is asked."""
+"""Check what this machine has and what it lacks. Nothing is downloaded, and no connection is opened."""
 
 import importlib.metadata
 import importlib.util
@@ -18,10 +18,10 @@ from stylelab.base.files import check_parent_folder, error_text, printable
 from stylelab.errors import InputError
 from stylelab.run.numerics.precision import cpu_has_bfloat16
 
-PYTHON = ((3, 11), (3, 14))  # from, up to but without
+PYTHON = ((3, 11), (3, 14))  # from, below
 NEEDED = ("numpy", "pillow", "scipy", "scikit-image", "scikit-learn", "safetensors", "matplotlib", "distributed")
-GPU_FILE = Path("/dev/nvidia0")  # there when the system has an NVIDIA GPU and its driver
-PATIENCE = 180  # seconds for a framework to be imported
+GPU_FILE = Path("/dev/nvidia0")  # exists if the system has an NVIDIA GPU and its driver
+TIMEOUT = 180  # seconds for importing a framework
 PROBES = {
     "torch": "import torch; version = torch.__version__; mps = torch.backends.mps.is_available()\n"
     "gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] + ['Apple MPS'] * mps",
@@ -32,13 +32,13 @@ PROBE = "import json, time; t = time.perf_counter()\n{}\nprint(json.dumps([versi
 
 
 class Finding(NamedTuple):
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
-        what: its name.
-        state: what was found.
-        advice: what to do; empty when all is well.
-        broken: nothing works without it.
+        what: what was checked.
+        state: its state here.
+        advice: what to do; empty if nothing needs to be done.
+        broken: whether nothing works without it.
     """
 
     what: str
@@ -48,7 +48,7 @@ class Finding(NamedTuple):
 
 
 def report() -> list[Finding]:
-    """Look at Python, packages, frameworks, encoders, tools, memory, disk. As slow as a framework's import."""
+    """Check Python, packages, frameworks, encoders, tools, memory and disk. It takes as long as importing a framework."""
     running = {name: _start_probe(name) for name in PROBES}
     findings = [_python(), *_packages()]
     frameworks = [_framework(name, process) for name, process in running.items()]
@@ -73,11 +73,11 @@ def _packages() -> list[Finding]:
             importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             findings.append(Finding(name, "not installed", "run `make lab`, or install stylelab again", True))
-    return findings or [Finding("packages", f"all {len(NEEDED)} that are needed")]
+    return findings or [Finding("packages", f"all {len(NEEDED)} installed")]
 
 
 def _start_probe(framework: str) -> subprocess.Popen | None:
-    """A process that imports one framework: no process may hold two."""
+    """A process that imports one framework, as a process can hold only one."""
     if importlib.util.find_spec(framework) is None:
         return None
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
@@ -90,7 +90,7 @@ def _framework(name: str, process: subprocess.Popen | None) -> Finding:
         return Finding(name, "not installed", "run `make lab` to install it", True)
     began = time.monotonic()
     try:
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
@@ -108,11 +108,11 @@ def _processor() -> Finding:
 
 
 def _gpu_driver(frameworks: list[Finding]) -> list[Finding]:
-    """A GPU that the system has and a framework does not see is what users ask about most."""
+    """Whether a framework misses a GPU that the system has."""
     if not GPU_FILE.exists():
         return []
     return [
-        Finding(f"GPU for {finding.what}", "there, but not seen", "install its CUDA build, or update the driver")
+        Finding(f"GPU for {finding.what}", "present, but not found", "install its CUDA build, or update the driver")
         for finding in frameworks
         if "no GPU" in finding.state
     ]
@@ -126,9 +126,9 @@ def _encoders() -> list[Finding]:
             findings.append(Finding(f"encoder {name}", f"ready, to {found.layers[-1]}"))
         except InputError as error:
             if name in encoders.DOWNLOADS:
-                findings.append(Finding(f"encoder {name}", "not here", f"optional: `stylelab encoders download {name}`"))
+                findings.append(Finding(f"encoder {name}", "not downloaded", f"optional: `stylelab encoders download {name}`"))
             else:
-                findings.append(Finding(f"encoder {name}", printable(error), "fetch the repository again", True))
+                findings.append(Finding(f"encoder {name}", printable(error), "install stylelab again", True))
     return findings
 
 
@@ -137,12 +137,12 @@ def _cache() -> Finding:
     try:
         check_parent_folder(folder)
     except InputError as error:
-        return Finding("cache", str(error), "set STYLELAB_CACHE to a folder that can be written")
+        return Finding("cache", str(error), "set STYLELAB_CACHE to a writable folder")
     return Finding("cache", str(folder))
 
 
 def _tools() -> list[Finding]:
-    """Programs that some commands use and nothing else needs."""
+    """Programs that only some commands need."""
     wanted = {
         "chromium": (("chromium", "chromium-browser", "google-chrome"), "optional: for the browser tests"),
         "bubblewrap": (("bwrap",), "optional: for `stylelab grade`; install bubblewrap"),
@@ -150,7 +150,7 @@ def _tools() -> list[Finding]:
     findings = []
     for what, (commands, advice) in wanted.items():
         path = next(filter(None, map(shutil.which, commands)), None)
-        findings.append(Finding(what, path or "not here", "" if path else advice))
+        findings.append(Finding(what, path or "not installed", "" if path else advice))
     return findings
 
 
@@ -159,7 +159,7 @@ def _kernels() -> Finding:
         from jupyter_client.kernelspec import KernelSpecManager
 
         names = sorted(KernelSpecManager().find_kernel_specs())
-    except Exception as error:  # noqa: BLE001  a kernel folder that cannot be read says so in many ways
+    except Exception as error:  # noqa: BLE001  Jupyter raises many kinds for a folder that cannot be read
         return Finding("Jupyter kernels", error_text(error), "run `make lab`")
     return Finding("Jupyter kernels", ", ".join(names) or "none", "" if names else "run `make lab`")
 
@@ -172,4 +172,4 @@ def _memory() -> Finding:
 
 def _disk() -> Finding:
     free = shutil.disk_usage(Path.cwd()).free / 2**30
-    return Finding("disk", f"{free:.1f} GB free here", "" if free > 1 else "make room: images could not be saved")
+    return Finding("disk", f"{free:.1f} GB free here", "" if free > 1 else "free some disk space, or images cannot be saved")

@@ -1,4 +1,4 @@
-"""What the commands `encoders`, `recipes` and `doctor` print."""
+"""The tables that the commands `encoders`, `recipes` and `doctor` print."""
 
 from rich.console import Console
 from rich.table import Table
@@ -7,7 +7,7 @@ from stylelab.errors import InputError, MachineError, unknown
 
 
 def _console() -> Console:
-    """The terminal as it is; 140 columns for a file or a pipe, where nothing is known of the width."""
+    """The terminal, or 140 columns for a file or a pipe."""
     console = Console()
     return console if console.is_terminal else Console(width=140)
 
@@ -22,7 +22,7 @@ def _print(*columns: str, rows: list[tuple[str, ...]], first: str = "bold") -> N
 
 
 def encoders() -> None:
-    """A table of the encoders: name, where it is or how to get it, what it is."""
+    """Print a table of the encoders: name, where it is or how to get it, what it is."""
     _print("encoder", "state", "what", rows=[(name, *state) for name, state in encoder_states().items()])
 
 
@@ -49,7 +49,7 @@ def encoder_states() -> dict[str, tuple[str, str]]:
 
 
 def find_encoder_name() -> str | None:
-    """The name of the encoder that 'auto' means now; None when there is none."""
+    """The name of the encoder that 'auto' stands for now; None if there is none."""
     from stylelab.encoders import find_encoder
 
     try:
@@ -59,10 +59,10 @@ def find_encoder_name() -> str | None:
 
 
 def download(name: str) -> None:
-    """Fetch an encoder and say where it is.
+    """Download an encoder and print where it is.
 
     Raises:
-        InputError: a name that is nothing to download.
+        InputError: not the name of an encoder that can be downloaded.
         MachineError: no network, or a file whose hash is wrong.
     """
     from stylelab.encoders import DOWNLOADS, NAMES
@@ -82,7 +82,7 @@ def _say(line: str) -> None:
 
 
 def recipes() -> None:
-    """A table of the recipes."""
+    """Print a table of the recipes."""
     from stylelab.recipes import RECIPES
 
     _print("recipe", "size", "settings", "from", rows=[
@@ -91,7 +91,7 @@ def recipes() -> None:
 
 
 def recipe(name: str) -> None:
-    """All of one recipe, and where it departs from its author's code.
+    """Print one recipe in full, and how it differs from its author's code.
 
     Raises:
         InputError: no such recipe.
@@ -109,7 +109,7 @@ def recipe(name: str) -> None:
 
 
 def weights_of(found) -> dict:
-    """`{encoder: Weights}` of a recipe: its author's network, the others, and 'mini' where it has weights of its own."""
+    """`{encoder: Weights}` of a recipe: for its author's network, for the others, and for 'mini' if it has its own."""
     weights = {} if found.weights_for == "normalised" else {found.weights_for: found.weights}
     weights["any" if not weights else "others"] = found.normalised
     return weights | ({"mini": found.mini} if found.mini else {})
@@ -121,7 +121,11 @@ def _weights(weights) -> str:
 
 
 def doctor() -> int:
-    """A table of what this machine has; returns 2 if a piece is missing that nothing works without."""
+    """Print a table of what this machine has.
+
+    Raises:
+        MachineError: something is missing that nothing works without.
+    """
     from stylelab.cli.doctor import report
 
     findings = report()

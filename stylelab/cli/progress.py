@@ -1,4 +1,4 @@
-"""A progress bar, and Ctrl-C that is noticed."""
+"""A progress bar, and a record of Ctrl-C."""
 
 import signal
 from collections.abc import Iterator
@@ -12,25 +12,25 @@ from stylelab.result import Step
 
 @contextmanager
 def interrupts() -> Iterator[list]:
-    """Ctrl-C still raises KeyboardInterrupt, and the list that is yielded is no longer empty afterwards."""
-    seen = []
+    """Record Ctrl-C: it still raises KeyboardInterrupt, and the list that is yielded is no longer empty."""
+    signals = []
 
-    def note(number, frame):
-        seen.append(number)
+    def record(number, frame):
+        signals.append(number)
         raise KeyboardInterrupt
 
     before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:  # a shell ignores it for what runs in the background
-        signal.signal(signal.SIGINT, note)
+    if before is not signal.SIG_IGN:  # a shell ignores it for background jobs
+        signal.signal(signal.SIGINT, record)
     try:
-        yield seen
+        yield signals
     finally:
         signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
 def progress(steps: int):
-    """A bar on stderr with step, loss and ms per step, if stderr is a terminal. Yields what to call with each Step."""
+    """Show step, loss and ms per step on stderr, if it is a terminal. Yields a function to call with each Step."""
     console = Console(stderr=True)
     columns = (
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
@@ -41,7 +41,7 @@ def progress(steps: int):
 
         def watch(step: Step) -> None:
             elapsed = bar.tasks[0].elapsed or 0.0
-            began = bar.tasks[0].fields.setdefault("began", elapsed)  # the first step pays for the imports
+            began = bar.tasks[0].fields.setdefault("began", elapsed)  # the first step includes the imports
             pace = f"{1000 * (elapsed - began) / (step.index - 1):.0f} ms per step" if step.index > 1 else ""
             bar.update(task, completed=step.index, description="painting", note=f"loss {step.loss:.4g}  {pace}")
 

@@ -1,11 +1,10 @@
-"""A student's own copy of the lessons. What a student has touched is never overwritten.
+"""Copy the lessons to a student's folder. A notebook that the student has changed is never overwritten.
 
-A hidden record in the folder holds the SHA-256 of every notebook that was handed out. A notebook that still has it is
-untouched, and a newer edition takes its place; any other is the student's, and a newer edition is laid beside it.
+A hidden record in the folder holds the SHA-256 of every notebook that was copied. A notebook that still has it is
+unchanged and is replaced by a newer edition; for any other, the newer edition is saved under another name.
 """
 
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 from stylelab.base import handed_out
@@ -14,26 +13,26 @@ from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError, unknown
 
 RECORD = ".stylelab-lessons.json"
-TOLD = {  # what happened to a notebook -> what is said about it
+OUTCOMES = {  # what happened to a notebook -> how the summary says it
     "new": "new",
-    "updated": "brought up to date: you had not touched them",
-    "beside": "newer than yours, laid beside it",
-    "yours": "kept as you left them",
-    "same": "as handed out",
+    "updated": "updated: you had not changed them",
+    "renamed": "newer than yours, saved under another name",
+    "yours": "kept: you have changed them",
+    "same": "up to date",
 }
 EDITIONS = 50  # of one lesson in one folder
-LONGEST = 4  # file names in one line of what is told
+MOST_NAMES = 4  # in one line of the summary
 
 
 def start(folder: Path, framework: str | None = None) -> str:
-    """Copy the lessons into a student's folder, or bring those that are there up to date.
+    """Copy the lessons into a student's folder, or update those that are there.
 
     Args:
-        folder: made if it is missing.
+        folder: created if it is missing.
         framework: 'torch' or 'tensorflow'; both by default.
 
     Returns:
-        What was done, in a few lines.
+        A summary of a few lines.
 
     Raises:
         InputError: an unknown framework, no lessons to copy, or a folder that cannot be used.
@@ -45,47 +44,36 @@ def start(folder: Path, framework: str | None = None) -> str:
     record = {name: digest for name, digest in handed_out.read_record(folder / RECORD).items() if isinstance(digest, str)}
     done = {}
     for lesson in lessons:
-        name, what = _hand_out(lesson, folder, record)
-        done.setdefault(what, []).append(name)
-    return "\n".join(_tell(folder, done))
+        name, outcome = _copy(lesson, folder, record)
+        done.setdefault(outcome, []).append(name)
+    lines = [f"{printable(folder)}: {sum(map(len, done.values()))} notebooks"]
+    for outcome, words in OUTCOMES.items():
+        if names := done.get(outcome):
+            listed = f" ({', '.join(names)})" if outcome in ("renamed", "yours") and len(names) <= MOST_NAMES else ""
+            lines.append(f"  {len(names)} {words}{listed}")
+    return "\n".join([*lines, f"open them with: jupyter lab {shlex.quote(printable(folder))}"])
 
 
-def _hand_out(lesson: Path, folder: Path, record: dict) -> tuple[str, str]:
-    """Bring one notebook into the folder; returns the name under which it is there and one of the words of TOLD."""
+def _copy(lesson: Path, folder: Path, record: dict) -> tuple[str, str]:
+    """Copy one notebook into the folder, if needed. Returns its name there and a key of `OUTCOMES`."""
     try:
         data = lesson.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read lesson '{printable(lesson)}': {error_text(error)}; fetch the repository again") from None
     edition = handed_out.sha256(data)
-    places = {path: handed_out.file_sha256(path) for path in _places(folder, lesson)}
+    names = [lesson.name, *(f"{lesson.stem}_newer{'' if number == 1 else f'_{number}'}.ipynb" for number in range(1, EDITIONS))]
+    places = {folder / name: handed_out.file_sha256(folder / name) for name in names}
+
+    def save_record(path: Path, outcome: str) -> tuple[str, str]:
+        """After every notebook, so that Ctrl-C loses nothing."""
+        record[path.name] = edition
+        handed_out.write_record(folder / RECORD, record)
+        return path.name, outcome
+
     for path, now in places.items():
         if now is not None and edition in (now, record.get(path.name)):
-            _note(folder, record, path.name, edition)
-            return path.name, "same" if now == edition else "yours"
+            return save_record(path, "same" if now == edition else "yours")
     for path, now in places.items():
         if now in (None, record.get(path.name)) and handed_out.replace(path, data, now):
-            _note(folder, record, path.name, edition)
-            return path.name, "beside" if path.name != lesson.name else "updated" if now else "new"
+            return save_record(path, "renamed" if path.name != lesson.name else "updated" if now else "new")
     raise InputError(f"'{printable(folder)}' holds {EDITIONS} editions of {lesson.name}: move some of them elsewhere")
-
-
-def _places(folder: Path, lesson: Path) -> Iterator[Path]:
-    """Where an edition of a lesson may be: under its own name, and beside it."""
-    yield folder / lesson.name
-    for number in range(1, EDITIONS):
-        yield folder / f"{lesson.stem}_newer{'' if number == 1 else f'_{number}'}.ipynb"
-
-
-def _note(folder: Path, record: dict, name: str, edition: str) -> None:
-    """Called after every notebook, so that Ctrl-C loses nothing."""
-    record[name] = edition
-    handed_out.write_record(folder / RECORD, record)
-
-
-def _tell(folder: Path, done: dict[str, list[str]]) -> Iterator[str]:
-    yield f"{printable(folder)}: {sum(map(len, done.values()))} notebooks"
-    for what, words in TOLD.items():
-        if names := done.get(what):
-            listed = f" ({', '.join(names)})" if what in ("beside", "yours") and len(names) <= LONGEST else ""
-            yield f"  {len(names)} {words}{listed}"
-    yield f"open them with: jupyter lab {shlex.quote(printable(folder))}"

@@ -34,7 +34,7 @@ def find_exercise(exercise_id: str) -> Exercise:
     """The exercise with this id.
 
     Raises:
-        InputError: there is no such exercise; the nearest name is suggested.
+        InputError: the id is unknown; the nearest one is suggested.
     """
     if exercise_id not in EXERCISES:
         raise unknown("exercise", exercise_id, EXERCISES)
@@ -52,8 +52,8 @@ def library_answers(*modules: ModuleType) -> dict[str, Callable]:
     """
     answers = {}
     for name, lesson in LESSONS.items():
-        found = next((vars(module)[name] for module in (*modules, lesson) if name in vars(module)), None)
-        if found is None:
+        homes = [module for module in (*modules, lesson) if name in vars(module)]
+        if not homes:
             raise LookupError(f"no function '{name}' in {', '.join(module.__name__ for module in (*modules, lesson))}")
-        answers[name] = found
+        answers[name] = vars(homes[0])[name]
     return answers

@@ -124,10 +124,6 @@ def _deprocess_cases(rng):
     }
 
 
-def _stretched(image):
-    return (image - image.min()) / (image.max() - image.min())
-
-
 _NOT_CLIPPED = "The image leaves its range 0..1: clip it."
 _UNCLIPPED_MISTAKES = {  # each is made with a clip at the end, or without
     "RGB and BGR are swapped: the colours are still in BGR order. Reverse the channels.": [
@@ -176,7 +172,7 @@ DEPROCESS = Exercise(
         "Only the lower end is clipped, so the image leaves its range 0..1.": lambda pixels: np.maximum(_unclipped(pixels), 0),
         "Only the upper end is clipped, so the image leaves its range 0..1.": lambda pixels: np.minimum(_unclipped(pixels), 1),
         "The image is stretched from its darkest to its brightest pixel, which changes every image: clip instead.":
-            lambda pixels: _stretched(_unclipped(pixels)),
+            lambda pixels: (_unclipped(pixels) - _unclipped(pixels).min()) / np.ptp(_unclipped(pixels)),
         "The image is rounded to 8 bits: stay with floating point.": [
             lambda pixels: np.floor(255 * _deprocess(pixels)) / 255,
             lambda pixels: np.round(255 * _deprocess(pixels)) / 255,

@@ -1,4 +1,4 @@
-"""Whether an image, an encoder or a recipe is the one that settings mean: their sha256."""
+"""SHA-256 checksums of images, encoders and recipes, which settings are compared by."""
 
 import hashlib
 from pathlib import Path
@@ -11,7 +11,7 @@ from stylelab.images.decode import ImageFile
 
 
 def sha256_of(thing: "Path | ImageFile | Encoder | object") -> str | None:
-    """The checksum of a file, of a `ImageFile`, of an encoder's weights, or of data such as a recipe.
+    """The checksum of a file, an `ImageFile`, an encoder's weights, or a recipe.
 
     Returns:
         64 hexadecimal digits; None for an encoder that is computed.
@@ -29,7 +29,7 @@ def sha256_of(thing: "Path | ImageFile | Encoder | object") -> str | None:
 
 
 def _of_weights(path: Path) -> str:
-    """A file of ours carries a checksum of its numbers, which is proved whenever they are read."""
+    """A weights file of ours carries a checksum of its numbers, which is verified whenever they are read."""
     with encoder_file.open_weights(path) as (header, _):
         return header.metadata.get("sha256") or _of_file(path)
 

@@ -180,7 +180,7 @@ def _job(
         style = images.resize(style, min(round(short * max(style.shape[:2]) / min(style.shape[:2])), 2 * long))
     images.check_size(content, "the content image")
     images.check_size(style, "the style image")
-    if (pixels := recipe.optimiser.pixels) is not None:  # the learning rate is meant for an image of so many pixels
+    if (pixels := recipe.optimiser.pixels) is not None:  # the learning rate was chosen for this number of pixels
         share = content.shape[0] * content.shape[1] / pixels
         recipe = replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=recipe.optimiser.learning_rate * share))
     return Job(
@@ -264,10 +264,6 @@ def _whole(name: str, value: Any, least: int) -> int:
     if not number or value % 1 or value < least:
         raise InputError(f"{name} is {value}: give a whole number of at least {least}")
     return int(value)
-
-
-def prepare_stages(contents: Sequence[Source], styles: Sequence[Source], **options: Any) -> list[list[Job]]:
-    return prepare_run(contents, styles, Options(**options)).stages
 
 
 def only(steps: "list[Step | NotFiniteError]") -> Step:

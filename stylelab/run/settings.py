@@ -1,4 +1,4 @@
-"""Settings: all that decides how a run comes out, as data that can be saved, loaded and run again to the same image."""
+"""Settings: everything that decides how an image comes out. They can be saved, loaded and run again to the same image."""
 
 import base64
 import json
@@ -42,10 +42,17 @@ def _record(kind: Kind, **how: Any) -> Any:
 class Settings(Options):
     """`Options`, with the two images and the framework. None leaves a choice to the recipe or the machine.
 
+    >>> from stylelab.run.settings import Settings
+    >>> settings = Settings("cat", "fluid", size=48, steps=2)
+    >>> settings.save("run.json").name
+    'run.json'
+    >>> Settings.load("run.json") == settings
+    True
+
     Attributes:
         content, style: a path, the name of a built-in image, or an `ImageFile`.
         backend: 'torch' or 'tensorflow'.
-        sha256: of 'content', 'style', 'encoder' and 'recipe' when the settings were made; what is missing is not checked.
+        sha256: of 'content', 'style', 'encoder' and 'recipe' when the settings were made; those that are missing are not checked.
         versions: of the packages at that time.
         threads: of the framework on the CPU at that time.
         folder: where the settings were read from; an image that is not at its path is looked for there.

@@ -93,6 +93,10 @@ def load_encoder(
 ) -> Encoder:
     """A frozen network that turns images into activations. The trunk stops at the deepest layer asked for.
 
+    >>> encoder = sl.load_encoder("mini", ["conv1_1", "conv2_1"])
+    >>> {layer: sl.to_array(activation).shape for layer, activation in encoder(sl.to_tensor(cat)).items()}
+    {'conv1_1': (40, 60, 32), 'conv2_1': (20, 30, 96)}
+
     Args:
         name_or_spec: 'auto', 'mini', 'vgg19', 'vgg19-torchvision', 'random', a path, or a `stylelab.encoders.Encoder`.
         layers: such as ('conv1_1', 'conv4_2'); other spellings are accepted, the paper's names are returned.

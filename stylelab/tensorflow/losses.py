@@ -125,6 +125,10 @@ def _(loss: Sum, activation: "Tensor | Sums", statistics: list) -> Tensor:
 def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean") -> Tensor:
     """How far a layer's activation is from that of the content image, position by position: 0 when they match.
 
+    >>> black, white = sl.to_tensor(np.zeros((2, 2, 3))), sl.to_tensor(np.ones((2, 2, 3)))
+    >>> float(sl.content_loss(black, white, "sum"))
+    12.0
+
     Args:
         activation: `(B, H, W, C)` of the generated image.
         target: `(B, H, W, C)` of the content image.
@@ -148,6 +152,9 @@ def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean"
 
 def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tensor:
     """Which filters respond together, regardless of position.
+
+    >>> tuple(sl.gram_matrix(sl.to_tensor(cat)).shape)
+    (1, 3, 3)
 
     Args:
         activation: `(B, H, W, C)`.
@@ -182,6 +189,10 @@ def style_layer_loss(
 ) -> Tensor:
     """How far one layer's Gram matrix is from the style image's: 0 when they match.
 
+    >>> activation = sl.to_tensor(cat)
+    >>> float(sl.style_layer_loss(activation, sl.gram_matrix(activation, "raw")))
+    0.0
+
     Args:
         activation: `(B, H, W, C)` of the generated image.
         target_gram: `(B, C, C)` of the style image; raw for 'gatys' and 'keras', normalised by `gram` for 'mean'.
@@ -211,6 +222,10 @@ def style_layer_loss(
 
 def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
     """How much neighbouring pixels differ: 0 for one flat colour.
+
+    >>> chequered = np.repeat([[[0], [1]], [[1], [0]]], 3, axis=2)
+    >>> float(sl.total_variation(sl.to_tensor(chequered)))
+    12.0
 
     Args:
         image: `(B, H, W, 3)`; any range, the value scales with it.

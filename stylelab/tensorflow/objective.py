@@ -46,6 +46,13 @@ def transfer_loss(
 ) -> Objective:
     """The total loss of a recipe, in its parts. Targets are computed here, once.
 
+    >>> recipe = recipes.find_recipe("gatys")
+    >>> encoder = sl.load_encoder("mini", recipe.layers)
+    >>> loss = sl.transfer_loss(encoder, sl.to_tensor(cat), sl.to_tensor(painting), recipe)
+    >>> parts = loss(sl.to_tensor(cat))  # no total variation: it has no weight
+    >>> list(parts), round(float(parts["content"]), 3)
+    (['content', 'style'], 0.0)
+
     Args:
         encoder: must give the recipe's layers.
         content: `(B, H, W, 3)` in 0..1.

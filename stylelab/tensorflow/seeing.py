@@ -19,6 +19,9 @@ Position = tuple[int, int]  # (row, column) of an activation, from 0 at the top 
 def response(activation: Tensor, filter: int | None = None, position: Position | None = None) -> Tensor:
     """How strongly a filter answers: at one position, or on average over all positions.
 
+    >>> float(sl.response(sl.to_tensor(np.ones((4, 4, 3))), filter=2))
+    1.0
+
     Args:
         activation: `(B, H', W', C)`.
         filter: which of the C filters, from 0; None for the mean of all.
@@ -48,6 +51,10 @@ def response(activation: Tensor, filter: int | None = None, position: Position |
 
 def guided_gradient(encoder: Encoder, image: Tensor, layer: str, filter: int, position: Position | None = None) -> Tensor:
     """Which pixels speak for a filter's answer: the gradient, from which everything negative is dropped on its way back.
+
+    >>> encoder = sl.load_encoder("mini", ["conv2_1"])
+    >>> sl.to_array(sl.guided_gradient(encoder, sl.to_tensor(cat), "conv2_1", filter=3)).shape
+    (40, 60, 3)
 
     Args:
         encoder: from `load_encoder`.

@@ -18,16 +18,19 @@ from stylelab.tensorflow.tensors import find_device, find_precision
 def transfer(content: Source, style: Source, options: CallOptions) -> Result:
     """Paint one image's content in another's style.
 
+    >>> sl.transfer("cat", "fluid", size=48, steps=2)
+    Result(gatys, 48 x 32, History(2 steps, total ... -> ...), ... s on ...)
+
     Args:
         content, style: path, built-in name, PIL image, or float array `(H, W, 3)` in 0..1.
         options: the fields of `stylelab.run.options.CallOptions`, as keywords.
 
     Returns:
-        Result: image, history, snapshots, seconds, device. On Ctrl-C the best image so far, at a loss that is
-        not finite the last good one; `stopped` says so.
+        Result: image, history, snapshots, seconds, device. After Ctrl-C it has the best image so far, after a loss that is
+        not finite the last good one, and `stopped` gives the reason.
 
     Raises:
-        InputError: something about the images, names or numbers given.
+        InputError: an image, a name or a number is wrong.
         MachineError: a GPU asked for by name that is not there.
 
     Source: Gatys, Ecker and Bethge 2016; from coarse to fine: Gatys et al. 2017.
@@ -40,6 +43,10 @@ def transfer(content: Source, style: Source, options: CallOptions) -> Result:
 @keywords(CallOptions)
 def transfer_batch(contents: Sequence[Source], styles: Sequence[Source], options: CallOptions) -> list[Result]:
     """Paint several pairs in one run, which a GPU does faster than one after the other. Each comes out as if alone.
+
+    >>> results = sl.transfer_batch(["cat", "coffee"], ["fluid", "fluid"], size=48, steps=2)
+    >>> [result.image.shape for result in results]
+    [(32, 48, 3), (32, 48, 3)]
 
     Args:
         contents, styles: as many of the one as of the other, each as for `transfer`; the content images have one size

@@ -24,6 +24,12 @@ from stylelab.torch.tensors import to_image, to_tensor
 def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
     """Lower a loss by changing an image, one step at a time. The reader of the iterator may stop whenever it likes.
 
+    >>> target = sl.to_tensor(cat)
+    >>> start = sl.to_tensor(np.zeros((40, 60, 3)))
+    >>> losses = [step.loss for step in sl.optimise(start, lambda image: sl.content_loss(image, target), steps=5)]
+    >>> losses[-1] < losses[0]
+    True
+
     Args:
         image: `(1, 3, H, W)` in 0..1, where to start; it is not changed.
         loss: image -> a scalar, or a dict of named scalars whose sum is lowered.

@@ -14,6 +14,9 @@ LARGE = 128 * 96  # pixels from which bfloat16 was seen to gain
 def find_device(name: "str | torch.device | None" = None) -> torch.device:
     """The device of that name, or the fastest there is.
 
+    >>> str(sl.find_device("cpu")).partition(":")[0]
+    'cpu'
+
     Args:
         name: 'cpu', 'cuda', 'cuda:1', 'mps', or 'gpu' for whichever GPU there is; None for CUDA, else Apple's MPS,
             else the CPU.
@@ -44,6 +47,9 @@ def find_device(name: "str | torch.device | None" = None) -> torch.device:
 def find_precision(name: str, device: "str | torch.device | None" = None, pixels: int | None = None) -> str:
     """What 'auto' comes to on a device: bfloat16 where it multiplies that faster and the image is large enough to gain.
 
+    >>> sl.find_precision("float32")
+    'float32'
+
     Args:
         name: 'auto', 'float32' or 'bfloat16'; the last two are returned as they are.
         device: as for `load_encoder`.
@@ -71,6 +77,9 @@ def find_precision(name: str, device: "str | torch.device | None" = None, pixels
 def to_tensor(image: np.ndarray, device: "str | torch.device | None" = None) -> Tensor:
     """An image as an encoder takes it.
 
+    >>> tuple(sl.to_tensor(cat).shape)
+    (1, 3, 40, 60)
+
     Args:
         image: `(H, W, 3)` array in 0..1; it is copied.
         device: where to put the tensor; by default the fastest there is, as for `load_encoder`.
@@ -93,6 +102,9 @@ def to_tensor(image: np.ndarray, device: "str | torch.device | None" = None) -> 
 def to_image(tensor: Tensor) -> np.ndarray:
     """The inverse of `to_tensor`, clipped.
 
+    >>> np.array_equal(sl.to_image(sl.to_tensor(cat)), cat)
+    True
+
     Args:
         tensor: `(1, 3, H, W)`, on any device.
 
@@ -111,6 +123,9 @@ def to_image(tensor: Tensor) -> np.ndarray:
 
 def to_array(tensor: Tensor) -> np.ndarray:
     """Numbers to look at: an activation or a gradient, channels last, neither clipped nor scaled.
+
+    >>> sl.to_array(sl.to_tensor(cat)).shape
+    (40, 60, 3)
 
     Args:
         tensor: `(1, C, H, W)`, on any device.

@@ -1,4 +1,4 @@
-"""The reports in a real browser, as a student and a teacher read them: on a phone, on a desk, in the dark, by keyboard."""
+"""The reports in a real browser: on a phone and a desktop, in light and dark mode, with the keyboard."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ NAMES = [
 ]
 PAGES = ("overview.html", "similarity.html", "feedback/Ada_Lovelace.html", "hostile")
 WIDTHS = (1280, 390)
-# every element with text of its own -> the contrast between the text and the first ground behind it that is not see-through
+# for every element with its own text: the contrast with the first opaque background behind it
 CONTRASTS = """() => {
     const channels = colour => (colour.match(/[\\d.]+/g) ?? []).map(Number);
     const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
@@ -43,7 +43,7 @@ CONTRASTS = """() => {
         return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), element.tagName, element.textContent.slice(0, 40)];
     });
 }"""
-# what a checker of accessibility looks for, and what is wrong with it
+# what an accessibility checker looks for
 FAULTS = """() => {
     const faults = [];
     const each = (selector, wrong, words) => document.querySelectorAll(selector)
@@ -79,7 +79,7 @@ def _exercise(place: int, stage: str, student: str) -> ExerciseMark:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """The reports on a class with every kind of fault in it, and with names that are none."""
+    """The reports on a class with every kind of mistake, and with hostile names."""
     folder = tmp_path_factory.mktemp("reports")
     students = [*NAMES, *(f"Student {place:02}" for place in range(25))]
     marks = [
@@ -107,7 +107,7 @@ def browser():
     params=[(width, scheme) for width in WIDTHS for scheme in ("light", "dark")], ids=lambda param: f"{param[0]}-{param[1]}"
 )
 def page(request, browser):
-    """A page of that width; `page.requests` and `page.complaints` are what it asked for and what it complained of."""
+    """A page of that width; `page.requests` are its requests, `page.complaints` its console messages and errors."""
     width, scheme = request.param
     context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
     page = context.new_page()

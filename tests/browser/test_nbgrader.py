@@ -1,4 +1,4 @@
-"""docs/nbgrader.md, followed to the letter: its commands in a shell, then nbgrader's own buttons in JupyterLab."""
+"""docs/nbgrader.md, followed exactly: its commands in a shell, then nbgrader's buttons in JupyterLab."""
 
 import csv
 import os
@@ -11,7 +11,7 @@ import browsing
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-RECIPE = (ROOT / "docs" / "nbgrader.md").read_text()
+GUIDE = (ROOT / "docs" / "nbgrader.md").read_text()
 ASSIGNMENT = "03_style_reconstruction_torch"
 POINTS = 18.0
 CLEAR = """async () => {
@@ -31,16 +31,16 @@ def home(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(home) -> dict[str, str]:
-    """A home of its own, and the environment's commands by name: what `activate` does."""
+    """A separate home folder, and the environment's commands on the PATH, as after `activate`."""
     kept = {name: value for name, value in browsing.environment(home).items() if name != "STYLELAB_PRESET"}
     return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory, environment) -> Path:
-    """The folder in which the recipe ends, all of its commands run but the last, which is the server."""
+    """The course's folder after all commands of the guide except the last, which starts the server."""
     folder = tmp_path_factory.mktemp("recipe")
-    *commands, last = re.findall(r"^```sh\n(.*?)^```", RECIPE, flags=re.MULTILINE | re.DOTALL)
+    *commands, last = re.findall(r"^```sh\n(.*?)^```", GUIDE, flags=re.MULTILINE | re.DOTALL)
     assert last == "jupyter lab\n"
     script = "\n".join(["set -e", *commands])
     run = subprocess.run(["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
@@ -50,7 +50,7 @@ def course(tmp_path_factory, environment) -> Path:
 
 @pytest.fixture(scope="module")
 def server(course, home, environment):
-    """The address of a JupyterLab, started in the course's folder; it ends with the tests."""
+    """The address of a JupyterLab in the course's folder, which stops after the tests."""
     with browsing.jupyterlab(course, home, cwd=course, env=environment) as (address, _):
         yield address
 
@@ -61,7 +61,7 @@ def page(server, tmp_path_factory):
         page = browser.new_page()
         page.goto(f"{server}/lab")
         page.wait_for_function("() => window.jupyterapp")
-        page.evaluate(CLEAR)  # a tab opened by itself would hide the next
+        page.evaluate(CLEAR)  # a tab that JupyterLab opens would hide the next one
         yield page
 
 
@@ -83,7 +83,7 @@ def test_formgrader_lists_the_assignment_and_the_submission(page):
 
 
 def shown(formgrader, row: str, column: str) -> str:
-    """What a table of formgrader's says."""
+    """The text of a cell in formgrader's table."""
     cells = formgrader.locator("tbody tr", has_text=row)
     cells.wait_for()
     titles = [" ".join(title.split()) for title in formgrader.locator("thead th").all_inner_texts()]
@@ -100,5 +100,5 @@ def test_validate_reports_every_check_of_an_untouched_notebook(page):
     page.get_by_text("Ok", exact=True).first.click()
     exercises = ("gram_matrix", "style_layer_loss", "style_loss")
     assert text.count("The following cell failed:") == len(exercises)
-    assert [each for each in exercises if f"AssertionError: {each}: not attempted yet." not in text] == []
+    assert [name for name in exercises if f"AssertionError: {name}: not attempted yet." not in text] == []
     said.wait_for(state="detached")

@@ -1,4 +1,4 @@
-"""`stylelab grade` as it is typed: its exit statuses, its one line when something is wrong, and what it says in the end."""
+"""The command `stylelab grade`: exit statuses, one-line errors, progress and summary."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bub
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """A folder with three submissions, in which every command runs."""
+    """A folder with three submissions, in which all commands run."""
     for student in ("Ada", "Bob", "Eve"):
         (tmp_path / "in" / student).mkdir(parents=True)
         (tmp_path / "in" / student / f"{LESSON}_torch.ipynb").write_text(notebook(f"# by {student}"))
@@ -53,7 +53,7 @@ def running():
 
 @pytest.fixture
 def stages(monkeypatch, running):
-    """Student -> the stage of her mark, by a worker without a sandbox; a function in its place is called first."""
+    """Student -> the stage of the mark, or a function that is called instead. A worker without a sandbox gives the marks."""
     stages = {"Ada": "right", "Bob": "open", "Eve": "value"}
 
     def mark_one(task):
@@ -80,7 +80,7 @@ def made(submission, stage) -> Mark:
 
 
 def refused(capsys, *arguments, status=1) -> str:
-    """The one line on stderr of a command that ends with `status` and says nothing else."""
+    """Run a command that must exit with `status`, and return its only output, one line on stderr."""
     assert cli.run(["grade", *map(str, arguments)]) == status
     out, err = capsys.readouterr()
     assert re.fullmatch(r"stylelab: [^\n]+\n", err) and "Traceback" not in err, err
@@ -89,22 +89,22 @@ def refused(capsys, *arguments, status=1) -> str:
 
 
 def said(capsys, *arguments) -> list[str]:
-    """The lines on stdout of a command that succeeds and has nothing to warn of."""
+    """Run a command that must succeed without warnings, and return the lines on stdout."""
     assert cli.run(["grade", *map(str, arguments)]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     return out.splitlines()
 
 
-# --- what may be wrong with the command -------------------------------------------------------------------------
+# --- mistakes in the command
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
     (("nowhere", "-o", "out"), "'nowhere' does not exist: name a folder, a notebook or a zip"),
     (("empty", "-o", "out"), "no notebook in 'empty'"),
     (("text.txt", "-o", "out"), "'text.txt' is not a notebook, a zip or a folder"),
-    (("~nobody-of-that-name/in", "-o", "out"), "cannot find '~nobody-of-that-name/in'"),
-    (("in", "-o", "~nobody-of-that-name/out"), "cannot find '~nobody-of-that-name/out'"),
+    (("~unknown-user/in", "-o", "out"), "cannot find '~unknown-user/in'"),
+    (("in", "-o", "~unknown-user/out"), "cannot find '~unknown-user/out'"),
     (("in",), "Missing option '--out' / '-o' (see `stylelab grade --help`)"),
     (("in", "-o", "text.txt"), "cannot make folder 'text.txt'"),
     (("in", "-o", "/proc/none"), "cannot make folder '/proc/none'"),
@@ -125,7 +125,7 @@ def said(capsys, *arguments) -> list[str]:
     (("in", "-o", "out", "--canvas", "gone.csv"), "cannot read the gradebook 'gone.csv': no such file"),
     (("in", "-o", "out", "--canvas", "in"), "cannot read the gradebook 'in': is a directory"),
     (("in", "-o", "out", "--canvas", "text.txt"), "'text.txt' is not a gradebook exported from Canvas"),
-    (("in", "-o", "out", "--canvas", "~nobody-of-that-name/x.csv"), "cannot find '~nobody-of-that-name/x.csv'"),
+    (("in", "-o", "out", "--canvas", "~unknown-user/x.csv"), "cannot find '~unknown-user/x.csv'"),
     (("in", "-o", "out", "--colour", "red"), "No such option"),
 ])  # fmt: skip
 def test_a_mistake_in_the_command_is_reported_in_one_line_and_nothing_is_created(
@@ -171,7 +171,7 @@ def test_a_machine_fault_exits_with_2_and_keeps_the_marks_made_so_far(here, stag
     assert "3 submissions of 3 students marked, 2 of them earlier: 67% of all points earned" in said(capsys, "in", "-o", "out")
 
 
-# --- Ctrl-C -----------------------------------------------------------------------------------------------------
+# --- Ctrl-C
 
 
 def interrupt(*_):
@@ -200,7 +200,7 @@ def test_ctrl_c_while_planning_or_writing_exits_with_130_too(here, stages, monke
     assert "marked, 3 of them earlier" in said(capsys, "in", "-o", "out")[0]
 
 
-# --- what it says and writes ------------------------------------------------------------------------------------
+# --- output
 
 
 def test_the_command_prints_a_summary(here, stages, capsys):
@@ -258,7 +258,7 @@ def test_when_answers_cannot_share_a_warm_process_a_warning_explains_why_it_is_s
         r"stylelab: this machine cannot separate answers inside one sandbox[^\n]+operation not permitted\)\n",
         capsys.readouterr().err,
     )
-    assert "3 of them earlier" in said(capsys, "in", "-o", "out")[0]  # nothing is left to be slow with
+    assert "3 of them earlier" in said(capsys, "in", "-o", "out")[0]  # nothing is left to mark, so there is no warning
 
 
 def test_the_options_take_effect(here, stages, capsys):
@@ -304,5 +304,5 @@ def test_real_answers_are_graded_in_a_real_sandbox(here):
     assert "1 could not be graded, for instance Eve/" in run.stdout
     marks = [json.loads(path.read_text())["mark"] for path in Path("out/marks").iterdir()]
     ada = next(mark for mark in marks if mark["student"] == "Ada")
-    assert [each["stage"] for each in ada["exercises"]] == ["right"] * 3 and 0 < ada["seconds"] < 120
+    assert [exercise["stage"] for exercise in ada["exercises"]] == ["right"] * 3 and 0 < ada["seconds"] < 120
     assert oct(os.stat("out/record.json").st_mode)[-3:] == "600"

@@ -1,4 +1,4 @@
-"""The late policy, at its boundaries: a second, a day, a change of the clocks, a zone."""
+"""The late policy at its boundaries: seconds, days, changes of the clocks, time zones."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo

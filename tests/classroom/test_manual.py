@@ -1,4 +1,4 @@
-"""manual.csv: begun once, never overwritten, read line by line; and what its lines do to the marks."""
+"""manual.csv: how it is created and read, and how its lines change the marks."""
 
 from pathlib import Path
 
@@ -135,7 +135,7 @@ def test_an_ambiguous_name_matches_no_student(tmp_path):
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_delimiters_and_byte_order_marks_of_spreadsheets_are_read(tmp_path, delimiter, mark_of_order):
     rows = [["comment", "Points", "student", "EXERCISE"], ["well, well", "6", "Ada", "gram_matrix"]]
-    text = "\r\n".join(delimiter.join(f'"{each}"' for each in row) for row in rows)
+    text = "\r\n".join(delimiter.join(f'"{cell}"' for cell in row) for row in rows)
     (entry,) = entries(tmp_path, mark_of_order + text)
     assert (entry.student, entry.target, entry.sets, entry.comment, entry.line) == ("Ada", "gram_matrix", 6, "well, well", 2)
 

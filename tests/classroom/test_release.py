@@ -1,4 +1,4 @@
-"""`stylelab release`: the lessons as they are handed out, and a folder in which nobody's file is lost."""
+"""`stylelab release`: the released notebooks and zips, and that it overwrites no file of the instructor."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.plain
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory) -> Path:
-    """The course itself, released once."""
+    """The real lessons, released once."""
     folder = tmp_path_factory.mktemp("released")
     releasing.release(folder)
     return folder
@@ -44,7 +44,7 @@ def notebooks(released) -> dict[str, nbformat.NotebookNode]:
 
 @pytest.fixture
 def course(tmp_path, monkeypatch) -> Path:
-    """Four small notebooks that stand for the lessons."""
+    """Four small notebooks in place of the lessons."""
     folder = tmp_path / "course" / "lessons"
     folder.mkdir(parents=True)
     publish(folder, "first")
@@ -73,7 +73,7 @@ def visible(folder: Path) -> list[str]:
 
 
 def refuse(capsys, *arguments: str) -> str:
-    """The one line that a command at fault prints."""
+    """Run a command that must fail, and return its one-line error."""
     assert cli.run(["release", *arguments]) == 1
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("stylelab: ") and err.count("\n") == 1
@@ -103,14 +103,14 @@ def test_a_released_notebook_records_its_lesson_and_framework(notebooks):
 
 def test_the_markup_has_only_keys_of_nbgrader(notebooks):
     for notebook in notebooks.values():
-        marked = [cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata]
-        ids = [each.grade_id for each in marked]
+        markups = [cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata]
+        ids = [markup.grade_id for markup in markups]
         assert len(set(ids)) == len(ids) >= 4
-        for each in marked:
-            assert set(each) <= ALLOWED and each.schema_version == 3 and each.task is False
-            assert (each.grade, each.locked, each.solution) in ((False, False, True), (True, True, False))
-        answers = {each.grade_id for each in marked if each.solution}
-        points = {each.grade_id.removeprefix("check_"): each.points for each in marked if each.grade}
+        for markup in markups:
+            assert set(markup) <= ALLOWED and markup.schema_version == 3 and markup.task is False
+            assert (markup.grade, markup.locked, markup.solution) in ((False, False, True), (True, True, False))
+        answers = {markup.grade_id for markup in markups if markup.solution}
+        points = {markup.grade_id.removeprefix("check_"): markup.points for markup in markups if markup.grade}
         assert points == {exercise: exercises.find_exercise(exercise).points for exercise in answers}
 
 
@@ -271,7 +271,7 @@ def test_ctrl_c_at_any_moment_leaves_complete_files_and_the_next_run_succeeds(ou
     assert printed == "" and err.startswith("stylelab: interrupted") and err.count("\n") == 1
     for name in NAMES:
         nbformat.read(out / name, as_version=4)
-    publish(course, "third")  # what an unfinished run wrote is still known as ours
+    publish(course, "third")  # files of the interrupted run are still recognised
     assert cli.run(["release", "-o", str(out)]) == 0
     assert all(b"third edition" in (out / name).read_bytes() for name in NAMES)
     assert visible(out) == sorted((*NAMES, *ZIPS))

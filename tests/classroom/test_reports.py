@@ -1,4 +1,4 @@
-"""What is written once the marks are known: every file is read back, and hostile texts stay texts."""
+"""The reports: every file is read back, and hostile text stays harmless."""
 
 import ast
 import csv
@@ -95,7 +95,7 @@ def rows(folder: Path, name: str) -> list[dict[str, str]]:
 
 
 class Page(HTMLParser):
-    """A page taken apart, and what is wrong with it."""
+    """A parsed page, with a list of its faults."""
 
     VOID = {"meta", "br", "img", "link", "input", "hr", "rect"}
 
@@ -294,7 +294,7 @@ def test_a_file_that_cannot_be_graded_is_in_the_table_the_feedback_and_the_overv
 def test_of_two_submissions_the_one_with_more_points_after_late_days_counts(tmp_path):
     early, late = mark("Ada", 5, name="a.ipynb"), mark("Ada", 6, name="b.ipynb", when=DUE + timedelta(days=2))
     written = write.write(tmp_path, [late, early], RECORD, late=LATE)
-    assert [each.mark.name for each in written.book.students[0].submissions if each.counts] == ["a.ipynb"]
+    assert [graded.mark.name for graded in written.book.students[0].submissions if graded.counts] == ["a.ipynb"]
     assert rows(tmp_path, "grades.csv")[0]["final"] == "9"
     assert "another submission" in read_page(tmp_path / "feedback/Ada.html")
 
@@ -458,7 +458,7 @@ def test_the_result_of_one_student_follows_gradescopes_schema(tmp_path):
     found = json.loads((tmp_path / "gradescope/results.json").read_text())
     jsonschema.validate(found, GRADESCOPE)
     assert found["score"] == 6.3 and found["execution_time"] == 1.5 and found["extra_data"]["max_score"] == 10
-    assert [(each["score"], each["max_score"], each["status"]) for each in found["tests"]] == [(3, 6, "failed"), (4, 4, "passed")]
+    assert [(test["score"], test["max_score"], test["status"]) for test in found["tests"]] == [(3, 6, "failed"), (4, 4, "passed")]
     assert "It is not symmetric." in found["tests"][0]["output"] and "1 day late, minus 10%" in found["output"]
     assert list((tmp_path / "gradescope").iterdir()) == [tmp_path / "gradescope/results.json"]
 
@@ -522,7 +522,7 @@ def test_the_canvas_id_in_the_file_name_takes_precedence_over_the_name(tmp_path)
 
 def test_students_without_a_row_of_their_own_in_the_gradebook_are_reported(tmp_path):
     found, warnings = filled(tmp_path, [mark("Grace Hopper"), mark("Alan Turing"), mark("at2")])
-    assert any("Grace Hopper" in each for each in warnings) and any("at2" in each and "Alan Turing" in each for each in warnings)
+    assert any("Grace Hopper" in text for text in warnings) and any("at2" in text and "Alan Turing" in text for text in warnings)
     assert [row[6] for row in found[2:5]] == ["", "1", "2"]
 
 

@@ -20,25 +20,6 @@ MODULES = (
     "stylelab", "stylelab.errors", "stylelab.images", "stylelab.encoders", "stylelab.plots", "stylelab.page", "stylelab.recipes",
     "stylelab.result", "stylelab.run.settings",
 )  # fmt: skip
-HALF = (
-    "check",
-    "content_loss",
-    "find_device",
-    "find_precision",
-    "gram_matrix",
-    "guided_gradient",
-    "load_encoder",
-    "optimise",
-    "response",
-    "style_layer_loss",
-    "to_array",
-    "to_image",
-    "to_tensor",
-    "total_variation",
-    "transfer",
-    "transfer_batch",
-    "transfer_loss",
-)
 WITHOUT_EXAMPLE = {
     "stylelab.InputError": "an error: see `unknown`",
     "stylelab.MachineError": "an error: see `unknown`",
@@ -52,26 +33,11 @@ WITHOUT_EXAMPLE = {
     "stylelab.page.Setting": "made by `set_up`",
     "stylelab.page.quiz": "a widget, for a notebook only",
     "stylelab.page.try_it": "a widget, for a notebook only",
+    "stylelab.plots.Columns": "a type",
     "stylelab.plots.Figure": "made by the other functions",
+    "stylelab.result.Provenance": "a type",
     "stylelab.studio": "a widget, for a notebook only",
 }
-PENDING = {
-    "stylelab.transfer",
-    "stylelab.transfer_batch",
-    "stylelab.recipes.Weights",
-    "stylelab.recipes.Optimiser",
-    "stylelab.recipes.Recipe",
-    "stylelab.recipes.find_recipe",
-    "stylelab.recipes.scaled",
-    "stylelab.recipes.with_layers",
-    "stylelab.recipes.with_weights",
-    "stylelab.result.Step",
-    "stylelab.result.History",
-    "stylelab.result.Result",
-    "stylelab.run.settings.Settings",
-    *(f"stylelab.{half}.{name}" for half in ("torch", "tensorflow") for name in HALF),
-}
-WITHOUT_EXAMPLE |= dict.fromkeys(PENDING, "to be written")
 
 
 def public_names(module):

@@ -8,7 +8,8 @@ import pytest
 
 from stylelab.errors import InputError
 from stylelab.recipes import RECIPES, Optimiser, with_weights
-from stylelab.run.prepare import prepare_stages, share_steps
+from stylelab.run.options import Options
+from stylelab.run.prepare import prepare_run, share_steps
 
 SMALL = dict(encoder="random", device="cpu", precision="float32")
 
@@ -20,13 +21,13 @@ def test_no_step_is_lost_among_the_sizes_and_the_last_has_one(steps, scales):
 
 
 def test_each_size_is_sqrt_2_larger_than_the_one_before():
-    stages = prepare_stages(["china"], ["coffee"], encoder="random", size=256, scales=3, steps=30)
+    stages = prepare_run(["china"], ["coffee"], Options(encoder="random", size=256, scales=3, steps=30)).stages
     assert [max(batch[0].content.shape) for batch in stages] == [128, 181, 256]
     assert sum(batch[0].recipe.steps for batch in stages) == 30
 
 
 def test_sizes_too_small_to_see_anything_are_left_out():
-    stages = prepare_stages(["china"], ["coffee"], encoder="random", size=96, scales=9, steps=30)
+    stages = prepare_run(["china"], ["coffee"], Options(encoder="random", size=96, scales=9, steps=30)).stages
     assert len(stages) == 2 and sum(batch[0].recipe.steps for batch in stages) == 30
 
 
@@ -115,7 +116,7 @@ def test_the_loss_that_lbfgs_lowers_is_that_of_the_image_as_it_is_saved(lab, rec
     options = dict(recipe=recipe, size=64, steps=30, encoder="mini")
     result = lab.sl.transfer("china", "brushstrokes", device="cpu", precision="float32", **options)
     assert (result.image == 0).mean() + (result.image == 1).mean() > 0.001  # some pixels do reach the limits
-    job = prepare_stages(["china"], ["brushstrokes"], **options)[0][0]
+    job = prepare_run(["china"], ["brushstrokes"], Options(**options)).stages[0][0]
     encoder = lab.sl.load_encoder("mini", job.recipe.layers, normalised=job.normalised, device="cpu")
     content, style, painted = (lab.sl.to_tensor(each, "cpu") for each in (job.content, job.style, result.image))
     parts = lab.sl.transfer_loss(encoder, content, style, job.recipe, job.weights)(painted)

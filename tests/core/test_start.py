@@ -1,4 +1,4 @@
-"""`stylelab start`: a student's copy is made, brought up to date, and never written over."""
+"""`stylelab start`: a student's copy is made, updated, and never overwritten."""
 
 import json
 import os
@@ -64,23 +64,23 @@ def test_one_framework_can_be_asked_for(mine, framework):
 def test_twice_does_nothing_more(mine):
     starting.start(mine)
     before = {path: path.stat().st_mtime_ns for path in mine.iterdir()}
-    assert "4 as handed out" in starting.start(mine)
+    assert "4 up to date" in starting.start(mine)
     assert {path: path.stat().st_mtime_ns for path in mine.iterdir()} == before
 
 
 def test_an_untouched_lesson_is_brought_up_to_date_in_place(mine, course):
     starting.start(mine)
     publish(course, "second")
-    assert "4 brought up to date" in starting.start(mine)
+    assert "4 updated" in starting.start(mine)
     assert contents(mine) == {name: f"{name}, second edition" for name in NAMES}
 
 
 def test_a_touched_lesson_is_kept_and_the_newer_one_laid_beside(mine, course):
     starting.start(mine)
     (mine / ONE).write_text("my answers")
-    assert f"1 kept as you left them ({ONE})" in starting.start(mine)
+    assert f"1 kept: you have changed them ({ONE})" in starting.start(mine)
     publish(course, "second", ONE)
-    assert f"1 newer than yours, laid beside it ({BESIDE})" in starting.start(mine)
+    assert f"1 newer than yours, saved under another name ({BESIDE})" in starting.start(mine)
     expected = {name: f"{name}, first edition" for name in NAMES}
     assert contents(mine) == expected | {ONE: "my answers", BESIDE: f"{ONE}, second edition"}
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def lines_of(blocks: dict[str, str]) -> int:
 def scratch(tmp_path) -> Path:
     """A copy of what a contributor changes or runs here."""
     skip = shutil.ignore_patterns("__pycache__", "*.ipynb")
-    for folder in ("stylelab", "lessons", "assets/style", "tests/exercises"):
+    for folder in ("stylelab", "lessons", "assets/style", "tests/exercises", "tests/core"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=skip)
     for file in ("pyproject.toml", "tests/conftest.py", "assets/encoder-mini.safetensors"):
         shutil.copy(ROOT / file, tmp_path / file)
@@ -80,3 +81,17 @@ def test_an_exercise_takes_two_files_and_thirty_lines(scratch, framework):
     )
     graded = run(scratch, "-c", look)
     assert "'stretch': None, 'check_stretch': 3" in graded
+
+
+def test_a_recipe_takes_twelve_lines(scratch, framework):
+    ((file, recipe),) = code_blocks("A recipe").items()
+    assert file == "stylelab/recipes.py" and lines_of({file: recipe}) <= 12
+    before, end, after = (scratch / file).read_text().rpartition("    )\n}\n\nPRESETS")
+    (scratch / file).write_text(f"{before}{textwrap.indent(recipe, ' ' * 8)}{end}{after}")
+
+    assert "Author, 'Title'" in run(scratch, "-m", "stylelab", "recipes", "quick")
+    options = ["-o", "out.png", "--recipe", "quick", "--size", "64", "--steps", "2", "--backend", framework]
+    run(scratch, "-m", "stylelab", "transfer", "china", "fluid", *options)
+    assert (scratch / "out.png").read_bytes()[1:4] == b"PNG"
+    tests = run(scratch, "-m", "pytest", "-q", "tests/core/test_recipes.py", "--framework", "torch")
+    assert re.search(r"^\d+ passed", tests, re.MULTILINE)

@@ -17,7 +17,7 @@ from stylelab.base.course import REPOSITORY
 from stylelab.cli import commands as cli
 from stylelab.errors import InputError
 from stylelab.run.options import CallOptions
-from stylelab.tools.gallery import paint
+from stylelab.tools.gallery.paint import write_records
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_a_gallery_that_has_been_painted_needs_no_workers(tmp_path, monkeypatch,
     plan.folder.mkdir()
     Image.new("RGB", (32, 21)).save(plan.folder / plan.pairs[0].file)
     plan.pairs[0].state, plan.pairs[0].facts = "done", {"loss_start": 8.0, "loss_end": 1.0, "steps": 10}
-    paint._write_records(plan)
+    write_records(plan)
     monkeypatch.setattr("stylelab.tools.cluster.connect", None)
     pairs = gallery.paint(selection, tmp_path, print)
     text = gallery.page(selection, pairs, tmp_path, source)

@@ -145,9 +145,9 @@ class Exercise:
     def explains(self, wrong: Wrong, case: Case, output: np.ndarray) -> bool | None:
         """Whether a mistake gives this output; None when it cannot be made with these arguments."""
         with np.errstate(all="ignore"):
-            made = wrong(**double(case))
+            output_of_mistake = wrong(**double(case))
         # ten times closer than a right answer must be, so that an unusual answer does not match a mistake by chance
-        return None if made is None else self._same(as_array(made), output, self.rtol / 10)
+        return None if output_of_mistake is None else self._same(as_array(output_of_mistake), output, self.rtol / 10)
 
     def is_right(self, case: Case, output: np.ndarray) -> bool:
         """Whether an output has the right shape and value."""

@@ -23,25 +23,30 @@ def no_work(exercise: Exercise, draws: Draws) -> str | None:
     """Why an answer with a wrong value may earn nothing, or None if it may. Its outputs have the right shapes."""
     if any(answer.drifts for _, answer in draws):
         return DRIFTS
-    if exercise.result == "word":
-        return UNCHANGED if any(_at_most_one_new_word(*draw) for draw in draws) else None
+    if exercise.result == "word":  # an honest attempt gives several new words
+        for cases, answer in draws:
+            given = {name: {str(value) for value in cases[name].values()} for name in answer.outputs}
+            if len({str(output) for name, output in answer.outputs.items() if str(output) not in given[name]}) <= 1:
+                return UNCHANGED
+        return None
     firsts = [(case, answer.outputs[first]) for cases, answer in draws for first, case in list(cases.items())[:1]]
     if all(_is_argument(exercise, case, output) for case, output in firsts):
         return UNCHANGED
     if exercise.result in ("matrix", "image") and all(_same(output, output.flat[0]) for _, output in firsts):
         return EVEN
-    if all(_negligible(exercise, cases, answer) for cases, answer in draws):
+    sizes = [  # the largest entry of each answer and of the right one
+        [
+            max(np.abs(output).max() for output in outputs)
+            for outputs in (answer.outputs.values(), map(exercise.expected, cases.values()))
+        ]
+        for cases, answer in draws
+    ]
+    if all(largest <= NOTHING * right for largest, right in sizes):
         return NEGLIGIBLE
     constant = _constant(exercise, firsts) or all(
         _constant(exercise, [(cases[name], output) for name, output in answer.outputs.items()]) for cases, answer in draws
     )
     return CONSTANT if constant else None
-
-
-def _at_most_one_new_word(cases: dict[str, Case], answer: Answer) -> bool:
-    """Whether it returns its input unchanged, or one fixed word; an honest attempt gives several new words."""
-    given = {name: [str(value) for value in cases[name].values()] for name in answer.outputs}
-    return len({str(output) for name, output in answer.outputs.items() if str(output) not in given[name]}) <= 1
 
 
 def _constant(exercise: Exercise, pairs: Sequence[tuple[Case, np.ndarray]]) -> bool:
@@ -50,12 +55,6 @@ def _constant(exercise: Exercise, pairs: Sequence[tuple[Case, np.ndarray]]) -> b
     alike = [pair for pair in pairs if pair[1].shape == output.shape]
     differ = any(not exercise.is_right(other, exercise.expected(case)) for other, _ in alike)
     return differ and all(_same(other, output) for _, other in alike)
-
-
-def _negligible(exercise: Exercise, cases: dict[str, Case], answer: Answer) -> bool:
-    """Whether every output is far smaller than the right ones."""
-    right = max(np.abs(exercise.expected(case)).max() for case in cases.values())
-    return all(np.abs(output).max() <= NOTHING * right for output in answer.outputs.values())
 
 
 def _is_argument(exercise: Exercise, case: Case, output: np.ndarray) -> bool:

@@ -62,7 +62,11 @@ def _used(function: types.FunctionType) -> Iterator[tuple[str, object]]:
                 name, value = instruction.argval, values.get(instruction.argval)
                 if isinstance(value, Callable) and not isinstance(value, type):
                     yield name, value
-            elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and _is_ours(value):  # follow `sl.gram_matrix` part by part
+            elif (  # follow `sl.gram_matrix` part by part
+                instruction.opname in ("LOAD_ATTR", "LOAD_METHOD")
+                and isinstance(value, types.ModuleType)
+                and value.__name__.partition(".")[0] == PACKAGE
+            ):
                 part = getattr(value, instruction.argval, None)
                 if not isinstance(part, types.ModuleType) and instruction.argval not in ALLOWED:
                     yield name, f"{value.__name__}.{instruction.argval}"
@@ -76,7 +80,3 @@ def _with_inner_code(code: types.CodeType) -> Iterator[types.CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _with_inner_code(constant)
-
-
-def _is_ours(value: object) -> bool:
-    return isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] == PACKAGE

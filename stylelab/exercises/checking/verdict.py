@@ -17,7 +17,7 @@ from stylelab.exercises.checking.no_work import no_work
 
 @dataclass(frozen=True)
 class Part:
-    """One line of a mark: its name, what it is worth, and what is wrong, if anything."""
+    """One line of a mark: its name, what it is worth, and its fault, if it has one."""
 
     name: str
     points: int
@@ -63,7 +63,7 @@ def judge_draws(exercise: Exercise, draws: Sequence[tuple[Mapping[str, Case], An
     verdicts = [judge(exercise, cases, answer) for cases, answer in draws]
 
     def in_draw(index: int, sentence: str) -> str:
-        """A fault's sentence; after a draw without it, the sentence says so."""
+        """A fault's sentence; if it does not occur in the first draw, the sentence mentions that."""
         before, case = (next(iter(draws[draw][0].values())) for draw in (0, index))
         return only_once(before, case, exercise, sentence) if index else sentence
 
@@ -84,13 +84,10 @@ def judge_draws(exercise: Exercise, draws: Sequence[tuple[Mapping[str, Case], An
     return Verdict(stage.replace("open", "value") if faulty else stage, in_draw(faulty, verdicts[faulty].sentence), tuple(parts))
 
 
+@np.errstate(all="ignore")
 def judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verdict:
     """The verdict on an answer to these cases alone; only `judge_draws` knows whether it does any work."""
-    with np.errstate(all="ignore"):
-        return _judge(exercise, cases, cleaned(exercise, cases, answer))
-
-
-def _judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verdict:
+    answer = cleaned(exercise, cases, answer)
     names = ["value", *(prop.name for prop in exercise.properties), *(["gradient"] if exercise.differentiable else [])]
     points = {prop.name: prop.points for prop in exercise.properties} | {"value": exercise.value_points, "gradient": 1}
     trouble = answer.trouble
@@ -106,11 +103,11 @@ def _judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Ver
     parts = tuple(Part(name, points[name], faults.get(name)) for name in names)
     if not faults:
         return Verdict("right", "", parts)
-    said = trouble[1] if trouble else ""  # nothing is said about a case that was left open
-    stage = "value" if "value" in faults else trouble[0] if said else "property"
+    error = trouble[1] if trouble else ""  # empty for a case that was left open
+    stage = "value" if "value" in faults else trouble[0] if error else "property"
     # an error at another case comes before a wrong value, unless that is a common mistake
-    error_first = said and not answer.changed and not exercise.recognise(cases, answer.outputs)
-    return Verdict(stage, said if error_first else next(iter(faults.values())), parts)
+    error_first = error and not answer.changed and not exercise.recognise(cases, answer.outputs)
+    return Verdict(stage, error if error_first else next(iter(faults.values())), parts)
 
 
 def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> tuple[str, str] | None:
@@ -123,7 +120,7 @@ def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) 
 
 
 def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Iterator[tuple[str, str]]:
-    """(name of the part, what is wrong with it), the most important first."""
+    """(name of the part, its fault), the most important first."""
     first = next(iter(cases))
     value = _value_fault(exercise, cases, cases[first], answer, answer.outputs[first])
     if value:
@@ -136,8 +133,12 @@ def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> It
             trouble = answer.trouble[1] if answer.trouble else ""
             yield prop.name, NOT_FINITE if len(finite) < len(answer.outputs) else trouble or prop.hint
             continue
-        if not holds:
-            yield prop.name, _property_sentence(exercise, cases, answer, prop)
+        if not holds and prop.case is None:
+            yield prop.name, prop.hint
+        elif not holds:
+            case, output = cases[prop.case], answer.outputs[prop.case]
+            shown = "" if exercise.is_right(case, output) else f" {value_sentence(exercise, case, output)}"
+            yield prop.name, exercise.recognise(cases, answer.outputs) or f"{prop.hint}{shown}"
     if not exercise.differentiable:
         return
     if value:  # the gradient of something else says nothing
@@ -160,14 +161,6 @@ def _value_fault(exercise: Exercise, cases: Mapping[str, Case], case: Case, answ
 
 def _finite(output: np.ndarray) -> bool:
     return output.dtype.kind == "U" or bool(np.isfinite(output).all())
-
-
-def _property_sentence(exercise: Exercise, cases: Mapping[str, Case], answer: Answer, prop) -> str:
-    if prop.case is None:
-        return prop.hint
-    case, output = cases[prop.case], answer.outputs[prop.case]
-    shown = "" if exercise.is_right(case, output) else f" {value_sentence(exercise, case, output)}"
-    return exercise.recognise(cases, answer.outputs) or f"{prop.hint}{shown}"
 
 
 def _gradient_fault(exercise: Exercise, case: Case, answer: Answer) -> str | None:

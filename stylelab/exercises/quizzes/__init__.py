@@ -29,7 +29,7 @@ def find_quiz(lesson: str) -> tuple[Question, ...]:
     """The questions of a lesson.
 
     Raises:
-        InputError: there is no such lesson.
+        InputError: the lesson is unknown.
     """
     if lesson not in QUIZZES:
         raise unknown("quiz", lesson, QUIZZES)

@@ -5,7 +5,7 @@ from stylelab.exercises.quizzes.question import Question
 QUIZ = (
     Question(
         "The first cell reports 'cpu', and your machine has a GPU. What now?",
-        right="Continue, and let `stylelab doctor` tell you what is missing.",
+        right="Continue, and let `stylelab doctor` find the reason.",
         why="Every cell runs without a GPU, on smaller images; doctor names the missing driver or package.",
         wrong={
             "Stop: nothing works without the GPU.": "Everything works with the preset 'cpu': smaller images, fewer steps.",
@@ -43,7 +43,7 @@ QUIZ = (
     Question(
         "You ask for an image called 'brushstroke', and an error appears. What do you read first?",
         right="Its last line.",
-        why="It is one sentence that says what is wrong and what to do: did you mean 'brushstrokes'?",
+        why="It is one sentence that names the mistake and says what to do: did you mean 'brushstrokes'?",
         wrong={
             "Its first line, then downwards.": "That is how Python got there. What went wrong comes at the end.",
             "Nothing: restart the kernel.": "The name would still be wrong, and your variables would be gone.",

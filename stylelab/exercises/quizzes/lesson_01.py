@@ -47,7 +47,7 @@ QUIZ = (
         right="Its ReLU gives 0 at every position, so the gradient is 0.",
         why="A small change of the image does not wake a silent filter: start from stronger noise, or a photograph.",
         wrong={
-            "The learning rate is too small.": "Any rate times a gradient of 0 is no step at all.",
+            "The learning rate is too small.": "Any rate times a gradient of 0 gives a step of 0.",
             "The filter has no preferred image.": "It may well have one, but no slope leads there from this start.",
             "The total variation holds it back.": "It suppresses speckle, but here there is nothing to suppress.",
         },

@@ -1,16 +1,14 @@
 """The contact sheet of a gallery: one accessible HTML page in the gallery's folder, with a small copy of every input image."""
 
 import base64
-import io
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader
-from PIL import Image
 
 from stylelab import images
 from stylelab.errors import StylelabError
+from stylelab.tools import encode
 from stylelab.tools.gallery.plan import Plan
 
 TEMPLATES = Environment(
@@ -57,12 +55,9 @@ def _count(things: dict, noun: str) -> str:
 def _thumbnail(path: Path) -> str:
     """A small JPEG in base64; '' for an image that cannot be opened."""
     try:
-        small = images.open_image(path, size=160)
+        return base64.b64encode(encode.jpeg(images.open_image(path, size=160), 160)).decode()
     except StylelabError:
         return ""
-    buffer = io.BytesIO()
-    Image.fromarray((small * 255 + 0.5).astype(np.uint8)).save(buffer, "JPEG", quality=80)
-    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def _caption(facts: dict) -> str:

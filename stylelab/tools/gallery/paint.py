@@ -37,13 +37,13 @@ def paint(plan: Plan, *, scheduler: str | None = None) -> Iterator[Pair]:
         with connect(scheduler, tasks=tasks, device=plan.options.device) as client:
             plan.folder.mkdir(parents=True, exist_ok=True)
             for pair in paint_pairs(client, plan, waiting):
-                _write_records(plan)
+                write_records(plan)
                 yield pair
     if plan.folder.is_dir():
-        _write_records(plan)
+        write_records(plan)
 
 
-def _write_records(plan: Plan) -> None:
+def write_records(plan: Plan) -> None:
     """Write gallery.json and index.html as things are now. Records of other galleries in the same folder are kept."""
     records = read_records(plan.folder)
     for pair in plan.pairs:

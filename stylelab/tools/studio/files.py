@@ -13,7 +13,7 @@ from stylelab.errors import InputError
 from stylelab.images import from_image
 from stylelab.images.decode import MOST_BYTES, ImageFile
 from stylelab.images.film import STRIP, filmstrip, save_gif
-from stylelab.tools.studio import encode
+from stylelab.tools import encode
 from stylelab.tools.studio.runs import Run
 
 ENDINGS = {"image": ".png", "settings": ".json", "filmstrip": "-filmstrip.png", "film": "-film.gif"}

@@ -21,9 +21,10 @@ from stylelab.result import COLUMNS, Step
 from stylelab.run.backends import load_backend
 from stylelab.run.numerics.memory import TOO_LARGE, out_of_memory
 from stylelab.run.settings import Settings
-from stylelab.tools.studio import encode
+from stylelab.tools import encode
 
 INTERVAL = 0.35  # seconds between two previews; each takes some milliseconds
+PREVIEW, FRAME = 512, 640  # long side in pixels: of the image during a run, and of an image in a film
 FRAMES = 24  # images kept for the film, closer together at the start
 NO_KERNEL = 3  # exit status if the kernel has gone
 
@@ -69,7 +70,7 @@ class Reporter:
         losses = (step.parts.get(name, 0.0) for name in COLUMNS[3:])
         self.rows.append((step.index, round(seconds, 4), step.loss, *losses))
         if step.index in self.frame_steps:
-            self.send("frame", encode.jpeg(step.image, encode.FRAME, 90), step=step.index)
+            self.send("frame", encode.jpeg(step.image, FRAME, 90), step=step.index)
         if self.stop_requested or not self.running.is_set() or time.monotonic() - self.reported >= INTERVAL:
             self.report()
         if not self.running.is_set():
@@ -82,7 +83,7 @@ class Reporter:
     def report(self) -> None:
         """Send the steps since the last report, and the current image."""
         rows, self.rows = self.rows, []
-        self.send("steps", encode.jpeg(self.step.image, encode.PREVIEW), rows=rows)
+        self.send("steps", encode.jpeg(self.step.image, PREVIEW), rows=rows)
         self.reported = time.monotonic()
 
 
@@ -98,7 +99,7 @@ def paint(reporter: Reporter, settings: Settings) -> None:
     if reporter.rows:
         reporter.report()
     if len(result.history):
-        reporter.send("frame", encode.jpeg(result.image, encode.FRAME, 90), step=len(result.history))
+        reporter.send("frame", encode.jpeg(result.image, FRAME, 90), step=len(result.history))
     state = "done" if result.stopped is None else "stopped" if reporter.stop_requested else "failed"
     facts = {"device": result.device, "encoder": result.encoder, "precision": result.precision, "notes": list(result.notes)}
     with tempfile.TemporaryDirectory() as folder:

@@ -17,7 +17,8 @@ from stylelab.errors import InputError, StylelabError
 from stylelab.images import check_size, open_image
 from stylelab.images.decode import ImageFile
 from stylelab.result import COLUMNS
-from stylelab.tools.studio import encode, files, form
+from stylelab.tools import encode
+from stylelab.tools.studio import files, form
 from stylelab.tools.studio.runs import PARALLEL, PAUSED, Run, Runs
 from stylelab.tools.studio.session import Session
 

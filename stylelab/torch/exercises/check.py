@@ -13,6 +13,9 @@ LIBRARY = exercises.library_answers(answers, losses)
 def check(exercise_id: str, function: Callable) -> Callable:
     """Check an exercise answer, print one sentence about it, and return the function to continue with.
 
+    >>> total_cost = sl.check("total_cost", lambda content, style, alpha, beta: alpha * content + beta * style)
+    total_cost: right, ...
+
     Args:
         exercise_id: such as 'gram_matrix'.
         function: the answer itself, not its result.
@@ -21,7 +24,7 @@ def check(exercise_id: str, function: Callable) -> Callable:
         `function` if it is right, otherwise the library's own function.
 
     Raises:
-        InputError: there is no such exercise; the nearest name is suggested.
+        InputError: the exercise is unknown; the nearest name is suggested.
         AssertionError: the answer is wrong or missing, and nbgrader is running the notebook.
 
     Source: the exercises follow Gatys et al. 2016 and deeplearning.ai's exercise; `stylelab.exercises` defines them.

@@ -47,10 +47,10 @@ class Lab:
         by_layer = {name: given[name] if isinstance(given[name], dict) else {"": given[name]} for name in names}
         tensors = [tensor.requires_grad_(True) for layers in by_layer.values() for tensor in layers.values()]
         total = function(*given.values()).sum()
-        gradients = torch.autograd.grad(total, tensors, allow_unused=True) if total.requires_grad else [None] * len(tensors)
-        rest = iter(gradients)
-        found = {name: {layer: next(rest) for layer in layers} for name, layers in by_layer.items()}
-        return {name: layers.get("", layers) for name, layers in found.items()}
+        flat = torch.autograd.grad(total, tensors, allow_unused=True) if total.requires_grad else [None] * len(tensors)
+        rest = iter(flat)
+        gradients = {name: {layer: next(rest) for layer in layers} for name, layers in by_layer.items()}
+        return {name: layers.get("", layers) for name, layers in gradients.items()}
 
     def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
         return True  # PyTorch runs line by line, both here and in a transfer

@@ -30,7 +30,7 @@ def collect(source: Path) -> list[Submission]:
         One for each student, lesson and framework, sorted by name; those that cannot be graded have `trouble`.
 
     Raises:
-        InputError: there is no such file or folder, or no notebook in it.
+        InputError: the file or folder does not exist, or contains no notebook.
     """
     files = list(_find_files(Path(source)))
     if not any(found.file.is_notebook or found.file.is_zip for found in files):

@@ -112,7 +112,7 @@ def _find_trouble(entry: zipfile.ZipInfo, name: str, overlaps: bool) -> str | No
 
 
 def _modified(entry: zipfile.ZipInfo) -> datetime | None:
-    """Times in a zip have no zone and are taken as local; programs without a clock write the first day of 1980."""
+    """Times in a zip have no zone and are read as local time; programs without a clock write the first day of 1980."""
     try:
         when = datetime(*entry.date_time)
         return when.astimezone() if when.year > 1980 else None

@@ -35,7 +35,7 @@ REASONS = {  # for answers that could not be judged
     "memory": "It used more memory or started more processes than an answer may.",
     "lost": "Its process ended before it had answered.",
     "forged": "What came back is not an answer to the question.",
-    "missing": "There is no cell with this answer in the notebook.",
+    "missing": "The notebook has no cell with this answer.",
     "open": "There is no answer in the cell yet.",
 }
 
@@ -78,7 +78,7 @@ def mark(submission: Submission, sandboxes: Sandboxes, seed: str, limits: Limits
         limits: for each answer; ten seconds by default.
 
     Raises:
-        MachineError: there is no sandbox. Nothing that a student submits raises anything.
+        MachineError: the sandbox cannot be started. Nothing that a student submits raises anything.
     """
     began = time.perf_counter()
     try:
@@ -147,7 +147,7 @@ class _Marker:
             SandboxLost: the sandbox crashed.
         """
         task = {"id": exercise.id, "title": exercise.title, "arguments": dict(exercise.arguments)}
-        task |= {"result": exercise.result, "differentiable": exercise.differentiable}  # all that the sandbox may know
+        task |= {"result": exercise.result, "differentiable": exercise.differentiable}  # the sandbox may know no more
         job = {"exercise": task, "cells": self.script.cells, "answer": answer.cell, "given": self.given}
         stage = reason = form = ""
         verdict = None
@@ -155,7 +155,8 @@ class _Marker:
         with conversation:
             try:
                 first, loaded = conversation.begin()
-                form = _clean_form(first.get("form"))
+                if isinstance(first.get("form"), str):  # sent before anything of the answer has run
+                    form = first["form"].encode(errors="replace").decode()[:LONGEST_FORM]
                 if loaded.get("loaded") is True:
                     verdict = judge_draws(exercise, self._draw_and_ask(exercise, conversation))
                     verdict = _add_cause(verdict, loaded)
@@ -213,11 +214,6 @@ def _add_cause(verdict: Verdict, loaded: Mapping) -> Verdict:
 
 def _clean_sentence(value: object) -> str:
     return printable(value, LONGEST) if isinstance(value, str) else ""
-
-
-def _clean_form(value: object) -> str:
-    """The answer's canonical form, which the sandbox sends before it runs anything."""
-    return value.encode(errors="replace").decode()[:LONGEST_FORM] if isinstance(value, str) else ""
 
 
 def _mark_with_verdict(exercise: Exercise, answer: Answer, verdict: Verdict, form: str) -> ExerciseMark:

@@ -20,7 +20,7 @@ class Answer:
     Attributes:
         cell: index into `Script.cells`; None if `stage` says why there is none.
         notes: what was repaired to find it, one sentence each.
-        stage: None for an answer to be graded, 'open' for an untouched stub, 'missing' if there is no such cell.
+        stage: None for an answer to be graded, 'open' for an untouched stub, 'missing' if the lesson's cell is gone.
     """
 
     cell: int | None

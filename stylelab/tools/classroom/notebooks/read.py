@@ -62,7 +62,7 @@ class Notebook:
         lesson, framework: from our own metadata, not yet checked.
         kernel: the name of the kernel that it asks for.
         notes: what was repaired, one sentence each.
-        trouble: why it cannot be graded, in one sentence; there are no cells then.
+        trouble: why it cannot be graded, in one sentence; `cells` is empty then.
     """
 
     cells: tuple[Cell, ...] = ()

@@ -37,7 +37,7 @@ def canonical(source: str) -> str:
 
 
 def _remove_idle_parts(tree: ast.AST) -> None:
-    """Remove what changes nothing: strings that stand alone, `pass`, type hints."""
+    """Remove what changes nothing: strings that are not used, `pass`, type hints."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.returns = None

@@ -67,12 +67,9 @@ def load(cells: Sequence[str], answer: int, name: str, given: Mapping[str, str])
             exec(source, own_namespace)
             library[exercise] = own_namespace[exercise]
     loaded = Loaded()
-    loaded.namespace |= {
-        "__name__": "__main__",
-        "__builtins__": __builtins__,
-        "get_ipython": _Shell,
-        "display": _ignore,
-    } | library
+    nothing = _Nothing()
+    loaded.namespace |= {"__name__": "__main__", "__builtins__": __builtins__, "get_ipython": nothing, "display": nothing}
+    loaded.namespace |= library
     statements = list(_parse(cells, answer, loaded))
     if loaded.trouble:
         return loaded
@@ -167,9 +164,12 @@ class _Slice:
         self.followed: dict[str, float] = {}  # name -> the position up to which its value was looked for
         imports = [statement for statement in statements if isinstance(statement.node, ast.Import | ast.ImportFrom)]
         imported = {name for statement in imports for name in statement.binds}
-        self.settable = {
-            name for statement in imports if _module(statement.node) in GLOBAL_SETTINGS for name in statement.binds
-        }  # fmt: skip
+        self.settable = set()
+        for statement in imports:
+            node = statement.node
+            module = node.names[0].name if isinstance(node, ast.Import) else node.module or ""
+            if module.partition(".")[0] in GLOBAL_SETTINGS:
+                self.settable |= statement.binds
         effects, aliases = self._effects_of_calls(), defaultdict(set)
         for statement in statements:
             for name, wholes in statement.aliases.items():
@@ -237,33 +237,18 @@ class _Slice:
         up_to_answer = [position for position in binders if self.all[position].cell <= self.answer]
         sources = [position for position in up_to_answer if position < limit]
         sources = sources or [position for position in binders if position < limit]
-        sources = sources or [position for position in self.binders.get(ANY, ()) if self._may_bind(position, name)]
+        if not sources:  # a star import may also rebind a builtin; `exec` is assumed not to
+            unseen = [position for position in self.binders.get(ANY, ()) if self.all[position].cell <= self.answer]
+            is_builtin = hasattr(builtins, name)
+            sources = [position for position in unseen if isinstance(self.all[position].node, ast.ImportFrom) or not is_builtin]
         return sources + [position for position in self.changers.get(name, ()) if self.all[position].cell <= self.answer]
-
-    def _may_bind(self, position: int, name: str) -> bool:
-        """A star import may also rebind a builtin; `exec` is assumed not to."""
-        statement = self.all[position]
-        return statement.cell <= self.answer and (isinstance(statement.node, ast.ImportFrom) or not hasattr(builtins, name))
-
-
-def _module(node: ast.Import | ast.ImportFrom) -> str:
-    name = node.names[0].name if isinstance(node, ast.Import) else node.module or ""
-    return name.partition(".")[0]
-
-
-def _ignore(*arguments, **named) -> None:
-    """Replaces `display`."""
 
 
 class _Nothing:
-    """Replaces the notebook's shell: every attribute can be read and called, and nothing happens."""
+    """Replaces `display` and the notebook's shell: it can be called, every attribute can be read, and nothing happens."""
 
     def __getattr__(self, name):
         return self
 
     def __call__(self, *arguments, **named):
         return self
-
-
-def _Shell():  # noqa: N802  called as get_ipython()
-    return _Nothing()

@@ -1,4 +1,4 @@
-"""Encode images for the browser."""
+"""Images as the bytes of a JPEG or PNG file, for web pages."""
 
 import io
 
@@ -6,8 +6,6 @@ import numpy as np
 from PIL import Image
 
 from stylelab.images import resize
-
-PREVIEW, FRAME = 512, 640  # long side in pixels: of the image during a run, and of an image in a film
 
 
 def jpeg(image: np.ndarray, longest: int, quality: int = 82) -> bytes:
