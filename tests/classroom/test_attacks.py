@@ -74,8 +74,8 @@ def test_a_constant_tensor_earns_nothing(grade, layers):
 
 
 def test_the_librarys_own_function_is_out_of_reach(grade):
-    found = grade("def gram_matrix(activation):\n    return sl.gram_matrix(activation)\n")
-    assert found.earned == 0 and "out of reach" in found.reason
+    result = grade("def gram_matrix(activation):\n    return sl.gram_matrix(activation)\n")
+    assert result.earned == 0 and "out of reach" in result.reason
     for name in (
         "stylelab.torch.losses",
         "stylelab.tensorflow.losses",
@@ -202,10 +202,10 @@ HOGS = {  # name -> (code, stages that it may end in)
 
 @pytest.mark.parametrize("code, stages", HOGS.values(), ids=HOGS)
 def test_an_answer_that_uses_too_much_is_stopped_and_affects_no_other(grade, code, stages):
-    found = grade(f"def gram_matrix(activation):\n    {code}\n", seconds=2)
-    assert found.earned == 0 and found.stage in stages, found.reason
-    assert found.seconds < 12  # without the seconds in which a sandbox starts
-    assert found.reason
+    result = grade(f"def gram_matrix(activation):\n    {code}\n", seconds=2)
+    assert result.earned == 0 and result.stage in stages, result.reason
+    assert result.seconds < 12  # without the seconds in which a sandbox starts
+    assert result.reason
 
 
 ENDINGS = {
@@ -226,8 +226,8 @@ def test_exiting_while_loading_earns_nothing(grade, code):
 
 
 def test_exiting_while_answering_earns_nothing(grade):
-    found = grade("import os\n\ndef gram_matrix(activation):\n    os._exit(0)\n")
-    assert (found.earned, found.stage) == (0, "lost")
+    result = grade("import os\n\ndef gram_matrix(activation):\n    os._exit(0)\n")
+    assert (result.earned, result.stage) == (0, "lost")
 
 
 # Finds the socket to the grader and writes messages of its own into it
@@ -350,8 +350,8 @@ def test_knowing_the_lessons_inputs_does_not_help(grade, framework):
 def test_an_answer_for_one_size_only_is_not_right(grade, framework):
     exercise = "gram_matrix"
     code = HONEST[framework].replace("f.shape[2]", "20").replace("(h * w)\n", "20\n")
-    found = grade(code, exercise=exercise)
-    assert found.earned < POINTS and found.stage != "right"
+    result = grade(code, exercise=exercise)
+    assert result.earned < POINTS and result.stage != "right"
 
 
 def test_leaked_inputs_do_not_fit_another_file(sandboxes, framework):
@@ -380,8 +380,8 @@ HARMLESS = {
 
 @pytest.mark.parametrize("code", HARMLESS.values(), ids=HARMLESS)
 def test_a_right_answer_gets_full_marks_whatever_surrounds_it(grade, framework, code):
-    found = grade(code.format(honest=HONEST[framework]), seconds=5)
-    assert (found.stage, found.earned) == ("right", POINTS), found.reason
+    result = grade(code.format(honest=HONEST[framework]), seconds=5)
+    assert (result.stage, result.earned) == ("right", POINTS), result.reason
 
 
 OTHER_WAYS = {
@@ -408,8 +408,8 @@ HELPERS = {
 
 @pytest.mark.parametrize("how", ["loops", "einsum", "a helper in an earlier cell"])
 def test_a_right_answer_gets_full_marks_however_it_is_written(grade, framework, how):
-    found = grade(OTHER_WAYS[framework, how], *HELPERS[framework])
-    assert (found.stage, found.earned) == ("right", POINTS), found.reason
+    result = grade(OTHER_WAYS[framework, how], *HELPERS[framework])
+    assert (result.stage, result.earned) == ("right", POINTS), result.reason
 
 
 def test_a_later_answer_may_call_an_open_one_as_in_the_lesson(grade, framework):

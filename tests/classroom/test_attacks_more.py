@@ -37,8 +37,8 @@ HIDDEN_MEMORY = (  # each is memory that no process's limit counts
 
 @needs_bubblewrap
 def test_memory_that_no_limit_counts_is_refused(grade):
-    said = reveal(grade, TRIES.replace("TRIES", ", ".join(HIDDEN_MEMORY)))
-    assert said == "['PermissionError', -1, -1, -1, -1, 'PermissionError', 'PermissionError', -1]."
+    output = reveal(grade, TRIES.replace("TRIES", ", ".join(HIDDEN_MEMORY)))
+    assert output == "['PermissionError', -1, -1, -1, -1, 'PermissionError', 'PermissionError', -1]."
 
 
 @needs_bubblewrap
@@ -46,8 +46,8 @@ def test_a_fresh_sandbox_without_nesting_refuses_the_same_system_calls(framework
     tries = TRIES.replace("TRIES", ", ".join(HIDDEN_MEMORY[:6]))
     with Sandboxes() as opened:
         opened.running[framework] = Sandbox(framework, isolation="fresh")
-        said = reveal(lambda code, **options: mark_answer(opened, framework, code, **options), tries)
-    assert said == "['PermissionError', -1, -1, -1, -1, 'PermissionError']."
+        output = reveal(lambda code, **options: mark_answer(opened, framework, code, **options), tries)
+    assert output == "['PermissionError', -1, -1, -1, -1, 'PermissionError']."
 
 
 @needs_bubblewrap
@@ -74,8 +74,8 @@ def test_only_unix_sockets_can_be_made(grade):
 @needs_bubblewrap
 def test_many_busy_processes_are_stopped(grade):
     code = "import subprocess\n\ndef gram_matrix(activation):\n    for _ in range(40):\n        subprocess.Popen(['/bin/sh', '-c', 'while :; do :; done'], start_new_session=True)\n    while True:\n        pass\n"
-    found = grade(code, seconds=20)
-    assert (found.stage, found.earned) == ("memory", 0) and found.seconds < 12
+    result = grade(code, seconds=20)
+    assert (result.stage, result.earned) == ("memory", 0) and result.seconds < 12
 
 
 ERRORS = {  # name -> an exception's class and how it is made
@@ -101,9 +101,9 @@ def test_any_error_message_becomes_one_short_line(grade, error):
         as_one_statement(f"raise {error}\n{LAZY}"),
         as_one_statement(f"{LAZY}raise {error}\n"),
     ):
-        found = grade(code)
-        assert found.earned == 0 and found.reason
-        for words in (found.reason, *(line.wrong or "" for line in found.lines)):
+        result = grade(code)
+        assert result.earned == 0 and result.reason
+        for words in (result.reason, *(line.wrong or "" for line in result.lines)):
             assert words.isprintable() and len(words) <= 400
 
 
@@ -141,8 +141,8 @@ CHANNELS = {  # name -> (code, stages)
 def test_misusing_the_channel_ends_in_time_and_earns_nothing(grade, code, stages, when):
     began = time.monotonic()
     inside = f"def gram_matrix(activation):\n{textwrap.indent(code, '    ')}\n    return zeros(activation)\n"
-    found = grade(as_one_statement(f"{CHANNEL}{code}\n{LAZY}" if when == "at once" else f"{CHANNEL}{inside}"), seconds=2)
-    assert found.earned == 0 and found.stage in stages, found.reason
+    result = grade(as_one_statement(f"{CHANNEL}{code}\n{LAZY}" if when == "at once" else f"{CHANNEL}{inside}"), seconds=2)
+    assert result.earned == 0 and result.stage in stages, result.reason
     assert time.monotonic() - began < 8
 
 

@@ -241,16 +241,16 @@ def test_nothing_else_is_run(case):
     before, within, after = IDLE[case]
     answer = (
         "def helper():\n    return SIZE\n\n\n"
-        "def gram_matrix(x):\n    local = x\n    if local: asked.append(1)\n    return helper() * FACTORS['a'] * local\n\n\n"
+        "def gram_matrix(x):\n    local = x\n    if local: calls_seen.append(1)\n    return helper() * FACTORS['a'] * local\n\n\n"
     )
-    loaded = load("SIZE = 6\nFACTORS = {'a': 7}\nasked = []", before, answer + within, after, answer=2)
+    loaded = load("SIZE = 6\nFACTORS = {'a': 7}\ncalls_seen = []", before, answer + within, after, answer=2)
     assert loaded.function(1) == 42
-    assert loaded.namespace["asked"] == [1], "it was called while loading"
+    assert loaded.namespace["calls_seen"] == [1], "it was called while loading"
 
 
 def test_a_cache_that_the_answer_fills_does_not_run_calls_of_the_answer():
     answer = "CACHE = {}\n\n\ndef gram_matrix(x):\n    CACHE[x] = x\n    return CACHE[x]"
-    assert slice_of("asked = []", answer + "\n\n\nwhile gram_matrix(1):\n    pass\nprint(gram_matrix(2))", name="gram_matrix") == [
+    assert slice_of("calls_seen = []", answer + "\n\n\nwhile gram_matrix(1):\n    pass\nprint(gram_matrix(2))", name="gram_matrix") == [
         "CACHE = {}", "def gram_matrix(x):\n    CACHE[x] = x\n    return CACHE[x]",
     ]  # fmt: skip
 
@@ -511,7 +511,7 @@ WAYS = (
 
 
 def test_the_library_can_be_imported_but_not_used(kit):
-    said = inside(
+    output = inside(
         kit,
         f"""
         import stylelab, stylelab.images, stylelab.tools.classroom.marking.mark, stylelab.exercises.reference
@@ -538,11 +538,11 @@ def test_the_library_can_be_imported_but_not_used(kit):
         print("imported:", with_it)
         """,
     )
-    assert said == "imported: []\n"
+    assert output == "imported: []\n"
 
 
 def test_a_lessons_first_cell_runs_in_the_sandbox(kit):
-    said = inside(
+    output = inside(
         kit,
         """
         from stylelab import encoders, job, page, images, plots
@@ -552,7 +552,7 @@ def test_a_lessons_first_cell_runs_in_the_sandbox(kit):
         print(setting.device, setting.preset, setting.seed)
         """,
     )
-    assert said == "cpu ci 3\n"
+    assert output == "cpu ci 3\n"
 
 
 def test_no_file_in_the_kit_contains_an_answer(kit):
@@ -563,7 +563,7 @@ def test_no_file_in_the_kit_contains_an_answer(kit):
 
 
 def test_images_can_be_converted_and_check_returns_the_answer(kit, framework):
-    said = inside(
+    output = inside(
         kit,
         f"""
         import numpy as np, stylelab.{framework} as sl
@@ -577,4 +577,4 @@ def test_images_can_be_converted_and_check_returns_the_answer(kit, framework):
         """,
     )
     shape = (1, 3, 4, 5) if framework == "torch" else (1, 4, 5, 3)
-    assert said == f"{shape} True True cpu\nstylelab.{framework}.gram_matrix\n"
+    assert output == f"{shape} True True cpu\nstylelab.{framework}.gram_matrix\n"

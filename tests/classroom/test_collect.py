@@ -359,7 +359,7 @@ def test_a_file_that_was_too_large_and_then_resubmitted_is_not_reported(tmp_path
     other, one = collect(put(tmp_path, f"ada/2/{LESSON}"))
     assert (one.name, one.trouble) == (f"ada/2/{LESSON}", None) and f"'ada/1/{LESSON}'" in only(one.notes)
     assert other.name == f"ada/1/{OTHER}" and "30,000,000 bytes" in other.trouble
-    os.utime(tmp_path / f"ada/1/{LESSON}", (4e9, 4e9))  # now it is the newest: both are told of
+    os.utime(tmp_path / f"ada/1/{LESSON}", (4e9, 4e9))  # now it is the newest: both are reported
     assert len(collect(tmp_path)) == 3
 
 
@@ -584,10 +584,10 @@ def test_a_file_that_is_not_a_zip_is_reported(tmp_path, data):
 
 @pytest.mark.parametrize("name", ["Łukasz", "李小龍", "Ольга", "نور", "प्रिया"])
 def test_a_zip_may_name_students_in_any_script(tmp_path, name):
-    put(tmp_path, "says.zip", data=zip_of(f"{name}/{LESSON}"))
-    unsaid = zip_of("#" * len(name.encode()) + f"/{LESSON}").replace(b"#" * len(name.encode()), name.encode())
-    put(tmp_path, "unsaid.zip", data=unsaid)  # UTF-8 that is not said to be UTF-8, as many programs write it
-    for file in ("says.zip", "unsaid.zip"):
+    put(tmp_path, "marked.zip", data=zip_of(f"{name}/{LESSON}"))
+    unmarked = zip_of("#" * len(name.encode()) + f"/{LESSON}").replace(b"#" * len(name.encode()), name.encode())
+    put(tmp_path, "unmarked.zip", data=unmarked)  # UTF-8 without the flag, as many programs write it
+    for file in ("marked.zip", "unmarked.zip"):
         assert students(collect(tmp_path / file)) == [name]
 
 

@@ -21,8 +21,8 @@ pytestmark = needs_bubblewrap
 def graded(sandboxes):
     """A function: notebook (dict or bytes), exercise -> its mark."""
 
-    def of(made, exercise: str, name: str = "x.ipynb"):
-        data = made if isinstance(made, bytes) else json.dumps(made).encode()
+    def of(book, exercise: str, name: str = "x.ipynb"):
+        data = book if isinstance(book, bytes) else json.dumps(book).encode()
         marks = mark(Submission("Ada", name, data), sandboxes, SEED)
         assert marks.exercises, marks.notes
         return next(each for each in marks.exercises if each.exercise == exercise)
@@ -35,14 +35,14 @@ def both(graded, framework, sl, monkeypatch):
     """A function: notebook, exercise -> what the notebook's check and the grader say, each as (verdict, sentence)."""
     monkeypatch.setenv("STYLELAB_PRESET", "ci")
 
-    def of(made: dict, exercise: str):
+    def of(book: dict, exercise: str):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                here = notebooks.verdict(exercise, notebooks.run(made))
+                here = notebooks.verdict(exercise, notebooks.run(book))
             finally:
                 notebooks.forget_settings(framework)
-        there = graded(made, exercise)
+        there = graded(book, exercise)
         full = there.stage == "right" and there.earned == sum(line.points for line in there.lines)
         return here, ("right", "") if full else ("wrong", there.reason)
 
@@ -243,65 +243,65 @@ def test_both_agree_on_right_and_wrong_answers(both, framework, exercise):
 # what other programs turn a notebook into
 
 
-def colab(made: dict) -> dict:
+def colab(book: dict) -> dict:
     """As saved by Google Colab."""
-    for number, each in enumerate(made["cells"]):
+    for number, each in enumerate(book["cells"]):
         each["metadata"] = {"id": f"aBc{number}", "colab": {"base_uri": "https://localhost:8080/"}, "outputId": "0"}
         each.pop("id", None)
-    made["cells"][0]["source"] = f"#@title Set up {{ display-mode: 'form' }}\n{made['cells'][0]['source']}"
+    book["cells"][0]["source"] = f"#@title Set up {{ display-mode: 'form' }}\n{book['cells'][0]['source']}"
     about = {"colab": {"provenance": [], "toc_visible": True}, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    return made | {"metadata": about, "nbformat_minor": 0}
+    return book | {"metadata": about, "nbformat_minor": 0}
 
 
-def code_studio(made: dict) -> dict:
+def code_studio(book: dict) -> dict:
     """As saved by Visual Studio Code."""
-    for each in made["cells"]:
+    for each in book["cells"]:
         each["metadata"] = each["metadata"] | {"vscode": {"languageId": "python"}}
         each["source"] = each["source"].splitlines(keepends=True)
-    return made | {"nbformat_minor": 2}
+    return book | {"nbformat_minor": 2}
 
 
-def jupytext(made: dict) -> dict:
+def jupytext(book: dict) -> dict:
     """As converted to a script and back."""
-    for each in made["cells"]:
+    for each in book["cells"]:
         each["metadata"] = {}
         each.pop("id", None)
         each["source"] = each["source"].strip()
     about = {"jupytext": {"cell_metadata_filter": "-all", "formats": "ipynb,py:percent"}}
-    return made | {"metadata": about, "nbformat_minor": 2}
+    return book | {"metadata": about, "nbformat_minor": 2}
 
 
-def windows(made: dict) -> dict:
+def windows(book: dict) -> dict:
     """With tabs and Windows line endings."""
-    for each in made["cells"]:
+    for each in book["cells"]:
         each["source"] = each["source"].replace("    ", "\t").replace("\n", "\r\n")
-    return made
+    return book
 
 
-def heavy(made: dict) -> dict:
+def heavy(book: dict) -> dict:
     """With many megabytes of outputs and widgets."""
-    for each in made["cells"]:
+    for each in book["cells"]:
         if each["cell_type"] == "code":
             each["outputs"] = [{"output_type": "display_data", "data": {"image/png": "iVBORw0K" * 25_000}, "metadata": {}}]
     state = {f"model{n}": {"model_name": "ImageModel", "state": {"value": "AAAA" * 500_000}} for n in range(4)}
-    return made | {"metadata": made["metadata"] | {"widgets": {"application/vnd.jupyter.widget-state+json": {"state": state}}}}
+    return book | {"metadata": book["metadata"] | {"widgets": {"application/vnd.jupyter.widget-state+json": {"state": state}}}}
 
 
-def one_cell(made: dict) -> dict:
+def one_cell(book: dict) -> dict:
     """All code in a single cell, without metadata."""
-    code = "\n\n".join(each["source"] for each in made["cells"] if each["cell_type"] == "code")
-    return made | {"metadata": {}, "cells": [cell(code)]}
+    code = "\n\n".join(each["source"] for each in book["cells"] if each["cell_type"] == "code")
+    return book | {"metadata": {}, "cells": [cell(code)]}
 
 
-def answers_alone(made: dict) -> dict:
+def answers_alone(book: dict) -> dict:
     """Without the lesson's own cells."""
-    return made | {"cells": [each for each in made["cells"] if each["source"].startswith(("import os", "_", "def _answer"))]}
+    return book | {"cells": [each for each in book["cells"] if each["source"].startswith(("import os", "_", "def _answer"))]}
 
 
-def backwards(made: dict) -> dict:
+def backwards(book: dict) -> dict:
     """All cells but the first in reverse order."""
-    first, *rest = made["cells"]
-    return made | {"cells": [first, *reversed(rest)]}
+    first, *rest = book["cells"]
+    return book | {"cells": [first, *reversed(rest)]}
 
 
 MAKES = [colab, code_studio, jupytext, windows, heavy, one_cell, answers_alone, backwards]
@@ -309,17 +309,17 @@ MAKES = [colab, code_studio, jupytext, windows, heavy, one_cell, answers_alone, 
 
 def solved(framework: str, exercise: str) -> dict:
     """A whole lesson with right answers, as submitted."""
-    _, made = notebooks.lesson_of(exercise, framework)
-    for each in made["cells"]:
+    _, book = notebooks.lesson_of(exercise, framework)
+    for each in book["cells"]:
         if name := each["metadata"].get("stylelab", {}).get("exercise"):
             each["source"] = solving.right(framework, name)
-    return made
+    return book
 
 
 @pytest.mark.parametrize("make", MAKES, ids=lambda make: make.__name__)
 def test_a_solved_lesson_gets_full_marks_whichever_program_saved_it(sandboxes, framework, make):
-    made = make(copy.deepcopy(solved(framework, G)))
-    marks = mark(Submission("Ada", "Untitled (1).ipynb", json.dumps(made).encode()), sandboxes, SEED)
+    book = make(copy.deepcopy(solved(framework, G)))
+    marks = mark(Submission("Ada", "Untitled (1).ipynb", json.dumps(book).encode()), sandboxes, SEED)
     assert marks.lesson == "03_style_reconstruction" and marks.framework == framework, marks.notes
     assert {each.exercise: each.stage for each in marks.exercises} == dict.fromkeys((G, S, "style_loss"), "right"), [
         each.reason for each in marks.exercises
@@ -327,6 +327,6 @@ def test_a_solved_lesson_gets_full_marks_whichever_program_saved_it(sandboxes, f
 
 
 def test_a_notebook_in_any_unicode_encoding_gets_full_marks(graded, framework):
-    made = notebook(framework, G, TEXTS[framework]["gram"].replace("activation", "größe"))
+    book = notebook(framework, G, TEXTS[framework]["gram"].replace("activation", "größe"))
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
-        assert graded(json.dumps(made, ensure_ascii=False).encode(encoding), G).stage == "right"
+        assert graded(json.dumps(book, ensure_ascii=False).encode(encoding), G).stage == "right"

@@ -82,15 +82,15 @@ def graded(*cells):
 
 
 def test_cells_keep_their_order_and_names():
-    made = read(cell("a"), tagged(["b\n", "c"]), cell("d", "markdown", stylelab={"exercise": "e"}) | {"id": "g"})
-    assert [(each.index, each.source, each.kind) for each in made.cells] == [
+    book = read(cell("a"), tagged(["b\n", "c"]), cell("d", "markdown", stylelab={"exercise": "e"}) | {"id": "g"})
+    assert [(each.index, each.source, each.kind) for each in book.cells] == [
         (0, "a", "code"),
         (1, "b\nc", "code"),
         (2, "d", "markdown"),
     ]
-    assert made.cells[1].grade_id == GRAM
-    assert (made.cells[2].exercise, made.cells[2].id) == ("e", "g")
-    assert not made.notes and not made.trouble
+    assert book.cells[1].grade_id == GRAM
+    assert (book.cells[2].exercise, book.cells[2].id) == ("e", "g")
+    assert not book.notes and not book.trouble
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_cells_keep_their_order_and_names():
     ids=str,
 )  # fmt: skip
 def test_a_file_that_is_not_a_notebook_is_reported_in_one_sentence(data, words):
-    made = read_notebook(data)
-    assert words in made.trouble and "\n" not in made.trouble and not made.cells
+    book = read_notebook(data)
+    assert words in book.trouble and "\n" not in book.trouble and not book.cells
 
 
 def test_a_file_above_the_limit_is_not_decoded(monkeypatch):
@@ -141,17 +141,17 @@ def test_code_has_a_limit_per_cell_and_in_total():
     ],
 )
 def test_something_that_is_not_a_cell_does_not_hide_the_others(odd):
-    made = read(cell("a"), odd, cell("b"))
-    assert [each.source for each in made.cells if each.source] == ["a", "b"] and not made.trouble
-    assert made.cells[-1].index == 2
+    book = read(cell("a"), odd, cell("b"))
+    assert [each.source for each in book.cells if each.source] == ["a", "b"] and not book.trouble
+    assert book.cells[-1].index == 2
 
 
 @pytest.mark.parametrize(
     "source, text", [(None, ""), (7, ""), ({}, ""), (["a\n", 7, None, "b"], "a\nb"), ("a\r\nb\rc", "a\nb\nc"), ("a\0b", "ab"), ("\ud800a", "\ufffda"), ("\ud83d\ude00", "\U0001f600"), (["\ud83d", "\ude00"], "\U0001f600")]
 )  # fmt: skip
 def test_a_source_of_any_kind_becomes_text(source, text):
-    made = read(cell(source))
-    assert made.cells[0].source == text and text.encode() is not None
+    book = read(cell(source))
+    assert book.cells[0].source == text and text.encode() is not None
 
 
 def test_a_cell_without_a_kind_is_code_if_it_has_outputs():
@@ -168,30 +168,30 @@ def test_a_note_says_what_is_lost_in_reading():
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_a_notebook_may_be_saved_in_any_unicode_encoding(encoding):
     text = json.dumps({"cells": [cell("# Müller 李")]}, ensure_ascii=False)
-    made = read_notebook(text.encode(encoding))
-    assert made.cells[0].source == "# Müller 李" and len(made.notes) == ("8" not in encoding)
+    book = read_notebook(text.encode(encoding))
+    assert book.cells[0].source == "# Müller 李" and len(book.notes) == ("8" not in encoding)
 
 
 def test_a_notebook_in_another_encoding_only_loses_letters():
-    made = read_notebook('{"cells": [{"source": "# Müller", "cell_type": "code"}]}'.encode("latin-1"))
-    assert made.cells[0].source == "# M\ufffdller" and "UTF-8" in made.notes[0]
+    book = read_notebook('{"cells": [{"source": "# Müller", "cell_type": "code"}]}'.encode("latin-1"))
+    assert book.cells[0].source == "# M\ufffdller" and "UTF-8" in book.notes[0]
     assert read_notebook(codecs.BOM_UTF16_LE + b"\xff\xdf\0").trouble
 
 
 def test_format_3_with_its_worksheets_is_read():
-    made = read_notebook(
+    book = read_notebook(
         as_bytes({"worksheets": [{"cells": [{"cell_type": "code", "input": ["a"]}]}, 7, {"cells": [cell("b")]}]})
     )
-    assert [each.source for each in made.cells] == ["a", "b"] and "format 3" in made.notes[0]
+    assert [each.source for each in book.cells] == ["a", "b"] and "format 3" in book.notes[0]
 
 
 def test_very_long_numbers_do_no_harm():
-    made = read_notebook(
+    book = read_notebook(
         b'{"cells": [{"source": "a", "cell_type": "code", "execution_count": '
         + b"9" * 1_000_000
         + b'}], "x": [1e999, NaN, -Infinity]}'
     )
-    assert made.cells[0].source == "a" and "digits" in made.notes[0]
+    assert book.cells[0].source == "a" and "digits" in book.notes[0]
 
 
 # which lesson
@@ -417,10 +417,10 @@ def test_eight_hundred_cells_with_syntax_errors_are_read_in_time():
 def test_reading_a_large_notebook_takes_little_memory():
     data = file_of(cell("x", "markdown"), *[cell("y" * 1000) | {"outputs": [{"text": "z" * 100_000}]}] * 100)
     tracemalloc.start()
-    made = read_notebook(data)
+    book = read_notebook(data)
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(made.cells) == 101 and kept < 1_000_000 and peak < 4 * len(data)
+    assert len(book.cells) == 101 and kept < 1_000_000 and peak < 4 * len(data)
 
 
 def mutated(value, rng: random.Random):
@@ -461,9 +461,9 @@ def test_mutated_lessons_raise_nothing():
         plain = copy.deepcopy(whole)
         for _ in range(rng.randint(1, 40)):
             plain = mutated(plain, rng)
-        made = read_notebook(as_bytes(plain))
-        identify(made, "x.ipynb")
-        script = find_answers(made, given)
+        book = read_notebook(as_bytes(plain))
+        identify(book, "x.ipynb")
+        script = find_answers(book, given)
         assert list(script.answers) == list(given.exercises)
         assert all((found.stage is None) == (found.cell is not None) for found in script.answers.values())
         assert all(text.encode() is not None for text in script.cells)
@@ -476,8 +476,8 @@ def test_damaged_files_raise_nothing():
         for _ in range(rng.choice((1, 3, 30))):
             at = rng.randrange(len(bad))
             bad[at : at + rng.choice((0, 1, 200))] = bytes(rng.randrange(256) for _ in range(rng.choice((0, 1, 5))))
-        made = read_notebook(bytes(bad))
-        assert made.cells or made.trouble
+        book = read_notebook(bytes(bad))
+        assert book.cells or book.trouble
 
 
 def test_code_knows_which_names_it_defines():

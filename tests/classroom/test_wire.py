@@ -292,7 +292,7 @@ def test_a_closed_peer_is_detected(ends):
 
 def test_a_peer_that_closes_without_reading_is_detected(ends):
     wire.send(ends[0], "unread", deadline=soon())
-    ends[1].close()  # with bytes unread: the next to read is told of a reset connection
+    ends[1].close()  # with bytes unread: the next read sees a reset connection
     with pytest.raises(EOFError):
         wire.receive(ends[0], deadline=soon())
 

@@ -16,6 +16,7 @@ from stylelab.images.decode import MOST_BYTES, ImageFile
 from stylelab.recipes import RECIPES, scaled
 from stylelab.result import Step
 from stylelab.run import settings_file
+from stylelab.run.checksums import FIRST_DIGESTS, sha256_of
 from stylelab.run.collect import collect
 from stylelab.run.options import Options
 from stylelab.run.prepare import prepare, prepare_run
@@ -189,6 +190,21 @@ def test_what_is_otherwise_now_is_told(monkeypatch):
     assert older.changed(encoder="random", recipe="lab").differences() == (torch,)
     few, many = (replace(settings.changed(recipe="lab"), threads=count) for count in (1, 8))
     assert few.differences(few) == () and "with 8 threads, and first with 1" in few.differences(many)[0]
+
+
+OLD = """{
+ "format": 1, "content": "china", "style": "cat", "recipe": "gatys", "backend": "torch", "encoder": "mini", "size": 48, "steps": 3,
+ "seed": 0, "device": "cpu", "precision": "float32", "scales": 1, "tile": null, "content_weight": null, "style_weight": 10000000.0,
+ "tv_weight": null, "content_layers": null, "style_layers": ["conv1_1", "conv2_1"],
+ "sha256": {"recipe": "19de33a462b3db5ab419d6936234e75aeaa89c81e53874fa84df2f9ce46f1e9f"}, "versions": {}, "threads": 2
+}"""
+
+
+def test_settings_of_an_earlier_version_are_read_and_fit_the_same_recipes():
+    settings = Settings.parse(OLD)
+    assert (settings.style_layers, settings.style_weight) == (("conv1_1", "conv2_1"), 1e7)
+    assert settings.differences() == ()
+    assert [sha256_of(recipe) for recipe in RECIPES.values()] == list(FIRST_DIGESTS.values())
 
 
 def test_the_options_of_settings_are_keywords_of_transfer():
