@@ -289,6 +289,12 @@ class Recipe:
         return tuple(dict.fromkeys([*self.content, *self.style]))
 
     @property
+    def whole_layers(self) -> tuple[str, ...]:
+        """The layers whose activations are needed whole, and not only their sums over positions."""
+        parts = (self.content_loss, self.content), (self.style_loss, self.style)
+        return tuple(dict.fromkeys(layer for loss, layers in parts if not loss.sums_only for layer in layers))
+
+    @property
     def summary(self) -> str:
         """One line for a table."""
         return (

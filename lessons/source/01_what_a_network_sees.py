@@ -349,7 +349,8 @@ live.finish(
 
 # %% name="louder"
 # NBVAL_CHECK_OUTPUT
-print(f"{np.sum(np.array(louder) > 1.5)} of {len(louder)} filters respond at least 1.5 times as strongly as to noise")
+count = np.sum(np.array(louder) > 1.5)
+print(f"{count} of {len(louder)} filters respond at least 1.5 times as strongly as to noise")
 
 # %% [markdown] name="random_text"
 # ## 1.8 Is it learned?

@@ -56,7 +56,7 @@ setting = page.set_up(sl, seed=SEED)
 #
 # You would recognise any of these paintings from a corner, no matter which one. So what you recognise cannot be *where* things are.
 #
-# A frozen network, the **encoder**, does the looking for us. Each of its filters responds at every position. Yellow dabs make the yellow filter and the dab filter respond *together*. That is what we are going to count.
+# A frozen network, the **encoder**, looks for us. Each of its filters responds at every position. Yellow dabs make the yellow filter and the dab filter respond *together*. That is what we will count.
 
 # %% name="pictures"
 recipe = scaled("gatys", setting.preset)
@@ -86,7 +86,7 @@ tables = {
 }
 page.show(
     plots.heat_maps(tables, "response (left), product (right)", number=".0f", width=3.6),
-    alt="Two tables. F: filter 1 responds with 1, 2, 1 and filter 2 with 0, 3, 0. G: 2 and 2 above, 2 and 3 below.",
+    alt="Two tables. F: filter 1 responds with 1, 2, 1, filter 2 with 0, 3, 0. G: 2 and 2 above, 2 and 3 below.",
 )
 
 # %% [markdown] name="gram_text"

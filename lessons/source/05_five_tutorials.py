@@ -31,10 +31,10 @@ import os, sys, time
 import numpy as np
 import torch
 import stylelab.torch as sl
-from stylelab.run import prepare as job
 from stylelab import images, page, plots
 from stylelab.recipes import RECIPES, Optimiser, scaled
 from stylelab.result import History
+from stylelab.run.prepare import prepare
 
 setting = page.set_up(sl, seed=0)
 
@@ -46,10 +46,10 @@ import os, sys, time
 import numpy as np
 import stylelab.tensorflow as sl
 import tensorflow as tf
-from stylelab.run import prepare as job
 from stylelab import images, page, plots
 from stylelab.recipes import RECIPES, Optimiser, scaled
 from stylelab.result import History
+from stylelab.run.prepare import prepare
 
 setting = page.set_up(sl, seed=0)
 
@@ -234,7 +234,7 @@ live.finish(
 
 # %% name="disguise"
 # NBVAL_CHECK_OUTPUT
-for block, filters in enumerate((64, 128, 256, 512, 512)):  # VGG-19; each block has a quarter of the positions of the one before
+for block, filters in enumerate((64, 128, 256, 512, 512)):  # VGG-19; each block has 1/4 of the positions before it
     print(f"conv{block + 1}_1 counts {(filters / 4**block / 3) ** 2:.1f} times as much as in the paper")
 once = np.linspace(0, 1, 36).reshape(3, 4, 3)
 one, two = sl.to_tensor(once), sl.to_tensor(np.tile(once, (2, 1, 1)))  # the same, with itself below it
@@ -326,7 +326,7 @@ page.show(plots.lines({"step": curves}, "loss (no unit)"), "Both fall; clamped i
 
 # %% name="published"
 # NBVAL_CHECK_OUTPUT
-three_filters = np.float32([[[-1.683445, 4.189092, 3.8925915], [1.8942858, 1.3846824, 2.3524866]]])  # two positions
+three_filters = np.float32([[[-1.683445, 4.189092, 3.8925915], [1.8942858, 1.3846824, 2.3524866]]])  # 1 x 2
 gram = sl.gram_matrix(sl.to_tensor(three_filters, "cpu"), "raw")[0].numpy()
 print("its Gram matrix, first row:", [f"{value:.3f}" for value in gram[0]])
 np.random.seed(3)
@@ -365,7 +365,7 @@ for name, result in six.items():
 # $$\eta_0 = 0.01 \,/\, \mathrm{mean}\left|\partial J / \partial x\right|.$$
 
 # %% name="one_loss" tags=["torch"]
-ready = job.prepare(photograph, painting, recipe="gatys", size=SIZE)
+ready = prepare(photograph, painting, recipe="gatys", size=SIZE)
 encoder = sl.load_encoder(ready.encoder, ready.recipe.layers, normalised=ready.normalised)
 start, style = (sl.to_tensor(image, setting.device) for image in (ready.content, ready.style))
 loss = sl.transfer_loss(encoder, start, style, ready.recipe, ready.weights)
@@ -377,7 +377,7 @@ keras = RECIPES["keras"].optimiser.learning_rate
 print(f"SGD's rate: {rate:.1e} for this loss, {keras:.1e} for the Keras report's")
 
 # %% name="one_loss" tags=["tensorflow"]
-ready = job.prepare(photograph, painting, recipe="gatys", size=SIZE)
+ready = prepare(photograph, painting, recipe="gatys", size=SIZE)
 encoder = sl.load_encoder(ready.encoder, ready.recipe.layers, normalised=ready.normalised)
 start, style = (sl.to_tensor(image, setting.device) for image in (ready.content, ready.style))
 loss = sl.transfer_loss(encoder, start, style, ready.recipe, ready.weights)

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from stylelab import encoders, images
-from stylelab.errors import InputError, NotFiniteError
+from stylelab.errors import InputError
 from stylelab.images import Source
 from stylelab.images.decode import ImageFile, read_with_sha256
 from stylelab.recipes import Recipe, Weights, find_recipe, with_layers, with_weights
-from stylelab.result import Step
 from stylelab.run.checksums import sha256_of
 from stylelab.run.numerics import memory
 from stylelab.run.numerics.precision import check_precision
@@ -254,7 +253,7 @@ def plan_memory(batch: list[Job], widths: Mapping[str, int], precision: str) -> 
     job = batch[0]
     height, width = job.content.shape[:2]
     return memory.Run(
-        height, width, tuple(job.recipe.content), tuple(job.recipe.style), widths, precision,
+        height, width, job.recipe.whole_layers, job.recipe.layers, widths, precision,
         job.recipe.optimiser.name, len(batch),
     )  # fmt: skip
 
@@ -264,15 +263,3 @@ def _whole(name: str, value: Any, least: int) -> int:
     if not number or value % 1 or value < least:
         raise InputError(f"{name} is {value}: give a whole number of at least {least}")
     return int(value)
-
-
-def only(steps: "list[Step | NotFiniteError]") -> Step:
-    """The one image's step of a batch of one.
-
-    Raises:
-        NotFiniteError: it has ended with that.
-    """
-    (step,) = steps
-    if isinstance(step, NotFiniteError):
-        raise step
-    return step

@@ -8,22 +8,24 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from stylelab import images as files
 from stylelab.errors import NotFiniteError
+from stylelab.images import enlarge
 from stylelab.recipes import Optimiser
 from stylelab.result import Step
-from stylelab.run import prepare as jobs
+from stylelab.run.prepare import Job
 from stylelab.tensorflow.engine.graph import compiled
 from stylelab.tensorflow.engine.optimisers import make_method
 from stylelab.tensorflow.features import Encoder
 from stylelab.tensorflow.objective import Objective, transfer_loss
 from stylelab.tensorflow.tensors import to_image, to_tensor
 
+LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02, "sgd": 0.1}
 Evaluate = Callable[[], tuple[dict[str, Tensor], Tensor]]  # -> parts of the loss, (B,) each, and the gradient of their sum
+Steps = list["Step | NotFiniteError"]  # of a batch: one for each image
 
 
 def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
-    """Lower a loss by changing an image, one step at a time. The reader of the iterator may stop whenever it likes.
+    """Lower a loss by changing an image, one step at a time. The caller may stop at any step.
 
     >>> target = sl.to_tensor(cat)
     >>> start = sl.to_tensor(np.zeros((40, 60, 3)))
@@ -46,44 +48,80 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
 
     Source: Gatys et al. 2016 for L-BFGS; Liu and Nocedal 1989; Kingma and Ba 2015 for Adam.
     """
-    settings = optimiser if isinstance(optimiser, Optimiser) else Optimiser(optimiser, *_LEARNING_RATES.get(optimiser, ()))
+    settings = optimiser if isinstance(optimiser, Optimiser) else Optimiser(optimiser, LEARNING_RATES.get(optimiser, 1.0))
     start = _variable(image)
-    run = _walk(start, _evaluation(loss, start), make_method(settings, start), settings.clip, range(1, steps + 1))
-    return (jobs.only(steps) for steps in run)
+    method = make_method(settings, start)
+    evaluate = _evaluation(loss, start)
+
+    def run() -> Iterator[Step]:
+        for (step,) in _descend(start, evaluate, method, settings.clip, range(1, steps + 1)):
+            if isinstance(step, NotFiniteError):
+                raise step
+            yield step
+
+    return run()
 
 
-_LEARNING_RATES = {"adam": (0.02,), "sgd": (0.1,)}
+def paint_stages(stages: list[list[Job]], encoder: Encoder, device: str, tile: int | None = None) -> Iterator[Steps]:
+    """Paint a batch of images at one size after the other, each starting from the last one's result.
+
+    Args:
+        stages: for each size, from coarse to fine, a job for each pair of images.
+        encoder: must give the recipe's layers.
+        device: where to keep the images.
+        tile: side in pixels of the tiles to work in; None for whole images.
+
+    Yields:
+        For each step a list: each image's Step, or the NotFiniteError that ended it.
+
+    Source: Gatys et al. 2017, section 6, for the sizes.
+    """
+    images = method = None
+    first = 1
+    for jobs in stages:
+        recipe = jobs[0].recipe
+        content, start = (tf.concat([to_tensor(getattr(job, name), device) for job in jobs], 0) for name in ("content", "start"))
+        styles = [to_tensor(job.style, device) for job in jobs]
+        loss = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile)
+        if recipe.optimiser.name == "lbfgs":  # its images are not clipped from step to step
+            loss = partial(_inside, loss)
+        images = _variable(start if images is None else _enlarged(images, start.shape[1:3]))
+        method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
+        evaluate = _evaluation(loss, images, tile=tile)
+        del content, start, styles  # the loss has what it needs of them
+        yield from _descend(images, evaluate, method, recipe.optimiser.clip, range(first, first + recipe.steps))
+        first += recipe.steps
 
 
-def _walk(
-    images: tf.Variable, evaluate: Evaluate, method: Any, clip: bool, indices: range
-) -> Iterator[list["Step | NotFiniteError"]]:
-    """Move a batch of images, in place. An image whose loss is no number stays where it was last good."""
+def _descend(images: tf.Variable, evaluate: Evaluate, method: Any, clip: bool, indices: range) -> Iterator[Steps]:
+    """Move a batch of images, in place. An image whose loss is not finite stays where it was last good."""
     good = before = tf.identity(images)
-    broken: dict[int, NotFiniteError] = {}
+    failures: dict[int, NotFiniteError] = {}
     for index in indices:
         parts, gradient = evaluate()
-        names, values = list(parts), [part.numpy().astype(float).tolist() for part in parts.values()]
+        values = [part.numpy().astype(float).tolist() for part in parts.values()]  # a row for each part, a column for each image
         totals = [sum(column) for column in zip(*values, strict=True)]
-        for each, total in enumerate(totals):
-            if each not in broken and not np.isfinite(total):
-                broken[each] = NotFiniteError(index, total, to_image(good[each : each + 1]))
-        if broken:
-            stays = np.isin(range(len(totals)), list(broken)).reshape(-1, 1, 1, 1)
+        for i, total in enumerate(totals):
+            if i not in failures and not np.isfinite(total):
+                failures[i] = NotFiniteError(index, total, to_image(good[i : i + 1]))
+        if failures:
+            stays = np.isin(range(len(totals)), list(failures)).reshape(-1, 1, 1, 1)
             gradient = tf.where(stays, tf.zeros_like(gradient), gradient)
-            totals = [0.0 if each in broken else total for each, total in enumerate(totals)]
+            totals = [0.0 if i in failures else total for i, total in enumerate(totals)]
         moved = method.step(before, totals, gradient)
         images.assign(tf.clip_by_value(moved, 0.0, 1.0) if clip else moved)
         if index == indices[-1]:
             images.assign(method.check(tf.identity(images), lambda: tf.add_n(list(evaluate()[0].values())).numpy().tolist()))
         good, before = before, tf.identity(images)
         yield [
-            broken.get(each) or _step(index, names, [row[each] for row in values], before[each : each + 1])
-            for each in range(len(totals))
+            failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1])
+            for i, column in enumerate(zip(*values, strict=True))
         ]
 
 
 def _evaluation(loss: Objective, images: tf.Variable, tile: int | None = None) -> Evaluate:
+    """The loss and the gradient of the images as they are when this is called: as one graph, unless in tiles."""
+
     def evaluate() -> tuple[dict[str, Tensor], Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             leaf = tf.identity(images)
@@ -95,40 +133,18 @@ def _evaluation(loss: Objective, images: tf.Variable, tile: int | None = None) -
     return compiled(evaluate, tile=tile)
 
 
-def _variable(images: Tensor) -> tf.Variable:
-    with tf.device(images.device):
-        return tf.Variable(images)
-
-
-def _step(index: int, names: list[str], values: list[float], after: Tensor) -> Step:
-    return Step(index, sum(values), dict(zip(names, values, strict=True)), lambda: to_image(after))
-
-
 def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
     parts = loss if isinstance(loss, dict) else {"loss": loss}
     return {name: tf.reshape(part, (-1,)) for name, part in parts.items()}
 
 
-def _climb(
-    stages: list[list[jobs.Job]], network: Encoder, device: str, tile: int | None
-) -> Iterator[list["Step | NotFiniteError"]]:
-    """One size after the other; images and what the optimiser has learnt are enlarged in between."""
-    images = method = None
-    done = 0
-    for batch in stages:
-        recipe = batch[0].recipe
-        content, start = (tf.concat([to_tensor(getattr(job, name), device) for job in batch], 0) for name in ("content", "start"))
-        styles = [to_tensor(job.style, device) for job in batch]
-        loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile=tile)
-        if recipe.optimiser.name == "lbfgs":  # its images are not clipped as they go
-            loss = partial(_inside, loss)
-        images = _variable(start if images is None else _enlarge(images, start.shape[1:3]))
-        method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
-        evaluate = _evaluation(loss, images, tile=tile)
-        del content, start, styles  # the loss has what it needs of them
-        indices = range(done + 1, done + recipe.steps + 1)
-        yield from _walk(images, evaluate, method, recipe.optimiser.clip, indices)
-        done += recipe.steps
+def _step(index: int, parts: dict[str, float], image: Tensor) -> Step:
+    return Step(index, sum(parts.values()), parts, lambda: to_image(image))
+
+
+def _variable(images: Tensor) -> tf.Variable:
+    with tf.device(images.device):
+        return tf.Variable(images)
 
 
 def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
@@ -138,7 +154,7 @@ def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
 
 @tf.custom_gradient
 def _into_range(images: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """Pixels brought into 0..1. Beyond, they feel only what draws them back: plain clamping would leave them there."""
+    """Pixels brought into 0..1. One beyond gets only the gradient that draws it back: plain clamping would give it none."""
 
     def backward(gradient: Tensor) -> Tensor:
         outwards = ((images < 0) & (gradient > 0)) | ((images > 1) & (gradient < 0))
@@ -147,7 +163,6 @@ def _into_range(images: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     return tf.clip_by_value(images, 0.0, 1.0), backward
 
 
-def _enlarge(images: tf.Variable, size: Sequence[int]) -> Tensor:
-    height, width = size
+def _enlarged(images: tf.Variable, size: Sequence[int]) -> Tensor:
     with tf.device(images.device):
-        return tf.constant(np.stack([files.enlarge(array, (height, width)) for array in images.numpy()]))
+        return tf.constant(np.stack([enlarge(array, tuple(size)) for array in images.numpy()]))

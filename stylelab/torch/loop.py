@@ -9,20 +9,23 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from stylelab import images as files
 from stylelab.errors import NotFiniteError
+from stylelab.images import enlarge
 from stylelab.recipes import Optimiser
 from stylelab.result import Step
-from stylelab.run import prepare as jobs
+from stylelab.run.prepare import Job
 from stylelab.torch.engine.allocator import settle
 from stylelab.torch.engine.optimisers import make_method
 from stylelab.torch.features import Encoder
 from stylelab.torch.objective import Objective, transfer_loss
 from stylelab.torch.tensors import to_image, to_tensor
 
+LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02, "sgd": 0.1}
+Steps = list["Step | NotFiniteError"]  # of a batch: one for each image
+
 
 def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
-    """Lower a loss by changing an image, one step at a time. The reader of the iterator may stop whenever it likes.
+    """Lower a loss by changing an image, one step at a time. The caller may stop at any step.
 
     >>> target = sl.to_tensor(cat)
     >>> start = sl.to_tensor(np.zeros((40, 60, 3)))
@@ -45,29 +48,64 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
 
     Source: Gatys et al. 2016 for L-BFGS; Liu and Nocedal 1989; Kingma and Ba 2015 for Adam.
     """
-    settings = optimiser if isinstance(optimiser, Optimiser) else Optimiser(optimiser, *_LEARNING_RATES.get(optimiser, ()))
+    settings = optimiser if isinstance(optimiser, Optimiser) else Optimiser(optimiser, LEARNING_RATES.get(optimiser, 1.0))
     start = image.detach().clone(memory_format=torch.contiguous_format)
-    run = _walk(start, loss, make_method(settings, start), settings.clip, range(1, steps + 1))
-    return (jobs.only(steps) for steps in run)
+    method = make_method(settings, start)
+
+    def run() -> Iterator[Step]:
+        for (step,) in _descend(start, loss, method, settings.clip, range(1, steps + 1)):
+            if isinstance(step, NotFiniteError):
+                raise step
+            yield step
+
+    return run()
 
 
-_LEARNING_RATES = {"adam": (0.02,), "sgd": (0.1,)}
+def paint_stages(stages: list[list[Job]], encoder: Encoder, device: torch.device, tile: int | None = None) -> Iterator[Steps]:
+    """Paint a batch of images at one size after the other, each starting from the last one's result.
+
+    Args:
+        stages: for each size, from coarse to fine, a job for each pair of images.
+        encoder: must give the recipe's layers.
+        device: where to keep the images.
+        tile: side in pixels of the tiles to work in; None for whole images.
+
+    Yields:
+        For each step a list: each image's Step, or the NotFiniteError that ended it.
+
+    Source: Gatys et al. 2017, section 6, for the sizes.
+    """
+    images = method = None
+    first = 1
+    for jobs in stages:
+        recipe = jobs[0].recipe
+        content, start = (torch.cat([to_tensor(getattr(job, name), device) for job in jobs]) for name in ("content", "start"))
+        styles = [to_tensor(job.style, device) for job in jobs]
+        loss = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile)
+        if recipe.optimiser.name == "lbfgs":  # its images are not clipped from step to step
+            loss = partial(_inside, loss)
+        images = start if images is None else _enlarged(images, start.shape[2:])
+        method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
+        del content, start, styles  # the loss has what it needs of them
+        settle(device, tile=tile)
+        yield from _descend(images, loss, method, recipe.optimiser.clip, range(first, first + recipe.steps))
+        first += recipe.steps
 
 
-def _walk(images: Tensor, loss: Objective, method: Any, clip: bool, indices: range) -> Iterator[list["Step | NotFiniteError"]]:
-    """Move a batch of images, in place. An image whose loss is no number stays where it was last good."""
+def _descend(images: Tensor, loss: Objective, method: Any, clip: bool, indices: range) -> Iterator[Steps]:
+    """Move a batch of images, in place. An image whose loss is not finite stays where it was last good."""
     good = before = images.clone()
-    broken: dict[int, NotFiniteError] = {}
+    failures: dict[int, NotFiniteError] = {}
     for index in indices:
         parts, gradient = _evaluate(loss, images)
-        names, values = list(parts), torch.stack(list(parts.values())).double().tolist()
+        values = torch.stack(list(parts.values())).double().tolist()  # a row for each part, a column for each image
         totals = [sum(column) for column in zip(*values, strict=True)]
-        for each, total in enumerate(totals):
-            if each not in broken and not np.isfinite(total):
-                broken[each] = NotFiniteError(index, total, to_image(good[each : each + 1]))
+        for i, total in enumerate(totals):
+            if i not in failures and not np.isfinite(total):
+                failures[i] = NotFiniteError(index, total, to_image(good[i : i + 1]))
         with torch.no_grad():
-            for each in broken:
-                gradient[each], totals[each] = 0, 0.0
+            for i in failures:
+                gradient[i], totals[i] = 0, 0.0
             method.step(images, totals, gradient)
             if clip:
                 images.clamp_(0, 1)
@@ -75,8 +113,8 @@ def _walk(images: Tensor, loss: Objective, method: Any, clip: bool, indices: ran
                 method.check(images, lambda: torch.stack(list(_named(loss(images)).values())).sum(0).tolist())
         good, before = before, images.clone()
         yield [
-            broken.get(each) or _step(index, names, [row[each] for row in values], before[each : each + 1])
-            for each in range(len(images))
+            failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1])
+            for i, column in enumerate(zip(*values, strict=True))
         ]
 
 
@@ -89,35 +127,13 @@ def _evaluate(loss: Objective, images: Tensor) -> tuple[dict[str, Tensor], Tenso
     return {name: part.detach() for name, part in parts.items()}, gradient
 
 
-def _step(index: int, names: list[str], values: list[float], after: Tensor) -> Step:
-    return Step(index, sum(values), dict(zip(names, values, strict=True)), lambda: to_image(after))
-
-
 def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
     parts = loss if isinstance(loss, dict) else {"loss": loss}
     return {name: part.reshape(-1) for name, part in parts.items()}
 
 
-def _climb(
-    stages: list[list[jobs.Job]], network: Encoder, device: torch.device, tile: int | None
-) -> Iterator[list["Step | NotFiniteError"]]:
-    """One size after the other; images and what the optimiser has learnt are enlarged in between."""
-    images = method = None
-    done = 0
-    for batch in stages:
-        recipe = batch[0].recipe
-        content, start = (torch.cat([to_tensor(getattr(job, name), device) for job in batch]) for name in ("content", "start"))
-        styles = [to_tensor(job.style, device) for job in batch]
-        loss = transfer_loss(network, content, styles, recipe, batch[0].weights, tile=tile)
-        if recipe.optimiser.name == "lbfgs":  # its images are not clipped as they go
-            loss = partial(_inside, loss)
-        images = start if images is None else _enlarge(images, start.shape[2:])
-        method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
-        del content, start, styles  # the loss has what it needs of them
-        settle(device, tile=tile)
-        indices = range(done + 1, done + recipe.steps + 1)
-        yield from _walk(images, loss, method, recipe.optimiser.clip, indices)
-        done += recipe.steps
+def _step(index: int, parts: dict[str, float], image: Tensor) -> Step:
+    return Step(index, sum(parts.values()), parts, lambda: to_image(image))
 
 
 def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
@@ -126,7 +142,7 @@ def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
 
 
 class _Inside(torch.autograd.Function):
-    """Pixels brought into 0..1. Beyond, they feel only what draws them back: plain clamping would leave them there."""
+    """Pixels brought into 0..1. One beyond gets only the gradient that draws it back: plain clamping would give it none."""
 
     @staticmethod
     def forward(ctx: Any, images: Tensor) -> Tensor:
@@ -141,8 +157,7 @@ class _Inside(torch.autograd.Function):
         return gradient.masked_fill(outwards, 0)
 
 
-def _enlarge(images: Tensor, size: Sequence[int]) -> Tensor:
-    height, width = size
+def _enlarged(images: Tensor, size: Sequence[int]) -> Tensor:
     arrays = images.permute(0, 2, 3, 1).cpu().numpy()
-    larger = np.stack([files.enlarge(array, (height, width)) for array in arrays])
+    larger = np.stack([enlarge(array, tuple(size)) for array in arrays])
     return torch.from_numpy(larger).permute(0, 3, 1, 2).contiguous().to(images.device)

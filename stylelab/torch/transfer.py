@@ -10,7 +10,7 @@ from stylelab.run.options import CallOptions, keywords
 from stylelab.run.prepare import Run, prepare_run
 from stylelab.torch.engine.plan import make_plan
 from stylelab.torch.features import load_encoder
-from stylelab.torch.loop import _climb
+from stylelab.torch.loop import paint_stages
 from stylelab.torch.tensors import find_device, find_precision
 
 
@@ -93,7 +93,7 @@ def paint(
         precision=precision,
     )  # fmt: skip
     plan = make_plan(run, encoder.widths, device, precision)
-    steps = _climb(run.stages, encoder, device, plan.side)
+    steps = paint_stages(run.stages, encoder, device, plan.side)
     return collect(
         steps, run, backend="torch", device=str(device), precision=precision, tile=plan.tile, notes=plan.notes, watch=watch,
         snapshots=snapshots,

@@ -116,7 +116,7 @@ def test_the_loss_that_lbfgs_lowers_is_that_of_the_image_as_it_is_saved(lab, rec
     options = dict(recipe=recipe, size=64, steps=30, encoder="mini")
     result = lab.sl.transfer("china", "brushstrokes", device="cpu", precision="float32", **options)
     assert (result.image == 0).mean() + (result.image == 1).mean() > 0.001  # some pixels do reach the limits
-    job = prepare_run(["china"], ["brushstrokes"], Options(**options)).stages[0][0]
+    job = prepare_run(["china"], ["brushstrokes"], Options(**options)).job
     encoder = lab.sl.load_encoder("mini", job.recipe.layers, normalised=job.normalised, device="cpu")
     content, style, painted = (lab.sl.to_tensor(each, "cpu") for each in (job.content, job.style, result.image))
     parts = lab.sl.transfer_loss(encoder, content, style, job.recipe, job.weights)(painted)

@@ -78,7 +78,7 @@ def test_a_run_asks_for_tiles_of_sixteen_pixels_or_more_or_for_none(tile):
 
 def run_of(height, width, **options) -> memory.Run:
     recipe = recipes.RECIPES["gatys"]
-    return memory.Run(height, width, recipe.content, recipe.style, WIDTHS, **options)
+    return memory.Run(height, width, recipe.whole_layers, recipe.layers, WIDTHS, **options)
 
 
 def test_tiles_take_less_memory_and_smaller_ones_less_still():
@@ -88,6 +88,14 @@ def test_tiles_take_less_memory_and_smaller_ones_less_still():
     assert memory.estimate(replace(run, precision="bfloat16")) < takes[-1]
     assert memory.estimate(replace(run, optimiser="adam"), 128) < 0.7 * takes[0]
     assert memory.estimate(run_of(500, 750, batch=4)) == pytest.approx(memory.estimate(run_of(1000, 1500)), rel=0.02)
+
+
+def test_a_loss_that_needs_whole_activations_takes_more_memory():
+    run, recipe = run_of(2000, 3000), recipes.RECIPES["gatys"]
+    own = replace(recipe, style_loss=recipe.style_loss + recipes.SquaredError())
+    assert recipe.whole_layers == ("conv4_2",) and set(own.whole_layers) == set(own.layers)
+    for tile in (None, 256):
+        assert memory.estimate(replace(run, whole=own.whole_layers), tile) > 1.2 * memory.estimate(run, tile)
 
 
 def test_tiles_are_taken_only_where_the_whole_does_not_fit():

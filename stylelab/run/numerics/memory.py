@@ -37,7 +37,8 @@ class Run:
 
     Attributes:
         height, width: of the image in pixels.
-        content, style: layers.
+        whole: layers whose activations a loss needs as they are; `stylelab.recipes.Recipe.whole_layers`.
+        layers: all that a loss looks at.
         widths: layer -> its number of filters, for the trunk at least.
         precision: of the network, 'float32' or 'bfloat16'.
         optimiser: 'lbfgs', 'adam' or 'sgd'.
@@ -46,8 +47,8 @@ class Run:
 
     height: int
     width: int
-    content: Collection[str]
-    style: Collection[str]
+    whole: Collection[str]
+    layers: Collection[str]
     widths: Mapping[str, int]
     precision: str = "float32"
     optimiser: str = "lbfgs"
@@ -60,10 +61,10 @@ def estimate(run: Run, tile: int | None = None) -> int:
     pixels = run.batch * run.height * run.width
     remembered = 2 * lbfgs.memory(3 * run.height * run.width) if run.optimiser == "lbfgs" else 0
     always = 12 * (IMAGES + OPTIMISERS[run.optimiser] + remembered) * pixels
-    always += 4 * CONTENT * sum(_density(run, layer) for layer in run.content) * pixels
-    parts = stages([*run.content, *run.style])
+    always += 4 * CONTENT * sum(_density(run, layer) for layer in run.whole) * pixels
+    parts = stages(run.layers)
     if tile is None:
-        whole = Stage(trunk([*run.content, *run.style]), pooled=False)
+        whole = Stage(trunk(run.layers), pooled=False)
         passing = _inside(run, whole, number, PASSING) * pixels
     else:
         left = [_density(run, stage.layers[-1]) / 4 for stage in parts[:-1]]
@@ -183,7 +184,7 @@ def _outer(run: Run, stage: Stage, tile: int) -> int:
 
 
 def _neighbours(run: Run):
-    widths = [3, *(run.widths[layer] for layer in trunk([*run.content, *run.style]))]
+    widths = [3, *(run.widths[layer] for layer in trunk(run.layers))]
     return zip(widths[:-1], widths[1:], strict=True)
 
 
