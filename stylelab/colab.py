@@ -1,4 +1,4 @@
-"""Set up Colab, after a lesson's first cell has cloned the repository: install what is missing and allow widgets.
+"""Set up Colab, after a lesson's first cell has cloned the repository: install missing packages and allow widgets.
 
 Colab has both frameworks, in versions of its own. They are not replaced, because that would take minutes.
 """

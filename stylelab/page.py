@@ -249,6 +249,6 @@ def quiz(lesson: str) -> None:
 
 
 def _display_widget(widget, html: str, text: str) -> None:
-    """Display a widget, with the HTML and the text that replace it where there is no kernel."""
+    """Display a widget, with the HTML and the text that replace it without a kernel."""
     bundle = widget._repr_mimebundle_() or {}
     display({**bundle, "text/html": html, "text/plain": text}, raw=True)

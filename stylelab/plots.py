@@ -71,7 +71,7 @@ def side_by_side(images: Mapping[str, np.ndarray], columns: int | None = None, *
         width: of one image, in inches.
 
     Raises:
-        InputError: there is no image.
+        InputError: no image.
     """
     if not images:
         raise InputError("no image to show: give at least one")
@@ -139,7 +139,7 @@ def filmstrip(snapshots: Mapping[int, np.ndarray]) -> Figure:
         snapshots: step -> `(H, W, 3)` in 0..1.
 
     Raises:
-        InputError: there is no image.
+        InputError: no image.
     """
     return side_by_side({f"step {step}": snapshots[step] for step in sorted(snapshots)}, width=2.4)
 
@@ -161,7 +161,7 @@ def pair_grid(
         images: (content name, style name) -> `(H, W, 3)` in 0..1; pairs may be missing.
 
     Raises:
-        InputError: there is no content image or no style image.
+        InputError: no content image or no style image.
     """
     if not contents or not styles:
         raise InputError("no pair to show: give at least one content image and one style image")
@@ -189,7 +189,7 @@ def lines(panels: Mapping[str, Mapping[str, tuple]], ylabel: str, *, log: bool =
         log: whether that axis is logarithmic.
 
     Raises:
-        InputError: there is no line, or there are more than seven names.
+        InputError: no line, or there are more than seven names.
     """
     figure, axes = _line_panels(list(panels.values()), share_y=True)
     for axis, xlabel in zip(axes, panels, strict=True):
@@ -209,7 +209,7 @@ def against_depth(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Fi
         panels: measure, with its unit -> {name of the line: {layer: value}}, layers in order of depth.
 
     Raises:
-        InputError: there is no line, or there are more than seven names.
+        InputError: no line, or there are more than seven names.
     """
     curves = [{name: (list(values), list(values.values())) for name, values in panel.items()} for panel in panels.values()]
     figure, axes = _line_panels(curves, share_y=False, marker="o")
@@ -250,7 +250,7 @@ def heat_maps(
         width: of one table, in inches.
 
     Raises:
-        InputError: there is no table, or the names do not fit the values.
+        InputError: no table, or the names do not fit the values.
     """
     if not tables:
         raise InputError("no table to show: give at least one")
@@ -292,7 +292,7 @@ def image_rows(rows: Mapping[str, Mapping[str, np.ndarray]], *, width: float = 1
         width: of one image, in inches.
 
     Raises:
-        InputError: there is no row, or a row has no images.
+        InputError: no row, or a row has no images.
     """
     if not rows or not all(rows.values()):
         raise InputError("no image to show: give every row at least one")
@@ -321,7 +321,7 @@ def squares(image: np.ndarray, sides: Mapping[str, int], centre: tuple[int, int]
         centre: (row, column) of the pixel.
 
     Raises:
-        InputError: there is no square, or there are more than seven.
+        InputError: no square, or there are more than seven.
     """
     if not 0 < len(sides) <= len(LINES):
         raise InputError(f"{len(sides)} squares to draw: give 1 to {len(LINES)}")

@@ -22,7 +22,7 @@ def error_text(error: BaseException | str) -> str:
 
 
 def expand_home(path: "str | os.PathLike") -> Path:
-    """The path with '~' replaced by the home folder; unchanged where there is no such home."""
+    """The path with '~' replaced by the home folder; unchanged if that folder is unknown."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -30,7 +30,7 @@ def expand_home(path: "str | os.PathLike") -> Path:
 
 
 def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a temporary file, then move it to `path`: nobody sees a half-written file.
+    """Let `write` fill a temporary file, then move it to `path`, so that a half-written file never appears at `path`.
 
     Raises:
         InputError: the folder is missing or read-only, the disk is full, or `path` is a folder or a device.
@@ -58,7 +58,7 @@ def check_folder(folder: Path) -> None:
     """Check that files can be created in `folder`, by creating and removing an empty one.
 
     Raises:
-        InputError: there is no such folder, it is a file, or nothing can be created in it.
+        InputError: no such folder, a file of that name, or nothing can be created in it.
     """
     if not folder.is_dir():
         if folder.exists():

@@ -23,7 +23,7 @@ RARE = 1e-3  # a filter whose mean is this far below its layer's has hardly resp
 def normalise(weights: Weights, encoder: Encoder) -> Weights:
     """Divide every filter by its mean activation over the calibration images, and undo it in the next layer's input.
 
-    For a filter that hardly responds to these images the mean is no measure of its scale. It is divided by its layer's
+    For a filter that hardly responds to these images the mean does not measure its scale. It is divided by its layer's
     mean instead: divided by a number near 0, it would dominate a Gram matrix as soon as an image activates it.
 
     Args:

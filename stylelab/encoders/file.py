@@ -115,7 +115,7 @@ def open_weights(path: Path) -> Iterator[tuple[Header, safe_open]]:
     """The header of a safetensors file, checked, and the open file.
 
     Raises:
-        InputError: there is no such file, or it is a folder, empty, truncated, of another format, or not a VGG-19.
+        InputError: no such file, or one that is a folder, empty, truncated, of another format, or not a VGG-19.
     """
     check_file(path)
     try:

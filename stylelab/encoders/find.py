@@ -30,7 +30,7 @@ def find_encoder(name: EncoderName = "auto") -> Encoder:
             'random-7' (another seed), or the path of a weights file. An `Encoder` is returned as it is.
 
     Raises:
-        InputError: the name is unknown, there is no such file, or the file is not an encoder.
+        InputError: an unknown name, no such file, or a file that is not an encoder.
     """
     if isinstance(name, Encoder):
         return name
@@ -62,7 +62,7 @@ def open_file(path: str | Path) -> Encoder:
         path: .safetensors, torchvision's .pth or .pt, Keras's .h5, or MatConvNet's .mat. The content decides.
 
     Raises:
-        InputError: there is no such file, or nothing in it is of use to VGG-19.
+        InputError: no such file, or nothing in it is of use to VGG-19.
         MachineError: the cache folder cannot be written, or PyTorch, which a .pth file needs, is missing.
     """
     path = expand_home(path).absolute()

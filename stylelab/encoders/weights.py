@@ -30,7 +30,7 @@ def read_encoder(path: str | Path, name: str | None = None) -> Encoder:
     'my copy'
 
     Raises:
-        InputError: there is no such file, it is truncated or not a VGG-19, or its description is damaged.
+        InputError: no such file, a truncated one, another network than VGG-19, or a damaged description.
     """
     path = expand_home(path).absolute()
     with open_weights(path) as (header, _):

@@ -39,7 +39,7 @@ def filmstrip(images: "Images", columns: int | None = None) -> np.ndarray:
         `(H', W', 3)` float32 in 0..1. An image on it has at most 480 pixels on its long side.
 
     Raises:
-        InputError: there is no image, one is not in 0..1, or `columns` is not a whole number of at least 1.
+        InputError: no image, one that is not in 0..1, or `columns` is not a whole number of at least 1.
     """
     frames = _frames(images)
     count, (height, width) = len(frames), frames[0].shape[:2]

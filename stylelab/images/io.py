@@ -44,7 +44,7 @@ def open_image(source: Source, size: int | None = None) -> np.ndarray:
         `(H, W, 3)` float32 in 0..1.
 
     Raises:
-        InputError: there is no such image, it is broken, it has more than 100 million pixels, or the size is wrong.
+        InputError: no such image, a broken one, one of more than 100 million pixels, or a wrong size.
     """
     if size is not None:
         _check_length(size)
@@ -70,7 +70,7 @@ def find_image(source: "str | os.PathLike") -> Path:
     stylelab.errors.InputError: no image 'astronaught': did you mean 'astronaut'?
 
     Raises:
-        InputError: there is no such file or name; the message suggests the nearest one.
+        InputError: no such file or name; the message suggests the nearest one.
     """
     text = os.fspath(source)
     if not isinstance(text, str):
@@ -213,7 +213,7 @@ def save(image: np.ndarray, path: "str | os.PathLike", text: "dict[str, str] | N
         The path.
 
     Raises:
-        InputError: the ending is unknown, there is no such folder, or it cannot be written.
+        InputError: an unknown ending, no such folder, or one that cannot be written.
     """
     path = expand_home(path)
     options = dict(_format(path))

@@ -1,8 +1,8 @@
 """Files of torchvision (.pth), Keras (.h5) and MatConvNet (.mat) are written here and converted."""
 
-import json
-import subprocess
+import os
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -11,7 +11,6 @@ from numpy.testing import assert_array_equal
 from scipy.io import savemat
 from vgg import by_name, small_vgg
 
-from stylelab.base.processes import module_environment
 from stylelab.encoders import LAYERS, OXFORD, TORCHVISION, convert, find_encoder, open_file, read_encoder, read_weights
 from stylelab.errors import InputError, MachineError
 
@@ -41,57 +40,45 @@ def check(encoder, count=16, flipped=False):
         assert_array_equal(weights[layer][1], bias)
 
 
-WRITE_PTH = """
-import json, os, sys, warnings
-from pathlib import Path
-import numpy as np
-import torch
-warnings.simplefilter("error")
-from stylelab.encoders import convert
-folder, numbers = Path(sys.argv[1]), json.loads(sys.argv[2])
-arrays = np.load(folder / "small.npz")
-state = {}
-for layer, number in numbers.items():
-    for part in ("weight", "bias"):
-        state[f"features.{number}.{part}"] = torch.from_numpy(arrays[f"{layer}.{part}"])
-state["classifier.0.weight"] = torch.zeros(5, 5)
-paper = {name: torch.from_numpy(arrays[name]) for name in arrays if name[:5] in ("conv1", "conv2")}
-
 class Bomb:
-    def __reduce__(self):
-        return Path.touch, (folder / "exploded",)
+    """Pickled code: unpickling it would create the file `path`."""
 
-torch.save(state, folder / "torchvision.pth")
-torch.save(state, folder / "legacy.pth", _use_new_zipfile_serialization=False)
-torch.save({"state_dict": {"module." + name: value for name, value in state.items()}}, folder / "nested.pt")
-torch.save({name: value.bfloat16() for name, value in paper.items()}, folder / "paper.pth")
-torch.save({"features.1.running_mean": torch.zeros(4)} | state, folder / "norm.pth")
-torch.save(state | {"bomb": Bomb()}, folder / "bomb.pth")
-torch.save([1, 2], folder / "list.pth")
-whole = (folder / "torchvision.pth").read_bytes()
-(folder / "half.pth").write_bytes(whole[: len(whole) // 2])
-(folder / "garbage.pth").write_bytes(b"PK\\x03\\x04" + os.urandom(2000))
-outcomes = {}
-for path in sorted(folder.glob("*.pt*")):
-    if path.name != "torchvision.pth":  # converted by a test below, through its own process
-        try:
-            convert.convert_to(path, folder / (path.stem + ".safetensors"))
-            outcomes[path.stem] = ""
-        except Exception as error:
-            outcomes[path.stem] = f"{type(error).__name__}: {error}"
-print(json.dumps(outcomes))
-"""
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
 
 
 @pytest.fixture(scope="session")
 def torch_files(tmp_path_factory):
-    """A folder of .pth files, and the error of each conversion in a process with torch, '' if there was none."""
+    """A folder of .pth files, and the error of each conversion in this process, '' if there was none."""
+    torch = pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("pth")
-    np.savez(folder / "small.npz", **by_name(small_vgg()))
-    command = [sys.executable, "-c", WRITE_PTH, str(folder), json.dumps(dict(zip(LAYERS, NUMBERS, strict=True)))]
-    done = subprocess.run(command, env=module_environment(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return folder, json.loads(done.stdout.splitlines()[-1])
+    tensors = {name: torch.from_numpy(array) for name, array in by_name(small_vgg()).items()}
+    numbers = dict(zip(LAYERS, NUMBERS, strict=True))
+    state = {f"features.{numbers[name[:7]]}.{name[8:]}": tensor for name, tensor in tensors.items()}
+    state["classifier.0.weight"] = torch.zeros(5, 5)
+    paper = {name: tensor.bfloat16() for name, tensor in tensors.items() if name[:5] in ("conv1", "conv2")}
+    torch.save(state, folder / "torchvision.pth")
+    torch.save(state, folder / "legacy.pth", _use_new_zipfile_serialization=False)
+    torch.save({"state_dict": {f"module.{name}": tensor for name, tensor in state.items()}}, folder / "nested.pt")
+    torch.save(paper, folder / "paper.pth")
+    torch.save({"features.1.running_mean": torch.zeros(4)} | state, folder / "norm.pth")
+    torch.save(state | {"bomb": Bomb(folder / "exploded")}, folder / "bomb.pth")
+    torch.save([1, 2], folder / "list.pth")
+    whole = (folder / "torchvision.pth").read_bytes()
+    (folder / "half.pth").write_bytes(whole[: len(whole) // 2])
+    (folder / "garbage.pth").write_bytes(b"PK\x03\x04" + os.urandom(2000))
+    outcomes = {}
+    for path in sorted(folder.glob("*.pt*")):
+        if path.name != "torchvision.pth":  # converted by the next test, in another process
+            try:
+                convert.convert_to(path, folder / f"{path.stem}.safetensors")
+                outcomes[path.stem] = ""
+            except InputError as error:
+                outcomes[path.stem] = f"InputError: {error}"
+    return folder, outcomes
 
 
 def test_a_torchvision_file_is_converted_in_another_process(torch_files, cache):
