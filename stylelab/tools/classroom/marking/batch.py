@@ -115,8 +115,11 @@ def plan(
                 with suppress(OSError):
                     path.unlink()
     write_record(folder, record)
-    if not again:
-        batch.marks = {key: mark for key in batch.submissions if (mark := _read_mark(batch, key))}
+    for key, submission in batch.submissions.items() if not again else ():
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            plain = json.loads((folder / "marks" / f"{key}.json").read_bytes())
+            if plain["stamp"] == batch.stamp:  # made by an earlier run under the same conditions
+                batch.marks[key] = replace(Mark.from_json(plain["mark"]), when=submission.when)
     batch.kept = len(batch.marks)
     return batch
 
@@ -140,15 +143,6 @@ def _key(submission: Submission) -> str:
     except StylelabError as error:
         digest = str(error)
     return sha256(f"{submission.student}\0{submission.name}\0{digest}\0{submission.trouble}".encode(errors="replace"))[:32]
-
-
-def _read_mark(batch: Batch, key: str) -> Mark | None:
-    """A mark from an earlier run, if it was made under the same conditions."""
-    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        plain = json.loads((batch.folder / "marks" / f"{key}.json").read_bytes())
-        if plain["stamp"] == batch.stamp:
-            return replace(Mark.from_json(plain["mark"]), when=batch.submissions[key].when)
-    return None
 
 
 def run(batch: Batch, *, scheduler: str | None = None) -> Iterator[Mark]:
