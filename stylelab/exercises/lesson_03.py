@@ -193,17 +193,12 @@ STYLE_LAYER_LOSS = Exercise(
 )  # fmt: skip
 
 
-def _sizes(rng) -> dict[str, tuple[int, ...]]:
-    """Layer -> (B, H, W, C): deeper layers are smaller and have more filters."""
+def _style_cases(rng):
     odd = rng.choice(["conv2_2", "conv3_2"])  # not one of the paper's five, so a fixed list of those is wrong in every draw
     deeper = [odd, *rng.permutation(["conv2_1", "conv3_1", "conv4_1"])[: rng.integers(1, 3)]]
     batch, wider = int(rng.integers(2, 4)), int(rng.integers(0, 2))
-    layers = ["conv1_1", *sorted(str(layer) for layer in deeper)]
-    return {layer: (batch, 7 + wider - depth, 5 + wider - depth, 2 + depth + wider) for depth, layer in enumerate(layers)}
-
-
-def _style_cases(rng):
-    sizes = _sizes(rng)
+    layers = ["conv1_1", *sorted(str(layer) for layer in deeper)]  # (B, H, W, C): deeper ones are smaller, with more filters
+    sizes = {layer: (batch, 7 + wider - depth, 5 + wider - depth, 2 + depth + wider) for depth, layer in enumerate(layers)}
     activations = {layer: random_activation(rng, size) for layer, size in sizes.items()}
     styles = {layer: rng.uniform(0.1, 2, size) for layer, size in sizes.items()}
     own = {layer: gram(activation).astype(np.float32) for layer, activation in activations.items()}

@@ -17,11 +17,15 @@ def cleaned(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> An
     """The answer reduced to outputs for these cases, as float64 or a word, and gradients of the right shapes."""
     outputs = {name: _output(exercise, answer.outputs[name]) for name in cases if name in answer.outputs}
     kept = {name: output for name, output in outputs.items() if output is not None}
+    shapes = {}  # in the framework's own layout, or the array's if that cannot be true
+    for name, output in kept.items():
+        shape = answer.shapes.get(name)
+        shapes[name] = shape if isinstance(shape, tuple) and sorted(shape) == sorted(output.shape) else output.shape
     case = next(iter(cases.values()))
     return replace(
         answer,
         outputs=kept,
-        shapes={name: _shape(answer.shapes.get(name), output) for name, output in kept.items()},
+        shapes=shapes,
         trouble=answer.trouble or (None if len(kept) == len(outputs) else ("type", STRANGE)),
         changed=tuple(name for name in exercise.arguments if name in answer.changed) or answer.changed[:1] and ("?",),
         gradients={
@@ -36,11 +40,6 @@ def _output(exercise: Exercise, output) -> np.ndarray | None:
     if exercise.result == "word":
         return np.asarray(str(output.reshape(()))[:LETTERS]) if output.dtype.kind == "U" and output.size == 1 else None
     return np.asarray(output, dtype=float) if output.dtype.kind in "fiub" and output.size <= MOST else None
-
-
-def _shape(claimed, output: np.ndarray) -> tuple[int, ...]:
-    """The shape in the framework's own layout, or the array's if that cannot be true."""
-    return claimed if isinstance(claimed, tuple) and sorted(claimed) == sorted(output.shape) else output.shape
 
 
 def _gradient(value, gradient):

@@ -122,7 +122,15 @@ def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) 
 def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Iterator[tuple[str, str]]:
     """(name of the part, its fault), the most important first."""
     first = next(iter(cases))
-    value = _value_fault(exercise, cases, cases[first], answer, answer.outputs[first])
+    case, output, value = cases[first], answer.outputs[first], None
+    if answer.changed:
+        value = changes(answer.changed[0])
+    elif not _finite(output):
+        value = NOT_FINITE
+    elif not exercise.close(output, exercise.expected(case)):
+        value = exercise.recognise(cases, answer.outputs) or value_sentence(exercise, case, output)
+    elif answer.drifts:
+        value = DRIFTS
     if value:
         yield "value", value
     finite = {name: output for name, output in answer.outputs.items() if _finite(output)}
@@ -147,16 +155,6 @@ def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> It
         yield "gradient", answer.trouble[1] or "No gradient is returned."
     elif fault := _gradient_fault(exercise, cases[first], answer):
         yield "gradient", f"The value is right, but {fault}"
-
-
-def _value_fault(exercise: Exercise, cases: Mapping[str, Case], case: Case, answer: Answer, output: np.ndarray) -> str | None:
-    if answer.changed:
-        return changes(answer.changed[0])
-    if not _finite(output):
-        return NOT_FINITE
-    if not exercise.close(output, exercise.expected(case)):
-        return exercise.recognise(cases, answer.outputs) or value_sentence(exercise, case, output)
-    return DRIFTS if answer.drifts else None
 
 
 def _finite(output: np.ndarray) -> bool:
