@@ -236,16 +236,6 @@ def _with_weight(change):
     return lambda weights, **case: _style_loss(**case, weights={layer: change(weight) for layer, weight in weights.items()})
 
 
-def _only(index):
-    def wrong(activations, target_grams, weights):
-        if len(activations) == 1:
-            return None
-        layer = list(activations)[index]
-        return weights[layer] * _layer_loss(activations[layer], target_grams[layer])
-
-    return wrong
-
-
 STYLE_LOSS = Exercise(
     id="style_loss",
     title="Sum weight times style_layer_loss over the layers.",
@@ -264,7 +254,11 @@ STYLE_LOSS = Exercise(
             lambda **case: _style_loss(**case) / sum(case["weights"].values()),
         "The weights are matched with the layers by their order: look each one up by its name.":
             lambda weights, **case: np.dot(list(weights.values()), list(_losses(**case).values())),
-        "Only one layer counts: add up the layers inside the loop, and return after it.": [_only(index) for index in (-1, 0, 1)],
+        "Only one layer counts: add up the layers inside the loop, and return after it.": [
+            lambda activations, target_grams, weights, index=index: None if len(activations) == 1 else
+                weights[layer := list(activations)[index]] * _layer_loss(activations[layer], target_grams[layer])
+            for index in (-1, 0, 1)
+        ],
         "The weights are squared: multiply each loss by its weight once.": _with_weight(lambda weight: weight**2),
         "The weights are inside the square: multiply the finished loss of each layer.":
             lambda activations, target_grams, weights: sum(
