@@ -26,7 +26,7 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "plain: needs no framework")
     config.addinivalue_line("markers", "gpu: needs a GPU")
-    config.addinivalue_line("markers", "slow: takes more than ten seconds")
+    config.addinivalue_line("markers", "slow: takes more than a second or two, and is not part of `make check`")
 
 
 def pytest_collection_modifyitems(config, items):
