@@ -1,12 +1,12 @@
-# The course in a container: JupyterLab on port 8888, as a user without rights, from the pinned and hashed requirements.
-#   docker build --target cpu -t stylelab .         both frameworks on the processor (PyTorch's wheel brings CUDA: 8 GB)
-#   docker build --target gpu -t stylelab:gpu .     also TensorFlow's own environment with CUDA: 16 GB
+# The course in a container: JupyterLab on port 8888, run by an ordinary user, with pinned and hashed requirements.
+#   docker build --target cpu -t stylelab .         both frameworks on the CPU (PyTorch's wheel brings CUDA: 8 GB)
+#   docker build --target gpu -t stylelab:gpu .     with a second environment for TensorFlow with CUDA: 16 GB
 #   docker run --rm -p 127.0.0.1:8888:8888 -v stylelab-lessons:/home/student/stylelab/my-lessons stylelab
 #   docker run --rm --gpus all -p 127.0.0.1:8888:8888 -v stylelab-lessons:/home/student/stylelab/my-lessons stylelab:gpu
-# What a student writes is in the volume stylelab-lessons and outlives the container.
+# Students' work is in the volume stylelab-lessons and survives the container.
 
 FROM python:3.12.11-slim-bookworm AS base
-# bubblewrap: the sandbox of `stylelab grade`; chromium is for the tests alone and left out
+# bubblewrap is the sandbox of `stylelab grade`; chromium, which only tests need, is left out
 RUN apt-get update \
     && apt-get install -y --no-install-recommends bubblewrap git make tini \
     && rm -rf /var/lib/apt/lists/* \
@@ -18,11 +18,12 @@ ENV PATH=/home/student/stylelab/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PIP_NO_CACHE_DIR=1 \
     UV_NO_CACHE=1
-# what the environment is made from, and no more: a change in a lesson does not fetch gigabytes again
+# only what the environment is made from, so that a change in a lesson does not download gigabytes again; backends.py has the version
 COPY --chown=student:student Makefile pyproject.toml setup.py README.md LICENSE ./
 COPY --chown=student:student requirements.lock requirements-gpu-tensorflow.lock ./
 COPY --chown=student:student .ci ./.ci
 COPY --chown=student:student stylelab/__init__.py ./stylelab/__init__.py
+COPY --chown=student:student stylelab/run/backends.py ./stylelab/run/backends.py
 EXPOSE 8888
 ENTRYPOINT ["tini", "--"]
 CMD ["bash", "-c", "stylelab start my-lessons && exec jupyter lab --ip=0.0.0.0 --port=8888 --no-browser my-lessons"]

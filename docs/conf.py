@@ -1,4 +1,4 @@
-"""How Sphinx makes the site. `python -m docs.make` copies this file beside the pages that it gathers."""
+"""Configuration of Sphinx. `python -m docs.make` copies this file to the pages that it gathers."""
 
 import stylelab
 
@@ -16,15 +16,15 @@ extensions = [
     "docs.make.extension",
 ]
 exclude_patterns = ["_templates", "extra", "downloads"]
-nb_execution_mode = "off"  # the lessons are shown as they were run and stored
+nb_execution_mode = "off"  # the lessons are shown with their stored outputs
 nb_number_source_lines = False
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
 myst_heading_anchors = 3
-mathjax_path = "mathjax/tex-svg.js"  # copied here by the build; glyphs are drawn as paths, so no font is fetched
-mathjax3_config = {"options": {"enableMenu": False}}  # a formula is no button: the keyboard goes past it
-autodoc_typehints = "none"  # the docstrings say shapes and ranges
-# no page of ours; attributes in one line
-nitpick_ignore_regex = [("py:class", r"numpy\..*|pathlib\..*|stylelab\.job\..*|[A-Za-z_]+")]
+mathjax_path = "mathjax/tex-svg.js"  # the build copies it; it draws glyphs as paths, so no font is fetched
+mathjax3_config = {"options": {"enableMenu": False}}  # without a menu, the Tab key skips formulas
+autodoc_typehints = "none"  # the docstrings have shapes and ranges
+# types that have no page on this site
+nitpick_ignore_regex = [("py:class", r"numpy\..*|pathlib\..*|stylelab\.run\..*|[A-Za-z_]+")]
 autodoc_member_order = "bysource"
 napoleon_use_ivar = True
 napoleon_use_rtype = False
@@ -41,7 +41,7 @@ html_title = "stylelab"
 html_favicon = "_static/favicon.svg"
 templates_path = ["_templates"]
 html_static_path = ["_static"]
-html_extra_path = ["extra"]  # images that pages show by themselves, without Sphinx
+html_extra_path = ["extra"]  # images that pages show with HTML of their own
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_copy_source = False

@@ -1,11 +1,11 @@
-// What the pages cannot say in HTML alone. Without this script they read just as well.
+// Improvements that need a script. The pages are readable without it.
 (() => {
   "use strict";
-  // a page that was opened as a file may not fetch the others to quote from them
+  // a page that was opened as a file may not fetch other pages, so search results come without excerpts
   if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
     DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
   }
-  // what scrolls in a box of its own can be reached with the keyboard, and has a name
+  // a box that scrolls can be focused with the keyboard, and has a name for screen readers
   const boxes = { "pre": "Code or output", ".table-wrapper": "Table", ".image": "Image", "div.math": "Formula" };
   const mark = () => {
     for (const [selector, name] of Object.entries(boxes)) {

@@ -1,4 +1,4 @@
-"""The site: pages, lessons, a gallery and the reference, gathered in one folder from which Sphinx makes HTML.
+"""Build the site: gather pages, lessons, a gallery and the reference in one folder, which Sphinx turns into HTML.
 
-`make site` runs `python -m docs.make`. Nothing here is imported by the rest of the kit.
+`make site` runs `python -m docs.make`. The rest of the kit imports nothing from here.
 """

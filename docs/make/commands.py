@@ -1,8 +1,8 @@
-"""The command line's reference, from the command line itself."""
+"""The reference of the command line, from the command line's own definitions."""
 
 from collections.abc import Iterator
 
-from docs.make.tables import table
+from docs.make.tables import escape, table
 
 
 def page() -> str:
@@ -22,35 +22,29 @@ def _commands(group, path: str) -> Iterator[tuple[str, object]]:
 
 
 def _section(name: str, command) -> str:
-    arguments = [each for each in command.params if each.param_type_name == "argument"]
-    options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
-    usage = " ".join([name, *(_place(each) for each in arguments), *(["[OPTIONS]"] if options else [])])
-    parts = [f"## `{name}`", _escaped(" ".join((command.help or "").split())), f"```sh\n{usage}\n```"]
+    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    options = [parameter for parameter in command.params if parameter.param_type_name == "option" and parameter.name != "help"]
+    usage = " ".join([name, *map(_argument_name, arguments), *(["[OPTIONS]"] if options else [])])
+    parts = [f"## `{name}`", escape(" ".join((command.help or "").split())), f"```sh\n{usage}\n```"]
     if arguments:
-        parts.append(table(("argument", "what"), [[f"`{_place(each)}`", _escaped(each.help or "")] for each in arguments]))
+        rows = [[f"`{_argument_name(argument)}`", escape(argument.help or "")] for argument in arguments]
+        parts.append(table(("argument", "what"), rows))
     if options:
-        parts.append(table(("option", "what", "default"), [_option(each) for each in options]))
+        parts.append(table(("option", "what", "default"), map(_option_row, options)))
     return "\n\n".join(parts)
 
 
-def _place(argument) -> str:
+def _argument_name(argument) -> str:
     name = argument.metavar or argument.name.upper()
     return name if argument.required else f"[{name.strip('[]')}]"
 
 
-def _option(option) -> list[str]:
+def _option_row(option) -> list[str]:
     names = ", ".join(f"`{name}`{{.unbroken}}" for name in sorted(option.opts, key=len, reverse=True))
-    return [names, _escaped(option.help or ""), _escaped(_default(option))]
-
-
-def _default(option) -> str:
     if isinstance(option.show_default, str):
-        return option.show_default
-    if option.required:
-        return "must be given"
-    return "" if option.default is None or option.default is False or callable(option.default) else str(option.default)
-
-
-def _escaped(text: str) -> str:
-    """Plain text as Markdown: no emphasis or HTML by chance. Backticks are kept: they are meant as code."""
-    return "".join(f"\\{character}" if character in "*_<>[]$" else character for character in text)
+        default = option.show_default
+    elif option.required:
+        default = "required"
+    else:
+        default = "" if option.default is None or option.default is False or callable(option.default) else str(option.default)
+    return [names, escape(option.help or ""), escape(default)]

@@ -1,83 +1,70 @@
-"""Every address in the built pages: one of the site's own must be there, with its anchor; one outside must look like one."""
+"""Check every link of the built pages: inside the site, the file and its anchor must exist; outside, the address must be well formed."""
 
 import re
-from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 ADDRESSES = {"href", "src", "poster", "data"}
 OUTSIDE = re.compile(r"https?://[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?(/\S*)?", re.IGNORECASE)
-RENDERING = frozenset(["img", "script", "iframe", "source", "video", "audio", "embed", "object"])  # fetched without being asked
+LOADING = frozenset(["img", "script", "iframe", "source", "video", "audio", "embed", "object"])  # a browser fetches these itself
 
 
-@dataclass
-class Page:
-    """What one HTML file says.
+class Page(HTMLParser):
+    """The links and anchors of one HTML file.
 
     Attributes:
-        targets: (element, address), in order.
+        targets: (whether the browser fetches it by itself, address), in order.
         anchors: ids and names.
     """
 
-    targets: list[tuple[str, str]] = field(default_factory=list)
-    anchors: set[str] = field(default_factory=set)
-
-
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__(convert_charrefs=True)
-        self.page = Page()
+        self.targets: list[tuple[bool, str]] = []
+        self.anchors: set[str] = set()
+        self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        self.page.anchors |= {given[name] for name in ("id", "name") if name in given}
-        loads = tag in RENDERING or (tag == "link" and given.get("rel") != "canonical")
-        for name in ADDRESSES & given.keys():
+        """HTMLParser calls this for each element."""
+        values = {name: value or "" for name, value in attrs}
+        self.anchors |= {values[name] for name in ("id", "name") if name in values}
+        fetched = tag in LOADING or (tag == "link" and values.get("rel") != "canonical")
+        for name in ADDRESSES & values.keys():
             if tag != "object" or name == "data":
-                self.page.targets.append(("fetched" if loads else "link", given[name]))
-
-
-def read(path: Path) -> Page:
-    """The addresses and anchors of one HTML file."""
-    reader = _Reader()
-    reader.feed(path.read_text(encoding="utf-8"))
-    return reader.page
+                self.targets.append((fetched, values[name]))
 
 
 def faults(folder: Path) -> list[str]:
-    """What is wrong with the links of a built site, one line each: 'page: address: why'."""
-    pages = {path: read(path) for path in sorted(folder.rglob("*.html")) if "_static" not in path.relative_to(folder).parts}
-    found = []
-    for path, page in pages.items():
-        for kind, target in dict.fromkeys(page.targets):
-            if why := _fault(kind, target, path, folder, pages):
-                found.append(f"{path.relative_to(folder)}: {target[:120]}: {why}")
-    return found
+    """The broken links of a built site, one line each: 'page: address: reason'."""
+    paths = [path for path in sorted(folder.rglob("*.html")) if "_static" not in path.relative_to(folder).parts]
+    pages = {path.resolve(): Page(path) for path in paths}
+    lines = []
+    for path in paths:
+        for fetched, target in dict.fromkeys(pages[path.resolve()].targets):
+            if reason := _fault(fetched, target, path, folder, pages):
+                lines.append(f"{path.relative_to(folder)}: {target[:120]}: {reason}")
+    return lines
 
 
-def _fault(kind: str, target: str, path: Path, folder: Path, pages: dict[Path, Page]) -> str:
+def _fault(fetched: bool, target: str, path: Path, folder: Path, pages: dict[Path, Page]) -> str:
+    """What is wrong with a link from the page at `path`; '' if nothing is."""
     parts = urlsplit(target)
     if parts.scheme in ("data", "mailto"):
         return ""
     if parts.scheme or parts.netloc:
-        if kind == "fetched":
-            return "fetched from outside when the page is shown"
-        return "" if OUTSIDE.fullmatch(target) else "does not look like an address"
-    return _inside(unquote(parts.path), unquote(parts.fragment), path, folder, pages)
-
-
-def _inside(name: str, fragment: str, path: Path, folder: Path, pages: dict[Path, Page]) -> str:
+        if fetched:
+            return "the page loads this from another site"
+        return "" if OUTSIDE.fullmatch(target) else "not a web address"
+    name, anchor = unquote(parts.path), unquote(parts.fragment)
     if name.startswith("/"):
-        return "begins at the root of the server, so it breaks in a subfolder"
-    meant = (path.parent / name).resolve() if name else path
-    if meant.is_dir():
-        return "leads to a folder, which has no page when opened as a file"
-    if not meant.is_relative_to(folder.resolve()) and meant != path:
+        return "starts at the root of the server, so it breaks in a subfolder"
+    file = (path.parent / name).resolve() if name else path.resolve()
+    if file.is_dir():
+        return "leads to a folder, which shows no page when opened as a file"
+    if not file.is_relative_to(folder.resolve()) and file != path.resolve():
         return "leads out of the site"
-    if not meant.is_file():
+    if not file.is_file():
         return "no such file"
-    known = {each.resolve(): page for each, page in pages.items()}.get(meant.resolve())
-    if fragment and known and fragment not in known.anchors:
-        return "no such place in that page"
+    if anchor and file in pages and anchor not in pages[file].anchors:
+        return "no such anchor on that page"
     return ""

@@ -1,31 +1,45 @@
-"""What the pages leave to be filled in: `<!-- site: NAME ARGUMENT ... -->` on a line of its own is replaced by one of these.
+"""Fill in the generated parts of the pages: a line `<!-- site: NAME ARGUMENT ... -->` is replaced by the part of that name.
 
-In the repository such a line is a comment that nobody sees. What is made here comes from the kit itself or from the
-stored lessons, so that it cannot fall behind them.
+In the repository such a line is an invisible comment. The parts are generated from the kit itself or from the stored lessons,
+so they are always up to date.
 """
 
 import re
 import textwrap
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from jinja2 import Template
+
 from docs.make import commands, figures, notebooks, pages, reference, tables
-from docs.make.stage import Stage
+from docs.make.source_folder import SourceFolder
 from stylelab.base.course import REPOSITORY, TITLES
 from stylelab.errors import InputError
 from stylelab.exercises import find_exercise
 
-MARK = re.compile(r"^( *)<!-- site: (.+?) -->$", re.MULTILINE)
-SHOWN = re.compile(r"!\[([^\]]+)\]\((assets/readme/(result|lesson)_[^)]+)\)")  # of the README: description, file
+PLACEHOLDER = re.compile(r"^( *)<!-- site: (.+?) -->$", re.MULTILINE)
+README_IMAGE = re.compile(r"!\[([^\]]+)\]\((assets/readme/(result|lesson)_[^)]+)\)")  # description, file, kind
+LESSON_FIGURE = Template(
+    '<figure>{% for figure in figures %}<div class="image">{{ figure.html() }}</div>{% endfor %}'
+    '<figcaption>{{ caption }} <a href="lessons/{{ page }}.html">Lesson {{ number }}</a>.</figcaption></figure>',
+    autoescape=True,
+)
+LADDER = Template(
+    '<ol class="ladder">\n'
+    "{% for figure, title, editions in steps %}<li>{{ figure.html() }}<div><p>{{ title }}</p><p>"
+    "{% for page, number, framework in editions %}{% if not loop.first %} · {% endif %}"
+    '<a href="lessons/{{ page }}.html" aria-label="Lesson {{ number }}, {{ framework }}">{{ framework }}</a>{% endfor %}'
+    "</p></div></li>\n{% endfor %}</ol>",
+    autoescape=True,
+)
 
 
-def fill(text: str, gallery: Callable[[], str], stage: Stage) -> str:
-    """A page with its marks filled in.
+def fill(text: str, gallery: Callable[[], str], source: SourceFolder) -> str:
+    """A page with its generated parts.
 
     Raises:
-        InputError: a mark that names no part.
+        InputError: the page asks for a part that does not exist.
     """
     known: dict[str, Callable[..., str]] = {
         "gallery": gallery,
@@ -34,61 +48,57 @@ def fill(text: str, gallery: Callable[[], str], stage: Stage) -> str:
         "layers": tables.layers,
         "lessons": lambda: f"{notebooks.table()}\n\n{notebooks.toctree()}",
         "commands": commands.page,
+        "options": reference.options,
         "index": reference.index,
         "imported": reference.imported,
         "read": reference.read,
         "project": _project,
-        "clone": _clone,
+        "clone": lambda: f"```sh\ngit clone {REPOSITORY}\ncd {REPOSITORY.rpartition('/')[2]}\nmake lab\n```",
         "course": _course,
         "map": _map,
         "output": _output,
-        "pull": _pull,
-        "results": lambda: _results(stage),
-        "ladder": lambda: _ladder(stage),
-        "figure": lambda lesson, cell, *caption: _figure(lesson, cell, " ".join(caption), stage),
+        "pull": _pull_link,
+        "results": lambda: figures.grid(((figure, figure.alt) for figure in _readme_images("result", source)), "wall results"),
+        "ladder": lambda: _ladder(source),
+        "figure": lambda lesson, cell, *caption: _lesson_figure(lesson, cell, " ".join(caption), source),
     }
 
-    def filled(found: re.Match) -> str:
-        name, *arguments = found[2].split()
+    def replace(placeholder: re.Match) -> str:
+        name, *arguments = placeholder[2].split()
         if name not in known:
             raise InputError(f"a page asks for '{name}': choose one of {', '.join(known)}")
-        return textwrap.indent(known[name](*arguments), found[1])
+        return textwrap.indent(known[name](*arguments), placeholder[1])
 
-    return MARK.sub(filled, text)
+    return PLACEHOLDER.sub(replace, text)
 
 
-def _lesson(number: str) -> Path:
+def _find_lesson(number: str) -> Path:
     """The PyTorch edition of a lesson."""
-    for path in notebooks.lessons():
-        if path.name.startswith(number) and path.stem.endswith("_torch"):
-            return path
-    raise InputError(f"a page asks for lesson '{number}', which there is not")
+    for torch, _ in notebooks.both_editions():
+        if torch.name.startswith(number):
+            return torch
+    raise InputError(f"a page asks for lesson '{number}', which does not exist")
 
 
-def _figure(number: str, cell: str, caption: str, stage: Stage) -> str:
+def _lesson_figure(number: str, cell: str, caption: str, source: SourceFolder) -> str:
     """The images of a cell of a PyTorch lesson, with a caption and a link to the lesson."""
-    path = _lesson(number)
-    shown = [f'<div class="image">{each.html()}</div>' for each in figures.of_lesson(notebooks.read(path), cell, stage, number)]
-    link = f'<a href="lessons/{path.stem}.html">Lesson {int(number)}</a>'
-    return f"<figure>{''.join(shown)}<figcaption>{escape(caption)} {link}.</figcaption></figure>"
+    path = _find_lesson(number)
+    images = figures.of_lesson(notebooks.read(path), cell, source, number)
+    return LESSON_FIGURE.render(figures=images, caption=caption, page=path.stem, number=int(number))
 
 
-def _output(number: str, cell: str) -> str:
-    """What a cell of a PyTorch lesson printed, as it is stored."""
-    found = [each for each in notebooks.read(_lesson(number)).cells if each.metadata.stylelab.name == cell]
-    text = "".join(output.text for each in found for output in each.get("outputs", []) if output.output_type == "stream")
+def _output(number: str, cell_name: str) -> str:
+    """What a cell of a PyTorch lesson printed, from the stored notebook."""
+    cells = [cell for cell in notebooks.read(_find_lesson(number)).cells if cell.metadata.stylelab.name == cell_name]
+    text = "".join(output.text for cell in cells for output in cell.get("outputs", []) if output.output_type == "stream")
     if not text:
-        raise InputError(f"lesson {number} has no cell '{cell}' that prints: name another in the page that quotes it")
-    return f"```{{code-block}} text\n:class: said\n\n{text.rstrip()}\n```"
-
-
-def _clone() -> str:
-    return f"```sh\ngit clone {REPOSITORY}\ncd {REPOSITORY.rpartition('/')[2]}\nmake lab\n```"
+        raise InputError(f"lesson {number} has no cell '{cell_name}' that prints: correct the page that quotes it")
+    return f"```{{code-block}} text\n:class: printed\n\n{text.rstrip()}\n```"
 
 
 def _project() -> str:
-    """The table of contents of what the repository says about working on it."""
-    entries = [page for page, file in pages.sources().items() if file.parent == pages.ROOT]
+    """The table of contents of the pages about working on the project."""
+    entries = [page for page, file in pages.page_files().items() if file.parent == pages.ROOT]
     return "```{toctree}\n:hidden:\n:caption: The project\n\n" + "\n".join(entries) + "\n```"
 
 
@@ -98,51 +108,42 @@ def _map() -> str:
     return re.search(r"^## A map of the package\n\n(```text\n.*?\n```)", text, re.MULTILINE | re.DOTALL)[1]
 
 
-def _pull() -> str:
-    name = REPOSITORY.rpartition("/")[2]
-    opened = quote(f"lab/tree/{name}/lessons/{_lesson('00').name}", safe="")
-    query = f"repo={quote(REPOSITORY, safe='')}&branch=main&urlpath={opened}"
+def _pull_link() -> str:
+    """The address with which nbgitpuller gives each student of a JupyterHub a copy of the lessons."""
+    notebook = f"lab/tree/{REPOSITORY.rpartition('/')[2]}/lessons/{_find_lesson('00').name}"
+    query = f"repo={quote(REPOSITORY, safe='')}&branch=main&urlpath={quote(notebook, safe='')}"
     return f"```text\nhttps://HUB/hub/user-redirect/git-pull?{query}\n```"
 
 
 def _course() -> str:
-    """Each lesson with its time, its exercises and what they are worth."""
+    """A table of the lessons with their time, exercises and points."""
     rows = []
-    for path in notebooks.lessons():
-        if path.stem.endswith("_torch"):
-            cells = notebooks.read(path).cells
-            minutes = re.search(r"\*\*Time\*\* (\d+) minutes", cells[0].source)
-            checked = [find_exercise(cell.metadata.stylelab.check) for cell in cells if "check" in cell.metadata.stylelab]
-            titles = ", ".join(f"`{each.id}` ({each.points:g})" for each in checked)
-            link = f"[{notebooks.title(path)}](lessons/{path.name})"
-            rows.append([link, f"{minutes[1]} min" if minutes else "", titles, f"{sum(each.points for each in checked):g}"])
+    for path, _ in notebooks.both_editions():
+        cells = notebooks.read(path).cells
+        minutes = re.search(r"\*\*Time\*\* (\d+) minutes", cells[0].source)
+        exercises = [find_exercise(cell.metadata.stylelab.check) for cell in cells if "check" in cell.metadata.stylelab]
+        rows.append([
+            f"[{notebooks.title(path)}](lessons/{path.name})", f"{minutes[1]} min" if minutes else "",
+            ", ".join(f"`{exercise.id}` ({exercise.points:g})" for exercise in exercises),
+            f"{sum(exercise.points for exercise in exercises):g}",
+        ])  # fmt: skip
     return tables.table(("lesson", "time", "exercises (points)", "points"), rows)
 
 
-def _readme(kind: str, stage: Stage) -> list[figures.Figure]:
-    """The README's images of results or of lessons, in its order and with its descriptions."""
-    found = SHOWN.findall((pages.ROOT / "README.md").read_text(encoding="utf-8"))
+def _readme_images(kind: str, source: SourceFolder) -> list[figures.Figure]:
+    """The README's images of kind 'result' or 'lesson', in its order and with its descriptions."""
+    images = README_IMAGE.findall((pages.ROOT / "README.md").read_text(encoding="utf-8"))
     return [
-        figures.add(stage, f"readme/{Path(file).stem}", (pages.ROOT / file).read_bytes(), alt)
-        for alt, file, of in found
-        if of == kind
+        figures.add(source, f"readme/{Path(file).stem}", (pages.ROOT / file).read_bytes(), alt)
+        for alt, file, file_kind in images
+        if file_kind == kind
     ]
 
 
-def _results(stage: Stage) -> str:
-    shown = [
-        f"<figure>{figure.html()}<figcaption>{escape(figure.alt)}</figcaption></figure>" for figure in _readme("result", stage)
-    ]
-    return '<div class="wall results">\n' + "\n".join(shown) + "\n</div>"
-
-
-def _ladder(stage: Stage) -> str:
-    """An image, the claim and both editions of each lesson."""
-    steps, both = [], notebooks.lessons()
-    for figure, torch, tensorflow in zip(_readme("lesson", stage), both[::2], both[1::2], strict=True):
-        editions = " · ".join(
-            f'<a href="lessons/{path.stem}.html" aria-label="Lesson {int(path.stem[:2])}, {name}">{name}</a>'
-            for path, name in zip((torch, tensorflow), TITLES.values(), strict=True)
-        )
-        steps.append(f"<li>{figure.html()}<div><p>{escape(notebooks.title(torch))}</p><p>{editions}</p></div></li>")
-    return '<ol class="ladder">\n' + "\n".join(steps) + "\n</ol>"
+def _ladder(source: SourceFolder) -> str:
+    """For each lesson an image, its title and links to both editions."""
+    steps = []
+    for figure, editions in zip(_readme_images("lesson", source), notebooks.both_editions(), strict=True):
+        links = [(path.stem, int(path.stem[:2]), title) for path, title in zip(editions, TITLES.values(), strict=True)]
+        steps.append((figure, notebooks.title(editions[0]), links))
+    return LADDER.render(steps=steps)

@@ -291,7 +291,7 @@ for measure, curves in panels.items():
 # %% [markdown] name="kept_text"
 # ## 2.5 What exactly is lost?
 #
-# Deep down, flat grey scores about as well: both rulers punish a bold guess. Yet the blotches know more than grey. So split each image into **brightness** (the mean of red, green and blue) and **colour** (the rest), and each of these into **coarse** (means over 8 x 8 blocks: *where* things are) and **fine** (the rest: *how they look*). Then correlate each part with the photograph's: 1 means kept, 0 means lost.
+# Deep down, flat grey scores about as well: both rulers punish bold guesses. Yet the blotches know more than grey. Split each image into **brightness** (the mean of red, green and blue) and **colour** (the rest), and each of these into **coarse** (means over 8 x 8 blocks: *where* things are) and **fine** (the rest: *how they look*). Then correlate each part with the photograph's: 1 means kept, 0 means lost.
 #
 # **Predict** the order in which the four lines fall.
 

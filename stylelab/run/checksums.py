@@ -35,17 +35,14 @@ def sha256_of(thing: "Path | ImageFile | Encoder | Recipe") -> str | None:
     if isinstance(thing, ImageFile):
         return hashlib.sha256(thing.data).hexdigest()
     if isinstance(thing, Encoder):
-        return None if thing.path is None else _of_weights(thing.path)
+        if thing.path is None:
+            return None
+        with encoder_file.open_weights(thing.path) as (header, _):  # ours carry a checksum of their numbers
+            return header.metadata.get("sha256") or _of_file(thing.path)
     if isinstance(thing, Recipe):  # what decides the image, without the prose
         digest = hashlib.sha256(repr(replace(thing, source="", differs=())).encode()).hexdigest()
         return FIRST_DIGESTS.get(digest, digest)
     return _of_file(thing)
-
-
-def _of_weights(path: Path) -> str:
-    """A weights file of ours carries a checksum of its numbers, which is verified whenever they are read."""
-    with encoder_file.open_weights(path) as (header, _):
-        return header.metadata.get("sha256") or _of_file(path)
 
 
 def _of_file(path: Path) -> str:

@@ -45,7 +45,10 @@ def collect(
         `stopped` says which.
     """
     counts = [batch[0].recipe.steps for batch in run.stages]
-    kept = set(_snapshot_steps(run.steps, run.job.content) if snapshots is None else snapshots)
+    if snapshots is None:  # fewer for an image whose eight snapshots would take 0.1 GB
+        count = 8 if run.job.content.nbytes < 1e8 / 8 else 2
+        snapshots = [round(float(step)) for step in np.geomspace(1, run.steps, count)]
+    kept = set(snapshots)
     first_steps = {1 + sum(counts[:index]) for index in range(len(counts))}  # losses at different sizes cannot be compared
     provenance = record_provenance(run, backend)
     logs, began, interrupted = [_Log(job.start) for job in run.stages[0]], time.perf_counter(), False
@@ -122,9 +125,3 @@ class _Log:
             if interrupted:
                 self.stopped = f"stopped after {len(self.history)} steps: this is the best image so far"
         self.snapshots[len(self.history)] = self.image
-
-
-def _snapshot_steps(steps: int, image: np.ndarray) -> list[int]:
-    """Eight steps, closer together at the start; two for an image whose eight snapshots would take 0.1 GB."""
-    count = 8 if image.nbytes < 1e8 / 8 else 2
-    return sorted({round(float(step)) for step in np.geomspace(1, steps, count)})

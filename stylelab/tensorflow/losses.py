@@ -18,7 +18,7 @@ from tensorflow import Tensor
 from stylelab.errors import InputError, unknown
 from stylelab.recipes import STYLE_LOSSES, Gram, Loss, Scale, SquaredError, Sum, TotalVariation
 
-GRAM_NORMALISATIONS = ("raw", "per_location", "per_element")  # those that need not know the image
+WITHOUT_IMAGE = ("raw", "per_location", "per_element")  # those that need not know the image
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,8 @@ def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tens
     activation = tf.convert_to_tensor(activation)
     if len(activation.shape) != 4:
         raise InputError(f"activation must be (B, H, W, C); got {_shape(activation)}")
-    if normalisation not in GRAM_NORMALISATIONS:
-        raise unknown("Gram normalisation", normalisation, GRAM_NORMALISATIONS)
+    if normalisation not in WITHOUT_IMAGE:
+        raise unknown("Gram normalisation", normalisation, WITHOUT_IMAGE)
     batch, height, width, channels = tf.unstack(tf.shape(activation))
     features = tf.reshape(wide(activation), (batch, height * width, channels))  # (B, H W, C)
     gram = tf.matmul(features, features, transpose_a=True)  # (B, C, C)

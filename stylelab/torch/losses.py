@@ -17,7 +17,7 @@ from torch import Tensor
 from stylelab.errors import InputError, unknown
 from stylelab.recipes import STYLE_LOSSES, Gram, Loss, Scale, SquaredError, Sum, TotalVariation
 
-GRAM_NORMALISATIONS = ("raw", "per_location", "per_element")  # those that need not know the image
+WITHOUT_IMAGE = ("raw", "per_location", "per_element")  # those that need not know the image
 
 
 @dataclass(frozen=True)
@@ -170,8 +170,8 @@ def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tens
     """
     if activation.ndim != 4:
         raise InputError(f"activation must be (B, C, H, W); got {_shape(activation)}")
-    if normalisation not in GRAM_NORMALISATIONS:
-        raise unknown("Gram normalisation", normalisation, GRAM_NORMALISATIONS)
+    if normalisation not in WITHOUT_IMAGE:
+        raise unknown("Gram normalisation", normalisation, WITHOUT_IMAGE)
     features = wide(activation).flatten(2)  # (B, C, H W)
     gram = features @ features.transpose(1, 2)  # (B, C, C)
     return gram if normalisation == "raw" else _normalise(gram, Gram(normalisation), features.shape[2])

@@ -1,4 +1,4 @@
-"""The command line: every mistake costs one line and its exit status, and never a half-written file."""
+"""The command line: every mistake gives one line and its exit status, and never a half-written file."""
 
 import io
 import os
@@ -68,7 +68,7 @@ def no_run(monkeypatch):
 
 
 def refused(capsys, *arguments, status=1) -> str:
-    """The one line on stderr of a command that ends with `status` and says nothing else."""
+    """Run a command that must exit with `status`; returns its only line of output, on stderr."""
     assert cli.run([str(argument) for argument in arguments]) == status
     out, err = capsys.readouterr()
     assert err.startswith("stylelab: ") and err.count("\n") == 1 and "Traceback" not in err, err
@@ -81,7 +81,7 @@ def said(capsys, *arguments, status=0) -> str:
     return capsys.readouterr().out
 
 
-# --- what the user may get wrong --------------------------------------------------------------------------------
+# mistakes in the input
 
 
 @pytest.mark.parametrize(("options", "words"), [
@@ -105,7 +105,7 @@ def said(capsys, *arguments, status=0) -> str:
     (("--seed", "-1"), "seed is -1"),
     (("--colour", "red"), "--colour"),
 ])  # fmt: skip
-def test_a_wrong_option_costs_one_line(capsys, no_run, options, words):
+def test_a_wrong_option_gives_one_line(capsys, no_run, options, words):
     given = dict(zip(SMALL[::2], SMALL[1::2], strict=True)) | {options[0]: options[1]}
     flat = [text for pair in given.items() for text in pair]
     assert words in refused(capsys, "transfer", "china", "cat", "-o", "a.png", *flat)
@@ -113,7 +113,7 @@ def test_a_wrong_option_costs_one_line(capsys, no_run, options, words):
 
 
 def broken_files(folder):
-    """Files that are no images, by what is wrong with them."""
+    """Write files that cannot be used as images, named after their fault."""
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3), np.uint8)).save(folder / "truncated.jpg")
     whole = (folder / "truncated.jpg").read_bytes()
     (folder / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
@@ -130,7 +130,7 @@ def broken_files(folder):
     ("strip.png", "too small"),
 ])  # fmt: skip
 @pytest.mark.parametrize("place", ["content", "style"])
-def test_a_bad_image_costs_one_line(capsys, tmp_path, no_run, monkeypatch, name, words, place):
+def test_a_bad_image_gives_one_line(capsys, tmp_path, no_run, monkeypatch, name, words, place):
     broken_files(tmp_path)
     (tmp_path / "out").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -162,7 +162,7 @@ def test_an_input_image_is_never_overwritten(capsys, no_run):
     (("encoders", "download", "mini"), "needs no download"),
     (("gallery", "nowhere", "cat", "-o", "a", "--encoder", "random"), "nowhere"),
 ])  # fmt: skip
-def test_a_wrong_command_line_is_the_users_fault(capsys, arguments, words):
+def test_a_wrong_command_line_exits_with_1(capsys, arguments, words):
     assert words.lower() in refused(capsys, *arguments).lower()
 
 
@@ -172,10 +172,10 @@ def test_no_command_at_all_shows_the_help(capsys):
     assert "transfer" in out + err and "stylelab: \n" not in err
 
 
-# --- what the machine may lack ----------------------------------------------------------------------------------
+# faults of the machine
 
 
-def test_what_the_machine_lacks_has_a_status_of_its_own(capsys, paint):
+def test_a_missing_gpu_exits_with_2(capsys, paint):
     def no_gpu(*args, **kwargs):
         raise MachineError("no 'cuda' on this machine")
 
@@ -184,7 +184,7 @@ def test_what_the_machine_lacks_has_a_status_of_its_own(capsys, paint):
     assert not os.listdir()
 
 
-def test_too_little_memory_is_the_machines_fault(capsys, paint):
+def test_too_little_memory_exits_with_2(capsys, paint):
     def too_much(*args, **kwargs):
         raise MemoryError
 
@@ -192,7 +192,7 @@ def test_too_little_memory_is_the_machines_fault(capsys, paint):
     assert "smaller --size" in refused(capsys, "transfer", "china", "cat", "-o", "a.png", *SMALL, status=2)
 
 
-def test_doctor_ends_with_2_only_for_what_is_needed(capsys, monkeypatch):
+def test_doctor_exits_with_2_only_if_something_necessary_is_missing(capsys, monkeypatch):
     from stylelab.cli import doctor
 
     monkeypatch.setattr(doctor, "report", lambda: [doctor.Finding("chromium", "not here", "optional: install it")])
@@ -203,10 +203,10 @@ def test_doctor_ends_with_2_only_for_what_is_needed(capsys, monkeypatch):
     assert "run `make lab`" in out and err == "stylelab: missing here: torch; see the last column\n"
 
 
-# --- a run ------------------------------------------------------------------------------------------------------
+# a run
 
 
-def test_a_run_saves_its_image_and_says_how_it_went(capsys, steps):
+def test_a_run_saves_its_image_and_prints_a_summary(capsys, steps):
     out = said(capsys, "transfer", "china", "cat", "-o", "a.png", *SMALL)
     assert "saved a.png (32 x 21 pixels), recipe gatys, encoder random" in out
     assert "4 steps in" in out and "on pretended" in out and "ms per step, loss 100 -> 25" in out
@@ -236,16 +236,16 @@ def test_options_of_the_command_line_reach_the_run(capsys, paint):
     ("option", "value", "words"),
     [("--precision", "float16", "unknown precision 'float16'"), ("--scales", "0", "scales is 0"), ("--tile", "8", "tile is 8")],
 )
-def test_a_wrong_way_of_running_costs_one_line(capsys, no_run, option, value, words):
+def test_wrong_options_of_the_computation_give_one_line(capsys, no_run, option, value, words):
     assert words in refused(capsys, "transfer", "china", "cat", "-o", "a.png", *SMALL, option, value)
 
 
-def test_nothing_moves_on_stderr_unless_it_is_a_terminal(capsys, steps):
+def test_there_is_no_progress_bar_without_a_terminal(capsys, steps):
     cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL])
     assert capsys.readouterr().err == ""
 
 
-def test_a_terminal_sees_step_loss_and_pace(steps, monkeypatch):
+def test_a_terminal_shows_step_loss_and_time_per_step(steps, monkeypatch):
     screen = io.StringIO()
     monkeypatch.setattr("stylelab.cli.progress.Console", lambda stderr: Console(file=screen, force_terminal=True, width=140))
     cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL])
@@ -260,7 +260,7 @@ def test_ctrl_c_saves_the_best_image_so_far(capsys, steps):
     assert images.open_image("a.png").max() == pytest.approx(1)  # the image whose loss was the lowest known
 
 
-def test_ctrl_c_before_the_first_step_still_ends_in_one_line(capsys, paint):
+def test_ctrl_c_before_the_first_step_gives_one_line(capsys, paint):
     def interrupted(*args, **kwargs):
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -270,7 +270,7 @@ def test_ctrl_c_before_the_first_step_still_ends_in_one_line(capsys, paint):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_loss_that_is_no_number_keeps_the_last_good_image(capsys, steps):
+def test_after_a_loss_that_is_not_finite_the_last_good_image_is_saved(capsys, steps):
     def explode(index):
         raise NotFiniteError(index, float("nan"), np.full((21, 32, 3), 0.5, np.float32))
 
@@ -281,25 +281,25 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_image(capsys, steps):
     np.testing.assert_allclose(images.open_image("a.png"), 0.5, atol=0.003)
 
 
-def test_auto_says_which_encoder_it_took(steps):
+def test_the_summary_says_which_encoder_auto_chose(steps):
     run = prepare_run(["china"], ["cat"], Options(encoder="random", size=32, steps=1))
     (result,) = collect([], run, backend="torch", device="cpu", precision="float32")
     assert "encoder random (chosen by 'auto')" in painting.summary(result, "a.png", "auto")
     assert "chosen" not in painting.summary(result, "a.png", "random")
 
 
-# --- the other commands -----------------------------------------------------------------------------------------
+# the other commands
 
 
 @pytest.mark.parametrize("command", [
     (), ("transfer",), ("gallery",), ("encoders",), ("encoders", "download"), ("recipes",), ("doctor",), ("bench",),
 ])  # fmt: skip
-def test_every_command_explains_itself(capsys, command):
+def test_every_command_has_help(capsys, command):
     out = said(capsys, *command, "--help")
     assert " ".join(["usage: stylelab", *command]) in " ".join(out.split()).lower()
 
 
-def test_the_help_says_units(capsys):
+def test_the_help_gives_units(capsys):
     assert "pixels" in said(capsys, "transfer", "--help")
 
 
@@ -309,22 +309,22 @@ def test_recipes_lists_all_six_with_their_sources(capsys):
         assert name in out
 
 
-def test_one_recipe_is_told_whole(capsys):
+def test_one_recipe_is_shown_in_full(capsys):
     out = said(capsys, "recipes", "keras")
     assert "conv5_2" in out and "4000 steps" in out and "slice" in out
 
 
-def test_encoders_lists_where_each_one_is(capsys):
+def test_encoders_are_listed_with_their_state(capsys):
     out = said(capsys, "encoders")
     assert "run `stylelab encoders download vgg19`" in out and "computed" in out and "mini" in out
 
 
-def test_a_downloaded_encoder_is_named_with_its_file(capsys, monkeypatch):
+def test_a_download_prints_the_path_of_the_file(capsys, monkeypatch):
     monkeypatch.setattr("stylelab.encoders.download.download", lambda name, say: f"/cache/{name}.safetensors")
     assert "vgg19 is ready: /cache/vgg19.safetensors" in said(capsys, "encoders", "download", "vgg19")
 
 
-def test_help_and_mistakes_wait_for_no_framework():
+def test_help_and_mistakes_import_no_framework():
     code = (
         "import sys; from stylelab.cli import commands as cli; cli.run(['--help']); assert 'numpy' not in sys.modules\n"
         "assert cli.run(['transfer', 'chnia', 'cat', '-o', 'a.png', '--encoder', 'random']) == 1\n"
@@ -333,7 +333,7 @@ def test_help_and_mistakes_wait_for_no_framework():
     assert command("-c", code).returncode == 0
 
 
-# --- for real ---------------------------------------------------------------------------------------------------
+# in a process, with a framework
 
 
 def command(*arguments):
@@ -354,7 +354,7 @@ def test_a_transfer_from_files_to_a_file(backend):
 
 
 @pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="this machine has the GPU that must be missing")
-def test_a_gpu_that_is_not_there_costs_one_line_and_status_2():
+def test_a_missing_gpu_gives_one_line_and_status_2():
     arguments = ("china", "coffee", "-o", "out.png", "--encoder", "random", "--size", "64", "--device", "cuda")
     done = command("-m", "stylelab", "transfer", *arguments)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "cuda" in done.stderr

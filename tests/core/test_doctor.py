@@ -1,4 +1,4 @@
-"""The doctor: says what is there, what is not, and what to do, without a network."""
+"""The doctor reports what is there, what is missing, and what to do about it, without a network."""
 
 import json
 import subprocess
@@ -42,17 +42,17 @@ def findings() -> dict[str, doctor.Finding]:
     return {finding.what: finding for finding in doctor.report()}
 
 
-def test_a_finding_is_what_state_advice():
+def test_a_finding_has_what_state_and_advice():
     assert tuple(doctor.Finding("disk", "full", "make room"))[:3] == ("disk", "full", "make room")
 
 
-def test_every_piece_is_looked_at(probes):
+def test_everything_is_checked(probes):
     wanted = {"Python", "packages", "torch", "tensorflow", "encoder mini", "encoder vgg19", "cache", "chromium",
               "bubblewrap", "Jupyter kernels", "memory", "disk"}  # fmt: skip
     assert wanted <= set(findings())
 
 
-def test_a_framework_tells_its_version_gpu_and_seconds(probes):
+def test_a_framework_is_reported_with_version_gpu_and_seconds(probes):
     probes["torch"] = WITH_GPU
     found = findings()
     assert found["torch"].state == "1.2.3, H100, imported in 4.5 s" and not found["torch"].broken
@@ -71,7 +71,7 @@ def test_one_framework_is_enough_and_none_is_not(probes, probe, state):
     assert findings()["torch"].broken and findings()["tensorflow"].broken
 
 
-def test_a_gpu_that_a_framework_does_not_see_is_said_so(probes, monkeypatch, tmp_path):
+def test_a_gpu_that_a_framework_does_not_find_is_reported(probes, monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "GPU_FILE", tmp_path)
     probes["torch"] = WITH_GPU
     found = doctor._gpu_driver([doctor._framework(name, probe) for name, probe in probes.items()])
@@ -84,12 +84,12 @@ def test_a_missing_package_breaks_everything(probes, monkeypatch):
 
 
 @pytest.mark.parametrize(("has", "state"), [(True, "multiplies bfloat16"), (False, "float32")])
-def test_the_processor_tells_what_auto_precision_comes_to(probes, monkeypatch, has, state):
+def test_the_processor_row_says_what_auto_precision_means(probes, monkeypatch, has, state):
     monkeypatch.setattr(doctor, "cpu_has_bfloat16", lambda: has)
     assert state in next(finding.state for finding in doctor.report() if finding.what == "processor")
 
 
-def test_another_python_is_told_which_to_install(monkeypatch):
+def test_an_unsupported_python_is_reported_with_the_versions_to_install(monkeypatch):
     monkeypatch.setattr(doctor, "PYTHON", ((3, 98), (3, 99)))
     assert doctor._python().broken and "3.98" in doctor._python().advice
 
@@ -102,17 +102,17 @@ def test_a_missing_embedded_encoder_breaks_everything_and_a_download_nothing(pro
     assert not found["encoder vgg19"].broken and "stylelab encoders download vgg19" in found["encoder vgg19"].advice
 
 
-def test_a_cache_that_cannot_be_written_is_told_the_way_out(monkeypatch):
+def test_an_unwritable_cache_is_reported_with_a_way_out(monkeypatch):
     monkeypatch.setenv("STYLELAB_CACHE", "/proc/nowhere")
     assert "STYLELAB_CACHE" in doctor._cache().advice
 
 
-def test_looking_makes_no_folder(monkeypatch, tmp_path):
+def test_the_check_creates_no_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path / "cache"))
     assert doctor._cache().advice == "" and not (tmp_path / "cache").exists()
 
 
-def test_the_probe_runs_in_a_process_of_its_own_and_is_not_fooled_by_the_folder(monkeypatch, tmp_path):
+def test_the_probe_is_a_separate_process_that_ignores_the_working_folder(monkeypatch, tmp_path):
     (tmp_path / "json.py").write_text("raise SystemExit('a file of the folder was imported')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(doctor.PROBES, "sys", "import sys; version = sys.version; gpus = []")

@@ -1,4 +1,4 @@
-"""Settings: taken down from a run, written, read, run again to the same image. Whatever a file may hold costs one line."""
+"""Settings: recorded from a run, saved, loaded, and repeated to the same image. Any fault in a file gives one line."""
 
 import json
 import os
@@ -46,11 +46,11 @@ def photograph(name="mine.jpg", seed=0):
     return name
 
 
-# --- the same image again, in each framework ------------------------------------------------------------------------
+# the same image again, in each framework
 
 
 @pytest.mark.parametrize("recipe", ["gatys", "coursera", "tf-tutorial"])
-def test_settings_run_again_give_the_same_image_to_the_last_bit(sl, framework, recipe):
+def test_settings_lead_to_the_same_image_bit_for_bit(sl, framework, recipe):
     first = sl.transfer("china", photograph(), recipe=recipe, seed=3, device="cpu", style_weight=7.5, **SMALL)
     settings = Settings.load(first.settings.save("run.json"))
     assert settings == first.settings and settings.backend == framework and settings.style_weight == 7.5
@@ -61,7 +61,7 @@ def test_settings_run_again_give_the_same_image_to_the_last_bit(sl, framework, r
     assert again.settings == settings and settings.differences(again.settings) == () and settings.threads > 0
 
 
-def test_the_command_runs_settings_again_to_the_same_file(capsys, framework):
+def test_the_command_repeats_settings_to_the_same_file(capsys, framework):
     how = ("--backend", framework, "--encoder", "mini", "--size", "48", "--steps", "3", "--device", "cpu", "--scales", "2")
     assert cli.run(["transfer", photograph(), "coffee", "-o", "a.png", *how, "--save-settings", "a.json"]) == 0
     assert cli.run(["transfer", "--settings", "a.json", "-o", "b.png"]) == 0
@@ -72,7 +72,7 @@ def test_the_command_runs_settings_again_to_the_same_file(capsys, framework):
     assert sorted(os.listdir()) == ["a.json", "a.png", "b.png", "c.png", "d.png", "mine.jpg"]
 
 
-def test_a_run_that_was_stopped_is_run_again_to_where_its_image_was(sl):
+def test_a_stopped_run_is_repeated_up_to_its_image(sl):
     def stop(step):
         if step.index == 4:
             raise KeyboardInterrupt
@@ -83,7 +83,7 @@ def test_a_run_that_was_stopped_is_run_again_to_where_its_image_was(sl):
     np.testing.assert_array_equal(again.image, first.image)
 
 
-def test_an_array_comes_back_from_settings_number_by_number(sl):
+def test_an_array_is_embedded_exactly(sl):
     first = sl.transfer(NOISE, Image.open(photograph()), device="cpu", **SMALL | dict(size=32, steps=2))
     settings = Settings.parse(first.settings.text())
     assert [file.name for file in settings.images()] == ["content.npy", "style.png"]
@@ -91,7 +91,7 @@ def test_an_array_comes_back_from_settings_number_by_number(sl):
     np.testing.assert_array_equal(again.image, first.image)
 
 
-def test_weights_of_ones_own_change_the_loss_in_proportion(sl):
+def test_weights_scale_their_parts_of_the_loss(sl):
     def parts(**weights):
         history = sl.transfer("china", "cat", device="cpu", **SMALL | dict(steps=1), **weights).history
         return {name: history[name][0] for name in ("content", "style", "tv")}
@@ -102,10 +102,10 @@ def test_weights_of_ones_own_change_the_loss_in_proportion(sl):
     assert parts(tv_weight=0)["tv"] == 0
 
 
-# --- what is taken down -----------------------------------------------------------------------------------------------
+# what is recorded
 
 
-def test_what_auto_came_to_is_taken_down():
+def test_settings_record_what_auto_was_resolved_to():
     settings = pretended(encoder="auto", size=None, steps=None, recipe=scaled("keras", "ci")).settings
     assert (settings.encoder, settings.precision, settings.device, settings.recipe) == ("mini", "float32", "cpu", "keras")
     assert settings.size == 144 and settings.steps == scaled("keras", "ci").steps  # 96 high
@@ -113,7 +113,7 @@ def test_what_auto_came_to_is_taken_down():
     assert set(settings.versions) == {"stylelab", "torch", "numpy", "pillow"}
 
 
-def test_text_reads_from_what_to_do_down_to_what_is_embedded():
+def test_the_text_begins_with_the_images_and_ends_with_embedded_files():
     style = ImageFile("mine.jpg", Path(photograph()).read_bytes())
     written = json.loads(pretended(style=style).settings.text())
     assert list(written)[:4] == ["format", "content", "style", "recipe"] and list(written)[-1] == "files"
@@ -127,7 +127,7 @@ def test_an_uploaded_image_is_embedded_as_its_own_file():
     np.testing.assert_array_equal(open_image(settings.images()[1]), open_image("mine.jpg"))
 
 
-def test_embedding_is_exact_and_small_where_it_can_be():
+def test_embedding_is_exact_and_uses_8_bits_if_they_are_enough():
     eight_bits = open_image(photograph("a.png"))
     assert embed(eight_bits, "a").name == "a.png"
     for image in (eight_bits, NOISE):
@@ -136,7 +136,7 @@ def test_embedding_is_exact_and_small_where_it_can_be():
         embed(np.full((1000, 2000, 3), 0.123, np.float32), "a")
 
 
-def test_a_file_changed_while_it_was_painted_is_found_out():
+def test_a_file_that_changes_during_the_run_is_detected():
     name = photograph()
     result = pretended(style=name)
     photograph(seed=1)
@@ -144,7 +144,7 @@ def test_a_file_changed_while_it_was_painted_is_found_out():
         result.settings.images()
 
 
-def test_a_recipe_of_ones_own_has_no_settings_and_is_saved_all_the_same():
+def test_a_result_of_a_custom_recipe_is_saved_without_settings():
     result = pretended(recipe=replace(RECIPES["gatys"], noise=0.5))
     with pytest.raises(InputError, match="this 'gatys' is one of your own"):
         result.settings  # noqa: B018
@@ -153,7 +153,7 @@ def test_a_recipe_of_ones_own_has_no_settings_and_is_saved_all_the_same():
         Settings.load("a.png")
 
 
-def test_a_png_tells_neither_folders_nor_uploaded_images():
+def test_a_png_reveals_neither_folders_nor_uploaded_images():
     os.mkdir("secret")
     data = Path(photograph()).read_bytes()
     pretended(content=os.path.abspath(photograph("secret/scene.png")), style=ImageFile("mine.jpg", data)).save("a.png")
@@ -167,7 +167,7 @@ def test_a_png_tells_neither_folders_nor_uploaded_images():
     assert os.path.getsize("a.png") < 48 * 36 * 3 + 3000
 
 
-def test_an_image_is_looked_for_beside_the_settings_too():
+def test_an_image_is_also_looked_for_in_the_folder_of_the_settings():
     os.mkdir("run")
     os.chdir("run")
     pretended(style=photograph()).settings.save("a.json")
@@ -179,7 +179,7 @@ def test_an_image_is_looked_for_beside_the_settings_too():
     assert Path(Settings.load("run/a.json").images()[0]).name == "china.jpg"
 
 
-def test_what_is_otherwise_now_is_told(monkeypatch):
+def test_differences_from_the_saved_run_are_reported(monkeypatch):
     settings = pretended().settings
     assert settings.differences() == ()
     older = replace(settings, versions=settings.versions | {"torch": "1.0"}, sha256=settings.sha256 | {"encoder": "0" * 64})
@@ -213,7 +213,7 @@ def test_the_options_of_settings_are_keywords_of_transfer():
     prepare("china", "cat", tv_weight=0.0, style_layers=["conv1_1"], **SMALL)
 
 
-# --- files of every sort ----------------------------------------------------------------------------------------------
+# files with faults
 
 WRONG = [
     ("", "is not a settings file"),
@@ -263,13 +263,13 @@ def no_run(monkeypatch):
 
 
 @pytest.mark.parametrize(("text", "words"), WRONG, ids=range(len(WRONG)))
-def test_what_is_no_settings_file_costs_one_line(capsys, no_run, text, words):
+def test_a_text_that_is_not_a_settings_file_gives_one_line(capsys, no_run, text, words):
     Path("run.json").write_text(text)
     assert words in refused(capsys, "--settings", "run.json", "-o", "a.png")
 
 
 @pytest.mark.parametrize(("key", "value", "words"), VALUES, ids=range(len(VALUES)))
-def test_a_wrong_value_costs_one_line(capsys, no_run, key, value, words):
+def test_a_wrong_value_gives_one_line(capsys, no_run, key, value, words):
     Path("run.json").write_text(json.dumps({"format": 1, "content": "china", "style": "cat", **SMALL} | {key: value}))
     assert words in refused(capsys, "--settings", "run.json", "-o", "a.png")
 
@@ -279,7 +279,7 @@ def test_a_wrong_value_costs_one_line(capsys, no_run, key, value, words):
     ("text.json", "is not text"), ("photo.png", "carries no settings"), ("broken.png", "is a broken PNG"),
     ("huge.json", "has more than 60 MB"), ("~no-such-user/a.json", "no settings file"),
 ])  # fmt: skip
-def test_a_file_of_another_kind_costs_one_line(capsys, no_run, name, words):
+def test_a_file_of_another_kind_gives_one_line(capsys, no_run, name, words):
     Path("text.json").write_bytes(b"\xff\xfe\x00")
     photograph("photo.png")
     Path("broken.png").write_bytes(Path("photo.png").read_bytes()[:20])
@@ -288,7 +288,7 @@ def test_a_file_of_another_kind_costs_one_line(capsys, no_run, name, words):
     assert words in refused(capsys, "--settings", name, "-o", "a.png")
 
 
-def test_damaged_and_missing_images_cost_one_line(capsys, no_run):
+def test_damaged_and_missing_images_give_one_line(capsys, no_run):
     settings = pretended(style=ImageFile("mine.jpg", Path(photograph()).read_bytes())).settings
     settings.save("a.json")
     written = json.loads(settings.text())
@@ -300,7 +300,7 @@ def test_damaged_and_missing_images_cost_one_line(capsys, no_run):
         assert words in refused(capsys, "--settings", "b.json", "-o", "a.png")
 
 
-def test_an_image_too_large_to_be_embedded_is_refused_at_once():
+def test_an_image_too_large_to_embed_is_refused():
     with pytest.raises(InputError, match="'mine.tif' has 20 MB, more than 20"):
         ImageFile("mine.tif", bytes(MOST_BYTES + 1))
 
@@ -315,11 +315,11 @@ def test_an_image_too_large_to_be_embedded_is_refused_at_once():
     (("-o", "a.png", "--content-weight", "0", "--style-weight", "0", "--tv-weight", "0"), "all zero"),
     (("-o", "a.png", "--scales", "0"), "scales is 0"), (("gone.jpg", "-o", "a.png"), "no image 'gone.jpg'"),
 ])  # fmt: skip
-def test_what_stands_beside_settings_is_checked_before_the_run(capsys, no_run, arguments, words):
+def test_options_that_override_settings_are_checked_before_the_run(capsys, no_run, arguments, words):
     pretended().save("run.png")
     assert words in refused(capsys, "--settings", "run.png", *arguments)
 
 
-def test_more_sizes_than_an_image_has_room_for_are_left_out():
+def test_sizes_that_are_too_small_are_left_out():
     run = prepare_run(["china"], ["cat"], Options(scales=10**6, **SMALL | dict(size=128, steps=10)))
     assert [max(batch[0].content.shape) for batch in run.stages] == [64, 91, 128]

@@ -49,33 +49,33 @@ def contents(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.iterdir() if path.is_file() and path.name != starting.RECORD}
 
 
-def test_a_missing_folder_is_made_and_gets_every_lesson(mine, course):
+def test_a_missing_folder_is_created_with_every_lesson(mine, course):
     said = starting.start(mine / "and" / "deeper")
     assert contents(mine / "and" / "deeper") == {name: f"{name}, first edition" for name in NAMES}
     assert "4 notebooks" in said and "4 new" in said and len(said.splitlines()) <= 4
 
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
-def test_one_framework_can_be_asked_for(mine, framework):
+def test_the_lessons_of_one_framework_can_be_chosen(mine, framework):
     starting.start(mine, framework)
     assert sorted(contents(mine)) == [name for name in NAMES if framework in name]
 
 
-def test_twice_does_nothing_more(mine):
+def test_a_second_run_changes_nothing(mine):
     starting.start(mine)
     before = {path: path.stat().st_mtime_ns for path in mine.iterdir()}
     assert "4 up to date" in starting.start(mine)
     assert {path: path.stat().st_mtime_ns for path in mine.iterdir()} == before
 
 
-def test_an_untouched_lesson_is_brought_up_to_date_in_place(mine, course):
+def test_an_unchanged_lesson_is_updated_in_place(mine, course):
     starting.start(mine)
     publish(course, "second")
     assert "4 updated" in starting.start(mine)
     assert contents(mine) == {name: f"{name}, second edition" for name in NAMES}
 
 
-def test_a_touched_lesson_is_kept_and_the_newer_one_laid_beside(mine, course):
+def test_a_changed_lesson_is_kept_and_the_newer_one_gets_another_name(mine, course):
     starting.start(mine)
     (mine / ONE).write_text("my answers")
     assert f"1 kept: you have changed them ({ONE})" in starting.start(mine)
@@ -85,7 +85,7 @@ def test_a_touched_lesson_is_kept_and_the_newer_one_laid_beside(mine, course):
     assert contents(mine) == expected | {ONE: "my answers", BESIDE: f"{ONE}, second edition"}
 
 
-def test_what_lies_beside_is_kept_up_to_date_until_it_is_touched_too(mine, course):
+def test_the_newer_copy_is_updated_until_it_is_changed_too(mine, course):
     starting.start(mine)
     (mine / ONE).write_text("my answers")
     for edition in ("second", "third"):
@@ -102,7 +102,7 @@ def test_what_lies_beside_is_kept_up_to_date_until_it_is_touched_too(mine, cours
     )  # fmt: skip
 
 
-def test_a_lesson_taken_away_comes_back_and_its_newer_edition_does_not_come_twice(mine, course):
+def test_a_deleted_lesson_is_copied_again_but_its_newer_edition_only_once(mine, course):
     starting.start(mine)
     (mine / ONE).unlink()
     assert "1 new" in starting.start(mine) and (mine / ONE).is_file()
@@ -115,7 +115,7 @@ def test_a_lesson_taken_away_comes_back_and_its_newer_edition_does_not_come_twic
 
 
 @pytest.mark.parametrize("record", [None, "", "{", "[1]", '{"00_first_torch.ipynb": null}'])
-def test_without_a_record_everything_that_differs_is_the_students(mine, course, record):
+def test_without_a_record_every_difference_counts_as_the_students(mine, course, record):
     starting.start(mine)
     publish(course, "second", ONE)
     (mine / starting.RECORD).unlink()
@@ -166,7 +166,7 @@ def test_other_things_in_the_folder_are_not_touched(mine):
     assert os.listdir(mine / ".ipynb_checkpoints") == ["00_first_torch-checkpoint.ipynb"]
 
 
-def test_what_jupyter_saves_at_the_last_moment_is_kept(mine, course, monkeypatch):
+def test_a_notebook_saved_at_the_last_moment_is_kept(mine, course, monkeypatch):
     starting.start(mine)
     publish(course, "second", ONE)
     write_file = handed_out.write_file
@@ -182,7 +182,7 @@ def test_what_jupyter_saves_at_the_last_moment_is_kept(mine, course, monkeypatch
 
 
 @pytest.mark.parametrize("moment", range(8))
-def test_ctrl_c_at_any_moment_leaves_whole_files_and_the_next_run_ends_well(mine, course, monkeypatch, capsys, moment):
+def test_ctrl_c_at_any_moment_leaves_complete_files_and_the_next_run_finishes(mine, course, monkeypatch, capsys, moment):
     starting.start(mine)
     publish(course, "second")
     replace, left = os.replace, [moment]
@@ -211,7 +211,7 @@ def refused(capsys, *arguments) -> str:
     return err
 
 
-def test_a_folder_that_cannot_be_used_costs_one_line(capsys, tmp_path, course):
+def test_an_unusable_folder_gives_one_line(capsys, tmp_path, course):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
@@ -226,7 +226,7 @@ def test_a_folder_that_cannot_be_used_costs_one_line(capsys, tmp_path, course):
     assert not (tmp_path / "new").exists() and (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_folder_that_may_not_be_written_to_costs_one_line(capsys, mine, monkeypatch):
+def test_an_unwritable_folder_gives_one_line(capsys, mine, monkeypatch):
     mine.mkdir()
     monkeypatch.setattr("stylelab.base.files.open", _write_protected, raising=False)  # root may write everywhere
     assert "cannot write into folder" in refused(capsys, mine)
@@ -236,7 +236,7 @@ def _write_protected(path, mode="r"):
     raise PermissionError(13, "Permission denied")
 
 
-def test_without_lessons_one_line_says_where_they_are(capsys, tmp_path, monkeypatch):
+def test_without_lessons_one_line_says_where_to_find_them(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("stylelab.base.course.LESSONS", tmp_path / "none")
     assert "this installation has no lessons: clone https://" in refused(capsys, tmp_path / "new")
     assert not (tmp_path / "new").exists()
@@ -256,7 +256,7 @@ def test_a_lesson_that_cannot_be_read_is_named(mine, course):
         starting.start(mine)
 
 
-def test_killed_outright_it_leaves_whole_lessons(mine):
+def test_a_killed_process_leaves_complete_lessons(mine):
     code = (
         "import os, signal, sys; from pathlib import Path; from stylelab.cli import start\n"
         "start.handed_out.file_sha256 = lambda path: os.kill(os.getpid(), signal.SIGKILL) if list(path.parent.glob('.*.part')) else None\n"
@@ -270,7 +270,7 @@ def test_killed_outright_it_leaves_whole_lessons(mine):
     }
 
 
-def test_the_command_starts_at_once_without_frameworks_and_jupyter(mine):
+def test_the_command_imports_neither_frameworks_nor_jupyter(mine):
     code = (
         f"import sys; from stylelab.cli import commands as cli; assert cli.run(['start', {str(mine)!r}]) == 0\n"
         "sys.exit(', '.join({'torch', 'tensorflow', 'jupytext', 'nbformat', 'numpy'} & set(sys.modules)) or None)"

@@ -1,4 +1,4 @@
-"""What a fresh clone relies on: pinned requirements, the conda file, commands that exist."""
+"""Setting up a fresh clone: pinned requirements, the conda file, make targets, one framework per process."""
 
 import os
 import re
@@ -16,10 +16,11 @@ LOCKS = ("requirements.lock", "requirements-gpu-tensorflow.lock", ".ci/uv.lock")
 
 
 def name_of(requirement: str) -> str:
+    """The package's name, in lower case."""
     return re.match(r"[A-Za-z0-9._-]+", requirement)[0].lower()
 
 
-def test_conda_gets_the_versions_of_pyproject():
+def test_conda_installs_the_versions_in_pyproject():
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())
     *packages, pip = conda["dependencies"]
     assert pip["pip"] == PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
@@ -27,14 +28,14 @@ def test_conda_gets_the_versions_of_pyproject():
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_locks_pin_with_hashes_and_name_no_index(lock):
+def test_lock_files_have_versions_and_hashes_but_no_index(lock):
     text = (ROOT / lock).read_text()
     assert not re.search(r"https?://|file:|--(extra-)?index-url|--find-links", text)
     blocks = re.split(r"\n(?=[a-z0-9])", text.strip())
     assert all(re.match(r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==", block) and "--hash=sha256:" in block for block in blocks)
 
 
-def test_locks_hold_what_pyproject_asks_for():
+def test_lock_files_contain_the_dependencies_in_pyproject():
     pinned = {name_of(line) for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line}
     assert {name_of(line) for line in PROJECT["dependencies"]} <= pinned
     gpu = (ROOT / "requirements-gpu-tensorflow.lock").read_text()
@@ -42,21 +43,21 @@ def test_locks_hold_what_pyproject_asks_for():
     assert not re.search(r"^torch==", gpu, re.M)
 
 
-def test_make_knows_its_targets():
-    for target in ("lab", "demo", "test", "test-gpu", "lessons", "site", "bench", "bench-gpu", "assets"):
+def test_make_has_its_targets():
+    for target in ("lab", "demo", "check", "test", "test-gpu", "lessons", "site", "bench", "bench-gpu", "assets"):
         run = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"MAKEFLAGS": ""})
         assert run.returncode == 0, run.stderr
 
 
-def test_set_up_names_what_is_missing(tmp_path):
+def test_setup_says_that_python_is_missing(tmp_path):
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHON": "no-such-python"}
     run = subprocess.run([ROOT / ".ci" / "setup"], capture_output=True, text=True, env=env)
     assert run.returncode == 2 and "no Python 3.11, 3.12 or 3.13 found" in run.stderr
 
 
 @pytest.mark.parametrize(("first", "second"), [("torch", "tensorflow"), ("tensorflow", "torch")])
-def test_a_process_holds_one_framework_and_says_so(first, second):
-    # an empty module stands for the framework: only its presence is looked at
+def test_a_process_with_one_framework_refuses_the_other(first, second):
+    # an empty module is enough: stylelab looks only whether one of this name has been imported
     code = f"import sys, types; sys.modules['{first}'] = types.ModuleType('{first}'); import stylelab.{second}"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "one process holds one framework" in run.stderr.splitlines()[-1]

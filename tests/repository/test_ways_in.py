@@ -1,4 +1,4 @@
-"""The ways to get stylelab that no test at home can go to their end: as far as they can be gone without their service."""
+"""The other ways to install stylelab, tested as far as possible without the services that they use."""
 
 import json
 import os
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.plain
 
 
 def python(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
-    """This Python in another folder, which does not see this clone."""
+    """Run this Python in another folder, from which it does not see this clone."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "STYLELAB"))}
     return subprocess.run([sys.executable, *arguments], cwd=cwd, env=clean | environment, capture_output=True, text=True)
 
@@ -57,24 +57,24 @@ def wheel(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel) -> Path:
-    """A folder to be named in PYTHONPATH, with what is in the wheel and no clone beside it."""
+    """A folder for PYTHONPATH with the content of the wheel, without a clone next to it."""
     folder = wheel.parent / "site"
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(folder)
     return folder
 
 
-def test_a_wheel_holds_the_package_the_lessons_and_the_assets(wheel):
+def test_a_wheel_contains_the_package_the_lessons_and_the_assets(wheel):
     with zipfile.ZipFile(wheel) as packed:
         names = set(packed.namelist())
     package = {
         path.relative_to(ROOT).as_posix() for path in (ROOT / "stylelab").rglob("*") if path.is_file() and path.suffix != ".pyc"
     }
     shipped = {f"stylelab/shipped/{path.relative_to(ROOT).as_posix()}" for path in (
-        *LESSONS.glob("*.ipynb"), *LESSONS.glob("source/*.py"), *ASSETS.glob("style/*.jpg"), ASSETS / "encoder-mini.safetensors",
+        *LESSONS.glob("*.ipynb"), *ASSETS.glob("style/*.jpg"), ASSETS / "encoder-mini.safetensors",
     )}  # fmt: skip
     assert package | shipped <= names
-    assert not [name for name in names if "/assets/make/" in name or "tests/" in name or "__pycache__" in name]
+    assert not [name for name in names if "/make/" in name or "/source/" in name or "tests/" in name or "__pycache__" in name]
 
 
 def test_a_wheel_has_the_version_and_the_licence(wheel):
@@ -85,7 +85,7 @@ def test_a_wheel_has_the_version_and_the_licence(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_what_is_installed_from_a_wheel_finds_its_lessons_and_images(installed, tmp_path):
+def test_an_installed_wheel_finds_its_lessons_and_images(installed, tmp_path):
     code = (
         "from stylelab import encoders, images\nfrom stylelab.base import course\nfrom stylelab.cli import start\n"
         "print(start.start('mine', 'torch'))\n"
@@ -97,7 +97,7 @@ def test_what_is_installed_from_a_wheel_finds_its_lessons_and_images(installed, 
     assert len(list((tmp_path / "mine").glob("0*_torch.ipynb"))) == len(list(LESSONS.glob("0*_torch.ipynb")))
 
 
-def test_the_command_works_from_a_wheel(installed, tmp_path):
+def test_the_command_works_in_an_installed_wheel(installed, tmp_path):
     run = python("-m", "stylelab", "recipes", cwd=tmp_path, PYTHONPATH=str(installed))
     assert run.returncode == 0 and "gatys" in run.stdout, run.stderr
 
@@ -107,11 +107,11 @@ def test_the_command_works_from_a_wheel(installed, tmp_path):
 
 @pytest.fixture
 def on_colab(tmp_path, monkeypatch) -> "dict[str, str]":
-    """An environment in which a clone of the repository gives a kit of a few files, and nothing else is near."""
+    """Environment variables with which git clones a kit of a few files when asked for the repository."""
     kit = tmp_path / "origin"
-    (kit / "stylelab").mkdir(parents=True)
-    for name in ("__init__.py", "errors.py", "colab.py"):
-        shutil.copy(ROOT / "stylelab" / name, kit / "stylelab")
+    for name in ("__init__.py", "errors.py", "colab.py", "run/__init__.py", "run/backends.py", "run/options.py"):
+        (kit / "stylelab" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "stylelab" / name, kit / "stylelab" / name)
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@localhost", "-c", "init.defaultBranch=main"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "kit"]):
         subprocess.run([*git, *command], cwd=kit, check=True)
@@ -125,9 +125,9 @@ CELL = f"import os, sys\n\n{COLAB}\n\nimport stylelab; print(stylelab.__file__)"
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="no git")
-def test_colabs_first_cell_fetches_the_kit_and_goes_on_after_a_restart(on_colab, tmp_path):
+def test_colabs_first_cell_clones_the_kit_and_works_again_after_a_restart(on_colab, tmp_path):
     (tmp_path / "content").mkdir()
-    for _ in ("at first", "after the session was restarted"):
+    for _ in ("first run", "run after a restart of the session"):
         run = python(
             "-I", "-S", "-c", f"import sys; sys.path[-1:] = {sys.path[1:]!r}\n{CELL}", cwd=tmp_path / "content", **on_colab
         )
@@ -138,17 +138,17 @@ def test_colabs_first_cell_fetches_the_kit_and_goes_on_after_a_restart(on_colab,
 def test_colabs_first_cell_does_nothing_elsewhere(monkeypatch):
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
     names: dict = {}
-    exec(f"import os, sys\n{COLAB}", names)  # the cell's own text
+    exec(f"import os, sys\n{COLAB}", names)  # the lines as they are in the cell
     assert "colab" not in names
 
 
-def test_every_lesson_has_colabs_lines_in_its_first_cell():
+def test_every_lesson_has_the_lines_for_colab_in_its_first_cell():
     for path in LESSONS.glob("*.ipynb"):
         first = next(cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code")
         assert COLAB in "".join(first["source"]), path.name
 
 
-def test_colab_installs_what_is_missing_and_no_framework(monkeypatch):
+def test_on_colab_missing_packages_are_installed_but_no_framework(monkeypatch):
     ran = []
     monkeypatch.setattr(colab.importlib.util, "find_spec", lambda name: None if name in ("anywidget", "skimage") else 1)
     monkeypatch.setattr(colab.subprocess, "run", lambda command: ran.append(command) or subprocess.CompletedProcess(command, 0))
@@ -157,17 +157,17 @@ def test_colab_installs_what_is_missing_and_no_framework(monkeypatch):
     assert not {"torch", "tensorflow", "numpy"} & set(colab.NEEDED)
 
 
-def test_colab_without_a_network_says_so_in_a_line(monkeypatch):
+def test_on_colab_without_a_network_there_is_a_one_line_error(monkeypatch):
     monkeypatch.setattr(colab, "missing", lambda: ["anywidget"])
     monkeypatch.setattr(colab.subprocess, "run", lambda command: subprocess.CompletedProcess(command, 1))
     with pytest.raises(MachineError, match="cannot install anywidget: is the network on"):
         colab.set_up()
 
 
-def test_colab_is_told_to_show_widgets_that_are_not_its_own(monkeypatch):
-    told = []
+def test_on_colab_third_party_widgets_are_enabled(monkeypatch):
+    enabled = []
     output = types.ModuleType("google.colab.output")
-    output.enable_custom_widget_manager = lambda: told.append(True)
+    output.enable_custom_widget_manager = lambda: enabled.append(True)
     for name, module in {
         "google": types.ModuleType("google"),
         "google.colab": types.ModuleType("google.colab"),
@@ -176,25 +176,25 @@ def test_colab_is_told_to_show_widgets_that_are_not_its_own(monkeypatch):
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(colab, "missing", lambda: [])
     colab.set_up()
-    assert told == [True]
+    assert enabled == [True]
 
 
-def test_what_colab_is_given_is_what_the_project_depends_on():
-    depended = {re.match(r"[\w.-]+", line)[0].lower() for line in PROJECT["dependencies"]}
-    assert set(colab.NEEDED.values()) <= depended
+def test_packages_installed_on_colab_are_dependencies_of_the_project():
+    dependencies = {re.match(r"[\w.-]+", line)[0].lower() for line in PROJECT["dependencies"]}
+    assert set(colab.NEEDED.values()) <= dependencies
 
 
 # Binder
 
 
-def test_binder_installs_the_lock_on_a_python_that_it_is_for():
+def test_binder_installs_the_lock_file_on_a_supported_python():
     lines = [line for line in (ROOT / ".binder" / "requirements.txt").read_text().splitlines() if not line.startswith("#")]
     assert lines == ["-r ../requirements.lock"] and (ROOT / ".binder" / lines[0].split()[1]).resolve().is_file()
     major, minor = re.fullmatch(r"python-(\d+)\.(\d+)", (ROOT / ".binder" / "runtime.txt").read_text().strip()).groups()
     assert int(major) == 3 and int(minor) in PYTHONS
 
 
-def test_binder_makes_the_kernel_that_the_tensorflow_lessons_name():
+def test_binder_installs_the_kernel_that_the_tensorflow_lessons_use():
     path = ROOT / ".binder" / "postBuild"
     assert os.access(path, os.X_OK) and subprocess.run(["bash", "-n", path]).returncode == 0
     words = shlex.split(path.read_text(), comments=True)
@@ -202,13 +202,13 @@ def test_binder_makes_the_kernel_that_the_tensorflow_lessons_name():
     assert words[words.index("--name") + 1] == name and words[words.index("--display-name") + 1] == title
 
 
-def test_badges_lead_to_lessons():
+def test_badges_open_their_lesson():
     for path in LESSONS.glob("*.ipynb"):
         badges = assemble._badges(path.name)
         assert f"/main/lessons/{path.name}" in badges and f"labpath=lessons%2F{path.name}" in badges
 
 
-# the development container: the keys that are used, as the specification has them
+# the development container: the part of the specification's schema that is used
 DEVCONTAINER = {
     "type": "object",
     "required": ["name", "image"],
@@ -245,7 +245,7 @@ DEVCONTAINER = {
 }
 
 
-def test_the_development_container_keeps_to_the_specification():
+def test_the_development_container_follows_the_specification():
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
     jsonschema.Draft202012Validator(DEVCONTAINER).validate(container)
     assert container["updateContentCommand"] == "make setup"
@@ -257,39 +257,41 @@ def test_the_development_container_keeps_to_the_specification():
 
 
 def instructions() -> list[tuple[str, str]]:
-    """(instruction, what follows), with continued lines joined."""
+    """(instruction, arguments) of each line of the Dockerfile, with continued lines joined."""
     text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.M)
     lines = [line for line in re.sub(r"\\\n\s*", "", text).splitlines() if line.strip()]
     return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in lines]
 
 
 def stages() -> dict[str, list[tuple[str, str]]]:
-    found: dict[str, list] = {}
+    """The instructions of each stage of the Dockerfile, by its name."""
+    by_name: dict[str, list] = {}
     for word, rest in instructions():
         if word == "FROM":
             name = re.fullmatch(r"\S+ AS (\w+)", rest)[1]
-            found[name] = []
-        found[name].append((word, rest))
-    return found
+            by_name[name] = []
+        by_name[name].append((word, rest))
+    return by_name
 
 
 def sources(rest: str) -> list[str]:
+    """The files that a COPY instruction copies."""
     return [part for part in rest.split()[:-1] if not part.startswith("--")]
 
 
 def early() -> list[str]:
-    """What is copied before the environment is made."""
+    """The files that are copied before the environment is created."""
     return [source for word, rest in stages()["base"] if word == "COPY" for source in sources(rest)]
 
 
 def test_the_dockerfile_has_a_stage_for_each_kind_of_machine_on_a_pinned_base():
-    assert list(stages()) == ["base", "gpu", "cpu"]  # the last is what is built when none is named
+    assert list(stages()) == ["base", "gpu", "cpu"]  # `docker build` without --target builds the last
     froms = [rest.split()[0] for word, rest in instructions() if word == "FROM"]
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", froms[0]) and froms[1:] == ["base", "base"]
     assert int(froms[0].split(".")[1]) in PYTHONS
 
 
-def test_everything_that_the_dockerfile_copies_is_there_and_let_through():
+def test_the_files_that_the_dockerfile_copies_exist_and_are_not_ignored():
     ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     for word, rest in instructions():
         assert word != "ADD"
@@ -298,14 +300,14 @@ def test_everything_that_the_dockerfile_copies_is_there_and_let_through():
             assert source.split("/")[0] not in ignored, source
 
 
-def test_a_container_gets_nothing_that_git_ignores():
-    kept_out = set((ROOT / ".dockerignore").read_text().splitlines())
+def test_files_that_git_ignores_are_not_copied_into_containers():
+    ignored = set((ROOT / ".dockerignore").read_text().splitlines())
     for line in (ROOT / ".gitignore").read_text().splitlines():
         name = line.rstrip("/")
-        assert {name, f"**/{name}", ".venv*" if name.startswith(".venv") else name} & kept_out, name
+        assert {name, f"**/{name}", ".venv*" if name.startswith(".venv") else name} & ignored, name
 
 
-def test_containers_run_as_a_user_without_rights_and_serve_lessons_with_a_token():
+def test_containers_run_as_an_ordinary_user_and_require_jupyters_token():
     base = stages()["base"]
     users = [rest for word, rest in base if word == "USER"]
     assert users == ["student"] and not [rest for name in ("cpu", "gpu") for word, rest in stages()[name] if word == "USER"]
@@ -321,7 +323,7 @@ def test_the_dockerfile_leaves_no_package_lists_behind():
             assert "--no-install-recommends" in rest and "rm -rf /var/lib/apt/lists/*" in rest
 
 
-def test_the_environment_of_a_container_can_be_made_from_what_is_copied_before_it(tmp_path):
+def test_a_containers_environment_can_be_created_from_the_files_copied_before_it(tmp_path):
     for source in early():
         target = tmp_path / source
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -331,31 +333,32 @@ def test_the_environment_of_a_container_can_be_made_from_what_is_copied_before_i
     )
     assert dry.returncode == 0 and ".ci/setup" in dry.stdout, dry.stderr
     code = (
-        f"import sys; sys.path += ['', {sysconfig.get_path('purelib')!r}]\n"  # packages, but not the clone that one of them leads to
+        f"import sys; sys.path += ['', {sysconfig.get_path('purelib')!r}]\n"  # installed packages, without the .pth file that leads to this clone
         "from setuptools import build_meta; print(build_meta.prepare_metadata_for_build_editable(sys.argv[1]))"
     )
-    (tmp_path / "made").mkdir()
-    run = python("-I", "-S", "-W", "ignore", "-c", code, tmp_path / "made", cwd=tmp_path)
+    (tmp_path / "metadata").mkdir()
+    run = python("-I", "-S", "-W", "ignore", "-c", code, tmp_path / "metadata", cwd=tmp_path)
     assert run.returncode == 0 and "stylelab-" in run.stdout, run.stderr
-    named = set(re.findall(r"(requirements[\w-]*\.lock|\.ci/uv\.lock)", (ROOT / ".ci" / "setup").read_text()))
-    assert all((tmp_path / name).is_file() for name in named)
+    required = set(re.findall(r"(requirements[\w-]*\.lock|\.ci/uv\.lock)", (ROOT / ".ci" / "setup").read_text()))
+    assert all((tmp_path / name).is_file() for name in required)
 
 
-# the table of all ways
+# the table of all ways to install
 
 
 def rows() -> list[list[str]]:
+    """The cells of the table in docs/ways-in.md."""
     table = [line for line in (ROOT / "docs" / "ways-in.md").read_text().splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1:]]
 
 
-def test_the_table_of_ways_has_each_and_says_what_was_seen_of_it():
+def test_the_table_lists_every_way_and_how_it_was_checked():
     ways = {row[0]: row for row in rows()}
     assert {"make", "conda", "Binder", "Colab", "development container", "pip, in a clone"} <= set(ways)
     assert all(re.fullmatch(r"not run yet|\d{4}-\d\d-\d\d", row[3]) and len(row[2]) > 20 for row in rows())
 
 
-def test_the_commands_of_the_ways_name_files_and_stages_that_exist():
+def test_the_documented_commands_use_files_and_stages_that_exist():
     text = (ROOT / "docs" / "ways-in.md").read_text() + (ROOT / "Dockerfile").read_text()
     assert set(re.findall(r"--target (\w+)", text)) == {"cpu", "gpu"}
     for name in re.findall(r"-[fr] (\S+\.(?:yml|lock))", text):

@@ -27,7 +27,7 @@ def library_source(framework: str, exercise: str) -> str:
     for module in (f"stylelab.{framework}.exercises.answers", f"stylelab.{framework}.losses", LESSONS[exercise].__name__):
         if any(exercise in statement.binds for statement in statements_of(_read(module), 0)):
             parts: dict[str, None] = {}
-            _extract(module, exercise, parts)
+            _extract(module, exercise, parts, exercise)
             return "\n\n".join(parts)
     raise LookupError(exercise)
 
@@ -43,26 +43,36 @@ def _find(module: str) -> Path | None:
     return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
 
 
-def _extract(module: str, name: str, parts: dict[str, None]) -> None:
-    """Add to `parts` the statements that `name` depends on in a module, preceded by those in other modules of the package."""
+def _extract(module: str, name: str, parts: dict[str, None], exercise: str) -> None:
+    """Add to `parts` the statements that `name` depends on in a module, preceded by those in other modules of the package.
+
+    Only the exercise's own function keeps its docstring.
+    """
     nodes = [statement.node for statement in needed(list(statements_of(_read(module), 0)), 0, name, ())]
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module.startswith("stylelab"):
             for alias in node.names:
                 if _find(f"{node.module}.{alias.name}"):
-                    _extract_namespace(f"{node.module}.{alias.name}", alias.asname or alias.name, nodes, parts)
+                    _extract_namespace(f"{node.module}.{alias.name}", alias.asname or alias.name, nodes, parts, exercise)
                 else:
-                    _extract(node.module, alias.name, parts)
+                    _extract(node.module, alias.name, parts, exercise)
         else:
-            parts[ast.unparse(node)] = None
+            parts[ast.unparse(node if exercise == getattr(node, "name", "") else _without_docstrings(node))] = None
 
 
-def _extract_namespace(module: str, name: str, nodes: list[ast.stmt], parts: dict[str, None]) -> None:
+def _extract_namespace(module: str, name: str, nodes: list[ast.stmt], parts: dict[str, None], exercise: str) -> None:
     """Add a module as a namespace that holds what is used of it: two modules may have functions of the same name."""
     attributes = [inner for node in nodes for inner in ast.walk(node) if isinstance(inner, ast.Attribute)]
     used = sorted({inner.attr for inner in attributes if isinstance(inner.value, ast.Name) and inner.value.id == name})
     for attribute in used:
-        _extract(module, attribute, parts)
+        _extract(module, attribute, parts, exercise)
     if used:
         fields = ", ".join(f"{attribute}={attribute}" for attribute in used)
         parts[f"import types\n{name} = types.SimpleNamespace({fields})"] = None
+
+
+def _without_docstrings(node: ast.stmt) -> ast.stmt:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(inner) is not None:
+            inner.body = inner.body[1:] or [ast.Pass()]
+    return node
