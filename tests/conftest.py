@@ -110,7 +110,8 @@ class Lab:
 
     def look(self, encoder, images, activations, grams, tile=None):
         """`engine.look.look`: activations of some layers, raw Gram matrices of others."""
-        return importlib.import_module(f"stylelab.{self.name}.engine.look").look(encoder, images, activations, grams, tile)
+        engine = importlib.import_module(f"stylelab.{self.name}.engine.look")
+        return engine.look(encoder, images, activations, grams, tile=tile)[:2]
 
     def gradient(self, function, array) -> np.ndarray:
         """d function(tensor) / d array."""
