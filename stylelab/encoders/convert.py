@@ -57,11 +57,24 @@ def convert(path: Path) -> Path:
     """
     status = path.stat()
     target = cache_dir() / "converted" / f"{_sha256(path, status.st_mtime_ns, status.st_size)}.safetensors"
-    if not is_intact(target):
-        if kind_of(path) == "pth":
-            _convert_in_another_process(path, target)
-        else:
-            convert_to(path, target)
+    if is_intact(target):
+        return target
+    if kind_of(path) != "pth":
+        convert_to(path, target)
+        return target
+    # torch is imported in another process: one that has imported TensorFlow must never do so
+    try:
+        done = subprocess.run(
+            module_command("stylelab.encoders.convert", str(path), str(target)),
+            env=module_environment(), check=False, timeout=SECONDS,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise MachineError(f"PyTorch has not read '{printable(path)}' within {SECONDS} s: try again on an idle machine") from None
+    if done.returncode:
+        message = (done.stderr.strip().splitlines() or ["it was stopped"])[-1]
+        error = InputError if done.returncode == 1 else MachineError
+        raise error(message if done.returncode in (1, 2) else f"PyTorch cannot read '{printable(path)}': {message}")
     return target
 
 
@@ -183,22 +196,6 @@ def from_hwio(arrays: Mapping[str | None, tuple[np.ndarray, np.ndarray]]) -> Wei
 def _sha256(path: Path, modified: int, size: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _convert_in_another_process(path: Path, target: Path) -> None:
-    """Convert a .pth file where torch may be imported: a process that has imported TensorFlow must never do so."""
-    try:
-        done = subprocess.run(
-            module_command("stylelab.encoders.convert", str(path), str(target)),
-            env=module_environment(), check=False, timeout=SECONDS,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise MachineError(f"PyTorch has not read '{printable(path)}' within {SECONDS} s: try again on an idle machine") from None
-    if done.returncode:
-        message = (done.stderr.strip().splitlines() or ["it was stopped"])[-1]
-        error = InputError if done.returncode == 1 else MachineError
-        raise error(message if done.returncode in (1, 2) else f"PyTorch cannot read '{printable(path)}': {message}")
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ class _Reader:
         self.notes: dict[str, None] = {}  # ordered, without duplicates
 
     def read(self, data: bytes) -> Notebook:
-        plain = self._parse(self._decode(data))
+        plain = self._parse(data)
         cells = tuple(self._read_cell(index, cell) for index, cell in enumerate(self._list_cells(plain)) if cell is not None)
         if sum(len(cell.source) for cell in cells if cell.kind == "code") > LIMITS.code:
             raise InputError(f"there are more than {LIMITS.code:,} characters of code: leave out what is not needed")
@@ -104,7 +104,7 @@ class _Reader:
     def _note(self, note: str) -> None:
         self.notes[note] = None
 
-    def _decode(self, data: bytes) -> str:
+    def _parse(self, data: bytes) -> dict:
         if len(data) > LIMITS.file:
             raise InputError(f"the file has {len(data):,} bytes; {LIMITS.file:,} at most")
         if data.count(b"[") + data.count(b"{") > LIMITS.brackets:
@@ -120,9 +120,6 @@ class _Reader:
             self._note("the file is not UTF-8: some letters are lost")
         if not text.strip():
             raise InputError("the file is empty")
-        return text
-
-    def _parse(self, text: str) -> dict:
         try:
             try:
                 plain = json.loads(text, object_pairs_hook=self._make_dict)

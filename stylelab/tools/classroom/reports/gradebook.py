@@ -193,7 +193,18 @@ def _student(
                 why = f"no such exercise or lesson: '{target}'{_did_you_mean(entry.target, known)}"
             warnings.append(f"manual.csv, line {entry.line}: {why}; the line is ignored")
     marks = sorted(marks, key=lambda mark: (not mark.lesson, mark.lesson, mark.framework, mark.name))
-    submissions = [_submission(mark, entries, lessons, late, warnings) for mark in marks]
+    submissions = []
+    for mark in marks:
+        exercises = []
+        for exercise in mark.exercises:
+            own = [entry for entry in entries if entry.target == exercise.exercise]
+            earned, by_hand, comments = _changed(float(exercise.earned), exercise.points, own, warnings)
+            exercises.append(ExerciseGrade(exercise, earned, by_hand, comments))
+        whole = [entry for entry in entries if _concerns_lesson(entry, mark)]
+        points = sum(lessons.get(mark.lesson, {}).values())
+        earned, by_hand, comments = _changed(sum(exercise.earned for exercise in exercises), points, whole, warnings)
+        days, factor = lateness(mark.when, late, mark.lesson)
+        submissions.append(SubmissionGrade(mark, tuple(exercises), earned, points, days, factor, by_hand, comments))
     best: dict[str, int] = {}  # lesson -> index of the submission that counts
     for index, submission in enumerate(submissions):
         lesson = submission.mark.lesson
@@ -208,19 +219,6 @@ def _concerns_lesson(entry: Entry, mark: Mark) -> bool:
     digits = mark.lesson.partition("_")[0]
     same_number = entry.target.isdecimal() and digits.isdecimal() and int(entry.target) == int(digits)
     return entry.target.lower() == "lesson" or same_number or entry.target == mark.lesson != ""
-
-
-def _submission(mark: Mark, entries: list[Entry], lessons: Lessons, late: Late, warnings: list[str]) -> SubmissionGrade:
-    exercises = []
-    for exercise in mark.exercises:
-        own = [entry for entry in entries if entry.target == exercise.exercise]
-        earned, by_hand, comments = _changed(float(exercise.earned), exercise.points, own, warnings)
-        exercises.append(ExerciseGrade(exercise, earned, by_hand, comments))
-    whole = [entry for entry in entries if _concerns_lesson(entry, mark)]
-    points = sum(lessons.get(mark.lesson, {}).values())
-    earned, by_hand, comments = _changed(sum(exercise.earned for exercise in exercises), points, whole, warnings)
-    days, factor = lateness(mark.when, late, mark.lesson)
-    return SubmissionGrade(mark, tuple(exercises), earned, points, days, factor, by_hand, comments)
 
 
 def _changed(
