@@ -6,14 +6,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.run.options import Options
 
-UsageError = typer.BadParameter.__mro__[1]  # from click, or from typer's own copy of it
+UsageError: Any = typer.BadParameter.__mro__[1]  # from click, or from typer's own copy of it
 
 app = typer.Typer(
     add_completion=False,
@@ -63,12 +63,16 @@ def with_options(command: Callable[..., int], kind: type[Options] = Options) -> 
                 inspect.Parameter(field.name, parameter.kind, default=field.default, annotation=option_type(field))
                 for field in known
             ]
-    call.__signature__ = inspect.Signature(parameters)
+    signed: Any = call
+    signed.__signature__ = inspect.Signature(parameters)
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call
 
 
-Device = option_type(next(field for field in fields(Options) if field.name == "device"))
+if TYPE_CHECKING:
+    Device = str | None
+else:
+    Device = option_type(next(field for field in fields(Options) if field.name == "device"))
 
 
 def main() -> None:
@@ -119,7 +123,8 @@ def transfer(
     """Paint one image's content in another's style. Ctrl-C saves the best image so far."""
     from stylelab.cli import transfer as painting
 
-    given = [name for name in context.params if context.get_parameter_source(name).name == "COMMANDLINE"]
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
     values = {"content": content, "style": style, "backend": backend, **options}
     found = painting.find_settings(values, given, settings)
     return painting.transfer(found, out, file=settings, save_settings=save_settings, film=film)

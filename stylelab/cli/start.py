@@ -42,7 +42,7 @@ def start(folder: Path, framework: str | None = None) -> str:
     lessons = find_lessons(framework)
     folder = handed_out.make_folder(Path(folder), lessons[0].parent)
     record = {name: digest for name, digest in handed_out.read_record(folder / RECORD).items() if isinstance(digest, str)}
-    done = {}
+    done: dict[str, list[str]] = {}
     for lesson in lessons:
         name, outcome = _copy(lesson, folder, record)
         done.setdefault(outcome, []).append(name)

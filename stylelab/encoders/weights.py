@@ -138,6 +138,7 @@ def _normalised(encoder: Encoder, version: tuple, layers: tuple[str, ...]) -> We
 
 
 def _in_rgb_order(encoder: Encoder, version: tuple, layers: tuple[str, ...]) -> Weights:
+    assert encoder.path is not None
     in_file = _read(encoder.path, version)
     if missing := [layer for layer in layers if layer not in in_file]:
         raise InputError(f"'{printable(encoder.path)}' no longer has {missing[0]}: download or save it again")

@@ -149,7 +149,8 @@ class Settings(Options):
     def without_files(self) -> "Settings":
         """The same without embedded images and without folders: fit to be passed on inside an image."""
         names = {role: getattr(getattr(self, role), "name", getattr(self, role)) for role in ROLES} | {"encoder": self.encoder}
-        return replace(self, **{name: Path(value).name or name for name, value in names.items()})
+        without: dict[str, Any] = {name: Path(value).name or name for name, value in names.items()}
+        return replace(self, **without)
 
     def differences(self, repeated: "Settings | None" = None) -> tuple[str, ...]:
         """A sentence about each thing that is not as it was when the settings were saved.

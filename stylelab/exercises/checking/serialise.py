@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def unpack_answer(arrays: Mapping[str, np.ndarray], plain) -> Answer:
         raise ValueError(f"not an answer: {type(error).__name__} where arrays are looked up") from error
     if not isinstance(tree, dict) or tree.keys() != _PARTS.keys():
         raise ValueError(f"not an answer: it must have {', '.join(_PARTS)}")
-    parts = {}
+    parts: dict[str, Any] = {}
     for name, check in _PARTS.items():
         try:
             parts[name] = check(tree[name])

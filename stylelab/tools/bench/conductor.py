@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from stylelab.base import messages, processes
 from stylelab.errors import InputError, MachineError, StylelabError
@@ -31,7 +32,9 @@ class ContenderProcess:
     """
 
     def __init__(self, contender: Contender, settings: dict):
-        self.contender, self.last, self.seconds = contender, {}, []
+        self.contender = contender
+        self.last: dict[str, Any] = {}
+        self.seconds: list[float] = []
         settings = {"kind": contender.kind, "backend": contender.backend, **settings, **contender.options}
         command = processes.module_command("stylelab.tools.bench.contender", json.dumps(settings))
         command[0] = processes.python_of(contender.backend)

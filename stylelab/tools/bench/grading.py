@@ -140,7 +140,7 @@ def compare(frameworks: list[str], numbers: list[str]) -> dict:
     rows = []
     with tempfile.TemporaryDirectory(prefix="stylelab-versus-") as folder, Sandboxes() as boxes:
         for framework in frameworks:
-            books = {}
+            books: dict[str, NotebookNode] = {}
             for book in (solved(number, framework) for number in numbers):
                 name = f"{book.metadata.stylelab.lesson}_{framework}"
                 books |= {f"{name}-whole": book, f"{name}-cut": cut_down(book)}

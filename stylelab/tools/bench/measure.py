@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -201,7 +202,7 @@ def run_race(group: Group, options: BenchOptions, encoder: str, folder: Path) ->
     entries = [(contender, settings | {"total_steps": left[contender.name]}) for contender in group.contenders]
     if against.kind == "style-transfer-pytorch":
         left[against.name] = float("inf")
-    tracks = {name: {"seconds": [], "images": []} for name in left}
+    tracks: dict[str, dict[str, Any]] = {name: {"seconds": [], "images": []} for name in left}
 
     def burst(process: ContenderProcess) -> None:
         name = process.contender.name
@@ -225,7 +226,7 @@ def run_race(group: Group, options: BenchOptions, encoder: str, folder: Path) ->
                 contenders.for_each(burst)
         judge_tracks(tracks, settings, failures)
     theirs = tracks[against.name]
-    result = {
+    result: dict[str, Any] = {
         "against": against.name, "recipe": group.recipe, "encoder": encoders.find_encoder(encoder).name, "size": group.size,
         "steps": theirs["steps"][-1] if theirs["steps"] else 0, "tracks": tracks, "rows": [],
         "lost": {name: str(error) for name, error in failures.items()},

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from stylelab.base import messages
 from stylelab.base.files import printable
@@ -54,7 +55,8 @@ class Run:
         self.rows: list[tuple] = []
         self.preview = self.image = b""
         self.frames: dict[int, bytes] = {}
-        self.error, self.facts = "", {}
+        self.error = ""
+        self.facts: dict[str, Any] = {}
         self.lock = threading.RLock()
         self.process: subprocess.Popen | None = None
         self._result_settings: Settings | None = None

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import threading
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import numpy as np
@@ -48,7 +49,8 @@ class Studio(anywidget.AnyWidget):
     def __init__(self, parallel: int = PARALLEL):
         super().__init__(choices=form.choices(), form=form.defaults())
         self.runs = Runs(self._send_run, parallel)
-        self.uploads, self.uploaded = files.Uploads(), {}
+        self.uploads = files.Uploads()
+        self.uploaded: dict[str, Any] = {}
         self.session = Session(self._pause_runs, self._resume_runs, self.runs.stop)
         self.paused_runs: list[Run] = []  # because no page was open
         self._originals: dict[int, bytes] = {}
@@ -82,7 +84,7 @@ class Studio(anywidget.AnyWidget):
         """Do what the page asks for. An error is shown on the page as one line."""
         try:
             with self._lock:  # a kernel with subshells may deliver two messages at a time
-                self._handlers[message.get("kind")](self, message, buffers)
+                self._handlers[str(message.get("kind"))](self, message, buffers)
         except StylelabError as error:
             self._notify(str(error), alert=True)
         except Exception as error:  # noqa: BLE001  a page should always get an answer

@@ -25,8 +25,8 @@ from stylelab.run.numerics.winograd import pays
 from stylelab.torch.engine.winograd import Winograd
 
 # oneDNN's convolution with bias and ReLU in one pass, its filters laid out once; PyTorch's own compiler calls it too
-FUSED = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
-PACK = getattr(torch.ops.mkldnn, "_reorder_convolution_weight", None)
+FUSED: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
+PACK: Any = getattr(torch.ops.mkldnn, "_reorder_convolution_weight", None)
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Trunk:
             gradients: layer -> gradient of the loss with respect to its activation; None where the loss does not use it.
             grams: layer -> gradient of the loss with respect to its raw Gram matrix, `(B, C, C)`, or None.
         """
-        gradient = None
+        gradient: Tensor | None = None
         for layer in reversed(self.layers):
             activation = kept.activations.pop(layer)
             if gradient is not None and layer in POOL_AFTER:
@@ -94,6 +94,7 @@ class Trunk:
             gradient = self.convolutions[layer].backward(gradient)
             if self.repeats:
                 gradient = _fold_border(gradient)
+        assert gradient is not None
         return gradient.float()
 
     def unpool(self, gradient: Tensor, activation: Tensor, maxima: Tensor | None) -> Tensor:
@@ -145,12 +146,8 @@ class _Convolution:
     """3 x 3, stride 1, and the ReLU if asked for: fused and with packed filters where PyTorch can, plain elsewhere."""
 
     def __init__(self, kernel: Tensor, bias: Tensor | None, padding: int, relu: bool = False):
-        self.kernel, self.bias, self.padding, self.relu = (
-            kernel.contiguous(memory_format=torch.channels_last),
-            bias,
-            padding,
-            relu,
-        )
+        self.kernel: Any = kernel.contiguous(memory_format=torch.channels_last)  # None once it is packed
+        self.bias, self.padding, self.relu = bias, padding, relu
         self.fused = kernel.device.type == "cpu" and None not in (FUSED, PACK) and torch.backends.mkldnn.is_available()
         self.packed, self.dtype = None, kernel.dtype
 

@@ -50,11 +50,12 @@ class _Network:
 
     def forward(self, images: Tensor, keep: bool) -> tuple[Tensor, ...]:
         """Activations of the content layers, then Grams of the style layers. With `keep`, ready for `backward`."""
-        self.size, entering = images.shape[2:], images
-        activations, grams = {}, {}
+        self.size, entering = (images.shape[2], images.shape[3]), images
+        activations: dict[str, Tensor] = {}
+        grams: dict[str, Tensor] = {}
         for stage, trunk in zip(self.stages, self.trunks, strict=True):
             self.entered.append(entering)
-            leaving = None
+            leaving: Any = None  # still so after the last stage
             for tile in tiles(*self.size, self.tile, stage):
                 found = trunk.forward(self._enter(entering, tile, stage), keep=False).activations
                 for layer in stage.layers:
@@ -89,7 +90,7 @@ class _Network:
             raise RuntimeError("the gradient of `look` can be computed once: call it again")
         count = len(self.content)
         asked = _used(self.content, gradients[:count]), _used(self.style, gradients[count:])
-        gradient = None  # with respect to what leaves a stage
+        gradient: Tensor | None = None  # with respect to what leaves a stage
         for stage, trunk in zip(reversed(self.stages), reversed(self.trunks), strict=True):
             entered = self.entered.pop()
             if gradient is None and not any(layer in part for part in asked for layer in stage.layers):
@@ -101,6 +102,7 @@ class _Network:
                 _cut(total, tile.outer.at(stage.stride)).add_(trunk.backward(kept, wanted, {}))
             gradient = total
             give_back()
+        assert gradient is not None
         return gradient.mul_(self.encoder.factor)
 
     def _enter(self, entering: Tensor, tile: Tile, stage: Stage) -> Tensor:

@@ -57,7 +57,8 @@ def canvas_text(book: Gradebook, path: "str | Path | None" = None) -> tuple[str,
     """
     if path is None:
         return csv_text(_rows(book)), []
-    export, warnings = read_gradebook(Path(path)), []
+    export = read_gradebook(Path(path))
+    warnings: list[str] = []
     columns = {lesson: _column(export, book, lesson, warnings) for lesson in book.lessons}
     scales = {lesson: _scale(export, book, lesson, columns[lesson], warnings) for lesson in book.lessons}
     for student, row in _matched(export, book.students, warnings):
