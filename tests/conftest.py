@@ -1,6 +1,6 @@
-"""Tests speak NumPy, channels last, to one half of the package: `pytest --framework torch`, then `tensorflow`.
+"""Tests use one half of the package through NumPy arrays, channels last: `pytest --framework torch`, then `tensorflow`.
 
-A process holds one framework. Tests without the fixtures below need none and run with `torch` only.
+A process holds one framework. Tests that use none of the fixtures below need no framework, and run only with `torch`.
 """
 
 import importlib
@@ -18,10 +18,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 
 def pytest_addoption(parser):
+    """Add the option --framework."""
     parser.addoption("--framework", choices=("torch", "tensorflow"), default="torch")
 
 
 def pytest_configure(config):
+    """Register the markers, and let tests receive Ctrl-C."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job: the tests of Ctrl-C need it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "plain: needs no framework")
@@ -30,6 +32,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    """With TensorFlow, leave out the tests that need no framework: they run with PyTorch."""
     if config.getoption("--framework") == "tensorflow":
         plain = [item for item in items if "framework" not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=plain)
@@ -38,6 +41,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session")
 def framework(request) -> str:
+    """'torch' or 'tensorflow'."""
     return request.config.getoption("--framework")
 
 
@@ -49,29 +53,33 @@ def sl(framework):
 
 @pytest.fixture(scope="session")
 def lab(framework, sl) -> "Lab":
+    """This process's half of the package, with NumPy arrays in and out."""
     return Lab(framework, sl)
 
 
 @pytest.fixture
 def rng() -> np.random.Generator:
+    """A new random generator with the same seed for every test."""
     return np.random.default_rng(0)
 
 
 @pytest.fixture(scope="session")
 def real_weights() -> Path:
+    """A file with the first layers of the real VGG-19; the test is skipped without it."""
     if not REAL_WEIGHTS.is_file():
-        pytest.skip("the real VGG-19 filters are not beside this checkout")
+        pytest.skip("the real VGG-19 filters are not next to this checkout")
     return REAL_WEIGHTS
 
 
 class Lab:
-    """One half of the package, spoken to in float32 NumPy arrays, channels last: (B, H, W, C)."""
+    """One half of the package, which takes and returns float32 NumPy arrays, channels last: (B, H, W, C)."""
 
     def __init__(self, name, sl):
         self.name, self.sl = name, sl
         self.native = importlib.import_module(name)
 
     def tensor(self, array):
+        """A tensor in the framework's own layout."""
         array = np.asarray(array)
         if self.name == "torch":
             array = np.moveaxis(array, -1, 1) if array.ndim == 4 else array
@@ -79,10 +87,13 @@ class Lab:
         return self.native.constant(array)
 
     def array(self, tensor) -> np.ndarray:
+        """A tensor's values, channels last."""
         if self.name == "tensorflow":
             return np.array(tensor)
         array = tensor.detach().cpu().numpy()
         return np.moveaxis(array, 1, -1) if array.ndim == 4 else array
+
+    # the public functions of the half, from arrays to arrays or numbers
 
     def gram_matrix(self, activation, normalisation="per_location"):
         return self.array(self.sl.gram_matrix(self.tensor(activation), normalisation))
@@ -114,4 +125,5 @@ class Lab:
         return self.array(tape.gradient(value, tensor))
 
     def activations(self, encoder, images) -> dict[str, np.ndarray]:
+        """What an encoder computes for a batch of images, layer by layer."""
         return {layer: self.array(activation) for layer, activation in encoder(self.tensor(images)).items()}

@@ -49,7 +49,7 @@ SELECTIONS = {
     "full": Selection(
         ("china", "cat", "rocket"), ("brushstrokes", "woodblock", "stained-glass", "fluid"), tuple(RECIPES), 160, "cpu"
     ),
-    "tiny": Selection(("china",), ("fluid", "ceramic"), ("gatys", "tf-tutorial"), 64, "ci"),
+    "tiny": Selection(("china",), ("fluid",), ("gatys", "tf-tutorial"), 64, "ci"),
 }
 
 Painted = dict[tuple[str, str, str], Pair]  # (content, style, recipe) -> what was painted
@@ -66,11 +66,12 @@ def paint(selection: Selection, folder: Path, report: Callable[[str], object]) -
         InputError, MachineError: as `stylelab.tools.gallery.paint.paint`.
     """
     plans = {recipe: _plan(selection, folder, recipe) for recipe in selection.recipes}
-    waiting = sum(pair.state == WAITING for plan in plans.values() for pair in plan.pairs)
-    if waiting:
+    waiting = [sum(pair.state == WAITING for pair in plan.pairs) for plan in plans.values()]
+    if any(waiting):
         from stylelab.tools.cluster import connect
 
-        with connect(None, tasks=waiting, device="cpu") as client:  # the same workers for all recipes: importing PyTorch is slow
+        # one recipe after another, on the same workers, because importing PyTorch is slow
+        with connect(None, tasks=max(waiting), device="cpu") as client:
             for recipe, plan in plans.items():
                 for pair in paint_plan(plan, scheduler=client.scheduler.address):
                     if pair.state == DONE:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -69,10 +69,7 @@ def with_options(command: Callable[..., int], kind: type[Options] = Options) -> 
     return call
 
 
-if TYPE_CHECKING:
-    Device = str | None
-else:
-    Device = option_type(next(field for field in fields(Options) if field.name == "device"))
+Device: Any = option_type(next(field for field in fields(Options) if field.name == "device"))
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """The tables that the commands `encoders`, `recipes` and `doctor` print."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 
@@ -12,7 +14,7 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=140)
 
 
-def _print(*columns: str, rows: list[tuple[str, ...]], first: str = "bold") -> None:
+def _print(*columns: str, rows: Sequence[tuple[str, ...]], first: str = "bold") -> None:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for index, column in enumerate(columns):
         table.add_column(column, style=first if index == 0 else None, no_wrap=index == 0, overflow="fold")

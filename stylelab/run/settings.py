@@ -149,8 +149,8 @@ class Settings(Options):
     def without_files(self) -> "Settings":
         """The same without embedded images and without folders: fit to be passed on inside an image."""
         names = {role: getattr(getattr(self, role), "name", getattr(self, role)) for role in ROLES} | {"encoder": self.encoder}
-        without: dict[str, Any] = {name: Path(value).name or name for name, value in names.items()}
-        return replace(self, **without)
+        values: dict[str, Any] = {name: Path(value).name or name for name, value in names.items()}
+        return replace(self, **values)
 
     def differences(self, repeated: "Settings | None" = None) -> tuple[str, ...]:
         """A sentence about each thing that is not as it was when the settings were saved.

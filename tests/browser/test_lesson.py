@@ -1,4 +1,4 @@
-"""The lessons in a real browser: JupyterLab on loopback, headless Chromium, a student's own copy in a home of its own."""
+"""The lessons in a real browser: JupyterLab on loopback, headless Chromium, a student's copy in a separate home folder."""
 
 import json
 import urllib.request
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.skipif(browsing.C
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """The address of a JupyterLab without a token, over a student's copy of the lessons; it ends with the tests."""
+    """The address of a JupyterLab without a token, in a student's copy of the lessons."""
     home = tmp_path_factory.mktemp("home")
     folder = home / "my lessons"
     start.start(folder, "torch")
@@ -52,7 +52,7 @@ def page(server, tmp_path_factory):
 
 @pytest.fixture(params=SOURCES, ids=lambda source: source.stem, scope="module")
 def lesson(request, page, server) -> "Lesson":
-    """One lesson after the other, open in the browser; its kernel ends with it."""
+    """One lesson after another, open in the browser; its kernel is stopped afterwards."""
     yield Lesson(page, request.param)
     with urllib.request.urlopen(f"{server}/api/sessions", timeout=20) as answer:
         sessions = json.load(answer)
@@ -61,7 +61,7 @@ def lesson(request, page, server) -> "Lesson":
 
 
 class Lesson:
-    """A notebook in the browser. Cells are known by the names that they have in the source."""
+    """A notebook in the browser. Cells have the names that the lesson's source gives them."""
 
     def __init__(self, page, source: Path):
         self.page = page
@@ -70,21 +70,22 @@ class Lesson:
         page.evaluate(browsing.OPEN, lessons.notebook_path(source, "torch").name)
 
     def index(self, name: str) -> int:
+        """The position of the cell of this name."""
         return next(index for index, cell in enumerate(self.cells) if cell.metadata.stylelab.name == name)
 
     def cell(self, index: int):
-        """The cell's element, scrolled into sight."""
+        """The cell's element, scrolled into view."""
         self.page.evaluate(SHOW, index)
         return self.page.evaluate_handle("index => lesson.widgets[index].node", index).as_element()
 
     def type(self, index: int, text: str) -> None:
-        """Click into a cell, and put a text in the place of what it says."""
+        """Replace the content of a cell, as a student who types would."""
         self.cell(index).wait_for_selector(".cm-content").click()
         self.page.keyboard.press("Control+A")
         self.page.keyboard.insert_text(text)
 
     def run(self, index: int) -> str:
-        """Click into a cell, press Shift and Enter, and wait for what it prints."""
+        """Click into a cell, press Shift+Enter, and return what it prints."""
         self.page.evaluate("index => lesson.widgets[index].model.sharedModel.setOutputs([])", index)
         self.cell(index).wait_for_selector(".cm-content").click()
         self.page.keyboard.press("Shift+Enter")
@@ -99,12 +100,12 @@ def test_the_stored_images_are_there_before_any_cell_is_run(lesson):
     lesson.page.wait_for_function(LOADED)  # fails after a while if they never come
 
 
-def test_the_set_up_cell_reports_the_device(lesson):
+def test_the_setup_cell_reports_the_device(lesson):
     report = lesson.run(lesson.index("setup"))
     assert "preset 'ci'" in report and "torch" in report and "seed 0" in report
 
 
-def test_an_exercise_answered_wrongly_and_then_rightly_is_told_so(lesson):
+def test_an_exercise_reports_a_wrong_answer_and_then_a_right_one(lesson):
     exercise, index = next(
         (cell.metadata.stylelab.exercise, index)
         for index, cell in enumerate(lesson.cells)
@@ -131,7 +132,7 @@ def test_the_first_slider_changes_its_image(lesson):
     )
 
 
-def test_the_quiz_answers(lesson):
+def test_the_quiz_gives_feedback(lesson):
     index = lesson.index("quiz")
     lesson.run(index)
     cell = lesson.cell(index)

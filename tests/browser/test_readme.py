@@ -1,4 +1,4 @@
-"""The README as a visitor sees it: rendered at the width that GitHub gives it, in under two screens."""
+"""The README as visitors see it, at the width that GitHub gives it: no more than two screens."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import browsing
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TWO_SCREENS = 1800  # pixels, of 900 each
-# our own few lines, with the sizes and margins that readers of such sites know
+TWO_SCREENS = 1800  # pixels
+# similar in sizes and margins to GitHub's style
 STYLE = """
 body { font: 16px/1.5 sans-serif; margin: 0 auto; width: 880px }
 h1, h2 { margin: 24px 0 16px; padding-bottom: 5px; line-height: 1.25; border-bottom: 1px solid #ccc } h1 { font-size: 32px } h2 { font-size: 24px }
@@ -26,7 +26,7 @@ def page():
         browser.close()
 
 
-def test_the_readme_is_read_in_under_two_screens_with_all_its_images(page, tmp_path):
+def test_the_readme_fits_on_two_screens_and_shows_all_its_images(page, tmp_path):
     markdown_it = pytest.importorskip("markdown_it")
     body = markdown_it.MarkdownIt("commonmark").enable("table").render((ROOT / "README.md").read_text(encoding="utf-8"))
     (tmp_path / "assets").symlink_to(ROOT / "assets")

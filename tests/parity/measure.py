@@ -1,4 +1,4 @@
-"""Run by tests/parity/test_parity.py in a process for each framework: `measure.py FRAMEWORK OUT.npz [WEIGHTS]`.
+"""`measure.py FRAMEWORK OUT.npz [WEIGHTS]`, which tests/parity/test_parity.py runs once for each framework.
 
 Everything is written as channels-last NumPy: activations of every layer, and for every recipe the parts of its loss,
 the gradient of the image, and the image after 20 steps.
@@ -19,9 +19,10 @@ SIZE, STEPS = 64, 20
 
 
 def main(framework: str, out: str, *weights: str) -> None:
+    """Compute everything with the embedded encoder, and with a file of weights if one is given."""
     sl = importlib.import_module(f"stylelab.{framework}")
     lab = load_lab(framework, sl)
-    found = {}
+    values = {}
     for name in ("mini", *weights):
         label = "partial" if name in weights else name
         spec = encoders.find_encoder(name)
@@ -30,15 +31,15 @@ def main(framework: str, out: str, *weights: str) -> None:
         for pooling in ("max", "average"):
             encoder = sl.load_encoder(spec, layers, pooling=pooling, device="cpu")
             for layer, activation in lab.activations(encoder, image).items():
-                found[f"{label} {pooling} {layer}"] = activation
+                values[f"{label} {pooling} {layer}"] = activation
         for recipe in RECIPES.values():
-            for key, value in of_recipe(lab, sl, recipe_for(recipe, spec), spec).items():
-                found[f"{label} {recipe.name} {key}"] = value
-    np.savez(out, **found)
+            for key, value in measure_recipe(lab, sl, recipe_for(recipe, spec), spec).items():
+                values[f"{label} {recipe.name} {key}"] = value
+    np.savez(out, **values)
 
 
 def recipe_for(recipe, spec):
-    """The recipe itself, or on the layers that a short file has."""
+    """The recipe, changed to use only layers that the encoder has."""
     try:
         encoders.check_layers(spec, recipe.layers)
         return recipe
@@ -46,7 +47,8 @@ def recipe_for(recipe, spec):
         return with_layers(recipe, content=["conv3_1"], style=[s for s in recipe.style if s in spec.layers])
 
 
-def of_recipe(lab, sl, recipe, spec) -> dict:
+def measure_recipe(lab, sl, recipe, spec) -> dict:
+    """The parts of the loss, their gradient, and the image after some steps."""
     job = prepare("china", "coffee", recipe=recipe, encoder=spec, size=SIZE, seed=1)
     recipe = job.recipe
     encoder = sl.load_encoder(spec, recipe.layers, pooling=recipe.pooling, normalised=job.normalised, device="cpu")
@@ -54,15 +56,16 @@ def of_recipe(lab, sl, recipe, spec) -> dict:
     loss = sl.transfer_loss(encoder, content, style, recipe, job.weights)
     nudge = np.random.default_rng(0).normal(0, 0.02, job.start.shape).astype(np.float32)
     nudged = np.clip(job.start + nudge, 0, 1)[None]  # at the content image itself the content gradient is 0
-    found = {name: lab.array(part) for name, part in loss(lab.tensor(nudged)).items()}
-    found["gradient"] = lab.gradient(lambda tensor: sum(loss(tensor).values()), nudged)
+    values = {name: lab.array(part) for name, part in loss(lab.tensor(nudged)).items()}
+    values["gradient"] = lab.gradient(lambda tensor: sum(loss(tensor).values()), nudged)
     if recipe.optimiser.name != "lbfgs":
         *_, last = sl.optimise(start, loss, optimiser=replace(recipe.optimiser), steps=STEPS)
-        found["image"] = last.image
-    return found
+        values["image"] = last.image
+    return values
 
 
 def load_lab(framework, sl):
+    """The class Lab of tests/conftest.py, which cannot be imported by its name here."""
     import importlib.util
     from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The two frameworks compared: each one in a process of its own writes what it computed, and the files must agree."""
+"""The two frameworks agree: each computes the same things in its own process, and the results are compared."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from stylelab.recipes import RECIPES
 MEASURE = Path(__file__).with_name("measure.py")
 RELATIVE = 1e-4  # of the largest value, in float32: activations, losses, gradients
 IMAGE = 1e-2  # of images in 0..1, after 20 steps
-WALKED = [name for name, recipe in RECIPES.items() if recipe.optimiser.name != "lbfgs"]
+STEPPED = [name for name, recipe in RECIPES.items() if recipe.optimiser.name != "lbfgs"]
 
 
 @pytest.fixture(scope="module")
@@ -22,24 +22,25 @@ def measured(tmp_path_factory, request):
     """What both frameworks computed: `{framework: {name: array}}`."""
     weights = Path(__file__).resolve().parents[3] / "shared" / "weights" / "vgg19-normalised-to-conv3_1.safetensors"
     extra = [str(weights)] if weights.is_file() else []
-    folder, found = tmp_path_factory.mktemp("parity"), {}
+    folder, values = tmp_path_factory.mktemp("parity"), {}
     python = {"torch": sys.executable, "tensorflow": os.environ.get("STYLELAB_TENSORFLOW_PYTHON", sys.executable)}
     for framework, executable in python.items():
         out = folder / f"{framework}.npz"
         run = subprocess.run([executable, MEASURE, framework, out, *extra], capture_output=True, text=True, timeout=600)
         assert run.returncode == 0, run.stderr[-2000:]
         with np.load(out) as arrays:
-            found[framework] = dict(arrays)
-    return found
+            values[framework] = dict(arrays)
+    return values
 
 
 def compare(measured, key, relative=RELATIVE):
+    """Assert that a value is finite and the same in both frameworks, within `relative` of its largest entry."""
     torch, tensorflow = measured["torch"][key], measured["tensorflow"][key]
     assert np.isfinite(torch).all()
     np.testing.assert_allclose(torch, tensorflow, rtol=0, atol=relative * max(np.abs(torch).max(), 1e-30))
 
 
-def test_both_frameworks_measured_the_same_things(measured):
+def test_both_frameworks_computed_the_same_things(measured):
     assert set(measured["torch"]) == set(measured["tensorflow"])
 
 
@@ -50,19 +51,19 @@ def test_activations_agree(measured, layer, pooling):
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_losses_and_picture_gradients_agree(measured, recipe):
+def test_losses_and_image_gradients_agree(measured, recipe):
     keys = [key for key in measured["torch"] if key.startswith(f"mini {recipe} ") and not key.endswith("image")]
     assert f"mini {recipe} gradient" in keys and f"mini {recipe} style" in keys
     for key in keys:
         compare(measured, key)
 
 
-@pytest.mark.parametrize("recipe", WALKED)
+@pytest.mark.parametrize("recipe", STEPPED)
 def test_images_after_twenty_steps_agree(measured, recipe):
     key = f"mini {recipe} image"
     torch, tensorflow = measured["torch"][key], measured["tensorflow"][key]
     difference = np.abs(torch - tensorflow)
-    # Adam divides by the gradient's size: where that is rounding noise, a single pixel may go its own way
+    # Adam divides by the gradient's size: where that is only rounding noise, single pixels may differ
     assert np.quantile(difference, 0.999) < IMAGE and difference.mean() < IMAGE / 10
 
 
@@ -70,7 +71,7 @@ def test_images_after_twenty_steps_agree(measured, recipe):
 def test_the_real_filters_agree(measured, kind):
     keys = [key for key in measured["torch"] if key.startswith("partial ") and not key.endswith("image")]
     if not keys:
-        pytest.skip("the real VGG-19 filters are not beside this checkout")
+        pytest.skip("the real VGG-19 filters are not next to this checkout")
     wanted = [
         key for key in keys if (" conv" in key) == (kind == "activations") and (kind == "activations" or f" {kind} " in key)
     ]

@@ -1,4 +1,4 @@
-"""The lessons are in step with their sources, are what a lesson must be, and show what they claim."""
+"""The stored lessons match their sources, follow the rules for lessons, and show what they claim."""
 
 import base64
 import io
@@ -31,7 +31,7 @@ def stored(source: Path, framework: str) -> nbformat.NotebookNode:
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=NAMES)
-def test_a_stored_lesson_has_no_fault(twin):
+def test_a_stored_lesson_passes_its_checks(twin):
     assert lint.faults(*twin) == []
 
 
@@ -48,7 +48,7 @@ def test_the_twins_have_the_same_cells_and_the_same_exercises(source):
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=NAMES)
-def test_a_notebook_speaks_of_its_own_framework_only(twin):
+def test_a_notebook_uses_only_its_own_framework(twin):
     other = {"torch": "tensorflow", "tensorflow": "torch"}[twin[1]]
     code = "\n".join(cell.source for cell in lessons.assemble(*twin).cells if cell.cell_type == "code")
     assert not re.search(rf"\b(?:import|stylelab\.){other}\b|\b{'tf' if other == 'tensorflow' else 'torch'}\.\w", code)
@@ -56,7 +56,7 @@ def test_a_notebook_speaks_of_its_own_framework_only(twin):
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=NAMES)
-def test_nbgrader_reads_the_exercises(twin):
+def test_nbgrader_accepts_the_exercises(twin):
     validator = pytest.importorskip("nbgrader.nbgraderformat").MetadataValidator()
     notebook = lessons.assemble(*twin)
     validator.validate_nb(notebook)
@@ -73,7 +73,7 @@ def test_a_stored_lesson_shows_images_and_is_not_a_large_file(twin):
 
 
 @pytest.mark.parametrize("source", lessons.sources(), ids=lambda source: source.stem)
-def test_the_checked_numbers_are_the_same_in_both_frameworks(source):
+def test_the_compared_numbers_are_the_same_in_both_frameworks(source):
     torch, tensorflow = (marked(stored(source, framework)) for framework in lessons.TITLES)
     assert torch == tensorflow and len(torch) >= 3
 
@@ -84,11 +84,11 @@ def marked(notebook) -> dict[str, str]:
     return {cell.metadata.stylelab.name: "".join(output.get("text", "") for output in cell.outputs) for cell in cells}
 
 
-def test_the_course_has_fourteen_exercises_and_teaches_each_that_is_defined():
+def test_the_course_has_fourteen_exercises_and_uses_every_defined_one():
     cells = [cell for twin in TWINS for cell in lessons.assemble(*twin).cells]
-    taught = {cell.metadata.stylelab.exercise for cell in cells if "exercise" in cell.metadata.stylelab}
-    assert len(taught) >= 14
-    assert taught == set(exercises.EXERCISES)
+    used = {cell.metadata.stylelab.exercise for cell in cells if "exercise" in cell.metadata.stylelab}
+    assert len(used) >= 14
+    assert used == set(exercises.EXERCISES)
 
 
 def test_the_table_of_lessons_names_every_lesson_with_its_title():
@@ -256,7 +256,7 @@ def test_a_quiz_has_four_to_six_questions_and_explains_every_answer(lesson):
         assert all(len(why.split()) >= 5 for why in (question.why, *question.wrong.values()))
 
 
-def test_a_quiz_marks_itself():
+def test_a_quiz_gives_feedback_and_counts_right_answers():
     box = quizzes.form(quizzes.find_quiz("04"))
     questions = quizzes.find_quiz("04")
     for part, question in zip(box.children, questions, strict=False):
@@ -269,13 +269,13 @@ def test_a_quiz_marks_itself():
     assert "5 of 5 right" in box.children[-1].value
 
 
-def test_without_a_kernel_every_answer_can_be_unfolded():
+def test_without_a_kernel_the_feedback_to_every_answer_can_be_unfolded():
     html = quizzes.unfolded(quizzes.find_quiz("04"))
     answers = sum(len(question.answers()) for question in quizzes.find_quiz("04"))
     assert html.count("<details>") == html.count("</details>") == answers
 
 
-def test_check_on_the_command_line_says_what_is_wrong(tmp_path):
+def test_check_on_the_command_line_reports_an_unknown_lesson(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-P", "-m", "lessons.make", "check", "99"]
     run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
@@ -283,7 +283,7 @@ def test_check_on_the_command_line_says_what_is_wrong(tmp_path):
     assert run.returncode == 1 and run.stderr == f"stylelab: unknown lesson '99': choose one of {', '.join(numbers)}\n"
 
 
-def test_the_notebooks_are_run_where_no_network_can_be_reached():
+def test_notebooks_are_tested_without_a_network():
     offline = ROOT / ".ci" / "offline"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         dial = f"import socket; socket.create_connection({listener.getsockname()}, timeout=5)"
@@ -295,7 +295,7 @@ def test_the_notebooks_are_run_where_no_network_can_be_reached():
     assert ".ci/offline" in (ROOT / ".ci" / "test").read_text()
 
 
-def test_inside_there_is_a_loopback_for_the_kernel():
+def test_the_sandbox_without_network_has_a_loopback_for_the_kernel():
     dial = (
         "import socket; listener = socket.create_server(('127.0.0.1', 0));"
         "socket.create_connection(listener.getsockname(), timeout=5)"

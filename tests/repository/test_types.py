@@ -1,4 +1,4 @@
-"""What people call is annotated, and their own type checker sees it: a right script passes, a wrong call is refused."""
+"""The public functions are annotated, and a user's type checker sees it: correct scripts pass, wrong calls are reported."""
 
 import ast
 import re
@@ -43,7 +43,7 @@ except InputError as error:
     status: int = error.exit_status
 """
 
-WRONG = {  # a call -> words of what is said of it
+WRONG = {  # a call -> words of its error message
     'stylelab.transfer("china", "fluid", size="large")': r'"str"; expected "int | None"',
     'stylelab.transfer("china", "fluid", sise=96)': 'Unexpected keyword argument "sise"',
     'stylelab.transfer("china")': 'Missing positional argument "style"',
@@ -59,19 +59,13 @@ WRONG = {  # a call -> words of what is said of it
 
 
 def mypy(folder: Path, *scripts: str) -> str:
-    """What a type checker says of scripts that use stylelab, with its strictest settings and none of ours."""
+    """The output of mypy for scripts that use stylelab, with its strictest settings and without ours."""
     for number, script in enumerate(scripts):
         (folder / f"script{number}.py").write_text(textwrap.dedent(script))
     command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--strict",
-        "--config-file=",
-        "--follow-imports=silent",
-        "--disable-error-code=type-arg",
-    ]
-    command += [f"--cache-dir={ROOT / '.mypy_cache' / 'scripts'}", "--no-warn-unused-ignores", "."]
+        sys.executable, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent", "--disable-error-code=type-arg",
+        f"--cache-dir={ROOT / '.mypy_cache' / 'scripts'}", "--no-warn-unused-ignores", ".",
+    ]  # fmt: skip
     run = subprocess.run(command, cwd=folder, env={"MYPYPATH": str(ROOT), "HOME": str(folder)}, capture_output=True, text=True)
     assert run.returncode in (0, 1), run.stderr
     return run.stdout
@@ -79,14 +73,14 @@ def mypy(folder: Path, *scripts: str) -> str:
 
 def test_a_script_that_uses_stylelab_type_checks_and_wrong_calls_are_refused(tmp_path):
     wrong = "import stylelab\nfrom stylelab import encoders, images, recipes\n" + "\n".join(WRONG)
-    said = mypy(tmp_path, RIGHT, wrong)
-    assert "script0.py" not in said, said
-    lines = {int(number): text for number, text in re.findall(r"script1\.py:(\d+): error: (.*)", said)}
+    output = mypy(tmp_path, RIGHT, wrong)
+    assert "script0.py" not in output, output
+    lines = {int(number): text for number, text in re.findall(r"script1\.py:(\d+): error: (.*)", output)}
     for number, (call, words) in enumerate(WRONG.items(), 3):
-        assert re.search(words, lines.get(number, "")), f"{call}: {lines.get(number, 'nothing was said')}"
+        assert re.search(words, lines.get(number, "")), f"{call}: {lines.get(number, 'no error')}"
 
 
-def test_the_package_says_that_it_is_typed():
+def test_the_package_is_marked_as_typed():
     assert (PACKAGE / "py.typed").is_file()
 
 
@@ -97,32 +91,35 @@ def public(half: str) -> dict[str, ast.FunctionDef]:
         for node in ast.parse((PACKAGE / half / "__init__.py").read_text()).body
         if isinstance(node, ast.Assign) and node.targets[0].id == "__all__"
     ]
-    found = {
+    functions = {
         node.name: node
         for file in FILES
         for node in ast.parse((PACKAGE / half / file).read_text()).body
         if isinstance(node, ast.FunctionDef)
     }
-    return {name: found[name] for name in names}
+    return {name: functions[name] for name in names}
 
 
 def annotations(node: ast.FunctionDef) -> dict[str, str]:
+    """The types of a function's arguments and of what it returns, as text; '' for one without."""
     arguments = [*node.args.args, *node.args.kwonlyargs, *filter(None, [node.args.vararg, node.args.kwarg])]
-    told = {each.arg: each.annotation for each in arguments} | {"return": node.returns}
-    return {name: ast.unparse(each).strip("'") if each else "" for name, each in told.items()}
+    types = {argument.arg: argument.annotation for argument in arguments} | {"return": node.returns}
+    return {name: ast.unparse(type_).strip("'") if type_ else "" for name, type_ in types.items()}
 
 
 @pytest.mark.parametrize("half", HALVES)
 def test_every_exported_function_is_annotated_in_full(half):
-    bare = {(name, argument) for name, node in public(half).items() for argument, told in annotations(node).items() if not told}
-    assert not bare
+    functions = public(half).items()
+    assert not {(name, argument) for name, node in functions for argument, type_ in annotations(node).items() if not type_}
 
 
-def test_both_halves_say_the_same_of_their_arguments():
+def test_both_halves_have_the_same_annotations():
     torch, tensorflow = public("torch"), public("tensorflow")
     for name, node in torch.items():
-        there = annotations(tensorflow[name])
-        for argument, told in annotations(node).items():
-            # the one has a class for devices, the other names them
-            alike = told.replace("str | torch.device", "str").replace("torch.device", "str")
-            assert alike == there[argument], f"{name}({argument})"
+        expected = annotations(tensorflow[name])
+        for argument, type_ in annotations(node).items():
+            # PyTorch has a class for devices, TensorFlow only names
+            assert type_.replace("str | torch.device", "str").replace("torch.device", "str") == expected[argument], (
+                name,
+                argument,
+            )

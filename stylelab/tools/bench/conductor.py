@@ -39,7 +39,7 @@ class ContenderProcess:
         command = processes.module_command("stylelab.tools.bench.contender", json.dumps(settings))
         command[0] = processes.python_of(contender.backend)
         self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
+        self.process: Any = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
             env=processes.module_environment(TF_CPP_MIN_LOG_LEVEL="3"),
         )  # fmt: skip

@@ -54,6 +54,7 @@ def measure_steps(group: Group, options: BenchOptions, encoder: str, folder: Pat
             process.request(image=path)
             images[process.contender.name] = path
 
+    assert options.steps is not None
     failures: dict[str, StylelabError] = {}
     images: dict[str, str] = {}
     settings = shared_settings(options, group, encoder, WARM_UP + options.steps + 1)
@@ -194,6 +195,7 @@ def run_race(group: Group, options: BenchOptions, encoder: str, folder: Path) ->
 
     style-transfer-pytorch follows its own schedule of sizes, and says itself when it has ended.
     """
+    assert options.race is not None
     (against,) = group.against
     failures: dict[str, StylelabError] = {}
     settings = shared_settings(options, group, encoder, options.race) | {"small_to_large": True}

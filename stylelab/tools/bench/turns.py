@@ -75,7 +75,7 @@ class Turns:
         loss = float(loss)
         self.seconds.append(self.clock() - self.began)
         self.count, self.read = self.count + 1, read
-        if "keep" in self.request and self.count % self.request["every"] == 0:
+        if read is not None and "keep" in self.request and self.count % self.request["every"] == 0:
             path = f"{self.request['keep']}/{self.count:06d}.npy"
             np.save(path, read())
             self.kept.append([self.count, path])
@@ -103,8 +103,9 @@ class Turns:
 
 def peak_memory() -> float:
     """The most memory that this process has used, in megabytes."""
-    with contextlib.suppress(OSError, TypeError):
-        return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
+    with contextlib.suppress(OSError):
+        if match := re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text()):
+            return int(match[1]) / 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEGABYTE
 

@@ -89,7 +89,8 @@ class ThreadTuner:
             torch.set_num_threads(offer)  # for this thread, which is the one that the steps run in
             self.times = deque(list(self.times)[-1:], maxlen=TRIAL + 1)
         elif self.pace_before and len(self.times) > TRIAL:
-            if self._pace() > self.pace_before:
+            pace = self._pace()
+            if pace is not None and pace > self.pace_before:
                 torch.set_num_threads(self.threads_before)
             self.pace_before = None
 

@@ -132,7 +132,7 @@ def _find_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, St
         if nbgrader:
             if file.parts[0] == SUBMITTED and len(file.parts) > 3 and file.parts[-1] != TIMESTAMP:
                 timestamp = timestamps.get(file.parts[:3])
-                yield file, replace(student_named(file.parts[1]), submitted=timestamp and _read_timestamp(timestamp))
+                yield file, replace(student_named(file.parts[1]), submitted=_read_timestamp(timestamp) if timestamp else None)
         elif group := groups.get(file.parts[0], ()):
             for student in group:
                 others = ", ".join(clean_name(other.name) for other in group if other is not student)

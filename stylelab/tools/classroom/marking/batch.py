@@ -8,7 +8,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -158,7 +158,7 @@ def _read_mark(batch: Batch, key: str) -> Mark | None:
     return None
 
 
-def run(batch: Batch, *, scheduler: str | None = None) -> Iterator[Mark]:
+def run(batch: Batch, *, scheduler: str | None = None) -> Generator[Mark]:
     """Mark what is not marked yet, and yield each mark as it arrives, in no particular order.
 
     Args:

@@ -35,7 +35,9 @@ def library_source(framework: str, exercise: str) -> str:
 @cache
 def _read(module: str) -> str:
     """A module's source, in Python's own layout and without comments."""
-    return ast.unparse(ast.parse(_find(module).read_text()))
+    file = _find(module)
+    assert file is not None
+    return ast.unparse(ast.parse(file.read_text()))
 
 
 def _find(module: str) -> Path | None:

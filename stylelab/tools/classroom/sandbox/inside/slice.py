@@ -16,6 +16,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from stylelab.tools.classroom.sandbox.inside.statements import (
     ANY,
@@ -46,7 +47,7 @@ class Loaded:
         trouble: the first error, in a sentence; empty without one.
     """
 
-    function: object = None
+    function: Any = None
     trouble: str = ""
     namespace: dict = field(default_factory=dict)
 

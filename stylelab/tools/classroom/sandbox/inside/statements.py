@@ -4,6 +4,7 @@ import ast
 import symtable
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 LONGEST = 200_000  # characters of one cell
 DEEPEST = 200  # nested brackets
@@ -273,7 +274,7 @@ def _run_now(node: ast.AST) -> Iterator[ast.AST]:
 
 def last_name(function: ast.expr) -> str:
     """`manual_seed` of `torch.random.manual_seed`."""
-    name: str = getattr(function, "attr", None) or getattr(function, "id", "")
+    name: Any = getattr(function, "attr", None) or getattr(function, "id", "")
     return name
 
 
