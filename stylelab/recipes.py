@@ -35,12 +35,13 @@ class Loss:
     """
 
     @property
-    def sums_only(self) -> bool:
-        """Whether sums over positions are all that it needs of an activation. Then a step is quicker."""
-        return False
+    def needs(self) -> frozenset[str]:
+        """What it needs of a layer's activation F: all of it, 'activation', or only sums over positions, which makes a step
+        quicker: 'gram', F F^T, and 'total', the sum of F."""
+        return frozenset({"activation"})
 
     def at_size(self, positions: int, pixels: int) -> "Loss":
-        """The same loss for a layer that has so many positions, of a generated image of so many pixels."""
+        """The same loss for a layer with that number of positions, of a generated image with that number of pixels."""
         return self
 
     def __add__(self, other: "Loss") -> "Loss":
@@ -109,8 +110,8 @@ class Gram(Loss):
         _check_word("reduction", self.reduce, REDUCTIONS)
 
     @property
-    def sums_only(self) -> bool:
-        return True
+    def needs(self) -> frozenset[str]:
+        return frozenset({"gram"})
 
     def at_size(self, positions: int, pixels: int) -> "Gram":
         return replace(self, positions=positions, pixels=pixels)
@@ -153,8 +154,8 @@ class Scale(Loss):
     loss: Loss
 
     @property
-    def sums_only(self) -> bool:
-        return self.loss.sums_only
+    def needs(self) -> frozenset[str]:
+        return self.loss.needs
 
     def at_size(self, positions: int, pixels: int) -> "Scale":
         return replace(self, loss=self.loss.at_size(positions, pixels))
@@ -175,8 +176,8 @@ class Sum(Loss):
     losses: tuple[Loss, ...]
 
     @property
-    def sums_only(self) -> bool:
-        return all(loss.sums_only for loss in self.losses)
+    def needs(self) -> frozenset[str]:
+        return frozenset().union(*(loss.needs for loss in self.losses))
 
     def at_size(self, positions: int, pixels: int) -> "Sum":
         return Sum(tuple(loss.at_size(positions, pixels) for loss in self.losses))
@@ -198,7 +199,7 @@ class Weights:
 
     Attributes:
         pixels: the size of image, in pixels, that `tv` was chosen for. A total variation is a sum over pixels and a
-            style loss a mean over places, so one weight would smooth large images more than small ones. None leaves
+            style loss a mean over positions, so one weight would smooth large images more than small ones. None leaves
             `tv` as it is.
     """
 
@@ -221,12 +222,12 @@ class Optimiser:
         beta1: Adam's memory of past gradients.
         decay: the learning rate is multiplied by this every 100 steps, smoothly.
         pixels: the size of image, in pixels, that the learning rate was chosen for. Plain gradient descent needs a
-            rate in proportion to it: a style loss is a mean over places, so each pixel's share of it falls with their
+            rate in proportion to it: a style loss is a mean over positions, so each pixel's share of it falls with their
             number. None for methods that find their own scale.
-        clip: bring the image back into 0..1 after every step. Never with L-BFGS, whose memory of past gradients
-            a moved image would make false.
-        softness: of L-BFGS, how much more readily an image's coarse structures move than its fine ones: an exponent of
-            their size. 0 is the textbook's; 0.35 saves a third of the steps of a style transfer (`stylelab.run.numerics.lbfgs`).
+        clip: bring the image back into 0..1 after every step. Never with L-BFGS: its memory of past gradients
+            would no longer fit the image.
+        softness: for L-BFGS, how much faster coarse structures of an image move than fine ones, as an exponent of their
+            size. 0 is the textbook's; 0.35 saves a third of the steps of a style transfer (`stylelab.run.numerics.lbfgs`).
     """
 
     name: str
@@ -240,7 +241,7 @@ class Optimiser:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All that a run needs beside two images and an encoder.
+    """Everything that a run needs, except two images and an encoder.
 
     >>> recipe = recipes.find_recipe("gatys")
     >>> recipe.layers
@@ -252,14 +253,14 @@ class Recipe:
         content, style: layer -> share of that layer.
         content_loss, style_loss, tv: what is compared at those layers, and how rough the image may be.
         weights: what the author used, for the activations of `weights_for`.
-        normalised: a like balance for filters of mean activation 1, found by trial.
-        mini: the same for the embedded encoder, where it needs some total variation: its few filters leave a grain that
-            the paper's do not. None where `normalised` will do.
+        normalised: the same balance for filters of mean activation 1, found by trial.
+        mini: the same for the embedded encoder, if it needs some total variation: its few filters leave a grain that the
+            paper's do not. None to use `normalised`.
         start: 'content', 'noise', or 'blend' (`noise` parts of noise, the rest content).
         size, side: pixels of the 'long' side or of the 'height'.
         style_fit: 'aspect' keeps the style image's shape and gives it the content's short side, 'stretch' the
             content's shape too.
-        differs: where and why this is not what the author's code says, a sentence each.
+        differs: where and why the recipe departs from the author's code, a sentence each.
     """
 
     name: str
@@ -292,7 +293,7 @@ class Recipe:
     def whole_layers(self) -> tuple[str, ...]:
         """The layers whose activations are needed whole, and not only their sums over positions."""
         parts = (self.content_loss, self.content), (self.style_loss, self.style)
-        return tuple(dict.fromkeys(layer for loss, layers in parts if not loss.sums_only for layer in layers))
+        return tuple(dict.fromkeys(layer for loss, layers in parts if "activation" in loss.needs for layer in layers))
 
     @property
     def summary(self) -> str:
@@ -334,7 +335,7 @@ RECIPES = {
                 "starts from the content image; the paper also shows runs from noise",
                 "alpha and beta are for filters of mean activation 1; on the embedded encoder there is a total variation",
                 "the style image keeps its own shape, with the content's short side: its Gram matrices are scaled to "
-                "the content's number of places",
+                "the content's number of positions",
             ),
         ),
         Recipe(
@@ -499,10 +500,10 @@ def with_weights(recipe: Recipe, content: float | None = None, style: float | No
     Raises:
         InputError: a weight below zero or not finite.
     """
-    asked = dict(content=content, style=style, tv=tv).items()
-    given: dict[str, Any] = {name: _weight(name, weight) for name, weight in asked if weight is not None}
+    named = dict(content=content, style=style, tv=tv).items()
+    given: dict[str, Any] = {name: _weight(name, weight) for name, weight in named if weight is not None}
     if tv is not None:
-        given["pixels"] = None  # a weight that was asked for is left as it is
+        given["pixels"] = None  # a weight that was given is used as it is
     mini = recipe.mini and replace(recipe.mini, **given)
     return replace(recipe, weights=replace(recipe.weights, **given), normalised=replace(recipe.normalised, **given), mini=mini)
 

@@ -28,7 +28,7 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "plain: needs no framework")
     config.addinivalue_line("markers", "gpu: needs a GPU")
-    config.addinivalue_line("markers", "slow: takes more than ten seconds")
+    config.addinivalue_line("markers", "slow: takes more than a second or two, and is not part of `make check`")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -110,7 +110,8 @@ class Lab:
 
     def look(self, encoder, images, activations, grams, tile=None):
         """`engine.look.look`: activations of some layers, raw Gram matrices of others."""
-        return importlib.import_module(f"stylelab.{self.name}.engine.look").look(encoder, images, activations, grams, tile)
+        engine = importlib.import_module(f"stylelab.{self.name}.engine.look")
+        return engine.look(encoder, images, activations, grams, tile=tile)[:2]
 
     def gradient(self, function, array) -> np.ndarray:
         """d function(tensor) / d array."""

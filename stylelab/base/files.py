@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,6 +53,21 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """`write_file` for text, in UTF-8."""
     write_file(path, lambda stream: stream.write(text.encode()))
+
+
+@contextmanager
+def folder_errors(folder: Path) -> Iterator[None]:
+    """While a folder is made in the `with` block, turn errors about it into an InputError.
+
+    Raises:
+        InputError: the folder cannot be made, or its path cannot be resolved.
+    """
+    try:
+        yield
+    except InputError:  # a ValueError too, and clear already
+        raise
+    except (OSError, ValueError, RuntimeError) as error:  # an unknown home or a circle of symbolic links is a RuntimeError
+        raise InputError(f"cannot make folder '{printable(folder)}': {error_text(error)}; choose another") from None
 
 
 def check_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from stylelab.base.files import check_folder, error_text, printable, write_file, write_text
+from stylelab.base.files import check_folder, folder_errors, printable, write_file, write_text
 from stylelab.errors import InputError
 
 NOT_A_FILE = "not a regular file"  # in place of a SHA-256
@@ -26,17 +26,15 @@ def make_folder(folder: Path, lessons: Path) -> Path:
     Raises:
         InputError: the folder is among the lessons, cannot be made, or cannot be written to.
     """
-    try:
+    with folder_errors(folder):
         folder = folder.expanduser()
-        inside = folder.resolve().is_relative_to(lessons.resolve())
-        if not inside:
+    with folder_errors(folder):
+        if folder.resolve().is_relative_to(lessons.resolve()):
+            raise InputError(f"'{printable(folder)}' is where the lessons come from: choose another folder")
+        try:
             folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise InputError(f"'{printable(folder)}' is not a folder: choose another name") from None
-    except (OSError, ValueError, RuntimeError) as error:  # a circle of symbolic links is a RuntimeError
-        raise InputError(f"cannot make folder '{printable(folder)}': {error_text(error)}; choose another") from None
-    if inside:
-        raise InputError(f"'{printable(folder)}' is where the lessons come from: choose another folder")
+        except FileExistsError:
+            raise InputError(f"'{printable(folder)}' is not a folder: choose another name") from None
     check_folder(folder)
     return folder
 

@@ -22,9 +22,16 @@ SIZE, STEPS = 384, 150
 def run(backend: str, out: Path, size: int, steps: int) -> None:
     """Run one transfer in this process and save `demo_BACKEND.png`, a plot of the losses, and a few numbers as JSON."""
     print(f"{backend}: {CONTENT} as {STYLE}, recipe {RECIPE}, {size} px, {steps} steps", flush=True)
+
+    def print_tenths(step) -> None:
+        """Without a terminal, a line for every tenth of the run replaces the progress bar."""
+        if step.index % max(1, steps // 10) == 0:
+            done = 20 * step.index // steps
+            print(f"  [{'#' * done}{'.' * (20 - done)}] {step.index}/{steps}  loss {step.loss:.4g}", flush=True)
+
     half = load_backend(backend)
     with progress(steps) as show:
-        watch = show if sys.stderr.isatty() else _say(steps)
+        watch = show if sys.stderr.isatty() else print_tenths
         result = half.transfer(CONTENT, STYLE, recipe=RECIPE, size=size, steps=steps, watch=watch)
     result.save(out / f"demo_{backend}.png")
     save_figure(result.plot_losses(), out / f"demo_{backend}_losses.png")
@@ -44,27 +51,13 @@ def save_figure(figure, path: Path) -> None:
     write_file(path, lambda stream: figure.savefig(stream, format="png", dpi=110))
 
 
-def _say(steps: int):
-    """Without a terminal, print a line for every tenth of the run instead of a progress bar."""
-
-    def watch(step) -> None:
-        if step.index % max(1, steps // 10) == 0:
-            done = 20 * step.index // steps
-            print(f"  [{'#' * done}{'.' * (20 - done)}] {step.index}/{steps}  loss {step.loss:.4g}", flush=True)
-
-    return watch
-
-
 def table(rows: list[dict]) -> str:
     """The numbers of the runs as a table, one run per line."""
     columns = ("backend", "device", "encoder", "ms per step", "loss at start", "loss at end")
-    cells = [columns, *[[_cell(row[column]) for column in columns] for row in rows]]
+    values = [[row[column] for column in columns] for row in rows]
+    cells = [columns, *[[f"{value:.4g}" if isinstance(value, float) else str(value) for value in line] for line in values]]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
-
-
-def _cell(value) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def main() -> int:

@@ -50,30 +50,39 @@ class Finding(NamedTuple):
 def report() -> list[Finding]:
     """Check Python, packages, frameworks, encoders, tools, memory and disk. It takes as long as importing a framework."""
     running = {name: _start_probe(name) for name in PROBES}
-    findings = [_python(), *_packages()]
+    findings = _python_and_packages()
     frameworks = [_framework(name, process) for name, process in running.items()]
     if any(finding.broken for finding in frameworks) and not all(finding.broken for finding in frameworks):
         frameworks = [finding._replace(broken=False) for finding in frameworks]  # one of the two is enough
-    findings += [*frameworks, *_gpu_driver(frameworks), _processor(), *_encoders(), _cache()]
-    return [*findings, *_tools(), _kernels(), _memory(), _disk()]
+    findings += frameworks
+    if GPU_FILE.exists():
+        advice = "install its CUDA build, or update the driver"
+        blind = [finding.what for finding in frameworks if "no GPU" in finding.state]
+        findings += [Finding(f"GPU for {framework}", "present, but not found", advice) for framework in blind]
+    fast = "multiplies bfloat16: --precision auto is about twice as fast" if cpu_has_bfloat16() else "float32"
+    findings += [Finding("processor", f"{os.cpu_count()} cores, {fast}"), *_encoders_and_cache(), *_tools_and_kernels()]
+    memory, disk = psutil.virtual_memory(), shutil.disk_usage(Path.cwd()).free / 2**30
+    state = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GB free, {os.cpu_count()} cores"
+    advice = "" if memory.available > 2 * 2**30 else "close other programs, or choose a smaller --size"
+    findings.append(Finding("memory", state, advice))
+    advice = "" if disk > 1 else "free some disk space, or images cannot be saved"
+    return [*findings, Finding("disk", f"{disk:.1f} GB free here", advice)]
 
 
-def _python() -> Finding:
+def _python_and_packages() -> list[Finding]:
     least, beyond = PYTHON
     version = ".".join(map(str, sys.version_info[:3]))
-    if least <= sys.version_info[:2] < beyond:
-        return Finding("Python", version)
-    return Finding("Python", version, f"install Python {least[0]}.{least[1]} or later, below {beyond[0]}.{beyond[1]}", True)
-
-
-def _packages() -> list[Finding]:
-    findings = []
+    python = Finding("Python", version)
+    if not least <= sys.version_info[:2] < beyond:
+        advice = f"install Python {least[0]}.{least[1]} or later, below {beyond[0]}.{beyond[1]}"
+        python = Finding("Python", version, advice, True)
+    missing = []
     for name in NEEDED:
         try:
             importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            findings.append(Finding(name, "not installed", "run `make lab`, or install stylelab again", True))
-    return findings or [Finding("packages", f"all {len(NEEDED)} installed")]
+            missing.append(Finding(name, "not installed", "run `make lab`, or install stylelab again", True))
+    return [python, *(missing or [Finding("packages", f"all {len(NEEDED)} installed")])]
 
 
 def _start_probe(framework: str) -> subprocess.Popen | None:
@@ -102,23 +111,7 @@ def _framework(name: str, process: subprocess.Popen | None) -> Finding:
     return Finding(name, f"{version}, {', '.join(gpus) or 'no GPU'}, imported in {seconds:.1f} s")
 
 
-def _processor() -> Finding:
-    fast = "multiplies bfloat16: --precision auto is about twice as fast" if cpu_has_bfloat16() else "float32"
-    return Finding("processor", f"{os.cpu_count()} cores, {fast}")
-
-
-def _gpu_driver(frameworks: list[Finding]) -> list[Finding]:
-    """Whether a framework misses a GPU that the system has."""
-    if not GPU_FILE.exists():
-        return []
-    return [
-        Finding(f"GPU for {finding.what}", "present, but not found", "install its CUDA build, or update the driver")
-        for finding in frameworks
-        if "no GPU" in finding.state
-    ]
-
-
-def _encoders() -> list[Finding]:
+def _encoders_and_cache() -> list[Finding]:
     findings = []
     for name in ("mini", *encoders.DOWNLOADS):
         try:
@@ -129,20 +122,16 @@ def _encoders() -> list[Finding]:
                 findings.append(Finding(f"encoder {name}", "not downloaded", f"optional: `stylelab encoders download {name}`"))
             else:
                 findings.append(Finding(f"encoder {name}", printable(error), "install stylelab again", True))
-    return findings
-
-
-def _cache() -> Finding:
     folder = encoders.cache_dir()
     try:
         check_parent_folder(folder)
     except InputError as error:
-        return Finding("cache", str(error), "set STYLELAB_CACHE to a writable folder")
-    return Finding("cache", str(folder))
+        return [*findings, Finding("cache", str(error), "set STYLELAB_CACHE to a writable folder")]
+    return [*findings, Finding("cache", str(folder))]
 
 
-def _tools() -> list[Finding]:
-    """Programs that only some commands need."""
+def _tools_and_kernels() -> list[Finding]:
+    """Programs that only some commands need, and the kernels of Jupyter."""
     wanted = {
         "chromium": (("chromium", "chromium-browser", "google-chrome"), "optional: for the browser tests"),
         "bubblewrap": (("bwrap",), "optional: for `stylelab grade`; install bubblewrap"),
@@ -151,25 +140,10 @@ def _tools() -> list[Finding]:
     for what, (commands, advice) in wanted.items():
         path = next(filter(None, map(shutil.which, commands)), None)
         findings.append(Finding(what, path or "not installed", "" if path else advice))
-    return findings
-
-
-def _kernels() -> Finding:
     try:
         from jupyter_client.kernelspec import KernelSpecManager
 
         names = sorted(KernelSpecManager().find_kernel_specs())
     except Exception as error:  # noqa: BLE001  Jupyter raises many kinds for a folder that cannot be read
-        return Finding("Jupyter kernels", error_text(error), "run `make lab`")
-    return Finding("Jupyter kernels", ", ".join(names) or "none", "" if names else "run `make lab`")
-
-
-def _memory() -> Finding:
-    memory = psutil.virtual_memory()
-    state = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GB free, {os.cpu_count()} cores"
-    return Finding("memory", state, "" if memory.available > 2 * 2**30 else "close other programs, or choose a smaller --size")
-
-
-def _disk() -> Finding:
-    free = shutil.disk_usage(Path.cwd()).free / 2**30
-    return Finding("disk", f"{free:.1f} GB free here", "" if free > 1 else "free some disk space, or images cannot be saved")
+        return [*findings, Finding("Jupyter kernels", error_text(error), "run `make lab`")]
+    return [*findings, Finding("Jupyter kernels", ", ".join(names) or "none", "" if names else "run `make lab`")]

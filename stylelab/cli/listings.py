@@ -109,7 +109,10 @@ def recipe(name: str) -> None:
     ]
     rows += [("content", ", ".join(f"{layer} x {shares[layer]}" for layer in found.content))]
     rows += [("style", ", ".join(f"{layer} x {shares[layer]}" for layer in found.style))]
-    rows += [(f"weights, {encoder}", _weights(weights)) for encoder, weights in weights_of(found).items()]
+    for encoder, weights in weights_of(found).items():
+        at = f" at {weights.pixels} pixels, half of it at twice as many" if weights.pixels else ""
+        numbers = f"content {weights.content:.3g}, style {weights.style:.3g}, total variation {weights.tv:.3g}{at}"
+        rows += [(f"weights, {encoder}", numbers)]
     rows += [("differs", sentence) for sentence in found.differs]
     _print("recipe", found.name, rows=rows)
 
@@ -119,11 +122,6 @@ def weights_of(found) -> dict:
     weights = {} if found.weights_for == "normalised" else {found.weights_for: found.weights}
     weights["any" if not weights else "others"] = found.normalised
     return weights | ({"mini": found.mini} if found.mini else {})
-
-
-def _weights(weights) -> str:
-    at = f" at {weights.pixels} pixels, half of it at twice as many" if weights.pixels else ""
-    return f"content {weights.content:.3g}, style {weights.style:.3g}, total variation {weights.tv:.3g}{at}"
 
 
 def doctor() -> int:

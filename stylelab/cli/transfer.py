@@ -64,7 +64,11 @@ def transfer(
         if out.exists():
             raise InputError(f"'{printable(out)}' exists: use -o to name another file")
     content, style = settings.images()
-    targets = _check_targets(out, save_settings, film)
+    targets = [images.check_writable(out)]
+    targets += [settings_file.check_path(save_settings)] if save_settings else []
+    targets += [check_film_path(film)] if film else []
+    if len({os.path.realpath(target) for target in targets}) < len(targets):
+        raise InputError(f"'{printable(targets[-1])}' would be written twice: choose another name")
     _check_not_read(targets, "one of the two input images", content, style)
     _check_not_read(targets, "the file of the settings", file)
     check_backend(settings.backend)
@@ -91,16 +95,6 @@ def transfer(
     return status
 
 
-def _check_targets(out: Path, save_settings: Path | None, film: Path | None) -> list[Path]:
-    """The files to write, each of which can be written and is named only once."""
-    targets = [images.check_writable(out)]
-    targets += [settings_file.check_path(save_settings)] if save_settings else []
-    targets += [check_film_path(film)] if film else []
-    if len({os.path.realpath(target) for target in targets}) < len(targets):
-        raise InputError(f"'{printable(targets[-1])}' would be written twice: choose another name")
-    return targets
-
-
 def _check_not_read(targets: list[Path], what: str, *sources: object) -> None:
     for source in (expand_home(source) for source in sources if isinstance(source, str | Path)):
         for target in targets:
@@ -112,23 +106,20 @@ def summary(result: Result, out: Path, encoder: object) -> str:
     """Where the image is, how the run went, and the notes on it, a line each."""
     height, width = result.image.shape[:2]
     chosen = f"{result.encoder} (chosen by 'auto')" if encoder == "auto" else result.encoder
+    total, seconds = result.history["total"], result.history["seconds"]
+    pace = ""
+    if len(result.scales) > 1 and len(total):  # losses at different sizes cannot be compared
+        pace = f", at {', '.join(map(str, result.scales))} px, loss at the last {total[-1]:.4g}"
+    elif len(total):  # the first step is left out of the time: it includes loading and compiling
+        per_step = (seconds[-1] - seconds[0]) / (len(seconds) - 1) if len(seconds) > 1 else seconds[0]
+        digits = 0 if per_step > 0.01 else 1
+        pace = f", {1000 * per_step:.{digits}f} ms per step, loss {total[0]:.4g} -> {total[-1]:.4g}"
     lines = [
         f"saved {out} ({width} x {height} pixels), recipe {result.recipe.name}, encoder {chosen}",
-        f"{len(result.history)} steps in {result.seconds:.1f} s on {result.device} in {result.precision}{_pace(result)}",
+        f"{len(result.history)} steps in {result.seconds:.1f} s on {result.device} in {result.precision}{pace}",
         *result.notes,
     ]
     return "\n".join(lines)
-
-
-def _pace(result: Result) -> str:
-    """Time per step and loss. The first step is left out of the time: it includes loading and compiling."""
-    total, seconds = result.history["total"], result.history["seconds"]
-    if not len(total):
-        return ""
-    if len(result.scales) > 1:  # losses at different sizes cannot be compared
-        return f", at {', '.join(map(str, result.scales))} px, loss at the last {total[-1]:.4g}"
-    per_step = (seconds[-1] - seconds[0]) / (len(seconds) - 1) if len(seconds) > 1 else seconds[0]
-    return f", {1000 * per_step:.{0 if per_step > 0.01 else 1}f} ms per step, loss {total[0]:.4g} -> {total[-1]:.4g}"
 
 
 def gallery(content: str, style: str, out: Path, *, backend: str, scheduler: str | None, **options: Any) -> int:

@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from stylelab.base.files import error_text
@@ -150,7 +151,10 @@ def _watch(process: subprocess.Popen, folder: Path, say: Callable[[str], object]
         try:
             process.wait(min(INTERVAL, limit, quiet))
         except subprocess.TimeoutExpired:
-            now, arrived = time.monotonic(), _size(folder)
+            now, arrived = time.monotonic(), 0
+            for path in folder.rglob("*"):
+                with suppress(FileNotFoundError):  # renamed in the meantime
+                    arrived += path.stat().st_size if path.is_file() and path.suffix != ".log" else 0
             if arrived > size:
                 size, latest = arrived, now
                 say(f"{size / 1e6:.0f} MB so far")
@@ -158,16 +162,6 @@ def _watch(process: subprocess.Popen, folder: Path, say: Callable[[str], object]
                 raise MachineError(
                     f"gave up after {now - started:.0f} s and {size / 1e6:.0f} MB: try again on a better connection"
                 ) from None
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() and path.suffix != ".log" else 0
-        except FileNotFoundError:
-            continue  # renamed in the meantime
-    return total
 
 
 def load_vgg19() -> Converted:

@@ -120,25 +120,21 @@ def open_weights(path: Path) -> Iterator[tuple[Header, safe_open]]:
     check_file(path)
     try:
         with safe_open(path, framework="numpy") as file:
-            yield _read_header(path, file), file
+            header = Header(file.metadata() or {}, layer_keys(file.keys()))
+            order = (3, 2, 0, 1) if header.hwio else (0, 1, 2, 3)
+            shapes = {}
+            for layer, keys in header.keys.items():
+                for key in keys:
+                    if (dtype := file.get_slice(key).get_dtype()) not in DTYPES:
+                        raise InputError(f"'{printable(path)}' holds {key} as {dtype}: save it as one of {', '.join(DTYPES)}")
+                kernel, bias = (tuple(file.get_slice(key).get_shape()) for key in keys)
+                shapes[layer] = tuple(kernel[axis] for axis in order) if len(kernel) == 4 else kernel, bias
+            check_shapes(path, shapes)
+            yield header, file
     except (SafetensorError, OSError) as error:
         raise InputError(
             f"'{printable(path)}' is not a complete safetensors file ({error_text(error)}): download or save it again"
         ) from None
-
-
-def _read_header(path: Path, file: safe_open) -> Header:
-    header = Header(file.metadata() or {}, layer_keys(file.keys()))
-    order = (3, 2, 0, 1) if header.hwio else (0, 1, 2, 3)
-    shapes = {}
-    for layer, keys in header.keys.items():
-        for key in keys:
-            if (dtype := file.get_slice(key).get_dtype()) not in DTYPES:
-                raise InputError(f"'{printable(path)}' holds {key} as {dtype}: save it as one of {', '.join(DTYPES)}")
-        kernel, bias = (tuple(file.get_slice(key).get_shape()) for key in keys)
-        shapes[layer] = tuple(kernel[axis] for axis in order) if len(kernel) == 4 else kernel, bias
-    check_shapes(path, shapes)
-    return header
 
 
 def check_file(path: Path) -> None:

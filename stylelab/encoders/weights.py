@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from stylelab.base.files import error_text, expand_home, printable
 from stylelab.encoders.calibrate import normalise
-from stylelab.encoders.file import Header, check_file, digest, open_weights
+from stylelab.encoders.file import check_file, digest, open_weights
 from stylelab.encoders.spec import LAYERS, OXFORD, TORCHVISION, Encoder, Weights, check_layers, trunk
 from stylelab.errors import InputError
 
@@ -36,7 +37,15 @@ def read_encoder(path: str | Path, name: str | None = None) -> Encoder:
     with open_weights(path) as (header, _):
         metadata = header.metadata
     try:
-        preprocessing = _preprocessing(header)
+        if "channels" in metadata:
+            mean, std = (tuple(float(value) for value in json.loads(metadata[key])) for key in ("mean", "std"))
+            scale = float(metadata["scale"])
+            if not (len(mean) == len(std) == 3 and np.isfinite((*mean, *std, scale)).all() and 0 not in (*std, scale)):
+                raise ValueError(f"scale {scale}, mean {mean}, std {std} are not one, three and three usable numbers")
+            channels = _one_of(metadata, "channels", "RGB", "BGR")
+            preprocessing: dict[str, Any] = {"channels": channels, "scale": scale, "mean": mean, "std": std}
+        else:
+            preprocessing = TORCHVISION if header.torchvision else OXFORD
         pooling = _one_of(metadata, "pooling", "max", "average")
         padding = _one_of(metadata, "padding", "zeros", "replicate")
     except (KeyError, TypeError, ValueError) as error:
@@ -46,28 +55,17 @@ def read_encoder(path: str | Path, name: str | None = None) -> Encoder:
     normalised = metadata.get("normalised")
     if normalised is None and "channels" not in metadata:  # not written by us: only its source can tell
         normalised = "yes" if "normalised" in metadata.get("source", "").lower().replace("z", "s") else "no"
-    scale = metadata.get("activations") or ("vgg19" if preprocessing["scale"] > 1 else "vgg19-torchvision")
+    activations = metadata.get("activations") or ("vgg19" if preprocessing["scale"] > 1 else "vgg19-torchvision")
     return Encoder(
         name=name or metadata.get("name") or path.stem,
         path=path,
         layers=tuple(header.keys),
         pooling=pooling,
         padding=padding,
-        activations="normalised" if normalised == "yes" else scale,
+        activations="normalised" if normalised == "yes" else activations,
         source=metadata.get("source", ""),
         **preprocessing,
     )
-
-
-def _preprocessing(header: Header) -> dict:
-    metadata = header.metadata
-    if "channels" not in metadata:
-        return TORCHVISION if header.torchvision else OXFORD
-    mean, std = (tuple(float(value) for value in json.loads(metadata[key])) for key in ("mean", "std"))
-    scale = float(metadata["scale"])
-    if not (len(mean) == len(std) == 3 and np.isfinite((*mean, *std, scale)).all() and 0 not in (*std, scale)):
-        raise ValueError(f"scale {scale}, mean {mean}, std {std} are not one, three and three usable numbers")
-    return {"channels": _one_of(metadata, "channels", "RGB", "BGR"), "scale": scale, "mean": mean, "std": std}
 
 
 def _one_of(metadata: Mapping[str, str], key: str, *choices: str) -> str:

@@ -31,11 +31,6 @@ def _preprocess_cases(rng):
     }
 
 
-def _red_comes_last(cases, outputs) -> bool:
-    change = np.abs(outputs["plain"] - outputs["less red"]).max((0, 1, 2))
-    return bool(change[2] > 1e-3 and change[:2].max() <= 1e-3 * change[2])
-
-
 _MIRRORED = "The image is mirrored: reverse the axis of the channels, not another one."
 
 PREPROCESS = Exercise(
@@ -103,7 +98,9 @@ PREPROCESS = Exercise(
         ],
     },
     properties=(
-        Property("red comes last", "With less red in the image, only the last channel should change: convert RGB to BGR.", _red_comes_last),
+        Property("red comes last", "With less red in the image, only the last channel should change: convert RGB to BGR.", lambda cases, outputs:
+                 (change := np.abs(outputs["plain"] - outputs["less red"]).max((0, 1, 2)))[2] > 1e-3
+                 and change[:2].max() <= 1e-3 * change[2]),
         Property("grey loses the mean", "A grey image of value x should become 255 x minus the mean, in the order B, G, R.",
                  lambda cases, outputs: np.allclose(outputs["grey"], 255 * cases["grey"]["image"] - MEAN, atol=1e-2)),
     ),

@@ -198,26 +198,17 @@ def _clipped_before_each_step(image, target, loss, steps, learning_rate):
     return image
 
 
-def _added_up(image, target, loss, steps, learning_rate):
-    """PyTorch's `.grad`, never cleared."""
-    total = 0
-    for _ in range(steps):
-        total = total + gradient(image, target, loss)
-        image = np.clip(image - learning_rate * total, 0, 1)
-    return image
+def _descended(direction):
+    """Descent along `direction(slopes)`, the gradients of all steps so far, clipped after each step."""
 
+    def wrong(image, target, loss, steps, learning_rate):
+        slopes = []
+        for _ in range(steps):
+            slopes.append(gradient(image, target, loss))
+            image = np.clip(image - learning_rate * direction(slopes), 0, 1)
+        return image
 
-def _same_gradient(image, target, loss, steps, learning_rate):
-    slope = gradient(image, target, loss)
-    for _ in range(steps):
-        image = np.clip(image - learning_rate * slope, 0, 1)
-    return image
-
-
-def _signs(image, target, loss, steps, learning_rate):
-    for _ in range(steps):
-        image = np.clip(image - learning_rate * np.sign(gradient(image, target, loss)), 0, 1)
-    return image
+    return wrong
 
 
 def _adam(image, target, loss, steps, learning_rate, keras=False):
@@ -253,10 +244,10 @@ RECONSTRUCT = Exercise(
             lambda learning_rate, **case: _reconstruct(**case, learning_rate=-learning_rate),
             lambda learning_rate, **case: _never_clipped(**case, learning_rate=-learning_rate),
         ],
-        "The gradients of all steps add up: clear `.grad` after each step, or ask for the gradient alone.": _added_up,
-        "The same gradient is used at every step: take it again where the image is now.": _same_gradient,
+        "The gradients of all steps add up: clear `.grad` after each step, or ask for the gradient alone.": _descended(sum),
+        "The same gradient is used at every step: take it again where the image is now.": _descended(lambda slopes: slopes[0]),
         "The learning rate is not used.": lambda learning_rate, **case: _reconstruct(**case, learning_rate=1),
-        "Only the sign of the gradient is used: subtract the gradient itself.": _signs,
+        "Only the sign of the gradient is used: subtract the gradient itself.": _descended(lambda slopes: np.sign(slopes[-1])),
         "That is Adam: use plain gradient descent.": [_adam, partial(_adam, keras=True)],
         "That is the loss: return the image.":
             lambda **case: np.sum(case["loss"] * (_reconstruct(**case) - case["target"]) ** 2) / 2,

@@ -193,17 +193,12 @@ STYLE_LAYER_LOSS = Exercise(
 )  # fmt: skip
 
 
-def _sizes(rng) -> dict[str, tuple[int, ...]]:
-    """Layer -> (B, H, W, C): deeper layers are smaller and have more filters."""
+def _style_cases(rng):
     odd = rng.choice(["conv2_2", "conv3_2"])  # not one of the paper's five, so a fixed list of those is wrong in every draw
     deeper = [odd, *rng.permutation(["conv2_1", "conv3_1", "conv4_1"])[: rng.integers(1, 3)]]
     batch, wider = int(rng.integers(2, 4)), int(rng.integers(0, 2))
-    layers = ["conv1_1", *sorted(str(layer) for layer in deeper)]
-    return {layer: (batch, 7 + wider - depth, 5 + wider - depth, 2 + depth + wider) for depth, layer in enumerate(layers)}
-
-
-def _style_cases(rng):
-    sizes = _sizes(rng)
+    layers = ["conv1_1", *sorted(str(layer) for layer in deeper)]  # (B, H, W, C): deeper ones are smaller, with more filters
+    sizes = {layer: (batch, 7 + wider - depth, 5 + wider - depth, 2 + depth + wider) for depth, layer in enumerate(layers)}
     activations = {layer: random_activation(rng, size) for layer, size in sizes.items()}
     styles = {layer: rng.uniform(0.1, 2, size) for layer, size in sizes.items()}
     own = {layer: gram(activation).astype(np.float32) for layer, activation in activations.items()}
@@ -241,16 +236,6 @@ def _with_weight(change):
     return lambda weights, **case: _style_loss(**case, weights={layer: change(weight) for layer, weight in weights.items()})
 
 
-def _only(index):
-    def wrong(activations, target_grams, weights):
-        if len(activations) == 1:
-            return None
-        layer = list(activations)[index]
-        return weights[layer] * _layer_loss(activations[layer], target_grams[layer])
-
-    return wrong
-
-
 STYLE_LOSS = Exercise(
     id="style_loss",
     title="Sum weight times style_layer_loss over the layers.",
@@ -269,7 +254,11 @@ STYLE_LOSS = Exercise(
             lambda **case: _style_loss(**case) / sum(case["weights"].values()),
         "The weights are matched with the layers by their order: look each one up by its name.":
             lambda weights, **case: np.dot(list(weights.values()), list(_losses(**case).values())),
-        "Only one layer counts: add up the layers inside the loop, and return after it.": [_only(index) for index in (-1, 0, 1)],
+        "Only one layer counts: add up the layers inside the loop, and return after it.": [
+            lambda activations, target_grams, weights, index=index: None if len(activations) == 1 else
+                weights[layer := list(activations)[index]] * _layer_loss(activations[layer], target_grams[layer])
+            for index in (-1, 0, 1)
+        ],
         "The weights are squared: multiply each loss by its weight once.": _with_weight(lambda weight: weight**2),
         "The weights are inside the square: multiply the finished loss of each layer.":
             lambda activations, target_grams, weights: sum(

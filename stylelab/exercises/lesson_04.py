@@ -169,11 +169,6 @@ def _balance_cases(rng):
     }
 
 
-def _share_is_reached(cases, outputs) -> bool:
-    case, part = cases["plain"], outputs["plain"] * cases["plain"]["style"]
-    return bool(np.isclose(part / (case["content"] + part), case["share"], rtol=1e-3))
-
-
 BALANCE = Exercise(
     id="balance",
     title="Find the beta with which the style is a given share of the total, for alpha = 1.",
@@ -209,7 +204,8 @@ BALANCE = Exercise(
             lambda content, style, share: share * (content + style) / style,
     },
     properties=(
-        Property("the share is reached", "With this beta, the style is not `share` of the total.", _share_is_reached),
+        Property("the share is reached", "With this beta, the style is not `share` of the total.", lambda cases, outputs: np.isclose(
+            (part := outputs["plain"] * cases["plain"]["style"]) / (cases["plain"]["content"] + part), cases["plain"]["share"], rtol=1e-3)),
         Property("half is half", "For share = 0.5, both parts should be equal: beta J_style = J_content.",
                  lambda cases, outputs: np.isclose(outputs["half"] * cases["half"]["style"], cases["half"]["content"], rtol=1e-3)),
         Property("twice the loss, half the beta", "A style loss twice as large needs half the beta.",

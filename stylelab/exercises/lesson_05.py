@@ -91,11 +91,6 @@ def _rate_cases(rng):
     }
 
 
-def _starts_whole(cases, outputs) -> bool:
-    rate = cases["start"]["rate"]
-    return bool(np.isclose(outputs["start"], rate, rtol=1e-4) and 0.6 * rate < outputs["soon"] < 1.05 * rate)
-
-
 DECAYED_RATE = Exercise(
     id="decayed_rate",
     title="Compute the learning rate at a step: rate x factor^(step / 100), smoothly.",
@@ -145,7 +140,9 @@ DECAYED_RATE = Exercise(
             lambda step, rate, factor: decayed_rate(step, 100, factor),
     },
     properties=(
-        Property("whole at the start", "At step 0 the full rate should be left, and soon after nearly all of it.", _starts_whole, case="start"),
+        Property("whole at the start", "At step 0 the full rate should be left, and soon after nearly all of it.", lambda cases, outputs:
+                 np.isclose(outputs["start"], cases["start"]["rate"], rtol=1e-4)
+                 and 0.6 * cases["start"]["rate"] < outputs["soon"] < 1.05 * cases["start"]["rate"], case="start"),
         Property("one factor in 100", "A hundred steps later, it should be `factor` times as much.", lambda cases, outputs: np.isclose(
             outputs["later"], outputs["plain"] * cases["plain"]["factor"], rtol=1e-4)),
         Property("shrinks smoothly", "From one step to the next, it should shrink a little.", lambda cases, outputs: np.isclose(

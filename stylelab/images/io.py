@@ -89,20 +89,16 @@ def find_image(source: "str | os.PathLike") -> Path:
         raise
     except (OSError, ValueError) as error:
         raise InputError(f"no image '{printable(text)}': {error_text(error)}") from None
-    raise InputError(_not_found(text, path))
-
-
-def _not_found(text: str, path: Path) -> str:
     if "://" in text:
-        return f"'{printable(text)}' is a web address: download the image first, then name the file"
+        raise InputError(f"'{printable(text)}' is a web address: download the image first, then name the file")
     folder = path.parent
     files = [entry.name for entry in folder.iterdir()] if folder.is_dir() and os.access(folder, os.R_OK) else []
     choices = {name: name for name in names()} if str(folder) == "." else {}
     choices |= {name: str(folder / name) for name in files}
     nearest = difflib.get_close_matches(path.name, choices, n=1, cutoff=0.6)
     if nearest:
-        return f"no image '{printable(text)}': did you mean '{choices[nearest[0]]}'?"
-    return f"no image '{printable(text)}': name a file, or a built-in image such as {', '.join(names()[:3])}"
+        raise InputError(f"no image '{printable(text)}': did you mean '{choices[nearest[0]]}'?")
+    raise InputError(f"no image '{printable(text)}': name a file, or a built-in image such as {', '.join(names()[:3])}")
 
 
 def _check_length(length: object, name: str = "size") -> None:

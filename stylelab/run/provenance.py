@@ -83,7 +83,10 @@ class Provenance:
 
 def record_provenance(run: Run, backend: str) -> list[Provenance]:
     """A record for each pair, made when its run begins."""
-    threads = _threads(backend)
+    threads, framework = None, sys.modules.get(backend)
+    if framework is not None:  # with another number of threads, the CPU adds up sums in another order
+        read = framework.get_num_threads if backend == "torch" else framework.config.threading.get_intra_op_parallelism_threads
+        threads = read() or os.cpu_count()
     return [Provenance(backend, inputs, run.options, threads) for inputs in run.inputs]
 
 
@@ -129,13 +132,3 @@ def _as_data(image: Source, role: str) -> "str | ImageFile":
 
 def _sha256_of_data(image: "str | ImageFile") -> str | None:
     return sha256_of(image) if isinstance(image, ImageFile) else None
-
-
-def _threads(backend: str) -> int | None:
-    """How many threads the framework has on the CPU: another number adds up sums in another order."""
-    framework = sys.modules.get(backend)
-    if framework is None:
-        return None
-    if backend == "torch":
-        return framework.get_num_threads() or os.cpu_count()
-    return framework.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()

@@ -52,7 +52,14 @@ def read(path: Path, kind: type) -> dict[str, Any]:
         with path.open("rb") as file:
             is_png = file.read(len(PNG_SIGNATURE)) == PNG_SIGNATURE
         if is_png:
-            return parse(_png_text(path, name), name, kind)
+            try:
+                with warnings.catch_warnings(action="ignore"), Image.open(path, formats=["PNG"]) as image:
+                    text = image.info.get(PNG_KEYWORD)
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+                raise InputError(f"{name} is a broken PNG: copy it again") from None
+            if not isinstance(text, str):
+                raise InputError(f"{name} carries no settings: only a PNG that stylelab saved does")
+            return parse(str(text), name, kind)
         if path.stat().st_size > MOST:
             raise InputError(f"{name} is not a settings file: it has more than {MOST // 2**20} MB")
         return parse(path.read_bytes().decode("utf-8-sig"), name, kind)
@@ -60,17 +67,6 @@ def read(path: Path, kind: type) -> dict[str, Any]:
         raise InputError(f"{name} is not a settings file: it is not text") from None
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error_text(error)}") from None
-
-
-def _png_text(path: Path, name: str) -> str:
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=["PNG"]) as image:
-            text = image.info.get(PNG_KEYWORD)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise InputError(f"{name} is a broken PNG: copy it again") from None
-    if not isinstance(text, str):
-        raise InputError(f"{name} carries no settings: only a PNG that stylelab saved does")
-    return str(text)
 
 
 def parse(text: str, name: str, kind: type) -> dict[str, Any]:

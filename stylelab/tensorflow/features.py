@@ -17,7 +17,7 @@ tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
 class Encoder(tf.Module):
-    """VGG-19 up to the deepest layer asked for, frozen. Made by `load_encoder`."""
+    """VGG-19 up to the deepest layer asked for, frozen. `load_encoder` makes it."""
 
     def __init__(
         self,

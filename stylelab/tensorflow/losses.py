@@ -23,15 +23,17 @@ WITHOUT_IMAGE = ("raw", "per_location", "per_element")  # those that need not kn
 
 @dataclass(frozen=True)
 class Sums:
-    """An activation summed over its positions: all that a loss with `sums_only` needs of it.
+    """An activation F summed over its positions, for a loss that needs no more of it: see `stylelab.recipes.Loss.needs`.
 
     Attributes:
-        gram: `(B, C, C)`, F F^T.
         positions: H W, how many it was summed over.
+        gram: `(B, C, C)`, F F^T, if the loss needs it.
+        total: `(B, C)`, the sum of F, if the loss needs it.
     """
 
-    gram: Tensor
     positions: "int | Tensor"
+    gram: Tensor | None = None
+    total: Tensor | None = None
 
 
 @singledispatch
@@ -40,7 +42,7 @@ def statistics(loss: Loss, activation: "Tensor | Sums") -> Any:
 
     Args:
         loss: a description from `stylelab.recipes`, such as `Gram("per_location")`.
-        activation: `(1, H, W, C)` of the content or style image; for a loss with `sums_only` its `Sums` will do.
+        activation: `(1, H, W, C)` of the content or style image; or its `Sums` where the loss needs no more.
 
     Returns:
         Whatever `distance` needs of it.
@@ -57,7 +59,7 @@ def distance(loss: Loss, activation: "Tensor | Sums", statistics: Any) -> Tensor
 
     Args:
         loss: a description from `stylelab.recipes`.
-        activation: `(1, H, W, C)` of the generated image; for a loss with `sums_only` its `Sums` will do.
+        activation: `(1, H, W, C)` of the generated image; or its `Sums` where the loss needs no more.
         statistics: of the other image.
 
     Returns:
@@ -81,15 +83,17 @@ def _(loss: SquaredError, activation: Tensor, statistics: Tensor) -> Tensor:
 
 @statistics.register
 def _(loss: Gram, activation: "Tensor | Sums") -> Tensor:
-    own = _sums(activation)
+    own = sums(activation)
     if loss.reduce == "mean":
         return _normalise(own.gram, loss, own.positions)
-    return own.gram * _number((loss.positions or own.positions) / own.positions, own.gram)  # as if the image had as many
+    return own.gram * _number(
+        (loss.positions or own.positions) / own.positions, own.gram
+    )  # as if its image had as many positions
 
 
 @distance.register
 def _(loss: Gram, activation: "Tensor | Sums", statistics: Tensor) -> Tensor:
-    return _gram_distance(_sums(activation), statistics, loss)
+    return _gram_distance(sums(activation), statistics, loss)
 
 
 @statistics.register
@@ -217,7 +221,7 @@ def style_layer_loss(
         loss = replace(loss, normalisation=gram)
     if image_size:
         loss = replace(loss, pixels=image_size[0] * image_size[1])
-    return _gram_distance(_sums(activation), tf.convert_to_tensor(target_gram), loss)
+    return _gram_distance(sums(activation), tf.convert_to_tensor(target_gram), loss)
 
 
 def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
@@ -260,13 +264,14 @@ def wide(tensor: Tensor) -> Tensor:
     return tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor
 
 
-def _sums(activation: "Tensor | Sums") -> Sums:
+def sums(activation: "Tensor | Sums") -> Sums:
+    """The sums over positions of an activation `(B, H, W, C)`; sums are returned as they are."""
     if isinstance(activation, Sums):
         return activation
     activation = tf.convert_to_tensor(activation)
     shape = activation.shape[1:3]
     positions = math.prod(shape) if shape.is_fully_defined() else tf.reduce_prod(tf.shape(activation)[1:3])
-    return Sums(gram_matrix(activation, "raw"), positions)
+    return Sums(positions, gram_matrix(activation, "raw"), tf.reduce_sum(wide(activation), (1, 2)))
 
 
 def _gram_distance(own: Sums, target: Tensor, loss: Gram) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a network sees: how strongly a filter answers, and which pixels made it answer.
+"""What a network sees: how strongly a filter responds, and which pixels made it respond.
 
 Activations are `(B, H', W', C)` float32, images `(B, H, W, 3)` in 0..1.
 """
@@ -17,7 +17,7 @@ Position = tuple[int, int]  # (row, column) of an activation, from 0 at the top 
 
 
 def response(activation: Tensor, filter: int | None = None, position: Position | None = None) -> Tensor:
-    """How strongly a filter answers: at one position, or on average over all positions.
+    """How strongly a filter responds: at one position, or on average over all positions.
 
     >>> float(sl.response(sl.to_tensor(np.ones((4, 4, 3))), filter=2))
     1.0
@@ -50,7 +50,7 @@ def response(activation: Tensor, filter: int | None = None, position: Position |
 
 
 def guided_gradient(encoder: Encoder, image: Tensor, layer: str, filter: int, position: Position | None = None) -> Tensor:
-    """Which pixels speak for a filter's answer: the gradient, from which everything negative is dropped on its way back.
+    """Which pixels raise a filter's response: the gradient, with everything negative dropped on its way back.
 
     >>> encoder = sl.load_encoder("mini", ["conv2_1"])
     >>> sl.to_array(sl.guided_gradient(encoder, sl.to_tensor(cat), "conv2_1", filter=3)).shape
@@ -64,7 +64,7 @@ def guided_gradient(encoder: Encoder, image: Tensor, layer: str, filter: int, po
         position: (row, column) in the layer's activation; None for the mean of all positions.
 
     Returns:
-        `(B, H, W, 3)`, either sign: where it is positive, a brighter pixel would raise the answer.
+        `(B, H, W, 3)`, either sign: where it is positive, a brighter pixel would raise the response.
 
     Raises:
         InputError: the encoder stops before that layer, or no such filter or position.
@@ -74,11 +74,11 @@ def guided_gradient(encoder: Encoder, image: Tensor, layer: str, filter: int, po
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(image)
         activations = _trunk(encoder, layer)(image)
-        answer = response(activations[encoders.layer_name(layer)], filter, position)
+        target = response(activations[encoders.layer_name(layer)], filter, position)
     way_back = list(reversed([image, *activations.values()]))
-    gradient = tape.gradient(answer, way_back[0])
+    gradient = tape.gradient(target, way_back[0])
     for above, below in pairwise(way_back):
-        gradient = tape.gradient(above, below, tf.nn.relu(gradient))  # the guide: only what speaks for the answer
+        gradient = tape.gradient(above, below, tf.nn.relu(gradient))  # the guide: only what raises the response
     return gradient
 
 

@@ -8,7 +8,7 @@ from stylelab.errors import InputError, MachineError, unknown
 from stylelab.run.numerics.precision import check_precision, cpu_has_bfloat16
 
 DEVICES = ("cpu", "gpu", "cuda", "mps")
-LARGE = 128 * 96  # pixels from which bfloat16 was seen to gain
+LARGE = 128 * 96  # pixels from which bfloat16 was measured to be faster
 
 
 def find_device(name: str | None = None) -> str:
@@ -44,7 +44,7 @@ def find_device(name: str | None = None) -> str:
 
 
 def find_precision(name: str, device: str | None = None, pixels: int | None = None) -> str:
-    """What 'auto' comes to on a device: bfloat16 where it multiplies that faster and the image is large enough to gain.
+    """The precision that 'auto' means on a device: bfloat16 where that is faster and the image is large enough to gain.
 
     >>> sl.find_precision("float32")
     'float32'

@@ -19,7 +19,7 @@ torch.backends.cudnn.allow_tf32 = False
 
 
 class Encoder(torch.nn.Module):
-    """VGG-19 up to the deepest layer asked for, frozen. Made by `load_encoder`."""
+    """VGG-19 up to the deepest layer asked for, frozen. `load_encoder` makes it."""
 
     factor: Tensor  # (1, 3, 1, 1), both: preprocessing
     offset: Tensor

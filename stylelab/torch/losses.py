@@ -22,15 +22,17 @@ WITHOUT_IMAGE = ("raw", "per_location", "per_element")  # those that need not kn
 
 @dataclass(frozen=True)
 class Sums:
-    """An activation summed over its positions: all that a loss with `sums_only` needs of it.
+    """An activation F summed over its positions, for a loss that needs no more of it: see `stylelab.recipes.Loss.needs`.
 
     Attributes:
-        gram: `(B, C, C)`, F F^T.
         positions: H W, how many it was summed over.
+        gram: `(B, C, C)`, F F^T, if the loss needs it.
+        total: `(B, C)`, the sum of F, if the loss needs it.
     """
 
-    gram: Tensor
     positions: int
+    gram: Tensor | None = None
+    total: Tensor | None = None
 
 
 @singledispatch
@@ -39,7 +41,7 @@ def statistics(loss: Loss, activation: "Tensor | Sums") -> Any:
 
     Args:
         loss: a description from `stylelab.recipes`, such as `Gram("per_location")`.
-        activation: `(1, C, H, W)` of the content or style image; for a loss with `sums_only` its `Sums` will do.
+        activation: `(1, C, H, W)` of the content or style image; or its `Sums` where the loss needs no more.
 
     Returns:
         Whatever `distance` needs of it.
@@ -56,7 +58,7 @@ def distance(loss: Loss, activation: "Tensor | Sums", statistics: Any) -> Tensor
 
     Args:
         loss: a description from `stylelab.recipes`.
-        activation: `(1, C, H, W)` of the generated image; for a loss with `sums_only` its `Sums` will do.
+        activation: `(1, C, H, W)` of the generated image; or its `Sums` where the loss needs no more.
         statistics: of the other image.
 
     Returns:
@@ -80,15 +82,16 @@ def _(loss: SquaredError, activation: Tensor, statistics: Tensor) -> Tensor:
 
 @statistics.register
 def _(loss: Gram, activation: "Tensor | Sums") -> Tensor:
-    own = _sums(activation)
+    own = sums(activation)
+    assert own.gram is not None
     if loss.reduce == "mean":
         return _normalise(own.gram, loss, own.positions)
-    return own.gram * ((loss.positions or own.positions) / own.positions)  # as if the image had as many
+    return own.gram * ((loss.positions or own.positions) / own.positions)  # as if its image had as many positions
 
 
 @distance.register
 def _(loss: Gram, activation: "Tensor | Sums", statistics: Tensor) -> Tensor:
-    return _gram_distance(_sums(activation), statistics, loss)
+    return _gram_distance(sums(activation), statistics, loss)
 
 
 @statistics.register
@@ -213,7 +216,7 @@ def style_layer_loss(
         loss = replace(loss, normalisation=gram)
     if image_size:
         loss = replace(loss, pixels=image_size[0] * image_size[1])
-    return _gram_distance(_sums(activation), target_gram, loss)
+    return _gram_distance(sums(activation), target_gram, loss)
 
 
 def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
@@ -255,10 +258,11 @@ def wide(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.dtype == torch.bfloat16 else tensor
 
 
-def _sums(activation: "Tensor | Sums") -> Sums:
+def sums(activation: "Tensor | Sums") -> Sums:
+    """The sums over positions of an activation `(B, C, H, W)`; sums are returned as they are."""
     if isinstance(activation, Sums):
         return activation
-    return Sums(gram_matrix(activation, "raw"), activation.shape[2:].numel())
+    return Sums(activation.shape[2:].numel(), gram_matrix(activation, "raw"), wide(activation).sum((2, 3)))
 
 
 def _gram_distance(own: Sums, target: Tensor, loss: Gram) -> Tensor:
@@ -266,6 +270,7 @@ def _gram_distance(own: Sums, target: Tensor, loss: Gram) -> Tensor:
 
     A mean is taken of normalised matrices, as in the tutorials. A sum is divided once, at its end, as in the paper.
     """
+    assert own.gram is not None
     if own.gram.shape[1:] != target.shape[-2:]:
         raise InputError(f"Gram matrix is {_shape(own.gram)} but target is {_shape(target)}: use one layer")
     if loss.reduce == "mean":

@@ -15,6 +15,7 @@ from stylelab.torch.engine.look import look
 from stylelab.torch.features import Encoder
 from stylelab.torch.losses import Sums, distance, statistics
 
+SUMS = ("gram", "total")  # over positions; the other thing that a loss may need is the activation
 Objective = Callable[[Tensor], "Tensor | dict[str, Tensor]"]  # images -> a scalar, or named scalars whose sum is lowered
 
 
@@ -115,14 +116,16 @@ def observe(encoder: Encoder, images: Tensor, parts: dict[str, Part], tile: int 
     Returns:
         For each image, name -> layer -> `(1, C, H', W')`, or its `Sums` where the part's loss needs no more.
     """
-    wanted = [(layer, loss.sums_only) for part in parts.values() for layer, loss in part.losses.items()]
-    whole, summed = ([layer for layer, sums_only in wanted if sums_only is sums] for sums in (False, True))
-    activations, grams = look(encoder, images, whole, summed, tile=tile)
+    needs = [(layer, loss.needs) for part in parts.values() for layer, loss in part.losses.items()]
+    whole = [layer for layer, needed in needs if "activation" in needed]
+    grams, totals = ([layer for layer, needed in needs if "activation" not in needed and word in needed] for word in SUMS)
+    activations, *sums = look(encoder, images, whole, grams, totals, tile=tile)
 
     def of_one(index: int, layer: str, loss: Loss) -> "Tensor | Sums":
-        if loss.sums_only:
-            return Sums(grams[layer][index : index + 1], _positions(layer, images.shape[2:]))
-        return activations[layer][index : index + 1]
+        if "activation" in loss.needs:
+            return activations[layer][index : index + 1]
+        own = {word: by_layer[layer][index : index + 1] for word, by_layer in zip(SUMS, sums, strict=True) if word in loss.needs}
+        return Sums(_positions(layer, images.shape[2:]), **own)
 
     return [
         {name: {layer: of_one(index, layer, loss) for layer, loss in part.losses.items()} for name, part in parts.items()}

@@ -74,8 +74,8 @@ def test_one_framework_is_enough_and_none_is_not(probes, probe, state):
 def test_a_gpu_that_a_framework_does_not_find_is_reported(probes, monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "GPU_FILE", tmp_path)
     probes["torch"] = WITH_GPU
-    found = doctor._gpu_driver([doctor._framework(name, probe) for name, probe in probes.items()])
-    assert [finding.what for finding in found] == ["GPU for tensorflow"] and found[0].advice
+    found = findings()
+    assert found["GPU for tensorflow"].advice and "GPU for torch" not in found
 
 
 def test_a_missing_package_breaks_everything(probes, monkeypatch):
@@ -89,9 +89,10 @@ def test_the_processor_row_says_what_auto_precision_means(probes, monkeypatch, h
     assert state in next(finding.state for finding in doctor.report() if finding.what == "processor")
 
 
-def test_an_unsupported_python_is_reported_with_the_versions_to_install(monkeypatch):
+def test_an_unsupported_python_is_reported_with_the_versions_to_install(probes, monkeypatch):
     monkeypatch.setattr(doctor, "PYTHON", ((3, 98), (3, 99)))
-    assert doctor._python().broken and "3.98" in doctor._python().advice
+    python = findings()["Python"]
+    assert python.broken and "3.98" in python.advice
 
 
 def test_a_missing_embedded_encoder_breaks_everything_and_a_download_nothing(probes, monkeypatch, tmp_path):
@@ -102,14 +103,14 @@ def test_a_missing_embedded_encoder_breaks_everything_and_a_download_nothing(pro
     assert not found["encoder vgg19"].broken and "stylelab encoders download vgg19" in found["encoder vgg19"].advice
 
 
-def test_an_unwritable_cache_is_reported_with_a_way_out(monkeypatch):
+def test_an_unwritable_cache_is_reported_with_a_way_out(probes, monkeypatch):
     monkeypatch.setenv("STYLELAB_CACHE", "/proc/nowhere")
-    assert "STYLELAB_CACHE" in doctor._cache().advice
+    assert "STYLELAB_CACHE" in findings()["cache"].advice
 
 
-def test_the_check_creates_no_folder(monkeypatch, tmp_path):
+def test_the_check_creates_no_folder(probes, monkeypatch, tmp_path):
     monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path / "cache"))
-    assert doctor._cache().advice == "" and not (tmp_path / "cache").exists()
+    assert findings()["cache"].advice == "" and not (tmp_path / "cache").exists()
 
 
 def test_the_probe_is_a_separate_process_that_ignores_the_working_folder(monkeypatch, tmp_path):

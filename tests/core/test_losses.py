@@ -227,7 +227,7 @@ def test_a_sum_and_a_multiple_are_what_they_say(lab, losses, activation, target)
 
 
 def test_an_image_of_many_megapixels_has_a_loss(lab, losses):
-    own, target = (losses.Sums(lab.tensor(np.full((1, 64, 64), value, np.float32)), 10**8) for value in (2e8, 1e8))
+    own, target = (losses.Sums(10**8, lab.tensor(np.full((1, 64, 64), value, np.float32))) for value in (2e8, 1e8))
     loss = recipes.STYLE_LOSSES["gatys"]
     assert float(losses.distance(loss, own, losses.statistics(loss, target))) == pytest.approx(0.25, rel=1e-5)
 
@@ -240,7 +240,15 @@ class Sorted(Loss):
     """Each filter's responses in order of size: squared differences, regardless of position, and not to be had from sums."""
 
 
-def register_sorted(lab, losses) -> None:
+@dataclass(frozen=True, repr=False)
+class Moments(Loss):
+    """Means and covariances of the filters' responses: squared differences, to be had from sums over positions."""
+
+    needs = frozenset({"gram", "total"})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered(lab, losses) -> None:
     def in_order(activation):
         if lab.name == "torch":
             return losses.wide(activation).flatten(2).sort().values
@@ -250,6 +258,16 @@ def register_sorted(lab, losses) -> None:
     losses.statistics.register(Sorted, lambda loss, activation: in_order(activation))
     losses.distance.register(
         Sorted, lambda loss, activation, statistics: lab.sl.content_loss(in_order(activation), statistics, "mean")
+    )
+
+    def moments(activation):
+        own = losses.sums(activation)
+        mean = own.total / own.positions
+        return mean, own.gram / own.positions - mean[:, :, None] * mean[:, None, :]
+
+    losses.statistics.register(Moments, lambda loss, activation: moments(activation))
+    losses.distance.register(
+        Moments, lambda loss, activation, statistics: sum(map(lab.sl.content_loss, moments(activation), statistics))
     )
 
 
@@ -265,9 +283,8 @@ def test_a_loss_that_is_not_registered_is_named(lab, losses):
 
 
 @pytest.mark.parametrize("tile", [None, 32])
-@pytest.mark.parametrize("loss", [Sorted(), 0.5 * Sorted() + Gram("per_element")], ids=repr)
+@pytest.mark.parametrize("loss", [Sorted(), 0.5 * Sorted() + Gram("per_element"), Moments(), Gram() + Moments()], ids=repr)
 def test_the_gradient_of_any_loss_is_that_of_plain_differentiation(lab, losses, rng, loss, tile):
-    register_sorted(lab, losses)
     images = rng.uniform(size=(3, 1, 70, 52, 3)).astype(np.float32)
     recipe = replace(
         recipes.RECIPES["pytorch-adam"], content={"conv2_2": 1.0}, style={"conv1_1": 0.5, "conv2_2": 1.0, "conv3_1": 2.0},
@@ -292,7 +309,6 @@ def test_the_gradient_of_any_loss_is_that_of_plain_differentiation(lab, losses, 
 
 @pytest.mark.parametrize("tile", [0, 32])
 def test_a_run_lowers_a_loss_that_the_package_does_not_know(lab, losses, tile):
-    register_sorted(lab, losses)
     recipe = replace(recipes.RECIPES["tf-tutorial"], style_loss=Sorted(), style_fit="stretch")
     result = lab.sl.transfer("coffee", "brushstrokes", recipe=recipe, encoder="mini", size=48, steps=8, device="cpu", tile=tile)
     style = result.history["style"]

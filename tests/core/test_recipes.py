@@ -68,7 +68,7 @@ def test_losses_scale_and_add_up():
     gram, rough = Gram(), TotalVariation()
     assert 0.5 * gram == gram * 0.5 == Scale(0.5, gram)
     assert gram + rough + gram == gram + (rough + gram) == Sum((gram, rough, gram))
-    assert (2 * gram + gram).sums_only and not (gram + rough).sums_only
+    assert (2 * gram + gram).needs == {"gram"} and (gram + rough).needs == {"gram", "activation"}
     assert (2 * gram + rough).at_size(6, 24) == 2 * Gram(positions=6, pixels=24) + rough
 
 

@@ -139,10 +139,10 @@ def test_a_containers_limit_counts_also_one_further_up(tmp_path, line, folder, l
     (tmp_path / "own").write_text(f"9:pids:/c\n{line}\n")
     inner = tmp_path / folder / "b"
     inner.mkdir(parents=True)
-    for place, most in ((inner, "max"), (inner.parent, "5000")):
-        (place / limit).write_text(f"{most}\n")
-        (place / usage).write_text("3000\n")
-        (place / "memory.stat").write_text(f"anon 1\n{cached} 700\n")
+    for folder, most in ((inner, "max"), (inner.parent, "5000")):
+        (folder / limit).write_text(f"{most}\n")
+        (folder / usage).write_text("3000\n")
+        (folder / "memory.stat").write_text(f"anon 1\n{cached} 700\n")
     assert memory.free_memory(tmp_path, tmp_path / "own") == 2700
 
 

@@ -235,6 +235,6 @@ def test_the_readme_has_the_two_commands_and_every_lesson():
 
 def test_each_kind_of_contribution_is_described_in_three_to_seven_steps():
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    for what in ("lesson", "exercise", "recipe", "encoder"):
+    for what in ("lesson", "exercise", "recipe", "loss", "encoder"):
         section = re.search(rf"^## An? {what}\n(.+?)(?=^## |\Z)", text, re.M | re.S)[1]
         assert 3 <= len(re.findall(r"^\d\. ", section, re.M)) <= 7, what

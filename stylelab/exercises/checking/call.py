@@ -81,7 +81,12 @@ def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Ca
         if first not in answer.outputs:
             return answer
         if name == first and not answer.changed:
-            answer.drifts = _drifts(exercise, function, lab, given, answer.outputs[name])
+            again, trouble = _call(function, given, lab)
+            if trouble or _wrong_type(exercise, lab, again):
+                answer.drifts = True
+            else:
+                again = _take(exercise, lab, again)
+                answer.drifts = again.shape != answer.outputs[name].shape or not exercise.close(again, answer.outputs[name])
     if exercise.differentiable and not answer.trouble and not answer.changed:
         _add_gradients(exercise, function, lab, cases[first], answer)
     return answer
@@ -198,14 +203,6 @@ def _same(lab: Lab, kind: str, now, before) -> bool:
         now = lab.take(kind, now)
         return now.shape == np.shape(before) and np.array_equal(now, before)
     return now == _given(lab, kind, before)
-
-
-def _drifts(exercise: Exercise, function: Callable, lab: Lab, given, output: np.ndarray) -> bool:
-    again, trouble = _call(function, given, lab)
-    if trouble or _wrong_type(exercise, lab, again):
-        return True
-    again = _take(exercise, lab, again)
-    return again.shape != output.shape or not exercise.close(again, output)
 
 
 def _add_gradients(exercise: Exercise, function: Callable, lab: Lab, case: Case, answer: Answer) -> None:

@@ -1,7 +1,7 @@
 """Take cases and answers apart into plain arrays and JSON, and put them together again: no pickles between processes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -85,15 +85,44 @@ def unpack_answer(arrays: Mapping[str, np.ndarray], plain) -> Answer:
         tree = unpack(arrays, plain)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not an answer: {type(error).__name__} where arrays are looked up") from error
-    if not isinstance(tree, dict) or tree.keys() != _PARTS.keys():
-        raise ValueError(f"not an answer: it must have {', '.join(_PARTS)}")
+    names = [part.name for part in fields(Answer)]
+    if not isinstance(tree, dict) or tree.keys() != set(names):
+        raise ValueError(f"not an answer: it must have {', '.join(names)}")
     parts: dict[str, Any] = {}
-    for name, check in _PARTS.items():
+    for name in names:
         try:
-            parts[name] = check(tree[name])
+            parts[name] = _checked(name, tree[name])
         except (TypeError, AttributeError) as error:
             raise ValueError(f"not an answer: '{name}' has the wrong type") from error
     return Answer(**parts)
+
+
+def _checked(part: str, value):
+    """One attribute of an answer, if it has the right type. Long sentences and names in it are cut."""
+    match part:
+        case "outputs":
+            return _by_name(value, _array)
+        case "shapes":
+            return _by_name(value, _shape)
+        case "trouble" if value is not None:
+            _require(isinstance(value, list | tuple) and len(value) == 2, "trouble is not a pair")
+            stage, sentence = value
+            _require(
+                isinstance(stage, str) and stage in STAGES and isinstance(sentence, str), "trouble is not a stage and a sentence"
+            )
+            return stage, _one_line(sentence, LONG)
+        case "changed":
+            _require(
+                isinstance(value, list | tuple) and len(value) <= MANY * MANY, "the changed arguments are not a list, or too many"
+            )
+            _require(all(isinstance(name, str) for name in value), "a changed argument has no name")
+            return tuple(_one_line(name, WORD) for name in value)
+        case "drifts":
+            _require(isinstance(value, bool), "`drifts` is neither true nor false")
+            return value
+        case "gradients":
+            return _by_name(value, _gradient)
+    return None
 
 
 def _require(holds: bool, message: str) -> None:
@@ -120,26 +149,6 @@ def _shape(value) -> tuple[int, ...]:
     return tuple(value)
 
 
-def _trouble(value) -> tuple[str, str] | None:
-    if value is None:
-        return None
-    _require(isinstance(value, list | tuple) and len(value) == 2, "trouble is not a pair")
-    stage, sentence = value
-    _require(isinstance(stage, str) and stage in STAGES and isinstance(sentence, str), "trouble is not a stage and a sentence")
-    return stage, _one_line(sentence, LONG)
-
-
-def _changed(value) -> tuple[str, ...]:
-    _require(isinstance(value, list | tuple) and len(value) <= MANY * MANY, "the changed arguments are not a list, or too many")
-    _require(all(isinstance(name, str) for name in value), "a changed argument has no name")
-    return tuple(_one_line(name, WORD) for name in value)
-
-
-def _drifts(value) -> bool:
-    _require(isinstance(value, bool), "`drifts` is neither true nor false")
-    return value
-
-
 def _gradient(value):
     if isinstance(value, dict):
         return _by_name(value, lambda inner: None if inner is None else _array(inner))
@@ -150,13 +159,3 @@ def _one_line(text: str, longest: int) -> str:
     """One line of printable letters."""
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in text[: 2 * longest]).split())
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
-
-
-_PARTS = {
-    "outputs": lambda value: _by_name(value, _array),
-    "shapes": lambda value: _by_name(value, _shape),
-    "trouble": _trouble,
-    "changed": _changed,
-    "drifts": _drifts,
-    "gradients": lambda value: _by_name(value, _gradient),
-}

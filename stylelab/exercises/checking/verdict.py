@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stylelab.exercises.checking.call import Answer
-from stylelab.exercises.checking.clean import cleaned
 from stylelab.exercises.checking.definition import Case, Exercise, double
 from stylelab.exercises.checking.messages import DRIFTS, NOT_FINITE, changes, only_once, shape_sentence, value_sentence
 from stylelab.exercises.checking.no_work import no_work
+
+MOST = 1_000_000  # numbers in one output: an exercise needs a few hundred
+LETTERS = 100  # in a word
+STRANGE = "The result is neither numbers nor a word that can be judged."
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,47 @@ def judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verd
     return Verdict(stage, error if error_first else next(iter(faults.values())), parts)
 
 
+def cleaned(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Answer:
+    """The answer reduced to outputs for these cases, as float64 or a word, and gradients of the right shapes.
+
+    What is left out earns nothing.
+    """
+    outputs = {name: _output(exercise, answer.outputs[name]) for name in cases if name in answer.outputs}
+    kept = {name: output for name, output in outputs.items() if output is not None}
+    shapes = {}  # in the framework's own layout, or the array's if that cannot be true
+    for name, output in kept.items():
+        shape = answer.shapes.get(name)
+        shapes[name] = shape if isinstance(shape, tuple) and sorted(shape) == sorted(output.shape) else output.shape
+    case = next(iter(cases.values()))
+    return replace(
+        answer,
+        outputs=kept,
+        shapes=shapes,
+        trouble=answer.trouble or (None if len(kept) == len(outputs) else ("type", STRANGE)),
+        changed=tuple(name for name in exercise.arguments if name in answer.changed) or answer.changed[:1] and ("?",),
+        gradients={
+            name: _gradient(case[name], answer.gradients[name]) for name in exercise.arguments if name in answer.gradients
+        },
+    )
+
+
+def _output(exercise: Exercise, output) -> np.ndarray | None:
+    if not isinstance(output, np.ndarray | np.generic):
+        return None
+    if exercise.result == "word":
+        return np.asarray(str(output.reshape(()))[:LETTERS]) if output.dtype.kind == "U" and output.size == 1 else None
+    return np.asarray(output, dtype=float) if output.dtype.kind in "fiub" and output.size <= MOST else None
+
+
+def _gradient(value, gradient):
+    """The gradient if its shape matches the argument's, otherwise None; by layer for a dict."""
+    if isinstance(value, dict):
+        by_layer = gradient if isinstance(gradient, Mapping) else {}
+        return {layer: _gradient(inner, by_layer.get(layer)) for layer, inner in value.items()}
+    fits = isinstance(gradient, np.ndarray | np.generic) and gradient.dtype.kind in "fiub" and gradient.shape == np.shape(value)
+    return np.asarray(gradient, dtype=float) if fits else None
+
+
 def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> tuple[str, str] | None:
     for name, output in answer.outputs.items():
         expected = exercise.expected(cases[name])
@@ -122,7 +166,15 @@ def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) 
 def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Iterator[tuple[str, str]]:
     """(name of the part, its fault), the most important first."""
     first = next(iter(cases))
-    value = _value_fault(exercise, cases, cases[first], answer, answer.outputs[first])
+    case, output, value = cases[first], answer.outputs[first], None
+    if answer.changed:
+        value = changes(answer.changed[0])
+    elif not _finite(output):
+        value = NOT_FINITE
+    elif not exercise.close(output, exercise.expected(case)):
+        value = exercise.recognise(cases, answer.outputs) or value_sentence(exercise, case, output)
+    elif answer.drifts:
+        value = DRIFTS
     if value:
         yield "value", value
     finite = {name: output for name, output in answer.outputs.items() if _finite(output)}
@@ -149,16 +201,6 @@ def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> It
         yield "gradient", answer.trouble[1] or "No gradient is returned."
     elif fault := _gradient_fault(exercise, cases[first], answer):
         yield "gradient", f"The value is right, but {fault}"
-
-
-def _value_fault(exercise: Exercise, cases: Mapping[str, Case], case: Case, answer: Answer, output: np.ndarray) -> str | None:
-    if answer.changed:
-        return changes(answer.changed[0])
-    if not _finite(output):
-        return NOT_FINITE
-    if not exercise.close(output, exercise.expected(case)):
-        return exercise.recognise(cases, answer.outputs) or value_sentence(exercise, case, output)
-    return DRIFTS if answer.drifts else None
 
 
 def _finite(output: np.ndarray) -> bool:

@@ -1,11 +1,11 @@
-"""The arithmetic of L-BFGS, which needs of its vectors nothing but their dot products. No framework is imported.
+"""The arithmetic of L-BFGS, which needs only the dot products of its vectors. No framework is imported.
 
-The two-loop recursion combines the gradient g with m past moves s and as many past changes of the gradient y. Which
-combination it is depends on the (2m + 1)^2 dot products of those vectors alone (Chen, Wang and Zhou 2014), so a framework
-multiplies large vectors and this file, the same for both, does the rest in float64.
+The two-loop recursion combines the gradient g with m past moves s and as many past changes of the gradient y. The
+coefficients depend only on the (2m + 1)^2 dot products of those vectors (Chen, Wang and Zhou 2014). So a framework
+multiplies the large vectors, and this file does the rest in float64 for both.
 
-With `softness` the vectors are not pixels: an image's coarse structures move more readily than its fine ones. That is a
-preconditioner, and saves a third of the steps of a style transfer to a given loss (docs/speed.md).
+With `softness` coarse structures of an image move faster than fine ones. This preconditioner saves a third of the steps of
+a style transfer to a given loss (docs/speed.md).
 
 Source: Nocedal 1980; Liu and Nocedal 1989; Nocedal and Wright 2006, algorithm 7.4. For coordinates other than pixels:
 Mordvintsev et al., "Differentiable image parameterizations", Distill 2018.
@@ -16,8 +16,8 @@ import numpy as np
 FIRST = 0.01  # mean change of a pixel in the first step, for images in 0..1
 LIMIT = 0.05  # root mean square change of the pixels in any step
 COARSE = 0.02  # cycles per pixel below which all move alike
-MEMORY, ROOM = 20, 1.5e9  # past steps that are remembered, and bytes that they may take: each is two images of float32
-FLAT = 1e-8  # a pair whose move and change of gradient are this near to a right angle tells nothing of the curvature
+MEMORY, ROOM = 20, 1.5e9  # past steps to remember, and the bytes they may take: each is two images of float32
+FLAT = 1e-8  # a pair whose move and change of gradient are this close to a right angle says nothing about the curvature
 
 
 def direction(dots: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
@@ -45,17 +45,17 @@ def direction(dots: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
 
 
 def memory(numbers: int) -> int:
-    """How many past steps to remember of an image of so many numbers: fewer from three million pixels on."""
+    """How many past steps to remember, for an image of that many numbers: fewer from three million pixels on."""
     return min(MEMORY, max(5, int(ROOM // (2 * 4 * numbers))))
 
 
 def curved(ss: float, sy: float, yy: float) -> bool:
-    """Whether a pair may join the memory: the loss is convex along the move, as far as the two gradients tell."""
+    """Whether to remember a pair: the loss must be convex along the move, judging by the two gradients."""
     return sy > FLAT * (ss * yy) ** 0.5 > 0
 
 
 def softness(height: int, width: int, exponent: float) -> np.ndarray:
-    """How much more an image's coarse structures move than its fine ones: a factor for each of its spatial frequencies.
+    """How much more coarse structures of an image move than fine ones: a factor for each spatial frequency.
 
     Args:
         height, width: of the image.

@@ -1,7 +1,7 @@
-"""How much memory a run will take, how much there is, and which tiles make it fit. No framework is imported here.
+"""How much memory a run takes, how much is free, and which tiles make it fit. No framework is imported.
 
-The figures are sums over what a run holds at its fullest, and were compared with the memory that processes really took
-(docs/speed.md). They leave out what the framework takes before an image is in sight.
+The estimate adds up what a run holds at its peak, and was compared with the memory that processes really took
+(docs/speed.md). It leaves out what the framework takes before a run begins.
 """
 
 import ctypes
@@ -17,18 +17,18 @@ from stylelab.errors import InputError, MachineError
 from stylelab.run.numerics import lbfgs
 from stylelab.run.numerics.tiling import Stage, halo, stages, stride
 
-SHARE = 0.7  # of the free memory that a run may plan with
-UNASKED = 5.2e9  # bytes of the machine's own memory that a run takes at most unless it is told to: 6 GB with the framework
+SHARE = 0.7  # of the free memory that a run may use
+UNASKED = 5.2e9  # most bytes of the machine's memory without an explicit `tile`: 6 GB with the framework
 SIDES = range(512, 127, -16)  # of tiles, the best first: larger ones gain nothing, smaller ones are mostly halo
-IMAGES = 12  # of float32 that a run holds beside the optimiser's: content, style, start, gradient, the last two ...
-OPTIMISERS = {"lbfgs": 4, "adam": 4, "sgd": 1}  # images of float32, beside what L-BFGS remembers
+IMAGES = 12  # of float32 that a run holds besides the optimiser's: content, style, start, gradient, the last two ...
+OPTIMISERS = {"lbfgs": 4, "adam": 4, "sgd": 1}  # images of float32, besides what L-BFGS remembers
 CONTENT = 4  # target, activation, their difference, its square
-PASSING, PASSING_TILE = 1, 4  # widest layers that come and go on the way back, when nothing deeper is held any more
-# copies of the filters: as read, as the way forward likes them, as the way back does, which is four times as large in float32
+PASSING, PASSING_TILE = 1, 4  # widest layers that are temporary on the way back, when deeper ones are freed
+# copies of the filters: as read, prepared for the way forward, prepared for the way back (four times as large in float32)
 FILTERS = {"bfloat16": 3, "float32": 6}
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as in malloc.h
-LOOSE = 200e6  # bytes at most that the allocator holds and does not use ...
-LOOSE_SHARE = 0.8  # ... of what comes and goes
+LOOSE = 200e6  # most bytes that the allocator holds without using them ...
+LOOSE_SHARE = 0.8  # ... as a share of what is temporary
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Run:
     Attributes:
         height, width: of the image in pixels.
         whole: layers whose activations a loss needs as they are; `stylelab.recipes.Recipe.whole_layers`.
-        layers: all that a loss looks at.
+        layers: every layer that a loss looks at.
         widths: layer -> its number of filters, for the trunk at least.
         precision: of the network, 'float32' or 'bfloat16'.
         optimiser: 'lbfgs', 'adam' or 'sgd'.
@@ -56,7 +56,7 @@ class Run:
 
 
 def estimate(run: Run, tile: int | None = None) -> int:
-    """Bytes that a run takes at its fullest, whole or in tiles of that side."""
+    """Bytes that a run takes at its peak, whole or in tiles of that side."""
     number = 2 if run.precision == "bfloat16" else 4
     pixels = run.batch * run.height * run.width
     remembered = 2 * lbfgs.memory(3 * run.height * run.width) if run.optimiser == "lbfgs" else 0
@@ -79,11 +79,11 @@ def choose_tile(run: Run, free: float, shared: bool = False) -> int | None:
 
     Args:
         free: bytes.
-        shared: it is the machine's memory, where other programs want to live too, and not a GPU's: then a run that would
-            take more than `UNASKED` goes in tiles also where there is more.
+        shared: whether it is the machine's memory, which other programs need too, rather than a GPU's. Then a run that
+            would take more than `UNASKED` is tiled even if more is free.
 
     Raises:
-        InputError: the smallest tiles do not fit into all of it; the size that would is said.
+        InputError: even the smallest tiles do not fit; the message names a size that would.
     """
     room = SHARE * free
     modest = min(room, UNASKED) if shared else room
@@ -113,26 +113,26 @@ def note(run: Run, tile: int, free: float) -> str:
 
 
 def free_memory(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
-    """Bytes that this process may still take: of the machine's, or of its container's if they are fewer."""
-    rooms = [psutil.virtual_memory().available]
+    """Bytes that this process may still take: the machine's free memory, or its container's if that is less."""
+    limits = [psutil.virtual_memory().available]
     try:
         lines = own.read_text().splitlines()
-    except OSError:  # no Linux
-        return rooms[0]
+    except OSError:  # not Linux
+        return limits[0]
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
-            rooms += _rooms(groups, path, "memory.max", "memory.current", "inactive_file")
+            limits += _remaining(groups, path, "memory.max", "memory.current", "inactive_file")
         elif "memory" in controllers.split(","):
-            rooms += _rooms(groups / "memory", path, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-    return max(0, min(rooms))
+            limits += _remaining(groups / "memory", path, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    return max(0, min(limits))
 
 
 def keep_freed() -> None:
-    """Let the C library keep what is freed for the next who asks, until `give_back`.
+    """Let the C library keep freed memory for reuse, until `give_back`.
 
-    glibc hands every block of 32 MB or more back to the system at once, and the system clears its pages anew for the next
-    one: 65 000 page faults and 5 to 10 % of a step at 512 pixels.
+    glibc returns every block of 32 MB or more to the system at once, and the system clears its pages for the next one:
+    65 000 page faults and 5 to 10 % of a step at 512 pixels.
     """
     adjust = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if adjust:
@@ -141,27 +141,27 @@ def keep_freed() -> None:
 
 
 def give_back() -> None:
-    """Hand the memory that was freed back to the system, where the C library keeps it (glibc does)."""
+    """Return freed memory to the system, if the C library keeps it (glibc does)."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim:
         trim(0)
 
 
-def _rooms(root: Path, path: str, limit: str, usage: str, cached: str) -> list[int]:
-    """What is left below each limit on the way up from a control group. Files read but not changed count as free."""
-    rooms, folder = [], root / path.lstrip("/")
-    for each in (folder, *folder.parents):
-        if root not in (each, *each.parents):
+def _remaining(root: Path, path: str, limit: str, usage: str, cached: str) -> list[int]:
+    """What is left of each limit, from a control group up to the root. Unchanged file pages count as free."""
+    remaining, folder = [], root / path.lstrip("/")
+    for group in (folder, *folder.parents):
+        if root not in (group, *group.parents):
             break
         try:
-            most = (each / limit).read_text().strip()
-            taken = int((each / usage).read_text())
-            statistics = dict(line.split() for line in (each / "memory.stat").read_text().splitlines())
+            most = (group / limit).read_text().strip()
+            taken = int((group / usage).read_text())
+            statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
         except (OSError, ValueError):
             continue
         if most.isdigit():
-            rooms.append(int(most) - taken + int(statistics.get(cached, 0)))
-    return rooms
+            remaining.append(int(most) - taken + int(statistics.get(cached, 0)))
+    return remaining
 
 
 def _density(run: Run, layer: str) -> float:
@@ -170,7 +170,7 @@ def _density(run: Run, layer: str) -> float:
 
 
 def _inside(run: Run, stage: Stage, number: int, passing: int) -> float:
-    """Bytes for each pixel looked at: a stage's activations, where its maxima stood (8 bytes), what comes and goes."""
+    """Bytes for each pixel read: a stage's activations, the positions of its maxima (8 bytes), temporaries."""
     kept = sum(_density(run, layer) for layer in stage.layers)
     maxima = sum(_density(run, layer) / 4 for layer in stage.layers[:-1] if layer in POOL_AFTER)
     widest = max(_density(run, layer) for layer in stage.layers)
@@ -178,7 +178,7 @@ def _inside(run: Run, stage: Stage, number: int, passing: int) -> float:
 
 
 def _outer(run: Run, stage: Stage, tile: int) -> int:
-    """Pixels of a stage's largest tile, halo and all."""
+    """Pixels of a stage's largest tile, with its halo."""
     sides = (min(length, stage.wider * tile + 2 * halo(stage.layers)) for length in (run.height, run.width))
     return run.batch * next(sides) * next(sides)
 
@@ -208,6 +208,6 @@ TOO_LARGE = {"error": "not enough memory: choose a smaller size", "exit_status":
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether a framework means that; none of them is imported to ask."""
-    names = {each.__name__ for each in type(error).__mro__}
+    """Whether a framework ran out of memory. No framework is imported."""
+    names = {kind.__name__ for kind in type(error).__mro__}
     return bool(OUT_OF_MEMORY & names) or "can't allocate memory" in str(error)  # as PyTorch says it of a CPU's

@@ -1,4 +1,4 @@
-"""How many bits a number of the network has: the names, and what this processor is good at. No framework is imported."""
+"""How many bits the network's numbers have: the names, and whether this processor is fast at them. No framework is imported."""
 
 from functools import cache
 from pathlib import Path
@@ -10,7 +10,7 @@ CPU_FLAGS = ("avx512_bf16", "amx_bf16")  # as Linux names them; both multiply bf
 
 
 def check_precision(name: str) -> str:
-    """The name, if it is one.
+    """Check the name, and return it.
 
     Raises:
         InputError: another name.
@@ -22,7 +22,7 @@ def check_precision(name: str) -> str:
 
 @cache
 def cpu_has_bfloat16(description: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether this processor multiplies bfloat16 faster than float32. False where the system does not tell."""
+    """Whether this processor multiplies bfloat16 faster than float32. False where the system does not say."""
     try:
         lines = description.read_text().splitlines()
     except OSError:

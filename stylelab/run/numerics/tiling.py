@@ -1,10 +1,10 @@
 """Large images in tiles: which tiles, and how far each must look beyond its own edge.
 
-A Gram matrix is a sum over places, so it can be summed tile by tile, and so can the gradient, exactly. The network is
-run in stages: what leaves a stage is kept for the whole image (little, after two poolings), what happens inside one
-only for the tile at hand. A tile's core is where it counts; round it lies a halo, as wide as the stage's convolutions
-reach, where it only looks. Cores begin and end at multiples of 16 pixels, so that poolings fall on the same places as
-in the whole image. Boxes are in pixels of the image, whatever the stage. No framework is imported here.
+A Gram matrix is a sum over positions, so it can be summed tile by tile, and so can the gradient, exactly. The network
+runs in stages. What leaves a stage is kept for the whole image (after two poolings it is small); what happens inside a
+stage is kept only for the current tile. A tile contributes its core. Around the core lies a halo, as wide as the
+stage's convolutions reach, which is read but not counted. Cores begin and end at multiples of 16 pixels, so that poolings
+cover the same pixels as in the whole image. Boxes are in pixels of the image, whatever the stage. No framework is imported.
 """
 
 from collections.abc import Iterable
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from stylelab.encoders import trunk
 from stylelab.errors import InputError
 
-GRID = 16  # pixels to one place of the deepest block, conv5
-BLOCKS = ((1, 2), (3,), (4,), (5,))  # a stage each. After the first a place is 4 x 4 pixels, and the numbers are few
-WIDER = 2  # times the side: deeper stages' tiles, whose places are fewer and whose halo is wider
+GRID = 16  # pixels to one position of the deepest block, conv5
+BLOCKS = ((1, 2), (3,), (4,), (5,))  # a stage each. After the first a position is 4 x 4 pixels, and activations are small
+WIDER = 2  # times the side: tiles of deeper stages, which have fewer positions and a wider halo
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Box:
     right: int
 
     def at(self, stride: int, origin: "Box | None" = None) -> tuple[slice, slice]:
-        """Rows and columns of the places that this is in a layer of that stride, counted from the corner of `origin`."""
+        """Rows and columns of this box in a layer of that stride, counted from the corner of `origin`."""
         top, left = (origin.top // stride, origin.left // stride) if origin else (0, 0)
         return (
             slice(self.top // stride - top, self.bottom // stride - top),
@@ -38,7 +38,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Tile:
-    """One piece of work: `core` is the part of the image that it answers for, `outer` the part that it looks at."""
+    """One piece of work: `core` is the part of the image that it contributes, `outer` the part that it reads."""
 
     core: Box
     outer: Box
@@ -66,17 +66,17 @@ class Stage:
 
     @property
     def stride(self) -> int:
-        """Pixels to a place of what enters the stage."""
+        """Pixels to a position of what enters the stage."""
         return stride(self.layers[0])
 
     @property
     def wider(self) -> int:
-        """How many times the side of a tile is that of this stage's."""
+        """How many times larger the side of this stage's tiles is."""
         return 1 if self.stride == 1 else WIDER
 
 
 def stride(layer: str) -> int:
-    """Pixels to a place of a layer, along either side: 1 in the first block, twice as many after each pooling."""
+    """Pixels to a position of a layer, along either side: 1 in the first block, twice as many after each pooling."""
     return 2 ** (int(layer[4]) - 1)
 
 
@@ -89,9 +89,9 @@ def stages(layers: Iterable[str]) -> list[Stage]:
 
 
 def halo(layers: Iterable[str]) -> int:
-    """How many pixels beyond its core a tile must look for a run of layers, rounded up to a multiple of 16.
+    """How many pixels beyond its core a tile must read for these layers, rounded up to a multiple of 16.
 
-    Each 3 x 3 convolution reaches one place further. A pooling reaches nothing, as cores end between its squares.
+    Each 3 x 3 convolution reaches one position further. A pooling does not, as cores end between its squares.
     """
     return _up(sum(stride(layer) for layer in layers))
 
@@ -101,12 +101,12 @@ def tiles(height: int, width: int, side: int, stage: Stage) -> list[Tile]:
 
     Args:
         height, width: of the image, at least 16.
-        side: of a core in pixels, rounded to a multiple of 16; cores are shared out evenly, so none is larger, but
-            the last of a row or column, which takes the pixels that are left over, 15 at most.
+        side: of a core in pixels, rounded to a multiple of 16; cores have equal sides, except
+            that the last of a row or column also takes the remaining pixels, 15 at most.
         stage: from `stages`; its tiles are `stage.wider` times as large.
 
     Raises:
-        InputError: a side that is no number of pixels.
+        InputError: the side is not a number of pixels.
     """
     reach = halo(stage.layers)
     rows, columns = (_cuts(length, stage.wider * whole_side(side)) for length in (height, width))
@@ -124,7 +124,7 @@ def whole_side(side: int) -> int:
     """A tile's side rounded to a multiple of 16.
 
     Raises:
-        InputError: it is no number of pixels.
+        InputError: the side is not a number of pixels.
     """
     if isinstance(side, bool) or int(side) != side or side < 1:
         raise InputError(f"tile is {side}: give its side in pixels, a multiple of {GRID}")

@@ -1,11 +1,11 @@
 """Convolutions of 3 x 3 with fewer multiplications, by Winograd's method. No framework is imported here.
 
-4 x 4 outputs of a convolution depend on a window of 6 x 6 inputs. Filter and window are taken for polynomials, evaluated at
-six points in each direction, multiplied point by point - 36 products where the definition takes 144 - and read off again.
-Point by point, the sums over channels are matrix products.
+4 x 4 outputs of a convolution depend on a window of 6 x 6 inputs. Filter and window are treated as polynomials: evaluated
+at six points in each direction, multiplied point by point (36 products where the definition takes 144), and interpolated.
+At each point, the sums over channels are matrix products.
 
-It serves the way back only. Rounding grows from 5e-7 to 5e-6 of the result; on the way up that would turn a few ReLUs and
-maxima the other way, and their gradients with them, while the way back is linear and passes it on as it is.
+It is used on the way back only. The rounding error grows from 5e-7 to 5e-6 of the result. On the way forward that would flip
+a few ReLUs and maxima, and so change gradients; the way back is linear.
 
 Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016; the matrices are Toom's and Cook's.
 """
@@ -14,8 +14,8 @@ import numpy as np
 
 ABSCISSAE = (0.0, 1.0, -1.0, 2.0, 0.5)  # and infinity
 ANSWERS, WINDOW = 4, 6  # outputs and inputs in one direction
-CHANNELS, PLACES = 256, 512  # below these, the definition was measured to be as fast or faster (docs/speed.md)
-BAND = 12e6  # bytes of transformed windows that are worked on at once, so that they stay in the cache
+CHANNELS, POSITIONS = 256, 512  # below these, the definition was measured to be as fast or faster (docs/speed.md)
+BAND = 12e6  # bytes of transformed windows to work on at once, so that they stay in the cache
 
 
 def _matrices() -> list[np.ndarray]:
@@ -35,8 +35,8 @@ ANSWER, POINTS = ANSWER.astype(np.float32), POINTS.astype(np.float32)
 
 
 def pays(before: int, after: int, height: int, width: int) -> bool:
-    """Whether a convolution from `before` to `after` channels over so many places is faster this way."""
-    return min(before, after) >= CHANNELS and height * width >= PLACES
+    """Whether a convolution from `before` to `after` channels over height x width positions is faster this way."""
+    return min(before, after) >= CHANNELS and height * width >= POSITIONS
 
 
 def transform(kernels: np.ndarray) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""How a step is made fast; not needed to understand one."""
+"""What makes a step fast. You can understand a step without it."""

@@ -1,7 +1,7 @@
 """How the gradient moves a batch of images: L-BFGS, Adam, plain descent. Each keeps its state on the images' device.
 
-A method is told the losses `(B,)` and the gradient `(B, H, W, 3)` of the images as they are, and gives them moved.
-`enlarged` gives the same method for larger images, with all that it has learnt.
+A method takes the losses `(B,)` and the gradient `(B, H, W, 3)` of the images as they are, and gives them moved.
+`enlarged` returns the same method for larger images, with what it has learnt so far.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ def make_method(settings: Optimiser, images: Tensor) -> "_LBFGS | _Adam | _Desce
 
 
 class _Descent:
-    """Along the gradient, as far as the learning rate says."""
+    """Against the gradient, by the learning rate."""
 
     def __init__(self, settings: Optimiser, images: Tensor):
         self.settings, self.steps = settings, 0
@@ -37,7 +37,7 @@ class _Descent:
         return images - self._rate() * gradient
 
     def check(self, images: Tensor, losses: Callable[[], Sequence[float]]) -> Tensor:
-        """A last look at the images; `losses` is asked for theirs if that matters."""
+        """Check the images after the last step; `losses` computes theirs if the method needs them."""
         return images
 
     def enlarged(self, settings: Optimiser, images: Tensor) -> "_Descent":
@@ -51,21 +51,21 @@ class _Descent:
 
 
 class _Adam(_Descent):
-    """Kingma and Ba 2015, algorithm 1. Epsilon is so small that it is never felt."""
+    """Kingma and Ba 2015, algorithm 1. Epsilon only avoids a division by zero."""
 
     BETA2, EPSILON = 0.999, 1e-12
 
     def __init__(self, settings: Optimiser, images: Tensor):
         super().__init__(settings, images)
         self.mean, self.square = tf.zeros_like(images), tf.zeros_like(images)
-        self.size = None  # of the last gradient, while it is not known whether the next image has others
+        self.last_size = None  # mean size of the last gradient, until a gradient at the new size is known
 
     def step(self, images: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
-        if self.size is not None:
-            change = _mean_size(gradient) / self.size
+        if self.last_size is not None:
+            change = _mean_size(gradient) / self.last_size
             self.mean *= change
             self.square *= change**2
-            self.size = None
+            self.last_size = None
         rate, beta1 = self._rate(), self.settings.beta1
         self.mean += (1 - beta1) * (gradient - self.mean)
         self.square = self.BETA2 * self.square + (1 - self.BETA2) * tf.square(gradient)
@@ -75,8 +75,8 @@ class _Adam(_Descent):
 
     def enlarged(self, settings: Optimiser, images: Tensor) -> "_Adam":
         larger = super().enlarged(settings, images)
-        larger.mean, larger.square = (enlarge(each, images.shape[1:3]) for each in (self.mean, self.square))
-        larger.size = self.last
+        larger.mean, larger.square = (enlarge(moment, images.shape[1:3]) for moment in (self.mean, self.square))
+        larger.last_size = self.last
         return larger
 
 
@@ -84,27 +84,27 @@ class _LBFGS:
     """One L-BFGS for each image of the batch."""
 
     def __init__(self, settings: Optimiser, images: Tensor):
-        self.each = [_Curvature(image, settings.softness) for image in images]
+        self.curvatures = [_Curvature(image, settings.softness) for image in images]
 
     def step(self, images: Tensor, losses: Sequence[float], gradient: Tensor) -> Tensor:
-        return tf.stack([one.step(*rest) for one, *rest in zip(self.each, images, losses, gradient, strict=True)])
+        return tf.stack([one.step(*rest) for one, *rest in zip(self.curvatures, images, losses, gradient, strict=True)])
 
     def check(self, images: Tensor, losses: Callable[[], Sequence[float]]) -> Tensor:
-        """Take back a last step that leapt."""
-        return tf.stack([one.checked(image, loss) for one, image, loss in zip(self.each, images, losses(), strict=True)])
+        """Undo the last step of an image whose loss has doubled."""
+        return tf.stack([one.checked(image, loss) for one, image, loss in zip(self.curvatures, images, losses(), strict=True)])
 
     def enlarged(self, settings: Optimiser, images: Tensor) -> "_LBFGS":
         larger = _LBFGS(settings, images)
-        for new, old in zip(larger.each, self.each, strict=True):
+        for new, old in zip(larger.curvatures, self.curvatures, strict=True):
             new.inherit(old)
         return larger
 
 
 class _Curvature:
-    """L-BFGS of one image `(H, W, 3)`, with one evaluation a step and, instead of a line search, two limits on its moves.
+    """L-BFGS of one image `(H, W, 3)`, with one evaluation a step and, instead of a line search, two limits on each move.
 
-    The gradient says nothing of how far to go before there is a second one, and an early step may leap over a ridge. So
-    the first move is set, later ones are limited, and one that doubles the loss is taken back.
+    A single gradient does not say how far to go, and an early step may jump over a ridge. So the first move has a fixed
+    length, later ones are limited, and a move that doubles the loss is undone.
     """
 
     def __init__(self, image: Tensor, softness: float = 0.0):
@@ -126,7 +126,7 @@ class _Curvature:
     def step(self, image: Tensor, loss: float, gradient: Tensor) -> Tensor:
         if (checked := self.checked(image, loss)) is not image:
             return checked
-        self.scale = self.scale or 1 / max(float(_mean_size(gradient)), 1e-30)  # so that no square leaves float32
+        self.scale = self.scale or 1 / max(float(_mean_size(gradient)), 1e-30)  # so that squares stay within float32
         self._learn(image, tf.reshape(self._soften(gradient * self.scale), (-1,)))
         self.lowest = loss
         return self._moved(image)
@@ -135,13 +135,13 @@ class _Curvature:
         """The image, or the last good one if the loss has doubled since."""
         if not loss > self.lowest + abs(self.lowest):
             return image
-        good, self.before = self.before, None  # the move from there does not count
+        good, self.before = self.before, None  # the undone move must not make a pair
         self.first /= 4
         self._forget()
         return good
 
     def _learn(self, image: Tensor, gradient: Tensor) -> None:
-        """A new gradient; with the one before, if there is one, it makes a pair."""
+        """Store a new gradient. With the one before, if there is one, it makes a pair."""
         rows, vectors = [self.row], [gradient]
         if self.before is not None:
             rows = [self.learnt % self.memory, self.memory + self.learnt % self.memory, self.row]
@@ -153,7 +153,7 @@ class _Curvature:
             self._remember(*rows[:2])
 
     def _write(self, rows: list[int], vectors: list[Tensor]) -> None:
-        # in place: a tf.Variable whose rows are changed is copied by whoever reads it, three times the cost of a step
+        # in place: a tf.Variable whose rows are changed is copied at each read, at three times the cost of a step
         self.vectors = tf.raw_ops.InplaceUpdate(x=self.vectors, i=rows, v=tf.stack(vectors))
 
     def _multiply(self, rows: list[int]) -> None:
@@ -161,7 +161,7 @@ class _Curvature:
         self.dots[rows], self.dots[:, rows] = products, products.T
 
     def _remember(self, s: int, y: int) -> None:
-        self.pairs = [pair for pair in self.pairs if pair != (s, y)]  # the oldest, when the memory is full
+        self.pairs = [pair for pair in self.pairs if pair != (s, y)]  # the oldest one, when the memory is full
         if lbfgs.curved(self.dots[s, s], self.dots[s, y], self.dots[y, y]):
             self.pairs.append((s, y))
             self.learnt += 1
@@ -185,8 +185,10 @@ class _Curvature:
         return tf.transpose(tf.signal.irfft2d(spectrum, self.shape[:2]), (1, 2, 0))
 
     def inherit(self, smaller: "_Curvature") -> None:
-        """The memory of a smaller image, enlarged. A pixel's share of a loss falls as their number grows, and its
-        gradient with it."""
+        """Take over the memory of a smaller image, enlarged.
+
+        With more pixels each has a smaller share of the loss, and so a smaller gradient.
+        """
         share = smaller.shape[0] * smaller.shape[1] / (self.shape[0] * self.shape[1])
         self.scale = smaller.scale
         for s, y in smaller.pairs[-self.memory :]:
@@ -199,7 +201,7 @@ class _Curvature:
 
 
 def enlarge(vectors: Tensor, size: tuple[int, int]) -> Tensor:
-    """What a method remembers, `(B, H, W, C)` of either sign, at another (H, W)."""
+    """The vectors that a method remembers, `(B, H, W, C)` of either sign, at another (H, W)."""
     return tf.image.resize(vectors, size, "bilinear")
 
 

@@ -1,18 +1,18 @@
 """The network's two passes by hand: images to activations, and gradients of activations back to the images.
 
-Style transfer asks for one gradient only, that of the image: the filters are frozen. So nothing is kept but each layer's
-activation after the ReLU, which also says where the ReLU let the gradient through, and the gradient of a convolution is
-itself a convolution, with the filters turned round (Dumoulin and Visin 2016, section 4.1). `Encoder.__call__` does the
+Style transfer needs only the gradient of the image: the filters are frozen. So it is enough to keep each layer's activation
+after the ReLU, which also shows where the ReLU lets the gradient through. The gradient of a convolution is itself a
+convolution, with the filters turned round (Dumoulin and Visin 2016, section 4.1). `Encoder.__call__` does the
 same in the plain way.
 
-A trunk in bfloat16 computes the layers of `FINE` in float32 on the way up. What rounding spoils is not the sums but where
-a ReLU or a pooling lets the gradient through, and the first block is where that matters: a gradient that is 9 % off
-without it is 2 to 5 % off with it (docs/speed.md). The way back is in bfloat16 throughout.
+A trunk in bfloat16 computes the layers of `FINE` in float32 on the way up. Rounding hardly changes the
+sums, but it changes where a ReLU or a pooling lets the gradient through, most of all in the first block: without this the
+gradient is 9 % off, with it 2 to 5 % (docs/speed.md). The way back is in bfloat16 throughout.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import tensorflow as tf
@@ -24,6 +24,26 @@ from stylelab.tensorflow.engine.winograd import Winograd
 
 BORDER = ((0, 0), (1, 1), (1, 1), (0, 0))  # one pixel round each image
 HALF = dict(ksize=(1, 2, 2, 1), strides=(1, 2, 2, 1), padding="VALID")  # pooling: the positions of 2 x 2
+
+
+class Layers(NamedTuple):
+    """What a loss looks at.
+
+    Attributes:
+        activations: layers whose activations it needs whole.
+        grams: layers of which it needs the raw Gram matrix.
+        totals: layers of which it needs the sum over positions.
+    """
+
+    activations: tuple[str, ...] = ()
+    grams: tuple[str, ...] = ()
+    totals: tuple[str, ...] = ()
+
+    def split(self, tensors: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Tensors in the order of the layers here, as layer -> tensor for each of the three."""
+        tensors = iter(tensors)
+        activations, grams, totals = ({layer: next(tensors) for layer in layers} for layers in self)
+        return activations, grams, totals
 
 
 @dataclass
@@ -47,7 +67,7 @@ class Trunk:
         self.repeats = padding != "zeros"  # a border that repeats its pixel is put round the image beforehand
         self.padding = "VALID" if self.repeats else "SAME"
         self.plain = dtype == tf.float32 and not tf.config.list_physical_devices("GPU")
-        self.winograds: dict[str, Winograd] = {}  # laid out when first wanted
+        self.winograds: dict[str, Winograd] = {}  # made when first needed
 
     def forward(self, images: Tensor) -> Kept:
         """Activations of every layer. `images` is `(B, H, W, 3)`, preprocessed."""
@@ -64,25 +84,30 @@ class Trunk:
                     kept.maxima[layer] = tf.cast(activation, self.dtype)
         return kept
 
-    def backward(self, kept: Kept, gradients: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> Tensor:
+    def backward(
+        self, kept: Kept, activations: Mapping[str, Tensor], grams: Mapping[str, Tensor], totals: Mapping[str, Tensor]
+    ) -> Tensor:
         """The gradient with respect to the images, `(B, H, W, 3)` float32.
 
         Args:
             kept: from `forward`.
-            gradients: layer -> gradient of the loss with respect to its activation.
-            grams: layer -> gradient of the loss with respect to its raw Gram matrix, `(B, C, C)`.
+            activations, grams, totals: layer -> gradient of the loss with respect to its activation, its raw Gram matrix
+                `(B, C, C)`, its sum over positions `(B, C)`.
         """
         gradient = None
         for layer in reversed(self.layers):
             activation = kept.activations[layer]
             if gradient is not None and layer in POOL_AFTER:
                 gradient = self.unpool(gradient, activation, kept.maxima.get(layer))
-            if layer in gradients:
-                gradient = _add(gradient, tf.cast(gradients[layer], self.dtype))
+            if layer in activations:
+                gradient = _add(gradient, tf.cast(activations[layer], self.dtype))
             if layer in grams:
                 # a graph would compute these products first of all, and hold them until their turn comes
                 with tf.control_dependencies([] if gradient is None else [gradient]):
                     gradient = through_gram(activation, grams[layer], onto=gradient)
+            if layer in totals:  # the same at every position
+                spread = tf.cast(totals[layer], self.dtype)[:, None, None, :]
+                gradient = _add(gradient, tf.broadcast_to(spread, tf.shape(activation)))
             if gradient is None:
                 continue
             gradient = tf.raw_ops.ReluGrad(gradients=gradient, features=activation)
@@ -128,7 +153,7 @@ _TRUNKS: "WeakKeyDictionary[Any, Trunk]" = WeakKeyDictionary()
 
 
 def find_trunk(encoder: Any) -> Trunk:
-    """The passes of an encoder, made once: they keep copies of its filters."""
+    """The passes of an encoder, made once."""
     if encoder not in _TRUNKS:
         _TRUNKS[encoder] = Trunk(encoder.filters, padding=encoder.spec.padding, pooling=encoder.pooling, dtype=encoder.dtype)
     return _TRUNKS[encoder]
@@ -144,6 +169,11 @@ def raw_gram(activation: Tensor) -> Tensor:
     """`(B, H, W, C)` of any precision -> `(B, C, C)`, summed in float32."""
     features = tf.cast(positions_first(activation), tf.float32)
     return tf.matmul(features, features, transpose_a=True)
+
+
+def total(activation: Tensor) -> Tensor:
+    """`(B, H, W, C)` of any precision -> `(B, C)`, its sum over positions in float32."""
+    return tf.reduce_sum(tf.cast(activation, tf.float32), (1, 2))
 
 
 def through_gram(activation: Tensor, gram_gradient: Tensor, onto: Tensor | None = None) -> Tensor:

@@ -19,11 +19,11 @@ from stylelab.encoders import layer_size
 from stylelab.run.numerics.memory import give_back
 from stylelab.run.numerics.tiling import Stage, Tile, stages, stride, tiles
 from stylelab.tensorflow.engine.graph import compiled
-from stylelab.tensorflow.engine.passes import Trunk, find_trunk, raw_gram, through_gram
+from stylelab.tensorflow.engine.passes import Layers, Trunk, find_trunk, raw_gram, through_gram, total
 
 
-def look(encoder: Any, images: Tensor, content: tuple[str, ...], style: tuple[str, ...], tile: int) -> list[Tensor]:
-    """Activations of the `content` layers, then raw Gram matrices of the `style` layers: see `engine.look.look`.
+def look(encoder: Any, images: Tensor, layers: Layers, tile: int) -> list[Tensor]:
+    """Activations, raw Gram matrices and sums over positions of these layers: see `engine.look.look`.
 
     `images` is a tensor with numbers in it: call this, and the tape around it, outside any `tf.function`.
     """
@@ -32,7 +32,7 @@ def look(encoder: Any, images: Tensor, content: tuple[str, ...], style: tuple[st
 
     @tf.custom_gradient
     def passes(images: Tensor):
-        network = _Network(encoder, content, style, tile)
+        network = _Network(encoder, layers, tile)
         return network.forward(tf.stop_gradient(images)), network.backward
 
     with tf.device(encoder.device):
@@ -42,23 +42,24 @@ def look(encoder: Any, images: Tensor, content: tuple[str, ...], style: tuple[st
 class _Network:
     """One look at one image: its stages, and what entered each of them."""
 
-    def __init__(self, encoder: Any, content: tuple[str, ...], style: tuple[str, ...], tile: int):
-        self.encoder, self.content, self.style, self.tile = encoder, content, style, tile
-        self.stages = stages(content + style)
-        self.passes = [_find_passes(encoder, stage, content, style) for stage in self.stages]
+    def __init__(self, encoder: Any, layers: Layers, tile: int):
+        self.encoder, self.layers, self.tile = encoder, layers, tile
+        self.stages = stages([*layers.activations, *layers.grams, *layers.totals])
+        self.passes = [_find_passes(encoder, stage, layers) for stage in self.stages]
         self.entered: list[Tensor] = []
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Activations of the content layers, then Grams of the style layers. Then it is ready for `backward`."""
+        """Activations, then Gram matrices, then sums over positions. Then it is ready for `backward`."""
         self.size, entering = tuple(images.shape[1:3]), images
-        activations, grams = {}, {}
+        activations, sums = {}, ({}, {})
         for stage, passes in zip(self.stages, self.passes, strict=True):
             self.entered.append(entering)
             leaving = None
             for tile in tiles(*self.size, self.tile, stage):
-                cores, own, pooled = passes.forward(self._enter(entering, tile, stage), _inside(tile))
-                for layer, gram in own.items():
-                    grams[layer] = grams.get(layer, 0) + gram
+                cores, *own_sums, pooled = passes.forward(self._enter(entering, tile, stage), _inside(tile))
+                for so_far, own in zip(sums, own_sums, strict=True):
+                    for layer in own:
+                        so_far[layer] = so_far.get(layer, 0) + own[layer]
                 for layer, core in cores.items():
                     if layer not in activations:
                         activations[layer] = _blank(core, layer_size(layer, *self.size))
@@ -69,30 +70,31 @@ class _Network:
                     _cut(leaving, tile.core.at(step)).assign(pooled)
             entering = leaving
             give_back()
-        return [activations[layer].read_value() for layer in self.content] + [grams[layer] for layer in self.style]
+        parts = zip(({layer: whole.read_value() for layer, whole in activations.items()}, *sums), self.layers, strict=True)
+        return [part[layer] for part, layers in parts for layer in layers]
 
     def backward(self, *gradients: Tensor) -> Tensor:
         """The gradient with respect to the images that `forward` saw, from those of its answers."""
-        of_activations = dict(zip(self.content, gradients[: len(self.content)], strict=True))
-        of_grams = dict(zip(self.style, gradients[len(self.content) :], strict=True))
+        parts = self.layers.split(gradients)
         gradient = None  # with respect to what leaves a stage
         with tf.device(self.encoder.device):
             for stage, passes in zip(reversed(self.stages), reversed(self.passes), strict=True):
-                gradient = self._stage_backward(stage, passes, of_activations, of_grams, gradient)
+                gradient = self._stage_backward(stage, passes, *parts, gradient)
                 give_back()
             return gradient.read_value() * self.encoder.factor
 
-    def _stage_backward(self, stage: Stage, passes: "_Passes", of_activations, of_grams, left) -> tf.Variable:
+    def _stage_backward(self, stage: Stage, passes: "_Passes", activations, grams, totals, left) -> tf.Variable:
         entered = self.entered.pop()
-        total = _blank(entered, entered.shape[1:3], tf.float32)
-        grams = {layer: of_grams[layer] for layer in passes.style}
+        gradient = _blank(entered, entered.shape[1:3], tf.float32)
+        grams = {layer: grams[layer] for layer in passes.layers.grams}
+        totals = {layer: totals[layer] for layer in passes.layers.totals}
         for tile in tiles(*self.size, self.tile, stage):
-            cores = {layer: _cut(of_activations[layer], tile.region(layer)) for layer in passes.content}
+            cores = {layer: _cut(activations[layer], tile.region(layer)) for layer in passes.layers.activations}
             below = _cut(left, tile.core.at(2 * stride(stage.layers[-1]))) if stage.pooled else 0.0
-            outer = _cut(total, tile.outer.at(stage.stride))
+            outer = _cut(gradient, tile.outer.at(stage.stride))
             entering = self._enter(entered, tile, stage)
-            outer.assign(outer + passes.backward(entering, _inside(tile), cores, grams, below))
-        return total
+            outer.assign(outer + passes.backward(entering, _inside(tile), cores, grams, totals, below))
+        return gradient
 
     def _enter(self, entering: "Tensor | tf.Variable", tile: Tile, stage: Stage) -> Tensor:
         """What a tile looks at: preprocessed only now, as a second image would take as much memory as the first."""
@@ -103,36 +105,40 @@ class _Network:
 class _Passes:
     """Both ways of one tile through one stage. `inside` is the core in pixels, counted from the corner of what enters."""
 
-    def __init__(self, trunk: Trunk, stage: Stage, content: tuple[str, ...], style: tuple[str, ...]):
+    def __init__(self, trunk: Trunk, stage: Stage, layers: Layers):
         self.trunk, self.stage = copy.copy(trunk), stage
         self.trunk.layers = stage.layers
-        self.content, self.style = ([layer for layer in stage.layers if layer in some] for some in (content, style))
+        self.layers = Layers(*(tuple(layer for layer in stage.layers if layer in some) for some in layers))
         width = {layer: trunk.filters[layer][0].shape[3] for layer in stage.layers}
         entering = _spec(trunk.filters[stage.layers[0]][0].shape[2], tf.float32 if stage.stride == 1 else trunk.dtype)
         inside = tf.TensorSpec((4,), tf.int32)
         below = _spec(width[stage.layers[-1]], tf.float32) if stage.pooled else tf.TensorSpec((), tf.float32)
-        cores = {layer: _spec(width[layer], trunk.dtype) for layer in self.content}
-        grams = {layer: tf.TensorSpec((None, width[layer], width[layer]), tf.float32) for layer in self.style}
+        cores = {layer: _spec(width[layer], trunk.dtype) for layer in self.layers.activations}
+        grams = {layer: tf.TensorSpec((None, width[layer], width[layer]), tf.float32) for layer in self.layers.grams}
+        totals = {layer: tf.TensorSpec((None, width[layer]), tf.float32) for layer in self.layers.totals}
         # whatever its shape: one trace serves tiles in the middle, at the border, in a corner
         self.forward = compiled(self._forward, [entering, inside])
-        self.backward = compiled(self._backward, [entering, inside, cores, grams, below])
+        self.backward = compiled(self._backward, [entering, inside, cores, grams, totals, below])
 
     def _forward(self, entering: Tensor, inside: Tensor):
         activations = self.trunk.forward(entering).activations
         cores = {layer: _core(activations[layer], layer, inside) for layer in activations}
         pooled = self._pool(cores[self.stage.layers[-1]]) if self.stage.pooled else 0.0
         return (
-            {layer: cores[layer] for layer in self.content},
-            {layer: raw_gram(cores[layer]) for layer in self.style},
+            {layer: cores[layer] for layer in self.layers.activations},
+            {layer: raw_gram(cores[layer]) for layer in self.layers.grams},
+            {layer: total(cores[layer]) for layer in self.layers.totals},
             pooled,
         )
 
-    def _backward(self, entering: Tensor, inside: Tensor, content: dict, grams: dict, below: Tensor) -> Tensor:
+    def _backward(self, entering: Tensor, inside: Tensor, content: dict, grams: dict, totals: dict, below: Tensor) -> Tensor:
         kept, gradients = self.trunk.forward(entering), {}
         for layer in self.stage.layers:
             core, parts = _core(kept.activations[layer], layer, inside), []
             if layer in grams:
                 parts.append(through_gram(core, grams[layer]))
+            if layer in totals:
+                parts.append(tf.broadcast_to(tf.cast(totals[layer], core.dtype)[:, None, None, :], tf.shape(core)))
             if layer in content:
                 parts.append(tf.cast(content[layer], core.dtype))
             if self.stage.pooled and layer == self.stage.layers[-1]:
@@ -140,7 +146,7 @@ class _Passes:
                 parts.append(self.trunk.unpool(tf.cast(below, core.dtype), core, maxima))
             if parts:
                 gradients[layer] = _surround(tf.add_n(parts), kept.activations[layer], layer, inside)
-        return self.trunk.backward(kept, gradients, {})
+        return self.trunk.backward(kept, gradients, {}, {})
 
     def _pool(self, core: Tensor) -> Tensor:
         pool = tf.nn.avg_pool2d if self.trunk.pooling == "average" else tf.nn.max_pool2d
@@ -150,13 +156,12 @@ class _Passes:
 _KNOWN: "WeakKeyDictionary[Any, dict]" = WeakKeyDictionary()
 
 
-def _find_passes(encoder: Any, stage: Stage, content: tuple[str, ...], style: tuple[str, ...]) -> _Passes:
+def _find_passes(encoder: Any, stage: Stage, layers: Layers) -> _Passes:
     """Traced once for an encoder."""
     known = _KNOWN.setdefault(encoder, {})
-    key = stage, content, style
-    if key not in known:
-        known[key] = _Passes(find_trunk(encoder), stage, content, style)
-    return known[key]
+    if (stage, layers) not in known:
+        known[stage, layers] = _Passes(find_trunk(encoder), stage, layers)
+    return known[stage, layers]
 
 
 def _spec(channels: int, dtype: tf.DType) -> tf.TensorSpec:

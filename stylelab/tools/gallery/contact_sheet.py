@@ -29,7 +29,13 @@ def page(plan: Plan) -> str:
     facts += [f"in tiles of {settings['tile']} pixels"] if settings["tile"] else []
     rows: dict[str, list] = {content: [] for content in plan.contents}
     for pair in plan.pairs:
-        rows[pair.content].append((pair, (plan.folder / pair.file).is_file(), _caption(pair.facts)))
+        facts_of, caption = pair.facts, []  # how the image was painted, unless an earlier version did not record it
+        if "seconds" in facts_of:
+            of_a_batch = f" of a batch of {facts_of['batch']}" if facts_of.get("batch", 1) > 1 else ""
+            caption = [f"{facts_of['seconds']:.1f} s{of_a_batch}"]
+            caption += [str(facts_of[name]) for name in ("precision", "device") if name in facts_of]
+            caption += [f"tiles of {facts_of['tile']} pixels"] if facts_of.get("tile") else []
+        rows[pair.content].append((pair, (plan.folder / pair.file).is_file(), ", ".join(caption)))
     inputs = {("content", name): path for name, path in plan.contents.items()}
     inputs |= {("style", name): path for name, path in plan.styles.items()}
     built_in = set(images.names())
@@ -58,13 +64,3 @@ def _thumbnail(path: Path) -> str:
         return base64.b64encode(encode.jpeg(images.open_image(path, size=160), 160)).decode()
     except StylelabError:
         return ""
-
-
-def _caption(facts: dict) -> str:
-    """How an image was painted; empty if an earlier version did not record it."""
-    if "seconds" not in facts:
-        return ""
-    parts = [f"{facts['seconds']:.1f} s" + (f" of a batch of {facts['batch']}" if facts.get("batch", 1) > 1 else "")]
-    parts += [str(facts[name]) for name in ("precision", "device") if name in facts]
-    parts += [f"tiles of {facts['tile']} pixels"] if facts.get("tile") else []
-    return ", ".join(parts)

@@ -74,13 +74,12 @@ def download(run: Run, kind: str) -> tuple[str, str, bytes]:
         if kind == "filmstrip":
             frames = [frames[round(index)] for index in np.linspace(0, len(frames) - 1, min(STRIP, len(frames)))]
         images = {step: from_image(Image.open(io.BytesIO(frame))) for step, frame in frames}
-        data = encode.png(filmstrip(images)) if kind == "filmstrip" else _gif(images)
+        if kind == "filmstrip":
+            data = encode.png(filmstrip(images))
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                data = save_gif(Path(folder, "film.gif"), images, seconds=FILM_SECONDS).read_bytes()
     return _base_name(run) + ending, TYPES[Path(ending).suffix or ending], data
-
-
-def _gif(images: dict[int, np.ndarray]) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        return save_gif(Path(folder, "film.gif"), images, seconds=FILM_SECONDS).read_bytes()
 
 
 def _base_name(run: Run) -> str:

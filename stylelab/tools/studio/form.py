@@ -9,7 +9,7 @@ from typing import Any
 from stylelab import encoders, images
 from stylelab.errors import InputError, StylelabError
 from stylelab.images.decode import ImageFile
-from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
+from stylelab.recipes import RECIPES, Recipe, find_recipe, scaled
 from stylelab.run.backends import BACKENDS
 from stylelab.run.options import Options, describe, values_of
 from stylelab.run.prepare import Job, prepare, weights_for
@@ -118,7 +118,12 @@ def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int]
     if balance:
         settings = replace(settings, style_weight=job.weights.style * 10**balance)
     if smoothness != (USUAL if job.weights.tv else 0):
-        usual = job.weights.tv or _visible_tv(recipe, job.weights, job.content.shape[0] * job.content.shape[1])
+        usual = job.weights.tv
+        if not usual:  # a recipe without total variation: take a weight that makes a difference
+            usual = job.weights.style * 2e-7  # the ratio in 'gatys'
+            if recipe.mini is not None and recipe.mini.pixels:
+                height, width = job.content.shape[:2]
+                usual = recipe.mini.tv * recipe.mini.pixels / (height * width)
         settings = replace(settings, tv_weight=SMOOTHNESS[smoothness] * usual)
     return settings, job.recipe.steps
 
@@ -126,13 +131,6 @@ def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int]
 def prepared(settings: Settings) -> Job:
     """The run before its weights are changed."""
     return prepare(*settings.images(), **values_of(settings, Options))
-
-
-def _visible_tv(recipe: Recipe, weights: Weights, pixels: int) -> float:
-    """A weight of the total variation that makes a difference, for a recipe without one."""
-    if recipe.mini is not None and recipe.mini.pixels:
-        return recipe.mini.tv * recipe.mini.pixels / pixels
-    return weights.style * 2e-7  # the ratio in 'gatys'
 
 
 def _image(form: dict, role: str, uploaded: dict[str, ImageFile]) -> "str | ImageFile":

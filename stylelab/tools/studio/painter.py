@@ -43,16 +43,14 @@ class Reporter:
 
     def listen(self) -> None:
         """Carry out commands until there are no more, then end the process."""
-        actions = {"pause": self.running.clear, "resume": self.running.set, "stop": self._stop}
+        actions = {"pause": self.running.clear, "resume": self.running.set, "stop": self.running.set}
         try:
             while (message := messages.read(self.commands)) is not None:
-                actions[message[0]["command"]]()
+                command = message[0]["command"]
+                self.stop_requested = self.stop_requested or command == "stop"
+                actions[command]()
         finally:
             os._exit(NO_KERNEL)
-
-    def _stop(self) -> None:
-        self.stop_requested = True
-        self.running.set()
 
     def send(self, kind: str, data: bytes = b"", **more) -> None:
         try:
@@ -111,13 +109,20 @@ def paint(reporter: Reporter, settings: Settings) -> None:
 def main() -> None:
     """Read the settings and paint. An error is sent as one line."""
     parent = os.getppid()
+
+    def end_with_parent() -> None:
+        """A second safeguard, in case another process has inherited the other end of stdin."""
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(NO_KERNEL)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is meant for a cell of the notebook
     reporter = Reporter(sys.stdin.buffer, messages.claim_stdout())
     first = messages.read(reporter.commands)
     if first is None:
         return
     threading.Thread(target=reporter.listen, daemon=True).start()
-    threading.Thread(target=_end_with_parent, args=[parent], daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     try:
         paint(reporter, Settings.parse(first[0]["settings"]))
     except StylelabError as error:
@@ -126,13 +131,6 @@ def main() -> None:
         text = TOO_LARGE["error"] if out_of_memory(error) else f"{type(error).__name__}: {error_text(error)}"
         reporter.send("failed", error=text)
     os._exit(0)  # frameworks may take seconds to shut down
-
-
-def _end_with_parent(parent: int) -> None:
-    """A second safeguard, in case another process has inherited the other end of stdin."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(NO_KERNEL)
 
 
 if __name__ == "__main__":

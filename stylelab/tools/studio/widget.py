@@ -84,29 +84,50 @@ class Studio(anywidget.AnyWidget):
         """Do what the page asks for. An error is shown on the page as one line."""
         try:
             with self._lock:  # a kernel with subshells may deliver two messages at a time
-                self._handlers[str(message.get("kind"))](self, message, buffers)
+                self._answer(message, buffers)
         except StylelabError as error:
             self._notify(str(error), alert=True)
         except Exception as error:  # noqa: BLE001  a page should always get an answer
             self._notify(f"that did not work: {type(error).__name__}: {error_text(error)}", alert=True)
 
-    def _hello(self, message: dict, _) -> None:
-        self.session.heard(message["page"])
-        for role in ("content", "style"):
-            self._thumbnail({"role": role, "name": self.form.get(role)}, [])
-        self.send({"kind": "runs", "numbers": list(self.runs.all)})
-        for run in list(self.runs.all.values()):
-            self._send_run(run, "all")
+    def _answer(self, message: dict, buffers: list) -> None:
+        match message.get("kind"):
+            case "hello":
+                self.session.heard(message["page"])
+                for role in ("content", "style"):
+                    self._thumbnail(role, self.form.get(role))
+                self.send({"kind": "runs", "numbers": list(self.runs.all)})
+                for run in list(self.runs.all.values()):
+                    self._send_run(run, "all")
+            case "alive":
+                self.session.heard(message["page"], bool(message.get("hidden")))
+            case "goodbye":
+                self.session.gone(message["page"])
+            case "thumbnail":
+                self._thumbnail(message["role"], message["name"])
+            case "upload":
+                self._upload(message, buffers)
+            case "start":
+                run = self.runs.add(*form.settings(message["form"], self.uploaded))
+                self._notify(f"run {run.id} started")
+            case "command":
+                run = self._find_run(message)
+                {"pause": run.pause, "resume": run.resume, "stop": run.stop}[message["command"]]()
+                self._send_run(run, "command")  # even if it came too late to change anything
+            case "remove":
+                run = self._find_run(message)
+                self.send({"kind": "removed", "run": run.id})
+                self._originals.pop(run.id, None)
+                self.runs.remove(run.id)
+            case "save":
+                name, media_type, data = files.download(self._find_run(message), message["what"])
+                self.send({"kind": "file", "name": name, "type": media_type, "page": message.get("page")}, buffers=[data])
+                self._notify(f"saved {name}")
+            case unknown:
+                raise KeyError(unknown)
 
-    def _alive(self, message: dict, _) -> None:
-        self.session.heard(message["page"], bool(message.get("hidden")))
-
-    def _goodbye(self, message: dict, _) -> None:
-        self.session.gone(message["page"])
-
-    def _thumbnail(self, message: dict, _) -> None:
+    def _thumbnail(self, role: str, name: Any) -> None:
         """Send a small copy of the chosen image. An upload is lost when its kernel ends: then the default image is sent."""
-        role, name = message["role"], message["name"]
         if name == form.UPLOADED and role not in self.uploaded:
             name = form.defaults()[role]
         if name == form.UPLOADED:
@@ -130,31 +151,6 @@ class Studio(anywidget.AnyWidget):
         self.uploaded = self.uploaded | {role: file}
         self._send_thumbnail(role, form.UPLOADED, file, file.name)
         self._notify(f"the {role} image is now {file.name}")
-
-    def _start(self, message: dict, _) -> None:
-        run = self.runs.add(*form.settings(message["form"], self.uploaded))
-        self._notify(f"run {run.id} started")
-
-    def _command(self, message: dict, _) -> None:
-        run = self._find_run(message)
-        {"pause": run.pause, "resume": run.resume, "stop": run.stop}[message["command"]]()
-        self._send_run(run, "command")  # even if it came too late to change anything
-
-    def _remove(self, message: dict, _) -> None:
-        run = self._find_run(message)
-        self.send({"kind": "removed", "run": run.id})
-        self._originals.pop(run.id, None)
-        self.runs.remove(run.id)
-
-    def _save(self, message: dict, _) -> None:
-        name, media_type, data = files.download(self._find_run(message), message["what"])
-        self.send({"kind": "file", "name": name, "type": media_type, "page": message.get("page")}, buffers=[data])
-        self._notify(f"saved {name}")
-
-    _handlers = {
-        "hello": _hello, "alive": _alive, "goodbye": _goodbye, "thumbnail": _thumbnail, "upload": _upload, "start": _start,
-        "command": _command, "remove": _remove, "save": _save,
-    }  # fmt: skip
 
     def _find_run(self, message: dict) -> Run:
         run = self.runs.all.get(message["run"])

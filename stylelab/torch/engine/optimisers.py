@@ -1,7 +1,7 @@
 """How the gradient moves a batch of images: L-BFGS, Adam, plain descent. Each keeps its state on the images' device.
 
-A method is told the losses `(B,)` and the gradient `(B, 3, H, W)` of the images as they are, and moves them in place.
-`enlarged` gives the same method for larger images, with all that it has learnt.
+A method takes the losses `(B,)` and the gradient `(B, 3, H, W)` of the images as they are, and moves them in place.
+`enlarged` returns the same method for larger images, with what it has learnt so far.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ def make_method(settings: Optimiser, images: Tensor) -> "_LBFGS | _Adam | _Desce
 
 
 class _Descent:
-    """Along the gradient, as far as the learning rate says."""
+    """Against the gradient, by the learning rate."""
 
     def __init__(self, settings: Optimiser, images: Tensor):
         self.settings, self.steps = settings, 0
@@ -43,7 +43,7 @@ class _Descent:
         images.sub_(gradient, alpha=self._rate())
 
     def check(self, images: Tensor, losses: Callable[[], Sequence[float]]) -> None:
-        """A last look at the images; `losses` is asked for theirs if that matters."""
+        """Check the images after the last step; `losses` computes theirs if the method needs them."""
 
     def enlarged(self, settings: Optimiser, images: Tensor) -> Self:
         larger = type(self)(settings, images)
@@ -56,21 +56,21 @@ class _Descent:
 
 
 class _Adam(_Descent):
-    """Kingma and Ba 2015, algorithm 1. Epsilon is so small that it is never felt."""
+    """Kingma and Ba 2015, algorithm 1. Epsilon only avoids a division by zero."""
 
     BETA2, EPSILON = 0.999, 1e-12
 
     def __init__(self, settings: Optimiser, images: Tensor):
         super().__init__(settings, images)
         self.mean, self.square = torch.zeros_like(images), torch.zeros_like(images)
-        self.size: Tensor | None = None  # of the last gradient, while it is not known whether the next image has others
+        self.last_size: Tensor | None = None  # mean size of the last gradient, until a gradient at the new size is known
 
     def step(self, images: Tensor, losses: Sequence[float], gradient: Tensor) -> None:
-        if self.size is not None:
-            change = gradient.abs().mean() / self.size
+        if self.last_size is not None:
+            change = gradient.abs().mean() / self.last_size
             self.mean *= change
             self.square *= change**2
-            self.size = None
+            self.last_size = None
         rate, beta1 = self._rate(), self.settings.beta1
         self.mean.lerp_(gradient, 1 - beta1)
         self.square.mul_(self.BETA2).addcmul_(gradient, gradient, value=1 - self.BETA2)
@@ -80,8 +80,8 @@ class _Adam(_Descent):
 
     def enlarged(self, settings: Optimiser, images: Tensor) -> Self:
         larger = super().enlarged(settings, images)
-        larger.mean, larger.square = (enlarge(each, images.shape[2:]) for each in (self.mean, self.square))
-        larger.size = self.last
+        larger.mean, larger.square = (enlarge(moment, images.shape[2:]) for moment in (self.mean, self.square))
+        larger.last_size = self.last
         return larger
 
 
@@ -89,29 +89,29 @@ class _LBFGS:
     """One L-BFGS for each image of the batch."""
 
     def __init__(self, settings: Optimiser, images: Tensor):
-        self.each = [_Curvature(image, settings.softness) for image in images]
+        self.curvatures = [_Curvature(image, settings.softness) for image in images]
 
     def step(self, images: Tensor, losses: Sequence[float], gradient: Tensor) -> None:
-        for one, image, loss, slope in zip(self.each, images, losses, gradient, strict=True):
+        for one, image, loss, slope in zip(self.curvatures, images, losses, gradient, strict=True):
             one.step(image, loss, slope)
 
     def check(self, images: Tensor, losses: Callable[[], Sequence[float]]) -> None:
-        """Take back a last step that leapt."""
-        for one, image, loss in zip(self.each, images, losses(), strict=True):
+        """Undo the last step of an image whose loss has doubled."""
+        for one, image, loss in zip(self.curvatures, images, losses(), strict=True):
             one.leapt(image, loss)
 
     def enlarged(self, settings: Optimiser, images: Tensor) -> "_LBFGS":
         larger = _LBFGS(settings, images)
-        for new, old in zip(larger.each, self.each, strict=True):
+        for new, old in zip(larger.curvatures, self.curvatures, strict=True):
             new.inherit(old)
         return larger
 
 
 class _Curvature:
-    """L-BFGS of one image `(3, H, W)`, with one evaluation a step and, instead of a line search, two limits on its moves.
+    """L-BFGS of one image `(3, H, W)`, with one evaluation a step and, instead of a line search, two limits on each move.
 
-    The gradient says nothing of how far to go before there is a second one, and an early step may leap over a ridge. So
-    the first move is set, later ones are limited, and one that doubles the loss is taken back.
+    A single gradient does not say how far to go, and an early step may jump over a ridge. So the first move has a fixed
+    length, later ones are limited, and a move that doubles the loss is undone.
     """
 
     def __init__(self, image: Tensor, softness: float = 0.0):
@@ -133,7 +133,7 @@ class _Curvature:
 
     def step(self, image: Tensor, loss: float, gradient: Tensor) -> None:
         if not self.leapt(image, loss):
-            self.scale = self.scale or 1 / max(float(gradient.abs().mean()), 1e-30)  # so that no square leaves float32
+            self.scale = self.scale or 1 / max(float(gradient.abs().mean()), 1e-30)  # so that squares stay within float32
             self._learn(image, self._soften(gradient * self.scale).reshape(-1))
             self.lowest = loss
             self._move(image)
@@ -144,13 +144,13 @@ class _Curvature:
             return False
         assert self.before is not None
         image.copy_(self.before)
-        self.before = None  # the move from there does not count
+        self.before = None  # the undone move must not make a pair
         self.first /= 4
         self._forget()
         return True
 
     def _learn(self, image: Tensor, gradient: Tensor) -> None:
-        """A new gradient; with the one before, if there is one, it makes a pair."""
+        """Store a new gradient. With the one before, if there is one, it makes a pair."""
         rows = [-1]
         if self.before is None or self.move is None:
             self.before = image.clone()
@@ -169,7 +169,7 @@ class _Curvature:
         self.dots[rows], self.dots[:, rows] = products, products.T
 
     def _remember(self, s: int, y: int) -> None:
-        self.pairs = [pair for pair in self.pairs if pair != (s, y)]  # the oldest, when the memory is full
+        self.pairs = [pair for pair in self.pairs if pair != (s, y)]  # the oldest one, when the memory is full
         if lbfgs.curved(self.dots[s, s], self.dots[s, y], self.dots[y, y]):
             self.pairs.append((s, y))
             self.learnt += 1
@@ -192,8 +192,10 @@ class _Curvature:
         return torch.fft.irfft2(torch.fft.rfft2(image) * self.softness, s=image.shape[1:])
 
     def inherit(self, smaller: "_Curvature") -> None:
-        """The memory of a smaller image, enlarged. A pixel's share of a loss falls as their number grows, and its
-        gradient with it."""
+        """Take over the memory of a smaller image, enlarged.
+
+        With more pixels each has a smaller share of the loss, and so a smaller gradient.
+        """
         share = smaller.shape[1:].numel() / self.shape[1:].numel()
         self.scale = smaller.scale
         for s, y in smaller.pairs[-self.memory :]:
@@ -206,5 +208,5 @@ class _Curvature:
 
 
 def enlarge(vectors: Tensor, size: Sequence[int]) -> Tensor:
-    """What a method remembers, `(B, C, H, W)` of either sign, at another (H, W)."""
+    """The vectors that a method remembers, `(B, C, H, W)` of either sign, at another (H, W)."""
     return F.interpolate(vectors, size=tuple(size), mode="bilinear", align_corners=False)

@@ -1,19 +1,19 @@
 """The network's two passes by hand: images to activations, and gradients of activations back to the images.
 
-Style transfer asks for one gradient only, that of the image: the filters are frozen. So nothing is kept but each layer's
-activation after the ReLU, which also says where the ReLU let the gradient through, and the gradient of a convolution is
-itself a convolution, with the filters turned round (Dumoulin and Visin 2016, section 4.1). `Encoder.forward` does the
+Style transfer needs only the gradient of the image: the filters are frozen. So it is enough to keep each layer's activation
+after the ReLU, which also shows where the ReLU lets the gradient through. The gradient of a convolution is itself a
+convolution, with the filters turned round (Dumoulin and Visin 2016, section 4.1). `Encoder.forward` does the
 same in the plain way.
 
-A trunk in bfloat16 computes the layers of `FINE` in float32 on the way up. What rounding spoils is not the sums but where
-a ReLU or a pooling lets the gradient through, and the first block is where that matters: a gradient that is 9 % off
-without it is 2 to 5 % off with it (docs/speed.md). The way back is in bfloat16 throughout.
+A trunk in bfloat16 computes the layers of `FINE` in float32 on the way up. Rounding hardly changes the
+sums, but it changes where a ReLU or a pooling lets the gradient through, most of all in the first block: without this the
+gradient is 9 % off, with it 2 to 5 % (docs/speed.md). The way back is in bfloat16 throughout.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -24,9 +24,29 @@ from stylelab.encoders import POOL_AFTER
 from stylelab.run.numerics.winograd import pays
 from stylelab.torch.engine.winograd import Winograd
 
-# oneDNN's convolution with bias and ReLU in one pass, its filters laid out once; PyTorch's own compiler calls it too
+# oneDNN's convolution with bias and ReLU in one pass, with filters in oneDNN's own layout; PyTorch's compiler calls it too
 FUSED: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
 PACK: Any = getattr(torch.ops.mkldnn, "_reorder_convolution_weight", None)
+
+
+class Layers(NamedTuple):
+    """What a loss looks at.
+
+    Attributes:
+        activations: layers whose activations it needs whole.
+        grams: layers of which it needs the raw Gram matrix.
+        totals: layers of which it needs the sum over positions.
+    """
+
+    activations: tuple[str, ...] = ()
+    grams: tuple[str, ...] = ()
+    totals: tuple[str, ...] = ()
+
+    def split(self, tensors: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Tensors in the order of the layers here, as layer -> tensor for each of the three."""
+        rest = iter(tensors)
+        activations, grams, totals = ({layer: next(rest) for layer in layers} for layers in self)
+        return activations, grams, totals
 
 
 @dataclass
@@ -71,23 +91,32 @@ class Trunk:
                     activation = F.max_pool2d(activation, 2)
         return kept
 
-    def backward(self, kept: Kept, gradients: Mapping[str, Tensor | None], grams: Mapping[str, Tensor | None]) -> Tensor:
+    def backward(
+        self,
+        kept: Kept,
+        activations: Mapping[str, Tensor | None],
+        grams: Mapping[str, Tensor | None],
+        totals: Mapping[str, Tensor | None],
+    ) -> Tensor:
         """The gradient with respect to the images, `(B, 3, H, W)` float32. What was kept is used up on the way.
 
         Args:
             kept: from `forward` with `keep`.
-            gradients: layer -> gradient of the loss with respect to its activation; None where the loss does not use it.
-            grams: layer -> gradient of the loss with respect to its raw Gram matrix, `(B, C, C)`, or None.
+            activations, grams, totals: layer -> gradient of the loss with respect to its activation, its raw Gram matrix
+                `(B, C, C)`, its sum over positions `(B, C)`; None where the loss does not use it.
         """
         gradient: Tensor | None = None
         for layer in reversed(self.layers):
             activation = kept.activations.pop(layer)
             if gradient is not None and layer in POOL_AFTER:
                 gradient = self.unpool(gradient, activation, kept.maxima.pop(layer, None))
-            if (own := gradients.get(layer)) is not None:
+            if (own := activations.get(layer)) is not None:
                 gradient = _add(gradient, own.to(self.dtype))
             if (own := grams.get(layer)) is not None:
                 gradient = through_gram(activation, own, onto=gradient)
+            if (own := totals.get(layer)) is not None:  # the same at every position
+                spread = own.to(self.dtype)[:, :, None, None].expand_as(activation)
+                gradient = spread if gradient is None else gradient + spread
             if gradient is None:
                 continue
             gradient = torch.ops.aten.threshold_backward(gradient, activation, 0)  # the ReLU
@@ -109,14 +138,14 @@ _TRUNKS: "WeakKeyDictionary[Any, Trunk]" = WeakKeyDictionary()
 
 
 def find_trunk(encoder: Any) -> Trunk:
-    """The passes of an encoder, made once: they keep copies of its filters."""
+    """The passes of an encoder, made once."""
     if encoder not in _TRUNKS:
         _TRUNKS[encoder] = Trunk(encoder.filters, padding=encoder.spec.padding, pooling=encoder.pooling, dtype=encoder.dtype)
     return _TRUNKS[encoder]
 
 
 class _Layer:
-    """One convolution, both ways. Filters are laid out anew for a way when it is first gone."""
+    """One convolution, both ways. Each way's filters are prepared when it is first used."""
 
     def __init__(self, kernel: Tensor, bias: Tensor, border: int, dtype: torch.dtype):
         self.kernel, self.bias, self.border, self.dtype = kernel, bias, border, dtype
@@ -143,7 +172,7 @@ class _Layer:
 
 
 class _Convolution:
-    """3 x 3, stride 1, and the ReLU if asked for: fused and with packed filters where PyTorch can, plain elsewhere."""
+    """3 x 3, stride 1, and the ReLU if wanted: fused and with packed filters where PyTorch can, plain elsewhere."""
 
     def __init__(self, kernel: Tensor, bias: Tensor | None, padding: int, relu: bool = False):
         self.kernel: Any = kernel.contiguous(memory_format=torch.channels_last)  # None once it is packed
@@ -157,7 +186,7 @@ class _Convolution:
             answer = F.conv2d(activation, self.kernel, self.bias, padding=self.padding)
             return answer.relu_() if self.relu else answer
         pair = [self.padding] * 2
-        if self.packed is None:  # as oneDNN likes them for images of this size; they are right for every other
+        if self.packed is None:  # best for images of this size, and correct for every other
             self.packed = PACK(self.kernel, pair, [1, 1], [1, 1], 1, list(activation.shape))
             self.kernel = None
         return FUSED(activation, self.packed, self.bias, pair, [1, 1], [1, 1], 1, "relu" if self.relu else "none", [], "")
@@ -172,6 +201,11 @@ def raw_gram(activation: Tensor) -> Tensor:
     """`(B, C, H, W)` of any precision -> `(B, C, C)`, summed in float32."""
     features = positions_first(activation).float()
     return features.transpose(1, 2) @ features
+
+
+def total(activation: Tensor) -> Tensor:
+    """`(B, C, H, W)` of any precision -> `(B, C)`, its sum over positions in float32."""
+    return activation.sum((2, 3), dtype=torch.float32)
 
 
 def through_gram(activation: Tensor, gram_gradient: Tensor, onto: Tensor | None = None) -> Tensor:

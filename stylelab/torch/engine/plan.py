@@ -14,7 +14,7 @@ class Plan(NamedTuple):
 
     Attributes:
         tile: side in pixels; None for no tiles, 0 if no tiles were asked for.
-        notes: why there are tiles, if nobody asked for them.
+        notes: why there are tiles, if they were not asked for.
     """
 
     tile: int | None

@@ -16,12 +16,12 @@ from torch.nn import functional as F
 from stylelab.encoders import layer_size
 from stylelab.run.numerics.memory import give_back
 from stylelab.run.numerics.tiling import Stage, Tile, stages, stride, tiles
-from stylelab.torch.engine.passes import Trunk, find_trunk, raw_gram, through_gram
+from stylelab.torch.engine.passes import Layers, Trunk, find_trunk, raw_gram, through_gram, total
 
 
-def look(encoder: Any, images: Tensor, content: tuple[str, ...], style: tuple[str, ...], tile: int) -> tuple[Tensor, ...]:
-    """Activations of the `content` layers, then raw Gram matrices of the `style` layers: see `engine.look.look`."""
-    return _Look.apply(images, _Network(encoder, content, style, tile))
+def look(encoder: Any, images: Tensor, layers: Layers, tile: int) -> tuple[Tensor, ...]:
+    """Activations, raw Gram matrices and sums over positions of these layers: see `engine.look.look`."""
+    return _Look.apply(images, _Network(encoder, layers, tile))
 
 
 class _Look(torch.autograd.Function):
@@ -42,17 +42,18 @@ class _Look(torch.autograd.Function):
 class _Network:
     """One look at one image: its stages, and what entered each of them."""
 
-    def __init__(self, encoder: Any, content: tuple[str, ...], style: tuple[str, ...], tile: int):
-        self.encoder, self.content, self.style, self.tile = encoder, content, style, tile
-        self.stages = stages(content + style)
+    def __init__(self, encoder: Any, layers: Layers, tile: int):
+        self.encoder, self.layers, self.tile = encoder, layers, tile
+        self.stages = stages([*layers.activations, *layers.grams, *layers.totals])
         self.trunks = [_part(find_trunk(encoder), stage) for stage in self.stages]
         self.entered: list[Tensor] = []
 
     def forward(self, images: Tensor, keep: bool) -> tuple[Tensor, ...]:
-        """Activations of the content layers, then Grams of the style layers. With `keep`, ready for `backward`."""
+        """Activations, then Gram matrices, then sums over positions. With `keep`, ready for `backward`."""
         self.size, entering = (images.shape[2], images.shape[3]), images
         activations: dict[str, Tensor] = {}
         grams: dict[str, Tensor] = {}
+        totals: dict[str, Tensor] = {}
         for stage, trunk in zip(self.stages, self.trunks, strict=True):
             self.entered.append(entering)
             leaving: Any = None  # still so after the last stage
@@ -60,9 +61,11 @@ class _Network:
                 found = trunk.forward(self._enter(entering, tile, stage), keep=False).activations
                 for layer in stage.layers:
                     core = _cut(found.pop(layer), tile.crop(layer))
-                    if layer in self.style:
+                    if layer in self.layers.grams:
                         grams[layer] = grams.get(layer, 0) + raw_gram(core)
-                    if layer in self.content:
+                    if layer in self.layers.totals:
+                        totals[layer] = totals.get(layer, 0) + total(core)
+                    if layer in self.layers.activations:
                         self._put(activations, layer, core, tile.region(layer))
                 if stage.pooled:
                     leaving = self._leave(leaving, _pool(trunk, core), tile, stage)
@@ -70,7 +73,8 @@ class _Network:
                 self.entered.clear()
             entering = leaving
             give_back()
-        return *(activations[layer] for layer in self.content), *(grams[layer] for layer in self.style)
+        parts = zip((activations, grams, totals), self.layers, strict=True)
+        return tuple(part[layer] for part, layers in parts for layer in layers)
 
     def _put(self, activations: dict[str, Tensor], layer: str, core: Tensor, region: tuple[slice, slice]) -> None:
         if layer not in activations:
@@ -88,19 +92,20 @@ class _Network:
         """The gradient with respect to the images that `forward` saw, from those of its answers."""
         if not self.entered:
             raise RuntimeError("the gradient of `look` can be computed once: call it again")
-        count = len(self.content)
-        asked = _used(self.content, gradients[:count]), _used(self.style, gradients[count:])
+        # an output that the loss does not use has no gradient
+        parts = self.layers.split(gradients)
+        content, grams, totals = ({layer: own for layer, own in part.items() if own is not None} for part in parts)
         gradient: Tensor | None = None  # with respect to what leaves a stage
         for stage, trunk in zip(reversed(self.stages), reversed(self.trunks), strict=True):
             entered = self.entered.pop()
-            if gradient is None and not any(layer in part for part in asked for layer in stage.layers):
+            if gradient is None and not any(layer in part for part in (content, grams, totals) for layer in stage.layers):
                 continue
-            total = _zeros(entered)
+            entering = _zeros(entered)
             for tile in tiles(*self.size, self.tile, stage):
                 kept = trunk.forward(self._enter(entered, tile, stage))
-                wanted = _Gradients(trunk, stage, tile, kept, *asked, gradient)
-                _cut(total, tile.outer.at(stage.stride)).add_(trunk.backward(kept, wanted, {}))
-            gradient = total
+                wanted = _Gradients(trunk, stage, tile, kept, content, grams, totals, gradient)
+                _cut(entering, tile.outer.at(stage.stride)).add_(trunk.backward(kept, wanted, {}, {}))
+            gradient = entering
             give_back()
         assert gradient is not None
         return gradient.mul_(self.encoder.factor)
@@ -114,12 +119,12 @@ class _Network:
 class _Gradients(Mapping):
     """A tile's gradients by its activations, layer by layer, each made when it is asked for: zero outside the core."""
 
-    def __init__(self, trunk: Trunk, stage: Stage, tile: Tile, kept, content, grams, left: Tensor | None):
-        self.trunk, self.stage, self.tile, self.content, self.grams = trunk, stage, tile, content, grams
+    def __init__(self, trunk: Trunk, stage: Stage, tile: Tile, kept, content, grams, totals, left: Tensor | None):
+        self.trunk, self.stage, self.tile, self.content, self.grams, self.totals = trunk, stage, tile, content, grams, totals
         self.left = left if stage.pooled else None
         last = set() if self.left is None else {stage.layers[-1]}
         self.activations = {
-            layer: activation for layer, activation in kept.activations.items() if layer in {*content, *grams, *last}
+            layer: activation for layer, activation in kept.activations.items() if layer in {*content, *grams, *totals, *last}
         }
 
     def __contains__(self, layer: object) -> bool:
@@ -132,6 +137,8 @@ class _Gradients(Mapping):
         inside = _cut(gradient, self.tile.crop(layer))
         if layer in self.grams:
             inside += through_gram(core, self.grams[layer])
+        if layer in self.totals:
+            inside += self.totals[layer][:, :, None, None].to(core.dtype)
         if layer in self.content:
             inside += _cut(self.content[layer], self.tile.region(layer)).to(core.dtype)
         if self.left is not None and layer == self.stage.layers[-1]:
@@ -162,11 +169,6 @@ def _empty(like: Tensor, size: Iterable[int]) -> Tensor:
 
 def _zeros(like: Tensor) -> Tensor:
     return torch.zeros_like(like, dtype=torch.float32)
-
-
-def _used(layers: tuple[str, ...], gradients: "tuple[Tensor | None, ...]") -> dict[str, Tensor]:
-    """The gradients that there are, by layer: an output that the loss does not use has none."""
-    return {layer: gradient for layer, gradient in zip(layers, gradients, strict=True) if gradient is not None}
 
 
 def _pool(trunk: Trunk, core: Tensor) -> Tensor:

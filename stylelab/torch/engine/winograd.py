@@ -24,11 +24,11 @@ class Winograd:
         below, right = (-size % ANSWERS + self.padding for size in (height, width))
         padded = F.pad(gradient.permute(0, 2, 3, 1), (0, 0, self.padding, right, self.padding, below))
         answer = padded.new_empty(len(padded), height, width, self.filters.shape[2])
-        for image, place in zip(padded, answer, strict=True):
+        for image, own in zip(padded, answer, strict=True):
             for row, rows in bands(height, width, max(self.filters.shape[1:])):
                 top, bottom = row * ANSWERS, (row + rows) * ANSWERS
                 products = torch.bmm(_look(image[top : bottom + 2]).transpose(0, 1), self.filters)  # (36, h w, I)
-                place[top:bottom] = _read_off(products, rows)[: height - top, :width]
+                own[top:bottom] = _read_off(products, rows)[: height - top, :width]
         return answer.permute(0, 3, 1, 2)
 
 

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 
 from stylelab.base import handed_out
 from stylelab.base.course import TITLES, find_lessons
-from stylelab.base.files import error_text, printable
+from stylelab.base.files import folder_errors, printable
 from stylelab.errors import InputError, unknown
 from stylelab.tools.classroom.handout.strip import STUB, as_bytes, as_zip, strip
 
@@ -49,7 +49,14 @@ def release(folder: Path, framework: str | None = None, numbers: Iterable[str] =
         if number not in lessons.values():
             raise unknown("lesson", printable(number), sorted(set(lessons.values())))
     folder = handed_out.make_folder(Path(folder), next(iter(lessons)).parent)
-    files = _contents([path for path, number in lessons.items() if not numbers or number in numbers], course)
+    files: dict[str, bytes] = {CONFIG: COURSE.encode()} if course else {}
+    editions: dict[str, dict[str, NotebookNode]] = {}
+    for lesson in (path for path, number in lessons.items() if not numbers or number in numbers):
+        notebook = strip(lesson)
+        files[f"source/{lesson.stem}/{lesson.name}" if course else lesson.name] = as_bytes(notebook)
+        editions.setdefault(notebook.metadata.stylelab.lesson, {})[lesson.name] = notebook
+    files |= {f"{name}.zip": as_zip(name, notebooks) for name, notebooks in editions.items()}
+
     new = {name: handed_out.sha256(data) for name, data in files.items()}
     before = {name: handed_out.file_sha256(folder / name) for name in files}
     record = {name: known for name, known in handed_out.read_record(folder / RECORD).items() if isinstance(known, list)}
@@ -62,7 +69,11 @@ def release(folder: Path, framework: str | None = None, numbers: Iterable[str] =
     under_way = {name: [new[name], *filter(None, [before[name]])] for name in changed}
     handed_out.write_record(folder / RECORD, record | under_way)
     for name in changed:
-        _write(folder / name, files[name], before[name])
+        path = folder / name
+        with folder_errors(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if not handed_out.replace(path, files[name], before[name]):
+            raise _not_ours(path)
     handed_out.write_record(folder / RECORD, record | {name: [new[name]] for name in mine})
 
     notebooks = [name for name in files if name.endswith(".ipynb")]
@@ -73,26 +84,6 @@ def release(folder: Path, framework: str | None = None, numbers: Iterable[str] =
     if course:
         lines += [f"next: cd {shlex.quote(printable(folder))} && nbgrader generate_assignment {Path(notebooks[0]).stem}"]
     return "\n".join(lines)
-
-
-def _contents(lessons: Iterable[Path], course: bool) -> dict[str, bytes]:
-    """File name -> contents, of everything that belongs into the folder."""
-    files: dict[str, bytes] = {CONFIG: COURSE.encode()} if course else {}
-    editions: dict[str, dict[str, NotebookNode]] = {}
-    for lesson in lessons:
-        notebook = strip(lesson)
-        files[f"source/{lesson.stem}/{lesson.name}" if course else lesson.name] = as_bytes(notebook)
-        editions.setdefault(notebook.metadata.stylelab.lesson, {})[lesson.name] = notebook
-    return files | {f"{name}.zip": as_zip(name, notebooks) for name, notebooks in editions.items()}
-
-
-def _write(path: Path, data: bytes, before: str | None) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make folder '{printable(path.parent)}': {error_text(error)}; choose another") from None
-    if not handed_out.replace(path, data, before):
-        raise _not_ours(path)
 
 
 def _not_ours(path: Path) -> InputError:

@@ -51,24 +51,21 @@ def strip(lesson: Path) -> NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-        if "nbgrader" in cell.metadata:
-            _mark_up(cell)
+        if "nbgrader" not in cell.metadata:
+            continue
+        # as nbgrader's generate_assignment does: no such cell can be deleted, and a check cannot be edited either
+        nbgrader = cell.metadata.nbgrader
+        cell.metadata["deletable"] = False
+        if nbgrader.solution:
+            marked = rf"\1{BEGIN}\n\1{STUB}\n\1{END}"
+            cell.source, count = re.subn(rf"^( *){STUB}$", marked, cell.source, flags=re.MULTILINE)
+            if count != 1:
+                raise InputError(f"exercise '{nbgrader.grade_id}' has {count} lines `{STUB}`: write one, where the answer goes")
+        else:
+            cell.metadata["editable"] = False
+        nbgrader["cell_type"] = cell.cell_type
+        nbgrader["checksum"] = checksum(cell)
     return notebook
-
-
-def _mark_up(cell: NotebookNode) -> None:
-    """Do what nbgrader's generate_assignment does: no such cell can be deleted, and a check cannot be edited either."""
-    nbgrader = cell.metadata.nbgrader
-    cell.metadata["deletable"] = False
-    if nbgrader.solution:
-        marked = rf"\1{BEGIN}\n\1{STUB}\n\1{END}"
-        cell.source, count = re.subn(rf"^( *){STUB}$", marked, cell.source, flags=re.MULTILINE)
-        if count != 1:
-            raise InputError(f"exercise '{nbgrader.grade_id}' has {count} lines `{STUB}`: write one, where the answer goes")
-    else:
-        cell.metadata["editable"] = False
-    nbgrader["cell_type"] = cell.cell_type
-    nbgrader["checksum"] = checksum(cell)
 
 
 def checksum(cell: NotebookNode) -> str:

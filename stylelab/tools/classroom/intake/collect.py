@@ -47,7 +47,21 @@ def collect(source: Path) -> list[Submission]:
 
 
 def _find_files(source: Path) -> Iterator[StudentFile]:
-    files, prefix = _list_source(source), _nbgrader_prefix(source)
+    prefix = _nbgrader_prefix(source)
+    try:
+        if source.is_dir():
+            files = list(list_folder(source))
+        elif source.exists():  # one file; next to a notebook, nbgrader's timestamp
+            real_path = Path(os.path.realpath(source))  # a link that the teacher names is followed
+            timestamp = source.with_name(TIMESTAMP)
+            files = [inspect_file(real_path, (source.name,))]
+            files += [inspect_file(timestamp, (TIMESTAMP,))] if prefix and timestamp.is_file() else []
+        else:
+            raise InputError(f"'{printable(source)}' does not exist: name a folder, a notebook or a zip")
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise InputError(f"'{printable(source)}' cannot be read: {printable(error)}") from None
     if not source.is_dir() and files[0].is_zip:
         if files[0].stored is None:
             raise InputError(f"'{printable(source)}' cannot be read: {files[0].trouble}")
@@ -58,22 +72,6 @@ def _find_files(source: Path) -> Iterator[StudentFile]:
         prefixed = [replace(file, parts=(*prefix, *file.parts)) for file in files]
         in_nbgrader = any(file.is_notebook and len(file.parts) > 3 for file in prefixed)
         yield from _open_folder(prefixed if in_nbgrader else files)
-
-
-def _list_source(source: Path) -> list[IncomingFile]:
-    """The files of a folder, or one file; next to a notebook, nbgrader's timestamp."""
-    try:
-        if source.is_dir():
-            return list(list_folder(source))
-        if source.exists():
-            timestamp = source.with_name(TIMESTAMP)
-            has_timestamp = bool(_nbgrader_prefix(source)) and timestamp.is_file()
-            real_path = Path(os.path.realpath(source))  # a link that the teacher names is followed
-            file = inspect_file(real_path, (source.name,))
-            return [file, inspect_file(timestamp, (TIMESTAMP,))] if has_timestamp else [file]
-    except (OSError, ValueError) as error:
-        raise InputError(f"'{printable(source)}' cannot be read: {printable(error)}") from None
-    raise InputError(f"'{printable(source)}' does not exist: name a folder, a notebook or a zip")
 
 
 def _nbgrader_prefix(source: Path) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -90,10 +91,14 @@ def _split_exports(
     if in_folders and all(_is_export(inner[top]) or _is_nbgrader(inner[top]) for top in tops):
         for top in sorted(tops):
             yield (*prefix, top), inner[top]
-    elif in_folders and zipped and len(tops) == 1 and _is_folder_per_student(inner[top := tops.pop()]):
-        yield (*prefix, top), inner[top]
-    else:
-        yield prefix, files
+        return
+    if in_folders and zipped and len(tops) == 1:
+        (top,) = tops
+        inner_work = _work_files(inner[top])
+        if all(len(file.parts) > 1 for file in inner_work) and len({file.parts[0] for file in inner_work}) > 1:
+            yield (*prefix, top), inner[top]  # a folder for each student
+            return
+    yield prefix, files
 
 
 def _work_files(files: list[IncomingFile]) -> list[IncomingFile]:
@@ -115,11 +120,6 @@ def _is_export(files: list[IncomingFile]) -> bool:
     return bool(work) and all(student_from_export_name(file.parts[0]) for file in work)
 
 
-def _is_folder_per_student(files: list[IncomingFile]) -> bool:
-    work = _work_files(files)
-    return all(len(file.parts) > 1 for file in work) and len({file.parts[0] for file in work}) > 1
-
-
 def _find_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, Student]]:
     """Yield each file of one export with each of its students: a group that submits together has several."""
     nbgrader = _is_nbgrader(files)
@@ -127,7 +127,10 @@ def _find_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, St
         file.parts[:-1]: file for file in files if file.parts[-1] == TIMESTAMP and len(file.parts) == 4
     }
     loose_notebooks = any(file.is_notebook and len(file.parts) == 1 for file in files)
-    groups = next((_read_groups(file) for file in files if _is_gradescope_list(file)), {})
+    groups: dict[str, tuple[Student, ...]] = {}
+    listed = next((file.stored for file in files if _is_gradescope_list(file)), None)
+    with suppress(InputError):  # if the list cannot be read, students are named after their folders
+        groups = gradescope.submitters(listed.read()) if listed else {}
     for file in files:
         if nbgrader:
             if file.parts[0] == SUBMITTED and len(file.parts) > 3 and file.parts[-1] != TIMESTAMP:
@@ -146,14 +149,6 @@ def _find_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, St
             yield file, student_from_file_name(file.parts[0])
 
 
-def _read_groups(file: IncomingFile) -> dict[str, tuple[Student, ...]]:
-    """Gradescope's list; if it cannot be read, students are named after their folders."""
-    try:
-        return gradescope.submitters(file.stored.read()) if file.stored else {}
-    except InputError:
-        return {}
-
-
 def _read_timestamp(file: IncomingFile) -> datetime | None:
     """The time in nbgrader's timestamp.txt: UTC if it names no zone, local if the zone is unknown."""
     try:
@@ -166,10 +161,8 @@ def _read_timestamp(file: IncomingFile) -> datetime | None:
         elif re.fullmatch(r"[+-]\d\d:?\d\d", zone):
             when = datetime.fromisoformat(f"{when.isoformat()}{zone}")
         else:
-            try:
+            with suppress(ValueError, KeyError, OSError):
                 when = when.replace(tzinfo=ZoneInfo(zone))
-            except (ValueError, KeyError, OSError):
-                pass
         return when.astimezone()
     except (InputError, ValueError, OverflowError, OSError):
         return None

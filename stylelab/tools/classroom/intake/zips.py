@@ -6,13 +6,14 @@ import stat
 import struct
 import zipfile
 import zlib
+from contextlib import suppress
 from datetime import datetime
 from typing import BinaryIO
 
 from stylelab.base.files import error_text
 from stylelab.errors import InputError
 from stylelab.tools.classroom.intake.files import LIMITS, IncomingFile, is_hidden, size_trouble
-from stylelab.tools.classroom.intake.stored_file import StoredFile, open_regular_file
+from stylelab.tools.classroom.intake.stored_file import LOCAL_HEADER, StoredFile, open_regular_file
 
 UNREADABLE = (
     zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, OverflowError, struct.error, zlib.error,
@@ -37,7 +38,12 @@ def list_zip(stored: StoredFile) -> list[IncomingFile]:
         raise InputError(f"the zip cannot be read: {error_text(error)}") from None
     if len(entries) > LIMITS.entries:
         raise InputError(f"the zip has {len(entries):,} entries; {LIMITS.entries:,} at most")
-    overlapping = _overlapping_offsets(entries)
+    overlapping, end, last = set(), 0, -1  # offsets of entries that share bytes with another one: only a bomb is packed like this
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset < end:
+            overlapping |= {entry.header_offset, last}
+        if (entry_end := entry.header_offset + LOCAL_HEADER + entry.compress_size) > end:
+            end, last = entry_end, entry.header_offset
     files = []
     for entry in entries:
         name = _decode_name(entry).replace("\\", "/")
@@ -45,7 +51,11 @@ def list_zip(stored: StoredFile) -> list[IncomingFile]:
         if parts and not name.endswith("/") and not any(map(is_hidden, parts)) and len(parts) <= LIMITS.depth:
             trouble = _find_trouble(entry, name, entry.header_offset in overlapping)
             inside = StoredFile(stored.path, entry.file_size, (*stored.entries, entry))
-            files.append(IncomingFile(parts, None if trouble else inside, _modified(entry), trouble))
+            modified = None
+            with suppress(ValueError, OverflowError, OSError):
+                if (when := datetime(*entry.date_time).astimezone()).year > 1980:  # earlier: a program without a clock
+                    modified = when
+            files.append(IncomingFile(parts, None if trouble else inside, modified, trouble))
     return files
 
 
@@ -61,17 +71,6 @@ class _BoundedReader:
         if len(data) > LIMITS.directory:
             raise zipfile.BadZipFile("its list of entries is too long")
         return data
-
-
-def _overlapping_offsets(entries: list[zipfile.ZipInfo]) -> set[int]:
-    """Offsets of entries that share bytes with another entry: only a bomb is packed like this."""
-    overlapping, end, last = set(), 0, -1
-    for entry in sorted(entries, key=lambda entry: entry.header_offset):
-        if entry.header_offset < end:
-            overlapping |= {entry.header_offset, last}
-        if (entry_end := entry.header_offset + 30 + entry.compress_size) > end:
-            end, last = entry_end, entry.header_offset
-    return overlapping
 
 
 def _decode_name(entry: zipfile.ZipInfo) -> str:
@@ -109,12 +108,3 @@ def _find_trouble(entry: zipfile.ZipInfo, name: str, overlaps: bool) -> str | No
     if entry.file_size > max(1_000_000, LIMITS.ratio * entry.compress_size):
         return f"it would unpack to more than {LIMITS.ratio} times its size: clear its outputs and submit it again"
     return None
-
-
-def _modified(entry: zipfile.ZipInfo) -> datetime | None:
-    """Times in a zip have no zone and are read as local time; programs without a clock write the first day of 1980."""
-    try:
-        when = datetime(*entry.date_time)
-        return when.astimezone() if when.year > 1980 else None
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 import stylelab
-from stylelab.base.files import check_folder, error_text, printable, write_text
+from stylelab.base.files import check_folder, error_text, folder_errors, printable, write_text
 from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.exercises import EXERCISES
 from stylelab.tools.classroom.intake.collect import collect
@@ -99,10 +99,8 @@ def plan(
         raise InputError(f"'{printable(folder)}' is in the folder of submissions: choose another folder for the marks")
     submissions = collect(source)
     for output in (folder, folder / "marks"):
-        try:
+        with folder_errors(output):
             output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot make folder '{printable(output)}': {error_text(error)}; choose another") from None
         check_folder(output)
     before = read_record(folder)
     settings = {"sandbox": kind, "limits": asdict(limits), "kit": grader_digest()}
@@ -110,10 +108,18 @@ def plan(
     seed = seed.lower() if seed else before.seed if before else secrets.token_hex(16)
     record = Record(seed, stylelab.__version__, encoder_digest(), points, settings)
     batch = Batch(folder, record, kind, limits, {_key(submission): submission for submission in submissions})
-    _remove_partial_files(folder)
+    for name in OUTPUT_FOLDERS:
+        for path in (folder / name).glob(".*.part"):
+            match = PARTIAL_FILE.fullmatch(path.name)
+            if match and not psutil.pid_exists(int(match[1])):  # left by a killed run, not by one that is still active
+                with suppress(OSError):
+                    path.unlink()
     write_record(folder, record)
-    if not again:
-        batch.marks = {key: mark for key in batch.submissions if (mark := _read_mark(batch, key))}
+    for key, submission in batch.submissions.items() if not again else ():
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            plain = json.loads((folder / "marks" / f"{key}.json").read_bytes())
+            if plain["stamp"] == batch.stamp:  # made by an earlier run under the same conditions
+                batch.marks[key] = replace(Mark.from_json(plain["mark"]), when=submission.when)
     batch.kept = len(batch.marks)
     return batch
 
@@ -130,16 +136,6 @@ def expand_home(path: "str | Path") -> Path:
         raise InputError(f"cannot find '{printable(path)}': {error_text(error).rstrip('.')}; write the whole path") from None
 
 
-def _remove_partial_files(folder: Path) -> None:
-    """Remove files that a killed run left half-written; those of a run that is still active stay."""
-    for name in OUTPUT_FOLDERS:
-        for path in (folder / name).glob(".*.part"):
-            match = PARTIAL_FILE.fullmatch(path.name)
-            if match and not psutil.pid_exists(int(match[1])):
-                with suppress(OSError):
-                    path.unlink()
-
-
 def _key(submission: Submission) -> str:
     """Identifies a submission by student, file name and content, wherever the file lies."""
     try:
@@ -147,15 +143,6 @@ def _key(submission: Submission) -> str:
     except StylelabError as error:
         digest = str(error)
     return sha256(f"{submission.student}\0{submission.name}\0{digest}\0{submission.trouble}".encode(errors="replace"))[:32]
-
-
-def _read_mark(batch: Batch, key: str) -> Mark | None:
-    """A mark from an earlier run, if it was made under the same conditions."""
-    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        plain = json.loads((batch.folder / "marks" / f"{key}.json").read_bytes())
-        if plain["stamp"] == batch.stamp:
-            return replace(Mark.from_json(plain["mark"]), when=batch.submissions[key].when)
-    return None
 
 
 def run(batch: Batch, *, scheduler: str | None = None) -> Generator[Mark]:

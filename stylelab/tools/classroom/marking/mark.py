@@ -127,19 +127,18 @@ class _Marker:
         else:
             self.sandboxes.get(self.framework)  # its start does not count as the answer's time
             began = time.perf_counter()
-            result = self._run_with_retry(exercise, answer)
+            for _ in range(2):  # the first failure may have had another cause than this answer
+                try:
+                    result = self._run(exercise, answer)
+                    break
+                except SandboxLost:
+                    self.sandboxes.drop(self.framework)
+            else:
+                result = _mark_without_verdict(exercise, answer, "lost", "It crashed the sandbox twice.")
             result = replace(result, seconds=round(time.perf_counter() - began, 3))
         if result.stage != RIGHT:
             self.given[name] = library_source(self.framework, name)
         return result
-
-    def _run_with_retry(self, exercise: Exercise, answer: Answer) -> ExerciseMark:
-        for _ in range(2):  # the first failure may have had another cause than this answer
-            try:
-                return self._run(exercise, answer)
-            except SandboxLost:
-                self.sandboxes.drop(self.framework)
-        return _mark_without_verdict(exercise, answer, "lost", "It crashed the sandbox twice.")
 
     def _run(self, exercise: Exercise, answer: Answer) -> ExerciseMark:
         """Load the answer, then draw inputs, then ask for outputs: in this order.
@@ -171,7 +170,13 @@ class _Marker:
             except Exception:  # noqa: BLE001  an error that a hostile answer provokes must not end the batch
                 stage, verdict = "forged", None
         if verdict:
-            return _mark_with_verdict(exercise, answer, verdict, form)
+            lines = tuple(
+                Line(part.name, part.points, 0 if part.wrong else part.points, part.wrong and printable(part.wrong, LONGEST))
+                for part in verdict.parts
+            )
+            is_open = verdict.stage == "open"
+            reason, form = (REASONS["open"], "") if is_open else (printable(verdict.sentence, LONGEST), form)
+            return ExerciseMark(exercise.id, exercise.title, verdict.stage, reason, lines, notes=answer.notes, form=form)
         if stage not in ("load", "open"):
             stage = EXIT_STAGES.get(conversation.status, stage)
         return _mark_without_verdict(exercise, answer, stage, reason or REASONS[stage].format(seconds=self.limits.seconds), form)
@@ -215,17 +220,6 @@ def _add_cause(verdict: Verdict, loaded: Mapping) -> Verdict:
 
 def _clean_sentence(value: object) -> str:
     return printable(value, LONGEST) if isinstance(value, str) else ""
-
-
-def _mark_with_verdict(exercise: Exercise, answer: Answer, verdict: Verdict, form: str) -> ExerciseMark:
-    lines = tuple(
-        Line(part.name, part.points, 0 if part.wrong else part.points, part.wrong and printable(part.wrong, LONGEST))
-        for part in verdict.parts
-    )
-    is_open = verdict.stage == "open"
-    reason = REASONS["open"] if is_open else printable(verdict.sentence, LONGEST)
-    form = "" if is_open else form
-    return ExerciseMark(exercise.id, exercise.title, verdict.stage, reason, lines, notes=answer.notes, form=form)
 
 
 def _mark_without_verdict(exercise: Exercise, answer: Answer, stage: str, reason: str, form: str = "") -> ExerciseMark:

@@ -58,8 +58,11 @@ def _extract(module: str, name: str, parts: dict[str, None], exercise: str) -> N
                     _extract_namespace(f"{node.module}.{alias.name}", alias.asname or alias.name, nodes, parts, exercise)
                 else:
                     _extract(node.module, alias.name, parts, exercise)
-        else:
-            parts[ast.unparse(node if exercise == getattr(node, "name", "") else _without_docstrings(node))] = None
+            continue
+        for inner in ast.walk(node) if exercise != getattr(node, "name", "") else ():
+            if isinstance(inner, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(inner) is not None:
+                inner.body = inner.body[1:] or [ast.Pass()]
+        parts[ast.unparse(node)] = None
 
 
 def _extract_namespace(module: str, name: str, nodes: list[ast.stmt], parts: dict[str, None], exercise: str) -> None:
@@ -71,10 +74,3 @@ def _extract_namespace(module: str, name: str, nodes: list[ast.stmt], parts: dic
     if used:
         fields = ", ".join(f"{attribute}={attribute}" for attribute in used)
         parts[f"import types\n{name} = types.SimpleNamespace({fields})"] = None
-
-
-def _without_docstrings(node: ast.stmt) -> ast.stmt:
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(inner) is not None:
-            inner.body = inner.body[1:] or [ast.Pass()]
-    return node

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from stylelab.tools.classroom.notebooks.lessons import Edition
-from stylelab.tools.classroom.notebooks.read import Cell, Notebook
+from stylelab.tools.classroom.notebooks.read import Notebook
 from stylelab.tools.classroom.notebooks.syntax import Code, checked_exercises, plain_python, without_checks
 
 RETYPED = 100_000  # characters of text cells that are searched for code
@@ -94,7 +94,10 @@ def find_answers(notebook: Notebook, edition: Edition) -> Script:
 
 
 def _candidates(notebook: Notebook, edition: Edition) -> Iterator[Candidate]:
-    """Code cells, and text cells that may have been code: not the lesson's own text, and not very long text."""
+    """Code cells, and text cells that may have been code: not the lesson's own text, and not very long text.
+
+    A cell with neither code nor an exercise is left out.
+    """
     left = RETYPED
     for cell in notebook.cells:
         if cell.kind != "code":
@@ -104,20 +107,15 @@ def _candidates(notebook: Notebook, edition: Edition) -> Iterator[Candidate]:
             left -= len(cell.source)
             if left <= 0 or cell.source.strip() in edition.sources:
                 continue
-        yield from _candidate(cell, edition)
-
-
-def _candidate(cell: Cell, edition: Edition) -> Iterator[Candidate]:
-    """The cell as a candidate, unless it has neither code nor an exercise."""
-    exercise = next((tag for tag in (cell.grade_id, cell.exercise) if tag in edition.stubs), None)
-    number = cell.index + 1
-    source, left_out = plain_python(cell.source)
-    code = Code(without_checks(source))
-    if cell.kind == "code" and (exercise or not code.is_blank):
-        notes = (f"cell {number}: {left_out} is left out",) if left_out else ()
-        yield Candidate(_dedent(code), number, exercise, cell.kind, cell.source.strip() in edition.sources, notes)
-    elif cell.kind != "code" and (exercise or code.defines & edition.stubs.keys()):
-        yield Candidate(_dedent(code), number, exercise, cell.kind)
+        exercise = next((tag for tag in (cell.grade_id, cell.exercise) if tag in edition.stubs), None)
+        number = cell.index + 1
+        source, left_out = plain_python(cell.source)
+        code = Code(without_checks(source))
+        if cell.kind == "code" and (exercise or not code.is_blank):
+            notes = (f"cell {number}: {left_out} is left out",) if left_out else ()
+            yield Candidate(_dedent(code), number, exercise, cell.kind, cell.source.strip() in edition.sources, notes)
+        elif cell.kind != "code" and (exercise or code.defines & edition.stubs.keys()):
+            yield Candidate(_dedent(code), number, exercise, cell.kind)
 
 
 def _dedent(code: Code) -> Code:
@@ -158,13 +156,6 @@ def _defines_anew(candidate: Candidate, exercise: str) -> bool:
     return candidate.kind == "code" and not candidate.unchanged and exercise in candidate.code.defines
 
 
-def _has_code(candidate: Candidate, exercise: str) -> bool:
-    """Whether there is something to run, right or not; in a text cell, only a function's first line counts."""
-    if candidate.kind == "code":
-        return not candidate.code.is_blank
-    return exercise in DEFINED.findall(candidate.code.text)
-
-
 Claim = tuple[str, Callable[[Candidate, str], bool]]  # the note for the report, and which candidates have this claim
 CHECKED = "of the cells that define {exercise}, the last check looked at cell {number}"
 CLAIMS: tuple[Claim, ...] = (  # strongest first
@@ -178,5 +169,11 @@ CLAIMS: tuple[Claim, ...] = (  # strongest first
         lambda cell, exercise: cell.kind != "code" and exercise in cell.code.defines and cell.exercise in (None, exercise),
     ),
     ("{exercise} was found in another exercise's cell, cell {number}", _defines_anew),
-    ("cell {number} does not define {exercise}", lambda cell, exercise: cell.exercise == exercise and _has_code(cell, exercise)),
+    (  # something to run, right or not; in a text cell, only a function's first line counts
+        "cell {number} does not define {exercise}",
+        lambda cell, exercise: (
+            cell.exercise == exercise
+            and (not cell.code.is_blank if cell.kind == "code" else exercise in DEFINED.findall(cell.code.text))
+        ),
+    ),
 )

@@ -169,23 +169,21 @@ class _Reader:
         kind = cell.get("cell_type")
         if kind not in KINDS:
             kind = "code" if "outputs" in cell and not isinstance(kind, str) else "markdown" if kind == "heading" else "raw"
-        names = (nbgrader.get("grade_id"), ours.get("exercise"), cell.get("id"))
-        return Cell(index, self._read_source(index, cell, kind), kind, *map(_as_word, names))
-
-    def _read_source(self, index: int, cell: dict, kind: str) -> str:
         source = cell.get("source", cell.get("input", ""))
         if isinstance(source, list):
             source = "".join(line for line in source if isinstance(line, str))
         if not isinstance(source, str):
             self._note(f"cell {index + 1} has no text: treated as empty")
-            return ""
+            source = ""
         if len(source) > LIMITS.cell:
             self._note(f"cell {index + 1} has {len(source):,} characters; {LIMITS.cell:,} at most: treated as empty")
-            return ""
+            source = ""
         if "\0" in source and kind == "code":
             self._note(f"cell {index + 1} holds NUL characters: removed")
         source = re.sub("\r\n?", "\n", source.replace("\0", ""))
-        return source.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        source = source.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        names = (nbgrader.get("grade_id"), ours.get("exercise"), cell.get("id"))
+        return Cell(index, source, kind, *map(_as_word, names))
 
 
 def _as_dict(value: object) -> dict:

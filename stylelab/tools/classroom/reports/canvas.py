@@ -57,7 +57,16 @@ def canvas_text(book: Gradebook, path: "str | Path | None" = None) -> tuple[str,
         InputError: the file cannot be read, or Canvas did not export it.
     """
     if path is None:
-        return csv_text(_rows(book)), []
+        rows: list[list[object]] = [
+            [*HEADER, *map(lesson_title, book.lessons)],
+            [f"    {POSSIBLE}", "", "", "", "", *map(book.points_of, book.lessons)],
+        ]
+        for student in book.students:
+            counted = student.counted
+            marks = [counted[lesson].final if lesson in counted else "" for lesson in book.lessons]
+            # Canvas would take a name with these words for the row above, and change what all marks are out of
+            rows.append([student.name.replace(POSSIBLE, "Points-Possible"), canvas_id(student), "", "", "", *marks])
+        return csv_text(rows), []
     export = read_gradebook(Path(path))
     warnings: list[str] = []
     columns = {lesson: _column(export, book, lesson, warnings) for lesson in book.lessons}
@@ -66,16 +75,6 @@ def canvas_text(book: Gradebook, path: "str | Path | None" = None) -> tuple[str,
         for lesson, graded in student.counted.items():
             row[columns[lesson]] = number(graded.final * scales[lesson])
     return csv_text(export.rows, export.delimiter), warnings
-
-
-def _rows(book: Gradebook) -> Iterator[list[object]]:
-    yield [*HEADER, *map(lesson_title, book.lessons)]
-    yield [f"    {POSSIBLE}", "", "", "", "", *map(book.points_of, book.lessons)]
-    for student in book.students:
-        counted = student.counted
-        marks = [counted[lesson].final if lesson in counted else "" for lesson in book.lessons]
-        # Canvas would take a name with these words for the row above, and change what all marks are out of
-        yield [student.name.replace(POSSIBLE, "Points-Possible"), canvas_id(student), "", "", "", *marks]
 
 
 def canvas_id(student: Student) -> str:

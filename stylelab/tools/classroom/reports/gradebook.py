@@ -182,8 +182,9 @@ def _student(
     student: Student, marks: list[Mark], entries: list[Entry], lessons: Lessons, late: Late, warnings: list[str]
 ) -> Student:
     """The student with final marks for all submissions."""
+    marked = {exercise.exercise for mark in marks for exercise in mark.exercises}
     for entry in entries:
-        if not any(_concerns(entry, mark) for mark in marks):
+        if entry.target not in marked and not any(_concerns_lesson(entry, mark) for mark in marks):
             known = {name for lesson, exercises in lessons.items() for name in (lesson, *exercises)}
             numbers = {lesson.partition("_")[0].lstrip("0") for lesson in lessons}
             target = plain(entry.target, 80)
@@ -202,10 +203,6 @@ def _student(
     for index in best.values():
         submissions[index] = replace(submissions[index], counts=True)
     return replace(student, submissions=tuple(submissions))
-
-
-def _concerns(entry: Entry, mark: Mark) -> bool:
-    return _concerns_lesson(entry, mark) or any(entry.target == exercise.exercise for exercise in mark.exercises)
 
 
 def _concerns_lesson(entry: Entry, mark: Mark) -> bool:

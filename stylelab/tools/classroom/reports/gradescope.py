@@ -3,10 +3,8 @@
 Source: gradescope-autograders.readthedocs.io, "Autograder Specifications".
 """
 
-from collections.abc import Iterator
-
 from stylelab.tools.classroom.marking.model import STAGES
-from stylelab.tools.classroom.reports.gradebook import ExerciseGrade, Gradebook, Student, lesson_title
+from stylelab.tools.classroom.reports.gradebook import Gradebook, Student, lesson_title
 from stylelab.tools.classroom.reports.text import number, plain
 
 
@@ -38,14 +36,21 @@ def _result(student: Student) -> dict:
         lines += [f"  Instructor: {plain(text, 5000)}" for text in (*graded.by_hand, *graded.comments)]
         lines += [f"  {plain(note)}" for note in graded.mark.notes]
         for place, exercise in enumerate(graded.exercises, 1):
-            passed = exercise.earned >= exercise.mark.points
+            mark = exercise.mark
+            output = [plain(mark.title)]
+            output.append(f"{STAGES.get(mark.stage, plain(mark.stage)).capitalize()}. {plain(mark.reason)}".rstrip())
+            for line in mark.lines:
+                wrong = f": {plain(line.wrong)}" if line.wrong else ""
+                output.append(f"  {plain(line.name)}: {line.earned} of {line.points}{wrong}")
+            output += [f"  {plain(note)}" for note in mark.notes]
+            output += [f"Instructor: {plain(text, 5000)}" for text in (*exercise.by_hand, *exercise.comments)]
             tests.append({
-                "name": f"{title}: {plain(exercise.mark.exercise)}",
+                "name": f"{title}: {plain(mark.exercise)}",
                 "number": f"{lesson}.{place}",
                 "score": exercise.earned,
-                "max_score": exercise.mark.points,
-                "status": "passed" if passed else "failed",
-                "output": "\n".join(_lines(exercise)),
+                "max_score": mark.points,
+                "status": "passed" if exercise.earned >= mark.points else "failed",
+                "output": "\n".join(output),
                 "visibility": "visible",
             })  # fmt: skip
     return {
@@ -60,14 +65,3 @@ def _result(student: Student) -> dict:
         "extra_data": {"max_score": sum(graded.points for graded in counted), "late_days": student.days},
         "tests": tests,
     }
-
-
-def _lines(exercise: ExerciseGrade) -> Iterator[str]:
-    mark = exercise.mark
-    yield plain(mark.title)
-    yield f"{STAGES.get(mark.stage, plain(mark.stage)).capitalize()}. {plain(mark.reason)}".rstrip()
-    for line in mark.lines:
-        wrong = f": {plain(line.wrong)}" if line.wrong else ""
-        yield f"  {plain(line.name)}: {line.earned} of {line.points}{wrong}"
-    yield from (f"  {plain(note)}" for note in mark.notes)
-    yield from (f"Instructor: {plain(text, 5000)}" for text in (*exercise.by_hand, *exercise.comments))

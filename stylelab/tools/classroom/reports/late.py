@@ -126,23 +126,23 @@ def parse_late(text: str, due: "str | Iterable[str] | None" = None) -> Late:
             message = "does not start with the number of a lesson: write it like '03=2026-11-20 23:59'"
             raise InputError(f"'{printable(date)}' {message}")
         dates[lesson.zfill(2) if lesson else ""] = parse_due(day)
-    values = dict(_part(part, text) for part in text.lower().split(",") if part.strip() not in ("", "none"))
+    values: dict[str, float] = {}  # attribute of Late -> its value
+    for part in map(str.strip, text.lower().split(",")):
+        if part in ("", "none"):
+            continue
+        matches = [(name, match, most) for name, (pattern, most) in PARTS.items() if (match := pattern.fullmatch(part))]
+        if not matches:
+            raise InputError(f"late policy '{printable(text)}': cannot read '{printable(part)}': write {LATE_EXAMPLE}")
+        name, match, most = matches[0]
+        try:
+            value = float(match["value"])
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= most:
+            number = printable(match["value"])
+            raise InputError(f"late policy '{printable(text)}': {number} is not a number from 0 to {most}")
+        hours = (match.groupdict().get("unit") or "").startswith("h")
+        values[name] = value * 60 if hours else value
     if values.get("per_day") and not dates:
         raise InputError(f"late policy '{printable(text)}' needs a deadline: set one with --due, {DUE_EXAMPLE}")
     return Late(dates.pop("", None), lessons=dates, **values)
-
-
-def _part(part: str, text: str) -> tuple[str, float]:
-    """The attribute of Late that one part of the policy sets, and its value."""
-    for name, (pattern, most) in PARTS.items():
-        if match := pattern.fullmatch(part.strip()):
-            try:
-                value = float(match["value"])
-            except ValueError:
-                value = -1.0
-            if not 0 <= value <= most:
-                number = printable(match["value"])
-                raise InputError(f"late policy '{printable(text)}': {number} is not a number from 0 to {most}")
-            hours = (match.groupdict().get("unit") or "").startswith("h")
-            return name, value * 60 if hours else value
-    raise InputError(f"late policy '{printable(text)}': cannot read '{printable(part.strip())}': write {LATE_EXAMPLE}")

@@ -7,7 +7,6 @@ import re
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -163,10 +162,6 @@ def _share(share: float) -> str:
     return "0" if percent == 0 else "under 1%" if percent < 1 else f"{percent:.0f}%"
 
 
-def _moment(when: datetime) -> str:
-    return f"{when:%d %B %Y at %H:%M}" + (f" ({when.tzname()})" if when.tzinfo else "")
-
-
 def _lines(graded: ExerciseGrade) -> Iterator[tuple[object, str]]:
     """The lines of a mark and what was found; a reason that the page has shown already is not repeated."""
     shown = {graded.mark.reason}
@@ -188,7 +183,7 @@ TEMPLATES = Environment(
 TEMPLATES.filters |= {
     "lesson_title": lesson_title,
     "lines": _lines,
-    "moment": _moment,
+    "moment": lambda when: f"{when:%d %B %Y at %H:%M}" + (f" ({when.tzname()})" if when.tzinfo else ""),
     "number": number,
     "plural": lambda count, word: f"{count} {word}{'' if count == 1 else 's'}",
     "seconds": lambda seconds: f"{seconds:.2g} seconds" if 0 < seconds < 10 else f"{seconds:.0f} seconds",

@@ -129,7 +129,12 @@ def compare(marks: Iterable[Mark]) -> Similarity:
     forms = _forms(marks)
     matches: dict[Names, dict[str, Match]] = defaultdict(dict)
     for of_exercise in forms.values():
-        for names, match in (*_equal(of_exercise), *_near(of_exercise)):
+        equal: list[tuple[Names, Match]] = []
+        for form in of_exercise:
+            if len(form.students) <= MOST_STUDENTS:
+                match = Match(form.exercise, 1.0, len(form.students), form.of, form.words)
+                equal += [(names, match) for names in combinations(form.students, 2)]
+        for names, match in (*equal, *_near(of_exercise)):
             before = matches[names].get(match.exercise)
             if before is None or match.weight > before.weight:
                 matches[names][match.exercise] = match
@@ -163,13 +168,6 @@ def _forms(marks: Iterable[Mark]) -> dict[str, list[Form]]:
 def words_of(form: str) -> list[str]:
     """Words and punctuation. Numbered names become one word, because one more line changes all later numbers."""
     return WORD.findall(NUMBERED.sub("v", form))
-
-
-def _equal(forms: Iterable[Form]) -> Iterator[tuple[Names, Match]]:
-    for form in forms:
-        if len(form.students) <= MOST_STUDENTS:
-            match = Match(form.exercise, 1.0, len(form.students), form.of, form.words)
-            yield from ((names, match) for names in combinations(form.students, 2))
 
 
 def _near(forms: Iterable[Form]) -> Iterator[tuple[Names, Match]]:

@@ -59,19 +59,16 @@ def file_names(students: Iterable[str]) -> dict[str, str]:
     def folded(stem: str) -> str:
         return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", stem).casefold())
 
-    stems = {student: _stem(student) for student in students}
+    stems = {}
+    for student in students:
+        text = unicodedata.normalize("NFC", student[: 4 * MAX_NAME])
+        text = "".join(letter if letter in "-." or unicodedata.category(letter)[0] in "LMN" else "_" for letter in text)
+        text = re.sub(r"_{2,}|\.{2,}", "_", text).strip("._-")[:MAX_NAME].rstrip("._-")
+        while len(text.encode()) > 3 * MAX_NAME:  # the limit for a file name is 255 bytes
+            text = text[:-1]
+        stems[student] = f"_{text}" if RESERVED.match(text) else text or "student"
     counts = Counter(map(folded, stems.values()))
-    return {student: stem if counts[folded(stem)] == 1 else f"{stem}-{_digest(student)}" for student, stem in stems.items()}
-
-
-def _stem(student: str) -> str:
-    text = unicodedata.normalize("NFC", student[: 4 * MAX_NAME])
-    text = "".join(letter if letter in "-." or unicodedata.category(letter)[0] in "LMN" else "_" for letter in text)
-    text = re.sub(r"_{2,}|\.{2,}", "_", text).strip("._-")[:MAX_NAME].rstrip("._-")
-    while len(text.encode()) > 3 * MAX_NAME:  # the limit for a file name is 255 bytes
-        text = text[:-1]
-    return f"_{text}" if RESERVED.match(text) else text or "student"
-
-
-def _digest(student: str) -> str:
-    return hashlib.sha256(student.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    for student, stem in stems.items():
+        if counts[folded(stem)] > 1:
+            stems[student] = f"{stem}-{hashlib.sha256(student.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+    return stems

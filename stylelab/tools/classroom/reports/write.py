@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stylelab.base.files import check_folder, error_text, printable, write_text
-from stylelab.errors import InputError
+from stylelab.base.files import check_folder, folder_errors, write_text
 from stylelab.tools.classroom.marking.model import Mark
 from stylelab.tools.classroom.marking.record import Record, write_record
 from stylelab.tools.classroom.reports import canvas, gradescope, pages, tables
@@ -52,7 +52,8 @@ def write(
         InputError: the folder cannot be written, or manual.csv or the gradebook cannot be read. Then nothing is written.
     """
     folder = Path(folder).expanduser()
-    _make(folder)
+    with folder_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     check_folder(folder)
     entries = read_manual(folder) if manual is None else manual
     book = make_gradebook(marks, record, entries, late)
@@ -61,11 +62,14 @@ def write(
     write_record(folder, record)
     files = ["record.json"]
     for name, text in _texts(book, marks, canvas_text):
-        path = folder / name
-        _make(path.parent)
-        if not _contains(path, text):
-            write_text(path, text)
         files.append(name)
+        path = folder / name
+        with folder_errors(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            if not path.is_symlink() and path.read_bytes() == text.encode():  # reading a file is faster than replacing it
+                continue
+        write_text(path, text)
     return Written(tuple(files), book.warnings, book)
 
 
@@ -82,18 +86,3 @@ def _texts(book: Gradebook, marks: Sequence[Mark], canvas_text: str) -> Iterator
     yield "similarity.csv", tables.csv_text(tables.similarity(similarity))
     yield "similarity.html", pages.similarity_page(similarity, {student.name: student.file for student in book.students})
     yield "overview.html", pages.overview(book, similarity.sentence())
-
-
-def _contains(path: Path, text: str) -> bool:
-    """Whether the file says this already: reading a file is faster than replacing it."""
-    try:
-        return not path.is_symlink() and path.read_bytes() == text.encode()
-    except OSError:
-        return False
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make folder '{printable(folder)}': {error_text(error)}; choose another") from None

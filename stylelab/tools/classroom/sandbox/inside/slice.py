@@ -14,7 +14,7 @@ import inspect
 import linecache
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,7 +71,15 @@ def load(cells: Sequence[str], answer: int, name: str, given: Mapping[str, str])
     nothing = _Nothing()
     loaded.namespace |= {"__name__": "__main__", "__builtins__": __builtins__, "get_ipython": nothing, "display": nothing}
     loaded.namespace |= library
-    statements = list(_parse(cells, answer, loaded))
+    statements: list[Statement] = []
+    for index, source in enumerate(cells):
+        try:
+            with warnings.catch_warnings():  # an invalid escape sequence does not matter here
+                warnings.simplefilter("ignore")
+                statements += list(statements_of(check_size(source), index))
+        except PARSE_ERRORS as error:
+            if index == answer:
+                loaded.trouble = _describe(error, index, answer)
     if loaded.trouble:
         return loaded
     has_future_annotations = any(
@@ -87,19 +95,6 @@ def load(cells: Sequence[str], answer: int, name: str, given: Mapping[str, str])
     if name not in loaded.namespace and not loaded.trouble:
         loaded.trouble = f"The cell does not define {name}."
     return loaded
-
-
-def _parse(cells: Sequence[str], answer: int, loaded: Loaded) -> Iterator[Statement]:
-    for index, source in enumerate(cells):
-        try:
-            with warnings.catch_warnings():  # an invalid escape sequence does not matter here
-                warnings.simplefilter("ignore")
-                statements = list(statements_of(check_size(source), index))
-        except PARSE_ERRORS as error:
-            if index == answer:
-                loaded.trouble = _describe(error, index, answer)
-            continue
-        yield from statements
 
 
 def _choose(statements: Sequence[Statement], answer: int, name: str, given: Iterable[str]) -> list[Statement]:
@@ -216,7 +211,11 @@ class _Slice:
         """The chosen statements, in order."""
         chosen, wanted = set(), [(self.name, float("inf"))]
         for position, statement in enumerate(self.all):
-            if statement.cell <= self.answer and self._is_global_setting(statement.node):
+            call = getattr(statement.node, "value", None)
+            if statement.cell > self.answer or not isinstance(statement.node, ast.Expr) or not isinstance(call, ast.Call):
+                continue
+            # setting something in a framework affects an answer that does not mention it
+            if last_name(call.func).startswith(SETTING_PREFIXES) and root_name(call.func) & self.settable:
                 chosen.add(position)
                 wanted += [(name, position) for name in sorted(statement.reads_now)]
         while wanted:
@@ -227,12 +226,6 @@ class _Slice:
                     wanted += [(name, position) for name in sorted(statement.reads_now)]
                     wanted += [(name, float("inf")) for name in sorted(statement.reads_later | statement.changes)]
         return [self.all[position] for position in sorted(chosen)]
-
-    def _is_global_setting(self, node: ast.stmt) -> bool:
-        """Whether it sets something in a framework, which affects an answer that does not mention it."""
-        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
-            return False
-        return last_name(node.value.func).startswith(SETTING_PREFIXES) and bool(root_name(node.value.func) & self.settable)
 
     def _sources_of(self, name: str, limit: float) -> list[int]:
         """Statements that give `name` its value: those before `limit` and up to the answer, or else others."""

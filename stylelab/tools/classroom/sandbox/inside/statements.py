@@ -115,9 +115,13 @@ def _analyse(node: ast.stmt, lines: list[bytes], cell: int) -> Statement:
     run_now = list(_run_now(node))
     if UNSEEN & reads_now and any(isinstance(inner, ast.Call) and last_name(inner.func) in UNSEEN for inner in run_now):
         binds.add(ANY)
-    effects: set[str] = set()
+    effects: set[str] = set()  # what calling a function in the statement may bind or change
     if isinstance(node, DEFINITIONS) or any(isinstance(inner, FUNCTIONS) for inner in run_now):
-        effects = _call_effects(node, table, reads_later)
+        inside = _Changes(ast.walk(node))
+        changed = spread(inside.changes | inside.may_change, inside.aliases)
+        effects = _declared_global(table) | (changed & reads_later) | ({ANY} if UNSEEN & reads_later else set())
+        parameters = {inner.arg for inner in ast.walk(node) if isinstance(inner, ast.arg)} - {"self", "cls"}
+        effects |= {ARGUMENTS} if changed & parameters else set()
     found = _Changes(run_now)
     changes, may_change = frozenset(found.changes), frozenset(found.may_change)
     return Statement(
@@ -185,15 +189,6 @@ def _global_assignments(tables: Iterable[symtable.SymbolTable]) -> set[str]:
 # Changes in place, from the syntax tree
 
 
-def _call_effects(node: ast.stmt, table: symtable.SymbolTable, reads_later: frozenset[str]) -> set[str]:
-    """What calling a function in the statement may bind or change."""
-    found = _Changes(ast.walk(node))
-    changes = spread(found.changes | found.may_change, found.aliases)
-    effects = _declared_global(table) | (changes & reads_later) | ({ANY} if UNSEEN & reads_later else set())
-    parameters = {inner.arg for inner in ast.walk(node) if isinstance(inner, ast.arg)} - {"self", "cls"}
-    return effects | ({ARGUMENTS} if changes & parameters else set())
-
-
 class _Changes:
     """What some nodes change in place, as far as they show without knowing who defines what. Attributes as in `Statement`."""
 
@@ -203,38 +198,36 @@ class _Changes:
         self.passes: dict[str, frozenset[str]] = {}
         self.aliases: dict[str, frozenset[str]] = {}
         for node in nodes:
-            if not isinstance(node, ast.Name | ast.Constant):  # the most frequent kinds
-                self._visit(node)
-
-    def _visit(self, node: ast.AST) -> None:
-        match node:
-            case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
-                self.changes |= root_name(node)
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr=method) as function)):
-                self.may_change |= root_name(function)
-                self.changes |= root_name(function) if method.startswith(SETTING_PREFIXES) else set()
-            case ast.AugAssign(target=ast.Name(id=name)):
-                self.changes.add(name)
-            case ast.Call():
-                self._visit_call(node)
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                for decorator in node.decorator_list:
-                    self.may_change |= set() if isinstance(decorator, ast.Name) else root_name(decorator)
-            case ast.Assign(targets=targets, value=value):
-                self._add_aliases(targets, _whole_names(value))
-            case ast.NamedExpr(target=target, value=value):
-                self._add_aliases([target], _whole_names(value))
-            case (
-                ast.For(target=target, iter=values)
-                | ast.AsyncFor(target=target, iter=values)
-                | ast.comprehension(target=target, iter=values)
-            ):
-                if isinstance(values, ast.Call) and isinstance(values.func, ast.Name):  # zip, enumerate, reversed, ...
-                    self._add_aliases([target], set().union(*map(_whole_names, values.args)))
-                else:
-                    self._add_aliases([target], _whole_names(values))
-            case ast.withitem(context_expr=value, optional_vars=target) if target is not None:
-                self._add_aliases([target], _whole_names(value))
+            if isinstance(node, ast.Name | ast.Constant):  # the most frequent kinds
+                continue
+            match node:
+                case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
+                    self.changes |= root_name(node)
+                case ast.Expr(value=ast.Call(func=ast.Attribute(attr=method) as function)):
+                    self.may_change |= root_name(function)
+                    self.changes |= root_name(function) if method.startswith(SETTING_PREFIXES) else set()
+                case ast.AugAssign(target=ast.Name(id=name)):
+                    self.changes.add(name)
+                case ast.Call():
+                    self._visit_call(node)
+                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                    for decorator in node.decorator_list:
+                        self.may_change |= set() if isinstance(decorator, ast.Name) else root_name(decorator)
+                case ast.Assign(targets=targets, value=value):
+                    self._add_aliases(targets, _whole_names(value))
+                case ast.NamedExpr(target=target, value=value):
+                    self._add_aliases([target], _whole_names(value))
+                case (
+                    ast.For(target=target, iter=values)
+                    | ast.AsyncFor(target=target, iter=values)
+                    | ast.comprehension(target=target, iter=values)
+                ):
+                    if isinstance(values, ast.Call) and isinstance(values.func, ast.Name):  # zip, enumerate, reversed, ...
+                        self._add_aliases([target], set().union(*map(_whole_names, values.args)))
+                    else:
+                        self._add_aliases([target], _whole_names(values))
+                case ast.withitem(context_expr=value, optional_vars=target) if target is not None:
+                    self._add_aliases([target], _whole_names(value))
 
     def _visit_call(self, node: ast.Call) -> None:
         arguments = set().union(*(root_name(value) for value in (*node.args, *(keyword.value for keyword in node.keywords))))
