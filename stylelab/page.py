@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from IPython.display import display
@@ -44,7 +46,7 @@ class Setting:
     device: str
 
 
-def set_up(sl, seed: int = 0) -> Setting:
+def set_up(sl: ModuleType, seed: int = 0) -> Setting:
     """Print the framework, device, encoder, preset and seed that a lesson uses.
 
     >>> import stylelab.torch as sl
@@ -123,7 +125,7 @@ class _Html:
     def __repr__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, **_) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self.html, "text/plain": self.text}
 
 
@@ -194,7 +196,7 @@ def try_it(
     alt: str,
     sliders: Mapping[str, "tuple[float, float, float] | range | list[str]"],
     width: int = 384,
-):
+) -> None:
     """Sliders above an image that is painted again, step by step, when one of them is moved.
 
     Args:
@@ -207,7 +209,7 @@ def try_it(
     """
     import ipywidgets
 
-    def slider(name: str, values: "tuple[float, float, float] | range | list[str]"):
+    def slider(name: str, values: "tuple[float, float, float] | range | list[str]") -> Any:
         options = {"description": name, "continuous_update": False}
         if isinstance(values, range):
             return ipywidgets.IntSlider(values[0], values[0], values[-1], values.step, **options)
@@ -220,7 +222,7 @@ def try_it(
     widgets = {name: slider(name, values) for name, values in sliders.items()}
     status, panel = ipywidgets.HTML("move a slider"), ipywidgets.HTML(image(start, alt, width))
 
-    def repaint(_) -> None:
+    def repaint(_: Any) -> None:
         try:
             for step in paint(**{name: widget.value for name, widget in widgets.items()}):
                 panel.value = image(step.image, alt, width)
@@ -248,7 +250,7 @@ def quiz(lesson: str) -> None:
     _display_widget(form(questions), unfolded(questions), f"{len(questions)} questions")
 
 
-def _display_widget(widget, html: str, text: str) -> None:
+def _display_widget(widget: Any, html: str, text: str) -> None:
     """Display a widget, with the HTML and the text that replace it without a kernel."""
     bundle = widget._repr_mimebundle_() or {}
     display({**bundle, "text/html": html, "text/plain": text}, raw=True)

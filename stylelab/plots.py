@@ -332,7 +332,7 @@ def squares(image: np.ndarray, sides: Mapping[str, int], centre: tuple[int, int]
     white = withStroke(linewidth=4, foreground="white")  # an outline, which keeps a dark line visible on a dark image
     for (name, side), (colour, dashes) in zip(sides.items(), LINES, strict=False):
         corner = (centre[1] - side / 2, centre[0] - side / 2)
-        style = {"edgecolor": colour, "linestyle": dashes, "linewidth": 2, "path_effects": [white]}
+        style: dict[str, Any] = {"edgecolor": colour, "linestyle": dashes, "linewidth": 2, "path_effects": [white]}
         axis.add_patch(Rectangle(corner, side, side, fill=False, label=f"{name}: {side}", **style))
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     figure.legend(title="side in pixels", loc="outside right center", frameon=False)

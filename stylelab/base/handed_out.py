@@ -9,6 +9,7 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from stylelab.base.files import check_folder, folder_errors, printable, write_file, write_text
 from stylelab.errors import InputError
@@ -71,7 +72,7 @@ def file_sha256(path: Path) -> str | None:
 def replace(path: Path, data: bytes, before: str | None) -> bool:
     """Write a file, unless it has changed since its `file_sha256` was `before`. Return whether it was written."""
 
-    def write(stream) -> None:
+    def write(stream: BinaryIO) -> None:
         stream.write(data)
         stream.flush()
         if file_sha256(path) != before:  # the last moment before the new file replaces the old one

@@ -63,7 +63,8 @@ def with_options(command: Callable[..., int], kind: type[Options] = Options) -> 
                 inspect.Parameter(field.name, parameter.kind, default=field.default, annotation=option_type(field))
                 for field in known
             ]
-    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    signed: Any = call
+    signed.__signature__ = inspect.Signature(parameters)
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call
 

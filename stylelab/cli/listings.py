@@ -102,7 +102,11 @@ def recipe(name: str) -> None:
 
     found = find_recipe(name)
     shares = {layer: f"{share:.3g}" for layer, share in (*found.content.items(), *found.style.items())}
-    rows = [("from", found.source), ("settings", found.summary), ("size", f"{found.size} pixels, {found.side}")]
+    rows: list[tuple[str, ...]] = [
+        ("from", found.source),
+        ("settings", found.summary),
+        ("size", f"{found.size} pixels, {found.side}"),
+    ]
     rows += [("content", ", ".join(f"{layer} x {shares[layer]}" for layer in found.content))]
     rows += [("style", ", ".join(f"{layer} x {shares[layer]}" for layer in found.style))]
     for encoder, weights in weights_of(found).items():

@@ -8,9 +8,10 @@ import hashlib
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -108,7 +109,7 @@ def read_pth(path: Path) -> Converted:
 def from_state_dict(state: Mapping[str, object]) -> Converted:
     """Weights with torchvision's names or the paper's; the values are tensors of torch, or arrays."""
 
-    def to_array(value) -> np.ndarray:
+    def to_array(value: Any) -> np.ndarray:
         value = value.detach().float().numpy() if hasattr(value, "detach") else value  # NumPy has no bfloat16
         return np.ascontiguousarray(value, np.float32)
 
@@ -180,7 +181,7 @@ def read_mat(path: Path) -> Converted:
     return from_hwio(weights), MATCONVNET, "vgg19"
 
 
-def from_hwio(arrays: Mapping[str | None, tuple[np.ndarray, np.ndarray]]) -> Weights:
+def from_hwio(arrays: Mapping[Any, Sequence[np.ndarray]]) -> Weights:
     """The layers from conv1_1 up to the first one missing, with kernels in OIHW order."""
     weights = {}
     for layer in LAYERS:

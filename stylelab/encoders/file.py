@@ -63,7 +63,7 @@ def save(path: str | Path, weights: Weights, encoder: Encoder, dtype: type = np.
     path = Path(path)
     check_shapes(path, shapes_of(weights))
     with np.errstate(over="ignore"):
-        tensors = {
+        tensors: dict[str, np.ndarray] = {
             f"{layer}.{part}": np.ascontiguousarray(array, dtype)
             for layer, pair in weights.items()
             for part, array in zip(("weight", "bias"), pair, strict=True)

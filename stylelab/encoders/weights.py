@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def read_encoder(path: str | Path, name: str | None = None) -> Encoder:
             if not (len(mean) == len(std) == 3 and np.isfinite((*mean, *std, scale)).all() and 0 not in (*std, scale)):
                 raise ValueError(f"scale {scale}, mean {mean}, std {std} are not one, three and three usable numbers")
             channels = _one_of(metadata, "channels", "RGB", "BGR")
-            preprocessing = {"channels": channels, "scale": scale, "mean": mean, "std": std}
+            preprocessing: dict[str, Any] = {"channels": channels, "scale": scale, "mean": mean, "std": std}
         else:
             preprocessing = TORCHVISION if header.torchvision else OXFORD
         pooling = _one_of(metadata, "pooling", "max", "average")
@@ -135,6 +136,7 @@ def _normalised(encoder: Encoder, version: tuple, layers: tuple[str, ...]) -> We
 
 
 def _in_rgb_order(encoder: Encoder, version: tuple, layers: tuple[str, ...]) -> Weights:
+    assert encoder.path is not None
     in_file = _read(encoder.path, version)
     if missing := [layer for layer in layers if layer not in in_file]:
         raise InputError(f"'{printable(encoder.path)}' no longer has {missing[0]}: download or save it again")

@@ -1,5 +1,8 @@
 """Lesson 00: an image on its way into an encoder and back. The Oxford weights want BGR in 0..255, less the mean."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from stylelab.encoders import OXFORD, TORCHVISION
@@ -122,7 +125,7 @@ def _deprocess_cases(rng):
 
 
 _NOT_CLIPPED = "The image leaves its range 0..1: clip it."
-_UNCLIPPED_MISTAKES = {  # each is made with a clip at the end, or without
+_UNCLIPPED_MISTAKES: dict[str, list[Callable[..., Any]]] = {  # each is made with a clip at the end, or without
     "RGB and BGR are swapped: the colours are still in BGR order. Reverse the channels.": [
         lambda pixels: (pixels + MEAN) / 255,
         lambda pixels: (pixels + _reversed(MEAN)) / 255,

@@ -1,5 +1,7 @@
 """Lesson 01: what the layers of a network are called, how much of the image they see, and gradients with respect to it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from stylelab import encoders
@@ -23,7 +25,8 @@ def _name_cases(rng):
     def convolution(lowest: int) -> tuple[int, int]:
         """A block from `lowest` up and a convolution of it: two different numbers, so that swapping them shows."""
         pairs = [(block, n) for block in range(lowest, 6) for n in range(1, CONVOLUTIONS[block] + 1) if block != n]
-        return tuple(int(part) for part in rng.permutation(pairs)[0])
+        block, n = rng.permutation(pairs)[0]
+        return int(block), int(n)
 
     return {
         "plain": {"name": "block{}_conv{}".format(*convolution(3))},
@@ -48,7 +51,7 @@ def _spelt(pattern: str, swapped=False, shift=0):
     return wrong
 
 
-def _counted(layers: list[str], shift=0):
+def _counted(layers: Sequence[str], shift=0):
     """The layer at index `number + shift` of another list; spellings are left out."""
 
     def wrong(name):

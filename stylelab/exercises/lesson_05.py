@@ -234,7 +234,7 @@ KERAS_VARIATION = Exercise(
         "The border is padded with zeros: only positions with both neighbours count.":
             lambda image: _power(np.diff(image, axis=COLUMN, append=0), np.diff(image, axis=ROW, append=0)),
         "The colours are added before the power, but each colour has its own.":
-            lambda image: np.sum(sum(part**2 for part in neighbours(image)).sum(-1) ** 1.25),
+            lambda image: np.sum(np.sum(sum(part**2 for part in neighbours(image)), -1) ** 1.25),
         "Differences are taken between colours instead of neighbours: where does your framework keep the channels?": [
             lambda image: _power(*neighbours(image, COLUMN, 3)),
             lambda image: _power(*neighbours(image, ROW, 3)),

@@ -38,7 +38,7 @@ class Item:
         if self.package == "stylelab":
             return ASSETS / self.file
         spec = importlib.util.find_spec(self.package)  # finds the folder without importing the package
-        return Path(spec.submodule_search_locations[0] if spec else self.package) / self.file
+        return Path(spec.submodule_search_locations[0] if spec and spec.submodule_search_locations else self.package) / self.file
 
 
 def _skimage(file: str, credit: str, alt: str, kind: str = "content") -> Item:
@@ -144,7 +144,7 @@ def find_built_in(name: str) -> Path | None:
     item = find_item(name)
     if item and not item.path.is_file():
         raise InputError(f"built-in image '{name}' has no file {item.path}: reinstall {item.package}")
-    return item and item.path
+    return item.path if item else None
 
 
 def credit(name: str) -> str:

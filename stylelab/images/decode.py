@@ -9,7 +9,7 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -38,7 +38,7 @@ class ImageFile:
     name: str
     data: bytes = field(repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.data) > MOST_BYTES:
             size = f"{len(self.data) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20}"
             raise InputError(f"'{printable(self.name)}' has {size}: save it smaller, such as a JPEG of 4000 pixels")
@@ -158,7 +158,7 @@ def _colours(image: Image.Image) -> np.ndarray:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             if "sRGB" not in ImageCms.getProfileDescription(source):
                 mode = "RGBA" if image.mode == "RGBA" else "RGB"
-                image = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+                image = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode) or image
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     values = np.asarray(image.convert("RGB")).astype(np.float32)
@@ -184,7 +184,7 @@ def _deep_grey(values: np.ndarray, image: Image.Image, name: str) -> np.ndarray:
     return np.repeat((values / white).clip(0, 1)[..., None], 3, axis=-1)
 
 
-def from_array(values) -> np.ndarray:
+def from_array(values: Any) -> np.ndarray:
     """An array as an image, in a copy.
 
     >>> images.from_array(np.full((2, 2, 3), 51, np.uint8))[0, 0]

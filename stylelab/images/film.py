@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -21,7 +22,7 @@ FRAME_SECONDS = 0.04  # at least: browsers slow down faster films
 LAST = 0.3  # share of the time for which the last image stays
 COLOURS = 256
 
-Images = "Sequence[np.ndarray] | Mapping[int, np.ndarray]"
+Images: TypeAlias = "Sequence[np.ndarray] | Mapping[int, np.ndarray]"
 
 
 def filmstrip(images: "Images", columns: int | None = None) -> np.ndarray:

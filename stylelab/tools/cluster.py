@@ -14,7 +14,7 @@ from pathlib import Path
 import dask
 from dask.system import CPU_COUNT
 from distributed import Client, Nanny, Scheduler, Security, SpecCluster
-from distributed.comm import connect as open_comm
+from distributed.comm.core import connect as open_comm
 from distributed.system import MEMORY_LIMIT
 
 from stylelab.base.files import printable

@@ -159,5 +159,6 @@ class _Inside(torch.autograd.Function):
 
 def _enlarged(images: Tensor, size: Sequence[int]) -> Tensor:
     arrays = images.permute(0, 2, 3, 1).cpu().numpy()
-    larger = np.stack([enlarge(array, tuple(size)) for array in arrays])
+    height, width = size
+    larger = np.stack([enlarge(array, (height, width)) for array in arrays])
     return torch.from_numpy(larger).permute(0, 3, 1, 2).contiguous().to(images.device)

@@ -83,6 +83,7 @@ def _(loss: SquaredError, activation: Tensor, statistics: Tensor) -> Tensor:
 @statistics.register
 def _(loss: Gram, activation: "Tensor | Sums") -> Tensor:
     own = sums(activation)
+    assert own.gram is not None
     if loss.reduce == "mean":
         return _normalise(own.gram, loss, own.positions)
     return own.gram * ((loss.positions or own.positions) / own.positions)  # as if its image had as many positions
@@ -269,6 +270,7 @@ def _gram_distance(own: Sums, target: Tensor, loss: Gram) -> Tensor:
 
     A mean is taken of normalised matrices, as in the tutorials. A sum is divided once, at its end, as in the paper.
     """
+    assert own.gram is not None
     if own.gram.shape[1:] != target.shape[-2:]:
         raise InputError(f"Gram matrix is {_shape(own.gram)} but target is {_shape(target)}: use one layer")
     if loss.reduce == "mean":

@@ -8,7 +8,7 @@ import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Lab(Protocol):
 
     def is_tensor(self, value) -> bool: ...
 
-    def gradients(self, function: Callable, given: Mapping[str, object], names: tuple[str, ...]) -> "dict[str, object]":
+    def gradients(self, function: Callable, given: Mapping[str, Any], names: tuple[str, ...]) -> "dict[str, Any]":
         """d sum(function(**given)) / d argument for each of `names`; dicts by layer as dicts; None without a gradient."""
 
     def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
@@ -126,7 +126,7 @@ def _given(lab: Lab, kind: str, value):
     return lab.give(kind, np.array(value))
 
 
-def _call(function: Callable, given: Mapping[str, object], lab: Lab, example: str = "") -> tuple[object, tuple[str, str] | None]:
+def _call(function: Callable, given: Mapping[str, object], lab: Lab, example: str = "") -> tuple[Any, tuple[str, str] | None]:
     try:
         output = function(*given.values())
     except (Exception, SystemExit) as error:  # whatever a student's code may raise becomes a sentence

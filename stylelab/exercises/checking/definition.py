@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-Case = dict[str, object]  # argument name -> channels-last float32 array, dict of them by layer, or something plain
+Case = dict[str, Any]  # argument name -> channels-last float32 array, dict of them by layer, or something plain
 Outputs = dict[str, np.ndarray]  # case name -> what the answer gave for it
 
 TENSORS = ("activation", "image", "matrix", "scalar")
@@ -30,7 +31,7 @@ class Property:
 
     name: str
     hint: str
-    holds: Callable[[Mapping[str, Case], Outputs], bool] | None = None
+    holds: Callable[[Mapping[str, Case], Outputs], Any] | None = None
     points: int = 1
     case: str | None = None
 
@@ -62,7 +63,7 @@ class Exercise:
     arguments: Mapping[str, str]
     result: str
     cases: Callable[[np.random.Generator], dict[str, Case]]
-    reference: Callable[..., np.ndarray]
+    reference: Callable[..., Any]
     mistakes: Mapping[str, Wrong | Sequence[Wrong]]
     properties: Sequence[Property]
     differentiable: str | None = None
@@ -118,7 +119,10 @@ class Exercise:
         Raises:
             KeyError: an output that shows it is missing.
         """
-        return bool(prop.holds(cases, outputs) if prop.holds else self.is_right(cases[prop.case], outputs[prop.case]))
+        if prop.holds:
+            return bool(prop.holds(cases, outputs))
+        assert prop.case is not None
+        return self.is_right(cases[prop.case], outputs[prop.case])
 
     def recognise(self, cases: Mapping[str, Case], outputs: Outputs) -> str | None:
         """The hint of the first common mistake that explains every output, or else of one that explains the first output.

@@ -1,13 +1,13 @@
 """Detect answers that do no work. Zeros are symmetric, quadratic and 0 at the target: none of that may earn anything."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from stylelab.exercises.checking.call import Answer
 from stylelab.exercises.checking.definition import NUMBERS, Case, Exercise, double
 
-Draws = Sequence[tuple[dict[str, Case], Answer]]
+Draws = Sequence[tuple[Mapping[str, Case], Answer]]
 
 DRIFTS = "Not counted, because a second call with the same arguments gives another result."
 CONSTANT = "Not counted, because the result is the same for every input."

@@ -33,7 +33,8 @@ def own_function(function: Callable, known: frozenset[str] = frozenset()) -> str
     Args:
         known: names of exercises, which a lesson itself may bind to the package's functions.
     """
-    waiting, seen = [innermost(function)], set()
+    waiting = [innermost(function)]
+    seen: set[int] = set()
     while waiting and len(seen) < FAR:
         inner = waiting.pop()
         if id(inner) in seen or not isinstance(inner, types.FunctionType):
@@ -56,11 +57,12 @@ def _used(function: types.FunctionType) -> Iterator[tuple[str, object]]:
         with suppress(ValueError):  # the cell is still empty
             values[name] = cell.cell_contents
     for code in _with_inner_code(function.__code__):
-        value = name = None
+        name = ""
+        value: object = None
         for instruction in dis.get_instructions(code):
             if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
                 name, value = instruction.argval, values.get(instruction.argval)
-                if isinstance(value, Callable) and not isinstance(value, type):
+                if callable(value) and not isinstance(value, type):
                     yield name, value
             elif (  # follow `sl.gram_matrix` part by part
                 instruction.opname in ("LOAD_ATTR", "LOAD_METHOD")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def unpack_answer(arrays: Mapping[str, np.ndarray], plain) -> Answer:
     names = [part.name for part in fields(Answer)]
     if not isinstance(tree, dict) or tree.keys() != set(names):
         raise ValueError(f"not an answer: it must have {', '.join(names)}")
-    parts = {}
+    parts: dict[str, Any] = {}
     for name in names:
         try:
             parts[name] = _checked(name, tree[name])

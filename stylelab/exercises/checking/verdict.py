@@ -95,7 +95,7 @@ def judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verd
     points = {prop.name: prop.points for prop in exercise.properties} | {"value": exercise.value_points, "gradient": 1}
     trouble = answer.trouble
     if next(iter(cases)) not in answer.outputs:
-        stopped = trouble or ("open", "")
+        stopped: tuple[str, str] | None = trouble or ("open", "")
     else:
         stopped = _shape_fault(exercise, cases, answer)
     if stopped:  # nothing else can be judged
@@ -107,7 +107,7 @@ def judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verd
     if not faults:
         return Verdict("right", "", parts)
     error = trouble[1] if trouble else ""  # empty for a case that was left open
-    stage = "value" if "value" in faults else trouble[0] if error else "property"
+    stage = "value" if "value" in faults else trouble[0] if trouble and error else "property"
     # an error at another case comes before a wrong value, unless that is a common mistake
     error_first = error and not answer.changed and not exercise.recognise(cases, answer.outputs)
     return Verdict(stage, error if error_first else next(iter(faults.values())), parts)
@@ -185,9 +185,11 @@ def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> It
             trouble = answer.trouble[1] if answer.trouble else ""
             yield prop.name, NOT_FINITE if len(finite) < len(answer.outputs) else trouble or prop.hint
             continue
-        if not holds and prop.case is None:
+        if holds:
+            continue
+        if prop.case is None:
             yield prop.name, prop.hint
-        elif not holds:
+        else:
             case, output = cases[prop.case], answer.outputs[prop.case]
             shown = "" if exercise.is_right(case, output) else f" {value_sentence(exercise, case, output)}"
             yield prop.name, exercise.recognise(cases, answer.outputs) or f"{prop.hint}{shown}"
@@ -207,6 +209,7 @@ def _finite(output: np.ndarray) -> bool:
 
 def _gradient_fault(exercise: Exercise, case: Case, answer: Answer) -> str | None:
     name = exercise.differentiable
+    assert name is not None
     gradient = answer.gradients.get(name)
     if not _passes(gradient):
         others = [key for key, other in answer.gradients.items() if key != name and _passes(other)]
@@ -228,6 +231,7 @@ def _passes(gradient) -> bool:
 def slopes(exercise: Exercise, case: Case, gradient) -> tuple[float, float]:
     """How steep the summed result is in a fixed direction: by an answer's gradient, and by finite differences."""
     name = exercise.differentiable
+    assert name is not None
     rng, at = np.random.default_rng(1), double(case[name])
     if not isinstance(at, dict):
         at, gradient = {"": at}, {"": gradient}

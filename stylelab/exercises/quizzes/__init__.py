@@ -45,7 +45,7 @@ def form(questions: tuple[Question, ...]):
     """The quiz as a widget: choose an answer, read why it is right or wrong, and see how many are right."""
     import ipywidgets
 
-    right = set()
+    right: set[int] = set()
     score = ipywidgets.HTML()
 
     def box(number: int, question: Question):

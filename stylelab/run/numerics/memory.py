@@ -6,7 +6,7 @@ The estimate adds up what a run holds at its peak, and was compared with the mem
 
 import ctypes
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def estimate(run: Run, tile: int | None = None) -> int:
     number = 2 if run.precision == "bfloat16" else 4
     pixels = run.batch * run.height * run.width
     remembered = 2 * lbfgs.memory(3 * run.height * run.width) if run.optimiser == "lbfgs" else 0
-    always = 12 * (IMAGES + OPTIMISERS[run.optimiser] + remembered) * pixels
+    always: float = 12 * (IMAGES + OPTIMISERS[run.optimiser] + remembered) * pixels
     always += 4 * CONTENT * sum(_density(run, layer) for layer in run.whole) * pixels
     parts = stages(run.layers)
     if tile is None:
@@ -183,7 +183,7 @@ def _outer(run: Run, stage: Stage, tile: int) -> int:
     return run.batch * next(sides) * next(sides)
 
 
-def _neighbours(run: Run):
+def _neighbours(run: Run) -> Iterator[tuple[int, int]]:
     widths = [3, *(run.widths[layer] for layer in trunk(run.layers))]
     return zip(widths[:-1], widths[1:], strict=True)
 

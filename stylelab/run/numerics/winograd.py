@@ -22,11 +22,11 @@ def _matrices() -> list[np.ndarray]:
     """A (16, 36), G (36, 9), B (36, 36) with `A ((G kernel) * (B window))` = 4 x 4 outputs; all of them flattened."""
     answer = [[point**power for point in ABSCISSAE] + [power == ANSWERS - 1] for power in range(ANSWERS)]
     kernel = [*np.power.outer(ABSCISSAE, range(3)), [0, 0, 1]]
-    window = []
+    window: list[list[float]] = []
     for point in ABSCISSAE:  # Lagrange's polynomials, lowest power first
         others = [other for other in ABSCISSAE if other != point]
         window.append([*(np.poly(others)[::-1] / np.prod(point - np.array(others))), 0])
-    window.append(np.poly(ABSCISSAE)[::-1])
+    window.append([*np.poly(ABSCISSAE)[::-1]])
     return [np.kron(one, one) for one in (answer, kernel, window)]  # one direction, then both
 
 

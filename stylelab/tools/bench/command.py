@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -18,7 +19,7 @@ from rich.console import Console
 import stylelab
 from stylelab.base.files import write_text
 from stylelab.encoders import LAYERS, TORCHVISION, Encoder, calibrate, file
-from stylelab.errors import Interrupted
+from stylelab.errors import Interrupted, StylelabError
 from stylelab.tools.bench import measure, plan, report
 from stylelab.tools.bench.conductor import running
 from stylelab.tools.bench.plan import BenchOptions
@@ -56,7 +57,8 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
     """
     about = describe_machine()
     with tempfile.TemporaryDirectory(prefix="stylelab-bench-") as name:
-        folder, failures = Path(name), {}
+        folder = Path(name)
+        failures: dict[str, StylelabError] = {}
         probes = [plan.Contender(backend, "limit", backend, {"precision": "float32"}) for backend in options.backends]
         with running([(probe, {"device": options.device}) for probe in probes], failures) as contenders:
             options = replace(options, backends=tuple(process.contender.backend for process in contenders.running))
@@ -67,7 +69,7 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
         show(report.machine(about))
         encoder = str(write_random(folder)) if plan.lacks_download(options.encoder) else options.encoder
         shown = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
-        results = {"machine": about, "asked": {name: value for name, value in shown.items() if name not in ("out", "plot")},
+        results: dict[str, Any] = {"machine": about, "asked": {name: value for name, value in shown.items() if name not in ("out", "plot")},
                    "steps": [], "races": [], "whole": []}  # fmt: skip
         try:
             for group in plan.groups(options):

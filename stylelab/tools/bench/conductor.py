@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from stylelab.base import messages, processes
 from stylelab.errors import InputError, MachineError, StylelabError
@@ -31,12 +32,14 @@ class ContenderProcess:
     """
 
     def __init__(self, contender: Contender, settings: dict):
-        self.contender, self.last, self.seconds = contender, {}, []
+        self.contender = contender
+        self.last: dict[str, Any] = {}
+        self.seconds: list[float] = []
         settings = {"kind": contender.kind, "backend": contender.backend, **settings, **contender.options}
         command = processes.module_command("stylelab.tools.bench.contender", json.dumps(settings))
         command[0] = processes.python_of(contender.backend)
         self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
+        self.process: Any = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
             env=processes.module_environment(TF_CPP_MIN_LOG_LEVEL="3"),
         )  # fmt: skip

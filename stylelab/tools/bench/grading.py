@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from nbformat import NotebookNode
 
@@ -140,7 +141,7 @@ def compare(frameworks: list[str], numbers: list[str]) -> dict:
     rows = []
     with tempfile.TemporaryDirectory(prefix="stylelab-versus-") as folder, Sandboxes() as boxes:
         for framework in frameworks:
-            books = {}
+            books: dict[str, NotebookNode] = {}
             for book in (solved(number, framework) for number in numbers):
                 name = f"{book.metadata.stylelab.lesson}_{framework}"
                 books |= {f"{name}-whole": book, f"{name}-cut": cut_down(book)}
@@ -202,7 +203,7 @@ class NbgraderCourse:
         kept |= dict.fromkeys(("HOME", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"), str(home))
         kept |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
         self._log = tempfile.TemporaryFile()
-        self._process = subprocess.Popen(
+        self._process: Any = subprocess.Popen(
             [sys.executable, "-m", "stylelab.tools.bench.grading", "--serve-nbgrader"], cwd=self.folder, env=kept,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
         )  # fmt: skip
@@ -245,7 +246,7 @@ class NbgraderCourse:
 def serve_nbgrader() -> None:
     """Carry out the requests of an `NbgraderCourse`, in its folder, with nbgrader's own API and a clock."""
     from nbgrader.apps.api import NbGraderAPI
-    from traitlets.config import PyFileConfigLoader
+    from traitlets.config.loader import PyFileConfigLoader
 
     answers = messages.claim_stdout()
     config = PyFileConfigLoader("nbgrader_config.py", os.getcwd()).load_config()
@@ -275,14 +276,15 @@ def grade_class(count: int, framework: str, number: str = "03", workers: int = 2
     """
     from stylelab.tools.cluster import connect  # Dask takes a second to import, which nbgrader's process need not wait for
 
-    times, marked = [], Counter()
+    times: list[float] = []
+    marked: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="stylelab-thousand-") as folder:
         students = make_class(Path(folder) / "in", count, number, framework)
         print(f"{count} submissions of lesson {number}, {framework}; one worker of {workers} is killed half-way", flush=True)
         began = time.perf_counter()
         plan = batch.plan(Path(folder) / "in", Path(folder) / "out")
         with connect(None, tasks=workers, device="cpu", deaths=1) as client:
-            numbers = {"workers at the beginning": len(client.nthreads()), "workers killed": 0}
+            numbers: dict[str, float] = {"workers at the beginning": len(client.nthreads()), "workers killed": 0}
             for mark_ in batch.run(plan, scheduler=client.scheduler.address):
                 times.append(time.perf_counter())
                 marked[mark_.student] += 1

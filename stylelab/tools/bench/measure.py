@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,7 @@ def measure_steps(group: Group, options: BenchOptions, encoder: str, folder: Pat
             process.request(image=path)
             images[process.contender.name] = path
 
+    assert options.steps is not None
     failures: dict[str, StylelabError] = {}
     images: dict[str, str] = {}
     settings = shared_settings(options, group, encoder, WARM_UP + options.steps + 1)
@@ -193,6 +195,7 @@ def run_race(group: Group, options: BenchOptions, encoder: str, folder: Path) ->
 
     style-transfer-pytorch follows its own schedule of sizes, and says itself when it has ended.
     """
+    assert options.race is not None
     (against,) = group.against
     failures: dict[str, StylelabError] = {}
     settings = shared_settings(options, group, encoder, options.race) | {"small_to_large": True}
@@ -201,7 +204,7 @@ def run_race(group: Group, options: BenchOptions, encoder: str, folder: Path) ->
     entries = [(contender, settings | {"total_steps": left[contender.name]}) for contender in group.contenders]
     if against.kind == "style-transfer-pytorch":
         left[against.name] = float("inf")
-    tracks = {name: {"seconds": [], "images": []} for name in left}
+    tracks: dict[str, dict[str, Any]] = {name: {"seconds": [], "images": []} for name in left}
 
     def burst(process: ContenderProcess) -> None:
         name = process.contender.name
@@ -225,7 +228,7 @@ def run_race(group: Group, options: BenchOptions, encoder: str, folder: Path) ->
                 contenders.for_each(burst)
         judge_tracks(tracks, settings, failures)
     theirs = tracks[against.name]
-    result = {
+    result: dict[str, Any] = {
         "against": against.name, "recipe": group.recipe, "encoder": encoders.find_encoder(encoder).name, "size": group.size,
         "steps": theirs["steps"][-1] if theirs["steps"] else 0, "tracks": tracks, "rows": [],
         "lost": {name: str(error) for name, error in failures.items()},

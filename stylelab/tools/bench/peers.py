@@ -8,6 +8,7 @@ import sys
 import tempfile
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ def style_transfer_pytorch(settings: dict, turns: Turns) -> None:
     package = types.ModuleType("style_transfer")  # without its __init__, which starts a web interface
     package.__path__ = [str(clone / "style_transfer")]
     sys.modules["style_transfer"] = package
-    module = importlib.import_module("style_transfer.style_transfer")
+    module: Any = importlib.import_module("style_transfer.style_transfer")
     module.models = types.SimpleNamespace(
         vgg19=lambda **_: types.SimpleNamespace(features=features(work)),
         VGG19_Weights=types.SimpleNamespace(IMAGENET1K_V1=None),
@@ -87,7 +88,7 @@ def neural_style_pt(settings: dict, turns: Turns) -> None:
         ]  # fmt: skip
         widths = [entry for layer in LAYERS for entry in (_width(work, layer), *(["P"] if layer in POOL_AFTER else []))]
         importlib.import_module("CaffeLoader").channel_list["VGG-19"] = widths
-        module = importlib.import_module("neural_style")
+        module: Any = importlib.import_module("neural_style")
         module.optim = types.SimpleNamespace(LBFGS=TimedLBFGS)
         module.main()
         raise MachineError(f"neural-style-pt made only {turns.count} steps")

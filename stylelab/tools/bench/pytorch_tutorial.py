@@ -70,6 +70,9 @@ def build(work: Work, content: Tensor, style: Tensor, device: torch.device):
 class Normalise(nn.Module):
     """Prepare an image for the first convolution: (image - mean) / std."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, work: Work):
         super().__init__()
         factor, offset = (torch.from_numpy(array.copy()).view(-1, 1, 1) for array in (work.factor, work.offset))

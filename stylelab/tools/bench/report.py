@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -150,7 +150,8 @@ def draw(results: dict) -> "Figure":
     groups, races = [rows for rows in groups if rows], [found for found in results["races"] if found["rows"]]
     heights = [0.9 + 0.3 * len(rows) for rows in groups] + [3.6] * bool(races)
     figure = Figure(figsize=(10, sum(heights) + 0.5), layout="constrained")
-    panels = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights)) if heights else []
+    subfigures: Any = figure.subfigures(len(heights), 1, height_ratios=heights) if heights else []
+    panels = np.atleast_1d(subfigures)
     for panel, rows in zip(panels, groups, strict=False):
         _draw_bars(panel, rows)
     if races:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import psutil
@@ -35,8 +35,12 @@ class Turns:
 
     def __init__(self, requests: BinaryIO, answers: BinaryIO, clock: Callable[[], float] = time.perf_counter):
         self.requests, self.answers, self.clock = requests, answers, clock
-        self.count, self.read = 0, None
-        self.request, self.seconds, self.kept, self.notes = {}, [], [], {}
+        self.count = 0
+        self.read: Read | None = None
+        self.request: dict[str, Any] = {}
+        self.seconds: list[float] = []
+        self.kept: list[list] = []
+        self.notes: dict[str, Any] = {}
         self.memory_before, self.early_peak = psutil.Process().memory_info().rss / MEGABYTE, peak_memory()
         with contextlib.suppress(OSError):  # start counting the peak again, which only Linux can do
             Path("/proc/self/clear_refs").write_text("5")
@@ -56,11 +60,12 @@ class Turns:
             if "image" not in self.request:
                 self.seconds, self.kept, self.began = [], [], self.clock()
                 return self.request
+            assert self.read is not None  # an image is asked for after a step
             np.save(self.request["image"], self.read())
             self.answer({})
         raise Finished
 
-    def __call__(self, loss: float, read: Read) -> None:
+    def __call__(self, loss: float, read: Read | None) -> None:
         """A step is done.
 
         Args:
@@ -70,7 +75,7 @@ class Turns:
         loss = float(loss)
         self.seconds.append(self.clock() - self.began)
         self.count, self.read = self.count + 1, read
-        if "keep" in self.request and self.count % self.request["every"] == 0:
+        if read is not None and "keep" in self.request and self.count % self.request["every"] == 0:
             path = f"{self.request['keep']}/{self.count:06d}.npy"
             np.save(path, read())
             self.kept.append([self.count, path])
@@ -98,8 +103,9 @@ class Turns:
 
 def peak_memory() -> float:
     """The most memory that this process has used, in megabytes."""
-    with contextlib.suppress(OSError, TypeError):
-        return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
+    with contextlib.suppress(OSError):
+        if match := re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text()):
+            return int(match[1]) / 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEGABYTE
 

@@ -107,10 +107,10 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
     Raises:
         InputError: no image found, a wrong setting, or a folder that cannot be written.
     """
-    folder, options = expand_home(folder), Options(**options)
+    folder, asked = expand_home(folder), Options(**options)
     grey = np.zeros((64, 64, 3), np.float32)
-    prepare_run([grey], [grey], options)  # reports a wrong setting once, rather than for each pair
-    job = prepare(grey, grey, **values_of(options, Options))
+    prepare_run([grey], [grey], asked)  # reports a wrong setting once, rather than for each pair
+    job = prepare(grey, grey, **values_of(asked, Options))
     content_files, style_files = find_images(contents, images.content_names()), find_images(styles, images.style_names())
     for source in map(expand_home, (contents, styles)):
         if source.is_dir() and folder.resolve() == source.resolve():
@@ -123,21 +123,22 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
         "recipe_sha256": _sha256(repr(job.recipe).encode()),
         "encoder": job.encoder.name,
         "encoder_sha256": _sha256(job.encoder.path.read_bytes() if job.encoder.path else b""),
-        "size": options.size and int(options.size),
+        "size": asked.size and int(asked.size),
         "steps": int(job.recipe.steps),
-        "seed": int(options.seed),
-        "precision": options.precision,  # if 'auto', the facts of a pair have the precision that its worker chose
-        "scales": int(options.scales),
-        "tile": options.tile and int(options.tile),
+        "seed": int(asked.seed),
+        "precision": asked.precision,  # if 'auto', the facts of a pair have the precision that its worker chose
+        "scales": int(asked.scales),
+        "tile": asked.tile and int(asked.tile),
     }
     pairs, records = _pairs(content_files, style_files), read_records(folder)
     for pair in pairs:
         record = records.get(pair.file)
-        earlier = record.get("settings") if isinstance(record, dict) else None
+        record = record if isinstance(record, dict) else {}
+        earlier = record.get("settings")
         same_settings = isinstance(earlier, dict) and OLD_SETTINGS | earlier == settings
         if same_settings and record.get("inputs") == list(pair.inputs) and (folder / pair.file).is_file():
             pair.state, pair.facts = KEPT, record.get("facts", {})
-    return Plan(folder, content_files, style_files, pairs, backend, options, settings, job)
+    return Plan(folder, content_files, style_files, pairs, backend, asked, settings, job)
 
 
 def _sha256(data: bytes) -> str:

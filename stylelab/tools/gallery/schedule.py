@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import ceil
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,8 @@ def paint_pairs(client, plan: Plan, waiting: list[Pair]) -> Iterator[Pair]:
 
     from stylelab.tools.cluster import spread_cores
 
-    running, queue = {}, deque(_batches(client, plan, waiting))
+    running: dict[Any, list[Pair]] = {}  # future -> batch
+    queue = deque(_batches(client, plan, waiting))
     finished = as_completed(loop=client.loop)
     while True:
         # One task per worker: a second one, queued at a worker that dies, would be blamed for it, too. While the only
@@ -85,7 +87,8 @@ def _batches(client, plan: Plan, waiting: list[Pair]) -> list[list[Pair]]:
     free = [] if on_cpu else list(client.run(worker.free_gpu_memory, on_error="return").values())
     if not free or not all(isinstance(number, int) for number in free):  # a worker without a GPU
         return split(waiting, 1)
-    grey, shapes = np.zeros((64, 64, 3), np.float32), {}
+    grey = np.zeros((64, 64, 3), np.float32)
+    shapes: dict[str, Shape | None] = {}
     for name, path in plan.contents.items():
         try:
             shapes[name] = plan.prepare(path, grey).content.shape[:2]
@@ -99,9 +102,7 @@ def _batches(client, plan: Plan, waiting: list[Pair]) -> list[list[Pair]]:
     )
 
 
-def make_batches(
-    pairs: Sequence, shape_of: Callable[[object], Shape | None], largest: Callable[[Shape], int], workers: int
-) -> list:
+def make_batches(pairs: Sequence, shape_of: Callable[[Any], Shape | None], largest: Callable[[Shape], int], workers: int) -> list:
     """Group pairs into batches of one size, so that every worker has something to do.
 
     Args:

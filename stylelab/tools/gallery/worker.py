@@ -6,6 +6,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -69,12 +70,14 @@ class ThreadTuner:
         from distributed import get_worker
 
         try:
-            self.worker = get_worker()
+            self.worker: Any = get_worker()
         except ValueError:  # not in a Dask task
             self.worker = None
         self.clock = clock
         self.times: deque[float] = deque(maxlen=TRIAL + 1)
-        self.offered = self.threads_before = self.pace_before = None
+        self.offered: int | None = None
+        self.threads_before: int | None = None
+        self.pace_before: float | None = None
 
     def __call__(self, step: object) -> None:
         self.times.append(self.clock())
@@ -86,7 +89,8 @@ class ThreadTuner:
             torch.set_num_threads(offer)  # for this thread, which is the one that the steps run in
             self.times = deque(list(self.times)[-1:], maxlen=TRIAL + 1)
         elif self.pace_before and len(self.times) > TRIAL:
-            if self._pace() > self.pace_before:
+            pace = self._pace()
+            if pace is not None and pace > self.pace_before:
                 torch.set_num_threads(self.threads_before)
             self.pace_before = None
 

@@ -4,6 +4,7 @@ import os
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from stylelab import encoders, images
 from stylelab.errors import InputError, StylelabError
@@ -148,7 +149,7 @@ def _choice(form: dict, key: str, allowed) -> str:
 
 
 def _whole(form: dict, key: str, least: int, most: int) -> int:
-    value = form.get(key)
+    value: Any = form.get(key)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not least <= value <= most or value != int(value):
         got = "nothing" if value in (None, "") else f"{value:g}" if is_number else "text"

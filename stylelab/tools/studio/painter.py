@@ -80,6 +80,7 @@ class Reporter:
 
     def report(self) -> None:
         """Send the steps since the last report, and the current image."""
+        assert self.step is not None
         rows, self.rows = self.rows, []
         self.send("steps", encode.jpeg(self.step.image, PREVIEW), rows=rows)
         self.reported = time.monotonic()

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from stylelab.base import messages
 from stylelab.base.files import printable
@@ -54,9 +55,10 @@ class Run:
         self.rows: list[tuple] = []
         self.preview = self.image = b""
         self.frames: dict[int, bytes] = {}
-        self.error, self.facts = "", {}
+        self.error = ""
+        self.facts: dict[str, Any] = {}
         self.lock = threading.RLock()
-        self.process: subprocess.Popen | None = None
+        self.process: Any = None  # a Popen once it has started
         self._result_settings: Settings | None = None
         self._early_commands: list[str] | None = []  # given before the process could take them
         self._thread: threading.Thread | None = None
@@ -140,6 +142,7 @@ class Run:
 
     def _work(self) -> None:
         """In the run's thread: start the process, read its messages, and find out how it ended."""
+        process: Any
         command = module_command("stylelab.tools.studio.painter")
         if self.settings.backend == "tensorflow":  # it may be installed in an environment of its own
             command[0] = os.environ.get("STYLELAB_TENSORFLOW_PYTHON", command[0])
@@ -166,13 +169,13 @@ class Run:
             process.stdout.close()
             self._end(FAILED, _cause_of_death(status, stderr))
 
-    def _exchange(self, process: subprocess.Popen) -> None:
+    def _exchange(self, process: Any) -> None:
         """Send the settings, then read messages to the end. The settings may be megabytes, so no command waits for them."""
         with suppress(OSError, ValueError):  # if it is dead already, reading ends at once
             messages.write(process.stdin, {"settings": self.settings.text()})
             with self.lock:
                 commands, self._early_commands = self._early_commands, None
-                for command in commands:
+                for command in commands or ():
                     messages.write(process.stdin, {"command": command})
         try:
             while (message := messages.read(process.stdout)) is not None:

@@ -56,7 +56,9 @@ def check_port(port: int) -> None:
         try:
             probe.bind((ADDRESS, port))
         except OSError as error:
-            raise InputError(f"port {port} cannot be used: {error.strerror.lower()}; choose another with --port") from None
+            raise InputError(
+                f"port {port} cannot be used: {(error.strerror or str(error)).lower()}; choose another with --port"
+            ) from None
 
 
 def _run(port: int, browser: bool) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import threading
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import numpy as np
@@ -48,7 +49,8 @@ class Studio(anywidget.AnyWidget):
     def __init__(self, parallel: int = PARALLEL):
         super().__init__(choices=form.choices(), form=form.defaults())
         self.runs = Runs(self._send_run, parallel)
-        self.uploads, self.uploaded = files.Uploads(), {}
+        self.uploads = files.Uploads()
+        self.uploaded: dict[str, Any] = {}
         self.session = Session(self._pause_runs, self._resume_runs, self.runs.stop)
         self.paused_runs: list[Run] = []  # because no page was open
         self._originals: dict[int, bytes] = {}
@@ -124,7 +126,7 @@ class Studio(anywidget.AnyWidget):
             case unknown:
                 raise KeyError(unknown)
 
-    def _thumbnail(self, role: str, name: str) -> None:
+    def _thumbnail(self, role: str, name: Any) -> None:
         """Send a small copy of the chosen image. An upload is lost when its kernel ends: then the default image is sent."""
         if name == form.UPLOADED and role not in self.uploaded:
             name = form.defaults()[role]

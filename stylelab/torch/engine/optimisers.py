@@ -5,6 +5,7 @@ A method takes the losses `(B,)` and the gradient `(B, 3, H, W)` of the images a
 """
 
 from collections.abc import Callable, Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -22,7 +23,11 @@ def make_method(settings: Optimiser, images: Tensor) -> "_LBFGS | _Adam | _Desce
     Raises:
         InputError: an unknown optimiser.
     """
-    methods = {"lbfgs": _LBFGS, "adam": _Adam, "sgd": _Descent}
+    methods: dict[str, Callable[[Optimiser, Tensor], _LBFGS | _Adam | _Descent]] = {
+        "lbfgs": _LBFGS,
+        "adam": _Adam,
+        "sgd": _Descent,
+    }
     if settings.name not in methods:
         raise unknown("optimiser", settings.name, OPTIMISERS)
     return methods[settings.name](settings, images)
@@ -40,7 +45,7 @@ class _Descent:
     def check(self, images: Tensor, losses: Callable[[], Sequence[float]]) -> None:
         """Check the images after the last step; `losses` computes theirs if the method needs them."""
 
-    def enlarged(self, settings: Optimiser, images: Tensor) -> "_Descent":
+    def enlarged(self, settings: Optimiser, images: Tensor) -> Self:
         larger = type(self)(settings, images)
         larger.steps = self.steps
         return larger
@@ -58,7 +63,7 @@ class _Adam(_Descent):
     def __init__(self, settings: Optimiser, images: Tensor):
         super().__init__(settings, images)
         self.mean, self.square = torch.zeros_like(images), torch.zeros_like(images)
-        self.last_size = None  # mean size of the last gradient, until a gradient at the new size is known
+        self.last_size: Tensor | None = None  # mean size of the last gradient, until a gradient at the new size is known
 
     def step(self, images: Tensor, losses: Sequence[float], gradient: Tensor) -> None:
         if self.last_size is not None:
@@ -73,7 +78,7 @@ class _Adam(_Descent):
         images.addcdiv_(self.mean, root, value=-rate / (1 - beta1**self.steps))
         self.last = gradient.abs().mean()
 
-    def enlarged(self, settings: Optimiser, images: Tensor) -> "_Adam":
+    def enlarged(self, settings: Optimiser, images: Tensor) -> Self:
         larger = super().enlarged(settings, images)
         larger.mean, larger.square = (enlarge(moment, images.shape[2:]) for moment in (self.mean, self.square))
         larger.last_size = self.last
@@ -113,9 +118,12 @@ class _Curvature:
         self.shape = image.shape
         self.memory = lbfgs.memory(image.numel())
         self.vectors = image.new_zeros(2 * self.memory + 1, image.numel())  # moves s, changes of the gradient y, the gradient
-        self.before = self.move = None  # the last good image, and the move from there
-        self.softness = torch.from_numpy(lbfgs.softness(*image.shape[1:], softness)).to(image) if softness else None
-        self.first, self.lowest, self.scale = lbfgs.FIRST, np.inf, None
+        self.before: Tensor | None = None  # the last good image
+        self.move: Tensor | None = None  # from there
+        height, width = image.shape[1:]
+        self.softness = torch.from_numpy(lbfgs.softness(height, width, softness)).to(image) if softness else None
+        self.first, self.lowest = lbfgs.FIRST, np.inf
+        self.scale: float | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -134,6 +142,7 @@ class _Curvature:
         """Whether the loss has doubled since the last good image. If so, that one is back."""
         if not loss > self.lowest + abs(self.lowest):
             return False
+        assert self.before is not None
         image.copy_(self.before)
         self.before = None  # the undone move must not make a pair
         self.first /= 4
@@ -143,7 +152,7 @@ class _Curvature:
     def _learn(self, image: Tensor, gradient: Tensor) -> None:
         """Store a new gradient. With the one before, if there is one, it makes a pair."""
         rows = [-1]
-        if self.before is None:
+        if self.before is None or self.move is None:
             self.before = image.clone()
         else:
             rows = [self.learnt % self.memory, self.memory + self.learnt % self.memory, -1]
@@ -167,14 +176,14 @@ class _Curvature:
 
     def _move(self, image: Tensor) -> None:
         coefficients = lbfgs.direction(self.dots, self.pairs)
-        self.move = image.new_tensor(coefficients) @ self.vectors
-        change = self._soften(self.move.view(image.shape))
+        move = self.move = image.new_tensor(coefficients) @ self.vectors
+        change = self._soften(move.view(image.shape))
         if self.pairs:
             factor = lbfgs.LIMIT / max(float(change.square().mean().sqrt()), lbfgs.LIMIT)
         else:
             factor = self.first / max(float(change.abs().mean()), 1e-30)
         image.add_(change, alpha=factor)
-        self.move *= factor
+        move *= factor
 
     def _soften(self, image: Tensor) -> Tensor:
         """`lbfgs.softness` applied to `(3, H, W)`."""
@@ -198,6 +207,6 @@ class _Curvature:
             self._remember(row, self.memory + row)
 
 
-def enlarge(vectors: Tensor, size: tuple[int, int]) -> Tensor:
+def enlarge(vectors: Tensor, size: Sequence[int]) -> Tensor:
     """The vectors that a method remembers, `(B, C, H, W)` of either sign, at another (H, W)."""
     return F.interpolate(vectors, size=tuple(size), mode="bilinear", align_corners=False)

@@ -25,8 +25,8 @@ from stylelab.run.numerics.winograd import pays
 from stylelab.torch.engine.winograd import Winograd
 
 # oneDNN's convolution with bias and ReLU in one pass, with filters in oneDNN's own layout; PyTorch's compiler calls it too
-FUSED = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
-PACK = getattr(torch.ops.mkldnn, "_reorder_convolution_weight", None)
+FUSED: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
+PACK: Any = getattr(torch.ops.mkldnn, "_reorder_convolution_weight", None)
 
 
 class Layers(NamedTuple):
@@ -44,8 +44,8 @@ class Layers(NamedTuple):
 
     def split(self, tensors: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Tensors in the order of the layers here, as layer -> tensor for each of the three."""
-        tensors = iter(tensors)
-        activations, grams, totals = ({layer: next(tensors) for layer in layers} for layers in self)
+        rest = iter(tensors)
+        activations, grams, totals = ({layer: next(rest) for layer in layers} for layers in self)
         return activations, grams, totals
 
 
@@ -105,7 +105,7 @@ class Trunk:
             activations, grams, totals: layer -> gradient of the loss with respect to its activation, its raw Gram matrix
                 `(B, C, C)`, its sum over positions `(B, C)`; None where the loss does not use it.
         """
-        gradient = None
+        gradient: Tensor | None = None
         for layer in reversed(self.layers):
             activation = kept.activations.pop(layer)
             if gradient is not None and layer in POOL_AFTER:
@@ -123,6 +123,7 @@ class Trunk:
             gradient = self.convolutions[layer].backward(gradient)
             if self.repeats:
                 gradient = _fold_border(gradient)
+        assert gradient is not None
         return gradient.float()
 
     def unpool(self, gradient: Tensor, activation: Tensor, maxima: Tensor | None) -> Tensor:
@@ -174,12 +175,8 @@ class _Convolution:
     """3 x 3, stride 1, and the ReLU if wanted: fused and with packed filters where PyTorch can, plain elsewhere."""
 
     def __init__(self, kernel: Tensor, bias: Tensor | None, padding: int, relu: bool = False):
-        self.kernel, self.bias, self.padding, self.relu = (
-            kernel.contiguous(memory_format=torch.channels_last),
-            bias,
-            padding,
-            relu,
-        )
+        self.kernel: Any = kernel.contiguous(memory_format=torch.channels_last)  # None once it is packed
+        self.bias, self.padding, self.relu = bias, padding, relu
         self.fused = kernel.device.type == "cpu" and None not in (FUSED, PACK) and torch.backends.mkldnn.is_available()
         self.packed, self.dtype = None, kernel.dtype
 

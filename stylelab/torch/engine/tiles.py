@@ -50,11 +50,13 @@ class _Network:
 
     def forward(self, images: Tensor, keep: bool) -> tuple[Tensor, ...]:
         """Activations, then Gram matrices, then sums over positions. With `keep`, ready for `backward`."""
-        self.size, entering = images.shape[2:], images
-        activations, grams, totals = {}, {}, {}
+        self.size, entering = (images.shape[2], images.shape[3]), images
+        activations: dict[str, Tensor] = {}
+        grams: dict[str, Tensor] = {}
+        totals: dict[str, Tensor] = {}
         for stage, trunk in zip(self.stages, self.trunks, strict=True):
             self.entered.append(entering)
-            leaving = None
+            leaving: Any = None  # still so after the last stage
             for tile in tiles(*self.size, self.tile, stage):
                 found = trunk.forward(self._enter(entering, tile, stage), keep=False).activations
                 for layer in stage.layers:
@@ -91,19 +93,21 @@ class _Network:
         if not self.entered:
             raise RuntimeError("the gradient of `look` can be computed once: call it again")
         # an output that the loss does not use has no gradient
-        asked = [{layer: own for layer, own in part.items() if own is not None} for part in self.layers.split(gradients)]
-        gradient = None  # with respect to what leaves a stage
+        parts = self.layers.split(gradients)
+        content, grams, totals = ({layer: own for layer, own in part.items() if own is not None} for part in parts)
+        gradient: Tensor | None = None  # with respect to what leaves a stage
         for stage, trunk in zip(reversed(self.stages), reversed(self.trunks), strict=True):
             entered = self.entered.pop()
-            if gradient is None and not any(layer in part for part in asked for layer in stage.layers):
+            if gradient is None and not any(layer in part for part in (content, grams, totals) for layer in stage.layers):
                 continue
             entering = _zeros(entered)
             for tile in tiles(*self.size, self.tile, stage):
                 kept = trunk.forward(self._enter(entered, tile, stage))
-                wanted = _Gradients(trunk, stage, tile, kept, *asked, gradient)
+                wanted = _Gradients(trunk, stage, tile, kept, content, grams, totals, gradient)
                 _cut(entering, tile.outer.at(stage.stride)).add_(trunk.backward(kept, wanted, {}, {}))
             gradient = entering
             give_back()
+        assert gradient is not None
         return gradient.mul_(self.encoder.factor)
 
     def _enter(self, entering: Tensor, tile: Tile, stage: Stage) -> Tensor:

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylelab.run.numerics.winograd import ANSWER, ANSWERS, POINTS, WINDOW, bands, transform
+from stylelab.run.numerics import winograd
+from stylelab.run.numerics.winograd import ANSWERS, WINDOW, bands, transform
 
-ANSWER, POINTS = torch.from_numpy(ANSWER), torch.from_numpy(POINTS)
+ANSWER, POINTS = torch.from_numpy(winograd.ANSWER), torch.from_numpy(winograd.POINTS)
 
 
 class Winograd:

@@ -5,6 +5,7 @@ Images are `(B, 3, H, W)` float32.
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -128,4 +129,5 @@ def style_loss(activations: Mapping[str, Tensor], target_grams: Mapping[str, Ten
 
     Source: Gatys et al. 2016, equation 5.
     """
-    return sum(weight * style_layer_loss(activations[layer], target_grams[layer]) for layer, weight in weights.items())
+    total: Any = sum(weight * style_layer_loss(activations[layer], target_grams[layer]) for layer, weight in weights.items())
+    return total

@@ -5,6 +5,7 @@ This file contains no answer, because it is copied into a grader's sandbox; the 
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ class Lab:
         "that requires grad. Use tensor.detach().numpy()": "Use tensors throughout: no gradient can pass through NumPy.",
     }
 
-    def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":
+    def give(self, kind: str, value: np.ndarray) -> Any:
         if kind == "loss":
             return partial(_weighted_loss, self.give("image", value))
         if kind in ("activation", "image"):
@@ -43,7 +44,7 @@ class Lab:
     def is_tensor(self, value) -> bool:
         return isinstance(value, Tensor)
 
-    def gradients(self, function: Callable, given: Mapping[str, object], names: tuple[str, ...]) -> dict[str, object]:
+    def gradients(self, function: Callable, given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
         by_layer = {name: given[name] if isinstance(given[name], dict) else {"": given[name]} for name in names}
         tensors = [tensor.requires_grad_(True) for layers in by_layer.values() for tensor in layers.values()]
         total = function(*given.values()).sum()

@@ -152,7 +152,7 @@ def _age(found: StudentFile) -> tuple[datetime, int, str]:
 
 
 def _submission(student: str, found: StudentFile) -> Submission:
-    data = b"" if found.file.trouble else found.file.stored
+    data = b"" if found.file.trouble or found.file.stored is None else found.file.stored
     name = "/".join(clean_name(part, LONGEST_NAME) for part in found.name.split("/"))
     if len(name) > LONGEST_NAME:  # keep the end, where the lesson is
         name = f"...{name[3 - LONGEST_NAME :]}"

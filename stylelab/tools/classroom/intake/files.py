@@ -82,7 +82,7 @@ def inspect_file(path: Path, parts: tuple[str, ...]) -> IncomingFile:
     except OSError as error:
         return IncomingFile(parts, None, None, f"the file cannot be read: {error_text(error)}")
     if stat.S_ISLNK(status.st_mode):
-        trouble = LINK
+        trouble: str | None = LINK
     elif not stat.S_ISREG(status.st_mode):
         trouble = "it is not a regular file: put the notebook itself there"
     else:  # a zip on disk is read entry by entry, so its own size does not matter

@@ -18,7 +18,8 @@ def submitters(data: bytes) -> dict[str, tuple[Student, ...]]:
 
 def _split_entries(text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield each folder with its lines on who and when. The rest, all test results, is long, and YAML parsing is slow."""
-    folder, lines, indent, wanted = "", [], 0, False
+    folder, indent, wanted = "", 0, False
+    lines: list[str] = []
     for line in [*text.replace("\r\n", "\n").split("\n"), "end:"]:
         line_indent = len(line) - len(line.lstrip(" "))
         if not line_indent and line.rstrip().endswith(":"):

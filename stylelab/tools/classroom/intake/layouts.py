@@ -66,7 +66,7 @@ def is_whole_class(files: list[IncomingFile]) -> bool:
     exports = [files for _, files in _split_exports(files, (), True)]
     if all(_is_export(files) or _is_nbgrader(files) for files in exports):
         return True
-    folders = {}
+    folders: dict[str, set[str]] = {}
     for file in (file for files in exports for file in files if file.is_notebook and len(file.parts) > 1):
         folders.setdefault(file.parts[-1], set()).add(file.parts[0])
     return any(len(owners) > 2 for owners in folders.values())  # two may be one student's two attempts
@@ -123,7 +123,9 @@ def _is_export(files: list[IncomingFile]) -> bool:
 def _find_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, Student]]:
     """Yield each file of one export with each of its students: a group that submits together has several."""
     nbgrader = _is_nbgrader(files)
-    timestamps = {file.parts[:-1]: file for file in files if file.parts[-1] == TIMESTAMP and len(file.parts) == 4}
+    timestamps: dict[tuple[str, ...], IncomingFile] = {
+        file.parts[:-1]: file for file in files if file.parts[-1] == TIMESTAMP and len(file.parts) == 4
+    }
     loose_notebooks = any(file.is_notebook and len(file.parts) == 1 for file in files)
     groups: dict[str, tuple[Student, ...]] = {}
     listed = next((file.stored for file in files if _is_gradescope_list(file)), None)
@@ -133,13 +135,13 @@ def _find_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, St
         if nbgrader:
             if file.parts[0] == SUBMITTED and len(file.parts) > 3 and file.parts[-1] != TIMESTAMP:
                 timestamp = timestamps.get(file.parts[:3])
-                yield file, replace(student_named(file.parts[1]), submitted=timestamp and _read_timestamp(timestamp))
+                yield file, replace(student_named(file.parts[1]), submitted=_read_timestamp(timestamp) if timestamp else None)
         elif group := groups.get(file.parts[0], ()):
             for student in group:
                 others = ", ".join(clean_name(other.name) for other in group if other is not student)
                 yield file, replace(student, notes=(f"submitted together with {others}",)) if others else student
-        elif student := student_from_export_name(file.parts[0]):
-            yield file, student
+        elif from_export := student_from_export_name(file.parts[0]):
+            yield file, from_export
         elif len(file.parts) > 1:  # files of other kinds in a folder only show that a student submitted no notebook
             if file.is_notebook or file.is_zip or not loose_notebooks:
                 yield file, student_named(file.parts[0])

@@ -99,7 +99,8 @@ def display_names(students: Iterable[Student]) -> Mapping[tuple[str, ...], str]:
     """Return key -> a name for tables. No two students get names that look alike, in whatever script."""
     by_key = {student.key: student for student in sorted(students, key=lambda student: (student.key, student.name), reverse=True)}
     count = Counter(_appearance(clean_name(student.name)) for student in by_key.values())
-    names, used = {}, Counter()
+    names: dict[tuple[str, ...], str] = {}
+    used: Counter[str] = Counter()
     for key, student in sorted(by_key.items()):
         name = clean_name(student.name)
         if count[_appearance(name)] > 1 and student.number:

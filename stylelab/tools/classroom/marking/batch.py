@@ -8,7 +8,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -145,7 +145,7 @@ def _key(submission: Submission) -> str:
     return sha256(f"{submission.student}\0{submission.name}\0{digest}\0{submission.trouble}".encode(errors="replace"))[:32]
 
 
-def run(batch: Batch, *, scheduler: str | None = None) -> Iterator[Mark]:
+def run(batch: Batch, *, scheduler: str | None = None) -> Generator[Mark]:
     """Mark what is not marked yet, and yield each mark as it arrives, in no particular order.
 
     Args:

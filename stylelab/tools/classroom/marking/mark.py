@@ -9,6 +9,7 @@ import hmac
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -145,7 +146,7 @@ class _Marker:
         Raises:
             SandboxLost: the sandbox crashed.
         """
-        task = {"id": exercise.id, "title": exercise.title, "arguments": dict(exercise.arguments)}
+        task: dict[str, Any] = {"id": exercise.id, "title": exercise.title, "arguments": dict(exercise.arguments)}
         task |= {"result": exercise.result, "differentiable": exercise.differentiable}  # the sandbox may know no more
         job = {"exercise": task, "cells": self.script.cells, "answer": answer.cell, "given": self.given}
         stage = reason = form = ""

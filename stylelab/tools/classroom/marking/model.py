@@ -150,4 +150,4 @@ class Mark:
             for each in plain["exercises"]
         )
         when = plain["when"] and datetime.fromisoformat(plain["when"])
-        return cls(**plain | {"exercises": exercises, "when": when, "notes": tuple(plain["notes"])})
+        return cls(**{**plain, "exercises": exercises, "when": when, "notes": tuple(plain["notes"])})

@@ -35,7 +35,9 @@ def library_source(framework: str, exercise: str) -> str:
 @cache
 def _read(module: str) -> str:
     """A module's source, in Python's own layout and without comments."""
-    return ast.unparse(ast.parse(_find(module).read_text()))
+    file = _find(module)
+    assert file is not None
+    return ast.unparse(ast.parse(file.read_text()))
 
 
 def _find(module: str) -> Path | None:
@@ -50,7 +52,7 @@ def _extract(module: str, name: str, parts: dict[str, None], exercise: str) -> N
     """
     nodes = [statement.node for statement in needed(list(statements_of(_read(module), 0)), 0, name, ())]
     for node in nodes:
-        if isinstance(node, ast.ImportFrom) and node.module.startswith("stylelab"):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("stylelab"):
             for alias in node.names:
                 if _find(f"{node.module}.{alias.name}"):
                     _extract_namespace(f"{node.module}.{alias.name}", alias.asname or alias.name, nodes, parts, exercise)

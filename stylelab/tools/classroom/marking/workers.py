@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stylelab.base.files import error_text, printable
 from stylelab.errors import MachineError, StylelabError
@@ -81,7 +81,8 @@ def _run_in_parallel(
     client, submissions: Mapping[str, Submission], conditions: Mapping, keys: Iterable[str]
 ) -> Iterator[tuple[str, Mark | Exception]]:
     """Submit only as many tasks as there are workers: a task that waits on a worker would be blamed for its crash too."""
-    running, queue = {}, iter(keys)
+    running: dict[Any, str] = {}  # future -> key
+    queue = iter(keys)
     while True:
         with _scheduler_errors():
             room = max(1, sum(client.nthreads().values())) - len(running)

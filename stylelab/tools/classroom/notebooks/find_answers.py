@@ -87,7 +87,7 @@ def find_answers(notebook: Notebook, edition: Edition) -> Script:
         or (candidate.kind == "code" and not any(candidate.code.is_stub(stub) for stub in edition.stubs.values()))
     ]
     answers = {
-        exercise: answer if answer.stage else replace(answer, cell=kept.index(candidate))
+        exercise: replace(answer, cell=kept.index(candidate)) if candidate and not answer.stage else answer
         for exercise, (candidate, answer) in chosen.items()
     }
     return Script(tuple(candidate.code.text for candidate in kept), answers)

@@ -36,13 +36,13 @@ def _find_lesson(notebook: Notebook, code: str, name: str) -> str:
     sources = {cell.source.strip() for cell in notebook.cells}
     tags = {tag for cell in notebook.cells for tag in (cell.grade_id, cell.exercise)}
     text = "\n".join(cell.source for cell in notebook.cells)
-    scores = Counter()
+    scores: Counter[str] = Counter()
     for (lesson, _), edition in all_editions().items():
         defined = sum(f"def {exercise}(" in text for exercise in edition.stubs)
         score = len(ids & edition.ids) + len(sources & edition.sources) + len(tags & edition.stubs.keys()) + defined
         scores[lesson] = max(scores[lesson], score)
     if list(scores.values()).count(max(scores.values())) > 1:  # all code may have been merged into one cell
-        merged = Counter()
+        merged: Counter[str] = Counter()
         for (lesson, _), edition in all_editions().items():
             merged[lesson] = max(merged[lesson], sum(len(source) > 40 and source in code for source in edition.sources))
         scores += merged

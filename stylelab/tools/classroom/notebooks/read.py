@@ -15,7 +15,10 @@ BYTE_ORDER_MARKS = {  # UTF-32 first: its mark begins like UTF-16's
     codecs.BOM_UTF16_BE: "utf-16",
     codecs.BOM_UTF8: "utf-8-sig",
 }
-UNMARKED = {(0, 1): "utf-16-be", (1, 0): "utf-16-le"}  # zero and non-zero bytes: JSON begins with two ASCII characters
+UNMARKED: dict[tuple[int, ...], str] = {
+    (0, 1): "utf-16-be",
+    (1, 0): "utf-16-le",
+}  # zero and non-zero bytes: JSON begins with two ASCII characters
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,8 @@ class _Reader:
             raise InputError(f"there are more than {LIMITS.code:,} characters of code: leave out what is not needed")
         metadata = _as_dict(plain.get("metadata"))
         ours, kernel = _as_dict(metadata.get("stylelab")), _as_dict(metadata.get("kernelspec"))
-        names = (_as_word(name) for name in (ours.get("lesson"), ours.get("framework"), kernel.get("name")))
-        return Notebook(cells, *names, notes=tuple(self.notes))
+        lesson, framework, name = (_as_word(name) for name in (ours.get("lesson"), ours.get("framework"), kernel.get("name")))
+        return Notebook(cells, lesson, framework, name, tuple(self.notes))
 
     def _note(self, note: str) -> None:
         self.notes[note] = None

@@ -50,8 +50,9 @@ class Code:
             return True
         if len(self.text) > 2 * len(stub) + 500 or not self.defines >= _stub_names(stub):
             return False
-        mine, theirs = parse(self.text).body, parse(stub).body
-        return len(mine) == len(theirs) and all(map(_is_like_stub, mine, theirs))
+        mine, theirs = parse(self.text), parse(stub)
+        assert mine is not None and theirs is not None  # they define names
+        return len(mine.body) == len(theirs.body) and all(map(_is_like_stub, mine.body, theirs.body))
 
 
 @cache

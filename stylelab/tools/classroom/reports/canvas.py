@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError
@@ -41,8 +42,8 @@ class CanvasExport:
         return (row for row in self.rows[1:] if POSSIBLE not in row[0] and not all(map(EMPTY.fullmatch, row)))
 
     @property
-    def possible(self) -> Row | None:
-        """The row of the points that can be reached."""
+    def possible(self) -> Any:
+        """The row of the points that can be reached, or None."""
         return next((row for row in self.rows[1:] if POSSIBLE in row[0]), None)
 
 
@@ -66,7 +67,8 @@ def canvas_text(book: Gradebook, path: "str | Path | None" = None) -> tuple[str,
             # Canvas would take a name with these words for the row above, and change what all marks are out of
             rows.append([student.name.replace(POSSIBLE, "Points-Possible"), canvas_id(student), "", "", "", *marks])
         return csv_text(rows), []
-    export, warnings = read_gradebook(Path(path)), []
+    export = read_gradebook(Path(path))
+    warnings: list[str] = []
     columns = {lesson: _column(export, book, lesson, warnings) for lesson in book.lessons}
     scales = {lesson: _scale(export, book, lesson, columns[lesson], warnings) for lesson in book.lessons}
     for student, row in _matched(export, book.students, warnings):
@@ -158,17 +160,17 @@ def _scale(export: CanvasExport, book: Gradebook, lesson: str, column: int, warn
 
 def _matched(export: CanvasExport, students: Iterable[Student], warnings: list[str]) -> Iterator[tuple[Student, Row]]:
     """Students with the one row that is theirs. A warning names those who have no row, or who share one."""
-    rows = defaultdict(list)  # (kind, text) -> rows that it may refer to
+    rows: dict[tuple[str, str], list[Row]] = defaultdict(list)  # (kind, text) -> rows that it may refer to
     for row in export.students:
         for key in set(_row_keys(export, row)):
             rows[key].append(row)
     students_of = defaultdict(list)
     for student in students:
-        row = next((rows[key][0] for key in _student_keys(student) if len(rows.get(key, ())) == 1), None)
-        if row is None:
+        own = next((rows[key][0] for key in _student_keys(student) if len(rows.get(key, ())) == 1), None)
+        if own is None:
             warnings.append(f"Canvas: '{plain(student.name, 80)}' is not in the gradebook: enter the mark by hand")
         else:
-            students_of[id(row)].append((student, row))
+            students_of[id(own)].append((student, own))
     for matches in students_of.values():
         if len(matches) == 1:
             yield matches[0]

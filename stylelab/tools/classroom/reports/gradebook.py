@@ -123,7 +123,8 @@ def make_gradebook(marks: Sequence[Mark], record: Record, entries: Iterable[Entr
         entries: the lines of manual.csv.
         late: the late policy; None deducts nothing.
     """
-    late, lessons, warnings = late or Late(), _lessons(marks, record), []
+    late, lessons = late or Late(), _lessons(marks, record)
+    warnings: list[str] = []
     by_student = defaultdict(list)
     for mark in marks:
         by_student[mark.student].append(mark)

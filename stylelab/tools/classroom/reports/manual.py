@@ -112,7 +112,7 @@ def _entry(where: str, line: int, row: dict[str, str]) -> Entry:
         return Entry(line, student, target, comment=comment)
     match = POINTS.fullmatch(row["points"])
     value = float(match["value"].replace(",", ".")) if match else math.inf
-    if not math.isfinite(value):
+    if not match or not math.isfinite(value):
         raise InputError(f"{where}: cannot read points '{printable(row['points'], 30)}': write 6, add 1, take 1 or nothing")
     if not match["sign"]:
         return Entry(line, student, target, sets=value, comment=comment)

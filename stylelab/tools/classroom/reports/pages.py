@@ -90,7 +90,7 @@ def similarity_page(found: Similarity, files: Mapping[str, str]) -> str:
 
 def losses(book: Gradebook) -> dict[tuple[str, str], dict[str, float]]:
     """(lesson, exercise) -> kind of fault -> share of the points lost, of those that the students who handed it in could earn."""
-    lost: dict[tuple[str, str], Counter] = defaultdict(Counter)
+    lost: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     submissions = Counter(graded.mark.lesson for graded in _counted(book))
     for graded in _counted(book):
         lesson = graded.mark.lesson

@@ -159,11 +159,9 @@ def _forms(marks: Iterable[Mark]) -> dict[str, list[Form]]:
             if text := exercise.form[:MAX_LENGTH].strip():
                 students[exercise.exercise][text].add(mark.student)
     forms = {}
-    for exercise, texts in sorted(students.items()):
+    for name, texts in sorted(students.items()):
         of = len(set().union(*texts.values()))
-        forms[exercise] = [
-            Form(exercise, text, len(words_of(text)), tuple(sorted(names)), of) for text, names in sorted(texts.items())
-        ]
+        forms[name] = [Form(name, text, len(words_of(text)), tuple(sorted(names)), of) for text, names in sorted(texts.items())]
     return forms
 
 

@@ -7,6 +7,7 @@ and every learning platform reads plain UTF-8. No cell starts a formula, and no 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from stylelab.tools.classroom.marking.model import RIGHT, STAGES
 from stylelab.tools.classroom.reports.gradebook import Gradebook, SubmissionGrade
@@ -20,7 +21,7 @@ DETAILS = (
 SIMILARITY = ("rank", "student", "other", "weight", "same", "near", "exercises")
 
 
-def csv_text(rows: Iterable[Sequence[object]], delimiter: str = ",") -> str:
+def csv_text(rows: Iterable[Sequence[Any]], delimiter: str = ",") -> str:
     """Rows as the text of a CSV file, every cell made safe."""
     stream = io.StringIO()
     writer = csv.writer(stream, delimiter=delimiter, lineterminator="\r\n")

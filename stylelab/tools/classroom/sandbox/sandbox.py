@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stylelab.base.files import printable
 from stylelab.errors import InputError, MachineError
@@ -107,8 +108,10 @@ class Sandbox:
         check_sandbox(kind)
         self.framework, self.kind = framework, kind
         self.isolation = isolation or (NESTED if kind == BWRAP else UNPROTECTED)
-        self._process: subprocess.Popen | None = None
-        self._folder = self._errors = self._control = None
+        self._process: Any = None  # these four are None while no process is warm
+        self._folder: Any = None
+        self._errors: Any = None
+        self._control: Any = None
         self._start()
         if isolation is None and kind == BWRAP and self.trouble:
             self.isolation = FRESH

@@ -56,7 +56,7 @@ def _simplify(statement: ast.stmt) -> ast.stmt | None:
     match statement:
         case ast.AnnAssign(value=None) | ast.Expr(value=ast.Constant()) | ast.Pass():
             return None
-        case ast.AnnAssign(target=target, value=value):
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
             return ast.copy_location(ast.Assign([target], value, lineno=statement.lineno), statement)
     return statement
 

@@ -16,6 +16,7 @@ import sys
 import time
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from stylelab.tools.classroom.sandbox.inside import isolation
 
@@ -167,7 +168,8 @@ def _answer(lab, channel: int) -> int:
 
     grader = socket.socket(fileno=channel)
     job, _ = wire.receive(grader)
-    exercise = Exercise(**job["exercise"], cases=None, reference=None, mistakes=(), properties=())
+    unknown: Any = None  # what only the grader knows
+    exercise = Exercise(**job["exercise"], cases=unknown, reference=unknown, mistakes={}, properties=())
     wire.send(grader, {"form": form.canonical(job["cells"][job["answer"]])})
     loaded = load(job["cells"], job["answer"], exercise.id, job["given"])
     wire.send(grader, {"trouble": loaded.trouble, "loaded": loaded.function is not None})

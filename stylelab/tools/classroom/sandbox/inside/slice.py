@@ -16,6 +16,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from stylelab.tools.classroom.sandbox.inside.statements import (
     ANY,
@@ -46,7 +47,7 @@ class Loaded:
         trouble: the first error, in a sentence; empty without one.
     """
 
-    function: object = None
+    function: Any = None
     trouble: str = ""
     namespace: dict = field(default_factory=dict)
 
@@ -124,12 +125,14 @@ def _run(statement: Statement, loaded: Loaded, cells: Sequence[str], flags: int,
 
 def _describe(error: BaseException, cell: int, answer: int) -> str:
     """The error and the line of the student's own code, in one sentence."""
-    file, line, words = f"<cell {cell}>", None, ""
+    file, words = f"<cell {cell}>", ""
+    line: int | None = None
+    text: object = error
     try:
         if isinstance(error, SyntaxError) and error.filename == file:
             line, text = error.lineno, error.msg
         else:
-            trace, text = error.__traceback__, error
+            trace = error.__traceback__
             while trace:
                 if trace.tb_frame.f_code.co_filename == file:
                     line = trace.tb_lineno
@@ -157,15 +160,17 @@ class _Slice:
         self.given = {*given, "get_ipython", "display", "__name__"} - {name}
         self.binders, self.changers = defaultdict(list), defaultdict(list)  # name -> positions of statements
         self.followed: dict[str, float] = {}  # name -> the position up to which its value was looked for
-        imports = [statement for statement in statements if isinstance(statement.node, ast.Import | ast.ImportFrom)]
-        imported = {name for statement in imports for name in statement.binds}
-        self.settable = set()
-        for statement in imports:
+        imported: set[str] = set()
+        self.settable: set[str] = set()
+        for statement in statements:
             node = statement.node
-            module = node.names[0].name if isinstance(node, ast.Import) else node.module or ""
-            if module.partition(".")[0] in GLOBAL_SETTINGS:
-                self.settable |= statement.binds
-        effects, aliases = self._effects_of_calls(), defaultdict(set)
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                imported |= statement.binds
+                module = node.names[0].name if isinstance(node, ast.Import) else node.module or ""
+                if module.partition(".")[0] in GLOBAL_SETTINGS:
+                    self.settable |= statement.binds
+        effects = self._effects_of_calls()
+        aliases: dict[str, set[str]] = defaultdict(set)
         for statement in statements:
             for name, wholes in statement.aliases.items():
                 aliases[name] |= wholes
@@ -184,7 +189,8 @@ class _Slice:
 
     def _effects_of_calls(self) -> dict[str, set[str]]:
         """Function -> what calling it does, including functions that it calls; without those that the answer itself calls."""
-        effects, depends = defaultdict(set), defaultdict(set)
+        effects: dict[str, set[str]] = defaultdict(set)
+        depends: dict[str, set[str]] = defaultdict(set)
         for statement in self.all:
             for name in statement.binds - {ANY}:
                 if statement.effects or isinstance(statement.node, DEFINITIONS):

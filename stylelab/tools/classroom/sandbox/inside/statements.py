@@ -4,6 +4,7 @@ import ast
 import symtable
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 LONGEST = 200_000  # characters of one cell
 DEEPEST = 200  # nested brackets
@@ -133,9 +134,9 @@ def _analyse(node: ast.stmt, lines: list[bytes], cell: int) -> Statement:
 
 def _symbol_table(node: ast.stmt, lines: list[bytes]) -> symtable.SymbolTable | None:
     """The symbol table of a statement, from its source with decorators; from its unparsed tree if that fails."""
-    first, start, last = node.lineno - 1, node.col_offset, node.end_lineno - 1
-    if getattr(node, "decorator_list", None):
-        first, start = node.decorator_list[0].lineno - 1, 0
+    first, start, last = node.lineno - 1, node.col_offset, (node.end_lineno or node.lineno) - 1
+    if decorators := getattr(node, "decorator_list", None):
+        first, start = decorators[0].lineno - 1, 0
     segment = lines[first : last + 1]
     segment[-1] = segment[-1][: node.end_col_offset]
     segment[0] = segment[0][start:]
@@ -266,7 +267,8 @@ def _run_now(node: ast.AST) -> Iterator[ast.AST]:
 
 def last_name(function: ast.expr) -> str:
     """`manual_seed` of `torch.random.manual_seed`."""
-    return getattr(function, "attr", None) or getattr(function, "id", "")
+    name: Any = getattr(function, "attr", None) or getattr(function, "id", "")
+    return name
 
 
 def root_name(node: ast.expr) -> set[str]:

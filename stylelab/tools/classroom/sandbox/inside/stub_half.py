@@ -2,7 +2,7 @@
 
 import importlib
 
-from stylelab import Absent
+from stylelab import Absent  # type: ignore[attr-defined]  # in the sandbox, `stylelab` is stub_package.py
 
 
 def _lab():

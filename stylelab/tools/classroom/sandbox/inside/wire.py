@@ -12,6 +12,7 @@ import socket
 import struct
 import time
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -44,14 +45,15 @@ def send(
     """
     text = json.dumps(plain).encode()
     archive = io.BytesIO()
-    np.savez(archive, **(arrays or {}))
+    named: dict[str, Any] = dict(arrays or {})
+    np.savez(archive, **named)
     _set_timeout(channel, deadline)
     channel.sendall(HEAD.pack(len(text), archive.tell()) + text + archive.getvalue())
 
 
 def receive(
     channel: socket.socket, *, deadline: float | None = None, largest: int = LARGEST
-) -> "tuple[object, dict[str, np.ndarray]]":
+) -> "tuple[Any, dict[str, np.ndarray]]":
     """Receive the next message.
 
     Raises:
