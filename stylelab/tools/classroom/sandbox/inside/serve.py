@@ -168,8 +168,8 @@ def _answer(lab, channel: int) -> int:
 
     grader = socket.socket(fileno=channel)
     job, _ = wire.receive(grader)
-    unknown: Any = None  # what only the grader knows
-    exercise = Exercise(**job["exercise"], cases=unknown, reference=unknown, mistakes={}, properties=())
+    unknown: dict[str, Any] = dict(cases=None, reference=None, mistakes=(), properties=())  # only the grader knows these
+    exercise = Exercise(**job["exercise"], **unknown)
     wire.send(grader, {"form": form.canonical(job["cells"][job["answer"]])})
     loaded = load(job["cells"], job["answer"], exercise.id, job["given"])
     wire.send(grader, {"trouble": loaded.trouble, "loaded": loaded.function is not None})
