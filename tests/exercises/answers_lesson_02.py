@@ -23,40 +23,40 @@ def content_loop(activation, target):
     return error / math.prod(activation.shape)
 
 
-def walk(image, target, loss, steps, rate, step=None, end=lambda image: image):
-    step = step or (lambda image: clip(image - rate * gradient(image, target, loss), 0, 1))
+def walk(image, target, loss, steps, learning_rate, step=None, end=lambda image: image):
+    step = step or (lambda image: clip(image - learning_rate * gradient(image, target, loss), 0, 1))
     for _ in range(steps):
         image = step(image)
     return end(image)
 
 
-def walk_unclipped(image, target, loss, steps, rate, end=lambda image: image):
-    return walk(image, target, loss, steps, rate, lambda now: now - rate * gradient(now, target, loss), end)
+def walk_unclipped(image, target, loss, steps, learning_rate, end=lambda image: image):
+    return walk(image, target, loss, steps, learning_rate, lambda now: now - learning_rate * gradient(now, target, loss), end)
 
 
-def walk_adds_up(image, target, loss, steps, rate):
+def walk_adds_up(image, target, loss, steps, learning_rate):
     slopes = 0
     for _ in range(steps):
         slopes += gradient(image, target, loss)
-        image = clip(image - rate * slopes, 0, 1)
+        image = clip(image - learning_rate * slopes, 0, 1)
     return image
 
 
-def walk_one_slope(image, target, loss, steps, rate):
+def walk_one_slope(image, target, loss, steps, learning_rate):
     slope = gradient(image, target, loss)
-    return walk(image, target, loss, steps, rate, lambda now: clip(now - rate * slope, 0, 1))
+    return walk(image, target, loss, steps, learning_rate, lambda now: clip(now - learning_rate * slope, 0, 1))
 
 
-def walk_from_the_start(image, target, loss, steps, rate):
+def walk_from_the_start(image, target, loss, steps, learning_rate):
     moved = image
     for _ in range(steps):
-        moved = walk(image, target, loss, 1, rate)
+        moved = walk(image, target, loss, 1, learning_rate)
     return moved
 
 
-def walk_torch(image, target, loss, steps, rate, method="SGD"):
+def walk_torch(image, target, loss, steps, learning_rate, method="SGD"):
     moving = image.detach().clone().requires_grad_(True)
-    optimiser = getattr(torch.optim, method)([moving], lr=rate)
+    optimiser = getattr(torch.optim, method)([moving], lr=learning_rate)
     for _ in range(steps):
         optimiser.zero_grad()
         loss(moving, target).backward()
@@ -66,24 +66,24 @@ def walk_torch(image, target, loss, steps, rate, method="SGD"):
     return moving.detach()
 
 
-def walk_backward(image, target, loss, steps, rate):
+def walk_backward(image, target, loss, steps, learning_rate):
     for _ in range(steps):
         image = image.detach().requires_grad_(True)
         loss(image, target).backward()
-        image = torch.clip(image - rate * image.grad, 0, 1)
+        image = torch.clip(image - learning_rate * image.grad, 0, 1)
     return image
 
 
-def walk_grad_not_cleared(image, target, loss, steps, rate):
+def walk_grad_not_cleared(image, target, loss, steps, learning_rate):
     moving = image.detach().clone().requires_grad_(True)
     for _ in range(steps):
         loss(moving, target).backward()
         with torch.no_grad():
-            moving.copy_((moving - rate * moving.grad).clamp(0, 1))
+            moving.copy_((moving - learning_rate * moving.grad).clamp(0, 1))
     return moving.detach()
 
 
-def walk_one_loss(image, target, loss, steps, rate):
+def walk_one_loss(image, target, loss, steps, learning_rate):
     moving = image.detach().clone().requires_grad_(True)
     value = loss(moving, target)
     for _ in range(steps):
@@ -91,17 +91,17 @@ def walk_one_loss(image, target, loss, steps, rate):
     return moving.detach()
 
 
-def walk_in_place(image, target, loss, steps, rate):
+def walk_in_place(image, target, loss, steps, learning_rate):
     for _ in range(steps):
-        image -= rate * gradient(image, target, loss)
+        image -= learning_rate * gradient(image, target, loss)
         image.clamp_(0, 1)
     return image
 
 
-def walk_leaf(image, target, loss, steps, rate):
+def walk_leaf(image, target, loss, steps, learning_rate):
     moving = image.clone().requires_grad_(True)
     for _ in range(steps):
-        moving -= rate * gradient(moving, target, loss)
+        moving -= learning_rate * gradient(moving, target, loss)
     return moving
 
 
@@ -111,31 +111,31 @@ def variable_gradient(moving, target, loss):
     return tape.gradient(value, moving)
 
 
-def walk_keras(image, target, loss, steps, rate, method="SGD"):
-    moving, optimiser = tf.Variable(image), getattr(tf.keras.optimizers, method)(rate)
+def walk_keras(image, target, loss, steps, learning_rate, method="SGD"):
+    moving, optimiser = tf.Variable(image), getattr(tf.keras.optimizers, method)(learning_rate)
     for _ in range(steps):
         optimiser.apply_gradients([(variable_gradient(moving, target, loss), moving)])
         moving.assign(clip(moving, 0, 1))
     return tf.identity(moving)
 
 
-def walk_variable(image, target, loss, steps, rate):
+def walk_variable(image, target, loss, steps, learning_rate):
     moving = tf.Variable(image)
     for _ in range(steps):
-        moving.assign(clip(moving - rate * variable_gradient(moving, target, loss), 0, 1))
+        moving.assign(clip(moving - learning_rate * variable_gradient(moving, target, loss), 0, 1))
     return moving
 
 
-def walk_double(image, target, loss, steps, rate):
-    return walk(double(image), target, lambda x, y: loss(tf.cast(x, tf.float32), y), steps, rate)
+def walk_double(image, target, loss, steps, learning_rate):
+    return walk(double(image), target, lambda x, y: loss(tf.cast(x, tf.float32), y), steps, learning_rate)
 
 
-def walk_one_tape(image, target, loss, steps, rate):
+def walk_one_tape(image, target, loss, steps, learning_rate):
     moving = tf.Variable(image)
     with tf.GradientTape() as tape:
         value = loss(moving, target)
     for _ in range(steps):
-        moving.assign_sub(rate * tape.gradient(value, moving))
+        moving.assign_sub(learning_rate * tape.gradient(value, moving))
     return moving
 
 
@@ -207,18 +207,24 @@ WRONG = {
         (lambda activation, target: mse(gram(activation), gram(target)), "Gram"),
     ],
     "reconstruct": [
-        (lambda image, target, loss, steps, rate: image, "does not move"),
-        (lambda image, target, loss, steps, rate: target, "the target itself"),
+        (lambda image, target, loss, steps, learning_rate: image, "does not move"),
+        (lambda image, target, loss, steps, learning_rate: target, "the target itself"),
         (walk_from_the_start, "Only one step"),
-        (lambda image, target, loss, steps, rate: walk(image, target, loss, steps - 1, rate), "one step too few"),
-        (lambda image, target, loss, steps, rate: walk(image, target, loss, steps + 1, rate), "one step too many"),
+        (
+            lambda image, target, loss, steps, learning_rate: walk(image, target, loss, steps - 1, learning_rate),
+            "one step too few",
+        ),
+        (
+            lambda image, target, loss, steps, learning_rate: walk(image, target, loss, steps + 1, learning_rate),
+            "one step too many",
+        ),
         (lambda *case: walk_unclipped(*case, end=lambda image: clip(image, 0, 1)), "only at the end"),
         (walk_unclipped, "range 0..1"),
-        (lambda image, target, loss, steps, rate: walk(image, target, loss, steps, -rate), "uphill"),
+        (lambda image, target, loss, steps, learning_rate: walk(image, target, loss, steps, -learning_rate), "uphill"),
         (walk_adds_up, "add up"),
         (walk_grad_not_cleared, "add up", "torch"),
         (walk_one_slope, "same gradient"),
-        (lambda image, target, loss, steps, rate: walk(image, target, loss, steps, 1.0), "learning rate is not used"),
+        (lambda image, target, loss, steps, learning_rate: walk(image, target, loss, steps, 1.0), "learning rate is not used"),
         (lambda *case: walk_torch(*case, method="Adam"), "Adam", "torch"),
         (lambda *case: walk_keras(*case, method="Adam"), "Adam", "tensorflow"),
         (walk_one_loss, "second time.*inside the loop", "torch"),
@@ -226,13 +232,16 @@ WRONG = {
         (walk_in_place, "changes its input `image` in place", "torch"),
         (walk_leaf, "cannot be changed in place", "torch"),
         (
-            lambda image, target, loss, steps, rate: image - rate * variable_gradient(image, target, loss),
+            lambda image, target, loss, steps, learning_rate: image - learning_rate * variable_gradient(image, target, loss),
             "tape.watch",
             "tensorflow",
         ),
         (lambda *case: walk(*case).numpy(), "NumPy where"),
-        (lambda image, target, loss, steps, rate: loss(walk(image, target, loss, steps, rate), target), "That is the loss"),
-        (lambda image, target, loss, steps, rate: walk(image, target, loss, max(steps, 1), rate), "steps = 0"),
+        (
+            lambda image, target, loss, steps, learning_rate: loss(walk(image, target, loss, steps, learning_rate), target),
+            "That is the loss",
+        ),
+        (lambda image, target, loss, steps, learning_rate: walk(image, target, loss, max(steps, 1), learning_rate), "steps = 0"),
     ],
 }
 UNUSABLE = {

@@ -176,7 +176,7 @@ WRONG = {
         ),
         (lambda activation: gram(tf.nn.l2_normalize(activation, (1, 2))) * positions(activation), "cosine", "tensorflow"),
         (gram_in_place, "changes its input `activation` in place", "torch"),
-        (gram_fails, "stops with (RuntimeError|InvalidArgumentError)"),
+        (gram_fails, "stops with (RuntimeError|InvalidArgumentError|ValueError)"),
         (gram_takes_two, r"gram_matrix\(activation\)"),
         (gram_without_return, "returns None"),
         (lambda activation: gram(activation - activation.mean((2, 3), keepdims=True)), "mean is subtracted", "torch"),

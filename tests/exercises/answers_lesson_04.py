@@ -23,53 +23,53 @@ from words import (
 )
 
 
-def step(image, target, loss, rate):
-    return clip(image - rate * gradient(image, target, loss), 0, 1)
+def step(image, target, loss, learning_rate):
+    return clip(image - learning_rate * gradient(image, target, loss), 0, 1)
 
 
-def step_backward(image, target, loss, rate):
+def step_backward(image, target, loss, learning_rate):
     moving = image.detach().clone().requires_grad_(True)
     loss(moving, target).backward()
     with torch.no_grad():
-        return torch.clamp(moving - rate * moving.grad, 0.0, 1.0)
+        return torch.clamp(moving - learning_rate * moving.grad, 0.0, 1.0)
 
 
-def step_torch(image, target, loss, rate):
+def step_torch(image, target, loss, learning_rate):
     moving = torch.nn.Parameter(image.clone())
     loss(moving, target).backward()
-    torch.optim.SGD([moving], rate).step()
+    torch.optim.SGD([moving], learning_rate).step()
     return moving.detach().clamp(0, 1)
 
 
-def step_variable(image, target, loss, rate):
+def step_variable(image, target, loss, learning_rate):
     moving = tf.Variable(image)
     with tf.GradientTape() as tape:
         value = loss(moving, target)
-    moving.assign_sub(rate * tape.gradient(value, moving))
+    moving.assign_sub(learning_rate * tape.gradient(value, moving))
     return tf.maximum(tf.minimum(moving, 1.0), 0.0)
 
 
-def step_keras(image, target, loss, rate):
+def step_keras(image, target, loss, learning_rate):
     moving = tf.Variable(image)
     with tf.GradientTape() as tape:
         value = loss(moving, target)
-    tf.keras.optimizers.SGD(rate).apply_gradients([(tape.gradient(value, moving), moving)])
+    tf.keras.optimizers.SGD(learning_rate).apply_gradients([(tape.gradient(value, moving), moving)])
     return tf.clip_by_value(tf.convert_to_tensor(moving), 0.0, 1.0)
 
 
-def step_through_target(image, target, loss, rate):
+def step_through_target(image, target, loss, learning_rate):
     slope = gradient(target, image, lambda moving, still: loss(still, moving))
-    return clip(image - rate * slope, 0, 1)
+    return clip(image - learning_rate * slope, 0, 1)
 
 
-def step_moves_target(image, target, loss, rate):
-    moved = step(image, target, loss, rate)
+def step_moves_target(image, target, loss, learning_rate):
+    moved = step(image, target, loss, learning_rate)
     target += 0.1
     return moved
 
 
-def step_rebinds(image, target, loss, rate):
-    image -= rate * gradient(image, target, loss)  # changes the image in PyTorch, but makes a new tensor in TensorFlow
+def step_rebinds(image, target, loss, learning_rate):
+    image -= learning_rate * gradient(image, target, loss)  # changes the image in PyTorch, but makes a new tensor in TensorFlow
     return clip(image, 0, 1)
 
 
@@ -99,12 +99,12 @@ RIGHT = {
         "usual": step,
         "torch: backward": step_backward,
         "torch: SGD": step_torch,
-        "torch: double": lambda image, target, loss, rate: step(image.double(), target.double(), loss, rate),
+        "torch: double": lambda image, target, loss, learning_rate: step(image.double(), target.double(), loss, learning_rate),
         "tensorflow: variable": step_variable,
         "tensorflow: SGD": step_keras,
         "tensorflow: rebound name": step_rebinds,
-        "tensorflow: double": lambda image, target, loss, rate: clip(
-            double(image) - rate * double(gradient(image, target, loss)), 0, 1
+        "tensorflow: double": lambda image, target, loss, learning_rate: clip(
+            double(image) - learning_rate * double(gradient(image, target, loss)), 0, 1
         ),
     },
     "balance": {
@@ -135,20 +135,26 @@ WRONG = {
         (lambda content, style: content + style, "these arguments"),
     ],
     "one_step": [
-        (lambda image, target, loss, rate: image - rate * gradient(image, target, loss), "range 0..1"),
-        (lambda image, target, loss, rate: clip(image + rate * gradient(image, target, loss), 0, 1), "uphill"),
-        (lambda image, target, loss, rate: image, "does not move"),
-        (lambda image, target, loss, rate: clip(image - gradient(image, target, loss), 0, 1), "learning rate"),
-        (lambda image, target, loss, rate: gradient(image, target, loss), "That is the gradient"),
-        (lambda image, target, loss, rate: clip(target + rate * gradient(image, target, loss), 0, 1), "target moves"),
-        (lambda image, target, loss, rate: loss(image, target), "That is the loss"),
-        (lambda image, target, loss, rate: step(image, target, loss, rate).numpy(), "NumPy where"),
-        (lambda image, target, loss, rate: clip(image - rate * (image - target), 0, 1), "loss of your own"),
-        (lambda image, target, loss, rate: clip(image - rate * loss(image, target), 0, 1), "loss itself is subtracted"),
+        (lambda image, target, loss, learning_rate: image - learning_rate * gradient(image, target, loss), "range 0..1"),
+        (lambda image, target, loss, learning_rate: clip(image + learning_rate * gradient(image, target, loss), 0, 1), "uphill"),
+        (lambda image, target, loss, learning_rate: image, "does not move"),
+        (lambda image, target, loss, learning_rate: clip(image - gradient(image, target, loss), 0, 1), "learning rate"),
+        (lambda image, target, loss, learning_rate: gradient(image, target, loss), "That is the gradient"),
+        (
+            lambda image, target, loss, learning_rate: clip(target + learning_rate * gradient(image, target, loss), 0, 1),
+            "target moves",
+        ),
+        (lambda image, target, loss, learning_rate: loss(image, target), "That is the loss"),
+        (lambda image, target, loss, learning_rate: step(image, target, loss, learning_rate).numpy(), "NumPy where"),
+        (lambda image, target, loss, learning_rate: clip(image - learning_rate * (image - target), 0, 1), "loss of your own"),
+        (
+            lambda image, target, loss, learning_rate: clip(image - learning_rate * loss(image, target), 0, 1),
+            "loss itself is subtracted",
+        ),
         (step_through_target, "gradient of the target"),
         (step_moves_target, "changes its input `target` in place", "torch"),
         (step_rebinds, "changes its input `image` in place", "torch"),
-        (lambda image, target, loss, rate: image.assign_sub(rate * target), "AttributeError", "tensorflow"),
+        (lambda image, target, loss, learning_rate: image.assign_sub(learning_rate * target), "AttributeError", "tensorflow"),
     ],
     "balance": [
         (lambda content, style, share: share * content / style, "of the total"),
