@@ -44,6 +44,7 @@ def settings(framework, recipe, **more):
             "device": "cpu", "backend": framework, **more}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_tutorials_loss_is_the_recipes(framework, sl, number, monkeypatch):
     if number >= len(LOOPS[framework]):
@@ -81,6 +82,7 @@ def test_the_limit_multiplies_square_matrices(framework, sl, precision, monkeypa
     assert notes["side"] in (16, 32) and notes["flop"] == 2 * notes["side"] ** 3
 
 
+@pytest.mark.slow
 def test_a_contender_answers_in_a_process_of_its_own(framework, sl, tmp_path):
     given = settings(framework, "lab", kind="ours", precision="float32")
     requests = [{"steps": 1}, {"steps": 2}, {"image": str(tmp_path / "a.npy")}]

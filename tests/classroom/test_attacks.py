@@ -37,6 +37,7 @@ PATCHES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", PATCHES.values(), ids=PATCHES)
 def test_patching_modules_earns_nothing(grade, code):
     assert grade(as_one_statement(f"{code}\n\n{LAZY}"), seconds=3).earned == 0

@@ -41,6 +41,7 @@ def test_memory_that_no_limit_counts_is_refused(grade):
     assert output == "['PermissionError', -1, -1, -1, -1, 'PermissionError', 'PermissionError', -1]."
 
 
+@pytest.mark.slow
 @needs_bubblewrap
 def test_a_fresh_sandbox_without_nesting_refuses_the_same_system_calls(framework):
     tries = TRIES.replace("TRIES", ", ".join(HIDDEN_MEMORY[:6]))

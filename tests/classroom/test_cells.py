@@ -562,6 +562,7 @@ def test_no_file_in_the_kit_contains_an_answer(kit):
     assert "def gram_matrix" not in text and "LIBRARY" not in text and "reference=" not in text.replace("reference=None", "")
 
 
+@pytest.mark.slow
 def test_images_can_be_converted_and_check_returns_the_answer(kit, framework):
     output = inside(
         kit,

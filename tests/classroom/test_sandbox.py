@@ -25,6 +25,7 @@ def all_gone(processes: list[psutil.Process]) -> bool:
     return not psutil.wait_procs(processes, timeout=10)[1]
 
 
+@pytest.mark.slow
 @needs_bubblewrap
 def test_without_nested_namespaces_each_answer_gets_a_fresh_process(framework):
     with Sandboxes() as sandboxes:

@@ -353,6 +353,7 @@ def test_a_transfer_from_files_to_a_file(backend):
     assert sorted(os.listdir()) == ["content.png", "out.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="this machine has the GPU that must be missing")
 def test_a_missing_gpu_gives_one_line_and_status_2():
     arguments = ("china", "coffee", "-o", "out.png", "--encoder", "random", "--size", "64", "--device", "cuda")

@@ -92,12 +92,14 @@ def check(module, name, folder, **names):
         run(tests, folder, names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("module", "name"), [(module, name) for module in MODULES for name in public_names(module)])
 def test_the_examples_of_a_public_name_are_correct(module, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     check(module, name, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", public_names("stylelab.torch"))
 def test_the_examples_of_a_half_are_correct(framework, sl, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -81,6 +81,7 @@ def torch_files(tmp_path_factory):
     return folder, outcomes
 
 
+@pytest.mark.slow
 def test_a_torchvision_file_is_converted_in_another_process(torch_files, cache):
     before = "torch" in sys.modules
     encoder = find_encoder(torch_files[0] / "torchvision.pth")

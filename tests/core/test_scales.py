@@ -43,6 +43,7 @@ def test_every_recipe_paints_from_coarse_to_fine(sl, recipe):
     assert np.isfinite(result.history["total"]).all() and np.isfinite(result.image).all()
 
 
+@pytest.mark.slow
 def test_the_last_size_begins_with_what_the_smaller_ones_painted(sl):
     options = dict(recipe="lab", size=128, steps=40, **SMALL | dict(encoder="mini"))
     seen = []
@@ -62,6 +63,7 @@ def test_ctrl_c_at_a_small_size_still_gives_an_image_of_the_size_asked_for(sl):
     assert result.stopped.startswith("stopped after 2 steps") and result.image.shape == (85, 128, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["gatys", "tf-tutorial", "keras"])
 def test_a_pair_in_a_batch_comes_out_as_if_alone(sl, recipe):
     options = dict(recipe=recipe, size=64, steps=5, **SMALL)
@@ -123,6 +125,7 @@ def test_the_loss_that_lbfgs_lowers_is_that_of_the_image_as_it_is_saved(lab, rec
     assert sum(float(lab.array(part)) for part in parts.values()) < 1.02 * result.history["total"][-1]
 
 
+@pytest.mark.slow
 def test_ctrl_c_gives_the_best_image_of_the_size_at_hand(sl):
     """Losses at a smaller size, where they may well be lower, say nothing of it."""
     seen = []

@@ -40,6 +40,7 @@ def compare(measured, key, relative=RELATIVE):
     np.testing.assert_allclose(torch, tensorflow, rtol=0, atol=relative * max(np.abs(torch).max(), 1e-30))
 
 
+@pytest.mark.slow
 def test_both_frameworks_computed_the_same_things(measured):
     assert set(measured["torch"]) == set(measured["tensorflow"])
 

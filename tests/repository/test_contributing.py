@@ -57,6 +57,7 @@ assert sl.check("stretch", lambda image, low, high: image) is not right
 """
 
 
+@pytest.mark.slow
 def test_an_exercise_takes_two_files_and_thirty_lines(scratch, framework):
     blocks = code_blocks("An exercise")
     definition, lesson = blocks
@@ -83,6 +84,7 @@ def test_an_exercise_takes_two_files_and_thirty_lines(scratch, framework):
     assert "'stretch': None, 'check_stretch': 3" in graded
 
 
+@pytest.mark.slow
 def test_a_recipe_takes_twelve_lines(scratch, framework):
     ((file, recipe),) = code_blocks("A recipe").items()
     assert file == "stylelab/recipes.py" and lines_of({file: recipe}) <= 12

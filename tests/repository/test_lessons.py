@@ -113,7 +113,7 @@ def write_lesson(folder: Path, prose: str, code: str = "1 + 1", name: str = ' na
 
 
 def test_a_cell_without_a_name_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"a cell has no name: write .* over '1 \+ 1'"):
+    with pytest.raises(InputError, match=r"a cell has no name: write .* above '1 \+ 1'"):
         lessons.assemble(write_lesson(tmp_path, "Title", name=""), "torch")
 
 
