@@ -3,17 +3,14 @@
 import os
 from collections.abc import Callable, Mapping
 
-from stylelab.exercises.checking.call import Lab, ask, give
+from stylelab.exercises.checking.call import Lab, ask, give, unnamed
 from stylelab.exercises.checking.definition import Exercise
 from stylelab.exercises.checking.reach import own_function
 from stylelab.exercises.checking.verdict import judge, judge_draws
 
 SEEDS = (0, 1)  # public; a grader draws from a secret
 FALLBACK = "Until it is right, the lesson continues with stylelab's own."
-UNUSABLE = (
-    "right, but TensorFlow cannot make a graph of it, which a transfer needs (no loops over tensors, no int() or float() "
-    "of them). The lesson continues with stylelab's own."
-)
+UNUSABLE = "right, but {} The lesson continues with stylelab's own."
 
 
 def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[str, Callable]) -> Callable:
@@ -50,12 +47,13 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
         fault = ""
     if fault and os.environ.get("NBGRADER_EXECUTION"):
         raise AssertionError(f"{exercise.id}: {fault}")
-    usable = not fault and (
-        not exercise.differentiable or lab.usable(function, give(exercise, lab, next(iter(draws[0][0].values()))))
-    )
-    if not fault:
-        said = "right, in shape, value and every property. The lesson continues with yours." if usable else UNUSABLE
+    given = give(exercise, lab, next(iter(draws[0][0].values())))
+    obstacle = None if fault else unnamed(exercise, function) or lab.obstacle(exercise, function, given)
+    if obstacle:
+        said = UNUSABLE.format(obstacle)
+    elif not fault:
+        said = "right, in shape, value and every property. The lesson continues with yours."
     else:
         said = fault if function is own or borrowed else f"{fault} {FALLBACK}"
     print(f"{exercise.id}: {said}")
-    return function if usable else own
+    return own if fault or obstacle else function
