@@ -149,6 +149,7 @@ ADVICE = {  # words of an error message -> what to do, in any framework
     "No CUDA": _ON_THE_PROCESSOR,
     "for ^:": "A power is written ** in Python.",
     "bitwise_xor": "A power is written ** in Python.",
+    "BitwiseXor": "A power is written ** in Python.",
     "No module named": "Only the notebook is submitted: use what the lessons import, or write it into a cell.",
 }
 
