@@ -271,7 +271,7 @@ IMAGE_GRADIENT = Exercise(
     cases=_gradient_cases,
     reference=gradient,
     mistakes={
-        "Image and target are swapped: the loss is called as loss(target, image).": [
+        "Image and target are swapped: the loss is called as `loss(target, image)`.": [
             swapped_gradient,
             _negated(swapped_gradient),
         ],
@@ -279,7 +279,7 @@ IMAGE_GRADIENT = Exercise(
             target_gradient,
             _negated(target_gradient),
         ],
-        "Image and target are swapped: the gradient is taken at the target, of loss(target, image).":
+        "Image and target are swapped: the gradient is taken at the target, of `loss(target, image)`.":
             lambda image, target, loss: gradient(target, image, loss),
         "The gradient has the opposite sign: return it as it is, it points uphill.": lambda **case: -gradient(**case),
         "That is the loss: return its gradient with respect to the image.": loss_value,

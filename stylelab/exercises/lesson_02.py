@@ -310,7 +310,7 @@ RECONSTRUCT = Exercise(
             lambda learning_rate, **case: _reconstruct(**case, learning_rate=-learning_rate),
             lambda learning_rate, **case: _never_clipped(**case, learning_rate=-learning_rate),
         ],
-        "Image and target are swapped: the loss is called as loss(target, image).": _along(swapped_gradient),
+        "Image and target are swapped: the loss is called as `loss(target, image)`.": _along(swapped_gradient),
         "The gradient is taken with respect to the target: take it with respect to the image.": _along(target_gradient),
         "Only the first image of the batch moves: move the whole batch at once.":
             lambda **case: np.concatenate((_reconstruct(**case)[:1], case["image"][1:])),

@@ -127,7 +127,7 @@ ONE_STEP = Exercise(
             lambda learning_rate, **case: one_step(**case, learning_rate=-learning_rate),
             lambda learning_rate, **case: _unclipped_step(**case, learning_rate=-learning_rate),
         ],
-        "Image and target are swapped: the loss is called as loss(target, image).": _step_along(swapped_gradient),
+        "Image and target are swapped: the loss is called as `loss(target, image)`.": _step_along(swapped_gradient),
         "The gradient is taken with respect to the target: take it with respect to the image.": _step_along(target_gradient),
         "The image does not move: return the moved one.": lambda image, **_: image,
         "The learning rate is not used.": lambda learning_rate, **case: one_step(**case, learning_rate=1),

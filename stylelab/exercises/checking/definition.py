@@ -1,7 +1,7 @@
 """An exercise as data. No framework is imported here: answers are judged as NumPy arrays."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,7 @@ class Exercise:
         by_name: the arguments that a lesson passes by name.
         fed_back: the argument as which a lesson passes the result of the call before, if any.
         on_processor: whether the lesson calls it on the processor, even where there is a GPU.
+        advice: regular expression -> what to do if it is found in an error, as in "KeyError: 'conv5_1'".
         value_points: what the right value is worth.
         rtol, atol: how close an output must be to the right one.
     """
@@ -75,6 +76,7 @@ class Exercise:
     by_name: Sequence[str] = ()
     fed_back: str | None = None
     on_processor: bool = False
+    advice: Mapping[str, str] = field(default_factory=dict)
     value_points: int = 2
     rtol: float = 1e-4
     atol: float = 1e-5

@@ -13,7 +13,9 @@ from stylelab.exercises.checking.definition import Exercise
 
 NOT_WATCHED = "tape.gradient returned None: call tape.watch(image) before the loss is taken, inside the `with`."
 
-NO_GRAPH = "TensorFlow cannot make a graph of it, which a transfer needs (no loops over tensors, no int() or float() of them)."
+NO_GRAPH = (
+    "TensorFlow cannot make a graph of it, which a transfer needs (no loops over tensors, no `int()` or `float()` of them)."
+)
 
 
 class Lab:
