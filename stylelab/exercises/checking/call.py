@@ -67,7 +67,7 @@ def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Ca
     first = next(iter(cases))
     for name, case in cases.items():
         given = give(exercise, lab, case)
-        output, trouble = _call(function, given, lab, exercise.example(case))
+        output, trouble = _call(exercise, function, given, lab, exercise.example(case))
         trouble = trouble or _wrong_type(exercise, lab, output)
         answer.changed += tuple(
             argument
@@ -81,7 +81,7 @@ def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Ca
         if first not in answer.outputs:
             return answer
         if name == first and not answer.changed:
-            again, trouble = _call(function, given, lab)
+            again, trouble = _call(exercise, function, given, lab)
             if trouble or _wrong_type(exercise, lab, again):
                 answer.drifts = True
             else:
@@ -126,7 +126,9 @@ def _given(lab: Lab, kind: str, value):
     return lab.give(kind, np.array(value))
 
 
-def _call(function: Callable, given: Mapping[str, object], lab: Lab, example: str = "") -> tuple[Any, tuple[str, str] | None]:
+def _call(
+    exercise: Exercise, function: Callable, given: Mapping[str, object], lab: Lab, example: str = ""
+) -> tuple[Any, tuple[str, str] | None]:
     try:
         output = function(*given.values())
     except (Exception, SystemExit) as error:  # whatever a student's code may raise becomes a sentence
@@ -134,7 +136,7 @@ def _call(function: Callable, given: Mapping[str, object], lab: Lab, example: st
         stub = code is not None and code.co_names == ("NotImplementedError",) and code.co_nlocals == code.co_argcount
         if isinstance(error, NotImplementedError) and stub:  # frameworks raise it as well
             return None, ("open", "")
-        return None, ("error", _in_words(error, function, lab, example))
+        return None, ("error", _in_words(exercise, error, function, lab, example))
     code = getattr(function, "__code__", None)
     empty = code is not None and len(code.co_code) <= len((lambda: None).__code__.co_code)  # a docstring, `pass` or `...`
     return (None, ("open", "")) if output is ... or (output is None and empty) else (output, None)
@@ -145,11 +147,14 @@ ADVICE = {  # words of an error message -> what to do, in any framework
     "NVIDIA driver": _ON_THE_PROCESSOR,
     "not compiled with CUDA": _ON_THE_PROCESSOR,
     "No CUDA": _ON_THE_PROCESSOR,
+    "for ^:": "A power is written ** in Python.",
+    "bitwise_xor": "A power is written ** in Python.",
+    "BitwiseXor": "A power is written ** in Python.",
     "No module named": "Only the notebook is submitted: use what the lessons import, or write it into a cell.",
 }
 
 
-def _in_words(error: BaseException, function: Callable, lab: Lab, example: str = "") -> str:
+def _in_words(exercise: Exercise, error: BaseException, function: Callable, lab: Lab, example: str = "") -> str:
     """The error in a sentence, with the line in the student's own cell, and advice if there is any."""
     file = getattr(getattr(innermost(function), "__code__", None), "co_filename", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
@@ -159,7 +164,9 @@ def _in_words(error: BaseException, function: Callable, lab: Lab, example: str =
     short = message if len(message) <= 160 else f"{message[:157]}..."
     where = f"Line {lines[-1]} stops" if lines else "It stops"
     text = f"{where}{f' at {example}' if example else ''} with {type(error).__name__}{f': {short}' if short else ''}".rstrip(".")
-    advice = next((f" {what}" for known, what in {**lab.advice, **ADVICE}.items() if known in message), "")
+    own = (what for known, what in exercise.advice.items() if re.search(known, f"{type(error).__name__}: {message}"))
+    common = (what for known, what in {**lab.advice, **ADVICE}.items() if known in message)
+    advice = next((f" {what}" for what in (*own, *common)), "")
     if isinstance(error, NotImplementedError) and not message:
         advice = " Remove the line that raises it, and end with `return` and the result."
     return f"{text}.{advice}"
@@ -210,7 +217,7 @@ def _add_gradients(exercise: Exercise, function: Callable, lab: Lab, case: Case,
     try:
         gradients = lab.gradients(function, give(exercise, lab, case), tuple(kinds))
     except (Exception, SystemExit) as error:
-        answer.trouble = "error", f"No gradient can be taken through it. {_in_words(error, function, lab)}"
+        answer.trouble = "error", f"No gradient can be taken through it. {_in_words(exercise, error, function, lab)}"
         return
 
     def taken(kind: str, gradient):

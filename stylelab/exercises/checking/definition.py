@@ -1,7 +1,7 @@
 """An exercise as data. No framework is imported here: answers are judged as NumPy arrays."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,7 @@ class Exercise:
             in order; one that returns None cannot be made with these arguments.
         properties: tried in order.
         differentiable: the argument through which the gradient must pass, if any.
+        advice: regular expression -> what to do if it is found in an error, as in "KeyError: 'conv5_1'".
         value_points: what the right value is worth.
         rtol, atol: how close an output must be to the right one.
     """
@@ -67,6 +68,7 @@ class Exercise:
     mistakes: Mapping[str, Wrong | Sequence[Wrong]]
     properties: Sequence[Property]
     differentiable: str | None = None
+    advice: Mapping[str, str] = field(default_factory=dict)
     value_points: int = 2
     rtol: float = 1e-4
     atol: float = 1e-5

@@ -4,11 +4,13 @@ import numpy as np
 
 from stylelab.exercises.checking.definition import NUMBERS, Case, Exercise
 
-NOT_FINITE = "The result is not finite: look for a division by zero or the root of a negative number."
+NOT_FINITE = "The result is not finite: look for a division by zero, or for a root or another broken power of a negative number."
 DRIFTS = (
     "The first call is right, but a second call with the same arguments gives another result: keep nothing between calls (a "
     "gradient that adds up in `.grad`?) and draw nothing at random."
 )
+
+NEARLY = 5e-3  # relative: what half precision or rounding does
 
 
 def changes(name: str) -> str:
@@ -25,8 +27,18 @@ def shape_sentence(exercise: Exercise, shape: tuple[int, ...], output: tuple[int
         moved = sorted(output) == sorted(expected)
         why = " The axes are in another order: where does your framework keep the channels?" if moved else ""
         return f"Shape {shape}; expected the shape of the input image.{why}"
-    why = " Keep the batch axis: one matrix for each image." if len(shape) < len(expected) else ""
-    return f"Shape {shape} for a batch of {expected[0]} with {expected[-1]} filters; expected {expected}.{why}"
+    batch, filters, _ = expected
+    if len(shape) > 3:
+        why = "Flatten height and width into one axis before you multiply."
+    elif len(shape) == 2 and shape[0] == shape[1] != filters:
+        why = "The filters are flattened as well: flatten height and width alone."
+    elif len(shape) < 3:
+        why = "Keep the batch axis: one matrix for each image."
+    elif shape[:2] == (batch, filters):
+        why = "Its last axis should be the filters once more: multiply by the transposed activation."
+    else:
+        why = "Both sides should be the filters: where does your framework keep the channels?"
+    return f"Shape {shape} for a batch of {batch} with {filters} filters; expected {expected}. {why}"
 
 
 def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
@@ -34,6 +46,9 @@ def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
     expected, example = exercise.expected(case), exercise.example(case)
     if expected.dtype.kind == "U":
         return f"{example} gives '{output}' where '{expected}' is right."
+    if np.allclose(output, expected, rtol=NEARLY, atol=exercise.atol):
+        near = f"{example} is nearly right" if example else "The result is nearly right"
+        return f"{near}, but not quite: leave out any rounding, small number that is added, or half precision."
     if example:
         return f"{example} gives {float(output.reshape(())):.4g} where {float(expected):.4g} is right."
     if output.ndim == 0:
