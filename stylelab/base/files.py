@@ -75,6 +75,20 @@ def refused(error: OSError, what: str) -> StylelabError:
     return InputError(f"{what}: {error_text(error)}; choose another path")
 
 
+def temporary_folder() -> Path:
+    """The folder for temporary files.
+
+    Raises:
+        MachineError: no such folder can be written, as on a read-only machine.
+    """
+    import tempfile  # late: `stylelab --help` does not need it
+
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        raise MachineError("no folder for temporary files can be written: set TMPDIR to one of yours") from None
+
+
 def file_kind(path: "str | os.PathLike", trouble: str = "cannot use") -> str:
     """What is at a path: 'file', 'folder', 'other' for a pipe or a device, '' for nothing.
 

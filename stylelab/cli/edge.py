@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from typing import Any, TextIO
 
-from stylelab.base.files import error_text, printable, refused
+from stylelab.base.files import error_text, printable, refused, temporary_folder
 from stylelab.base.interrupts import interrupts
 from stylelab.errors import INTERRUPTED, InputError, MachineError, StylelabError
 
@@ -103,6 +103,10 @@ def _status(work: Callable[[], int | None]) -> int:
         name = system.filename
         shown = os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else "a file"
         error = refused(system, f"cannot use '{printable(shown)}'")
+        try:
+            temporary_folder()
+        except MachineError as none:
+            error = none
     except OverflowError:
         error = InputError("a number is too large: choose a smaller one")
     print(f"stylelab: {error}", file=sys.stderr)
