@@ -35,6 +35,7 @@ def quoted(path: "str | os.PathLike") -> str:
     'my new dir' a.png $'two\\x0alines'
     """
     text = os.fspath(path)
+    text = f"./{text}" if text.startswith("-") else text  # not an option
     if text.isprintable():
         return shlex.quote(text)
     return (

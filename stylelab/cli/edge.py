@@ -1,6 +1,7 @@
 """What surrounds every command: messages that cannot fail, Ctrl-C, and errors as one line with their exit status."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -28,8 +29,10 @@ class Messages:
     """
 
     def __init__(self, stream: TextIO | None):
-        self.stream = stream or open(os.devnull, "w")  # noqa: SIM115  None: it was closed before Python started
+        self.stream = stream or io.StringIO()  # None: it was closed before Python started
         self.trouble: BaseException | None = None
+
+    buffer = None  # typer would write past this into it
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
@@ -43,6 +46,11 @@ class Messages:
         except (OSError, ValueError) as error:
             self._give_up(error)
         return len(text)
+
+    def isatty(self) -> bool:
+        with suppress(ValueError):  # it has been closed
+            return self.stream.isatty()
+        return False
 
     def writelines(self, lines: Any) -> None:
         for line in lines:
