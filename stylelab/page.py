@@ -24,14 +24,16 @@ from PIL import Image
 
 from stylelab import encoders
 from stylelab.errors import StylelabError, unknown
+from stylelab.plots import PAGE, SHARP, page_width
 from stylelab.recipes import PRESETS
 from stylelab.result import Step
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDTH = 384  # a small image is enlarged on the page, so that it can be seen, to this many pixels at most
 QUALITY = 82  # of the JPEGs in a notebook: a lesson with fifteen figures stays under 3 MB
 PAUSE = 0.3  # seconds at least between two updates of a live image: drawing must not take longer than the run
 IMAGE = Template(
-    '<img src="data:image/{{ kind }};base64,{{ data }}" alt="{{ alt }}"{% if width %} width="{{ width }}"{% endif %}>',
+    '<img src="data:image/{{ kind }};base64,{{ data }}" alt="{{ alt }}" width="{{ width }}">',
     autoescape=True,
 )
 PROGRESS = Template('<progress value="{{ done }}" max="{{ steps }}"></progress> {{ status }}', autoescape=True)
@@ -102,7 +104,7 @@ def on_purpose() -> Iterator[None]:
             os.environ["NBGRADER_EXECUTION"] = grading
 
 
-def show(what: "Figure | np.ndarray", alt: str, width: int | None = None) -> None:
+def show(what: "Figure | np.ndarray", alt: str, width: int = WIDTH) -> None:
     """Display a figure or an image with its description.
 
     >>> page.show(cat, "A cat")
@@ -111,7 +113,7 @@ def show(what: "Figure | np.ndarray", alt: str, width: int | None = None) -> Non
     Args:
         what: a matplotlib figure, or an image `(H, W, 3)` in 0..1.
         alt: what it shows, for readers who cannot see it.
-        width: on the page, in pixels.
+        width: of a small image on the page, in pixels: it is enlarged by a whole number, to at most this width.
     """
     display(_Html(image(what, alt, width), alt))
 
@@ -129,11 +131,13 @@ class _Html:
         return {"text/html": self.html, "text/plain": self.text}
 
 
-def image(what: "Figure | np.ndarray", alt: str, width: int | None = None) -> str:
+def image(what: "Figure | np.ndarray", alt: str, width: int = WIDTH) -> str:
     """An `<img>` element that contains the image, as JPEG, or as PNG for line drawings.
 
-    >>> page.image(cat, "A cat", width=200)[:27], page.image(cat, "A cat", width=200)[-25:]
-    ('<img src="data:image/jpeg;b', ' alt="A cat" width="200">')
+    Its file has two pixels for each pixel of the page: high-density screens show those as they are, and nothing is blurred.
+
+    >>> cat.shape, page.image(cat, "A cat")[:27], page.image(cat, "A cat", width=200)[-25:]
+    ((40, 60, 3), '<img src="data:image/jpeg;b', ' alt="A cat" width="180">')
 
     Args:
         what, alt, width: as for `show`.
@@ -142,13 +146,18 @@ def image(what: "Figure | np.ndarray", alt: str, width: int | None = None) -> st
     kind = "jpeg"
     if not isinstance(what, Figure):
         pixels = (np.clip(what, 0, 1) * 255 + 0.5).astype(np.uint8)
-        Image.fromarray(pixels).save(buffer, format="JPEG", quality=QUALITY)
-    elif any(axis.images for axis in what.axes):
-        what.savefig(buffer, format="jpeg", dpi=100, pil_kwargs={"quality": QUALITY})
+        zoom = max(1, width // what.shape[1])
+        times = 2 * zoom if what.shape[1] <= PAGE else 1  # a large image is shown at half its size: all pixels are still there
+        shown = times * what.shape[1] // 2
+        Image.fromarray(pixels.repeat(times, 0).repeat(times, 1)).save(buffer, format="JPEG", quality=QUALITY)
     else:
-        kind = "png"
-        what.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
-    return IMAGE.render(kind=kind, data=base64.b64encode(buffer.getvalue()).decode(), alt=alt, width=width)
+        shown = page_width(what)
+        if any(axis.images for axis in what.axes):
+            what.savefig(buffer, format="jpeg", dpi=SHARP, pil_kwargs={"quality": QUALITY})
+        else:
+            kind = "png"
+            what.savefig(buffer, format="png", dpi=SHARP, metadata={"Software": None})
+    return IMAGE.render(kind=kind, data=base64.b64encode(buffer.getvalue()).decode(), alt=alt, width=shown)
 
 
 class Live:
@@ -160,10 +169,10 @@ class Live:
     Args:
         alt: what is being painted.
         steps: how many steps there will be, in all runs that are shown here.
-        width: on the page, in pixels.
+        width: as for `show`.
     """
 
-    def __init__(self, alt: str, steps: int, width: int = 384):
+    def __init__(self, alt: str, steps: int, width: int = WIDTH):
         self.alt, self.steps, self.width = alt, steps, width
         self.done, self.drawn = 0, -np.inf
         self.display = display(_Html(self._progress("starting"), alt), display_id=True)
@@ -180,7 +189,7 @@ class Live:
     def finish(self, what: "Figure | np.ndarray", alt: str) -> None:
         """Replace the progress bar and the image by the result."""
         self.alt = alt
-        self._update(image(what, alt, None if isinstance(what, Figure) else self.width))
+        self._update(image(what, alt, self.width))
 
     def _progress(self, status: str) -> str:
         return PROGRESS.render(done=self.done, steps=self.steps, status=status)
@@ -195,7 +204,7 @@ def try_it(
     start: np.ndarray,
     alt: str,
     sliders: Mapping[str, "tuple[float, float, float] | range | list[str]"],
-    width: int = 384,
+    width: int = WIDTH,
 ) -> None:
     """Sliders above an image that is painted again, step by step, when one of them is moved.
 
@@ -205,7 +214,7 @@ def try_it(
         alt: what it shows.
         sliders: name -> (lowest, highest, first) for numbers in steps of a quarter of a power of ten; or a `range` of whole
             numbers; or a list of words, such as layers. The last two start at their first value.
-        width: on the page, in pixels.
+        width: as for `show`.
     """
     import ipywidgets
 

@@ -48,7 +48,7 @@ def run(backend: str, out: Path, size: int, steps: int) -> None:
 
 
 def save_figure(figure, path: Path) -> None:
-    write_file(path, lambda stream: figure.savefig(stream, format="png", dpi=110))
+    write_file(path, lambda stream: figure.savefig(stream, format="png", dpi=200))
 
 
 def table(rows: list[dict]) -> str:

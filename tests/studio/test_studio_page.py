@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import fields
 from pathlib import Path
 
+import browsing
 import numpy as np
 import pytest
 from PIL import Image
@@ -332,6 +334,62 @@ def test_without_voila_the_command_says_what_to_install(monkeypatch):
     monkeypatch.setattr(serve, "find_spec", lambda name: None if name == "voila" else "there")
     with pytest.raises(MachineError, match="pip install voila"):
         serve.serve()
+
+
+def test_sockets_are_made_in_a_folder_whose_path_is_short_enough(monkeypatch, tmp_path):
+    monkeypatch.setattr(serve.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
+    for letters in (200, 108, 48):
+        long = tmp_path / ("v" * letters)
+        long.mkdir()
+        monkeypatch.setattr(serve.tempfile, "tempdir", str(long))
+        assert serve.socket_folder() in ("/tmp", "/var/tmp") and not list(long.iterdir())
+
+
+def test_without_a_folder_for_temporary_files_the_command_says_what_to_set(monkeypatch):
+    def refuse():
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(serve.tempfile, "gettempdir", refuse)
+    with pytest.raises(MachineError, match="no folder for temporary files can be written: set TMPDIR"):
+        serve.serve(browsing.free_port())
+
+
+def _odd_places(folder: Path) -> dict[str, str]:
+    """A folder for temporary files with a long and odd name, and a home that is a file."""
+    (folder / "home").touch()
+    temporary = folder / f"a 'b\" é 漢字 {'v' * 100}"
+    temporary.mkdir()
+    return {"TMPDIR": str(temporary), "HOME": str(folder / "home")}
+
+
+def _odd_settings(folder: Path) -> dict[str, str]:
+    """A home whose Jupyter has another Python, a start-up file and settings, each of which would stop the studio."""
+    for path, text in {
+        ".local/share/jupyter/kernels/python3/kernel.json": '{"argv": ["/no/such/python"], "display_name": "x", "language": "python"}',
+        ".jupyter/jupyter_config.json": '{"Voila": {"strip_sources": "no truth value"}}',
+        ".ipython/profile_default/startup/mine.py": "raise SystemExit('my start-up file')",
+    }.items():
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).write_text(text)
+    return {"HOME": str(folder)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("surroundings", [_odd_places, _odd_settings])
+def test_the_page_appears_in_odd_surroundings(surroundings, tmp_path):
+    folders = surroundings(tmp_path)
+    port, gone = browsing.free_port(), tmp_path / "gone"
+    gone.mkdir()
+    kept = {name: value for name, value in _environment().items() if not name.startswith(("JUPYTER", "IPYTHON"))}
+    command = ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", sys.executable, "-P", "-m", "stylelab", "studio"]
+    command += ["--port", str(port), "--no-browser"]
+    options = {"env": kept | folders, "cwd": gone, "stdout": subprocess.PIPE}
+    with browsing.serving(command, f"http://127.0.0.1:{port}", Path(), "/voila/static/voila.js", **options) as process:
+        address = process.stdout.readline().split()[4]
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with opener.open(address, timeout=120) as answer:
+            assert "application/vnd.jupyter.widget-view+json" in answer.read().decode()
 
 
 def test_the_secret_is_not_among_the_arguments_of_the_browser(tmp_path):
