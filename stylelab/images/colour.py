@@ -121,9 +121,9 @@ def find_conversion(image: Image.Image) -> tuple[Conversion | None, str | None]:
         if mode is None or not fits:
             return None, f"its colour profile is for {space}, which its colours are not, {without}"
         conversion = Conversion(mode, ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB"))
+        return (None if mode != "CMYK" and _changes_nothing(conversion) else conversion), note
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError):
         return None, f"its colour profile is broken, {without}"
-    return (None if mode != "CMYK" and _changes_nothing(conversion) else conversion), note
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -134,12 +134,19 @@ def _is_grey(image: Image.Image) -> bool:
 
 
 def _changes_nothing(conversion: Conversion) -> bool:
-    """Whether a conversion leaves colours from the whole range as they are, but for rounding."""
+    """Whether a conversion leaves colours from the whole range as they are, but for rounding.
+
+    Raises:
+        ValueError: it makes all of them black.
+    """
     grid = np.linspace(0, 255, 16).round().astype(np.uint8)
     colours = np.stack(np.meshgrid(grid, grid, grid), axis=-1).reshape(64, 64, 3)
     if conversion.mode == "L":
         colours = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=-1)
-    return bool(np.abs(np.asarray(conversion(Image.fromarray(colours)), int) - colours).max() <= CLOSE)
+    converted = np.asarray(conversion(Image.fromarray(colours)), int)
+    if converted.max() < 128:
+        raise ValueError
+    return bool(np.abs(converted - colours).max() <= CLOSE)
 
 
 def _said(image: Image.Image) -> tuple[bytes | None, str | None]:

@@ -262,7 +262,7 @@ def _open_cut_off(file: BinaryIO, name: str) -> tuple[Image.Image, str]:
     Rows are missing from the first one on that depends on what stands after the end of the file.
 
     Raises:
-        InputError: more than a quarter of it is missing, besides rows that are stored together.
+        OSError: more than a quarter of it is missing, besides rows that are stored together.
     """
     file.seek(0)
     data, end = file.read(), b"\xff\xd9"
@@ -271,7 +271,7 @@ def _open_cut_off(file: BinaryIO, name: str) -> tuple[Image.Image, str]:
     rows = differs.reshape(image.height, -1).any(axis=1)
     missing = image.height - int(rows.argmax()) if rows.any() else 0
     if missing > min(16 + image.height // 4, image.height // 2):
-        raise InputError(f"{name} is cut off: the last {missing} of its {image.height} rows are missing; copy it again")
+        raise OSError(f"the last {missing} of its {image.height} rows are missing")
     if not missing:
         return image, f"{name} lacks its end marker, but no part of the image"
     return image, f"{name} is cut off: something is missing in the last {missing} of its {image.height} rows"
