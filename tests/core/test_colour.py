@@ -22,7 +22,9 @@ ADOBE = np.array([[0.6097559, 0.3111242, 0.0194811], [0.2052401, 0.6256560, 0.06
 REC2020 = np.array([[0.6734241, 0.2790177, -0.0019300], [0.1656411, 0.6753402, 0.0299784], [0.1251286, 0.0456421, 0.7968410]])
 
 across, down = np.meshgrid(np.linspace(60, 190, 64), np.linspace(200, 70, 48))
-PICTURE = np.stack([across, 0.6 * across + 0.3 * down, down], axis=-1).round().astype(np.uint8)  # every space here has its colours
+PICTURE = (
+    np.stack([across, 0.6 * across + 0.3 * down, down], axis=-1).round().astype(np.uint8)
+)  # every space here has its colours
 GREY = np.repeat(PICTURE[..., :1], 3, axis=-1)
 
 
@@ -247,7 +249,11 @@ def test_lab_is_read_as_lab():
 
 @pytest.mark.parametrize(
     "icc",
-    [ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), screen(), screen(curve=table(light), version=2, name="x")],
+    [
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        screen(),
+        screen(curve=table(light), version=2, name="x"),
+    ],
     ids=["littleCMS", "parametric", "table"],
 )
 def test_srgb_keeps_its_numbers_whatever_it_is_called(icc, rng):
@@ -255,7 +261,9 @@ def test_srgb_keeps_its_numbers_whatever_it_is_called(icc, rng):
     assert_array_equal(opened(png(numbers, iccp(icc))).image, numbers.astype(np.float32) / 255)
 
 
-@pytest.mark.parametrize("name", ["astronaut", "china", "hubble"])  # with the profile of Hewlett-Packard, as most photographs have it
+@pytest.mark.parametrize(
+    "name", ["astronaut", "china", "hubble"]
+)  # with the profile of Hewlett-Packard, as most photographs have it
 def test_built_in_photographs_keep_their_numbers(name):
     path = images.find_image(name)
     with Image.open(path) as file:
