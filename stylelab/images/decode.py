@@ -33,6 +33,10 @@ TiffImagePlugin.OPEN_INFO.setdefault((TiffImagePlugin.MM, 0, (1,), 1, (16,), ())
 class Opened:
     """An image that was opened, and what there is to say of it.
 
+    >>> opened = images.open_with_notes("cat")
+    >>> opened.image.shape, opened.notes, opened.name
+    ((300, 451, 3), (), 'chelsea.png')
+
     Attributes:
         image: `(H, W, 3)` float32 in 0..1.
         notes: sentences about what a user may not expect, such as a part that is missing.
@@ -110,13 +114,14 @@ def read_image(source: "Path | BinaryIO", name: str) -> Opened:
             raise _broken(name, error) from None
     head = b""
     try:
-        digest = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
         source.seek(0)
         head = source.read(HEAD)
         if not head:
             raise InputError(f"{name} is empty: copy it again")
         with warnings.catch_warnings(action="ignore"), _open(source, name, head) as image:
-            return replace(decode_image(image, name, source), sha256=digest)
+            opened = decode_image(image, name, source)
+        source.seek(0)
+        return replace(opened, sha256=hashlib.file_digest(source, "sha256").hexdigest())  # type: ignore[arg-type]
     except StylelabError:
         raise
     except UnidentifiedImageError:
@@ -150,7 +155,7 @@ def _open(file: BinaryIO, name: str, head: bytes) -> Image.Image:
     elif image.format == "TIFF":
         tags, raw = image.tag_v2, image.tile[0][0] == "raw"  # type: ignore[attr-defined]
         if 50706 in tags or head[8:10] == b"CR" or (tags.get(254) == 1 and 330 in tags):  # the first image is only a preview
-            raise InputError(f"{name} is a camera's raw file, which cannot be opened: save it as PNG or JPEG first")
+            raise InputError(f"{name} is a raw camera image, which cannot be opened: save it as PNG or JPEG first")
         if tags.get(284) == 2 and raw and max(tags.get(258, (8,))) > 8:  # as read by Pillow, it would be noise
             raise UnidentifiedImageError
     return image
@@ -164,7 +169,9 @@ def _open_heic(file: BinaryIO, name: str) -> Image.Image:
         raise MachineError(f"{name} is a HEIC image: run `pip install pi-heif` to open it, or save it as JPEG first") from None
     heic = pi_heif.open_heif(file)
     _check_pixels(heic.size, name)
-    return heic.to_pillow()
+    image = heic.to_pillow()
+    image.info["images"] = len(heic)
+    return image
 
 
 def from_image(image: Image.Image, name: str = "the image") -> np.ndarray:
@@ -195,13 +202,14 @@ def decode_image(image: Image.Image, name: str, file: BinaryIO | None = None) ->
         file: where the image comes from, which is read again if that gives more.
     """
     _check_pixels(image.size, name)
-    notes = []
+    notes, original = [], image
     try:
         with warnings.catch_warnings(action="ignore"):
             if (pages := PAGES.get(image.format or "")) and (count := _count_frames(image)) > 1:
                 notes.append(f"{name} has {count} {pages}: the first is used")
+            if (count := image.info.get("images", 1)) > 1:
+                notes.append(f"{name} has {count} images: the main one is used")
             low = _low_bytes(image, file)
-            original = image
             try:
                 image.load()
             except OSError:
@@ -209,7 +217,7 @@ def decode_image(image: Image.Image, name: str, file: BinaryIO | None = None) ->
                     raise
                 image, cut = _open_cut_off(file, name)
                 notes.append(cut)
-            image = _upright(image)
+            image = _upright(image.convert("LA") if image.mode == "La" else image)
             conversion, note = find_conversion(image)
             notes += [f"{name}: {note}"] if note else []
             if image.mode[0] in "IF":
@@ -222,7 +230,7 @@ def decode_image(image: Image.Image, name: str, file: BinaryIO | None = None) ->
     except InputError:
         raise
     except BROKEN as error:
-        raise _broken(name, error, image.format or "") from None
+        raise _broken(name, error, original.format or "") from None
 
 
 def _check_pixels(size: tuple[int, int], name: str) -> None:
@@ -241,7 +249,8 @@ def _broken(name: str, error: Exception, format: str = "") -> InputError:
     if isinstance(error, PermissionError):
         return InputError(f"{name} cannot be read: you have no permission")
     cause = printable(error or type(error).__name__, 80)
-    return InputError(f"{name} is a broken or truncated {format} image ({cause}): copy it again, or save it anew as PNG or JPEG")
+    kind = f"{format} image".strip()
+    return InputError(f"{name} is a broken or truncated {kind} ({cause}): copy it again, or save it anew as PNG or JPEG")
 
 
 def _count_frames(image: Image.Image) -> int:

@@ -18,6 +18,7 @@ IMAGES = {
     b"#?R": "Radiance HDR", b"qoif": "QOI", b"DDS ": "DDS", b"FUJIFILM": "raw camera", b"IIRO": "raw camera", b"IIRS": "raw camera",
     b"MMOR": "raw camera", b"IIU\0": "raw camera", b"FLIF": "FLIF", b"II\xbc": "JPEG XR",
 }  # fmt: skip
+RAW_ENDINGS = (".dng", ".nef", ".arw", ".cr2", ".pef", ".srw")  # raw files that begin as TIFF does
 NO_IMAGES = {
     b"%PDF": "a PDF document", b"%!PS": "a PostScript program", b"\xc5\xd0\xd3\xc6": "a PostScript program",
     b"PK\x03\x04": "an archive", b"\x1aE\xdf\xa3": "a video",
@@ -59,14 +60,15 @@ def refusal(name: str, head: bytes) -> InputError:
         head: its first bytes.
     """
     found = find_format(head)
+    if found == "TIFF" and name.rstrip("'").lower().endswith(RAW_ENDINGS):
+        found = "raw camera"
     if not found:
         return InputError(f"{name} is not an image: {CAN_BE_OPENED}")
     if found == "a web page":
         return InputError(f"{name} is not an image but a web page: download the image itself")
     if found.startswith(("a ", "an ")):
         return InputError(f"{name} is not an image but {found}: save an image from it as PNG or JPEG first")
-    if found in OPENED.values() or found in ("HEIC", "AVIF", "WebP"):
-        return InputError(
-            f"{name} is a {found} image that is broken or of a rare kind: copy it again, or save it as an 8-bit PNG or JPEG"
-        )
+    if found in (*OPENED.values(), "WebP", "HEIC", "AVIF"):
+        advice = "or one of a rare kind: copy it again, or save it as 8-bit PNG or JPEG"
+        return InputError(f"{name} is a broken or truncated {found} image, {advice}")
     return InputError(f"{name} is a {found} image, which cannot be opened: save it as PNG or JPEG first")
