@@ -297,7 +297,7 @@ def _low_bytes(image: Image.Image, file: BinaryIO | None) -> np.ndarray | None:
         return None
     with Image.open(file, formats=[image.format]) as again:
         low = f"{colours};{LOW_BYTES[order]}"
-        again.tile = [tile._replace(args=(low, *rest)) for tile, (_, *rest) in zip(tiles, args, strict=True)]  # type: ignore[attr-defined]
+        again.tile = [tile._replace(args=(low, *rest)) for tile, (_, *rest) in zip(tiles, args, strict=True)]
         return np.asarray(_upright(again))[..., :3]
 
 

@@ -149,7 +149,10 @@ def test_importing_the_images_does_not_import_pi_heif():
 def test_a_heic_image_with_too_many_pixels_is_refused_before_it_is_decoded():
     whole = heic(np.zeros((64, 64, 3), np.uint8))
     start = whole.index(b"ispe") + 8
-    assert refusal(whole[:start] + struct.pack(">II", 20_000, 20_000) + whole[start + 8 :]) == "has 400000000 pixels, more than 100 million: make it smaller first"
+    assert (
+        refusal(whole[:start] + struct.pack(">II", 20_000, 20_000) + whole[start + 8 :])
+        == "has 400000000 pixels, more than 100 million: make it smaller first"
+    )
 
 
 def test_an_avif_image_opens():
