@@ -168,7 +168,9 @@ def _layer_cases(rng):
     activation, style = random_activation(rng, shape), random_activation(rng, (shape[0], 8, 7, shape[3]))  # of another size
     target = gram(style).astype(np.float32)
     own = gram(activation.astype(float)).astype(np.float32)
-    whole = rng.integers(0, 3, (shape[0], 2, 4, shape[3])).astype(np.float32)  # so small that no Gram matrix of it is rounded
+    whole = rng.integers(0, rng.integers(3, 6), (shape[0], 2, 4, shape[3])).astype(
+        np.float32
+    )  # so small that no Gram matrix of it is rounded
     return {
         "plain": {"activation": activation, "target_gram": target},
         "plain: one image": {"activation": activation[:1], "target_gram": target[:1]},
@@ -312,9 +314,7 @@ def _style_cases(rng):
     silent = {name: {layer: 0 * array for layer, array in plain[name].items()} for name in one_image}
     return {
         "plain": plain,
-        "plain: one image with weights of a million": plain
-        | one_image
-        | {"weights": {layer: 1e6 * weights[layer] for layer in sizes}},
+        "plain: one image and large weights": plain | one_image | {"weights": {layer: 100 * weights[layer] for layer in sizes}},
         "plain: zeros in every layer": plain | silent,
         "same": plain | {"target_grams": own},
         "near": plain | {"target_grams": {layer: own[layer] + (targets[layer] - own[layer]) / 100 for layer in sizes}},
