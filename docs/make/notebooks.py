@@ -70,7 +70,8 @@ def _adapt_code_cell(cell: NotebookNode, path: Path, source: SourceFolder) -> No
     for position, output in enumerate(outputs):
         name = f"{path.stem}-{cell.metadata.stylelab.name}-{position}"
         html, images = figures.unpack("".join(output.data["text/html"]), name, source)
-        output.data = {"text/html": BOX.render(html=Markup(html), css_class="image" if images else "quiz")}
+        css_class = "image" if images else "feedback" if "tags" in cell.metadata else "quiz"
+        output.data = {"text/html": BOX.render(html=Markup(html), css_class=css_class)}
 
 
 def _name_lesson(link: re.Match) -> str:
