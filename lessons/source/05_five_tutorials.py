@@ -384,7 +384,7 @@ for step, content, style in ((0, 7877.67, 1.26259e8), (180, 18494.7, 2.42877e6))
 #
 # ## 5.9 One pair, six recipes
 #
-# Now all six, as intended, on the same two images, with the same encoder. Weights are rescaled for that encoder, and runs are cut to at most a hundred steps on a laptop. **Predict** which will be palest, and which closest to the photograph. Think of start, rate and steps.
+# Now all six, as intended, on the same two images, with the same encoder. Weights are rescaled for that encoder, and runs are cut to at most a hundred steps on a laptop. **Predict** which will be greyest, and which closest to the photograph. Think of start, rate and steps.
 
 # %% name="six"
 runs = {name: scaled(name, setting.preset) for name in RECIPES}
@@ -402,7 +402,7 @@ for name, result in six.items():
 # %% [markdown] name="race_text"
 # <details><summary>Compare with your guess</summary>
 #
-# `coursera` is palest, because its start was; `keras` has hardly left the photograph: its steps are short, and its author took 4000.
+# `coursera` is greyest, because its start was grey noise; `keras` has hardly left the photograph: its steps are short, and its author took 4000.
 #
 # </details>
 #
