@@ -66,7 +66,7 @@ def _adapt_code_cell(cell: NotebookNode, path: Path, source: SourceFolder) -> No
     """Give the cell its CSS classes, keep only HTML of its outputs, and move embedded images to files."""
     if "sl.check(" in cell.source:
         cell.metadata["tags"] = ["check"]  # feedback is sentences, which wrap; other output scrolls
-    outputs = [output for output in cell.get("outputs", []) if "text/html" in output.get("data", {})]
+    outputs = [output for output in cell.get("outputs", []) if output.get("data", {}).get("text/html")]
     for position, output in enumerate(outputs):
         name = f"{path.stem}-{cell.metadata.stylelab.name}-{position}"
         html, images = figures.unpack("".join(output.data["text/html"]), name, source)
