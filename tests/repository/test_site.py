@@ -137,7 +137,7 @@ def test_what_answers_a_prediction_is_folded(source):
     cells = [nbformat.v4.new_code_cell("1 + 1", outputs=[output], metadata={"stylelab": {"name": name}}) for name in ("a", "b")]
     cells[0].metadata["jupyter"] = {"outputs_hidden": True}
     for cell in cells:
-        notebooks._adapt_code_cell(cell, Path("x.ipynb"), source)
+        notebooks._adapt_code_cell(cell, notebooks.lessons()[0], source)
     assert cells[0].metadata["tags"] == ["hide-output"] and "tags" not in cells[1].metadata
 
 
