@@ -22,8 +22,8 @@ from words import (
     transposed,
 )
 
-from stylelab.encoders import LAYERS
-from stylelab.recipes import PAPER
+PAPER = [f"conv{block}_1" for block in range(1, 6)]
+LAYERS = [f"conv{block}_{n}" for block, size in enumerate((2, 2, 4, 4, 4), 1) for n in range(1, size + 1)]
 
 
 def mse(one, other):
