@@ -252,7 +252,7 @@ KERAS_VARIATION = Exercise(
     differentiable="image",
     advice={
         r"must match|[Ii]ncompatible shapes|must be equal|broadcast": "Two sizes do not fit: dx has one column less than the image, and dy one row "
-            "less; keep the positions that have both. An index drops an axis, a slice keeps it.",
+            "less; keep the positions that have both. An index drops an axis, a slice keeps it: is a colon missing?",
         r"expected 3\)|too many indices|Dimension out of range": "An image has four axes: the batch, and then height, width and colours in your framework's order.",
     },
     mistakes={

@@ -174,10 +174,9 @@ def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) 
     for name, output in answer.outputs.items():
         expected = exercise.expected(cases[name])
         if output.shape != expected.shape and not (exercise.result in ("number", "whole") and output.size == 1):
-            fault = exercise.recognise(cases, answer.outputs)
-            fault = fault or shape_sentence(exercise, answer.shapes[name], output.shape, expected.shape)
+            fault = shape_sentence(exercise, answer.shapes[name], output.shape, expected.shape)
             kind = name.partition(": ")[2] if name in of_kind(first, cases) else ""
-            return "shape", not_for(kind, fault) if kind else fault
+            return "shape", exercise.recognise(cases, answer.outputs) or (not_for(kind, fault) if kind else fault)
     return None
 
 
