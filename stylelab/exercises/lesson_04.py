@@ -10,12 +10,16 @@ from stylelab.exercises.common import (
     edge_image,
     gradient,
     image_shape,
+    loss_value,
     lowers_the_loss,
     neighbours,
     number,
     one_step,
     random_image,
+    random_loss,
     stays_in_range,
+    swapped_gradient,
+    target_gradient,
     vanishes,
 )
 
@@ -88,9 +92,9 @@ def _step_cases(rng):
     shape = image_shape(rng)
     image, target = random_image(rng, shape), np.clip(random_image(rng, shape, -0.3, 1.3), 0, 1)
     plain = {  # the steps end far outside 0..1
-        "image": image, "target": target, "loss": random_image(rng, shape, 0.5, 2), "learning_rate": number(rng, 0.8, 1),
+        "image": image, "target": target, "loss": random_loss(rng), "learning_rate": number(rng, 0.4, 0.5),
     }  # fmt: skip
-    slow = plain | {"learning_rate": number(rng, 0.08, 0.15)}
+    slow = plain | {"learning_rate": number(rng, 0.04, 0.08)}
     return {
         "plain": plain,
         "small": slow,
@@ -115,12 +119,16 @@ ONE_STEP = Exercise(
     result="image",
     cases=_step_cases,
     reference=one_step,
+    by_name=("learning_rate",),
+    fed_back="image",
     mistakes={
         "The image leaves its range 0..1: clip it after the step.": _unclipped_step,
-        "The image goes uphill: which way does its gradient point? (The gradient of the target is the opposite.)": [
+        "The image goes uphill: which way does its gradient point?": [
             lambda learning_rate, **case: one_step(**case, learning_rate=-learning_rate),
             lambda learning_rate, **case: _unclipped_step(**case, learning_rate=-learning_rate),
         ],
+        "Image and target are swapped: the loss is called as `loss(target, image)`.": _step_along(swapped_gradient),
+        "The gradient is taken with respect to the target: take it with respect to the image.": _step_along(target_gradient),
         "The image does not move: return the moved one.": lambda image, **_: image,
         "The learning rate is not used.": lambda learning_rate, **case: one_step(**case, learning_rate=1),
         "The learning rate is not used, and the image leaves its range 0..1.":
@@ -137,10 +145,10 @@ ONE_STEP = Exercise(
             _step_along(lambda image, target, loss: (image - target) / image.size),
             _step_along(lambda image, target, loss: 2 / image.size * (image - target)),
         ],
-        "The loss itself is subtracted: subtract its gradient.": _step_along(lambda image, target, loss: np.sum(loss * (image - target) ** 2) / 2),
+        "The loss itself is subtracted: subtract its gradient.": _step_along(loss_value),
         "Only the sign of the gradient is used: subtract the gradient itself.": _step_along(lambda **case: np.sign(gradient(**case))),
         "That is the loss: return the moved image.":
-            lambda image, target, loss, learning_rate: np.sum(loss * (image - target) ** 2) / 2,
+            lambda learning_rate, **case: loss_value(**case),
     },
     properties=(
         Property("lowers the loss", "The loss should be lower after a small step.",

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
-from stylelab.base.files import check_folder, expand_home, printable, write_file
+from stylelab.base.files import check_target, expand_home, printable, write_file
 from stylelab.errors import InputError
 from stylelab.images.decode import from_array
 from stylelab.images.io import fit, save
@@ -120,10 +120,7 @@ def check_film_path(path: "str | Path", endings: Sequence[str] = ENDINGS) -> Pat
     path = expand_home(path)
     if path.suffix.lower() not in endings:
         raise InputError(f"cannot save a film as '{printable(path)}': its ending must be {' or '.join(endings)}")
-    if path.is_dir():
-        raise InputError(f"'{printable(path)}' is a folder: name a file in it")
-    check_folder(path.parent)
-    return path
+    return check_target(path)
 
 
 def snapshot_steps(path: "str | Path", steps: int, pixels: int) -> list[int]:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from stylelab.base.files import check_folder, error_text, expand_home, printable, write_file
+from stylelab.base.files import check_target, expand_home, file_kind, printable, write_file
 from stylelab.errors import InputError
 from stylelab.images.builtin import find_built_in, names
 from stylelab.images.decode import MOST_PIXELS, ImageFile, from_array, from_image, read_image
@@ -76,19 +76,15 @@ def find_image(source: "str | os.PathLike") -> Path:
     if not isinstance(text, str):
         raise InputError(f"a path must be text; got {printable(text)}")
     path = expand_home(text)
-    try:
-        if path.is_file():
-            return path
-        if built_in := find_built_in(text):
-            return built_in
-        if path.is_dir():
-            raise InputError(f"'{printable(path)}' is a folder: name one image in it")
-        if path.exists():
-            raise InputError(f"'{printable(path)}' is not a regular file: name an image file")
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:
-        raise InputError(f"no image '{printable(text)}': {error_text(error)}") from None
+    kind = file_kind(path, "no image")
+    if kind == "file":
+        return path
+    if built_in := find_built_in(text):
+        return built_in
+    if kind == "folder":
+        raise InputError(f"'{printable(path)}' is a folder: name one image in it")
+    if kind == "other":
+        raise InputError(f"'{printable(path)}' is not a regular file: name an image file")
     if "://" in text:
         raise InputError(f"'{printable(text)}' is a web address: download the image first, then name the file")
     folder = path.parent
@@ -97,13 +93,15 @@ def find_image(source: "str | os.PathLike") -> Path:
     choices |= {name: str(folder / name) for name in files}
     nearest = difflib.get_close_matches(path.name, choices, n=1, cutoff=0.6)
     if nearest:
-        raise InputError(f"no image '{printable(text)}': did you mean '{choices[nearest[0]]}'?")
+        raise InputError(f"no image '{printable(text)}': did you mean '{printable(choices[nearest[0]])}'?")
     raise InputError(f"no image '{printable(text)}': name a file, or a built-in image such as {', '.join(names()[:3])}")
 
 
 def _check_length(length: object, name: str = "size") -> None:
     if not isinstance(length, (int, np.integer)) or isinstance(length, bool) or length < 1:
         raise InputError(f"{name} must be a whole number of pixels, 1 or more; got {printable(repr(length))}")
+    if length > MOST_PIXELS:
+        raise InputError(f"{name} is {length}: more than {MOST_PIXELS // 10**6} million pixels; choose a smaller one")
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
@@ -233,13 +231,9 @@ def check_writable(path: "str | os.PathLike") -> Path:
         InputError: the ending is unknown, `path` is a folder, or its folder is missing or cannot be written.
     """
     path = expand_home(path)
-    if path.is_dir():
-        raise InputError(f"'{printable(path)}' is a folder: name a file in it, such as {printable(path / 'out.png')}")
-    _format(path)
-    check_folder(path.parent)
-    if path.exists() and not os.access(path, os.W_OK):
-        raise InputError(f"'{printable(path)}' is write-protected: choose another name")
-    return path
+    if file_kind(path) != "folder":
+        _format(path)
+    return check_target(path)
 
 
 def _format(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from stylelab import encoders, images
+from stylelab.base.files import printable
 from stylelab.errors import InputError
 from stylelab.images import Source
 from stylelab.images.decode import ImageFile, read_with_sha256
@@ -23,6 +24,7 @@ from stylelab.run.numerics.precision import check_precision
 from stylelab.run.options import Options, keywords
 
 COARSEST = 40  # pixels of the short side: below, the deepest layers have next to nothing to respond to
+MOST = 2**63  # of any number, so that settings can hold it
 FINEST = 0.4  # share of the steps at the last size
 
 
@@ -260,6 +262,9 @@ def plan_memory(batch: list[Job], widths: Mapping[str, int], precision: str) -> 
 
 def _whole(name: str, value: Any, least: int) -> int:
     number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or value % 1 or value < least:
-        raise InputError(f"{name} is {value}: give a whole number of at least {least}")
+    if not number or value % 1 or not least <= value < MOST:
+        raise InputError(
+            f"{name} is {printable(value, 40)}: give a whole number of at least {least}"
+            + f" and below {MOST:.2g}" * (number and value >= MOST)
+        )
     return int(value)

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from stylelab.base.files import check_folder, error_text, expand_home, printable
+from stylelab.base.files import check_target, error_text, expand_home, file_kind, printable
 from stylelab.errors import InputError
 from stylelab.images.decode import MOST_BYTES, ImageFile
 
@@ -29,10 +29,7 @@ def check_path(path: "str | Path") -> Path:
     path = expand_home(path)
     if path.suffix.lower() != ".json":
         raise InputError(f"cannot save settings as '{printable(path)}': its ending must be .json")
-    if path.is_dir():
-        raise InputError(f"'{printable(path)}' is a folder: name a file in it")
-    check_folder(path.parent)
-    return path
+    return check_target(path)
 
 
 def read(path: Path, kind: type) -> dict[str, Any]:
@@ -42,11 +39,12 @@ def read(path: Path, kind: type) -> dict[str, Any]:
         InputError: as `Settings.load`.
     """
     name = f"'{printable(path)}'"
-    if path.is_dir():
+    kind_of_path = file_kind(path)
+    if kind_of_path == "folder":
         raise InputError(f"{name} is a folder: name the settings file in it")
-    if not path.exists():
+    if kind_of_path == "":
         raise InputError(f"no settings file {name}: check the path")
-    if not path.is_file():
+    if kind_of_path == "other":
         raise InputError(f"cannot read settings from {name}: not a regular file")
     try:
         with path.open("rb") as file:

@@ -69,8 +69,11 @@ class Studio:
         self.root.get_by_label(f"{role} image: a file of your own").set_input_files(file)
 
     def expect_alert(self, text: str) -> None:
-        """Wait for a line that says what is wrong."""
-        self.root.get_by_role("alert").filter(has_text=text).wait_for()
+        """Wait for a line that says what is wrong, where the user can see it without scrolling."""
+        alert = self.root.get_by_role("alert").filter(has_text=text)
+        alert.wait_for()
+        inside = "alert => { const box = alert.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }"
+        self.page.wait_for_function(inside, arg=alert.element_handle())
 
     def clear(self) -> None:
         """Remove all runs and reset the form, as before the first test."""
@@ -245,6 +248,11 @@ def test_an_image_can_be_dropped_onto_its_thumbnail(studio):
     studio.root.get_by_alt_text("The style image: tomato.png").wait_for()
     studio.page.evaluate(drop, [studio.handle, list(b"Dear diary"), "diary.txt"])
     studio.expect_alert("'diary.txt' is not an image")
+    assert "diary" in studio.root.locator(".sl-image").nth(1).inner_text()
+    studio.page.evaluate(
+        drop.replace("querySelectorAll('.sl-image')[1]", "querySelector('.sl-stage')"), [studio.handle, [], "a.png"]
+    )
+    studio.expect_alert("drop the file onto the content image or the style image")
 
 
 def test_bad_input_is_one_line_on_the_page(studio, tmp_path):
@@ -277,8 +285,59 @@ def test_runs_are_shown_side_by_side_and_can_be_removed(studio):
     second.expect_state("done")
     assert first.root.is_visible() and second.root.get_by_text("step 5 of 5").is_visible()
     assert second.root.get_by_role("img", name="Loss:").is_visible()
+    titles = studio.root.locator("h3").all_inner_texts()
+    assert titles[0].endswith("48 px · 5 steps · random · TensorFlow") and f"{LONG} steps" in titles[1]
+    boxes = [card.root.bounding_box() for card in (first, second)]
+    assert boxes[0]["y"] == boxes[1]["y"] and boxes[1]["x"] < boxes[0]["x"]
     first.remove()
     assert studio.root.locator("article").count() == 1
+
+
+def test_unweighted_losses_of_two_runs_have_one_scale(studio):
+    first = studio.paint(steps=5)
+    first.expect_state("done")
+    studio.root.get_by_label("Style versus content, β / α").fill("1")
+    second = studio.paint(steps=9)
+    second.expect_state("done")
+
+    def axes() -> list[list[str]]:
+        return [card.root.locator(".sl-plot text").all_text_contents() for card in (first, second)]
+
+    (one, other), words = axes(), "loss, weighted (log)"
+    assert words in one and words in other and one != other
+    studio.root.get_by_label("Losses").select_option("style")
+    (one, other), words = axes(), "loss, unweighted (log)"
+    assert words in one and one == other and "9" in one
+    assert "7.5e-7" in one  # the pretended painter begins at a weighted 75, and the weights are 1e8 and 1e9
+    studio.root.get_by_label("Losses").select_option("weighted")
+
+
+def test_every_slider_shows_its_number(studio):
+    for slider in studio.root.locator("input[type=range]").all():
+        shown = studio.page.evaluate("slider => slider.parentNode.querySelector('output').textContent", slider.element_handle())
+        assert re.match(r"\d", shown), shown
+    studio.root.get_by_label("Encoder").select_option("random")
+    assert studio.root.get_by_text("0, the recipe’s own").is_visible()
+
+
+def test_on_a_phone_the_page_goes_to_the_run_that_has_begun(studio):
+    studio.page.set_viewport_size({"width": 390, "height": 844})
+    for _ in range(2):
+        card = studio.paint(steps=60)
+        card.expect_state("done")
+        assert 0 <= card.root.bounding_box()["y"] < 100
+
+
+def test_a_run_that_was_stopped_is_not_red(studio):
+    card = studio.paint(LONG)
+    card.expect_step_after(1)
+    card.press("Stop")
+    card.expect_state("stopped")
+    red = studio.page.evaluate("root => getComputedStyle(root).getPropertyValue('--fault')", studio.handle)
+    colours = """card => [...card.querySelectorAll('*')].filter(element => element.innerText)
+        .map(element => getComputedStyle(element).color)"""
+    red = "rgb({}, {}, {})".format(*bytes.fromhex(red.strip("# ")))
+    assert red not in studio.page.evaluate(colours, card.root.element_handle())
 
 
 FOCUSED_NAME = """() => {

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageCms
 
 from stylelab import images
-from stylelab.errors import InputError
+from stylelab.errors import InputError, MachineError
 
 COLOUR = (200, 100, 50)
 
@@ -419,7 +419,8 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", fail)
-    assert "no space left" in refusal(images.save, np.zeros((16, 16, 3)), path)
+    with pytest.raises(MachineError, match="no space left on device; make room"):
+        images.save(np.zeros((16, 16, 3)), path)
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["a.png"]
 
 

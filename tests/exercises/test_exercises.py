@@ -8,15 +8,16 @@ import importlib
 import json
 import re
 import time
+from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from stylelab import exercises
+from stylelab import encoders, exercises
 from stylelab.errors import InputError
-from stylelab.exercises.checking import definition, serialise
+from stylelab.exercises.checking import check, definition, serialise
 
 IDS = tuple(exercises.EXERCISES)
 EACH = pytest.mark.parametrize("exercise", exercises.EXERCISES.values(), ids=IDS)
@@ -50,14 +51,17 @@ def printed(capsys):
     return lambda: capsys.readouterr().out.strip()
 
 
-def draws_of(half, exercise, answer):
-    return [(cases, exercises.ask(exercise, answer, half.Lab(), cases)) for cases in (exercise.inputs(0), exercise.inputs(1))]
+def draws_of(lab, exercise, answer):
+    return [(cases, exercises.ask(exercise, answer, lab, cases)) for cases in (exercise.inputs(0), exercise.inputs(1))]
 
 
 def output_of(wrong, case):
     """What a mistake gives in NumPy, or None."""
-    with np.errstate(all="ignore"):
-        output = wrong(**definition.double(case))
+    try:
+        with np.errstate(all="ignore"):
+            output = wrong(**definition.double(case))
+    except ValueError:  # shapes that do not fit
+        return None
     return None if output is None else definition.as_array(output)
 
 
@@ -70,17 +74,28 @@ def right_outputs(exercise, cases):
 
 @EACH
 def test_the_librarys_own_answer_earns_every_point(exercise, half):
-    found = exercises.judge_draws(exercise, draws_of(half, exercise, half.LIBRARY[exercise.id]))
+    found = exercises.judge_draws(exercise, draws_of(half.Lab(), exercise, half.LIBRARY[exercise.id]))
     assert found.right and found.points == exercise.points, found
 
 
 @EACH
 def test_every_mistake_gets_its_hint_in_this_framework(exercise, half):
-    lab = half.Lab()
+    class Lab(half.Lab):
+        """It remembers the numbers behind a loss."""
+
+        weights = {}
+
+        def give(self, kind, value):
+            given = super().give(kind, value)
+            if kind == "loss":
+                self.weights[given] = value
+            return given
+
+    lab = Lab()
 
     def to_numpy(kind, value):
         if kind == "loss":
-            return lab.take("image", value.args[0])
+            return lab.weights[value]
         if isinstance(value, dict):
             return {layer: to_numpy(definition.BY_LAYER.get(kind, kind), inner) for layer, inner in value.items()}
         return lab.take(kind, value) if lab.is_tensor(value) else value
@@ -102,7 +117,7 @@ def test_every_mistake_gets_its_hint_in_this_framework(exercise, half):
         return function
 
     for hint, wrong in exercise.wrong_answers():
-        found = exercises.judge_draws(exercise, draws_of(half, exercise, lifted(wrong)))
+        found = exercises.judge_draws(exercise, draws_of(lab, exercise, lifted(wrong)))
         assert found.sentence == hint
 
 
@@ -152,7 +167,7 @@ def test_an_exercise_knows_mistakes_and_says_what_is_wrong_in_whole_sentences(ex
 @EACH
 def test_a_wrong_answer_earns_less_than_the_right_one(exercise):
     cases = exercise.inputs()
-    right = exercises.Answer(outputs=right_outputs(exercise, cases), gradients={exercise.differentiable: None})
+    right = exercises.Answer(outputs=right_outputs(exercise, cases), gradients={"plain": {exercise.differentiable: None}})
     spoilt = {name: np.asarray(f"{out}x") if out.dtype.kind == "U" else out + 1 for name, out in right.outputs.items()}
     wrong = exercises.Answer(outputs=spoilt, gradients=right.gradients)
     marks = [exercises.judge(exercise, cases, answer).points for answer in (right, wrong)]
@@ -264,6 +279,9 @@ def test_the_librarys_function_is_not_taken_for_the_students(sl, printed):
     assert "That is stylelab's own function" in printed()
     assert sl.check("gram_matrix", lambda activation: sl.gram_matrix(activation)) is sl.gram_matrix
     assert "stylelab's own functions are out of reach while an answer is graded" in printed()
+    LAYERS = encoders.LAYERS  # noqa: N806  as a cell with `from stylelab.encoders import LAYERS` has it
+    sl.check("layer_name", lambda name: LAYERS[name - 1])
+    assert "stylelab.encoders" in printed()
 
 
 def test_nbgrader_sees_a_wrong_answer_as_an_error(sl, monkeypatch):
@@ -272,6 +290,110 @@ def test_nbgrader_sees_a_wrong_answer_as_an_error(sl, monkeypatch):
         sl.check("gram_matrix", None)
     with pytest.raises(AssertionError, match="stylelab's own"):
         sl.check("gram_matrix", sl.gram_matrix)
+
+
+class Visible(HTMLParser):
+    """The elements of some HTML, its text, and the text inside `code`."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.text, self.code, self.open = [], "", [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+        if self.open[-1] == "code":
+            self.code.append(data)
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What a notebook displays: MIME bundles."""
+    ipython = pytest.importorskip("IPython")
+    bundles = []
+    monkeypatch.setattr(ipython, "get_ipython", lambda: SimpleNamespace(kernel=True))
+    monkeypatch.setattr(ipython.display, "display", lambda bundle, raw: bundles.append(bundle))
+    return bundles
+
+
+def total_cost(content, style, alpha, beta):
+    return alpha * content + beta * style
+
+
+def forgotten(content, style, alpha, beta):
+    return content + style
+
+
+def open_answer(content, style, alpha, beta):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"), [(total_cost, "✓ Right"), (forgotten, "✗ Not yet"), (open_answer, "… Not attempted yet")]
+)
+def test_a_notebook_displays_what_a_terminal_prints_and_marks_how_far_it_is(sl, displayed, printed, monkeypatch, answer, word):
+    sl.check("total_cost", answer)
+    (bundle,) = displayed
+    assert printed() == "" and set(bundle) == {"text/plain", "text/html"}
+    visible = Visible(bundle["text/html"])
+    sentence = re.sub(r"^total_cost: (right,|not yet\.|not attempted yet\.) ", "", bundle["text/plain"])
+    assert visible.text == f"{word} total_cost: {sentence}" and visible.code[0] == "total_cost"
+    assert {name for _, attributes in visible.tags for name in attributes} == {"style", "aria-hidden"}
+    displayed.clear()
+    monkeypatch.setattr("IPython.get_ipython", lambda: None)  # a terminal
+    sl.check("total_cost", answer)
+    assert printed() == bundle["text/plain"] and displayed == []
+
+
+def test_while_nbgrader_runs_a_notebook_its_checks_print(sl, displayed, printed, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    sl.check("total_cost", total_cost)
+    assert printed().startswith("total_cost: right, in shape") and displayed == []
+
+
+def test_feedback_can_be_read_in_light_and_dark_pages():
+    def light(colour):
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        return np.dot([v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts], (0.2126, 0.7152, 0.0722))
+
+    def contrast(one, other):
+        low, high = sorted((light(one), light(other)))
+        return (high + 0.05) / (low + 0.05)
+
+    stages = (check.RIGHT, check.NOT_YET, check.OPEN)
+    for stage in stages:
+        assert contrast(stage.colour, "#ffffff") >= 4.5 and contrast(stage.colour, "#111111") >= 3
+    assert len({stage.colour for stage in stages}) == len({stage.icon for stage in stages}) == 3
+
+
+HOSTILE = "<img src=x onerror=a()></div></span>\"' {% if 7 %} `<script>` & $x$ \ud800 \x1b[31m \x00"
+
+
+def test_a_students_words_are_text_in_a_notebook(sl, displayed, printed):
+    def hostile(content, style, alpha, beta):
+        raise ValueError(HOSTILE)
+
+    sl.check("total_cost", hostile)
+    sl.check("layer_name", lambda name: HOSTILE)
+    for bundle in displayed:
+        json.dumps(bundle, ensure_ascii=False).encode()  # as a kernel sends it
+        visible = Visible(bundle["text/html"])
+        assert {tag for tag, _ in visible.tags} == {"div", "span", "code"} and visible.open == []
+        assert "<img src=x onerror=a()></div></span>" in visible.text and "<script>" in visible.code
+        assert "{% if 7 %}" in visible.text and "$x$" in visible.text and "$x$" not in bundle["text/html"]
+    assert len(displayed) == 2
+
+
+def test_a_terminal_prints_a_students_words_without_control_characters(sl, printed):
+    sl.check("layer_name", lambda name: HOSTILE)
+    assert "`<script>` & $x$ ? ?[31m " in printed()
 
 
 def test_an_answer_that_fails_for_some_inputs_keeps_the_points_of_the_others(half):

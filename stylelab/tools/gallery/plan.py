@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stylelab import encoders, images
-from stylelab.base.files import check_folder, error_text, expand_home, printable
+from stylelab.base.files import check_parent_folder, error_text, expand_home, file_kind, printable
 from stylelab.errors import InputError
 from stylelab.images import Source
 from stylelab.run.backends import __version__
@@ -113,9 +114,9 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
     job = prepare(grey, grey, **values_of(asked, Options))
     content_files, style_files = find_images(contents, images.content_names()), find_images(styles, images.style_names())
     for source in map(expand_home, (contents, styles)):
-        if source.is_dir() and folder.resolve() == source.resolve():
+        if file_kind(source) == "folder" and os.path.realpath(folder) == os.path.realpath(source):
             raise InputError(f"the gallery cannot be written to '{printable(folder)}', the folder of its images: choose another")
-    check_folder(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()))
+    check_parent_folder(folder)
     settings = {
         "stylelab": __version__,
         "backend": backend,
@@ -153,10 +154,10 @@ def find_images(source: str, built_in: tuple[str, ...]) -> dict[str, Path]:
     Raises:
         InputError: no such folder or image, or no image in the folder.
     """
-    if str(source) in ("builtin", "built-in") and not Path(source).exists():
+    if str(source) in ("builtin", "built-in") and not file_kind(source):
         return {name: images.find_image(name) for name in built_in}
     folder = expand_home(source)
-    if not folder.is_dir():
+    if file_kind(folder) != "folder":
         return {Path(source).stem: images.find_image(source)}
     try:
         files = sorted(

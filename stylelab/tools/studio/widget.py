@@ -85,10 +85,10 @@ class Studio(anywidget.AnyWidget):
         try:
             with self._lock:  # a kernel with subshells may deliver two messages at a time
                 self._answer(message, buffers)
-        except StylelabError as error:
-            self._notify(str(error), alert=True)
         except Exception as error:  # noqa: BLE001  a page should always get an answer
-            self._notify(f"that did not work: {type(error).__name__}: {error_text(error)}", alert=True)
+            known = isinstance(error, StylelabError)
+            text = str(error) if known else f"that did not work: {type(error).__name__}: {error_text(error)}"
+            self._notify(text, alert=True, role=message.get("role"))
 
     def _answer(self, message: dict, buffers: list) -> None:
         match message.get("kind"):
@@ -158,8 +158,9 @@ class Studio(anywidget.AnyWidget):
             raise InputError("this run has been removed")
         return run
 
-    def _notify(self, text: str, alert: bool = False) -> None:
-        self.send({"kind": "notice", "text": text, "alert": alert})
+    def _notify(self, text: str, alert: bool = False, role: Any = None) -> None:
+        """Show a line on the page. `role`: under the image box that it is about."""
+        self.send({"kind": "notice", "text": text, "alert": alert, "role": role})
 
     def _send_run(self, run: Run, what: str) -> None:
         """Send a summary of a run, a few kilobytes, with its current image if that is new."""
@@ -208,8 +209,8 @@ def summary(run: Run) -> dict:
         "step": run.rows[-1][0] if run.rows else 0, "steps": run.steps, "pace": pace, "left": left,
         "curves": curves(run.rows), "recipe": settings.recipe, "backend": form.FRAMEWORKS.get(settings.backend, settings.backend),
         "encoder": run.facts.get("encoder", settings.encoder), "size": settings.size, "seed": settings.seed,
-        "weights": {name: getattr(settings, f"{name}_weight") for name in ("content", "style", "tv")},
-        "layers": {role: getattr(settings, f"{role}_layers") for role in ("content", "style")},
+        "own": [name for name in ("style", "tv") if getattr(settings, f"{name}_weight") is None],
+        "weights": run.facts["weights"], "layers": run.facts["layers"], "changes": run.facts["changes"],
         "notes": run.facts.get("notes", []), "device": run.facts.get("device", ""),
     }  # fmt: skip
 
