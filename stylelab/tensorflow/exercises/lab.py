@@ -51,7 +51,7 @@ class Lab:
         return tf.constant(np.array(value, dtype=np.float32))
 
     def take(self, kind: str, tensor: Tensor) -> np.ndarray:
-        return np.array(tf.cast(tf.convert_to_tensor(tensor), tf.float64))
+        return np.array(tf.convert_to_tensor(tensor)).astype(np.float64)  # here, as not every GPU has float64
 
     def is_tensor(self, value) -> bool:
         return isinstance(value, (tf.Tensor, tf.Variable))
