@@ -26,6 +26,8 @@ def _preprocess_cases(rng):
     image = random_image(rng, shape)
     return {
         "plain": {"image": image},
+        "plain: one image of one pixel": {"image": random_image(rng, (1, 1, 1, 3))},
+        "plain: black and white": {"image": np.round(image)},
         "less red": {"image": image * np.array([0.5, 1, 1], np.float32)},
         "grey": {"image": np.full(shape, number(rng, 0.2, 0.8), np.float32)},
     }
@@ -41,6 +43,7 @@ PREPROCESS = Exercise(
     cases=_preprocess_cases,
     reference=_preprocess,
     differentiable="image",
+    on_processor=True,
     atol=1e-3,
     mistakes={
         "The image comes back unchanged: scale it, reverse its channels and subtract the mean.": lambda image: image,
@@ -119,6 +122,7 @@ def _deprocess_cases(rng):
     shape = image_shape(rng)
     return {
         "plain": {"pixels": _preprocess(random_image(rng, shape, -0.6, 1.6)).astype(np.float32)},
+        "plain: one image, all zeros": {"pixels": np.zeros((1, 4, int(rng.integers(5, 9)), 3), np.float32)},
         "there and back": {"pixels": _preprocess(random_image(rng, shape)).astype(np.float32)},
         "flat": {"pixels": np.full(shape, number(rng, -30, 30), np.float32)},
     }
@@ -151,6 +155,7 @@ DEPROCESS = Exercise(
     result="image",
     cases=_deprocess_cases,
     reference=_deprocess,
+    on_processor=True,
     mistakes={
         "The pixels come back unchanged: add the mean, reverse the channels, scale and clip.": lambda pixels: pixels,
         _NOT_CLIPPED: _unclipped,

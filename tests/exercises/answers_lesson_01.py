@@ -187,9 +187,9 @@ WRONG = {
         (lambda layers: layers.kernel, r"stops at receptive_field\(\[\(.*with AttributeError"),
     ],
     "picture_gradient": [
-        (gradient_of_target, "gradient has the opposite sign"),
+        (gradient_of_target, "gradient with respect to the target"),
         (lambda image, target, loss: -gradient(image, target, loss), "opposite sign"),
-        (lambda image, target, loss: gradient(target, image, loss), "opposite sign"),
+        (lambda image, target, loss: gradient(target, image, loss), "swapped: the gradient is taken at the target"),
         (lambda image, target, loss: loss(image, target), "That is the loss"),
         (lambda image, target, loss: image - gradient(image, target, loss), "image after a step"),
         (lambda image, target, loss: image - target, "difference from the target"),

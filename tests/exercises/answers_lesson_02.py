@@ -14,7 +14,7 @@ def decibels(error):
 
 
 def psnr_loop(image, original):
-    error = sum(total(square(image[0, i] - original[0, i])) for i in range(image.shape[1]))
+    error = sum(total(square(image[i] - original[i])) for i in range(image.shape[0]))
     return decibels(error / math.prod(image.shape))
 
 
@@ -146,7 +146,6 @@ RIGHT = {
         "root": lambda image, original: 20 * log(1 / root(mse(image, original))) / math.log(10),
         "double": lambda image, original: decibels(mse(double(image), double(original))),
         "torch: log10": lambda image, original: -10 * mse(image, original).log10(),
-        "tensorflow: library": lambda image, original: tf.image.psnr(image, original, 1.0)[0],
     },
     "content_loss": {
         "loop": content_loop,
@@ -159,7 +158,9 @@ RIGHT = {
         "loop": walk,
         "torch: SGD": walk_torch,
         "torch: backward": walk_backward,
-        "torch: double": lambda image, *others: walk(image.double(), *others),
+        "torch: double": lambda image, target, loss, steps, learning_rate: walk(
+            image.double(), target, loss, steps, learning_rate
+        ),
         "tensorflow: SGD": walk_keras,
         "tensorflow: variable": walk_variable,
         "tensorflow: double": walk_double,
@@ -174,14 +175,15 @@ WRONG = {
         (lambda image, original: decibels(mse(image, original)) / 10, "bels"),
         (lambda image, original: 2 * decibels(mse(image, original)), "20 belongs to the root"),
         (lambda image, original: decibels(mse(image, original) / 255**2), "255"),
-        (lambda image, original: tf.image.psnr(image, original, 255.0)[0], "255", "tensorflow"),
+        (lambda image, original: tf.image.psnr(image, original, 1.0)[0], "first image", "tensorflow"),
         (lambda image, original: decibels(mse(255 * image, 255 * original)), "peak is left at 1"),
         (lambda image, original: decibels(total(square(image - original))), "sum of the squares"),
         (lambda image, original: decibels(mean(absolute(image - original))), "mean absolute error"),
         (lambda image, original: mse(image, original), "error alone"),
         (lambda image, original: mean(decibels(square(image - original))), "every pixel"),
         (lambda image, original: decibels(mean(square(image - original), (2, 3))), "single number"),
-        (lambda image, original: tf.image.psnr(image, original, 1.0), "single number", "tensorflow"),
+        (lambda image, original: tf.image.psnr(image, original, 1.0), "one logarithm", "tensorflow"),
+        (lambda image, original: mean(tf.image.psnr(image, original, 1.0)), "one logarithm", "tensorflow"),
         (lambda image, original: float(decibels(mse(image, original))), "Python number"),
         (lambda image, original: decibels(mse(image, original)).numpy(), "NumPy where"),
         (lambda image, original: log(mean(image - original)), "not finite|value is"),

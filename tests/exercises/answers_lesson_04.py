@@ -151,7 +151,7 @@ WRONG = {
             lambda image, target, loss, learning_rate: clip(image - learning_rate * loss(image, target), 0, 1),
             "loss itself is subtracted",
         ),
-        (step_through_target, "gradient of the target"),
+        (step_through_target, "with respect to the target"),
         (step_moves_target, "changes its input `target` in place", "torch"),
         (step_rebinds, "changes its input `image` in place", "torch"),
         (lambda image, target, loss, learning_rate: image.assign_sub(learning_rate * target), "AttributeError", "tensorflow"),

@@ -42,7 +42,7 @@ class NumPyLab:
         even = (
             {layer: np.ones(array.shape) for layer, array in value.items()} if isinstance(value, dict) else np.ones(value.shape)
         )
-        measured, expected = verdict.slopes(self.exercise, given, even)
+        measured, expected, _ = verdict.slopes(self.exercise, given, even)
         factor = expected / measured
         scaled = {layer: factor * array for layer, array in even.items()} if isinstance(even, dict) else factor * even
         return {self.exercise.differentiable: scaled}
@@ -257,6 +257,8 @@ def test_an_honest_mistake_keeps_its_partial_credit(mistake, parts):
 
 @EACH
 def test_what_is_right_in_one_draw_alone_earns_nothing(exercise):
+    if exercise.result == "word":
+        pytest.skip("every draw has every name")
     for seed in (0, 1):
         known = [str(serialise.pack(case)) for case in exercise.inputs(seed).values()]
 
@@ -273,14 +275,14 @@ def test_what_is_right_in_one_draw_alone_earns_nothing(exercise):
 
 
 def test_an_answer_for_one_shape_is_told_which_other_shape_fails():
-    exercise = exercises.EXERCISES["gram_matrix"]
+    exercise = exercises.EXERCISES["style_layer_loss"]
     size = np.prod(exercise.inputs(0)["plain"]["activation"].shape[1:3])
     found = verdict_on(exercise, lambda case, shape: exercise.expected(case) * np.prod(case["activation"].shape[1:3]) / size)
     batch, height, width, filters = exercise.inputs(1)["plain"]["activation"].shape
     assert found.sentence.startswith(
         f"Right for one input, but not for another, of {height} x {width} positions and {filters} filters in a batch of {batch}: "
     )
-    assert earned(found) == {"symmetric", "quadratic", "ignores positions"}
+    assert earned(found) == {"zero at the target", "ignores positions"}
 
 
 def test_no_output_for_a_second_input_does_not_make_an_answer_open():
@@ -294,7 +296,7 @@ def test_a_gradient_of_another_shape_earns_nothing():
     exercise = exercises.EXERCISES["gram_matrix"]
     draws = draws_of(exercise, right(exercise))
     for _, answer in draws:
-        answer.gradients["activation"] = answer.gradients["activation"].flat[0].reshape(())
+        answer.gradients["plain"]["activation"] = answer.gradients["plain"]["activation"].flat[0].reshape(())
     assert exercises.judge_draws(exercise, draws).points == exercise.points - 1
 
 
@@ -309,12 +311,15 @@ def test_sizes_differ_from_seed_to_seed(exercise):
 
 @EACH
 def test_no_input_is_the_same_for_every_seed(exercise):
+    if exercise.result == "word":
+        pytest.skip("every draw has every name")
     drawn = [inputs(exercise.id, seed) for seed in range(12)]
     for name in drawn[0]:
         largest = [
             [str(value if isinstance(value, str | int) else np.max(value)) for value in values_of(cases[name])] for cases in drawn
         ]
-        assert len({str(values) for values in largest}) > 1 or exercise.arguments == {"layers": "pairs"}
+        contents = {str(serialise.pack(cases[name])) for cases in drawn}
+        assert len(contents) > 1 or exercise.arguments == {"layers": "pairs"}
         for values in zip(*largest, strict=False):
             # a share of one half, a clipped image that ends at 1, no step or one, black noise and a black image may be fixed
             assert len(set(values)) > 1 or values[0] in ("0.0", "0.5", "1.0", "0", "1"), name

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stylelab.base.files import printable
-from stylelab.exercises.checking.call import Lab, ask, give
+from stylelab.exercises.checking.call import Lab, ask, give, unnamed
 from stylelab.exercises.checking.definition import Exercise
 from stylelab.exercises.checking.reach import own_function
 from stylelab.exercises.checking.verdict import judge, judge_draws
@@ -15,10 +15,7 @@ SEEDS = (0, 1)  # public; a grader draws from a secret
 LONGEST = 2000  # letters in a sentence
 FALLBACK = "Until it is right, the lesson continues with stylelab's own."
 USED = "in shape, value and every property. The lesson continues with yours."
-UNUSABLE = (
-    "but TensorFlow cannot make a graph of it, which a transfer needs (no loops over tensors, no `int()` or `float()` "
-    "of them). The lesson continues with stylelab's own."
-)
+UNUSABLE = "but {} The lesson continues with stylelab's own."
 
 
 @dataclass(frozen=True)
@@ -79,8 +76,9 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
     elif verdict.stage == "open":
         stage, sentence = OPEN, FALLBACK
     elif verdict.right:
-        usable = not exercise.differentiable or lab.usable(function, give(exercise, lab, next(iter(draws[0][0].values()))))
-        stage, sentence = RIGHT, USED if usable else UNUSABLE
+        given = give(exercise, lab, next(iter(draws[0][0].values())))
+        obstacle = unnamed(exercise, function) or lab.obstacle(exercise, function, given)
+        stage, sentence = RIGHT, UNUSABLE.format(obstacle) if obstacle else USED
     tell(exercise.id, stage, sentence)
     return function if sentence is USED else own
 

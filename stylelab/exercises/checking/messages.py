@@ -5,11 +5,12 @@ import numpy as np
 from stylelab.exercises.checking.definition import NUMBERS, Case, Exercise
 
 NOT_FINITE = "The result is not finite: look for a division by zero, or for a root or another broken power of a negative number."
+ONCE = "Right for one input"
 DRIFTS = (
     "The first call is right, but a second call with the same arguments gives another result: keep nothing between calls (a "
     "gradient that adds up in `.grad`?) and draw nothing at random."
 )
-
+RANDOM = "A second call with the same arguments gives another result: draw nothing at random, use the arguments alone."
 NEARLY = 5e-3  # relative: what half precision or rounding does
 
 
@@ -61,11 +62,32 @@ def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
     return f"The shape is right, but the values are not: for example, {output[index]:.4g} where {expected[index]:.4g} is right."
 
 
+def not_for(kind: str, sentence: str) -> str:
+    """For an answer that is right for the first input but not for another kind of input that a lesson has."""
+    return f"{ONCE}, but not for {kind}: {sentence or 'nothing is returned.'}"
+
+
+def no_slope(argument: str, case: Case, kind: str = "") -> str:
+    """For a gradient that is not a finite number, such as that of a root at 0, in a kind of input that a lesson has."""
+    value = case[argument]
+    arrays = [np.asarray(array) for array in (value.values() if isinstance(value, dict) else [value])]
+    twins = [name for name, other in case.items() if name != argument and np.array_equal(np.asarray(other), arrays[0])]
+    if twins:
+        where = f"where `{argument}` and `{twins[0]}` are the same"
+    elif kind:
+        where = f"for {kind}"
+    elif any(array.ndim > 2 and not np.ptp(array, axis=(1, 2)).any() for array in arrays):
+        where = "where neighbours are equal, as in an image of one colour"
+    else:
+        where = f"where `{argument}` is {'0' if any((array == 0).any() for array in arrays) else 'as large as this'}"
+    return f"the gradient is not finite {where}: the slope of a root, a power below 1, a length or a quotient ends at 0. Do without it there."
+
+
 def only_once(before: Case, case: Case, exercise: Exercise, sentence: str) -> str:
     """For an answer that is right for one input but not for another."""
     size = _size(exercise, case)
     other = f", of {size}" if size and size != _size(exercise, before) else ""
-    return f"Right for one input, but not for another{other}: {sentence or 'nothing is returned.'}"
+    return f"{ONCE}, but not for another{other}: {sentence or 'nothing is returned.'}"
 
 
 def _size(exercise: Exercise, case: Case) -> str:
