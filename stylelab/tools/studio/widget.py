@@ -16,6 +16,7 @@ import traitlets
 from stylelab.base.files import error_text
 from stylelab.errors import InputError, StylelabError
 from stylelab.images import check_size, open_image
+from stylelab.page import display_widget
 from stylelab.result import COLUMNS
 from stylelab.tools import encode
 from stylelab.tools.studio import files, form
@@ -27,8 +28,8 @@ THUMBNAIL, BEFORE = 320, 768  # long side in pixels
 CURVE_POINTS = 160  # of a loss curve; more could not be seen
 TICK = 3.0  # seconds between two checks for pages that have gone silent
 NO_KERNEL = (
-    "<p><strong>The studio</strong> appears here when you run this cell: choose two images, move the sliders, and watch the "
-    "image being painted. Without a notebook, run <code>stylelab studio</code> in a terminal.</p>"
+    "<p><strong>The studio</strong>: choose two images, move the sliders, and watch the image being painted. Without a notebook, "
+    "run <code>stylelab studio</code> in a terminal.</p>"
 )
 ALT = "The studio: on the left the content and style image, the recipe and sliders; on the right two runs with their losses"
 
@@ -67,10 +68,9 @@ class Studio(anywidget.AnyWidget):
         if change["new"] is not None:
             change["new"]._reply_subshell_for = lambda data, named: named
 
-    def _repr_mimebundle_(self, **options):
-        bundle = super()._repr_mimebundle_(**options)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        return {**data, "text/html": static_page(), "text/plain": "The studio: run this cell to see it."}, metadata
+    def _ipython_display_(self, **options) -> None:
+        """Display the studio, and a screenshot for the time when its kernel has ended."""
+        display_widget(self, static_page(), "The studio: run this cell to see it.")
 
     def close(self) -> None:
         """End every run, and the widget."""
