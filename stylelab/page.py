@@ -34,7 +34,9 @@ from stylelab.result import Step
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDTH = 384  # a small image is enlarged on the page, so that it can be seen, to this many pixels at most
-QUALITY = 82  # of the JPEGs in a notebook: a lesson with fifteen figures stays under 3 MB
+# of the JPEGs in a notebook, in which each pixel of an image is at least twice as wide: a lesson with fifteen figures stays
+# under 3 MB. Pixels that are much wider take less room as a PNG, which is tried from LARGE bytes on.
+QUALITY, LARGE = 65, 150_000
 PAUSE = 0.3  # seconds at least between two updates of a live image: drawing must not take longer than the run
 IMAGE = Template(
     '<img src="data:image/{{ kind }};base64,{{ data }}" alt="{{ alt }}" width="{{ width }}">',
@@ -164,22 +166,27 @@ def image(what: "Figure | np.ndarray", alt: str, width: int = WIDTH) -> str:
     Args:
         what, alt, width: as for `show`.
     """
-    buffer = io.BytesIO()
     kind = "jpeg"
-    if not isinstance(what, Figure):
-        pixels = (np.clip(what, 0, 1) * 255 + 0.5).astype(np.uint8)
-        zoom = max(1, width // what.shape[1])
-        times = 2 * zoom if what.shape[1] <= PAGE else 1  # a large image is shown at half its size: all pixels are still there
-        shown = times * what.shape[1] // 2
-        Image.fromarray(pixels.repeat(times, 0).repeat(times, 1)).save(buffer, format="JPEG", quality=QUALITY)
+    if isinstance(what, Figure):
+        shown, kind = page_width(what), kind if any(axis.images for axis in what.axes) else "png"
+        stream = io.BytesIO()
+        what.savefig(stream, format="png", dpi=SHARP)
+        picture = Image.open(stream).convert("RGB")
     else:
-        shown = page_width(what)
-        if any(axis.images for axis in what.axes):
-            what.savefig(buffer, format="jpeg", dpi=SHARP, pil_kwargs={"quality": QUALITY})
-        else:
-            kind = "png"
-            what.savefig(buffer, format="png", dpi=SHARP, metadata={"Software": None})
-    return IMAGE.render(kind=kind, data=base64.b64encode(buffer.getvalue()).decode(), alt=alt, width=shown)
+        times = 2 * max(1, width // what.shape[1]) if what.shape[1] <= PAGE else 1  # a large image is shown at half its size
+        shown = times * what.shape[1] // 2
+        pixels = (np.clip(what, 0, 1) * 255 + 0.5).astype(np.uint8)
+        picture = Image.fromarray(pixels.repeat(times, 0).repeat(times, 1))
+    data = _encoded(picture, kind)
+    if len(data) > LARGE and len(smaller := _encoded(picture, "png")) < len(data):
+        kind, data = "png", smaller
+    return IMAGE.render(kind=kind, data=base64.b64encode(data).decode(), alt=alt, width=shown)
+
+
+def _encoded(picture: Image.Image, kind: str) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, kind, quality=QUALITY)
+    return stream.getvalue()
 
 
 class Live:

@@ -125,9 +125,39 @@ class Lesson:
 
 
 def test_the_stored_images_are_there_before_any_cell_is_run(lesson):
-    image = next(index for index, cell in enumerate(lesson.cells) if "page.show(" in cell.source or "live.finish(" in cell.source)
-    lesson.cell(image)
+    shown = [index for index, cell in enumerate(lesson.cells) if "page.show(" in cell.source or "live.finish(" in cell.source]
+    lesson.cell(next(index for index in shown if "jupyter" not in lesson.cells[index].metadata))
     lesson.page.wait_for_function(LOADED)  # fails after a while if they never come
+
+
+def test_what_follows_a_prediction_is_folded_until_its_cell_is_run(lesson):
+    prompt = next(index for index, cell in enumerate(lesson.cells) if "**Predict" in cell.source)
+    answer = next(index for index in range(prompt + 1, len(lesson.cells)) if lesson.cells[index].cell_type == "markdown")
+    hidden = "index => lesson.widgets[index].outputHidden"
+    assert all(lesson.page.evaluate(hidden, index) for index in range(prompt + 1, answer))
+    fold = lesson.cell(answer).wait_for_selector("details")
+    assert fold.get_attribute("open") is None and not fold.query_selector("p").is_visible()
+    fold.query_selector("summary").click()
+    assert fold.query_selector("p").is_visible()
+    lesson.run(prompt + 1)
+    assert not lesson.page.evaluate(hidden, prompt + 1)
+
+
+@pytest.mark.parametrize("density", [1, 2])
+def test_an_image_is_as_sharp_as_the_screen(server, tmp_path, density):
+    with browsing.browsing(tmp_path / "profile", more=(f"--force-device-scale-factor={density}",)) as browser:
+        page = browser.new_page()
+        page.goto(f"{server}/lab")
+        page.wait_for_function("() => window.jupyterapp")
+        page.evaluate(browsing.OPEN, lessons.notebook_path(SOURCES[4], "torch").name)
+        cells = lessons.assemble(SOURCES[4], "torch").cells
+        page.evaluate(SHOW, next(index for index, cell in enumerate(cells) if cell.metadata.stylelab.name == "pictures"))
+        page.wait_for_function(LOADED)
+        ratio, shown, pixels = page.evaluate("""() => {
+            const image = document.querySelector('.jp-OutputArea img');
+            return [window.devicePixelRatio, image.getBoundingClientRect().width, image.naturalWidth];
+        }""")
+        assert ratio == density and shown * 2 == pixels
 
 
 def test_the_setup_cell_reports_the_device(lesson):

@@ -16,7 +16,6 @@ import traitlets
 from stylelab.base.files import error_text
 from stylelab.errors import InputError, StylelabError
 from stylelab.images import check_size, open_image
-from stylelab.images.decode import ImageFile
 from stylelab.result import COLUMNS
 from stylelab.tools import encode
 from stylelab.tools.studio import files, form
@@ -101,6 +100,7 @@ class Studio(anywidget.AnyWidget):
                     self._send_run(run, "all")
             case "alive":
                 self.session.heard(message["page"], bool(message.get("hidden")))
+                self.send({"kind": "alive"})
             case "goodbye":
                 self.session.gone(message["page"])
             case "thumbnail":
@@ -131,12 +131,11 @@ class Studio(anywidget.AnyWidget):
         if name == form.UPLOADED and role not in self.uploaded:
             name = form.defaults()[role]
         if name == form.UPLOADED:
-            self._send_thumbnail(role, name, self.uploaded[role], self.uploaded[role].name)
+            self._send_thumbnail(role, name, open_image(self.uploaded[role]), self.uploaded[role].name)
         elif name in {choice["name"] for choice in self.choices[role]}:
-            self._send_thumbnail(role, name, name, name)
+            self._send_thumbnail(role, name, open_image(name), name)
 
-    def _send_thumbnail(self, role: str, name: str, source: "str | ImageFile", label: str) -> None:
-        image = open_image(source)
+    def _send_thumbnail(self, role: str, name: str, image: np.ndarray, label: str) -> None:
         message = {"kind": "thumbnail", "role": role, "name": name, "label": label, "size": list(image.shape[1::-1])}
         self.send(message, buffers=[encode.jpeg(image, THUMBNAIL)])
 
@@ -147,9 +146,10 @@ class Studio(anywidget.AnyWidget):
         file = self.uploads.add(role, str(message["name"]), message["index"], message["count"], bytes(buffers[0]))
         if file is None:
             return
-        check_size(open_image(file), f"'{file.name}'")
+        image = open_image(file)
+        check_size(image, f"'{file.name}'")
         self.uploaded = self.uploaded | {role: file}
-        self._send_thumbnail(role, form.UPLOADED, file, file.name)
+        self._send_thumbnail(role, form.UPLOADED, image, file.name)
         self._notify(f"the {role} image is now {file.name}")
 
     def _find_run(self, message: dict) -> Run:
