@@ -1,7 +1,7 @@
 """What a lesson displays: images with alt text, an image that changes during a run, sliders, a quiz.
 
-A widget is displayed together with a static image or text. With a running kernel the reader sees the widget. In the stored
-notebook, from which the builder removes the widgets, the reader sees the static version.
+A widget is displayed below a static image or text, which it hides. Without a kernel, or after the kernel has ended, the reader
+sees the static version.
 """
 
 import base64
@@ -9,20 +9,24 @@ import io
 import os
 import sys
 import time
+import traceback
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from html import escape
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from IPython import get_ipython
 from IPython.display import display
 from jinja2 import Template
+from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
 from stylelab import encoders
+from stylelab.base.html import with_code
 from stylelab.errors import StylelabError, unknown
 from stylelab.plots import PAGE, SHARP, page_width
 from stylelab.recipes import PRESETS
@@ -30,10 +34,21 @@ from stylelab.result import Step
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDTH = 384  # a small image is enlarged on the page, so that it can be seen, to this many pixels at most
-QUALITY = 82  # of the JPEGs in a notebook: a lesson with fifteen figures stays under 3 MB
+# of the JPEGs in a notebook, in which each pixel of an image is at least twice as wide: a lesson with fifteen figures stays
+# under 3 MB. Pixels that are much wider take less room as a PNG, which is tried from LARGE bytes on.
+QUALITY, LARGE = 65, 150_000
 PAUSE = 0.3  # seconds at least between two updates of a live image: drawing must not take longer than the run
 IMAGE = Template(
     '<img src="data:image/{{ kind }};base64,{{ data }}" alt="{{ alt }}" width="{{ width }}">',
+    autoescape=True,
+)
+# in JupyterLab the next output is the widget. Without its kernel it has a line of text and no element, or a broken link for each part
+STATIC = Template(
+    """<style>
+.jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child:is(:has(.jupyter-widgets-disconnected), \
+:not(:has(.jupyter-widgets > *))) { display: none }
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .jupyter-widgets-disconnected) .{{ name }} { display: block }
+</style><div class="{{ name }}">{{ html }}<p class="stylelab-run">Run the cell above to make it live.</p></div>""",
     autoescape=True,
 )
 PROGRESS = Template('<progress value="{{ done }}" max="{{ steps }}"></progress> {{ status }}', autoescape=True)
@@ -83,7 +98,16 @@ def set_up(sl: ModuleType, seed: int = 0) -> Setting:
     print(f"{framework} {sys.modules[framework].__version__} on {device}, {os.cpu_count()} cores; seed {seed}")
     print(f"encoder '{encoder.name}': {encoder.source}" if encoder.source else f"encoder '{encoder.name}'")
     print(f"preset '{preset}': {scaled if largest else 'images as large and runs as long as their authors meant'}")
+    if hasattr(shell := get_ipython(), "kernel") and not os.environ.get("NBGRADER_EXECUTION"):
+        shell.set_custom_exc((KeyboardInterrupt,), _report_stop)
     return Setting(preset, seed, device)
+
+
+def _report_stop(shell: Any, kind: type, error: BaseException, trace: Any, tb_offset: int | None = None) -> None:
+    """One line for a cell that was stopped on purpose, which is not an error. No cell after it runs all the same."""
+    lines = [frame.lineno for frame in traceback.extract_tb(trace) if "ipykernel_" in frame.filename]
+    where = f" at line {lines[0]}" if lines else ""
+    print(f"Stopped{where}. What the cell has shown so far stays; run it again to start over.")
 
 
 @contextmanager
@@ -142,22 +166,27 @@ def image(what: "Figure | np.ndarray", alt: str, width: int = WIDTH) -> str:
     Args:
         what, alt, width: as for `show`.
     """
-    buffer = io.BytesIO()
     kind = "jpeg"
-    if not isinstance(what, Figure):
-        pixels = (np.clip(what, 0, 1) * 255 + 0.5).astype(np.uint8)
-        zoom = max(1, width // what.shape[1])
-        times = 2 * zoom if what.shape[1] <= PAGE else 1  # a large image is shown at half its size: all pixels are still there
-        shown = times * what.shape[1] // 2
-        Image.fromarray(pixels.repeat(times, 0).repeat(times, 1)).save(buffer, format="JPEG", quality=QUALITY)
+    if isinstance(what, Figure):
+        shown, kind = page_width(what), kind if any(axis.images for axis in what.axes) else "png"
+        stream = io.BytesIO()
+        what.savefig(stream, format="png", dpi=SHARP)
+        picture = Image.open(stream).convert("RGB")
     else:
-        shown = page_width(what)
-        if any(axis.images for axis in what.axes):
-            what.savefig(buffer, format="jpeg", dpi=SHARP, pil_kwargs={"quality": QUALITY})
-        else:
-            kind = "png"
-            what.savefig(buffer, format="png", dpi=SHARP, metadata={"Software": None})
-    return IMAGE.render(kind=kind, data=base64.b64encode(buffer.getvalue()).decode(), alt=alt, width=shown)
+        times = 2 * max(1, width // what.shape[1]) if what.shape[1] <= PAGE else 1  # a large image is shown at half its size
+        shown = times * what.shape[1] // 2
+        pixels = (np.clip(what, 0, 1) * 255 + 0.5).astype(np.uint8)
+        picture = Image.fromarray(pixels.repeat(times, 0).repeat(times, 1))
+    data = _encoded(picture, kind)
+    if len(data) > LARGE and len(smaller := _encoded(picture, "png")) < len(data):
+        kind, data = "png", smaller
+    return IMAGE.render(kind=kind, data=base64.b64encode(data).decode(), alt=alt, width=shown)
+
+
+def _encoded(picture: Image.Image, kind: str) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, kind, quality=QUALITY)
+    return stream.getvalue()
 
 
 class Live:
@@ -175,7 +204,8 @@ class Live:
     def __init__(self, alt: str, steps: int, width: int = WIDTH):
         self.alt, self.steps, self.width = alt, steps, width
         self.done, self.drawn = 0, -np.inf
-        self.display = display(_Html(self._progress("starting"), alt), display_id=True)
+        self.display = display(_Html("", alt), display_id=True)
+        self._update(self._progress("starting"))
 
     def show(self, step: Step) -> None:
         """Count a step, and draw its image unless another has just been drawn."""
@@ -187,9 +217,13 @@ class Live:
         self._update(progress + "<br>" + image(step.image, self.alt, self.width))
 
     def finish(self, what: "Figure | np.ndarray", alt: str) -> None:
-        """Replace the progress bar and the image by the result."""
-        self.alt = alt
-        self._update(image(what, alt, self.width))
+        """Display the result in place of the progress bar and the image.
+
+        It is an output of its own, and the changing one ends as empty as it began: nbval, which compares what a cell displays
+        with the stored notebook, sees no changes.
+        """
+        show(what, alt, self.width)
+        self._update("")
 
     def _progress(self, status: str) -> str:
         return PROGRESS.render(done=self.done, steps=self.steps, status=status)
@@ -237,11 +271,13 @@ def try_it(
                 panel.value = image(step.image, alt, width)
                 status.value = f"step {step.index}, loss {step.loss:.3g}"
         except StylelabError as error:
-            status.value = escape(str(error))
+            status.value = with_code(str(error))
+        except KeyboardInterrupt:
+            status.value = f"stopped at {status.value}"
 
     for widget in widgets.values():
         widget.observe(repaint, "value")
-    _display_widget(ipywidgets.VBox([*widgets.values(), status, panel]), image(start, alt, width), alt)
+    display_widget(ipywidgets.VBox([*widgets.values(), status, panel]), image(start, alt, width), alt)
 
 
 def quiz(lesson: str) -> None:
@@ -256,10 +292,24 @@ def quiz(lesson: str) -> None:
     from stylelab.exercises.quizzes import find_quiz, form, unfolded
 
     questions = find_quiz(lesson)
-    _display_widget(form(questions), unfolded(questions), f"{len(questions)} questions")
+    display_widget(form(questions), unfolded(questions), f"{len(questions)} questions")
 
 
-def _display_widget(widget: Any, html: str, text: str) -> None:
-    """Display a widget, with the HTML and the text that replace it without a kernel."""
-    bundle = widget._repr_mimebundle_() or {}
-    display({**bundle, "text/html": html, "text/plain": text}, raw=True)
+def display_widget(widget: Any, html: str, text: str) -> None:
+    """Display a widget, and what replaces it without a kernel.
+
+    JupyterLab shows an error for a widget whose kernel has ended, even if its output has HTML too. So the HTML is an output of
+    its own, which the widget hides as long as it is there.
+
+    Args:
+        widget: of ipywidgets or anywidget.
+        html: what replaces it, already escaped.
+        text: the same for a terminal.
+    """
+    import ipywidgets
+
+    name = f"stylelab-{uuid.uuid4().hex[:8]}"  # another one in a twin lesson stays as it is
+    display({"text/html": STATIC.render(name=name, html=Markup(html)), "text/plain": text}, raw=True)
+    hide = ipywidgets.HTML(f"<style>.{name} {{ display: none }}</style>")
+    bundle = ipywidgets.VBox([widget, hide])._repr_mimebundle_()
+    display({WIDGET: bundle[WIDGET]}, raw=True)

@@ -5,7 +5,7 @@ The colours are those of Okabe and Ito, "Color universal design" (2008), which c
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from typing import Any, Protocol
 
@@ -26,7 +26,7 @@ LINES = (
     ("#CC79A7", (0, (5, 1))), ("#56B4E9", (0, (3, 1, 1, 1))), ("#E69F00", (0, (1, 1))),
 )  # fmt: skip
 # in pixels of the page, of which a figure has 100 to an inch: a row of images, the space around one, the space above it
-PAGE, GAP, TITLE = 784, 8, 26
+PAGE, GAP, TITLE = 792, 8, 26
 INCHES = 3.2  # width of an image at most
 MOST, LEAST = 4, 176  # images in a row at most, and pixels of the page that one should have at least
 SHARP = 200  # dots per inch of a file: two for each pixel of the page, as high-density screens have them
@@ -89,16 +89,19 @@ def side_by_side(images: Mapping[str, np.ndarray], columns: int | None = None, *
     """
     if not images:
         raise InputError("no image to show: give at least one")
-    widest = max(image.shape[1] for image in images.values())
-    if columns is None:  # the most in which an image is large enough and a whole number of times its size
-        rooms = {columns: min(_room(columns), 100 * width) for columns in range(min(MOST, len(images)), 0, -1)}
-        zooms = {columns: _zoom(widest, room) for columns, room in rooms.items()}
-        fitting = [columns for columns, zoom in zooms.items() if zoom % 0.5 == 0 and zoom * widest >= LEAST]
-        columns = fitting[0] if fitting else min(2, len(images))
-        columns = -(-len(images) // -(-len(images) // columns))  # five images become three and two, not four and one
+    columns = columns or _columns(images.values(), len(images), 100 * width)
     entries = list(images.items())
     rows = [entries[start : start + columns] for start in range(0, len(entries), columns)]
     return _rows_of_images(rows, columns, min(_room(columns), 100 * width))
+
+
+def _columns(images: Iterable[np.ndarray], count: int, width: float) -> int:
+    """How many of `count` images there are in a row: the most for which each is large enough and a whole number of times its size."""
+    widest = max(image.shape[1] for image in images)
+    zooms = {columns: _zoom(widest, min(_room(columns), width)) for columns in range(min(MOST, count), 0, -1)}
+    fitting = [columns for columns, zoom in zooms.items() if zoom % 0.5 == 0 and zoom * widest >= LEAST]
+    columns = fitting[0] if fitting else min(2, count)
+    return -(-count // -(-count // columns))  # five images become three and two, not four and one
 
 
 def _room(columns: int) -> float:
@@ -276,6 +279,32 @@ def _line_panels(panels: Sequence[Mapping[str, tuple]], share_y: bool, marker: s
     return figure, axes
 
 
+def clouds(panels: Mapping[str, tuple], xlabel: str, ylabel: str) -> Figure:
+    """Clouds of points next to each other, on the same axes. The more points there are in a place, the darker it is.
+
+    >>> figure = plots.clouds({"F": ([0, 1, 2], [2, 1, 0])}, "filter 1", "filter 2")
+    >>> figure.axes[0].get_title(), figure.axes[0].get_xlabel()
+    ('F', 'filter 1')
+
+    Args:
+        panels: title -> (x, y), sequences of one length.
+        xlabel, ylabel: labels of the axes.
+
+    Raises:
+        InputError: no cloud.
+    """
+    if not panels:
+        raise InputError("no cloud to show: give at least one")
+    figure = Figure(figsize=(PAGE / 100 / 2 * max(2, len(panels)), 3.8), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    for axis, (title, (x, y)) in zip(axes, panels.items(), strict=True):
+        axis.scatter(x, y, s=9, color=COLOURS["content"], alpha=0.25, linewidths=0)
+        axis.set_title(title, fontsize=10)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+        axis.grid(alpha=0.3)
+    return figure
+
+
 def heat_maps(
     tables: Mapping[str, tuple], label: str, *, number: str = ".2f", log: bool = False, width: float = INCHES
 ) -> Figure:
@@ -325,7 +354,7 @@ def heat_maps(
 def image_rows(rows: Mapping[str, Mapping[str, np.ndarray]], *, width: float = INCHES) -> Figure:
     """Rows of images and maps, such as one row for each layer. A row's name is at its left, titles are above.
 
-    A row of more than four continues below.
+    A row with more images than there is room for, four at most, continues below.
 
     >>> figure = plots.image_rows({"conv1_1": {"filter 0": np.eye(4), "filter 1": np.eye(4)}})
     >>> [axis.get_title() for axis in figure.axes]
@@ -342,9 +371,9 @@ def image_rows(rows: Mapping[str, Mapping[str, np.ndarray]], *, width: float = I
     """
     if not rows or not all(rows.values()):
         raise InputError("no image to show: give every row at least one")
-    longest = max(map(len, rows.values()))
-    columns = -(-longest // -(-longest // MOST))
-    lines, names = [], []
+    columns = _columns((image for row in rows.values() for image in row.values()), max(map(len, rows.values())), 100 * width)
+    lines: list[list[tuple[str, Any]]] = []
+    names: list[str] = []
     for name, row in rows.items():
         entries = [(title, _as_grey(image) if image.ndim == 2 else image) for title, image in row.items()]
         lines += [entries[start : start + columns] for start in range(0, len(entries), columns)]

@@ -1,5 +1,6 @@
 """Write each lesson's two notebooks from its one source, and run them."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -12,6 +13,7 @@ from stylelab.errors import InputError
 __all__ = ["LESSONS", "REPOSITORY", "TITLES", "assemble", "build", "execute", "notebook_path", "sources"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+NAME = re.compile(r"\bstylelab-[0-9a-f]{8}\b")  # of a widget's static version, drawn for each display
 
 
 def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> NotebookNode:
@@ -41,7 +43,8 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> Noteboo
     notebook.metadata = asked_for  # the kernel reported itself, with versions
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = _joined([_static(output, cell) for output in cell.outputs])
+            outputs = [_static(output, cell) for output in cell.outputs]
+            cell.outputs = _joined([output for output in outputs if output.get("data") != {}])
     return notebook
 
 
@@ -61,6 +64,8 @@ def _static(output: NotebookNode, cell: NotebookNode) -> NotebookNode:
         raise InputError(f"cell '{cell.metadata.stylelab.name}' writes to stderr: {output.text.strip()[:300]}")
     if "data" in output:
         output.data.pop(WIDGET, None)
+        if "text/html" in output.data:
+            output.data["text/html"] = NAME.sub("stylelab-static", output.data["text/html"])
         output.metadata = {}
     output.pop("transient", None)
     return output

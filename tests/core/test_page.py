@@ -2,9 +2,11 @@
 
 import base64
 import io
+import re
 
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -77,7 +79,14 @@ def test_a_live_image_counts_the_steps_and_is_replaced_by_the_result(displayed):
         live.show(step)
     assert '<progress value="3" max="3">' in displayed[-1] and "step 3 of 3, loss 3.33" in displayed[-1]
     live.finish(GREY, "The grey result")
-    assert 'alt="The grey result"' in displayed[-1] and "<progress" not in displayed[-1]
+    assert 'alt="The grey result"' in displayed[-2] and "<progress" not in displayed[-2]
+
+
+def test_a_live_image_ends_as_it_began_since_nbval_sees_no_changes(displayed):
+    live = page.Live("Something grey", steps=1)
+    live.show(*steps(1))
+    live.finish(GREY, "The grey result")
+    assert displayed[0] == displayed[-1] == ""
 
 
 def test_a_live_image_is_not_drawn_at_every_step(displayed):
@@ -89,7 +98,7 @@ def test_a_live_image_is_not_drawn_at_every_step(displayed):
 
 def test_moving_a_slider_paints_the_image_again(monkeypatch):
     widgets = []
-    monkeypatch.setattr(page, "_display_widget", lambda widget, html, text: widgets.append(widget))
+    monkeypatch.setattr(page, "display_widget", lambda widget, html, text: widgets.append(widget))
 
     def paint(beta):
         yield Step(1, beta, {}, lambda: np.zeros((8, 8, 3)))
@@ -103,7 +112,7 @@ def test_moving_a_slider_paints_the_image_again(monkeypatch):
 
 def test_sliders_can_have_whole_numbers_or_words(monkeypatch):
     widgets, calls = [], []
-    monkeypatch.setattr(page, "_display_widget", lambda widget, html, text: widgets.append(widget))
+    monkeypatch.setattr(page, "display_widget", lambda widget, html, text: widgets.append(widget))
 
     def paint(**values):
         calls.append(values)
@@ -119,7 +128,7 @@ def test_sliders_can_have_whole_numbers_or_words(monkeypatch):
 
 def test_an_error_after_moving_a_slider_is_displayed(monkeypatch):
     widgets = []
-    monkeypatch.setattr(page, "_display_widget", lambda widget, html, text: widgets.append(widget))
+    monkeypatch.setattr(page, "display_widget", lambda widget, html, text: widgets.append(widget))
 
     def paint(beta):
         raise InputError("the style weight is <too> large")
@@ -130,9 +139,47 @@ def test_an_error_after_moving_a_slider_is_displayed(monkeypatch):
     assert status.value == "the style weight is &lt;too&gt; large"
 
 
-def test_a_widget_is_displayed_together_with_its_static_version(displayed):
-    page.quiz("04")
-    assert "<details>" in displayed[0]["text/html"] and page.WIDGET in displayed[0]
+def test_a_widget_is_displayed_below_its_static_version_which_it_hides(displayed):
+    for _ in range(2):
+        page.quiz("04")
+    static, widget, twin, _ = displayed
+    assert "<details>" in static["text/html"] and "Run the cell above to make it live." in static["text/html"]
+    assert set(static) == {"text/html", "text/plain"} and set(widget) == {page.WIDGET}
+    name = re.search(r'<div class="(stylelab-\w+)">', static["text/html"])[1]
+    assert f'"{name}"' not in twin["text/html"]  # a twin lesson's stays
+    box = _instances[widget[page.WIDGET]["model_id"]]
+    assert box.children[-1].value == f"<style>.{name} {{ display: none }}</style>"
+
+
+def test_a_slider_stopped_on_purpose_says_where(monkeypatch):
+    widgets = []
+    monkeypatch.setattr(page, "display_widget", lambda widget, html, text: widgets.append(widget))
+
+    def paint(beta):
+        yield from steps(2)
+        raise KeyboardInterrupt
+
+    page.try_it(paint, GREY, "A grey square", {"beta": (1, 100, 10)})
+    slider, status, _ = widgets[0].children
+    slider.value = 100.0
+    assert status.value == "stopped at step 2, loss 5"
+
+
+def test_a_cell_stopped_on_purpose_ends_in_one_line(sl, monkeypatch, capsys):
+    """In a shell of IPython as a kernel has one."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    monkeypatch.setattr(shell, "kernel", True, raising=False)
+    monkeypatch.setattr(page, "get_ipython", lambda: shell)
+    page.set_up(sl)
+    capsys.readouterr()
+    done = shell.run_cell("x = 1\nraise KeyboardInterrupt")
+    printed = capsys.readouterr()
+    assert isinstance(done.error_in_exec, KeyboardInterrupt) and printed.err == ""
+    assert re.fullmatch(r"Stopped[^\n]*\. What the cell has shown so far stays; run it again to start over\.\n", printed.out)
+    shell.run_cell("1 / 0")
+    assert "ZeroDivisionError" in capsys.readouterr().out
 
 
 def test_the_preset_is_printed_and_an_unknown_one_refused(sl, monkeypatch, capsys):

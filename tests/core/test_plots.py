@@ -83,7 +83,7 @@ def test_rows_have_nearly_equal_lengths():
 
 
 @pytest.mark.parametrize(
-    ("size", "columns"), [(30, 4), (64, 3), (96, 3), (128, 3), (160, 2), (256, 3), (384, 3), (512, 3), (900, 2)]
+    ("size", "columns"), [(30, 4), (64, 4), (96, 4), (128, 3), (160, 2), (256, 3), (384, 4), (512, 3), (900, 2)]
 )
 def test_by_default_images_are_as_many_in_a_row_as_can_be_seen_and_at_most_four(size, columns):
     figure = plots.side_by_side({str(index): image(height=20, width=size) for index in range(12)})
@@ -131,7 +131,7 @@ def test_a_large_image_is_scaled_down_to_the_page():
 def test_a_row_of_more_than_four_continues_below():
     figure = plots.image_rows({"one": {f"map {index}": np.eye(4) for index in range(6)}, "two": {"map": np.eye(4)}})
     spec = figure.axes[0].get_gridspec()
-    assert (spec.nrows, spec.ncols) == (3, 3)
+    assert (spec.nrows, spec.ncols) == (3, 3)  # three, three and one
     assert [text.get_text() for axis in figure.axes for text in axis.texts] == ["one", "two"]
 
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from stylelab import exercises
+from stylelab import encoders, exercises
 from stylelab.errors import InputError
 from stylelab.exercises.checking import check, definition, serialise
 
@@ -279,6 +279,9 @@ def test_the_librarys_function_is_not_taken_for_the_students(sl, printed):
     assert "That is stylelab's own function" in printed()
     assert sl.check("gram_matrix", lambda activation: sl.gram_matrix(activation)) is sl.gram_matrix
     assert "stylelab's own functions are out of reach while an answer is graded" in printed()
+    LAYERS = encoders.LAYERS  # noqa: N806  as a cell with `from stylelab.encoders import LAYERS` has it
+    sl.check("layer_name", lambda name: LAYERS[name - 1])
+    assert "stylelab.encoders" in printed()
 
 
 def test_nbgrader_sees_a_wrong_answer_as_an_error(sl, monkeypatch):

@@ -99,6 +99,19 @@ def test_the_table_of_lessons_names_every_lesson_with_its_title():
         assert f"]({lessons.notebook_path(source, framework).name})" in table
 
 
+@pytest.mark.parametrize("twin", TWINS, ids=NAMES)
+def test_what_follows_a_prediction_is_folded_and_answered(twin):
+    notebook = lessons.assemble(*twin)
+    prompts = [index for index, cell in enumerate(notebook.cells) if "**Predict" in cell.source or "**predict" in cell.source]
+    assert len(prompts) >= 6
+    for index in prompts:
+        answer = next(i for i in range(index + 1, len(notebook.cells)) if notebook.cells[i].cell_type == "markdown")
+        assert notebook.cells[answer].source.startswith("<details><summary>Compare with your guess</summary>\n\n")
+        folded = notebook.cells[index + 1 : answer]
+        assert folded and all(cell.metadata.jupyter == {"outputs_hidden": True} for cell in folded)
+        assert not any("nbgrader" in cell.metadata for cell in folded)
+
+
 def test_a_cell_id_depends_on_lesson_and_name_alone(tmp_path):
     one, two = (write_lesson(tmp_path, text) for text in ("# Title\n", "# Another title\n"))
     ids = {lessons.assemble(path, "torch").cells[0].id for path in (one, two)}
@@ -192,7 +205,25 @@ def reworded(old: str, new: str = ""):
     return lambda cells: [cell.update(source=cell.source.replace(old, new)) for cell in cells]
 
 
+def marked_prompt(cells):
+    """The position of a cell that asks for a prediction."""
+    return next(index for index, cell in enumerate(cells) if "**Predict" in cell.source)
+
+
+def html_of(cells):
+    """The HTML of the first image that a code cell shows."""
+    return next(o.data for c in cells for o in c.get("outputs", []) if "<img" in o.get("data", {}).get("text/html", ""))
+
+
 SPOILED = {
+    "shows its output although cell gram-by-hand-text": lambda cells: cells[marked_prompt(cells) + 1].metadata.pop("jupyter"),
+    "the next text does not begin with its answer": lambda cells: cells[marked_prompt(cells) + 2].update(source="Nothing changes."),
+    "answers a prediction that nobody asked for": lambda cells: cells[marked_prompt(cells)].update(source="Guess."),
+    "a prediction that no code follows": lambda cells: cells.pop(marked_prompt(cells) + 1),
+    "asks for 2 predictions": lambda cells: cells[marked_prompt(cells)].update(source="**Predict** one. **Predict** another."),
+    "images in a row: at most 4": reworded("plots.side_by_side(variants)", "plots.side_by_side(variants, columns=5)"),
+    "pixels wide on the page": lambda cells: html_of(cells).update({"text/html": re.sub(r'width="\d+"', 'width="900"', html_of(cells)["text/html"])}),
+    "blurred on a high-density screen": lambda cells: html_of(cells).update({"text/html": re.sub(r'width="\d+"', 'width="820"', html_of(cells)["text/html"])}),
     "out of step": lambda cells: cells[3].update(source="changed"),
     "executed once from top": lambda cells: code(cells).update(execution_count=9),
     "shows no number": lambda cells: next(c for c in cells if lint.MARK in c.source).update(outputs=[]),

@@ -3,8 +3,9 @@
 import importlib
 import pkgutil
 
-from jinja2 import Template
+from jinja2 import Environment
 
+from stylelab.base.html import with_code
 from stylelab.errors import unknown
 from stylelab.exercises.quizzes.question import Question
 
@@ -14,14 +15,15 @@ QUIZZES: dict[str, tuple[Question, ...]] = {
     if module.name.startswith("lesson_")
 }
 
-TITLE = Template("<b>{{ number }}. {{ text }}</b>", autoescape=True)
-FEEDBACK = Template("{{ '✓ Right' if right else '✗ No' }}. {{ why }}", autoescape=True)
-UNFOLDED = Template(
-    "{% for question in questions %}<p><b>{{ loop.index }}. {{ question.text }}</b></p>"
+ENVIRONMENT = Environment(autoescape=True)
+ENVIRONMENT.filters["code"] = with_code
+TITLE = ENVIRONMENT.from_string("<b>{{ number }}. {{ text | code }}</b>")
+FEEDBACK = ENVIRONMENT.from_string("{{ '✓ Right' if right else '✗ No' }}. {{ why | code }}")
+UNFOLDED = ENVIRONMENT.from_string(
+    "{% for question in questions %}<p><b>{{ loop.index }}. {{ question.text | code }}</b></p>"
     "{% for answer, why, right in question.answers() %}"
-    "<details><summary>{{ answer }}</summary>{{ '✓ Right' if right else '✗ No' }}. {{ why }}</details>"
-    "{% endfor %}{% endfor %}",
-    autoescape=True,
+    "<details><summary>{{ answer | code }}</summary>{{ '✓ Right' if right else '✗ No' }}. {{ why | code }}</details>"
+    "{% endfor %}{% endfor %}"
 )
 
 
@@ -51,7 +53,7 @@ def form(questions: tuple[Question, ...]):
     def box(number: int, question: Question):
         answers = question.answers()
         choice = ipywidgets.RadioButtons(
-            options=[answer for answer, _, _ in answers], value=None, layout={"width": "max-content"}
+            options=[(answer.replace("`", "'"), answer) for answer, _, _ in answers], value=None, layout={"width": "max-content"}
         )
         feedback = ipywidgets.HTML()
 
