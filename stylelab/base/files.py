@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shlex
 import stat
 import threading
@@ -37,7 +38,7 @@ def quoted(path: "str | os.PathLike") -> str:
     text = os.fspath(path)
     text = f"./{text}" if text.startswith("-") else text  # not an option
     if text.isprintable():
-        return shlex.quote(text)
+        return text if re.fullmatch(r"[\w@%+=:,./-]+", text) else shlex.quote(text)
     return (
         "$'"
         + "".join(chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(text))
