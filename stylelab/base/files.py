@@ -91,6 +91,34 @@ def temporary_folder() -> Path:
         raise MachineError("no folder for temporary files can be written: set TMPDIR to one of yours") from None
 
 
+@contextmanager
+def temporary_files(beside: Path) -> Iterator[None]:
+    """On a machine where no temporary file can be written, let them be written into a folder that is removed afterwards.
+
+    TensorFlow and Dask need some. Child processes find the folder in TMPDIR.
+
+    Args:
+        beside: the folder of the output, which can be written, or made.
+    """
+    import tempfile
+
+    try:
+        temporary_folder()
+    except MachineError:
+        with tempfile.TemporaryDirectory(prefix=".stylelab-", dir=_nearest(beside), ignore_cleanup_errors=True) as folder:
+            before, tempfile.tempdir = dict(os.environ), folder
+            os.environ.update({"MPLCONFIGDIR": folder} | before | {"TMPDIR": folder})  # Keras imports Matplotlib
+            try:
+                yield
+            finally:
+                tempfile.tempdir = None
+                for name in ("MPLCONFIGDIR", "TMPDIR"):
+                    os.environ.pop(name)
+                os.environ.update(before)
+    else:
+        yield
+
+
 def file_kind(path: "str | os.PathLike", trouble: str = "cannot use") -> str:
     """What is at a path: 'file', 'folder', 'other' for a pipe or a device, '' for nothing.
 
@@ -212,7 +240,12 @@ def check_parent_folder(folder: Path) -> None:
     Raises:
         InputError, MachineError: as `check_folder`.
     """
-    check_folder(next((parent for parent in (folder, *folder.parents) if file_kind(parent)), folder))
+    check_folder(_nearest(folder))
+
+
+def _nearest(folder: Path) -> Path:
+    """A folder, or its nearest parent that exists."""
+    return next((parent for parent in (folder, *folder.parents) if file_kind(parent)), folder)
 
 
 def _behind_link(path: Path) -> Path:
