@@ -1,12 +1,15 @@
 """Check what a caller gives: a name, a number, a list. Anything else costs one line that says what to give."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stylelab.base.files import printable
 from stylelab.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MOST = 2**63  # beyond, a number fits into no settings file and no random generator
 
@@ -19,7 +22,7 @@ def one_of(kind: str, name: object, choices: Iterable[str]) -> Any:
     """
     choices = list(choices)
     if not isinstance(name, str) or name not in choices:
-        raise unknown(kind, printable(name, 60), choices)
+        raise unknown(kind, shown(name), choices)
     return name
 
 
@@ -33,9 +36,9 @@ def whole(name: str, value: Any, least: int | None = None) -> int:
     if given % 1 == 0 and (least is None or given >= least):
         if -MOST < given < MOST:
             return int(given)
-        raise InputError(f"{name} is {printable(value, 40)}: give a whole number below {MOST:.2g}")
+        raise InputError(f"{name} is {shown(value)}: give a whole number below {MOST:.2g}")
     at_least = "" if least is None else f" of at least {least}"
-    raise InputError(f"{name} is {printable(value, 40)}: give a whole number{at_least}")
+    raise InputError(f"{name} is {shown(value)}: give a whole number{at_least}")
 
 
 def number(name: str, value: object, least: float = -math.inf) -> float:
@@ -47,7 +50,7 @@ def number(name: str, value: object, least: float = -math.inf) -> float:
     result = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     if not (math.isfinite(result) and result >= least):
         words = {-math.inf: "a number", 0.0: "a number, zero or more"}
-        raise InputError(f"{name} is {printable(value, 60)}: give {words.get(least, f'a number of at least {least}')}")
+        raise InputError(f"{name} is {shown(value)}: give {words.get(least, f'a number of at least {least}')}")
     return result
 
 
@@ -60,6 +63,18 @@ def several(name: str, values: object, example: str) -> list[Any]:
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise InputError(f"{name} must be a list, such as {example}; got {kind_of(values)}")
     return list(values)
+
+
+def pair(name: str, value: object, least: int = 1) -> tuple[int, int]:
+    """Two whole numbers, such as (height, width).
+
+    Raises:
+        InputError: as `whole`, or not two.
+    """
+    both = several(name, value, "(40, 60)")
+    if len(both) != 2:
+        raise InputError(f"{name} must be two numbers, such as (40, 60); got {len(both)}")
+    return whole(name, both[0], least), whole(name, both[1], least)
 
 
 def split_names(text: str) -> tuple[str, ...]:
@@ -76,6 +91,45 @@ def instance(name: str, value: object, *kinds: Any, words: str) -> Any:
     if not isinstance(value, kinds):
         raise InputError(f"{name} must be {words}; got {kind_of(value)}")
     return value
+
+
+def check_axes(shape: Sequence[int | None], name: str, axes: str) -> None:
+    """Compare a shape with axes such as '(B, 3, H, W)': their number, and the sizes that are numbers. '' is for any.
+
+    Raises:
+        InputError: they differ.
+    """
+    wanted = axes.strip("()").split(", ")
+    if axes and (
+        len(shape) != len(wanted) or any(axis.isdecimal() and int(axis) != size for axis, size in zip(wanted, shape, strict=True))
+    ):
+        raise InputError(f"{name} must be {axes}; got {tuple(shape)}")
+
+
+def numbers(values: Any, name: str) -> "np.ndarray":
+    """Values as a new float32 array; uint8 becomes 0..1.
+
+    Raises:
+        InputError: they are not numbers, or not finite.
+    """
+    import numpy as np  # `import stylelab` is quick without it
+
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError):  # a tensor on a GPU or with a gradient refuses in its own words
+        array = np.array(None)
+    if array.dtype.kind not in "uif":
+        raise InputError(f"{name} must be an array of numbers; got {kind_of(values)}")
+    with np.errstate(over="ignore"):
+        result = array.astype(np.float32)
+    if not np.isfinite(result).all():
+        raise InputError(f"{name} must be finite; got NaN or infinity")
+    return result / 255 if array.dtype == np.uint8 else result
+
+
+def shown(value: object) -> str:
+    """A value for a message, without quotation marks: text or a number as it is, of others the type."""
+    return printable(value, 40) if isinstance(value, str | Real | type(None)) else f"of type {type(value).__name__}"
 
 
 def kind_of(value: object) -> str:

@@ -17,8 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import platformdirs
 
-from stylelab.base.files import printable
-from stylelab.base.values import several, split_names
+from stylelab.base.values import several, shown, split_names
 from stylelab.errors import InputError, unknown
 
 CONVOLUTIONS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # block -> how many convolutions it has
@@ -93,7 +92,7 @@ def layer_name(spelling: str | int) -> str:
         text = "conv{}_{}".format(*filter(None, match.groups()))
     if text in LAYERS:
         return text
-    raise unknown("layer", printable(spelling, 60), LAYERS)
+    raise unknown("layer", shown(spelling), LAYERS)
 
 
 def layer_names(layers: "str | int | Iterable[str | int]") -> tuple[str, ...]:

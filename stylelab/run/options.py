@@ -69,7 +69,7 @@ def option(default: Any, help: str, kind: Kind | None = None, default_text: str 
         default_text: what the default means, where None says too little.
         check: as of a `Kind`, whose own it replaces.
     """
-    how = {"help": help, "kind": kind, "default_text": default_text, "check": check or (kind.check if kind else None)}
+    how = {"help": help, "kind": kind, "default_text": default_text, "check": check}
     return field(default=default, metadata=MappingProxyType(how))
 
 
@@ -110,7 +110,8 @@ class Options:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            value, check = getattr(self, each.name), each.metadata.get("check")
+            value, kind = getattr(self, each.name), each.metadata.get("kind")
+            check = each.metadata.get("check") or (kind and kind.check)
             if check and value is not each.default:
                 object.__setattr__(self, each.name, check(each.name, value))
 

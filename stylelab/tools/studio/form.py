@@ -155,7 +155,7 @@ def _changes(settings: Settings, balance: float, smoothness: int) -> list[str]:
         if layers := getattr(settings, f"{role}_layers"):
             changes.append(f"{role} {', '.join(layers)}")
     if settings.encoder != Options().encoder:
-        changes.append(settings.encoder)
+        changes.append(str(settings.encoder))
     if settings.backend != defaults()["backend"]:
         changes.append(FRAMEWORKS[settings.backend])
     if settings.seed != Options().seed and find_recipe(settings.recipe).start != "content":
