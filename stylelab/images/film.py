@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TypeAlias
 
@@ -9,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from stylelab.base.files import check_target, expand_home, printable, write_file
-from stylelab.base.values import number, several, whole
+from stylelab.base.values import several, shown, whole
 from stylelab.errors import InputError
 from stylelab.images.decode import from_array
 from stylelab.images.io import fit, save
@@ -77,8 +78,8 @@ def save_gif(path: "str | Path", images: "Images", seconds: float = 4) -> Path:
         InputError: another ending, no image, a wrong length, or a place that cannot be written.
     """
     path = check_film_path(path, (".gif",))
-    if not 0.1 <= number("the film's seconds", seconds) <= 600:
-        raise InputError(f"a film of {seconds} seconds: give 0.1 to 600")
+    if not isinstance(seconds, Real) or isinstance(seconds, bool) or not 0.1 <= seconds <= 600:
+        raise InputError(f"a film of {shown(seconds)} seconds: give 0.1 to 600")
     frames = _frames(images)
     most = max(1, int(seconds * (1 - LAST) / FRAME_SECONDS))  # before the last one
     if len(frames) - 1 > most:

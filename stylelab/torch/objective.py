@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylelab.base.values import instance, several, whole
+from stylelab.base.values import instance, several
 from stylelab.encoders import layer_size
 from stylelab.errors import InputError
 from stylelab.recipes import Loss, Recipe, Weights, find_recipe
@@ -83,7 +83,6 @@ def transfer_loss(
     )
     if len(styles) != len(content):
         raise InputError(f"{len(styles)} style images for {len(content)} content images: give as many")
-    tile = None if tile is None else whole("tile", tile, 16)
     parts = {
         "content": _part(weights.content, recipe.content, recipe.content_loss, content.shape[2:]),
         "style": _part(weights.style, recipe.style, recipe.style_loss, content.shape[2:]),
