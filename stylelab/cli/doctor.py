@@ -19,7 +19,7 @@ from stylelab.errors import InputError
 from stylelab.run.numerics.precision import cpu_has_bfloat16
 
 PYTHON = ((3, 11), (3, 14))  # from, below
-NEEDED = ("numpy", "pillow", "scipy", "scikit-image", "scikit-learn", "safetensors", "matplotlib", "distributed")
+NEEDED = ("numpy", "pillow", "pi-heif", "scipy", "scikit-image", "scikit-learn", "safetensors", "matplotlib", "distributed")
 GPU_FILE = Path("/dev/nvidia0")  # exists if the system has an NVIDIA GPU and its driver
 TIMEOUT = 180  # seconds for importing a framework
 PROBES = {
