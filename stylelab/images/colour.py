@@ -5,7 +5,6 @@ HEIC and AVIF, Adobe RGB in EXIF) is made into one, so that littleCMS converts e
 """
 
 import io
-import itertools
 import struct
 from collections.abc import Callable
 from contextlib import suppress
