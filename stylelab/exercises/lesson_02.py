@@ -124,7 +124,7 @@ PSNR = Exercise(
 
 def _content_cases(rng):
     shape = activation_shape(rng)
-    activation, target = random_activation(rng, shape), random_activation(rng, shape)
+    activation, target = random_activation(rng, shape), random_activation(rng, shape) / 2
     return {
         "plain": {"activation": activation, "target": target},
         "plain: a batch of one": {"activation": activation[:1] / 2, "target": target[:1]},

@@ -118,9 +118,10 @@ def judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verd
         return Verdict("right", "", parts)
     error = trouble[1] if trouble else ""  # empty for a case that was left open
     stage = "value" if "value" in faults else trouble[0] if trouble and error else "property"
+    fault = next(iter(faults.values()))
     # an error at another case comes before a wrong value, unless that is a common mistake
-    error_first = error and not answer.changed and not exercise.recognise(cases, answer.outputs)
-    return Verdict(stage, error if error_first else next(iter(faults.values())), parts)
+    error_first = error and error not in fault and not answer.changed and not exercise.recognise(cases, answer.outputs)
+    return Verdict(stage, error if error_first else fault, parts)
 
 
 def cleaned(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Answer:
