@@ -100,10 +100,10 @@ def loss_value(image, target, loss):
     return 2 * np.sum(seen) if len(loss) == 3 else np.sum(_weight(target, loss) * apart**2)
 
 
-def lowers_the_loss(case, output) -> bool:
-    """Whether the loss is lower for the output than for the image that came in."""
-    before, after = (loss_value(image, case["target"], case["loss"]) for image in (case["image"], output))
-    return bool(after < before)
+def lowers_the_loss(case, output, right) -> bool:
+    """Whether the loss is lower for the output than for the image that came in, by about as much as for the right output."""
+    before, after, least = (loss_value(image, case["target"], case["loss"]) for image in (case["image"], output, right))
+    return bool(0.03 < (before - after) / (before - least) < 20)
 
 
 def gradient(image, target, loss):

@@ -47,6 +47,7 @@ TOTAL_COST = Exercise(
     result="scalar",
     cases=_cost_cases,
     reference=total_cost,
+    by_name=("alpha", "beta"),
     differentiable="style",
     mistakes={
         "`alpha` and `beta` are swapped: `alpha` goes with the content, `beta` with the style.":
@@ -92,14 +93,14 @@ def _step_cases(rng):
     shape = image_shape(rng)
     image, target = random_image(rng, shape), np.clip(random_image(rng, shape, -0.3, 1.3), 0, 1)
     plain = {  # the steps end far outside 0..1
-        "image": image, "target": target, "loss": random_loss(rng), "learning_rate": number(rng, 0.4, 0.5),
+        "image": image, "target": target, "loss": random_loss(rng), "learning_rate": number(rng, 0.36, 0.45),
     }  # fmt: skip
-    slow = plain | {"learning_rate": number(rng, 0.04, 0.08)}
+    slow = plain | {"learning_rate": number(rng, 2e-5, 4e-5)}
     return {
         "plain": plain,
         "small": slow,
         "arrived": slow | {"image": target.copy()},
-        "nearly": slow | {"image": target + (image - target) / 100},
+        "nearly": plain | {"image": target + (image - target) / 1000},
     }
 
 
@@ -152,7 +153,7 @@ ONE_STEP = Exercise(
     },
     properties=(
         Property("lowers the loss", "The loss should be lower after a small step.",
-                 lambda cases, outputs: lowers_the_loss(cases["small"], outputs["small"])),
+                 lambda cases, outputs: lowers_the_loss(cases["small"], outputs["small"], one_step(**cases["small"]))),
         Property("stays in 0..1", "The image leaves its range 0..1: clip it after the step.",
                  lambda cases, outputs: stays_in_range(outputs["plain"])),
         Property("rests at the target", "Where the gradient is 0, the image should stay as it is.",
@@ -184,6 +185,7 @@ BALANCE = Exercise(
     result="number",
     cases=_balance_cases,
     reference=balance,
+    by_name=("content", "style", "share"),
     mistakes={
         "That makes the style `share` times the content, not `share` of the total: what is left for the content?":
             lambda content, style, share: share * content / style,
