@@ -42,10 +42,13 @@ IMAGE = Template(
     '<img src="data:image/{{ kind }};base64,{{ data }}" alt="{{ alt }}" width="{{ width }}">',
     autoescape=True,
 )
-# a widget whose kernel has ended leaves a line of red text, without an element, in JupyterLab's output after this one
+# in JupyterLab the next output is the widget. Without its kernel it has a line of text and no element, or a broken link for each part
 STATIC = Template(
-    "<style>.jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child .jupyter-widgets:not(:has(*)) { display: none }</style>"
-    '<div class="{{ name }}">{{ html }}<p class="stylelab-run">Run the cell above to make it live.</p></div>',
+    """<style>
+.jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child:is(:has(.jupyter-widgets-disconnected), \
+:not(:has(.jupyter-widgets > *))) { display: none }
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .jupyter-widgets-disconnected) .{{ name }} { display: block }
+</style><div class="{{ name }}">{{ html }}<p class="stylelab-run">Run the cell above to make it live.</p></div>""",
     autoescape=True,
 )
 PROGRESS = Template('<progress value="{{ done }}" max="{{ steps }}"></progress> {{ status }}', autoescape=True)

@@ -168,6 +168,8 @@ def gallery(content: str, style: str, out: Path, *, backend: str, scheduler: str
     from stylelab.tools.gallery.plan import plan as plan_gallery
 
     plan = plan_gallery(content, style, out, backend=backend, **options)
+    for note in plan.notes:
+        print(f"stylelab: {note}", file=sys.stderr)
     console, reported = Console(stderr=True), set()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("painting", total=len(plan.pairs))
@@ -180,5 +182,7 @@ def gallery(content: str, style: str, out: Path, *, backend: str, scheduler: str
                         print(f"stylelab: {printable(pair.name)}: {pair.error}", file=sys.stderr)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted: {painting.summary(plan)}; run it again to resume") from None
+    for note in dict.fromkeys(note for pair in plan.pairs if pair.state == "done" for note in pair.facts.get("notes", [])):
+        print(note)
     print(painting.summary(plan))
     return max(pair.exit_status for pair in plan.pairs)

@@ -80,7 +80,7 @@ def layer_name(spelling: str | int) -> str:
         InputError: VGG-19 has no such layer; the message suggests the nearest name.
     """
     text = str(spelling).strip().lower()
-    if text.isdigit():  # torchvision counts convolutions, ReLUs and poolings alike
+    if text.isdecimal():  # torchvision counts convolutions, ReLUs and poolings alike
         index = 0
         for layer in LAYERS:
             if int(text) in (index, index + 1):

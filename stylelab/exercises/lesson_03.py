@@ -24,8 +24,10 @@ def _shuffled(rng: np.random.Generator, activation: np.ndarray) -> np.ndarray:
 
 def _gram_cases(rng):
     activation = random_activation(rng, activation_shape(rng))
+    row = random_activation(rng, (1, 1, *activation.shape[2:]))
     return {
         "plain": {"activation": activation},
+        "plain: one image with one row of positions": {"activation": row},
         "tripled": {"activation": 3 * activation},
         "shuffled": {"activation": _shuffled(rng, activation)},
         "constant": {"activation": np.full(activation.shape, number(rng, 0.5, 0.9), np.float32)},
@@ -163,11 +165,17 @@ def _layer_loss(activation, target_gram):
 
 def _layer_cases(rng):
     shape = activation_shape(rng)
-    activation, style = random_activation(rng, shape), random_activation(rng, shape)
+    activation, style = random_activation(rng, shape), random_activation(rng, (shape[0], 8, 7, shape[3]))  # of another size
     target = gram(style).astype(np.float32)
     own = gram(activation.astype(float)).astype(np.float32)
+    whole = rng.integers(0, rng.integers(3, 6), (shape[0], 2, 4, shape[3])).astype(
+        np.float32
+    )  # so small that no Gram matrix of it is rounded
     return {
         "plain": {"activation": activation, "target_gram": target},
+        "plain: one image": {"activation": activation[:1], "target_gram": target[:1]},
+        "plain: an activation of zeros": {"activation": 0 * activation, "target_gram": target},
+        "plain: an image that has the style already": {"activation": whole, "target_gram": gram(whole)},
         "same": {"activation": activation, "target_gram": own},
         "near": {"activation": activation, "target_gram": own + (target - own) / 100},
         "shuffled": {"activation": _shuffled(rng, activation), "target_gram": target},
@@ -302,8 +310,12 @@ def _style_cases(rng):
     weights = dict(zip(reversed(sizes), (float(weight) for weight in far_apart), strict=True))
     plain = {"activations": activations, "target_grams": targets, "weights": weights}
     alone = str(rng.choice(list(sizes)))
+    one_image = {name: {layer: array[:1] for layer, array in plain[name].items()} for name in ("activations", "target_grams")}
+    silent = {name: {layer: 0 * array for layer, array in plain[name].items()} for name in one_image}
     return {
         "plain": plain,
+        "plain: one image and large weights": plain | one_image | {"weights": {layer: 100 * weights[layer] for layer in sizes}},
+        "plain: zeros in every layer": plain | silent,
         "same": plain | {"target_grams": own},
         "near": plain | {"target_grams": {layer: own[layer] + (targets[layer] - own[layer]) / 100 for layer in sizes}},
         "doubled": plain | {"weights": {layer: 2 * weight for layer, weight in weights.items()}},

@@ -580,6 +580,18 @@ def test_in_jupyterlab_closing_the_notebook_ends_its_runs(lab, jupyter):
     wait_until(lambda: not painters(jupyter[1].pid))
 
 
+def test_in_jupyterlab_a_screenshot_replaces_the_studio_whose_kernel_has_ended(lab):
+    screenshot = lab.page.locator(".jp-OutputArea img[alt^='The studio:']").first
+    assert not screenshot.is_visible()
+    lab.page.evaluate("async () => { await panel.context.save(); await panel.sessionContext.shutdown(); }")
+    lab.page.reload()
+    lab.page.wait_for_function("() => window.jupyterapp")
+    lab.page.evaluate(browsing.OPEN, "lab.ipynb")
+    screenshot.wait_for()
+    lab.page.get_by_text("Error displaying widget").wait_for(state="hidden")
+    assert lab.page.get_by_text("Run the cell above to make it live.").first.is_visible()
+
+
 def test_in_jupyterlab_a_restart_of_the_kernel_ends_its_runs(lab, jupyter):
     lab.paint(LONG).expect_step_after(1)
     assert painters(jupyter[1].pid)

@@ -143,7 +143,7 @@ WRONG = {
         (lambda image: power(*slices(other_layout(image))), "channels"),
         (lambda image: float(keras_slices(image)), "Python number"),
         (lambda image: keras_slices(detached(image)), "no gradient reaches"),
-        (lambda image: keras_slices(image) / image.shape[0], "sum over the batch"),
+        (lambda image: keras_slices(image) / image.shape[0], "mean over the batch"),
         (lambda image: power(diff(image, DOWN), diff(image, ACROSS)), "RuntimeError|InvalidArgumentError"),
         (lambda image: power(slices(image)[0], 0), "above and below"),
     ],

@@ -81,7 +81,7 @@ def test_every_pair_becomes_an_image_and_a_broken_one_affects_no_other(folders, 
     assert sorted(pair.name for pair in pairs) == sorted(f"{c} in {s}" for c in ("a", "b", "broken") for s in "xy")
     failed = [pair for pair in plan.pairs if pair.state == "failed"]
     assert [pair.content for pair in failed] == ["broken", "broken"] and failed[0].exit_status == 1
-    assert "broken.jpg' is not an image" in failed[0].error
+    assert "broken.jpg' is a broken or truncated JPEG image" in failed[0].error
     assert summary(plan).startswith("4 painted, 2 failed of 6 pairs (0.1 s each); see ")
 
 
@@ -257,7 +257,7 @@ def test_the_contact_sheet_can_be_moved_and_needs_no_network(folders, workers):
 
 def test_the_contact_sheet_says_what_failed_and_why(folders, workers):
     paint_gallery(folders)
-    assert (folders / "out" / "index.html").read_text().count("is not an image") == 2
+    assert (folders / "out" / "index.html").read_text().count("is a broken or truncated JPEG image") == 2
 
 
 def test_the_contact_sheet_shows_seconds_and_precision(folders, workers, monkeypatch):
@@ -358,7 +358,7 @@ def test_a_missing_scheduler_is_one_line_and_status_2(folders, capsys, impatient
         paths = [str(folders / text) if text in ("content", "style", "out") else text for text in arguments]
         assert cli.run(["gallery", *paths]) == 2
     out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and f"no Dask scheduler answers at {address}" in err
+    assert out == "" and err.count("\n") == 2 and f"no Dask scheduler answers at {address}" in err  # and what was left out
     assert not (folders / "out").exists()
 
 
@@ -438,7 +438,8 @@ def test_a_gallery_painted_by_a_framework(folders, capfd, monkeypatch):
     options = ("--encoder", "random", "--size", "32", "--steps", "2", "--device", "cpu")
     assert cli.run(["gallery", "content", "style", "-o", "out", *options]) == 1
     out, err = lines(capfd)
-    assert len(err) == 1 and "broken in x: 'content/broken.jpg' is not an image" in err[0], err
+    assert len(err) == 2 and err[0].startswith("stylelab: left out of 'content': 'notes.txt'; "), err
+    assert "broken in x: 'content/broken.jpg' is a broken or truncated JPEG image" in err[1]
     assert re.fullmatch(r"4 painted, 2 failed of 6 pairs \(\d+\.\d s each, float32\); see out/index\.html", *out)
     facts = json.loads((folders / "out" / "gallery.json").read_text())["images"]["b__x.png"]["facts"]
     assert facts["device"] == "cpu" and facts["steps"] == 2 and facts["loss_end"] > 0

@@ -329,10 +329,14 @@ def test_long_curves_are_thinned_out_and_keep_their_ends():
     assert curves([]) == {}
 
 
-def test_without_a_kernel_a_notebook_shows_a_screenshot(page):
-    data, _ = page._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in data
-    assert "stylelab studio" in data["text/html"] and data["text/plain"] == "The studio: run this cell to see it."
+def test_a_notebook_shows_a_screenshot_and_the_studio(page):
+    from IPython.utils.capture import capture_output
+
+    with capture_output() as captured:
+        page._ipython_display_()
+    static, live = (output.data for output in captured.outputs)
+    assert "stylelab studio" in static["text/html"] and static["text/plain"] == "The studio: run this cell to see it."
+    assert list(live) == ["application/vnd.jupyter.widget-view+json"]
 
 
 def test_importing_stylelab_does_not_import_the_studio():

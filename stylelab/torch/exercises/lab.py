@@ -32,6 +32,8 @@ class Lab:
         "leaf Variable that requires grad": "An image that records its gradient cannot be changed in place: make a new one from "
         "image.detach(), or work inside torch.no_grad().",
         "that requires grad. Use tensor.detach().numpy()": "Use tensors throughout: no gradient can pass through NumPy.",
+        "'builtin_function_or_method' object is not subscriptable": "Sizes are in shape, as in x.shape[0]; size and the like are functions.",
+        "can't multiply sequence": "torch.autograd.grad returns a tuple, with one gradient for each input: take the first.",
     }
 
     def give(self, kind: str, value: np.ndarray) -> Any:
