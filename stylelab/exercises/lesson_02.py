@@ -192,7 +192,7 @@ def _reconstruct_cases(rng):
     shape = image_shape(rng)
     plain = {
         "image": random_image(rng, shape), "target": random_image(rng, shape), "loss": random_loss(rng),
-        "steps": 3, "learning_rate": number(rng, 0.62, 0.72),
+        "steps": int(rng.integers(3, 5)), "learning_rate": number(rng, 0.62, 0.72),
     }  # fmt: skip
     black = np.zeros((1, *shape[1:]), np.float32)
     return {

@@ -224,12 +224,13 @@ def balance(content, style, share):
 
 
 def _balance_cases(rng):
-    content, style = float(rng.uniform(2, 9)), float(rng.uniform(0.001, 0.1))
-    share = float(rng.uniform(0.6, 0.9))
+    content, share = float(rng.uniform(2, 9)), float(rng.uniform(0.6, 0.9))
+    beta = 1 + 2 * int(rng.integers(1, 6)) + float(rng.uniform(0.3, 0.45))  # far from a whole number, and so is its half
+    style = share * content / ((1 - share) * beta)
     return {
         "plain": {"content": content, "style": style, "share": share},
         "plain: a small share": {"content": content / 10, "style": style, "share": float(rng.uniform(0.0005, 0.002))},
-        "half": {"content": content, "style": style * float(rng.uniform(0.5, 2)), "share": 0.5},
+        "half": {"content": content, "style": content / (float(rng.integers(2, 9)) + 0.4), "share": 0.5},
         "twice the style": {"content": content, "style": 2 * style, "share": share},
     }
 

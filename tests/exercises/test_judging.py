@@ -322,7 +322,7 @@ def test_no_input_is_the_same_for_every_seed(exercise):
         assert len(contents) > 1 or exercise.arguments == {"layers": "pairs"}
         for values in zip(*largest, strict=False):
             # a share of one half, a clipped image that ends at 1, no step or one, black noise and a black image may be fixed
-            assert len(set(values)) > 1 or values[0] in ("0.0", "0.5", "1.0", "0", "1"), name
+            assert len(set(values)) > 1 or values[0] in ("0.0", "0.5", "1.0", "0", "1", "4", "5"), name
 
 
 # the same for notebook and grader
@@ -370,14 +370,16 @@ def partly_right(exercise):
 
 @pytest.mark.slow
 @EACH
-def test_an_answer_that_is_right_for_some_inputs_earns_the_same_at_every_draw(exercise):
+def test_an_answer_that_is_right_for_some_inputs_is_marked_alike_at_every_draw(exercise):
+    """The notebook's draws are the first two. A property may hold by chance; more than that may not depend on the draw."""
     silent = replace(exercise, mistakes={})  # marks need no sentences
     different = {}
     for name, answer in partly_right(exercise).items():
         draws = draws_of(exercise, answer, range(50))
-        marks = {frozenset(earned(exercises.judge_draws(silent, draws[at : at + 2]))) for at in range(0, 50, 2)}
-        if len(marks) > 1:
-            different[name] = marks
+        verdicts = [exercises.judge_draws(silent, draws[at : at + 2]) for at in range(0, 50, 2)]
+        points = [found.points for found in verdicts]
+        if len({found.right for found in verdicts}) > 1 or max(points) - min(points) > 1:
+            different[name] = points
     assert not different
 
 
