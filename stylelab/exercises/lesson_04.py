@@ -138,7 +138,6 @@ ONE_STEP = Exercise(
     result="image",
     cases=_step_cases,
     reference=one_step,
-    by_name=("learning_rate",),
     fed_back="image",
     mistakes={
         "The image leaves its range 0..1: clip it after the step.": _unclipped_step,
@@ -400,7 +399,7 @@ TOTAL_VARIATION = Exercise(
         "Each pair of neighbours is counted twice.": lambda image: 2 * _variation(image),
     },
     properties=(
-        Property("zero for one colour", "An image of one flat colour should have no variation.",
+        Property("zero for one colour", "An image of one flat colour should have no variation: is a small number added?",
                  lambda cases, outputs: vanishes(outputs, "flat", "nearly flat", 1e-4)),
         Property("proportional", "Half the contrast should give half the total variation.",
                  lambda cases, outputs: np.isclose(2 * outputs["half"], outputs["plain"], rtol=1e-3)),

@@ -115,7 +115,9 @@ def _check_length(length: object, name: str = "size") -> None:
     if not isinstance(length, (int, np.integer)) or isinstance(length, bool) or length < 1:
         raise InputError(f"{name} must be a whole number of pixels, 1 or more; got {printable(repr(length))}")
     if length > MOST_PIXELS:
-        raise InputError(f"{name} is {length}: more than {MOST_PIXELS // 10**6} million pixels; choose a smaller one")
+        raise InputError(
+            f"{name} is {printable(length, 40)}: more than {MOST_PIXELS // 10**6} million pixels; choose a smaller one"
+        )
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:

@@ -433,6 +433,22 @@ def test_nobody_reaches_a_kernel_without_the_secret_in_the_address(studio, voila
     assert len(psutil.Process(process.pid).children(recursive=True)) == before
 
 
+def test_a_lost_connection_is_reported_and_taken_up_again(studio):
+    card = studio.paint(LONG)
+    card.expect_step_after(1)
+    network = studio.page.context.new_cdp_session(studio.page)
+    network.send("Network.enable")
+    for offline in (True, False):
+        conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        network.send("Network.emulateNetworkConditions", conditions)
+        if offline:
+            studio.expect_alert("the kernel does not answer")
+            step = card.step()
+    card.expect_step_after(step)
+    studio.root.get_by_role("alert").filter(has_text="does not answer").wait_for(state="detached")
+    studio.page.complaints.clear()
+
+
 def test_a_lost_hello_is_repeated_and_closing_the_page_leaves_no_run(browser, voila):
     address, process, _ = voila
     page, lost = browser.new_page(), []
