@@ -29,6 +29,20 @@ def test_every_optimiser_finds_a_known_minimum(lab, start, optimiser):
     np.testing.assert_allclose(last.image, 0.25, atol=0.05)
 
 
+def test_losses_in_double_precision_are_added_to_others(lab, start):
+    def loss(image):
+        wide = image.double() if lab.name == "torch" else lab.native.cast(image, "float64")
+        return {
+            "content": lab.sl.content_loss(image, 0 * image),
+            "wide": lab.sl.content_loss(wide, 0 * image, "sum"),
+            "own style": lab.sl.style_layer_loss(image, lab.sl.gram_matrix(wide)),
+            "own style, wide": lab.sl.style_layer_loss(wide, lab.sl.gram_matrix(image)),
+        }
+
+    *_, last = lab.sl.optimise(start, loss, steps=20)
+    np.testing.assert_allclose(last.image, 0, atol=0.05)
+
+
 def test_many_short_runs_say_nothing(lab, start):
     said = []
     handler = logging.Handler()
