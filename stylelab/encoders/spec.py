@@ -167,9 +167,16 @@ def input_transform(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
 def cache_dir() -> Path:
     """The folder for converted weights: `$STYLELAB_CACHE`, or else the user's cache folder. It may not exist yet.
 
+    For a user without a home folder it begins with '~', and nothing can be found or written in it.
+
     >>> import os
     >>> os.environ["STYLELAB_CACHE"] = "/tmp/weights"
     >>> print(encoders.cache_dir())
     /tmp/weights
     """
-    return Path(os.environ.get("STYLELAB_CACHE") or platformdirs.user_cache_path("stylelab"))
+    if folder := os.environ.get("STYLELAB_CACHE"):
+        return Path(folder)
+    try:
+        return platformdirs.user_cache_path("stylelab")
+    except RuntimeError:
+        return Path("~/.cache/stylelab")

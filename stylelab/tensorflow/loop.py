@@ -142,9 +142,14 @@ def _evaluation(loss: Objective, images: tf.Variable, tile: int | None = None) -
 
 def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
     parts = loss if isinstance(loss, dict) else {"loss": loss}
-    if not parts or not all(tf.is_tensor(part) for part in parts.values()):
+    try:
+        parts = {name: tf.convert_to_tensor(part) for name, part in parts.items()}
+        widest = max((part.dtype for part in parts.values()), key=lambda dtype: (dtype.is_floating, dtype.size))
+    except (TypeError, ValueError):
+        widest = tf.string
+    if not widest.is_floating:
         raise InputError(f"the loss must return a tensor, or a dict of them; got {kind_of(loss)}")
-    return {name: tf.reshape(part, (-1,)) for name, part in parts.items()}
+    return {name: tf.reshape(tf.cast(part, widest), (-1,)) for name, part in parts.items()}
 
 
 def _step(index: int, parts: dict[str, float], image: Tensor) -> Step:
