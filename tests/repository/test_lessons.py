@@ -326,7 +326,20 @@ def test_a_quiz_gives_feedback_and_counts_right_answers():
         assert remark.value.startswith("✗") and why[:20] in remark.value.replace("&#x27;", "'")
         choice.value = question.right
         assert remark.value.startswith("✓")
-    assert "5 of 5 right" in box.children[-1].value
+    assert "5 of 5 right" in box.children[len(questions)].value
+
+
+def test_code_in_a_quiz_is_shown_as_code():
+    question = quizzes.Question("What does `f(x) < 1` do?", "It calls `f`.", "`f` is <called>.", {"Nothing.": "It `calls` f."})
+    html = quizzes.unfolded((question,))
+    assert "<code>f(x) &lt; 1</code>" in html and "<code>f</code> is &lt;called&gt;." in html and "`" not in html
+    title, choice, remark = quizzes.form((question,)).children[0].children
+    assert "<code>f(x) &lt; 1</code>" in title.value and choice.options == (
+        ("It calls 'f'.", "It calls `f`."),
+        ("Nothing.", "Nothing."),
+    )
+    choice.value = "Nothing."
+    assert "<code>calls</code>" in remark.value
 
 
 def test_without_a_kernel_the_feedback_to_every_answer_can_be_unfolded():
