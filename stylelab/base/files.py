@@ -48,7 +48,10 @@ def quoted(path: "str | os.PathLike") -> str:
 
 def expand_home(path: "str | os.PathLike") -> Path:
     """The path with '~' replaced by the home folder, unless that folder is unknown; and that of a file:// address."""
-    text = os.fspath(path)
+    try:
+        text = os.fsdecode(path)
+    except TypeError:
+        raise InputError(f"a path must be text or a Path; got {type(path).__name__}") from None
     if text.startswith("file:/"):
         from urllib.parse import urlsplit  # late: `stylelab --help` needs neither
         from urllib.request import url2pathname
@@ -56,9 +59,9 @@ def expand_home(path: "str | os.PathLike") -> Path:
         if (address := urlsplit(text)).netloc in ("", "localhost"):
             return Path(url2pathname(address.path))
     try:
-        return Path(path).expanduser()
+        return Path(text).expanduser()
     except RuntimeError:
-        return Path(path)
+        return Path(text)
 
 
 def refused(error: OSError, what: str) -> StylelabError:

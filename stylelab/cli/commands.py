@@ -263,7 +263,7 @@ def studio(
     """Open the studio in the browser to choose images, paint, compare and save. Ctrl-C stops it."""
     from stylelab.tools.studio import serve
 
-    return serve.serve(port, browser)
+    sys.exit(serve.serve(port, browser))  # without a line that it was interrupted: this is how it ends
 
 
 @app.command()

@@ -74,9 +74,10 @@ _FACTORS = {  # what goes wrong before there is a product; NumPy's and both fram
         "The two factors do not fit. Flatten height and width first, then swap the last two axes of one factor and no others: "
         "`.T`, or a transpose without numbers, turns round all three.",
     r"must be a matrix|2D tensors? expected|1D tensors expected": "That multiplies two matrices, but here is a batch of them: use @.",
+    r"Dimension out of range|out of bounds|too many indices": "There are fewer axes than that: flatten height and width alone, not the filters.",
     r"is invalid for input of size|Input to reshape": "These sizes do not hold all numbers: several images come at once, and each has "
         "C filters and H W positions.",
-    r"to unpack": "An activation has four axes: the batch, and then height, width and filters in your framework's order.",
+    r"to unpack|expects a vector of size": "An activation has four axes: the batch, and then height, width and filters in your framework's order.",
 }  # fmt: skip
 _SCRAMBLED = (
     "The shape is right but the entries are scrambled: reshape does not move axes. Where does your framework keep the channels?"
@@ -347,7 +348,7 @@ _ONE_LAYER_AT_A_TIME = {  # what goes wrong with three dicts
         "given. There may be others, or only one.",
     r"KeyError: \d|'dict_(values|keys|items)' object is not subscriptable":
         "The dicts are not numbered: look up what you need by the name of its layer.",
-    r"'str'|\bstr\b|too many values to unpack|not enough values to unpack \(expected 3, got 2\)":
+    r"'str'|\bstr\b|of string|too many values to unpack|not enough values to unpack \(expected 3, got 2\)":
         "A loop over a dict, or zip of dicts, gives the names of the layers: look up what belongs to each name.",
     r"'dict(_\w+)?'|\bdict\b": "That is a whole dict: take the activation, the target and the weight of one layer at a time.",
     r"'NoneType'": "The sum starts from None: start from 0.",

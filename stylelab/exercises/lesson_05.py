@@ -118,7 +118,7 @@ def decayed_rate(step, rate, factor):
 
 
 def _rate_cases(rng):
-    rate, factor = float(rng.uniform(20, 90)), float(rng.uniform(0.8, 0.95))
+    rate, factor = float(rng.uniform(20, 90)), float(rng.uniform(0.8, 0.87))
     plain = {"step": int(rng.integers(2, 6)) * 100 + int(rng.integers(20, 80)), "rate": rate, "factor": factor}
     return {
         "plain": plain,
@@ -139,6 +139,10 @@ DECAYED_RATE = Exercise(
     reference=decayed_rate,
     atol=0,
     mistakes={
+        "The result is rounded, to 0 or another whole number: a rate can be any number, also a tiny one.": [
+            lambda step, rate, factor: np.floor(decayed_rate(step, rate, factor)),
+            lambda step, rate, factor: np.round(decayed_rate(step, rate, factor)),
+        ],
         "The rate jumps every 100 steps, but it should shrink smoothly: divide without rounding.": [
             lambda step, rate, factor: rate * factor ** (step // 100),
             lambda step, rate, factor: rate * factor ** round(step / 100),
@@ -181,10 +185,6 @@ DECAYED_RATE = Exercise(
         "Base and exponent are swapped: the factor is the base.": lambda step, rate, factor: rate * (step / 100) ** factor,
         "The step is divided by the factor: divide it by 100.": lambda step, rate, factor: rate * factor ** (step / factor),
         "The step is divided by 4000: `factor` applies to 100 steps.": lambda step, rate, factor: decayed_rate(step / 40, rate, factor),
-        "The result is rounded: a rate is any number.": [
-            lambda step, rate, factor: np.floor(decayed_rate(step, rate, factor)),
-            lambda step, rate, factor: np.round(decayed_rate(step, rate, factor)),
-        ],
         "That is the exponential function: the factor itself is the base.": [
             lambda step, rate, factor: rate * np.exp(-factor * step / 100),
             lambda step, rate, factor: rate * np.exp(-(1 - factor) * step / 100),

@@ -178,6 +178,8 @@ ADVICE = {  # words of an error message -> what to do, in any framework
     "NVIDIA driver": _ON_THE_PROCESSOR,
     "not compiled with CUDA": _ON_THE_PROCESSOR,
     "No CUDA": _ON_THE_PROCESSOR,
+    "'function'": (_CALL := "That is a function: call it, with its arguments in brackets, and go on with what it returns."),
+    "<function": _CALL,
     "for ^:": "A power is written ** in Python.",
     "bitwise_xor": "A power is written ** in Python.",
     "BitwiseXor": "A power is written ** in Python.",
@@ -192,7 +194,7 @@ def _in_words(exercise: Exercise, error: BaseException, function: Callable, lab:
     message = " ".join(re.sub(r"\{\{.*?\}\}", "", str(error)).split())  # TensorFlow starts with the names of its own kernels
     if message.startswith("in user code:"):  # from a graph: a traceback of its own comes before the message
         message = message.rpartition(f"{type(error).__name__}: ")[2]
-    message = re.sub(r"(?<=\S) \[Op:.*", "", message)  # and ends with the name of the operation
+    message = re.sub(r"(?<=\S) \[Op:.*|\w+\.<locals>\.| at 0x\w+", "", message)  # and ends with the name of the operation
     short = message if len(message) <= 160 else f"{message[:157]}..."
     where = f"Line {lines[-1]} stops" if lines else "It stops"
     text = f"{where}{f' at {example}' if example else ''} with {type(error).__name__}{f': {short}' if short else ''}".rstrip(".")

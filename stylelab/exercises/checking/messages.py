@@ -80,7 +80,7 @@ def no_slope(argument: str, case: Case, kind: str = "") -> str:
         where = "where neighbours are equal, as in an image of one colour"
     else:
         where = f"where `{argument}` is {'0' if any((array == 0).any() for array in arrays) else 'as large as this'}"
-    return f"the gradient is not finite {where}: the slope of a root, a power below 1, a length or a quotient ends at 0. Do without it there."
+    return f"the gradient is not finite {where}: a root, a power below 1, a length, a logarithm or a quotient has no slope at 0. Do without it."
 
 
 def only_once(before: Case, case: Case, exercise: Exercise, sentence: str) -> str:

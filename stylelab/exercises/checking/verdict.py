@@ -198,7 +198,11 @@ def _value_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) 
             known = exercise.recognise(cases, answer.outputs) if name == first else exercise.recognise(*alone)
             fault = known or (RANDOM if answer.drifts else value_sentence(exercise, case, output))
         return fault if name == first else not_for("another" if exercise.example(case) else name.partition(": ")[2], fault)
-    return DRIFTS if answer.drifts else None
+    if answer.drifts:
+        return DRIFTS
+    if exercise.fed_back and answer.trouble and all(name in answer.outputs for name in cases):
+        return answer.trouble[1]  # of a call with its own result
+    return None
 
 
 def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Iterator[tuple[str, str]]:

@@ -82,6 +82,7 @@ def _network_loss(weights: np.ndarray) -> Callable[[Tensor, Tensor], Tensor]:
         return tf.tanh(mixed(image, slice(3)) + tf.constant(weights[3:4].sum(0), image.dtype))
 
     def loss(image: Tensor, target: Tensor) -> Tensor:
+        target = tf.cast(target, image.dtype)
         if len(weights) == 3:
             return 2 * tf.reduce_sum(seen(image))
         if len(weights) == 4:
