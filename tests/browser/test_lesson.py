@@ -106,6 +106,8 @@ def test_what_follows_a_prediction_is_folded_until_its_cell_is_run(lesson):
     answer = next(index for index in range(prompt + 1, len(lesson.cells)) if lesson.cells[index].cell_type == "markdown")
     hidden = "index => lesson.widgets[index].outputHidden"
     assert all(lesson.page.evaluate(hidden, index) for index in range(prompt + 1, answer))
+    dots = lesson.cell(prompt + 1).wait_for_selector(".jp-OutputPlaceholder")
+    assert dots.inner_text().strip() == ""  # JupyterLab would show an output's first line
     fold = lesson.cell(answer).wait_for_selector("details")
     assert fold.get_attribute("open") is None and not fold.query_selector("p").is_visible()
     fold.query_selector("summary").click()

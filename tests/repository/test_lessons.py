@@ -143,6 +143,17 @@ def test_execution_stores_outputs_without_times_and_widgets(tmp_path):
     assert "widget-view" not in text and "iopub" not in text and "transient" not in text
 
 
+def test_an_output_that_answers_a_prediction_is_folded_and_begins_with_nothing_to_read(tmp_path):
+    path = write_lesson(tmp_path, "**Predict** the sum.", "print(1 + 1)")
+    for run in (True, False):
+        cell = nbformat.read(lessons.build(path, "torch", run=run), as_version=4).cells[1]
+        assert cell.metadata.jupyter == {"outputs_hidden": True}
+        assert [output.get("text", output.get("data")) for output in cell.outputs] == [{}, "2\n"]
+    path = write_lesson(tmp_path, "The sum.", "print(1 + 1)")
+    cell = nbformat.read(lessons.build(path, "torch", run=False), as_version=4).cells[1]
+    assert "jupyter" not in cell.metadata and [output.text for output in cell.outputs] == ["2\n"]
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [("import sys; sys.stderr.write('careful')", "writes to stderr: careful"), ("1 / 0", "ZeroDivisionError")],
