@@ -5,14 +5,16 @@ sees the static version.
 """
 
 import base64
+import importlib
 import io
 import os
 import sys
+import threading
 import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -32,6 +34,8 @@ from stylelab.plots import PAGE, SHARP, page_width
 from stylelab.recipes import PRESETS
 from stylelab.result import Step
 
+SLOW = {"torch": "torch._dynamo"}  # imported at the first use of an optimiser or of torch.func, which takes 3 to 20 seconds
+IDLE = 1.0  # seconds after a cell until it is imported
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDTH = 384  # a small image is enlarged on the page, so that it can be seen, to this many pixels at most
 # of the JPEGs in a notebook, in which each pixel of an image is at least twice as wide: a lesson with fifteen figures stays
@@ -42,10 +46,13 @@ IMAGE = Template(
     '<img src="data:image/{{ kind }};base64,{{ data }}" alt="{{ alt }}" width="{{ width }}">',
     autoescape=True,
 )
-# a widget whose kernel has ended leaves a line of red text, without an element, in JupyterLab's output after this one
+# in JupyterLab the next output is the widget. Without its kernel it has a line of text and no element, or a broken link for each part
 STATIC = Template(
-    "<style>.jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child .jupyter-widgets:not(:has(*)) { display: none }</style>"
-    '<div class="{{ name }}">{{ html }}<p class="stylelab-run">Run the cell above to make it live.</p></div>',
+    """<style>
+.jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child:is(:has(.jupyter-widgets-disconnected), \
+:not(:has(.jupyter-widgets > *))) { display: none }
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .jupyter-widgets-disconnected) .{{ name }} { display: block }
+</style><div class="{{ name }}">{{ html }}<p class="stylelab-run">Run the cell above to make it live.</p></div>""",
     autoescape=True,
 )
 PROGRESS = Template('<progress value="{{ done }}" max="{{ steps }}"></progress> {{ status }}', autoescape=True)
@@ -97,6 +104,8 @@ def set_up(sl: ModuleType, seed: int = 0) -> Setting:
     print(f"preset '{preset}': {scaled if largest else 'images as large and runs as long as their authors meant'}")
     if hasattr(shell := get_ipython(), "kernel") and not os.environ.get("NBGRADER_EXECUTION"):
         shell.set_custom_exc((KeyboardInterrupt,), _report_stop)
+        if framework in SLOW:
+            _WarmUp(shell, SLOW[framework])
     return Setting(preset, seed, device)
 
 
@@ -105,6 +114,37 @@ def _report_stop(shell: Any, kind: type, error: BaseException, trace: Any, tb_of
     lines = [frame.lineno for frame in traceback.extract_tb(trace) if "ipykernel_" in frame.filename]
     where = f" at line {lines[0]}" if lines else ""
     print(f"Stopped{where}. What the cell has shown so far stays; run it again to start over.")
+
+
+class _WarmUp:
+    """Import a slow module while the reader reads, so that the first check which needs it does not wait.
+
+    A cell that starts meanwhile waits until it is there: two threads that import from one package at a time can get half of it.
+    """
+
+    def __init__(self, shell: Any, module: str):
+        self.shell, self.module, self.tried, self.timer = shell, module, False, threading.Timer(0, str)
+        shell.events.register("post_run_cell", self._start)
+        shell.events.register("pre_run_cell", self._wait)
+
+    def _start(self, _: Any) -> None:
+        if self.tried or self.module in sys.modules:
+            self.shell.events.unregister("post_run_cell", self._start)
+            self.shell.events.unregister("pre_run_cell", self._wait)
+            return
+        self.timer = threading.Timer(IDLE, self._load)
+        self.timer.daemon = True
+        self.timer.start()
+
+    def _load(self) -> None:
+        with suppress(Exception):  # whoever needs it will see the error
+            importlib.import_module(self.module)
+        self.tried = True
+
+    def _wait(self, _: Any) -> None:
+        self.timer.cancel()
+        if self.timer.is_alive():
+            self.timer.join()
 
 
 @contextmanager

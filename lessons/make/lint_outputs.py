@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import configparser
 import getpass
 import io
 import math
@@ -14,6 +15,7 @@ import numpy as np
 from nbformat import NotebookNode
 from PIL import Image
 
+from stylelab.base.course import LESSONS
 from stylelab.plots import MOST
 
 MARK = "NBVAL_CHECK_OUTPUT"
@@ -21,13 +23,17 @@ FALLEN = re.compile(r"the loss is (\S+)% of the first")
 LOWERED = 50  # per cent of the first loss: a run that ends higher does not show what the lesson says
 WIDEST = 824  # pixels for an output in JupyterLab's window of 1280: a wider image is shrunk, and its pixels are no longer whole
 IMAGE = re.compile(r'<img\b[^>]*base64,([\w+/=]+)"(?:[^>]* width="(\d+)")?[^>]*>')
+# a time, or what a machine has; lessons/sanitize.cfg names all that a lesson prints of these, so that strict nbval passes elsewhere
+VARIES = re.compile(r"\d ?(?:ms|s|[KMG]i?B|[MG]Hz)\b|\d+ cores\b")
 # a home or temporary folder, or a Windows drive; the kernel's own cell files are in one of these
 PATHS = re.compile(r"(?<![\w.])/(?:home|root|tmp|Users|work|var|usr|opt|mnt)/\S+|\b[A-Z]:\\\S+")
 
 
 def faults(notebook: NotebookNode) -> list[str]:
     """Everything that is wrong with the outputs, one line each."""
-    return [fault for check in (_marked, _images, _sizes, _rows, _blank, _losses, _private) for fault in check(notebook)]
+    return [
+        fault for check in (_marked, _images, _sizes, _rows, _blank, _losses, _private, _varying) for fault in check(notebook)
+    ]
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -128,3 +134,16 @@ def _private(notebook: NotebookNode) -> Iterator[str]:
         for name in (host, user):
             if len(name) > 4 and re.search(rf"\b{re.escape(name)}\b", text):
                 yield f"cell {cell.id} shows the name of a machine or a user: {name}"
+
+
+def _varying(notebook: NotebookNode) -> Iterator[str]:
+    """What differs between two machines is replaced before nbval compares."""
+    rules = configparser.RawConfigParser()
+    rules.read(LESSONS / "sanitize.cfg")
+    for cell in code_cells(notebook):
+        text = "".join(output.get("text", "") for output in cell.outputs)
+        for name in rules.sections():
+            text = re.sub(rules[name]["regex"], rules[name]["replace"], text)
+        if found := VARIES.search(text):
+            line = next(line for line in text.splitlines() if found[0] in line)
+            yield f"cell {cell.id} shows what differs between machines, '{line.strip()}': add it to lessons/sanitize.cfg"

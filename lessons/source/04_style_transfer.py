@@ -181,12 +181,19 @@ total_cost = sl.check("total_cost", total_cost)
 # %% [markdown] name="cost_numbers_text"
 # The numbers below come from a well-known course (reference 4), which prints 35.34667875478276 for $\alpha = 10$, $\beta = 40$. **Predict** what happens to the *best image* when both weights are doubled.
 
-# %% name="cost_numbers"
+# %% name="cost_numbers" tags=["torch"]
 # NBVAL_CHECK_OUTPUT
 np.random.seed(3)
-content, style = np.random.randn(), np.random.randn()
-print(f"J = {float(total_cost(content, style, alpha=10, beta=40)):.3f}")
-print(f"J = {float(total_cost(content, style, alpha=20, beta=80)):.3f} with both weights doubled")
+content, style = torch.tensor(np.float32(np.random.randn(2)))
+print(f"J = {float(total_cost(content, style, 10.0, 40.0)):.3f}")
+print(f"J = {float(total_cost(content, style, 20.0, 80.0)):.3f} with both weights doubled")
+
+# %% name="cost_numbers" tags=["tensorflow"]
+# NBVAL_CHECK_OUTPUT
+np.random.seed(3)
+content, style = tf.constant(np.float32(np.random.randn(2)))
+print(f"J = {float(total_cost(content, style, 10.0, 40.0)):.3f}")
+print(f"J = {float(total_cost(content, style, 20.0, 80.0)):.3f} with both weights doubled")
 
 # %% [markdown] name="step_text"
 # <details><summary>Compare with your guess</summary>
@@ -233,7 +240,7 @@ black, grey = np.zeros((4, 5, 3)), np.full((4, 5, 3), 0.8)
 image, target = sl.to_tensor(black), sl.to_tensor(grey)
 for step in range(5):
     print(f"step {step}: loss {float(sl.content_loss(image, target, 'half_sum')):.3f}")
-    image = one_step(image, target, lambda x, t: sl.content_loss(x, t, "half_sum"), learning_rate=0.5)
+    image = one_step(image, target, lambda x, t: sl.content_loss(x, t, "half_sum"), 0.5)
 
 # %% [markdown] name="transfer_text"
 # <details><summary>Compare with your guess</summary>
@@ -330,7 +337,7 @@ small = [sl.to_tensor(images.resize(image, SMALL)) for image in (photograph, pai
 ended = {"content": history[-1]["content"] / ALPHA, "style": history[-1]["style"] / BETA}
 swept, live = {}, page.Live("The pagoda, with more and more style", steps=3 * QUICK)
 for share in (0.001, 0.05, 0.9):
-    beta = balance(**ended, share=share)
+    beta = float(balance(ended["content"], ended["style"], share))
     for step in sl.optimise(small[0], transfer_loss(*small, 1.0, beta), steps=QUICK):
         live.show(step)
     swept[f"β = {round(beta, 1):g}"] = step.image

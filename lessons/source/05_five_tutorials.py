@@ -104,11 +104,11 @@ blend = sl.check("blend", blend)
 # %% name="starts"
 # NBVAL_CHECK_OUTPUT
 dark, bright = (sl.to_tensor(np.full((2, 2, 3), value)) for value in (0.2, 0.7))
-for share in (0, 0.6, 1):
-    print(f"share {share}: {float(sl.to_image(blend(dark, bright, share)).mean()):.3f}")
+for share in (0.0, 0.6, 1.0):
+    print(f"share {share:g}: {float(sl.to_image(blend(dark, bright, share)).mean()):.3f}")
 levels = np.random.default_rng(setting.seed).uniform(-20, 20, size=photograph.shape) / 255
 pair = sl.to_tensor(photograph), sl.to_tensor(0.45 + levels)
-starts = {f"s = {share}": sl.to_image(blend(*pair, share)) for share in (0, 0.6, 0.9, 1)}
+starts = {f"s = {share:g}": sl.to_image(blend(*pair, share)) for share in (0.0, 0.6, 0.9, 1.0)}
 page.show(plots.side_by_side(starts), "The photograph with four shares of noise.")
 
 # %% [markdown] name="rate_text"

@@ -35,6 +35,7 @@ def quoted(path: "str | os.PathLike") -> str:
     'my new dir' a.png $'two\\x0alines'
     """
     text = os.fspath(path)
+    text = f"./{text}" if text.startswith("-") else text  # not an option
     if text.isprintable():
         return shlex.quote(text)
     return (
@@ -73,6 +74,20 @@ def refused(error: OSError, what: str) -> StylelabError:
     except OSError:
         return InputError(f"{what}: the working folder no longer exists; change to another with `cd`")
     return InputError(f"{what}: {error_text(error)}; choose another path")
+
+
+def temporary_folder() -> Path:
+    """The folder for temporary files.
+
+    Raises:
+        MachineError: no such folder can be written, as on a read-only machine.
+    """
+    import tempfile  # late: `stylelab --help` does not need it
+
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        raise MachineError("no folder for temporary files can be written: set TMPDIR to one of yours") from None
 
 
 def file_kind(path: "str | os.PathLike", trouble: str = "cannot use") -> str:

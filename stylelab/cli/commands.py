@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from stylelab.cli.edge import open_standard_streams, protect
-from stylelab.errors import InputError, Interrupted
+from stylelab.errors import INTERRUPTED, InputError, Interrupted
 from stylelab.run.options import Options
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # from click, or from typer's own copy of it
@@ -86,15 +86,16 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        return app(arguments, prog_name="stylelab", standalone_mode=False) or 0
-    except typer.Abort:  # typer's word for a KeyboardInterrupt
-        raise Interrupted("interrupted") from None
+        status = app(arguments, prog_name="stylelab", standalone_mode=False) or 0
     except UsageError as error:
         if not error.format_message():  # no command at all: the help has been shown
             return InputError.exit_status
         where = error.ctx.command_path if error.ctx else "stylelab"
         message = " ".join(error.format_message().split()).rstrip(".")
         raise InputError(f"{message} (see `{where} --help`)") from None
+    if status == INTERRUPTED:  # typer returns it for a KeyboardInterrupt that no command has caught
+        raise Interrupted("interrupted")
+    return status
 
 
 @app.command()
@@ -262,7 +263,7 @@ def studio(
     """Open the studio in the browser to choose images, paint, compare and save. Ctrl-C stops it."""
     from stylelab.tools.studio import serve
 
-    return serve.serve(port, browser)
+    sys.exit(serve.serve(port, browser))  # without a line that it was interrupted: this is how it ends
 
 
 @app.command()

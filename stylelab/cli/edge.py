@@ -1,13 +1,14 @@
 """What surrounds every command: messages that cannot fail, Ctrl-C, and errors as one line with their exit status."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from typing import Any, TextIO
 
-from stylelab.base.files import error_text, printable, refused
+from stylelab.base.files import error_text, printable, refused, temporary_folder
 from stylelab.base.interrupts import interrupts
 from stylelab.errors import INTERRUPTED, InputError, MachineError, StylelabError
 
@@ -28,8 +29,10 @@ class Messages:
     """
 
     def __init__(self, stream: TextIO | None):
-        self.stream = stream or open(os.devnull, "w")  # noqa: SIM115  None: it was closed before Python started
+        self.stream = stream or io.StringIO()  # None: it was closed before Python started
         self.trouble: BaseException | None = None
+
+    buffer = None  # typer would write past this into it
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
@@ -43,6 +46,11 @@ class Messages:
         except (OSError, ValueError) as error:
             self._give_up(error)
         return len(text)
+
+    def isatty(self) -> bool:
+        with suppress(ValueError):  # it has been closed
+            return self.stream.isatty()
+        return False
 
     def writelines(self, lines: Any) -> None:
         for line in lines:
@@ -103,6 +111,10 @@ def _status(work: Callable[[], int | None]) -> int:
         name = system.filename
         shown = os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else "a file"
         error = refused(system, f"cannot use '{printable(shown)}'")
+        try:
+            temporary_folder()
+        except MachineError as none:
+            error = none
     except OverflowError:
         error = InputError("a number is too large: choose a smaller one")
     print(f"stylelab: {error}", file=sys.stderr)

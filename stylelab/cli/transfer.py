@@ -15,7 +15,7 @@ from stylelab import images
 from stylelab.base.files import expand_home, file_kind, printable, quoted
 from stylelab.base.interrupts import interrupts
 from stylelab.cli.progress import progress
-from stylelab.errors import INTERRUPTED, InputError, Interrupted, StylelabError
+from stylelab.errors import InputError, Interrupted, StylelabError
 from stylelab.images.film import check_film_path, save_film, snapshot_steps
 from stylelab.result import Result
 from stylelab.run import settings_file
@@ -85,7 +85,7 @@ def transfer(
         except KeyboardInterrupt:
             when = "" if signals.once else " before the first step"
             raise Interrupted(f"interrupted{when}: nothing was saved") from None
-        status = INTERRUPTED if signals.numbers else 1
+        stopped = Interrupted if signals.numbers else StylelabError
         try:
             place, trouble = _save_image(result, out)
         except KeyboardInterrupt:
@@ -103,10 +103,9 @@ def transfer(
     with suppress(StylelabError):  # the encoder's file may be gone by now; the image is there
         for difference in settings.differences(result.settings if settings.versions else None):
             print(difference)
-    if result.stopped is None:
-        return 0
-    print(f"stylelab: {result.stopped}", file=sys.stderr)
-    return status
+    if result.stopped:
+        raise stopped(result.stopped)
+    return 0
 
 
 def _save_image(result: Result, out: Path) -> tuple[Path, StylelabError | None]:
@@ -168,6 +167,8 @@ def gallery(content: str, style: str, out: Path, *, backend: str, scheduler: str
     from stylelab.tools.gallery.plan import plan as plan_gallery
 
     plan = plan_gallery(content, style, out, backend=backend, **options)
+    for note in plan.notes:
+        print(f"stylelab: {note}", file=sys.stderr)
     console, reported = Console(stderr=True), set()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("painting", total=len(plan.pairs))
@@ -180,5 +181,7 @@ def gallery(content: str, style: str, out: Path, *, backend: str, scheduler: str
                         print(f"stylelab: {printable(pair.name)}: {pair.error}", file=sys.stderr)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted: {painting.summary(plan)}; run it again to resume") from None
+    for note in dict.fromkeys(note for pair in plan.pairs if pair.state == "done" for note in pair.facts.get("notes", [])):
+        print(note)
     print(painting.summary(plan))
     return max(pair.exit_status for pair in plan.pairs)

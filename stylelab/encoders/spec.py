@@ -80,7 +80,7 @@ def layer_name(spelling: str | int) -> str:
         InputError: VGG-19 has no such layer; the message suggests the nearest name.
     """
     text = str(spelling).strip().lower()
-    if text.isdigit():  # torchvision counts convolutions, ReLUs and poolings alike
+    if text.isdecimal():  # torchvision counts convolutions, ReLUs and poolings alike
         index = 0
         for layer in LAYERS:
             if int(text) in (index, index + 1):
@@ -150,9 +150,16 @@ def input_transform(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
 def cache_dir() -> Path:
     """The folder for converted weights: `$STYLELAB_CACHE`, or else the user's cache folder. It may not exist yet.
 
+    For a user without a home folder it begins with '~', and nothing can be found or written in it.
+
     >>> import os
     >>> os.environ["STYLELAB_CACHE"] = "/tmp/weights"
     >>> print(encoders.cache_dir())
     /tmp/weights
     """
-    return Path(os.environ.get("STYLELAB_CACHE") or platformdirs.user_cache_path("stylelab"))
+    if folder := os.environ.get("STYLELAB_CACHE"):
+        return Path(folder)
+    try:
+        return platformdirs.user_cache_path("stylelab")
+    except RuntimeError:
+        return Path("~/.cache/stylelab")

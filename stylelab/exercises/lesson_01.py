@@ -148,7 +148,7 @@ def receptive_field(layers) -> int:
 
 
 def _field_cases(rng):
-    kernels = [int(kernel) for kernel in rng.permutation([3, 5, 7, 4, 6, 2])]
+    kernels = [int(kernel) for kernel in rng.permutation([9, 5, 7, 4, 6, 2])]
     strides = [*(int(stride) for stride in rng.permutation([2, 1, 3])), 2, 1][: rng.integers(4, 6)]
     ways = [layer for block, sizes in enumerate(CONVOLUTIONS.values()) for layer in [(3, 1)] * sizes + [(2, 2)]]
     return {
@@ -156,7 +156,7 @@ def _field_cases(rng):
         "plain: the encoder's own layers": {"layers": ways[: rng.integers(12, len(ways))]},
         "one": {"layers": [(int(rng.integers(3, 12)), 2)]},
         "two": {"layers": [(kernels[0], 1), (kernels[1], 1)]},
-        "pooled": {"layers": [(kernels[2], 1), (kernels[3], 1), (2, 2), (int(rng.integers(3, 8)), 1)]},
+        "pooled": {"layers": [(kernels[2], 1), (kernels[3], 1), (2, 2), (int(rng.choice([8, 12])), 1)]},
     }
 
 

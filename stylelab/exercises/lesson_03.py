@@ -24,8 +24,10 @@ def _shuffled(rng: np.random.Generator, activation: np.ndarray) -> np.ndarray:
 
 def _gram_cases(rng):
     activation = random_activation(rng, activation_shape(rng))
+    row = random_activation(rng, (1, 1, *activation.shape[2:]))
     return {
         "plain": {"activation": activation},
+        "plain: one image with one row of positions": {"activation": row},
         "tripled": {"activation": 3 * activation},
         "shuffled": {"activation": _shuffled(rng, activation)},
         "constant": {"activation": np.full(activation.shape, number(rng, 0.5, 0.9), np.float32)},
@@ -72,9 +74,10 @@ _FACTORS = {  # what goes wrong before there is a product; NumPy's and both fram
         "The two factors do not fit. Flatten height and width first, then swap the last two axes of one factor and no others: "
         "`.T`, or a transpose without numbers, turns round all three.",
     r"must be a matrix|2D tensors? expected|1D tensors expected": "That multiplies two matrices, but here is a batch of them: use @.",
+    r"Dimension out of range|out of bounds|too many indices": "There are fewer axes than that: flatten height and width alone, not the filters.",
     r"is invalid for input of size|Input to reshape": "These sizes do not hold all numbers: several images come at once, and each has "
         "C filters and H W positions.",
-    r"to unpack": "An activation has four axes: the batch, and then height, width and filters in your framework's order.",
+    r"to unpack|expects a vector of size": "An activation has four axes: the batch, and then height, width and filters in your framework's order.",
 }  # fmt: skip
 _SCRAMBLED = (
     "The shape is right but the entries are scrambled: reshape does not move axes. Where does your framework keep the channels?"
@@ -163,11 +166,17 @@ def _layer_loss(activation, target_gram):
 
 def _layer_cases(rng):
     shape = activation_shape(rng)
-    activation, style = random_activation(rng, shape), random_activation(rng, shape)
+    activation, style = random_activation(rng, shape), random_activation(rng, (shape[0], 8, 7, shape[3]))  # of another size
     target = gram(style).astype(np.float32)
     own = gram(activation.astype(float)).astype(np.float32)
+    whole = rng.integers(0, rng.integers(3, 6), (shape[0], 2, 4, shape[3])).astype(
+        np.float32
+    )  # so small that no Gram matrix of it is rounded
     return {
         "plain": {"activation": activation, "target_gram": target},
+        "plain: one image": {"activation": activation[:1], "target_gram": target[:1]},
+        "plain: an activation of zeros": {"activation": 0 * activation, "target_gram": target},
+        "plain: an image that has the style already": {"activation": whole, "target_gram": gram(whole)},
         "same": {"activation": activation, "target_gram": own},
         "near": {"activation": activation, "target_gram": own + (target - own) / 100},
         "shuffled": {"activation": _shuffled(rng, activation), "target_gram": target},
@@ -302,8 +311,12 @@ def _style_cases(rng):
     weights = dict(zip(reversed(sizes), (float(weight) for weight in far_apart), strict=True))
     plain = {"activations": activations, "target_grams": targets, "weights": weights}
     alone = str(rng.choice(list(sizes)))
+    one_image = {name: {layer: array[:1] for layer, array in plain[name].items()} for name in ("activations", "target_grams")}
+    silent = {name: {layer: 0 * array for layer, array in plain[name].items()} for name in one_image}
     return {
         "plain": plain,
+        "plain: one image and large weights": plain | one_image | {"weights": {layer: 100 * weights[layer] for layer in sizes}},
+        "plain: zeros in every layer": plain | silent,
         "same": plain | {"target_grams": own},
         "near": plain | {"target_grams": {layer: own[layer] + (targets[layer] - own[layer]) / 100 for layer in sizes}},
         "doubled": plain | {"weights": {layer: 2 * weight for layer, weight in weights.items()}},
@@ -335,7 +348,7 @@ _ONE_LAYER_AT_A_TIME = {  # what goes wrong with three dicts
         "given. There may be others, or only one.",
     r"KeyError: \d|'dict_(values|keys|items)' object is not subscriptable":
         "The dicts are not numbered: look up what you need by the name of its layer.",
-    r"'str'|\bstr\b|too many values to unpack|not enough values to unpack \(expected 3, got 2\)":
+    r"'str'|\bstr\b|of string|too many values to unpack|not enough values to unpack \(expected 3, got 2\)":
         "A loop over a dict, or zip of dicts, gives the names of the layers: look up what belongs to each name.",
     r"'dict(_\w+)?'|\bdict\b": "That is a whole dict: take the activation, the target and the weight of one layer at a time.",
     r"'NoneType'": "The sum starts from None: start from 0.",

@@ -1,11 +1,13 @@
 """Open, resize and save images. An image is an (H, W, 3) float32 array, red, green, blue, in 0..1.
 
-Every usual kind of image can be opened: grey, palette, alpha, CMYK, 16-bit, rotated by EXIF, animated. Anything else is
-refused in one line. No framework is imported here.
+Every usual kind of image can be opened: grey, palette, alpha, CMYK, 16-bit, rotated by EXIF, animated, in the colours that its
+profile says. Anything else is refused in one line. No framework is imported here.
 """
 
 import difflib
 import os
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from stylelab.base.files import check_target, expand_home, file_kind, printable, write_file
 from stylelab.errors import InputError
 from stylelab.images.builtin import find_built_in, names
-from stylelab.images.decode import MOST_PIXELS, ImageFile, from_array, from_image, read_image
+from stylelab.images.decode import MOST_PIXELS, ImageFile, Opened, decode_image, from_array, read_image
 
 Source: TypeAlias = "str | os.PathLike[str] | Image.Image | np.ndarray | ImageFile"  # what can be opened as an image
 SMALLEST = 16  # pixels on the short side: five poolings leave nothing of a smaller image
@@ -41,23 +43,35 @@ def open_image(source: Source, size: int | None = None) -> np.ndarray:
         size: long side in pixels; None keeps the image as it is.
 
     Returns:
-        `(H, W, 3)` float32 in 0..1.
+        `(H, W, 3)` float32 in 0..1. A Python warning says what may not be expected, such as rows that the file lacks.
 
     Raises:
         InputError: no such image, a broken one, one of more than 100 million pixels, or a wrong size.
+        MachineError: a HEIC image without pi-heif to open it.
     """
     if size is not None:
         _check_length(size)
+    opened = open_with_notes(source)
+    for note in opened.notes:
+        warnings.warn(note, stacklevel=2)
+    return opened.image if size is None else resize(opened.image, size)
+
+
+def open_with_notes(source: Source) -> Opened:
+    """`open_image` with notes instead of warnings, and the SHA-256 of the file.
+
+    >>> images.open_with_notes("cat").notes
+    ()
+
+    Raises:
+        InputError, MachineError: as `open_image`.
+    """
     if isinstance(source, Image.Image):
-        image = from_image(source)
-    elif isinstance(source, (str, os.PathLike)):
+        return decode_image(source, "the image")
+    if isinstance(source, (str, os.PathLike)):
         path = find_image(source)
-        image = read_image(path, f"'{printable(path)}'")
-    elif isinstance(source, ImageFile):
-        image = source.open()
-    else:
-        image = from_array(source)
-    return image if size is None else resize(image, size)
+        return replace(read_image(path, f"'{printable(path)}'"), name=path.name)
+    return replace(source.read(), name=source.name) if isinstance(source, ImageFile) else Opened(from_array(source))
 
 
 def find_image(source: "str | os.PathLike") -> Path:
@@ -101,7 +115,9 @@ def _check_length(length: object, name: str = "size") -> None:
     if not isinstance(length, (int, np.integer)) or isinstance(length, bool) or length < 1:
         raise InputError(f"{name} must be a whole number of pixels, 1 or more; got {printable(repr(length))}")
     if length > MOST_PIXELS:
-        raise InputError(f"{name} is {length}: more than {MOST_PIXELS // 10**6} million pixels; choose a smaller one")
+        raise InputError(
+            f"{name} is {printable(length, 40)}: more than {MOST_PIXELS // 10**6} million pixels; choose a smaller one"
+        )
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
@@ -169,7 +185,7 @@ def fit(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return enlarge(np.asarray(image, np.float32), shape).clip(0, 1)
 
 
-def check_size(image: np.ndarray, name: str = "an image") -> None:
+def check_size(image: np.ndarray, name: str = "an image", original: tuple[int, int] | None = None) -> None:
     """Refuse an image with fewer than 16 pixels on a side, of which the encoder's poolings would leave nothing.
 
     >>> images.check_size(np.ones((8, 300, 3)), "the style image")
@@ -179,14 +195,18 @@ def check_size(image: np.ndarray, name: str = "an image") -> None:
     Args:
         image: `(H, W, 3)`.
         name: what the message calls it.
+        original: height and width before it was resized, which the message names first.
 
     Raises:
         InputError: the image is too small, or too narrow for its length.
     """
     height, width = image.shape[:2]
     if min(height, width) < SMALLEST:
+        scaled = ""
+        if original not in (None, (height, width)):
+            scaled, (height, width) = f", scaled to {width} x {height},", original
         raise InputError(
-            f"{name} of {width} x {height} pixels is too small: both sides must have {SMALLEST} or more; "
+            f"{name} of {width} x {height} pixels{scaled} is too small: both sides must have {SMALLEST} or more; "
             "choose a larger one, a larger size, or crop it"
         )
 

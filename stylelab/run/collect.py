@@ -37,7 +37,7 @@ def collect(
     Args:
         steps: for each step of the optimiser, a list with each pair's Step or the error that ended it.
         run: what is being painted.
-        backend, device, precision, tile, notes: for the Results.
+        backend, device, precision, tile, notes: for the Results. A pair's own notes come first.
         watch: called with each list of steps.
         snapshots: the steps whose images are kept; by default eight, closer together at the start.
 
@@ -89,7 +89,7 @@ def collect(
                 precision=precision,
                 scales=tuple(max(batch[0].content.shape[:2]) for batch in run.stages),
                 tile=tile,
-                notes=tuple(notes),
+                notes=(*job.notes, *notes),
                 taken=log.taken if len(run.stages) == 1 else 0,
                 provenance=record,
             )

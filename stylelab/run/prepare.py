@@ -4,7 +4,6 @@
 a `Run`, is what `stylelab.torch.transfer.paint` and its twin take.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -15,8 +14,7 @@ import numpy as np
 from stylelab import encoders, images
 from stylelab.base.files import printable
 from stylelab.errors import InputError
-from stylelab.images import Source
-from stylelab.images.decode import ImageFile, read_with_sha256
+from stylelab.images import Opened, Source
 from stylelab.recipes import Recipe, Weights, find_recipe, with_layers, with_weights
 from stylelab.run.checksums import sha256_of
 from stylelab.run.numerics import memory
@@ -38,6 +36,7 @@ class Job:
         weights: the recipe's weights that fit the encoder's activations.
         normalised: whether the encoder must be scaled to a mean activation of 1.
         content, style, start: three images; `content` and `start` have one size.
+        notes: what there is to say of the images as they were given.
     """
 
     recipe: Recipe
@@ -47,6 +46,7 @@ class Job:
     content: np.ndarray
     style: np.ndarray
     start: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,10 @@ def prepare_run(contents: Sequence[Source], styles: Sequence[Source], options: O
     recipe, encoder = _resolve(options)
     if not contents or len(contents) != len(styles):
         raise InputError(f"{len(contents)} content and {len(styles)} style images: give as many of the one as of the other")
-    opened = [(_open(content), _open(style)) for content, style in zip(contents, styles, strict=True)]
+    opened = [tuple(map(images.open_with_notes, pair)) for pair in zip(contents, styles, strict=True)]
 
     def jobs(size: int | None) -> list[Job]:
-        return [_job(recipe, encoder, content, style, size, options.seed) for (content, _), (style, _) in opened]
+        return [_job(recipe, encoder, content, style, size, options.seed) for content, style in opened]
 
     stages = [jobs(options.size)]
     if len(shapes := {job.content.shape[:2] for job in stages[0]}) > 1:
@@ -132,8 +132,8 @@ def prepare_run(contents: Sequence[Source], styles: Sequence[Source], options: O
 
     weights = sha256_of(encoder)
     inputs = []
-    for content, style, ((_, content_sha256), (_, style_sha256)) in zip(contents, styles, opened, strict=True):
-        sums = {"content": content_sha256, "style": style_sha256, "encoder": weights}
+    for content, style, (opened_content, opened_style) in zip(contents, styles, opened, strict=True):
+        sums = {"content": opened_content.sha256, "style": opened_style.sha256, "encoder": weights}
         inputs.append(Inputs(content, style, {name: digest for name, digest in sums.items() if digest}))
     return Run(options, [batch for batch in stages if batch[0].recipe.steps], inputs)
 
@@ -149,7 +149,8 @@ def prepare(content: Source, style: Source, options: Options) -> Job:
     Raises:
         InputError: as `prepare_run`.
     """
-    return _job(*_resolve(options), images.open_image(content), images.open_image(style), options.size, options.seed)
+    opened = images.open_with_notes(content), images.open_with_notes(style)
+    return _job(*_resolve(options), *opened, options.size, options.seed)
 
 
 def _resolve(options: Options) -> tuple[Recipe, encoders.Encoder]:
@@ -163,24 +164,23 @@ def _resolve(options: Options) -> tuple[Recipe, encoders.Encoder]:
     return recipe, encoder
 
 
-def _open(source: Source) -> tuple[np.ndarray, str | None]:
-    """An image, and the SHA-256 of its file if it has one."""
-    if isinstance(source, (str, os.PathLike)):
-        return read_with_sha256(images.find_image(source))
-    return images.open_image(source), sha256_of(source) if isinstance(source, ImageFile) else None
-
-
 def _job(
-    recipe: Recipe, encoder: encoders.Encoder, content: np.ndarray, style: np.ndarray, size: int | None, seed: int
+    recipe: Recipe, encoder: encoders.Encoder, opened_content: Opened, opened_style: Opened, size: int | None, seed: int
 ) -> Job:  # fmt: skip
+    content, style = opened_content.image, opened_style.image
     content = images.resize(content, recipe.long_side(*content.shape[:2]) if size is None else size)
     if recipe.style_fit == "stretch":
         style = images.fit(style, content.shape[:2])
     else:  # its short side becomes the content's, as in Gatys's own code; a narrow strip is at most twice as long as the content
         short, long = sorted(content.shape[:2])
         style = images.resize(style, min(round(short * max(style.shape[:2]) / min(style.shape[:2])), 2 * long))
-    images.check_size(content, "the content image")
-    images.check_size(style, "the style image")
+    notes = (*opened_content.notes, *opened_style.notes)
+    for name, opened, image in (("content", opened_content, content), ("style", opened_style, style)):
+        (height, width), (old_height, old_width) = image.shape[:2], opened.image.shape[:2]
+        images.check_size(image, f"the {name} image", (old_height, old_width))
+        if max(height, width) > max(old_height, old_width):
+            called = f"the {name} image" + (f" '{printable(opened.name)}'" if opened.name else "")
+            notes += (f"{called} of {old_width} x {old_height} pixels was enlarged to {width} x {height}, which adds no detail",)
     if (pixels := recipe.optimiser.pixels) is not None:  # the learning rate was chosen for this number of pixels
         share = content.shape[0] * content.shape[1] / pixels
         recipe = replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=recipe.optimiser.learning_rate * share))
@@ -192,6 +192,7 @@ def _job(
         content=content,
         style=style,
         start=start_image(recipe, content, int(seed)),
+        notes=notes,
     )
 
 

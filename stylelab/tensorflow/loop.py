@@ -134,8 +134,9 @@ def _evaluation(loss: Objective, images: tf.Variable, tile: int | None = None) -
 
 
 def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
-    parts = loss if isinstance(loss, dict) else {"loss": loss}
-    return {name: tf.reshape(part, (-1,)) for name, part in parts.items()}
+    parts = {name: tf.convert_to_tensor(part) for name, part in (loss if isinstance(loss, dict) else {"loss": loss}).items()}
+    widest = max((part.dtype for part in parts.values()), key=lambda dtype: (dtype.is_floating, dtype.size))
+    return {name: tf.reshape(tf.cast(part, widest), (-1,)) for name, part in parts.items()}
 
 
 def _step(index: int, parts: dict[str, float], image: Tensor) -> Step:

@@ -151,7 +151,9 @@ def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean"
     activation, target = tf.convert_to_tensor(activation), tf.convert_to_tensor(target)
     if _shape(activation) != _shape(target):
         raise InputError(f"activation is {_shape(activation)} but target is {_shape(target)}: use one layer and one size")
-    return _reduce(tf.square(wide(activation) - wide(target)), SquaredError(normalisation).reduce)
+    return _reduce(
+        tf.square(wide(activation) - tf.cast(wide(target), wide(activation).dtype)), SquaredError(normalisation).reduce
+    )
 
 
 def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tensor:
@@ -221,7 +223,8 @@ def style_layer_loss(
         loss = replace(loss, normalisation=gram)
     if image_size:
         loss = replace(loss, pixels=image_size[0] * image_size[1])
-    return _gram_distance(sums(activation), tf.convert_to_tensor(target_gram), loss)
+    own = sums(activation)
+    return _gram_distance(own, tf.cast(target_gram, own.gram.dtype), loss)
 
 
 def total_variation(image: Tensor, kind: str = "l1") -> Tensor:

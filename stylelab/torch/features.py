@@ -11,6 +11,7 @@ from stylelab import encoders
 from stylelab.encoders import EncoderName
 from stylelab.errors import InputError, unknown
 from stylelab.run.numerics.precision import FINE
+from stylelab.torch.engine.allocator import layout
 from stylelab.torch.tensors import find_device, find_precision
 
 # TensorFloat-32 keeps 10 bits of a product: a Gram matrix would differ from TensorFlow's in the third digit.
@@ -58,7 +59,7 @@ class Encoder(torch.nn.Module):
         Raises:
             InputError: another shape.
         """
-        activation = self.preprocess(images).contiguous(memory_format=torch.channels_last)
+        activation = self.preprocess(images).contiguous(memory_format=layout(images.device))
         activations = {}
         for layer in self.trunk:
             activation = activations[layer] = F.relu(self._convolve(layer, activation))
@@ -130,4 +131,4 @@ def load_encoder(
     device = find_device(device)
     precision = find_precision(precision, device)
     weights = encoders.read_weights(spec, names, normalised=normalised)
-    return Encoder(spec, weights, names, pooling, precision).to(device).eval()
+    return Encoder(spec, weights, names, pooling, precision).to(device).to(memory_format=layout(device)).eval()

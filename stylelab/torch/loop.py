@@ -98,7 +98,7 @@ def _descend(images: Tensor, loss: Objective, method: Any, clip: bool, indices: 
     failures: dict[int, NotFiniteError] = {}
     for index in indices:
         parts, gradient = _evaluate(loss, images)
-        values = torch.stack(list(parts.values())).double().tolist()  # a row for each part, a column for each image
+        values = torch.stack(list(parts.values())).tolist()  # a row for each part, a column for each image
         totals = [sum(column) for column in zip(*values, strict=True)]
         for i, total in enumerate(totals):
             if i not in failures and not np.isfinite(total):

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from stylelab.errors import InputError, MachineError, unknown
 from stylelab.run.numerics.precision import check_precision, cpu_has_bfloat16
+from stylelab.torch.engine.passes import fault
 
 DEVICES = ("cpu", "gpu", "cuda", "mps")
 LARGE = 128 * 96  # pixels from which bfloat16 was measured to be faster
@@ -19,44 +20,47 @@ def find_device(name: "str | torch.device | None" = None) -> torch.device:
 
     Args:
         name: 'cpu', 'cuda', 'cuda:1', 'mps', or 'gpu' for whichever GPU there is; None for CUDA, else Apple's MPS,
-            else the CPU.
+            else the CPU: the first that works.
 
     Returns:
         A torch.device.
 
     Raises:
         InputError: not the name of a device.
-        MachineError: a GPU asked for by name that is not there.
+        MachineError: a GPU asked for by name that is not there, or does not work.
 
     Source: ours.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    best = next((device for device, found in there.items() if found), "cpu")
+    there = {"cuda": torch.cuda.is_available() and torch.cuda.device_count(), "mps": torch.backends.mps.is_available(), "cpu": 1}
+    best = next((kind for kind in ("cuda", "mps") if there[kind] and not fault("float32", torch.device(kind))), "cpu")
     if name is None:
         return torch.device(best)
     kind, _, index = str(name).partition(":")
-    if kind not in DEVICES or not (index or "0").isdigit():
+    if kind not in DEVICES or not (index or "0").isdecimal():
         raise unknown("device", name, DEVICES)
     if kind == "gpu" and best != "cpu":
         kind = best
-    if not there.get(kind, kind == "cpu") or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
+    if int(index or 0) >= there.get(kind, 0):
         raise MachineError(f"no '{name}' on this machine: leave the device out, or choose 'cpu'")
-    return torch.device(kind, int(index)) if index else torch.device(kind)
+    device = torch.device(kind, int(index)) if index else torch.device(kind)
+    if kind != "cpu" and (reason := fault("float32", device)):
+        raise MachineError(f"'{name}' does not work ({reason}): leave the device out, or choose 'cpu'")
+    return device
 
 
 def find_precision(name: str, device: "str | torch.device | None" = None, pixels: int | None = None) -> str:
-    """The precision that 'auto' means on a device: bfloat16 where that is faster and the image is large enough to gain.
+    """The precision that a device computes in: for 'auto' bfloat16 where that is faster and the image is large enough to gain.
 
     >>> sl.find_precision("float32")
     'float32'
 
     Args:
-        name: 'auto', 'float32' or 'bfloat16'; the last two are returned as they are.
+        name: 'auto', 'float32' or 'bfloat16'.
         device: as for `load_encoder`.
         pixels: of the image, height times width; None for a large one.
 
     Returns:
-        'float32' or 'bfloat16'.
+        'float32' or 'bfloat16'; the latter only where a trial of it succeeds.
 
     Raises:
         InputError: another name.
@@ -64,14 +68,13 @@ def find_precision(name: str, device: "str | torch.device | None" = None, pixels
 
     Source: ours; the figures are in docs/speed.md.
     """
-    if check_precision(name) != "auto":
-        return name
-    device = find_device(device)
-    if device.type == "cuda":
-        fast = torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere
-    else:
-        fast = device.type == "cpu" and cpu_has_bfloat16()
-    return "bfloat16" if fast and (pixels is None or pixels >= LARGE) else "float32"
+    device, wanted = find_device(device), check_precision(name) == "bfloat16"
+    if name == "auto" and (pixels is None or pixels >= LARGE):
+        if device.type == "cuda":
+            wanted = torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere
+        else:
+            wanted = device.type == "cpu" and cpu_has_bfloat16()
+    return "bfloat16" if wanted and not fault("bfloat16", device) else "float32"
 
 
 def to_tensor(image: np.ndarray, device: "str | torch.device | None" = None) -> Tensor:

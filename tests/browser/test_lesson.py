@@ -28,6 +28,22 @@ RUN_ABOVE = """async index => {
         (cell.model.toJSON().outputs ?? []).filter(output => output.output_type === 'error').map(output => output.evalue));
 }"""
 
+READABLE = """() => [...document.querySelectorAll('.jp-DirListing-itemText')].map(text => {
+    const letters = document.createTreeWalker(text, NodeFilter.SHOW_TEXT).nextNode(), range = document.createRange();
+    const right = text.getBoundingClientRect().right - 12;  // where the dots begin
+    return [...letters.data].filter((_, index) => {
+        range.setStart(letters, index);
+        range.setEnd(letters, index + 1);
+        return range.getBoundingClientRect().right <= right;
+    }).join('');
+})"""
+# what a reader of a cell sees: its visible images, and its text
+SEEN = """index => {
+    const node = lesson.widgets[index].outputArea.node;
+    return [[...node.querySelectorAll('img')].filter(image => image.offsetHeight).length, node.innerText];
+}"""
+RESTART = "async () => await panel.sessionContext.restartKernel()"
+
 pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.skipif(browsing.CHROMIUM is None, reason="there is no Chromium")]
 
 
@@ -36,7 +52,7 @@ def server(tmp_path_factory):
     """The address of a JupyterLab without a token, in a student's copy of the lessons."""
     home = tmp_path_factory.mktemp("home")
     folder = home / "my lessons"
-    start.start(folder, "torch")
+    start.start(folder)
     with browsing.jupyterlab(folder, home) as (address, _):
         yield address
 
@@ -51,10 +67,23 @@ def page(server, tmp_path_factory):
         yield page
 
 
+def test_a_new_user_meets_no_dialog_and_can_tell_twin_lessons_apart(page):
+    page.locator(".jp-DirListing-itemText").nth(11).wait_for()
+    names = page.evaluate(READABLE)
+    assert len(names) == 2 * len(SOURCES) == len(set(names)), names
+    page.wait_for_timeout(3000)  # the dialog would come up after a second or two
+    assert page.locator(".Toastify__toast").count() == 0
+
+
 @pytest.fixture(params=SOURCES, ids=lambda source: source.stem, scope="module")
 def lesson(request, page, server) -> "Lesson":
     """One lesson after another, open in the browser; its kernel is stopped afterwards."""
     yield Lesson(page, request.param)
+    shut_down(server)
+
+
+def shut_down(server: str) -> None:
+    """End all kernels."""
     with urllib.request.urlopen(f"{server}/api/sessions", timeout=20) as answer:
         sessions = json.load(answer)
     for session in sessions:
@@ -173,6 +202,54 @@ def test_the_quiz_gives_feedback(lesson):
     cell = lesson.cell(index)
     cell.wait_for_selector("input[type=radio]").click()
     lesson.page.wait_for_function("cell => /[✓✗]/.test(cell.innerText)", arg=cell)
+
+
+def test_a_cell_stopped_on_purpose_shows_one_line_and_no_red(page, server):
+    lesson = Lesson(page, SOURCES[0])
+    lesson.run(lesson.index("setup"))
+    index = lesson.index("bad_files")  # no other test needs it
+    lesson.type(index, "import time\nfor second in range(60):\n    time.sleep(1)")
+    lesson.cell(index)
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_function("index => lesson.widgets[index].model.executionState === 'running'", arg=index)
+    page.wait_for_timeout(1000)
+    page.evaluate("async () => await panel.sessionContext.session.kernel.interrupt()")
+    page.wait_for_function("index => lesson.widgets[index].outputArea.node.innerText.includes('Stopped at line 3')", arg=index)
+    outputs = page.evaluate("index => lesson.widgets[index].model.toJSON().outputs.map(output => output.output_type)", index)
+    assert outputs == ["stream"]
+    shut_down(server)
+
+
+def test_widgets_without_their_kernel_show_their_static_version(page, server):
+    """Live, after a restart, and after shutdown and reload."""
+    lesson = Lesson(page, SOURCES[0])
+    cells = [lesson.index(name) for name in ("try_it", "quiz")]
+    assert page.evaluate(RUN_ABOVE, cells[0]) == []
+    for index in cells:
+        lesson.run(index)
+        lesson.cell(index).wait_for_selector(".jupyter-widgets input, .jupyter-widgets .noUi-handle")
+
+    def seen() -> list:
+        return [page.evaluate(SEEN, index) for index in cells if lesson.cell(index)]
+
+    def check(live: bool) -> None:
+        for (images, text), expected in zip(seen(), (1, 0), strict=True):
+            assert images == expected and "Error" not in text and ("Run the cell above to make it live." in text) is not live
+
+    check(live=True)
+    page.evaluate(RESTART)
+    page.wait_for_selector(".jupyter-widgets-disconnected", state="attached")
+    check(live=False)
+    page.evaluate("async () => await panel.context.save()")
+    shut_down(server)
+    page.reload()
+    page.wait_for_function("() => window.jupyterapp")
+    lesson = Lesson(page, SOURCES[0])
+    for index in cells:
+        lesson.cell(index)
+        page.wait_for_function("index => lesson.widgets[index].outputArea.node.innerText.includes('live.')", arg=index)
+    check(live=False)
+    shut_down(server)
 
 
 def test_the_console_has_no_error_of_ours(page):

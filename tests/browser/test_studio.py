@@ -260,7 +260,7 @@ def test_bad_input_is_one_line_on_the_page(studio, tmp_path):
     huge.write_bytes(b"\0" * (21 * 2**20))
     for file, words in (
         (png("empty.png", length=0), "'empty.png' is empty"),
-        (png("cut.png", (900, 900), length=400), "'cut.png' is a broken or truncated image"),
+        (png("cut.png", length=60), "'cut.png' is a broken or truncated"),
         (huge, "'huge.png' has 21 MB, more than 20"),
         (png("strip.png", (400, 4)), "too small"),
     ):
@@ -433,6 +433,22 @@ def test_nobody_reaches_a_kernel_without_the_secret_in_the_address(studio, voila
     assert len(psutil.Process(process.pid).children(recursive=True)) == before
 
 
+def test_a_lost_connection_is_reported_and_taken_up_again(studio):
+    card = studio.paint(LONG)
+    card.expect_step_after(1)
+    network = studio.page.context.new_cdp_session(studio.page)
+    network.send("Network.enable")
+    for offline in (True, False):
+        conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        network.send("Network.emulateNetworkConditions", conditions)
+        if offline:
+            studio.expect_alert("the kernel does not answer")
+            step = card.step()
+    card.expect_step_after(step)
+    studio.root.get_by_role("alert").filter(has_text="does not answer").wait_for(state="detached")
+    studio.page.complaints.clear()
+
+
 def test_a_lost_hello_is_repeated_and_closing_the_page_leaves_no_run(browser, voila):
     address, process, _ = voila
     page, lost = browser.new_page(), []
@@ -541,6 +557,13 @@ def test_in_jupyterlab_an_image_is_uploaded_painted_paused_and_saved(lab):
     assert faults(lab.page) == []
 
 
+def test_in_jupyterlab_runs_stand_side_by_side_next_to_the_file_list(lab):
+    assert lab.page.locator(".jp-FileBrowser").is_visible()
+    cards = [lab.paint(steps=4) for _ in range(2)]
+    left, right = (card.root.bounding_box() for card in reversed(cards))
+    assert left["y"] == right["y"] and left["x"] < right["x"] and right["x"] + right["width"] <= 1280
+
+
 def test_in_jupyterlab_the_buttons_work_while_another_cell_runs(lab):
     card = lab.paint(LONG)
     card.expect_step_after(1)
@@ -578,6 +601,18 @@ def test_in_jupyterlab_closing_the_notebook_ends_its_runs(lab, jupyter):
     assert painters(jupyter[1].pid)
     lab.page.evaluate("async () => { await panel.context.save(); panel.dispose(); }")
     wait_until(lambda: not painters(jupyter[1].pid))
+
+
+def test_in_jupyterlab_a_screenshot_replaces_the_studio_whose_kernel_has_ended(lab):
+    screenshot = lab.page.locator(".jp-OutputArea img[alt^='The studio:']").first
+    assert not screenshot.is_visible()
+    lab.page.evaluate("async () => { await panel.context.save(); await panel.sessionContext.shutdown(); }")
+    lab.page.reload()
+    lab.page.wait_for_function("() => window.jupyterapp")
+    lab.page.evaluate(browsing.OPEN, "lab.ipynb")
+    screenshot.wait_for()
+    lab.page.get_by_text("Error displaying widget").wait_for(state="hidden")
+    assert lab.page.get_by_text("Run the cell above to make it live.").first.is_visible()
 
 
 def test_in_jupyterlab_a_restart_of_the_kernel_ends_its_runs(lab, jupyter):

@@ -3,6 +3,8 @@
 import base64
 import io
 import re
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -165,13 +167,50 @@ def test_a_slider_stopped_on_purpose_says_where(monkeypatch):
     assert status.value == "stopped at step 2, loss 5"
 
 
-def test_a_cell_stopped_on_purpose_ends_in_one_line(sl, monkeypatch, capsys):
-    """In a shell of IPython as a kernel has one."""
+@pytest.fixture
+def shell(monkeypatch):
+    """A shell of IPython that looks like a kernel's."""
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell()
     monkeypatch.setattr(shell, "kernel", True, raising=False)
     monkeypatch.setattr(page, "get_ipython", lambda: shell)
+    return shell
+
+
+SLOW_MODULE = "import sys, time\nsys.begun.set()\nsys.go.wait(60)\ntime.sleep(0.05)\ndone = True\n"
+
+
+def test_a_slow_module_is_imported_between_cells_and_the_next_cell_waits_for_it(
+    sl, framework, shell, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "slow_module.py").write_text(SLOW_MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(page, "SLOW", {framework: "slow_module"})
+    monkeypatch.setattr(page, "IDLE", 0)
+    monkeypatch.setattr(sys, "begun", threading.Event(), raising=False)
+    monkeypatch.setattr(sys, "go", threading.Event(), raising=False)
+    shell.user_ns.update(page=page, sl=sl)
+    assert shell.run_cell("setting = page.set_up(sl); during = 'slow_module' in __import__('sys').modules").success
+    assert not shell.user_ns["during"] and sys.begun.wait(60)
+    threading.Timer(0.05, sys.go.set).start()
+    assert shell.run_cell("import slow_module; seen = slow_module.done").success and shell.user_ns["seen"]
+    printed = capsys.readouterr()
+    assert printed.err == "" and len(printed.out.splitlines()) == 3  # the report, and nothing else
+    shell.run_cell("1")
+    assert not any("_WarmUp" in str(callback) for callbacks in shell.events.callbacks.values() for callback in callbacks)
+    del sys.modules["slow_module"]
+
+
+def test_cells_that_follow_at_once_do_not_wait_for_a_slow_module(sl, framework, shell, monkeypatch):
+    monkeypatch.setattr(page, "SLOW", {framework: "no_such_module"})
+    monkeypatch.setattr(page, "IDLE", 600)
+    shell.user_ns.update(page=page, sl=sl)
+    assert shell.run_cell("setting = page.set_up(sl)").success and shell.run_cell("x = 1").success
+
+
+def test_a_cell_stopped_on_purpose_ends_in_one_line(sl, shell, monkeypatch, capsys):
+    monkeypatch.setattr(page, "SLOW", {})
     page.set_up(sl)
     capsys.readouterr()
     done = shell.run_cell("x = 1\nraise KeyboardInterrupt")

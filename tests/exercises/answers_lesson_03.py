@@ -22,8 +22,8 @@ from words import (
     transposed,
 )
 
-from stylelab.encoders import LAYERS
-from stylelab.recipes import PAPER
+PAPER = [f"conv{block}_1" for block in range(1, 6)]
+LAYERS = [f"conv{block}_{n}" for block, size in enumerate((2, 2, 4, 4, 4), 1) for n in range(1, size + 1)]
 
 
 def mse(one, other):
@@ -201,15 +201,15 @@ WRONG = {
         (lambda activation: constant(detached(gram(activation)).numpy()), "no gradient reaches"),
         (lambda activation: rows(activation) @ transposed(rows(detached(activation))) / positions(activation), "cut off"),
         (lambda activation: gram(activation) * 1.5, "every value is 1.5 times"),
-        (lambda activation: raw(activation) / 24, "Right for one input, but not for another, of . x . positions"),
+        (lambda activation: raw(activation) / 24, "Right for one input, but not for one image with one row of positions: "),
         (
             lambda activation: gram(activation.reshape(3, 5, 4, 6)),
-            r"Right for one input, but not for another, .*: Line \d+ stops",
+            r"Right for one input, but not for one image with one row of positions: Line \d+ stops",
             "torch",
         ),
         (
             lambda activation: gram(tf.reshape(activation, (3, 4, 6, 5))),
-            r"Right for one input, but not for another, .*: Line \d+ stops",
+            r"Right for one input, but not for one image with one row of positions: Line \d+ stops",
             "tensorflow",
         ),
         (lambda activation: torch.corrcoef(activation[0].flatten(1)), "Keep the batch axis", "torch"),

@@ -154,6 +154,34 @@ def test_an_output_that_answers_a_prediction_is_folded_and_begins_with_nothing_t
     assert "jupyter" not in cell.metadata and [output.text for output in cell.outputs] == ["2\n"]
 
 
+SHOWS_EVERYTHING = """
+import numpy as np
+import stylelab.{framework} as sl
+from stylelab import page
+from stylelab.result import Step
+setting = page.set_up(sl)
+grey = np.full((8, 12, 3), 0.5, np.float32)
+live = page.Live("Something grey", steps=9)
+for index in range(9):
+    live.show(Step(index, 1.0, dict(), lambda: grey))
+live.finish(grey, "The grey result")
+sl.check("total_cost", None)
+sl.check("total_cost", lambda content, style, alpha, beta: alpha * content + beta * style)
+page.try_it(lambda beta: (), grey, "A grey square", dict(beta=(1, 100, 10)))
+page.quiz("00")
+print(f"{{np.random.default_rng().uniform(1, 9):.1f}} s, {{np.random.default_rng().integers(1, 99)}} ms each on cpu")
+"""
+
+
+@pytest.mark.slow
+def test_strict_nbval_passes_for_everything_that_a_lesson_displays(tmp_path, framework):
+    path = lessons.build(write_lesson(tmp_path, "**Predict** it.", SHOWS_EVERYTHING.format(framework=framework)), framework)
+    options = ("-p", "no:cacheprovider", "--nbval", "--nbval-sanitize-with", lessons.LESSONS / "sanitize.cfg", "-W", "default")
+    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, *options, path]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert run.returncode == 0 and "1 passed" in run.stdout, run.stdout + run.stderr
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [("import sys; sys.stderr.write('careful')", "writes to stderr: careful"), ("1 / 0", "ZeroDivisionError")],
@@ -241,6 +269,7 @@ SPOILED = {
     "no alt text": lambda cells: code(cells).update(outputs=[shown('<img src="data:,">')]),
     "shows a path of this machine": lambda cells: code(cells).update(outputs=[shown("in /home/ada/x.py")]),
     "an error or a warning": lambda cells: code(cells).update(outputs=[printed("x", "stderr")]),
+    "differs between machines, 'two steps in 3.25 s'": lambda cells: code(cells).update(outputs=[printed("two steps in 3.25 s")]),
     "lacks a quiz": reworded("## Quiz"),
     "two cells have the id": lambda cells: cells[1].update(id=cells[2].id),
     "ends at 71.0% of its first": lambda cells: code(cells).update(outputs=[printed("the loss is 71.0% of the first")]),
@@ -308,7 +337,20 @@ def test_a_quiz_gives_feedback_and_counts_right_answers():
         assert remark.value.startswith("✗") and why[:20] in remark.value.replace("&#x27;", "'")
         choice.value = question.right
         assert remark.value.startswith("✓")
-    assert "5 of 5 right" in box.children[-1].value
+    assert "5 of 5 right" in box.children[len(questions)].value
+
+
+def test_code_in_a_quiz_is_shown_as_code():
+    question = quizzes.Question("What does `f(x) < 1` do?", "It calls `f`.", "`f` is <called>.", {"Nothing.": "It `calls` f."})
+    html = quizzes.unfolded((question,))
+    assert "<code>f(x) &lt; 1</code>" in html and "<code>f</code> is &lt;called&gt;." in html and "`" not in html
+    title, choice, remark = quizzes.form((question,)).children[0].children
+    assert "<code>f(x) &lt; 1</code>" in title.value and choice.options == (
+        ("It calls 'f'.", "It calls `f`."),
+        ("Nothing.", "Nothing."),
+    )
+    choice.value = "Nothing."
+    assert "<code>calls</code>" in remark.value
 
 
 def test_without_a_kernel_the_feedback_to_every_answer_can_be_unfolded():

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import browsing
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -70,6 +71,12 @@ def image_file(size=(40, 30), **options) -> bytes:
     """The bytes of an image file; a PNG unless options say otherwise."""
     buffer = io.BytesIO()
     Image.new("RGB", size, "teal").save(buffer, **({"format": "PNG"} | options))
+    return buffer.getvalue()
+
+
+def heic_file() -> bytes:
+    """The bytes of a HEIC file."""
+    pillow_heif.from_pillow(Image.new("RGB", (40, 30), "teal")).save(buffer := io.BytesIO())
     return buffer.getvalue()
 
 
@@ -213,10 +220,25 @@ def test_a_bad_file_is_refused_in_one_line_and_the_old_image_stays(page, data, w
     assert "style" not in page.uploaded
 
 
-@pytest.mark.parametrize("options", [{"format": "GIF"}, {"format": "WEBP"}, {"format": "TIFF"}, {"format": "BMP"}])
-def test_images_of_other_formats_are_accepted(page, options):
-    sent = ask(page, "upload", image_file(**options), role="style", name="odd", index=0, count=1)
-    assert sent[0]["kind"] == "thumbnail"
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "BMP", "AVIF", "HEIC"])
+def test_images_of_other_formats_are_accepted_and_shown_as_a_jpeg(page, kind):
+    data = heic_file() if kind == "HEIC" else image_file(format=kind)
+    sent = ask(page, "upload", data, role="style", name="odd", index=0, count=1)
+    assert sent[0]["kind"] == "thumbnail" and sent[0]["bytes"][0].startswith(b"\xff\xd8")
+    assert f".{kind.lower()}" in page.choices["endings"]  # the file chooser offers it
+
+
+def test_what_an_image_file_lacks_is_said_on_the_page(page):
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    Image.fromarray(noise).save(buffer := io.BytesIO(), format="JPEG")
+    sent = ask(page, "upload", buffer.getvalue()[:-40], role="content", name="cut.jpg", index=0, count=1)
+    assert [message["kind"] for message in sent] == ["thumbnail", "notice"] and "is cut off" in sent[1]["text"]
+
+
+def test_what_there_is_to_say_of_an_uploaded_file_is_said(page):
+    sent = ask(page, "upload", image_file(format="JPEG")[:-2], role="style", name="cut.jpg", index=0, count=1)
+    text = "the style image is now cut.jpg; 'cut.jpg' lacks its end marker, but no part of the image"
+    assert sent[0]["kind"] == "thumbnail" and (sent[1]["text"], sent[1]["alert"]) == (text, False)
 
 
 def test_a_run_is_reported_until_it_is_done_and_can_be_saved_and_removed(page):
@@ -329,10 +351,13 @@ def test_long_curves_are_thinned_out_and_keep_their_ends():
     assert curves([]) == {}
 
 
-def test_without_a_kernel_a_notebook_shows_a_screenshot(page):
-    data, _ = page._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in data
-    assert "stylelab studio" in data["text/html"] and data["text/plain"] == "The studio: run this cell to see it."
+def test_a_notebook_shows_a_screenshot_and_the_studio(page, monkeypatch):
+    shown = []
+    monkeypatch.setattr("stylelab.page.display", lambda data, raw: shown.append(data))
+    page._ipython_display_()
+    static, live = shown
+    assert "stylelab studio" in static["text/html"] and static["text/plain"] == "The studio: run this cell to see it."
+    assert list(live) == ["application/vnd.jupyter.widget-view+json"]
 
 
 def test_importing_stylelab_does_not_import_the_studio():

@@ -178,6 +178,8 @@ ADVICE = {  # words of an error message -> what to do, in any framework
     "NVIDIA driver": _ON_THE_PROCESSOR,
     "not compiled with CUDA": _ON_THE_PROCESSOR,
     "No CUDA": _ON_THE_PROCESSOR,
+    "'function'": (_CALL := "That is a function: call it, with its arguments in brackets, and go on with what it returns."),
+    "<function": _CALL,
     "for ^:": "A power is written ** in Python.",
     "bitwise_xor": "A power is written ** in Python.",
     "BitwiseXor": "A power is written ** in Python.",
@@ -192,6 +194,7 @@ def _in_words(exercise: Exercise, error: BaseException, function: Callable, lab:
     message = " ".join(re.sub(r"\{\{.*?\}\}", "", str(error)).split())  # TensorFlow starts with the names of its own kernels
     if message.startswith("in user code:"):  # from a graph: a traceback of its own comes before the message
         message = message.rpartition(f"{type(error).__name__}: ")[2]
+    message = re.sub(r"(?<=\S) \[Op:.*|\w+\.<locals>\.| at 0x\w+", "", message)  # and ends with the name of the operation
     short = message if len(message) <= 160 else f"{message[:157]}..."
     where = f"Line {lines[-1]} stops" if lines else "It stops"
     text = f"{where}{f' at {example}' if example else ''} with {type(error).__name__}{f': {short}' if short else ''}".rstrip(".")
@@ -219,6 +222,8 @@ def _wrong_type(exercise: Exercise, lab: Lab, output, given: Mapping[str, object
     elif isinstance(output, np.ndarray | np.generic):
         why = "no gradient can pass through NumPy" if exercise.differentiable else "use the framework's own functions"
         return "type", f"It returns NumPy where a {lab.name} tensor is expected: {why}."
+    elif type(output) is int and output == 0:
+        return "type", "It returns the number 0: nothing has been added up."
     elif isinstance(output, int | float) and exercise.result == "scalar":
         why = "gradients can pass" if exercise.differentiable else "it stays a tensor"
         return "type", f"It returns a Python number where a {lab.name} tensor is expected: without item() or float(), {why}."
@@ -226,7 +231,11 @@ def _wrong_type(exercise: Exercise, lab: Lab, output, given: Mapping[str, object
         return "type", lab.advice["None"]
     if output is None:
         return "type", "It returns None: end it with `return` and the result."
-    return "type", f"It returns a {type(output).__name__} where {wanted} is expected."
+    name = type(output).__name__
+    how = ""
+    if isinstance(output, list | tuple) and wanted == "one tensor":
+        how = " Add them up." if exercise.result == "scalar" else " Put them together with stack."
+    return "type", f"It returns {'an' if name[0] in 'AEIOUaeiou' else 'a'} {name} where {wanted} is expected.{how}"
 
 
 def _take(exercise: Exercise, lab: Lab, output) -> np.ndarray:

@@ -10,7 +10,7 @@ DRIFTS = (
     "The first call is right, but a second call with the same arguments gives another result: keep nothing between calls (a "
     "gradient that adds up in `.grad`?) and draw nothing at random."
 )
-
+RANDOM = "A second call with the same arguments gives another result: draw nothing at random, use the arguments alone."
 NEARLY = 5e-3  # relative: what half precision or rounding does
 
 
@@ -67,18 +67,20 @@ def not_for(kind: str, sentence: str) -> str:
     return f"{ONCE}, but not for {kind}: {sentence or 'nothing is returned.'}"
 
 
-def no_slope(argument: str, case: Case) -> str:
-    """For a gradient that is not a finite number, such as that of a root at 0."""
+def no_slope(argument: str, case: Case, kind: str = "") -> str:
+    """For a gradient that is not a finite number, such as that of a root at 0, in a kind of input that a lesson has."""
     value = case[argument]
     arrays = [np.asarray(array) for array in (value.values() if isinstance(value, dict) else [value])]
     twins = [name for name, other in case.items() if name != argument and np.array_equal(np.asarray(other), arrays[0])]
     if twins:
-        where = f"`{argument}` and `{twins[0]}` are the same"
+        where = f"where `{argument}` and `{twins[0]}` are the same"
+    elif kind:
+        where = f"for {kind}"
     elif any(array.ndim > 2 and not np.ptp(array, axis=(1, 2)).any() for array in arrays):
-        where = "neighbours are equal, as in an image of one colour"
+        where = "where neighbours are equal, as in an image of one colour"
     else:
-        where = f"`{argument}` is 0" if any((array == 0).any() for array in arrays) else f"`{argument}` is as large as this"
-    return f"the gradient is not finite where {where}: the slope of a root, a power below 1, a length or a quotient ends at 0. Do without it there."
+        where = f"where `{argument}` is {'0' if any((array == 0).any() for array in arrays) else 'as large as this'}"
+    return f"the gradient is not finite {where}: a root, a power below 1, a length, a logarithm or a quotient has no slope at 0. Do without it."
 
 
 def only_once(before: Case, case: Case, exercise: Exercise, sentence: str) -> str:

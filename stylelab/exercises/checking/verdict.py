@@ -14,6 +14,7 @@ from stylelab.exercises.checking.messages import (
     DRIFTS,
     NOT_FINITE,
     ONCE,
+    RANDOM,
     changes,
     no_slope,
     not_for,
@@ -118,8 +119,9 @@ def judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verd
         return Verdict("right", "", parts)
     error = trouble[1] if trouble else ""  # empty for a case that was left open
     stage = "value" if "value" in faults else trouble[0] if trouble and error else "property"
-    # an error at another case comes before a wrong value, unless that is a common mistake
-    error_first = error and not answer.changed and not exercise.recognise(cases, answer.outputs)
+    # an error at another case comes before a wrong value, unless that is a common mistake or names the kind of input
+    named = faults.get("value", "").startswith(ONCE)
+    error_first = error and not answer.changed and not named and not exercise.recognise(cases, answer.outputs)
     return Verdict(stage, error if error_first else next(iter(faults.values())), parts)
 
 
@@ -168,11 +170,13 @@ def _gradient(value, gradient):
 
 
 def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> tuple[str, str] | None:
+    first = next(iter(cases))
     for name, output in answer.outputs.items():
         expected = exercise.expected(cases[name])
         if output.shape != expected.shape and not (exercise.result in ("number", "whole") and output.size == 1):
-            known = exercise.recognise(cases, answer.outputs)
-            return "shape", known or shape_sentence(exercise, answer.shapes[name], output.shape, expected.shape)
+            fault = shape_sentence(exercise, answer.shapes[name], output.shape, expected.shape)
+            kind = name.partition(": ")[2] if name in of_kind(first, cases) else ""
+            return "shape", exercise.recognise(cases, answer.outputs) or (not_for(kind, fault) if kind else fault)
     return None
 
 
@@ -192,9 +196,13 @@ def _value_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) 
         else:
             alone = ({name: case}, {name: output})
             known = exercise.recognise(cases, answer.outputs) if name == first else exercise.recognise(*alone)
-            fault = known or value_sentence(exercise, case, output)
+            fault = known or (RANDOM if answer.drifts else value_sentence(exercise, case, output))
         return fault if name == first else not_for("another" if exercise.example(case) else name.partition(": ")[2], fault)
-    return DRIFTS if answer.drifts else None
+    if answer.drifts:
+        return DRIFTS
+    if exercise.fed_back and answer.trouble and all(name in answer.outputs for name in cases):
+        return answer.trouble[1]  # of a call with its own result
+    return None
 
 
 def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Iterator[tuple[str, str]]:
@@ -246,7 +254,7 @@ def _gradient_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answe
             continue  # a lesson's number in place of a tensor
         gradient = answer.gradients.get(at, {}).get(name)
         if not _all_finite(gradient):
-            return no_slope(name, case)
+            return no_slope(name, case, at.partition(": ")[2])
         measured, low, high = slopes(exercise, case, gradient)
         if not low - 1e-4 - 2e-2 * abs(low) <= measured <= high + 1e-4 + 2e-2 * abs(high):
             return f"the gradient is not: part of `{name}` is cut off, by detaching or a copy."

@@ -16,6 +16,10 @@ NOT_WATCHED = "tape.gradient returned None: call tape.watch(image) before the lo
 NO_GRAPH = (
     "TensorFlow cannot make a graph of it, which a transfer needs (no loops over tensors, no `int()` or `float()` of them)."
 )
+FUNCTIONS = (
+    "TensorFlow has functions where NumPy has methods: tf.reshape(x, ...), tf.transpose(x, ...), tf.reduce_sum(x), tf.abs(x)."
+)
+SAME_TYPE = "Both have to be of one dtype: stay with float32, or use tf.cast."
 
 
 class Lab:
@@ -34,6 +38,11 @@ class Lab:
         "non-persistent GradientTape": "Each step needs its own tape: open it inside the loop.",
         "no attribute 'assign": "A tensor cannot be changed: make a new one, or a tf.Variable of your own.",
         "has no attribute 'numpy'": "Use tensors throughout: no gradient can pass through NumPy.",
+        "Tensor object has no attribute": FUNCTIONS,
+        "Tensor' object has no attribute": FUNCTIONS,
+        "tensor but is a": SAME_TYPE,
+        "must have the same dtype": SAME_TYPE,
+        "can't multiply sequence": "tape.gradient returns a list for a list of images: ask for the gradient of one image.",
     }
 
     def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":
@@ -42,7 +51,7 @@ class Lab:
         return tf.constant(np.array(value, dtype=np.float32))
 
     def take(self, kind: str, tensor: Tensor) -> np.ndarray:
-        return np.array(tf.cast(tf.convert_to_tensor(tensor), tf.float64))
+        return np.array(tf.convert_to_tensor(tensor)).astype(np.float64)  # here, as not every GPU has float64
 
     def is_tensor(self, value) -> bool:
         return isinstance(value, (tf.Tensor, tf.Variable))
@@ -73,6 +82,7 @@ def _network_loss(weights: np.ndarray) -> Callable[[Tensor, Tensor], Tensor]:
         return tf.tanh(mixed(image, slice(3)) + tf.constant(weights[3:4].sum(0), image.dtype))
 
     def loss(image: Tensor, target: Tensor) -> Tensor:
+        target = tf.cast(target, image.dtype)
         if len(weights) == 3:
             return 2 * tf.reduce_sum(seen(image))
         if len(weights) == 4:

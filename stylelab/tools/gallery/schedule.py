@@ -147,6 +147,7 @@ def _submit(client, plan: Plan, batch: list[Pair]):
     for pair in batch:
         try:
             jobs.append(plan.prepare(plan.contents[pair.content], plan.styles[pair.style]))
+            pair.facts = {"notes": list(jobs[-1].notes)}
         except StylelabError as error:
             pair.state, pair.error, pair.exit_status = FAILED, str(error), error.exit_status
     if not jobs:
@@ -177,7 +178,9 @@ def _collect(future, plan: Plan, batch: list[Pair]) -> int | None:
     if isinstance(answers, dict) and len(batch) > 1:
         return len(batch) // 2 if answers.get("memory") else None
     for pair, answer in zip(batch, [answers] if isinstance(answers, dict) else answers, strict=True):
-        pair.error, pair.exit_status, pair.facts = answer["error"], answer["exit_status"], answer.get("facts", {})
+        notes = pair.facts.pop("notes", []) + answer.get("facts", {}).get("notes", [])
+        pair.error, pair.exit_status = answer["error"], answer["exit_status"]
+        pair.facts = answer.get("facts", {}) | ({"notes": notes} if notes else {})
         pair.state = FAILED if pair.error else DONE
         if "image" in answer:
             images.save(answer["image"], plan.folder / pair.file)

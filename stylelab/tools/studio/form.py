@@ -6,11 +6,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from stylelab import encoders, images
 from stylelab.errors import InputError, StylelabError
-from stylelab.images.decode import READ, ImageFile
+from stylelab.images.decode import ImageFile
+from stylelab.images.formats import ENDINGS
 from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
 from stylelab.run.backends import BACKENDS
 from stylelab.run.options import Options, describe, values_of
@@ -46,7 +45,7 @@ def choices() -> dict:
         "usual": USUAL,
         "sizes": [images.SMALLEST, LARGEST],
         "steps": MOST_STEPS,
-        "endings": sorted(ending for ending, kind in Image.registered_extensions().items() if kind in READ),
+        "endings": sorted(ENDINGS),
     }
 
 
@@ -155,7 +154,7 @@ def _changes(settings: Settings, balance: float, smoothness: int) -> list[str]:
         if layers := getattr(settings, f"{role}_layers"):
             changes.append(f"{role} {', '.join(layers)}")
     if settings.encoder != Options().encoder:
-        changes.append(settings.encoder)
+        changes.append(str(settings.encoder))
     if settings.backend != defaults()["backend"]:
         changes.append(FRAMEWORKS[settings.backend])
     if settings.seed != Options().seed and find_recipe(settings.recipe).start != "content":

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -147,8 +147,9 @@ class Run:
         command = module_command("stylelab.tools.studio.painter")
         if self.settings.backend == "tensorflow":  # it may be installed in an environment of its own
             command[0] = os.environ.get("STYLELAB_TENSORFLOW_PYTHON", command[0])
-        with tempfile.TemporaryFile() as stderr:
+        with ExitStack() as stack:
             try:
+                stderr = stack.enter_context(tempfile.TemporaryFile())
                 with self.lock:
                     if self.ended:
                         return

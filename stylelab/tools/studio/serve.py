@@ -18,6 +18,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from stylelab.base.files import temporary_folder
 from stylelab.base.processes import module_environment
 from stylelab.errors import INTERRUPTED, InputError, MachineError
 
@@ -44,15 +45,12 @@ def serve(port: int = PORT, browser: bool = True) -> int:
     for package in ("voila", "anywidget"):
         if find_spec(package) is None:
             raise MachineError(f"the studio's page needs {package}: run `pip install {package}`")
-    try:
-        parent = socket_folder()
-        private = tempfile.TemporaryDirectory(dir=parent)
-    except OSError:
-        raise MachineError("no folder for temporary files can be written: set TMPDIR to one of yours") from None
+    parent = socket_folder()
     # Voila must find the page's template and kernel, and its kernels the package, from any folder
     share = os.pathsep.join(filter(None, (str(HERE / "share"), os.environ.get("JUPYTER_PATH"))))
     os.environ.update(JUPYTER_PATH=share, PYTHONPATH=module_environment()["PYTHONPATH"])
-    with private as folder, suppress(KeyboardInterrupt):  # Voila handles the first Ctrl-C itself and ends its kernels
+    # Voila handles the first Ctrl-C itself and ends its kernels
+    with tempfile.TemporaryDirectory(dir=parent) as folder, suppress(KeyboardInterrupt):
         os.environ.update(dict.fromkeys(JUPYTER_FOLDERS, folder))
         if os.path.expanduser("~") == "~":  # a user whom the system does not know, as in some containers
             os.environ["HOME"] = folder
@@ -81,9 +79,9 @@ def socket_folder() -> str | None:
     The path of a socket may have some 100 bytes, and on a Mac the usual folder for temporary files takes half of them.
 
     Raises:
-        OSError: there is no usual folder for temporary files.
+        MachineError: there is no folder for temporary files.
     """
-    for parent in (tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp"):
+    for parent in (str(temporary_folder()), os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp"):
         with suppress(OSError, AttributeError), tempfile.TemporaryDirectory(dir=parent) as trial:  # Windows has no AF_UNIX
             with socket.socket(socket.AF_UNIX) as probe:
                 probe.bind(os.path.join(trial, SOCKET.replace("/", "-")))

@@ -235,6 +235,7 @@ class Form {
     if (this.values[role] !== name) return; // another image has been chosen meanwhile
     const builtIn = this.choices[role].find((choice) => choice.name === name);
     showImage(this.thumbnails[role], bytes);
+    this.thumbnails[role].style.objectFit = Math.max(...size) > 3 * Math.min(...size) ? "contain" : "cover"; // all of a panorama
     this.thumbnails[role].alt = `The ${role} image: ${builtIn ? builtIn.alt : label}`;
     this.hints[role].textContent = `${size[0]} × ${size[1]} pixels`;
     this.faults[role].textContent = "";
@@ -321,7 +322,8 @@ class Card {
     const id = `${studio.id}-run-${run.id}`;
     const what = [run.recipe, `${run.size} px`, `${run.steps} steps`, ...run.changes].join(" · ");
     this.title = h("h3", { id: `${id}-title` }, `Run ${run.id}: ${what}`);
-    this.pair = h("p", { id: `${id}-pair`, class: "sl-hint" }, `${run.content} in the style of ${run.style}`);
+    this.pair = h("p", { id: `${id}-pair`, class: "sl-hint sl-names" }, `${run.content} in the style of ${run.style}`);
+    this.pair.title = this.pair.textContent;
     this.state = h("span", { class: "sl-state" });
     this.bar = h("progress", { max: run.steps, value: 0, "aria-label": `Progress of run ${run.id}` });
     this.facts = h("p", { class: "sl-facts" });
@@ -478,7 +480,7 @@ function rangeOf(...curves) {
 
 /** A plot of losses against the step, on a logarithmic axis. `axis` is its name, and `range` the powers of ten at its ends. */
 function lossPlot(curves, steps, axis, range) {
-  const [width, height, left, right, bottom, top] = [300, 138, 60, 294, 110, 8];
+  const [width, height, left, right, bottom, top] = [300, 154, 60, 294, 126, 8];
   const names = Object.keys(CURVES).filter((name) => curves[name]);
   if (!range) return h("p", { class: "sl-hint" }, "The loss is zero.");
   const [low, high] = range;
@@ -513,6 +515,7 @@ class Studio {
     this.id = `sl-${++studios}-${Math.random().toString(36).slice(2, 8)}`;
     this.cards = new Map(); // number of a run -> Card
     this.answered = false; // whether the kernel has answered our hello
+    this.silent = false; // whether the page says that the kernel does not answer
     this.beats = 0;
     this.status = h("p", { class: "sl-status", role: "status" });
     this.alert = h("p", { class: "sl-alert", role: "alert" });
@@ -550,12 +553,17 @@ class Studio {
     } catch {
       return this.notify("the kernel has ended: run the cell again, or reload the page", true);
     }
+    this.expectAnswer();
+  }
+
+  expectAnswer() {
     this.waiting ??= setTimeout(() => {
+      this.silent = true;
       this.notify("the kernel does not answer: it is busy with another cell, or has ended; then run this cell again, or reload the page", true);
     }, ANSWER_TIMEOUT);
   }
 
-  /** Sends a message that needs no answer. */
+  /** Sends a message on which nobody waits. */
   signal(kind) {
     try {
       this.model.send({ kind, page: this.id, hidden: document.hidden }, undefined, []);
@@ -565,7 +573,8 @@ class Studio {
   /** A sign of life. A hello may get lost while a notebook reconnects to its kernel, so it is repeated at beats 1, 2, 4, 8 ... */
   beat() {
     this.beats += 1;
-    this.signal(!this.answered && Number.isInteger(Math.log2(this.beats)) ? "hello" : "alive");
+    this.signal((!this.answered || this.silent) && Number.isInteger(Math.log2(this.beats)) ? "hello" : "alive");
+    if (!document.hidden) this.expectAnswer(); // otherwise a run would seem to go on after its kernel has ended
   }
 
   /** Shows a line above Paint; an alert with a role, below its image box. */
@@ -579,6 +588,8 @@ class Studio {
   receive(message, buffers) {
     clearTimeout(this.waiting);
     this.waiting = null;
+    if (this.silent) this.alert.textContent = "";
+    this.silent = false;
     const actions = {
       notice: () => this.notify(message.text, message.alert, message.role),
       thumbnail: () => this.form.showThumbnail(message, buffers[0]),
@@ -592,7 +603,6 @@ class Studio {
 
   /** The kernel's answer to a hello: which runs it has. */
   keepOnly(numbers) {
-    if (!this.answered) this.notify(""); // clears a report that the kernel does not answer
     this.answered = true;
     for (const id of [...this.cards.keys()]) if (!numbers.includes(id)) this.remove(id);
   }
@@ -618,7 +628,7 @@ class Studio {
     const part = this.losses.value;
     const cards = part === "weighted" && card ? [card] : [...this.cards.values()];
     const range = rangeOf(...cards.map((other) => ({ [part]: other.unweighted(part) })));
-    const steps = Math.max(0, ...cards.map((other) => other.run.steps));
+    const steps = Math.max(0, ...cards.map((other) => other.run.step)); // and not what a long run has still before it
     for (const other of cards) other.plotLosses(part, steps, range);
   }
 

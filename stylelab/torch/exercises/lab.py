@@ -25,12 +25,15 @@ class Lab:
         "does not require grad": "Nothing was recorded for it: start from image.detach().clone().requires_grad_(True).",
         "non-singleton dimension": "Print both shapes: four axes are (B, C, H, W) in PyTorch, so channels are axis 1, and one "
         "number for each channel is (1, C, 1, 1).",
+        "view size is not compatible": "The activation of an encoder lies differently in memory: use reshape or flatten instead of view.",
         "negative step": "PyTorch has no [::-1]: use flip.",
         "step must be greater than zero": "PyTorch has no [::-1]: use flip.",
         "backward through the graph a second time": "Each step needs its own loss: call loss inside the loop.",
         "leaf Variable that requires grad": "An image that records its gradient cannot be changed in place: make a new one from "
         "image.detach(), or work inside torch.no_grad().",
         "that requires grad. Use tensor.detach().numpy()": "Use tensors throughout: no gradient can pass through NumPy.",
+        "'builtin_function_or_method' object is not subscriptable": "Sizes are in shape, as in x.shape[0]; size and the like are functions.",
+        "can't multiply sequence": "torch.autograd.grad returns a tuple, with one gradient for each input: take the first.",
     }
 
     def give(self, kind: str, value: np.ndarray) -> Any:
@@ -38,7 +41,9 @@ class Lab:
             return _network_loss(torch.from_numpy(np.array(value, dtype=np.float32)))
         if kind in ("activation", "image"):
             value = np.moveaxis(value, -1, 1)  # (B, H, W, C) -> (B, C, H, W)
-        return torch.from_numpy(np.array(value, dtype=np.float32, order="C"))
+        # an encoder gives the activation of one image with the channels last in memory
+        as_it_lies = kind == "activation" and len(value) == 1
+        return torch.from_numpy(np.array(value, dtype=np.float32, order="K" if as_it_lies else "C"))
 
     def take(self, kind: str, tensor: Tensor) -> np.ndarray:
         array = tensor.detach().cpu().to(torch.float64).numpy()

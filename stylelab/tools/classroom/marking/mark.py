@@ -151,6 +151,7 @@ class _Marker:
             "result": exercise.result,
             "differentiable": exercise.differentiable,
             "fed_back": exercise.fed_back,
+            "advice": dict(exercise.advice),
         }  # the sandbox may know no more
         job = {"exercise": task, "cells": self.script.cells, "answer": answer.cell, "given": self.given}
         stage = reason = form = ""
