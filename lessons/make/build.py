@@ -43,8 +43,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> Noteboo
     notebook.metadata = asked_for  # the kernel reported itself, with versions
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            outputs = [_static(output, cell) for output in cell.outputs]
-            cell.outputs = _joined([output for output in outputs if output.get("data") != {}])
+            cell.outputs = _joined([_static(output, cell) for output in cell.outputs])
     return notebook
 
 

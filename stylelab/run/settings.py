@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -10,6 +11,7 @@ from typing import Any
 
 from stylelab import encoders
 from stylelab.base.files import expand_home, printable, write_text
+from stylelab.base.values import instance
 from stylelab.errors import InputError
 from stylelab.images import find_built_in, find_image
 from stylelab.images.builtin import find_item
@@ -29,7 +31,14 @@ _IMAGE = {
     ]
 }
 _NAMES = {"type": "object", "additionalProperties": NAME.schema, "propertyNames": NAME.schema}
-IMAGE = Kind("a path, a name or a file", _IMAGE)
+
+
+def _source(name: str, image: Any) -> "str | ImageFile":
+    image = instance(name, image, str, os.PathLike, ImageFile, words="a path, a name or an ImageFile")
+    return image if isinstance(image, ImageFile) else os.fsdecode(image)
+
+
+IMAGE = Kind("a path, a name or a file", _IMAGE, check=_source)
 CHECKSUMS, VERSIONS = Kind("checksums by name", _NAMES), Kind("versions by name", _NAMES)
 
 

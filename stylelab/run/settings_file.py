@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from stylelab.base.files import check_target, error_text, expand_home, file_kind, printable
+from stylelab.base.values import instance
 from stylelab.errors import InputError
 from stylelab.images.decode import MOST_BYTES, ImageFile
 
@@ -78,7 +79,9 @@ def parse(text: str, name: str, kind: type) -> dict[str, Any]:
         raise ValueError(f"{constant} is not a number")
 
     try:
-        values = json.loads(text, parse_constant=refuse)
+        values = json.loads(instance(name, text, str, bytes, words="text"), parse_constant=refuse)
+    except InputError:  # a ValueError too
+        raise
     except RecursionError:
         raise InputError(f"{name} is not a settings file: it is nested too deeply") from None
     except ValueError as error:
