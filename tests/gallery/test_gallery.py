@@ -191,6 +191,31 @@ def test_ctrl_c_keeps_finished_pairs_and_says_how_to_resume(folders, workers, mo
     assert len([name for name in files(folders / "out") if "__" in name]) == 2
 
 
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_while_a_pair_is_saved_waits_until_it_is_recorded(capsys, workers, folders, monkeypatch, presses):
+    save = images.save
+
+    def disturbed(image, path, text=None):
+        for _ in range(presses):
+            os.kill(os.getpid(), signal.SIGINT)
+        return save(image, path, text)
+
+    monkeypatch.setattr("stylelab.tools.gallery.schedule.images.save", disturbed)
+    arguments = ["gallery", str(folders / "content" / "a.png"), str(folders / "style"), "-o", str(folders / "out")]
+    assert cli.run([*arguments, "--encoder", "random", "--size", "32", "--steps", "2", "--device", "cpu"]) == 130
+    assert "interrupted: 1 painted" in capsys.readouterr().err
+    (recorded,) = json.loads((folders / "out" / "gallery.json").read_text())["images"]
+    assert images.open_image(folders / "out" / recorded).shape == (21, 32, 3)
+
+
+def test_a_killed_gallery_exits_as_a_killed_program(capsys, workers, folders, monkeypatch):
+    monkeypatch.setattr("stylelab.tools.gallery.schedule.images.save", lambda *image: os.kill(os.getpid(), signal.SIGTERM))
+    arguments = ["gallery", *(str(folders / kind) for kind in ("content", "style")), "-o", str(folders / "out")]
+    arguments += ["--encoder", "random", "--size", "32", "--steps", "2"]
+    assert cli.run([*arguments, "--device", "cpu"]) == 143
+    assert "stylelab: interrupted: " in capsys.readouterr().err
+
+
 def test_an_exception_in_a_worker_is_one_failed_pair(folders, workers, monkeypatch):
     good = worker.paint_pair
 
