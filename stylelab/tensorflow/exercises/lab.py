@@ -27,8 +27,6 @@ class Lab:
 
     name = "TensorFlow"
     advice: Mapping[str, str] = {
-        "None": "It returns None: end it with `return` and the result. (tape.gradient returns None for what the tape does not watch: "
-        "call tape.watch(image) before the loss is taken, inside the `with`.)",
         "'NoneType' and": NOT_WATCHED,
         "unsupported operand type(s) for *: 'float' and 'NoneType'": NOT_WATCHED,
         "Attempt to convert a value (None)": NOT_WATCHED,
@@ -43,6 +41,16 @@ class Lab:
         "tensor but is a": SAME_TYPE,
         "must have the same dtype": SAME_TYPE,
         "can't multiply sequence": "tape.gradient returns a list for a list of images: ask for the gradient of one image.",
+    }
+
+    nothing: Mapping[tuple[str, ...], str] = {
+        (
+            "gradient",
+            "watch",
+        ): "the tape must watch the very image that goes into the loss, before the loss is taken, and both inside "
+        "the `with`: an image that is made anew afterwards is another one.",
+        ("gradient", "Variable"): "the loss must be taken of the variable itself, inside the `with`, and not of the image.",
+        ("gradient",): NOT_WATCHED,
     }
 
     def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":
