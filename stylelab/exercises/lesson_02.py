@@ -74,6 +74,7 @@ PSNR = Exercise(
         "The peak does not match the range: 255 is the peak of 8-bit images, but these are in 0..1.": [
             lambda **case: _psnr(**case) + 20 * np.log10(255),
             lambda **case: _psnr(**case) + 10 * np.log10(255),
+            lambda image, original: np.mean(-10 * np.log10(np.mean((image - original) ** 2, (1, 2, 3)))) + 20 * np.log10(255),
         ],
         "The peak does not match the range: the images are multiplied by 255, but the peak is left at 1.":
             lambda **case: _psnr(**case) - 20 * np.log10(255),
@@ -329,6 +330,8 @@ RECONSTRUCT = Exercise(
         ],
         "Image and target are swapped: the loss is called as `loss(target, image)`.": _along(swapped_gradient),
         "The gradient is taken with respect to the target: take it with respect to the image.": _along(target_gradient),
+        "Image and target are swapped: the gradient is taken at the target, of `loss(target, image)`.":
+            _along(lambda image, target, loss: gradient(target, image, loss)),
         "Only the first image of the batch moves: move the whole batch at once.":
             lambda **case: np.concatenate((_reconstruct(**case)[:1], case["image"][1:])),
         "That follows the gradient of a loss of your own: differentiate the one that you are given.": [
@@ -370,7 +373,10 @@ RECONSTRUCT = Exercise(
         "The same gradient is used at every step: take it again where the image is now.": _descended(lambda slopes: slopes[0]),
         "The learning rate is not used.": lambda learning_rate, **case: _reconstruct(**case, learning_rate=1),
         "Only the sign of the gradient is used: subtract the gradient itself.": _descended(lambda slopes: np.sign(slopes[-1])),
-        "That is Adam: use plain gradient descent.": [_adam, partial(_adam, keras=True)],
+        "That is Adam: use plain gradient descent.": [
+            lambda learning_rate, rate=rate, keras=keras, **case: _adam(learning_rate=rate or learning_rate, keras=keras, **case)
+            for rate in (None, 0.001) for keras in (False, True)
+        ],
         "The image fades at every step, as with weight decay: subtract the gradient and nothing else.": [
             _faded(0.9), _faded(0.99), _faded(0.999),
         ],

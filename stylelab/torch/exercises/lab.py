@@ -27,6 +27,7 @@ class Lab:
     name = "PyTorch"
     advice: Mapping[str, str] = {
         "'NoneType'": NO_GRAD,
+        "is not a leaf Tensor": NO_GRAD,
         "appears to not have been used": "A loss may ignore its target: ask for the gradient with respect to the image alone.",
         "does not require grad": "Nothing was recorded for it: start from image.detach().clone().requires_grad_(True).",
         "non-singleton dimension": "Print both shapes: four axes are (B, C, H, W) in PyTorch, so channels are axis 1, and one "
