@@ -24,6 +24,7 @@ COPY --chown=student:student requirements.lock requirements-gpu-tensorflow.lock 
 COPY --chown=student:student .ci ./.ci
 COPY --chown=student:student stylelab/__init__.py ./stylelab/__init__.py
 COPY --chown=student:student stylelab/run/backends.py ./stylelab/run/backends.py
+COPY --chown=student:student stylelab/cli/jupyterlab ./stylelab/cli/jupyterlab
 EXPOSE 8888
 ENTRYPOINT ["tini", "--"]
 CMD ["bash", "-c", "stylelab start my-lessons && exec jupyter lab --ip=0.0.0.0 --port=8888 --no-browser my-lessons"]

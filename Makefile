@@ -27,7 +27,7 @@ $(READY): requirements.lock requirements-gpu-tensorflow.lock pyproject.toml .ci/
 
 lab: $(READY)
 	@$(BIN)/stylelab start "$(MY_LESSONS)"
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab $(ROOT) --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate "$(MY_LESSONS)"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab $(ROOT) "$(MY_LESSONS)"
 
 demo: $(READY)
 	@$(BIN)/python -m stylelab.cli.demo -o out --tensorflow-python $(TENSORFLOW_BIN)/python

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
@@ -27,4 +27,11 @@ class BuildWithLessons(build_py):
                 shutil.copyfile(path, target)
 
 
-setup(cmdclass={"build_py": BuildWithLessons})
+class WithData(Distribution):
+    """An editable installation has data files too, JupyterLab's settings: setuptools asks for them by this name."""
+
+    def has_data(self) -> bool:
+        return self.has_data_files()
+
+
+setup(cmdclass={"build_py": BuildWithLessons}, distclass=WithData)

@@ -1,37 +1,58 @@
 """What a lesson displays: images with alt text, an image that changes during a run, sliders, a quiz.
 
-A widget is displayed together with a static image or text. With a running kernel the reader sees the widget. In the stored
-notebook, from which the builder removes the widgets, the reader sees the static version.
+A widget is displayed below a static image or text, which it hides. Without a kernel, or after the kernel has ended, the reader
+sees the static version.
 """
 
 import base64
+import importlib
 import io
 import os
 import sys
+import threading
 import time
+import traceback
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from html import escape
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from IPython import get_ipython
 from IPython.display import display
 from jinja2 import Template
+from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
 from stylelab import encoders
+from stylelab.base.html import with_code
 from stylelab.errors import StylelabError, unknown
+from stylelab.plots import PAGE, SHARP, page_width
 from stylelab.recipes import PRESETS
 from stylelab.result import Step
 
+SLOW = {"torch": "torch._dynamo"}  # imported at the first use of an optimiser or of torch.func, which takes 3 to 20 seconds
+IDLE = 1.0  # seconds after a cell until it is imported
 WIDGET = "application/vnd.jupyter.widget-view+json"
-QUALITY = 82  # of the JPEGs in a notebook: a lesson with fifteen figures stays under 3 MB
+WIDTH = 384  # a small image is enlarged on the page, so that it can be seen, to this many pixels at most
+# of the JPEGs in a notebook, in which each pixel of an image is at least twice as wide: a lesson with fifteen figures stays
+# under 3 MB. Pixels that are much wider take less room as a PNG, which is tried from LARGE bytes on.
+QUALITY, LARGE = 65, 150_000
 PAUSE = 0.3  # seconds at least between two updates of a live image: drawing must not take longer than the run
 IMAGE = Template(
-    '<img src="data:image/{{ kind }};base64,{{ data }}" alt="{{ alt }}"{% if width %} width="{{ width }}"{% endif %}>',
+    '<img src="data:image/{{ kind }};base64,{{ data }}" alt="{{ alt }}" width="{{ width }}">',
+    autoescape=True,
+)
+# in JupyterLab the next output is the widget. Without its kernel it has a line of text and no element, or a broken link for each part
+STATIC = Template(
+    """<style>
+.jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child .jupyter-widgets:not(:has(*)),
+.jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child:has(.jupyter-widgets-disconnected) { display: none }
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .jupyter-widgets-disconnected) .{{ name }} { display: block }
+</style><div class="{{ name }}">{{ html }}<p class="stylelab-run">Run the cell above to make it live.</p></div>""",
     autoescape=True,
 )
 PROGRESS = Template('<progress value="{{ done }}" max="{{ steps }}"></progress> {{ status }}', autoescape=True)
@@ -81,7 +102,49 @@ def set_up(sl: ModuleType, seed: int = 0) -> Setting:
     print(f"{framework} {sys.modules[framework].__version__} on {device}, {os.cpu_count()} cores; seed {seed}")
     print(f"encoder '{encoder.name}': {encoder.source}" if encoder.source else f"encoder '{encoder.name}'")
     print(f"preset '{preset}': {scaled if largest else 'images as large and runs as long as their authors meant'}")
+    if hasattr(shell := get_ipython(), "kernel") and not os.environ.get("NBGRADER_EXECUTION"):
+        shell.set_custom_exc((KeyboardInterrupt,), _report_stop)
+        if framework in SLOW:
+            _WarmUp(shell, SLOW[framework])
     return Setting(preset, seed, device)
+
+
+def _report_stop(shell: Any, kind: type, error: BaseException, trace: Any, tb_offset: int | None = None) -> None:
+    """One line for a cell that was stopped on purpose, which is not an error. No cell after it runs all the same."""
+    lines = [frame.lineno for frame in traceback.extract_tb(trace) if "ipykernel_" in frame.filename]
+    where = f" at line {lines[0]}" if lines else ""
+    print(f"Stopped{where}. What the cell has shown so far stays; run it again to start over.")
+
+
+class _WarmUp:
+    """Import a slow module while the reader reads, so that the first check which needs it does not wait.
+
+    A cell that starts meanwhile waits until it is there: two threads that import from one package at a time can get half of it.
+    """
+
+    def __init__(self, shell: Any, module: str):
+        self.shell, self.module, self.tried, self.timer = shell, module, False, threading.Timer(0, str)
+        shell.events.register("post_run_cell", self._start)
+        shell.events.register("pre_run_cell", self._wait)
+
+    def _start(self, _: Any) -> None:
+        if self.tried or self.module in sys.modules:
+            self.shell.events.unregister("post_run_cell", self._start)
+            self.shell.events.unregister("pre_run_cell", self._wait)
+            return
+        self.timer = threading.Timer(IDLE, self._load)
+        self.timer.daemon = True
+        self.timer.start()
+
+    def _load(self) -> None:
+        with suppress(Exception):  # whoever needs it will see the error
+            importlib.import_module(self.module)
+        self.tried = True
+
+    def _wait(self, _: Any) -> None:
+        self.timer.cancel()
+        if self.timer.is_alive():
+            self.timer.join()
 
 
 @contextmanager
@@ -102,7 +165,7 @@ def on_purpose() -> Iterator[None]:
             os.environ["NBGRADER_EXECUTION"] = grading
 
 
-def show(what: "Figure | np.ndarray", alt: str, width: int | None = None) -> None:
+def show(what: "Figure | np.ndarray", alt: str, width: int = WIDTH) -> None:
     """Display a figure or an image with its description.
 
     >>> page.show(cat, "A cat")
@@ -111,7 +174,7 @@ def show(what: "Figure | np.ndarray", alt: str, width: int | None = None) -> Non
     Args:
         what: a matplotlib figure, or an image `(H, W, 3)` in 0..1.
         alt: what it shows, for readers who cannot see it.
-        width: on the page, in pixels.
+        width: of a small image on the page, in pixels: it is enlarged by a whole number, to at most this width.
     """
     display(_Html(image(what, alt, width), alt))
 
@@ -129,26 +192,38 @@ class _Html:
         return {"text/html": self.html, "text/plain": self.text}
 
 
-def image(what: "Figure | np.ndarray", alt: str, width: int | None = None) -> str:
+def image(what: "Figure | np.ndarray", alt: str, width: int = WIDTH) -> str:
     """An `<img>` element that contains the image, as JPEG, or as PNG for line drawings.
 
-    >>> page.image(cat, "A cat", width=200)[:27], page.image(cat, "A cat", width=200)[-25:]
-    ('<img src="data:image/jpeg;b', ' alt="A cat" width="200">')
+    Its file has two pixels for each pixel of the page: high-density screens show those as they are, and nothing is blurred.
+
+    >>> cat.shape, page.image(cat, "A cat")[:27], page.image(cat, "A cat", width=200)[-25:]
+    ((40, 60, 3), '<img src="data:image/jpeg;b', ' alt="A cat" width="180">')
 
     Args:
         what, alt, width: as for `show`.
     """
-    buffer = io.BytesIO()
     kind = "jpeg"
-    if not isinstance(what, Figure):
-        pixels = (np.clip(what, 0, 1) * 255 + 0.5).astype(np.uint8)
-        Image.fromarray(pixels).save(buffer, format="JPEG", quality=QUALITY)
-    elif any(axis.images for axis in what.axes):
-        what.savefig(buffer, format="jpeg", dpi=100, pil_kwargs={"quality": QUALITY})
+    if isinstance(what, Figure):
+        shown, kind = page_width(what), kind if any(axis.images for axis in what.axes) else "png"
+        stream = io.BytesIO()
+        what.savefig(stream, format="png", dpi=SHARP)
+        picture = Image.open(stream).convert("RGB")
     else:
-        kind = "png"
-        what.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
-    return IMAGE.render(kind=kind, data=base64.b64encode(buffer.getvalue()).decode(), alt=alt, width=width)
+        times = 2 * max(1, width // what.shape[1]) if what.shape[1] <= PAGE else 1  # a large image is shown at half its size
+        shown = times * what.shape[1] // 2
+        pixels = (np.clip(what, 0, 1) * 255 + 0.5).astype(np.uint8)
+        picture = Image.fromarray(pixels.repeat(times, 0).repeat(times, 1))
+    data = _encoded(picture, kind)
+    if len(data) > LARGE and len(smaller := _encoded(picture, "png")) < len(data):
+        kind, data = "png", smaller
+    return IMAGE.render(kind=kind, data=base64.b64encode(data).decode(), alt=alt, width=shown)
+
+
+def _encoded(picture: Image.Image, kind: str) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, kind, quality=QUALITY)
+    return stream.getvalue()
 
 
 class Live:
@@ -160,13 +235,14 @@ class Live:
     Args:
         alt: what is being painted.
         steps: how many steps there will be, in all runs that are shown here.
-        width: on the page, in pixels.
+        width: as for `show`.
     """
 
-    def __init__(self, alt: str, steps: int, width: int = 384):
+    def __init__(self, alt: str, steps: int, width: int = WIDTH):
         self.alt, self.steps, self.width = alt, steps, width
         self.done, self.drawn = 0, -np.inf
-        self.display = display(_Html(self._progress("starting"), alt), display_id=True)
+        self.display = display(_Html("", alt), display_id=True)
+        self._update(self._progress("starting"))
 
     def show(self, step: Step) -> None:
         """Count a step, and draw its image unless another has just been drawn."""
@@ -178,9 +254,13 @@ class Live:
         self._update(progress + "<br>" + image(step.image, self.alt, self.width))
 
     def finish(self, what: "Figure | np.ndarray", alt: str) -> None:
-        """Replace the progress bar and the image by the result."""
-        self.alt = alt
-        self._update(image(what, alt, None if isinstance(what, Figure) else self.width))
+        """Display the result in place of the progress bar and the image.
+
+        It is an output of its own, and the changing one ends as empty as it began: nbval, which compares what a cell displays
+        with the stored notebook, sees no changes.
+        """
+        show(what, alt, self.width)
+        self._update("")
 
     def _progress(self, status: str) -> str:
         return PROGRESS.render(done=self.done, steps=self.steps, status=status)
@@ -195,7 +275,7 @@ def try_it(
     start: np.ndarray,
     alt: str,
     sliders: Mapping[str, "tuple[float, float, float] | range | list[str]"],
-    width: int = 384,
+    width: int = WIDTH,
 ) -> None:
     """Sliders above an image that is painted again, step by step, when one of them is moved.
 
@@ -205,7 +285,7 @@ def try_it(
         alt: what it shows.
         sliders: name -> (lowest, highest, first) for numbers in steps of a quarter of a power of ten; or a `range` of whole
             numbers; or a list of words, such as layers. The last two start at their first value.
-        width: on the page, in pixels.
+        width: as for `show`.
     """
     import ipywidgets
 
@@ -228,11 +308,13 @@ def try_it(
                 panel.value = image(step.image, alt, width)
                 status.value = f"step {step.index}, loss {step.loss:.3g}"
         except StylelabError as error:
-            status.value = escape(str(error))
+            status.value = with_code(str(error))
+        except KeyboardInterrupt:
+            status.value = f"stopped at {status.value}"
 
     for widget in widgets.values():
         widget.observe(repaint, "value")
-    _display_widget(ipywidgets.VBox([*widgets.values(), status, panel]), image(start, alt, width), alt)
+    display_widget(ipywidgets.VBox([*widgets.values(), status, panel]), image(start, alt, width), alt)
 
 
 def quiz(lesson: str) -> None:
@@ -247,10 +329,24 @@ def quiz(lesson: str) -> None:
     from stylelab.exercises.quizzes import find_quiz, form, unfolded
 
     questions = find_quiz(lesson)
-    _display_widget(form(questions), unfolded(questions), f"{len(questions)} questions")
+    display_widget(form(questions), unfolded(questions), f"{len(questions)} questions")
 
 
-def _display_widget(widget: Any, html: str, text: str) -> None:
-    """Display a widget, with the HTML and the text that replace it without a kernel."""
-    bundle = widget._repr_mimebundle_() or {}
-    display({**bundle, "text/html": html, "text/plain": text}, raw=True)
+def display_widget(widget: Any, html: str, text: str) -> None:
+    """Display a widget, and what replaces it without a kernel.
+
+    JupyterLab shows an error for a widget whose kernel has ended, even if its output has HTML too. So the HTML is an output of
+    its own, which the widget hides as long as it is there.
+
+    Args:
+        widget: of ipywidgets or anywidget.
+        html: what replaces it, already escaped.
+        text: the same for a terminal.
+    """
+    import ipywidgets
+
+    name = f"stylelab-{uuid.uuid4().hex[:8]}"  # another one in a twin lesson stays as it is
+    display({"text/html": STATIC.render(name=name, html=Markup(html)), "text/plain": text}, raw=True)
+    hide = ipywidgets.HTML(f"<style>.{name} {{ display: none }}</style>")
+    bundle = ipywidgets.VBox([widget, hide])._repr_mimebundle_()
+    display({WIDGET: bundle[WIDGET], "text/plain": ""}, raw=True)

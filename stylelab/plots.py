@@ -5,8 +5,9 @@ The colours are those of Okabe and Ito, "Color universal design" (2008), which c
 """
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
@@ -14,10 +15,8 @@ from matplotlib.figure import Figure as PlainFigure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from stylelab.base.values import check_axes, instance, numbers, whole
 from stylelab.errors import InputError
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 COLOURS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
 STYLES = {"total": "-", "content": "--", "style": "-.", "tv": ":"}  # so that lines differ in black and white too
@@ -27,7 +26,11 @@ LINES = (
     ("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"),
     ("#CC79A7", (0, (5, 1))), ("#56B4E9", (0, (3, 1, 1, 1))), ("#E69F00", (0, (1, 1))),
 )  # fmt: skip
-INCHES = 3.0  # width of an image in a row of images
+# in pixels of the page, of which a figure has 100 to an inch: a row of images, the space around one, the space above it
+PAGE, GAP, TITLE = 792, 8, 26
+INCHES = 3.2  # width of an image at most
+MOST, LEAST = 4, 176  # images in a row at most, and pixels of the page that one should have at least
+SHARP = 200  # dots per inch of a file: two for each pixel of the page, as high-density screens have them
 
 
 class Columns(Protocol):
@@ -39,10 +42,19 @@ class Columns(Protocol):
 class Figure(PlainFigure):
     """A figure that a notebook can display although pyplot has not been imported."""
 
-    def _repr_png_(self) -> bytes:
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=100)
-        return buffer.getvalue()
+        self.savefig(buffer, format="png", dpi=SHARP)
+        return buffer.getvalue(), {"width": page_width(self)}
+
+
+def page_width(figure: PlainFigure) -> int:
+    """A figure's width on a page, in the page's pixels.
+
+    >>> plots.page_width(plots.show(cat))
+    240
+    """
+    return round(100 * figure.get_figwidth())
 
 
 def show(image: np.ndarray, title: str | None = None) -> Figure:
@@ -55,11 +67,31 @@ def show(image: np.ndarray, title: str | None = None) -> Figure:
         image: `(H, W, 3)` in 0..1.
         title: a line above it.
     """
-    return side_by_side({title or "": image}, width=5.0)
+    (image,) = _checked({title or "": image}).values()
+    return side_by_side({title or "": image}, width=max(image.shape[1], 256) / 100)
+
+
+def _checked(images: Mapping[str, Any], maps: bool = False) -> dict[str, np.ndarray]:
+    """Images by title as arrays `(H, W, 3)`, or `(H, W)` where maps are allowed.
+
+    Raises:
+        InputError: something else.
+    """
+    found = {}
+    for title, image in instance("images", images, Mapping, words="a dict of title -> image").items():
+        found[title] = array = numbers(image, f"image '{title}'")
+        if not (maps and array.ndim == 2):
+            check_axes(array.shape, f"image '{title}'", "(H, W, 3)")
+        if not array.size:
+            raise InputError(f"image '{title}' is empty")
+    return found
 
 
 def side_by_side(images: Mapping[str, np.ndarray], columns: int | None = None, *, width: float = INCHES) -> Figure:
     """Images in rows, each with a title.
+
+    One pixel of an image becomes a whole number of pixels of the page if there is room for that, so it is as sharp as it was
+    painted, also on a high-density screen.
 
     >>> figure = plots.side_by_side({"content": cat, "style": painting})
     >>> [axis.get_title() for axis in figure.axes]
@@ -67,35 +99,73 @@ def side_by_side(images: Mapping[str, np.ndarray], columns: int | None = None, *
 
     Args:
         images: title -> `(H, W, 3)` in 0..1.
-        columns: images in a row; by default up to four, in rows of nearly equal length.
-        width: of one image, in inches.
+        columns: images in a row; by default as many as there is room for, at most four, in rows of nearly equal length.
+        width: of one image at most, in inches.
 
     Raises:
         InputError: no image.
     """
-    if not images:
+    if not (images := _checked(images)):
         raise InputError("no image to show: give at least one")
-    rows = -(-len(images) // (columns or 4))
-    columns = columns or -(-len(images) // rows)  # five images become three and two, not four and one
-    tallest = max(image.shape[0] / image.shape[1] for image in images.values())
-    figure, axes = _grid(rows, columns, width, width * tallest + 0.35)
-    for axis, (title, image) in zip(axes.flat, images.items(), strict=False):
-        _draw(axis, image, title)
-    return figure
+    columns = _columns(images.values(), len(images), 100 * width) if columns is None else whole("columns", columns, 1)
+    entries = list(images.items())
+    rows = [entries[start : start + columns] for start in range(0, len(entries), columns)]
+    return _rows_of_images(rows, columns, min(_room(columns), 100 * width))
 
 
-def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
-    """A figure of rows x columns empty cells of `width` by `height` inches."""
-    figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
+def _columns(images: Iterable[np.ndarray], count: int, width: float) -> int:
+    """How many of `count` images there are in a row: the most for which each is large enough and a whole number of times its size."""
+    widest = max(image.shape[1] for image in images)
+    zooms = {columns: _zoom(widest, min(_room(columns), width)) for columns in range(min(MOST, count), 0, -1)}
+    fitting = [columns for columns, zoom in zooms.items() if zoom % 0.5 == 0 and zoom * widest >= LEAST]
+    columns = fitting[0] if fitting else min(2, count)
+    return -(-count // -(-count // columns))  # five images become three and two, not four and one
+
+
+def _room(columns: int) -> float:
+    """The width of each of so many images in a row, in pixels of the page."""
+    return (PAGE - GAP * (columns - 1)) / columns
+
+
+def _zoom(width: int, room: float) -> float:
+    """How many pixels of the page a pixel of an image of this width gets: a whole number or, of a large image, half a one.
+
+    Where half would leave much of the room empty, the image is scaled down to fill it.
+    """
+    whole, half = room // width, width / 2
+    return whole or (0.5 if 0.6 * room <= half <= room else room / width)
+
+
+def _rows_of_images(rows: Sequence[Sequence[tuple[str, Any]]], columns: int, room: float, names: Sequence[str] = ()) -> Figure:
+    """A figure of rows of (title, image or None), with the rows' names at the left."""
+    images = [[(_zoom(image.shape[1], room), image) for _, image in row if image is not None] for row in rows]
+    cell = ceil(max(zoom * image.shape[1] for row in images for zoom, image in row))
+    heights = [ceil(max((zoom * image.shape[0] for zoom, image in row), default=0)) for row in images]
+    left = 3 * GAP if any(names) else 0
+    width = left + columns * (cell + GAP) - GAP
+    height = sum(heights) + len(rows) * (TITLE + GAP)
+    figure = Figure(figsize=((width + 1e-3) / 100, (height + 1e-3) / 100))  # a file's size is rounded down
+    axes, bottom = figure.subplots(len(rows), columns, squeeze=False), height
     for axis in axes.flat:
         axis.set_axis_off()
-    return figure, axes
-
-
-def _draw(axis: "Axes", image: np.ndarray, title: str = "", fontsize: int = 10) -> None:
-    axis.imshow(np.clip(image, 0, 1), interpolation="nearest")
-    axis.set_title(title, fontsize=fontsize)
+    for index, (row, tall) in enumerate(zip(rows, heights, strict=True)):
+        bottom -= tall + TITLE + GAP
+        for column, (title, image) in enumerate(row):
+            axis = axes[index, column]
+            axis.set_title(title, fontsize=10 if cell > LEAST else 8)
+            if image is None:
+                continue
+            zoom = _zoom(image.shape[1], room)
+            high, wide = zoom * image.shape[0], zoom * image.shape[1]
+            start, base = left + column * (cell + GAP) + (cell - wide) // 2, bottom + GAP + (tall - high) // 2
+            axis.set_position((start / width, base / height, wide / width, high / height))
+            sampling = "nearest" if zoom % 0.5 == 0 else "antialiased"
+            axis.imshow(np.clip(image, 0, 1), interpolation=sampling, aspect="auto")
+        if names and names[index]:
+            middle = (bottom + GAP + tall / 2) / height
+            placing: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "center", "transform": figure.transFigure}
+            axes[index, 0].text(GAP / width, middle, names[index], fontsize=9, **placing)
+    return figure
 
 
 def loss_curves(history: Columns) -> Figure:
@@ -141,7 +211,8 @@ def filmstrip(snapshots: Mapping[int, np.ndarray]) -> Figure:
     Raises:
         InputError: no image.
     """
-    return side_by_side({f"step {step}": snapshots[step] for step in sorted(snapshots)}, width=2.4)
+    steps = sorted(instance("snapshots", snapshots, Mapping, words="a dict of step -> image"))
+    return side_by_side({f"step {step}": snapshots[step] for step in steps})
 
 
 def pair_grid(
@@ -163,17 +234,12 @@ def pair_grid(
     Raises:
         InputError: no content image or no style image.
     """
+    contents, styles = _checked(contents), _checked(styles)
     if not contents or not styles:
         raise InputError("no pair to show: give at least one content image and one style image")
-    figure, axes = _grid(len(contents) + 1, len(styles) + 1, 2.2, 2.0)
-    for column, (name, image) in enumerate(styles.items(), 1):
-        _draw(axes[0, column], image, name)
-    for row, (name, image) in enumerate(contents.items(), 1):
-        _draw(axes[row, 0], image, name)
-        for column, style in enumerate(styles, 1):
-            if (name, style) in images:
-                _draw(axes[row, column], images[name, style])
-    return figure
+    rows = [[("", None), *styles.items()]]
+    rows += [[(name, image), *(("", images.get((name, style))) for style in styles)] for name, image in contents.items()]
+    return _rows_of_images(rows, len(styles) + 1, max(_room(len(styles) + 1), LEAST))
 
 
 def lines(panels: Mapping[str, Mapping[str, tuple]], ylabel: str, *, log: bool = False) -> Figure:
@@ -222,7 +288,7 @@ def _line_panels(panels: Sequence[Mapping[str, tuple]], share_y: bool, marker: s
     names = list(dict.fromkeys(name for curves in panels for name in curves))
     if not 0 < len(names) <= len(LINES):
         raise InputError(f"{len(names)} lines to plot: give 1 to {len(LINES)}")
-    figure = Figure(figsize=(max(6, 4.5 * len(panels)), 3.5), layout="constrained")
+    figure = Figure(figsize=(6 if len(panels) == 1 else max(PAGE / 100, 3 * len(panels)), 3.5), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=share_y, squeeze=False)[0]
     for axis, curves in zip(axes, panels, strict=True):
         for name, (x, y) in curves.items():
@@ -231,6 +297,32 @@ def _line_panels(panels: Sequence[Mapping[str, tuple]], share_y: bool, marker: s
         axis.grid(alpha=0.3)
     axes[0].legend(frameon=False)
     return figure, axes
+
+
+def clouds(panels: Mapping[str, tuple], xlabel: str, ylabel: str) -> Figure:
+    """Clouds of points next to each other, on the same axes. The more points there are in a place, the darker it is.
+
+    >>> figure = plots.clouds({"F": ([0, 1, 2], [2, 1, 0])}, "filter 1", "filter 2")
+    >>> figure.axes[0].get_title(), figure.axes[0].get_xlabel()
+    ('F', 'filter 1')
+
+    Args:
+        panels: title -> (x, y), sequences of one length.
+        xlabel, ylabel: labels of the axes.
+
+    Raises:
+        InputError: no cloud.
+    """
+    if not panels:
+        raise InputError("no cloud to show: give at least one")
+    figure = Figure(figsize=(PAGE / 100 / 2 * max(2, len(panels)), 3.8), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    for axis, (title, (x, y)) in zip(axes, panels.items(), strict=True):
+        axis.scatter(x, y, s=9, color=COLOURS["content"], alpha=0.25, linewidths=0)
+        axis.set_title(title, fontsize=10)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+        axis.grid(alpha=0.3)
+    return figure
 
 
 def heat_maps(
@@ -279,8 +371,10 @@ def heat_maps(
     return figure
 
 
-def image_rows(rows: Mapping[str, Mapping[str, np.ndarray]], *, width: float = 1.5) -> Figure:
-    """Rows of small images and maps, such as one row for each layer. A row's name is at its left, titles are above.
+def image_rows(rows: Mapping[str, Mapping[str, np.ndarray]], *, width: float = INCHES) -> Figure:
+    """Rows of images and maps, such as one row for each layer. A row's name is at its left, titles are above.
+
+    A row with more images than there is room for, four at most, continues below.
 
     >>> figure = plots.image_rows({"conv1_1": {"filter 0": np.eye(4), "filter 1": np.eye(4)}})
     >>> [axis.get_title() for axis in figure.axes]
@@ -288,24 +382,30 @@ def image_rows(rows: Mapping[str, Mapping[str, np.ndarray]], *, width: float = 1
 
     Args:
         rows: name -> {title: image `(H, W, 3)` in 0..1, or map `(H, W)` of any range}. A map is drawn in grey, from black
-            at 0 or less to white at its own largest number, so the brightness of two maps cannot be compared.
-        width: of one image, in inches.
+            at 0 or less to white at its own strongest responses, the top hundredth of those above 0, so the brightness of
+            two maps cannot be compared.
+        width: of one image at most, in inches.
 
     Raises:
         InputError: no row, or a row has no images.
     """
+    rows = {name: _checked(row, maps=True) for name, row in instance("rows", rows, Mapping, words="a dict of rows").items()}
     if not rows or not all(rows.values()):
         raise InputError("no image to show: give every row at least one")
-    tallest = max(image.shape[0] / image.shape[1] for row in rows.values() for image in row.values())
-    figure, axes = _grid(len(rows), max(map(len, rows.values())), width, width * tallest + 0.3)
-    for row_axes, (name, row) in zip(axes, rows.items(), strict=True):
-        for axis, (title, image) in zip(row_axes, row.items(), strict=False):
-            if image.ndim == 2:
-                image = np.repeat((image / max(image.max(), 1e-12))[..., None], 3, axis=2)
-            _draw(axis, image, title, fontsize=8)
-        first = row_axes[0]
-        first.text(-0.08, 0.5, name, transform=first.transAxes, rotation=90, ha="right", va="center", fontsize=9)
-    return figure
+    columns = _columns((image for row in rows.values() for image in row.values()), max(map(len, rows.values())), 100 * width)
+    lines: list[list[tuple[str, Any]]] = []
+    names: list[str] = []
+    for name, row in rows.items():
+        entries = [(title, _as_grey(image) if image.ndim == 2 else image) for title, image in row.items()]
+        lines += [entries[start : start + columns] for start in range(0, len(entries), columns)]
+        names += [name] + [""] * (len(lines) - len(names) - 1)
+    return _rows_of_images(lines, columns, min(_room(columns), 100 * width), names)
+
+
+def _as_grey(values: np.ndarray) -> np.ndarray:
+    """A map `(H, W)` as an image: the rare largest responses of a map would leave the rest of it black."""
+    white = np.percentile(values[values > 0], 99) if (values > 0).any() else 1
+    return np.repeat(np.clip(values / white, 0, 1)[..., None], 3, axis=2)
 
 
 def squares(image: np.ndarray, sides: Mapping[str, int], centre: tuple[int, int]) -> Figure:
@@ -325,15 +425,19 @@ def squares(image: np.ndarray, sides: Mapping[str, int], centre: tuple[int, int]
     """
     if not 0 < len(sides) <= len(LINES):
         raise InputError(f"{len(sides)} squares to draw: give 1 to {len(LINES)}")
+    (image,) = _checked({"": image}).values()
     height, width = image.shape[:2]
-    figure, axes = _grid(1, 1, 6.5, 5.0 * height / width)
-    axis = axes[0, 0]
-    _draw(axis, image)
+    figure = _rows_of_images([[("", image)]], 1, 5.2 * 100)
+    axis, drawn = figure.axes[0], page_width(figure)
+    figure.set_figwidth((drawn + 180) / 100)
+    box = axis.get_position()
+    axis.set_position((0, box.y0, drawn / (drawn + 180), box.height))
     white = withStroke(linewidth=4, foreground="white")  # an outline, which keeps a dark line visible on a dark image
     for (name, side), (colour, dashes) in zip(sides.items(), LINES, strict=False):
         corner = (centre[1] - side / 2, centre[0] - side / 2)
         style: dict[str, Any] = {"edgecolor": colour, "linestyle": dashes, "linewidth": 2, "path_effects": [white]}
         axis.add_patch(Rectangle(corner, side, side, fill=False, label=f"{name}: {side}", **style))
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
-    figure.legend(title="side in pixels", loc="outside right center", frameon=False)
+    anchor = (drawn / (drawn + 180), 0.5)
+    figure.legend(title="side in pixels", loc="center left", bbox_to_anchor=anchor, frameon=False)
     return figure

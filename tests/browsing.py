@@ -1,6 +1,5 @@
 """What the tests in a browser share: Chromium, servers on loopback with a home folder of their own, scripts for JupyterLab."""
 
-import json
 import shutil
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import stylelab
 from stylelab.base.processes import module_environment
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -21,7 +21,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+SETTINGS = Path(stylelab.__file__).parent / "cli" / "jupyterlab" / "stylelab.json"  # installed with the package
 CLOSE = """async () => {
     await window.jupyterapp.restored;
     await window.panel?.context.save();  // otherwise a dialog asks whether to, and blocks the page
@@ -84,14 +84,15 @@ def serving(
 @contextmanager
 def jupyterlab(folder: Path, home: Path, **options) -> Iterator[tuple[str, subprocess.Popen]]:
     """The address and process of a JupyterLab that shows a folder, without a token. `options` are for Popen."""
-    settings = home / "settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text(json.dumps(NO_NEWS))
+    overrides = home / "application" / "overrides.d"
+    overrides.mkdir(parents=True)
+    shutil.copy(SETTINGS, overrides)
     port = free_port()
     command = [
         sys.executable, "-P", "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
         f"--ServerApp.root_dir={folder}", "--IdentityProvider.token=", "--ServerApp.password=",
         "--ServerApp.disable_check_xsrf=True", "--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True",
+        f"--LabApp.app_settings_dir={overrides.parent}",
     ]  # fmt: skip
     with serving(command, f"http://127.0.0.1:{port}", home, "/api", **options) as process:
         yield f"http://127.0.0.1:{port}", process

@@ -63,14 +63,18 @@ def add(path: Path, source: SourceFolder) -> None:
 
 
 def _adapt_code_cell(cell: NotebookNode, path: Path, source: SourceFolder) -> None:
-    """Give the cell its CSS class, keep only HTML of its outputs, and move embedded images to files."""
+    """Give the cell its CSS classes, keep only HTML of its outputs, and move embedded images to files."""
     if "sl.check(" in cell.source:
         cell.metadata["tags"] = ["check"]  # feedback is sentences, which wrap; other output scrolls
-    outputs = [output for output in cell.get("outputs", []) if "text/html" in output.get("data", {})]
+    outputs = [output for output in cell.get("outputs", []) if output.get("data", {}).get("text/html")]
     for position, output in enumerate(outputs):
         name = f"{path.stem}-{cell.metadata.stylelab.name}-{position}"
         html, images = figures.unpack("".join(output.data["text/html"]), name, source)
-        output.data = {"text/html": BOX.render(html=Markup(html), css_class="image" if images else "quiz")}
+        css_class = "image" if images else "feedback" if "tags" in cell.metadata else "quiz"
+        output.data = {"text/html": BOX.render(html=Markup(html), css_class=css_class)}
+    if cell.metadata.get("jupyter", {}).get("outputs_hidden") and cell.outputs:
+        cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
+        cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-output"]  # it answers a prediction: a fold
 
 
 def _name_lesson(link: re.Match) -> str:

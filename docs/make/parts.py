@@ -90,7 +90,8 @@ def _lesson_figure(number: str, cell: str, caption: str, source: SourceFolder) -
 def _output(number: str, cell_name: str) -> str:
     """What a cell of a PyTorch lesson printed, from the stored notebook."""
     cells = [cell for cell in notebooks.read(_find_lesson(number)).cells if cell.metadata.stylelab.name == cell_name]
-    text = "".join(output.text for cell in cells for output in cell.get("outputs", []) if output.output_type == "stream")
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    text = "".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
     if not text:
         raise InputError(f"lesson {number} has no cell '{cell_name}' that prints: correct the page that quotes it")
     return f"```{{code-block}} text\n:class: printed\n\n{text.rstrip()}\n```"

@@ -1,6 +1,7 @@
 """Make one framework's notebook from a lesson's source: select cells, turn names into ids, mark exercises for nbgrader."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,6 +19,9 @@ LAYOUT = {"torch": ("(B, C, H, W)", "(B, 3, H, W)"), "tensorflow": ("(B, H, W, C
 COLAB = f"""if "COLAB_RELEASE_TAG" in os.environ:  # Colab starts without the kit
     os.path.exists("kit") or os.system("git clone -q --depth=1 {REPOSITORY} kit")
     sys.path.insert(0, os.path.abspath("kit")); from stylelab import colab; colab.set_up()"""
+# what a reader should guess before reading on, and the answer, folded, with which the next text begins
+PROMPT = re.compile(r"\*\*[Pp]redict\b")
+ANSWER = re.compile(r"<details><summary>Compare with your guess</summary>\n\n(.+?)\n\n</details>", re.DOTALL)
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 
 
@@ -56,7 +60,18 @@ def assemble(source: Path, framework: str) -> NotebookNode:
         tags = cell.metadata.pop("tags", [])
         if not set(tags) & set(TITLES) or framework in tags:
             notebook.cells.append(_finished(cell, source, framework))
+    _fold_outputs(notebook)
     return notebook
+
+
+def _fold_outputs(notebook: NotebookNode) -> None:
+    """Hide the stored outputs between a prediction and its answer. JupyterLab shows them when their cell is run."""
+    asked = False
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            asked = bool(PROMPT.search(cell.source))
+        elif asked:
+            cell.metadata["jupyter"] = {"outputs_hidden": True}
 
 
 def _finished(cell: NotebookNode, source: Path, framework: str) -> NotebookNode:

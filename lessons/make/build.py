@@ -1,5 +1,6 @@
 """Write each lesson's two notebooks from its one source, and run them."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -12,6 +13,7 @@ from stylelab.errors import InputError
 __all__ = ["LESSONS", "REPOSITORY", "TITLES", "assemble", "build", "execute", "notebook_path", "sources"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+NAME = re.compile(r"\bstylelab-[0-9a-f]{8}\b")  # of a widget's static version, drawn for each display
 
 
 def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> NotebookNode:
@@ -61,6 +63,8 @@ def _static(output: NotebookNode, cell: NotebookNode) -> NotebookNode:
         raise InputError(f"cell '{cell.metadata.stylelab.name}' writes to stderr: {output.text.strip()[:300]}")
     if "data" in output:
         output.data.pop(WIDGET, None)
+        if "text/html" in output.data:
+            output.data["text/html"] = NAME.sub("stylelab-static", output.data["text/html"])
         output.metadata = {}
     output.pop("transient", None)
     return output
@@ -78,8 +82,18 @@ def build(source: Path, framework: str, *, run: bool = True) -> Path:
         execute(notebook, path.parent)
     elif path.is_file():
         _keep_outputs(notebook, nbformat.read(path, as_version=4))
+    _cover_folds(notebook)
     write_file(path, lambda stream: stream.write(_text(notebook)))
     return path
+
+
+def _cover_folds(notebook: NotebookNode) -> None:
+    """Begin a folded output with an empty one: JupyterLab writes the first line of the first output next to its three dots."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
+            if cell.outputs and "jupyter" in cell.metadata:
+                cell.outputs.insert(0, nbformat.v4.new_output("display_data"))
 
 
 def _keep_outputs(notebook: NotebookNode, old: NotebookNode) -> None:

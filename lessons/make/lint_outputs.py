@@ -1,6 +1,8 @@
-"""Check what a lesson's cells show: numbers that are tested, images with alt text, losses that fall, nothing private."""
+"""Check what a lesson's cells show: numbers that are tested, sharp images with alt text, losses that fall, nothing private."""
 
+import ast
 import base64
+import configparser
 import getpass
 import io
 import math
@@ -13,16 +15,25 @@ import numpy as np
 from nbformat import NotebookNode
 from PIL import Image
 
+from stylelab.base.course import LESSONS
+from stylelab.plots import MOST
+
 MARK = "NBVAL_CHECK_OUTPUT"
 FALLEN = re.compile(r"the loss is (\S+)% of the first")
 LOWERED = 50  # per cent of the first loss: a run that ends higher does not show what the lesson says
+WIDEST = 824  # pixels for an output in JupyterLab's window of 1280: a wider image is shrunk, and its pixels are no longer whole
+IMAGE = re.compile(r'<img\b[^>]*base64,([\w+/=]+)"(?:[^>]* width="(\d+)")?[^>]*>')
+# a time, or what a machine has; lessons/sanitize.cfg names all that a lesson prints of these, so that strict nbval passes elsewhere
+VARIES = re.compile(r"\d ?(?:ms|s|[KMG]i?B|[MG]Hz)\b|\d+ cores\b")
 # a home or temporary folder, or a Windows drive; the kernel's own cell files are in one of these
 PATHS = re.compile(r"(?<![\w.])/(?:home|root|tmp|Users|work|var|usr|opt|mnt)/\S+|\b[A-Z]:\\\S+")
 
 
 def faults(notebook: NotebookNode) -> list[str]:
     """Everything that is wrong with the outputs, one line each."""
-    return [fault for check in (_marked, _images, _blank, _losses, _private) for fault in check(notebook)]
+    return [
+        fault for check in (_marked, _images, _sizes, _rows, _blank, _losses, _private, _varying) for fault in check(notebook)
+    ]
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -52,6 +63,29 @@ def _images(notebook: NotebookNode) -> Iterator[str]:
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and re.search(r"!\[\s*\]\(", cell.source):
             yield f"an image of cell {cell.id} has no alt text"
+
+
+def _sizes(notebook: NotebookNode) -> Iterator[str]:
+    """Images fit beside JupyterLab's file list, and have two pixels for each of the page, for high-density screens."""
+    for cell in code_cells(notebook):
+        for output in cell.outputs if "studio()" not in cell.source else ():  # a screenshot
+            for data, width in IMAGE.findall(output.get("data", {}).get("text/html", "")):
+                pixels = Image.open(io.BytesIO(base64.b64decode(data))).width
+                if int(width or pixels) > WIDEST:
+                    yield f"an image of cell {cell.id} is {width or pixels} pixels wide on the page: at most {WIDEST}"
+                elif pixels < 2 * int(width or pixels):
+                    yield f"an image of cell {cell.id} is blurred on a high-density screen: show it with page.show"
+
+
+def _rows(notebook: NotebookNode) -> Iterator[str]:
+    """No figure has more than four images in a row; `plots` sees to it where the lesson does not say how many."""
+    for cell in code_cells(notebook):
+        for call in (node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)):
+            if isinstance(call.func, ast.Attribute) and call.func.attr == "side_by_side":
+                asked = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "columns")]
+                for columns in (node.value for node in asked if isinstance(node, ast.Constant)):
+                    if columns > MOST:
+                        yield f"cell {cell.id} shows {columns} images in a row: at most {MOST}"
 
 
 def images(notebook: NotebookNode) -> Iterator[tuple[str, np.ndarray]]:
@@ -100,3 +134,16 @@ def _private(notebook: NotebookNode) -> Iterator[str]:
         for name in (host, user):
             if len(name) > 4 and re.search(rf"\b{re.escape(name)}\b", text):
                 yield f"cell {cell.id} shows the name of a machine or a user: {name}"
+
+
+def _varying(notebook: NotebookNode) -> Iterator[str]:
+    """What differs between two machines is replaced before nbval compares."""
+    rules = configparser.RawConfigParser()
+    rules.read(LESSONS / "sanitize.cfg")
+    for cell in code_cells(notebook):
+        text = "".join(output.get("text", "") for output in cell.outputs)
+        for name in rules.sections():
+            text = re.sub(rules[name]["regex"], rules[name]["replace"], text)
+        if found := VARIES.search(text):
+            line = next(line for line in text.splitlines() if found[0] in line)
+            yield f"cell {cell.id} shows what differs between machines, '{line.strip()}': add it to lessons/sanitize.cfg"

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 from nbformat import NotebookNode
 
+from lessons.make.assemble import ANSWER, PROMPT
 from lessons.make.lint_outputs import code_cells
 from stylelab.base.course import find_lessons
 from stylelab.exercises import quizzes
@@ -31,8 +33,8 @@ TIED = re.compile(r"\b(?:exercise|prediction|question|section|quiz)s?\b")  # an 
 
 def faults(notebook: NotebookNode, path: Path) -> list[str]:
     """Everything that is wrong with the text of the lesson whose notebook is at `path`, one line each."""
-    checks = (_template(notebook), _objectives(notebook), _size(notebook), _links(notebook, path), _exercises(notebook))
-    return [fault for check in (*checks, _quiz(notebook, path)) for fault in check]
+    checks = (_template(notebook), _objectives(notebook), _predictions(notebook), _size(notebook), _links(notebook, path))
+    return [fault for check in (*checks, _exercises(notebook), _quiz(notebook, path)) for fault in check]
 
 
 def _template(notebook: NotebookNode) -> Iterator[str]:
@@ -58,6 +60,28 @@ def _objectives(notebook: NotebookNode) -> Iterator[str]:
                 yield f"an objective names exercise {number}, which does not exist"
 
 
+def _predictions(notebook: NotebookNode) -> Iterator[str]:
+    """Each prediction is asked before its cells, whose stored outputs are folded, and the next text begins with its answer."""
+    asked, code = "", 0  # the cell that asks for a prediction, and how many code cells have followed it
+    for cell in [*notebook.cells, nbformat.v4.new_markdown_cell()]:
+        if cell.cell_type == "code":
+            code += 1
+            covered = not cell.outputs or cell.outputs[0].get("data") == {}  # else JupyterLab shows its first line
+            if asked and not (covered and cell.metadata.get("jupyter", {}).get("outputs_hidden")):
+                yield f"cell {cell.id} shows its output although cell {asked} asks for a prediction of it"
+            continue
+        answered, prompts = bool(ANSWER.match(cell.source)), PROMPT.findall(ANSWER.sub("", cell.source))
+        if asked and not code:
+            yield f"cell {asked} asks for a prediction that no code follows"
+        if asked and not answered:
+            yield f"cell {asked} asks for a prediction, but the next text does not begin with its answer"
+        if answered and not asked:
+            yield f"cell {cell.id} answers a prediction that nobody asked for"
+        if len(prompts) > 1:
+            yield f"cell {cell.id} asks for {len(prompts)} predictions: one at a time"
+        asked, code = cell.id if prompts else "", 0
+
+
 def _size(notebook: NotebookNode) -> Iterator[str]:
     code = code_cells(notebook)
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
@@ -77,7 +101,8 @@ def _size(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _words(text: str) -> int:
-    """Words of prose: a formula counts as one word, an address as none."""
+    """Words of prose: a formula counts as one word, an address and the line that folds an answer as none."""
+    text = re.sub(r"<summary>.*?</summary>|</?details>", "", text)
     text = re.sub(r"\$\$.*?\$\$|\$.*?\$", " x ", text, flags=re.DOTALL)
     return len(re.findall(r"[^\W_]+(?:['’.-][^\W_]+)*", re.sub(r"\]\([^)]*\)", "]", text)))
 

@@ -80,9 +80,9 @@ print("input", tuple(tensor.shape), "activations", {layer: tuple(found.shape) fo
 # %% [markdown] name="check_text"
 # ## 0.2 Exercises that talk back
 #
-# An exercise is a function to write. The cell after it *checks* what you wrote: first its shape, then its values, then properties that must hold for any input. The check takes less than a second, and it is not an exam: try as often as you like.
+# An exercise is a function to write. The cell after it *checks* what you wrote: first its shape, then its values, then properties that must hold for any input. It takes less than a second, and is not an exam: try as often as you like.
 #
-# Let us make a mistake on purpose. Two losses have to be added, with weights $\alpha$ and $\beta$:
+# Let us make a mistake on purpose. Two losses have to be added, one for content and one for style, with weights $\alpha$ and $\beta$, to one number $J$:
 #
 # $$J = \alpha J_{content} + \beta J_{style}.$$
 #
@@ -98,7 +98,13 @@ with page.on_purpose():
     sl.check("total_cost", total_cost)
 
 # %% [markdown] name="right_text"
-# It names the mistake. It also says how the lesson continues: a check returns *your* function if it is right, and the library's own if it is not. So you are never stuck, and a later cell never fails because of an earlier exercise. Now the correct version:
+# <details><summary>Compare with your guess</summary>
+#
+# It names the mistake: the losses are added without their weights.
+#
+# </details>
+#
+# It also says how the lesson continues: a check returns *your* function if it is right, and the library's own if it is not. So you are never stuck, and a later cell never fails because of an earlier exercise. Now the correct version:
 
 # %% name="right"
 def total_cost(content, style, alpha, beta):
@@ -124,9 +130,15 @@ same = sl.to_image(sl.to_tensor(photograph))
 print(f"there and back, the largest change is {abs(same - photograph).max():.2f}")
 
 # %% [markdown] name="preprocess_text"
+# <details><summary>Compare with your guess</summary>
+#
+# About 0.68, 0.79 and 0.91. Blue is the largest, but the others are large too: a bright sky is not far from white.
+#
+# </details>
+#
 # ## 0.4 What a network expects
 #
-# A network has only ever seen its training images in one form. The VGG-19 from Oxford, which the paper uses, was trained on images with the colours in the order blue, green, red, in 0..255, minus the mean colour $m$ of its million photographs:
+# A network has only ever seen its training images in one form. The VGG-19 from Oxford, which the paper uses, was trained on images with the colours in the order blue, green, red, in 0..255, minus the mean colour $m$ of its million photographs. From an image $x$, whose channels in reverse order are $x_{BGR}$, it got
 #
 # $$y = 255\,x_{BGR} - m, \qquad m = (103.939,\; 116.779,\; 123.680).$$
 #
@@ -172,11 +184,17 @@ for name, colour in colours.items():
     print(f"{name:5}", sl.to_array(preprocess(pixel))[0, 0].astype(float).round(2).tolist())
 
 # %% [markdown] name="deprocess_text"
-# Black becomes minus the mean, and red comes last. Negative numbers are fine here: 0 now means the *average* colour, not black.
+# <details><summary>Compare with your guess</summary>
+#
+# Black becomes $-m$. Of a red pixel the last number is the largest, because the order is now blue, green, red.
+#
+# </details>
+#
+# Negative numbers are fine here: 0 now means the *average* colour, not black.
 #
 # ## 0.5 And back again
 #
-# After an optimiser has worked on such numbers, we want to see an image again. That takes the inverse, plus one thing: an optimiser may leave the range, and a screen cannot show anything darker than black or brighter than white. So the result is clipped:
+# After an optimiser has worked on such numbers, we want to see an image again. That takes the inverse, plus one thing: an optimiser may leave the range, and a screen cannot show anything darker than black or brighter than white. So the result is clipped. With $y$ and $m$ as in 0.4:
 #
 # $$x_{BGR} = \mathrm{clip}_{0..1}\left(\frac{y + m}{255}\right).$$
 #
@@ -236,26 +254,32 @@ page.try_it(paint, photograph, images.alt("china"), {"contrast": (0.01, 10, 1)})
 #
 # You will not need these two functions often: the encoders of this course do the preprocessing themselves, each in its own way, and always take RGB in 0..1. But what if you forgot that, and gave one something else?
 #
-# Below, the same photograph goes in in four forms. The images show how strongly the layer conv3_1 responds at each position, from black (least) to white (most). **Predict** which forms raise an error, and which give visible nonsense.
+# Below, the same photograph goes in in four forms. The images show how strongly the layer conv2_1 responds at each position, from black (least) to white (most). **Predict** which forms raise an error, and which give visible nonsense.
 
 # %% name="wrong_numbers"
 # NBVAL_CHECK_OUTPUT
+large = images.open_image("china", size=256)
 forms = {
-    "as it should be": sl.to_tensor(photograph, "cpu"),
-    "red and blue swapped": sl.to_tensor(photograph[..., ::-1], "cpu"),
-    "in 0..255": sl.to_tensor(255 * photograph, "cpu"),
-    "preprocessed already": pixels,
+    "as it should be": sl.to_tensor(large, "cpu"),
+    "red and blue swapped": sl.to_tensor(large[..., ::-1], "cpu"),
+    "in 0..255": sl.to_tensor(255 * large, "cpu"),
+    "preprocessed already": preprocess(sl.to_tensor(large, "cpu")),
 }
-seeing = sl.load_encoder("mini", ("conv3_1",), device="cpu")
-responses = {name: sl.to_array(seeing(form)["conv3_1"]).mean(-1) for name, form in forms.items()}
+seeing = sl.load_encoder("mini", ("conv2_1",), device="cpu")
+responses = {name: sl.to_array(seeing(form)["conv2_1"]).mean(-1) for name, form in forms.items()}
 for name, response in responses.items():
-    print(f"{name}: {response.mean() / responses['as it should be'].mean():.1f} times as strong")
-spread = {name: (response - response.min()) / np.ptp(response) for name, response in responses.items()}
-maps = {name: np.repeat(response[..., None], 3, axis=2) for name, response in spread.items()}
-page.show(plots.side_by_side(maps), "Four maps in grey; the pagoda can be made out in all of them.")
+    print(f"{name}: {response.mean() / responses['as it should be'].mean():.0f} times as strong")
+maps = {name: response - response.min() for name, response in responses.items()}
+page.show(plots.image_rows({"": maps}), "Four maps in grey, one for each form of the photograph.")
 
 # %% [markdown] name="no_complaint_text"
-# No error, no warning, and every map looks like *something*. Only the numbers give it away, and only if you look at them: swapping the colours hardly changes even the strength, and yet the final image comes out blue. So print shape and range whenever an image changes hands.
+# <details><summary>Compare with your guess</summary>
+#
+# None raises an error, none even a warning, and the pagoda can be made out in every map. Only the numbers give it away, and only if you look at them: the last two responses are forty times too strong, and swapped colours do not change even that.
+#
+# </details>
+#
+# So print shape and range whenever an image changes hands.
 #
 # ## 0.7 A first transfer, in one line
 #
@@ -264,7 +288,7 @@ page.show(plots.side_by_side(maps), "Four maps in grey; the pagoda can be made o
 # %% name="transfer"
 recipe = scaled("gatys", setting.preset)
 SIZE, STEPS = recipe.size, recipe.steps
-live = page.Live("The pagoda, turning into brush strokes", steps=STEPS, width=512)
+live = page.Live("The pagoda, turning into brush strokes", steps=STEPS)
 result = sl.transfer("china", "brushstrokes", size=SIZE, steps=STEPS, watch=live.show)
 live.finish(result.image, "The pagoda and its trees, painted in swirling brush strokes")
 
@@ -273,11 +297,15 @@ fallen = result.history["total"] / result.history["total"][0]
 print(f"{len(fallen)} steps, {1000 * result.seconds / len(fallen):.0f} ms each on {result.device}")
 print(f"the loss is {fallen[-1]:.1%} of the first")
 few = {step: result.snapshots[step] for step in sorted(result.snapshots)[::-2]}
-page.show(plots.filmstrip(few), "The pagoda along the run: colours change, then strokes appear.")
-page.show(result.plot_losses(), "Total and style loss fall steeply, then slowly; the content loss rises from 0.")
+page.show(plots.filmstrip(few), "The pagoda at four steps of the run.")
+page.show(result.plot_losses(), "The total, content and style loss and the total variation, step by step.")
 
 # %% [markdown] name="own_text"
-# Flat areas change first: in sky and water a stroke costs nothing, because the encoder found nothing to preserve there. The edges of the pagoda hold out longest.
+# <details><summary>Compare with your guess</summary>
+#
+# Flat areas: in sky and water a stroke costs nothing, because the encoder found nothing to preserve there. The edges of the pagoda hold out longest.
+#
+# </details>
 #
 # ## 0.8 Your own images
 #
@@ -296,10 +324,16 @@ odd = {"grey": cat.convert("L"), "8 colours": cat.quantize(8), "inks": cat.conve
 opened = {name: images.open_image(image) for name, image in odd.items()}
 for name, image in opened.items():
     print(f"{name}: mode {odd[name].mode} becomes {image.shape}, mean {image.mean():.2f}")
-page.show(plots.side_by_side(opened), "A cat: grey, in eight colours, as printed, with white for dark.")
+page.show(plots.side_by_side(opened), "A cat, opened from four kinds of file.")
 
 # %% [markdown] name="bad_files_text"
-# Transparent becomes white, like paper. A file that is not an image, or does not exist, is refused in one line that says what to do. Read the last line of any error first: it is written for you.
+# <details><summary>Compare with your guess</summary>
+#
+# White, like paper: the dark parts of this cat.
+#
+# </details>
+#
+# A file that is not an image, or does not exist, is refused in one line that says what to do. Read the last line of any error first: it is written for you.
 
 # %% name="bad_files"
 import tempfile
@@ -322,7 +356,7 @@ with tempfile.TemporaryDirectory() as folder:
 # %% name="mine"
 MINE, STYLE = "coffee", "stained-glass"  # such as "me.jpg", "~/Pictures/cat.png"; or a name from the next line
 print("built in:", ", ".join(images.names()))
-live = page.Live("Your image, being painted", steps=STEPS, width=512)
+live = page.Live("Your image, being painted", steps=STEPS)
 result = sl.transfer(MINE, STYLE, size=SIZE, steps=STEPS, watch=live.show)
 live.finish(result.image, "The image that was chosen, painted in the manner of the style image")
 

@@ -54,11 +54,11 @@ setting = page.set_up(sl, seed=SEED)
 # %% [markdown] name="by_hand_text"
 # ## 1.1 A filter is a question, asked everywhere
 #
-# A filter $k$ of 3 x 3 numbers is placed at every position of an image $x$; the products are summed, and a **ReLU** turns negative sums into 0:
+# A filter $k$ of 3 x 3 numbers, $k_{uv}$ in row $u$ and column $v$, is placed at every position of an image $x$; the products are summed with a number $b$, its **bias**, and a **ReLU** turns negative sums into 0:
 #
 # $$a_{ij} = \max\Big(0,\; b + \sum_{u=0}^{2} \sum_{v=0}^{2} k_{uv}\, x_{i+u,\,j+v}\Big).$$
 #
-# The sum is large where the image looks like the filter. So a filter asks "is this here?", and its **activation map** $a$ holds its response at each position. Ours asks: is it darker on the left than on the right? The image is a bright bar on black, three pixels wide.
+# The sum is large where the image looks like the filter: it asks "is this here?", and its **activation map** $a$ holds the response $a_{ij}$ in row $i$, column $j$. Ours asks: is it darker on the left? The image is a bright bar, three pixels wide.
 #
 # **Predict.** A bar has two edges. How does the filter respond to each, before and after the ReLU?
 
@@ -79,7 +79,13 @@ for name, row in {"image": bar[1, 1:-1], "sum": sums[0], "after ReLU": np.maximu
     print(f"{name:>10}", *(f"{value:3.0f}" for value in row))
 
 # %% [markdown] name="edges_text"
-# The left edge gives 1, the right one -1, and the ReLU silences that: a filter knows only one polarity, and another filter has to ask for the other. The same code on a photograph, with three questions:
+# <details><summary>Compare with your guess</summary>
+#
+# The left edge gives 1, the right one -1, and the ReLU silences that. A filter knows one polarity; another has to ask for the other.
+#
+# </details>
+#
+# On a photograph, with three questions:
 
 # %% name="edges"
 SIZE, SIDE, STEPS = {"ci": (96, 32, 10), "cpu": (256, 64, 60), "full": (384, 96, 150)}[setting.preset]
@@ -87,7 +93,7 @@ photograph = images.open_image("cat", size=SIZE)
 kernels = {"darker on the left": darker_left, "darker above": darker_left.T, "bright?": np.full((3, 3), 1 / 9)}
 responses = {name: np.maximum(0, convolve(photograph.mean(-1), kernel)) for name, kernel in kernels.items()}
 page.show(
-    plots.image_rows({"": {"photograph": photograph, **responses}}, width=3.0),
+    plots.image_rows({"": {"photograph": photograph, **responses}}),
     f"{images.alt('cat')}; its edges that are darker on the left, then above; the photograph, blurred.",
 )
 
@@ -121,9 +127,15 @@ print({spelling: layer_name(spelling) for spelling in spellings})
 print(f"{len({layer_name(spelling) for spelling in spellings})} different layers in {len(spellings)} spellings")
 
 # %% [markdown] name="maps_text"
+# <details><summary>Compare with your guess</summary>
+#
+# Three. Four of the spellings mean conv4_2; block5_conv2 is conv5_2, and the fourth convolution is conv2_2.
+#
+# </details>
+#
 # ## 1.3 What the maps look like, layer by layer
 #
-# Now to the encoder, with the first layer of each block. A layer has dozens of filters; we look at the six whose responses vary most from position to position. White is a filter's strongest response; grey values of two maps cannot be compared.
+# Now to the encoder, with the first layer of each block. A layer has dozens of filters; we look at the three whose responses vary most from position to position. White is a filter's strongest response, and the square root makes weak ones visible; grey values of two maps cannot be compared.
 #
 # **Predict.** Where will you still recognise the cat: at conv1_1, at conv3_1, at conv5_1?
 
@@ -133,24 +145,28 @@ encoder, untrained = (sl.load_encoder(name, LAYERS, normalised=True) for name in
 seen = {layer: sl.to_array(activation) for layer, activation in encoder(sl.to_tensor(photograph)).items()}
 rows = {}
 for layer, maps in seen.items():  # maps: (H', W', filters)
-    most_uneven = np.argsort(maps.std((0, 1)))[::-1][:6]
-    rows[layer] = {f"filter {filter}": maps[..., filter] for filter in most_uneven}
+    most_uneven = np.argsort(maps.std((0, 1)))[::-1][:3]
+    rows[layer] = {f"filter {filter}": maps[..., filter] ** 0.5 for filter in most_uneven}
     print(f"{layer}: {maps.shape[2]} maps of {maps.shape[0]} x {maps.shape[1]}, {(maps == 0).mean():.0%} silent")
 page.show(
     plots.image_rows(rows),
-    "Five rows of maps: outlines of a cat at conv1_1, parts of it further down, coarse patches at conv5_1.",
+    "Five rows of three maps in grey, one row for each layer.",
 )
 
 # %% [markdown] name="field_text"
-# At conv1_1 the whole cat is there, at conv5_1 only patches are left: after four poolings, one position stands for 16 x 16 pixels. *Where* fades; what remains says *that* something is there.
+# <details><summary>Compare with your guess</summary>
+#
+# At conv1_1 the whole cat is there, at conv3_1 its eyes and stripes; at conv5_1 only patches are left. After four poolings, one position stands for 16 x 16 pixels. *Where* fades; what remains says *that* something is there.
+#
+# </details>
 #
 # ## 1.4 How much does one number see?
 #
-# One position of conv1_1 sees 3 x 3 pixels. A layer above it, with kernel 3, sees three such positions and so 5 x 5. That is its **receptive field** $r$. With kernels $k_l$ and strides $s_l$, from the image up:
+# One position of conv1_1 sees 3 x 3 pixels. A layer above it, with kernel 3, sees three such positions and so 5 x 5. That is its **receptive field** $r$. With the kernel $k_l$ and the stride $s_l$ of each layer $l$, from the image up:
 #
 # $$r = 1 + \sum_l (k_l - 1) \prod_{m < l} s_m .$$
 #
-# Each layer adds $k_l - 1$ steps, and a step is as wide as all strides *below* have made it.
+# Each layer adds $k_l - 1$ steps, and a step is as wide as the strides of all layers $m$ *below* have made it.
 #
 # ### Exercise 1.2 · the receptive field
 #
@@ -189,10 +205,16 @@ for layer in LAYERS:
 eye = int(0.38 * photograph.shape[0]), int(0.385 * photograph.shape[1])
 page.show(
     plots.squares(photograph, fields, eye),
-    "Squares round the cat's eye: the smallest lie inside it, the largest holds most of the face.",
+    "The cat, with five squares round one eye, one for each layer.",
 )
 
 # %% [markdown] name="gradient_text"
+# <details><summary>Compare with your guess</summary>
+#
+# conv3_1 sees 24 pixels, conv5_1 as many as 156. Each pooling doubles the step, so the fields grow faster and faster.
+#
+# </details>
+#
 # ## 1.5 The gradient says which pixels count
 #
 # We computed what a unit *may* see. The gradient tells us what it *does* see: $\partial a / \partial x$ is, for each pixel, how much the response $a$ changes when that pixel does. Training takes gradients with respect to filters; here the filters are frozen and the **image** is the unknown. Lessons 2 to 5 are all built on that.
@@ -221,7 +243,7 @@ def picture_gradient(image, target, loss):
 picture_gradient = sl.check("picture_gradient", picture_gradient)
 
 # %% [markdown] name="downhill_text"
-# Try it where you know the answer. For $\frac12 \sum (x - t)^2$ the gradient is $x - t$. If we step half of it downhill, five times, **predict** how much of the loss is left.
+# Try it where you know the answer. For an image $x$, a target $t$ and the loss $\frac12 \sum (x - t)^2$ the gradient is $x - t$. If we step half of it downhill, five times, **predict** how much of the loss is left.
 
 # %% name="downhill"
 # NBVAL_CHECK_OUTPUT
@@ -238,7 +260,13 @@ for _ in range(5):
 print(f"the loss is {float(half_square(image, target)) / first:.1%} of the first")
 
 # %% [markdown] name="measured_text"
-# Half the distance is a quarter of the loss: $4^{-5}$. Now the gradient of *one position* of a layer, all its filters together, on an image of noise. **Predict**: how many rows of pixels have a non-zero gradient?
+# <details><summary>Compare with your guess</summary>
+#
+# A thousandth: half the distance is a quarter of the loss, and five steps leave $4^{-5}$.
+#
+# </details>
+#
+# Now the gradient of *one position* of a layer, all its filters together, on an image of noise. **Predict**: how many rows of pixels have a non-zero gradient?
 
 # %% name="measured"
 # NBVAL_CHECK_OUTPUT
@@ -259,20 +287,24 @@ for layer in LAYERS:
 # %% name="footprints"
 shown = {f"{layer}: {fields[layer]} pixels": np.sqrt(footprints[layer]) for layer in LAYERS}
 page.show(
-    plots.image_rows({"": shown}, width=2.4),
-    "Five squares of growing size on black; the larger ones are bright in the middle and fade outwards.",
+    plots.image_rows({"": shown}),
+    "Five maps of the gradient, one for each layer, bright on black.",
 )
 
 # %% [markdown] name="where_text"
-# Right, to the pixel. But look at the larger ones: the middle counts far more than the rim, because more paths lead through it.
+# <details><summary>Compare with your guess</summary>
+#
+# As many as were computed, to the pixel. But look at the larger squares: the middle counts far more than the rim, because more paths lead through it.
+#
+# </details>
 #
 # ## 1.6 Where does a filter look?
 #
-# The same gradient, this time of a filter's mean response to our photograph, marks the pixels it depends on. It is noisy, because reasons for and against cancel on their way back. **Guided backpropagation** keeps only the reasons *for*: at every ReLU, with $g$ the gradient arriving from above,
+# The same gradient, this time of a filter's mean response to our photograph, marks the pixels it depends on. It is noisy, because reasons for and against cancel on their way back. **Guided backpropagation** keeps only the reasons *for*: at every ReLU, with $a$ its result and $g$ the gradient arriving from above,
 #
 # $$g \leftarrow g \cdot [a > 0] \cdot [g > 0].$$
 #
-# The plain gradient has the first bracket only. Grey is 0 below.
+# A bracket is 1 where it is true, else 0. The plain gradient has the first one only. Grey is 0 below.
 #
 # **Predict.** The last column is guided too, in a network whose weights are *random*. Will you see a cat?
 
@@ -289,21 +321,23 @@ for layer in LAYERS[1:]:
     guided = sl.guided_gradient(encoder, x, layer, filter)
     rows[layer] = {f"filter {filter}: plain": as_image(plain), "guided": as_image(guided)}
     rows[layer]["guided, random weights"] = as_image(sl.guided_gradient(untrained, x, layer, other))
-alt = "A row for each of four layers: plain gradients are noisy, guided ones draw the outlines of the cat."
-page.show(plots.image_rows(rows, width=2.8), alt)
+alt = "Four rows, one for each layer: a plain gradient, a guided one, a guided one with random weights."
+page.show(plots.image_rows(rows), alt)
 
 # %% [markdown] name="favourite_text"
+# <details><summary>Compare with your guess</summary>
+#
 # You do, and that is a warning: the outlines are in the image, no matter which network looks at it. A beautiful map does not prove that anything was learned.
+#
+# </details>
 #
 # ## 1.7 What does a filter like best?
 #
-# Take the photograph away. Start from grey noise and climb: find the image to which a filter responds most. `optimise` goes downhill, so the loss is *minus* the mean response, plus a little total variation (differences between neighbours) to keep speckle down:
+# Start from grey noise and climb: find the image to which a filter responds most. `optimise` goes downhill, so the loss $J$ is *minus* the mean response over all $HW$ positions (height times width), plus total variation $TV$ (differences between neighbours) at a price $\gamma$, to keep speckle down:
 #
 # $$J(x) = -\frac{1}{HW} \sum_{ij} a_{ij}(x) + \gamma\, TV(x).$$
 #
 # All filters here are scaled to a mean response of 1 on photographs, so the numbers read as "times its usual response".
-#
-# **Predict.** What will change in these favourites from conv2_1 to conv4_1?
 
 # %% name="favourite"
 grey_noise = np.clip(np.random.default_rng(SEED).normal(0.5, 0.1, (SIDE, SIDE, 3)), 0, 1)
@@ -321,7 +355,7 @@ def climb(network, layer, filter):
 
 
 # %% [markdown] name="learned_text"
-# Three filters per layer: again those that vary most over our photograph, among the ones that respond to the noise at all. A filter that is silent everywhere has no gradient, and nowhere to climb.
+# Three filters per layer: again those that vary most over our photograph, among the ones that respond to the noise at all. A filter that is silent everywhere has no gradient, and nowhere to climb. **Predict** what will change in these favourites from conv2_1 to conv4_1.
 
 # %% name="learned"
 def favourites(name):
@@ -343,8 +377,8 @@ def favourites(name):
 louder, live = [], page.Live("A filter's favourite image, growing out of noise", steps=9 * STEPS, width=256)
 learned = favourites("auto")
 live.finish(
-    plots.image_rows(learned, width=2.0),
-    "Three rows of three patterns: from strokes at conv2_1 to textures of several marks at conv4_1.",
+    plots.image_rows(learned),
+    "Three rows of three coloured patterns, one row for each layer.",
 )
 
 # %% name="louder"
@@ -353,9 +387,15 @@ count = np.sum(np.array(louder) > 1.5)
 print(f"{count} of {len(louder)} filters respond at least 1.5 times as strongly as to noise")
 
 # %% [markdown] name="random_text"
+# <details><summary>Compare with your guess</summary>
+#
+# conv2_1 repeats one short stroke. Deeper favourites are less regular, and made of larger things: dashes, cells, round blotches.
+#
+# </details>
+#
 # ## 1.8 Is it learned?
 #
-# conv2_1 repeats one kind of stroke; deeper favourites are textures made of several marks. A network of the same shape with random weights has favourites too. To compare them with a number: how much does a pixel have in common with its neighbours? Their **correlation** is near 1 in photographs, 0 in noise, -1 on a chessboard.
+# A network of the same shape with random weights has favourites too. To compare them with a number: how much does a pixel have in common with its neighbours? Their **correlation** is near 1 in photographs, 0 in noise, -1 on a chessboard.
 #
 # **Predict** it for the favourites of learned and of random filters.
 
@@ -367,21 +407,25 @@ def neighbours(image):
 
 
 live = page.Live("A random filter's favourite image", steps=9 * STEPS, width=256)
-random = favourites("random")
+random, both = favourites("random"), {}
 for layer, found in random.items():
-    random[layer] = {title.replace("filter", "random"): image for title, image in found.items()}
-both = {layer: learned[layer] | random[layer] for layer in learned}
-live.finish(plots.image_rows(both), "Left: learned filters like strokes. Right: random ones like speckle.")
+    untrained_too = {title.replace("filter", "random"): image for title, image in found.items()}
+    both[layer] = dict([*learned[layer].items()][:2] + [*untrained_too.items()][:2])
+live.finish(plots.image_rows(both), "Three rows: two favourites of learned filters, two of random ones.")
 for name, found in (("photograph", {"": {"": photograph}}), ("learned", learned), ("random", random)):
     shares = [neighbours(image) for row in found.values() for image in row.values()]
     print(f"{name}: neighbours correlate {np.mean(shares):.2f}")
 
 # %% [markdown] name="shuffled_text"
-# Random filters like speckle, because nothing has taught them that neighbours belong together. Training does.
+# <details><summary>Compare with your guess</summary>
+#
+# Far from 0 for learned filters, 0 for random ones. Those like speckle, because nothing has taught them that neighbours belong together. Training does.
+#
+# </details>
 #
 # ## 1.9 Does depth care how pixels are arranged?
 #
-# One last question for both networks. Shuffle all the pixels of an image: the same colours, no shapes. Do the same filters respond strongly? With $m_f$ the mean response of filter $f$ before and $m'_f$ after, over all filters of a layer,
+# For both networks: shuffle all pixels of an image. Do the same filters respond strongly? With $m_f$ the mean response of filter $f$ before and $m'_f$ after, we take their correlation over all filters of a layer,
 #
 # $$\rho = \mathrm{corr}(m, m'),$$
 #
@@ -399,7 +443,7 @@ def alike(network, image):
 
 
 album = [images.open_image(name, size=128) for name in ("cat", "china", "coffee", "brushstrokes", "flower")]
-curves, alt = {}, "The learned line falls from layer to layer; the random one stays higher in the deep layers."
+curves, alt = {}, "Two lines over five layers, learned and random; the numbers printed here are their heights."
 for name, network in {"learned": encoder, "random": untrained}.items():
     shares = np.mean([alike(network, image) for image in album], axis=0)
     curves[name] = dict(zip(LAYERS, shares.round(2).tolist(), strict=True))
@@ -407,7 +451,11 @@ for name, network in {"learned": encoder, "random": untrained}.items():
 page.show(plots.against_depth({"correlation with the shuffled image": curves}), alt)
 
 # %% [markdown] name="try_text"
-# That is the title of this lesson. The deeper a learned filter, the less is left once the arrangement is gone; random filters mix colours, at any depth.
+# <details><summary>Compare with your guess</summary>
+#
+# The learned line falls from layer to layer, to less than half; the random one starts higher and falls less. The deeper a learned filter, the less is left once the arrangement is gone: that is the title of this lesson. Random filters mix colours, at any depth.
+#
+# </details>
 #
 # **Try it.** Choose a layer and a filter, and see its favourite grow. Some stay grey: what are they waiting for? Without a kernel you see the last image from above.
 

@@ -18,7 +18,7 @@
 # 1. measure how far two activations are apart (exercise 2.1);
 # 2. measure how far two images are apart, in decibels and by their structure (exercise 2.2);
 # 3. write the loop that turns noise back into an image (exercise 2.3);
-# 4. say, with numbers, what a layer keeps and what it has lost (four predictions, question 1 of the quiz);
+# 4. say, with numbers, what a layer keeps and what it has lost (five predictions, question 1 of the quiz);
 # 5. compare two optimisers fairly (one prediction, question 5).
 #
 # **Time** 45 minutes · **Needs** convolutions, activations and gradient descent · **Runs on** a laptop, in two to five minutes for all cells. Without a GPU, the image has 128 pixels and runs have 100 steps; with one, 256 pixels and 500 steps. The cells are the same.
@@ -56,11 +56,11 @@ setting = page.set_up(sl, seed=SEED)
 # %% [markdown] name="question_text"
 # ## 2.1 What does a layer still know?
 #
-# An **encoder** turns an image into activations, layer by layer. That is the way forward. This lesson goes *back*: we are given nothing but the activation $P$ of a photograph at one layer, and look for an image $x$ whose own activation $F(x)$ is the same:
+# An **encoder** turns an image into activations, layer by layer. That is the way forward. This lesson goes *back*: we are given nothing but the activation $P$ of a photograph at one layer, and look for $x^*$, the image $x$ whose own activation $F(x)$ is the most like it:
 #
 # $$x^* = \arg\min_x J(x), \qquad J(x) = \frac{\sum (F(x) - P)^2}{\sum P^2}.$$
 #
-# The search starts from noise, so it knows nothing of the photograph. Whatever comes back, the layer knew. Whatever does not come back although $J$ is almost 0, the layer has lost. The paper shows five such images, for conv1_1 to conv5_1. We make them, and measure.
+# The sums go over all positions and filters. The search starts from noise, so it knows nothing of the photograph. Whatever comes back, the layer knew. Whatever does not come back although $J$ is almost 0, the layer has lost. The paper shows five such images, for conv1_1 to conv5_1. We make them, and measure.
 
 # %% name="pictures"
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -103,19 +103,23 @@ for name, seen in {"same": wanted, "zero": 0 * wanted, "double": 2 * wanted, "sw
     print(f"{name}: J = {float(unlike(sl.to_tensor(seen), sl.to_tensor(wanted))):.3f}")
 
 # %% [markdown] name="rulers_text"
+# <details><summary>Compare with your guess</summary>
+#
+# 0, 1, 1 and 1.6. No response at all is as wrong as everything doubled. Swapped positions are worse still, so $J$ does care *where*.
+#
+# </details>
+#
 # ## 2.2 Two rulers for images
 #
-# No response at all is as wrong as everything doubled: $J = 1$. Swapped positions are worse still, so $J$ does care *where*.
-#
-# $J$ judges activations. For the images themselves we use two other rulers. **PSNR** counts errors of pixels, in decibels (dB):
+# $J$ judges activations. For the images themselves we use two other rulers. **PSNR** counts errors of pixels, in decibels (dB). For images $x$ and $y$ of $N$ numbers in 0..1:
 #
 # $$PSNR = 10 \log_{10} \frac{1}{\frac{1}{N}\sum (x - y)^2}.$$
 #
-# **Structural similarity** slides a 7 x 7 window over both images and compares means $\mu$, spreads $\sigma$ and the covariance $\sigma_{xy}$:
+# **Structural similarity** slides a 7 x 7 window over both images and compares their means $\mu_x$ and $\mu_y$, their variances $\sigma_x^2$ and $\sigma_y^2$ and their covariance $\sigma_{xy}$:
 #
 # $$SSIM = \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}{(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)},$$
 #
-# averaged over all windows. 1 means equal, 0 nothing in common.
+# averaged over all windows. The small constants $c_1 = 0.01^2$ and $c_2 = 0.03^2$ keep it from dividing by 0 where both images are black or flat. 1 means equal, 0 nothing in common.
 #
 # ### Exercise 2.2 · PSNR
 #
@@ -158,11 +162,15 @@ for name, error in {"brighter": np.float32(0.1), "speckled": coins}.items():
     print(f"{name}: PSNR {decibels:.1f} dB, structural similarity {similarity:.2f}")
 
 # %% [markdown] name="loop_text"
+# <details><summary>Compare with your guess</summary>
+#
+# To PSNR both are the same, 20 dB: it only sums errors. SSIM forgives the change of light and objects to the speckle, as the eye does. So we use both.
+#
+# </details>
+#
 # ## 2.3 From noise to image, one step at a time
 #
-# To PSNR both are the same: it only sums errors. SSIM forgives the change of light and objects to the speckle, as the eye does. So we use both.
-#
-# Now the search. The encoder stays as it is, and the pixels move downhill:
+# Now the search. The encoder stays as it is, and the pixels move downhill, by the gradient times a **learning rate** $\eta$:
 #
 # $$x \leftarrow \mathrm{clip}_{0..1}\left(x - \eta\, \frac{\partial J}{\partial x}\right), \quad \text{repeatedly.}$$
 #
@@ -190,7 +198,7 @@ def reconstruct(image, target, loss, steps, learning_rate):
 reconstruct = sl.check("reconstruct", reconstruct)
 
 # %% [markdown] name="decibels_text"
-# We want to turn a black image into a grey one. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the error. **Predict** how many decibels a step is worth.
+# We want to turn a black image $x$ into a grey one, $t$. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the error. **Predict** how many decibels a step is worth.
 
 # %% name="decibels"
 # NBVAL_CHECK_OUTPUT
@@ -201,7 +209,13 @@ for steps in (1, 2, 3, 4):
     print(f"steps {steps}: the first pixel is {pixel:.2f}, PSNR {float(psnr(image, grey)):.2f} dB")
 
 # %% [markdown] name="own_loop_text"
-# Halving the error always gains 6 dB. Now let your loop look through the encoder: at conv1_1 of a 48-pixel thumbnail, from noise, with three learning rates. A mean over many pixels gives each one a small share of the gradient, so the rates are multiplied by the number of pixels.
+# <details><summary>Compare with your guess</summary>
+#
+# Six. Half the error is a quarter of its square, and $10 \log_{10} 4$ is 6.02.
+#
+# </details>
+#
+# Now let your loop look through the encoder: at conv1_1 of a 48-pixel thumbnail, from noise, with three learning rates. A mean over many pixels gives each one a small share of the gradient, so the rates are multiplied by the number of pixels.
 #
 # **Predict** what a rate that is ten times too large does.
 
@@ -220,14 +234,20 @@ for rate in (0.002, 0.02, 0.2):
     found = reconstruct(start, target, miss, 60, rate * 48**2)
     thumbnails[f"η = {rate} · 48²"] = sl.to_image(found)
     print(f"η = {rate} · 48²: J = {float(miss(start, target)):.2f} becomes {float(miss(found, target)):.3f}")
-page.show(plots.side_by_side(thumbnails), "The astronaut; half hidden in noise; clear; a wild pattern.")
+page.show(plots.side_by_side(thumbnails), "The astronaut, and what became of noise at three rates.")
 
 # %% [markdown] name="depth_text"
+# <details><summary>Compare with your guess</summary>
+#
+# It overshoots, and ends up worse than noise, in a wild pattern. The rate in the middle arrives; the smallest creeps.
+#
+# </details>
+#
 # ## 2.4 Deeper and deeper
 #
-# One rate creeps, one arrives, one overshoots and ends up worse than noise. **L-BFGS** learns from its past steps how far to go. From here on we use it, as the paper does.
+# **L-BFGS** learns from its past steps how far to go. From here on we use it, as the paper does.
 #
-# Deep layers average over many pixels and are blind to fine patterns, so the noise from the start would remain. A small price $\gamma$ on **total variation**, the same for all five layers, makes the search prefer smooth images:
+# Deep layers average over many pixels and are blind to fine patterns, so the noise from the start would remain. A small price $\gamma$ on **total variation**, the same for all five layers, makes the search prefer smooth images. For $H$ rows and $W$ columns of pixels $x_{i,j}$ it minimises
 #
 # $$J + \gamma\, \frac{1}{HW} \sum \left(|x_{i+1,j} - x_{i,j}| + |x_{i,j+1} - x_{i,j}|\right).$$
 #
@@ -261,13 +281,20 @@ live = page.Live("The astronaut, coming out of the noise", steps=len(LAYERS) * S
 last = {layer: rebuild(inversion(layer), live) for layer in LAYERS}
 rebuilt = {layer: step.image for layer, step in last.items()}
 live.finish(
-    plots.side_by_side(rebuilt, columns=5, width=2.2),
-    "Five reconstructions: the first three look like the photograph, with paler and paler colours; "
-    "the fourth is faded and patchy; the fifth is blotches, orange where the suit is.",
+    plots.side_by_side({"photograph": photograph, **rebuilt}),
+    "The photograph, then five reconstructions of it, from conv1_1 to conv5_1.",
 )
 
 # %% [markdown] name="measured_text"
-# Three numbers to read together. If $J$ is small, the search has succeeded, and anything missing from the image is missing from the layer. Two baselines to compare with: the noise itself, and a flat grey image, which knows only the mean.
+# <details><summary>Compare with your guess</summary>
+#
+# The face is patchy at conv4_1 and gone at conv5_1. Colours grow paler from layer to layer, and yet there is still something orange where the suit is, even at conv5_1.
+#
+# </details>
+#
+# ### In numbers
+#
+# Three to read together. If $J$ is small, the search has succeeded, and anything missing from the image is missing from the layer. Two baselines to compare with: the noise itself, and a flat grey image, which knows only the mean.
 
 # %% name="measured"
 both = {layer: measures(image, photograph) for layer, image in rebuilt.items()}
@@ -315,48 +342,63 @@ for layer, image in rebuilt.items():
         kept[name][layer] = np.corrcoef(part, original)[0, 1]
 for name, curve in kept.items():
     print(f"{name}:", ", ".join(f"{value:.2f}" for value in curve.values()))
-alt = "Four lines fall from nearly 1 at conv1_1: fine colour first, coarse colour last and least."
+alt = "Four lines over five layers; the numbers printed here are their heights."
 page.show(plots.against_depth({"correlation with the photograph (no unit)": kept}), alt)
 
 # %% [markdown] name="smooth_text"
-# In colour, detail goes before position: the thin stripes of the flag are lost early, while the fact that *something orange* is down there survives to the end. Shapes fade at conv4_1 and dissolve at conv5_1. The paper's VGG-19 keeps more there: it has more filters, and saw a million photographs. What is lost depends on the encoder, so we measure it.
+# <details><summary>Compare with your guess</summary>
+#
+# Fine colour, coarse brightness, fine brightness, and last coarse colour: *that* something orange is down there survives to the end. At conv5_1 the fine parts have both fallen to a quarter. The paper's VGG-19 keeps more there: it has more filters, and saw a million photographs. What is lost depends on the encoder, so we measure it.
+#
+# </details>
 #
 # ## 2.6 Many images, one activation
 #
-# Did the layer forget, or did our price on roughness blur the image? Here is conv4_1 without that price, and with ten times as much. And starting from *different* noise: what a layer leaves open is decided by the start.
-#
-# **Predict** which of the four look alike, and at which $\gamma$ the activation fits worst.
+# Did the layer forget, or did our price on roughness blur the image? Here is conv4_1 without that price, at our $\gamma$, and at ten times as much. **Predict** which looks the most like the astronaut, and at which the activation fits worst.
 
 # %% name="smooth"
-other_noise = np.random.default_rng(SEED + 1).uniform(size=photograph.shape)
-live = page.Live("The astronaut at conv4_1", steps=4 * STEPS)
+live = page.Live("The astronaut at conv4_1", steps=2 * STEPS)
 runs = {
     "γ = 0": rebuild(inversion("conv4_1", 0), live),
     f"γ = {GAMMA}": last["conv4_1"],
-    "the same, different noise": rebuild(inversion("conv4_1"), live, other_noise),
     f"γ = {10 * GAMMA:g}": rebuild(inversion("conv4_1", 10 * GAMMA), live),
 }
 live.finish(
     plots.side_by_side({name: step.image for name, step in runs.items()}),
-    "Four reconstructions from conv4_1: full of speckle; faded and patchy; almost the same; flatter and paler.",
+    "Three reconstructions from conv4_1, one for each price.",
 )
 for name, step in runs.items():
     print(f"{name}: J = {step.parts['content']:.4f}, {measures(step.image, photograph)[0]:.1f} dB")
 
+# %% [markdown] name="two_starts_text"
+# <details><summary>Compare with your guess</summary>
+#
+# The one in the middle. Without a price the search fills with speckle whatever conv4_1 does not look at, and $J$ is lowest; at the highest price the image is flat and pale, and $J$ is ten times as large. So the layer forgot, and the price only decides what stands in the gaps.
+#
+# </details>
+#
+# ### Does the start decide, too?
+#
+# Now at our $\gamma$ again, from *different* noise, at conv1_1 and at conv4_1. **Predict** for each layer whether both starts lead to the same image.
+
 # %% name="two_starts"
-live = page.Live("The astronaut at conv1_1, from different noise", steps=STEPS)
-pairs = {
-    "conv1_1": (rebuilt["conv1_1"], rebuild(inversion("conv1_1"), live, other_noise).image),
-    "conv4_1": (rebuilt["conv4_1"], runs["the same, different noise"].image),
-}
-shown = {f"{layer}, noise {index + 1}": pair[index] for layer, pair in pairs.items() for index in (0, 1)}
-alt = "conv1_1: twice the same image. conv4_1: two with different patches of colour."
-live.finish(plots.side_by_side(shown), alt)
+other_noise = np.random.default_rng(SEED + 1).uniform(size=photograph.shape)
+live = page.Live("The astronaut, from different noise", steps=2 * STEPS)
+pairs, rows = {}, {}
+for layer in ("conv1_1", "conv4_1"):
+    one, other = pairs[layer] = rebuilt[layer], rebuild(inversion(layer), live, other_noise).image
+    rows[layer] = {"noise 1": one, "noise 2": other, "difference x 4": 4 * np.abs(one - other)}
+alt = "Two rows, conv1_1 and conv4_1: the images from two kinds of noise, and their difference."
+live.finish(plots.image_rows(rows), alt)
 for layer, pair in pairs.items():
     print(f"{layer}: the two reconstructions agree to {measures(*pair)[0]:.1f} dB")
 
 # %% [markdown] name="try_text"
-# From conv1_1 both starts lead to the same image. From conv4_1 they lead to two, which agree only in what the layer keeps, although $J$ is small. That is what "lost" means.
+# <details><summary>Compare with your guess</summary>
+#
+# From conv1_1 they do: the difference is black. From conv4_1 they lead to two images, which agree in what the layer keeps and differ in detail, most along the edges, although $J$ is small for both. That is what "lost" means.
+#
+# </details>
 #
 # **Try it.** Choose a layer and a price: the image changes for a few more steps, before your eyes. Go up from conv5_1 to conv1_1: the astronaut returns. Go down again: why does she *not* vanish? Without a kernel you see the image that the sliders start from.
 
@@ -395,9 +437,15 @@ for name, optimiser in {"L-BFGS": "lbfgs", "Adam": "adam"}.items():
     curves["time (s)"][name] = np.array(seconds) - seconds[0], shares  # the first step also sets things up
     print(f"{name}: the loss is {shares[-1]:.1%} of the first after {seconds[-1] - seconds[0]:.1f} s")
 figure = plots.lines(curves, "loss (share of the first)", log=True)
-live.finish(figure, "The losses of L-BFGS and Adam fall steeply, then slowly, against steps and against seconds.")
+live.finish(figure, "The losses of L-BFGS and Adam, against steps and against seconds.")
 
 # %% [markdown] name="encoders_text"
+# <details><summary>Compare with your guess</summary>
+#
+# L-BFGS is lower, and it got there first by either count, although each of its steps takes longer.
+#
+# </details>
+#
 # Compare at one height, not at one step: draw a horizontal line at the loss you want, and see which curve crosses it first. The seconds are from one machine; on yours the gap may differ.
 #
 # ## 2.8 Another encoder, another answer
@@ -422,7 +470,11 @@ for name, step in encoders.items():
     print(f"{name}: J = {step.parts['content']:.3f}, {decibels:.1f} dB, structural similarity {similarity:.2f}")
 
 # %% [markdown] name="quiz_text"
-# Look at $J$ first. Where it is still large, the search has not arrived, and a poor image is the optimiser's fault, not the layer's.
+# <details><summary>Compare with your guess</summary>
+#
+# We cannot say yet. Look at $J$ first: with random weights it is still large, so the search has not arrived, and the poor image is the optimiser's fault, not the layer's.
+#
+# </details>
 #
 # ## Quiz
 #

@@ -66,12 +66,14 @@ LAYERS = PAPER  # conv1_1, conv2_1, conv3_1, conv4_1, conv5_1, as in the paper
 encoder = sl.load_encoder("auto", LAYERS, normalised=True)
 paintings = {name: images.open_image(name, size=SIZE) for name in images.style_names()}
 page.show(
-    plots.side_by_side(paintings, columns=3),
+    plots.side_by_side(paintings),
     alt="; ".join(images.alt(name) for name in paintings),
 )
 
 # %% [markdown] name="by_hand_text"
-# Two filters, three positions. Filter 1 responds with 1, 2, 1; filter 2 with 0, 3, 0. Written as a table $F$ of $C$ filters by $HW$ positions, the **Gram matrix** is
+# ### One by hand
+#
+# Two filters, three positions. Filter 1 responds with 1, 2, 1; filter 2 with 0, 3, 0. In a table $F$ of $C$ filters by $HW$ positions, height times width, filter $i$ responds with $F_{ip}$ at position $p$. The **Gram matrix** is
 #
 # $$G = \frac{F F^T}{H W}, \qquad G_{ij} = \frac{1}{HW}\sum_{p} F_{ip} F_{jp}.$$
 #
@@ -85,16 +87,22 @@ tables = {
     "G: which respond together": (F @ F.T / F.shape[1], filters, filters),
 }
 page.show(
-    plots.heat_maps(tables, "response (left), product (right)", number=".0f", width=3.6),
-    alt="Two tables. F: filter 1 responds with 1, 2, 1, filter 2 with 0, 3, 0. G: 2 and 2 above, 2 and 3 below.",
+    plots.heat_maps(tables, "response (left), product (right)", number=".0f", width=2.8),
+    alt="Two tables. F: filter 1 responds with 1, 2, 1, filter 2 with 0, 3, 0. G: two by two numbers.",
 )
 
 # %% [markdown] name="gram_text"
+# <details><summary>Compare with your guess</summary>
+#
+# $G_{11} = (1 + 4 + 1) / 3 = 2$, $G_{12} = G_{21} = 6 / 3 = 2$ and $G_{22} = 9 / 3 = 3$.
+#
+# </details>
+#
 # On the diagonal is how strongly each filter responds: a mean of squares, never negative. Off the diagonal is how strongly two filters respond *together*; filter 1 with 2 is the same as filter 2 with 1, so $G$ is symmetric.
 #
 # ### Exercise 3.1 · the Gram matrix
 #
-# The encoder gives {{activation}}, not a table: flatten height and width, then multiply. Two or three lines. Keep the images of a batch apart. You will meet it again in lesson 4, so keep your answer. While it is missing or wrong, the cell below says why, and the lesson continues with stylelab's own function.
+# The encoder gives {{activation}}, not a table: flatten height and width, then multiply. Two or three lines. Keep the images of a batch apart. While it is missing or wrong, the cell below says why, and the lesson continues with stylelab's own function.
 
 # %% name="gram_matrix" exercise="gram_matrix" tags=["torch"]
 def gram_matrix(activation):
@@ -152,9 +160,13 @@ for name, table in {"as it is": F, "both moved": both, "filter 2 moved": one}.it
     print(f"{name:<15}F = {table.astype(int).tolist()}  G = {gram_of(table).round(3).tolist()}")
 
 # %% [markdown] name="shuffle_text"
-# ## 3.2 Why is position forgotten?
+# <details><summary>Compare with your guess</summary>
 #
-# With both moved together nothing changes, to the last digit: each entry is a sum over positions, and a sum does not depend on the order. With one filter moved alone, $G_{12}$ fell from 2 to 1: the two now meet at a weaker position. So a Gram matrix forgets *where*, and keeps *together with what*.
+# With both moved together nothing changes, to the last digit: each entry is a sum over positions, and a sum does not depend on the order. With one filter moved alone, $G_{12}$ falls from 2 to 1: the two now meet at a weaker position. So a Gram matrix forgets *where*, and keeps *together with what*.
+#
+# </details>
+#
+# ## 3.2 What becomes of a shuffled painting?
 #
 # Now with the encoder: all positions of conv2_1 are shuffled like a pack of cards, in the same way for every filter. **Predict**: will you recognise the painting in the activation maps? Which digits of the Gram matrix change?
 
@@ -176,23 +188,27 @@ for when, array in {"as it is": seen, "shuffled": shuffled}.items():
     maps |= {f"filter {k}, {when}": (array[..., [k] * 3] / array[..., k].max()) ** 0.5 for k in smoothest}
 page.show(
     plots.side_by_side(maps, columns=3),
-    "Above: three activation maps in grey; the night sky can be made out. Below: the same, shuffled to noise.",
+    "Above: the activation maps of three filters, in grey. Below: the same three, shuffled.",
 )
 
 # %% name="grams_figure"
 names = [""] * seen.shape[2]
 tables = {"G, as it is": (grams[0], names, names), "G, shuffled": (grams[1], names, names)}
 page.show(
-    plots.heat_maps(tables, "filters respond together (no unit)", number="", log=True, width=3.4),
-    alt="Two square patterns of coloured cells, symmetric about the diagonal. They are the same.",
+    plots.heat_maps(tables, "filters respond together (no unit)", number="", log=True, width=2.9),
+    alt="Two square patterns of coloured cells, symmetric about the diagonal.",
 )
 
 # %% [markdown] name="layer_loss_text"
-# The maps have become noise, and the Gram matrix is the same. A loss that compares activations position by position (lesson 2) sees a stranger here; one that compares Gram matrices sees no difference at all.
+# <details><summary>Compare with your guess</summary>
+#
+# No: the maps have become noise. And no digit of the Gram matrix has changed. A loss that compares activations position by position (lesson 2) sees a stranger here; one that compares Gram matrices sees no difference at all.
+#
+# </details>
 #
 # ## 3.3 How far apart are two styles?
 #
-# Two paintings have the same style, for one layer, if their Gram matrices $G$ and $A$ are equal. The **style loss of a layer** is how far they are from that:
+# Two paintings have the same style, for one layer, if their Gram matrices $G$ and $A$ are equal. The **style loss of a layer** with $C$ filters is how far they are from that, a mean over all pairs of filters $i$ and $j$:
 #
 # $$E = \frac{1}{C^2}\sum_{i,j} (G_{ij} - A_{ij})^2.$$
 #
@@ -234,11 +250,17 @@ row, column = divmod(np.argmin(table + 9 * np.eye(len(table))), len(table))  # t
 print(f"closest of the rest: {[*left][row]} (left) and {[*right][column]} (right)")
 tables = {"left halves (rows) by right halves": (table, [*left], [*right])}
 page.show(
-    plots.heat_maps(tables, "style loss at conv3_1 (share)", width=6, log=True),
-    "A table of six by six. The smallest numbers are on the diagonal: each painting with itself.",
+    plots.heat_maps(tables, "style loss at conv3_1 (share)", width=5.6, log=True),
+    "A table of six by six numbers, left halves of the paintings by right halves.",
 )
 
 # %% [markdown] name="sizes_text"
+# <details><summary>Compare with your guess</summary>
+#
+# On the diagonal: every right half finds its own left half. Of different paintings, brushstrokes and fluid come closest: both are long curved bands of blue, white and orange.
+#
+# </details>
+#
 # ## 3.4 May the images differ in size?
 #
 # $F F^T$ alone (`raw`) is a sum over positions, so a larger image has a larger one. Divided by $HW$ (`per_location`) it is a mean. Some divide by $C H W$ (`per_element`): that only changes what a layer with many filters costs compared with one with few.
@@ -257,33 +279,72 @@ for normalisation in ("raw", "per_location", "per_element"):
     print(f"{normalisation:<13}" + ", ".join(found))
 
 # %% [markdown] name="cloud_text"
+# <details><summary>Compare with your guess</summary>
+#
 # Under `raw`, half the wall is $(1 - \frac12)^2 = 0.25$ away from the whole, as if it were another style. Divided by the number of positions, it is itself again: only then can images of two sizes be compared. A copy at *half its size* is another matter: its lines are thinner, other filters respond, and no division can fix that.
+#
+# </details>
 #
 # ## 3.5 What does the number measure?
 #
-# At each position the encoder gives $C$ numbers: a point in a space of $C$ dimensions. An image is a *cloud* of $HW$ points, and a cloud has no order. The sum of $(G - A)^2$, which is $C^2 E$, is a known distance between clouds $f$ and $a$, the squared **maximum mean discrepancy** with the kernel $k(x, y) = (x \cdot y)^2$ (reference 2):
+# At each position the encoder gives $C$ numbers: a point in a space of $C$ dimensions. So an image is a *cloud* of $HW$ points, and shuffling leaves its cloud as it is. With two filters the space is flat, and we can draw it.
+
+# %% name="clouds"
+first, _, second = smoothest
+clouds = {}
+for name in ("brushstrokes", "stained-glass"):
+    points = sl.to_array(see(images.open_image(name, size=128), "conv2_1"))
+    x, y = points[..., first].ravel(), points[..., second].ravel()
+    clouds[f"{name}: mean of x y is {np.mean(x * y):.2f}"] = x, y
+page.show(
+    plots.clouds(clouds, f"x: response of filter {first}", f"y: response of filter {second}"),
+    "Two clouds of points. Brush strokes: most lie on the axes. Stained glass: many lie between them.",
+)
+
+# %% [markdown] name="cloud_steps_text"
+# ### From points to a distance
 #
-# $$\overline{k(f, f')} + \overline{k(a, a')} - 2\,\overline{k(f, a)},$$
+# In stained glass both filters often respond *together*, between the axes, so the mean of $x y$ is larger. That mean is their entry of the Gram matrix. How far apart are two such clouds, $f$ and $a$, in all $C$ dimensions?
 #
-# with means over all pairs of positions. **Predict**: can two different clouds be at distance 0?
+# 1. Call two points $u$ and $v$ *alike* by $k(u, v) = (u \cdot v)^2$, the square of their scalar product: 0 at a right angle, large for long arrows in one direction.
+# 2. Take the mean over all pairs with one point from each cloud: $\overline{k}_{fa}$. Within one cloud: $\overline{k}_{ff}$ and $\overline{k}_{aa}$.
+# 3. For equal clouds all three means are equal, so this is 0:
+#
+# $$D = \overline{k}_{ff} + \overline{k}_{aa} - 2\,\overline{k}_{fa}.$$
+#
+# ### Why that is the style loss
+#
+# Multiplied out, $(u \cdot v)^2 = \sum_{ij} u_i u_j\, v_i v_j$. The mean of $u_i u_j$ over a cloud is the entry of its Gram matrix, $G_{ij}$ of $f$ and $A_{ij}$ of $a$. So $\overline{k}_{fa} = \sum_{ij} G_{ij} A_{ij}$, the other two are sums of squares, and
+#
+# $$D = \sum_{ij} (G_{ij} - A_{ij})^2 = C^2 E.$$
+#
+# $D$ is known as the squared **maximum mean discrepancy** (reference 2). **Predict**: can two different clouds be at distance 0?
 
 # %% name="cloud"
 # NBVAL_CHECK_OUTPUT
-def mean_kernel(x, y):
-    """The mean of (x . y)^2 over all pairs of positions, one from each table (C, HW)."""
-    return np.mean((x.T @ y) ** 2)
+def mean_kernel(u, v):
+    """The mean of (u . v)^2 over all pairs of points, one from each table (C, HW)."""
+    return np.mean((u.T @ v) ** 2)
 
 
 peak, flat = np.float32([[0, 0, 0, 4]]), np.float32([[2, 2, 2, 2]])
 for name, f, a in (("as it is, filter 2 moved", F, one), ("one peak, flat", peak, flat)):
     by_gram = np.sum((gram_of(f) - gram_of(a)) ** 2)
     by_kernel = mean_kernel(f, f) + mean_kernel(a, a) - 2 * mean_kernel(f, a)
-    print(f"{name}: by Gram matrices {by_gram:.3f}, by pairs of positions {by_kernel:.3f}")
+    print(f"{name}: by Gram matrices {by_gram:.3f}, by pairs of points {by_kernel:.3f}")
 
 # %% [markdown] name="layers_text"
-# They can: the responses 0, 0, 0, 4 and 2, 2, 2, 2 have the same mean square, and the kernel looks at nothing else. One layer is easily fooled, so we use several.
+# <details><summary>Compare with your guess</summary>
+#
+# They can: the responses 0, 0, 0, 4 and 2, 2, 2, 2 have the same mean square, and $k$ looks at nothing else.
+#
+# </details>
+#
+# One layer is easily fooled, so we use several.
 #
 # ## 3.6 Several layers, one number
+#
+# The **style loss** adds the losses $E_l$ of all layers $l$, each with a weight $w_l$:
 #
 # $$J_{style} = \sum_l w_l\, E_l.$$
 #
@@ -357,12 +418,16 @@ strokes = centre(paintings["brushstrokes"])
 live = page.Live("A texture of brush strokes, growing out of noise", steps=len(LAYERS) * STEPS)
 textures, fallen = grow(strokes, live)
 live.finish(
-    plots.side_by_side({"painting": strokes, **textures}, columns=6, width=2.4),
-    "The painting, then five textures: coloured blots, short smears, then longer strokes of blue and yellow.",
+    plots.side_by_side({"painting": strokes, **textures}),
+    "The painting, then five textures, from conv1_1 alone to all five layers.",
 )
 
 # %% [markdown] name="measure_text"
-# Colours first, then strokes, then strokes that join. Nothing is where it was: a Gram matrix has no word for "bottom".
+# <details><summary>Compare with your guess</summary>
+#
+# The hills do not come back, because a Gram matrix has no word for "bottom". conv1_1 alone gives blots of colour. Strokes appear with conv2_1, and conv3_1 adds little that one can see; with the deep layers strokes lie side by side in larger patches.
+#
+# </details>
 #
 # ## 3.9 Does every layer get what it asks for?
 #
@@ -375,28 +440,36 @@ losses = [[unlike(seen[name][layer], grams[layer]) for layer in LAYERS] for name
 print(f"the loss is {max(fallen):.2%} of the first, or less, for each of the five")
 tables = {"textures (rows), tested at each layer": (losses, [*textures], LAYERS)}
 page.show(
-    plots.heat_maps(tables, "style loss (share)", number=".1%", log=True, width=6),
-    "A table of textures by layers: small numbers on and below the diagonal, larger ones above it.",
+    plots.heat_maps(tables, "style loss (share)", number=".1%", log=True, width=5.6),
+    "A table of five textures by five layers.",
 )
 
 # %% [markdown] name="second_text"
-# A layer in the sum is matched; one that is left out is missed, often by ten times as much. Matching conv1_1 gives the right colours, and says nothing about strokes.
+# <details><summary>Compare with your guess</summary>
+#
+# Larger numbers. A layer in the sum is matched; one that is left out is missed, often by ten times as much. Matching conv1_1 gives the right colours, and says nothing about strokes.
+#
+# </details>
 #
 # ## 3.10 A style with outlines
 #
-# Once more with stained glass. **Predict** at which layer the lead between the panes closes into cells, and whether the rose comes back.
+# Once more with stained glass. **Predict** at which layer the lead between the panes closes into cells, and whether the sun comes back.
 
 # %% name="second"
 panes = centre(paintings["stained-glass"])
 live = page.Live("A texture of stained glass, growing out of noise", steps=len(LAYERS) * STEPS)
 glass, _ = grow(panes, live)
 live.finish(
-    plots.side_by_side({"painting": panes, **glass}, columns=6, width=2.4),
-    "The window, then five textures: coloured dots, patches, then cells with dark outlines. No rose.",
+    plots.side_by_side({"painting": panes, **glass}),
+    "The window, then five textures, from conv1_1 alone to all five layers.",
 )
 
 # %% [markdown] name="try_text"
-# Cells close as soon as a layer sees a whole line with both of its sides. The rose is one thing in one position, so it is gone.
+# <details><summary>Compare with your guess</summary>
+#
+# At conv2_1: there a filter sees a line with both of its sides, where conv1_1 leaves short dark pieces between dots. Deeper layers make the panes larger. The sun is one thing in one position, so it does not come back.
+#
+# </details>
 #
 # ## 3.11 Your prices
 #

@@ -62,7 +62,7 @@ setting = page.set_up(sl, seed=SEED)
 #
 # $$J_{content} = \frac{\sum (F - P)^2}{\sum P^2},$$
 #
-# with $F$ from the image being painted and $P$ from the photograph. It is 0 for equal images, and around 1 for strangers.
+# with the activation $F$ of the image being painted, $P$ of the photograph, and sums over all positions and filters. It is 0 for equal images, and around 1 for strangers.
 #
 # The paper uses conv1_1 ... conv5_1 on large images. On our small ones deep layers would see everything at once, so we use the first five.
 
@@ -80,9 +80,9 @@ page.show(
 )
 
 # %% [markdown] name="gram_text"
-# ## 4.2 Style is what survives moving everything
+# ## 4.2 Style is which filters respond together
 #
-# A stroke of blue next to yellow is the same style in any corner. So for style we keep only *which filters respond together*, and sum over all positions. With $F$ as a table of $C$ filters by $HW$ positions, that is the **Gram matrix**
+# A stroke of blue next to yellow is the same style in any corner. So for style we keep only *which filters respond together*, and sum over all positions. With $F$ as a table of $C$ filters by $HW$ positions, height times width, filter $i$ responds with $F_{ip}$ at position $p$, and that is the **Gram matrix**
 #
 # $$G = \frac{F F^T}{H W}, \qquad G_{ij} = \frac{1}{HW}\sum_{p} F_{ip} F_{jp}.$$
 #
@@ -122,7 +122,13 @@ for name, array in {"as it is": activation, "swapped": activation[:, ::-1]}.item
     print(name, gram.round(3).tolist())
 
 # %% [markdown] name="moved_text"
-# The zero in row 2, column 3 says so, and nothing changes. Now with the encoder: move the whole painting, so that everything is somewhere else. **Predict** which of the two losses notices.
+# <details><summary>Compare with your guess</summary>
+#
+# The zero in row 2, column 3 (and in row 3, column 2). Nothing changes.
+#
+# </details>
+#
+# Now with the encoder: move the whole painting, so that everything is somewhere else. **Predict** which of the two losses notices.
 
 # %% name="moved"
 def unlike(seen, wanted):
@@ -138,16 +144,22 @@ for name in ("moved", "photograph"):
     grams = [[gram_matrix(seen[which][layer]) for which in (name, "painting")] for layer in STYLE]
     style = np.mean([float(unlike(*pair)) for pair in grams])
     print(f"painting and {name}: content loss {content:.2f}, style loss {style:.3f}")
-page.show(plots.side_by_side(shown), "The painting; the same, its hills in the middle; the photograph.")
+page.show(plots.side_by_side(shown), "The painting; the painting, moved; the photograph.")
 
 # %% [markdown] name="cost_text"
+# <details><summary>Compare with your guess</summary>
+#
+# The content loss: to it the moved painting is a stranger. By style it is itself.
+#
+# </details>
+#
 # ## 4.3 Two losses become one number
 #
-# The moved painting is a stranger by content, and itself by style. So the **style loss** compares Gram matrices, $G$ of the image being painted with $A$ of the painting, averaged over $L$ layers:
+# So the **style loss** compares Gram matrices, at each layer $l$ the matrix $G_l$ of the image being painted with $A_l$ of the painting. It sums over all entries, and averages over the $L$ layers:
 #
 # $$J_{style} = \frac1L \sum_l \frac{\sum (G_l - A_l)^2}{\sum A_l^2}.$$
 #
-# An optimiser can lower only one number, so the two losses are weighted and added:
+# An optimiser can lower only one number, so the two losses are weighted and added to a total, $J$:
 #
 # $$J = \alpha\, J_{content} + \beta\, J_{style}.$$
 #
@@ -169,19 +181,30 @@ total_cost = sl.check("total_cost", total_cost)
 # %% [markdown] name="cost_numbers_text"
 # The numbers below come from a well-known course (reference 4), which prints 35.34667875478276 for $\alpha = 10$, $\beta = 40$. **Predict** what happens to the *best image* when both weights are doubled.
 
-# %% name="cost_numbers"
+# %% name="cost_numbers" tags=["torch"]
 # NBVAL_CHECK_OUTPUT
 np.random.seed(3)
-content, style = np.random.randn(), np.random.randn()
-print(f"J = {float(total_cost(content, style, alpha=10, beta=40)):.3f}")
-print(f"J = {float(total_cost(content, style, alpha=20, beta=80)):.3f} with both weights doubled")
+content, style = torch.tensor(np.float32(np.random.randn(2)))
+print(f"J = {float(total_cost(content, style, 10.0, 40.0)):.3f}")
+print(f"J = {float(total_cost(content, style, 20.0, 80.0)):.3f} with both weights doubled")
+
+# %% name="cost_numbers" tags=["tensorflow"]
+# NBVAL_CHECK_OUTPUT
+np.random.seed(3)
+content, style = tf.constant(np.float32(np.random.randn(2)))
+print(f"J = {float(total_cost(content, style, 10.0, 40.0)):.3f}")
+print(f"J = {float(total_cost(content, style, 20.0, 80.0)):.3f} with both weights doubled")
 
 # %% [markdown] name="step_text"
-# $J$ doubles everywhere, so its lowest point stays where it is. Only the ratio $\beta / \alpha$ counts.
+# <details><summary>Compare with your guess</summary>
+#
+# Nothing. $J$ doubles everywhere, so its lowest point stays where it is. Only the ratio $\beta / \alpha$ counts.
+#
+# </details>
 #
 # ## 4.4 The image is what learns
 #
-# In training, filters change and images stay. Here it is the other way round: the encoder is frozen, the targets are computed once, and the **pixels** are the unknowns. Gradient descent needs the gradient of the loss with respect to the image:
+# In training, filters change and images stay. Here it is the other way round: the encoder is frozen, the targets are computed once, and the **pixels** are the unknowns. Gradient descent moves the image $x$ by its gradient, times a **learning rate** $\eta$:
 #
 # $$x \leftarrow \mathrm{clip}_{0..1}\left(x - \eta\, \frac{\partial J}{\partial x}\right).$$
 #
@@ -209,7 +232,7 @@ def one_step(image, target, loss, learning_rate):
 one_step = sl.check("one_step", one_step)
 
 # %% [markdown] name="downhill_text"
-# We want to turn a black image into a grey one. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the distance. **Predict** the factor by which the loss falls.
+# We want to turn a black image $x$ into a grey one, $t$. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the distance. **Predict** the factor by which the loss falls.
 
 # %% name="downhill"
 # NBVAL_CHECK_OUTPUT
@@ -217,10 +240,16 @@ black, grey = np.zeros((4, 5, 3)), np.full((4, 5, 3), 0.8)
 image, target = sl.to_tensor(black), sl.to_tensor(grey)
 for step in range(5):
     print(f"step {step}: loss {float(sl.content_loss(image, target, 'half_sum')):.3f}")
-    image = one_step(image, target, lambda x, t: sl.content_loss(x, t, "half_sum"), learning_rate=0.5)
+    image = one_step(image, target, lambda x, t: sl.content_loss(x, t, "half_sum"), 0.5)
 
 # %% [markdown] name="transfer_text"
-# Half the distance is a quarter of the loss. For real images plain gradient descent is slow: the best learning rate differs from pixel to pixel. **L-BFGS** remembers its last steps and learns the curvature from them; the paper uses it, and so do we.
+# <details><summary>Compare with your guess</summary>
+#
+# Four: half the distance is a quarter of the loss.
+#
+# </details>
+#
+# For real images plain gradient descent is slow: the best learning rate differs from pixel to pixel. **L-BFGS** remembers its last steps and learns the curvature from them; the paper uses it, and so do we.
 #
 # ## 4.5 The full transfer, in a loop that you own
 #
@@ -246,7 +275,7 @@ def transfer_loss(content, style, alpha, beta, layers=STYLE):
 # %% name="run"
 ALPHA, BETA = 1.0, 100.0
 loss = transfer_loss(sl.to_tensor(photograph), sl.to_tensor(painting), ALPHA, BETA)
-live = page.Live("The pagoda, turning into brush strokes", steps=STEPS, width=512)
+live = page.Live("The pagoda, turning into brush strokes", steps=STEPS)
 keep, filmstrip = {1, STEPS // 20, STEPS // 5, STEPS}, {}
 history, began = History(), time.perf_counter()
 for step in sl.optimise(sl.to_tensor(photograph), loss, optimiser="lbfgs", steps=STEPS):
@@ -258,16 +287,28 @@ result = step.image
 live.finish(result, "The pagoda and its trees, painted in thick swirling strokes of blue, yellow and white")
 
 # %% [markdown] name="curves_text"
-# Content starts at 0, because the image *is* the photograph, and must rise for the style to fall. The loss falls steeply, then hardly at all, although the strokes still get finer: the report behind this lesson (reference 5) saw no difference between 5000 and 10000 steps of a slower method. **Predict** at which step you would have stopped.
+# <details><summary>Compare with your guess</summary>
+#
+# It rises: it starts at 0, because the image *is* the photograph, and must rise for the style to fall.
+#
+# </details>
+#
+# Next the losses, and four images along the run. **Predict** at which step you would have stopped.
 
 # %% name="curves"
 fallen = history["total"] / history["total"][0]
 print(f"{len(history)} steps, {1000 * history[-1]['seconds'] / len(history):.0f} ms each on {setting.device}")
 print(f"the loss is {fallen[-1]:.1%} of the first; half the steps gave {fallen[len(fallen) // 2]:.1%}")
-page.show(plots.loss_curves(history), "Style loss falls steeply, content loss rises from 0; both level off.")
-page.show(plots.filmstrip(filmstrip), "Four steps: the photograph, first strokes, strokes everywhere, finished.")
+page.show(plots.loss_curves(history), "The total, content and style loss, step by step.")
+page.show(plots.filmstrip(filmstrip), "The image at four steps of the run.")
 
 # %% [markdown] name="balance_text"
+# <details><summary>Compare with your guess</summary>
+#
+# There is no right answer, but the second half lowered the loss by little. The report behind this lesson (reference 5) saw no difference between 5000 and 10000 steps of a slower method.
+#
+# </details>
+#
 # ## 4.6 How much style?
 #
 # Weights are prices, not shares: what share of $J$ each part has depends on the losses too. Suppose a run has ended with $J_{content}$ and $J_{style}$ (unweighted) and, for $\alpha = 1$, you want the style to be a share $s$ of the total:
@@ -296,14 +337,18 @@ small = [sl.to_tensor(images.resize(image, SMALL)) for image in (photograph, pai
 ended = {"content": history[-1]["content"] / ALPHA, "style": history[-1]["style"] / BETA}
 swept, live = {}, page.Live("The pagoda, with more and more style", steps=3 * QUICK)
 for share in (0.001, 0.05, 0.9):
-    beta = balance(**ended, share=share)
+    beta = float(balance(ended["content"], ended["style"], share))
     for step in sl.optimise(small[0], transfer_loss(*small, 1.0, beta), steps=QUICK):
         live.show(step)
     swept[f"β = {round(beta, 1):g}"] = step.image
-live.finish(plots.side_by_side(swept), "Three pagodas: tinted; in strokes; in stronger strokes, blurred.")
+live.finish(plots.side_by_side(swept), "The pagoda at three prices of style.")
 
 # %% [markdown] name="try_text"
-# Even nine tenths of style do not erase the pagoda: the run started from it, and the content loss still pulls.
+# <details><summary>Compare with your guess</summary>
+#
+# The first keeps its colours, nearly all of them. And even nine tenths of style do not erase the pagoda: the run started from it, and the content loss still pulls.
+#
+# </details>
 #
 # **Try it.** Move a slider: the image changes for a few more steps at the new prices, before your eyes. Without a kernel you see the image that the sliders start from.
 
@@ -343,15 +388,19 @@ for name, (layers, start) in variants.items():
     variants[name] = step.image
 live.finish(
     plots.side_by_side(variants),
-    "With conv1_1 only: other colours. With five layers: strokes. From noise: strokes, and no pagoda.",
+    "The style from conv1_1 alone, from all five layers, and from all five layers with a start from noise.",
 )
 
 # %% [markdown] name="tv_text"
-# From noise the style arrives at once and the content does not: a stroke can go anywhere, but each thing belongs in only one position. That is why most recipes start from the photograph.
+# <details><summary>Compare with your guess</summary>
+#
+# conv1_1 brings the colours and fine dots, and no strokes. From noise the style arrives at once and the pagoda does not, but for a hint of its roof: a stroke can go anywhere, each thing belongs in only one position. That is why most recipes start from the photograph.
+#
+# </details>
 #
 # ## 4.8 Noise costs nothing, unless you charge for it
 #
-# Nothing in $J$ forbids speckle between neighbouring pixels. **Total variation** puts a price on it:
+# Nothing in $J$ forbids speckle between neighbouring pixels. **Total variation** puts a price on it. With $x_{i,j}$ for the pixel in row $i$, column $j$:
 #
 # $$TV = \sum |x_{i+1,j} - x_{i,j}| + \sum |x_{i,j+1} - x_{i,j}|.$$
 #
@@ -369,7 +418,7 @@ def total_variation(image):
 total_variation = sl.check("total_variation", total_variation)
 
 # %% [markdown] name="smooth_text"
-# Losses are functions, so they can be combined: `smooth` adds a third part to any loss. **Predict** what too high a price does to the strokes.
+# Losses are functions, so they can be combined: `smooth` adds a third part to any loss, at the price $\gamma$. We look at a part of the image, enlarged. **Predict** what too high a price does to the strokes.
 
 # %% name="smooth"
 def smooth(loss, gamma):
@@ -377,17 +426,24 @@ def smooth(loss, gamma):
     return lambda image: loss(image) | {"tv": gamma * total_variation(image) / SMALL**2}
 
 
-smoothed, live = {}, page.Live("The pagoda, smoother and smoother", steps=2 * QUICK)
-for gamma in (0.5, 5):
+smoothed, live = {"γ = 0": variants["all five layers"]}, page.Live("The pagoda, with two prices", steps=2 * QUICK)
+for gamma in (4, 20):
     for step in sl.optimise(small[0], smooth(transfer_loss(*small, 1.0, BETA), gamma), steps=QUICK):
         live.show(step)
     smoothed[f"γ = {gamma}"] = step.image
+part = slice(SMALL // 16, SMALL * 3 // 8), slice(SMALL * 3 // 8, SMALL * 7 // 8)  # sky beside the pagoda
 live.finish(
-    plots.side_by_side({"γ = 0": variants["all five layers"], **smoothed}),
-    "Without total variation: speckle between strokes. With a little: less of it. With much: flat patches.",
+    plots.side_by_side({name: image[part] for name, image in smoothed.items()}),
+    "A part of the sky and the pagoda's roofs, at three prices of total variation.",
 )
 
 # %% [markdown] name="grid_text"
+# <details><summary>Compare with your guess</summary>
+#
+# At 4 the speckle is softer and the strokes are still there. At 20 they are gone: whatever is not worth its price becomes a flat patch with a hard edge.
+#
+# </details>
+#
 # ## 4.9 Every image in every style
 #
 # Landmarks down the side, styles along the top, and nothing else changes: same layers, same $\alpha$, $\beta$ and $\gamma$ for all. **Predict** which style will carry over worst: the one with small strokes, with large flat areas, or with dark outlines?
@@ -399,16 +455,22 @@ live, painted_pairs = page.Live("Two landmarks in three styles", steps=6 * QUICK
 for content in contents:
     for style in styles:
         pair = sl.to_tensor(opened[content]), sl.to_tensor(opened[style])
-        for step in sl.optimise(pair[0], smooth(transfer_loss(*pair, 1.0, BETA), 0.5), steps=QUICK):
+        for step in sl.optimise(pair[0], smooth(transfer_loss(*pair, 1.0, BETA), 4), steps=QUICK):
             live.show(step)
         painted_pairs[content, style] = step.image
 rows, columns = ({name: opened[name] for name in names} for names in (contents, styles))
 live.finish(
     plots.pair_grid(rows, columns, painted_pairs),
-    "A grid: a pagoda and a rocket, each in brush strokes, as a woodblock print and as stained glass.",
+    "A grid: a pagoda and a rocket, each with the style of brush strokes, woodblock and stained glass.",
 )
 
 # %% [markdown] name="studio_text"
+# <details><summary>Compare with your guess</summary>
+#
+# The woodblock, with its large flat areas: its colours arrive, but areas and waves break into short marks, because no layer up to conv3_1 sees more than 24 pixels. Dark outlines are thin, and carry over best.
+#
+# </details>
+#
 # ## 4.10 Three prices, side by side
 #
 # The studio is the loop of 4.5 with buttons. Its slider $\beta / \alpha$ multiplies the recipe's own ratio. Paint the same pair at a tenth of it, at one and at ten times: the runs stay side by side, each with its losses, and *Before / after* shows what changed where. **Predict** whether ten times the price makes the style loss ten times smaller.
@@ -419,7 +481,11 @@ from stylelab import studio
 studio()
 
 # %% [markdown] name="quiz_text"
+# <details><summary>Compare with your guess</summary>
+#
 # It does not: the lower the style loss, the more content each further reduction costs.
+#
+# </details>
 #
 # ## Quiz
 #

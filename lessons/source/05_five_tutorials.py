@@ -60,7 +60,7 @@ setting = page.set_up(sl, seed=0)
 #
 # $$J = \alpha\, J_{content} + \beta\, J_{style} + \gamma\, TV$$
 #
-# by changing pixels. So each fits in one row: which layers, which averages, which optimiser, which start, how many steps. The sixth row is the paper.
+# by changing pixels: a content loss, a style loss and total variation $TV$, with weights $\alpha$, $\beta$ and $\gamma$. So each fits in one row: which layers, which averages, which optimiser, which start, how many steps. The sixth row is the paper.
 #
 # Our rows do what the authors *meant*. In three of the documents the code does something else at some point. They are good tutorials: we learned from them. Slips like these happen to everyone, and most raise no error, which is why they are worth an hour.
 
@@ -81,7 +81,7 @@ page.show(
 # %% [markdown] name="blend_text"
 # ## 5.2 Where does a run start?
 #
-# Most runs start from the photograph $p$. The course mixes it with noise $n$, so that the start is random but still a little like the photograph, which saves steps:
+# Most runs start from the photograph $p$. The course mixes it with a share $s$ of noise $n$, so that the start $x_0$ is random but still a little like the photograph, which saves steps:
 #
 # $$x_0 = s\, n + (1 - s)\, p, \qquad s = 0.6.$$
 #
@@ -104,19 +104,23 @@ blend = sl.check("blend", blend)
 # %% name="starts"
 # NBVAL_CHECK_OUTPUT
 dark, bright = (sl.to_tensor(np.full((2, 2, 3), value)) for value in (0.2, 0.7))
-for share in (0, 0.6, 1):
-    print(f"share {share}: {float(sl.to_image(blend(dark, bright, share)).mean()):.3f}")
+for share in (0.0, 0.6, 1.0):
+    print(f"share {share:g}: {float(sl.to_image(blend(dark, bright, share)).mean()):.3f}")
 levels = np.random.default_rng(setting.seed).uniform(-20, 20, size=photograph.shape) / 255
 pair = sl.to_tensor(photograph), sl.to_tensor(0.45 + levels)
-starts = {f"s = {share}": sl.to_image(blend(*pair, share)) for share in (0, 0.6, 0.9, 1)}
-page.show(plots.side_by_side(starts), "Under more and more noise: paler at 0.6, hardly there at 0.9.")
+starts = {f"s = {share:g}": sl.to_image(blend(*pair, share)) for share in (0.0, 0.6, 0.9, 1.0)}
+page.show(plots.side_by_side(starts), "The photograph with four shares of noise.")
 
 # %% [markdown] name="rate_text"
-# The start is a pale, grainy photograph. Remember that for 5.8.
+# <details><summary>Compare with your guess</summary>
+#
+# $0.6 \cdot 0.7 + 0.4 \cdot 0.2 = 0.5$. And you do: the start is a pale, grainy photograph. Remember that for 5.8.
+#
+# </details>
 #
 # ## 5.3 How long is a step?
 #
-# Plain gradient descent moves by $\eta$ times the gradient. The Keras report starts with $\eta = 100$, which is not a typing error: its weights are around $10^{-8}$, so its gradients are tiny. Then $\eta$ shrinks smoothly, by a factor $f = 0.96$ in every 100 steps:
+# Plain gradient descent moves by the gradient times a **learning rate** $\eta$. The Keras report starts with $\eta = 100$, which is not a typing error: its weights are around $10^{-8}$, so its gradients are tiny. Then $\eta$ shrinks smoothly, by a factor $f = 0.96$ in every 100 steps, from $\eta_0$ at the start to $\eta_t$ at step $t$:
 #
 # $$\eta_t = \eta_0\, f^{\,t/100}.$$
 #
@@ -144,11 +148,17 @@ steps = np.arange(0, 4001, 50)
 rates = {f"f = {f}": (steps, [float(decayed_rate(int(t), 100.0, f)) for t in steps]) for f in (0.96, 0.9, 0.5)}
 page.show(
     plots.lines({"step": rates}, "learning rate (no unit)"),
-    "Three falling curves: with 0.96 a fifth is left after 4000 steps, with 0.5 nothing after 1000.",
+    "Three falling curves, one for each factor.",
 )
 
 # %% [markdown] name="variation_text"
-# A fifth. **Adam** is different: it divides each pixel's gradient by its usual size, so its rate *is* about the length of a step. 0.02 means five grey levels of 255, whatever the loss.
+# <details><summary>Compare with your guess</summary>
+#
+# A fifth.
+#
+# </details>
+#
+# **Adam** is different: it divides each pixel's gradient by its usual size, so its rate *is* about the length of a step. 0.02 means five grey levels of 255, whatever the loss.
 #
 # ## 5.4 A slip that raises no error
 #
@@ -156,7 +166,7 @@ page.show(
 #
 # $$TV = \sum_{i,j} \left( (x_{i,j} - x_{i+1,j})^2 + (x_{i,j} - x_{i,j+1})^2 \right)^{1.25},$$
 #
-# over all pixels that have both neighbours. Its second difference is written `x[:, :H-1, :W-1] - x[:, H-1, 1:]`.
+# over all pixels $x_{i,j}$, in row $i$ and column $j$, that have both neighbours. Its second difference is written `x[:, :H-1, :W-1] - x[:, H-1, 1:]`.
 #
 # ### Exercise 5.3 · as intended
 #
@@ -192,7 +202,13 @@ for name, ramp in {"brighter to the right": right, "brighter downwards": right.t
     print(f"{name}: {meant:.2f} as meant, {written:.2f} as written")
 
 # %% [markdown] name="smear_text"
-# The ramp to the right has equal rows, so nothing shows: a test on that image alone would have passed. Now lower each of the two sums, and nothing else, on the photograph. **Predict** what the slip paints.
+# <details><summary>Compare with your guess</summary>
+#
+# The one that is brighter downwards. The ramp to the right has equal rows, so nothing shows: a test on that image alone would have passed.
+#
+# </details>
+#
+# Now lower each of the two sums, and nothing else, on the photograph. **Predict** what the slip paints.
 
 # %% name="smear" tags=["torch"]
 def smeared(image):
@@ -218,13 +234,19 @@ for name, variation in {"as meant": keras_variation, "as written": smeared}.item
     smooth[name] = step.image
 live.finish(
     plots.side_by_side(smooth),
-    "As meant: softer, all still in place. As written: every row drawn towards the last.",
+    "The photograph, smoothed as meant, and smoothed as written.",
 )
 
 # %% [markdown] name="disguise_text"
+# <details><summary>Compare with your guess</summary>
+#
+# Curtains: every pixel is drawn towards the last row, below it. As meant, the image gets softer, and all stays in place.
+#
+# </details>
+#
 # ## 5.5 Weights in disguise
 #
-# A constant is a weight too. The Keras style loss divides, at every layer, by $4 \cdot 3^2 (HW)^2$, with the colours and the size of the *image*. The paper divides by $4 C^2 M^2$, with the $C$ filters and $M$ positions of the *layer*. So layers count
+# A constant is a weight too. The Keras style loss divides, at every layer, by $4 \cdot 3^2 (HW)^2$, with the 3 colours, the height $H$ and the width $W$ of the *image*. The paper divides by $4 C^2 M^2$, with the $C$ filters and $M$ positions of the *layer*. So layers count
 #
 # $$\left(\frac{C M}{3\,HW}\right)^2$$
 #
@@ -244,7 +266,11 @@ for kind in ("raw", "per_location"):
 print(f"w = 2: loss times {float(sl.content_loss(2 * one, 0 * one) / sl.content_loss(one, 0 * one)):.1f}")
 
 # %% [markdown] name="powers_text"
-# conv1_1 counts 1024 times conv5_1: colours and dots before strokes. That is a matter of taste, but you should know that you have made the choice. And $w$ acts as $w^2$.
+# <details><summary>Compare with your guess</summary>
+#
+# The first: conv1_1 counts 1024 times conv5_1, colours and dots before strokes. That is a matter of taste, but you should know that you have made the choice. And $w = 2$ acts as $w^2 = 4$.
+#
+# </details>
 #
 # ## 5.6 A power is not a weight
 #
@@ -266,11 +292,17 @@ with np.errstate(over="ignore", under="ignore"):
 scaled_curves = {name: (x, curve / curve.max()) for name, curve in curves.items()}
 page.show(
     plots.lines({"x: from photograph (0) to painting (1)": scaled_curves}, "J (share of its highest)"),
-    "The weighted sum has one lowest point, at a quarter of the way. The product is 0 at both ends.",
+    "Two curves from photograph to painting: the weighted sum, and the product of powers.",
 )
 
 # %% [markdown] name="clamp_text"
-# The sum finds a compromise. The product is satisfied when *either* loss is 0, and a run that starts from the photograph is over before it begins: loss 0, gradient 0. (That code also computes its loss once, before the loop. It has to be computed again at every step.)
+# <details><summary>Compare with your guess</summary>
+#
+# The sum finds a compromise, at 0.25. The product is satisfied when *either* loss is 0, and a run that starts from the photograph is over before it begins: loss 0, gradient 0.
+#
+# </details>
+#
+# (The code also computes its loss once, before the loop. It has to be computed again at every step.)
 #
 # ## 5.7 A clamp in the wrong place
 #
@@ -315,10 +347,16 @@ print("inside:", [f"{value:.3f}" for value in inside[:9]])
 print(f"at the end: inside {inside[-1]:.3f}, after {loss_at(np.clip(free, 0, 1)):.3f}, bounded {bounded.fun:.3f}")
 steps = np.arange(1, 13)
 curves = {"clamped inside": (steps, inside), "never clamped": (steps, outside)}
-page.show(plots.lines({"step": curves}, "loss (no unit)"), "Both fall; clamped inside, it then leaps.")
+page.show(plots.lines({"step": curves}, "loss (no unit)"), "The two losses, step by step.")
 
 # %% [markdown] name="published_text"
-# Clamped inside, the loss falls, then leaps *above* its start and stays in a corner. On a photograph few pixels touch the bounds, so a run may look fine for hundreds of steps: the worst kind of slip.
+# <details><summary>Compare with your guess</summary>
+#
+# The one that knows the bounds. Clamped once, after the run, is nearly as low. Clamped inside, the loss falls, then leaps *above* its start and stays in a corner.
+#
+# </details>
+#
+# On a photograph few pixels touch the bounds, so a run may look fine for hundreds of steps: the worst kind of slip.
 #
 # ## 5.8 Check what is printed
 #
@@ -336,11 +374,17 @@ for step, content, style in ((0, 7877.67, 1.26259e8), (180, 18494.7, 2.42877e6))
     print(f"step {step}: total {total:.3g}, of which content {10 * content / total:.3%}")
 
 # %% [markdown] name="six_text"
-# All three agree with the printed numbers: 6.422, -4.429, -2.097; 35.34667875478276; 5.05e9 and 9.73e7. But the content has a fifth of a *percent* of the total even at the end, and its loss more than doubles. What keeps the Louvre in that image is not so much $\alpha$ as the start of 5.2.
+# <details><summary>Compare with your guess</summary>
+#
+# A fifth of a *percent* even at the end, and its loss more than doubles.
+#
+# </details>
+#
+# All three agree with the printed numbers: 6.422, -4.429, -2.097; 35.34667875478276; 5.05e9 and 9.73e7. What keeps the Louvre in that image is not so much $\alpha$ as the start of 5.2.
 #
 # ## 5.9 One pair, six recipes
 #
-# Now all six, as intended, on the same two images, with the same encoder. Weights are rescaled for that encoder, and runs are cut to at most a hundred steps on a laptop. **Predict** which will be palest, and which closest to the photograph. Think of start, rate and steps.
+# Now all six, as intended, on the same two images, with the same encoder. Weights are rescaled for that encoder, and runs are cut to at most a hundred steps on a laptop. **Predict** which will be greyest, and which closest to the photograph. Think of start, rate and steps.
 
 # %% name="six"
 runs = {name: scaled(name, setting.preset) for name in RECIPES}
@@ -350,17 +394,23 @@ for name, recipe in runs.items():
     options = dict(size=SIZE, steps=counts[name], seed=setting.seed, watch=live.show)
     six[name] = sl.transfer(photograph, painting, recipe=recipe, **options)
 titles = {f"{name}, {counts[name]} steps": result.image for name, result in six.items()}
-live.finish(plots.side_by_side(titles, 3), "Six images, each under its recipe's name.")
+live.finish(plots.side_by_side(titles), "Six images, each under its recipe's name.")
 for name, result in six.items():
     moved = np.abs(result.image - photograph).mean()
     print(f"{name:13} {result.seconds:5.1f} s, pixels moved by {moved:.2f} on average")
 
 # %% [markdown] name="race_text"
-# `coursera` is palest, because its start was; `keras` has hardly left the photograph: its steps are short, and its author took 4000. Their losses cannot be compared: one sums, another averages. Nor do six images that differ in six settings tell you "which is better". Change *one* thing at a time.
+# <details><summary>Compare with your guess</summary>
+#
+# `coursera` is greyest, because its start was grey noise; `keras` has hardly left the photograph: its steps are short, and its author took 4000.
+#
+# </details>
+#
+# Their losses cannot be compared: one sums, another averages. Nor do six images that differ in six settings tell you "which is better". Change *one* thing at a time.
 #
 # ## 5.10 One loss, four optimisers
 #
-# So: the paper's loss for all, the same start, the same steps. Only the optimiser differs: **L-BFGS**, the two **Adams**, and **SGD** with decay. The first three have a natural step length. SGD's has to be chosen for the loss, or it creeps or explodes: we take the $\eta$ with which the first step moves a pixel by 0.01 on average,
+# So: the paper's loss for all, the same start, the same steps. Only the optimiser differs: **L-BFGS**, the two **Adams**, and **SGD** with decay. The first three have a natural step length. SGD's has to be chosen for the loss, or it creeps or explodes: we take the $\eta_0$ with which the first step moves a pixel of the image $x$ by 0.01 on average,
 #
 # $$\eta_0 = 0.01 \,/\, \mathrm{mean}\left|\partial J / \partial x\right|.$$
 
@@ -390,7 +440,7 @@ keras = RECIPES["keras"].optimiser.learning_rate
 print(f"SGD's rate: {rate:.1e} for this loss, {keras:.1e} for the Keras report's")
 
 # %% [markdown] name="run_text"
-# **Predict** the order in which they will reach the same loss, counted in steps. Will it be different in seconds?
+# Four runs of the same length, from the same photograph:
 
 # %% name="race"
 racers = {
@@ -410,7 +460,9 @@ for name, optimiser in racers.items():
 live.finish(plots.side_by_side(ended), f"Four images after {MOST} steps each, by L-BFGS, two Adams and SGD.")
 
 # %% [markdown] name="goal_text"
-# "The same loss" has to be one that all of them reached: the best loss of the slowest.
+# ### Who was first?
+#
+# To compare, we need a loss that all of them reached: the best loss of the slowest. **Predict** the order in which they reach it, counted in steps. Will it be different in seconds?
 
 # %% name="goal"
 fallen = {name: history["total"] / history["total"][0] for name, history in raced.items()}
@@ -424,14 +476,19 @@ panels = {
     axis: {name: (history[column], fallen[name]) for name, history in raced.items()}
     for axis, column in {"step": "step", "time (s)": "seconds"}.items()
 }
-page.show(plots.lines(panels, "loss (share of the first)", log=True), "Four falling curves, twice.")
+figure = plots.lines(panels, "loss (share of the first)", log=True)
+page.show(figure, "The losses of the four, against steps and against seconds.")
 
 # %% [markdown] name="try_text"
-# ### What the race says
+# <details><summary>Compare with your guess</summary>
 #
-# L-BFGS goes lowest: it alone learns curvature. The small Adam is the careful one, with a stride 2.5 times shorter than the other, and pays for it in steps. SGD has one rate for all pixels, so it creeps once the steep part is over. A step of any of them costs about one pass through the encoder, forward and back, so seconds tell much the same story as steps; a line search, which tries a step before taking it, costs a little more.
+# L-BFGS, the larger Adam, the smaller one, SGD, and in seconds too. L-BFGS also goes lowest: it alone learns curvature. The small Adam is the careful one, with a stride 2.5 times shorter than the other, and pays for it in steps. SGD has one rate for all pixels, so it creeps once the steep part is over. A step of any of them costs about one pass through the encoder, forward and back; a line search, which tries a step before taking it, costs a little more.
 #
-# **Try it.** Continue with Adam from the last image: *rate* is the length of a step, *forget* is $1 - \beta_1$, the share of its memory that Adam replaces at each step. Which rate makes it shake? Without a kernel you see the image that the sliders start from.
+# </details>
+#
+# ### Go on with Adam
+#
+# **Try it.** From the last image, more steps: *rate* is the length of a step, *forget* is $1 - \beta_1$, the share of its memory that Adam replaces at each step. Which rate makes it shake? Without a kernel you see the image that the sliders start from.
 
 # %% name="try_it"
 painted = sl.to_tensor(step.image, setting.device)

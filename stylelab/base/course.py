@@ -30,7 +30,7 @@ def find_lessons(framework: str | None = None) -> list[Path]:
         InputError: there are no lessons in either place.
     """
     editions = TITLES if framework is None else [framework]
-    for folder in (LESSONS, Path.cwd() / "lessons"):
+    for folder in (LESSONS, Path("lessons")):
         if paths := [path for edition in editions for path in folder.glob(f"[0-9][0-9]_*_{edition}.ipynb")]:
             return sorted(paths)
     raise InputError(f"this installation has no lessons: clone {REPOSITORY} and run `stylelab start` there")

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stylelab.errors import InputError, MachineError, StylelabError
+from stylelab.cli.edge import open_standard_streams, protect
+from stylelab.errors import INTERRUPTED, InputError, Interrupted
 from stylelab.run.options import Options
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # from click, or from typer's own copy of it
@@ -74,27 +75,26 @@ Device: Any = option_type(next(field for field in fields(Options) if field.name 
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    open_standard_streams()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status. An error is one line on stderr."""
+    return protect(lambda: _run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
     try:
-        return app(arguments, prog_name="stylelab", standalone_mode=False) or 0
-    except StylelabError as error:
-        return _fail(str(error), error.exit_status)
+        status = app(arguments, prog_name="stylelab", standalone_mode=False) or 0
     except UsageError as error:
         if not error.format_message():  # no command at all: the help has been shown
             return InputError.exit_status
         where = error.ctx.command_path if error.ctx else "stylelab"
         message = " ".join(error.format_message().split()).rstrip(".")
-        return _fail(f"{message} (see `{where} --help`)", InputError.exit_status)
-    except MemoryError:
-        return _fail("not enough memory: choose a smaller --size", MachineError.exit_status)
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"stylelab: {message}", file=sys.stderr)
+        raise InputError(f"{message} (see `{where} --help`)") from None
+    if status == INTERRUPTED:  # typer returns it for a KeyboardInterrupt that no command has caught
+        raise Interrupted("interrupted")
     return status
 
 
@@ -187,7 +187,7 @@ def start(
     try:
         print(lessons.start(folder, framework))
     except KeyboardInterrupt:
-        return _fail("interrupted: all files are complete; run it again to copy the rest", 130)
+        raise Interrupted("interrupted: all files are complete; run it again to copy the rest") from None
     return 0
 
 
@@ -207,7 +207,7 @@ def release(
     try:
         print(handout.release(out, framework, numbers, course=nbgrader))
     except KeyboardInterrupt:
-        return _fail("interrupted: all files are complete; run it again to write the rest", 130)
+        raise Interrupted("interrupted: all files are complete; run it again to write the rest") from None
     return 0
 
 
@@ -263,7 +263,7 @@ def studio(
     """Open the studio in the browser to choose images, paint, compare and save. Ctrl-C stops it."""
     from stylelab.tools.studio import serve
 
-    return serve.serve(port, browser)
+    sys.exit(serve.serve(port, browser))  # without a line that it was interrupted: this is how it ends
 
 
 @app.command()

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 from stylelab import images
-from stylelab.base.files import write_file, write_text
+from stylelab.base.files import check_folder, folder_errors, quoted, write_file, write_text
+from stylelab.cli.edge import protect
 from stylelab.cli.progress import progress
-from stylelab.errors import MachineError, StylelabError
+from stylelab.errors import MachineError
 from stylelab.run.backends import BACKENDS, load_backend
 
 CONTENT, STYLE, RECIPE = "china", "brushstrokes", "gatys"
@@ -48,7 +49,7 @@ def run(backend: str, out: Path, size: int, steps: int) -> None:
 
 
 def save_figure(figure, path: Path) -> None:
-    write_file(path, lambda stream: figure.savefig(stream, format="png", dpi=110))
+    write_file(path, lambda stream: figure.savefig(stream, format="png", dpi=200))
 
 
 def table(rows: list[dict]) -> str:
@@ -68,7 +69,9 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=SIZE, help="long side in pixels")
     parser.add_argument("--steps", type=int, default=STEPS)
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    with folder_errors(arguments.out):
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    check_folder(arguments.out)
     if arguments.only:
         run(arguments.only, arguments.out, arguments.size, arguments.steps)
         return 0
@@ -83,13 +86,9 @@ def main() -> int:
 
     shown = {name: images.open_image(source, arguments.size) for name, source in names.items()}
     save_figure(plots.side_by_side(shown, columns=2), arguments.out / "demo.png")
-    print(f"\n{table(rows)}\n\nimages and loss plots are in {arguments.out}/; demo.png shows them side by side")
+    print(f"\n{table(rows)}\n\nimages and loss plots are in {quoted(arguments.out)}; demo.png shows them side by side")
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except StylelabError as error:
-        print(f"stylelab: {error}", file=sys.stderr)
-        sys.exit(error.exit_status)
+    sys.exit(protect(main))

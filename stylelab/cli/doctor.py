@@ -4,22 +4,41 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
 
 from stylelab import encoders
-from stylelab.base.files import check_parent_folder, error_text, printable
-from stylelab.errors import InputError
+from stylelab.base.files import check_parent_folder, error_text, printable, temporary_folder
+from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.run.numerics.precision import cpu_has_bfloat16
+from stylelab.tools.classroom.sandbox.sandbox import isolation_trouble as sandbox_trouble
 
 PYTHON = ((3, 11), (3, 14))  # from, below
 NEEDED = ("numpy", "pillow", "scipy", "scikit-image", "scikit-learn", "safetensors", "matplotlib", "distributed")
+FOLDERS = (
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "MPLCONFIGDIR",
+    "TORCH_HOME",
+    "KERAS_HOME",
+    "IPYTHONDIR",
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTER_DATA_DIR",
+    "JUPYTER_RUNTIME_DIR",
+)  # variables that libraries take a folder from
+LONGEST = 255  # bytes of a file's name, almost everywhere
+MACOS = 14  # the oldest with a wheel of PyTorch
+CACHE = "set STYLELAB_CACHE to a writable folder, for downloaded encoders"
+NO_WHEELS = "there are no wheels of PyTorch and TensorFlow for it: use a container or Colab, see docs/ways-in.md"
 GPU_FILE = Path("/dev/nvidia0")  # exists if the system has an NVIDIA GPU and its driver
 TIMEOUT = 180  # seconds for importing a framework
 PROBES = {
@@ -48,9 +67,9 @@ class Finding(NamedTuple):
 
 
 def report() -> list[Finding]:
-    """Check Python, packages, frameworks, encoders, tools, memory and disk. It takes as long as importing a framework."""
+    """Check Python, packages, frameworks, encoders, folders, tools, memory and disk, as long as a framework is imported."""
     running = {name: _start_probe(name) for name in PROBES}
-    findings = _python_and_packages()
+    findings = [*_python_and_packages(), *_mac()]
     frameworks = [_framework(name, process) for name, process in running.items()]
     if any(finding.broken for finding in frameworks) and not all(finding.broken for finding in frameworks):
         frameworks = [finding._replace(broken=False) for finding in frameworks]  # one of the two is enough
@@ -60,13 +79,12 @@ def report() -> list[Finding]:
         blind = [finding.what for finding in frameworks if "no GPU" in finding.state]
         findings += [Finding(f"GPU for {framework}", "present, but not found", advice) for framework in blind]
     fast = "multiplies bfloat16: --precision auto is about twice as fast" if cpu_has_bfloat16() else "float32"
-    findings += [Finding("processor", f"{os.cpu_count()} cores, {fast}"), *_encoders_and_cache(), *_tools_and_kernels()]
-    memory, disk = psutil.virtual_memory(), shutil.disk_usage(Path.cwd()).free / 2**30
+    findings += [Finding("processor", f"{os.cpu_count()} cores, {fast}"), *_encoders_and_cache(), *_folders()]
+    findings += [_terminal(), _formats(), *_tools_and_kernels()]
+    memory = psutil.virtual_memory()
     state = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GB free, {os.cpu_count()} cores"
     advice = "" if memory.available > 2 * 2**30 else "close other programs, or choose a smaller --size"
-    findings.append(Finding("memory", state, advice))
-    advice = "" if disk > 1 else "free some disk space, or images cannot be saved"
-    return [*findings, Finding("disk", f"{disk:.1f} GB free here", advice)]
+    return [*findings, Finding("memory", state, advice), _disk("disk", Path(), 1)]
 
 
 def _python_and_packages() -> list[Finding]:
@@ -123,23 +141,106 @@ def _encoders_and_cache() -> list[Finding]:
             else:
                 findings.append(Finding(f"encoder {name}", printable(error), "install stylelab again", True))
     folder = encoders.cache_dir()
+    if str(folder).startswith("~"):
+        return [*findings, Finding("cache", "none, as there is no home folder", CACHE)]
+    return [*findings, _folder("cache", folder, CACHE) or Finding("cache", str(folder))]
+
+
+def _folder(what: str, folder: Path, advice: str) -> Finding | None:
+    """What is wrong with a folder that files should be written to; None if nothing is."""
     try:
         check_parent_folder(folder)
-    except InputError as error:
-        return [*findings, Finding("cache", str(error), "set STYLELAB_CACHE to a writable folder")]
-    return [*findings, Finding("cache", str(folder))]
+    except StylelabError as error:
+        return Finding(what, str(error).partition(";")[0], advice)
+    return None
+
+
+def _folders() -> list[Finding]:
+    """The home folder, the one for temporary files, and those that variables name."""
+    home = os.path.expanduser("~")
+    if home == "~":
+        findings = [Finding("home folder", "none", f"images are painted without; for JupyterLab set HOME. {CACHE}")]
+    else:
+        advice = "images are painted without; for JupyterLab set HOME to a folder of yours"
+        findings = [_folder("home folder", Path(home), advice) or Finding("home folder", home)]
+    for name in FOLDERS:
+        if (value := os.environ.get(name)) and (
+            trouble := _folder(name, Path(value), f"unset {name}, or name a writable folder")
+        ):
+            findings.append(trouble)
+    try:
+        temporary = temporary_folder()
+    except MachineError:
+        return [*findings, Finding("temporary files", "no folder can be written", "set TMPDIR to one of yours")]
+    findings.append(_disk("temporary files", temporary, 0.2))
+    from stylelab.tools.studio.serve import socket_folder
+
+    if socket_folder() is None:
+        findings.append(
+            Finding("studio", f"'{printable(temporary)}' is too long for its sockets", "set TMPDIR to a shorter path")
+        )
+    return findings
+
+
+def _disk(what: str, folder: Path, least: float) -> Finding:
+    """Whether a folder can be written, has `least` GB of free space, and takes names of the usual length."""
+    if trouble := _folder(what, folder, "change to a folder of yours, or name one with -o"):
+        return trouble
+    free, where = shutil.disk_usage(folder).free / 2**30, f"in {folder}" if folder.is_absolute() else "here"
+    longest = LONGEST
+    with suppress(AttributeError, OSError, ValueError):  # Windows has no pathconf
+        longest = os.pathconf(folder, "PC_NAME_MAX")
+    if longest < LONGEST:
+        return Finding(what, f"names up to {longest} bytes only, {free:.1f} GB free {where}", "give images short names")
+    return Finding(what, f"{free:.1f} GB free {where}", "" if free > least else "free some disk space, or images cannot be saved")
+
+
+def _terminal() -> Finding:
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    try:
+        "é█".encode(encoding)
+    except (UnicodeError, LookupError):
+        return Finding("terminal", f"{encoding}: other characters appear as escapes", "set LC_ALL=C.UTF-8 and PYTHONUTF8=1")
+    return Finding("terminal", encoding)
+
+
+def _formats() -> Finding:
+    """Whether photographs of phones and from the web can be opened."""
+    from PIL import features
+
+    missing = [] if importlib.util.find_spec("pi_heif") else ["HEIC"]
+    missing += [] if features.check("avif") else ["AVIF"]
+    if missing:
+        return Finding("image formats", f"{' and '.join(missing)} cannot be opened", "run `pip install pi-heif -U pillow`")
+    return Finding("image formats", "HEIC and AVIF can be opened, too")
+
+
+def _mac() -> list[Finding]:
+    """A Mac that the frameworks have no wheels for."""
+    if sys.platform != "darwin":
+        return []
+    if "ARM64" in os.uname().version and platform.machine() != "arm64":
+        return [Finding("processor", "Apple silicon, but this Python is made for Intel", "install Python for arm64")]
+    if platform.machine() != "arm64":
+        return [Finding("processor", "a Mac with an Intel processor", NO_WHEELS)]
+    if int(platform.mac_ver()[0].partition(".")[0] or MACOS) < MACOS:
+        return [Finding("macOS", platform.mac_ver()[0], f"update to macOS {MACOS} or later: PyTorch needs it")]
+    return []
 
 
 def _tools_and_kernels() -> list[Finding]:
     """Programs that only some commands need, and the kernels of Jupyter."""
     wanted = {
         "chromium": (("chromium", "chromium-browser", "google-chrome"), "optional: for the browser tests"),
-        "bubblewrap": (("bwrap",), "optional: for `stylelab grade`; install bubblewrap"),
+        "bubblewrap": (("bwrap",), "optional: for `stylelab grade`, on Linux; install bubblewrap"),
     }
     findings = []
     for what, (commands, advice) in wanted.items():
         path = next(filter(None, map(shutil.which, commands)), None)
         findings.append(Finding(what, path or "not installed", "" if path else advice))
+    if shutil.which("bwrap") and (trouble := sandbox_trouble()):
+        advice = "`stylelab grade` is slower, or in a container needs --privileged: see docs/ways-in.md"
+        findings[-1] = Finding("bubblewrap", printable(trouble), advice)
     try:
         from jupyter_client.kernelspec import KernelSpecManager
 

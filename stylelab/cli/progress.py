@@ -1,31 +1,11 @@
-"""A progress bar, and a record of Ctrl-C."""
+"""A progress bar."""
 
-import signal
-from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from stylelab.result import Step
-
-
-@contextmanager
-def interrupts() -> Iterator[list]:
-    """Record Ctrl-C: it still raises KeyboardInterrupt, and the list that is yielded is no longer empty."""
-    signals = []
-
-    def record(number, frame):
-        signals.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:  # a shell ignores it for background jobs
-        signal.signal(signal.SIGINT, record)
-    try:
-        yield signals
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

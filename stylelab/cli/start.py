@@ -4,12 +4,11 @@ A hidden record in the folder holds the SHA-256 of every notebook that was copie
 unchanged and is replaced by a newer edition; for any other, the newer edition is saved under another name.
 """
 
-import shlex
 from pathlib import Path
 
 from stylelab.base import handed_out
 from stylelab.base.course import TITLES, find_lessons
-from stylelab.base.files import error_text, printable
+from stylelab.base.files import error_text, printable, quoted
 from stylelab.errors import InputError, unknown
 
 RECORD = ".stylelab-lessons.json"
@@ -51,7 +50,7 @@ def start(folder: Path, framework: str | None = None) -> str:
         if names := done.get(outcome):
             listed = f" ({', '.join(names)})" if outcome in ("renamed", "yours") and len(names) <= MOST_NAMES else ""
             lines.append(f"  {len(names)} {words}{listed}")
-    return "\n".join([*lines, f"open them with: jupyter lab {shlex.quote(printable(folder))}"])
+    return "\n".join([*lines, f"open them with: jupyter lab {quoted(folder)}"])
 
 
 def _copy(lesson: Path, folder: Path, record: dict) -> tuple[str, str]:

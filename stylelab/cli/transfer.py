@@ -2,7 +2,9 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Collection
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from stylelab import images
-from stylelab.base.files import expand_home, printable
-from stylelab.cli.progress import interrupts, progress
-from stylelab.errors import INTERRUPTED, InputError, Interrupted
+from stylelab.base.files import expand_home, file_kind, printable, quoted, temporary_files
+from stylelab.base.interrupts import interrupts
+from stylelab.cli.progress import progress
+from stylelab.errors import InputError, Interrupted, StylelabError
 from stylelab.images.film import check_film_path, save_film, snapshot_steps
 from stylelab.result import Result
 from stylelab.run import settings_file
@@ -61,7 +64,7 @@ def transfer(
         if file is None:
             raise InputError("missing -o / --out (see `stylelab transfer --help`)")
         out = Path(f"{file.stem}.png")
-        if out.exists():
+        if file_kind(out):
             raise InputError(f"'{printable(out)}' exists: use -o to name another file")
     content, style = settings.images()
     targets = [images.check_writable(out)]
@@ -74,31 +77,65 @@ def transfer(
     check_backend(settings.backend)
     run = prepare_run([content], [style], settings)
     snapshots = snapshot_steps(film, run.steps, run.job.content[..., 0].size) if film else None
-    with interrupts() as interrupted, progress(run.steps) as show:
+    with (
+        temporary_files(out.parent),
+        interrupts() as signals,
+    ):  # from the first Ctrl-C until everything is saved, further ones wait
         try:
-            half = load_backend(settings.backend)
-            (result,) = half.paint(run, watch=lambda steps: show(steps[0]), snapshots=snapshots)
+            with progress(run.steps) as show:
+                half = load_backend(settings.backend)
+                (result,) = half.paint(run, watch=lambda steps: show(steps[0]), snapshots=snapshots)
         except KeyboardInterrupt:
-            raise Interrupted("interrupted before the first step: nothing was saved") from None
-        status = INTERRUPTED if interrupted else 1
-    result.save(out)
-    if film:
-        save_film(film, {0: run.stages[0][0].start} | result.snapshots)
-    if save_settings:
-        result.settings.save(save_settings)
-    print(summary(result, out, settings.encoder))
-    for difference in settings.differences(result.settings if settings.versions else None):
-        print(difference)
-    if result.stopped is None:
-        return 0
-    print(f"stylelab: {result.stopped}", file=sys.stderr)
-    return status
+            when = "" if signals.once else " before the first step"
+            raise Interrupted(f"interrupted{when}: nothing was saved") from None
+        stopped = Interrupted if signals.numbers else StylelabError
+        try:
+            place, trouble = _save_image(result, out)
+        except KeyboardInterrupt:
+            raise Interrupted(f"given up: '{printable(out)}' was not saved") from None
+        print(summary(result, place, settings.encoder))
+        try:
+            if film:
+                save_film(film, {0: run.stages[0][0].start} | result.snapshots)
+            if save_settings:
+                result.settings.save(save_settings)
+        except KeyboardInterrupt:
+            raise Interrupted("given up: the image is saved, but not what else was asked for") from None
+    if trouble:
+        raise trouble
+    with suppress(StylelabError):  # the encoder's file may be gone by now; the image is there
+        for difference in settings.differences(result.settings if settings.versions else None):
+            print(difference)
+    if result.stopped:
+        raise stopped(result.stopped)
+    return 0
+
+
+def _save_image(result: Result, out: Path) -> tuple[Path, StylelabError | None]:
+    """Save the image; if the disk has become full, or the folder is gone, somewhere else.
+
+    Returns:
+        Where it is, and what was wrong with `out`.
+
+    Raises:
+        InputError, MachineError: there is no room for it anywhere.
+    """
+    try:
+        return result.save(out), None
+    except StylelabError as error:
+        trouble = error
+    for folder in (tempfile.gettempdir, lambda: "/var/tmp", Path.home, lambda: "/dev/shm", Path.cwd):
+        for ending in dict.fromkeys((out.suffix, ".jpg")):  # the smallest last
+            with suppress(StylelabError, OSError, RuntimeError):
+                place = result.save(Path(folder(), f"stylelab-{os.getpid()}{ending}"))
+                return place, type(trouble)(f"{trouble}; the image is kept as {quoted(place)}")
+    raise trouble
 
 
 def _check_not_read(targets: list[Path], what: str, *sources: object) -> None:
     for source in (expand_home(source) for source in sources if isinstance(source, str | Path)):
         for target in targets:
-            if target.exists() and source.exists() and target.samefile(source):
+            if file_kind(target) and file_kind(source) and target.samefile(source):
                 raise InputError(f"'{printable(target)}' is {what}: choose another name to save to")
 
 
@@ -115,7 +152,7 @@ def summary(result: Result, out: Path, encoder: object) -> str:
         digits = 0 if per_step > 0.01 else 1
         pace = f", {1000 * per_step:.{digits}f} ms per step, loss {total[0]:.4g} -> {total[-1]:.4g}"
     lines = [
-        f"saved {out} ({width} x {height} pixels), recipe {result.recipe.name}, encoder {chosen}",
+        f"saved {quoted(out)} ({width} x {height} pixels), recipe {result.recipe.name}, encoder {chosen}",
         f"{len(result.history)} steps in {result.seconds:.1f} s on {result.device} in {result.precision}{pace}",
         *result.notes,
     ]
@@ -133,16 +170,21 @@ def gallery(content: str, style: str, out: Path, *, backend: str, scheduler: str
     from stylelab.tools.gallery.plan import plan as plan_gallery
 
     plan = plan_gallery(content, style, out, backend=backend, **options)
+    for note in plan.notes:
+        print(f"stylelab: {note}", file=sys.stderr)
     console, reported = Console(stderr=True), set()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("painting", total=len(plan.pairs))
         try:
-            for pair in painting.paint(plan, scheduler=scheduler):
-                bar.advance(task)
-                if pair.error and pair.error not in reported:  # a broken image fails in every style
-                    reported.add(pair.error)
-                    print(f"stylelab: {pair.name}: {pair.error}", file=sys.stderr)
+            with closing(painting.paint(plan, scheduler=scheduler)) as painted:  # stops its workers, also after an error
+                for pair in painted:
+                    bar.advance(task)
+                    if pair.error and pair.error not in reported:  # a broken image fails in every style
+                        reported.add(pair.error)
+                        print(f"stylelab: {printable(pair.name)}: {pair.error}", file=sys.stderr)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted: {painting.summary(plan)}; run it again to resume") from None
+    for note in dict.fromkeys(note for pair in plan.pairs if pair.state == "done" for note in pair.facts.get("notes", [])):
+        print(note)
     print(painting.summary(plan))
     return max(pair.exit_status for pair in plan.pairs)

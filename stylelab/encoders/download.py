@@ -65,7 +65,7 @@ def download(
     if is_intact(target):
         say(f"{name} has been downloaded already")
         return target
-    if target.exists():
+    if os.path.lexists(target):  # False, too, where the folder may not be read
         say(f"{target} is damaged: downloading it again")
     check_reachable(server or SERVERS[name])
     make_folder(target.parent)

@@ -1,5 +1,6 @@
 """The safetensors file of an encoder: its layers, their shapes, a description, a checksum. Written and checked here."""
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,9 +12,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
-from stylelab.base.files import error_text, printable, write_file
+from stylelab.base.files import check_folder, error_text, file_kind, printable, refused, write_file
 from stylelab.encoders.spec import LAYERS, Encoder, Weights, layer_name
-from stylelab.errors import InputError, MachineError
+from stylelab.errors import InputError, MachineError, StylelabError
 
 DTYPES = ("F16", "F32", "F64")
 
@@ -90,14 +91,20 @@ def save(path: str | Path, weights: Weights, encoder: Encoder, dtype: type = np.
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder if it does not exist; raise MachineError if that is impossible."""
+    """Create a folder if it does not exist; raise MachineError if files cannot be created in it."""
     try:
+        if str(folder).startswith("~"):
+            raise FileNotFoundError(errno.ENOENT, "this user has no home folder")
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MachineError(
             f"cannot create the folder '{printable(folder)}' ({error_text(error)}): "
             "choose another; STYLELAB_CACHE names the one for the cache"
         ) from None
+    try:
+        check_folder(folder)
+    except StylelabError as error:
+        raise MachineError(f"{error}; STYLELAB_CACHE names the one for the cache") from None
 
 
 def digest(tensors: Mapping[str, np.ndarray]) -> str:
@@ -139,12 +146,17 @@ def open_weights(path: Path) -> Iterator[tuple[Header, safe_open]]:
 
 def check_file(path: Path) -> None:
     """Raise InputError unless `path` is a file that is not empty."""
-    if path.is_dir():
+    kind = file_kind(path)
+    if kind == "folder":
         raise InputError(f"'{printable(path)}' is a folder: name the weights file inside it")
-    if not path.is_file():
+    if kind != "file":
         raise InputError(f"no weights file '{printable(path)}': check the path")
-    if path.stat().st_size == 0:
-        raise InputError(f"'{printable(path)}' is empty: download it again")
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise InputError(f"'{printable(path)}' is empty: download it again")
+    except OSError as error:
+        raise refused(error, f"cannot read '{printable(path)}'") from None
 
 
 def shapes_of(weights: Weights) -> dict[str, tuple[tuple, tuple]]:

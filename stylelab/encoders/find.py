@@ -5,10 +5,12 @@ No framework is imported here; a `.pth` file is converted in a process of its ow
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from stylelab.base.course import ASSETS
-from stylelab.base.files import expand_home
+from stylelab.base.files import expand_home, file_kind
+from stylelab.base.values import instance
 from stylelab.encoders.convert import convert, kind_of
 from stylelab.encoders.file import check_file
 from stylelab.encoders.spec import DOWNLOADS, NAMES, Encoder, EncoderName, cache_dir
@@ -34,21 +36,33 @@ def find_encoder(name: EncoderName = "auto") -> Encoder:
     """
     if isinstance(name, Encoder):
         return name
-    text = str(name)
+    text = str(instance("encoder", name, str, os.PathLike, words="a name, a path or an Encoder"))
     if text == "auto":
-        text = "vgg19" if (cache_dir() / "vgg19.safetensors").is_file() else "mini"
+        text = "vgg19" if downloaded("vgg19") else "mini"
     if text == "mini":
         return read_encoder(ASSETS / "encoder-mini.safetensors", "mini")
-    if match := re.fullmatch(r"random(?:-(\d+))?", text):
+    if match := re.fullmatch(r"random(?:-(\d{1,18}))?", text):
         return Encoder(text, None, padding="replicate", seed=int(match[1] or 0), source="seeded random weights")
     if text in DOWNLOADS:
-        path = cache_dir() / f"{text}.safetensors"
-        if not path.is_file():
+        path = downloaded(text)
+        if path is None:
             raise InputError(f"encoder '{text}' is not on this machine: run `stylelab encoders download {text}` once")
         return read_encoder(path, text)
-    if os.sep in text or "." in text or Path(text).exists():
+    if os.sep in text or "." in text or file_kind(text):
         return open_file(text)
     raise unknown("encoder", text, NAMES)
+
+
+def downloaded(name: str) -> Path | None:
+    """The file of a downloaded encoder; None if it is not in the cache, or if there is no cache that can be read.
+
+    >>> print(encoders.downloaded("vgg19"))
+    None
+    """
+    path = cache_dir() / f"{name}.safetensors"
+    with suppress(OSError):
+        return path if path.is_file() else None
+    return None
 
 
 def open_file(path: str | Path) -> Encoder:

@@ -28,8 +28,8 @@ def random_image(rng: np.random.Generator, shape: tuple[int, ...], low: float = 
 
 
 def random_activation(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """After a ReLU nothing is negative."""
-    return random_image(rng, shape, 0.1, 2)
+    """After a ReLU nothing is negative, and a quarter is 0."""
+    return np.maximum(random_image(rng, shape, -0.6, 2), 0)
 
 
 def number(rng: np.random.Generator, low: float, high: float) -> float:
@@ -39,7 +39,7 @@ def number(rng: np.random.Generator, low: float, high: float) -> float:
 
 def edge_image(rng: np.random.Generator) -> np.ndarray:
     """An image with one vertical edge, (1, H, W, 3)."""
-    height, width = int(rng.integers(3, 6)), int(rng.integers(6, 9))
+    height, width = int(rng.integers(4, 7)), int(rng.integers(7, 10))
     step = number(rng, 0.4, 0.9)
     image = np.zeros((1, height, width, 3), np.float32)
     image[:, :, int(rng.integers(2, width - 1)) :] = step
@@ -61,15 +61,69 @@ def stays_in_range(output) -> bool:
     return bool(output.min() >= 0 and output.max() <= 1)
 
 
-def lowers_the_loss(case, output) -> bool:
-    """Whether 1/2 sum w (image - target)^2 is lower for the output than for the image that came in."""
-    before, after = (np.sum(case["loss"] * (image - case["target"]) ** 2) for image in (case["image"], output))
-    return bool(after < before)
+def random_loss(rng: np.random.Generator, target: str | None = "image") -> np.ndarray:
+    """The weights of a small random network, for `loss_value`.
+
+    Image and target play different parts in it, so that swapping them shows, and its gradient cannot be guessed.
+
+    Args:
+        target: what it compares the image with: another 'image', an 'activation' of four filters, or None, nothing.
+    """
+    turned = 1.3 * np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    if target == "activation":
+        turned = np.append(turned, rng.uniform(-0.5, 0.5, (3, 1)), 1)
+    bias, weights = rng.uniform(-0.3, 0.3, (1, turned.shape[1])), rng.uniform(-0.6, 0.6, (3, 3))
+    rows = {"image": [turned, bias, weights], "activation": [turned, bias], None: [turned]}[target]
+    return np.concatenate(rows).astype(np.float32)
+
+
+def _seen(image, loss):
+    return np.tanh(image @ loss[:3] + loss[3:4].sum(0))
+
+
+def _apart(image, target, loss):
+    """What the network sees, and how far that is from what it should see; 1 if there is no target."""
+    seen = _seen(image, loss)
+    return seen, {7: lambda: seen - _seen(target, loss), 4: lambda: seen - target, 3: lambda: 1}[len(loss)]()
+
+
+def _weight(target, loss):
+    return np.exp(target @ loss[4:]) if len(loss) == 7 else 1
+
+
+def loss_value(image, target, loss):
+    """The weighted squared differences of what the network sees; or twice the sum of what it sees, if it ignores its target.
+
+    It is so steep that a gradient that is clipped to -1..1 shows.
+    """
+    seen, apart = _apart(image, target, loss)
+    return 2 * np.sum(seen) if len(loss) == 3 else np.sum(_weight(target, loss) * apart**2)
+
+
+def lowers_the_loss(case, output, right) -> bool:
+    """Whether the loss is lower for the output than for the image that came in, by about as much as for the right output."""
+    before, after, least = (loss_value(image, case["target"], case["loss"]) for image in (case["image"], output, right))
+    return bool(0.04 < (before - after) / (before - least) < 20)
 
 
 def gradient(image, target, loss):
-    """Of the loss 1/2 sum w (image - target)^2; with respect to the target it is the opposite."""
-    return loss * (image - target)
+    """Of `loss_value` with respect to the image."""
+    seen, apart = _apart(image, target, loss)
+    return 2 * (_weight(target, loss) * apart * (1 - seen**2)) @ loss[:3].T
+
+
+def target_gradient(image, target, loss):
+    """Of `loss_value` with respect to the target, if that is an image."""
+    if len(loss) < 7:
+        return None
+    _, apart = _apart(image, target, loss)
+    weight, wanted = _weight(target, loss), _seen(target, loss)
+    return (weight * apart**2) @ loss[4:].T - (2 * weight * apart * (1 - wanted**2)) @ loss[:3].T
+
+
+def swapped_gradient(image, target, loss):
+    """With respect to the image, of `loss(target, image)`."""
+    return target_gradient(target, image, loss)
 
 
 def one_step(image, target, loss, learning_rate):

@@ -26,8 +26,10 @@ def _preprocess_cases(rng):
     image = random_image(rng, shape)
     return {
         "plain": {"image": image},
+        "plain: one image of one pixel": {"image": random_image(rng, (1, 1, 1, 3))},
+        "plain: black and white": {"image": np.round(image)},
         "less red": {"image": image * np.array([0.5, 1, 1], np.float32)},
-        "grey": {"image": np.full(shape, number(rng, 0.2, 0.8), np.float32)},
+        "grey": {"image": np.full(shape, number(rng, 0.1, 0.35), np.float32)},
     }
 
 
@@ -41,6 +43,7 @@ PREPROCESS = Exercise(
     cases=_preprocess_cases,
     reference=_preprocess,
     differentiable="image",
+    on_processor=True,
     atol=1e-3,
     mistakes={
         "The image comes back unchanged: scale it, reverse its channels and subtract the mean.": lambda image: image,
@@ -119,8 +122,9 @@ def _deprocess_cases(rng):
     shape = image_shape(rng)
     return {
         "plain": {"pixels": _preprocess(random_image(rng, shape, -0.6, 1.6)).astype(np.float32)},
+        "plain: one image, all zeros": {"pixels": np.zeros((1, 4, int(rng.integers(5, 9)), 3), np.float32)},
         "there and back": {"pixels": _preprocess(random_image(rng, shape)).astype(np.float32)},
-        "flat": {"pixels": np.full(shape, number(rng, -30, 30), np.float32)},
+        "flat": {"pixels": np.full(shape, number(rng, -60, -20), np.float32)},
     }
 
 
@@ -151,6 +155,7 @@ DEPROCESS = Exercise(
     result="image",
     cases=_deprocess_cases,
     reference=_deprocess,
+    on_processor=True,
     mistakes={
         "The pixels come back unchanged: add the mean, reverse the channels, scale and clip.": lambda pixels: pixels,
         _NOT_CLIPPED: _unclipped,
@@ -162,7 +167,10 @@ DEPROCESS = Exercise(
         },
         "The pixels are multiplied by 255: they should be divided by it.": lambda pixels: 255 * _reversed(pixels + MEAN),
         "The pixels are not divided by 255, so the image leaves its range 0..1.": lambda pixels: _reversed(pixels + MEAN),
-        "The pixels are not divided by 255: an image is in 0..1.": lambda pixels: np.clip(_reversed(pixels + MEAN), 0, 255),
+        "The pixels are not divided by 255: an image is in 0..1.": [
+            lambda pixels, how=how: how(np.clip(_reversed(pixels + MEAN), 0, 255)) for how in (np.positive, np.floor, np.round)
+        ],
+        "A sigmoid changes every pixel: clip instead.": lambda pixels: 1 / (1 + np.exp(-_unclipped(pixels))),
         "The pixels are clipped to 0..1 before they are divided by 255, so everything is nearly black.":
             lambda pixels: np.clip(_reversed(pixels + MEAN), 0, 1) / 255,
         "The pixels are clipped before the mean is added: clip at the end.": [

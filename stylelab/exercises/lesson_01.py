@@ -6,8 +6,21 @@ import numpy as np
 
 from stylelab import encoders
 from stylelab.encoders import CONVOLUTIONS, LAYERS
-from stylelab.exercises.checking.definition import Exercise, Property
-from stylelab.exercises.common import gradient, image_shape, one_step, random_image, vanishes
+from stylelab.exercises.checking.definition import Exercise, Property, of_kind
+from stylelab.exercises.common import (
+    CHANNEL,
+    gradient,
+    image_shape,
+    loss_value,
+    number,
+    one_step,
+    positions,
+    random_image,
+    random_loss,
+    swapped_gradient,
+    target_gradient,
+    vanishes,
+)
 
 
 def layer_name(name: str | int) -> str:
@@ -22,21 +35,21 @@ def layer_name(name: str | int) -> str:
 
 
 def _name_cases(rng):
-    def convolution(lowest: int) -> tuple[int, int]:
-        """A block from `lowest` up and a convolution of it: two different numbers, so that swapping them shows."""
-        pairs = [(block, n) for block in range(lowest, 6) for n in range(1, CONVOLUTIONS[block] + 1) if block != n]
-        block, n = rng.permutation(pairs)[0]
-        return int(block), int(n)
-
-    return {
-        "plain": {"name": "block{}_conv{}".format(*convolution(3))},
-        "relu": {"name": "relu{}_{}".format(*convolution(3))},
-        "own": {"name": "conv{}_{}".format(*convolution(1))},
-        "number": {"name": int(rng.choice([11, 12]))},  # together with the next one, it reveals every wrong way of counting
-        "another": {"name": int(rng.choice([8, 9]))},
-        "low": {"name": int(rng.integers(1, 5))},
-        "high": {"name": int(rng.integers(13, len(LAYERS) + 1))},
-    }
+    """Every layer in every spelling, in a random order: what is left out might be wrong. The first shows swapped numbers."""
+    spellings = {"plain": "block{}_conv{}", "relu": "relu{}_{}", "own": "conv{}_{}"}
+    places = [
+        tuple(map(int, place))
+        for place in rng.permutation([(block, n) for block in CONVOLUTIONS for n in range(1, CONVOLUTIONS[block] + 1)])
+    ]
+    places.sort(key=lambda place: place[0] < 3 or place[0] == place[1])
+    cases = {}
+    for kind, spelling in spellings.items():
+        names = [spelling.format(*place) for place in places]
+        cases |= {kind: {"name": names[0]}} | {f"{kind}: {name}": {"name": name} for name in names[1:]}
+    for index in rng.permutation(len(LAYERS)) + 1:
+        kind = "low" if index < 5 else "high" if index > 12 else "number"
+        cases[f"{kind}: {index}" if kind in cases else kind] = {"name": int(index)}
+    return cases
 
 
 def _spelt(pattern: str, swapped=False, shift=0):
@@ -75,6 +88,11 @@ LAYER_NAME = Exercise(
     arguments={"name": "word"},
     result="word",
     cases=_name_cases,
+    advice={
+        "'int' object|type 'int'|got int|int object": "A number arrives as an int and has no letters: look for it first, with isinstance(name, int).",
+        "invalid literal for int": "Not every letter is a digit: take those alone for which str.isdigit is true.",
+        "KeyError|IndexError|ValueError": "All sixteen layers can be asked for, in every spelling and by their number.",
+    },
     reference=layer_name,
     mistakes={
         "The name comes back unchanged: 'block4_conv2' and 'relu4_2' should both become 'conv4_2'.":
@@ -110,18 +128,13 @@ LAYER_NAME = Exercise(
     properties=(
         Property("knows relu4_2", "'relu4_2' should become 'conv4_2'.", case="relu"),
         Property("keeps conv4_2", "The paper's own name should stay as it is, and only that.",
-                 lambda cases, outputs: _is_name(cases, outputs, "own")
+                 lambda cases, outputs: all(str(outputs[name]) == cases[name]["name"] for name in of_kind("own", cases))
                  and any(str(outputs[name]) != cases[name]["name"] for name in ("plain", "relu")), case="own"),
-        Property("counts convolutions", "A whole number k means the k-th convolution, block after block.",
-                 lambda cases, outputs: _is_name(cases, outputs, "number") and _is_name(cases, outputs, "another"), case="number"),
+        Property("counts convolutions", "A whole number k means the k-th convolution, block after block.", case="number"),
         Property("1 is the first", "Numbers 1 to 4 are the convolutions of the first two blocks.", case="low"),
         Property("16 is the last", "Numbers 13 to 16 are the convolutions of the last block.", case="high"),
     ),
 )  # fmt: skip
-
-
-def _is_name(cases, outputs, case: str) -> bool:
-    return str(outputs[case]) == layer_name(**cases[case])
 
 
 def receptive_field(layers) -> int:
@@ -140,13 +153,15 @@ def receptive_field(layers) -> int:
 
 
 def _field_cases(rng):
-    kernels = [int(kernel) for kernel in rng.permutation([3, 5, 7, 4, 6, 2])]
-    strides = [int(rng.integers(2, 4)), 1, 2, int(rng.integers(2, 4)), int(rng.integers(1, 3))][: rng.integers(4, 6)]
+    kernels = [int(kernel) for kernel in rng.permutation([9, 5, 7, 4, 6, 2])]
+    strides = [*(int(stride) for stride in rng.permutation([2, 1, 3])), 2, 1][: rng.integers(4, 6)]
+    ways = [layer for block, sizes in enumerate(CONVOLUTIONS.values()) for layer in [(3, 1)] * sizes + [(2, 2)]]
     return {
         "plain": {"layers": list(zip(kernels, strides, strict=False))},
+        "plain: the encoder's own layers": {"layers": ways[: rng.integers(12, len(ways))]},
         "one": {"layers": [(int(rng.integers(3, 12)), 2)]},
         "two": {"layers": [(kernels[0], 1), (kernels[1], 1)]},
-        "pooled": {"layers": [(kernels[2], 1), (kernels[3], 1), (2, 2), (int(rng.integers(3, 8)), 1)]},
+        "pooled": {"layers": [(kernels[2], 1), (kernels[3], 1), (2, 2), (int(rng.choice([8, 12])), 1)]},
     }
 
 
@@ -176,6 +191,9 @@ RECEPTIVE_FIELD = Exercise(
     arguments={"layers": "pairs"},
     result="whole",
     cases=_field_cases,
+    advice={
+        "tuple indices|values to unpack|'tuple' object|not 'tuple'|and 'tuple'": "Each layer is a pair: `for kernel, stride in layers`.",
+    },
     reference=receptive_field,
     mistakes={
         "Strides are left out: after a layer of stride 2, each step is two pixels wide.":
@@ -196,6 +214,14 @@ RECEPTIVE_FIELD = Exercise(
         ],
         "Only the stride of the layer directly below is used: the strides of all layers below multiply.":
             _grown(_usual, lambda jump, stride: stride),
+        "Only a stride of 2 widens the steps: multiply them by every stride, whatever it is.": [
+            _grown(_usual, lambda jump, stride: 2 * jump if stride == 2 else jump),
+            _grown(_usual, lambda jump, stride: 2 * jump if stride > 1 else jump),
+            _grown(_usual, lambda jump, stride: 2 * jump),
+        ],
+        "Every kernel is taken to be 3 wide: use its own width.": _grown(lambda width, jump, kernel, stride: width + 2 * jump),
+        "Only an odd kernel is wide enough: a kernel of width k adds k - 1 steps, not twice the half of it.":
+            _grown(lambda width, jump, kernel, stride: width + 2 * (kernel // 2) * jump),
         "Only the last layer counts: go through all of them.": lambda layers: layers[-1][0],
         "Only the first layer counts: is the return inside the loop?": lambda layers: layers[0][0],
         "The last layer is left out.": lambda layers: receptive_field(layers[:-1]),
@@ -220,14 +246,37 @@ RECEPTIVE_FIELD = Exercise(
 
 def _gradient_cases(rng):
     shape = image_shape(rng)
-    image, target = random_image(rng, shape), random_image(rng, shape)
-    plain = {"image": image, "target": target, "loss": random_image(rng, shape, 0.5, 2)}
+    image, target, flat = (
+        random_image(rng, shape),
+        random_image(rng, shape),
+        np.full((1, 4, 5, 3), number(rng, 0.1, 0.4), np.float32),
+    )
+    plain, response = {"image": image, "target": target, "loss": random_loss(rng)}, random_loss(rng, target=None)
     return {
         "plain": plain,
+        "plain: one image of one colour": plain | {"image": flat, "target": flat + np.float32(0.5)},
+        "plain: a loss that ignores its target": {"image": image, "target": image, "loss": response},
         "arrived": plain | {"image": target.copy()},
         "nearly": plain | {"image": target + (image - target) / 100},
         "twice as far": plain | {"image": target + 2 * (image - target)},
     }
+
+
+def _steeper(cases, outputs):
+    """Whether the gradient further away is right, up to the factor by which the first one is wrong."""
+    one, further = (gradient(**cases[name]) for name in ("plain", "twice as far"))
+    factor = np.sum(outputs["plain"] * one) / np.sum(one**2)
+    return np.allclose(outputs["twice as far"], factor * further, rtol=1e-3, atol=1e-4)
+
+
+def _negated(slope):
+    """A gradient in the opposite direction, or None where there is none."""
+    return lambda **case: None if (found := slope(**case)) is None else -found
+
+
+def _rescaled(how):
+    """The gradient, changed by a function of it."""
+    return lambda **case: how(gradient(**case))
 
 
 IMAGE_GRADIENT = Exercise(
@@ -238,14 +287,23 @@ IMAGE_GRADIENT = Exercise(
     cases=_gradient_cases,
     reference=gradient,
     mistakes={
-        "The gradient has the opposite sign. Is it taken with respect to the target, negated, or are image and target swapped?":
-            lambda **case: -gradient(**case),
-        "That is the loss: return its gradient with respect to the image.":
-            lambda image, target, loss: np.sum(loss * (image - target) ** 2) / 2,
+        "Image and target are swapped: the loss is called as `loss(target, image)`.": [
+            swapped_gradient,
+            _negated(swapped_gradient),
+        ],
+        "That is the gradient with respect to the target: take it with respect to the image.": [
+            target_gradient,
+            _negated(target_gradient),
+        ],
+        "Image and target are swapped: the gradient is taken at the target, of `loss(target, image)`.":
+            lambda image, target, loss: gradient(target, image, loss),
+        "The gradient has the opposite sign: return it as it is, it points uphill.": lambda **case: -gradient(**case),
+        "That is the loss: return its gradient with respect to the image.": loss_value,
         "That is the image itself: return its gradient.": lambda image, **_: image,
         "That is the target itself: return the gradient with respect to the image.": lambda target, **_: target,
         "That is the image after a step: return only the gradient.": [
             lambda **case: case["image"] - gradient(**case),
+            lambda **case: case["image"] + gradient(**case),
             lambda **case: one_step(**case, learning_rate=1),
         ],
         "That is the difference from the target: differentiate the loss that you are given.": [
@@ -257,21 +315,58 @@ IMAGE_GRADIENT = Exercise(
             lambda image, target, loss: 2 * (image - target) / image.size,
             lambda image, target, loss: (image - target) / image.size,
         ],
+        "Only the first image of the batch has a gradient: take it for the whole batch at once.":
+            lambda **case: gradient(**case) * (np.arange(len(case["image"])) == 0).reshape(-1, 1, 1, 1),
         "That is twice the gradient: is it computed twice and added up?": lambda **case: 2 * gradient(**case),
-        "Only the sign of the gradient is left.": lambda **case: np.sign(gradient(**case)),
-        "The gradient is clipped to 0..1, but it is not an image: it may be negative.": lambda **case: np.clip(gradient(**case), 0, 1),
-        "The gradient has lost its sign: keep it, it says which way is up.": lambda **case: np.abs(gradient(**case)),
-        "The gradient is divided by its length: return it as it is.":
-            lambda **case: gradient(**case) / np.sqrt(np.sum(gradient(**case) ** 2)),
-        "The gradient is divided by the number of pixels: return it as it is.": lambda **case: gradient(**case) / case["image"].size,
+        "Only the sign of the gradient is left.": _rescaled(np.sign),
+        "The gradient is clipped to 0..1, but it is not an image: it may be negative.": _rescaled(lambda slope: np.clip(slope, 0, 1)),
+        "The gradient is clipped, but it may be as large as it is: return it unchanged.": [
+            _rescaled(lambda slope, most=most: np.clip(slope, -most, most)) for most in (1, 0.5, 0.1, 0.01)
+        ],
+        "The gradient is moved and stretched to 0..1, as for a figure: return it as it is.": [
+            _rescaled(lambda slope: (slope - slope.min()) / np.ptp(slope)),
+            _rescaled(lambda slope: 0.5 + slope / (8 * slope.std())),
+        ],
+        "The gradient has lost its sign: keep it, it says which way is up.": _rescaled(np.abs),
+        "The gradient is squared: return it as it is.": _rescaled(np.square),
+        "The gradient is divided by its length, or cut to a length of 1: return it as it is.": [
+            _rescaled(lambda slope: slope / np.sqrt(np.sum(slope**2))),
+            _rescaled(lambda slope: slope / np.sqrt(np.sum(slope**2, (1, 2, 3), keepdims=True))),
+            _rescaled(lambda slope: slope / np.sqrt(np.sum(slope**2, 3, keepdims=True))),
+        ],
+        "The gradient is divided by its largest entry: return it as it is.": _rescaled(lambda slope: slope / np.abs(slope).max()),
+        "The gradient is divided by its mean or its spread: return it as it is.": [
+            _rescaled(lambda slope: slope / np.abs(slope).mean()),
+            _rescaled(lambda slope: slope / slope.std()),
+            _rescaled(lambda slope: slope / slope.std(ddof=1)),
+            _rescaled(lambda slope: (slope - slope.mean()) / slope.std()),
+            _rescaled(lambda slope: (slope - slope.mean()) / slope.std(ddof=1)),
+        ],
+        "The gradient's own mean is subtracted: return it as it is.": _rescaled(lambda slope: slope - slope.mean()),
+        "The gradient is divided by the number of pixels: return it as it is.": [
+            lambda **case: gradient(**case) / case["image"].size,
+            lambda **case: gradient(**case) / positions(case["image"]),
+        ],
+        "The gradient is averaged over the batch: each image has its own.": [
+            lambda **case: gradient(**case) / len(case["image"]),
+            _rescaled(lambda slope: np.broadcast_to(slope.mean(0, keepdims=True), slope.shape)),
+            _rescaled(lambda slope: slope.mean(0)),
+            _rescaled(lambda slope: slope.mean(0, keepdims=True)),
+        ],
         "The gradient is 0 everywhere: is the loss taken at the target, or of an image that is not recorded?":
             lambda image, **_: np.zeros_like(image),
-        "The gradient is summed up, but every pixel has its own.": lambda **case: np.sum(gradient(**case)),
+        "The gradient is taken at a black image: take it where the image is.":
+            lambda image, target, loss: gradient(0 * image, target, loss),
+        "The gradient is summed up, but every pixel has its own.": _rescaled(np.sum),
+        "The gradient is averaged, but every pixel has its own.": _rescaled(np.mean),
+        "The colours are added up or averaged, but each has its own gradient.": [
+            _rescaled(lambda slope, how=how: how(slope, CHANNEL)) for how in (np.sum, np.mean)
+        ],
     },
     properties=(
         Property("0 at the target", "Where image and target agree, the gradient should be 0.",
                  lambda cases, outputs: vanishes(outputs, "arrived", "nearly")),
-        Property("steeper further away", "This loss is twice as steep at twice the distance.",
-                 lambda cases, outputs: np.allclose(outputs["twice as far"], 2 * outputs["plain"], rtol=1e-3, atol=1e-5)),
+        Property("steeper further away", "Right near the target, but not at twice the distance: take the gradient where the image is.",
+                 _steeper),
     ),
 )  # fmt: skip

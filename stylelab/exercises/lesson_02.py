@@ -10,13 +10,17 @@ from stylelab.exercises.common import (
     gradient,
     gram,
     image_shape,
+    loss_value,
     lowers_the_loss,
     number,
     one_step,
     positions,
     random_activation,
     random_image,
+    random_loss,
     stays_in_range,
+    swapped_gradient,
+    target_gradient,
     vanishes,
 )
 
@@ -30,10 +34,13 @@ def _psnr(image, original):
 
 
 def _psnr_cases(rng):
-    one = (1, *image_shape(rng)[1:])  # one image: with more, PSNR could mean two things
-    original, noise = random_image(rng, one, 0.2, 0.8), random_image(rng, one, -0.2, 0.2)
+    shape = image_shape(rng)
+    original, noise = random_image(rng, shape, 0.2, 0.8), random_image(rng, shape, -0.2, 0.2)
+    noise *= np.linspace(0.4, 1, len(noise), dtype=np.float32).reshape(-1, 1, 1, 1)  # a different error in each image
+    black = np.zeros((1, *shape[1:]), np.float32)
     return {
         "plain": {"image": original + noise, "original": original},
+        "plain: one black image": {"image": black, "original": black + np.float32(number(rng, 0.3, 0.9))},
         "shifted": {"image": original + np.float32(number(rng, 0.05, 0.2)), "original": original},
         "half the error": {"image": original + noise / 2, "original": original},
         "swapped": {"image": original, "original": original + noise},
@@ -67,6 +74,7 @@ PSNR = Exercise(
         "The peak does not match the range: 255 is the peak of 8-bit images, but these are in 0..1.": [
             lambda **case: _psnr(**case) + 20 * np.log10(255),
             lambda **case: _psnr(**case) + 10 * np.log10(255),
+            lambda image, original: np.mean(-10 * np.log10(np.mean((image - original) ** 2, (1, 2, 3)))) + 20 * np.log10(255),
         ],
         "The peak does not match the range: the images are multiplied by 255, but the peak is left at 1.":
             lambda **case: _psnr(**case) - 20 * np.log10(255),
@@ -88,6 +96,17 @@ PSNR = Exercise(
         ],
         "The logarithm is taken of every pixel's error: average the errors first.":
             lambda image, original: np.mean(-10 * np.log10((image - original) ** 2)),
+        "Only the first image of the batch counts: average the squared errors of all images.": [
+            lambda image, original: _psnr(image[0], original[0]),
+            lambda image, original: [_psnr(image[0], original[0])],
+        ],
+        "Each image gets its own value: average the squared errors of all images, then take one logarithm.": [
+            lambda image, original: np.mean(-10 * np.log10(np.mean((image - original) ** 2, (1, 2, 3)))),
+            lambda image, original: np.sum(-10 * np.log10(np.mean((image - original) ** 2, (1, 2, 3)))),
+            lambda image, original: -10 * np.log10(np.mean((image - original) ** 2, (1, 2, 3))),
+        ],
+        "The mean is squared: square every difference first, then take the mean.":
+            lambda image, original: -10 * np.log10(np.mean(image - original) ** 2),
         "Each colour gets its own value before they are averaged: average the error over all colours first.":
             lambda image, original: np.mean(-10 * np.log10(np.mean((image - original) ** 2, (0, 1, 2)))),
         "That is a signal-to-noise ratio, which uses the original's own power: use the peak, which is 1.":
@@ -106,9 +125,14 @@ PSNR = Exercise(
 
 def _content_cases(rng):
     shape = activation_shape(rng)
-    activation, target = random_activation(rng, shape), random_activation(rng, shape)
+    activation, target = random_activation(rng, shape), random_activation(rng, shape) / 2
     return {
         "plain": {"activation": activation, "target": target},
+        "plain: a batch of one": {"activation": activation[:1] / 2, "target": target[:1]},
+        "plain: no response": {
+            "activation": np.zeros((1, 1, 2, 3), np.float32),
+            "target": random_activation(rng, (1, 1, 2, 3)) + 1,
+        },
         "same": {"activation": target.copy(), "target": target},
         "near": {"activation": target + (activation - target) / 100, "target": target},
         "double": {"activation": target + 2 * (activation - target), "target": target},
@@ -148,6 +172,10 @@ CONTENT_LOSS = Exercise(
         ],
         "That is the mean absolute difference: square the differences instead.":
             lambda activation, target: np.mean(np.abs(activation - target)),
+        "That is the smooth L1 or Huber loss, which squares small differences only: square all of them.": [
+            lambda activation, target: np.mean(np.where(np.abs(activation - target) < 1, (activation - target) ** 2 / 2,
+                                                        np.abs(activation - target) - 0.5)),
+        ],
         "That is the root of the mean square: leave the root out.":
             lambda activation, target: np.sqrt(_mean_square(activation, target)),
         "That squares the difference of the means: square every difference first, then take the mean.":
@@ -168,16 +196,22 @@ def _reconstruct_cases(rng):
     # the steps are so long that they often leave 0..1: it then shows where the image is clipped
     shape = image_shape(rng)
     plain = {
-        "image": random_image(rng, shape), "target": random_image(rng, shape), "loss": random_image(rng, shape, 0.5, 2),
-        "steps": int(rng.integers(4, 6)), "learning_rate": number(rng, 1.1, 1.3),
+        "image": random_image(rng, shape), "target": random_image(rng, shape), "loss": random_loss(rng),
+        "steps": int(rng.integers(3, 5)), "learning_rate": number(rng, 0.62, 0.72),
     }  # fmt: skip
+    black = np.zeros((1, *shape[1:]), np.float32)
     return {
         "plain": plain,
-        "slow": plain | {"learning_rate": number(rng, 0.08, 0.12)},
+        "plain: one black image": plain | {"image": black, "target": black + np.float32(number(rng, 0.5, 0.9)), "steps": 5},
+        "plain: a target that is an activation": plain | {
+            "target": random_activation(rng, (*shape[:3], 4)), "loss": random_loss(rng, "activation"), "steps": 4,
+            "learning_rate": number(rng, 0.06, 0.15),
+        },
+        "slow": plain | {"learning_rate": number(rng, 2e-5, 4e-5)},
         "one": plain | {"steps": 1},
         "none": plain | {"steps": 0},
-        "hardly": plain | {"learning_rate": number(rng, 1e-4, 2e-4)},
-    }
+        "hardly": plain | {"learning_rate": number(rng, 5e-5, 1e-4)},
+    }  # fmt: skip
 
 
 def _reconstruct(image, target, loss, steps, learning_rate):
@@ -198,17 +232,64 @@ def _clipped_before_each_step(image, target, loss, steps, learning_rate):
     return image
 
 
-def _descended(direction):
-    """Descent along `direction(slopes)`, the gradients of all steps so far, clipped after each step."""
+def _walked(move, end=lambda image: np.clip(image, 0, 1)):
+    """Descent by `move(slopes, learning_rate)`, with the gradients of all steps so far; `end` finishes each step."""
 
     def wrong(image, target, loss, steps, learning_rate):
         slopes = []
         for _ in range(steps):
             slopes.append(gradient(image, target, loss))
-            image = np.clip(image - learning_rate * direction(slopes), 0, 1)
+            image = end(image - move(slopes, learning_rate))
         return image
 
     return wrong
+
+
+def _descended(direction):
+    """Descent along `direction(slopes)`."""
+    return _walked(lambda slopes, rate: rate * direction(slopes))
+
+
+def _along(slope):
+    """Descent along another gradient."""
+
+    def wrong(image, target, loss, steps, learning_rate):
+        for _ in range(steps):
+            if (found := slope(image, target, loss)) is None:
+                return None
+            image = np.clip(image - learning_rate * found, 0, 1)
+        return image
+
+    return wrong
+
+
+def _faded(share):
+    """Descent from an image that keeps only a share of itself at each step."""
+
+    def wrong(image, target, loss, steps, learning_rate):
+        for _ in range(steps):
+            image = np.clip(share * image - learning_rate * gradient(image, target, loss), 0, 1)
+        return image
+
+    return wrong
+
+
+def _momentum(share, dampening=0.0, nesterov=False):
+    def velocity(slopes):
+        moved = slopes[0]
+        for slope in slopes[1:]:
+            moved = share * moved + (1 - dampening) * slope
+        return slopes[-1] + share * moved if nesterov else moved
+
+    return _descended(velocity)
+
+
+def _rms(slopes, rate, share=0.9, epsilon=1e-7):
+    """RMSprop; with share None, Adagrad."""
+    mean = np.zeros_like(slopes[0])
+    for slope in slopes:
+        mean = mean + slope**2 if share is None else share * mean + (1 - share) * slope**2
+    return rate * slopes[-1] / (np.sqrt(mean) + epsilon)
 
 
 def _adam(image, target, loss, steps, learning_rate, keras=False):
@@ -230,6 +311,9 @@ RECONSTRUCT = Exercise(
     result="image",
     cases=_reconstruct_cases,
     reference=_reconstruct,
+    by_name=("learning_rate",),
+    advice={"'int' object is not iterable": "`steps` is a number: loop over range(steps)."},
+    rtol=5e-4,
     mistakes={
         "The image does not move: replace it by the moved one, and return that.": lambda image, **_: image,
         "That is the target itself: approach it step by step.": lambda target, **_: target,
@@ -240,24 +324,81 @@ RECONSTRUCT = Exercise(
         "The image is clipped only at the end: clip it after each step.": lambda **case: np.clip(_never_clipped(**case), 0, 1),
         "The image is never clipped and leaves its range 0..1.": _never_clipped,
         "The image is clipped before each step, so the last step may leave the range 0..1.": _clipped_before_each_step,
-        "The image goes uphill: which way does its gradient point? (The gradient of the target is the opposite.)": [
+        "The image goes uphill: which way does its gradient point?": [
             lambda learning_rate, **case: _reconstruct(**case, learning_rate=-learning_rate),
             lambda learning_rate, **case: _never_clipped(**case, learning_rate=-learning_rate),
+        ],
+        "Image and target are swapped: the loss is called as `loss(target, image)`.": _along(swapped_gradient),
+        "The gradient is taken with respect to the target: take it with respect to the image.": _along(target_gradient),
+        "Image and target are swapped: the gradient is taken at the target, of `loss(target, image)`.":
+            _along(lambda image, target, loss: gradient(target, image, loss)),
+        "Only the first image of the batch moves: move the whole batch at once.":
+            lambda **case: np.concatenate((_reconstruct(**case)[:1], case["image"][1:])),
+        "That follows the gradient of a loss of your own: differentiate the one that you are given.": [
+            _along(lambda image, target, loss: image - target),
+            _along(lambda image, target, loss: 2 * (image - target)),
+            _along(lambda image, target, loss: 2 / image.size * (image - target)),
+        ],
+        "The gradient is divided by its length, or cut to a length of 1: subtract it as it is, times the learning rate.": [
+            _descended(lambda slopes: slopes[-1] / np.sqrt(np.sum(slopes[-1] ** 2))),
+            _descended(lambda slopes: slopes[-1] / np.sqrt(np.sum(slopes[-1] ** 2, (1, 2, 3), keepdims=True))),
+        ],
+        "The gradient is divided by its largest entry, its mean or its spread: subtract it as it is, times the learning rate.": [
+            _descended(lambda slopes, how=how: slopes[-1] / how(slopes[-1]))
+            for how in (lambda slope: np.abs(slope).max(), lambda slope: np.abs(slope).mean(), np.std, lambda slope: slope.std(ddof=1))
+        ],
+        "The gradient is divided by the number of pixels: subtract it as it is, times the learning rate.":
+            _descended(lambda slopes: slopes[-1] / slopes[-1].size),
+        "The gradient is clipped: clip the image, and subtract the gradient as it is.": [
+            _descended(lambda slopes, low=low, most=most: np.clip(slopes[-1], low, most))
+            for low, most in ((0, 1), (-1, 1), (-0.5, 0.5), (-0.1, 0.1), (-0.01, 0.01))
+        ],
+        "The gradient is divided by the learning rate: multiply.": _walked(lambda slopes, rate: slopes[-1] / rate),
+        "The learning rate is squared: multiply by it once.": _walked(lambda slopes, rate: rate**2 * slopes[-1]),
+        "That is descent with momentum: each step should follow the gradient where the image is now, and nothing else.": [
+            *(_momentum(share, *how) for share in (0.9, 0.5, 0.99, 0.8) for how in ((), (share,), (0.0, True))),
+            *(_descended(lambda slopes, share=share: sum((1 - share) * share**age * slope for age, slope in enumerate(slopes[::-1])))
+              for share in (0.9, 0.5, 0.99)),
+        ],
+        "The learning rate gets smaller from step to step: use it as it is at every step.": [
+            *(_walked(lambda slopes, rate, decay=decay: rate * decay ** (len(slopes) - 1) * slopes[-1]) for decay in (0.5, 0.9, 0.95, 0.99)),
+            _walked(lambda slopes, rate: rate / len(slopes) * slopes[-1]),
+            lambda steps, **case: _walked(lambda slopes, rate: rate * (1 - (len(slopes) - 1) / steps) * slopes[-1])(steps=steps, **case),
+            _walked(lambda slopes, rate: rate / np.sqrt(len(slopes)) * slopes[-1]),
+        ],
+        "That is RMSprop or Adagrad, which divide by the size of earlier gradients: use plain gradient descent.": [
+            _walked(partial(_rms, share=share, epsilon=epsilon)) for share in (0.9, 0.99, None) for epsilon in (1e-7, 1e-8, 1e-10)
         ],
         "The gradients of all steps add up: clear `.grad` after each step, or ask for the gradient alone.": _descended(sum),
         "The same gradient is used at every step: take it again where the image is now.": _descended(lambda slopes: slopes[0]),
         "The learning rate is not used.": lambda learning_rate, **case: _reconstruct(**case, learning_rate=1),
         "Only the sign of the gradient is used: subtract the gradient itself.": _descended(lambda slopes: np.sign(slopes[-1])),
-        "That is Adam: use plain gradient descent.": [_adam, partial(_adam, keras=True)],
+        "That is Adam: use plain gradient descent.": [
+            lambda learning_rate, rate=rate, keras=keras, **case: _adam(learning_rate=rate or learning_rate, keras=keras, **case)
+            for rate in (None, 0.001) for keras in (False, True)
+        ],
+        "The image fades at every step, as with weight decay: subtract the gradient and nothing else.": [
+            _faded(0.9), _faded(0.99), _faded(0.999),
+        ],
+        "The image is clipped to another range: it is in 0..1.": [
+            _walked(lambda slopes, rate: rate * slopes[-1], lambda image, ends=ends: np.clip(image, *ends)) for ends in ((-1, 1), (0, 255))
+        ],
+        "A sigmoid changes every pixel at every step: clip instead.":
+            _walked(lambda slopes, rate: rate * slopes[-1], lambda image: 1 / (1 + np.exp(-image))),
+        "A number of steps is written into the function: make as many as `steps` says.": [
+            lambda steps, count=count, **case: _reconstruct(steps=count, **case) for count in (10, 20, 50, 60, 100)
+        ],
+        "It starts from a black image: start from the one that you are given.":
+            lambda image, **case: _reconstruct(image=0 * image, **case),
         "That is the loss: return the image.":
-            lambda **case: np.sum(case["loss"] * (_reconstruct(**case) - case["target"]) ** 2) / 2,
+            lambda **case: loss_value(_reconstruct(**case), case["target"], case["loss"]),
         "That is the gradient: return the image.": lambda **case: gradient(_reconstruct(**case), case["target"], case["loss"]),
         "The target moves instead of the image: take the gradient with respect to the image.":
             lambda image, target, **case: _reconstruct(image=target, target=image, **case),
     },
     properties=(
         Property("comes closer", "The loss should be lower after these steps.",
-                 lambda cases, outputs: lowers_the_loss(cases["slow"], outputs["slow"])),
+                 lambda cases, outputs: lowers_the_loss(cases["slow"], outputs["slow"], _reconstruct(**cases["slow"]))),
         Property("stays in 0..1", "The image leaves its range 0..1 on the way: clip it after each step.",
                  lambda cases, outputs: all(stays_in_range(outputs[name]) for name in cases)),
         Property("one step", "With steps = 1, it should make exactly one step.",

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from stylelab.encoders import LAYERS
 from stylelab.exercises.checking.definition import Exercise, Property
 from stylelab.exercises.common import (
     activation_shape,
@@ -12,6 +13,7 @@ from stylelab.exercises.common import (
     random_activation,
     vanishes,
 )
+from stylelab.recipes import PAPER
 
 
 def _shuffled(rng: np.random.Generator, activation: np.ndarray) -> np.ndarray:
@@ -22,8 +24,10 @@ def _shuffled(rng: np.random.Generator, activation: np.ndarray) -> np.ndarray:
 
 def _gram_cases(rng):
     activation = random_activation(rng, activation_shape(rng))
+    row = random_activation(rng, (1, 1, *activation.shape[2:]))
     return {
         "plain": {"activation": activation},
+        "plain: one image with one row of positions": {"activation": row},
         "tripled": {"activation": 3 * activation},
         "shuffled": {"activation": _shuffled(rng, activation)},
         "constant": {"activation": np.full(activation.shape, number(rng, 0.5, 0.9), np.float32)},
@@ -37,6 +41,10 @@ def _divided(product, *divisors: str):
         return lambda activation: product(activation) / np.prod([activation.shape["BHWC".index(side)] for side in sides])
 
     return [by(sides) for sides in divisors]
+
+
+def _centred(activation):
+    return activation - activation.mean((1, 2), keepdims=True)
 
 
 def _channels_last_read_as_first(activation):
@@ -61,6 +69,16 @@ def _transposed(activation):
     return rows @ rows.transpose(0, 2, 1)
 
 
+_FACTORS = {  # what goes wrong before there is a product; NumPy's and both frameworks' words
+    r"must match|must be equal|Expected size for first two dimensions|mat1 and mat2|batch1|In\[0\]|[Mm]atrix size|batch dimensions":
+        "The two factors do not fit. Flatten height and width first, then swap the last two axes of one factor and no others: "
+        "`.T`, or a transpose without numbers, turns round all three.",
+    r"must be a matrix|2D tensors? expected|1D tensors expected": "That multiplies two matrices, but here is a batch of them: use @.",
+    r"Dimension out of range|out of bounds|too many indices": "There are fewer axes than that: flatten height and width alone, not the filters.",
+    r"is invalid for input of size|Input to reshape": "These sizes do not hold all numbers: several images come at once, and each has "
+        "C filters and H W positions.",
+    r"to unpack|expects a vector of size": "An activation has four axes: the batch, and then height, width and filters in your framework's order.",
+}  # fmt: skip
 _SCRAMBLED = (
     "The shape is right but the entries are scrambled: reshape does not move axes. Where does your framework keep the channels?"
 )
@@ -73,15 +91,38 @@ GRAM_MATRIX = Exercise(
     cases=_gram_cases,
     reference=gram,
     differentiable="activation",
+    advice=_FACTORS,
     mistakes={
         "The normalisation is forgotten: divide by H W, the number of positions.": gram_product,
+        "The product is multiplied by H W: divide it by the number of positions.":
+            lambda activation: gram_product(activation) * positions(activation),
+        "`/ H * W` divides by H and then multiplies by W: where do you need brackets?": [
+            lambda activation: gram_product(activation) / activation.shape[1] * activation.shape[2],
+            lambda activation: gram_product(activation) / activation.shape[2] * activation.shape[1],
+        ],
+        "The product is divided by one side of the image: divide it by H W, the number of positions.": _divided(gram_product, "H", "W"),
+        "It is divided by H W twice: divide the product once, not both of its factors.": _divided(gram_product, "HWHW"),
+        "The product is divided by H + W: the number of positions is H W.":
+            lambda activation: gram_product(activation) / sum(activation.shape[1:3]),
+        "The product is divided by H W - 1, as in a covariance: divide it by the number of positions.":
+            lambda activation: gram_product(activation) / (positions(activation) - 1),
         "The product is divided by C H W: divide it by the number of positions alone.": _divided(gram_product, "HWC"),
+        "Only the first image of the batch is used: keep the batch axis, with one matrix for each image.": [
+            *(of_one for cut in (lambda matrices: matrices[0], lambda matrices: matrices[:1], lambda matrices: 0 * matrices + matrices[:1])
+              for of_one in _divided(lambda activation, cut=cut: cut(gram_product(activation)), "HW", "", "HWC")),
+        ],
+        "Only half of the matrix is filled: filter i with j is the same as j with i.": [
+            lambda activation: np.triu(gram(activation)),
+            lambda activation: np.tril(gram(activation)),
+        ],
+        "Only the diagonal is filled: each filter should meet every other filter too.":
+            lambda activation: gram(activation) * np.eye(activation.shape[3]),
         "The product is divided by B H W: divide it by the number of positions alone.": _divided(gram_product, "BHW"),
         "The product is divided by B C H W: divide it by the number of positions alone.": _divided(gram_product, "BHWC"),
         "The product is divided by B: divide it by the number of positions.": _divided(gram_product, "B"),
         "Each filter's responses are scaled to length 1, which gives cosines: the Gram matrix keeps their size.":
             lambda activation: gram_product(activation / np.sqrt(np.sum(activation**2, (1, 2), keepdims=True))),
-        "The product is divided by C: divide it by the number of positions.": _divided(gram_product, "C"),
+        "The product is divided by the number of filters: divide it by the number of positions.": _divided(gram_product, "C", "CC"),
         "That is the transposed product, which compares positions: the Gram matrix compares filters.": _divided(_transposed, "", "HW"),
         "The sums run over the wrong axis: columns take the place of the filters. Where does your framework keep the channels?":
             _divided(lambda activation: gram_product(activation, "bhic,bhjc->bij"), "", "HW", "HC", "C"),
@@ -95,8 +136,12 @@ GRAM_MATRIX = Exercise(
             *_divided(lambda activation: gram_product(activation).sum(0), "", "HW", "BHW", "BHWC"),
             *_divided(_batch_in_one_matrix, "", "HW", "BHW", "BHWC"),
         ],
-        "The mean is subtracted, which gives the covariance: the Gram matrix keeps the mean.":
-            lambda activation: gram(activation - activation.mean((1, 2), keepdims=True)),
+        "The mean is subtracted, which gives the covariance: the Gram matrix keeps the mean.": [
+            lambda activation: gram(_centred(activation)),
+            lambda activation: gram_product(_centred(activation)) / (positions(activation) - 1),
+        ],
+        "That is the correlation: the Gram matrix keeps each filter's mean, and its size.":
+            lambda activation: gram_product((deviation := _centred(activation)) / np.sqrt(np.sum(deviation**2, (1, 2), keepdims=True))),
         "The responses of each filter are only added up: a Gram matrix holds products of two filters.":
             lambda activation: activation.mean((1, 2)),
         "Each filter is summed over all positions before two filters are multiplied: multiply first, position by position.":
@@ -121,11 +166,17 @@ def _layer_loss(activation, target_gram):
 
 def _layer_cases(rng):
     shape = activation_shape(rng)
-    activation, style = random_activation(rng, shape), random_activation(rng, shape)
+    activation, style = random_activation(rng, shape), random_activation(rng, (shape[0], 8, 7, shape[3]))  # of another size
     target = gram(style).astype(np.float32)
     own = gram(activation.astype(float)).astype(np.float32)
+    whole = rng.integers(0, rng.integers(3, 6), (shape[0], 2, 4, shape[3])).astype(
+        np.float32
+    )  # so small that no Gram matrix of it is rounded
     return {
         "plain": {"activation": activation, "target_gram": target},
+        "plain: one image": {"activation": activation[:1], "target_gram": target[:1]},
+        "plain: an activation of zeros": {"activation": 0 * activation, "target_gram": target},
+        "plain: an image that has the style already": {"activation": whole, "target_gram": gram(whole)},
         "same": {"activation": activation, "target_gram": own},
         "near": {"activation": activation, "target_gram": own + (target - own) / 100},
         "shuffled": {"activation": _shuffled(rng, activation), "target_gram": target},
@@ -138,6 +189,16 @@ def _gatys_denominator(activation):
     return 4 * float(activation[0].size) ** 2
 
 
+def _sum_over(divisor):
+    """The mistake of dividing the sum of squares by something else than the number of entries."""
+    return lambda activation, target_gram: np.sum((gram(activation) - target_gram) ** 2) / divisor(*activation.shape)
+
+
+_NO_GRAM = {  # an activation, four axes, is compared with a Gram matrix, three
+    r"must match|[Ii]ncompatible shapes|must be equal": "An activation cannot be compared with a Gram matrix: take its Gram matrix first.",
+    r"expected 4, got 3|activation must": "A Gram matrix is taken of the target too, but it is a Gram matrix already.",
+}
+
 STYLE_LAYER_LOSS = Exercise(
     id="style_layer_loss",
     title="Compute the mean squared difference between an activation's Gram matrix (per location) and a target.",
@@ -146,25 +207,64 @@ STYLE_LAYER_LOSS = Exercise(
     cases=_layer_cases,
     reference=_layer_loss,
     differentiable="activation",
+    advice=_NO_GRAM,
     mistakes={
         "That is the sum: take the mean over all entries, B C C.":
             lambda activation, target_gram: _layer_loss(activation, target_gram) * target_gram.size,
         "The loss is summed over the batch: take the mean over all entries, B C C.":
             lambda activation, target_gram: _layer_loss(activation, target_gram) * len(activation),
-        "That is Gatys's loss, with 4 in the denominator: here, take the plain mean.":
+        "That is half the sum, or the sum over a matrix's entries: take the mean over all entries, B C C.": [
+            lambda activation, target_gram: _layer_loss(activation, target_gram) * target_gram.size / 2,
+            _sum_over(lambda b, h, w, c: b),
+        ],
+        "The sum is divided by C, but a Gram matrix has C C entries: take the mean over all of them.": [
+            _sum_over(lambda b, h, w, c: c),
+            _sum_over(lambda b, h, w, c: b * c),
+        ],
+        "Only the first image of the batch is used: take the mean over all.":
+            lambda activation, target_gram: _layer_loss(activation[:1], target_gram[:1]),
+        "Every image is compared with the first target: each has its own.":
+            lambda activation, target_gram: _layer_loss(activation, target_gram[:1]),
+        "Only the diagonals are compared: compare all entries.":
+            lambda activation, target_gram: np.mean(np.einsum("bii->bi", gram(activation) - target_gram) ** 2),
+        "The mean is taken before the square, so errors of opposite sign cancel: square each difference first.":
+            lambda activation, target_gram: np.mean(gram(activation) - target_gram) ** 2,
+        "Each matrix is squared by itself: subtract first, then square.":
+            lambda activation, target_gram: np.mean(gram(activation) ** 2 - target_gram**2),
+        "Only the target is squared: where do you need brackets?": lambda activation, target_gram: np.mean(gram(activation) - target_gram**2),
+        "The loss is divided by that of the target, as a share: here, take the plain mean.": [
+            lambda activation, target_gram: _layer_loss(activation, target_gram) / np.mean(target_gram**2),
+            lambda activation, target_gram: _layer_loss(activation, target_gram) / np.sum(target_gram**2),
+        ],
+        "That is Gatys's loss, with 4 in the denominator: here, take the plain mean.": [
             lambda activation, target_gram: _layer_loss(activation, target_gram) * len(activation) / 4,
+            _sum_over(lambda b, h, w, c: 4 * h * w * c),
+            _sum_over(lambda b, h, w, c: 4 * b * h * w * c),
+        ],
         "That is Gatys's loss, for Gram matrices that are not divided by H W. The target is divided: compare like with like.":
             lambda activation, target_gram: np.sum((gram_product(activation) - target_gram) ** 2) / _gatys_denominator(activation),
-        "Gatys's denominator 4 N^2 M^2 is for Gram matrices that are not yet divided: here, take the mean.":
-            lambda activation, target_gram: np.sum((gram(activation) - target_gram) ** 2) / _gatys_denominator(activation),
-        "That is half the sum: take the mean.":
-            lambda activation, target_gram: _layer_loss(activation, target_gram) * target_gram.size / 2,
-        "That is the length of the difference, the root of the sum of squares: take the mean of the squares.":
-            lambda activation, target_gram: np.sqrt(_layer_loss(activation, target_gram) * target_gram.size),
         "That is a quarter of the mean: take the plain mean, without a factor.":
             lambda activation, target_gram: _layer_loss(activation, target_gram) / 4,
-        "The normalisation is forgotten: the target is divided by H W, but your Gram matrix is not.":
+        "The sum is divided by a size of the activation: take the mean over the entries of the Gram matrices, B C C.": [
+            _sum_over(lambda b, h, w, c: h * w),
+            _sum_over(lambda b, h, w, c: h * w * c),
+            _sum_over(lambda b, h, w, c: b * h * w),
+            _sum_over(lambda b, h, w, c: b * h * w * c),
+            _sum_over(lambda b, h, w, c: h * w * c * c),
+            _sum_over(lambda b, h, w, c: b * h * w * c * c),
+        ],
+        "Gatys's denominator 4 N^2 M^2 is for Gram matrices that are not yet divided: here, take the mean.": [
+            lambda activation, target_gram: np.sum((gram(activation) - target_gram) ** 2) / _gatys_denominator(activation),
+            lambda activation, target_gram: _layer_loss(activation, target_gram) / _gatys_denominator(activation),
+        ],
+        "That is the length of the difference, the root of the sum of squares: take the mean of the squares.": [
+            lambda activation, target_gram: np.sqrt(_layer_loss(activation, target_gram) * target_gram.size),
+            lambda activation, target_gram: np.sqrt(_layer_loss(activation, target_gram) / target_gram.size),
+        ],
+        "The normalisation is forgotten: the target is divided by H W, but your Gram matrix is not.": [
             lambda activation, target_gram: np.mean((gram_product(activation) - target_gram) ** 2),
+            lambda activation, target_gram: np.sum((gram_product(activation) - target_gram) ** 2),
+        ],
         "Your Gram matrix is divided by C H W, but the target by H W: use the same normalisation.":
             lambda activation, target_gram: np.mean((gram(activation) / activation.shape[3] - target_gram) ** 2),
         "The differences are not squared, so errors of opposite sign cancel.": [
@@ -180,8 +280,10 @@ STYLE_LAYER_LOSS = Exercise(
                 (scrambled(activation) / positions(activation) - target_gram) ** 2)
             for scrambled in (_channels_last_read_as_first, _channels_first_read_as_last)
         ],
-        "A Gram matrix is taken of the target too, but it is a Gram matrix already.":
+        "A Gram matrix is taken of the target too, but it is a Gram matrix already.": [
             lambda activation, target_gram: np.mean((gram(activation) - target_gram @ target_gram) ** 2),
+            lambda activation, target_gram: np.mean((gram(activation) - target_gram @ target_gram / activation.shape[3]) ** 2),
+        ],
     },
     properties=(
         Property("zero at the target", "The loss should be 0 when the Gram matrix is the target.",
@@ -194,11 +296,12 @@ STYLE_LAYER_LOSS = Exercise(
 
 
 def _style_cases(rng):
-    odd = rng.choice(["conv2_2", "conv3_2"])  # not one of the paper's five, so a fixed list of those is wrong in every draw
-    deeper = [odd, *rng.permutation(["conv2_1", "conv3_1", "conv4_1"])[: rng.integers(1, 3)]]
+    # no list of names is right, neither the paper's five nor all sixteen
+    layers = ["conv1_1", f"conv{rng.integers(6, 10)}_1", str(rng.choice(["conv2_1", "conv3_1", "conv4_1"]))]
+    layers += sorted(str(layer) for layer in rng.permutation(["conv2_2", "conv3_2"])[: rng.integers(1, 3)])
     batch, wider = int(rng.integers(2, 4)), int(rng.integers(0, 2))
-    layers = ["conv1_1", *sorted(str(layer) for layer in deeper)]  # (B, H, W, C): deeper ones are smaller, with more filters
-    sizes = {layer: (batch, 7 + wider - depth, 5 + wider - depth, 2 + depth + wider) for depth, layer in enumerate(layers)}
+    # (B, H, W, C): later ones are smaller, with more filters
+    sizes = {layer: (batch, 8 + wider - depth, 6 + wider - depth, 2 + depth + wider) for depth, layer in enumerate(layers)}
     activations = {layer: random_activation(rng, size) for layer, size in sizes.items()}
     styles = {layer: rng.uniform(0.1, 2, size) for layer, size in sizes.items()}
     own = {layer: gram(activation).astype(np.float32) for layer, activation in activations.items()}
@@ -208,8 +311,12 @@ def _style_cases(rng):
     weights = dict(zip(reversed(sizes), (float(weight) for weight in far_apart), strict=True))
     plain = {"activations": activations, "target_grams": targets, "weights": weights}
     alone = str(rng.choice(list(sizes)))
+    one_image = {name: {layer: array[:1] for layer, array in plain[name].items()} for name in ("activations", "target_grams")}
+    silent = {name: {layer: 0 * array for layer, array in plain[name].items()} for name in one_image}
     return {
         "plain": plain,
+        "plain: one image and large weights": plain | one_image | {"weights": {layer: 100 * weights[layer] for layer in sizes}},
+        "plain: zeros in every layer": plain | silent,
         "same": plain | {"target_grams": own},
         "near": plain | {"target_grams": {layer: own[layer] + (targets[layer] - own[layer]) / 100 for layer in sizes}},
         "doubled": plain | {"weights": {layer: 2 * weight for layer, weight in weights.items()}},
@@ -236,6 +343,18 @@ def _with_weight(change):
     return lambda weights, **case: _style_loss(**case, weights={layer: change(weight) for layer, weight in weights.items()})
 
 
+_ONE_LAYER_AT_A_TIME = {  # what goes wrong with three dicts
+    r"KeyError: '|NameError: name '(LAYERS|PAPER|STYLE)'": "Certain layers are written into the function, or taken from the lesson: use the names in the dicts that you are "
+        "given. There may be others, or only one.",
+    r"KeyError: \d|'dict_(values|keys|items)' object is not subscriptable":
+        "The dicts are not numbered: look up what you need by the name of its layer.",
+    r"'str'|\bstr\b|of string|too many values to unpack|not enough values to unpack \(expected 3, got 2\)":
+        "A loop over a dict, or zip of dicts, gives the names of the layers: look up what belongs to each name.",
+    r"'dict(_\w+)?'|\bdict\b": "That is a whole dict: take the activation, the target and the weight of one layer at a time.",
+    r"'NoneType'": "The sum starts from None: start from 0.",
+    r"must be Tensor, not (list|generator)|'generator'": "Tensors in a list are added up by Python's own sum, or by stack and then sum.",
+}  # fmt: skip
+
 STYLE_LOSS = Exercise(
     id="style_loss",
     title="Sum weight times style_layer_loss over the layers.",
@@ -244,6 +363,7 @@ STYLE_LOSS = Exercise(
     cases=_style_cases,
     reference=_style_loss,
     differentiable="activations",
+    advice=_ONE_LAYER_AT_A_TIME | _NO_GRAM,
     mistakes={
         "The layers are added up without their weights.": lambda weights, **case: sum(_losses(**case).values()),
         "That is the mean over the layers, without their weights: what does each layer count?":
@@ -254,6 +374,32 @@ STYLE_LOSS = Exercise(
             lambda **case: _style_loss(**case) / sum(case["weights"].values()),
         "The weights are matched with the layers by their order: look each one up by its name.":
             lambda weights, **case: np.dot(list(weights.values()), list(_losses(**case).values())),
+        "The weights are added up by themselves: multiply each layer's loss by its own weight before you add.": [
+            lambda weights, **case: sum(weights.values()) * sum(_losses(**case).values()),
+            lambda weights, **case: sum(weights.values()) / len(weights) * sum(_losses(**case).values()),
+        ],
+        "The weight 0.2 is written into the function: use `weights`.": lambda weights, **case: 0.2 * sum(_losses(**case).values()),
+        "Certain layers are written into the function: use the names in the dicts that you are given.": [
+            lambda weights, known=known, **case: None if len(weights) == 1 else
+                sum(weights[layer] * loss for layer, loss in _losses(**case).items() if layer in known)
+            for known in (PAPER, LAYERS)
+        ],
+        "One layer is left out: check where the loop begins and ends.": [
+            lambda weights, index=index, **case: None if len(weights) == 1 else
+                _style_loss(**case, weights={layer: weights[layer] for layer in weights if layer != list(weights)[index]})
+            for index in (0, -1)
+        ],
+        "The sum starts from 1: start from 0.": lambda **case: 1 + _style_loss(**case),
+        "Only the first image of the batch is used: take the mean over all.":
+            _with_loss(lambda activation, target: _layer_loss(activation[:1], target[:1])),
+        "The activations are multiplied by the weights: multiply the finished loss of each layer.":
+            lambda activations, target_grams, weights: _style_loss(
+                {layer: weights[layer] * activation for layer, activation in activations.items()}, target_grams, dict.fromkeys(weights, 1)),
+        "The losses are divided by those of the targets, as shares: style_layer_loss is the plain mean.": [
+            _with_loss(lambda activation, target: _layer_loss(activation, target) / np.mean(target**2)),
+            _with_loss(lambda activation, target: _layer_loss(activation, target) / np.sum(target**2)),
+        ],
+        "That is half of it: style_layer_loss is the plain mean.": _with_loss(lambda *pair: _layer_loss(*pair) / 2),
         "Only one layer counts: add up the layers inside the loop, and return after it.": [
             lambda activations, target_grams, weights, index=index: None if len(activations) == 1 else
                 weights[layer := list(activations)[index]] * _layer_loss(activations[layer], target_grams[layer])

@@ -10,12 +10,16 @@ from stylelab.exercises.common import (
     edge_image,
     gradient,
     image_shape,
+    loss_value,
     lowers_the_loss,
     neighbours,
     number,
     one_step,
     random_image,
+    random_loss,
     stays_in_range,
+    swapped_gradient,
+    target_gradient,
     vanishes,
 )
 
@@ -44,6 +48,7 @@ TOTAL_COST = Exercise(
     cases=_cost_cases,
     reference=total_cost,
     differentiable="style",
+    advice={"does not require grad": "Nothing has to be differentiated here: return the sum."},
     mistakes={
         "`alpha` and `beta` are swapped: `alpha` goes with the content, `beta` with the style.":
             lambda content, style, alpha, beta: beta * content + alpha * style,
@@ -52,12 +57,22 @@ TOTAL_COST = Exercise(
         "The numbers 40 and 10 are written into the function, and swapped: use the arguments `alpha` and `beta`.":
             lambda content, style, alpha, beta: 40 * content + 10 * style,
         "The losses are added without their weights.": lambda content, style, alpha, beta: content + style,
+        "`alpha` is forgotten: it weights the content.": lambda content, style, alpha, beta: content + beta * style,
+        "`beta` is forgotten: it weights the style.": lambda content, style, alpha, beta: alpha * content + style,
+        "The number 10 is written into the function: use the argument `alpha`.": lambda content, style, alpha, beta: 10 * content + beta * style,
+        "The number 40 is written into the function: use the argument `beta`.": lambda content, style, alpha, beta: alpha * content + 40 * style,
+        "The sum is divided by `alpha`: it has the same lowest point, but leave it as it is.":
+            lambda content, style, alpha, beta: content + beta * style / alpha,
+        "The weights are added up by themselves: multiply each loss by its own.":
+            lambda content, style, alpha, beta: (alpha + beta) * (content + style),
         "`alpha` and `beta` are used as exponents: they should be factors.": [
             lambda content, style, alpha, beta: content**alpha * style**beta,
             lambda content, style, alpha, beta: content**alpha + style**beta,
         ],
-        "The losses are squared, but they are squares already: use them as they are.":
+        "The losses are squared, but they are squares already: use them as they are.": [
             lambda content, style, alpha, beta: alpha * content**2 + beta * style**2,
+            lambda content, style, alpha, beta: np.hypot(alpha * content, beta * style),
+        ],
         "The losses are divided by `alpha` and `beta`: multiply.": lambda content, style, alpha, beta: content / alpha + style / beta,
         "The style is weighted by 1 - alpha instead of `beta`.": lambda content, style, alpha, beta: alpha * content + (1 - alpha) * style,
         "`alpha` and `beta` are added to the losses: they should be factors.": [
@@ -68,8 +83,10 @@ TOTAL_COST = Exercise(
         "The sum is divided by alpha + beta: leave it as it is.":
             lambda content, style, alpha, beta: (alpha * content + beta * style) / (alpha + beta),
         "That is the mean of the two parts: take their sum.": lambda content, style, alpha, beta: (alpha * content + beta * style) / 2,
-        "The style is subtracted, but both parts should become small: add them.":
+        "The style is subtracted, but both parts should become small: add them.": [
             lambda content, style, alpha, beta: alpha * content - beta * style,
+            lambda content, style, alpha, beta: np.abs(alpha * content - beta * style),
+        ],
         "`beta` weights both parts: `alpha` goes with the content.": lambda content, style, alpha, beta: beta * (content + style),
         "`alpha` weights both parts: `beta` goes with the style.": lambda content, style, alpha, beta: alpha * (content + style),
         "The style is missing from the sum.": lambda content, style, alpha, beta: alpha * content,
@@ -88,19 +105,24 @@ def _step_cases(rng):
     shape = image_shape(rng)
     image, target = random_image(rng, shape), np.clip(random_image(rng, shape, -0.3, 1.3), 0, 1)
     plain = {  # the steps end far outside 0..1
-        "image": image, "target": target, "loss": random_image(rng, shape, 0.5, 2), "learning_rate": number(rng, 0.8, 1),
+        "image": image, "target": target, "loss": random_loss(rng), "learning_rate": number(rng, 0.36, 0.45),
     }  # fmt: skip
-    slow = plain | {"learning_rate": number(rng, 0.08, 0.15)}
+    slow = plain | {"learning_rate": number(rng, 2e-5, 4e-5)}
     return {
         "plain": plain,
+        "plain: one black image": plain | {"image": 0 * image[:1], "target": target[:1]},
         "small": slow,
         "arrived": slow | {"image": target.copy()},
-        "nearly": slow | {"image": target + (image - target) / 100},
+        "nearly": plain | {"image": target + (image - target) / 1000},
     }
 
 
 def _unclipped_step(image, target, loss, learning_rate):
     return image - learning_rate * gradient(image, target, loss)
+
+
+def _mean_size(slope):
+    return np.abs(slope).mean()
 
 
 def _step_along(slope):
@@ -115,12 +137,15 @@ ONE_STEP = Exercise(
     result="image",
     cases=_step_cases,
     reference=one_step,
+    fed_back="image",
     mistakes={
         "The image leaves its range 0..1: clip it after the step.": _unclipped_step,
-        "The image goes uphill: which way does its gradient point? (The gradient of the target is the opposite.)": [
+        "The image goes uphill: which way does its gradient point?": [
             lambda learning_rate, **case: one_step(**case, learning_rate=-learning_rate),
             lambda learning_rate, **case: _unclipped_step(**case, learning_rate=-learning_rate),
         ],
+        "Image and target are swapped: the loss is called as `loss(target, image)`.": _step_along(swapped_gradient),
+        "The gradient is taken with respect to the target: take it with respect to the image.": _step_along(target_gradient),
         "The image does not move: return the moved one.": lambda image, **_: image,
         "The learning rate is not used.": lambda learning_rate, **case: one_step(**case, learning_rate=1),
         "The learning rate is not used, and the image leaves its range 0..1.":
@@ -137,14 +162,51 @@ ONE_STEP = Exercise(
             _step_along(lambda image, target, loss: (image - target) / image.size),
             _step_along(lambda image, target, loss: 2 / image.size * (image - target)),
         ],
-        "The loss itself is subtracted: subtract its gradient.": _step_along(lambda image, target, loss: np.sum(loss * (image - target) ** 2) / 2),
+        "The loss itself is subtracted: subtract its gradient.": _step_along(loss_value),
+        "The gradient is divided by its own size, so every step is equally long: subtract it as it is, times the learning rate.": [
+            _step_along(lambda size=size, **case: (slope := gradient(**case)) / size(slope))
+            for size in (np.linalg.norm, np.max, np.std, _mean_size, lambda slope: np.abs(slope).max(), lambda slope: np.abs(slope).sum())
+        ],
+        "The gradient is clipped: clip the image that comes out, not the gradient.": [
+            *(_step_along(lambda low=low, **case: np.clip(gradient(**case), low, 1)) for low in (-1, 0)),
+            *(_step_along(lambda most=most, **case: (slope := gradient(**case)) * min(1, most / np.linalg.norm(slope))) for most in (1, 10)),
+            lambda learning_rate, **case: case["image"] - np.clip(learning_rate * gradient(**case), 0, 1),
+            lambda learning_rate, **case: np.clip(case["image"] - np.clip(learning_rate * gradient(**case), 0, 1), 0, 1),
+        ],
+        "The gradient is divided by the learning rate: multiply.":
+            lambda learning_rate, **case: one_step(**case, learning_rate=1 / learning_rate),
+        "The learning rate is squared: use it once.": lambda learning_rate, **case: one_step(**case, learning_rate=learning_rate**2),
+        "That is half a step: subtract the learning rate times the gradient.":
+            lambda learning_rate, **case: one_step(**case, learning_rate=learning_rate / 2),
+        "The step is twice as long as it should be: subtract the learning rate times the gradient.":
+            lambda learning_rate, **case: one_step(**case, learning_rate=2 * learning_rate),
+        "Those are two steps: make a single one.": lambda image, **case: one_step(one_step(image, **case), **case),
+        "A part of the gradient is left out, as momentum or a decay does: subtract all of it, times the learning rate.": [
+            lambda learning_rate, share=share, **case: one_step(**case, learning_rate=share * learning_rate)
+            for share in (0.1, 0.9, 0.95, 0.96, 0.99, 0.999)
+        ],
+        "The gradient is averaged over the pixels: each pixel has its own.": [
+            _step_along(lambda **case: gradient(**case).mean()),
+            _step_along(lambda **case: gradient(**case).mean((1, 2), keepdims=True)),
+        ],
+        "Only the first image of the batch moves: move all of them.":
+            lambda image, **case: np.concatenate([one_step(image, **case)[:1], image[1:]]),
+        "One end of the range is not kept: clip at 0 and at 1.": [
+            lambda **case: np.minimum(_unclipped_step(**case), 1),
+            lambda **case: np.maximum(_unclipped_step(**case), 0),
+        ],
+        "The image is squeezed into its range, which changes every pixel: clip it.": [
+            lambda **case: 1 / (1 + np.exp(-_unclipped_step(**case))),
+            lambda **case: _unclipped_step(**case) % 1,
+            lambda **case: ((moved := _unclipped_step(**case)) - moved.min()) / np.ptp(moved),
+        ],
         "Only the sign of the gradient is used: subtract the gradient itself.": _step_along(lambda **case: np.sign(gradient(**case))),
         "That is the loss: return the moved image.":
-            lambda image, target, loss, learning_rate: np.sum(loss * (image - target) ** 2) / 2,
+            lambda learning_rate, **case: loss_value(**case),
     },
     properties=(
         Property("lowers the loss", "The loss should be lower after a small step.",
-                 lambda cases, outputs: lowers_the_loss(cases["small"], outputs["small"])),
+                 lambda cases, outputs: lowers_the_loss(cases["small"], outputs["small"], one_step(**cases["small"]))),
         Property("stays in 0..1", "The image leaves its range 0..1: clip it after the step.",
                  lambda cases, outputs: stays_in_range(outputs["plain"])),
         Property("rests at the target", "Where the gradient is 0, the image should stay as it is.",
@@ -160,11 +222,13 @@ def balance(content, style, share):
 
 
 def _balance_cases(rng):
-    content, style = float(rng.uniform(2, 9)), float(rng.uniform(0.001, 0.1))
-    share = float(rng.uniform(0.6, 0.9))
+    content, share = float(rng.uniform(2, 9)), float(rng.uniform(0.6, 0.9))
+    beta = 1 + 2 * int(rng.integers(1, 6)) + float(rng.uniform(0.3, 0.45))  # far from a whole number, and so is its half
+    style = share * content / ((1 - share) * beta)
     return {
         "plain": {"content": content, "style": style, "share": share},
-        "half": {"content": content, "style": style * float(rng.uniform(0.5, 2)), "share": 0.5},
+        "plain: a small share": {"content": content / 10, "style": style, "share": float(rng.uniform(0.0005, 0.002))},
+        "half": {"content": content, "style": content / (float(rng.integers(2, 9)) + 0.4), "share": 0.5},
         "twice the style": {"content": content, "style": 2 * style, "share": share},
     }
 
@@ -176,6 +240,7 @@ BALANCE = Exercise(
     result="number",
     cases=_balance_cases,
     reference=balance,
+    by_name=("content", "style", "share"),
     mistakes={
         "That makes the style `share` times the content, not `share` of the total: what is left for the content?":
             lambda content, style, share: share * content / style,
@@ -186,6 +251,15 @@ BALANCE = Exercise(
         "That is the inverse of beta: start from beta J_style = share (J_content + beta J_style).":
             lambda content, style, share: (1 - share) * style / (share * content),
         "The losses are left out: beta has to make up for their different sizes.": lambda content, style, share: share / (1 - share),
+        "The sign is wrong: what is left for the content is 1 - share.": lambda content, style, share: share * content / ((share - 1) * style),
+        "There is 1 + share in it: what is left for the content is 1 - share.":
+            lambda content, style, share: share * content / ((1 + share) * style),
+        "`share` is divided by 100, but it is between 0 and 1 already.": lambda content, style, share: balance(content, style, share / 100),
+        "A number of the lesson is written into the function: use the argument `share`.": [
+            lambda content, style, share, number=number: balance(content, style, number) for number in (0.9, 0.05, 0.001)
+        ],
+        "That is share times the unweighted total: start from beta J_style = share (J_content + beta J_style).":
+            lambda content, style, share: share * (content + style),
         "That is the share itself: beta is the factor that gives the style this share.": lambda content, style, share: share,
         "That is only right for one half: `share` has to enter.": lambda content, style, share: content / style,
         "That is the size of the style's part, beta J_style: what is beta alone?":
@@ -228,6 +302,7 @@ def _variation_cases(rng):
     flat = np.full(image.shape, number(rng, 0.2, 0.8), np.float32)
     return {
         "plain": {"image": image},
+        "plain: one image": {"image": image[:1]},
         "flat": {"image": flat},
         "nearly flat": {"image": flat + image / 100},
         "half": {"image": image / 2},
@@ -244,13 +319,49 @@ TOTAL_VARIATION = Exercise(
     cases=_variation_cases,
     reference=_variation,
     differentiable="image",
+    advice={
+        r"must match|[Ii]ncompatible shapes|must be equal|broadcast": "Two sizes do not fit. Moved by one pixel, both slices need the same length; "
+            "and down and right have different sizes, so add up each of them by itself.",
+        r"expected 3\)|too many indices|Dimension out of range": "An image has four axes: the batch, and then height, width and colours in your framework's order.",
+    },
     mistakes={
         "That is one value for each image of the batch: add them up.": lambda image: [_variation(one[None]) for one in image],
         "The differences are squared: take their absolute values.": lambda image: _summed(image, COLUMN, ROW, how=np.square),
+        "The squares of the differences are averaged: take absolute values, and their sum.":
+            lambda image: sum(np.mean(np.diff(image, axis=axis) ** 2) for axis in (COLUMN, ROW)),
         "That is the mean: take the sum.": [
             lambda image: sum(np.mean(np.abs(np.diff(image, axis=axis))) for axis in (COLUMN, ROW)),
             lambda image: _variation(image) / image.size,
+            lambda image: _variation(image) / (image.shape[1] * image.shape[2]),
+            lambda image: _variation(image) / (len(image) * image.shape[1] * image.shape[2]),
         ],
+        "That is the mean over the colours: take the sum.": lambda image: _variation(image) / 3,
+        "Only the first image of the batch is measured: take the sum over all.": lambda image: _variation(image[:1]),
+        "Only the first colour is measured: take the sum over all.": lambda image: _variation(image[..., :1]),
+        "That is one value for each colour: add them up.": lambda image: [_variation(image[..., colour]) for colour in range(3)],
+        "Differences are taken between the images of the batch: where do height and width begin?": [
+            lambda image, axis=axis: _summed(image, 0, axis) for axis in (COLUMN, ROW, CHANNEL)
+        ],
+        "Each image is compared with its mirror image: compare it with itself, moved by one pixel.": lambda image: sum(
+            np.sum(np.abs(image - np.flip(image, axis))) for axis in (COLUMN, ROW)),
+        "A root is taken of a whole sum of squares: take the absolute value of each difference.": [
+            lambda image: np.sqrt(_summed(image, COLUMN, ROW, how=np.square)),
+            lambda image: sum(np.sqrt(_summed(image, axis, how=np.square)) for axis in (COLUMN, ROW)),
+        ],
+        "Down and right are added before the absolute value: take it of each by itself.": [
+            lambda image: np.sum(np.abs(sum(neighbours(image)))),
+            lambda image: np.sum(np.abs(np.subtract(*neighbours(image)))),
+        ],
+        "The last row or column is left out: check where the slices end.": [
+            lambda image: _summed(image[:, :-1], COLUMN) + _summed(image[:, :, :-1], ROW),
+            lambda image: _variation(image[:, :-1, :-1]),
+            lambda image: _variation(image[:, :-1]),
+            lambda image: _variation(image[:, :, :-1]),
+        ],
+        "Diagonal neighbours are counted too: compare down and right alone.":
+            lambda image: _variation(image) + np.sum(np.abs(image[:, 1:, 1:] - image[:, :-1, :-1])),
+        "Squares and the exponent 1.25 belong to another formula: here, add absolute values.":
+            lambda image: np.sum(sum(part**2 for part in neighbours(image)) ** 1.25),
         "That is the mean over the batch: take the sum.": lambda image: _variation(image) / len(image),
         "Only neighbours above and below are compared: compare left and right as well.": lambda image: _summed(image, COLUMN),
         "Only neighbours left and right are compared: compare above and below as well.": lambda image: _summed(image, ROW),
@@ -287,7 +398,7 @@ TOTAL_VARIATION = Exercise(
         "Each pair of neighbours is counted twice.": lambda image: 2 * _variation(image),
     },
     properties=(
-        Property("zero for one colour", "An image of one flat colour should have no variation.",
+        Property("zero for one colour", "An image of one flat colour should have no variation: is a small number added?",
                  lambda cases, outputs: vanishes(outputs, "flat", "nearly flat", 1e-4)),
         Property("proportional", "Half the contrast should give half the total variation.",
                  lambda cases, outputs: np.isclose(2 * outputs["half"], outputs["plain"], rtol=1e-3)),

@@ -17,8 +17,12 @@ def blend(image, noise, share):
 def _blend_cases(rng):
     shape = image_shape(rng)
     plain = {"image": random_image(rng, shape), "noise": random_image(rng, shape), "share": float(rng.uniform(0.55, 0.7))}
+    one = {"image": plain["image"][:1], "noise": plain["noise"][:1]}
     return {
         "plain": plain,
+        "plain: one image": plain | one,
+        "plain: a share of 0": plain | {"share": 0.0},
+        "plain: a share of 1": plain | {"share": 1.0},
         "black noise": plain | {"noise": np.zeros(shape, np.float32), "share": float(rng.uniform(0.1, 0.4))},
         "black image": plain | {"image": np.zeros(shape, np.float32), "share": float(rng.uniform(0.1, 0.4))},
         "same": plain | {"noise": plain["image"].copy()},
@@ -61,7 +65,41 @@ BLEND = Exercise(
         ],
         "Whole pixels are replaced by noise: mix both in every pixel.":
             lambda image, noise, share: np.where(noise < share, noise, image),
-        "The result is divided by 2, but the shares already add up to 1.": lambda image, noise, share: blend(image, noise, share) / 2,
+        "The result is divided, but the shares already add up to 1.": [
+            lambda image, noise, share: blend(image, noise, share) / 2,
+            lambda image, noise, share: blend(image, noise, share) / (1 + share),
+        ],
+        "That is for images in 0..255: here they are in 0..1, and the value is not scaled.":
+            lambda image, noise, share: 255 * blend(image, noise, share),
+        "`share` is divided by 100, but it is between 0 and 1 already.": lambda image, noise, share: blend(image, noise, share / 100),
+        "`1 - share * image` is 1 less a part of the image: where do you need brackets?": [
+            lambda image, noise, share: share * noise + 1 - share * image,
+            lambda image, noise, share: share * image + 1 - share * noise,
+        ],
+        "The noise is centred first: mix it as it is.": [
+            lambda image, noise, share: image + share * (noise - 0.5),
+            lambda image, noise, share: (1 - share) * image + share * (noise - 0.5),
+            lambda image, noise, share: image + share * (2 * noise - 1),
+        ],
+        "The noise of the first image is used for all: each image has its own.": lambda image, noise, share: blend(image, noise[:1], share),
+        "Only the first image of the batch is mixed: mix all of them.": [
+            lambda image, noise, share: np.concatenate([blend(image, noise, share)[:1], image[1:]]),
+            lambda image, noise, share: blend(image[:1], noise, share),
+        ],
+        "The noise is averaged first: each pixel has its own.": [
+            lambda image, noise, share: blend(image, noise.mean(), share),
+            lambda image, noise, share: blend(image, noise.mean((1, 2), keepdims=True), share),
+        ],
+        "The parts are powers or roots: multiply by `share` and by 1 - share, and add.": [
+            lambda image, noise, share: noise**share * image ** (1 - share),
+            lambda image, noise, share: np.sqrt(share) * noise + np.sqrt(1 - share) * image,
+            lambda image, noise, share: share * noise + np.sqrt(1 - share**2) * image,
+            lambda image, noise, share: share**2 * noise + (1 - share) ** 2 * image,
+        ],
+        "It is clipped, which changes some pixels: with the right shares, nothing leaves 0..1.": [
+            lambda image, noise, share: np.clip((1 - share) * image + noise, 0, 1),
+            lambda image, noise, share: np.clip(image + noise, 0, 1),
+        ],
     },
     properties=(
         Property("weight of the image", "With noise that is 0 everywhere, 1 - share parts of the image should be left.",
@@ -80,10 +118,11 @@ def decayed_rate(step, rate, factor):
 
 
 def _rate_cases(rng):
-    rate, factor = float(rng.uniform(20, 90)), float(rng.uniform(0.8, 0.95))
+    rate, factor = float(rng.uniform(20, 90)), float(rng.uniform(0.8, 0.87))
     plain = {"step": int(rng.integers(2, 6)) * 100 + int(rng.integers(20, 80)), "rate": rate, "factor": factor}
     return {
         "plain": plain,
+        "plain: late": plain | {"step": int(rng.integers(3900, 4100)), "factor": float(rng.uniform(0.45, 0.55))},
         "start": plain | {"step": 0},
         "soon": plain | {"step": int(rng.integers(1, 3))},
         "later": plain | {"step": plain["step"] + 100},
@@ -100,6 +139,10 @@ DECAYED_RATE = Exercise(
     reference=decayed_rate,
     atol=0,
     mistakes={
+        "The result is rounded, to 0 or another whole number: a rate can be any number, also a tiny one.": [
+            lambda step, rate, factor: np.floor(decayed_rate(step, rate, factor)),
+            lambda step, rate, factor: np.round(decayed_rate(step, rate, factor)),
+        ],
         "The rate jumps every 100 steps, but it should shrink smoothly: divide without rounding.": [
             lambda step, rate, factor: rate * factor ** (step // 100),
             lambda step, rate, factor: rate * factor ** round(step / 100),
@@ -125,12 +168,33 @@ DECAYED_RATE = Exercise(
         "The rate grows: the exponent should not be negative.": lambda step, rate, factor: rate * factor ** (-step / 100),
         "The step is divided by 1000: `factor` applies to 100 steps.": lambda step, rate, factor: decayed_rate(step / 10, rate, factor),
         "The step is divided by 10: `factor` applies to 100 steps.": lambda step, rate, factor: decayed_rate(step * 10, rate, factor),
-        "The rate falls along a straight line: the same factor in every 100 steps makes a power.":
+        "The rate falls along a straight line: the same factor in every 100 steps makes a power.": [
             lambda step, rate, factor: rate * (1 - (1 - factor) * step / 100),
-        "That is the exponential function of the factor: the factor itself is the base.":
+            lambda step, rate, factor: rate * (1 - factor * step / 100),
+            lambda step, rate, factor: rate - factor * step / 100,
+            lambda step, rate, factor: rate - factor * step,
+        ],
+        "Within every 100 steps the rate falls along a straight line: use a power throughout, without rounding.":
+            lambda step, rate, factor: rate * factor ** (step // 100) * (1 - (1 - factor) * (step % 100) / 100),
+        "The rate is multiplied by the factor and the step: raise the factor to a power.": lambda step, rate, factor: rate * factor * step,
+        "The whole product is raised to a power, or the rate is: only the factor belongs there.": [
+            lambda step, rate, factor: rate ** (factor * step / 100),
+            lambda step, rate, factor: rate ** (step / 100),
+            lambda step, rate, factor: rate ** (step / 100) * factor,
+        ],
+        "Base and exponent are swapped: the factor is the base.": lambda step, rate, factor: rate * (step / 100) ** factor,
+        "The step is divided by the factor: divide it by 100.": lambda step, rate, factor: rate * factor ** (step / factor),
+        "The step is divided by 4000: `factor` applies to 100 steps.": lambda step, rate, factor: decayed_rate(step / 40, rate, factor),
+        "That is the exponential function: the factor itself is the base.": [
             lambda step, rate, factor: rate * np.exp(-factor * step / 100),
-        "That is inverse decay, rate / (1 + factor x step / 100): here, use a power of the factor.":
+            lambda step, rate, factor: rate * np.exp(-(1 - factor) * step / 100),
+            lambda step, rate, factor: rate * np.exp(-step / 100),
+            lambda step, rate, factor: rate * np.exp(factor * step / 100),
+        ],
+        "That is inverse decay, rate / (1 + factor x step / 100): here, use a power of the factor.": [
             lambda step, rate, factor: rate / (1 + factor * step / 100),
+            lambda step, rate, factor: rate / (1 + step / 100),
+        ],
         "The base is 1 - factor, but a factor of 0.96 leaves 96 per cent.": lambda step, rate, factor: decayed_rate(step, rate, 1 - factor),
         "The number 0.96 is written into the function: use the argument `factor`.":
             lambda step, rate, factor: decayed_rate(step, rate, 0.96),
@@ -146,7 +210,7 @@ DECAYED_RATE = Exercise(
         Property("one factor in 100", "A hundred steps later, it should be `factor` times as much.", lambda cases, outputs: np.isclose(
             outputs["later"], outputs["plain"] * cases["plain"]["factor"], rtol=1e-4)),
         Property("shrinks smoothly", "From one step to the next, it should shrink a little.", lambda cases, outputs: np.isclose(
-            outputs["next"] / outputs["plain"], cases["plain"]["factor"] ** 0.01, rtol=1e-6)),
+            outputs["next"] / outputs["plain"], cases["plain"]["factor"] ** 0.01, rtol=1e-5)),
     ),
 )  # fmt: skip
 
@@ -165,10 +229,11 @@ def _full(image):
 
 
 def _variation_cases(rng):
-    image = random_image(rng, (1, *image_shape(rng)[1:]))
+    image = random_image(rng, image_shape(rng))
     flat = np.full(image.shape, number(rng, 0.2, 0.8), np.float32)
     return {
         "plain": {"image": image},
+        "plain: one image": {"image": image[:1]},
         "several": {"image": np.concatenate([image] * int(rng.integers(2, 4)))},
         "half": {"image": image / 2},
         "flat": {"image": flat},
@@ -185,27 +250,47 @@ KERAS_VARIATION = Exercise(
     cases=_variation_cases,
     reference=_variation,
     differentiable="image",
+    advice={
+        r"must match|[Ii]ncompatible shapes|must be equal|broadcast": "Two sizes do not fit: dx has one column less than the image, and dy one row "
+            "less; keep the positions that have both. An index drops an axis, a slice keeps it: is a colon missing?",
+        r"expected 3\)|too many indices|Dimension out of range": "An image has four axes: the batch, and then height, width and colours in your framework's order.",
+    },
     mistakes={
         "The exponent 1.25 is missing.": lambda image: _variation(image, 1),
         "That is the length, the root of dx^2 + dy^2: the exponent is 1.25.": lambda image: _variation(image, 0.5),
-        "The exponent 2.5 belongs to the length, 1.25 to its square.": lambda image: _variation(image, 2.5),
-        "The exponent is 0.625, as if the squares were squared again: it should be 1.25.": lambda image: _variation(image, 0.625),
+        "The exponent is 2.5, twice what it should be: dx and dy are squared already.": lambda image: _variation(image, 2.5),
+        "The exponent is not the 1.25 of the formula.": [
+            lambda image, exponent=exponent: _variation(image, exponent) for exponent in (0.625, 0.8, 1.5, 2, 0.25, 0.125, 12.5)
+        ],
+        "Only the first image of the batch is measured: take the sum over all.": lambda image: _variation(image[:1]),
+        "Only the first colour is measured: take the sum over all.": lambda image: _variation(image[..., :1]),
+        "That is one value for each image of the batch: add them up.": lambda image: [_variation(one[None]) for one in image],
+        "That is one value for each colour: add them up.": lambda image: [_variation(image[..., colour : colour + 1]) for colour in range(3)],
+        "That is the mean over the batch: take the sum.": lambda image: _variation(image) / len(image),
+        "The power is taken of one difference alone: where do you need brackets?": [
+            lambda image: np.sum((parts := neighbours(image))[0] ** 2 + np.abs(parts[1]) ** 2.5),
+            lambda image: np.sum(np.abs((parts := neighbours(image))[0]) ** 2.5 + parts[1] ** 2),
+        ],
         "The power is taken of the whole sum: take it at every position, then sum.": lambda image: _variation(image, 1) ** 1.25,
         "The power is taken of each difference separately: what is inside the brackets?": [
             lambda image: sum(np.sum(np.abs(part) ** 2.5) for part in neighbours(image)),
             lambda image: sum(np.sum(np.abs(part) ** 2.5) for part in _full(image)),
         ],
         "The sum is multiplied by 1.25: use it as an exponent.": lambda image: 1.25 * _variation(image, 1),
-        "The differences are not squared: square each one before you add them.":
+        "The differences are not squared: square each one before you add them.": [
             lambda image: np.sum(sum(np.abs(part) for part in neighbours(image)) ** 1.25),
+            lambda image: np.sum(sum(np.abs(part) ** 1.25 for part in neighbours(image))),
+        ],
         "That is the sum of absolute differences, as in total_variation: here, use (dx^2 + dy^2)^1.25.": [
             lambda image: sum(np.sum(np.abs(part)) for part in neighbours(image)),
             lambda image: sum(np.sum(np.abs(part)) for part in _full(image)),
         ],
         "The exponent 1.25 is missing, and positions without both neighbours are counted.":
             lambda image: sum(np.sum(part**2) for part in _full(image)),
-        "The differences are added before squaring: square each one, then add.":
+        "The differences are added before squaring: square each one, then add.": [
             lambda image: np.sum(np.abs(sum(neighbours(image))) ** 2.5),
+            lambda image: np.sum(np.abs(np.subtract(*neighbours(image))) ** 2.5),
+        ],
         "That is the mean: take the sum.": [
             lambda image: _variation(image) / neighbours(image)[0].size,
             lambda image: _variation(image) / image.size,
@@ -229,6 +314,17 @@ KERAS_VARIATION = Exercise(
         ],
         "Every row is compared with the last one: a colon is missing in the slice, as in the tutorial.":
             lambda image: _power(neighbours(image)[0], image[:, :-1, :-1] - image[:, -1:, 1:]),
+        "One row or column is stretched over all others: an index, or a slice of length 1, stands where a longer slice should.": [
+            lambda image: _power(neighbours(image)[0], image[:, :-1, :-1] - image[:, :1, 1:]),
+            lambda image: _power(neighbours(image)[0], image[:, :-1, :-1] - image[:, :-1, -1:]),
+            lambda image: _power(image[:, :-1, :-1] - image[:, -1:, :-1], neighbours(image)[1]),
+            lambda image: _power(image[:, :-1, :-1] - image[:, -1:, :-1], image[:, :-1, :-1] - image[:, :-1, -1:]),
+        ],
+        "One of the neighbours is a diagonal one: one lies below, the other to the right.": [
+            lambda image: _power(neighbours(image)[0], image[:, :-1, :-1] - image[:, 1:, 1:]),
+            lambda image: _power(image[:, :-1, :-1] - image[:, 1:, 1:], neighbours(image)[1]),
+            lambda image: _power(image[:, :-1, :-1] - image[:, 1:, 1:], 0),
+        ],
         "The border is padded with itself: only positions with both neighbours count.":
             lambda image: _power(np.diff(image, axis=COLUMN, append=image[:, -1:]), np.diff(image, axis=ROW, append=image[:, :, -1:])),
         "The border is padded with zeros: only positions with both neighbours count.":
@@ -244,7 +340,8 @@ KERAS_VARIATION = Exercise(
     },
     properties=(
         Property("adds up over the batch", "The same image twice should give twice as much: sum over the batch as well.",
-                 lambda cases, outputs: np.isclose(outputs["several"], len(cases["several"]["image"]) * outputs["plain"], rtol=1e-3)),
+                 lambda cases, outputs: np.isclose(
+                     outputs["several"], len(cases["several"]["image"]) / len(cases["plain"]["image"]) * outputs["plain"], rtol=1e-3)),
         Property("power 2.5", "Half the contrast should give 0.5^2.5 = 0.177 times as much.",
                  lambda cases, outputs: np.isclose(outputs["half"], 0.5**2.5 * outputs["plain"], rtol=1e-3)),
         Property("zero for one colour", "An image of one flat colour should give 0.",

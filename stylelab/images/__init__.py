@@ -1,12 +1,13 @@
 """Open, resize, check and save images. An image is `(H, W, 3)` float32 in 0..1."""
 
 from stylelab.images.builtin import alt, content_names, credit, find_built_in, names, style_names
-from stylelab.images.decode import ImageFile, from_array, from_image
+from stylelab.images.decode import ImageFile, Opened, from_array, from_image
 from stylelab.images.io import (
-    FORMATS, SMALLEST, Source, check_size, check_writable, enlarge, find_image, fit, open_image, resize, save,
+    FORMATS, SMALLEST, Source, check_size, check_writable, enlarge, find_image, fit, open_image, open_with_notes, resize, save,
 )  # fmt: skip
 
 __all__ = [
-    "FORMATS", "SMALLEST", "ImageFile", "Source", "alt", "check_size", "check_writable", "content_names", "credit", "enlarge",
-    "find_built_in", "find_image", "fit", "from_array", "from_image", "names", "open_image", "resize", "save", "style_names",
+    "FORMATS", "SMALLEST", "ImageFile", "Opened", "Source", "alt", "check_size", "check_writable", "content_names", "credit", "enlarge",
+    "find_built_in", "find_image", "fit", "from_array", "from_image", "names", "open_image", "open_with_notes", "resize", "save",
+    "style_names",
 ]  # fmt: skip

@@ -1,11 +1,13 @@
 """Open, resize and save images. An image is an (H, W, 3) float32 array, red, green, blue, in 0..1.
 
-Every usual kind of image can be opened: grey, palette, alpha, CMYK, 16-bit, rotated by EXIF, animated. Anything else is
-refused in one line. No framework is imported here.
+Every usual kind of image can be opened: grey, palette, alpha, CMYK, 16-bit, rotated by EXIF, animated, in the colours that its
+profile says. Anything else is refused in one line. No framework is imported here.
 """
 
 import difflib
 import os
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,10 +15,10 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from stylelab.base.files import check_folder, error_text, expand_home, printable, write_file
+from stylelab.base.files import check_target, expand_home, file_kind, printable, write_file
 from stylelab.errors import InputError
 from stylelab.images.builtin import find_built_in, names
-from stylelab.images.decode import MOST_PIXELS, ImageFile, from_array, from_image, read_image
+from stylelab.images.decode import MOST_PIXELS, ImageFile, Opened, decode_image, from_array, read_image
 
 Source: TypeAlias = "str | os.PathLike[str] | Image.Image | np.ndarray | ImageFile"  # what can be opened as an image
 SMALLEST = 16  # pixels on the short side: five poolings leave nothing of a smaller image
@@ -41,23 +43,35 @@ def open_image(source: Source, size: int | None = None) -> np.ndarray:
         size: long side in pixels; None keeps the image as it is.
 
     Returns:
-        `(H, W, 3)` float32 in 0..1.
+        `(H, W, 3)` float32 in 0..1. A Python warning says what may not be expected, such as rows that the file lacks.
 
     Raises:
         InputError: no such image, a broken one, one of more than 100 million pixels, or a wrong size.
+        MachineError: a HEIC image without pi-heif to open it.
     """
     if size is not None:
         _check_length(size)
+    opened = open_with_notes(source)
+    for note in opened.notes:
+        warnings.warn(note, stacklevel=2)
+    return opened.image if size is None else resize(opened.image, size)
+
+
+def open_with_notes(source: Source) -> Opened:
+    """`open_image` with notes instead of warnings, and the SHA-256 of the file.
+
+    >>> images.open_with_notes("cat").notes
+    ()
+
+    Raises:
+        InputError, MachineError: as `open_image`.
+    """
     if isinstance(source, Image.Image):
-        image = from_image(source)
-    elif isinstance(source, (str, os.PathLike)):
+        return decode_image(source, "the image")
+    if isinstance(source, (str, os.PathLike)):
         path = find_image(source)
-        image = read_image(path, f"'{printable(path)}'")
-    elif isinstance(source, ImageFile):
-        image = source.open()
-    else:
-        image = from_array(source)
-    return image if size is None else resize(image, size)
+        return replace(read_image(path, f"'{printable(path)}'"), name=path.name)
+    return replace(source.read(), name=source.name) if isinstance(source, ImageFile) else Opened(from_array(source))
 
 
 def find_image(source: "str | os.PathLike") -> Path:
@@ -76,19 +90,15 @@ def find_image(source: "str | os.PathLike") -> Path:
     if not isinstance(text, str):
         raise InputError(f"a path must be text; got {printable(text)}")
     path = expand_home(text)
-    try:
-        if path.is_file():
-            return path
-        if built_in := find_built_in(text):
-            return built_in
-        if path.is_dir():
-            raise InputError(f"'{printable(path)}' is a folder: name one image in it")
-        if path.exists():
-            raise InputError(f"'{printable(path)}' is not a regular file: name an image file")
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:
-        raise InputError(f"no image '{printable(text)}': {error_text(error)}") from None
+    kind = file_kind(path, "no image")
+    if kind == "file":
+        return path
+    if built_in := find_built_in(text):
+        return built_in
+    if kind == "folder":
+        raise InputError(f"'{printable(path)}' is a folder: name one image in it")
+    if kind == "other":
+        raise InputError(f"'{printable(path)}' is not a regular file: name an image file")
     if "://" in text:
         raise InputError(f"'{printable(text)}' is a web address: download the image first, then name the file")
     folder = path.parent
@@ -97,13 +107,17 @@ def find_image(source: "str | os.PathLike") -> Path:
     choices |= {name: str(folder / name) for name in files}
     nearest = difflib.get_close_matches(path.name, choices, n=1, cutoff=0.6)
     if nearest:
-        raise InputError(f"no image '{printable(text)}': did you mean '{choices[nearest[0]]}'?")
+        raise InputError(f"no image '{printable(text)}': did you mean '{printable(choices[nearest[0]])}'?")
     raise InputError(f"no image '{printable(text)}': name a file, or a built-in image such as {', '.join(names()[:3])}")
 
 
 def _check_length(length: object, name: str = "size") -> None:
     if not isinstance(length, (int, np.integer)) or isinstance(length, bool) or length < 1:
         raise InputError(f"{name} must be a whole number of pixels, 1 or more; got {printable(repr(length))}")
+    if length > MOST_PIXELS:
+        raise InputError(
+            f"{name} is {printable(length, 40)}: more than {MOST_PIXELS // 10**6} million pixels; choose a smaller one"
+        )
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
@@ -171,7 +185,7 @@ def fit(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return enlarge(np.asarray(image, np.float32), shape).clip(0, 1)
 
 
-def check_size(image: np.ndarray, name: str = "an image") -> None:
+def check_size(image: np.ndarray, name: str = "an image", original: tuple[int, int] | None = None) -> None:
     """Refuse an image with fewer than 16 pixels on a side, of which the encoder's poolings would leave nothing.
 
     >>> images.check_size(np.ones((8, 300, 3)), "the style image")
@@ -181,14 +195,18 @@ def check_size(image: np.ndarray, name: str = "an image") -> None:
     Args:
         image: `(H, W, 3)`.
         name: what the message calls it.
+        original: height and width before it was resized, which the message names first.
 
     Raises:
         InputError: the image is too small, or too narrow for its length.
     """
     height, width = image.shape[:2]
     if min(height, width) < SMALLEST:
+        scaled = ""
+        if original not in (None, (height, width)):
+            scaled, (height, width) = f", scaled to {width} x {height},", original
         raise InputError(
-            f"{name} of {width} x {height} pixels is too small: both sides must have {SMALLEST} or more; "
+            f"{name} of {width} x {height} pixels{scaled} is too small: both sides must have {SMALLEST} or more; "
             "choose a larger one, a larger size, or crop it"
         )
 
@@ -233,13 +251,9 @@ def check_writable(path: "str | os.PathLike") -> Path:
         InputError: the ending is unknown, `path` is a folder, or its folder is missing or cannot be written.
     """
     path = expand_home(path)
-    if path.is_dir():
-        raise InputError(f"'{printable(path)}' is a folder: name a file in it, such as {printable(path / 'out.png')}")
-    _format(path)
-    check_folder(path.parent)
-    if path.exists() and not os.access(path, os.W_OK):
-        raise InputError(f"'{printable(path)}' is write-protected: choose another name")
-    return path
+    if file_kind(path) != "folder":
+        _format(path)
+    return check_target(path)
 
 
 def _format(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from stylelab import images
+from stylelab.base.interrupts import interrupts
 from stylelab.errors import NotFiniteError
 from stylelab.result import History, Result, Step
 from stylelab.run.numerics import memory
@@ -36,7 +37,7 @@ def collect(
     Args:
         steps: for each step of the optimiser, a list with each pair's Step or the error that ended it.
         run: what is being painted.
-        backend, device, precision, tile, notes: for the Results.
+        backend, device, precision, tile, notes: for the Results. A pair's own notes come first.
         watch: called with each list of steps.
         snapshots: the steps whose images are kept; by default eight, closer together at the start.
 
@@ -52,42 +53,48 @@ def collect(
     first_steps = {1 + sum(counts[:index]) for index in range(len(counts))}  # losses at different sizes cannot be compared
     provenance = record_provenance(run, backend)
     logs, began, interrupted = [_Log(job.start) for job in run.stages[0]], time.perf_counter(), False
-    try:
-        for batch in steps:
-            seconds = time.perf_counter() - began
-            for log, step in zip(logs, batch, strict=True):
-                log.add(step, seconds, kept, first_steps)
-            if all(log.stopped for log in logs):
-                break
-            if watch is not None:
-                watch(batch)
-    except KeyboardInterrupt:
-        interrupted = True
-    except NotFiniteError as error:
-        logs[0].add(error, 0.0, kept, first_steps)
-    for log in logs:
-        log.end(interrupted)
-    seconds = time.perf_counter() - began
-    memory.give_back()
-    return [
-        Result(
-            image=log.image if log.image.shape == job.content.shape else images.fit(log.image, job.content.shape[:2]),
-            history=log.history,
-            snapshots=log.snapshots,
-            seconds=seconds,
-            device=device,
-            recipe=replace(job.recipe, steps=run.steps),
-            encoder=job.encoder.name,
-            stopped=log.stopped,
-            precision=precision,
-            scales=tuple(max(batch[0].content.shape[:2]) for batch in run.stages),
-            tile=tile,
-            notes=tuple(notes),
-            taken=log.taken if len(run.stages) == 1 else 0,
-            provenance=record,
-        )
-        for log, job, record in zip(logs, run.stages[-1], provenance, strict=True)
-    ]
+    with interrupts() as signals:
+        try:
+            signals.once = True  # from the first Ctrl-C on, further ones wait
+            for batch in steps:
+                seconds = time.perf_counter() - began
+                for log, step in zip(logs, batch, strict=True):
+                    log.add(step, seconds, kept, first_steps)
+                if all(log.stopped for log in logs):
+                    break
+                if watch is not None:
+                    watch(batch)
+                if signals.overdue:
+                    raise KeyboardInterrupt
+            signals.waits = True
+        except KeyboardInterrupt:
+            signals.waits = interrupted = True
+        except NotFiniteError as error:
+            signals.waits = True
+            logs[0].add(error, 0.0, kept, first_steps)
+        for log in logs:
+            log.end(interrupted)
+        seconds = time.perf_counter() - began
+        memory.give_back()
+        return [
+            Result(
+                image=log.image if log.image.shape == job.content.shape else images.fit(log.image, job.content.shape[:2]),
+                history=log.history,
+                snapshots=log.snapshots,
+                seconds=seconds,
+                device=device,
+                recipe=replace(job.recipe, steps=run.steps),
+                encoder=job.encoder.name,
+                stopped=log.stopped,
+                precision=precision,
+                scales=tuple(max(batch[0].content.shape[:2]) for batch in run.stages),
+                tile=tile,
+                notes=(*job.notes, *notes),
+                taken=log.taken if len(run.stages) == 1 else 0,
+                provenance=record,
+            )
+            for log, job, record in zip(logs, run.stages[-1], provenance, strict=True)
+        ]
 
 
 class _Log:

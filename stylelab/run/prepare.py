@@ -4,18 +4,17 @@
 a `Run`, is what `stylelab.torch.transfer.paint` and its twin take.
 """
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from stylelab import encoders, images
-from stylelab.errors import InputError
-from stylelab.images import Source
-from stylelab.images.decode import ImageFile, read_with_sha256
+from stylelab.base.files import printable
+from stylelab.base.values import several, whole
+from stylelab.errors import InputError, MachineError
+from stylelab.images import Opened, Source
 from stylelab.recipes import Recipe, Weights, find_recipe, with_layers, with_weights
 from stylelab.run.checksums import sha256_of
 from stylelab.run.numerics import memory
@@ -36,6 +35,7 @@ class Job:
         weights: the recipe's weights that fit the encoder's activations.
         normalised: whether the encoder must be scaled to a mean activation of 1.
         content, style, start: three images; `content` and `start` have one size.
+        notes: what there is to say of the images as they were given.
     """
 
     recipe: Recipe
@@ -45,6 +45,7 @@ class Job:
     content: np.ndarray
     style: np.ndarray
     start: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,19 @@ class Run:
         """Steps of the optimiser at all sizes together."""
         return sum(batch[0].recipe.steps for batch in self.stages)
 
+    def device(self, find: Callable[[str | None], Any]) -> Any:
+        """What `find` finds for the device asked for; the fastest there is, if settings of another machine name one that is not here.
+
+        Raises:
+            MachineError: a GPU asked for by name that is not there.
+        """
+        try:
+            return find(self.options.device)
+        except MachineError:
+            if not getattr(self.options, "elsewhere", False):
+                raise
+            return find(None)
+
     @property
     def precision(self) -> str:
         """As asked for, but float32 when 'auto' meets random filters.
@@ -106,14 +120,15 @@ def prepare_run(contents: Sequence[Source], styles: Sequence[Source], options: O
             batch do not have the same size.
     """
     check_run(options.precision, options.tile)
-    scales = _whole("scales", options.scales, 1)
+    scales = whole("scales", options.scales, 1)
     recipe, encoder = _resolve(options)
+    contents, styles = several("contents", contents, "['cat', 'coffee']"), several("styles", styles, "['fluid', 'leaves']")
     if not contents or len(contents) != len(styles):
         raise InputError(f"{len(contents)} content and {len(styles)} style images: give as many of the one as of the other")
-    opened = [(_open(content), _open(style)) for content, style in zip(contents, styles, strict=True)]
+    opened = [tuple(map(images.open_with_notes, pair)) for pair in zip(contents, styles, strict=True)]
 
     def jobs(size: int | None) -> list[Job]:
-        return [_job(recipe, encoder, content, style, size, options.seed) for (content, _), (style, _) in opened]
+        return [_job(recipe, encoder, content, style, size, options.seed) for content, style in opened]
 
     stages = [jobs(options.size)]
     if len(shapes := {job.content.shape[:2] for job in stages[0]}) > 1:
@@ -130,8 +145,8 @@ def prepare_run(contents: Sequence[Source], styles: Sequence[Source], options: O
 
     weights = sha256_of(encoder)
     inputs = []
-    for content, style, ((_, content_sha256), (_, style_sha256)) in zip(contents, styles, opened, strict=True):
-        sums = {"content": content_sha256, "style": style_sha256, "encoder": weights}
+    for content, style, (opened_content, opened_style) in zip(contents, styles, opened, strict=True):
+        sums = {"content": opened_content.sha256, "style": opened_style.sha256, "encoder": weights}
         inputs.append(Inputs(content, style, {name: digest for name, digest in sums.items() if digest}))
     return Run(options, [batch for batch in stages if batch[0].recipe.steps], inputs)
 
@@ -147,38 +162,38 @@ def prepare(content: Source, style: Source, options: Options) -> Job:
     Raises:
         InputError: as `prepare_run`.
     """
-    return _job(*_resolve(options), images.open_image(content), images.open_image(style), options.size, options.seed)
+    opened = images.open_with_notes(content), images.open_with_notes(style)
+    return _job(*_resolve(options), *opened, options.size, options.seed)
 
 
 def _resolve(options: Options) -> tuple[Recipe, encoders.Encoder]:
     """The recipe with the options' layers, weights and steps; and the encoder, which has these layers."""
     recipe = with_layers(find_recipe(options.recipe), options.content_layers, options.style_layers)
     recipe = with_weights(recipe, options.content_weight, options.style_weight, options.tv_weight)
-    recipe = replace(recipe, steps=_whole("steps", recipe.steps if options.steps is None else options.steps, 1))
-    _whole("seed", options.seed, 0)
+    recipe = replace(recipe, steps=whole("steps", recipe.steps if options.steps is None else options.steps, 1))
+    whole("seed", options.seed, 0)
     encoder = encoders.find_encoder(options.encoder)
     encoders.check_layers(encoder, recipe.layers)
     return recipe, encoder
 
 
-def _open(source: Source) -> tuple[np.ndarray, str | None]:
-    """An image, and the SHA-256 of its file if it has one."""
-    if isinstance(source, (str, os.PathLike)):
-        return read_with_sha256(images.find_image(source))
-    return images.open_image(source), sha256_of(source) if isinstance(source, ImageFile) else None
-
-
 def _job(
-    recipe: Recipe, encoder: encoders.Encoder, content: np.ndarray, style: np.ndarray, size: int | None, seed: int
+    recipe: Recipe, encoder: encoders.Encoder, opened_content: Opened, opened_style: Opened, size: int | None, seed: int
 ) -> Job:  # fmt: skip
+    content, style = opened_content.image, opened_style.image
     content = images.resize(content, recipe.long_side(*content.shape[:2]) if size is None else size)
     if recipe.style_fit == "stretch":
         style = images.fit(style, content.shape[:2])
     else:  # its short side becomes the content's, as in Gatys's own code; a narrow strip is at most twice as long as the content
         short, long = sorted(content.shape[:2])
         style = images.resize(style, min(round(short * max(style.shape[:2]) / min(style.shape[:2])), 2 * long))
-    images.check_size(content, "the content image")
-    images.check_size(style, "the style image")
+    notes = (*opened_content.notes, *opened_style.notes)
+    for name, opened, image in (("content", opened_content, content), ("style", opened_style, style)):
+        (height, width), (old_height, old_width) = image.shape[:2], opened.image.shape[:2]
+        images.check_size(image, f"the {name} image", (old_height, old_width))
+        if max(height, width) > max(old_height, old_width):
+            called = f"the {name} image" + (f" '{printable(opened.name)}'" if opened.name else "")
+            notes += (f"{called} of {old_width} x {old_height} pixels was enlarged to {width} x {height}, which adds no detail",)
     if (pixels := recipe.optimiser.pixels) is not None:  # the learning rate was chosen for this number of pixels
         share = content.shape[0] * content.shape[1] / pixels
         recipe = replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=recipe.optimiser.learning_rate * share))
@@ -190,6 +205,7 @@ def _job(
         content=content,
         style=style,
         start=start_image(recipe, content, int(seed)),
+        notes=notes,
     )
 
 
@@ -240,7 +256,7 @@ def check_run(precision: str, tile: int | None) -> None:
     """
     check_precision(precision)
     if tile is not None:
-        _whole("tile", tile, 0 if tile == 0 else 16)
+        whole("tile", tile, 0 if tile == 0 else 16)
 
 
 def precision_for(job: Job, precision: str) -> str:
@@ -256,10 +272,3 @@ def plan_memory(batch: list[Job], widths: Mapping[str, int], precision: str) -> 
         height, width, job.recipe.whole_layers, job.recipe.layers, widths, precision,
         job.recipe.optimiser.name, len(batch),
     )  # fmt: skip
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or value % 1 or value < least:
-        raise InputError(f"{name} is {value}: give a whole number of at least {least}")
-    return int(value)

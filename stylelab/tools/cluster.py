@@ -17,7 +17,7 @@ from distributed import Client, Nanny, Scheduler, Security, SpecCluster
 from distributed.comm.core import connect as open_comm
 from distributed.system import MEMORY_LIMIT
 
-from stylelab.base.files import printable
+from stylelab.base.files import printable, quoted, temporary_folder
 from stylelab.errors import InputError, MachineError
 
 PATIENCE = 3  # seconds to wait for a scheduler
@@ -63,6 +63,7 @@ def connect(scheduler: str | None, *, tasks: int, device: str | None = None, dea
 
 
 def _local_cluster(tasks: int, device: str | None, deaths: int) -> SpecCluster:
+    temporary_folder()  # each worker needs one, and Dask would raise
     shared = {"host": LOOPBACK, "protocol": "tcp://", "dashboard": False}
     scheduler = {"port": 0, "dashboard_address": f"{LOOPBACK}:0", "allowed_failures": deaths - 1}  # a fixed port may be in use
     worker = {
@@ -182,7 +183,7 @@ def _check_scheduler(address: str) -> None:
     if identity.get("type") != "Scheduler":
         raise MachineError(f"{printable(address)} is not a Dask scheduler: give the scheduler's address")
     if not identity.get("n_workers", len(identity.get("workers", ()))):
-        raise MachineError(f"the scheduler at {printable(address)} has no workers: start `dask worker {printable(address)}`")
+        raise MachineError(f"the scheduler at {printable(address)} has no workers: start `dask worker {quoted(address)}`")
 
 
 async def _identity(address: str) -> dict:

@@ -1,11 +1,15 @@
 """Devices, and arrays in and out: an image or an activation as a tensor, a tensor as an array."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from stylelab.base.values import check_axes, kind_of, numbers, shown
 from stylelab.errors import InputError, MachineError, unknown
 from stylelab.run.numerics.precision import check_precision, cpu_has_bfloat16
+from stylelab.torch.engine.passes import fault
 
 DEVICES = ("cpu", "gpu", "cuda", "mps")
 LARGE = 128 * 96  # pixels from which bfloat16 was measured to be faster
@@ -19,44 +23,47 @@ def find_device(name: "str | torch.device | None" = None) -> torch.device:
 
     Args:
         name: 'cpu', 'cuda', 'cuda:1', 'mps', or 'gpu' for whichever GPU there is; None for CUDA, else Apple's MPS,
-            else the CPU.
+            else the CPU: the first that works.
 
     Returns:
         A torch.device.
 
     Raises:
         InputError: not the name of a device.
-        MachineError: a GPU asked for by name that is not there.
+        MachineError: a GPU asked for by name that is not there, or does not work.
 
     Source: ours.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    best = next((device for device, found in there.items() if found), "cpu")
+    there = {"cuda": torch.cuda.is_available() and torch.cuda.device_count(), "mps": torch.backends.mps.is_available(), "cpu": 1}
+    best = next((kind for kind in ("cuda", "mps") if there[kind] and not fault("float32", torch.device(kind))), "cpu")
     if name is None:
         return torch.device(best)
     kind, _, index = str(name).partition(":")
-    if kind not in DEVICES or not (index or "0").isdigit():
-        raise unknown("device", name, DEVICES)
+    if kind not in DEVICES or not (index or "0").isdecimal():
+        raise unknown("device", name if isinstance(name, str | torch.device) else shown(name), DEVICES)
     if kind == "gpu" and best != "cpu":
         kind = best
-    if not there.get(kind, kind == "cpu") or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
+    if int(index or 0) >= there.get(kind, 0):
         raise MachineError(f"no '{name}' on this machine: leave the device out, or choose 'cpu'")
-    return torch.device(kind, int(index)) if index else torch.device(kind)
+    device = torch.device(kind, int(index)) if index else torch.device(kind)
+    if kind != "cpu" and (reason := fault("float32", device)):
+        raise MachineError(f"'{name}' does not work ({reason}): leave the device out, or choose 'cpu'")
+    return device
 
 
 def find_precision(name: str, device: "str | torch.device | None" = None, pixels: int | None = None) -> str:
-    """The precision that 'auto' means on a device: bfloat16 where that is faster and the image is large enough to gain.
+    """The precision that a device computes in: for 'auto' bfloat16 where that is faster and the image is large enough to gain.
 
     >>> sl.find_precision("float32")
     'float32'
 
     Args:
-        name: 'auto', 'float32' or 'bfloat16'; the last two are returned as they are.
+        name: 'auto', 'float32' or 'bfloat16'.
         device: as for `load_encoder`.
         pixels: of the image, height times width; None for a large one.
 
     Returns:
-        'float32' or 'bfloat16'.
+        'float32' or 'bfloat16'; the latter only where a trial of it succeeds.
 
     Raises:
         InputError: another name.
@@ -64,14 +71,27 @@ def find_precision(name: str, device: "str | torch.device | None" = None, pixels
 
     Source: ours; the figures are in docs/speed.md.
     """
-    if check_precision(name) != "auto":
-        return name
-    device = find_device(device)
-    if device.type == "cuda":
-        fast = torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere
-    else:
-        fast = device.type == "cpu" and cpu_has_bfloat16()
-    return "bfloat16" if fast and (pixels is None or pixels >= LARGE) else "float32"
+    device, wanted = find_device(device), check_precision(name) == "bfloat16"
+    if name == "auto" and (pixels is None or pixels >= LARGE):
+        if device.type == "cuda":
+            wanted = torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere
+        else:
+            wanted = device.type == "cpu" and cpu_has_bfloat16()
+    return "bfloat16" if wanted and not fault("bfloat16", device) else "float32"
+
+
+def as_tensor(value: Any, name: str, axes: str = "") -> Tensor:
+    """What is given as a tensor of floating-point numbers, if it has these axes, such as `(B, 3, H, W)`.
+
+    Raises:
+        InputError: it is something else; the message calls it `name`.
+    """
+    if not isinstance(value, Tensor):
+        raise InputError(f"{name} must be a tensor; got {kind_of(value)}: make one of an image with to_tensor")
+    if not value.is_floating_point():
+        raise InputError(f"{name} must hold floating-point numbers; got {value.dtype}: use .float()")
+    check_axes(tuple(value.shape), name, axes)
+    return value
 
 
 def to_tensor(image: np.ndarray, device: "str | torch.device | None" = None) -> Tensor:
@@ -81,20 +101,20 @@ def to_tensor(image: np.ndarray, device: "str | torch.device | None" = None) -> 
     (1, 3, 40, 60)
 
     Args:
-        image: `(H, W, 3)` array in 0..1; it is copied.
+        image: `(H, W, 3)` array in 0..1, or uint8; it is copied.
         device: where to put the tensor; by default the fastest there is, as for `load_encoder`.
 
     Returns:
         `(1, 3, H, W)` float32.
 
     Raises:
-        InputError: another shape, or not the name of a device.
+        InputError: another shape, NaN or no numbers at all, or not the name of a device.
         MachineError: a GPU asked for by name that is not there.
 
     Source: ours; the seeds do it with their framework's image loaders.
     """
-    array = np.array(image, dtype=np.float32)  # a copy: the tensor must not share the caller's memory
-    if array.ndim != 3 or array.shape[2] != 3:
+    array = numbers(image, "image")
+    if array.ndim != 3 or array.shape[2] != 3 or not array.size:
         raise InputError(f"image must be (H, W, 3); got {array.shape}")
     return torch.from_numpy(array).permute(2, 0, 1)[None].contiguous().to(find_device(device))
 
@@ -116,8 +136,7 @@ def to_image(tensor: Tensor) -> np.ndarray:
 
     Source: ours; as `deprocess_img` of the Keras example, without the way through 8 bits.
     """
-    if tensor.ndim != 4 or tensor.shape[:2] != (1, 3):
-        raise InputError(f"tensor must be (1, 3, H, W); got {tuple(tensor.shape)}")
+    tensor = as_tensor(tensor, "tensor", "(1, 3, H, W)")
     return tensor.detach()[0].permute(1, 2, 0).clamp(0, 1).cpu().numpy().copy()
 
 
@@ -138,6 +157,5 @@ def to_array(tensor: Tensor) -> np.ndarray:
 
     Source: ours.
     """
-    if tensor.ndim != 4 or tensor.shape[0] != 1:
-        raise InputError(f"tensor must be (1, C, H, W); got {tuple(tensor.shape)}")
+    tensor = as_tensor(tensor, "tensor", "(1, C, H, W)")
     return tensor.detach()[0].permute(1, 2, 0).float().cpu().numpy().copy()

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from stylelab.base.files import error_text
+from stylelab.errors import MachineError
 from stylelab.images import Source
 from stylelab.result import Result
 from stylelab.run.collect import collect
@@ -81,11 +83,11 @@ def paint(
 
     Raises:
         InputError: the image does not fit into memory.
-        MachineError: a GPU asked for by name that is not there.
+        MachineError: a GPU asked for by name that is not there, or one that lacks an operation.
 
     Source: as `transfer`.
     """
-    job, device = run.job, find_device(run.options.device)
+    job, device = run.job, run.device(find_device)
     height, width = job.content.shape[:2]
     precision = find_precision(run.precision, device, height * width)
     encoder = load_encoder(
@@ -94,7 +96,12 @@ def paint(
     )  # fmt: skip
     plan = make_plan(run, encoder.widths, device, precision)
     steps = paint_stages(run.stages, encoder, device, plan.side)
-    return collect(
-        steps, run, backend="torch", device=str(device), precision=precision, tile=plan.tile, notes=plan.notes, watch=watch,
-        snapshots=snapshots,
-    )  # fmt: skip
+    try:
+        return collect(
+            steps, run, backend="torch", device=str(device), precision=precision, tile=plan.tile, notes=plan.notes,
+            watch=watch, snapshots=snapshots,
+        )  # fmt: skip
+    except NotImplementedError as error:
+        if "operator" not in str(error):  # of `watch`, not of PyTorch
+            raise
+        raise MachineError(f"{device} cannot do all that a run needs ({error_text(error)}): choose the device 'cpu'") from None

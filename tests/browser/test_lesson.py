@@ -1,6 +1,7 @@
 """The lessons in a real browser: JupyterLab on loopback, headless Chromium, a student's copy in a separate home folder."""
 
 import json
+import re
 import urllib.request
 from pathlib import Path
 
@@ -27,6 +28,22 @@ RUN_ABOVE = """async index => {
         (cell.model.toJSON().outputs ?? []).filter(output => output.output_type === 'error').map(output => output.evalue));
 }"""
 
+READABLE = """() => [...document.querySelectorAll('.jp-DirListing-itemText')].map(text => {
+    const letters = document.createTreeWalker(text, NodeFilter.SHOW_TEXT).nextNode(), range = document.createRange();
+    const right = text.getBoundingClientRect().right - 12;  // where the dots begin
+    return [...letters.data].filter((_, index) => {
+        range.setStart(letters, index);
+        range.setEnd(letters, index + 1);
+        return range.getBoundingClientRect().right <= right;
+    }).join('');
+})"""
+# what a reader of a cell sees: its visible images, and its text
+SEEN = """index => {
+    const node = lesson.widgets[index].outputArea.node;
+    return [[...node.querySelectorAll('img')].filter(image => image.offsetHeight).length, node.innerText];
+}"""
+RESTART = "async () => await panel.sessionContext.restartKernel()"
+
 pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.skipif(browsing.CHROMIUM is None, reason="there is no Chromium")]
 
 
@@ -35,7 +52,7 @@ def server(tmp_path_factory):
     """The address of a JupyterLab without a token, in a student's copy of the lessons."""
     home = tmp_path_factory.mktemp("home")
     folder = home / "my lessons"
-    start.start(folder, "torch")
+    start.start(folder)
     with browsing.jupyterlab(folder, home) as (address, _):
         yield address
 
@@ -50,10 +67,23 @@ def page(server, tmp_path_factory):
         yield page
 
 
+def test_a_new_user_meets_no_dialog_and_can_tell_twin_lessons_apart(page):
+    page.locator(".jp-DirListing-itemText").nth(11).wait_for()
+    names = page.evaluate(READABLE)
+    assert len(names) == 2 * len(SOURCES) == len(set(names)), names
+    page.wait_for_timeout(3000)  # the dialog would come up after a second or two
+    assert page.locator(".Toastify__toast").count() == 0
+
+
 @pytest.fixture(params=SOURCES, ids=lambda source: source.stem, scope="module")
 def lesson(request, page, server) -> "Lesson":
     """One lesson after another, open in the browser; its kernel is stopped afterwards."""
     yield Lesson(page, request.param)
+    shut_down(server)
+
+
+def shut_down(server: str) -> None:
+    """End all kernels."""
     with urllib.request.urlopen(f"{server}/api/sessions", timeout=20) as answer:
         sessions = json.load(answer)
     for session in sessions:
@@ -72,6 +102,11 @@ class Lesson:
     def index(self, name: str) -> int:
         """The position of the cell of this name."""
         return next(index for index, cell in enumerate(self.cells) if cell.metadata.stylelab.name == name)
+
+    def shown_image(self) -> int:
+        """The position of the first cell that shows an image which is not folded."""
+        cells = [cell if "jupyter" not in cell.metadata else {"source": ""} for cell in self.cells]
+        return next(index for index, cell in enumerate(cells) if re.search(r"page\.show\(|live\.finish\(", cell["source"]))
 
     def cell(self, index: int):
         """The cell's element, scrolled into view."""
@@ -95,9 +130,38 @@ class Lesson:
 
 
 def test_the_stored_images_are_there_before_any_cell_is_run(lesson):
-    image = next(index for index, cell in enumerate(lesson.cells) if "page.show(" in cell.source or "live.finish(" in cell.source)
-    lesson.cell(image)
+    lesson.cell(lesson.shown_image())
     lesson.page.wait_for_function(LOADED)  # fails after a while if they never come
+
+
+def test_what_follows_a_prediction_is_folded_until_its_cell_is_run(lesson):
+    prompt = next(index for index, cell in enumerate(lesson.cells) if "**Predict" in cell.source)
+    answer = next(index for index in range(prompt + 1, len(lesson.cells)) if lesson.cells[index].cell_type == "markdown")
+    hidden = "index => lesson.widgets[index].outputHidden"
+    assert all(lesson.page.evaluate(hidden, index) for index in range(prompt + 1, answer))
+    dots = lesson.cell(prompt + 1).wait_for_selector(".jp-OutputPlaceholder")
+    assert dots.inner_text().strip() == ""  # JupyterLab would show an output's first line
+    fold = lesson.cell(answer).wait_for_selector("details")
+    assert fold.get_attribute("open") is None and not fold.query_selector("p").is_visible()
+    fold.query_selector("summary").click()
+    assert fold.query_selector("p").is_visible()
+    lesson.run(prompt + 1)
+    assert not lesson.page.evaluate(hidden, prompt + 1)
+
+
+def test_an_image_is_as_sharp_as_the_screen(lesson):
+    cell = lesson.cell(lesson.shown_image())
+    screen = lesson.page.context.new_cdp_session(lesson.page)
+    for density in (1, 2):
+        metrics = {"width": 1280, "height": 900, "deviceScaleFactor": density, "mobile": False}
+        screen.send("Emulation.setDeviceMetricsOverride", metrics)
+        image = cell.wait_for_selector(".jp-OutputArea img")
+        lesson.page.wait_for_function("image => image.complete && image.naturalWidth", arg=image)
+        sizes = "image => [devicePixelRatio, image.getBoundingClientRect().width, image.naturalWidth]"
+        ratio, width, pixels = lesson.page.evaluate(sizes, image)
+        assert ratio == density and 2 * width == pixels  # at 1 it is halved exactly, at 2 it is drawn as it is
+    screen.send("Emulation.clearDeviceMetricsOverride")
+    screen.detach()
 
 
 def test_the_setup_cell_reports_the_device(lesson):
@@ -111,10 +175,10 @@ def test_an_exercise_reports_a_wrong_answer_and_then_a_right_one(lesson):
         for index, cell in enumerate(lesson.cells)
         if "exercise" in cell.metadata.stylelab
     )
-    for answer, words in ((solving.wrong, "not yet."), (solving.right, "right, in shape, value and every property")):
+    for answer, words in ((solving.wrong, "✗ Not yet {}: "), (solving.right, "✓ Right {}: in shape, value and every property")):
         lesson.type(index, answer("torch", exercise))
         lesson.run(index)
-        assert f"{exercise}: {words}" in lesson.run(index + 1)
+        assert re.search(words.format(exercise), " ".join(lesson.run(index + 1).split()))
 
 
 def test_the_first_slider_changes_its_image(lesson):
@@ -138,6 +202,54 @@ def test_the_quiz_gives_feedback(lesson):
     cell = lesson.cell(index)
     cell.wait_for_selector("input[type=radio]").click()
     lesson.page.wait_for_function("cell => /[✓✗]/.test(cell.innerText)", arg=cell)
+
+
+def test_a_cell_stopped_on_purpose_shows_one_line_and_no_red(page, server):
+    lesson = Lesson(page, SOURCES[0])
+    lesson.run(lesson.index("setup"))
+    index = lesson.index("bad_files")  # no other test needs it
+    lesson.type(index, "import time\nfor second in range(60):\n    time.sleep(1)")
+    lesson.cell(index)
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_function("index => lesson.widgets[index].model.executionState === 'running'", arg=index)
+    page.wait_for_timeout(1000)
+    page.evaluate("async () => await panel.sessionContext.session.kernel.interrupt()")
+    page.wait_for_function("index => lesson.widgets[index].outputArea.node.innerText.includes('Stopped at line 3')", arg=index)
+    outputs = page.evaluate("index => lesson.widgets[index].model.toJSON().outputs.map(output => output.output_type)", index)
+    assert outputs == ["stream"]
+    shut_down(server)
+
+
+def test_widgets_without_their_kernel_show_their_static_version(page, server):
+    """Live, after a restart, and after shutdown and reload."""
+    lesson = Lesson(page, SOURCES[0])
+    cells = [lesson.index(name) for name in ("try_it", "quiz")]
+    assert page.evaluate(RUN_ABOVE, cells[0]) == []
+    for index in cells:
+        lesson.run(index)
+        lesson.cell(index).wait_for_selector(".jupyter-widgets input, .jupyter-widgets .noUi-handle")
+
+    def seen() -> list:
+        return [page.evaluate(SEEN, index) for index in cells if lesson.cell(index)]
+
+    def check(live: bool) -> None:
+        for (images, text), expected in zip(seen(), (1, 0), strict=True):
+            assert images == expected and "Error" not in text and ("Run the cell above to make it live." in text) is not live
+
+    check(live=True)
+    page.evaluate(RESTART)
+    page.wait_for_selector(".jupyter-widgets-disconnected", state="attached")
+    check(live=False)
+    page.evaluate("async () => await panel.context.save()")
+    shut_down(server)
+    page.reload()
+    page.wait_for_function("() => window.jupyterapp")
+    lesson = Lesson(page, SOURCES[0])
+    for index in cells:
+        lesson.cell(index)
+        page.wait_for_function("index => lesson.widgets[index].outputArea.node.innerText.includes('live.')", arg=index)
+    check(live=False)
+    shut_down(server)
 
 
 def test_the_console_has_no_error_of_ours(page):

@@ -69,8 +69,11 @@ class Studio:
         self.root.get_by_label(f"{role} image: a file of your own").set_input_files(file)
 
     def expect_alert(self, text: str) -> None:
-        """Wait for a line that says what is wrong."""
-        self.root.get_by_role("alert").filter(has_text=text).wait_for()
+        """Wait for a line that says what is wrong, where the user can see it without scrolling."""
+        alert = self.root.get_by_role("alert").filter(has_text=text)
+        alert.wait_for()
+        inside = "alert => { const box = alert.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }"
+        self.page.wait_for_function(inside, arg=alert.element_handle())
 
     def clear(self) -> None:
         """Remove all runs and reset the form, as before the first test."""
@@ -245,6 +248,11 @@ def test_an_image_can_be_dropped_onto_its_thumbnail(studio):
     studio.root.get_by_alt_text("The style image: tomato.png").wait_for()
     studio.page.evaluate(drop, [studio.handle, list(b"Dear diary"), "diary.txt"])
     studio.expect_alert("'diary.txt' is not an image")
+    assert "diary" in studio.root.locator(".sl-image").nth(1).inner_text()
+    studio.page.evaluate(
+        drop.replace("querySelectorAll('.sl-image')[1]", "querySelector('.sl-stage')"), [studio.handle, [], "a.png"]
+    )
+    studio.expect_alert("drop the file onto the content image or the style image")
 
 
 def test_bad_input_is_one_line_on_the_page(studio, tmp_path):
@@ -252,7 +260,7 @@ def test_bad_input_is_one_line_on_the_page(studio, tmp_path):
     huge.write_bytes(b"\0" * (21 * 2**20))
     for file, words in (
         (png("empty.png", length=0), "'empty.png' is empty"),
-        (png("cut.png", (900, 900), length=400), "'cut.png' is a broken or truncated image"),
+        (png("cut.png", length=60), "'cut.png' is a broken or truncated"),
         (huge, "'huge.png' has 21 MB, more than 20"),
         (png("strip.png", (400, 4)), "too small"),
     ):
@@ -277,8 +285,59 @@ def test_runs_are_shown_side_by_side_and_can_be_removed(studio):
     second.expect_state("done")
     assert first.root.is_visible() and second.root.get_by_text("step 5 of 5").is_visible()
     assert second.root.get_by_role("img", name="Loss:").is_visible()
+    titles = studio.root.locator("h3").all_inner_texts()
+    assert titles[0].endswith("48 px · 5 steps · random · TensorFlow") and f"{LONG} steps" in titles[1]
+    boxes = [card.root.bounding_box() for card in (first, second)]
+    assert boxes[0]["y"] == boxes[1]["y"] and boxes[1]["x"] < boxes[0]["x"]
     first.remove()
     assert studio.root.locator("article").count() == 1
+
+
+def test_unweighted_losses_of_two_runs_have_one_scale(studio):
+    first = studio.paint(steps=5)
+    first.expect_state("done")
+    studio.root.get_by_label("Style versus content, β / α").fill("1")
+    second = studio.paint(steps=9)
+    second.expect_state("done")
+
+    def axes() -> list[list[str]]:
+        return [card.root.locator(".sl-plot text").all_text_contents() for card in (first, second)]
+
+    (one, other), words = axes(), "loss, weighted (log)"
+    assert words in one and words in other and one != other
+    studio.root.get_by_label("Losses").select_option("style")
+    (one, other), words = axes(), "loss, unweighted (log)"
+    assert words in one and one == other and "9" in one
+    assert "7.5e-7" in one  # the pretended painter begins at a weighted 75, and the weights are 1e8 and 1e9
+    studio.root.get_by_label("Losses").select_option("weighted")
+
+
+def test_every_slider_shows_its_number(studio):
+    for slider in studio.root.locator("input[type=range]").all():
+        shown = studio.page.evaluate("slider => slider.parentNode.querySelector('output').textContent", slider.element_handle())
+        assert re.match(r"\d", shown), shown
+    studio.root.get_by_label("Encoder").select_option("random")
+    assert studio.root.get_by_text("0, the recipe’s own").is_visible()
+
+
+def test_on_a_phone_the_page_goes_to_the_run_that_has_begun(studio):
+    studio.page.set_viewport_size({"width": 390, "height": 844})
+    for _ in range(2):
+        card = studio.paint(steps=60)
+        card.expect_state("done")
+        assert 0 <= card.root.bounding_box()["y"] < 100
+
+
+def test_a_run_that_was_stopped_is_not_red(studio):
+    card = studio.paint(LONG)
+    card.expect_step_after(1)
+    card.press("Stop")
+    card.expect_state("stopped")
+    red = studio.page.evaluate("root => getComputedStyle(root).getPropertyValue('--fault')", studio.handle)
+    colours = """card => [...card.querySelectorAll('*')].filter(element => element.innerText)
+        .map(element => getComputedStyle(element).color)"""
+    red = "rgb({}, {}, {})".format(*bytes.fromhex(red.strip("# ")))
+    assert red not in studio.page.evaluate(colours, card.root.element_handle())
 
 
 FOCUSED_NAME = """() => {
@@ -372,6 +431,22 @@ def test_nobody_reaches_a_kernel_without_the_secret_in_the_address(studio, voila
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(root + path)
     assert len(psutil.Process(process.pid).children(recursive=True)) == before
+
+
+def test_a_lost_connection_is_reported_and_taken_up_again(studio):
+    card = studio.paint(LONG)
+    card.expect_step_after(1)
+    network = studio.page.context.new_cdp_session(studio.page)
+    network.send("Network.enable")
+    for offline in (True, False):
+        conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        network.send("Network.emulateNetworkConditions", conditions)
+        if offline:
+            studio.expect_alert("the kernel does not answer")
+            step = card.step()
+    card.expect_step_after(step)
+    studio.root.get_by_role("alert").filter(has_text="does not answer").wait_for(state="detached")
+    studio.page.complaints.clear()
 
 
 def test_a_lost_hello_is_repeated_and_closing_the_page_leaves_no_run(browser, voila):
@@ -482,6 +557,13 @@ def test_in_jupyterlab_an_image_is_uploaded_painted_paused_and_saved(lab):
     assert faults(lab.page) == []
 
 
+def test_in_jupyterlab_runs_stand_side_by_side_next_to_the_file_list(lab):
+    assert lab.page.locator(".jp-FileBrowser").is_visible()
+    cards = [lab.paint(steps=4) for _ in range(2)]
+    left, right = (card.root.bounding_box() for card in reversed(cards))
+    assert left["y"] == right["y"] and left["x"] < right["x"] and right["x"] + right["width"] <= 1280
+
+
 def test_in_jupyterlab_the_buttons_work_while_another_cell_runs(lab):
     card = lab.paint(LONG)
     card.expect_step_after(1)
@@ -519,6 +601,18 @@ def test_in_jupyterlab_closing_the_notebook_ends_its_runs(lab, jupyter):
     assert painters(jupyter[1].pid)
     lab.page.evaluate("async () => { await panel.context.save(); panel.dispose(); }")
     wait_until(lambda: not painters(jupyter[1].pid))
+
+
+def test_in_jupyterlab_a_screenshot_replaces_the_studio_whose_kernel_has_ended(lab):
+    screenshot = lab.page.locator(".jp-OutputArea img[alt^='The studio:']").first
+    assert not screenshot.is_visible()
+    lab.page.evaluate("async () => { await panel.context.save(); await panel.sessionContext.shutdown(); }")
+    lab.page.reload()
+    lab.page.wait_for_function("() => window.jupyterapp")
+    lab.page.evaluate(browsing.OPEN, "lab.ipynb")
+    screenshot.wait_for()
+    lab.page.get_by_text("Error displaying widget").wait_for(state="hidden")
+    assert lab.page.get_by_text("Run the cell above to make it live.").first.is_visible()
 
 
 def test_in_jupyterlab_a_restart_of_the_kernel_ends_its_runs(lab, jupyter):

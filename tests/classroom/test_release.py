@@ -92,7 +92,7 @@ def test_released_notebooks_are_valid_and_have_no_outputs(notebooks):
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 assert cell.outputs == [] and cell.execution_count is None
-            assert "execution" not in cell.metadata and "attachments" not in cell
+            assert not {"execution", "jupyter"} & set(cell.metadata) and "attachments" not in cell
 
 
 def test_a_released_notebook_records_its_lesson_and_framework(notebooks):

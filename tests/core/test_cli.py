@@ -1,7 +1,9 @@
 """The command line: every mistake gives one line and its exit status, and never a half-written file."""
 
+import errno
 import io
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +18,8 @@ from rich.console import Console
 from stylelab import images
 from stylelab.cli import commands as cli
 from stylelab.cli import transfer as painting
+from stylelab.encoders import cache_dir
+from stylelab.encoders.file import make_folder
 from stylelab.errors import MachineError, NotFiniteError
 from stylelab.result import Step
 from stylelab.run.collect import collect
@@ -286,6 +290,328 @@ def test_the_summary_says_which_encoder_auto_chose(steps):
     (result,) = collect([], run, backend="torch", device="cpu", precision="float32")
     assert "encoder random (chosen by 'auto')" in painting.summary(result, "a.png", "auto")
     assert "chosen" not in painting.summary(result, "a.png", "random")
+
+
+# what the system refuses
+
+LESSONS = Path(__file__).resolve().parents[2] / "lessons"
+PATHS = {  # a command with a place for a path, and the ending that it asks for
+    "content": ("transfer PATH cat -o a.png", ".png"),
+    "style": ("transfer cat PATH -o a.png", ".png"),
+    "out": ("transfer cat fluid -o PATH", ".png"),
+    "film": ("transfer cat fluid -o a.png --film PATH", ".gif"),
+    "save_settings": ("transfer cat fluid -o a.png --save-settings PATH", ".json"),
+    "settings": ("transfer -o a.png --settings PATH", ".json"),
+    "encoder": ("transfer cat fluid -o a.png --encoder PATH", ".pth"),
+    "gallery_content": ("gallery PATH fluid -o g", ""),
+    "gallery_style": ("gallery cat PATH -o g", ""),
+    "gallery_out": ("gallery cat fluid -o PATH", ""),
+    "start": ("start PATH", ""),
+    "release": ("release -o PATH --lessons 00", ""),
+    "submissions": ("grade PATH -o m --sandbox none", ""),
+    "grade_out": (f"grade {LESSONS} -o PATH --sandbox none", ""),
+    "canvas": (f"grade {LESSONS} -o m --canvas PATH --sandbox none", ".csv"),
+    "bench_out": ("bench --quick -o PATH", ".json"),
+    "bench_plot": ("bench --quick --plot PATH", ".png"),
+    "bench_peers": ("bench --quick --peers PATH", ""),
+    "bench_encoder": ("bench --quick --encoder PATH", ".pth"),
+    "bench_content": ("bench --quick --content PATH", ".png"),
+    "bench_style": ("bench --quick --style PATH", ".png"),
+}
+
+
+@pytest.fixture
+def nothing_starts(monkeypatch, no_run):
+    for work in ("cluster.connect", "classroom.marking.batch.run", "bench.command.measure_all"):
+        monkeypatch.setattr(f"stylelab.tools.{work}", lambda *args, **kwargs: pytest.fail("the work was started"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", PATHS)
+def test_a_path_that_the_system_refuses_gives_one_line_in_every_command(capsys, nothing_starts, permissions_count, place):
+    command, ending = PATHS[place]
+    os.mkdir("closed", 0)
+    os.mkfifo(f"pipe{ending}")
+    os.symlink(f"circle{ending}", f"circle{ending}")
+    Path("file").touch()
+    before = sorted(os.listdir())
+    refusals = ["closed/x", "x" * 300, "y/" * 2500 + "z", "circle", "file/x", "pipe", "a\0b", "/dev/full", "/proc/x"]
+    for path in refusals:
+        path += "" if path == "/dev/full" else ending
+        line = refused(capsys, *(path if word == "PATH" else word for word in command.split()))
+        assert len(line) < 400 and "Errno" not in line, line
+        assert sorted(os.listdir()) == before, path
+
+
+@pytest.mark.parametrize("option", ["--size", "--steps", "--seed", "--tile", "--scales"])
+@pytest.mark.parametrize("number", ["9" * 20, "-" + "9" * 20, "9" * 400, str(2**63)])
+def test_a_number_beyond_64_bits_gives_one_line(capsys, no_run, option, number):
+    line = refused(capsys, "transfer", "cat", "fluid", "-o", "a.png", *SMALL, option, number)
+    assert option.strip("-") in line and len(line) < 300
+
+
+def test_the_address_of_a_file_is_opened(steps, capsys):
+    Image.new("RGB", (40, 40)).save("my cat.png")
+    address = Path("my cat.png").absolute().as_uri()
+    assert "%20" in address and "saved a.png" in said(capsys, "transfer", address, "cat", "-o", "a.png", *SMALL)
+
+
+@pytest.mark.parametrize("cache", ["closed", "file/x", None])
+def test_the_embedded_encoder_needs_no_cache_and_no_home(capsys, steps, permissions_count, monkeypatch, cache):
+    os.mkdir("closed", 0)
+    Path("file").touch()
+    if cache:
+        monkeypatch.setenv("STYLELAB_CACHE", str(Path(cache).absolute()))
+    else:
+        monkeypatch.delenv("STYLELAB_CACHE")
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        monkeypatch.delenv("HOME", raising=False)
+        monkeypatch.setattr("pwd.getpwuid", lambda user: {}[user])
+    out = said(capsys, "transfer", "cat", "fluid", "-o", "a.png", "--size", "32", "--steps", "2")
+    assert "encoder mini (chosen by 'auto')" in out
+    assert "encoders download vgg19" in said(capsys, "encoders")
+    assert "STYLELAB_CACHE" in str(encoders_error(cache))
+
+
+def encoders_error(cache):
+    with pytest.raises(MachineError) as caught:
+        make_folder(cache_dir())
+    return caught.value
+
+
+# messages
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    """Sets what is stdout and stderr, in place of pytest's own."""
+
+    def show(stream):
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setattr(sys, "stderr", stream)
+        return stream
+
+    return show
+
+
+@pytest.mark.parametrize("name", ["größer→.png", "caf\udce9.png", "two\nlines.png"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_name_that_the_terminal_cannot_show_is_saved_and_said(screen, steps, name, encoding):
+    written = screen(io.TextIOWrapper(io.BytesIO(), encoding=encoding)).buffer
+    settings, film = name.replace("png", "json"), name.replace("png", "gif")
+    assert cli.run(["transfer", "china", "cat", "-o", name, *SMALL, "--save-settings", settings, "--film", film]) == 0
+    assert sorted(os.listdir()) == sorted([name, settings, film])
+    assert written.getvalue().startswith(b"saved ") and written.getvalue().count(b"\n") == 2
+
+
+@pytest.mark.parametrize(
+    "command", ["transfer", "recipes", "recipes keras", "encoders", "start .", "--help", "transfer -h", "no-such"]
+)
+@pytest.mark.parametrize("stream", ["full", "pipe", "closed", "gone", "ascii"])
+def test_messages_that_cannot_be_written_change_no_exit_status(screen, steps, command, stream):
+    reader, writer = os.pipe()
+    os.close(reader)
+    made = {
+        "full": lambda: open("/dev/full", "w", encoding="utf-8"),
+        "pipe": lambda: open(os.dup(writer), "w", encoding="ascii"),
+        "closed": lambda: None,
+        "gone": lambda: open(os.dup(writer), "w"),
+        "ascii": lambda: io.TextIOWrapper(io.BytesIO(), encoding="ascii"),
+    }
+    screen(made[stream]())
+    if stream == "gone":
+        sys.stdout.close()
+    arguments = ["transfer", "china", "cat", "-o", "a.png", *SMALL] if command == "transfer" else command.split()
+    assert cli.run(arguments) == (1 if command == "no-such" else 0)
+    assert command != "transfer" or os.listdir() == ["a.png"]
+    os.close(writer)
+    if stream != "closed":
+        sys.stdout.close()  # as when Python ends: nothing is left that could fail
+
+
+def test_a_lost_message_is_mentioned_where_it_can_be(capsys, steps, monkeypatch):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL]) == 0
+    assert capsys.readouterr().err == "stylelab: some messages could not be written: no space left on device\n"
+
+
+@pytest.mark.slow
+def test_a_process_without_stdin_stdout_and_stderr_does_its_work():
+    program = f"exec {shlex.quote(sys.executable)} -m stylelab start mine <&- >&- 2>&-"
+    assert subprocess.run(["bash", "-c", program], check=False).returncode == 0
+    assert len(os.listdir("mine")) > 6
+
+
+# stopping
+
+
+def press(*signals):
+    """An event that sends signals to this process."""
+    return lambda *args, **kwargs: [os.kill(os.getpid(), number) for number in signals]
+
+
+@pytest.fixture
+def while_saving(monkeypatch):
+    """Sets what happens in the middle of writing an image."""
+
+    def set_event(event, ending="PNG"):
+        save = Image.Image.save
+
+        def disturbed(self, stream, **options):
+            if options.get("format") == ending:
+                event()
+            save(self, stream, **options)
+
+        monkeypatch.setattr(Image.Image, "save", disturbed)
+
+    return set_event
+
+
+def test_a_second_ctrl_c_while_the_image_is_saved_waits(capfd, steps, while_saving):
+    steps += [None, None, press(signal.SIGINT)]
+    while_saving(press(signal.SIGINT))
+    assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL]) == 130
+    out, err = capfd.readouterr()
+    assert "saved a.png" in out and "one moment, the image is being saved; a third Ctrl-C gives it up" in err
+    assert images.open_image("a.png").max() == pytest.approx(1)
+
+
+def test_a_second_ctrl_c_while_the_image_is_finished_waits(capfd, paint):
+    def walk(run):
+        for index in (1, 2):
+            image = np.full_like(run.job.content, 0.5)
+            yield [Step(index, 1.0 / index, {}, lambda image=image: press(signal.SIGINT)() and image)]
+        press(signal.SIGINT)()
+
+    paint(lambda run, **how: collect(walk(run), run, backend="torch", device="x", precision="float32", snapshots=()))
+    assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL]) == 130
+    assert "saved a.png" in capfd.readouterr().out and os.listdir() == ["a.png"]
+
+
+def test_a_third_ctrl_c_gives_up_and_says_so(capfd, steps, while_saving):
+    steps += [None, None, press(signal.SIGINT)]
+    while_saving(press(signal.SIGINT, signal.SIGINT))
+    assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL]) == 130
+    out, err = capfd.readouterr()
+    assert out == "" and err.endswith("stylelab: given up: 'a.png' was not saved\n") and not os.listdir()
+
+
+def test_ctrl_c_after_the_last_step_waits_for_image_film_and_settings(capfd, steps, while_saving):
+    while_saving(press(signal.SIGINT), ending="GIF")
+    options = ["--film", "a.gif", "--save-settings", "a.json"]
+    assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL, *options]) == 0
+    assert sorted(os.listdir()) == ["a.gif", "a.json", "a.png"]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_killed_run_saves_its_image(capsys, steps, number, status):
+    steps += [None, None, press(number)]
+    before = signal.getsignal(number)
+    assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL]) == status
+    out, err = capsys.readouterr()
+    assert "saved a.png" in out and err.startswith("stylelab: stopped after 2 steps") and os.listdir() == ["a.png"]
+    assert signal.getsignal(number) == before
+
+
+def test_a_signal_that_is_ignored_stays_ignored(capsys, steps):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+    steps += [None, None, press(signal.SIGHUP)]
+    assert "4 steps" in said(capsys, "transfer", "china", "cat", "-o", "a.png", *SMALL)
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_ctrl_c_that_python_ignores_ends_the_run_after_the_step(capsys, steps):
+    class Fragile:
+        def __del__(self):
+            press(signal.SIGINT)()
+
+    steps += [None, lambda index: Fragile() and None]
+    assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL]) == 130
+    assert "2 steps" in capsys.readouterr().out
+
+
+def test_ctrl_c_in_any_command_is_one_line(capsys, monkeypatch):
+    monkeypatch.setattr("stylelab.cli.listings.recipes", press(signal.SIGINT))
+    assert refused(capsys, "recipes", status=130) == "stylelab: interrupted\n"
+
+
+def test_in_python_a_second_ctrl_c_waits_for_the_result(capfd):
+    run = prepare_run(["china"], ["cat"], Options(encoder="random", size=32, steps=3))
+
+    def walk():
+        yield [Step(1, 2.0, {}, lambda: press(signal.SIGINT)() and run.job.content)]
+        press(signal.SIGINT)()
+
+    (result,) = collect(walk(), run, backend="torch", device="x", precision="float32", snapshots=())
+    assert result.stopped.startswith("stopped after 1 steps")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+# a full disk
+
+
+@pytest.fixture
+def full(monkeypatch, tmp_path):
+    """Sets the folders on a disk that becomes full during the run, and the one for temporary files."""
+
+    def fill(*folders):
+        replace = os.replace
+
+        def refuse(source, target):
+            if any(Path(target).absolute().is_relative_to(folder) for folder in folders):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", refuse)
+        (tmp_path / "spare").mkdir()
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "spare"))
+
+    return fill
+
+
+def test_a_full_disk_does_not_lose_the_image(capsys, steps, full, tmp_path):
+    full(Path.cwd())
+    assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL]) == 2
+    out, err = capsys.readouterr()
+    (kept,) = (tmp_path / "spare").iterdir()
+    assert f"saved {kept} (32 x 21" in out and os.listdir() == []
+    assert "cannot write 'a.png': no space left on device; make room" in err and f"the image is kept as {kept}\n" in err
+    np.testing.assert_allclose(images.open_image(kept), 0.25, atol=0.003)
+
+
+def test_a_folder_that_disappears_during_the_run_does_not_lose_the_image(capsys, steps, full, tmp_path):
+    full()
+    os.mkdir("out")
+    steps += [None, lambda index: os.rmdir("out")]
+    assert cli.run(["transfer", "china", "cat", "-o", "out/a.png", *SMALL]) == 1
+    assert "the image is kept as" in capsys.readouterr().err and len(os.listdir(tmp_path / "spare")) == 1
+
+
+def test_where_only_a_small_file_has_room_the_image_is_kept_as_a_jpeg(capsys, steps, tmp_path, monkeypatch, while_saving):
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    while_saving(full, ending="PNG")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert cli.run(["transfer", "china", "cat", "-o", "a.png", *SMALL]) == 2
+    assert ".jpg" in capsys.readouterr().err and list(tmp_path.glob("*.jpg"))
+
+
+def test_without_any_room_there_is_one_line(capsys, steps, full):
+    full(Path("/"))
+    assert "no space left" in refused(capsys, "transfer", "china", "cat", "-o", "a.png", *SMALL, status=2)
+
+
+def test_a_film_without_room_does_not_take_the_image_with_it(capsys, steps, while_saving):
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    while_saving(full, ending="GIF")
+    assert cli.run(["transfer", "china", "cat", "-o", "a.png", "--film", "a.gif", *SMALL]) == 2
+    out, err = capsys.readouterr()
+    assert "saved a.png" in out and "cannot write 'a.gif'" in err and os.listdir() == ["a.png"]
 
 
 # the other commands

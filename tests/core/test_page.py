@@ -2,9 +2,13 @@
 
 import base64
 import io
+import re
+import sys
+import threading
 
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -41,7 +45,7 @@ def decode(html: str) -> np.ndarray:
 def test_an_image_is_displayed_with_its_description(displayed):
     page.show(GREY, 'A "grey" square')
     assert 'alt="A &#34;grey&#34; square"' in displayed[0]
-    np.testing.assert_allclose(decode(displayed[0]), GREY, atol=0.02)
+    np.testing.assert_allclose(decode(displayed[0])[:8, :12], GREY, atol=0.02)
 
 
 def test_a_line_drawing_becomes_png_and_a_photograph_jpeg():
@@ -49,6 +53,21 @@ def test_a_line_drawing_becomes_png_and_a_photograph_jpeg():
     drawing.subplots().plot([1, 2])
     photograph.subplots().imshow(GREY)
     assert "image/png" in page.image(drawing, "A line") and "image/jpeg" in page.image(photograph, "A square")
+
+
+@pytest.mark.parametrize(("size", "shown"), [(64, 384), (96, 384), (160, 320), (256, 256), (384, 384), (512, 512), (1000, 500)])
+def test_an_image_is_shown_at_a_whole_number_of_pixels_of_any_screen(size, shown):
+    pixels = np.random.default_rng(0).uniform(size=(8, size, 1)).repeat(3, axis=2)  # JPEG keeps less of colour
+    html = page.image(pixels, "Noise")
+    assert f'width="{shown}"' in html
+    times = decode(html).shape[1] // size
+    assert decode(html).shape == (8 * times, size * times, 3) and times * size == 2 * shown
+    assert abs(decode(html)[times // 2 :: times, times // 2 :: times] - pixels).mean() < 0.05
+
+
+def test_a_figure_is_sharp_on_a_high_density_screen():
+    html = page.image(Figure(figsize=(2.5, 1)), "Nothing")
+    assert 'width="250"' in html and decode(html).shape[:2] == (200, 500)
 
 
 def steps(count: int):
@@ -62,7 +81,14 @@ def test_a_live_image_counts_the_steps_and_is_replaced_by_the_result(displayed):
         live.show(step)
     assert '<progress value="3" max="3">' in displayed[-1] and "step 3 of 3, loss 3.33" in displayed[-1]
     live.finish(GREY, "The grey result")
-    assert 'alt="The grey result"' in displayed[-1] and "<progress" not in displayed[-1]
+    assert 'alt="The grey result"' in displayed[-2] and "<progress" not in displayed[-2]
+
+
+def test_a_live_image_ends_as_it_began_since_nbval_sees_no_changes(displayed):
+    live = page.Live("Something grey", steps=1)
+    live.show(*steps(1))
+    live.finish(GREY, "The grey result")
+    assert displayed[0] == displayed[-1] == ""
 
 
 def test_a_live_image_is_not_drawn_at_every_step(displayed):
@@ -74,7 +100,7 @@ def test_a_live_image_is_not_drawn_at_every_step(displayed):
 
 def test_moving_a_slider_paints_the_image_again(monkeypatch):
     widgets = []
-    monkeypatch.setattr(page, "_display_widget", lambda widget, html, text: widgets.append(widget))
+    monkeypatch.setattr(page, "display_widget", lambda widget, html, text: widgets.append(widget))
 
     def paint(beta):
         yield Step(1, beta, {}, lambda: np.zeros((8, 8, 3)))
@@ -88,7 +114,7 @@ def test_moving_a_slider_paints_the_image_again(monkeypatch):
 
 def test_sliders_can_have_whole_numbers_or_words(monkeypatch):
     widgets, calls = [], []
-    monkeypatch.setattr(page, "_display_widget", lambda widget, html, text: widgets.append(widget))
+    monkeypatch.setattr(page, "display_widget", lambda widget, html, text: widgets.append(widget))
 
     def paint(**values):
         calls.append(values)
@@ -104,7 +130,7 @@ def test_sliders_can_have_whole_numbers_or_words(monkeypatch):
 
 def test_an_error_after_moving_a_slider_is_displayed(monkeypatch):
     widgets = []
-    monkeypatch.setattr(page, "_display_widget", lambda widget, html, text: widgets.append(widget))
+    monkeypatch.setattr(page, "display_widget", lambda widget, html, text: widgets.append(widget))
 
     def paint(beta):
         raise InputError("the style weight is <too> large")
@@ -115,9 +141,84 @@ def test_an_error_after_moving_a_slider_is_displayed(monkeypatch):
     assert status.value == "the style weight is &lt;too&gt; large"
 
 
-def test_a_widget_is_displayed_together_with_its_static_version(displayed):
-    page.quiz("04")
-    assert "<details>" in displayed[0]["text/html"] and page.WIDGET in displayed[0]
+def test_a_widget_is_displayed_below_its_static_version_which_it_hides(displayed):
+    for _ in range(2):
+        page.quiz("04")
+    static, widget, twin, _ = displayed
+    assert "<details>" in static["text/html"] and "Run the cell above to make it live." in static["text/html"]
+    assert set(static) == {"text/html", "text/plain"} and set(widget) == {page.WIDGET, "text/plain"}
+    name = re.search(r'<div class="(stylelab-\w+)">', static["text/html"])[1]
+    assert f'"{name}"' not in twin["text/html"]  # a twin lesson's stays
+    box = _instances[widget[page.WIDGET]["model_id"]]
+    assert box.children[-1].value == f"<style>.{name} {{ display: none }}</style>"
+
+
+def test_a_slider_stopped_on_purpose_says_where(monkeypatch):
+    widgets = []
+    monkeypatch.setattr(page, "display_widget", lambda widget, html, text: widgets.append(widget))
+
+    def paint(beta):
+        yield from steps(2)
+        raise KeyboardInterrupt
+
+    page.try_it(paint, GREY, "A grey square", {"beta": (1, 100, 10)})
+    slider, status, _ = widgets[0].children
+    slider.value = 100.0
+    assert status.value == "stopped at step 2, loss 5"
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    """A shell of IPython that looks like a kernel's."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    monkeypatch.setattr(shell, "kernel", True, raising=False)
+    monkeypatch.setattr(page, "get_ipython", lambda: shell)
+    return shell
+
+
+SLOW_MODULE = "import sys, time\nsys.begun.set()\nsys.go.wait(60)\ntime.sleep(0.05)\ndone = True\n"
+
+
+def test_a_slow_module_is_imported_between_cells_and_the_next_cell_waits_for_it(
+    sl, framework, shell, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "slow_module.py").write_text(SLOW_MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(page, "SLOW", {framework: "slow_module"})
+    monkeypatch.setattr(page, "IDLE", 0)
+    monkeypatch.setattr(sys, "begun", threading.Event(), raising=False)
+    monkeypatch.setattr(sys, "go", threading.Event(), raising=False)
+    shell.user_ns.update(page=page, sl=sl)
+    assert shell.run_cell("setting = page.set_up(sl); during = 'slow_module' in __import__('sys').modules").success
+    assert not shell.user_ns["during"] and sys.begun.wait(60)
+    threading.Timer(0.05, sys.go.set).start()
+    assert shell.run_cell("import slow_module; seen = slow_module.done").success and shell.user_ns["seen"]
+    printed = capsys.readouterr()
+    assert printed.err == "" and len(printed.out.splitlines()) == 3  # the report, and nothing else
+    shell.run_cell("1")
+    assert not any("_WarmUp" in str(callback) for callbacks in shell.events.callbacks.values() for callback in callbacks)
+    del sys.modules["slow_module"]
+
+
+def test_cells_that_follow_at_once_do_not_wait_for_a_slow_module(sl, framework, shell, monkeypatch):
+    monkeypatch.setattr(page, "SLOW", {framework: "no_such_module"})
+    monkeypatch.setattr(page, "IDLE", 600)
+    shell.user_ns.update(page=page, sl=sl)
+    assert shell.run_cell("setting = page.set_up(sl)").success and shell.run_cell("x = 1").success
+
+
+def test_a_cell_stopped_on_purpose_ends_in_one_line(sl, shell, monkeypatch, capsys):
+    monkeypatch.setattr(page, "SLOW", {})
+    page.set_up(sl)
+    capsys.readouterr()
+    done = shell.run_cell("x = 1\nraise KeyboardInterrupt")
+    printed = capsys.readouterr()
+    assert isinstance(done.error_in_exec, KeyboardInterrupt) and printed.err == ""
+    assert re.fullmatch(r"Stopped[^\n]*\. What the cell has shown so far stays; run it again to start over\.\n", printed.out)
+    shell.run_cell("1 / 0")
+    assert "ZeroDivisionError" in capsys.readouterr().out
 
 
 def test_the_preset_is_printed_and_an_unknown_one_refused(sl, monkeypatch, capsys):

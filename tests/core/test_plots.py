@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from IPython.core.formatters import DisplayFormatter
+from PIL import Image
 
 from stylelab import plots
 from stylelab.errors import InputError
@@ -47,8 +48,8 @@ def arrays_of(figure):
 
 
 def test_a_notebook_displays_a_figure_as_png():
-    data, _ = DisplayFormatter().format(plots.show(image()))
-    assert data["image/png"].startswith(b"\x89PNG")
+    data, metadata = DisplayFormatter().format(plots.show(image()))
+    assert data["image/png"].startswith(b"\x89PNG") and metadata["image/png"] == {"width": 240}
 
 
 def test_no_figure_stays_open_in_pyplot():
@@ -79,6 +80,66 @@ def test_rows_have_nearly_equal_lengths():
 
     assert [grid(count) for count in (1, 3, 4, 5, 8)] == [(1, 1), (1, 3), (1, 4), (2, 3), (2, 4)]
     assert grid(5, columns=5) == (1, 5)
+
+
+@pytest.mark.parametrize(
+    ("size", "columns"), [(30, 4), (64, 4), (96, 4), (128, 3), (160, 2), (256, 3), (384, 4), (512, 3), (900, 2)]
+)
+def test_by_default_images_are_as_many_in_a_row_as_can_be_seen_and_at_most_four(size, columns):
+    figure = plots.side_by_side({str(index): image(height=20, width=size) for index in range(12)})
+    assert figure.axes[0].get_gridspec().ncols == columns and plots.page_width(figure) <= plots.PAGE
+    assert all(plots.page_width(figure) * axis.get_position().width > 170 for axis in figure.axes)
+
+
+def noisy(height, width):
+    return np.random.default_rng(width).integers(0, 256, (height, width, 3)) / 255
+
+
+FIGURES = {
+    "four of 48": lambda: plots.side_by_side({str(index): noisy(40, 48) for index in range(4)}),
+    "three of 128": lambda: plots.side_by_side({str(index): noisy(85, 128) for index in range(3)}),
+    "sizes that differ": lambda: plots.side_by_side({"a": noisy(107, 160), "b": noisy(160, 133)}),
+    "three of 256": lambda: plots.filmstrip({index: noisy(171, 256) for index in range(3)}),
+    "four of 512": lambda: plots.side_by_side({str(index): noisy(50, 512) for index in range(4)}),
+    "one": lambda: plots.show(noisy(171, 256), "One"),
+    "layers": lambda: plots.image_rows({"one": {"x": noisy(64, 64), "y": noisy(63, 61)}, "two": {"x": noisy(7, 16)}}),
+    "pairs": lambda: plots.pair_grid({"a": noisy(107, 160)}, {"b": noisy(119, 160)}, {("a", "b"): noisy(107, 159)}),
+    "squares": lambda: plots.squares(noisy(170, 256), {"field": 9}, (300, 300)),
+}
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
+def test_a_pixel_of_an_image_is_a_whole_number_of_pixels_of_a_high_density_screen(figure):
+    figure = figure()
+    shown = np.asarray(Image.open(io.BytesIO(figure._repr_png_()[0])).convert("RGB"))
+    assert shown.shape[1] == 2 * plots.page_width(figure)
+    for axis in (axis for axis in figure.axes if axis.images):
+        original = (np.asarray(axis.images[0].get_array()) * 255).round()
+        box = axis.get_position()
+        left, right = (round(x * shown.shape[1]) for x in (box.x0, box.x1))
+        top, bottom = (round((1 - y) * shown.shape[0]) for y in (box.y1, box.y0))
+        times = (right - left) // original.shape[1]
+        assert times >= 1 and (bottom - top, right - left) == (times * original.shape[0], times * original.shape[1])
+        np.testing.assert_allclose(shown[top:bottom, left:right], original.repeat(times, 0).repeat(times, 1), atol=1)
+
+
+def test_a_large_image_is_scaled_down_to_the_page():
+    figure = plots.show(noisy(20, 3000))
+    assert plots.page_width(figure) == plots.PAGE and drawn(figure)
+
+
+def test_a_row_of_more_than_four_continues_below():
+    figure = plots.image_rows({"one": {f"map {index}": np.eye(4) for index in range(6)}, "two": {"map": np.eye(4)}})
+    spec = figure.axes[0].get_gridspec()
+    assert (spec.nrows, spec.ncols) == (3, 3)  # three, three and one
+    assert [text.get_text() for axis in figure.axes for text in axis.texts] == ["one", "two"]
+
+
+def test_a_few_strong_responses_do_not_leave_the_rest_of_a_map_black():
+    weak = np.full((50, 50), 0.2)
+    weak[25, 25] = 9
+    (shown,) = arrays_of(plots.image_rows({"": {"map": weak}}))
+    assert shown.min() == 1 and arrays_of(plots.image_rows({"": {"map": -weak}}))[0].max() == 0
 
 
 def test_side_by_side_needs_an_image():

@@ -29,6 +29,20 @@ def test_every_optimiser_finds_a_known_minimum(lab, start, optimiser):
     np.testing.assert_allclose(last.image, 0.25, atol=0.05)
 
 
+def test_losses_in_double_precision_are_added_to_others(lab, start):
+    def loss(image):
+        wide = image.double() if lab.name == "torch" else lab.native.cast(image, "float64")
+        return {
+            "content": lab.sl.content_loss(image, 0 * image),
+            "wide": lab.sl.content_loss(wide, 0 * image, "sum"),
+            "own style": lab.sl.style_layer_loss(image, lab.sl.gram_matrix(wide)),
+            "own style, wide": lab.sl.style_layer_loss(wide, lab.sl.gram_matrix(image)),
+        }
+
+    *_, last = lab.sl.optimise(start, loss, steps=20)
+    np.testing.assert_allclose(last.image, 0, atol=0.05)
+
+
 def test_many_short_runs_say_nothing(lab, start):
     said = []
     handler = logging.Handler()
@@ -216,3 +230,9 @@ def test_a_gpu_gives_the_same_image(sl):
     options = SMALL | dict(recipe="coursera", steps=10)
     cpu, gpu = (sl.transfer("coffee", "astronaut", **options | dict(device=name)).image for name in ("cpu", "gpu"))
     assert np.quantile(np.abs(cpu - gpu), 0.999) < 1e-2
+
+
+def test_a_result_has_the_notes_on_its_own_images(lab):
+    small, large = (np.full((side, side, 3), 0.5, np.float32) for side in (24, 48))
+    first, second = lab.sl.transfer_batch([small, large], [large, large], **SMALL | {"steps": 1})
+    assert first.notes[0].startswith("the content image of 24 x 24 pixels was enlarged to 48 x 48") and second.notes == ()

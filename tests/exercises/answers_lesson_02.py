@@ -14,7 +14,7 @@ def decibels(error):
 
 
 def psnr_loop(image, original):
-    error = sum(total(square(image[0, i] - original[0, i])) for i in range(image.shape[1]))
+    error = sum(total(square(image[i] - original[i])) for i in range(image.shape[0]))
     return decibels(error / math.prod(image.shape))
 
 
@@ -139,6 +139,41 @@ def walk_one_tape(image, target, loss, steps, learning_rate):
     return moving
 
 
+def walk_along(direction):
+    """Steps along a function of the gradient and of the number of the step."""
+
+    def answer(image, target, loss, steps, learning_rate):
+        for index in range(steps):
+            image = clip(image - learning_rate * direction(gradient(image, target, loss), index), 0, 1)
+        return image
+
+    return answer
+
+
+def walk_with_momentum(image, target, loss, steps, learning_rate):
+    velocity = 0
+    for _ in range(steps):
+        velocity = 0.9 * velocity + gradient(image, target, loss)
+        image = clip(image - learning_rate * velocity, 0, 1)
+    return image
+
+
+def walk_swapped(image, target, loss, steps, learning_rate):
+    return walk(image, target, lambda x, t: loss(t, x), steps, learning_rate)
+
+
+def walk_reassigned(image, target, loss, steps, learning_rate):
+    moving = image.clone().requires_grad_(True)
+    for _ in range(steps):
+        loss(moving, target).backward()
+        moving = (moving - learning_rate * moving.grad).clamp(0, 1)
+    return moving
+
+
+def walk_from_black(image, target, loss, steps, learning_rate):
+    return walk(0 * image, target, loss, steps, learning_rate)
+
+
 RIGHT = {
     "psnr": {
         "loop": psnr_loop,
@@ -146,7 +181,6 @@ RIGHT = {
         "root": lambda image, original: 20 * log(1 / root(mse(image, original))) / math.log(10),
         "double": lambda image, original: decibels(mse(double(image), double(original))),
         "torch: log10": lambda image, original: -10 * mse(image, original).log10(),
-        "tensorflow: library": lambda image, original: tf.image.psnr(image, original, 1.0)[0],
     },
     "content_loss": {
         "loop": content_loop,
@@ -159,7 +193,9 @@ RIGHT = {
         "loop": walk,
         "torch: SGD": walk_torch,
         "torch: backward": walk_backward,
-        "torch: double": lambda image, *others: walk(image.double(), *others),
+        "torch: double": lambda image, target, loss, steps, learning_rate: walk(
+            image.double(), target, loss, steps, learning_rate
+        ),
         "tensorflow: SGD": walk_keras,
         "tensorflow: variable": walk_variable,
         "tensorflow: double": walk_double,
@@ -174,14 +210,15 @@ WRONG = {
         (lambda image, original: decibels(mse(image, original)) / 10, "bels"),
         (lambda image, original: 2 * decibels(mse(image, original)), "20 belongs to the root"),
         (lambda image, original: decibels(mse(image, original) / 255**2), "255"),
-        (lambda image, original: tf.image.psnr(image, original, 255.0)[0], "255", "tensorflow"),
+        (lambda image, original: tf.image.psnr(image, original, 1.0)[0], "first image", "tensorflow"),
         (lambda image, original: decibels(mse(255 * image, 255 * original)), "peak is left at 1"),
         (lambda image, original: decibels(total(square(image - original))), "sum of the squares"),
         (lambda image, original: decibels(mean(absolute(image - original))), "mean absolute error"),
         (lambda image, original: mse(image, original), "error alone"),
         (lambda image, original: mean(decibels(square(image - original))), "every pixel"),
         (lambda image, original: decibels(mean(square(image - original), (2, 3))), "single number"),
-        (lambda image, original: tf.image.psnr(image, original, 1.0), "single number", "tensorflow"),
+        (lambda image, original: tf.image.psnr(image, original, 1.0), "one logarithm", "tensorflow"),
+        (lambda image, original: mean(tf.image.psnr(image, original, 1.0)), "one logarithm", "tensorflow"),
         (lambda image, original: float(decibels(mse(image, original))), "Python number"),
         (lambda image, original: decibels(mse(image, original)).numpy(), "NumPy where"),
         (lambda image, original: log(mean(image - original)), "not finite|value is"),
@@ -190,6 +227,8 @@ WRONG = {
     "content_loss": [
         (lambda activation, target: total(square(activation - target)), "That is the sum"),
         (lambda activation, target: total(square(activation - target)) / 2, "half the sum"),
+        (lambda activation, target: mean(square((activation - target).view(-1))), "no response.*reshape or flatten", "torch"),
+        (lambda activation, target: square(root(mean(square(activation - target)))), "not finite where .* the same", "torch"),
         (lambda activation, target: mean(activation - target), "not squared"),
         (lambda activation, target: mse(activation, target) / 4, "quarter"),
         (lambda activation, target: mse(activation, target)[None], r"Shape \(1,\).*with \[0\]"),
@@ -209,6 +248,19 @@ WRONG = {
     "reconstruct": [
         (lambda image, target, loss, steps, learning_rate: image, "does not move"),
         (lambda image, target, loss, steps, learning_rate: target, "the target itself"),
+        (walk_swapped, "called as `loss.target, image.`"),
+        (walk_along(lambda slope, index: slope / root(total(square(slope)))), "divided by its length"),
+        (walk_along(lambda slope, index: slope / mean(absolute(slope))), "its mean or its spread"),
+        (walk_along(lambda slope, index: clip(slope, -1, 1)), "gradient is clipped"),
+        (walk_along(lambda slope, index: 0.9**index * slope), "smaller from step to step"),
+        (walk_along(lambda slope, index: slope / (index + 1)), "smaller from step to step"),
+        (walk_with_momentum, "descent with momentum"),
+        (walk_reassigned, "`.grad` is None for every image", "torch"),
+        (walk_from_black, "starts from a black image"),
+        (
+            lambda image, target, loss, steps, learning_rate: walk(image, target, loss, 10, learning_rate),
+            "written into the function",
+        ),
         (walk_from_the_start, "Only one step"),
         (
             lambda image, target, loss, steps, learning_rate: walk(image, target, loss, steps - 1, learning_rate),

@@ -4,19 +4,24 @@ Each exercise brings its own tests: its reference, the library's answer and its 
 framework. Answers as students write them are in answers_lesson_NN.py.
 """
 
+import ast
 import importlib
+import io
 import json
 import re
+import sys
 import time
+from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from stylelab import exercises
+from stylelab import encoders, exercises
 from stylelab.errors import InputError
-from stylelab.exercises.checking import definition, serialise
+from stylelab.exercises import common
+from stylelab.exercises.checking import call, check, definition, serialise
 
 IDS = tuple(exercises.EXERCISES)
 EACH = pytest.mark.parametrize("exercise", exercises.EXERCISES.values(), ids=IDS)
@@ -50,14 +55,17 @@ def printed(capsys):
     return lambda: capsys.readouterr().out.strip()
 
 
-def draws_of(half, exercise, answer):
-    return [(cases, exercises.ask(exercise, answer, half.Lab(), cases)) for cases in (exercise.inputs(0), exercise.inputs(1))]
+def draws_of(lab, exercise, answer):
+    return [(cases, exercises.ask(exercise, answer, lab, cases)) for cases in (exercise.inputs(0), exercise.inputs(1))]
 
 
 def output_of(wrong, case):
     """What a mistake gives in NumPy, or None."""
-    with np.errstate(all="ignore"):
-        output = wrong(**definition.double(case))
+    try:
+        with np.errstate(all="ignore"):
+            output = wrong(**definition.double(case))
+    except ValueError:  # shapes that do not fit
+        return None
     return None if output is None else definition.as_array(output)
 
 
@@ -70,17 +78,28 @@ def right_outputs(exercise, cases):
 
 @EACH
 def test_the_librarys_own_answer_earns_every_point(exercise, half):
-    found = exercises.judge_draws(exercise, draws_of(half, exercise, half.LIBRARY[exercise.id]))
+    found = exercises.judge_draws(exercise, draws_of(half.Lab(), exercise, half.LIBRARY[exercise.id]))
     assert found.right and found.points == exercise.points, found
 
 
 @EACH
 def test_every_mistake_gets_its_hint_in_this_framework(exercise, half):
-    lab = half.Lab()
+    class Lab(half.Lab):
+        """It remembers the numbers behind a loss."""
+
+        weights = {}
+
+        def give(self, kind, value):
+            given = super().give(kind, value)
+            if kind == "loss":
+                self.weights[given] = value
+            return given
+
+    lab = Lab()
 
     def to_numpy(kind, value):
         if kind == "loss":
-            return lab.take("image", value.args[0])
+            return lab.weights[value]
         if isinstance(value, dict):
             return {layer: to_numpy(definition.BY_LAYER.get(kind, kind), inner) for layer, inner in value.items()}
         return lab.take(kind, value) if lab.is_tensor(value) else value
@@ -102,7 +121,7 @@ def test_every_mistake_gets_its_hint_in_this_framework(exercise, half):
         return function
 
     for hint, wrong in exercise.wrong_answers():
-        found = exercises.judge_draws(exercise, draws_of(half, exercise, lifted(wrong)))
+        found = exercises.judge_draws(exercise, draws_of(lab, exercise, lifted(wrong)))
         assert found.sentence == hint
 
 
@@ -152,11 +171,91 @@ def test_an_exercise_knows_mistakes_and_says_what_is_wrong_in_whole_sentences(ex
 @EACH
 def test_a_wrong_answer_earns_less_than_the_right_one(exercise):
     cases = exercise.inputs()
-    right = exercises.Answer(outputs=right_outputs(exercise, cases), gradients={exercise.differentiable: None})
+    right = exercises.Answer(outputs=right_outputs(exercise, cases), gradients={"plain": {exercise.differentiable: None}})
     spoilt = {name: np.asarray(f"{out}x") if out.dtype.kind == "U" else out + 1 for name, out in right.outputs.items()}
     wrong = exercises.Answer(outputs=spoilt, gradients=right.gradients)
     marks = [exercises.judge(exercise, cases, answer).points for answer in (right, wrong)]
     assert marks[1] < marks[0] == exercise.points - bool(exercise.differentiable)
+
+
+# the loss that an answer receives
+
+
+@pytest.mark.parametrize("target", ["image", "activation", None])
+def test_the_loss_of_a_check_is_the_networks_and_unlike_in_its_arguments(half, target):
+    lab, rng = half.Lab(), np.random.default_rng(5)
+    weights, image = common.random_loss(rng, target), common.random_image(rng, (2, 5, 4, 3))
+    other = common.random_image(rng, (2, 5, 4, 4 if target == "activation" else 3))
+    loss, (one, two) = lab.give("loss", weights), (lab.give("image", array) for array in (image, other))
+    assert float(loss(one, two)) == pytest.approx(common.loss_value(image, other, weights), rel=1e-5)
+    slopes = lab.gradients(loss, {"image": one, "target": two}, ("image", "target"))
+    found = {name: slope if slope is None else lab.take("image", slope) for name, slope in slopes.items()}
+    np.testing.assert_allclose(found["image"], common.gradient(image, other, weights), rtol=1e-4, atol=1e-5)
+    if target == "image":
+        np.testing.assert_allclose(found["target"], common.target_gradient(image, other, weights), rtol=1e-4, atol=1e-5)
+        swapped = lab.gradients(lambda image, target: loss(target, image), {"image": one, "target": two}, ("image",))["image"]
+        np.testing.assert_allclose(
+            lab.take("image", swapped), common.swapped_gradient(image, other, weights), rtol=1e-4, atol=1e-5
+        )
+        for wrong in (common.target_gradient, common.swapped_gradient):
+            assert min(np.abs(sign * wrong(image, other, weights) - found["image"]).max() for sign in (1, -1)) > 0.1
+
+
+# what a lesson gives an answer
+
+
+@pytest.mark.plain
+def test_a_lesson_passes_no_argument_by_a_name_that_its_exercise_does_not_list():
+    for source in Path("lessons/source").glob("0*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            exercise = isinstance(node, ast.Call) and exercises.EXERCISES.get(getattr(node.func, "id", ""))
+            if exercise:
+                given = {keyword.arg for keyword in node.keywords if keyword.arg}
+                assert given <= set(exercise.by_name), f"{source.name}: {ast.unparse(node)}"
+
+
+def test_a_right_answer_without_a_name_that_the_lesson_uses_is_not_used(sl, half, answers, printed):
+    own, answer = half.LIBRARY["reconstruct"], next(iter(answers.RIGHT["reconstruct"].values()))
+    assert sl.check("reconstruct", lambda a, b, c, d, e: answer(a, b, c, d, e)) is own
+    assert "right, but the lesson calls it with `learning_rate=`" in printed()
+    assert sl.check("reconstruct", lambda *a, **names: answer(*a, **names)) is not own
+
+
+def test_a_right_answer_that_fails_on_the_lessons_device_is_not_used(framework, half, monkeypatch):
+    if framework == "tensorflow":
+        pytest.skip("it moves tensors between devices by itself")
+    import torch
+
+    from stylelab.torch import tensors
+
+    def on_the_processor(activation, target):
+        return (activation - target + torch.zeros(activation.shape)).square().mean()
+
+    exercise, lab = exercises.EXERCISES["content_loss"], half.Lab()
+    given = call.give(exercise, lab, exercise.inputs()["plain"])
+    assert lab.obstacle(exercise, on_the_processor, given) is None
+    monkeypatch.setattr(tensors, "find_device", lambda name=None: torch.device("meta"))
+    assert "fails on this machine's device 'meta'" in lab.obstacle(exercise, on_the_processor, given)
+    assert lab.obstacle(exercise, half.LIBRARY["content_loss"], given) is None
+    assert lab.obstacle(exercises.EXERCISES["preprocess"], on_the_processor, given) is None
+
+
+# gradients where a formula has none
+
+
+@pytest.mark.plain
+@EACH
+def test_the_gradient_is_asked_for_where_neighbours_are_equal_or_arguments_agree_or_are_0(exercise):
+    if not exercise.differentiable or exercise.arguments[exercise.differentiable] == "scalar":
+        pytest.skip("no gradient, or none of an image")
+    kinks = []
+    for case in exercise.inputs().values():
+        value = case[exercise.differentiable]
+        arrays = [np.asarray(array) for array in (value.values() if isinstance(value, dict) else [value])]
+        kinks += ["zeros"] * any(0 in array for array in arrays)
+        minimum = np.abs(exercise.expected(case)).max() < 1e-6
+        kinks += ["flat, or at the minimum"] * int(minimum or any(np.ptp(array) == 0 for array in arrays))
+    assert len(set(kinks)) == 2
 
 
 # answers as students write them
@@ -264,6 +363,9 @@ def test_the_librarys_function_is_not_taken_for_the_students(sl, printed):
     assert "That is stylelab's own function" in printed()
     assert sl.check("gram_matrix", lambda activation: sl.gram_matrix(activation)) is sl.gram_matrix
     assert "stylelab's own functions are out of reach while an answer is graded" in printed()
+    LAYERS = encoders.LAYERS  # noqa: N806  as a cell with `from stylelab.encoders import LAYERS` has it
+    sl.check("layer_name", lambda name: LAYERS[name - 1])
+    assert "stylelab.encoders" in printed()
 
 
 def test_nbgrader_sees_a_wrong_answer_as_an_error(sl, monkeypatch):
@@ -272,6 +374,118 @@ def test_nbgrader_sees_a_wrong_answer_as_an_error(sl, monkeypatch):
         sl.check("gram_matrix", None)
     with pytest.raises(AssertionError, match="stylelab's own"):
         sl.check("gram_matrix", sl.gram_matrix)
+
+
+class Visible(HTMLParser):
+    """The elements of some HTML, its text, and the text inside `code`."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.text, self.code, self.open = [], "", [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+        if self.open[-1] == "code":
+            self.code.append(data)
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What a notebook displays: MIME bundles."""
+    ipython = pytest.importorskip("IPython")
+    bundles = []
+    monkeypatch.setattr(ipython, "get_ipython", lambda: SimpleNamespace(kernel=True))
+    monkeypatch.setattr(ipython.display, "display", lambda bundle, raw: bundles.append(bundle))
+    return bundles
+
+
+def total_cost(content, style, alpha, beta):
+    return alpha * content + beta * style
+
+
+def forgotten(content, style, alpha, beta):
+    return content + style
+
+
+def open_answer(content, style, alpha, beta):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"), [(total_cost, "✓ Right"), (forgotten, "✗ Not yet"), (open_answer, "… Not attempted yet")]
+)
+def test_a_notebook_displays_what_a_terminal_prints_and_marks_how_far_it_is(sl, displayed, printed, monkeypatch, answer, word):
+    sl.check("total_cost", answer)
+    (bundle,) = displayed
+    assert printed() == "" and set(bundle) == {"text/plain", "text/html"}
+    visible = Visible(bundle["text/html"])
+    sentence = re.sub(r"^total_cost: (right,|not yet\.|not attempted yet\.) ", "", bundle["text/plain"])
+    assert visible.text == f"{word} total_cost: {sentence}" and visible.code[0] == "total_cost"
+    assert {name for _, attributes in visible.tags for name in attributes} == {"style", "aria-hidden"}
+    displayed.clear()
+    monkeypatch.setattr("IPython.get_ipython", lambda: None)  # a terminal
+    sl.check("total_cost", answer)
+    assert printed() == bundle["text/plain"] and displayed == []
+
+
+def test_while_nbgrader_runs_a_notebook_its_checks_print(sl, displayed, printed, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    sl.check("total_cost", total_cost)
+    assert printed().startswith("total_cost: right, in shape") and displayed == []
+
+
+def test_feedback_can_be_read_in_light_and_dark_pages():
+    def light(colour):
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        return np.dot([v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts], (0.2126, 0.7152, 0.0722))
+
+    def contrast(one, other):
+        low, high = sorted((light(one), light(other)))
+        return (high + 0.05) / (low + 0.05)
+
+    stages = (check.RIGHT, check.NOT_YET, check.OPEN)
+    for stage in stages:
+        assert contrast(stage.colour, "#ffffff") >= 4.5 and contrast(stage.colour, "#111111") >= 3
+    assert len({stage.colour for stage in stages}) == len({stage.icon for stage in stages}) == 3
+
+
+HOSTILE = "<img src=x onerror=a()></div></span>\"' {% if 7 %} `<script>` & $x$ \ud800 \x1b[31m \x00"
+
+
+def test_a_students_words_are_text_in_a_notebook(sl, displayed, printed):
+    def hostile(content, style, alpha, beta):
+        raise ValueError(HOSTILE)
+
+    sl.check("total_cost", hostile)
+    sl.check("layer_name", lambda name: HOSTILE)
+    for bundle in displayed:
+        json.dumps(bundle, ensure_ascii=False).encode()  # as a kernel sends it
+        visible = Visible(bundle["text/html"])
+        assert {tag for tag, _ in visible.tags} == {"div", "span", "code"} and visible.open == []
+        assert "<img src=x onerror=a()></div></span>" in visible.text and "<script>" in visible.code
+        assert "{% if 7 %}" in visible.text and "$x$" in visible.text and "$x$" not in bundle["text/html"]
+    assert len(displayed) == 2
+
+
+def test_a_terminal_prints_a_students_words_without_control_characters(sl, printed):
+    sl.check("layer_name", lambda name: HOSTILE)
+    assert "`<script>` & $x$ ? ?[31m " in printed()
+
+
+def test_a_terminal_that_knows_only_ascii_prints_a_students_words_too(sl, monkeypatch):
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    sl.check("layer_name", lambda name: "größe")
+    output.flush()
+    assert rb"gives 'gr\xf6\xdfe' where" in output.buffer.getvalue()
 
 
 def test_an_answer_that_fails_for_some_inputs_keeps_the_points_of_the_others(half):

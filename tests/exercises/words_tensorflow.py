@@ -9,6 +9,7 @@ ACROSS = 2
 absolute = tf.abs
 constant = tf.constant
 detached = tf.stop_gradient
+exp = tf.exp
 einsum = tf.einsum
 log = tf.math.log
 mean = tf.reduce_mean

@@ -10,6 +10,7 @@ absolute = torch.abs
 clip = torch.clamp
 constant = torch.tensor
 detached = torch.detach
+exp = torch.exp
 einsum = torch.einsum
 log = torch.log
 mean = torch.mean

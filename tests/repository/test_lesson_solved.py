@@ -36,7 +36,11 @@ def printed(notebook: nbformat.NotebookNode, kind: str) -> dict[str, str]:
         chosen = {cell.metadata.stylelab.check: cell for cell in cells if "check" in cell.metadata.stylelab}
     else:
         chosen = {cell.metadata.stylelab.name: cell for cell in cells if lint_outputs.MARK in cell.source}
-    return {name: "".join(output.get("text", "") for output in cell.outputs) for name, cell in chosen.items()}
+    return {name: "".join(map(_text, cell.outputs)) for name, cell in chosen.items()}
+
+
+def _text(output: nbformat.NotebookNode) -> str:
+    return output.get("text") or (output.get("data", {}).get("text/plain", "") if "<img" not in str(output) else "")
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)

@@ -99,6 +99,19 @@ def test_the_table_of_lessons_names_every_lesson_with_its_title():
         assert f"]({lessons.notebook_path(source, framework).name})" in table
 
 
+@pytest.mark.parametrize("twin", TWINS, ids=NAMES)
+def test_what_follows_a_prediction_is_folded_and_answered(twin):
+    notebook = lessons.assemble(*twin)
+    prompts = [index for index, cell in enumerate(notebook.cells) if "**Predict" in cell.source or "**predict" in cell.source]
+    assert len(prompts) >= 6
+    for index in prompts:
+        answer = next(i for i in range(index + 1, len(notebook.cells)) if notebook.cells[i].cell_type == "markdown")
+        assert notebook.cells[answer].source.startswith("<details><summary>Compare with your guess</summary>\n\n")
+        folded = notebook.cells[index + 1 : answer]
+        assert folded and all(cell.metadata.jupyter == {"outputs_hidden": True} for cell in folded)
+        assert not any("nbgrader" in cell.metadata for cell in folded)
+
+
 def test_a_cell_id_depends_on_lesson_and_name_alone(tmp_path):
     one, two = (write_lesson(tmp_path, text) for text in ("# Title\n", "# Another title\n"))
     ids = {lessons.assemble(path, "torch").cells[0].id for path in (one, two)}
@@ -128,6 +141,45 @@ def test_execution_stores_outputs_without_times_and_widgets(tmp_path):
     text = path.read_text()
     assert "0.666" in text and "<details>" in text
     assert "widget-view" not in text and "iopub" not in text and "transient" not in text
+
+
+def test_an_output_that_answers_a_prediction_is_folded_and_begins_with_nothing_to_read(tmp_path):
+    path = write_lesson(tmp_path, "**Predict** the sum.", "print(1 + 1)")
+    for run in (True, False):
+        cell = nbformat.read(lessons.build(path, "torch", run=run), as_version=4).cells[1]
+        assert cell.metadata.jupyter == {"outputs_hidden": True}
+        assert [output.get("text", output.get("data")) for output in cell.outputs] == [{}, "2\n"]
+    path = write_lesson(tmp_path, "The sum.", "print(1 + 1)")
+    cell = nbformat.read(lessons.build(path, "torch", run=False), as_version=4).cells[1]
+    assert "jupyter" not in cell.metadata and [output.text for output in cell.outputs] == ["2\n"]
+
+
+SHOWS_EVERYTHING = """
+import numpy as np
+import stylelab.{framework} as sl
+from stylelab import page
+from stylelab.result import Step
+setting = page.set_up(sl)
+grey = np.full((8, 12, 3), 0.5, np.float32)
+live = page.Live("Something grey", steps=9)
+for index in range(9):
+    live.show(Step(index, 1.0, dict(), lambda: grey))
+live.finish(grey, "The grey result")
+sl.check("total_cost", None)
+sl.check("total_cost", lambda content, style, alpha, beta: alpha * content + beta * style)
+page.try_it(lambda beta: (), grey, "A grey square", dict(beta=(1, 100, 10)))
+page.quiz("00")
+print(f"{{np.random.default_rng().uniform(1, 9):.1f}} s, {{np.random.default_rng().integers(1, 99)}} ms each on cpu")
+"""
+
+
+@pytest.mark.slow
+def test_strict_nbval_passes_for_everything_that_a_lesson_displays(tmp_path, framework):
+    path = lessons.build(write_lesson(tmp_path, "**Predict** it.", SHOWS_EVERYTHING.format(framework=framework)), framework)
+    options = ("-p", "no:cacheprovider", "--nbval", "--nbval-sanitize-with", lessons.LESSONS / "sanitize.cfg", "-W", "default")
+    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, *options, path]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert run.returncode == 0 and "1 passed" in run.stdout, run.stdout + run.stderr
 
 
 @pytest.mark.parametrize(
@@ -192,13 +244,32 @@ def reworded(old: str, new: str = ""):
     return lambda cells: [cell.update(source=cell.source.replace(old, new)) for cell in cells]
 
 
+def marked_prompt(cells):
+    """The position of a cell that asks for a prediction."""
+    return next(index for index, cell in enumerate(cells) if "**Predict" in cell.source)
+
+
+def html_of(cells):
+    """The HTML of the first image that a code cell shows."""
+    return next(o.data for c in cells for o in c.get("outputs", []) if "<img" in o.get("data", {}).get("text/html", ""))
+
+
 SPOILED = {
+    "shows its output although cell gram-by-hand-text": lambda cells: cells[marked_prompt(cells) + 1].metadata.pop("jupyter"),
+    "the next text does not begin with its answer": lambda cells: cells[marked_prompt(cells) + 2].update(source="Nothing changes."),
+    "answers a prediction that nobody asked for": lambda cells: cells[marked_prompt(cells)].update(source="Guess."),
+    "a prediction that no code follows": lambda cells: cells.pop(marked_prompt(cells) + 1),
+    "asks for 2 predictions": lambda cells: cells[marked_prompt(cells)].update(source="**Predict** one. **Predict** another."),
+    "images in a row: at most 4": reworded("plots.side_by_side(variants)", "plots.side_by_side(variants, columns=5)"),
+    "pixels wide on the page": lambda cells: html_of(cells).update({"text/html": re.sub(r'width="\d+"', 'width="900"', html_of(cells)["text/html"])}),
+    "blurred on a high-density screen": lambda cells: html_of(cells).update({"text/html": re.sub(r'width="\d+"', 'width="820"', html_of(cells)["text/html"])}),
     "out of step": lambda cells: cells[3].update(source="changed"),
     "executed once from top": lambda cells: code(cells).update(execution_count=9),
     "shows no number": lambda cells: next(c for c in cells if lint.MARK in c.source).update(outputs=[]),
     "no alt text": lambda cells: code(cells).update(outputs=[shown('<img src="data:,">')]),
     "shows a path of this machine": lambda cells: code(cells).update(outputs=[shown("in /home/ada/x.py")]),
     "an error or a warning": lambda cells: code(cells).update(outputs=[printed("x", "stderr")]),
+    "differs between machines, 'two steps in 3.25 s'": lambda cells: code(cells).update(outputs=[printed("two steps in 3.25 s")]),
     "lacks a quiz": reworded("## Quiz"),
     "two cells have the id": lambda cells: cells[1].update(id=cells[2].id),
     "ends at 71.0% of its first": lambda cells: code(cells).update(outputs=[printed("the loss is 71.0% of the first")]),
@@ -266,7 +337,20 @@ def test_a_quiz_gives_feedback_and_counts_right_answers():
         assert remark.value.startswith("✗") and why[:20] in remark.value.replace("&#x27;", "'")
         choice.value = question.right
         assert remark.value.startswith("✓")
-    assert "5 of 5 right" in box.children[-1].value
+    assert "5 of 5 right" in box.children[len(questions)].value
+
+
+def test_code_in_a_quiz_is_shown_as_code():
+    question = quizzes.Question("What does `f(x) < 1` do?", "It calls `f`.", "`f` is <called>.", {"Nothing.": "It `calls` f."})
+    html = quizzes.unfolded((question,))
+    assert "<code>f(x) &lt; 1</code>" in html and "<code>f</code> is &lt;called&gt;." in html and "`" not in html
+    title, choice, remark = quizzes.form((question,)).children[0].children
+    assert "<code>f(x) &lt; 1</code>" in title.value and choice.options == (
+        ("It calls 'f'.", "It calls `f`."),
+        ("Nothing.", "Nothing."),
+    )
+    choice.value = "Nothing."
+    assert "<code>calls</code>" in remark.value
 
 
 def test_without_a_kernel_the_feedback_to_every_answer_can_be_unfolded():

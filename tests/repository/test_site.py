@@ -132,6 +132,15 @@ def test_lesson_pages_have_no_embedded_images_or_widgets_and_can_be_downloaded(s
     assert sum("raise NotImplementedError" in cell.source for cell in notebook.cells) >= 1
 
 
+def test_what_answers_a_prediction_is_folded(source):
+    output = nbformat.v4.new_output("stream", text="6 dB")
+    cells = [nbformat.v4.new_code_cell("1 + 1", outputs=[output], metadata={"stylelab": {"name": name}}) for name in ("a", "b")]
+    cells[0].metadata["jupyter"] = {"outputs_hidden": True}
+    for cell in cells:
+        notebooks._adapt_code_cell(cell, notebooks.lessons()[0], source)
+    assert cells[0].metadata["tags"] == ["hide-output"] and "tags" not in cells[1].metadata
+
+
 def test_links_to_lessons_show_the_lessons_number_and_edition():
     text = notebooks.LINK.sub(notebooks._name_lesson, "[04_style_transfer_torch.ipynb](04_style_transfer_torch.ipynb)")
     assert text == "[lesson 4, PyTorch](04_style_transfer_torch.ipynb)"

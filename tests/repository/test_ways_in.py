@@ -77,6 +77,22 @@ def test_a_wheel_contains_the_package_the_lessons_and_the_assets(wheel):
     assert not [name for name in names if "/make/" in name or "/source/" in name or "tests/" in name or "__pycache__" in name]
 
 
+def test_jupyterlabs_settings_for_students_are_installed_from_a_wheel_and_from_a_clone(wheel, tmp_path):
+    code = f"from setuptools import build_meta; build_meta.build_editable({str(tmp_path)!r})"
+    run = python("-W", "ignore", "-c", code, cwd=wheel.parent / "clone")
+    assert run.returncode == 0, run.stderr
+    (editable,) = tmp_path.glob("*.whl")
+    for path in (wheel, editable):
+        with zipfile.ZipFile(path) as packed:
+            (name,) = [
+                name for name in packed.namelist() if name.endswith("/share/jupyter/lab/settings/overrides.d/stylelab.json")
+            ]
+            assert json.loads(packed.read(name)).keys() == {
+                "@jupyterlab/apputils-extension:notification",
+                "@jupyterlab/filebrowser-extension:browser",
+            }
+
+
 def test_a_wheel_has_the_version_and_the_licence(wheel):
     with zipfile.ZipFile(wheel) as packed:
         (name,) = [name for name in packed.namelist() if name.endswith("METADATA")]

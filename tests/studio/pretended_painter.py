@@ -1,8 +1,9 @@
 """A painting process without a framework, for tests of the studio: `stylelab.tools.studio.painter` with another `transfer`.
 
-The environment variable PRETEND says how it behaves: 'slow-load', 'die', 'chatter', 'not-finite', 'no-framework' or ''.
+The environment variable PRETEND says how it behaves: 'slow-load', 'die', 'chatter', 'not-finite', 'no-framework', 'full-disk' or ''.
 """
 
+import errno
 import os
 import time
 from types import SimpleNamespace
@@ -43,10 +44,17 @@ def walk(job):
         yield [Step(index, 100.0 / index, {"content": 25.0 / index, "style": 75.0 / index}, lambda image=image: image)]
 
 
+def no_space(*arguments, **options):
+    """What a full disk answers."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def load_backend(name):
     """A framework that is loaded at once, or as slowly or badly as PRETEND says."""
     if PRETEND == "slow-load":
         time.sleep(60)
+    if PRETEND == "full-disk":
+        painter.tempfile.mkdtemp = no_space
     if PRETEND == "no-framework":
         raise MachineError(f"cannot use {name}: it is not installed")
     return SimpleNamespace(transfer=transfer)

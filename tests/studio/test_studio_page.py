@@ -7,10 +7,13 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import fields
 from pathlib import Path
 
+import browsing
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -71,8 +74,14 @@ def image_file(size=(40, 30), **options) -> bytes:
     return buffer.getvalue()
 
 
+def heic_file() -> bytes:
+    """The bytes of a HEIC file."""
+    pillow_heif.from_pillow(Image.new("RGB", (40, 30), "teal")).save(buffer := io.BytesIO())
+    return buffer.getvalue()
+
+
 def test_the_untouched_form_can_be_painted():
-    settings, steps = form.settings(form.defaults(), {})
+    settings, steps, _ = form.settings(form.defaults(), {})
     assert settings == Settings("china", "brushstrokes", size=96, steps=20)
     assert steps == 20
 
@@ -86,7 +95,7 @@ def test_the_values_of_the_form_are_settings_and_two_sliders():
 def test_the_values_of_a_recipe_on_the_page_change_nothing_about_it(name):
     recipe = next(recipe for recipe in form.choices()["recipes"] if recipe["name"] == name)
     own = {key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")}
-    settings, _ = form.settings(form.defaults() | own | {"recipe": name, "smoothness": form.USUAL if recipe["tv"] else 0}, {})
+    settings, *_ = form.settings(form.defaults() | own | {"recipe": name, "smoothness": form.USUAL if recipe["tv"] else 0}, {})
     assert settings.content_layers is settings.style_layers is settings.style_weight is settings.tv_weight is None
 
 
@@ -124,7 +133,7 @@ def test_bad_input_is_one_line(change, words):
 
 
 def test_the_style_slider_multiplies_the_recipes_own_weight():
-    settings, _ = form.settings(form.defaults() | {"balance": 1}, {})
+    settings, *_ = form.settings(form.defaults() | {"balance": 1}, {})
     assert (settings.content_weight, settings.style_weight) == (None, pytest.approx(1e9))
 
 
@@ -134,6 +143,34 @@ def test_the_smoothness_slider_multiplies_the_recipes_own_weight_or_the_usual_on
     assert form.settings(form.defaults() | {"smoothness": form.USUAL + 2}, {})[0].tv_weight == pytest.approx(10 * own)
     coursera = form.defaults() | {"recipe": "coursera", "smoothness": form.USUAL}
     assert form.settings(coursera, {})[0].tv_weight > 0
+
+
+def test_what_distinguishes_a_run_from_its_recipe_is_said_in_few_words():
+    assert form.settings(form.defaults(), {})[2]["changes"] == []
+    change = {
+        "balance": 0.25,
+        "smoothness": 0,
+        "content_layers": ["conv3_1"],
+        "encoder": "random",
+        "seed": 7,
+        "recipe": "coursera",
+    }
+    told = form.settings(form.defaults() | change, {})[2]
+    assert told["changes"][:2] == ["β/α × 1.78", "content conv3_1"] and told["changes"][-2:] == ["random", "seed 7"]
+    assert told["layers"]["content"] == ["conv3_1"]
+    for change in ({"balance": -1}, {"smoothness": 0}, {"smoothness": 5}, {"backend": "tensorflow"}, {"encoder": "random"}):
+        assert form.settings(form.defaults() | change, {})[2]["changes"]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_weight_that_the_page_computes_for_the_smoothness_slider_is_the_one_of_the_run(name):
+    recipe = next(recipe for recipe in form.choices()["recipes"] if recipe["name"] == name)
+    values = form.defaults() | {"recipe": name, "size": 64}  # china becomes 64 x 43
+    for encoder, position in (("mini", form.USUAL), ("mini", form.USUAL + 1), ("random", form.USUAL)):
+        shown = recipe["weights"][encoder]
+        weight = form.SMOOTHNESS[position] * shown["usual"] / (64 * 43 if shown["per_pixel"] else 1)
+        told = form.settings(values | {"encoder": encoder, "smoothness": position}, {})[2]
+        assert told["weights"]["tv"] == pytest.approx(weight)
 
 
 def test_pieces_of_a_file_are_put_together():
@@ -179,13 +216,29 @@ def test_an_uploaded_image_is_shown_painted_and_embedded_in_the_settings(page):
 def test_a_bad_file_is_refused_in_one_line_and_the_old_image_stays(page, data, words):
     sent = ask(page, "upload", data, role="style", name="odd.png", index=0, count=1)
     assert [message["kind"] for message in sent] == ["notice"] and sent[0]["alert"] and words in sent[0]["text"]
+    assert sent[0]["role"] == "style"  # the page shows it below this image box
     assert "style" not in page.uploaded
 
 
-@pytest.mark.parametrize("options", [{"format": "GIF"}, {"format": "WEBP"}, {"format": "TIFF"}, {"format": "BMP"}])
-def test_images_of_other_formats_are_accepted(page, options):
-    sent = ask(page, "upload", image_file(**options), role="style", name="odd", index=0, count=1)
-    assert sent[0]["kind"] == "thumbnail"
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "BMP", "AVIF", "HEIC"])
+def test_images_of_other_formats_are_accepted_and_shown_as_a_jpeg(page, kind):
+    data = heic_file() if kind == "HEIC" else image_file(format=kind)
+    sent = ask(page, "upload", data, role="style", name="odd", index=0, count=1)
+    assert sent[0]["kind"] == "thumbnail" and sent[0]["bytes"][0].startswith(b"\xff\xd8")
+    assert f".{kind.lower()}" in page.choices["endings"]  # the file chooser offers it
+
+
+def test_what_an_image_file_lacks_is_said_on_the_page(page):
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    Image.fromarray(noise).save(buffer := io.BytesIO(), format="JPEG")
+    sent = ask(page, "upload", buffer.getvalue()[:-40], role="content", name="cut.jpg", index=0, count=1)
+    assert [message["kind"] for message in sent] == ["thumbnail", "notice"] and "is cut off" in sent[1]["text"]
+
+
+def test_what_there_is_to_say_of_an_uploaded_file_is_said(page):
+    sent = ask(page, "upload", image_file(format="JPEG")[:-2], role="style", name="cut.jpg", index=0, count=1)
+    text = "the style image is now cut.jpg; 'cut.jpg' lacks its end marker, but no part of the image"
+    assert sent[0]["kind"] == "thumbnail" and (sent[1]["text"], sent[1]["alert"]) == (text, False)
 
 
 def test_a_run_is_reported_until_it_is_done_and_can_be_saved_and_removed(page):
@@ -298,10 +351,13 @@ def test_long_curves_are_thinned_out_and_keep_their_ends():
     assert curves([]) == {}
 
 
-def test_without_a_kernel_a_notebook_shows_a_screenshot(page):
-    data, _ = page._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in data
-    assert "stylelab studio" in data["text/html"] and data["text/plain"] == "The studio: run this cell to see it."
+def test_a_notebook_shows_a_screenshot_and_the_studio(page, monkeypatch):
+    shown = []
+    monkeypatch.setattr("stylelab.page.display", lambda data, raw: shown.append(data))
+    page._ipython_display_()
+    static, live = shown
+    assert "stylelab studio" in static["text/html"] and static["text/plain"] == "The studio: run this cell to see it."
+    assert list(live) == ["application/vnd.jupyter.widget-view+json"]
 
 
 def test_importing_stylelab_does_not_import_the_studio():
@@ -332,6 +388,62 @@ def test_without_voila_the_command_says_what_to_install(monkeypatch):
     monkeypatch.setattr(serve, "find_spec", lambda name: None if name == "voila" else "there")
     with pytest.raises(MachineError, match="pip install voila"):
         serve.serve()
+
+
+def test_sockets_are_made_in_a_folder_whose_path_is_short_enough(monkeypatch, tmp_path):
+    monkeypatch.setattr(serve.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
+    for letters in (200, 108, 48):
+        long = tmp_path / ("v" * letters)
+        long.mkdir()
+        monkeypatch.setattr(serve.tempfile, "tempdir", str(long))
+        assert serve.socket_folder() in ("/tmp", "/var/tmp") and not list(long.iterdir())
+
+
+def test_without_a_folder_for_temporary_files_the_command_says_what_to_set(monkeypatch):
+    def refuse():
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(serve.tempfile, "gettempdir", refuse)
+    with pytest.raises(MachineError, match="no folder for temporary files can be written: set TMPDIR"):
+        serve.serve(browsing.free_port())
+
+
+def _odd_places(folder: Path) -> dict[str, str]:
+    """A folder for temporary files with a long and odd name, and a home that is a file."""
+    (folder / "home").touch()
+    temporary = folder / f"a 'b\" é 漢字 {'v' * 100}"
+    temporary.mkdir()
+    return {"TMPDIR": str(temporary), "HOME": str(folder / "home")}
+
+
+def _odd_settings(folder: Path) -> dict[str, str]:
+    """A home whose Jupyter has another Python, a start-up file and settings, each of which would stop the studio."""
+    for path, text in {
+        ".local/share/jupyter/kernels/python3/kernel.json": '{"argv": ["/no/such/python"], "display_name": "x", "language": "python"}',
+        ".jupyter/jupyter_config.json": '{"Voila": {"strip_sources": "no truth value"}}',
+        ".ipython/profile_default/startup/mine.py": "raise SystemExit('my start-up file')",
+    }.items():
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).write_text(text)
+    return {"HOME": str(folder)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("surroundings", [_odd_places, _odd_settings])
+def test_the_page_appears_in_odd_surroundings(surroundings, tmp_path):
+    folders = surroundings(tmp_path)
+    port, gone = browsing.free_port(), tmp_path / "gone"
+    gone.mkdir()
+    kept = {name: value for name, value in _environment().items() if not name.startswith(("JUPYTER", "IPYTHON"))}
+    command = ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", sys.executable, "-P", "-m", "stylelab", "studio"]
+    command += ["--port", str(port), "--no-browser"]
+    options = {"env": kept | folders, "cwd": gone, "stdout": subprocess.PIPE}
+    with browsing.serving(command, f"http://127.0.0.1:{port}", Path(), "/voila/static/voila.js", **options) as process:
+        address = process.stdout.readline().split()[4]
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with opener.open(address, timeout=120) as answer:
+            assert "application/vnd.jupyter.widget-view+json" in answer.read().decode()
 
 
 def test_the_secret_is_not_among_the_arguments_of_the_browser(tmp_path):

@@ -201,6 +201,13 @@ def test_a_run_whose_loss_is_not_finite_keeps_the_last_good_image(all_runs, pret
     assert run.image.startswith(b"\x89PNG")
 
 
+def test_a_full_disk_does_not_cost_the_image(all_runs, pretend):
+    pretend("full-disk")
+    run = all_runs.add(settings(), 5)
+    assert all_runs.wait(SECONDS)
+    assert (run.state, run.error) == ("done", "") and run.image.startswith(b"\x89PNG")
+
+
 def test_what_a_library_prints_does_not_disturb_the_messages(all_runs, pretend):
     pretend("chatter")
     run = all_runs.add(settings(), 5)

@@ -21,6 +21,7 @@ class Lab(Protocol):
 
     name: str
     advice: Mapping[str, str]  # words of an error message -> what to do
+    nothing: Mapping[tuple[str, ...], str]  # names that a function uses which returns None -> what to do
 
     def give(self, kind: str, value) -> object:
         """An argument of this kind, in the framework's own layout; it shares no memory with `value`."""
@@ -33,8 +34,8 @@ class Lab(Protocol):
     def gradients(self, function: Callable, given: Mapping[str, Any], names: tuple[str, ...]) -> "dict[str, Any]":
         """d sum(function(**given)) / d argument for each of `names`; dicts by layer as dicts; None without a gradient."""
 
-    def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
-        """Whether a right answer also works inside `optimise`."""
+    def obstacle(self, exercise: Exercise, function: Callable, given: Mapping[str, Any]) -> str | None:
+        """Why a right answer would not work in a lesson, on its device or inside `optimise`; None if it would."""
 
 
 @dataclass
@@ -47,8 +48,8 @@ class Answer:
         trouble: (stage, sentence) for the first case without an output; the stages are 'open', 'error' and 'type'.
         changed: names of the arguments that the function changed in place.
         drifts: whether a second call with the same arguments returns something else.
-        gradients: argument -> gradient of the first case's summed output (by layer for a dict), or None; empty if the exercise
-            has no gradient.
+        gradients: case -> argument -> gradient of the summed output (by layer for a dict), or None; empty if the exercise has
+            no gradient. Beyond the first case there is only the argument that it must pass through.
     """
 
     outputs: Outputs = field(default_factory=dict)
@@ -56,7 +57,7 @@ class Answer:
     trouble: tuple[str, str] | None = None
     changed: tuple[str, ...] = ()
     drifts: bool = False
-    gradients: dict[str, "np.ndarray | dict[str, np.ndarray | None] | None"] = field(default_factory=dict)
+    gradients: dict[str, dict[str, "np.ndarray | dict[str, np.ndarray | None] | None"]] = field(default_factory=dict)
 
 
 def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Case]) -> Answer:
@@ -67,9 +68,9 @@ def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Ca
     first = next(iter(cases))
     for name, case in cases.items():
         given = give(exercise, lab, case)
-        output, trouble = _call(function, given, lab, exercise.example(case))
-        trouble = trouble or _wrong_type(exercise, lab, output)
-        answer.changed += tuple(
+        output, trouble = _call(exercise, function, given, lab, exercise.example(case))
+        trouble = trouble or _wrong_type(exercise, lab, output, given, function, exercise.example(case))
+        answer.changed = answer.changed or tuple(
             argument
             for argument, kind in exercise.arguments.items()
             if kind != "loss" and not _same(lab, kind, given[argument], case[argument])
@@ -81,15 +82,24 @@ def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Ca
         if first not in answer.outputs:
             return answer
         if name == first and not answer.changed:
-            again, trouble = _call(function, given, lab)
-            if trouble or _wrong_type(exercise, lab, again):
+            again, trouble = _call(exercise, function, given, lab)
+            if trouble or _wrong_type(exercise, lab, again, given, function):
                 answer.drifts = True
             else:
-                again = _take(exercise, lab, again)
-                answer.drifts = again.shape != answer.outputs[name].shape or not exercise.close(again, answer.outputs[name])
+                answer.drifts = not _close(exercise, _take(exercise, lab, again), answer.outputs[name])
+            if exercise.fed_back and not answer.drifts:
+                _, trouble = _call(exercise, function, given | {exercise.fed_back: output}, lab)
+                answer.trouble = trouble and (
+                    trouble[0],
+                    f"The second call gets the result of the first, and fails. {trouble[1]}",
+                )
     if exercise.differentiable and not answer.trouble and not answer.changed:
-        _add_gradients(exercise, function, lab, cases[first], answer)
+        _add_gradients(exercise, function, lab, cases, answer)
     return answer
+
+
+def _close(exercise: Exercise, again: np.ndarray, output: np.ndarray) -> bool:
+    return again.shape == output.shape and exercise.close(again, output)
 
 
 def _not_callable(exercise: Exercise, function) -> tuple[str, str] | None:
@@ -106,12 +116,34 @@ def _not_callable(exercise: Exercise, function) -> tuple[str, str] | None:
     return None
 
 
+def unnamed(exercise: Exercise, function: Callable) -> str | None:
+    """Which argument the lesson passes by a name that the function does not have; None if there is none."""
+    for name in exercise.by_name:
+        try:
+            inspect.signature(function).bind_partial(**{name: None})
+        except TypeError:
+            return f"the lesson calls it with `{name}=`, an argument that yours does not have: keep the names of the arguments."
+        except ValueError:  # a built-in function without a signature
+            pass
+    return None
+
+
 def give(exercise: Exercise, lab: Lab, case: Case) -> dict[str, object]:
-    """The arguments of a case as the student's function gets them. They share no memory with the case."""
-    return {name: _given(lab, kind, case[name]) for name, kind in exercise.arguments.items()}
+    """The arguments of a case as the student's function gets them. They share no memory with the case.
+
+    Images that are equal are one tensor, as where a lesson passes an image as its own target.
+    """
+    given: dict[str, object] = {}
+    for name, kind in exercise.arguments.items():
+        twin = next((other for other in given if kind == exercise.arguments[other] == "image"
+                     and np.array_equal(case[other], case[name])), None)  # fmt: skip
+        given[name] = given[twin] if twin else _given(lab, kind, case[name])
+    return given
 
 
 def _given(lab: Lab, kind: str, value):
+    if isinstance(value, int | float | str):
+        return value
     match kind:
         case "number":
             return float(value)
@@ -126,7 +158,9 @@ def _given(lab: Lab, kind: str, value):
     return lab.give(kind, np.array(value))
 
 
-def _call(function: Callable, given: Mapping[str, object], lab: Lab, example: str = "") -> tuple[Any, tuple[str, str] | None]:
+def _call(
+    exercise: Exercise, function: Callable, given: Mapping[str, object], lab: Lab, example: str = ""
+) -> tuple[Any, tuple[str, str] | None]:
     try:
         output = function(*given.values())
     except (Exception, SystemExit) as error:  # whatever a student's code may raise becomes a sentence
@@ -134,7 +168,7 @@ def _call(function: Callable, given: Mapping[str, object], lab: Lab, example: st
         stub = code is not None and code.co_names == ("NotImplementedError",) and code.co_nlocals == code.co_argcount
         if isinstance(error, NotImplementedError) and stub:  # frameworks raise it as well
             return None, ("open", "")
-        return None, ("error", _in_words(error, function, lab, example))
+        return None, ("error", _in_words(exercise, error, function, lab, example))
     code = getattr(function, "__code__", None)
     empty = code is not None and len(code.co_code) <= len((lambda: None).__code__.co_code)  # a docstring, `pass` or `...`
     return (None, ("open", "")) if output is ... or (output is None and empty) else (output, None)
@@ -145,33 +179,47 @@ ADVICE = {  # words of an error message -> what to do, in any framework
     "NVIDIA driver": _ON_THE_PROCESSOR,
     "not compiled with CUDA": _ON_THE_PROCESSOR,
     "No CUDA": _ON_THE_PROCESSOR,
+    "'function'": (_CALL := "That is a function: call it, with its arguments in brackets, and go on with what it returns."),
+    "<function": _CALL,
+    "for ^:": "A power is written ** in Python.",
+    "bitwise_xor": "A power is written ** in Python.",
+    "BitwiseXor": "A power is written ** in Python.",
+    "'float' object has no attribute 'backward'": "`item()` and `float()` make a number of it, which has no gradient: keep the tensor.",
+    "Boolean value of Tensor with more than one value": "A class of torch.nn is made first, without tensors, and then called with them.",
     "No module named": "Only the notebook is submitted: use what the lessons import, or write it into a cell.",
 }
 
 
-def _in_words(error: BaseException, function: Callable, lab: Lab, example: str = "") -> str:
+def _in_words(exercise: Exercise, error: BaseException, function: Callable, lab: Lab, example: str = "") -> str:
     """The error in a sentence, with the line in the student's own cell, and advice if there is any."""
     file = getattr(getattr(innermost(function), "__code__", None), "co_filename", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     message = " ".join(re.sub(r"\{\{.*?\}\}", "", str(error)).split())  # TensorFlow starts with the names of its own kernels
     if message.startswith("in user code:"):  # from a graph: a traceback of its own comes before the message
         message = message.rpartition(f"{type(error).__name__}: ")[2]
+    message = re.sub(r"(?<=\S) \[Op:.*|\w+\.<locals>\.| at 0x\w+", "", message)  # and ends with the name of the operation
     short = message if len(message) <= 160 else f"{message[:157]}..."
     where = f"Line {lines[-1]} stops" if lines else "It stops"
     text = f"{where}{f' at {example}' if example else ''} with {type(error).__name__}{f': {short}' if short else ''}".rstrip(".")
-    advice = next((f" {what}" for known, what in {**lab.advice, **ADVICE}.items() if known in message), "")
+    own = (what for known, what in exercise.advice.items() if re.search(known, f"{type(error).__name__}: {message}"))
+    common = (what for known, what in {**lab.advice, **ADVICE}.items() if known in message)
+    advice = next((f" {what}" for what in (*own, *common)), "")
     if isinstance(error, NotImplementedError) and not message:
         advice = " Remove the line that raises it, and end with `return` and the result."
     return f"{text}.{advice}"
 
 
-def _wrong_type(exercise: Exercise, lab: Lab, output) -> tuple[str, str] | None:
+def _wrong_type(
+    exercise: Exercise, lab: Lab, output, given: Mapping[str, object], function: Callable, example: str = ""
+) -> tuple[str, str] | None:
     wanted = {"word": "a name (a str)", "number": "one number", "whole": "one number"}.get(exercise.result, "one tensor")
     if exercise.result == "word":
         if isinstance(output, str):
             return None
     elif lab.is_tensor(output):
         return None
+    elif isinstance(output, float | np.generic) and all(isinstance(value, int | float) for value in given.values()):
+        return None  # numbers came in
     elif exercise.result in ("number", "whole"):
         plain = isinstance(output, int | float | np.ndarray | np.generic) and not isinstance(output, bool)
         if plain and np.size(output) == 1:
@@ -179,14 +227,27 @@ def _wrong_type(exercise: Exercise, lab: Lab, output) -> tuple[str, str] | None:
     elif isinstance(output, np.ndarray | np.generic):
         why = "no gradient can pass through NumPy" if exercise.differentiable else "use the framework's own functions"
         return "type", f"It returns NumPy where a {lab.name} tensor is expected: {why}."
+    elif type(output) is int and output == 0:
+        return "type", "It returns the number 0: nothing has been added up."
     elif isinstance(output, int | float) and exercise.result == "scalar":
         why = "gradients can pass" if exercise.differentiable else "it stays a tensor"
-        return "type", f"It returns a Python number where a {lab.name} tensor is expected: without item() or float(), {why}."
-    elif output is None and "loss" in exercise.arguments.values():
-        return "type", lab.advice["None"]
+        return (
+            "type",
+            f"It returns a Python number where a {lab.name} tensor is expected: without item(), float() or math, {why}.",
+        )
     if output is None:
-        return "type", "It returns None: end it with `return` and the result."
-    return "type", f"It returns a {type(output).__name__} where {wanted} is expected."
+        used = set(getattr(getattr(innermost(function), "__code__", None), "co_names", ()))
+        end = f"end {'every branch' if example else 'it'} with `return` and the result."
+        why = next((what for names, what in lab.nothing.items() if used >= set(names)), end)
+        return "type", f"{example or 'It'} returns None: {why}"
+    name = type(output).__name__
+    how = ""
+    if isinstance(output, list | tuple) and len(output) == 1:
+        how = " Take the one that is in it, with [0]."
+    elif isinstance(output, list | tuple) and wanted == "one tensor":
+        how = " Add them up." if exercise.result == "scalar" else " Put them together with stack."
+        how = " Return one of them alone." if "loss" in exercise.arguments.values() else how
+    return "type", f"It returns {'an' if name[0] in 'AEIOUaeiou' else 'a'} {name} where {wanted} is expected.{how}"
 
 
 def _take(exercise: Exercise, lab: Lab, output) -> np.ndarray:
@@ -205,17 +266,24 @@ def _same(lab: Lab, kind: str, now, before) -> bool:
     return now == _given(lab, kind, before)
 
 
-def _add_gradients(exercise: Exercise, function: Callable, lab: Lab, case: Case, answer: Answer) -> None:
+def _add_gradients(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Case], answer: Answer) -> None:
+    through = exercise.differentiable
+    assert through is not None
     kinds = {name: kind for name, kind in exercise.arguments.items() if kind in (*TENSORS, *BY_LAYER)}
-    try:
-        gradients = lab.gradients(function, give(exercise, lab, case), tuple(kinds))
-    except (Exception, SystemExit) as error:
-        answer.trouble = "error", f"No gradient can be taken through it. {_in_words(error, function, lab)}"
-        return
 
     def taken(kind: str, gradient):
         if isinstance(gradient, dict):
             return {layer: taken(BY_LAYER[kind], inner) for layer, inner in gradient.items()}
         return None if gradient is None else lab.take(kind, gradient)
 
-    answer.gradients = {name: taken(kinds[name], gradient) for name, gradient in gradients.items()}
+    for name, case in cases.items():
+        if isinstance(case[through], float):
+            continue
+        given = {argument: _given(lab, kind, case[argument]) for argument, kind in exercise.arguments.items()}
+        wanted = tuple(kinds) if not answer.gradients else (through,)
+        try:
+            gradients = lab.gradients(function, given, wanted)
+        except (Exception, SystemExit) as error:
+            answer.trouble = "error", f"No gradient can be taken through it. {_in_words(exercise, error, function, lab)}"
+            return
+        answer.gradients[name] = {argument: taken(kinds[argument], gradient) for argument, gradient in gradients.items()}

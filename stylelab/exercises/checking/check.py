@@ -1,23 +1,49 @@
 """Tell a student in one sentence how good an answer is, and choose the function that the lesson continues with."""
 
 import os
+import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from stylelab.exercises.checking.call import Lab, ask, give
+from stylelab.base.files import printable
+from stylelab.exercises.checking.call import Lab, ask, give, unnamed
 from stylelab.exercises.checking.definition import Exercise
 from stylelab.exercises.checking.reach import own_function
 from stylelab.exercises.checking.verdict import judge, judge_draws
 
 SEEDS = (0, 1)  # public; a grader draws from a secret
+LONGEST = 2000  # letters in a sentence
 FALLBACK = "Until it is right, the lesson continues with stylelab's own."
-UNUSABLE = (
-    "right, but TensorFlow cannot make a graph of it, which a transfer needs (no loops over tensors, no int() or float() "
-    "of them). The lesson continues with stylelab's own."
+USED = "in shape, value and every property. The lesson continues with yours."
+UNUSABLE = "but {} The lesson continues with stylelab's own."
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How far an answer is, and how a notebook marks it: white on the colour has a contrast of 4.5:1, the colour on JupyterLab's
+    light and dark pages one of 3:1."""
+
+    name: str
+    icon: str
+    colour: str
+
+
+RIGHT = Stage("right", "✓", "#1a7f37")
+NOT_YET = Stage("not yet", "✗", "#b45309")
+OPEN = Stage("not attempted yet", "…", "#616e7c")
+
+# inline styles only: JupyterLab removes everything else from a notebook that has been copied and not yet run
+FEEDBACK = (
+    '<div style="border-left: 5px solid {{ stage.colour }}; padding: 2px 0 2px 12px; margin: 4px 0; max-width: 56em; '
+    'overflow-wrap: break-word">'
+    '<span style="background-color: {{ stage.colour }}; color: #ffffff; font-weight: bold; padding: 1px 8px; border-radius: 9px; '
+    'white-space: nowrap"><span aria-hidden="true">{{ stage.icon }}</span> {{ stage.name.capitalize() }}</span> '
+    "<code>{{ exercise }}</code>: {{ with_code(sentence) }}</div>"
 )
 
 
 def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[str, Callable]) -> Callable:
-    """Judge a function on two public draws, print one sentence about it, and return what the lesson continues with.
+    """Judge a function on two public draws, say in one sentence how good it is, and return what the lesson continues with.
 
     Args:
         library: exercise id -> the library's own function.
@@ -37,25 +63,46 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
     verdict = judge_draws(exercise, draws)
     own = library[exercise.id]
     borrowed = own_function(function, frozenset(library))
+    stage, sentence = NOT_YET, f"{verdict.sentence} {FALLBACK}"
     if function is own:
-        fault = (
-            f"not yet. That is stylelab's own function, which took the place of yours after an earlier check: run the cell that "
-            f"defines {exercise.id} again, then this one."
+        sentence = (
+            f"That is stylelab's own function, which took the place of yours after an earlier check: run the cell that defines "
+            f"`{exercise.id}` again, then this one."
         )
     elif borrowed:
-        fault = f"not yet. {borrowed}: stylelab's own functions are out of reach while an answer is graded: write it yourself. {FALLBACK}"
-    elif not verdict.right:
-        fault = f"{'not attempted yet.' if verdict.stage == 'open' else f'not yet. {verdict.sentence}'}"
-    else:
-        fault = ""
-    if fault and os.environ.get("NBGRADER_EXECUTION"):
-        raise AssertionError(f"{exercise.id}: {fault}")
-    usable = not fault and (
-        not exercise.differentiable or lab.usable(function, give(exercise, lab, next(iter(draws[0][0].values()))))
-    )
-    if not fault:
-        said = "right, in shape, value and every property. The lesson continues with yours." if usable else UNUSABLE
-    else:
-        said = fault if function is own or borrowed else f"{fault} {FALLBACK}"
-    print(f"{exercise.id}: {said}")
-    return function if usable else own
+        sentence = (
+            f"{borrowed}: stylelab's own functions are out of reach while an answer is graded: write it yourself. {FALLBACK}"
+        )
+    elif verdict.stage == "open":
+        stage, sentence = OPEN, FALLBACK
+    elif verdict.right:
+        given = give(exercise, lab, next(iter(draws[0][0].values())))
+        obstacle = unnamed(exercise, function) or lab.obstacle(exercise, function, given)
+        stage, sentence = RIGHT, UNUSABLE.format(obstacle) if obstacle else USED
+    tell(exercise.id, stage, sentence)
+    return function if sentence is USED else own
+
+
+def tell(exercise: str, stage: Stage, sentence: str) -> None:
+    """Display one sentence about an answer in a notebook, and print it elsewhere.
+
+    Raises:
+        AssertionError: the answer is not right, and nbgrader is running the notebook.
+    """
+    sentence = printable(sentence, LONGEST)  # an error's text may be in it
+    text = f"{exercise}: {stage.name}{',' if stage is RIGHT else '.'} {sentence}"
+    grading = os.environ.get("NBGRADER_EXECUTION")
+    if grading and stage is not RIGHT:
+        raise AssertionError(text.removesuffix(f" {FALLBACK}"))
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if grading or not hasattr(shell, "kernel"):  # a terminal, a pipe
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        print(text.encode(encoding, "backslashreplace").decode(encoding))
+        return
+    from IPython.display import display
+    from jinja2 import Template
+
+    from stylelab.base.html import with_code
+
+    html = Template(FEEDBACK, autoescape=True).render(exercise=exercise, stage=stage, sentence=sentence, with_code=with_code)
+    display({"text/plain": text, "text/html": html}, raw=True)

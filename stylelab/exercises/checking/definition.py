@@ -1,7 +1,7 @@
 """An exercise as data. No framework is imported here: answers are judged as NumPy arrays."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,9 @@ class Property:
     Attributes:
         name: a few words for the table of marks.
         hint: a sentence for an answer without it.
-        holds: (cases, outputs) -> whether the answer has it. Without one, the output of `case` must be right.
+        holds: (cases, outputs) -> whether the answer has it. Without one, every output of the kind `case` must be right.
         points: what it is worth.
-        case: the case whose output shows it, when only one output is right: common mistakes are also looked for there.
+        case: the kind of case whose output shows it, when only one output is right: common mistakes are also looked for there.
     """
 
     name: str
@@ -46,14 +46,20 @@ class Exercise:
         arguments: name -> kind, in order. 'activation' and 'image' are tensors in the framework's own layout, 'matrix' and
             'scalar' are tensors; 'activations', 'matrices' and 'numbers' are dicts by layer; 'number' is a Python float,
             'whole' an int, 'word' a str (or an int), 'pairs' a list of pairs of ints. 'loss' is a function
-            (image, target) -> scalar tensor, drawn as an array of weights w: 1/2 sum w (image - target)^2.
+            (image, target) -> scalar tensor, drawn as the weights of a small network (`common.random_loss`). A number in
+            place of a tensor or a float is given as it is.
         result: 'scalar', 'matrix', 'image', 'number', 'whole' or 'word'.
-        cases: random generator -> named inputs. The first one is for the value, the others are for the properties.
+        cases: random generator -> named inputs. The first one, 'plain', is for the value, and so is every 'plain: WORDS', one
+            for each kind of input that a lesson has besides, such as 'plain: one image'; the others are for the properties.
         reference: the right answer in NumPy, called with a case's arguments by name.
         mistakes: hint -> the wrong answer that it belongs to, in NumPy like the reference, or a list of them. They are tried
             in order; one that returns None cannot be made with these arguments.
         properties: tried in order.
-        differentiable: the argument through which the gradient must pass, if any.
+        differentiable: the argument through which the gradient must pass, if any, in every case.
+        by_name: the arguments that a lesson passes by name.
+        fed_back: the argument as which a lesson passes the result of the call before, if any.
+        on_processor: whether the lesson calls it on the processor, even where there is a GPU.
+        advice: regular expression -> what to do if it is found in an error, as in "KeyError: 'conv5_1'".
         value_points: what the right value is worth.
         rtol, atol: how close an output must be to the right one.
     """
@@ -67,6 +73,10 @@ class Exercise:
     mistakes: Mapping[str, Wrong | Sequence[Wrong]]
     properties: Sequence[Property]
     differentiable: str | None = None
+    by_name: Sequence[str] = ()
+    fed_back: str | None = None
+    on_processor: bool = False
+    advice: Mapping[str, str] = field(default_factory=dict)
     value_points: int = 2
     rtol: float = 1e-4
     atol: float = 1e-5
@@ -122,17 +132,18 @@ class Exercise:
         if prop.holds:
             return bool(prop.holds(cases, outputs))
         assert prop.case is not None
-        return self.is_right(cases[prop.case], outputs[prop.case])
+        return all(self.is_right(cases[name], outputs[name]) for name in of_kind(prop.case, cases))
 
     def recognise(self, cases: Mapping[str, Case], outputs: Outputs) -> str | None:
         """The hint of the first common mistake that explains every output, or else of one that explains the first output.
 
         A word or a whole number can agree by chance, so for these all outputs must be explained. For words, which may take
-        different branches of a function, only the wrong ones need an explanation.
+        different branches of a function, only the kinds of case that have a wrong one need an explanation.
         """
         first = next(iter(cases))
         if self.result == "word":
-            outputs = {name: output for name, output in outputs.items() if not self.is_right(cases[name], output)}
+            wrong_kinds = {name.partition(":")[0] for name, output in outputs.items() if not self.is_right(cases[name], output)}
+            outputs = {name: output for name, output in outputs.items() if name.partition(":")[0] in wrong_kinds}
 
         def explained(wrong: Wrong) -> Iterator[bool | None]:
             return (self.explains(wrong, cases[name], output) for name, output in outputs.items())
@@ -148,8 +159,11 @@ class Exercise:
 
     def explains(self, wrong: Wrong, case: Case, output: np.ndarray) -> bool | None:
         """Whether a mistake gives this output; None when it cannot be made with these arguments."""
-        with np.errstate(all="ignore"):
-            output_of_mistake = wrong(**double(case))
+        try:
+            with np.errstate(all="ignore"):
+                output_of_mistake = wrong(**double(case))
+        except ValueError:  # shapes that do not fit: an activation where the mistake needs an image
+            return None
         # ten times closer than a right answer must be, so that an unusual answer does not match a mistake by chance
         return None if output_of_mistake is None else self._same(as_array(output_of_mistake), output, self.rtol / 10)
 
@@ -165,6 +179,11 @@ class Exercise:
         if "U" in (output.dtype.kind, expected.dtype.kind):
             return str(output) == str(expected)
         return expected.shape == output.shape and bool(np.allclose(output, expected, rtol=rtol, atol=self.atol))
+
+
+def of_kind(kind: str, cases: Mapping[str, Case]) -> list[str]:
+    """The cases of a kind: 'plain' and 'plain: one image' are both plain."""
+    return [name for name in cases if name.partition(":")[0] == kind]
 
 
 def double(value):

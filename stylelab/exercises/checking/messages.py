@@ -4,11 +4,14 @@ import numpy as np
 
 from stylelab.exercises.checking.definition import NUMBERS, Case, Exercise
 
-NOT_FINITE = "The result is not finite: look for a division by zero or the root of a negative number."
+NOT_FINITE = "The result is not finite: look for a division by zero, or for a root or another broken power of a negative number."
+ONCE = "Right for one input"
 DRIFTS = (
     "The first call is right, but a second call with the same arguments gives another result: keep nothing between calls (a "
     "gradient that adds up in `.grad`?) and draw nothing at random."
 )
+RANDOM = "A second call with the same arguments gives another result: draw nothing at random, use the arguments alone."
+NEARLY = 5e-3  # relative: what half precision or rounding does
 
 
 def changes(name: str) -> str:
@@ -22,11 +25,27 @@ def shape_sentence(exercise: Exercise, shape: tuple[int, ...], output: tuple[int
         how = "take the one number out of it, with [0]" if np.prod(shape) == 1 else "sum or average over all axes"
         return f"Shape {shape}; expected a single number, shape (): {how}."
     if exercise.result == "image":
-        moved = sorted(output) == sorted(expected)
-        why = " The axes are in another order: where does your framework keep the channels?" if moved else ""
+        if sorted(output) == sorted(expected):
+            why = " The axes are in another order: where does your framework keep the channels?"
+        elif expected[0] > 1 and sorted(output[-3:]) == sorted(expected[1:]) and np.prod(output) == np.prod(expected[1:]):
+            why = " Only one image of the batch is left: keep all of them."
+        elif not shape:
+            why = " Every pixel has a number of its own."
+        else:
+            why = " Keep all four axes, those of length 1 as well." if len(shape) < 4 else ""
         return f"Shape {shape}; expected the shape of the input image.{why}"
-    why = " Keep the batch axis: one matrix for each image." if len(shape) < len(expected) else ""
-    return f"Shape {shape} for a batch of {expected[0]} with {expected[-1]} filters; expected {expected}.{why}"
+    batch, filters, _ = expected
+    if len(shape) > 3:
+        why = "Flatten height and width into one axis before you multiply."
+    elif len(shape) == 2 and shape[0] == shape[1] != filters:
+        why = "The filters are flattened as well: flatten height and width alone."
+    elif len(shape) < 3:
+        why = "Keep the batch axis: one matrix for each image."
+    elif shape[:2] == (batch, filters):
+        why = "Its last axis should be the filters once more: multiply by the transposed activation."
+    else:
+        why = "Both sides should be the filters: where does your framework keep the channels?"
+    return f"Shape {shape} for a batch of {batch} with {filters} filters; expected {expected}. {why}"
 
 
 def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
@@ -34,6 +53,9 @@ def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
     expected, example = exercise.expected(case), exercise.example(case)
     if expected.dtype.kind == "U":
         return f"{example} gives '{output}' where '{expected}' is right."
+    if np.allclose(output, expected, rtol=NEARLY, atol=exercise.atol):
+        near = f"{example} is nearly right" if example else "The result is nearly right"
+        return f"{near}, but not quite: leave out any rounding, small number that is added, or half precision."
     if example:
         return f"{example} gives {float(output.reshape(())):.4g} where {float(expected):.4g} is right."
     if output.ndim == 0:
@@ -46,11 +68,32 @@ def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
     return f"The shape is right, but the values are not: for example, {output[index]:.4g} where {expected[index]:.4g} is right."
 
 
+def not_for(kind: str, sentence: str) -> str:
+    """For an answer that is right for the first input but not for another kind of input that a lesson has."""
+    return f"{ONCE}, but not for {kind}: {sentence or 'nothing is returned.'}"
+
+
+def no_slope(argument: str, case: Case, kind: str = "") -> str:
+    """For a gradient that is not a finite number, such as that of a root at 0, in a kind of input that a lesson has."""
+    value = case[argument]
+    arrays = [np.asarray(array) for array in (value.values() if isinstance(value, dict) else [value])]
+    twins = [name for name, other in case.items() if name != argument and np.array_equal(np.asarray(other), arrays[0])]
+    if twins:
+        where = f"where `{argument}` and `{twins[0]}` are the same"
+    elif kind:
+        where = f"for {kind}"
+    elif any(array.ndim > 2 and not np.ptp(array, axis=(1, 2)).any() for array in arrays):
+        where = "where neighbours are equal, as in an image of one colour"
+    else:
+        where = f"where `{argument}` is {'0' if any((array == 0).any() for array in arrays) else 'as large as this'}"
+    return f"the gradient is not finite {where}: a root, a power below 1, a length, a logarithm or a quotient has no slope at 0. Do without it."
+
+
 def only_once(before: Case, case: Case, exercise: Exercise, sentence: str) -> str:
     """For an answer that is right for one input but not for another."""
     size = _size(exercise, case)
     other = f", of {size}" if size and size != _size(exercise, before) else ""
-    return f"Right for one input, but not for another{other}: {sentence or 'nothing is returned.'}"
+    return f"{ONCE}, but not for another{other}: {sentence or 'nothing is returned.'}"
 
 
 def _size(exercise: Exercise, case: Case) -> str:

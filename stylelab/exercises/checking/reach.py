@@ -5,6 +5,7 @@ The compiled function is read and not run: names that lead into a module of the 
 
 import dis
 import functools
+import sys
 import types
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -64,6 +65,8 @@ def _used(function: types.FunctionType) -> Iterator[tuple[str, object]]:
                 name, value = instruction.argval, values.get(instruction.argval)
                 if callable(value) and not isinstance(value, type):
                     yield name, value
+                elif home := _home_of_constant(name, value):
+                    yield name, f"{home}.{name}"
             elif (  # follow `sl.gram_matrix` part by part
                 instruction.opname in ("LOAD_ATTR", "LOAD_METHOD")
                 and isinstance(value, types.ModuleType)
@@ -75,6 +78,14 @@ def _used(function: types.FunctionType) -> Iterator[tuple[str, object]]:
                 value = part
             else:
                 value = None
+
+
+def _home_of_constant(name: str, value: object) -> str | None:
+    """The module of the package from which a list or a dict was imported, such as LAYERS."""
+    if not isinstance(value, tuple | list | dict):
+        return None
+    modules = (module for home, module in list(sys.modules.items()) if home.partition(".")[0] == PACKAGE)
+    return next((module.__name__ for module in modules if vars(module).get(name) is value), None)
 
 
 def _with_inner_code(code: types.CodeType) -> Iterator[types.CodeType]:

@@ -10,7 +10,7 @@ from stylelab.exercises.checking.call import Answer
 
 Arrays = dict[str, np.ndarray]
 
-DEEP, MANY = 8, 64  # levels of a packed answer; names or axes in one part of it
+DEEP, MANY = 12, 64  # levels of a packed answer; names or axes in one part of it
 LONG, WORD = 600, 100  # letters in a sentence; in a name
 STAGES = ("open", "error", "type")
 
@@ -121,7 +121,7 @@ def _checked(part: str, value):
             _require(isinstance(value, bool), "`drifts` is neither true nor false")
             return value
         case "gradients":
-            return _by_name(value, _gradient)
+            return _by_name(value, lambda of_case: _by_name(of_case, _gradient))
     return None
 
 

@@ -9,8 +9,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stylelab.exercises.checking.call import Answer
-from stylelab.exercises.checking.definition import Case, Exercise, double
-from stylelab.exercises.checking.messages import DRIFTS, NOT_FINITE, changes, only_once, shape_sentence, value_sentence
+from stylelab.exercises.checking.definition import Case, Exercise, double, of_kind
+from stylelab.exercises.checking.messages import (
+    DRIFTS,
+    NOT_FINITE,
+    ONCE,
+    RANDOM,
+    changes,
+    no_slope,
+    not_for,
+    only_once,
+    shape_sentence,
+    value_sentence,
+)
 from stylelab.exercises.checking.no_work import no_work
 
 MOST = 1_000_000  # numbers in one output: an exercise needs a few hundred
@@ -68,7 +79,7 @@ def judge_draws(exercise: Exercise, draws: Sequence[tuple[Mapping[str, Case], An
     def in_draw(index: int, sentence: str) -> str:
         """A fault's sentence; if it does not occur in the first draw, the sentence mentions that."""
         before, case = (next(iter(draws[draw][0].values())) for draw in (0, index))
-        return only_once(before, case, exercise, sentence) if index else sentence
+        return only_once(before, case, exercise, sentence) if index and not sentence.startswith(ONCE) else sentence
 
     parts = []
     for in_each_draw in zip(*(verdict.parts for verdict in verdicts), strict=True):
@@ -108,8 +119,9 @@ def judge(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Verd
         return Verdict("right", "", parts)
     error = trouble[1] if trouble else ""  # empty for a case that was left open
     stage = "value" if "value" in faults else trouble[0] if trouble and error else "property"
-    # an error at another case comes before a wrong value, unless that is a common mistake
-    error_first = error and not answer.changed and not exercise.recognise(cases, answer.outputs)
+    # an error at another case comes before a wrong value, unless that is a common mistake or names the kind of input
+    named = faults.get("value", "").startswith(ONCE)
+    error_first = error and not answer.changed and not named and not exercise.recognise(cases, answer.outputs)
     return Verdict(stage, error if error_first else next(iter(faults.values())), parts)
 
 
@@ -124,7 +136,6 @@ def cleaned(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> An
     for name, output in kept.items():
         shape = answer.shapes.get(name)
         shapes[name] = shape if isinstance(shape, tuple) and sorted(shape) == sorted(output.shape) else output.shape
-    case = next(iter(cases.values()))
     return replace(
         answer,
         outputs=kept,
@@ -132,7 +143,11 @@ def cleaned(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> An
         trouble=answer.trouble or (None if len(kept) == len(outputs) else ("type", STRANGE)),
         changed=tuple(name for name in exercise.arguments if name in answer.changed) or answer.changed[:1] and ("?",),
         gradients={
-            name: _gradient(case[name], answer.gradients[name]) for name in exercise.arguments if name in answer.gradients
+            name: {
+                argument: _gradient(case[argument], of_case[argument]) for argument in exercise.arguments if argument in of_case
+            }
+            for name, case in cases.items()
+            if (of_case := answer.gradients.get(name))
         },
     )
 
@@ -155,26 +170,44 @@ def _gradient(value, gradient):
 
 
 def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> tuple[str, str] | None:
+    first = next(iter(cases))
     for name, output in answer.outputs.items():
         expected = exercise.expected(cases[name])
         if output.shape != expected.shape and not (exercise.result in ("number", "whole") and output.size == 1):
-            known = exercise.recognise(cases, answer.outputs)
-            return "shape", known or shape_sentence(exercise, answer.shapes[name], output.shape, expected.shape)
+            fault = shape_sentence(exercise, answer.shapes[name], output.shape, expected.shape)
+            kind = name.partition(": ")[2] if name in of_kind(first, cases) else ""
+            return "shape", exercise.recognise(cases, answer.outputs) or (not_for(kind, fault) if kind else fault)
+    return None
+
+
+def _value_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> str | None:
+    """What is wrong with the value of the first case, or of one of the other kinds of input."""
+    first = next(iter(cases))
+    if answer.changed:
+        return changes(answer.changed[0])
+    for name in of_kind(first, cases):
+        case, output = cases[name], answer.outputs.get(name)
+        if output is None:
+            fault = answer.trouble[1] if answer.trouble else ""
+        elif not _finite(output):
+            fault = NOT_FINITE
+        elif exercise.close(output, exercise.expected(case)):
+            continue
+        else:
+            alone = ({name: case}, {name: output})
+            known = exercise.recognise(cases, answer.outputs) if name == first else exercise.recognise(*alone)
+            fault = known or (RANDOM if answer.drifts else value_sentence(exercise, case, output))
+        return fault if name == first else not_for("another" if exercise.example(case) else name.partition(": ")[2], fault)
+    if answer.drifts:
+        return DRIFTS
+    if exercise.fed_back and answer.trouble and all(name in answer.outputs for name in cases):
+        return answer.trouble[1]  # of a call with its own result
     return None
 
 
 def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> Iterator[tuple[str, str]]:
     """(name of the part, its fault), the most important first."""
-    first = next(iter(cases))
-    case, output, value = cases[first], answer.outputs[first], None
-    if answer.changed:
-        value = changes(answer.changed[0])
-    elif not _finite(output):
-        value = NOT_FINITE
-    elif not exercise.close(output, exercise.expected(case)):
-        value = exercise.recognise(cases, answer.outputs) or value_sentence(exercise, case, output)
-    elif answer.drifts:
-        value = DRIFTS
+    value = _value_fault(exercise, cases, answer)
     if value:
         yield "value", value
     finite = {name: output for name, output in answer.outputs.items() if _finite(output)}
@@ -190,8 +223,8 @@ def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> It
         if prop.case is None:
             yield prop.name, prop.hint
         else:
-            case, output = cases[prop.case], answer.outputs[prop.case]
-            shown = "" if exercise.is_right(case, output) else f" {value_sentence(exercise, case, output)}"
+            pairs = ((cases[name], answer.outputs[name]) for name in of_kind(prop.case, cases))
+            shown = next((f" {value_sentence(exercise, *pair)}" for pair in pairs if not exercise.is_right(*pair)), "")
             yield prop.name, exercise.recognise(cases, answer.outputs) or f"{prop.hint}{shown}"
     if not exercise.differentiable:
         return
@@ -199,7 +232,7 @@ def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> It
         yield "gradient", "Not counted while the value is wrong."
     elif answer.trouble:
         yield "gradient", answer.trouble[1] or "No gradient is returned."
-    elif fault := _gradient_fault(exercise, cases[first], answer):
+    elif fault := _gradient_fault(exercise, cases, answer):
         yield "gradient", f"The value is right, but {fault}"
 
 
@@ -207,19 +240,33 @@ def _finite(output: np.ndarray) -> bool:
     return output.dtype.kind == "U" or bool(np.isfinite(output).all())
 
 
-def _gradient_fault(exercise: Exercise, case: Case, answer: Answer) -> str | None:
+def _gradient_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> str | None:
     name = exercise.differentiable
     assert name is not None
-    gradient = answer.gradients.get(name)
-    if not _passes(gradient):
-        others = [key for key, other in answer.gradients.items() if key != name and _passes(other)]
+    of_first = answer.gradients.get(next(iter(cases)), {})
+    if not _passes(of_first.get(name)):
+        others = [key for key, other in of_first.items() if key != name and _passes(other)]
         if others:
             return f"the gradient passes through `{others[0]}` instead of `{name}`: it is `{name}` that is optimised."
-        return f"no gradient reaches `{name}`: use tensors throughout, without NumPy or detaching."
-    measured, expected = slopes(exercise, case, gradient)
-    if not np.isclose(measured, expected, rtol=2e-2, atol=1e-4):
-        return f"the gradient is not: part of `{name}` is cut off, by detaching or a copy."
+        return (
+            f"no gradient reaches `{name}`: use tensors throughout, without NumPy, detaching or a new tensor made of the numbers."
+        )
+    for at, case in cases.items():
+        if isinstance(case[name], float):
+            continue  # a lesson's number in place of a tensor
+        gradient = answer.gradients.get(at, {}).get(name)
+        if not _all_finite(gradient):
+            return no_slope(name, case, at.partition(": ")[2])
+        measured, low, high = slopes(exercise, case, gradient)
+        if not low - 1e-4 - 2e-2 * abs(low) <= measured <= high + 1e-4 + 2e-2 * abs(high):
+            return f"the gradient is not: part of `{name}` is cut off, by detaching or a copy."
     return None
+
+
+def _all_finite(gradient) -> bool:
+    if isinstance(gradient, dict):
+        return all(map(_all_finite, gradient.values()))
+    return gradient is None or _finite(gradient)
 
 
 def _passes(gradient) -> bool:
@@ -228,15 +275,23 @@ def _passes(gradient) -> bool:
     return gradient is not None and bool(np.any(gradient))
 
 
-def slopes(exercise: Exercise, case: Case, gradient) -> tuple[float, float]:
-    """How steep the summed result is in a fixed direction: by an answer's gradient, and by finite differences."""
+def slopes(exercise: Exercise, case: Case, gradient) -> tuple[float, float, float]:
+    """How steep the summed result is in a fixed direction: by an answer's gradient, and between which slopes it should be.
+
+    Those are finite differences ahead and behind. They agree except where the result has a kink, as |x| has at 0: there any
+    slope in between is right.
+    """
     name = exercise.differentiable
     assert name is not None
     rng, at = np.random.default_rng(1), double(case[name])
     if not isinstance(at, dict):
         at, gradient = {"": at}, {"": gradient}
     ways = {layer: rng.uniform(0.5, 1.5, array.shape) for layer, array in at.items()}
-    moved = ({layer: at[layer] + h * way for layer, way in ways.items()} for h in (1e-5, -1e-5))
-    ahead, behind = (exercise.expected(case | {name: moved_to.get("", moved_to)}).sum() for moved_to in moved)
-    measured = sum(float(np.sum(gradient[layer] * way)) for layer, way in ways.items() if gradient[layer] is not None)
-    return measured, float((ahead - behind) / 2e-5)
+    behind, here, ahead = (
+        exercise.expected(case | {name: moved.get("", moved)}).sum()
+        for moved in ({layer: at[layer] + h * way for layer, way in ways.items()} for h in (-1e-5, 0, 1e-5))
+    )
+    low, high = sorted(((here - behind) / 1e-5, (ahead - here) / 1e-5))
+    gradient = gradient or {}
+    parts = ((gradient.get(layer), way) for layer, way in ways.items())
+    return sum(float(np.sum(part * way)) for part, way in parts if part is not None), float(low), float(high)

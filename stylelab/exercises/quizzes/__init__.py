@@ -3,8 +3,9 @@
 import importlib
 import pkgutil
 
-from jinja2 import Template
+from jinja2 import Environment
 
+from stylelab.base.html import with_code
 from stylelab.errors import unknown
 from stylelab.exercises.quizzes.question import Question
 
@@ -14,14 +15,21 @@ QUIZZES: dict[str, tuple[Question, ...]] = {
     if module.name.startswith("lesson_")
 }
 
-TITLE = Template("<b>{{ number }}. {{ text }}</b>", autoescape=True)
-FEEDBACK = Template("{{ '✓ Right' if right else '✗ No' }}. {{ why }}", autoescape=True)
-UNFOLDED = Template(
-    "{% for question in questions %}<p><b>{{ loop.index }}. {{ question.text }}</b></p>"
+# long answers in a narrow window: ipywidgets keeps each on one line
+WRAPPED = (
+    "<style>.stylelab-quiz .widget-radio, .stylelab-quiz .widget-radio-box { width: auto; height: auto; max-width: 100% }"
+    ".stylelab-quiz .widget-radio-box label { display: flex; height: auto; white-space: normal; line-height: 1.4; padding: 2px 0 }"
+    ".stylelab-quiz .widget-radio-box input { order: -1; flex: none }</style>"
+)
+ENVIRONMENT = Environment(autoescape=True)
+ENVIRONMENT.filters["code"] = with_code
+TITLE = ENVIRONMENT.from_string("<b>{{ number }}. {{ text | code }}</b>")
+FEEDBACK = ENVIRONMENT.from_string("{{ '✓ Right' if right else '✗ No' }}. {{ why | code }}")
+UNFOLDED = ENVIRONMENT.from_string(
+    "{% for question in questions %}<p><b>{{ loop.index }}. {{ question.text | code }}</b></p>"
     "{% for answer, why, right in question.answers() %}"
-    "<details><summary>{{ answer }}</summary>{{ '✓ Right' if right else '✗ No' }}. {{ why }}</details>"
-    "{% endfor %}{% endfor %}",
-    autoescape=True,
+    "<details><summary>{{ answer | code }}</summary>{{ '✓ Right' if right else '✗ No' }}. {{ why | code }}</details>"
+    "{% endfor %}{% endfor %}"
 )
 
 
@@ -51,7 +59,7 @@ def form(questions: tuple[Question, ...]):
     def box(number: int, question: Question):
         answers = question.answers()
         choice = ipywidgets.RadioButtons(
-            options=[answer for answer, _, _ in answers], value=None, layout={"width": "max-content"}
+            options=[(answer.replace("`", "'"), answer) for answer, _, _ in answers], value=None, layout={"width": "max-content"}
         )
         feedback = ipywidgets.HTML()
 
@@ -64,4 +72,6 @@ def form(questions: tuple[Question, ...]):
         choice.observe(mark, "index")
         return ipywidgets.VBox([ipywidgets.HTML(TITLE.render(number=number, text=question.text)), choice, feedback])
 
-    return ipywidgets.VBox([*(box(number, question) for number, question in enumerate(questions, 1)), score])
+    boxes = [box(number, question) for number, question in enumerate(questions, 1)]
+    quiz = ipywidgets.VBox([*boxes, score, ipywidgets.HTML(WRAPPED)])
+    return quiz.add_class("stylelab-quiz")

@@ -204,10 +204,12 @@ def _gigabytes(count: float) -> str:
 
 OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}  # Python's and NumPy's, PyTorch's, TensorFlow's
 
+NO_MEMORY = ("can't allocate memory", "MPS backend out of memory", "Invalid buffer size")  # PyTorch of a CPU, of Apple's GPU
+
 TOO_LARGE = {"error": "not enough memory: choose a smaller size", "exit_status": MachineError.exit_status, "memory": True}
 
 
 def out_of_memory(error: Exception) -> bool:
     """Whether a framework ran out of memory. No framework is imported."""
     names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(OUT_OF_MEMORY & names) or "can't allocate memory" in str(error)  # as PyTorch says it of a CPU's
+    return bool(OUT_OF_MEMORY & names) or any(words in str(error) for words in NO_MEMORY)

@@ -12,13 +12,16 @@ gradient is 9 % off, with it 2 to 5 % (docs/speed.md). The way back is in bfloat
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import tensorflow as tf
 from tensorflow import Tensor
 
+from stylelab.base.files import error_text
 from stylelab.encoders import POOL_AFTER
+from stylelab.run.numerics.precision import FINE
 from stylelab.run.numerics.winograd import pays
 from stylelab.tensorflow.engine.winograd import Winograd
 
@@ -183,6 +186,30 @@ def through_gram(activation: Tensor, gram_gradient: Tensor, onto: Tensor | None 
     """
     both = tf.cast(gram_gradient + tf.linalg.matrix_transpose(gram_gradient), activation.dtype)
     return _add(onto, tf.reshape(tf.matmul(positions_first(activation), both), tf.shape(activation)))
+
+
+@cache
+def fault(precision: str, device: str) -> str:
+    """Why a device cannot take both ways in a precision; '' if it can. It is tried, on a small network."""
+    widths, dtype = {"conv1_1": 3, "conv1_2": 8, "conv2_1": 8, "conv2_2": 8, "conv3_1": 8}, tf.as_dtype(precision)
+
+    def try_both_ways() -> None:
+        filters = {}
+        for layer, width in widths.items():
+            own = tf.float32 if layer in FINE else dtype
+            filters[layer] = tf.ones((3, 3, width, 8), own), tf.ones((8,), own)
+        for pooling in ("max", "average"):
+            trunk = Trunk(filters, padding="replicate", pooling=pooling, dtype=dtype)
+            kept = trunk.forward(tf.ones((1, 16, 16, 3)))
+            own = kept.activations["conv3_1"]
+            trunk.backward(kept, {"conv3_1": own}, {"conv2_2": raw_gram(own)}, {"conv2_1": total(own)}).numpy()
+
+    try:
+        with tf.device(device):
+            try_both_ways()
+    except (tf.errors.OpError, TypeError, ValueError) as error:  # in TensorFlow's own words, which differ from device to device
+        return error_text(error)
+    return ""
 
 
 def _add(gradient: Tensor | None, more: Tensor) -> Tensor:

@@ -8,13 +8,15 @@ from typing import NamedTuple
 from stylelab.run.numerics import memory
 from stylelab.run.prepare import Run, plan_memory
 
+LACKING = "painted in float32: {} does not compute in bfloat16"
+
 
 class Plan(NamedTuple):
     """How a run fits into memory.
 
     Attributes:
         tile: side in pixels; None for no tiles, 0 if no tiles were asked for.
-        notes: why there are tiles, if they were not asked for.
+        notes: why there are tiles, if they were not asked for, and why not the precision that was.
     """
 
     tile: int | None
@@ -36,13 +38,14 @@ def make_plan(run: Run, widths: Mapping[str, int], device: str, precision: str) 
     Raises:
         InputError: the image does not fit into memory even in the smallest tiles.
     """
+    notes = [LACKING.format(device)] if run.precision == "bfloat16" != precision else []
     if run.options.tile is not None:
-        return Plan(run.options.tile, [])
+        return Plan(run.options.tile, notes)
     on_cpu = device.startswith("cpu")
     free = memory.free_memory() if on_cpu else _free_gpu_memory(device)
     needed = plan_memory(run.stages[-1], widths, precision)
     tile = memory.choose_tile(needed, free, shared=on_cpu)
-    return Plan(tile, [memory.note(needed, tile, free)] if tile else [])
+    return Plan(tile, notes + ([memory.note(needed, tile, free)] if tile else []))
 
 
 def _free_gpu_memory(device: str) -> float:

@@ -4,13 +4,25 @@ This file contains no answer, because it is copied into a grader's sandbox; the 
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-NOT_WATCHED = "tape.gradient returned None: call tape.watch(image) before the loss is taken, inside the `with`."
+from stylelab.exercises.checking.definition import Exercise
+
+NOT_WATCHED = (
+    "the tape did not watch the image: call tape.watch(image) before the loss is taken, inside the `with`. A variable that is assigned "
+    "with = becomes a tensor, which no tape watches by itself."
+)
+
+NO_GRAPH = (
+    "TensorFlow cannot make a graph of it, which a transfer needs (no loops over tensors, no `int()` or `float()` of them)."
+)
+FUNCTIONS = (
+    "TensorFlow has functions where NumPy has methods: tf.reshape(x, ...), tf.transpose(x, ...), tf.reduce_sum(x), tf.abs(x)."
+)
+SAME_TYPE = "Both have to be of one dtype: stay with float32, or use tf.cast."
 
 
 class Lab:
@@ -18,26 +30,42 @@ class Lab:
 
     name = "TensorFlow"
     advice: Mapping[str, str] = {
-        "None": "It returns None: end it with `return` and the result. (tape.gradient returns None for what the tape does not watch: "
-        "call tape.watch(image) before the loss is taken, inside the `with`.)",
         "'NoneType' and": NOT_WATCHED,
         "unsupported operand type(s) for *: 'float' and 'NoneType'": NOT_WATCHED,
         "Attempt to convert a value (None)": NOT_WATCHED,
         "None values not supported": NOT_WATCHED,
         "Incompatible shapes": "Print both shapes: four axes are (B, H, W, C) in TensorFlow, so channels are the last axis, and one "
         "number for each channel is (C,).",
+        "item assignment": "A tensor cannot be changed: make a new one, with tf.stack or tf.concat.",
+        "of int32 is not in the list of allowed values": "It needs a float, such as 10.0, instead of a whole number.",
+        "no attribute 'log10'": "TensorFlow has the natural logarithm alone: divide by that of 10.0.",
         "non-persistent GradientTape": "Each step needs its own tape: open it inside the loop.",
         "no attribute 'assign": "A tensor cannot be changed: make a new one, or a tf.Variable of your own.",
         "has no attribute 'numpy'": "Use tensors throughout: no gradient can pass through NumPy.",
+        "Tensor object has no attribute": FUNCTIONS,
+        "Tensor' object has no attribute": FUNCTIONS,
+        "tensor but is a": SAME_TYPE,
+        "must have the same dtype": SAME_TYPE,
+        "can't multiply sequence": "tape.gradient returns a list for a list of images: ask for the gradient of one image.",
+    }
+
+    nothing: Mapping[tuple[str, ...], str] = {
+        (
+            "gradient",
+            "watch",
+        ): "the tape must watch the very image that goes into the loss, before the loss is taken, and both inside "
+        "the `with`: an image that is made anew afterwards is another one.",
+        ("gradient", "Variable"): "the loss must be taken of the variable itself, inside the `with`, and not of the image.",
+        ("gradient",): NOT_WATCHED,
     }
 
     def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":
         if kind == "loss":
-            return partial(_weighted_loss, self.give("image", value))
+            return _network_loss(np.array(value, dtype=np.float32))
         return tf.constant(np.array(value, dtype=np.float32))
 
     def take(self, kind: str, tensor: Tensor) -> np.ndarray:
-        return np.array(tf.cast(tf.convert_to_tensor(tensor), tf.float64))
+        return np.array(tf.convert_to_tensor(tensor)).astype(np.float64)  # here, as not every GPU has float64
 
     def is_tensor(self, value) -> bool:
         return isinstance(value, (tf.Tensor, tf.Variable))
@@ -49,13 +77,30 @@ class Lab:
             total = tf.reduce_sum(function(*given.values()))
         return tape.gradient(total, tensors)
 
-    def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
-        try:  # `optimise` turns the loss into a graph
-            tf.function(lambda: function(*given.values()), autograph=False).get_concrete_function()
-        except Exception:  # noqa: BLE001  whatever fails here would fail in a transfer
-            return False
-        return True
+    def obstacle(self, exercise: Exercise, function: Callable, given: Mapping[str, object]) -> str | None:
+        if exercise.differentiable:
+            try:  # `optimise` turns the loss into a graph
+                tf.function(lambda: function(*given.values()), autograph=False).get_concrete_function()
+            except Exception:  # noqa: BLE001  whatever fails here would fail in a transfer
+                return NO_GRAPH
+        return None  # TensorFlow moves tensors between devices by itself
 
 
-def _weighted_loss(weights: Tensor, image: Tensor, target: Tensor) -> Tensor:
-    return tf.reduce_sum(weights * tf.square(image - target)) / 2
+def _network_loss(weights: np.ndarray) -> Callable[[Tensor, Tensor], Tensor]:
+    """`loss_value` of `stylelab.exercises.common` for these weights, as a function of two images."""
+
+    def mixed(image: Tensor, rows: slice) -> Tensor:
+        return tf.tensordot(image, tf.constant(weights[rows], image.dtype), 1)
+
+    def seen(image: Tensor) -> Tensor:
+        return tf.tanh(mixed(image, slice(3)) + tf.constant(weights[3:4].sum(0), image.dtype))
+
+    def loss(image: Tensor, target: Tensor) -> Tensor:
+        target = tf.cast(target, image.dtype)
+        if len(weights) == 3:
+            return 2 * tf.reduce_sum(seen(image))
+        if len(weights) == 4:
+            return tf.reduce_sum(tf.square(seen(image) - target))
+        return tf.reduce_sum(tf.exp(mixed(target, slice(4, 7))) * tf.square(seen(image) - seen(target)))
+
+    return loss

@@ -17,7 +17,7 @@ import psutil
 from rich.console import Console
 
 import stylelab
-from stylelab.base.files import write_text
+from stylelab.base.files import quoted, write_text
 from stylelab.encoders import LAYERS, TORCHVISION, Encoder, calibrate, file
 from stylelab.errors import Interrupted, StylelabError
 from stylelab.tools.bench import measure, plan, report
@@ -42,7 +42,7 @@ def run(**options) -> int:
         except KeyboardInterrupt:
             raise Interrupted("interrupted: only the figures above were measured") from None
     for path in filter(None, (checked.out, checked.plot)):
-        print(f"saved {path}")
+        print(f"saved {quoted(path)}")
     return 0 if any("ms" in row for found in results["steps"] for row in found["rows"]) else 2
 
 

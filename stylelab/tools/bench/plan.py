@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stylelab import BACKENDS, encoders
-from stylelab.base.files import check_folder, printable
+from stylelab.base.files import check_target, file_kind, printable
 from stylelab.errors import InputError, unknown
 from stylelab.run.numerics.precision import check_precision
 from stylelab.run.prepare import prepare
@@ -79,12 +79,10 @@ def check(options: BenchOptions) -> BenchOptions:
         if (value := getattr(options, name)) is not None and value < least:
             raise InputError(f"--{name} is {value}: give a whole number of at least {least}")
     for path in filter(None, (options.out, options.plot)):
-        if path.is_dir():
-            raise InputError(f"'{printable(path)}' is a folder: name a file in it")
-        check_folder(path.parent)
+        check_target(path)
     if options.plot and options.plot.suffix.lower() not in PLOTS:
         raise InputError(f"cannot plot to '{printable(options.plot)}': its ending must be one of {', '.join(PLOTS)}")
-    if options.peers and not options.peers.is_dir():
+    if options.peers and file_kind(options.peers) != "folder":
         raise InputError(f"'{printable(options.peers)}' is not a folder: see docs/speed.md for how to clone the peers into one")
     encoder = "mini" if lacks_download(options.encoder) else options.encoder
     for size in options.sizes:
@@ -94,7 +92,7 @@ def check(options: BenchOptions) -> BenchOptions:
 
 def lacks_download(encoder: str) -> bool:
     """Whether this is VGG-19 and its weights have not been downloaded."""
-    return encoder == "vgg19" and not (encoders.cache_dir() / "vgg19.safetensors").is_file()
+    return encoder == "vgg19" and not encoders.downloaded("vgg19")
 
 
 @dataclass(frozen=True)

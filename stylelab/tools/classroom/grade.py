@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from stylelab.base.files import printable
+from stylelab.base.files import printable, quoted
 from stylelab.errors import Interrupted
 from stylelab.tools.classroom.marking import batch
 from stylelab.tools.classroom.marking.model import Mark
@@ -114,5 +114,5 @@ def summary(plan: batch.Batch, marks: Sequence[Mark]) -> str:
         lines.append(f"{len(failed)} could not be graded, for instance {printable(failed[0].name, 60)}: {why}")
     if looks := sum(any(exercise.stage in LOOK_AT for exercise in mark.exercises) for mark in marks):
         lines.append(f"{looks} need a look: an answer ran out of time or memory, or did not run")
-    lines.append(f"see {plan.folder / 'overview.html'}")
+    lines.append(f"see {quoted(plan.folder / 'overview.html')}")
     return "\n".join(lines)

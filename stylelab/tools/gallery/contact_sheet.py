@@ -61,6 +61,6 @@ def _count(things: dict, noun: str) -> str:
 def _thumbnail(path: Path) -> str:
     """A small JPEG in base64; '' for an image that cannot be opened."""
     try:
-        return base64.b64encode(encode.jpeg(images.open_image(path, size=160), 160)).decode()
+        return base64.b64encode(encode.jpeg(images.resize(images.open_with_notes(path).image, 160), 160)).decode()
     except StylelabError:
         return ""

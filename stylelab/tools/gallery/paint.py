@@ -5,17 +5,18 @@ pair, so that the same command resumes where the last one stopped.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import numpy as np
 
-from stylelab.base.files import write_text
+from stylelab.base.files import folder_errors, quoted, temporary_files, write_text
+from stylelab.base.interrupts import interrupts
 from stylelab.tools.gallery import contact_sheet
 from stylelab.tools.gallery.plan import DONE, FAILED, KEPT, WAITING, Pair, Plan, read_records
 from stylelab.tools.gallery.schedule import paint_pairs, parallel_pairs
 
 
-def paint(plan: Plan, *, scheduler: str | None = None) -> Iterator[Pair]:
+def paint(plan: Plan, *, scheduler: str | None = None) -> Generator[Pair]:
     """Paint the pairs that are not done yet, and yield each one when it is finished, in no particular order.
 
     A pair that fails does not affect the others.
@@ -34,11 +35,15 @@ def paint(plan: Plan, *, scheduler: str | None = None) -> Iterator[Pair]:
         from stylelab.tools.cluster import connect
 
         tasks = len(waiting) if scheduler else parallel_pairs(plan, waiting)
-        with connect(scheduler, tasks=tasks, device=plan.options.device) as client:
-            plan.folder.mkdir(parents=True, exist_ok=True)
-            for pair in paint_pairs(client, plan, waiting):
-                write_records(plan)
-                yield pair
+        with (
+            temporary_files(plan.folder),
+            interrupts() as signals,
+            connect(scheduler, tasks=tasks, device=plan.options.device) as client,
+        ):
+            signals.once = True  # after the first Ctrl-C, further ones wait until the workers have ended
+            with folder_errors(plan.folder):
+                plan.folder.mkdir(parents=True, exist_ok=True)
+            yield from paint_pairs(client, plan, waiting, signals, write_records)
     if plan.folder.is_dir():
         write_records(plan)
 
@@ -66,4 +71,4 @@ def summary(plan: Plan) -> str:
         precisions = sorted({fact["precision"] for fact in facts if "precision" in fact})
         pace = f" ({', '.join([f'{seconds:.1f} s each', *precisions])})"
     sheet = plan.folder / "index.html"
-    return f"{', '.join(parts)} of {len(plan.pairs)} pairs{pace}" + (f"; see {sheet}" if sheet.is_file() else "")
+    return f"{', '.join(parts)} of {len(plan.pairs)} pairs{pace}" + (f"; see {quoted(sheet)}" if sheet.is_file() else "")

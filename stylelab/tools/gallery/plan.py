@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,15 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from stylelab import encoders, images
-from stylelab.base.files import check_folder, error_text, expand_home, printable
+from stylelab.base.files import check_parent_folder, error_text, expand_home, file_kind, printable
 from stylelab.errors import InputError
 from stylelab.images import Source
+from stylelab.images.formats import ENDINGS
 from stylelab.run.backends import __version__
 from stylelab.run.numerics import memory
 from stylelab.run.options import Options, values_of
 from stylelab.run.prepare import Job, plan_memory, prepare, prepare_run
 
-EXTENSIONS = frozenset([".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".avif", ".jp2"])
+UNSEEN = ("thumbs.db", "desktop.ini")  # files that Windows hides, besides those whose names begin with a dot
+SHOWN = 10  # names in a note of what was left out
 WAITING, DONE, KEPT, FAILED = "waiting", "done", "kept", "failed"  # states of a pair
 # Older records lack these settings: such a pair was painted in float32, whole, at one size. It is kept only if float32 is
 # asked for by name, since the precision that 'auto' stands for is decided on a worker.
@@ -68,6 +71,7 @@ class Plan:
         options: the same for all pairs.
         settings: everything besides the two images that decides how a pair comes out, as JSON.
         job: a square example, prepared with these options.
+        notes: a sentence for each folder that holds more than images.
     """
 
     folder: Path
@@ -78,6 +82,7 @@ class Plan:
     options: Options
     settings: dict
     job: Job
+    notes: list[str]
 
     def prepare(self, content: Source, style: Source) -> Job:
         """A pair made ready with the plan's options."""
@@ -113,9 +118,9 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
     job = prepare(grey, grey, **values_of(asked, Options))
     content_files, style_files = find_images(contents, images.content_names()), find_images(styles, images.style_names())
     for source in map(expand_home, (contents, styles)):
-        if source.is_dir() and folder.resolve() == source.resolve():
+        if file_kind(source) == "folder" and os.path.realpath(folder) == os.path.realpath(source):
             raise InputError(f"the gallery cannot be written to '{printable(folder)}', the folder of its images: choose another")
-    check_folder(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()))
+    check_parent_folder(folder)
     settings = {
         "stylelab": __version__,
         "backend": backend,
@@ -136,9 +141,11 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
         record = record if isinstance(record, dict) else {}
         earlier = record.get("settings")
         same_settings = isinstance(earlier, dict) and OLD_SETTINGS | earlier == settings
-        if same_settings and record.get("inputs") == list(pair.inputs) and (folder / pair.file).is_file():
-            pair.state, pair.facts = KEPT, record.get("facts", {})
-    return Plan(folder, content_files, style_files, pairs, backend, asked, settings, job)
+        facts = record.get("facts", {})
+        if same_settings and record.get("inputs") == list(pair.inputs) and (folder / pair.file).is_file() and _sound(facts):
+            pair.state, pair.facts = KEPT, facts
+    notes = [note for source in dict.fromkeys((contents, styles)) if (note := note_left_out(source, folder))]
+    return Plan(folder, content_files, style_files, pairs, backend, asked, settings, job, notes)
 
 
 def _sha256(data: bytes) -> str:
@@ -153,23 +160,49 @@ def find_images(source: str, built_in: tuple[str, ...]) -> dict[str, Path]:
     Raises:
         InputError: no such folder or image, or no image in the folder.
     """
-    if str(source) in ("builtin", "built-in") and not Path(source).exists():
+    if str(source) in ("builtin", "built-in") and not file_kind(source):
         return {name: images.find_image(name) for name in built_in}
     folder = expand_home(source)
-    if not folder.is_dir():
+    if file_kind(folder) != "folder":
         return {Path(source).stem: images.find_image(source)}
-    try:
-        files = sorted(
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
-        )
-    except OSError as error:
-        raise InputError(f"cannot read folder '{printable(folder)}': {error_text(error)}") from None
+    files = [path for path in _visible(folder) if _is_image(path)]
     if not files:
-        raise InputError(f"no image in folder '{printable(folder)}': file names must end in {', '.join(sorted(EXTENSIONS))}")
+        raise InputError(f"no image in folder '{printable(folder)}': file names must end in {', '.join(sorted(ENDINGS))}")
     stems = [path.stem.lower() for path in files]  # some file systems do not distinguish Cat and cat
     return {path.stem if stems.count(path.stem.lower()) == 1 else path.name: path for path in files}
+
+
+def note_left_out(source: str, out: Path) -> str | None:
+    """What a folder of images holds besides them, as a sentence; None for nothing, and for a single image.
+
+    Args:
+        source: as for `find_images`.
+        out: the folder of the gallery, which may be inside.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    folder = expand_home(source)
+    others = (
+        [path for path in _visible(folder) if not _is_image(path) and path.resolve() != out.resolve()] if folder.is_dir() else []
+    )
+    names = [f"{'folder ' * path.is_dir()}'{printable(path.name)}'" for path in others]
+    if not names:
+        return None
+    shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return f"left out of '{printable(folder)}': {shown}; a gallery takes files that end in .jpg, .png, .heic and so on, but no subfolders"
+
+
+def _visible(folder: Path) -> list[Path]:
+    """What is in a folder, hidden files aside."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.name.lower() not in UNSEEN)
+    except OSError as error:
+        raise InputError(f"cannot read folder '{printable(folder)}': {error_text(error)}") from None
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in ENDINGS and path.is_file()
 
 
 def _pairs(contents: dict[str, Path], styles: dict[str, Path]) -> list[Pair]:
@@ -190,10 +223,16 @@ def _pairs(contents: dict[str, Path], styles: dict[str, Path]) -> list[Pair]:
     return pairs
 
 
+def _sound(facts: object) -> bool:
+    """Whether the contact sheet can show these facts of an earlier run, perhaps of another version or edited by hand."""
+    kinds = {"seconds": int | float, "batch": int, "tile": int | None, "notes": list, "precision": str, "device": str}
+    return isinstance(facts, dict) and all(isinstance(facts[name], kind) for name, kind in kinds.items() if name in facts)
+
+
 def read_records(folder: Path) -> dict:
     """What gallery.json in this folder says: {file: settings, inputs and facts}. Empty if it is missing or damaged."""
     try:
-        records = json.loads((folder / "gallery.json").read_text(encoding="utf-8"))["images"]
+        records = json.loads((folder / "gallery.json").read_text(encoding="utf-8-sig"))["images"]
     except (OSError, ValueError, LookupError, TypeError):
         return {}
     return records if isinstance(records, dict) else {}

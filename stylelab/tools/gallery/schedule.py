@@ -19,6 +19,7 @@ import numpy as np
 
 from stylelab import images
 from stylelab.base.files import error_text
+from stylelab.base.interrupts import Interrupts
 from stylelab.errors import MachineError, StylelabError
 from stylelab.run.numerics import memory
 from stylelab.run.options import Options, values_of
@@ -43,12 +44,14 @@ def parallel_pairs(plan: Plan, waiting: list[Pair]) -> int:
     return min(len(waiting), workers_fitting(needed))
 
 
-def paint_pairs(client, plan: Plan, waiting: list[Pair]) -> Iterator[Pair]:
+def paint_pairs(client, plan: Plan, waiting: list[Pair], signals: Interrupts, record: Callable[[Plan], object]) -> Iterator[Pair]:
     """Paint pairs, and yield each one when it is finished.
 
     Args:
         client: of Dask.
         plan, waiting: a gallery, and those of its pairs that are to be painted; both are updated.
+        signals: Ctrl-C waits until finished pairs are saved and recorded.
+        record: called with the plan after pairs have been saved.
     """
     from distributed import as_completed
 
@@ -73,7 +76,9 @@ def paint_pairs(client, plan: Plan, waiting: list[Pair]) -> Iterator[Pair]:
             spread_cores(client, len(running), plan.options.device)
         future = next(finished)
         batch = running.pop(future)
-        smaller = _collect(future, plan, batch)
+        with signals.held():
+            smaller = _collect(future, plan, batch)
+            record(plan)
         yield from (pair for pair in batch if pair.state != WAITING)
         if smaller:  # the batches that are still queued would be too large as well
             queue = deque(part for pairs in (batch, *queue) for part in split(pairs, smaller))
@@ -142,6 +147,7 @@ def _submit(client, plan: Plan, batch: list[Pair]):
     for pair in batch:
         try:
             jobs.append(plan.prepare(plan.contents[pair.content], plan.styles[pair.style]))
+            pair.facts = {"notes": list(jobs[-1].notes)}
         except StylelabError as error:
             pair.state, pair.error, pair.exit_status = FAILED, str(error), error.exit_status
     if not jobs:
@@ -172,7 +178,9 @@ def _collect(future, plan: Plan, batch: list[Pair]) -> int | None:
     if isinstance(answers, dict) and len(batch) > 1:
         return len(batch) // 2 if answers.get("memory") else None
     for pair, answer in zip(batch, [answers] if isinstance(answers, dict) else answers, strict=True):
-        pair.error, pair.exit_status, pair.facts = answer["error"], answer["exit_status"], answer.get("facts", {})
+        notes = pair.facts.pop("notes", []) + answer.get("facts", {}).get("notes", [])
+        pair.error, pair.exit_status = answer["error"], answer["exit_status"]
+        pair.facts = answer.get("facts", {}) | ({"notes": notes} if notes else {})
         pair.state = FAILED if pair.error else DONE
         if "image" in answer:
             images.save(answer["image"], plan.folder / pair.file)

@@ -85,7 +85,7 @@ def download(run: Run, kind: str) -> tuple[str, str, bytes]:
 def _base_name(run: Run) -> str:
     """For example 'china-as-brushstrokes-gatys-256px-100steps-1'."""
     settings = run.final_settings
-    content, style = (Path(str(getattr(image, "name", image))).stem for image in (settings.content, settings.style))
+    content, style = (Path(str(getattr(image, "name", image))).stem[:40] for image in (settings.content, settings.style))
     steps = run.rows[-1][0] if run.rows else settings.steps
     name = f"{content}-as-{style}-{settings.recipe}-{settings.size}px-{steps}steps-{run.id}"
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:120]
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")

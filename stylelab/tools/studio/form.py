@@ -9,7 +9,8 @@ from typing import Any
 from stylelab import encoders, images
 from stylelab.errors import InputError, StylelabError
 from stylelab.images.decode import ImageFile
-from stylelab.recipes import RECIPES, Recipe, find_recipe, scaled
+from stylelab.images.formats import ENDINGS
+from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
 from stylelab.run.backends import BACKENDS
 from stylelab.run.options import Options, describe, values_of
 from stylelab.run.prepare import Job, prepare, weights_for
@@ -44,6 +45,7 @@ def choices() -> dict:
         "usual": USUAL,
         "sizes": [images.SMALLEST, LARGEST],
         "steps": MOST_STEPS,
+        "endings": sorted(ENDINGS),
     }
 
 
@@ -78,11 +80,16 @@ def _recipe(recipe: Recipe) -> dict:
     small = scaled(recipe, preset())
     weights = {}
     for name in ENCODERS:
+        square, strip = (1, 1), (1, 2)
         try:
-            own = weights_for(recipe, encoders.find_encoder(name), (small.size, small.size))
+            own, on_strip = (weights_for(recipe, encoders.find_encoder(name), shape) for shape in (square, strip))
         except StylelabError:  # not downloaded; the user reads that after pressing Paint
-            own = recipe.weights
-        weights[name] = {"alpha": own.content, "beta": own.style, "tv": own.tv}
+            own = on_strip = recipe.weights
+        usual = usual_tv(recipe, own, square)
+        weights[name] = {
+            "alpha": own.content, "beta": own.style, "tv": own.tv,
+            "usual": usual, "per_pixel": usual_tv(recipe, on_strip, strip) != usual,
+        }  # fmt: skip
     return {
         "name": recipe.name, "source": recipe.source, "summary": recipe.summary, "size": small.size, "steps": small.steps,
         "author": f"{recipe.size} px, {recipe.steps} steps", "content_layers": list(recipe.content),
@@ -90,12 +97,24 @@ def _recipe(recipe: Recipe) -> dict:
     }  # fmt: skip
 
 
-def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int]:
+def usual_tv(recipe: Recipe, weights: Weights, shape: tuple[int, int]) -> float:
+    """The weight of the total variation at the slider's usual position: the recipe's own, or one that makes a difference."""
+    if weights.tv:
+        return weights.tv
+    if recipe.mini is not None and recipe.mini.pixels:
+        return recipe.mini.tv * recipe.mini.pixels / (shape[0] * shape[1])
+    return weights.style * 2e-7  # the ratio in 'gatys'
+
+
+def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int, dict]:
     """The settings that a form asks for, and their number of steps. Everything is checked that does not need a framework.
 
     Args:
         form: values as from `defaults`.
         uploaded: the files for 'content' and 'style', where the form says 'uploaded'.
+
+    Returns:
+        The settings, the steps, and what a page shows of the run: its 'weights', its 'layers', and its 'changes' to the recipe.
 
     Raises:
         InputError: one line about the first value that is wrong.
@@ -118,14 +137,29 @@ def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int]
     if balance:
         settings = replace(settings, style_weight=job.weights.style * 10**balance)
     if smoothness != (USUAL if job.weights.tv else 0):
-        usual = job.weights.tv
-        if not usual:  # a recipe without total variation: take a weight that makes a difference
-            usual = job.weights.style * 2e-7  # the ratio in 'gatys'
-            if recipe.mini is not None and recipe.mini.pixels:
-                height, width = job.content.shape[:2]
-                usual = recipe.mini.tv * recipe.mini.pixels / (height * width)
+        usual = usual_tv(recipe, job.weights, job.content.shape[:2])
         settings = replace(settings, tv_weight=SMOOTHNESS[smoothness] * usual)
-    return settings, job.recipe.steps
+    weights = {name: getattr(settings, f"{name}_weight") for name in ("content", "style", "tv")}
+    weights = {name: getattr(job.weights, name) if value is None else value for name, value in weights.items()}
+    layers = {"content": list(job.recipe.content), "style": list(job.recipe.style)}
+    return settings, job.recipe.steps, {"weights": weights, "layers": layers, "changes": _changes(settings, balance, smoothness)}
+
+
+def _changes(settings: Settings, balance: float, smoothness: int) -> list[str]:
+    """What distinguishes a run from the recipe at this size and number of steps, in few words each."""
+    changes = [f"β/α × {10**balance:.3g}"] if balance else []
+    if settings.tv_weight is not None:
+        changes.append(f"smoothness × {SMOOTHNESS[smoothness]:g}" if smoothness else "no smoothing")
+    for role in ("content", "style"):
+        if layers := getattr(settings, f"{role}_layers"):
+            changes.append(f"{role} {', '.join(layers)}")
+    if settings.encoder != Options().encoder:
+        changes.append(str(settings.encoder))
+    if settings.backend != defaults()["backend"]:
+        changes.append(FRAMEWORKS[settings.backend])
+    if settings.seed != Options().seed and find_recipe(settings.recipe).start != "content":
+        changes.append(f"seed {settings.seed}")
+    return changes
 
 
 def prepared(settings: Settings) -> Job:

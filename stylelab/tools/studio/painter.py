@@ -16,7 +16,7 @@ import numpy as np
 
 from stylelab.base import messages
 from stylelab.base.files import error_text
-from stylelab.errors import StylelabError
+from stylelab.errors import InputError, StylelabError
 from stylelab.result import COLUMNS, Step
 from stylelab.run.backends import load_backend
 from stylelab.run.numerics.memory import TOO_LARGE, out_of_memory
@@ -101,8 +101,11 @@ def paint(reporter: Reporter, settings: Settings) -> None:
         reporter.send("frame", encode.jpeg(result.image, FRAME, 90), step=len(result.history))
     state = "done" if result.stopped is None else "stopped" if reporter.stop_requested else "failed"
     facts = {"device": result.device, "encoder": result.encoder, "precision": result.precision, "notes": list(result.notes)}
-    with tempfile.TemporaryDirectory() as folder:
-        data = result.save(Path(folder, "image.png")).read_bytes()  # as `stylelab transfer` would save it, with the settings
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            data = result.save(Path(folder, "image.png")).read_bytes()  # as `stylelab transfer` would save it, with the settings
+    except (OSError, InputError):  # a full disk must not cost the image
+        data = encode.png(result.image)
     reporter.send(state, data, error=result.stopped or "", settings=result.settings.text(), **facts)
 
 

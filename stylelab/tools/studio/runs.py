@@ -8,8 +8,9 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from types import MappingProxyType
 from typing import Any
 
 from stylelab.base import messages
@@ -45,7 +46,7 @@ class Run:
         image: the result, a PNG; empty until there is one.
         frames: {step: JPEG}, for a film.
         error: one line, if it failed; if it was stopped, which image this is.
-        facts: device, encoder, precision and notes of the result.
+        facts: what `Runs.add` was told; later also device, encoder, precision and notes of the result.
     """
 
     def __init__(self, settings: Settings, steps: int, on_change: Callable[["Run", str], None] = lambda run, what: None):
@@ -146,8 +147,9 @@ class Run:
         command = module_command("stylelab.tools.studio.painter")
         if self.settings.backend == "tensorflow":  # it may be installed in an environment of its own
             command[0] = os.environ.get("STYLELAB_TENSORFLOW_PYTHON", command[0])
-        with tempfile.TemporaryFile() as stderr:
+        with ExitStack() as stack:
             try:
+                stderr = stack.enter_context(tempfile.TemporaryFile())
                 with self.lock:
                     if self.ended:
                         return
@@ -203,7 +205,7 @@ class Run:
                 self.image, self.error = data, message.get("error", "")
                 if "settings" in message:
                     self._result_settings = Settings.parse(message["settings"])
-                self.facts = {name: message[name] for name in FACTS if name in message}
+                self.facts |= {name: message[name] for name in FACTS if name in message}
         self.on_change(self, kind)
 
     def _end(self, state: str, error: str = "") -> None:
@@ -241,9 +243,10 @@ class Runs:
         self.all: dict[int, Run] = {}
         self._count, self._lock = 0, threading.RLock()
 
-    def add(self, settings: Settings, steps: int) -> Run:
-        """A new run. It starts when it is its turn."""
+    def add(self, settings: Settings, steps: int, facts: Mapping[str, Any] = MappingProxyType({})) -> Run:
+        """A new run. It starts when it is its turn. `facts` are for the page."""
         run = Run(settings, steps, self._changed)
+        run.facts.update(facts)
         with self._lock:
             self._count += 1
             run.id = self._count

@@ -3,6 +3,9 @@
 Voila runs in this process. Its kernels end when it does, and runs end with their kernel, so nothing is left even if it is
 killed. Anyone who can send messages to a kernel can run any code as its owner. The address therefore contains a secret, which
 other users of the machine and other pages in the same browser do not know.
+
+The user's own Jupyter folders are left alone: they may be read-only or missing, and their settings and kernels are meant for
+other work. What Jupyter writes goes into a private temporary folder, and the kernel is this Python (share/kernels).
 """
 
 import logging
@@ -15,12 +18,15 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from stylelab.base.files import temporary_folder
 from stylelab.base.processes import module_environment
 from stylelab.errors import INTERRUPTED, InputError, MachineError
 
 HERE = Path(__file__).parent
 NOTEBOOK = HERE / "page" / "studio.ipynb"
 ADDRESS, PORT = "127.0.0.1", 8866
+JUPYTER_FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+SOCKET = "voila_01234567/kernel-01234567-0123-0123-0123-0123456789ab-ipc-1"  # Jupyter's name for one, in the private folder
 EXTENSIONS = ["anywidget", "@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8"]  # the ones it needs
 
 
@@ -33,17 +39,23 @@ def serve(port: int = PORT, browser: bool = True) -> int:
 
     Raises:
         InputError: not a port, or one that is in use.
-        MachineError: Voila is not installed.
+        MachineError: Voila is not installed, or there is no folder for temporary files.
     """
     check_port(port)
     for package in ("voila", "anywidget"):
         if find_spec(package) is None:
             raise MachineError(f"the studio's page needs {package}: run `pip install {package}`")
-    # Voila must find the page's template, and its kernels the package, from any folder
-    template_path = os.pathsep.join(filter(None, (str(HERE / "share"), os.environ.get("JUPYTER_PATH"))))
-    os.environ.update(JUPYTER_PATH=template_path, PYTHONPATH=module_environment()["PYTHONPATH"])
-    with suppress(KeyboardInterrupt):  # Voila handles the first Ctrl-C itself and ends its kernels
-        _run(port, browser)
+    parent = socket_folder()
+    # Voila must find the page's template and kernel, and its kernels the package, from any folder
+    share = os.pathsep.join(filter(None, (str(HERE / "share"), os.environ.get("JUPYTER_PATH"))))
+    os.environ.update(JUPYTER_PATH=share, PYTHONPATH=module_environment()["PYTHONPATH"])
+    # Voila handles the first Ctrl-C itself and ends its kernels
+    with tempfile.TemporaryDirectory(dir=parent) as folder, suppress(KeyboardInterrupt):
+        os.environ.update(dict.fromkeys(JUPYTER_FOLDERS, folder))
+        if os.path.expanduser("~") == "~":  # a user whom the system does not know, as in some containers
+            os.environ["HOME"] = folder
+        os.chdir(HERE)  # the working folder may have been removed, or hold settings for another Voila
+        _run(port, browser, folder, "ipc" if parent else "tcp")
     return INTERRUPTED
 
 
@@ -61,7 +73,23 @@ def check_port(port: int) -> None:
             ) from None
 
 
-def _run(port: int, browser: bool) -> None:
+def socket_folder() -> str | None:
+    """A folder for temporary files in which a kernel's sockets can be made, if the machine has one.
+
+    The path of a socket may have some 100 bytes, and on a Mac the usual folder for temporary files takes half of them.
+
+    Raises:
+        MachineError: there is no folder for temporary files.
+    """
+    for parent in (str(temporary_folder()), os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp"):
+        with suppress(OSError, AttributeError), tempfile.TemporaryDirectory(dir=parent) as trial:  # Windows has no AF_UNIX
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.bind(os.path.join(trial, SOCKET.replace("/", "-")))
+            return parent
+    return None
+
+
+def _run(port: int, browser: bool, folder: str, transport: str) -> None:
     from tornado.ioloop import IOLoop
     from traitlets.config import Config
     from voila.app import Voila
@@ -71,10 +99,11 @@ def _run(port: int, browser: bool) -> None:
     settings = {
         "Voila": {
             "ip": ADDRESS, "port": port, "port_retries": 0, "open_browser": browser, "log_level": logging.ERROR, "token": token,
+            "connection_dir_root": folder,
             "tornado_settings": {"disable_check_xsrf": True},  # a page that is closed asks to end its kernel, without a token
         },
         "VoilaConfiguration": {"template": "stylelab", "extension_allowlist": EXTENSIONS},
-        "KernelManager": {"transport": "tcp" if os.name == "nt" else "ipc"},  # ipc opens no port that others could use
+        "KernelManager": {"transport": transport},  # ipc opens no port that others could use
     }  # fmt: skip
 
     class Page(Voila):
@@ -86,10 +115,9 @@ def _run(port: int, browser: bool) -> None:
             webbrowser.open(redirect(address, folder).as_uri())
 
     logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns of Jupyter's own settings
-    with tempfile.TemporaryDirectory() as folder:
-        page = Page(config=Config(settings))
-        page.initialize([str(NOTEBOOK)])
-        page.start()
+    page = Page(config=Config(settings))
+    page.initialize([str(NOTEBOOK)])
+    page.start()
 
 
 def redirect(address: str, folder: str) -> Path:

@@ -7,6 +7,7 @@ const ALIVE_INTERVAL = 5_000; // milliseconds between two signs of life
 const ANSWER_TIMEOUT = 10_000; // milliseconds after which a silent kernel is reported
 const NARROW = 740; // pixels of the studio's width below which it has one column
 const CURVES = { total: "total", content: "content", style: "style", tv: "total variation" };
+const LOSSES = { weighted: "weighted", content: "content, unweighted", style: "style, unweighted", tv: "total variation, unweighted" };
 const SAVE_LABELS = { image: "Image", settings: "Settings", filmstrip: "Filmstrip", film: "GIF" };
 const ENDED = ["stopped", "done", "failed"];
 const ROLES = ["content", "style"];
@@ -80,6 +81,8 @@ class Form {
     this.controls = {}; // name -> select or input
     this.hints = {}; // name -> the line of text below the control
     this.thumbnails = {}; // role -> img
+    this.faults = {}; // role -> the line below the image box that says why a file was refused
+    this.shapes = {}; // role -> [width, height] of the chosen image
     this.boxes = {}; // role -> a checkbox for each layer
     this.hints.steps = h("p", { class: "sl-hint" });
     this.hints.layers = h("span", { class: "sl-hint" });
@@ -114,6 +117,8 @@ class Form {
       h(
         "div",
         { class: "sl-actions" },
+        studio.alert,
+        studio.status,
         h("button", { type: "submit", class: "sl-main" }, "Paint"),
         h("button", { type: "button", onclick: () => this.reset() }, "Reset to the recipe"),
       ),
@@ -175,37 +180,42 @@ class Form {
   imageCard(role, label) {
     this.thumbnails[role] = h("img", { alt: "", hidden: true });
     const target = h("div", { class: "sl-thumb" }, this.thumbnails[role], h("span", { class: "sl-drop", "aria-hidden": "true" }, "or drop a file here"));
-    const file = h("input", { type: "file", accept: "image/*", hidden: true, "aria-label": `${label}: a file of your own` });
+    this.faults[role] = h("p", { class: "sl-alert", role: "alert" });
+    const accept = ["image/*", ...this.choices.endings].join();
+    const file = h("input", { type: "file", accept, hidden: true, "aria-label": `${label}: a file of your own` });
     file.onchange = () => {
       this.upload(role, file.files[0]);
       file.value = ""; // otherwise the same file could not be chosen again
     };
     const choose = h("button", { type: "button", class: "sl-choose", "aria-label": `Choose a file for the ${role} image` }, "Choose a file …");
     choose.onclick = () => file.click();
-    const card = h("div", { class: "sl-image" }, target, this.select(role, label, this.choices[role], true), file, choose);
+    const card = h("div", { class: "sl-image" }, target, this.faults[role], this.select(role, label, this.choices[role], true), file, choose);
     for (const kind of ["dragover", "dragleave", "drop"]) {
       card.addEventListener(kind, (event) => {
         event.preventDefault();
         event.stopPropagation();
         target.classList.toggle("sl-over", kind === "dragover");
-        if (kind === "drop") this.upload(role, event.dataTransfer.files[0]);
+        if (kind === "drop") this.upload(role, ...event.dataTransfer.files);
       });
     }
     return card;
   }
 
-  async upload(role, file) {
-    if (!file) return this.studio.notify("that is not a file: drop an image from your computer", true);
+  async upload(role, file, ...others) {
+    const refuse = (text) => this.studio.notify(text, true, role);
+    if (!file) return refuse("that is not a file: drop an image from your computer");
+    if (others.length) return refuse(`${others.length + 1} files came: drop one`);
     if (file.size > LARGEST_FILE) {
       const size = Math.round(file.size / 2 ** 20);
-      return this.studio.notify(`'${file.name}' has ${size} MB, more than 20: make it smaller, such as a JPEG of 4000 pixels`, true);
+      return refuse(`'${file.name}' has ${size} MB, more than 20: make it smaller, such as a JPEG of 4000 pixels`);
     }
     let bytes;
     try {
       bytes = await file.arrayBuffer();
     } catch {
-      return this.studio.notify(`'${file.name}' cannot be read: is it a folder?`, true);
+      return refuse(`'${file.name}' cannot be read: is it a folder?`);
     }
+    this.faults[role].textContent = "";
     this.studio.notify(`sending ${file.name} …`);
     const count = Math.max(1, Math.ceil(bytes.byteLength / PIECE));
     for (let index = 0; index < count; index++) {
@@ -225,13 +235,19 @@ class Form {
     if (this.values[role] !== name) return; // another image has been chosen meanwhile
     const builtIn = this.choices[role].find((choice) => choice.name === name);
     showImage(this.thumbnails[role], bytes);
+    this.thumbnails[role].style.objectFit = Math.max(...size) > 3 * Math.min(...size) ? "contain" : "cover"; // all of a panorama
     this.thumbnails[role].alt = `The ${role} image: ${builtIn ? builtIn.alt : label}`;
     this.hints[role].textContent = `${size[0]} × ${size[1]} pixels`;
+    this.faults[role].textContent = "";
+    this.shapes[role] = size;
+    this.show();
   }
 
   choose(name, value) {
     if (name === "recipe") return this.useRecipe(value);
+    const untouched = this.values.smoothness === this.ownSmoothness();
     this.set({ [name]: value });
+    if (untouched) this.set({ smoothness: this.ownSmoothness() }); // another encoder has weights of its own
     if (ROLES.includes(name)) this.studio.send({ kind: "thumbnail", role: name, name: value });
   }
 
@@ -241,9 +257,15 @@ class Form {
 
   /** Takes over a recipe's settings. Images, framework, encoder and seed stay as they are. */
   useRecipe(name) {
-    const { size, steps, content_layers, style_layers, weights } = this.findRecipe(name);
-    const smoothness = weights[this.values.encoder].tv ? this.choices.usual : 0;
-    this.set({ recipe: name, size, steps, content_layers, style_layers, balance: 0, smoothness });
+    const { size, steps, content_layers, style_layers } = this.findRecipe(name);
+    this.set({ recipe: name, size, steps, content_layers, style_layers, balance: 0 });
+    this.set({ smoothness: this.ownSmoothness() });
+  }
+
+  /** The slider's position for the recipe's own weight. */
+  ownSmoothness() {
+    const { recipe, encoder } = this.values;
+    return this.findRecipe(recipe).weights[encoder].tv ? this.choices.usual : 0;
   }
 
   reset() {
@@ -276,13 +298,16 @@ class Form {
   }
 
   showWeights(recipe, values) {
-    const { alpha, beta, tv } = recipe.weights[values.encoder];
+    const { alpha, beta, tv, usual, per_pixel } = recipe.weights[values.encoder];
     const factor = 10 ** values.balance;
     const origin = values.balance === 0 ? "the recipe’s own" : `${number(factor)} times the recipe’s`;
     this.hints.balance.textContent = `${number((beta / alpha) * factor)}, ${origin}`;
     const multiple = this.choices.smoothness[values.smoothness];
-    if (values.smoothness === (tv ? this.choices.usual : 0)) this.hints.smoothness.textContent = tv ? "the recipe’s own" : "none, as in the recipe";
-    else this.hints.smoothness.textContent = multiple ? `${multiple} times ${tv ? "the recipe’s" : "the usual weight"}` : "none";
+    const [width, height] = this.shapes.content ?? [1, 1];
+    const pixels = Math.round((values.size * width) / Math.max(width, height)) * Math.round((values.size * height) / Math.max(width, height));
+    const weight = number((multiple * usual) / (per_pixel ? pixels || 1 : 1));
+    if (values.smoothness === this.ownSmoothness()) this.hints.smoothness.textContent = `${weight}, the recipe’s own`;
+    else this.hints.smoothness.textContent = multiple ? `${weight}, ${multiple} times ${tv ? "the recipe’s" : "the usual weight"}` : "0, none";
     for (const name of ["balance", "smoothness"]) this.controls[name].setAttribute("aria-valuetext", this.hints[name].textContent);
   }
 }
@@ -295,11 +320,14 @@ class Card {
     this.studio = studio;
     this.number = run.id;
     const id = `${studio.id}-run-${run.id}`;
-    this.title = h("h3", { id: `${id}-title` }, `Run ${run.id}: ${run.content} in the style of ${run.style}`);
+    const what = [run.recipe, `${run.size} px`, `${run.steps} steps`, ...run.changes].join(" · ");
+    this.title = h("h3", { id: `${id}-title` }, `Run ${run.id}: ${what}`);
+    this.pair = h("p", { id: `${id}-pair`, class: "sl-hint sl-names" }, `${run.content} in the style of ${run.style}`);
+    this.pair.title = this.pair.textContent;
     this.state = h("span", { class: "sl-state" });
     this.bar = h("progress", { max: run.steps, value: 0, "aria-label": `Progress of run ${run.id}` });
     this.facts = h("p", { class: "sl-facts" });
-    this.error = h("p", { class: "sl-error", hidden: true });
+    this.error = h("p", { class: "sl-error", role: "alert" });
     this.images = {
       before: h("img", { class: "sl-before", alt: `Before: ${run.content}`, hidden: true, draggable: false }),
       after: h("img", { class: "sl-after", alt: "", hidden: true, draggable: false }),
@@ -307,6 +335,7 @@ class Card {
     const line = h("span", { class: "sl-line", "aria-hidden": "true" });
     this.frame = h("div", { class: "sl-frame", onpointerdown: (event) => this.drag(event) }, this.images.before, this.images.after, line);
     this.slider = h("input", { type: "range", min: 0, max: 100, value: 0, id: `${id}-slider`, oninput: () => this.compare() });
+    this.share = h("output", { class: "sl-hint", htmlFor: this.slider.id });
     this.pause = this.button("Pause", () => ({ kind: "command", command: this.run.state === "paused" ? "resume" : "pause" }));
     this.stop = this.button("Stop", () => ({ kind: "command", command: "stop" }));
     this.remove = this.button("Remove", () => ({ kind: "remove" }));
@@ -318,10 +347,10 @@ class Card {
     this.settings = h("dl");
     this.element = h(
       "article",
-      { class: "sl-run", "aria-labelledby": this.title.id },
-      h("header", {}, this.title, this.state),
+      { class: "sl-run", "aria-labelledby": `${this.title.id} ${this.pair.id}` },
+      h("header", {}, h("div", {}, this.title, this.pair), this.state),
       this.frame,
-      h("div", { class: "sl-compare" }, h("label", { for: this.slider.id }, "Before / after"), this.slider),
+      h("div", { class: "sl-compare" }, h("label", { for: this.slider.id }, "Before / after"), this.slider, this.share),
       this.bar,
       this.facts,
       this.error,
@@ -357,6 +386,7 @@ class Card {
     const share = Number(this.slider.value);
     this.frame.style.setProperty("--sl-share", `${share}%`);
     this.frame.classList.toggle("sl-divided", share > 0 && share < 100);
+    this.share.textContent = `${share} %`;
     this.slider.setAttribute("aria-valuetext", `${share} % before, ${100 - share} % after`);
   }
 
@@ -370,14 +400,28 @@ class Card {
     this.bar.value = run.step;
     this.bar.max = run.steps;
     this.facts.textContent = this.factsText(run);
-    this.error.textContent = run.error;
-    this.error.hidden = !run.error;
+    if (this.error.textContent !== run.error) this.error.textContent = run.error;
+    this.error.className = run.state === "failed" ? "sl-error" : "sl-hint"; // a run stopped on purpose has a note
     this.images.after.alt = `After ${run.step} of ${run.steps} steps: ${run.content} in the style of ${run.style}`;
     for (const [role, bytes] of Object.entries(images)) showImage(this.images[role], bytes);
     this.updateButtons(run, ended);
-    if (run.curves.step) this.plot.replaceChildren(lossPlot(run.curves, run.steps));
     if (ended) this.showSettings(run);
-    if (previous !== run.state) this.studio.notify(`run ${run.id}: ${state}${run.error && `, ${run.error}`}`, run.state === "failed");
+    if (previous !== run.state) this.studio.notify(`run ${run.id}: ${state}`);
+  }
+
+  /** Draws the losses: all weighted parts, or one part without its weight, on the scale that all runs share. */
+  plotLosses(part, steps, range) {
+    const { curves } = this.run;
+    if (!curves.step) return;
+    let plot = h("p", { class: "sl-hint" }, `This run has no loss for ${CURVES[part]}.`);
+    if (part === "weighted") plot = lossPlot(curves, this.run.steps, "loss, weighted", rangeOf(curves));
+    else if (this.unweighted(part)) plot = lossPlot({ step: curves.step, [part]: this.unweighted(part) }, steps, "loss, unweighted", range);
+    this.plot.replaceChildren(plot);
+  }
+
+  /** The values of one part of the loss without its weight, if the run has it. */
+  unweighted(part) {
+    return this.run.curves[part]?.map((value) => value / this.run.weights[part]);
   }
 
   stateText(run) {
@@ -406,7 +450,7 @@ class Card {
   }
 
   showSettings(run) {
-    const own = (value) => (Array.isArray(value) ? value.join(", ") : value === null ? "the recipe’s" : number(value));
+    const weight = (name) => number(run.weights[name]) + (run.own.includes(name) ? ", the recipe’s own" : "");
     const rows = {
       recipe: run.recipe,
       framework: run.backend,
@@ -414,34 +458,45 @@ class Card {
       size: `${run.size} pixels`,
       steps: run.steps,
       seed: run.seed,
-      "style weight β": own(run.weights.style),
-      "total variation": own(run.weights.tv),
-      "content layers": own(run.layers.content),
-      "style layers": own(run.layers.style),
+      "content weight α": number(run.weights.content),
+      "style weight β": weight("style"),
+      "total variation": weight("tv"),
+      "content layers": run.layers.content.join(", "),
+      "style layers": run.layers.style.join(", "),
     };
     this.settings.replaceChildren(...Object.entries(rows).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))]));
   }
 }
 
-/** A plot of the losses against the step, on a logarithmic axis. */
-function lossPlot(curves, steps) {
-  const [width, height, left, right, bottom, top] = [360, 130, 44, 354, 112, 8];
-  const names = Object.keys(CURVES).filter((name) => curves[name]);
-  const positive = names.flatMap((name) => curves[name]).filter((value) => value > 0);
-  if (!positive.length) return h("p", { class: "sl-hint" }, "The loss is zero.");
+/** The range of a plot's logarithmic axis, four powers of ten at most; null if no value is above zero. */
+function rangeOf(...curves) {
+  const values = curves.flatMap((some) => Object.keys(CURVES).flatMap((name) => some[name] ?? []));
+  const positive = values.filter((value) => value > 0);
+  if (!positive.length) return null;
   const largest = Math.max(...positive);
   const low = Math.log10(Math.max(Math.min(...positive), largest * 1e-4));
-  const high = Math.max(Math.log10(largest), low + 0.05);
+  return [low, Math.max(Math.log10(largest), low + 0.05)];
+}
+
+/** A plot of losses against the step, on a logarithmic axis. `axis` is its name, and `range` the powers of ten at its ends. */
+function lossPlot(curves, steps, axis, range) {
+  const [width, height, left, right, bottom, top] = [300, 154, 60, 294, 126, 8];
+  const names = Object.keys(CURVES).filter((name) => curves[name]);
+  if (!range) return h("p", { class: "sl-hint" }, "The loss is zero.");
+  const [low, high] = range;
   const x = (step) => left + ((right - left) * (step - 1)) / Math.max(1, steps - 1);
   const y = (value) => top + ((bottom - top) * (high - Math.max(low, Math.log10(value)))) / (high - low);
-  const label = `Loss: ${number(curves.total[0])} at first, ${number(curves.total.at(-1))} at step ${curves.step.at(-1)}`;
+  const values = curves.total ?? curves[names[0]];
+  const label = `Loss: ${number(values[0])} at first, ${number(values.at(-1))} at step ${curves.step.at(-1)}`;
   const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
   drawing.append(
     svg("path", { d: `M${left} ${top}V${bottom}H${right}`, class: "sl-axis" }),
     svg("text", { x: left - 5, y: top + 8, "text-anchor": "end" }, number(10 ** high)),
     svg("text", { x: left - 5, y: bottom, "text-anchor": "end" }, number(10 ** low)),
-    svg("text", { x: left, y: height - 4 }, "step 1"),
-    svg("text", { x: right, y: height - 4, "text-anchor": "end" }, String(steps)),
+    svg("text", { transform: `translate(11 ${(top + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, `${axis} (log)`),
+    svg("text", { x: left, y: bottom + 13 }, "1"),
+    svg("text", { x: (left + right) / 2, y: height - 4, "text-anchor": "middle" }, "step"),
+    svg("text", { x: right, y: bottom + 13, "text-anchor": "end" }, String(steps)),
   );
   for (const name of [...names].reverse()) {
     const points = curves.step.map((step, index) => [step, curves[name][index]]).filter(([, value]) => value > 0);
@@ -460,20 +515,34 @@ class Studio {
     this.id = `sl-${++studios}-${Math.random().toString(36).slice(2, 8)}`;
     this.cards = new Map(); // number of a run -> Card
     this.answered = false; // whether the kernel has answered our hello
+    this.silent = false; // whether the page says that the kernel does not answer
     this.beats = 0;
     this.status = h("p", { class: "sl-status", role: "status" });
     this.alert = h("p", { class: "sl-alert", role: "alert" });
     this.empty = h("p", { class: "sl-empty" }, "No runs yet. Choose two images and press Paint; results stay here side by side.");
     this.runs = h("div", { class: "sl-runs" });
+    this.losses = h("select", { id: `${this.id}-losses`, onchange: () => this.plotLosses() });
+    this.losses.append(...Object.entries(LOSSES).map(([value, label]) => h("option", { value }, label)));
+    this.losses.title = "Weighted losses have a scale of their own for each run. Unweighted ones share one, so that runs can be compared.";
     this.form = new Form(this);
     this.element = h(
       "section",
       { class: "sl-studio", "aria-label": "Studio", "data-lm-suppress-shortcuts": "true", "data-jp-suppress-context-menu": "true" },
-      h("div", { class: "sl-side" }, this.form.element, this.alert, this.status),
-      h("div", { class: "sl-stage" }, h("h2", {}, "Runs"), this.empty, this.runs),
+      h("div", { class: "sl-side" }, this.form.element),
+      h(
+        "div",
+        { class: "sl-stage" },
+        h("header", {}, h("h2", {}, "Runs"), h("label", { for: this.losses.id }, "Losses"), this.losses),
+        this.empty,
+        this.runs,
+      ),
     );
     this.element.addEventListener("keydown", (event) => event.stopPropagation()); // a notebook would take the arrow keys
-    for (const kind of ["dragover", "drop"]) this.element.addEventListener(kind, (event) => event.preventDefault());
+    this.element.addEventListener("dragover", (event) => event.preventDefault());
+    this.element.addEventListener("drop", (event) => {
+      event.preventDefault(); // the browser would leave the page and show the file
+      this.notify("drop the file onto the content image or the style image", true);
+    });
   }
 
   /** Sends a message to the kernel, and reports it if no answer comes. */
@@ -484,12 +553,17 @@ class Studio {
     } catch {
       return this.notify("the kernel has ended: run the cell again, or reload the page", true);
     }
+    this.expectAnswer();
+  }
+
+  expectAnswer() {
     this.waiting ??= setTimeout(() => {
+      this.silent = true;
       this.notify("the kernel does not answer: it is busy with another cell, or has ended; then run this cell again, or reload the page", true);
     }, ANSWER_TIMEOUT);
   }
 
-  /** Sends a message that needs no answer. */
+  /** Sends a message on which nobody waits. */
   signal(kind) {
     try {
       this.model.send({ kind, page: this.id, hidden: document.hidden }, undefined, []);
@@ -499,19 +573,25 @@ class Studio {
   /** A sign of life. A hello may get lost while a notebook reconnects to its kernel, so it is repeated at beats 1, 2, 4, 8 ... */
   beat() {
     this.beats += 1;
-    this.signal(!this.answered && Number.isInteger(Math.log2(this.beats)) ? "hello" : "alive");
+    this.signal((!this.answered || this.silent) && Number.isInteger(Math.log2(this.beats)) ? "hello" : "alive");
+    if (!document.hidden) this.expectAnswer(); // otherwise a run would seem to go on after its kernel has ended
   }
 
-  notify(text, alert = false) {
-    (alert ? this.alert : this.status).textContent = text;
+  /** Shows a line above Paint; an alert with a role, below its image box. */
+  notify(text, alert = false, role = null) {
+    const alerts = this.form.faults[role] ?? this.alert;
+    (alert ? alerts : this.status).textContent = text;
     if (alert) this.status.textContent = "";
+    if (alert) alerts.scrollIntoView({ block: "nearest" });
   }
 
   receive(message, buffers) {
     clearTimeout(this.waiting);
     this.waiting = null;
+    if (this.silent) this.alert.textContent = "";
+    this.silent = false;
     const actions = {
-      notice: () => this.notify(message.text, message.alert),
+      notice: () => this.notify(message.text, message.alert, message.role),
       thumbnail: () => this.form.showThumbnail(message, buffers[0]),
       runs: () => this.keepOnly(message.numbers),
       run: () => this.showRun(message, buffers),
@@ -523,7 +603,6 @@ class Studio {
 
   /** The kernel's answer to a hello: which runs it has. */
   keepOnly(numbers) {
-    if (!this.answered) this.notify(""); // clears a report that the kernel does not answer
     this.answered = true;
     for (const id of [...this.cards.keys()]) if (!numbers.includes(id)) this.remove(id);
   }
@@ -537,10 +616,20 @@ class Studio {
     }
     const card = this.cards.get(run.id);
     card.update(run, Object.fromEntries(images.map((role, index) => [role, buffers[index]])));
+    this.plotLosses(card);
     if (isNew && run.state === "waiting" && this.element.clientWidth < NARROW) {
       const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
       card.element.scrollIntoView({ block: "start", behavior });
     }
+  }
+
+  /** Draws the losses of one run, or of all where they share a scale. */
+  plotLosses(card = null) {
+    const part = this.losses.value;
+    const cards = part === "weighted" && card ? [card] : [...this.cards.values()];
+    const range = rangeOf(...cards.map((other) => ({ [part]: other.unweighted(part) })));
+    const steps = Math.max(0, ...cards.map((other) => other.run.step)); // and not what a long run has still before it
+    for (const other of cards) other.plotLosses(part, steps, range);
   }
 
   remove(id) {

@@ -15,8 +15,8 @@ import traitlets
 
 from stylelab.base.files import error_text
 from stylelab.errors import InputError, StylelabError
-from stylelab.images import check_size, open_image
-from stylelab.images.decode import ImageFile
+from stylelab.images import check_size, open_with_notes, resize
+from stylelab.page import display_widget
 from stylelab.result import COLUMNS
 from stylelab.tools import encode
 from stylelab.tools.studio import files, form
@@ -28,8 +28,8 @@ THUMBNAIL, BEFORE = 320, 768  # long side in pixels
 CURVE_POINTS = 160  # of a loss curve; more could not be seen
 TICK = 3.0  # seconds between two checks for pages that have gone silent
 NO_KERNEL = (
-    "<p><strong>The studio</strong> appears here when you run this cell: choose two images, move the sliders, and watch the "
-    "image being painted. Without a notebook, run <code>stylelab studio</code> in a terminal.</p>"
+    "<p><strong>The studio</strong>: choose two images, move the sliders, and watch the image being painted. Without a notebook, "
+    "run <code>stylelab studio</code> in a terminal.</p>"
 )
 ALT = "The studio: on the left the content and style image, the recipe and sliders; on the right two runs with their losses"
 
@@ -68,10 +68,9 @@ class Studio(anywidget.AnyWidget):
         if change["new"] is not None:
             change["new"]._reply_subshell_for = lambda data, named: named
 
-    def _repr_mimebundle_(self, **options):
-        bundle = super()._repr_mimebundle_(**options)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        return {**data, "text/html": static_page(), "text/plain": "The studio: run this cell to see it."}, metadata
+    def _ipython_display_(self, **options) -> None:
+        """Display the studio, and a screenshot for the time when its kernel has ended."""
+        display_widget(self, static_page(), "The studio: run this cell to see it.")
 
     def close(self) -> None:
         """End every run, and the widget."""
@@ -85,10 +84,10 @@ class Studio(anywidget.AnyWidget):
         try:
             with self._lock:  # a kernel with subshells may deliver two messages at a time
                 self._answer(message, buffers)
-        except StylelabError as error:
-            self._notify(str(error), alert=True)
         except Exception as error:  # noqa: BLE001  a page should always get an answer
-            self._notify(f"that did not work: {type(error).__name__}: {error_text(error)}", alert=True)
+            known = isinstance(error, StylelabError)
+            text = str(error) if known else f"that did not work: {type(error).__name__}: {error_text(error)}"
+            self._notify(text, alert=True, role=message.get("role"))
 
     def _answer(self, message: dict, buffers: list) -> None:
         match message.get("kind"):
@@ -101,6 +100,7 @@ class Studio(anywidget.AnyWidget):
                     self._send_run(run, "all")
             case "alive":
                 self.session.heard(message["page"], bool(message.get("hidden")))
+                self.send({"kind": "alive"})
             case "goodbye":
                 self.session.gone(message["page"])
             case "thumbnail":
@@ -131,12 +131,11 @@ class Studio(anywidget.AnyWidget):
         if name == form.UPLOADED and role not in self.uploaded:
             name = form.defaults()[role]
         if name == form.UPLOADED:
-            self._send_thumbnail(role, name, self.uploaded[role], self.uploaded[role].name)
+            self._send_thumbnail(role, name, open_with_notes(self.uploaded[role]).image, self.uploaded[role].name)
         elif name in {choice["name"] for choice in self.choices[role]}:
-            self._send_thumbnail(role, name, name, name)
+            self._send_thumbnail(role, name, open_with_notes(name).image, name)
 
-    def _send_thumbnail(self, role: str, name: str, source: "str | ImageFile", label: str) -> None:
-        image = open_image(source)
+    def _send_thumbnail(self, role: str, name: str, image: np.ndarray, label: str) -> None:
         message = {"kind": "thumbnail", "role": role, "name": name, "label": label, "size": list(image.shape[1::-1])}
         self.send(message, buffers=[encode.jpeg(image, THUMBNAIL)])
 
@@ -147,10 +146,11 @@ class Studio(anywidget.AnyWidget):
         file = self.uploads.add(role, str(message["name"]), message["index"], message["count"], bytes(buffers[0]))
         if file is None:
             return
-        check_size(open_image(file), f"'{file.name}'")
+        opened = open_with_notes(file)
+        check_size(opened.image, f"'{file.name}'")
         self.uploaded = self.uploaded | {role: file}
-        self._send_thumbnail(role, form.UPLOADED, file, file.name)
-        self._notify(f"the {role} image is now {file.name}")
+        self._send_thumbnail(role, form.UPLOADED, opened.image, file.name)
+        self._notify("; ".join([f"the {role} image is now {file.name}", *opened.notes]))
 
     def _find_run(self, message: dict) -> Run:
         run = self.runs.all.get(message["run"])
@@ -158,8 +158,9 @@ class Studio(anywidget.AnyWidget):
             raise InputError("this run has been removed")
         return run
 
-    def _notify(self, text: str, alert: bool = False) -> None:
-        self.send({"kind": "notice", "text": text, "alert": alert})
+    def _notify(self, text: str, alert: bool = False, role: Any = None) -> None:
+        """Show a line on the page. `role`: under the image box that it is about."""
+        self.send({"kind": "notice", "text": text, "alert": alert, "role": role})
 
     def _send_run(self, run: Run, what: str) -> None:
         """Send a summary of a run, a few kilobytes, with its current image if that is new."""
@@ -167,7 +168,7 @@ class Studio(anywidget.AnyWidget):
         new = run.id not in self._originals
         if new:
             size = min(run.settings.size or BEFORE, BEFORE)
-            self._originals[run.id] = encode.jpeg(open_image(run.settings.images()[0], size), BEFORE)
+            self._originals[run.id] = encode.jpeg(resize(open_with_notes(run.settings.images()[0]).image, size), BEFORE)
         if new or what == "all":
             images["before"] = self._originals[run.id]
         images = {role: data for role, data in images.items() if data}
@@ -208,8 +209,8 @@ def summary(run: Run) -> dict:
         "step": run.rows[-1][0] if run.rows else 0, "steps": run.steps, "pace": pace, "left": left,
         "curves": curves(run.rows), "recipe": settings.recipe, "backend": form.FRAMEWORKS.get(settings.backend, settings.backend),
         "encoder": run.facts.get("encoder", settings.encoder), "size": settings.size, "seed": settings.seed,
-        "weights": {name: getattr(settings, f"{name}_weight") for name in ("content", "style", "tv")},
-        "layers": {role: getattr(settings, f"{role}_layers") for role in ("content", "style")},
+        "own": [name for name in ("style", "tv") if getattr(settings, f"{name}_weight") is None],
+        "weights": run.facts["weights"], "layers": run.facts["layers"], "changes": run.facts["changes"],
         "notes": run.facts.get("notes", []), "device": run.facts.get("device", ""),
     }  # fmt: skip
 

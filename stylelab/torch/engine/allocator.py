@@ -1,8 +1,13 @@
-"""What the C library does with memory that is freed between two steps."""
+"""How tensors lie in memory, and what the C library does with memory that is freed between two steps."""
 
 import torch
 
 from stylelab.run.numerics import memory
+
+
+def layout(device: torch.device) -> torch.memory_format:
+    """The order of axes in memory: channels last, except on Apple's MPS, which then pools and convolves wrongly or crashes."""
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
 def settle(device: torch.device, tile: int | None = None) -> None:

@@ -165,7 +165,7 @@ class _Curvature:
             self._remember(*rows[:2])
 
     def _multiply(self, rows: list[int]) -> None:
-        products = (self.vectors[rows] @ self.vectors.T).double().cpu().numpy()
+        products = (self.vectors[rows] @ self.vectors.T).cpu().numpy()
         self.dots[rows], self.dots[:, rows] = products, products.T
 
     def _remember(self, s: int, y: int) -> None:
@@ -175,8 +175,8 @@ class _Curvature:
             self.learnt += 1
 
     def _move(self, image: Tensor) -> None:
-        coefficients = lbfgs.direction(self.dots, self.pairs)
-        move = self.move = image.new_tensor(coefficients) @ self.vectors
+        coefficients = torch.from_numpy(lbfgs.direction(self.dots, self.pairs).astype(np.float32)).to(image.device)
+        move = self.move = coefficients @ self.vectors
         change = self._soften(move.view(image.shape))
         if self.pairs:
             factor = lbfgs.LIMIT / max(float(change.square().mean().sqrt()), lbfgs.LIMIT)

@@ -12,7 +12,7 @@ gradient is 9 % off, with it 2 to 5 % (docs/speed.md). The way back is in bfloat
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -20,8 +20,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stylelab.base.files import error_text
 from stylelab.encoders import POOL_AFTER
+from stylelab.run.numerics.precision import FINE
 from stylelab.run.numerics.winograd import pays
+from stylelab.torch.engine.allocator import layout
 from stylelab.torch.engine.winograd import Winograd
 
 # oneDNN's convolution with bias and ReLU in one pass, with filters in oneDNN's own layout; PyTorch's compiler calls it too
@@ -54,7 +57,7 @@ class Kept:
     """What the way back needs.
 
     Attributes:
-        activations: layer -> `(B, C, H', W')` after the ReLU, channels last in memory.
+        activations: layer -> `(B, C, H', W')` after the ReLU.
         maxima: layer before a pooling -> where in `(H', W')` each maximum stood; empty for average pooling.
     """
 
@@ -76,7 +79,7 @@ class Trunk:
     def forward(self, images: Tensor, keep: bool = True) -> Kept:
         """Activations of every layer. `images` is `(B, 3, H, W)`, preprocessed; no gradient is recorded."""
         kept, last = Kept(), self.layers[-1]
-        activation = images.contiguous(memory_format=torch.channels_last)
+        activation = images.contiguous(memory_format=layout(images.device))
         for layer in self.layers:
             if self.repeats:
                 activation = F.pad(activation, (1, 1, 1, 1), mode="replicate")
@@ -175,7 +178,7 @@ class _Convolution:
     """3 x 3, stride 1, and the ReLU if wanted: fused and with packed filters where PyTorch can, plain elsewhere."""
 
     def __init__(self, kernel: Tensor, bias: Tensor | None, padding: int, relu: bool = False):
-        self.kernel: Any = kernel.contiguous(memory_format=torch.channels_last)  # None once it is packed
+        self.kernel: Any = kernel.contiguous(memory_format=layout(kernel.device))  # None once it is packed
         self.bias, self.padding, self.relu = bias, padding, relu
         self.fused = kernel.device.type == "cpu" and None not in (FUSED, PACK) and torch.backends.mkldnn.is_available()
         self.packed, self.dtype = None, kernel.dtype
@@ -218,7 +221,27 @@ def through_gram(activation: Tensor, gram_gradient: Tensor, onto: Tensor | None 
     both = (gram_gradient + gram_gradient.transpose(1, 2)).to(features.dtype)
     product = features @ both if onto is None else positions_first(onto).baddbmm_(features, both)
     batch, channels, height, width = activation.shape
-    return product.view(batch, height, width, channels).permute(0, 3, 1, 2)
+    onto = product.view(batch, height, width, channels).permute(0, 3, 1, 2)
+    return onto.contiguous(memory_format=layout(onto.device))
+
+
+@cache
+def fault(precision: str, device: torch.device) -> str:
+    """Why a device cannot take both ways in a precision; '' if it can. It is tried, on a small network."""
+    widths, dtype = {"conv1_1": 3, "conv1_2": 8, "conv2_1": 8, "conv2_2": 8, "conv3_1": 8}, getattr(torch, precision)
+    try:
+        filters = {}
+        for layer, width in widths.items():
+            own = torch.float32 if layer in FINE else dtype
+            filters[layer] = torch.ones(8, width, 3, 3, dtype=own, device=device), torch.ones(8, dtype=own, device=device)
+        for pooling in ("max", "average"):
+            trunk = Trunk(filters, padding="replicate", pooling=pooling, dtype=dtype)
+            kept = trunk.forward(torch.ones(1, 3, 16, 16, device=device))
+            own = kept.activations["conv3_1"]
+            trunk.backward(kept, {"conv3_1": own}, {"conv2_2": raw_gram(own)}, {"conv2_1": total(own)}).cpu()
+    except (RuntimeError, TypeError) as error:  # in PyTorch's own words, which differ from device to device
+        return error_text(error)
+    return ""
 
 
 def _add(gradient: Tensor | None, more: Tensor) -> Tensor:
@@ -231,4 +254,4 @@ def _fold_border(gradient: Tensor) -> Tensor:
     gradient[:, :, -2] += gradient[:, :, -1]
     gradient[:, :, :, 1] += gradient[:, :, :, 0]
     gradient[:, :, :, -2] += gradient[:, :, :, -1]
-    return gradient[:, :, 1:-1, 1:-1].contiguous(memory_format=torch.channels_last)
+    return gradient[:, :, 1:-1, 1:-1].contiguous(memory_format=layout(gradient.device))

@@ -8,13 +8,15 @@ import torch
 from stylelab.run.numerics import memory
 from stylelab.run.prepare import Run, plan_memory
 
+LACKING = "painted in float32: {} does not compute in bfloat16"
+
 
 class Plan(NamedTuple):
     """How a run fits into memory.
 
     Attributes:
         tile: side in pixels; None for no tiles, 0 if no tiles were asked for.
-        notes: why there are tiles, if they were not asked for.
+        notes: why there are tiles, if they were not asked for, and why not the precision that was.
     """
 
     tile: int | None
@@ -36,9 +38,10 @@ def make_plan(run: Run, widths: Mapping[str, int], device: torch.device, precisi
     Raises:
         InputError: the image does not fit into memory even in the smallest tiles.
     """
+    notes = [LACKING.format(device)] if run.precision == "bfloat16" != precision else []
     if run.options.tile is not None:
-        return Plan(run.options.tile, [])
+        return Plan(run.options.tile, notes)
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else memory.free_memory()
     needed = plan_memory(run.stages[-1], widths, precision)
-    tile = memory.choose_tile(needed, free, shared=device.type == "cpu")
-    return Plan(tile, [memory.note(needed, tile, free)] if tile else [])
+    tile = memory.choose_tile(needed, free, shared=device.type != "cuda")  # an Apple GPU shares it too
+    return Plan(tile, notes + ([memory.note(needed, tile, free)] if tile else []))

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from stylelab.encoders import layer_size
 from stylelab.run.numerics.memory import give_back
 from stylelab.run.numerics.tiling import Stage, Tile, stages, stride, tiles
+from stylelab.torch.engine.allocator import layout
 from stylelab.torch.engine.passes import Layers, Trunk, find_trunk, raw_gram, through_gram, total
 
 
@@ -164,7 +165,7 @@ def _cut(activation: Tensor, region: tuple[slice, slice]) -> Tensor:
 
 
 def _empty(like: Tensor, size: Iterable[int]) -> Tensor:
-    return like.new_empty((*like.shape[:2], *size)).contiguous(memory_format=torch.channels_last)
+    return like.new_empty((*like.shape[:2], *size)).contiguous(memory_format=layout(like.device))
 
 
 def _zeros(like: Tensor) -> Tensor:

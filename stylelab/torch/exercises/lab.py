@@ -4,12 +4,21 @@ This file contains no answer, because it is copied into a grader's sandbox; the 
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from stylelab.exercises.checking.definition import Exercise
+
+OTHER_DEVICE = "it fails on this machine's device '{}', where the lesson works: make new tensors on the device of your input."
+
+
+NO_GRAD = (
+    "`.grad` is None for every image that was computed from another, as `x` is after x = x - ... or image = image.clone(). Start each "
+    "step from image.detach().clone().requires_grad_(True), and keep that one."
+)
 
 
 class Lab:
@@ -17,25 +26,37 @@ class Lab:
 
     name = "PyTorch"
     advice: Mapping[str, str] = {
-        "None": "It returns None: end it with `return` and the result. (`.grad` is None before backward(), and for an image that "
-        "PyTorch computed from others: start from image.detach().clone().requires_grad_(True).)",
+        "'NoneType'": NO_GRAD,
+        "is not a leaf Tensor": NO_GRAD,
+        "appears to not have been used": "A loss may ignore its target: ask for the gradient with respect to the image alone.",
         "does not require grad": "Nothing was recorded for it: start from image.detach().clone().requires_grad_(True).",
         "non-singleton dimension": "Print both shapes: four axes are (B, C, H, W) in PyTorch, so channels are axis 1, and one "
         "number for each channel is (1, C, 1, 1).",
+        "view size is not compatible": "The activation of an encoder lies differently in memory: use reshape or flatten instead of view.",
         "negative step": "PyTorch has no [::-1]: use flip.",
         "step must be greater than zero": "PyTorch has no [::-1]: use flip.",
         "backward through the graph a second time": "Each step needs its own loss: call loss inside the loop.",
         "leaf Variable that requires grad": "An image that records its gradient cannot be changed in place: make a new one from "
         "image.detach(), or work inside torch.no_grad().",
         "that requires grad. Use tensor.detach().numpy()": "Use tensors throughout: no gradient can pass through NumPy.",
+        "'builtin_function_or_method' object is not subscriptable": "Sizes are in shape, as in x.shape[0]; size and the like are functions.",
+        "can't multiply sequence": "torch.autograd.grad returns a tuple, with one gradient for each input: take the first.",
+    }
+
+    nothing: Mapping[tuple[str, ...], str] = {
+        ("backward", "grad"): NO_GRAD,
+        ("backward",): "backward() returns nothing. It leaves the gradient in `.grad` of the image that requires it.",
+        ("grad",): "`.grad` is filled in by backward(): call that on the loss first.",
     }
 
     def give(self, kind: str, value: np.ndarray) -> Any:
         if kind == "loss":
-            return partial(_weighted_loss, self.give("image", value))
+            return _network_loss(torch.from_numpy(np.array(value, dtype=np.float32)))
         if kind in ("activation", "image"):
             value = np.moveaxis(value, -1, 1)  # (B, H, W, C) -> (B, C, H, W)
-        return torch.from_numpy(np.array(value, dtype=np.float32, order="C"))
+        # an encoder gives the activation of one image with the channels last in memory
+        as_it_lies = kind == "activation" and len(value) == 1
+        return torch.from_numpy(np.array(value, dtype=np.float32, order="K" if as_it_lies else "C"))
 
     def take(self, kind: str, tensor: Tensor) -> np.ndarray:
         array = tensor.detach().cpu().to(torch.float64).numpy()
@@ -53,9 +74,40 @@ class Lab:
         gradients = {name: {layer: next(rest) for layer in layers} for name, layers in by_layer.items()}
         return {name: layers.get("", layers) for name, layers in gradients.items()}
 
-    def usable(self, function: Callable, given: Mapping[str, object]) -> bool:
-        return True  # PyTorch runs line by line, both here and in a transfer
+    def obstacle(self, exercise: Exercise, function: Callable, given: Mapping[str, Any]) -> str | None:
+        from stylelab.torch.tensors import find_device  # the grader's copy of this file has none
+
+        device = find_device()
+        if exercise.on_processor or device.type == "cpu":
+            return None  # PyTorch runs line by line, both here and in a transfer
+
+        def moved(value):
+            if isinstance(value, dict):
+                return {layer: moved(inner) for layer, inner in value.items()}
+            return value.to(device) if isinstance(value, Tensor) else value
+
+        try:
+            output = function(*map(moved, given.values()))
+        except Exception:  # noqa: BLE001  whatever fails here would fail in the lesson
+            return OTHER_DEVICE.format(device.type)
+        stays = isinstance(output, Tensor) and output.ndim and output.device.type != device.type
+        return OTHER_DEVICE.format(device.type) if stays else None
 
 
-def _weighted_loss(weights: Tensor, image: Tensor, target: Tensor) -> Tensor:
-    return (weights * (image - target).square()).sum() / 2
+def _network_loss(weights: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    """`loss_value` of `stylelab.exercises.common` for these weights, as a function of two images."""
+
+    def mixed(image: Tensor, rows: slice) -> Tensor:
+        return torch.tensordot(image, weights[rows].to(image), ([-3], [0]))  # the channels come last
+
+    def seen(image: Tensor) -> Tensor:
+        return (mixed(image, slice(3)) + weights[3:4].sum(0).to(image)).tanh()
+
+    def loss(image: Tensor, target: Tensor) -> Tensor:
+        if len(weights) == 3:
+            return 2 * seen(image).sum()
+        if len(weights) == 4:
+            return (seen(image) - target.movedim(-3, -1)).square().sum()
+        return (mixed(target, slice(4, 7)).exp() * (seen(image) - seen(target)).square()).sum()
+
+    return loss

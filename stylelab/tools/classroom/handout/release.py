@@ -3,7 +3,6 @@
 Running it again updates what it wrote. It refuses to replace a file that it did not write or that was changed since.
 """
 
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from nbformat import NotebookNode
 
 from stylelab.base import handed_out
 from stylelab.base.course import TITLES, find_lessons
-from stylelab.base.files import folder_errors, printable
+from stylelab.base.files import folder_errors, printable, quoted
 from stylelab.errors import InputError, unknown
 from stylelab.tools.classroom.handout.strip import STUB, as_bytes, as_zip, strip
 
@@ -82,7 +81,7 @@ def release(folder: Path, framework: str | None = None, numbers: Iterable[str] =
     lines = [f"{printable(folder)}: {counts}; {len(changed)} files written, {len(mine) - len(changed)} already up to date"]
     lines += [f"  kept your own {name}" for name in foreign]
     if course:
-        lines += [f"next: cd {shlex.quote(printable(folder))} && nbgrader generate_assignment {Path(notebooks[0]).stem}"]
+        lines += [f"next: cd {quoted(folder)} && nbgrader generate_assignment {Path(notebooks[0]).stem}"]
     return "\n".join(lines)
 
 

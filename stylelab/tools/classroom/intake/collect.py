@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stylelab.base.files import printable
+from stylelab.base.files import file_kind, printable
 from stylelab.errors import InputError
 from stylelab.tools.classroom.intake.files import LIMITS, IncomingFile, inspect_file, list_folder
 from stylelab.tools.classroom.intake.layouts import SUBMITTED, TIMESTAMP, StudentFile, assign_students, is_whole_class
@@ -47,11 +47,12 @@ def collect(source: Path) -> list[Submission]:
 
 
 def _find_files(source: Path) -> Iterator[StudentFile]:
+    kind = file_kind(source)
     prefix = _nbgrader_prefix(source)
     try:
-        if source.is_dir():
+        if kind == "folder":
             files = list(list_folder(source))
-        elif source.exists():  # one file; next to a notebook, nbgrader's timestamp
+        elif kind:  # one file; next to a notebook, nbgrader's timestamp
             real_path = Path(os.path.realpath(source))  # a link that the teacher names is followed
             timestamp = source.with_name(TIMESTAMP)
             files = [inspect_file(real_path, (source.name,))]
@@ -62,11 +63,11 @@ def _find_files(source: Path) -> Iterator[StudentFile]:
         raise
     except (OSError, ValueError) as error:
         raise InputError(f"'{printable(source)}' cannot be read: {printable(error)}") from None
-    if not source.is_dir() and files[0].is_zip:
+    if kind != "folder" and files[0].is_zip:
         if files[0].stored is None:
             raise InputError(f"'{printable(source)}' cannot be read: {files[0].trouble}")
         yield from _open_export(list_zip(files[0].stored), files[0])
-    elif not source.is_dir() and not files[0].is_notebook:
+    elif kind != "folder" and not files[0].is_notebook:
         raise InputError(f"'{printable(source)}' is not a notebook, a zip or a folder")
     else:
         prefixed = [replace(file, parts=(*prefix, *file.parts)) for file in files]

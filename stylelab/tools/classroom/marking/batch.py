@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 import stylelab
-from stylelab.base.files import check_folder, error_text, folder_errors, printable, write_text
+from stylelab.base.files import check_folder, error_text, file_kind, folder_errors, printable, write_text
 from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.exercises import EXERCISES
 from stylelab.tools.classroom.intake.collect import collect
@@ -95,7 +95,7 @@ def plan(
         raise InputError(f"seed '{printable(seed)}' is not 32 hexadecimal digits: take it from a record.json, or leave it out")
     source, folder, limits = expand_home(source), expand_home(folder), Limits(seconds)
     # inside it, marks would be collected as a student's the next time, and students could be given the seed
-    if source.is_dir() and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source)):
+    if file_kind(source) == "folder" and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source)):
         raise InputError(f"'{printable(folder)}' is in the folder of submissions: choose another folder for the marks")
     submissions = collect(source)
     for output in (folder, folder / "marks"):

@@ -147,7 +147,12 @@ class _Marker:
             SandboxLost: the sandbox crashed.
         """
         task: dict[str, Any] = {"id": exercise.id, "title": exercise.title, "arguments": dict(exercise.arguments)}
-        task |= {"result": exercise.result, "differentiable": exercise.differentiable}  # the sandbox may know no more
+        task |= {
+            "result": exercise.result,
+            "differentiable": exercise.differentiable,
+            "fed_back": exercise.fed_back,
+            "advice": dict(exercise.advice),
+        }  # the sandbox may know no more
         job = {"exercise": task, "cells": self.script.cells, "answer": answer.cell, "given": self.given}
         stage = reason = form = ""
         verdict = None

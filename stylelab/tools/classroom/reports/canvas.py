@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stylelab.base.files import error_text, printable
+from stylelab.base.files import error_text, printable, read_file
 from stylelab.errors import InputError
 from stylelab.tools.classroom.reports.gradebook import Gradebook, Student, lesson_title
 from stylelab.tools.classroom.reports.tables import csv_text
@@ -91,11 +91,7 @@ def read_gradebook(path: Path) -> CanvasExport:
         InputError: the file cannot be read, or Canvas did not export it.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"'{printable(path)}' is larger than {LARGEST // 1_000_000} MB: not a gradebook")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot read the gradebook '{printable(path)}': {error_text(error)}") from None
+        text = read_file(path, "the gradebook", LARGEST).decode("utf-8-sig")
     except UnicodeDecodeError:
         message = "is not UTF-8: export the gradebook from Canvas again, and do not save it in another program"
         raise InputError(f"'{printable(path)}' {message}") from None

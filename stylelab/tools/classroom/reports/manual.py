@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylelab.base.files import error_text, printable, write_text
+from stylelab.base.files import error_text, printable, read_file, write_text
 from stylelab.errors import InputError
 
 NAME = "manual.csv"
@@ -73,12 +73,7 @@ def read_manual(folder: Path) -> tuple[Entry, ...]:
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """(line number, cells) of each row, without empty lines and comments."""
-    try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"'{printable(path)}' is larger than {LARGEST // 1_000_000} MB: not a file of marks")
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read '{printable(path)}': {error_text(error)}") from None
+    data = read_file(path, "the file of marks", LARGEST)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
