@@ -124,7 +124,8 @@ def test_what_exif_says_of_the_orientation_of_a_heic_file_does_not_count():
 
 def test_a_heic_file_that_names_only_the_general_brand_opens():
     data = heic(PICTURE)
-    check(data[:32].replace(b"heic", b"mif1") + data[32:], atol=0.02)
+    assert data[8:12] == b"heix"
+    check(data[:28].replace(b"heix", b"mif1") + data[28:], atol=0.02)
 
 
 def test_of_several_heic_images_the_main_one_counts():
