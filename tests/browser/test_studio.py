@@ -557,6 +557,13 @@ def test_in_jupyterlab_an_image_is_uploaded_painted_paused_and_saved(lab):
     assert faults(lab.page) == []
 
 
+def test_in_jupyterlab_runs_stand_side_by_side_next_to_the_file_list(lab):
+    assert lab.page.locator(".jp-FileBrowser").is_visible()
+    cards = [lab.paint(steps=4) for _ in range(2)]
+    left, right = (card.root.bounding_box() for card in reversed(cards))
+    assert left["y"] == right["y"] and left["x"] < right["x"] and right["x"] + right["width"] <= 1280
+
+
 def test_in_jupyterlab_the_buttons_work_while_another_cell_runs(lab):
     card = lab.paint(LONG)
     card.expect_step_after(1)

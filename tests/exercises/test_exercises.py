@@ -6,8 +6,10 @@ framework. Answers as students write them are in answers_lesson_NN.py.
 
 import ast
 import importlib
+import io
 import json
 import re
+import sys
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -476,6 +478,14 @@ def test_a_students_words_are_text_in_a_notebook(sl, displayed, printed):
 def test_a_terminal_prints_a_students_words_without_control_characters(sl, printed):
     sl.check("layer_name", lambda name: HOSTILE)
     assert "`<script>` & $x$ ? ?[31m " in printed()
+
+
+def test_a_terminal_that_knows_only_ascii_prints_a_students_words_too(sl, monkeypatch):
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    sl.check("layer_name", lambda name: "größe")
+    output.flush()
+    assert rb"gives 'gr\xf6\xdfe' where" in output.buffer.getvalue()
 
 
 def test_an_answer_that_fails_for_some_inputs_keeps_the_points_of_the_others(half):

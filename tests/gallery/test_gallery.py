@@ -126,6 +126,21 @@ def test_only_what_has_changed_is_painted_again(folders, workers, change, count)
     assert len(workers) == count
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [None, [], "fast", {"seconds": "fast"}, {"seconds": None}, {"seconds": 1.0, "batch": "two"}, {"notes": 5}, {"tile": "x"}],
+)
+def test_a_record_with_facts_of_the_wrong_kind_is_painted_again(folders, workers, facts):
+    paint_gallery(folders)
+    path = folders / "out" / "gallery.json"
+    records = json.loads(path.read_text())
+    records["images"]["a__x.png"]["facts"] = facts
+    path.write_text("\ufeff" + json.dumps(records), encoding="utf-8")  # as some editors save it
+    workers.clear()
+    plan, _ = paint_gallery(folders)
+    assert len(workers) == 1 and summary(plan).startswith("1 painted, 3 kept")
+
+
 @pytest.mark.parametrize("options", [
     {"steps": 3}, {"size": 40}, {"seed": 1}, {"recipe": "lab"}, {"encoder": "random-2"}, {"style_layers": ("conv1_1",)},
     {"backend": "tensorflow"}, {"precision": "float32"}, {"scales": 2}, {"tile": 32}, {"tv_weight": 1.0},
@@ -189,6 +204,31 @@ def test_ctrl_c_keeps_finished_pairs_and_says_how_to_resume(folders, workers, mo
     out, err = capsys.readouterr()
     assert out == "" and "interrupted: 2 painted" in err and "run it again to resume" in err
     assert len([name for name in files(folders / "out") if "__" in name]) == 2
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_while_a_pair_is_saved_waits_until_it_is_recorded(capsys, workers, folders, monkeypatch, presses):
+    save = images.save
+
+    def disturbed(image, path, text=None):
+        for _ in range(presses):
+            os.kill(os.getpid(), signal.SIGINT)
+        return save(image, path, text)
+
+    monkeypatch.setattr("stylelab.tools.gallery.schedule.images.save", disturbed)
+    arguments = ["gallery", str(folders / "content" / "a.png"), str(folders / "style"), "-o", str(folders / "out")]
+    assert cli.run([*arguments, "--encoder", "random", "--size", "32", "--steps", "2", "--device", "cpu"]) == 130
+    assert "interrupted: 1 painted" in capsys.readouterr().err
+    (recorded,) = json.loads((folders / "out" / "gallery.json").read_text())["images"]
+    assert images.open_image(folders / "out" / recorded).shape == (21, 32, 3)
+
+
+def test_a_killed_gallery_exits_as_a_killed_program(capsys, workers, folders, monkeypatch):
+    monkeypatch.setattr("stylelab.tools.gallery.schedule.images.save", lambda *image: os.kill(os.getpid(), signal.SIGTERM))
+    arguments = ["gallery", *(str(folders / kind) for kind in ("content", "style")), "-o", str(folders / "out")]
+    arguments += ["--encoder", "random", "--size", "32", "--steps", "2"]
+    assert cli.run([*arguments, "--device", "cpu"]) == 143
+    assert "stylelab: interrupted: " in capsys.readouterr().err
 
 
 def test_an_exception_in_a_worker_is_one_failed_pair(folders, workers, monkeypatch):
