@@ -20,7 +20,7 @@ SOFTNESS = 0.35  # found by trial, at 112 to 192 px on two encoders
 PAPER = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 
 
-class Checked:
+class _Checked:
     """A dataclass whose values are checked by their annotations when it is made.
 
     Raises:
@@ -51,7 +51,7 @@ def _check(name: str, value: object, kind: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Loss(Checked):
+class Loss(_Checked):
     """What is compared of one layer, or of the image itself. Each half's `losses.py` computes it.
 
     Losses add up and scale, and print as they are written:
@@ -216,7 +216,7 @@ def _terms(loss: Loss) -> tuple[Loss, ...]:
 
 
 @dataclass(frozen=True)
-class Weights(Checked):
+class Weights(_Checked):
     """How much each part counts in the total.
 
     >>> recipes.find_recipe("coursera").weights
@@ -235,7 +235,7 @@ class Weights(Checked):
 
 
 @dataclass(frozen=True)
-class Optimiser(Checked):
+class Optimiser(_Checked):
     """Which method moves the image, for images in 0..1.
 
     >>> recipes.find_recipe("tf-tutorial").optimiser.beta1
@@ -269,7 +269,7 @@ class Optimiser(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe(Checked):
+class Recipe(_Checked):
     """Everything that a run needs, except two images and an encoder.
 
     >>> recipe = recipes.find_recipe("gatys")

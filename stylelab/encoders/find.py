@@ -54,7 +54,11 @@ def find_encoder(name: EncoderName = "auto") -> Encoder:
 
 
 def downloaded(name: str) -> Path | None:
-    """The file of a downloaded encoder; None if it is not in the cache, or if there is no cache that can be read."""
+    """The file of a downloaded encoder; None if it is not in the cache, or if there is no cache that can be read.
+
+    >>> print(encoders.downloaded("vgg19"))
+    None
+    """
     path = cache_dir() / f"{name}.safetensors"
     with suppress(OSError):
         return path if path.is_file() else None

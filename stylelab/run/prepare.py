@@ -4,15 +4,16 @@
 a `Run`, is what `stylelab.torch.transfer.paint` and its twin take.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from stylelab import encoders, images
 from stylelab.base.files import printable
 from stylelab.base.values import several, whole
-from stylelab.errors import InputError
+from stylelab.errors import InputError, MachineError
 from stylelab.images import Opened, Source
 from stylelab.recipes import Recipe, Weights, find_recipe, with_layers, with_weights
 from stylelab.run.checksums import sha256_of
@@ -84,6 +85,19 @@ class Run:
     def steps(self) -> int:
         """Steps of the optimiser at all sizes together."""
         return sum(batch[0].recipe.steps for batch in self.stages)
+
+    def device(self, find: Callable[[str | None], Any]) -> Any:
+        """What `find` finds for the device asked for; the fastest there is, if settings of another machine name one that is not here.
+
+        Raises:
+            MachineError: a GPU asked for by name that is not there.
+        """
+        try:
+            return find(self.options.device)
+        except MachineError:
+            if not getattr(self.options, "elsewhere", False):
+                raise
+            return find(None)
 
     @property
     def precision(self) -> str:
