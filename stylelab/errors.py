@@ -54,7 +54,7 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> InputError:
     >>> print(unknown("device", "moon", ["cpu", "gpu"]))
     unknown device 'moon': choose one of cpu, gpu
     """
-    choices = list(choices)
+    choices, name = list(choices), "".join(character if character.isprintable() else "?" for character in str(name))
     nearest = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"choose one of {', '.join(choices)}"
     return InputError(f"unknown {kind} '{name}': {hint}")

@@ -49,8 +49,8 @@ IMAGE = Template(
 # in JupyterLab the next output is the widget. Without its kernel it has a line of text and no element, or a broken link for each part
 STATIC = Template(
     """<style>
-.jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child:is(:has(.jupyter-widgets-disconnected), \
-:not(:has(.jupyter-widgets > *))) { display: none }
+.jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child .jupyter-widgets:not(:has(*)),
+.jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child:has(.jupyter-widgets-disconnected) { display: none }
 .jp-OutputArea-child:has(+ .jp-OutputArea-child .jupyter-widgets-disconnected) .{{ name }} { display: block }
 </style><div class="{{ name }}">{{ html }}<p class="stylelab-run">Run the cell above to make it live.</p></div>""",
     autoescape=True,
@@ -349,4 +349,4 @@ def display_widget(widget: Any, html: str, text: str) -> None:
     display({"text/html": STATIC.render(name=name, html=Markup(html)), "text/plain": text}, raw=True)
     hide = ipywidgets.HTML(f"<style>.{name} {{ display: none }}</style>")
     bundle = ipywidgets.VBox([widget, hide])._repr_mimebundle_()
-    display({WIDGET: bundle[WIDGET]}, raw=True)
+    display({WIDGET: bundle[WIDGET], "text/plain": ""}, raw=True)

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure as PlainFigure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from stylelab.base.values import check_axes, instance, numbers, whole
 from stylelab.errors import InputError
 
 COLOURS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
@@ -66,7 +67,24 @@ def show(image: np.ndarray, title: str | None = None) -> Figure:
         image: `(H, W, 3)` in 0..1.
         title: a line above it.
     """
+    (image,) = _checked({title or "": image}).values()
     return side_by_side({title or "": image}, width=max(image.shape[1], 256) / 100)
+
+
+def _checked(images: Mapping[str, Any], maps: bool = False) -> dict[str, np.ndarray]:
+    """Images by title as arrays `(H, W, 3)`, or `(H, W)` where maps are allowed.
+
+    Raises:
+        InputError: something else.
+    """
+    found = {}
+    for title, image in instance("images", images, Mapping, words="a dict of title -> image").items():
+        found[title] = array = numbers(image, f"image '{title}'")
+        if not (maps and array.ndim == 2):
+            check_axes(array.shape, f"image '{title}'", "(H, W, 3)")
+        if not array.size:
+            raise InputError(f"image '{title}' is empty")
+    return found
 
 
 def side_by_side(images: Mapping[str, np.ndarray], columns: int | None = None, *, width: float = INCHES) -> Figure:
@@ -87,9 +105,9 @@ def side_by_side(images: Mapping[str, np.ndarray], columns: int | None = None, *
     Raises:
         InputError: no image.
     """
-    if not images:
+    if not (images := _checked(images)):
         raise InputError("no image to show: give at least one")
-    columns = columns or _columns(images.values(), len(images), 100 * width)
+    columns = _columns(images.values(), len(images), 100 * width) if columns is None else whole("columns", columns, 1)
     entries = list(images.items())
     rows = [entries[start : start + columns] for start in range(0, len(entries), columns)]
     return _rows_of_images(rows, columns, min(_room(columns), 100 * width))
@@ -193,7 +211,8 @@ def filmstrip(snapshots: Mapping[int, np.ndarray]) -> Figure:
     Raises:
         InputError: no image.
     """
-    return side_by_side({f"step {step}": snapshots[step] for step in sorted(snapshots)})
+    steps = sorted(instance("snapshots", snapshots, Mapping, words="a dict of step -> image"))
+    return side_by_side({f"step {step}": snapshots[step] for step in steps})
 
 
 def pair_grid(
@@ -215,6 +234,7 @@ def pair_grid(
     Raises:
         InputError: no content image or no style image.
     """
+    contents, styles = _checked(contents), _checked(styles)
     if not contents or not styles:
         raise InputError("no pair to show: give at least one content image and one style image")
     rows = [[("", None), *styles.items()]]
@@ -369,6 +389,7 @@ def image_rows(rows: Mapping[str, Mapping[str, np.ndarray]], *, width: float = I
     Raises:
         InputError: no row, or a row has no images.
     """
+    rows = {name: _checked(row, maps=True) for name, row in instance("rows", rows, Mapping, words="a dict of rows").items()}
     if not rows or not all(rows.values()):
         raise InputError("no image to show: give every row at least one")
     columns = _columns((image for row in rows.values() for image in row.values()), max(map(len, rows.values())), 100 * width)
@@ -404,6 +425,7 @@ def squares(image: np.ndarray, sides: Mapping[str, int], centre: tuple[int, int]
     """
     if not 0 < len(sides) <= len(LINES):
         raise InputError(f"{len(sides)} squares to draw: give 1 to {len(LINES)}")
+    (image,) = _checked({"": image}).values()
     height, width = image.shape[:2]
     figure = _rows_of_images([[("", image)]], 1, 5.2 * 100)
     axis, drawn = figure.axes[0], page_width(figure)

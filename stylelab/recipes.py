@@ -5,14 +5,11 @@ its `content_loss`, `style_loss` and `tv`. Images are in 0..1 wherever a recipe 
 0..255 is written with its conversion. No framework is imported here: `losses.py` of each half computes what is described.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from numbers import Real
-from typing import Any
+from typing import Any, get_args, get_origin
 
-from stylelab.base.files import printable
-from stylelab.errors import InputError, unknown
+from stylelab.base.values import instance, number, one_of, whole
 
 REDUCTIONS = ("half_sum", "sum", "mean", "quarter_mean", "quarter_sum")
 GRAM_NORMALISATIONS = ("raw", "per_location", "per_element", "per_pixel")
@@ -23,8 +20,38 @@ SOFTNESS = 0.35  # found by trial, at 112 to 192 px on two encoders
 PAPER = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 
 
+class _Checked:
+    """A dataclass whose values are checked by their annotations when it is made.
+
+    Raises:
+        InputError: a value of another kind.
+    """
+
+    def __post_init__(self) -> None:
+        for each in fields(self):  # type: ignore[arg-type]
+            _check(f"{each.name} of {type(self).__name__}", getattr(self, each.name), each.type)
+
+
+def _check(name: str, value: object, kind: Any) -> None:
+    kinds = get_args(kind)
+    if type(None) in kinds:
+        kind, kinds = kinds[0], get_args(kinds[0])
+        if value is None:
+            return
+    if get_origin(kind) is Mapping:
+        for key, share in instance(name, value, Mapping, words="a dict such as {'conv4_2': 1.0}").items():
+            _check(f"{name}: {key}", share, kinds[1])
+    elif get_origin(kind) is tuple:
+        for one in instance(name, value, tuple, list, words="a tuple"):
+            _check(name, one, kinds[0])
+    elif kind in (float, int):
+        number(name, value) if kind is float else whole(name, value)
+    else:
+        instance(name, value, kind, words=f"a {kind.__name__}" if kind is not str else "text")
+
+
 @dataclass(frozen=True)
-class Loss:
+class Loss(_Checked):
     """What is compared of one layer, or of the image itself. Each half's `losses.py` computes it.
 
     Losses add up and scale, and print as they are written:
@@ -60,11 +87,6 @@ class Loss:
         return f"{type(self).__name__}({', '.join(first + others)})"
 
 
-def _check_word(kind: str, word: str, choices: Iterable[str]) -> None:
-    if word not in choices:
-        raise unknown(kind, word, choices)
-
-
 @dataclass(frozen=True, repr=False)
 class SquaredError(Loss):
     """Squared differences d^2 of two activations, position by position and filter by filter.
@@ -80,7 +102,8 @@ class SquaredError(Loss):
     reduce: str = "mean"
 
     def __post_init__(self) -> None:
-        _check_word("reduction", self.reduce, REDUCTIONS)
+        super().__post_init__()
+        one_of("reduction", self.reduce, REDUCTIONS)
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,8 +129,9 @@ class Gram(Loss):
     pixels: int | None = None
 
     def __post_init__(self) -> None:
-        _check_word("Gram normalisation", self.normalisation, GRAM_NORMALISATIONS)
-        _check_word("reduction", self.reduce, REDUCTIONS)
+        super().__post_init__()
+        one_of("Gram normalisation", self.normalisation, GRAM_NORMALISATIONS)
+        one_of("reduction", self.reduce, REDUCTIONS)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -139,7 +163,8 @@ class TotalVariation(Loss):
     kind: str = "l1"
 
     def __post_init__(self) -> None:
-        _check_word("total variation", self.kind, TV_KINDS)
+        super().__post_init__()
+        one_of("total variation", self.kind, TV_KINDS)
 
 
 @dataclass(frozen=True, repr=False)
@@ -191,7 +216,7 @@ def _terms(loss: Loss) -> tuple[Loss, ...]:
 
 
 @dataclass(frozen=True)
-class Weights:
+class Weights(_Checked):
     """How much each part counts in the total.
 
     >>> recipes.find_recipe("coursera").weights
@@ -210,7 +235,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Optimiser:
+class Optimiser(_Checked):
     """Which method moves the image, for images in 0..1.
 
     >>> recipes.find_recipe("tf-tutorial").optimiser.beta1
@@ -238,9 +263,13 @@ class Optimiser:
     clip: bool = False
     softness: float = 0.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("optimiser", self.name, OPTIMISERS)
+
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(_Checked):
     """Everything that a run needs, except two images and an encoder.
 
     >>> recipe = recipes.find_recipe("gatys")
@@ -283,6 +312,12 @@ class Recipe:
     style_fit: str = "aspect"
     pooling: str | None = None
     differs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("start", self.start, STARTS)
+        one_of("side", self.side, ("long", "height"))
+        one_of("style fit", self.style_fit, ("aspect", "stretch"))
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -447,9 +482,7 @@ def find_recipe(recipe: "str | Recipe") -> Recipe:
     """
     if isinstance(recipe, Recipe):
         return recipe
-    if recipe not in RECIPES:
-        raise unknown("recipe", recipe, RECIPES)
-    return RECIPES[recipe]
+    return RECIPES[one_of("recipe", recipe, RECIPES)]
 
 
 def scaled(recipe: "str | Recipe", preset: str) -> Recipe:
@@ -460,16 +493,16 @@ def scaled(recipe: "str | Recipe", preset: str) -> Recipe:
     (96, 20)
     """
     recipe = find_recipe(recipe)
-    if preset not in PRESETS:
-        raise unknown("preset", preset, PRESETS)
-    largest, share = PRESETS[preset]
+    largest, share = PRESETS[one_of("preset", preset, PRESETS)]
     if largest is None:
         return recipe
     steps = max(10, min(300, round(recipe.steps * share)))
     return replace(recipe, size=min(recipe.size, largest), steps=steps)
 
 
-def with_layers(recipe: Recipe, content: Iterable[str | int] | None = None, style: Iterable[str | int] | None = None) -> Recipe:
+def with_layers(
+    recipe: "str | Recipe", content: "str | Iterable[str | int] | None" = None, style: "str | Iterable[str | int] | None" = None
+) -> Recipe:  # fmt: skip
     """The same recipe on other layers, the old total shared equally among them. None keeps a recipe's own.
 
     >>> recipes.with_layers(recipes.find_recipe("gatys"), style=["conv1_1", "relu2_1"]).style
@@ -478,20 +511,20 @@ def with_layers(recipe: Recipe, content: Iterable[str | int] | None = None, styl
     Raises:
         InputError: an empty list or an unknown layer.
     """
-    from stylelab.encoders import layer_name
+    from stylelab.encoders import layer_name, layer_names
 
-    def spread(old: Mapping[str, float], new: Iterable[str | int] | None) -> Mapping[str, float]:
+    def spread(old: Mapping[str, float], new: "str | Iterable[str | int] | None") -> Mapping[str, float]:
         if new is None:
-            return old
-        names = tuple(layer_name(layer) for layer in new)
-        if not names:
-            raise InputError("no layer given: name at least one, such as 'conv3_1'")
-        return _equally(names, sum(old.values()))
+            return {layer_name(layer): share for layer, share in old.items()}
+        return _equally(tuple(dict.fromkeys(layer_names(new))), sum(old.values()))
 
+    recipe = find_recipe(recipe)
     return replace(recipe, content=spread(recipe.content, content), style=spread(recipe.style, style))
 
 
-def with_weights(recipe: Recipe, content: float | None = None, style: float | None = None, tv: float | None = None) -> Recipe:
+def with_weights(
+    recipe: "str | Recipe", content: float | None = None, style: float | None = None, tv: float | None = None
+) -> Recipe:
     """The same recipe with other weights, whatever the encoder. None keeps a recipe's own.
 
     >>> recipes.with_weights(recipes.find_recipe("gatys"), style=10).weights.style
@@ -500,16 +533,9 @@ def with_weights(recipe: Recipe, content: float | None = None, style: float | No
     Raises:
         InputError: a weight below zero or not finite.
     """
-    named = dict(content=content, style=style, tv=tv).items()
-    given: dict[str, Any] = {name: _weight(name, weight) for name, weight in named if weight is not None}
+    recipe, named = find_recipe(recipe), dict(content=content, style=style, tv=tv).items()
+    given: dict[str, Any] = {name: number(f"the {name} weight", weight, 0.0) for name, weight in named if weight is not None}
     if tv is not None:
         given["pixels"] = None  # a weight that was given is used as it is
     mini = recipe.mini and replace(recipe.mini, **given)
     return replace(recipe, weights=replace(recipe.weights, **given), normalised=replace(recipe.normalised, **given), mini=mini)
-
-
-def _weight(name: str, weight: object) -> float:
-    number = float(weight) if isinstance(weight, Real) and not isinstance(weight, bool) else math.nan
-    if not 0 <= number < math.inf:
-        raise InputError(f"the {name} weight is {printable(weight)}: give a number, zero or more")
-    return number

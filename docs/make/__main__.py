@@ -11,7 +11,9 @@ from pathlib import Path
 
 from docs.make import gallery, links, notebooks, pages, parts
 from docs.make.source_folder import SourceFolder
-from stylelab.errors import InputError, MachineError, StylelabError
+from stylelab.base.files import check_parent_folder, quoted
+from stylelab.cli.edge import protect
+from stylelab.errors import InputError, MachineError
 
 REQUIRED = ("sphinx", "myst_nb", "furo", "sphinx_design", "sphinx_copybutton", "sphinx-mathjax-offline")
 
@@ -23,14 +25,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=Path("build"), help="folder for what is kept from one build to the next")
     parser.add_argument("--gallery", choices=gallery.SELECTIONS, default="full", help="how many images to paint for the gallery")
     options = parser.parse_args(arguments)
-    began = time.monotonic()
-    try:
+
+    def work() -> None:
+        began = time.monotonic()
+        for folder in (options.out, options.work):
+            check_parent_folder(folder)
         first_page = build(options.out, options.work, options.gallery, lambda line: print(line, flush=True))
-    except StylelabError as error:
-        print(f"stylelab: {error}", file=sys.stderr)
-        return error.exit_status
-    print(f"site built in {time.monotonic() - began:.0f} s: open {first_page}")
-    return 0
+        print(f"site built in {time.monotonic() - began:.0f} s: open {quoted(first_page)}")
+
+    return protect(work)
 
 
 def build(out: Path, work: Path, selection: str = "full", report: Callable[[str], object] = print) -> Path:

@@ -72,7 +72,8 @@ def _adapt_code_cell(cell: NotebookNode, path: Path, source: SourceFolder) -> No
         html, images = figures.unpack("".join(output.data["text/html"]), name, source)
         css_class = "image" if images else "feedback" if "tags" in cell.metadata else "quiz"
         output.data = {"text/html": BOX.render(html=Markup(html), css_class=css_class)}
-    if cell.metadata.get("jupyter", {}).get("outputs_hidden") and cell.get("outputs"):
+    if cell.metadata.get("jupyter", {}).get("outputs_hidden") and cell.outputs:
+        cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
         cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-output"]  # it answers a prediction: a fold
 
 

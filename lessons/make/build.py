@@ -43,8 +43,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> Noteboo
     notebook.metadata = asked_for  # the kernel reported itself, with versions
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            outputs = [_static(output, cell) for output in cell.outputs]
-            cell.outputs = _joined([output for output in outputs if output.get("data") != {}])
+            cell.outputs = _joined([_static(output, cell) for output in cell.outputs])
     return notebook
 
 
@@ -83,8 +82,18 @@ def build(source: Path, framework: str, *, run: bool = True) -> Path:
         execute(notebook, path.parent)
     elif path.is_file():
         _keep_outputs(notebook, nbformat.read(path, as_version=4))
+    _cover_folds(notebook)
     write_file(path, lambda stream: stream.write(_text(notebook)))
     return path
+
+
+def _cover_folds(notebook: NotebookNode) -> None:
+    """Begin a folded output with an empty one: JupyterLab writes the first line of the first output next to its three dots."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
+            if cell.outputs and "jupyter" in cell.metadata:
+                cell.outputs.insert(0, nbformat.v4.new_output("display_data"))
 
 
 def _keep_outputs(notebook: NotebookNode, old: NotebookNode) -> None:

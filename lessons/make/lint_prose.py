@@ -66,7 +66,8 @@ def _predictions(notebook: NotebookNode) -> Iterator[str]:
     for cell in [*notebook.cells, nbformat.v4.new_markdown_cell()]:
         if cell.cell_type == "code":
             code += 1
-            if asked and not cell.metadata.get("jupyter", {}).get("outputs_hidden"):
+            covered = not cell.outputs or cell.outputs[0].get("data") == {}  # else JupyterLab shows its first line
+            if asked and not (covered and cell.metadata.get("jupyter", {}).get("outputs_hidden")):
                 yield f"cell {cell.id} shows its output although cell {asked} asks for a prediction of it"
             continue
         answered, prompts = bool(ANSWER.match(cell.source)), PROMPT.findall(ANSWER.sub("", cell.source))

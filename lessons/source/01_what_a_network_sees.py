@@ -54,11 +54,11 @@ setting = page.set_up(sl, seed=SEED)
 # %% [markdown] name="by_hand_text"
 # ## 1.1 A filter is a question, asked everywhere
 #
-# A filter $k$ of 3 x 3 numbers is placed at every position of an image $x$; the products are summed with a number $b$, its **bias**, and a **ReLU** turns negative sums into 0:
+# A filter $k$ of 3 x 3 numbers, $k_{uv}$ in row $u$ and column $v$, is placed at every position of an image $x$; the products are summed with a number $b$, its **bias**, and a **ReLU** turns negative sums into 0:
 #
 # $$a_{ij} = \max\Big(0,\; b + \sum_{u=0}^{2} \sum_{v=0}^{2} k_{uv}\, x_{i+u,\,j+v}\Big).$$
 #
-# The sum is large where the image looks like the filter: it asks "is this here?", and its **activation map** $a$ holds the response $a_{ij}$ in row $i$, column $j$. Ours asks: is it darker on the left? The image is a bright bar on black, three pixels wide.
+# The sum is large where the image looks like the filter: it asks "is this here?", and its **activation map** $a$ holds the response $a_{ij}$ in row $i$, column $j$. Ours asks: is it darker on the left? The image is a bright bar, three pixels wide.
 #
 # **Predict.** A bar has two edges. How does the filter respond to each, before and after the ReLU?
 
@@ -85,7 +85,7 @@ for name, row in {"image": bar[1, 1:-1], "sum": sums[0], "after ReLU": np.maximu
 #
 # </details>
 #
-# The same code on a photograph, with three questions:
+# On a photograph, with three questions:
 
 # %% name="edges"
 SIZE, SIDE, STEPS = {"ci": (96, 32, 10), "cpu": (256, 64, 60), "full": (384, 96, 150)}[setting.preset]
@@ -333,7 +333,7 @@ page.show(plots.image_rows(rows), alt)
 #
 # ## 1.7 What does a filter like best?
 #
-# Take the photograph away. Start from grey noise and climb: find the image to which a filter responds most. `optimise` goes downhill, so the loss $J$ is *minus* the mean response over all $HW$ positions, plus a little total variation $TV$ (differences between neighbours) at a price $\gamma$, to keep speckle down:
+# Start from grey noise and climb: find the image to which a filter responds most. `optimise` goes downhill, so the loss $J$ is *minus* the mean response over all $HW$ positions (height times width), plus total variation $TV$ (differences between neighbours) at a price $\gamma$, to keep speckle down:
 #
 # $$J(x) = -\frac{1}{HW} \sum_{ij} a_{ij}(x) + \gamma\, TV(x).$$
 #
@@ -425,7 +425,7 @@ for name, found in (("photograph", {"": {"": photograph}}), ("learned", learned)
 #
 # ## 1.9 Does depth care how pixels are arranged?
 #
-# For both networks: shuffle all pixels of an image. Do the same filters respond strongly? With $m_f$ the mean response of filter $f$ before and $m'_f$ after, over all filters of a layer,
+# For both networks: shuffle all pixels of an image. Do the same filters respond strongly? With $m_f$ the mean response of filter $f$ before and $m'_f$ after, we take their correlation over all filters of a layer,
 #
 # $$\rho = \mathrm{corr}(m, m'),$$
 #

@@ -162,13 +162,11 @@ for name, table in {"as it is": F, "both moved": both, "filter 2 moved": one}.it
 # %% [markdown] name="shuffle_text"
 # <details><summary>Compare with your guess</summary>
 #
-# With both moved together nothing changes, to the last digit: each entry is a sum over positions, and a sum does not depend on the order. With one filter moved alone, $G_{12}$ falls from 2 to 1: the two now meet at a weaker position.
+# With both moved together nothing changes, to the last digit: each entry is a sum over positions, and a sum does not depend on the order. With one filter moved alone, $G_{12}$ falls from 2 to 1: the two now meet at a weaker position. So a Gram matrix forgets *where*, and keeps *together with what*.
 #
 # </details>
 #
 # ## 3.2 What becomes of a shuffled painting?
-#
-# So a Gram matrix forgets *where*, and keeps *together with what*.
 #
 # Now with the encoder: all positions of conv2_1 are shuffled like a pack of cards, in the same way for every filter. **Predict**: will you recognise the painting in the activation maps? Which digits of the Gram matrix change?
 
@@ -204,11 +202,9 @@ page.show(
 # %% [markdown] name="layer_loss_text"
 # <details><summary>Compare with your guess</summary>
 #
-# The maps have become noise, and no digit of the Gram matrix has changed.
+# No: the maps have become noise. And no digit of the Gram matrix has changed. A loss that compares activations position by position (lesson 2) sees a stranger here; one that compares Gram matrices sees no difference at all.
 #
 # </details>
-#
-# A loss that compares activations position by position (lesson 2) sees a stranger here; one that compares Gram matrices sees no difference at all.
 #
 # ## 3.3 How far apart are two styles?
 #

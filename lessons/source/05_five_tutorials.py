@@ -460,7 +460,9 @@ for name, optimiser in racers.items():
 live.finish(plots.side_by_side(ended), f"Four images after {MOST} steps each, by L-BFGS, two Adams and SGD.")
 
 # %% [markdown] name="goal_text"
-# Who was first at the same loss? It has to be one that all of them reached: the best loss of the slowest. **Predict** the order, counted in steps. Will it be different in seconds?
+# ### Who was first?
+#
+# To compare, we need a loss that all of them reached: the best loss of the slowest. **Predict** the order in which they reach it, counted in steps. Will it be different in seconds?
 
 # %% name="goal"
 fallen = {name: history["total"] / history["total"][0] for name, history in raced.items()}
@@ -480,15 +482,13 @@ page.show(figure, "The losses of the four, against steps and against seconds.")
 # %% [markdown] name="try_text"
 # <details><summary>Compare with your guess</summary>
 #
-# L-BFGS, the larger Adam, the smaller one, SGD, and in seconds too.
+# L-BFGS, the larger Adam, the smaller one, SGD, and in seconds too. L-BFGS also goes lowest: it alone learns curvature. The small Adam is the careful one, with a stride 2.5 times shorter than the other, and pays for it in steps. SGD has one rate for all pixels, so it creeps once the steep part is over. A step of any of them costs about one pass through the encoder, forward and back; a line search, which tries a step before taking it, costs a little more.
 #
 # </details>
 #
-# ### What the race says
+# ### Go on with Adam
 #
-# L-BFGS goes lowest: it alone learns curvature. The small Adam is the careful one, with a stride 2.5 times shorter than the other, and pays for it in steps. SGD has one rate for all pixels, so it creeps once the steep part is over. A step of any of them costs about one pass through the encoder, forward and back; a line search, which tries a step before taking it, costs a little more.
-#
-# **Try it.** Continue with Adam from the last image: *rate* is the length of a step, *forget* is $1 - \beta_1$, the share of its memory that Adam replaces at each step. Which rate makes it shake? Without a kernel you see the image that the sliders start from.
+# **Try it.** From the last image, more steps: *rate* is the length of a step, *forget* is $1 - \beta_1$, the share of its memory that Adam replaces at each step. Which rate makes it shake? Without a kernel you see the image that the sliders start from.
 
 # %% name="try_it"
 painted = sl.to_tensor(step.image, setting.device)

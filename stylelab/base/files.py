@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shlex
 import stat
 import threading
@@ -37,7 +38,7 @@ def quoted(path: "str | os.PathLike") -> str:
     text = os.fspath(path)
     text = f"./{text}" if text.startswith("-") else text  # not an option
     if text.isprintable():
-        return shlex.quote(text)
+        return text if re.fullmatch(r"[\w@%+=:,./-]+", text) else shlex.quote(text)
     return (
         "$'"
         + "".join(chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(text))
@@ -47,7 +48,10 @@ def quoted(path: "str | os.PathLike") -> str:
 
 def expand_home(path: "str | os.PathLike") -> Path:
     """The path with '~' replaced by the home folder, unless that folder is unknown; and that of a file:// address."""
-    text = os.fspath(path)
+    try:
+        text = os.fsdecode(path)
+    except TypeError:
+        raise InputError(f"a path must be text or a Path; got {type(path).__name__}") from None
     if text.startswith("file:/"):
         from urllib.parse import urlsplit  # late: `stylelab --help` needs neither
         from urllib.request import url2pathname
@@ -55,9 +59,9 @@ def expand_home(path: "str | os.PathLike") -> Path:
         if (address := urlsplit(text)).netloc in ("", "localhost"):
             return Path(url2pathname(address.path))
     try:
-        return Path(path).expanduser()
+        return Path(text).expanduser()
     except RuntimeError:
-        return Path(path)
+        return Path(text)
 
 
 def refused(error: OSError, what: str) -> StylelabError:
@@ -88,6 +92,34 @@ def temporary_folder() -> Path:
         return Path(tempfile.gettempdir())
     except OSError:
         raise MachineError("no folder for temporary files can be written: set TMPDIR to one of yours") from None
+
+
+@contextmanager
+def temporary_files(beside: Path) -> Iterator[None]:
+    """On a machine where no temporary file can be written, let them be written into a folder that is removed afterwards.
+
+    TensorFlow and Dask need some. Child processes find the folder in TMPDIR.
+
+    Args:
+        beside: the folder of the output, which can be written, or made.
+    """
+    import tempfile
+
+    try:
+        temporary_folder()
+    except MachineError:
+        with tempfile.TemporaryDirectory(prefix=".stylelab-", dir=_nearest(beside), ignore_cleanup_errors=True) as folder:
+            before, tempfile.tempdir = dict(os.environ), folder
+            os.environ.update({"MPLCONFIGDIR": folder} | before | {"TMPDIR": folder})  # Keras imports Matplotlib
+            try:
+                yield
+            finally:
+                tempfile.tempdir = None
+                for name in ("MPLCONFIGDIR", "TMPDIR"):
+                    os.environ.pop(name)
+                os.environ.update(before)
+    else:
+        yield
 
 
 def file_kind(path: "str | os.PathLike", trouble: str = "cannot use") -> str:
@@ -211,7 +243,12 @@ def check_parent_folder(folder: Path) -> None:
     Raises:
         InputError, MachineError: as `check_folder`.
     """
-    check_folder(next((parent for parent in (folder, *folder.parents) if file_kind(parent)), folder))
+    check_folder(_nearest(folder))
+
+
+def _nearest(folder: Path) -> Path:
+    """A folder, or its nearest parent that exists."""
+    return next((parent for parent in (folder, *folder.parents) if file_kind(parent)), folder)
 
 
 def _behind_link(path: Path) -> Path:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from stylelab import images
-from stylelab.base.files import expand_home, file_kind, printable, quoted
+from stylelab.base.files import expand_home, file_kind, printable, quoted, temporary_files
 from stylelab.base.interrupts import interrupts
 from stylelab.cli.progress import progress
 from stylelab.errors import InputError, Interrupted, StylelabError
@@ -77,7 +77,10 @@ def transfer(
     check_backend(settings.backend)
     run = prepare_run([content], [style], settings)
     snapshots = snapshot_steps(film, run.steps, run.job.content[..., 0].size) if film else None
-    with interrupts() as signals:  # from the first Ctrl-C until everything is saved, further ones wait
+    with (
+        temporary_files(out.parent),
+        interrupts() as signals,
+    ):  # from the first Ctrl-C until everything is saved, further ones wait
         try:
             with progress(run.steps) as show:
                 half = load_backend(settings.backend)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stylelab.base.course import ASSETS
 from stylelab.base.files import expand_home, file_kind
+from stylelab.base.values import instance
 from stylelab.encoders.convert import convert, kind_of
 from stylelab.encoders.file import check_file
 from stylelab.encoders.spec import DOWNLOADS, NAMES, Encoder, EncoderName, cache_dir
@@ -35,7 +36,7 @@ def find_encoder(name: EncoderName = "auto") -> Encoder:
     """
     if isinstance(name, Encoder):
         return name
-    text = str(name)
+    text = str(instance("encoder", name, str, os.PathLike, words="a name, a path or an Encoder"))
     if text == "auto":
         text = "vgg19" if downloaded("vgg19") else "mini"
     if text == "mini":
@@ -53,7 +54,11 @@ def find_encoder(name: EncoderName = "auto") -> Encoder:
 
 
 def downloaded(name: str) -> Path | None:
-    """The file of a downloaded encoder; None if it is not in the cache, or if there is no cache that can be read."""
+    """The file of a downloaded encoder; None if it is not in the cache, or if there is no cache that can be read.
+
+    >>> print(encoders.downloaded("vgg19"))
+    None
+    """
     path = cache_dir() / f"{name}.safetensors"
     with suppress(OSError):
         return path if path.is_file() else None

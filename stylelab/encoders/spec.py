@@ -10,12 +10,14 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import platformdirs
 
+from stylelab.base.values import several, shown, split_names
 from stylelab.errors import InputError, unknown
 
 CONVOLUTIONS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # block -> how many convolutions it has
@@ -90,10 +92,27 @@ def layer_name(spelling: str | int) -> str:
         text = "conv{}_{}".format(*filter(None, match.groups()))
     if text in LAYERS:
         return text
-    raise unknown("layer", spelling, LAYERS)
+    raise unknown("layer", shown(spelling), LAYERS)
 
 
-def check_layers(encoder: Encoder, layers: Iterable[str | int]) -> tuple[str, ...]:
+def layer_names(layers: "str | int | Iterable[str | int]") -> tuple[str, ...]:
+    """The paper's names of several layers, or of one.
+
+    >>> encoders.layer_names(["relu3_1", 0]), encoders.layer_names("conv4_2")
+    (('conv3_1', 'conv1_1'), ('conv4_2',))
+
+    Raises:
+        InputError: a layer is unknown, there is none, or it is nothing like a list of layers.
+    """
+    if isinstance(layers, str | Integral):
+        layers = split_names(layers) if isinstance(layers, str) else [layers]
+    names = tuple(layer_name(layer) for layer in several("layers", layers, "['conv3_1', 'conv4_1']"))
+    if not names:
+        raise InputError("no layer given: name at least one, such as 'conv4_2'")
+    return names
+
+
+def check_layers(encoder: Encoder, layers: "str | int | Iterable[str | int]") -> tuple[str, ...]:
     """The paper's names of `layers`, if the encoder has all of them.
 
     >>> encoders.check_layers(encoders.find_encoder("mini"), ["relu3_1", 0])
@@ -102,9 +121,7 @@ def check_layers(encoder: Encoder, layers: Iterable[str | int]) -> tuple[str, ..
     Raises:
         InputError: a layer is unknown, `layers` is empty, or a weights file stops before one of them.
     """
-    names = tuple(layer_name(layer) for layer in layers)
-    if not names:
-        raise InputError("no layer given: name at least one, such as 'conv4_2'")
+    names = layer_names(layers)
     for name in names:
         if name not in encoder.layers:
             raise InputError(f"encoder '{encoder.name}' has no {name}: choose layers up to {encoder.layers[-1]}, its last")
@@ -117,7 +134,7 @@ def trunk(layers: Iterable[str]) -> tuple[str, ...]:
     >>> encoders.trunk(["conv2_1", "conv1_1"])
     ('conv1_1', 'conv1_2', 'conv2_1')
     """
-    return LAYERS[: max(LAYERS.index(layer) for layer in layers) + 1]
+    return LAYERS[: max(LAYERS.index(layer) for layer in layer_names(layers)) + 1]
 
 
 def layer_size(layer: str, height: int, width: int) -> tuple[int, int]:
@@ -126,7 +143,7 @@ def layer_size(layer: str, height: int, width: int) -> tuple[int, int]:
     >>> encoders.layer_size("conv3_1", 240, 321)
     (60, 80)
     """
-    halvings = int(layer[4]) - 1
+    halvings = int(layer_name(layer)[4]) - 1
     return height >> halvings, width >> halvings
 
 

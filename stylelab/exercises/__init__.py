@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Callable
 from types import ModuleType
 
-from stylelab.errors import unknown
+from stylelab.base.values import one_of
 from stylelab.exercises.checking.call import Answer, ask
 from stylelab.exercises.checking.check import check_answer
 from stylelab.exercises.checking.definition import Exercise, Property
@@ -36,9 +36,7 @@ def find_exercise(exercise_id: str) -> Exercise:
     Raises:
         InputError: the id is unknown; the nearest one is suggested.
     """
-    if exercise_id not in EXERCISES:
-        raise unknown("exercise", exercise_id, EXERCISES)
-    return EXERCISES[exercise_id]
+    return EXERCISES[one_of("exercise", exercise_id, EXERCISES)]
 
 
 def library_answers(*modules: ModuleType) -> dict[str, Callable]:

@@ -39,7 +39,7 @@ def number(rng: np.random.Generator, low: float, high: float) -> float:
 
 def edge_image(rng: np.random.Generator) -> np.ndarray:
     """An image with one vertical edge, (1, H, W, 3)."""
-    height, width = int(rng.integers(3, 6)), int(rng.integers(6, 9))
+    height, width = int(rng.integers(4, 7)), int(rng.integers(7, 10))
     step = number(rng, 0.4, 0.9)
     image = np.zeros((1, height, width, 3), np.float32)
     image[:, :, int(rng.integers(2, width - 1)) :] = step
@@ -100,10 +100,10 @@ def loss_value(image, target, loss):
     return 2 * np.sum(seen) if len(loss) == 3 else np.sum(_weight(target, loss) * apart**2)
 
 
-def lowers_the_loss(case, output) -> bool:
-    """Whether the loss is lower for the output than for the image that came in."""
-    before, after = (loss_value(image, case["target"], case["loss"]) for image in (case["image"], output))
-    return bool(after < before)
+def lowers_the_loss(case, output, right) -> bool:
+    """Whether the loss is lower for the output than for the image that came in, by about as much as for the right output."""
+    before, after, least = (loss_value(image, case["target"], case["loss"]) for image in (case["image"], output, right))
+    return bool(0.04 < (before - after) / (before - least) < 20)
 
 
 def gradient(image, target, loss):

@@ -29,7 +29,7 @@ def _preprocess_cases(rng):
         "plain: one image of one pixel": {"image": random_image(rng, (1, 1, 1, 3))},
         "plain: black and white": {"image": np.round(image)},
         "less red": {"image": image * np.array([0.5, 1, 1], np.float32)},
-        "grey": {"image": np.full(shape, number(rng, 0.2, 0.8), np.float32)},
+        "grey": {"image": np.full(shape, number(rng, 0.1, 0.35), np.float32)},
     }
 
 
@@ -124,7 +124,7 @@ def _deprocess_cases(rng):
         "plain": {"pixels": _preprocess(random_image(rng, shape, -0.6, 1.6)).astype(np.float32)},
         "plain: one image, all zeros": {"pixels": np.zeros((1, 4, int(rng.integers(5, 9)), 3), np.float32)},
         "there and back": {"pixels": _preprocess(random_image(rng, shape)).astype(np.float32)},
-        "flat": {"pixels": np.full(shape, number(rng, -30, 30), np.float32)},
+        "flat": {"pixels": np.full(shape, number(rng, -60, -20), np.float32)},
     }
 
 
@@ -167,7 +167,10 @@ DEPROCESS = Exercise(
         },
         "The pixels are multiplied by 255: they should be divided by it.": lambda pixels: 255 * _reversed(pixels + MEAN),
         "The pixels are not divided by 255, so the image leaves its range 0..1.": lambda pixels: _reversed(pixels + MEAN),
-        "The pixels are not divided by 255: an image is in 0..1.": lambda pixels: np.clip(_reversed(pixels + MEAN), 0, 255),
+        "The pixels are not divided by 255: an image is in 0..1.": [
+            lambda pixels, how=how: how(np.clip(_reversed(pixels + MEAN), 0, 255)) for how in (np.positive, np.floor, np.round)
+        ],
+        "A sigmoid changes every pixel: clip instead.": lambda pixels: 1 / (1 + np.exp(-_unclipped(pixels))),
         "The pixels are clipped to 0..1 before they are divided by 255, so everything is nearly black.":
             lambda pixels: np.clip(_reversed(pixels + MEAN), 0, 1) / 255,
         "The pixels are clipped before the mean is added: clip at the end.": [

@@ -105,15 +105,15 @@ def _step_cases(rng):
     shape = image_shape(rng)
     image, target = random_image(rng, shape), np.clip(random_image(rng, shape, -0.3, 1.3), 0, 1)
     plain = {  # the steps end far outside 0..1
-        "image": image, "target": target, "loss": random_loss(rng), "learning_rate": number(rng, 0.4, 0.5),
+        "image": image, "target": target, "loss": random_loss(rng), "learning_rate": number(rng, 0.36, 0.45),
     }  # fmt: skip
-    slow = plain | {"learning_rate": number(rng, 0.04, 0.08)}
+    slow = plain | {"learning_rate": number(rng, 2e-5, 4e-5)}
     return {
         "plain": plain,
         "plain: one black image": plain | {"image": 0 * image[:1], "target": target[:1]},
         "small": slow,
         "arrived": slow | {"image": target.copy()},
-        "nearly": slow | {"image": target + (image - target) / 100},
+        "nearly": plain | {"image": target + (image - target) / 1000},
     }
 
 
@@ -206,7 +206,7 @@ ONE_STEP = Exercise(
     },
     properties=(
         Property("lowers the loss", "The loss should be lower after a small step.",
-                 lambda cases, outputs: lowers_the_loss(cases["small"], outputs["small"])),
+                 lambda cases, outputs: lowers_the_loss(cases["small"], outputs["small"], one_step(**cases["small"]))),
         Property("stays in 0..1", "The image leaves its range 0..1: clip it after the step.",
                  lambda cases, outputs: stays_in_range(outputs["plain"])),
         Property("rests at the target", "Where the gradient is 0, the image should stay as it is.",
@@ -222,12 +222,13 @@ def balance(content, style, share):
 
 
 def _balance_cases(rng):
-    content, style = float(rng.uniform(2, 9)), float(rng.uniform(0.001, 0.1))
-    share = float(rng.uniform(0.6, 0.9))
+    content, share = float(rng.uniform(2, 9)), float(rng.uniform(0.6, 0.9))
+    beta = 1 + 2 * int(rng.integers(1, 6)) + float(rng.uniform(0.3, 0.45))  # far from a whole number, and so is its half
+    style = share * content / ((1 - share) * beta)
     return {
         "plain": {"content": content, "style": style, "share": share},
         "plain: a small share": {"content": content / 10, "style": style, "share": float(rng.uniform(0.0005, 0.002))},
-        "half": {"content": content, "style": style * float(rng.uniform(0.5, 2)), "share": 0.5},
+        "half": {"content": content, "style": content / (float(rng.integers(2, 9)) + 0.4), "share": 0.5},
         "twice the style": {"content": content, "style": 2 * style, "share": share},
     }
 
@@ -239,6 +240,7 @@ BALANCE = Exercise(
     result="number",
     cases=_balance_cases,
     reference=balance,
+    by_name=("content", "style", "share"),
     mistakes={
         "That makes the style `share` times the content, not `share` of the total: what is left for the content?":
             lambda content, style, share: share * content / style,

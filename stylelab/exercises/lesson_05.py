@@ -118,7 +118,7 @@ def decayed_rate(step, rate, factor):
 
 
 def _rate_cases(rng):
-    rate, factor = float(rng.uniform(20, 90)), float(rng.uniform(0.8, 0.95))
+    rate, factor = float(rng.uniform(20, 90)), float(rng.uniform(0.8, 0.87))
     plain = {"step": int(rng.integers(2, 6)) * 100 + int(rng.integers(20, 80)), "rate": rate, "factor": factor}
     return {
         "plain": plain,

@@ -5,7 +5,6 @@ HEIC and AVIF, Adobe RGB in EXIF) is made into one, so that littleCMS converts e
 """
 
 import io
-import itertools
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +17,7 @@ from PIL import ExifTags, Image, ImageCms
 Curve = Callable[[np.ndarray], np.ndarray]  # values in 0..1 -> light in 0..1
 
 CLOSE = 2  # of 255: a profile that changes no colour by more is taken for sRGB, so that most files keep their numbers
+BAND = 2**17  # pixels that are interpolated at a time
 D50 = np.array([0.9642, 1.0, 0.8249])  # the white of every ICC profile
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # colour space of a profile -> the mode that its transform takes
@@ -86,16 +86,23 @@ class Conversion:
         Returns:
             `(H, W, 3)` float32 in 0..1.
         """
+        rows = max(1, BAND // values.shape[1])
+        return np.concatenate([self._band(values[start : start + rows]) for start in range(0, len(values), rows)])
+
+    def _band(self, values: np.ndarray) -> np.ndarray:
         scaled = values * np.float32(255)
         lower = np.minimum(scaled.astype(np.uint8), 254)
-        fraction = scaled - lower
-        result = np.zeros((*values.shape[:2], 3), np.float32)
-        for corner in itertools.product((0, 1), repeat=values.shape[2]):
-            colours = lower + np.array(corner, np.uint8)
-            image = self(Image.fromarray(colours if values.shape[2] == 3 else colours[..., 0]))
-            weight = np.where(corner, fraction, 1 - fraction).prod(axis=-1, keepdims=True)
-            result += weight * np.asarray(image) / np.float32(255)
-        return result
+        result = base = self._floats(lower)
+        for channel, fraction in enumerate(np.moveaxis(scaled - lower, -1, 0)):
+            upper = lower.copy()
+            upper[..., channel] += 1
+            result = result + fraction[..., None] * (self._floats(upper) - base)
+        return result.clip(0, 1)
+
+    def _floats(self, colours: np.ndarray) -> np.ndarray:
+        """The sRGB values, float32 in 0..1, of colours in 8 bits."""
+        image = self(Image.fromarray(colours if colours.shape[-1] == 3 else colours[..., 0]))
+        return np.asarray(image, np.float32) / np.float32(255)
 
 
 def find_conversion(image: Image.Image) -> tuple[Conversion | None, str | None]:
@@ -124,6 +131,8 @@ def find_conversion(image: Image.Image) -> tuple[Conversion | None, str | None]:
         return (None if mode != "CMYK" and _changes_nothing(conversion) else conversion), note
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError):
         return None, f"its colour profile is broken, {without}"
+    except ImportError:
+        return None, f"this Pillow lacks littleCMS, {without}"
 
 
 def _is_grey(image: Image.Image) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TypeAlias
 
@@ -9,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from stylelab.base.files import check_target, expand_home, printable, write_file
+from stylelab.base.values import several, shown, whole
 from stylelab.errors import InputError
 from stylelab.images.decode import from_array
 from stylelab.images.io import fit, save
@@ -51,9 +53,7 @@ def filmstrip(images: "Images", columns: int | None = None) -> np.ndarray:
 
     if columns is None:
         columns = min(range(1, count + 1), key=cost)
-    elif isinstance(columns, bool) or columns != int(columns) or columns < 1:
-        raise InputError(f"columns is {columns}: give a whole number of at least 1")
-    columns = min(int(columns), count)
+    columns = min(whole("columns", columns, 1), count)
     rows = math.ceil(count / columns)
     strip = np.ones((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3), np.float32)
     for index, frame in enumerate(frames):
@@ -78,8 +78,8 @@ def save_gif(path: "str | Path", images: "Images", seconds: float = 4) -> Path:
         InputError: another ending, no image, a wrong length, or a place that cannot be written.
     """
     path = check_film_path(path, (".gif",))
-    if not 0.1 <= seconds <= 600:
-        raise InputError(f"a film of {seconds} seconds: give 0.1 to 600")
+    if not isinstance(seconds, Real) or isinstance(seconds, bool) or not 0.1 <= seconds <= 600:
+        raise InputError(f"a film of {shown(seconds)} seconds: give 0.1 to 600")
     frames = _frames(images)
     most = max(1, int(seconds * (1 - LAST) / FRAME_SECONDS))  # before the last one
     if len(frames) - 1 > most:
@@ -142,7 +142,9 @@ def snapshot_steps(path: "str | Path", steps: int, pixels: int) -> list[int]:
 
 def _frames(images: "Images") -> list[np.ndarray]:
     """The images in one shape, the last one's, made smaller if it is large."""
-    frames = [from_array(image) for image in (images.values() if isinstance(images, Mapping) else images)]
+    frames = [
+        from_array(image) for image in several("images", images.values() if isinstance(images, Mapping) else images, "[image]")
+    ]
     if not frames:
         raise InputError("no image: a film needs at least one")
     height, width = frames[-1].shape[:2]

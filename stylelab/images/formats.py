@@ -71,4 +71,5 @@ def refusal(name: str, head: bytes) -> InputError:
     if found in (*OPENED.values(), "WebP", "HEIC", "AVIF"):
         advice = "or one of a rare kind: copy it again, or save it as 8-bit PNG or JPEG"
         return InputError(f"{name} is a broken or truncated {found} image, {advice}")
-    return InputError(f"{name} is a {found} image, which cannot be opened: save it as PNG or JPEG first")
+    article = "an" if found in ("OpenEXR", "SVG") else "a"
+    return InputError(f"{name} is {article} {found} image, which cannot be opened: save it as PNG or JPEG first")

@@ -202,11 +202,11 @@ def check_size(image: np.ndarray, name: str = "an image", original: tuple[int, i
     """
     height, width = image.shape[:2]
     if min(height, width) < SMALLEST:
-        size = f"{width} x {height} pixels"
+        scaled = ""
         if original not in (None, (height, width)):
-            size = f"{original[1]} x {original[0]} pixels, scaled to {width} x {height},"
+            scaled, (height, width) = f", scaled to {width} x {height},", original
         raise InputError(
-            f"{name} of {size} is too small: both sides must have {SMALLEST} or more; "
+            f"{name} of {width} x {height} pixels{scaled} is too small: both sides must have {SMALLEST} or more; "
             "choose a larger one, a larger size, or crop it"
         )
 

@@ -3,7 +3,8 @@
 import importlib
 from types import ModuleType
 
-from stylelab.errors import MachineError, unknown
+from stylelab.base.values import one_of
+from stylelab.errors import MachineError
 
 __version__ = "0.1.0"
 BACKENDS = ("torch", "tensorflow")
@@ -15,9 +16,7 @@ def check_backend(name: str) -> str:
     Raises:
         InputError: another name; the nearest one is suggested.
     """
-    if name not in BACKENDS:
-        raise unknown("backend", name, BACKENDS)
-    return name
+    return one_of("backend", name, BACKENDS)
 
 
 def load_backend(name: str) -> ModuleType:

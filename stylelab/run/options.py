@@ -11,8 +11,11 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
+
+from stylelab.base.values import instance, several, split_names, whole
 
 if TYPE_CHECKING:
     from stylelab.encoders import EncoderName
@@ -28,28 +31,35 @@ class Kind:
         schema: JSON schema of the value in a settings file.
         type: what the command line reads it as.
         parse: turns what the command line has read into the option's value.
+        check: turns what Python code gives into the option's value, or raises InputError; called with the option's name too.
     """
 
     name: str
     schema: Mapping[str, Any]
     type: type = str
     parse: Callable[[Any], Any] = lambda value: value
+    check: Callable[[str, Any], Any] = lambda name, value: value
 
 
-def split_names(text: str) -> tuple[str, ...]:
-    """'conv1_1, conv2_1' as a tuple of names."""
-    return tuple(text.replace(",", " ").split())
+def _as_float(name: str, value: Any) -> Any:
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else value
+
+
+def _names(name: str, layers: Any) -> tuple[str | int, ...]:
+    """One layer, or several."""
+    layers = split_names(layers) if isinstance(layers, str) else [layers] if isinstance(layers, Integral) else layers
+    return tuple(several(name, layers, "['conv3_1', 'conv4_1']"))
 
 
 _NAME = {"type": "string", "format": "printable", "minLength": 1, "maxLength": 200}
 NAME = Kind("a name", _NAME)
 PATH = Kind("a name or a path", _NAME | {"maxLength": 4096})
-WHOLE = Kind("a whole number", {"type": "integer", "exclusiveMinimum": -(2**63), "exclusiveMaximum": 2**63}, int)
-NUMBER = Kind("a number", {"type": "number", "exclusiveMinimum": -1e300, "exclusiveMaximum": 1e300}, float)
-LAYERS = Kind("a list of layers", {"type": "array", "items": _NAME, "maxItems": 16}, parse=split_names)
+WHOLE = Kind("a whole number", {"type": "integer", "exclusiveMinimum": -(2**63), "exclusiveMaximum": 2**63}, int, check=whole)
+NUMBER = Kind("a number", {"type": "number", "exclusiveMinimum": -1e300, "exclusiveMaximum": 1e300}, float, check=_as_float)
+LAYERS = Kind("a list of layers", {"type": "array", "items": _NAME, "maxItems": 16}, parse=split_names, check=_names)
 
 
-def option(default: Any, help: str, kind: Kind | None = None, default_text: str = "") -> Any:
+def option(default: Any, help: str, kind: Kind | None = None, default_text: str = "", check: Any = None) -> Any:
     """A field of `Options`.
 
     Args:
@@ -57,8 +67,10 @@ def option(default: Any, help: str, kind: Kind | None = None, default_text: str 
         help: one line, for `--help` and the docs.
         kind: what the command line and settings files accept; None for an option that only Python code can give.
         default_text: what the default means, where None says too little.
+        check: as of a `Kind`, whose own it replaces.
     """
-    return field(default=default, metadata=MappingProxyType({"help": help, "kind": kind, "default_text": default_text}))
+    how = {"help": help, "kind": kind, "default_text": default_text, "check": check}
+    return field(default=default, metadata=MappingProxyType(how))
 
 
 RECIPES_OWN = "the recipe's"
@@ -66,7 +78,11 @@ RECIPES_OWN = "the recipe's"
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to paint; see the help line of each field."""
+    """How to paint; see the help line of each field.
+
+    Raises:
+        InputError: a value of the wrong kind. Whether a name is known and a number in range is found when the run is prepared.
+    """
 
     recipe: str | Recipe = option("gatys", "Recipe to follow; `stylelab recipes` lists them.", NAME)
     encoder: EncoderName = option(
@@ -92,13 +108,26 @@ class Options:
         "tiles if the whole image does not fit into memory, or takes over 6 GB on a CPU",
     )  # fmt: skip
 
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value, kind = getattr(self, each.name), each.metadata.get("kind")
+            check = each.metadata.get("check") or (kind and kind.check)
+            if check and value is not each.default:
+                object.__setattr__(self, each.name, check(each.name, value))
+
 
 @dataclass(frozen=True, kw_only=True)
 class CallOptions(Options):
     """`Options`, and what Python code can ask to see of a run."""
 
-    watch: Callable[[Any], object] | None = option(None, "Function to call with every Step; for a batch, with a list of them.")
-    snapshots: Sequence[int] | None = option(None, "Steps whose images are kept.", default_text="eight, closer at the start")
+    watch: Callable[[Any], object] | None = option(
+        None, "Function to call with every Step; for a batch, with a list of them.",
+        check=lambda name, value: instance(name, value, Callable, words="a function"),
+    )  # fmt: skip
+    snapshots: Sequence[int] | None = option(
+        None, "Steps whose images are kept.", default_text="eight, closer at the start",
+        check=lambda name, value: tuple(whole("a snapshot's step", step) for step in several(name, value, "[1, 10, 100]")),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,16 +4,16 @@
 a `Run`, is what `stylelab.torch.transfer.paint` and its twin take.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from stylelab import encoders, images
 from stylelab.base.files import printable
-from stylelab.errors import InputError
+from stylelab.base.values import several, whole
+from stylelab.errors import InputError, MachineError
 from stylelab.images import Opened, Source
 from stylelab.recipes import Recipe, Weights, find_recipe, with_layers, with_weights
 from stylelab.run.checksums import sha256_of
@@ -22,7 +22,6 @@ from stylelab.run.numerics.precision import check_precision
 from stylelab.run.options import Options, keywords
 
 COARSEST = 40  # pixels of the short side: below, the deepest layers have next to nothing to respond to
-MOST = 2**63  # of any number, so that settings can hold it
 FINEST = 0.4  # share of the steps at the last size
 
 
@@ -87,6 +86,19 @@ class Run:
         """Steps of the optimiser at all sizes together."""
         return sum(batch[0].recipe.steps for batch in self.stages)
 
+    def device(self, find: Callable[[str | None], Any]) -> Any:
+        """What `find` finds for the device asked for; the fastest there is, if settings of another machine name one that is not here.
+
+        Raises:
+            MachineError: a GPU asked for by name that is not there.
+        """
+        try:
+            return find(self.options.device)
+        except MachineError:
+            if not getattr(self.options, "elsewhere", False):
+                raise
+            return find(None)
+
     @property
     def precision(self) -> str:
         """As asked for, but float32 when 'auto' meets random filters.
@@ -108,8 +120,9 @@ def prepare_run(contents: Sequence[Source], styles: Sequence[Source], options: O
             batch do not have the same size.
     """
     check_run(options.precision, options.tile)
-    scales = _whole("scales", options.scales, 1)
+    scales = whole("scales", options.scales, 1)
     recipe, encoder = _resolve(options)
+    contents, styles = several("contents", contents, "['cat', 'coffee']"), several("styles", styles, "['fluid', 'leaves']")
     if not contents or len(contents) != len(styles):
         raise InputError(f"{len(contents)} content and {len(styles)} style images: give as many of the one as of the other")
     opened = [tuple(map(images.open_with_notes, pair)) for pair in zip(contents, styles, strict=True)]
@@ -157,8 +170,8 @@ def _resolve(options: Options) -> tuple[Recipe, encoders.Encoder]:
     """The recipe with the options' layers, weights and steps; and the encoder, which has these layers."""
     recipe = with_layers(find_recipe(options.recipe), options.content_layers, options.style_layers)
     recipe = with_weights(recipe, options.content_weight, options.style_weight, options.tv_weight)
-    recipe = replace(recipe, steps=_whole("steps", recipe.steps if options.steps is None else options.steps, 1))
-    _whole("seed", options.seed, 0)
+    recipe = replace(recipe, steps=whole("steps", recipe.steps if options.steps is None else options.steps, 1))
+    whole("seed", options.seed, 0)
     encoder = encoders.find_encoder(options.encoder)
     encoders.check_layers(encoder, recipe.layers)
     return recipe, encoder
@@ -243,7 +256,7 @@ def check_run(precision: str, tile: int | None) -> None:
     """
     check_precision(precision)
     if tile is not None:
-        _whole("tile", tile, 0 if tile == 0 else 16)
+        whole("tile", tile, 0 if tile == 0 else 16)
 
 
 def precision_for(job: Job, precision: str) -> str:
@@ -259,13 +272,3 @@ def plan_memory(batch: list[Job], widths: Mapping[str, int], precision: str) -> 
         height, width, job.recipe.whole_layers, job.recipe.layers, widths, precision,
         job.recipe.optimiser.name, len(batch),
     )  # fmt: skip
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or value % 1 or not least <= value < MOST:
-        raise InputError(
-            f"{name} is {printable(value, 40)}: give a whole number of at least {least}"
-            + f" and below {MOST:.2g}" * (number and value >= MOST)
-        )
-    return int(value)

@@ -2,14 +2,16 @@
 
 import base64
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from stylelab import encoders
 from stylelab.base.files import expand_home, printable, write_text
+from stylelab.base.values import instance
 from stylelab.errors import InputError
 from stylelab.images import find_built_in, find_image
 from stylelab.images.builtin import find_item
@@ -29,7 +31,14 @@ _IMAGE = {
     ]
 }
 _NAMES = {"type": "object", "additionalProperties": NAME.schema, "propertyNames": NAME.schema}
-IMAGE = Kind("a path, a name or a file", _IMAGE)
+
+
+def _source(name: str, image: Any) -> "str | ImageFile":
+    image = instance(name, image, str, os.PathLike, ImageFile, words="a path, a name or an ImageFile")
+    return image if isinstance(image, ImageFile) else os.fsdecode(image)
+
+
+IMAGE = Kind("a path, a name or a file", _IMAGE, check=_source)
 CHECKSUMS, VERSIONS = Kind("checksums by name", _NAMES), Kind("versions by name", _NAMES)
 
 
@@ -56,6 +65,7 @@ class Settings(Options):
         versions: of the packages at that time.
         threads: of the framework on the CPU at that time.
         folder: where the settings were read from; an image that is not at its path is looked for there.
+        elsewhere: whether they may come from another machine. Then a device that is not here is replaced by the fastest there is.
     """
 
     content: "str | ImageFile" = field(metadata={"kind": IMAGE})
@@ -65,6 +75,7 @@ class Settings(Options):
     versions: Mapping[str, str] = _record(VERSIONS, default_factory=dict)
     threads: int | None = _record(WHOLE, default=None)
     folder: Path | None = field(default=None, repr=False, compare=False, kw_only=True)
+    elsewhere: bool = field(default=False, repr=False, compare=False, kw_only=True)
 
     @classmethod
     def load(cls, path: "str | Path") -> "Settings":
@@ -74,7 +85,7 @@ class Settings(Options):
             InputError: no such file, too large, not a settings file, a newer format, or a value of the wrong kind.
         """
         path = expand_home(path)
-        return cls(**settings_file.read(path, cls), folder=path.parent)
+        return cls(**settings_file.read(path, cls), folder=path.parent, elsewhere=True)
 
     @classmethod
     def parse(cls, text: str, name: str = "the settings") -> "Settings":
@@ -113,8 +124,12 @@ class Settings(Options):
         """Content and style as `stylelab.transfer` takes them, checked against their checksums.
 
         Raises:
-            InputError: an image is gone, or is not the one that the settings were saved with.
+            InputError: an image is gone, or it or the file of the encoder is not the one that the settings were saved with.
         """
+        if "encoder" in self.sha256 and (os.sep in str(self.encoder) or "." in str(self.encoder)):
+            if self.sha256["encoder"] != sha256_of(encoders.find_encoder(self.encoder)):
+                name = printable(self.encoder)
+                raise InputError(f"'{name}' is not the encoder that these settings were saved with: name the right one")
         return self._image("content"), self._image("style")
 
     def _image(self, role: str) -> "str | ImageFile":
@@ -126,7 +141,7 @@ class Settings(Options):
         if not (expected or self.folder):
             return source
         places = [source]  # where it was; in the folder of the settings; built in, if a file has taken its name since
-        places += [str(self.folder / source)] if self.folder else []
+        places += [str(self.folder / source), str(self.folder / PureWindowsPath(source).name)] if self.folder else []
         places += [str(find_built_in(source))] if find_item(source) else []
         missing = changed = None
         for place in places:
@@ -144,7 +159,7 @@ class Settings(Options):
     def changed(self, **changes: Any) -> "Settings":
         """The same with other values; the checksums of what is replaced are forgotten."""
         kept = {name: digest for name, digest in self.sha256.items() if name not in changes}
-        return replace(self, **changes, sha256=kept)
+        return replace(self, **changes, sha256=kept, elsewhere=self.elsewhere and "device" not in changes)
 
     def without_files(self) -> "Settings":
         """The same without embedded images and without folders: fit to be passed on inside an image."""
@@ -170,6 +185,8 @@ class Settings(Options):
             found.append(f"recipe '{self.recipe}' has changed since these settings were saved: the image will differ")
         if "encoder" in before and before["encoder"] != sha256_of(encoders.find_encoder(self.encoder)):
             found.append(f"encoder '{printable(self.encoder)}' is not the one of these settings: the image will differ")
+        if repeated and self.device and (repeated.device or "").startswith("cpu") != self.device.startswith("cpu"):
+            found.append(f"painted on {repeated.device}, and first on {self.device}: the image may differ in details")
         if repeated and None not in (self.threads, repeated.threads) and self.threads != repeated.threads:
             found.append(
                 f"painted with {repeated.threads} threads, and first with {self.threads}: the image may differ in details"

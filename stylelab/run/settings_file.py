@@ -11,8 +11,10 @@ from typing import Any
 from PIL import Image
 
 from stylelab.base.files import check_target, error_text, expand_home, file_kind, printable
+from stylelab.base.values import instance
 from stylelab.errors import InputError
 from stylelab.images.decode import MOST_BYTES, ImageFile
+from stylelab.run.backends import __version__
 
 FORMAT = 1
 MOST = 3 * MOST_BYTES  # two images in base64, and the rest
@@ -60,11 +62,15 @@ def read(path: Path, kind: type) -> dict[str, Any]:
             return parse(str(text), name, kind)
         if path.stat().st_size > MOST:
             raise InputError(f"{name} is not a settings file: it has more than {MOST // 2**20} MB")
-        return parse(path.read_bytes().decode("utf-8-sig"), name, kind)
+        return parse(_decode(path.read_bytes()), name, kind)
     except UnicodeDecodeError:
         raise InputError(f"{name} is not a settings file: it is not text") from None
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error_text(error)}") from None
+
+
+def _decode(data: bytes) -> str:
+    return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
 
 
 def parse(text: str, name: str, kind: type) -> dict[str, Any]:
@@ -78,7 +84,9 @@ def parse(text: str, name: str, kind: type) -> dict[str, Any]:
         raise ValueError(f"{constant} is not a number")
 
     try:
-        values = json.loads(text, parse_constant=refuse)
+        values = json.loads(instance(name, text, str, bytes, words="text"), parse_constant=refuse)
+    except InputError:  # a ValueError too
+        raise
     except RecursionError:
         raise InputError(f"{name} is not a settings file: it is nested too deeply") from None
     except ValueError as error:
@@ -86,6 +94,8 @@ def parse(text: str, name: str, kind: type) -> dict[str, Any]:
     if not isinstance(values, dict) or "format" not in values:
         raise InputError(f'{name} is not a settings file of stylelab: it has no "format"')
     number, files = values.pop("format"), values.pop("files", {})
+    known = {each.name for each in fields(kind)}
+    values = {key: value for key, value in values.items() if value is not None or key in known}  # a later version's, not used
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise InputError(f"{name} is not a settings file of stylelab: its format is {_brief(number)}")
     if number > FORMAT:
@@ -123,6 +133,9 @@ def check(values: dict[str, Any], name: str, kind: type) -> None:
         key = next(key for key in values if key not in rules["properties"])
         near = difflib.get_close_matches(key[:200], rules["properties"], n=1, cutoff=0.5)
         hint = f": did you mean '{near[0]}'?" if near else ""
+        saved = values.get("versions", {}).get("stylelab", __version__)
+        if not near and saved != __version__:
+            hint = f": it was saved with stylelab {printable(saved, 20)}, and this is {__version__}"
         raise InputError(f"{name} has an unknown setting '{printable(key, 60)}'{hint}")
 
 

@@ -7,10 +7,10 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from stylelab import encoders
+from stylelab.base.values import one_of
 from stylelab.encoders import EncoderName
-from stylelab.errors import InputError, unknown
 from stylelab.run.numerics.precision import FINE
-from stylelab.tensorflow.tensors import find_device, find_precision
+from stylelab.tensorflow.tensors import as_tensor, find_device, find_precision
 
 # TensorFloat-32 keeps 10 bits of a product: a Gram matrix would differ from PyTorch's in the third digit.
 tf.config.experimental.enable_tensor_float_32_execution(False)
@@ -76,15 +76,13 @@ class Encoder(tf.Module):
         Raises:
             InputError: another shape.
         """
-        images = tf.convert_to_tensor(images)
-        if len(images.shape) != 4 or images.shape[3] != 3:
-            raise InputError(f"images must be (B, H, W, 3); got {tuple(images.shape)}")
+        images = tf.cast(as_tensor(images, "images", "(B, H, W, 3)"), self.factor.dtype)
         return images * self.factor + self.offset
 
 
 def load_encoder(
     name_or_spec: EncoderName,
-    layers: Iterable[str],
+    layers: "str | Iterable[str]",
     *,
     pooling: str | None = None,
     normalised: bool = False,
@@ -99,7 +97,7 @@ def load_encoder(
 
     Args:
         name_or_spec: 'auto', 'mini', 'vgg19', 'vgg19-torchvision', 'random', a path, or a `stylelab.encoders.Encoder`.
-        layers: such as ('conv1_1', 'conv4_2'); other spellings are accepted, the paper's names are returned.
+        layers: such as ('conv1_1', 'conv4_2'), or one; other spellings are accepted, the paper's names are returned.
         pooling: 'max' or 'average'; by default the encoder's own.
         normalised: scale every filter to a mean activation of 1 (Gatys et al. 2015), unless it is already.
         device: 'cpu', 'gpu'; by default the fastest there is.
@@ -116,9 +114,7 @@ def load_encoder(
     """
     spec = encoders.find_encoder(name_or_spec)
     names = encoders.check_layers(spec, layers)
-    pooling = pooling or spec.pooling
-    if pooling not in ("max", "average"):
-        raise unknown("pooling", pooling, ("max", "average"))
+    pooling = one_of("pooling", spec.pooling if pooling is None else pooling, ("max", "average"))
     device = find_device(device)
     precision = find_precision(precision, device)
     weights = encoders.read_weights(spec, names, normalised=normalised)

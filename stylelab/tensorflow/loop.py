@@ -8,16 +8,17 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from stylelab.errors import NotFiniteError
+from stylelab.base.values import instance, kind_of, one_of, whole
+from stylelab.errors import InputError, NotFiniteError
 from stylelab.images import enlarge
-from stylelab.recipes import Optimiser
+from stylelab.recipes import OPTIMISERS, Optimiser
 from stylelab.result import Step
 from stylelab.run.prepare import Job
 from stylelab.tensorflow.engine.graph import compiled
 from stylelab.tensorflow.engine.optimisers import make_method
 from stylelab.tensorflow.features import Encoder
 from stylelab.tensorflow.objective import Objective, transfer_loss
-from stylelab.tensorflow.tensors import to_image, to_tensor
+from stylelab.tensorflow.tensors import as_tensor, to_image, to_tensor
 
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02, "sgd": 0.1}
 Evaluate = Callable[[], tuple[dict[str, Tensor], Tensor]]  # -> parts of the loss, (B,) each, and the gradient of their sum
@@ -43,18 +44,21 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
         Step(index from 1, the loss that the step started from, its parts, the image after the step).
 
     Raises:
-        InputError: an unknown optimiser.
+        InputError: an unknown optimiser, no image, or a loss that is no function of it.
         NotFiniteError: the loss is NaN or infinite; it carries the last good image.
 
     Source: Gatys et al. 2016 for L-BFGS; Liu and Nocedal 1989; Kingma and Ba 2015 for Adam.
     """
-    settings = optimiser if isinstance(optimiser, Optimiser) else Optimiser(optimiser, LEARNING_RATES.get(optimiser, 1.0))
+    if not isinstance(optimiser, Optimiser):
+        optimiser = Optimiser(one_of("optimiser", optimiser, OPTIMISERS), LEARNING_RATES[optimiser])
+    image, steps = as_tensor(image, "image", "(1, H, W, 3)"), whole("steps", steps, 0)
+    instance("loss", loss, Callable, words="a function of the image")
     start = _variable(image)
-    method = make_method(settings, start)
+    method = make_method(optimiser, start)
     evaluate = _evaluation(loss, start)
 
     def run() -> Iterator[Step]:
-        for (step,) in _descend(start, evaluate, method, settings.clip, range(1, steps + 1)):
+        for (step,) in _descend(start, evaluate, method, optimiser.clip, range(1, steps + 1)):
             if isinstance(step, NotFiniteError):
                 raise step
             yield step
@@ -128,14 +132,23 @@ def _evaluation(loss: Objective, images: tf.Variable, tile: int | None = None) -
             tape.watch(leaf)
             parts = _named(loss(leaf))
             total = tf.add_n([tf.reduce_sum(part) for part in parts.values()])
-        return parts, tape.gradient(total, leaf)
+        gradient = tape.gradient(total, leaf)
+        if gradient is None:
+            raise InputError("the loss does not depend on the image: compute it from the image that it is given, with TensorFlow")
+        return parts, gradient
 
     return compiled(evaluate, tile=tile)
 
 
 def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
-    parts = {name: tf.convert_to_tensor(part) for name, part in (loss if isinstance(loss, dict) else {"loss": loss}).items()}
-    widest = max((part.dtype for part in parts.values()), key=lambda dtype: (dtype.is_floating, dtype.size))
+    parts = loss if isinstance(loss, dict) else {"loss": loss}
+    try:
+        parts = {name: tf.convert_to_tensor(part) for name, part in parts.items()}
+        widest = max((part.dtype for part in parts.values()), key=lambda dtype: (dtype.is_floating, dtype.size))
+    except (TypeError, ValueError):
+        widest = tf.string
+    if not widest.is_floating:
+        raise InputError(f"the loss must return a tensor, or a dict of them; got {kind_of(loss)}")
     return {name: tf.reshape(tf.cast(part, widest), (-1,)) for name, part in parts.items()}
 
 

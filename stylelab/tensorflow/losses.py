@@ -15,8 +15,10 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import Tensor
 
-from stylelab.errors import InputError, unknown
+from stylelab.base.values import one_of, pair
+from stylelab.errors import InputError
 from stylelab.recipes import STYLE_LOSSES, Gram, Loss, Scale, SquaredError, Sum, TotalVariation
+from stylelab.tensorflow.tensors import as_tensor
 
 WITHOUT_IMAGE = ("raw", "per_location", "per_element")  # those that need not know the image
 
@@ -148,12 +150,11 @@ def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean"
     Source: 'half_sum' Gatys et al. 2016, equation 1; 'sum' the Keras example; 'quarter_mean' deeplearning.ai's exercise,
         equation 1.
     """
-    activation, target = tf.convert_to_tensor(activation), tf.convert_to_tensor(target)
+    activation, target = as_tensor(activation, "activation"), as_tensor(target, "target")
     if _shape(activation) != _shape(target):
         raise InputError(f"activation is {_shape(activation)} but target is {_shape(target)}: use one layer and one size")
-    return _reduce(
-        tf.square(wide(activation) - tf.cast(wide(target), wide(activation).dtype)), SquaredError(normalisation).reduce
-    )
+    activation = wide(activation)
+    return _reduce(tf.square(activation - tf.cast(target, activation.dtype)), SquaredError(normalisation).reduce)
 
 
 def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tensor:
@@ -174,11 +175,8 @@ def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tens
 
     Source: Gatys et al. 2016, equation 3 ('raw'); TensorFlow's tutorial ('per_location'); PyTorch's ('per_element').
     """
-    activation = tf.convert_to_tensor(activation)
-    if len(activation.shape) != 4:
-        raise InputError(f"activation must be (B, H, W, C); got {_shape(activation)}")
-    if normalisation not in WITHOUT_IMAGE:
-        raise unknown("Gram normalisation", normalisation, WITHOUT_IMAGE)
+    activation = as_tensor(activation, "activation", "(B, H, W, C)")
+    one_of("Gram normalisation", normalisation, WITHOUT_IMAGE)
     batch, height, width, channels = tf.unstack(tf.shape(activation))
     features = tf.reshape(wide(activation), (batch, height * width, channels))  # (B, H W, C)
     gram = tf.matmul(features, features, transpose_a=True)  # (B, C, C)
@@ -216,15 +214,14 @@ def style_layer_loss(
 
     Source: Gatys et al. 2016, equation 4; TensorFlow's and PyTorch's tutorials ('mean'); the Keras example ('keras').
     """
-    if normalisation not in STYLE_LOSSES:
-        raise unknown("style normalisation", normalisation, STYLE_LOSSES)
-    loss = STYLE_LOSSES[normalisation]
+    loss = STYLE_LOSSES[one_of("style normalisation", normalisation, STYLE_LOSSES)]
     if normalisation == "mean":
         loss = replace(loss, normalisation=gram)
-    if image_size:
-        loss = replace(loss, pixels=image_size[0] * image_size[1])
+    if image_size is not None:
+        height, width = pair("image_size", image_size)
+        loss = replace(loss, pixels=height * width)
     own = sums(activation)
-    return _gram_distance(own, tf.cast(target_gram, own.gram.dtype), loss)
+    return _gram_distance(own, tf.cast(as_tensor(target_gram, "target_gram"), own.gram.dtype), loss)
 
 
 def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
@@ -248,9 +245,7 @@ def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
     Source: Rudin, Osher and Fatemi 1992 for the idea; TensorFlow's tutorial ('l1'); the Keras example
         with its slice mended ('keras').
     """
-    image = tf.convert_to_tensor(image)
-    if len(image.shape) != 4:
-        raise InputError(f"image must be (B, H, W, 3); got {_shape(image)}")
+    image = as_tensor(image, "image", "(B, H, W, C)")
     down = image[:, 1:, :, :] - image[:, :-1, :, :]  # (B, H-1, W, 3)
     right = image[:, :, 1:, :] - image[:, :, :-1, :]  # (B, H, W-1, 3)
     match TotalVariation(kind).kind:
@@ -271,7 +266,7 @@ def sums(activation: "Tensor | Sums") -> Sums:
     """The sums over positions of an activation `(B, H, W, C)`; sums are returned as they are."""
     if isinstance(activation, Sums):
         return activation
-    activation = tf.convert_to_tensor(activation)
+    activation = as_tensor(activation, "activation", "(B, H, W, C)")
     shape = activation.shape[1:3]
     positions = math.prod(shape) if shape.is_fully_defined() else tf.reduce_prod(tf.shape(activation)[1:3])
     return Sums(positions, gram_matrix(activation, "raw"), tf.reduce_sum(wide(activation), (1, 2)))

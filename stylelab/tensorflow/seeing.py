@@ -10,8 +10,10 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from stylelab import encoders
+from stylelab.base.values import instance, pair, whole
 from stylelab.errors import InputError
 from stylelab.tensorflow.features import Encoder
+from stylelab.tensorflow.tensors import as_tensor
 
 Position = tuple[int, int]  # (row, column) of an activation, from 0 at the top left
 
@@ -35,16 +37,14 @@ def response(activation: Tensor, filter: int | None = None, position: Position |
 
     Source: Erhan et al. 2009, whose activation maximisation raises it.
     """
-    if len(activation.shape) != 4:
-        raise InputError(f"activation must be (B, H, W, C); got {tuple(activation.shape)}")
+    activation = as_tensor(activation, "activation", "(B, H, W, C)")
     _, height, width, filters = activation.shape
     if filter is not None:
-        _check("filter", filter, filters)
+        filter = _check("filter", filter, filters)
         activation = activation[..., filter : filter + 1]
     if position is not None:
-        row, column = position
-        _check("row", row, height)
-        _check("column", column, width)
+        row, column = pair("position", position, least=0)
+        row, column = _check("row", row, height), _check("column", column, width)
         activation = activation[:, row, column]
     return tf.reduce_mean(activation)
 
@@ -71,9 +71,10 @@ def guided_gradient(encoder: Encoder, image: Tensor, layer: str, filter: int, po
 
     Source: Springenberg et al. 2015, section 3.4. The plain gradient is Simonyan et al. 2014.
     """
+    trunk, image = _trunk(encoder, layer), as_tensor(image, "image", "(B, H, W, 3)")
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(image)
-        activations = _trunk(encoder, layer)(image)
+        activations = trunk(image)
         target = response(activations[encoders.layer_name(layer)], filter, position)
     way_back = list(reversed([image, *activations.values()]))
     gradient = tape.gradient(target, way_back[0])
@@ -85,13 +86,14 @@ def guided_gradient(encoder: Encoder, image: Tensor, layer: str, filter: int, po
 def _trunk(encoder: Encoder, layer: str) -> Encoder:
     """The same network, which gives every activation up to `layer`, each made from the one before."""
     name = encoders.layer_name(layer)
-    if name not in encoder.trunk:
+    if name not in instance("encoder", encoder, Encoder, words="an encoder of load_encoder").trunk:
         raise InputError(f"the encoder stops at {encoder.trunk[-1]}: load it with {name}")
     whole = copy(encoder)  # its weights are shared
     whole.layers = whole.trunk = encoders.trunk((name,))
     return whole
 
 
-def _check(what: str, index: int, count: int) -> None:
-    if index not in range(count):
+def _check(what: str, index: int, count: int) -> int:
+    if (index := whole(what, index)) not in range(count):
         raise InputError(f"no {what} {index}: this activation has {count}, counted from 0")
+    return index

@@ -1,11 +1,13 @@
 """Devices, and arrays in and out: an image or an activation as a tensor, a tensor as an array."""
 
 import os
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
+from stylelab.base.values import check_axes, kind_of, numbers, shown
 from stylelab.errors import InputError, MachineError, unknown
 from stylelab.run.numerics.precision import check_precision, cpu_has_bfloat16
 from stylelab.tensorflow.engine.passes import fault
@@ -38,7 +40,7 @@ def find_device(name: str | None = None) -> str:
         return "gpu:0" if gpus and not fault("float32", "gpu:0") else "cpu:0"
     kind, _, index = str(name).partition(":")
     if kind not in DEVICES or not (index or "0").isdecimal():
-        raise unknown("device", name, DEVICES)
+        raise unknown("device", shown(name), DEVICES)
     if int(index or 0) >= (1 if kind == "cpu" else gpus):
         raise MachineError(f"no '{name}' on this machine: leave the device out, or choose 'cpu'")
     device = f"{'cpu' if kind == 'cpu' else 'gpu'}:{int(index or 0)}"
@@ -78,6 +80,22 @@ def find_precision(name: str, device: str | None = None, pixels: int | None = No
     return "bfloat16" if wanted and not fault("bfloat16", device) else "float32"
 
 
+def as_tensor(value: Any, name: str, axes: str = "") -> Tensor:
+    """What is given as a tensor of floating-point numbers, if it has these axes, such as `(B, H, W, 3)`.
+
+    Raises:
+        InputError: it is something else; the message calls it `name`.
+    """
+    try:
+        tensor = tf.convert_to_tensor(value)
+    except (TypeError, ValueError, tf.errors.OpError):
+        raise InputError(f"{name} must be a tensor; got {kind_of(value)}: make one of an image with to_tensor") from None
+    if not tensor.dtype.is_floating:
+        raise InputError(f"{name} must hold floating-point numbers; got {tensor.dtype.name}: use tf.cast(..., tf.float32)")
+    check_axes(tuple(tensor.shape), name, axes)
+    return tensor
+
+
 def to_tensor(image: np.ndarray, device: str | None = None) -> Tensor:
     """An image as an encoder takes it.
 
@@ -85,20 +103,20 @@ def to_tensor(image: np.ndarray, device: str | None = None) -> Tensor:
     (1, 40, 60, 3)
 
     Args:
-        image: `(H, W, 3)` array in 0..1; it is copied.
+        image: `(H, W, 3)` array in 0..1, or uint8; it is copied.
         device: where to put the tensor; by default the fastest there is, as for `load_encoder`.
 
     Returns:
         `(1, H, W, 3)` float32.
 
     Raises:
-        InputError: another shape, or not the name of a device.
+        InputError: another shape, NaN or no numbers at all, or not the name of a device.
         MachineError: a GPU asked for by name that is not there.
 
     Source: ours; the seeds do it with their framework's image loaders.
     """
-    array = np.array(image, dtype=np.float32)
-    if array.ndim != 3 or array.shape[2] != 3:
+    array = numbers(image, "image")
+    if array.ndim != 3 or array.shape[2] != 3 or not array.size:
         raise InputError(f"image must be (H, W, 3); got {array.shape}")
     with tf.device(find_device(device)):
         return tf.constant(array[None])
@@ -121,8 +139,7 @@ def to_image(tensor: Tensor) -> np.ndarray:
 
     Source: ours; as `deprocess_img` of the Keras example, without the way through 8 bits.
     """
-    if len(tensor.shape) != 4 or tensor.shape[0] != 1 or tensor.shape[3] != 3:
-        raise InputError(f"tensor must be (1, H, W, 3); got {tuple(tensor.shape)}")
+    tensor = as_tensor(tensor, "tensor", "(1, H, W, 3)")
     return np.clip(np.array(tensor[0], dtype=np.float32), 0, 1)
 
 
@@ -143,6 +160,5 @@ def to_array(tensor: Tensor) -> np.ndarray:
 
     Source: ours.
     """
-    if len(tensor.shape) != 4 or tensor.shape[0] != 1:
-        raise InputError(f"tensor must be (1, H, W, C); got {tuple(tensor.shape)}")
+    tensor = as_tensor(tensor, "tensor", "(1, H, W, C)")
     return np.array(tensor[0], dtype=np.float32)

@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stylelab import encoders
+from stylelab.base.values import one_of
 from stylelab.encoders import EncoderName
-from stylelab.errors import InputError, unknown
 from stylelab.run.numerics.precision import FINE
 from stylelab.torch.engine.allocator import layout
-from stylelab.torch.tensors import find_device, find_precision
+from stylelab.torch.tensors import as_tensor, find_device, find_precision
 
 # TensorFloat-32 keeps 10 bits of a product: a Gram matrix would differ from TensorFlow's in the third digit.
 torch.backends.cuda.matmul.allow_tf32 = False
@@ -81,8 +81,7 @@ class Encoder(torch.nn.Module):
         Raises:
             InputError: another shape.
         """
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise InputError(f"images must be (B, 3, H, W); got {tuple(images.shape)}")
+        images = as_tensor(images, "images", "(B, 3, H, W)")
         return images * self.factor + self.offset
 
     @property
@@ -93,7 +92,7 @@ class Encoder(torch.nn.Module):
 
 def load_encoder(
     name_or_spec: EncoderName,
-    layers: Iterable[str],
+    layers: "str | Iterable[str]",
     *,
     pooling: str | None = None,
     normalised: bool = False,
@@ -108,7 +107,7 @@ def load_encoder(
 
     Args:
         name_or_spec: 'auto', 'mini', 'vgg19', 'vgg19-torchvision', 'random', a path, or a `stylelab.encoders.Encoder`.
-        layers: such as ('conv1_1', 'conv4_2'); other spellings are accepted, the paper's names are returned.
+        layers: such as ('conv1_1', 'conv4_2'), or one; other spellings are accepted, the paper's names are returned.
         pooling: 'max' or 'average'; by default the encoder's own.
         normalised: scale every filter to a mean activation of 1 (Gatys et al. 2015), unless it is already.
         device: 'cpu', 'cuda', 'mps'; by default the fastest there is.
@@ -125,9 +124,7 @@ def load_encoder(
     """
     spec = encoders.find_encoder(name_or_spec)
     names = encoders.check_layers(spec, layers)
-    pooling = pooling or spec.pooling
-    if pooling not in ("max", "average"):
-        raise unknown("pooling", pooling, ("max", "average"))
+    pooling = one_of("pooling", spec.pooling if pooling is None else pooling, ("max", "average"))
     device = find_device(device)
     precision = find_precision(precision, device)
     weights = encoders.read_weights(spec, names, normalised=normalised)

@@ -1,6 +1,6 @@
 """The loop that lowers a loss by changing an image, one step at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,16 +9,17 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from stylelab.errors import NotFiniteError
+from stylelab.base.values import instance, kind_of, one_of, whole
+from stylelab.errors import InputError, NotFiniteError
 from stylelab.images import enlarge
-from stylelab.recipes import Optimiser
+from stylelab.recipes import OPTIMISERS, Optimiser
 from stylelab.result import Step
 from stylelab.run.prepare import Job
 from stylelab.torch.engine.allocator import settle
 from stylelab.torch.engine.optimisers import make_method
 from stylelab.torch.features import Encoder
 from stylelab.torch.objective import Objective, transfer_loss
-from stylelab.torch.tensors import to_image, to_tensor
+from stylelab.torch.tensors import as_tensor, to_image, to_tensor
 
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02, "sgd": 0.1}
 Steps = list["Step | NotFiniteError"]  # of a batch: one for each image
@@ -43,17 +44,20 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
         Step(index from 1, the loss that the step started from, its parts, the image after the step).
 
     Raises:
-        InputError: an unknown optimiser.
+        InputError: an unknown optimiser, no image, or a loss that is no function of it.
         NotFiniteError: the loss is NaN or infinite; it carries the last good image.
 
     Source: Gatys et al. 2016 for L-BFGS; Liu and Nocedal 1989; Kingma and Ba 2015 for Adam.
     """
-    settings = optimiser if isinstance(optimiser, Optimiser) else Optimiser(optimiser, LEARNING_RATES.get(optimiser, 1.0))
+    if not isinstance(optimiser, Optimiser):
+        optimiser = Optimiser(one_of("optimiser", optimiser, OPTIMISERS), LEARNING_RATES[optimiser])
+    image, steps = as_tensor(image, "image", "(1, 3, H, W)"), whole("steps", steps, 0)
+    instance("loss", loss, Callable, words="a function of the image")
     start = image.detach().clone(memory_format=torch.contiguous_format)
-    method = make_method(settings, start)
+    method = make_method(optimiser, start)
 
     def run() -> Iterator[Step]:
-        for (step,) in _descend(start, loss, method, settings.clip, range(1, steps + 1)):
+        for (step,) in _descend(start, loss, method, optimiser.clip, range(1, steps + 1)):
             if isinstance(step, NotFiniteError):
                 raise step
             yield step
@@ -123,12 +127,16 @@ def _evaluate(loss: Objective, images: Tensor) -> tuple[dict[str, Tensor], Tenso
     leaf = images.detach().requires_grad_(True)
     parts = _named(loss(leaf))
     total: Any = sum(parts.values())
+    if not total.requires_grad:
+        raise InputError("the loss does not depend on the image: compute it from the image that it is given, with PyTorch")
     (gradient,) = torch.autograd.grad(total.sum(), leaf)
     return {name: part.detach() for name, part in parts.items()}, gradient
 
 
 def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
     parts = loss if isinstance(loss, dict) else {"loss": loss}
+    if not parts or not all(isinstance(part, Tensor) for part in parts.values()):
+        raise InputError(f"the loss must return a tensor, or a dict of them; got {kind_of(loss)}")
     return {name: part.reshape(-1) for name, part in parts.items()}
 
 

@@ -14,8 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylelab.errors import InputError, unknown
+from stylelab.base.values import one_of, pair
+from stylelab.errors import InputError
 from stylelab.recipes import STYLE_LOSSES, Gram, Loss, Scale, SquaredError, Sum, TotalVariation
+from stylelab.torch.tensors import as_tensor
 
 WITHOUT_IMAGE = ("raw", "per_location", "per_element")  # those that need not know the image
 
@@ -146,6 +148,7 @@ def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean"
     Source: 'half_sum' Gatys et al. 2016, equation 1; 'sum' the Keras example; 'quarter_mean' deeplearning.ai's exercise,
         equation 1.
     """
+    activation, target = as_tensor(activation, "activation"), as_tensor(target, "target")
     if activation.shape != target.shape:
         raise InputError(f"activation is {_shape(activation)} but target is {_shape(target)}: use one layer and one size")
     return _reduce((wide(activation) - wide(target)).square(), SquaredError(normalisation).reduce)
@@ -169,10 +172,8 @@ def gram_matrix(activation: Tensor, normalisation: str = "per_location") -> Tens
 
     Source: Gatys et al. 2016, equation 3 ('raw'); TensorFlow's tutorial ('per_location'); PyTorch's ('per_element').
     """
-    if activation.ndim != 4:
-        raise InputError(f"activation must be (B, C, H, W); got {_shape(activation)}")
-    if normalisation not in WITHOUT_IMAGE:
-        raise unknown("Gram normalisation", normalisation, WITHOUT_IMAGE)
+    activation = as_tensor(activation, "activation", "(B, C, H, W)")
+    one_of("Gram normalisation", normalisation, WITHOUT_IMAGE)
     features = wide(activation).flatten(2)  # (B, C, H W)
     gram = features @ features.transpose(1, 2)  # (B, C, C)
     return gram if normalisation == "raw" else _normalise(gram, Gram(normalisation), features.shape[2])
@@ -209,14 +210,13 @@ def style_layer_loss(
 
     Source: Gatys et al. 2016, equation 4; TensorFlow's and PyTorch's tutorials ('mean'); the Keras example ('keras').
     """
-    if normalisation not in STYLE_LOSSES:
-        raise unknown("style normalisation", normalisation, STYLE_LOSSES)
-    loss = STYLE_LOSSES[normalisation]
+    loss = STYLE_LOSSES[one_of("style normalisation", normalisation, STYLE_LOSSES)]
     if normalisation == "mean":
         loss = replace(loss, normalisation=gram)
-    if image_size:
-        loss = replace(loss, pixels=image_size[0] * image_size[1])
-    return _gram_distance(sums(activation), target_gram, loss)
+    if image_size is not None:
+        height, width = pair("image_size", image_size)
+        loss = replace(loss, pixels=height * width)
+    return _gram_distance(sums(activation), as_tensor(target_gram, "target_gram"), loss)
 
 
 def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
@@ -240,8 +240,7 @@ def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
     Source: Rudin, Osher and Fatemi 1992 for the idea; TensorFlow's tutorial ('l1'); the Keras example
         with its slice mended ('keras').
     """
-    if image.ndim != 4:
-        raise InputError(f"image must be (B, 3, H, W); got {_shape(image)}")
+    image = as_tensor(image, "image", "(B, C, H, W)")
     down = image[:, :, 1:, :] - image[:, :, :-1, :]  # (B, 3, H-1, W)
     right = image[:, :, :, 1:] - image[:, :, :, :-1]  # (B, 3, H, W-1)
     match TotalVariation(kind).kind:
@@ -262,6 +261,7 @@ def sums(activation: "Tensor | Sums") -> Sums:
     """The sums over positions of an activation `(B, C, H, W)`; sums are returned as they are."""
     if isinstance(activation, Sums):
         return activation
+    activation = as_tensor(activation, "activation", "(B, C, H, W)")
     return Sums(activation.shape[2:].numel(), gram_matrix(activation, "raw"), wide(activation).sum((2, 3)))
 
 

@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stylelab.base.values import instance, several
 from stylelab.encoders import layer_size
 from stylelab.errors import InputError
-from stylelab.recipes import Loss, Recipe, Weights
+from stylelab.recipes import Loss, Recipe, Weights, find_recipe
 from stylelab.torch.engine.look import look
 from stylelab.torch.features import Encoder
 from stylelab.torch.losses import Sums, distance, statistics
+from stylelab.torch.tensors import as_tensor
 
 SUMS = ("gram", "total")  # over positions; the other thing that a loss may need is the activation
 Objective = Callable[[Tensor], "Tensor | dict[str, Tensor]"]  # images -> a scalar, or named scalars whose sum is lowered
@@ -41,7 +43,7 @@ def transfer_loss(
     encoder: Encoder,
     content: Tensor,
     style: "Tensor | Sequence[Tensor]",
-    recipe: Recipe,
+    recipe: "str | Recipe",
     weights: Weights | None = None,
     tile: int | None = None,
 ) -> Objective:
@@ -58,7 +60,7 @@ def transfer_loss(
         encoder: must give the recipe's layers.
         content: `(B, 3, H, W)` in 0..1.
         style: `(1, 3, H', W')` in 0..1, of any size; for a batch a sequence of B such images.
-        recipe: layers and losses.
+        recipe: layers and losses, or a recipe's name.
         weights: of the parts; by default the author's.
         tile: side in pixels of the tiles to work in; None for whole images.
 
@@ -66,14 +68,21 @@ def transfer_loss(
         A function: images `(B, 3, H, W)` -> `{"content", "style", "tv"}`, weighted: scalars, for a batch `(B,)`.
 
     Raises:
-        InputError: the encoder was loaded without one of the recipe's layers.
+        InputError: the encoder was loaded without one of the recipe's layers, or something is of the wrong kind.
 
     Source: Gatys et al. 2016, equations 1 to 7.
     """
+    instance("encoder", encoder, Encoder, words="an encoder of load_encoder")
+    recipe, weights = find_recipe(recipe), instance("weights", weights, Weights, type(None), words="Weights")
     if missing := [layer for layer in recipe.layers if layer not in encoder.layers]:
         raise InputError(f"the encoder was loaded without {', '.join(missing)}: load it with layers=recipe.layers")
     weights = weights or recipe.weights
-    styles = [style] if isinstance(style, Tensor) else list(style)
+    content, styles = (
+        as_tensor(content, "content", "(B, 3, H, W)"),
+        [style] if isinstance(style, Tensor) else several("style", style, "[style]"),
+    )
+    if len(styles) != len(content):
+        raise InputError(f"{len(styles)} style images for {len(content)} content images: give as many")
     parts = {
         "content": _part(weights.content, recipe.content, recipe.content_loss, content.shape[2:]),
         "style": _part(weights.style, recipe.style, recipe.style_loss, content.shape[2:]),

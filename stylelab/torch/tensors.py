@@ -1,9 +1,12 @@
 """Devices, and arrays in and out: an image or an activation as a tensor, a tensor as an array."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from stylelab.base.values import check_axes, kind_of, numbers, shown
 from stylelab.errors import InputError, MachineError, unknown
 from stylelab.run.numerics.precision import check_precision, cpu_has_bfloat16
 from stylelab.torch.engine.passes import fault
@@ -37,7 +40,7 @@ def find_device(name: "str | torch.device | None" = None) -> torch.device:
         return torch.device(best)
     kind, _, index = str(name).partition(":")
     if kind not in DEVICES or not (index or "0").isdecimal():
-        raise unknown("device", name, DEVICES)
+        raise unknown("device", name if isinstance(name, str | torch.device) else shown(name), DEVICES)
     if kind == "gpu" and best != "cpu":
         kind = best
     if int(index or 0) >= there.get(kind, 0):
@@ -77,6 +80,20 @@ def find_precision(name: str, device: "str | torch.device | None" = None, pixels
     return "bfloat16" if wanted and not fault("bfloat16", device) else "float32"
 
 
+def as_tensor(value: Any, name: str, axes: str = "") -> Tensor:
+    """What is given as a tensor of floating-point numbers, if it has these axes, such as `(B, 3, H, W)`.
+
+    Raises:
+        InputError: it is something else; the message calls it `name`.
+    """
+    if not isinstance(value, Tensor):
+        raise InputError(f"{name} must be a tensor; got {kind_of(value)}: make one of an image with to_tensor")
+    if not value.is_floating_point():
+        raise InputError(f"{name} must hold floating-point numbers; got {value.dtype}: use .float()")
+    check_axes(tuple(value.shape), name, axes)
+    return value
+
+
 def to_tensor(image: np.ndarray, device: "str | torch.device | None" = None) -> Tensor:
     """An image as an encoder takes it.
 
@@ -84,20 +101,20 @@ def to_tensor(image: np.ndarray, device: "str | torch.device | None" = None) -> 
     (1, 3, 40, 60)
 
     Args:
-        image: `(H, W, 3)` array in 0..1; it is copied.
+        image: `(H, W, 3)` array in 0..1, or uint8; it is copied.
         device: where to put the tensor; by default the fastest there is, as for `load_encoder`.
 
     Returns:
         `(1, 3, H, W)` float32.
 
     Raises:
-        InputError: another shape, or not the name of a device.
+        InputError: another shape, NaN or no numbers at all, or not the name of a device.
         MachineError: a GPU asked for by name that is not there.
 
     Source: ours; the seeds do it with their framework's image loaders.
     """
-    array = np.array(image, dtype=np.float32)  # a copy: the tensor must not share the caller's memory
-    if array.ndim != 3 or array.shape[2] != 3:
+    array = numbers(image, "image")
+    if array.ndim != 3 or array.shape[2] != 3 or not array.size:
         raise InputError(f"image must be (H, W, 3); got {array.shape}")
     return torch.from_numpy(array).permute(2, 0, 1)[None].contiguous().to(find_device(device))
 
@@ -119,8 +136,7 @@ def to_image(tensor: Tensor) -> np.ndarray:
 
     Source: ours; as `deprocess_img` of the Keras example, without the way through 8 bits.
     """
-    if tensor.ndim != 4 or tensor.shape[:2] != (1, 3):
-        raise InputError(f"tensor must be (1, 3, H, W); got {tuple(tensor.shape)}")
+    tensor = as_tensor(tensor, "tensor", "(1, 3, H, W)")
     return tensor.detach()[0].permute(1, 2, 0).clamp(0, 1).cpu().numpy().copy()
 
 
@@ -141,6 +157,5 @@ def to_array(tensor: Tensor) -> np.ndarray:
 
     Source: ours.
     """
-    if tensor.ndim != 4 or tensor.shape[0] != 1:
-        raise InputError(f"tensor must be (1, C, H, W); got {tuple(tensor.shape)}")
+    tensor = as_tensor(tensor, "tensor", "(1, C, H, W)")
     return tensor.detach()[0].permute(1, 2, 0).float().cpu().numpy().copy()

@@ -87,7 +87,7 @@ def paint(
 
     Source: as `transfer`.
     """
-    job, device = run.job, find_device(run.options.device)
+    job, device = run.job, run.device(find_device)
     height, width = job.content.shape[:2]
     precision = find_precision(run.precision, device, height * width)
     encoder = load_encoder(

@@ -260,7 +260,7 @@ def test_bad_input_is_one_line_on_the_page(studio, tmp_path):
     huge.write_bytes(b"\0" * (21 * 2**20))
     for file, words in (
         (png("empty.png", length=0), "'empty.png' is empty"),
-        (png("cut.png", (900, 900), length=400), "'cut.png' is a broken or truncated image"),
+        (png("cut.png", length=60), "'cut.png' is a broken or truncated"),
         (huge, "'huge.png' has 21 MB, more than 20"),
         (png("strip.png", (400, 4)), "too small"),
     ):
@@ -555,6 +555,13 @@ def test_in_jupyterlab_an_image_is_uploaded_painted_paused_and_saved(lab):
         lab.page.keyboard.press(key)
     assert lab.page.evaluate("() => panel.content.widgets.length") == cells
     assert faults(lab.page) == []
+
+
+def test_in_jupyterlab_runs_stand_side_by_side_next_to_the_file_list(lab):
+    assert lab.page.locator(".jp-FileBrowser").is_visible()
+    cards = [lab.paint(steps=4) for _ in range(2)]
+    left, right = (card.root.bounding_box() for card in reversed(cards))
+    assert left["y"] == right["y"] and left["x"] < right["x"] and right["x"] + right["width"] <= 1280
 
 
 def test_in_jupyterlab_the_buttons_work_while_another_cell_runs(lab):

@@ -301,6 +301,14 @@ def test_a_profile_that_cannot_be_unpacked_is_noted():
     check(png(PICTURE, (b"iCCP", b"mine\0\0" + b"garbage")), notes=[": its colour profile is broken"])
 
 
+def test_a_pillow_without_littlecms_is_noted(monkeypatch):
+    def fail(*_):
+        raise ImportError("The _imagingcms C module is not installed")
+
+    monkeypatch.setattr(ImageCms, "ImageCmsProfile", fail)
+    check(png(PICTURE, iccp(screen(P3))), notes=[": this Pillow lacks littleCMS, so its colours are read as sRGB"])
+
+
 def test_a_profile_of_megabytes_is_read():
     big = screen(curve=power(1)) + np.random.default_rng(0).bytes(3 * 2**20)
     check(png(bits(stored(curve=gamma(1))), iccp(struct.pack(">I", len(big)) + big[4:])))

@@ -1,8 +1,10 @@
 """The doctor reports what is there, what is missing, and what to do about it, without a network."""
 
+import importlib.util
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,6 +37,7 @@ def probes(monkeypatch):
     """What the two frameworks answer."""
     answers = {"torch": WELL, "tensorflow": WELL}
     monkeypatch.setattr(doctor, "_start_probe", answers.get)
+    monkeypatch.setattr(doctor, "sandbox_trouble", lambda: "")  # it takes a second
     return answers
 
 
@@ -48,7 +51,7 @@ def test_a_finding_has_what_state_and_advice():
 
 def test_everything_is_checked(probes):
     wanted = {"Python", "packages", "torch", "tensorflow", "encoder mini", "encoder vgg19", "cache", "chromium",
-              "bubblewrap", "Jupyter kernels", "memory", "disk"}  # fmt: skip
+              "bubblewrap", "Jupyter kernels", "memory", "disk", "home folder", "temporary files", "terminal", "image formats"}  # fmt: skip
     assert wanted <= set(findings())
 
 
@@ -106,6 +109,93 @@ def test_a_missing_embedded_encoder_breaks_everything_and_a_download_nothing(pro
 def test_an_unwritable_cache_is_reported_with_a_way_out(probes, monkeypatch):
     monkeypatch.setenv("STYLELAB_CACHE", "/proc/nowhere")
     assert "STYLELAB_CACHE" in findings()["cache"].advice
+
+
+@pytest.mark.parametrize(("variable", "what"), [
+    ("HOME", "home folder"), ("STYLELAB_CACHE", "cache"), ("TMPDIR", "TMPDIR"), ("MPLCONFIGDIR", "MPLCONFIGDIR"),
+    ("TORCH_HOME", "TORCH_HOME"), ("KERAS_HOME", "KERAS_HOME"), ("XDG_CACHE_HOME", "XDG_CACHE_HOME"), ("IPYTHONDIR", "IPYTHONDIR"),
+])  # fmt: skip
+def test_a_folder_that_is_closed_is_reported_with_a_way_out(probes, monkeypatch, tmp_path, permissions_count, variable, what):
+    (tmp_path / "closed").mkdir(0)
+    assert what not in findings() or not findings()[what].advice
+    monkeypatch.setenv(variable, str(tmp_path / "closed"))
+    finding = findings()[what]
+    assert "permission denied" in finding.state and variable in finding.advice and not finding.broken
+
+
+def test_a_user_without_a_home_folder_learns_what_still_works(probes, monkeypatch):
+    for variable in ("HOME", "STYLELAB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda user: {}[user])
+    found = findings()
+    assert found["home folder"].state == "none" and "HOME" in found["home folder"].advice
+    assert "STYLELAB_CACHE" in found["cache"].advice and not any(finding.broken for finding in found.values())
+
+
+def test_no_folder_for_temporary_files_is_reported(probes, monkeypatch):
+    def none():
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    assert findings()["temporary files"].advice == "set TMPDIR to one of yours"
+
+
+def test_a_path_too_long_for_the_studios_sockets_is_reported(probes, monkeypatch):
+    monkeypatch.setattr("stylelab.tools.studio.serve.socket_folder", lambda: None)
+    assert findings()["studio"].advice == "set TMPDIR to a shorter path"
+
+
+@pytest.mark.parametrize(("free", "longest", "state", "advice"), [
+    (10, 255, "10.0 GB free here", ""), (0.5, 255, "0.5 GB free here", "free some disk space"),
+    (10, 143, "names up to 143 bytes only", "short names"),
+])  # fmt: skip
+def test_the_disk_row_says_how_much_is_free_and_how_long_names_may_be(probes, monkeypatch, free, longest, state, advice):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=free * 2**30))
+    monkeypatch.setattr("os.pathconf", lambda folder, name: longest)
+    assert state in findings()["disk"].state and advice in findings()["disk"].advice
+
+
+def test_a_working_folder_that_is_gone_or_closed_is_reported(probes, monkeypatch, tmp_path, permissions_count):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").chmod(0o500)
+    assert "permission denied" in findings()["disk"].state
+    (tmp_path / "gone").rmdir()
+    assert "cannot write" in findings()["disk"].state and findings()["disk"].advice
+
+
+@pytest.mark.parametrize(("encoding", "advice"), [("utf-8", ""), ("ascii", "PYTHONUTF8=1"), ("cp1252", "PYTHONUTF8=1")])
+def test_a_terminal_that_lacks_characters_is_reported(probes, monkeypatch, encoding, advice):
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(encoding=encoding))
+    assert advice in doctor._terminal().advice and encoding in doctor._terminal().state
+
+
+def test_a_missing_reader_of_photographs_is_reported(probes, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pi_heif" else find_spec(name))
+    assert "HEIC cannot be opened" in findings()["image formats"].state and "pip install" in findings()["image formats"].advice
+
+
+def test_a_sandbox_that_is_installed_but_does_not_work_is_reported(probes, monkeypatch):
+    monkeypatch.setattr(doctor, "sandbox_trouble", lambda: "no permission to create a namespace")
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    finding = findings()["bubblewrap"]
+    assert "namespace" in finding.state and "--privileged" in finding.advice and not finding.broken
+
+
+@pytest.mark.parametrize(("machine", "kernel", "version", "what", "advice"), [
+    ("x86_64", "Darwin Kernel Version 23.5.0; RELEASE_X86_64", "14.5", "processor", "docs/ways-in.md"),
+    ("x86_64", "Darwin Kernel Version 23.5.0; RELEASE_ARM64_T8103", "14.5", "processor", "arm64"),
+    ("arm64", "Darwin Kernel Version 21.6.0; RELEASE_ARM64_T8103", "12.7", "macOS", "macOS 14"),
+    ("arm64", "Darwin Kernel Version 23.5.0; RELEASE_ARM64_T8103", "14.5", "", ""),
+])  # fmt: skip
+def test_a_mac_without_wheels_is_reported(monkeypatch, machine, kernel, version, what, advice):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("platform.mac_ver", lambda: (version, ("", "", ""), machine))
+    monkeypatch.setattr("os.uname", lambda: SimpleNamespace(version=kernel))
+    found = doctor._mac()
+    assert [finding.what for finding in found] == ([what] if what else []) and all(advice in finding.advice for finding in found)
 
 
 def test_the_check_creates_no_folder(probes, monkeypatch, tmp_path):

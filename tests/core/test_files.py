@@ -19,6 +19,8 @@ from stylelab.base.files import (
     quoted,
     read_file,
     refused,
+    temporary_files,
+    temporary_folder,
     write_text,
 )  # fmt: skip
 from stylelab.errors import InputError, MachineError
@@ -123,6 +125,18 @@ def test_a_pipe_or_device_is_not_replaced(tmp_path):
         write_text(pipe, "x")
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_where_no_temporary_file_can_be_written_they_lie_next_to_the_output(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr("tempfile._candidate_tempdir_list", lambda: ["/proc"])
+    monkeypatch.setenv("TMPDIR", "/proc")
+    with pytest.raises(MachineError, match="set TMPDIR"):
+        temporary_folder()
+    with temporary_files(tmp_path):
+        assert temporary_folder().parent == tmp_path and os.environ["TMPDIR"] == str(temporary_folder())
+        (temporary_folder() / "left").touch()
+    assert not os.listdir(tmp_path) and os.environ["TMPDIR"] == "/proc"
 
 
 def test_a_link_is_kept_and_the_file_it_points_to_is_replaced(tmp_path):

@@ -16,6 +16,8 @@ from PIL import Image
 from stylelab import images
 from stylelab.errors import InputError, MachineError
 from stylelab.images.formats import ENDINGS, find_format
+from stylelab.run.options import Options
+from stylelab.run.prepare import prepare_run
 
 across, down = np.meshgrid(np.linspace(10, 240, 64), np.linspace(230, 30, 48))
 PICTURE = np.stack([across, (across + down) / 2, down], axis=-1).round().astype(np.uint8)
@@ -222,13 +224,13 @@ def test_a_jpeg_in_a_multi_picture_file_opens_without_a_note():
         (b"FUJIFILMCCD-RAW " + bytes(30), "is a raw camera image"),
         (b"IIU\0\x18\0\0\0" + bytes(30), "is a raw camera image"),
         (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(30), "is a raw camera image"),
-        (b"v/1\1" + bytes(30), "is a OpenEXR image"),
+        (b"v/1\1" + bytes(30), "is an OpenEXR image"),
         (b"%PDF-1.7\n", "is not an image but a PDF document: save an image from it as PNG or JPEG first"),
         (b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(30), "is not an image but a video"),
         (b"\0\0\0\x1cftypisom\0\0\2\0isommp41mp42" + bytes(30), "is not an image but a video"),
         (b"PK\x03\x04" + bytes(30), "is not an image but an archive"),
-        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "is a SVG image"),
-        (b"\xef\xbb\xbf<SVG/>", "is a SVG image"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "is an SVG image"),
+        (b"\xef\xbb\xbf<SVG/>", "is an SVG image"),
         (b"\n<!DOCTYPE html><html></html>", "is not an image but a web page: download the image itself"),
         (b"Dear diary", "is not an image: PNG, JPEG, WebP, HEIC, AVIF, GIF, TIFF and BMP can be opened"),
         (b"\xff\xd8\xff\xe0 and so on", "is a broken or truncated JPEG image"),
@@ -348,3 +350,48 @@ def test_a_png_is_white_where_its_transparent_colour_is(bits):
 @pytest.mark.parametrize("format", ["JPEG2000", "PPM", "ICO", "BMP"])
 def test_other_formats_open(format):
     check(written(PICTURE, format, **({"sizes": [(64, 48)]} if format == "ICO" else {})))
+
+
+# --- what a run says of its images ------------------------------------------------------------------------------
+
+OPTIONS = {"encoder": "random", "steps": 2}
+
+
+def notes(content, style, **options):
+    return prepare_run([content], [style], Options(**OPTIONS | options)).job.notes
+
+
+def plain(height, width):
+    return np.full((height, width, 3), 0.5, np.float32)
+
+
+def test_an_image_smaller_than_the_size_asked_for_is_enlarged_with_a_note(tmp_path):
+    Image.fromarray(PICTURE).save(tmp_path / "small.png")
+    (note,) = notes(tmp_path / "small.png", plain(200, 200), size=128)
+    assert note == "the content image 'small.png' of 64 x 48 pixels was enlarged to 128 x 96, which adds no detail"
+    (note,) = notes(plain(200, 200), PICTURE, size=128)
+    assert note == "the style image of 64 x 48 pixels was enlarged to 171 x 128, which adds no detail"
+    assert notes(tmp_path / "small.png", plain(200, 200), size=64) == ()
+    assert notes(plain(200, 200), plain(300, 300), size=200) == ()
+
+
+def test_from_coarse_to_fine_the_last_size_counts_for_the_note():
+    assert len(notes(plain(100, 120), plain(300, 300), size=240, scales=3)) == 1
+    assert notes(plain(100, 120), plain(300, 300), size=120, scales=2) == ()
+
+
+def test_the_notes_on_a_file_come_with_the_run(tmp_path):
+    (tmp_path / "cut.jpg").write_bytes(jpeg()[:-2])
+    (note,) = notes(plain(64, 64), tmp_path / "cut.jpg", size=32)
+    assert note == f"'{tmp_path}/cut.jpg' lacks its end marker, but no part of the image"
+    (note,) = notes(plain(64, 64), images.ImageFile("cut.jpg", jpeg()[:-2]), size=32)
+    assert note.startswith("'cut.jpg' lacks")
+
+
+def test_an_image_too_narrow_is_reported_in_its_own_size():
+    with pytest.raises(InputError, match="the style image of 2000 x 30 pixels, scaled to 400 x 6, is too small: both sides must"):
+        notes(plain(200, 200), plain(30, 2000), size=200)
+    with pytest.raises(InputError, match="the content image of 40 x 2000 pixels, scaled to 4 x 200, is too small"):
+        notes(plain(2000, 40), plain(200, 200), size=200)
+    with pytest.raises(InputError, match="the content image of 200 x 8 pixels is too small"):
+        notes(plain(8, 200), plain(200, 200), size=200)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from stylelab.cli import commands as cli
-from stylelab.errors import InputError
+from stylelab.errors import InputError, MachineError
 from stylelab.images import open_image
 from stylelab.images.decode import MOST_BYTES, ImageFile
 from stylelab.recipes import RECIPES, scaled
@@ -323,3 +323,64 @@ def test_options_that_override_settings_are_checked_before_the_run(capsys, no_ru
 def test_sizes_that_are_too_small_are_left_out():
     run = prepare_run(["china"], ["cat"], Options(scales=10**6, **SMALL | dict(size=128, steps=10)))
     assert [max(batch[0].content.shape) for batch in run.stages] == [64, 91, 128]
+
+
+# from another machine, version or framework: a note and the nearest that works, or one line
+
+
+@pytest.mark.parametrize("device", ["cuda:1", "mps", "gpu:0"])
+def test_settings_painted_on_a_gpu_that_is_not_here_are_painted_on_what_there_is(capsys, device):
+    Path("run.json").write_text(json.dumps({"format": 1, "content": "china", "style": "cat", **SMALL, "device": device}))
+    settings = Settings.load("run.json")
+    found = []
+
+    def find(name):
+        found.append(name)
+        if name:
+            raise MachineError(f"no '{name}' on this machine")
+        return "cpu"
+
+    assert prepare_run(["china"], ["cat"], settings).device(find) == "cpu" and found == [device, None]
+    for asked in (settings.changed(device="cuda"), Settings("china", "cat", device=device, **SMALL)):
+        with pytest.raises(MachineError):
+            prepare_run(["china"], ["cat"], asked).device(find)
+    repeated = pretended().settings
+    assert settings.differences(repeated) == (f"painted on cpu, and first on {device}: the image may differ in details",)
+
+
+def test_a_path_of_another_system_is_looked_for_by_its_name_in_the_folder_of_the_settings():
+    settings = pretended(style=photograph()).settings
+    for path in (r"C:\Users\me\mine.jpg", r"..\mine.jpg", "/home/server/mine.jpg"):
+        replace(settings, style=path).save("run.json")
+        assert Settings.load("run.json").images()[1] == "mine.jpg"
+    photograph(seed=1)
+    with pytest.raises(InputError, match="is not the style image"):
+        Settings.load("run.json").images()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_settings_are_read_in_every_encoding_that_an_editor_saves(encoding):
+    text = Settings("china", "cat", size=48).text().replace("\n", "\r\n")
+    Path("run.json").write_bytes(text.encode(encoding))
+    assert Settings.load("run.json").size == 48
+
+
+def test_a_later_version_s_option_is_left_out_if_it_is_not_used_and_named_if_it_is(capsys, no_run):
+    later = {"format": 1, "content": "china", "style": "cat", "grain": None, "versions": {"stylelab": "9.1"}}
+    assert Settings.parse(json.dumps(later)).content == "china"
+    Path("run.json").write_text(json.dumps(later | {"grain": 0.5}))
+    line = refused(capsys, "--settings", "run.json", "-o", "a.png")
+    assert "unknown setting 'grain': it was saved with stylelab 9.1, and this is" in line
+
+
+def test_another_encoder_under_the_name_of_the_old_one_is_refused(tmp_path):
+    from stylelab import encoders
+
+    mini = encoders.find_encoder("mini")
+    copy = tmp_path / "mine.safetensors"
+    copy.write_bytes(mini.path.read_bytes())
+    settings = pretended(encoder=str(copy)).settings
+    assert settings.images() == ("china", "cat")
+    encoders.save(copy, encoders.read_weights(mini, ["conv5_1"]), mini)
+    with pytest.raises(InputError, match="is not the encoder that these settings were saved with"):
+        settings.images()

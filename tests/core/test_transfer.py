@@ -230,3 +230,9 @@ def test_a_gpu_gives_the_same_image(sl):
     options = SMALL | dict(recipe="coursera", steps=10)
     cpu, gpu = (sl.transfer("coffee", "astronaut", **options | dict(device=name)).image for name in ("cpu", "gpu"))
     assert np.quantile(np.abs(cpu - gpu), 0.999) < 1e-2
+
+
+def test_a_result_has_the_notes_on_its_own_images(lab):
+    small, large = (np.full((side, side, 3), 0.5, np.float32) for side in (24, 48))
+    first, second = lab.sl.transfer_batch([small, large], [large, large], **SMALL | {"steps": 1})
+    assert first.notes[0].startswith("the content image of 24 x 24 pixels was enlarged to 48 x 48") and second.notes == ()

@@ -4,9 +4,12 @@ Each exercise brings its own tests: its reference, the library's answer and its 
 framework. Answers as students write them are in answers_lesson_NN.py.
 """
 
+import ast
 import importlib
+import io
 import json
 import re
+import sys
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,7 +20,8 @@ import pytest
 
 from stylelab import encoders, exercises
 from stylelab.errors import InputError
-from stylelab.exercises.checking import check, definition, serialise
+from stylelab.exercises import common
+from stylelab.exercises.checking import call, check, definition, serialise
 
 IDS = tuple(exercises.EXERCISES)
 EACH = pytest.mark.parametrize("exercise", exercises.EXERCISES.values(), ids=IDS)
@@ -172,6 +176,86 @@ def test_a_wrong_answer_earns_less_than_the_right_one(exercise):
     wrong = exercises.Answer(outputs=spoilt, gradients=right.gradients)
     marks = [exercises.judge(exercise, cases, answer).points for answer in (right, wrong)]
     assert marks[1] < marks[0] == exercise.points - bool(exercise.differentiable)
+
+
+# the loss that an answer receives
+
+
+@pytest.mark.parametrize("target", ["image", "activation", None])
+def test_the_loss_of_a_check_is_the_networks_and_unlike_in_its_arguments(half, target):
+    lab, rng = half.Lab(), np.random.default_rng(5)
+    weights, image = common.random_loss(rng, target), common.random_image(rng, (2, 5, 4, 3))
+    other = common.random_image(rng, (2, 5, 4, 4 if target == "activation" else 3))
+    loss, (one, two) = lab.give("loss", weights), (lab.give("image", array) for array in (image, other))
+    assert float(loss(one, two)) == pytest.approx(common.loss_value(image, other, weights), rel=1e-5)
+    slopes = lab.gradients(loss, {"image": one, "target": two}, ("image", "target"))
+    found = {name: slope if slope is None else lab.take("image", slope) for name, slope in slopes.items()}
+    np.testing.assert_allclose(found["image"], common.gradient(image, other, weights), rtol=1e-4, atol=1e-5)
+    if target == "image":
+        np.testing.assert_allclose(found["target"], common.target_gradient(image, other, weights), rtol=1e-4, atol=1e-5)
+        swapped = lab.gradients(lambda image, target: loss(target, image), {"image": one, "target": two}, ("image",))["image"]
+        np.testing.assert_allclose(
+            lab.take("image", swapped), common.swapped_gradient(image, other, weights), rtol=1e-4, atol=1e-5
+        )
+        for wrong in (common.target_gradient, common.swapped_gradient):
+            assert min(np.abs(sign * wrong(image, other, weights) - found["image"]).max() for sign in (1, -1)) > 0.1
+
+
+# what a lesson gives an answer
+
+
+@pytest.mark.plain
+def test_a_lesson_passes_no_argument_by_a_name_that_its_exercise_does_not_list():
+    for source in Path("lessons/source").glob("0*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            exercise = isinstance(node, ast.Call) and exercises.EXERCISES.get(getattr(node.func, "id", ""))
+            if exercise:
+                given = {keyword.arg for keyword in node.keywords if keyword.arg}
+                assert given <= set(exercise.by_name), f"{source.name}: {ast.unparse(node)}"
+
+
+def test_a_right_answer_without_a_name_that_the_lesson_uses_is_not_used(sl, half, answers, printed):
+    own, answer = half.LIBRARY["reconstruct"], next(iter(answers.RIGHT["reconstruct"].values()))
+    assert sl.check("reconstruct", lambda a, b, c, d, e: answer(a, b, c, d, e)) is own
+    assert "right, but the lesson calls it with `learning_rate=`" in printed()
+    assert sl.check("reconstruct", lambda *a, **names: answer(*a, **names)) is not own
+
+
+def test_a_right_answer_that_fails_on_the_lessons_device_is_not_used(framework, half, monkeypatch):
+    if framework == "tensorflow":
+        pytest.skip("it moves tensors between devices by itself")
+    import torch
+
+    from stylelab.torch import tensors
+
+    def on_the_processor(activation, target):
+        return (activation - target + torch.zeros(activation.shape)).square().mean()
+
+    exercise, lab = exercises.EXERCISES["content_loss"], half.Lab()
+    given = call.give(exercise, lab, exercise.inputs()["plain"])
+    assert lab.obstacle(exercise, on_the_processor, given) is None
+    monkeypatch.setattr(tensors, "find_device", lambda name=None: torch.device("meta"))
+    assert "fails on this machine's device 'meta'" in lab.obstacle(exercise, on_the_processor, given)
+    assert lab.obstacle(exercise, half.LIBRARY["content_loss"], given) is None
+    assert lab.obstacle(exercises.EXERCISES["preprocess"], on_the_processor, given) is None
+
+
+# gradients where a formula has none
+
+
+@pytest.mark.plain
+@EACH
+def test_the_gradient_is_asked_for_where_neighbours_are_equal_or_arguments_agree_or_are_0(exercise):
+    if not exercise.differentiable or exercise.arguments[exercise.differentiable] == "scalar":
+        pytest.skip("no gradient, or none of an image")
+    kinks = []
+    for case in exercise.inputs().values():
+        value = case[exercise.differentiable]
+        arrays = [np.asarray(array) for array in (value.values() if isinstance(value, dict) else [value])]
+        kinks += ["zeros"] * any(0 in array for array in arrays)
+        minimum = np.abs(exercise.expected(case)).max() < 1e-6
+        kinks += ["flat, or at the minimum"] * int(minimum or any(np.ptp(array) == 0 for array in arrays))
+    assert len(set(kinks)) == 2
 
 
 # answers as students write them
@@ -409,6 +493,14 @@ def test_a_students_words_are_text_in_a_notebook(sl, displayed, printed):
 def test_a_terminal_prints_a_students_words_without_control_characters(sl, printed):
     sl.check("layer_name", lambda name: HOSTILE)
     assert "`<script>` & $x$ ? ?[31m " in printed()
+
+
+def test_a_terminal_that_knows_only_ascii_prints_a_students_words_too(sl, monkeypatch):
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    sl.check("layer_name", lambda name: "größe")
+    output.flush()
+    assert rb"gives 'gr\xf6\xdfe' where" in output.buffer.getvalue()
 
 
 def test_an_answer_that_fails_for_some_inputs_keeps_the_points_of_the_others(half):

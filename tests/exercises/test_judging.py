@@ -6,7 +6,7 @@ a framework.
 
 import copy
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 
 import numpy as np
@@ -322,7 +322,65 @@ def test_no_input_is_the_same_for_every_seed(exercise):
         assert len(contents) > 1 or exercise.arguments == {"layers": "pairs"}
         for values in zip(*largest, strict=False):
             # a share of one half, a clipped image that ends at 1, no step or one, black noise and a black image may be fixed
-            assert len(set(values)) > 1 or values[0] in ("0.0", "0.5", "1.0", "0", "1"), name
+            assert len(set(values)) > 1 or values[0] in ("0.0", "0.5", "1.0", "0", "1", "4", "5"), name
+
+
+# the same for notebook and grader
+
+
+def spoilt_where(exercise, where):
+    """Right but for the cases in which `where` holds."""
+
+    def answer(case, shape):
+        output = exercise.expected(case)
+        spoil = "conv9_9" if exercise.result == "word" else output + 1
+        return spoil if where(case) else output
+
+    return answer
+
+
+def batch_of(case):
+    return next((len(value) for value in values_of(case) if isinstance(value, np.ndarray) and value.ndim == 4), 0)
+
+
+def first_alone(exercise):
+    """Right for the first image of a batch, whose output all others get."""
+
+    def answer(case, shape):
+        output = exercise.expected(case)
+        return np.broadcast_to(output[:1], output.shape) if np.ndim(output) and len(output) > 1 else output
+
+    return answer
+
+
+def partly_right(exercise):
+    """Answers that are right for some inputs only, by name."""
+    names = [case["name"] for case in inputs(exercise.id, 0).values()] if exercise.result == "word" else []
+    return {
+        **{f"not {name}": spoilt_where(exercise, lambda case, name=name: case["name"] == name) for name in names},
+        **{f"{hint} {index}": mistaken(exercise, wrong) for index, (hint, wrong) in enumerate(exercise.wrong_answers())},
+        "not one image": spoilt_where(exercise, lambda case: batch_of(case) == 1),
+        "not several images": spoilt_where(exercise, lambda case: batch_of(case) > 1),
+        "the first image's": first_alone(exercise),
+        "not zeros": spoilt_where(exercise, lambda case: any(np.size(value) and not np.any(value) for value in values_of(case))),
+        "not a stride of 3": spoilt_where(exercise, lambda case: any(3 == stride for _, stride in case.get("layers", ()))),
+        "not more than six layers": spoilt_where(exercise, lambda case: len(case.get("layers", ())) > 6),
+    }
+
+
+@pytest.mark.slow
+@EACH
+def test_an_answer_that_is_right_for_some_inputs_is_marked_alike_at_every_draw(exercise):
+    """The notebook's draws are the first two. A property may hold by chance; more than that may not depend on the draw."""
+    silent = replace(exercise, mistakes={})  # marks need no sentences
+    different = {}
+    for name, answer in partly_right(exercise).items():
+        draws = draws_of(exercise, answer, range(50))
+        verdicts = [exercises.judge_draws(silent, draws[at : at + 2]) for at in range(0, 50, 2)]
+        points = [found.points for found in verdicts]
+        if len({found.right for found in verdicts}) > 1 or max(points) - min(points) > 1:
+            different[name] = points
+    assert not different
 
 
 # garbage from a process that a student controls

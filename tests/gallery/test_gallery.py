@@ -1,5 +1,6 @@
 """The gallery: every pair is painted and saved when it is finished, a failure affects no other pair, and runs can be resumed."""
 
+import html
 import json
 import os
 import re
@@ -125,6 +126,21 @@ def test_only_what_has_changed_is_painted_again(folders, workers, change, count)
     assert len(workers) == count
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [None, [], "fast", {"seconds": "fast"}, {"seconds": None}, {"seconds": 1.0, "batch": "two"}, {"notes": 5}, {"tile": "x"}],
+)
+def test_a_record_with_facts_of_the_wrong_kind_is_painted_again(folders, workers, facts):
+    paint_gallery(folders)
+    path = folders / "out" / "gallery.json"
+    records = json.loads(path.read_text())
+    records["images"]["a__x.png"]["facts"] = facts
+    path.write_text("\ufeff" + json.dumps(records), encoding="utf-8")  # as some editors save it
+    workers.clear()
+    plan, _ = paint_gallery(folders)
+    assert len(workers) == 1 and summary(plan).startswith("1 painted, 3 kept")
+
+
 @pytest.mark.parametrize("options", [
     {"steps": 3}, {"size": 40}, {"seed": 1}, {"recipe": "lab"}, {"encoder": "random-2"}, {"style_layers": ("conv1_1",)},
     {"backend": "tensorflow"}, {"precision": "float32"}, {"scales": 2}, {"tile": 32}, {"tv_weight": 1.0},
@@ -188,6 +204,31 @@ def test_ctrl_c_keeps_finished_pairs_and_says_how_to_resume(folders, workers, mo
     out, err = capsys.readouterr()
     assert out == "" and "interrupted: 2 painted" in err and "run it again to resume" in err
     assert len([name for name in files(folders / "out") if "__" in name]) == 2
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_while_a_pair_is_saved_waits_until_it_is_recorded(capsys, workers, folders, monkeypatch, presses):
+    save = images.save
+
+    def disturbed(image, path, text=None):
+        for _ in range(presses):
+            os.kill(os.getpid(), signal.SIGINT)
+        return save(image, path, text)
+
+    monkeypatch.setattr("stylelab.tools.gallery.schedule.images.save", disturbed)
+    arguments = ["gallery", str(folders / "content" / "a.png"), str(folders / "style"), "-o", str(folders / "out")]
+    assert cli.run([*arguments, "--encoder", "random", "--size", "32", "--steps", "2", "--device", "cpu"]) == 130
+    assert "interrupted: 1 painted" in capsys.readouterr().err
+    (recorded,) = json.loads((folders / "out" / "gallery.json").read_text())["images"]
+    assert images.open_image(folders / "out" / recorded).shape == (21, 32, 3)
+
+
+def test_a_killed_gallery_exits_as_a_killed_program(capsys, workers, folders, monkeypatch):
+    monkeypatch.setattr("stylelab.tools.gallery.schedule.images.save", lambda *image: os.kill(os.getpid(), signal.SIGTERM))
+    arguments = ["gallery", *(str(folders / kind) for kind in ("content", "style")), "-o", str(folders / "out")]
+    arguments += ["--encoder", "random", "--size", "32", "--steps", "2"]
+    assert cli.run([*arguments, "--device", "cpu"]) == 143
+    assert "stylelab: interrupted: " in capsys.readouterr().err
 
 
 def test_an_exception_in_a_worker_is_one_failed_pair(folders, workers, monkeypatch):
@@ -298,6 +339,53 @@ def test_contents_and_styles_may_be_a_folder_a_file_or_built_in(folders):
     assert list(find_images(str(folders / "style" / "x.png"), ())) == ["x"]
     assert list(find_images("coffee", ())) == ["coffee"]
     assert tuple(find_images("builtin", images.content_names())) == images.content_names()
+
+
+def test_nothing_in_a_folder_is_left_out_without_a_line(folders, workers, capsys):
+    content = folders / "content"
+    (content / "2019").mkdir()
+    (content / ".hidden").touch()
+    (content / "Thumbs.db").touch()
+    (content / "lost.png").symlink_to(content / "nowhere.png")
+    for number in range(3):
+        (content / f"drawing {number}.psd").write_bytes(b"8BPS")
+    plan, _ = paint_gallery(folders, out="content/gallery")
+    (line,) = plan.notes
+    names = "folder '2019', 'drawing 0.psd', 'drawing 1.psd', 'drawing 2.psd', 'lost.png', 'notes.txt'"
+    assert line.startswith(f"left out of '{content}': {names}; a gallery takes files that end in .jpg, ")
+    assert line in html.unescape((content / "gallery" / "index.html").read_text())
+    assert cli.run(["gallery", str(content), str(folders / "style"), "-o", str(content / "gallery"), "--encoder", "random"]) == 1
+    assert f"stylelab: {line}\n" in capsys.readouterr().err
+
+
+def test_many_left_out_files_are_counted(folders):
+    for number in range(40):
+        (folders / "style" / f"{number:02}.doc").touch()
+    plan = plan_gallery("cat", str(folders / "style"), folders / "out", **QUICK)
+    assert "'09.doc' and 30 more; a gallery takes" in plan.notes[0]
+
+
+def test_a_folder_of_images_and_a_single_one_leave_nothing_out(folders):
+    assert plan_gallery("builtin", str(folders / "style"), folders / "out", **QUICK).notes == []
+    assert plan_gallery(str(folders / "content" / "a.png"), "fluid", folders / "out", **QUICK).notes == []
+
+
+def test_photographs_of_phones_are_not_left_out(folders):
+    for name in ("IMG_1.HEIC", "b.heif", "c.AVIF", "d.jfif"):
+        (folders / "style" / name).touch()
+    assert {"IMG_1", "b", "c", "d"} <= set(find_images(str(folders / "style"), ()))
+
+
+def test_the_notes_on_a_pair_are_recorded_shown_and_printed_once(folders, workers, capsys):
+    (folders / "content" / "notes.txt").unlink()
+    paths = [str(folders / name) for name in ("content", "style", "out")]
+    assert cli.run(["gallery", *paths[:2], "-o", paths[2], "--encoder", "random", "--size", "64", "--steps", "2"]) == 1
+    note = "the content image 'a.png' of 48 x 32 pixels was enlarged to 64 x 43, which adds no detail"
+    out = capsys.readouterr().out
+    assert out.count(note) == 1 and out.splitlines()[-1].startswith("4 painted")
+    record = json.loads((folders / "out" / "gallery.json").read_text())["images"]["a__x.png"]
+    assert record["facts"]["notes"][0] == note
+    assert html.unescape((folders / "out" / "index.html").read_text()).count(f"<p>{note}</p>") == 2
 
 
 def test_images_with_the_same_name_are_distinguished(folders):

@@ -143,6 +143,17 @@ def test_execution_stores_outputs_without_times_and_widgets(tmp_path):
     assert "widget-view" not in text and "iopub" not in text and "transient" not in text
 
 
+def test_an_output_that_answers_a_prediction_is_folded_and_begins_with_nothing_to_read(tmp_path):
+    path = write_lesson(tmp_path, "**Predict** the sum.", "print(1 + 1)")
+    for run in (True, False):
+        cell = nbformat.read(lessons.build(path, "torch", run=run), as_version=4).cells[1]
+        assert cell.metadata.jupyter == {"outputs_hidden": True}
+        assert [output.get("text", output.get("data")) for output in cell.outputs] == [{}, "2\n"]
+    path = write_lesson(tmp_path, "The sum.", "print(1 + 1)")
+    cell = nbformat.read(lessons.build(path, "torch", run=False), as_version=4).cells[1]
+    assert "jupyter" not in cell.metadata and [output.text for output in cell.outputs] == ["2\n"]
+
+
 SHOWS_EVERYTHING = """
 import numpy as np
 import stylelab.{framework} as sl
@@ -164,7 +175,7 @@ print(f"{{np.random.default_rng().uniform(1, 9):.1f}} s, {{np.random.default_rng
 
 @pytest.mark.slow
 def test_strict_nbval_passes_for_everything_that_a_lesson_displays(tmp_path, framework):
-    path = lessons.build(write_lesson(tmp_path, "Title", SHOWS_EVERYTHING.format(framework=framework)), framework)
+    path = lessons.build(write_lesson(tmp_path, "**Predict** it.", SHOWS_EVERYTHING.format(framework=framework)), framework)
     options = ("-p", "no:cacheprovider", "--nbval", "--nbval-sanitize-with", lessons.LESSONS / "sanitize.cfg", "-W", "default")
     command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, *options, path]
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)})
@@ -326,7 +337,20 @@ def test_a_quiz_gives_feedback_and_counts_right_answers():
         assert remark.value.startswith("✗") and why[:20] in remark.value.replace("&#x27;", "'")
         choice.value = question.right
         assert remark.value.startswith("✓")
-    assert "5 of 5 right" in box.children[-1].value
+    assert "5 of 5 right" in box.children[len(questions)].value
+
+
+def test_code_in_a_quiz_is_shown_as_code():
+    question = quizzes.Question("What does `f(x) < 1` do?", "It calls `f`.", "`f` is <called>.", {"Nothing.": "It `calls` f."})
+    html = quizzes.unfolded((question,))
+    assert "<code>f(x) &lt; 1</code>" in html and "<code>f</code> is &lt;called&gt;." in html and "`" not in html
+    title, choice, remark = quizzes.form((question,)).children[0].children
+    assert "<code>f(x) &lt; 1</code>" in title.value and choice.options == (
+        ("It calls 'f'.", "It calls `f`."),
+        ("Nothing.", "Nothing."),
+    )
+    choice.value = "Nothing."
+    assert "<code>calls</code>" in remark.value
 
 
 def test_without_a_kernel_the_feedback_to_every_answer_can_be_unfolded():

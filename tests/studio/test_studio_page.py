@@ -235,6 +235,12 @@ def test_what_an_image_file_lacks_is_said_on_the_page(page):
     assert [message["kind"] for message in sent] == ["thumbnail", "notice"] and "is cut off" in sent[1]["text"]
 
 
+def test_what_there_is_to_say_of_an_uploaded_file_is_said(page):
+    sent = ask(page, "upload", image_file(format="JPEG")[:-2], role="style", name="cut.jpg", index=0, count=1)
+    text = "the style image is now cut.jpg; 'cut.jpg' lacks its end marker, but no part of the image"
+    assert sent[0]["kind"] == "thumbnail" and (sent[1]["text"], sent[1]["alert"]) == (text, False)
+
+
 def test_a_run_is_reported_until_it_is_done_and_can_be_saved_and_removed(page):
     assert ask(page, "start", form=page.form | {"size": 32, "steps": 5})[-1]["text"] == "run 1 started"
     assert page.runs.wait(SECONDS)

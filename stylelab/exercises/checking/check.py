@@ -96,7 +96,8 @@ def tell(exercise: str, stage: Stage, sentence: str) -> None:
         raise AssertionError(text.removesuffix(f" {FALLBACK}"))
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if grading or not hasattr(shell, "kernel"):  # a terminal, a pipe
-        print(text)
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        print(text.encode(encoding, "backslashreplace").decode(encoding))
         return
     from IPython.display import display
     from jinja2 import Template

@@ -16,7 +16,7 @@ UNCHANGED = "Not counted, because the input comes back as it is."
 NEGLIGIBLE = "Not counted, because the result is negligible next to the right one."
 
 NOTHING = 1e-5  # of the right answer's size: numbers this small satisfy 'twice as much' and 'the same' whatever they are
-STANDSTILL = 1e-3  # of the way from an argument to the right answer
+STANDSTILL = 5e-4  # of the way from an argument to the right answer
 
 
 def no_work(exercise: Exercise, draws: Draws) -> str | None:

@@ -15,6 +15,12 @@ QUIZZES: dict[str, tuple[Question, ...]] = {
     if module.name.startswith("lesson_")
 }
 
+# long answers in a narrow window: ipywidgets keeps each on one line
+WRAPPED = (
+    "<style>.stylelab-quiz .widget-radio, .stylelab-quiz .widget-radio-box { width: auto; height: auto; max-width: 100% }"
+    ".stylelab-quiz .widget-radio-box label { display: flex; height: auto; white-space: normal; line-height: 1.4; padding: 2px 0 }"
+    ".stylelab-quiz .widget-radio-box input { order: -1; flex: none }</style>"
+)
 ENVIRONMENT = Environment(autoescape=True)
 ENVIRONMENT.filters["code"] = with_code
 TITLE = ENVIRONMENT.from_string("<b>{{ number }}. {{ text | code }}</b>")
@@ -66,4 +72,6 @@ def form(questions: tuple[Question, ...]):
         choice.observe(mark, "index")
         return ipywidgets.VBox([ipywidgets.HTML(TITLE.render(number=number, text=question.text)), choice, feedback])
 
-    return ipywidgets.VBox([*(box(number, question) for number, question in enumerate(questions, 1)), score])
+    boxes = [box(number, question) for number, question in enumerate(questions, 1)]
+    quiz = ipywidgets.VBox([*boxes, score, ipywidgets.HTML(WRAPPED)])
+    return quiz.add_class("stylelab-quiz")

@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from stylelab.errors import unknown
+from stylelab.base.values import one_of
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 CPU_FLAGS = ("avx512_bf16", "amx_bf16")  # as Linux names them; both multiply bfloat16 and add in float32
@@ -15,9 +15,7 @@ def check_precision(name: str) -> str:
     Raises:
         InputError: another name.
     """
-    if name not in PRECISIONS:
-        raise unknown("precision", name, PRECISIONS)
-    return name
+    return one_of("precision", name, PRECISIONS)
 
 
 @cache

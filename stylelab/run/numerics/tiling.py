@@ -10,6 +10,7 @@ cover the same pixels as in the whole image. Boxes are in pixels of the image, w
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from stylelab.base.values import shown, whole
 from stylelab.encoders import trunk
 from stylelab.errors import InputError
 
@@ -126,9 +127,10 @@ def whole_side(side: int) -> int:
     Raises:
         InputError: the side is not a number of pixels.
     """
-    if isinstance(side, bool) or int(side) != side or side < 1:
-        raise InputError(f"tile is {side}: give its side in pixels, a multiple of {GRID}")
-    return max(GRID, round(side / GRID) * GRID)
+    try:
+        return max(GRID, round(whole("tile", side, 1) / GRID) * GRID)
+    except InputError:
+        raise InputError(f"tile is {shown(side)}: give its side in pixels, a multiple of {GRID}") from None
 
 
 def _cuts(length: int, side: int) -> list[tuple[int, int]]:

@@ -28,7 +28,7 @@ from nbformat import NotebookNode
 
 from stylelab.base import messages
 from stylelab.base.course import TITLES, find_lessons
-from stylelab.base.files import write_text
+from stylelab.base.files import check_target, write_text
 from stylelab.errors import MachineError, StylelabError, unknown
 from stylelab.tools.classroom.handout import release
 from stylelab.tools.classroom.handout.strip import as_bytes, strip
@@ -57,6 +57,8 @@ def main(arguments: list[str]) -> None:
     if options.serve_nbgrader:
         return serve_nbgrader()
     check_sandbox(BWRAP)
+    if options.out:
+        check_target(options.out)
     if options.thousand:
         numbers = grade_class(options.thousand, options.framework or "torch")
     else:

@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import numpy as np
 
-from stylelab.base.files import folder_errors, quoted, write_text
+from stylelab.base.files import folder_errors, quoted, temporary_files, write_text
 from stylelab.base.interrupts import interrupts
 from stylelab.tools.gallery import contact_sheet
 from stylelab.tools.gallery.plan import DONE, FAILED, KEPT, WAITING, Pair, Plan, read_records
@@ -35,7 +35,11 @@ def paint(plan: Plan, *, scheduler: str | None = None) -> Generator[Pair]:
         from stylelab.tools.cluster import connect
 
         tasks = len(waiting) if scheduler else parallel_pairs(plan, waiting)
-        with interrupts() as signals, connect(scheduler, tasks=tasks, device=plan.options.device) as client:
+        with (
+            temporary_files(plan.folder),
+            interrupts() as signals,
+            connect(scheduler, tasks=tasks, device=plan.options.device) as client,
+        ):
             signals.once = True  # after the first Ctrl-C, further ones wait until the workers have ended
             with folder_errors(plan.folder):
                 plan.folder.mkdir(parents=True, exist_ok=True)

@@ -480,7 +480,7 @@ function rangeOf(...curves) {
 
 /** A plot of losses against the step, on a logarithmic axis. `axis` is its name, and `range` the powers of ten at its ends. */
 function lossPlot(curves, steps, axis, range) {
-  const [width, height, left, right, bottom, top] = [300, 138, 60, 294, 110, 8];
+  const [width, height, left, right, bottom, top] = [300, 154, 60, 294, 126, 8];
   const names = Object.keys(CURVES).filter((name) => curves[name]);
   if (!range) return h("p", { class: "sl-hint" }, "The loss is zero.");
   const [low, high] = range;
@@ -628,7 +628,7 @@ class Studio {
     const part = this.losses.value;
     const cards = part === "weighted" && card ? [card] : [...this.cards.values()];
     const range = rangeOf(...cards.map((other) => ({ [part]: other.unweighted(part) })));
-    const steps = Math.max(0, ...cards.map((other) => other.run.steps));
+    const steps = Math.max(0, ...cards.map((other) => other.run.step)); // and not what a long run has still before it
     for (const other of cards) other.plotLosses(part, steps, range);
   }
 

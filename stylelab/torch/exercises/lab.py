@@ -15,16 +15,24 @@ from stylelab.exercises.checking.definition import Exercise
 OTHER_DEVICE = "it fails on this machine's device '{}', where the lesson works: make new tensors on the device of your input."
 
 
+NO_GRAD = (
+    "`.grad` is None for every image that was computed from another, as `x` is after x = x - ... or image = image.clone(). Start each "
+    "step from image.detach().clone().requires_grad_(True), and keep that one."
+)
+
+
 class Lab:
     """Tensors from channels-last arrays and back, and gradients."""
 
     name = "PyTorch"
     advice: Mapping[str, str] = {
-        "None": "It returns None: end it with `return` and the result. (`.grad` is None before backward(), and for an image that "
-        "PyTorch computed from others: start from image.detach().clone().requires_grad_(True).)",
+        "'NoneType'": NO_GRAD,
+        "is not a leaf Tensor": NO_GRAD,
+        "appears to not have been used": "A loss may ignore its target: ask for the gradient with respect to the image alone.",
         "does not require grad": "Nothing was recorded for it: start from image.detach().clone().requires_grad_(True).",
         "non-singleton dimension": "Print both shapes: four axes are (B, C, H, W) in PyTorch, so channels are axis 1, and one "
         "number for each channel is (1, C, 1, 1).",
+        "view size is not compatible": "The activation of an encoder lies differently in memory: use reshape or flatten instead of view.",
         "negative step": "PyTorch has no [::-1]: use flip.",
         "step must be greater than zero": "PyTorch has no [::-1]: use flip.",
         "backward through the graph a second time": "Each step needs its own loss: call loss inside the loop.",
@@ -35,12 +43,20 @@ class Lab:
         "can't multiply sequence": "torch.autograd.grad returns a tuple, with one gradient for each input: take the first.",
     }
 
+    nothing: Mapping[tuple[str, ...], str] = {
+        ("backward", "grad"): NO_GRAD,
+        ("backward",): "backward() returns nothing. It leaves the gradient in `.grad` of the image that requires it.",
+        ("grad",): "`.grad` is filled in by backward(): call that on the loss first.",
+    }
+
     def give(self, kind: str, value: np.ndarray) -> Any:
         if kind == "loss":
             return _network_loss(torch.from_numpy(np.array(value, dtype=np.float32)))
         if kind in ("activation", "image"):
             value = np.moveaxis(value, -1, 1)  # (B, H, W, C) -> (B, C, H, W)
-        return torch.from_numpy(np.array(value, dtype=np.float32, order="C"))
+        # an encoder gives the activation of one image with the channels last in memory
+        as_it_lies = kind == "activation" and len(value) == 1
+        return torch.from_numpy(np.array(value, dtype=np.float32, order="K" if as_it_lies else "C"))
 
     def take(self, kind: str, tensor: Tensor) -> np.ndarray:
         array = tensor.detach().cpu().to(torch.float64).numpy()
