@@ -120,12 +120,15 @@ def test_the_command_works_in_an_installed_wheel(installed, tmp_path):
 
 # Colab
 
+# what `import stylelab` needs: no package that Colab lacks at first
+BASE = ("base/__init__.py", "base/files.py", "base/values.py")
+
 
 @pytest.fixture
 def on_colab(tmp_path, monkeypatch) -> "dict[str, str]":
     """Environment variables with which git clones a kit of a few files when asked for the repository."""
     kit = tmp_path / "origin"
-    for name in ("__init__.py", "errors.py", "colab.py", "run/__init__.py", "run/backends.py", "run/options.py"):
+    for name in ("__init__.py", "errors.py", "colab.py", *BASE, "run/__init__.py", "run/backends.py", "run/options.py"):
         (kit / "stylelab" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "stylelab" / name, kit / "stylelab" / name)
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@localhost", "-c", "init.defaultBranch=main"]
