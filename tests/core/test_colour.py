@@ -359,6 +359,10 @@ def test_a_png_without_a_profile_says_its_colours_in_chunks(numbers, chunks):
     check(png(numbers, *chunks), picture, atol=0.009)
 
 
+def test_gama_does_not_count_for_transparency():
+    check(png(LINEAR, gama(1), alpha=128), np.round(PICTURE * (128 / 255) + 127))
+
+
 @pytest.mark.parametrize("alpha", [None, 255])
 @pytest.mark.parametrize("depth", [8, 16])
 def test_gama_counts_for_grey(depth, alpha):
