@@ -12,15 +12,15 @@ REPORTS = tomllib.loads((ROOT / "tests" / "reported.toml").read_text(encoding="u
 pytestmark = pytest.mark.plain
 
 
-def tests_in(path: Path) -> set[str]:
-    """The names of a file's test functions, those in classes included."""
+def functions_of(path: Path) -> set[str]:
+    """The names of a file's functions, those in classes included."""
     return {node.name for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef)}
 
 
 def test_every_reported_fault_is_covered_by_a_test_that_exists():
     for report in REPORTS:
         file, name = report["test"].split("::")
-        assert name.startswith("test_") and name in tests_in(ROOT / file), report["test"]
+        assert name.startswith("test_") and name in functions_of(ROOT / file), report["test"]
 
 
 def test_every_report_names_its_kind_its_thread_and_the_fault():
