@@ -167,7 +167,10 @@ DEPROCESS = Exercise(
         },
         "The pixels are multiplied by 255: they should be divided by it.": lambda pixels: 255 * _reversed(pixels + MEAN),
         "The pixels are not divided by 255, so the image leaves its range 0..1.": lambda pixels: _reversed(pixels + MEAN),
-        "The pixels are not divided by 255: an image is in 0..1.": lambda pixels: np.clip(_reversed(pixels + MEAN), 0, 255),
+        "The pixels are not divided by 255: an image is in 0..1.": [
+            lambda pixels, how=how: how(np.clip(_reversed(pixels + MEAN), 0, 255)) for how in (np.positive, np.floor, np.round)
+        ],
+        "A sigmoid changes every pixel: clip instead.": lambda pixels: 1 / (1 + np.exp(-_unclipped(pixels))),
         "The pixels are clipped to 0..1 before they are divided by 255, so everything is nearly black.":
             lambda pixels: np.clip(_reversed(pixels + MEAN), 0, 1) / 255,
         "The pixels are clipped before the mean is added: clip at the end.": [

@@ -88,6 +88,11 @@ LAYER_NAME = Exercise(
     arguments={"name": "word"},
     result="word",
     cases=_name_cases,
+    advice={
+        "'int' object|type 'int'|got int|int object": "A number arrives as an int and has no letters: look for it first, with isinstance(name, int).",
+        "invalid literal for int": "Not every letter is a digit: take those alone for which str.isdigit is true.",
+        "KeyError|IndexError|ValueError": "All sixteen layers can be asked for, in every spelling and by their number.",
+    },
     reference=layer_name,
     mistakes={
         "The name comes back unchanged: 'block4_conv2' and 'relu4_2' should both become 'conv4_2'.":
@@ -186,6 +191,9 @@ RECEPTIVE_FIELD = Exercise(
     arguments={"layers": "pairs"},
     result="whole",
     cases=_field_cases,
+    advice={
+        "tuple indices|values to unpack|'tuple' object|not 'tuple'|and 'tuple'": "Each layer is a pair: `for kernel, stride in layers`.",
+    },
     reference=receptive_field,
     mistakes={
         "Strides are left out: after a layer of stride 2, each step is two pixels wide.":
@@ -206,6 +214,14 @@ RECEPTIVE_FIELD = Exercise(
         ],
         "Only the stride of the layer directly below is used: the strides of all layers below multiply.":
             _grown(_usual, lambda jump, stride: stride),
+        "Only a stride of 2 widens the steps: multiply them by every stride, whatever it is.": [
+            _grown(_usual, lambda jump, stride: 2 * jump if stride == 2 else jump),
+            _grown(_usual, lambda jump, stride: 2 * jump if stride > 1 else jump),
+            _grown(_usual, lambda jump, stride: 2 * jump),
+        ],
+        "Every kernel is taken to be 3 wide: use its own width.": _grown(lambda width, jump, kernel, stride: width + 2 * jump),
+        "Only an odd kernel is wide enough: a kernel of width k adds k - 1 steps, not twice the half of it.":
+            _grown(lambda width, jump, kernel, stride: width + 2 * (kernel // 2) * jump),
         "Only the last layer counts: go through all of them.": lambda layers: layers[-1][0],
         "Only the first layer counts: is the return inside the loop?": lambda layers: layers[0][0],
         "The last layer is left out.": lambda layers: receptive_field(layers[:-1]),
@@ -339,6 +355,8 @@ IMAGE_GRADIENT = Exercise(
         ],
         "The gradient is 0 everywhere: is the loss taken at the target, or of an image that is not recorded?":
             lambda image, **_: np.zeros_like(image),
+        "The gradient is taken at a black image: take it where the image is.":
+            lambda image, target, loss: gradient(0 * image, target, loss),
         "The gradient is summed up, but every pixel has its own.": _rescaled(np.sum),
         "The gradient is averaged, but every pixel has its own.": _rescaled(np.mean),
         "The colours are added up or averaged, but each has its own gradient.": [

@@ -74,6 +74,7 @@ PSNR = Exercise(
         "The peak does not match the range: 255 is the peak of 8-bit images, but these are in 0..1.": [
             lambda **case: _psnr(**case) + 20 * np.log10(255),
             lambda **case: _psnr(**case) + 10 * np.log10(255),
+            lambda image, original: np.mean(-10 * np.log10(np.mean((image - original) ** 2, (1, 2, 3)))) + 20 * np.log10(255),
         ],
         "The peak does not match the range: the images are multiplied by 255, but the peak is left at 1.":
             lambda **case: _psnr(**case) - 20 * np.log10(255),
@@ -171,6 +172,10 @@ CONTENT_LOSS = Exercise(
         ],
         "That is the mean absolute difference: square the differences instead.":
             lambda activation, target: np.mean(np.abs(activation - target)),
+        "That is the smooth L1 or Huber loss, which squares small differences only: square all of them.": [
+            lambda activation, target: np.mean(np.where(np.abs(activation - target) < 1, (activation - target) ** 2 / 2,
+                                                        np.abs(activation - target) - 0.5)),
+        ],
         "That is the root of the mean square: leave the root out.":
             lambda activation, target: np.sqrt(_mean_square(activation, target)),
         "That squares the difference of the means: square every difference first, then take the mean.":
@@ -258,6 +263,17 @@ def _along(slope):
     return wrong
 
 
+def _faded(share):
+    """Descent from an image that keeps only a share of itself at each step."""
+
+    def wrong(image, target, loss, steps, learning_rate):
+        for _ in range(steps):
+            image = np.clip(share * image - learning_rate * gradient(image, target, loss), 0, 1)
+        return image
+
+    return wrong
+
+
 def _momentum(share, dampening=0.0, nesterov=False):
     def velocity(slopes):
         moved = slopes[0]
@@ -296,6 +312,7 @@ RECONSTRUCT = Exercise(
     cases=_reconstruct_cases,
     reference=_reconstruct,
     by_name=("learning_rate",),
+    advice={"'int' object is not iterable": "`steps` is a number: loop over range(steps)."},
     rtol=5e-4,
     mistakes={
         "The image does not move: replace it by the moved one, and return that.": lambda image, **_: image,
@@ -313,6 +330,8 @@ RECONSTRUCT = Exercise(
         ],
         "Image and target are swapped: the loss is called as `loss(target, image)`.": _along(swapped_gradient),
         "The gradient is taken with respect to the target: take it with respect to the image.": _along(target_gradient),
+        "Image and target are swapped: the gradient is taken at the target, of `loss(target, image)`.":
+            _along(lambda image, target, loss: gradient(target, image, loss)),
         "Only the first image of the batch moves: move the whole batch at once.":
             lambda **case: np.concatenate((_reconstruct(**case)[:1], case["image"][1:])),
         "That follows the gradient of a loss of your own: differentiate the one that you are given.": [
@@ -337,11 +356,14 @@ RECONSTRUCT = Exercise(
         "The gradient is divided by the learning rate: multiply.": _walked(lambda slopes, rate: slopes[-1] / rate),
         "The learning rate is squared: multiply by it once.": _walked(lambda slopes, rate: rate**2 * slopes[-1]),
         "That is descent with momentum: each step should follow the gradient where the image is now, and nothing else.": [
-            _momentum(share, *how) for share in (0.9, 0.5, 0.99, 0.8) for how in ((), (share,), (0.0, True))
+            *(_momentum(share, *how) for share in (0.9, 0.5, 0.99, 0.8) for how in ((), (share,), (0.0, True))),
+            *(_descended(lambda slopes, share=share: sum((1 - share) * share**age * slope for age, slope in enumerate(slopes[::-1])))
+              for share in (0.9, 0.5, 0.99)),
         ],
         "The learning rate gets smaller from step to step: use it as it is at every step.": [
             *(_walked(lambda slopes, rate, decay=decay: rate * decay ** (len(slopes) - 1) * slopes[-1]) for decay in (0.5, 0.9, 0.95, 0.99)),
             _walked(lambda slopes, rate: rate / len(slopes) * slopes[-1]),
+            lambda steps, **case: _walked(lambda slopes, rate: rate * (1 - (len(slopes) - 1) / steps) * slopes[-1])(steps=steps, **case),
             _walked(lambda slopes, rate: rate / np.sqrt(len(slopes)) * slopes[-1]),
         ],
         "That is RMSprop or Adagrad, which divide by the size of earlier gradients: use plain gradient descent.": [
@@ -351,7 +373,23 @@ RECONSTRUCT = Exercise(
         "The same gradient is used at every step: take it again where the image is now.": _descended(lambda slopes: slopes[0]),
         "The learning rate is not used.": lambda learning_rate, **case: _reconstruct(**case, learning_rate=1),
         "Only the sign of the gradient is used: subtract the gradient itself.": _descended(lambda slopes: np.sign(slopes[-1])),
-        "That is Adam: use plain gradient descent.": [_adam, partial(_adam, keras=True)],
+        "That is Adam: use plain gradient descent.": [
+            lambda learning_rate, rate=rate, keras=keras, **case: _adam(learning_rate=rate or learning_rate, keras=keras, **case)
+            for rate in (None, 0.001) for keras in (False, True)
+        ],
+        "The image fades at every step, as with weight decay: subtract the gradient and nothing else.": [
+            _faded(0.9), _faded(0.99), _faded(0.999),
+        ],
+        "The image is clipped to another range: it is in 0..1.": [
+            _walked(lambda slopes, rate: rate * slopes[-1], lambda image, ends=ends: np.clip(image, *ends)) for ends in ((-1, 1), (0, 255))
+        ],
+        "A sigmoid changes every pixel at every step: clip instead.":
+            _walked(lambda slopes, rate: rate * slopes[-1], lambda image: 1 / (1 + np.exp(-image))),
+        "A number of steps is written into the function: make as many as `steps` says.": [
+            lambda steps, count=count, **case: _reconstruct(steps=count, **case) for count in (10, 20, 50, 60, 100)
+        ],
+        "It starts from a black image: start from the one that you are given.":
+            lambda image, **case: _reconstruct(image=0 * image, **case),
         "That is the loss: return the image.":
             lambda **case: loss_value(_reconstruct(**case), case["target"], case["loss"]),
         "That is the gradient: return the image.": lambda **case: gradient(_reconstruct(**case), case["target"], case["loss"]),

@@ -47,7 +47,6 @@ TOTAL_COST = Exercise(
     result="scalar",
     cases=_cost_cases,
     reference=total_cost,
-    by_name=("alpha", "beta"),
     differentiable="style",
     advice={"does not require grad": "Nothing has to be differentiated here: return the sum."},
     mistakes={

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import logging
 import re
 import struct
 import warnings
@@ -26,6 +27,7 @@ BROKEN = (
 PAGES = {"TIFF": "pages", "GIF": "frames", "PNG": "frames", "WEBP": "frames", "AVIF": "frames"}
 LOW_BYTES = {"16B": "16L", "16L": "16B", "16N": "16B"}  # Pillow keeps the high byte of a colour; this reads the other one
 PngImagePlugin.MAX_TEXT_CHUNK = MOST_BYTES  # Pillow refuses a file with a profile of more than 1 MB, as printers have them
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what is wrong with a file is said in one line, which is ours
 TiffImagePlugin.OPEN_INFO.setdefault((TiffImagePlugin.MM, 0, (1,), 1, (16,), ()), ("I;16B", "I;16B"))  # as (II, 0, ...)
 
 

@@ -175,7 +175,7 @@ WRONGS = {
     "NumPy": ("content_loss", "def content_loss(activation, target):\n    return np.mean((np.asarray(activation) - np.asarray(target)) ** 2)", {}, "returns NumPy where"),
     "a number in brackets": ("content_loss", "def content_loss(activation, target):\n    j = ((activation - target) ** 2)\n    return {mean}(j)[None]", {}, r"with [0]"),
     "its own warning is an error": (G, "def gram_matrix(a):\n    warnings.warn('mine')\n    return {short}", {"before": ["import warnings\nwarnings.simplefilter('error')"]}, "with UserWarning: mine"),
-    "a list of layers": ("style_loss", "def style_loss(activations, target_grams, weights):\n    return sum((weights[k] * style_layer_loss(activations[k], target_grams[k]) for k in LAYERS if k in weights), {mean}(0 * activations[min(weights)]))", {"before": ["{gram}", "{layer}"], "given": ["pictures"]}, "times as much"),
+    "a list of layers": ("style_loss", "def style_loss(activations, target_grams, weights):\n    return sum((weights[k] * style_layer_loss(activations[k], target_grams[k]) for k in LAYERS if k in weights), {mean}(0 * activations[min(weights)]))", {"before": ["{gram}", "{layer}"], "given": ["pictures"]}, "Certain layers are written into the function"),
     "the old answer below the new": (G, "{gram}", {"after": ["{raw}", checked(G)]}, "The normalisation is forgotten"),
 }  # fmt: skip
 

@@ -375,6 +375,10 @@ def test_a_profile_within_a_bmp_counts():
     check(file + head + rows + profile, PICTURE, atol=0.009)
 
 
+def test_gama_does_not_count_for_transparency():
+    check(png(LINEAR, gama(1), alpha=128), np.round(PICTURE * (128 / 255) + 127))
+
+
 @pytest.mark.parametrize("alpha", [None, 255])
 @pytest.mark.parametrize("depth", [8, 16])
 def test_gama_counts_for_grey(depth, alpha):

@@ -113,6 +113,21 @@ def test_a_photograph_taken_with_a_turned_camera_is_upright(format, turn):
     check(data, atol=0.03)
 
 
+def test_what_exif_says_of_the_orientation_of_a_heic_file_does_not_count():
+    exif = Image.Exif()
+    exif[0x0112] = 1
+    data, tag = heic(PICTURE, exif=exif.tobytes()), b"\x01\x12\x00\x03\x00\x00\x00\x01\x00"
+    turned = data.replace(tag + b"\1", tag + b"\6")  # the file's own statement, which counts, says 1
+    assert turned != data
+    check(turned, atol=0.02)
+
+
+def test_a_heic_file_that_names_only_the_general_brand_opens():
+    data = heic(PICTURE)
+    assert data[8:12] == b"heix"
+    check(data[:28].replace(b"heix", b"mif1") + data[28:], atol=0.02)
+
+
 def test_of_several_heic_images_the_main_one_counts():
     check(heic(GREY, PICTURE, GREY, primary_index=1), atol=0.02, notes=["has 3 images: the main one is used"])
 

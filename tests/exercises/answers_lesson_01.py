@@ -120,6 +120,50 @@ def gradient_persistent(image, target, loss):
     return tape.gradient(value, image) + tape.gradient(value, image)
 
 
+def gradient_without_backward(image, target, loss):
+    moving = image.detach().clone().requires_grad_(True)
+    loss(moving, target)
+    return moving.grad
+
+
+def gradient_reassigned(image, target, loss):
+    moving = image.clone().requires_grad_(True)
+    moving = moving * 1.0
+    loss(moving, target).backward()
+    return moving.grad
+
+
+def gradient_of_both(image, target, loss):
+    one, other = (x.detach().clone().requires_grad_(True) for x in (image, target))
+    return torch.autograd.grad(loss(one, other), (one, other))[0]
+
+
+def gradient_of_a_copy(image, target, loss):
+    copy = tf.identity(image)
+    with tf.GradientTape() as tape:
+        tape.watch(copy)
+        value = loss(image, target)
+    return tape.gradient(value, copy)
+
+
+def gradient_of_another_variable(image, target, loss):
+    moving = tf.Variable(image)
+    with tf.GradientTape() as tape:
+        value = loss(image, target)
+    return tape.gradient(value, moving)
+
+
+def name_without_the_last(name):
+    return "conv5_3" if name == 16 else name_pattern(name)
+
+
+def name_of_two_branches(name):
+    if isinstance(name, int):
+        return NAMES[name - 1]
+    if name.startswith(("block", "relu")):
+        return name_pattern(name)
+
+
 RIGHT = {
     "layer_name": {"pattern": name_pattern, "replace": name_replaced, "table": name_table},
     "receptive_field": {
@@ -164,6 +208,11 @@ WRONG = {
         ),
         (lambda name: name if str(name).startswith("relu") else name_pattern(name), "comes back unchanged"),
         (lambda name: digits(name), "a tuple where a name"),
+        (name_without_the_last, r"layer_name\(16\) gives 'conv5_3' where 'conv5_4' is right"),
+        (name_of_two_branches, r"layer_name\('conv\d_\d'\) returns None: end every branch"),
+        (lambda name: "conv5_1" if name == "relu5_4" else name_pattern(name), r"layer_name\('relu5_4'\) gives"),
+        (lambda name: {"block4_conv2": "conv4_2"}[name], "KeyError.*All sixteen layers"),
+        (lambda name: NAMES[int(name) - 1] if name.isdigit() else name_pattern(name), "arrives as an int"),
     ],
     "receptive_field": [
         (lambda layers: 1 + sum(kernel - 1 for kernel, _ in layers), "Strides are left out"),
@@ -184,6 +233,10 @@ WRONG = {
         (field_pops, "changes its input `layers` in place"),
         (lambda layers: field(layers) if len(layers) > 1 else 1, "as its kernel is wide"),
         (lambda layers: [field(layers)], "a list where one number"),
+        (lambda layers: field(layers, jump=lambda jump, s: 2 * jump if s == 2 else jump), "Only a stride of 2"),
+        (lambda layers: field(layers, lambda width, jump, k, s: width + 2 * (k // 2) * jump), "Only an odd kernel"),
+        (lambda layers: field(layers, lambda width, jump, k, s: width + 2 * jump), "3 wide"),
+        (lambda layers: 1 + sum(layer["kernel"] - 1 for layer in layers), "Each layer is a pair"),
         (lambda layers: layers.kernel, r"stops at receptive_field\(\[\(.*with AttributeError"),
     ],
     "picture_gradient": [
@@ -202,8 +255,23 @@ WRONG = {
         (lambda image, target, loss: absolute(gradient(image, target, loss)), "lost its sign"),
         (lambda image, target, loss: gradient(image, target, loss).numpy(), "NumPy where"),
         (lambda image, target, loss: torch.autograd.grad(loss(image, target), image), "RuntimeError.*was recorded", "torch"),
-        (lambda image, target, loss: loss(image.requires_grad_(True), target).backward(), r"None.*\.grad", "torch"),
-        (gradient_unwatched, r"returns None.*tape\.watch", "tensorflow"),
+        (
+            lambda image, target, loss: loss(image.requires_grad_(True), target).backward(),
+            r"backward\(\) returns nothing",
+            "torch",
+        ),
+        (lambda image, target, loss: gradient(image, target, lambda x, t: loss(t, x)), "called as `loss.target, image.`"),
+        (lambda image, target, loss: gradient(image[:1], target[:1], loss), "Only one image of the batch"),
+        (lambda image, target, loss: clip(gradient(image, target, loss), -1, 1), "is clipped, but"),
+        (lambda image, target, loss: gradient(0 * image, target, loss), "black image"),
+        (lambda image, target, loss: gradient(image, target, loss)[0], "Only one image of the batch"),
+        (gradient_without_backward, r"returns None: `.grad` is filled in by backward", "torch"),
+        (gradient_reassigned, "`.grad` is None for every image that was computed", "torch"),
+        (gradient_of_both, "ignores its target.*alone", "torch"),
+        (lambda image, target, loss: loss(image.requires_grad_(True), target).item().backward(), "keep the tensor", "torch"),
+        (gradient_of_a_copy, "must watch the very image", "tensorflow"),
+        (gradient_of_another_variable, "of the variable itself", "tensorflow"),
+        (gradient_unwatched, r"returns None: the tape did not watch.*tape\.watch", "tensorflow"),
         (gradient_persistent, "RuntimeError.*its own tape", "tensorflow"),
         (lambda image, target, loss: tf.linalg.normalize(gradient(image, target, loss))[0], "by its length", "tensorflow"),
         (lambda image, target, loss: gradient(target, target, loss), "0 everywhere"),

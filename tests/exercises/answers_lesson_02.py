@@ -139,6 +139,41 @@ def walk_one_tape(image, target, loss, steps, learning_rate):
     return moving
 
 
+def walk_along(direction):
+    """Steps along a function of the gradient and of the number of the step."""
+
+    def answer(image, target, loss, steps, learning_rate):
+        for index in range(steps):
+            image = clip(image - learning_rate * direction(gradient(image, target, loss), index), 0, 1)
+        return image
+
+    return answer
+
+
+def walk_with_momentum(image, target, loss, steps, learning_rate):
+    velocity = 0
+    for _ in range(steps):
+        velocity = 0.9 * velocity + gradient(image, target, loss)
+        image = clip(image - learning_rate * velocity, 0, 1)
+    return image
+
+
+def walk_swapped(image, target, loss, steps, learning_rate):
+    return walk(image, target, lambda x, t: loss(t, x), steps, learning_rate)
+
+
+def walk_reassigned(image, target, loss, steps, learning_rate):
+    moving = image.clone().requires_grad_(True)
+    for _ in range(steps):
+        loss(moving, target).backward()
+        moving = (moving - learning_rate * moving.grad).clamp(0, 1)
+    return moving
+
+
+def walk_from_black(image, target, loss, steps, learning_rate):
+    return walk(0 * image, target, loss, steps, learning_rate)
+
+
 RIGHT = {
     "psnr": {
         "loop": psnr_loop,
@@ -192,6 +227,8 @@ WRONG = {
     "content_loss": [
         (lambda activation, target: total(square(activation - target)), "That is the sum"),
         (lambda activation, target: total(square(activation - target)) / 2, "half the sum"),
+        (lambda activation, target: mean(square((activation - target).view(-1))), "no response.*reshape or flatten", "torch"),
+        (lambda activation, target: square(root(mean(square(activation - target)))), "not finite where .* the same", "torch"),
         (lambda activation, target: mean(activation - target), "not squared"),
         (lambda activation, target: mse(activation, target) / 4, "quarter"),
         (lambda activation, target: mse(activation, target)[None], r"Shape \(1,\).*with \[0\]"),
@@ -211,6 +248,19 @@ WRONG = {
     "reconstruct": [
         (lambda image, target, loss, steps, learning_rate: image, "does not move"),
         (lambda image, target, loss, steps, learning_rate: target, "the target itself"),
+        (walk_swapped, "called as `loss.target, image.`"),
+        (walk_along(lambda slope, index: slope / root(total(square(slope)))), "divided by its length"),
+        (walk_along(lambda slope, index: slope / mean(absolute(slope))), "its mean or its spread"),
+        (walk_along(lambda slope, index: clip(slope, -1, 1)), "gradient is clipped"),
+        (walk_along(lambda slope, index: 0.9**index * slope), "smaller from step to step"),
+        (walk_along(lambda slope, index: slope / (index + 1)), "smaller from step to step"),
+        (walk_with_momentum, "descent with momentum"),
+        (walk_reassigned, "`.grad` is None for every image", "torch"),
+        (walk_from_black, "starts from a black image"),
+        (
+            lambda image, target, loss, steps, learning_rate: walk(image, target, loss, 10, learning_rate),
+            "written into the function",
+        ),
         (walk_from_the_start, "Only one step"),
         (
             lambda image, target, loss, steps, learning_rate: walk(image, target, loss, steps - 1, learning_rate),

@@ -279,6 +279,21 @@ def test_each_wrong_answer_gets_the_right_hint_and_the_library_takes_over(exerci
     assert not surprises, "\n".join(surprises)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("exercise", IDS)
+def test_a_grader_with_other_inputs_agrees_with_the_notebook(exercise, half, answers):
+    exercise = exercises.EXERCISES[exercise]
+    written = {name: (answer, True) for name, answer in answers.RIGHT.get(exercise.id, {}).items()}
+    written |= {words: (answer, False) for answer, words in answers.WRONG.get(exercise.id, [])}
+    surprises = []
+    for seed in (19, 20):
+        cases = exercise.inputs(seed)
+        for name, (answer, right) in written.items():
+            if exercises.judge(exercise, cases, exercises.ask(exercise, answer, half.Lab(), cases)).right != right:
+                surprises.append((seed, name))
+    assert not surprises
+
+
 def test_there_are_enough_answers_of_students(answers):
     written = {exercise: len(kinds) for exercise, kinds in answers.RIGHT.items()}
     assert len(written) >= 18 and min(written.values()) >= 3 and min(map(len, answers.WRONG.values())) >= 6

@@ -126,6 +126,21 @@ def test_only_what_has_changed_is_painted_again(folders, workers, change, count)
     assert len(workers) == count
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [None, [], "fast", {"seconds": "fast"}, {"seconds": None}, {"seconds": 1.0, "batch": "two"}, {"notes": 5}, {"tile": "x"}],
+)
+def test_a_record_with_facts_of_the_wrong_kind_is_painted_again(folders, workers, facts):
+    paint_gallery(folders)
+    path = folders / "out" / "gallery.json"
+    records = json.loads(path.read_text())
+    records["images"]["a__x.png"]["facts"] = facts
+    path.write_text("\ufeff" + json.dumps(records), encoding="utf-8")  # as some editors save it
+    workers.clear()
+    plan, _ = paint_gallery(folders)
+    assert len(workers) == 1 and summary(plan).startswith("1 painted, 3 kept")
+
+
 @pytest.mark.parametrize("options", [
     {"steps": 3}, {"size": 40}, {"seed": 1}, {"recipe": "lab"}, {"encoder": "random-2"}, {"style_layers": ("conv1_1",)},
     {"backend": "tensorflow"}, {"precision": "float32"}, {"scales": 2}, {"tile": 32}, {"tv_weight": 1.0},

@@ -123,11 +123,9 @@ def test_the_command_works_in_an_installed_wheel(installed, tmp_path):
 
 @pytest.fixture
 def on_colab(tmp_path, monkeypatch) -> "dict[str, str]":
-    """Environment variables with which git clones a kit of a few files when asked for the repository."""
+    """Environment variables with which git clones the package when asked for the repository."""
     kit = tmp_path / "origin"
-    for name in ("__init__.py", "errors.py", "colab.py", "run/__init__.py", "run/backends.py", "run/options.py"):
-        (kit / "stylelab" / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / "stylelab" / name, kit / "stylelab" / name)
+    shutil.copytree(ROOT / "stylelab", kit / "stylelab", ignore=shutil.ignore_patterns("__pycache__"))
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@localhost", "-c", "init.defaultBranch=main"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "kit"]):
         subprocess.run([*git, *command], cwd=kit, check=True)

@@ -357,7 +357,7 @@ def test_a_notebook_shows_a_screenshot_and_the_studio(page, monkeypatch):
     page._ipython_display_()
     static, live = shown
     assert "stylelab studio" in static["text/html"] and static["text/plain"] == "The studio: run this cell to see it."
-    assert list(live) == ["application/vnd.jupyter.widget-view+json"]
+    assert set(live) == {"application/vnd.jupyter.widget-view+json", "text/plain"} and live["text/plain"] == ""
 
 
 def test_importing_stylelab_does_not_import_the_studio():

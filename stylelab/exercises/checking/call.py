@@ -21,6 +21,7 @@ class Lab(Protocol):
 
     name: str
     advice: Mapping[str, str]  # words of an error message -> what to do
+    nothing: Mapping[tuple[str, ...], str]  # names that a function uses which returns None -> what to do
 
     def give(self, kind: str, value) -> object:
         """An argument of this kind, in the framework's own layout; it shares no memory with `value`."""
@@ -68,7 +69,7 @@ def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Ca
     for name, case in cases.items():
         given = give(exercise, lab, case)
         output, trouble = _call(exercise, function, given, lab, exercise.example(case))
-        trouble = trouble or _wrong_type(exercise, lab, output, given)
+        trouble = trouble or _wrong_type(exercise, lab, output, given, function, exercise.example(case))
         answer.changed = answer.changed or tuple(
             argument
             for argument, kind in exercise.arguments.items()
@@ -82,7 +83,7 @@ def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Ca
             return answer
         if name == first and not answer.changed:
             again, trouble = _call(exercise, function, given, lab)
-            if trouble or _wrong_type(exercise, lab, again, given):
+            if trouble or _wrong_type(exercise, lab, again, given, function):
                 answer.drifts = True
             else:
                 answer.drifts = not _close(exercise, _take(exercise, lab, again), answer.outputs[name])
@@ -183,6 +184,8 @@ ADVICE = {  # words of an error message -> what to do, in any framework
     "for ^:": "A power is written ** in Python.",
     "bitwise_xor": "A power is written ** in Python.",
     "BitwiseXor": "A power is written ** in Python.",
+    "'float' object has no attribute 'backward'": "`item()` and `float()` make a number of it, which has no gradient: keep the tensor.",
+    "Boolean value of Tensor with more than one value": "A class of torch.nn is made first, without tensors, and then called with them.",
     "No module named": "Only the notebook is submitted: use what the lessons import, or write it into a cell.",
 }
 
@@ -206,7 +209,9 @@ def _in_words(exercise: Exercise, error: BaseException, function: Callable, lab:
     return f"{text}.{advice}"
 
 
-def _wrong_type(exercise: Exercise, lab: Lab, output, given: Mapping[str, object]) -> tuple[str, str] | None:
+def _wrong_type(
+    exercise: Exercise, lab: Lab, output, given: Mapping[str, object], function: Callable, example: str = ""
+) -> tuple[str, str] | None:
     wanted = {"word": "a name (a str)", "number": "one number", "whole": "one number"}.get(exercise.result, "one tensor")
     if exercise.result == "word":
         if isinstance(output, str):
@@ -226,15 +231,22 @@ def _wrong_type(exercise: Exercise, lab: Lab, output, given: Mapping[str, object
         return "type", "It returns the number 0: nothing has been added up."
     elif isinstance(output, int | float) and exercise.result == "scalar":
         why = "gradients can pass" if exercise.differentiable else "it stays a tensor"
-        return "type", f"It returns a Python number where a {lab.name} tensor is expected: without item() or float(), {why}."
-    elif output is None and "loss" in exercise.arguments.values():
-        return "type", lab.advice["None"]
+        return (
+            "type",
+            f"It returns a Python number where a {lab.name} tensor is expected: without item(), float() or math, {why}.",
+        )
     if output is None:
-        return "type", "It returns None: end it with `return` and the result."
+        used = set(getattr(getattr(innermost(function), "__code__", None), "co_names", ()))
+        end = f"end {'every branch' if example else 'it'} with `return` and the result."
+        why = next((what for names, what in lab.nothing.items() if used >= set(names)), end)
+        return "type", f"{example or 'It'} returns None: {why}"
     name = type(output).__name__
     how = ""
-    if isinstance(output, list | tuple) and wanted == "one tensor":
+    if isinstance(output, list | tuple) and len(output) == 1:
+        how = " Take the one that is in it, with [0]."
+    elif isinstance(output, list | tuple) and wanted == "one tensor":
         how = " Add them up." if exercise.result == "scalar" else " Put them together with stack."
+        how = " Return one of them alone." if "loss" in exercise.arguments.values() else how
     return "type", f"It returns {'an' if name[0] in 'AEIOUaeiou' else 'a'} {name} where {wanted} is expected.{how}"
 
 

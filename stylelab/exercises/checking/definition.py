@@ -138,11 +138,12 @@ class Exercise:
         """The hint of the first common mistake that explains every output, or else of one that explains the first output.
 
         A word or a whole number can agree by chance, so for these all outputs must be explained. For words, which may take
-        different branches of a function, only the wrong ones need an explanation.
+        different branches of a function, only the kinds of case that have a wrong one need an explanation.
         """
         first = next(iter(cases))
         if self.result == "word":
-            outputs = {name: output for name, output in outputs.items() if not self.is_right(cases[name], output)}
+            wrong_kinds = {name.partition(":")[0] for name, output in outputs.items() if not self.is_right(cases[name], output)}
+            outputs = {name: output for name, output in outputs.items() if name.partition(":")[0] in wrong_kinds}
 
         def explained(wrong: Wrong) -> Iterator[bool | None]:
             return (self.explains(wrong, cases[name], output) for name, output in outputs.items())

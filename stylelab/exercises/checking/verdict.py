@@ -248,7 +248,9 @@ def _gradient_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answe
         others = [key for key, other in of_first.items() if key != name and _passes(other)]
         if others:
             return f"the gradient passes through `{others[0]}` instead of `{name}`: it is `{name}` that is optimised."
-        return f"no gradient reaches `{name}`: use tensors throughout, without NumPy or detaching."
+        return (
+            f"no gradient reaches `{name}`: use tensors throughout, without NumPy, detaching or a new tensor made of the numbers."
+        )
     for at, case in cases.items():
         if isinstance(case[name], float):
             continue  # a lesson's number in place of a tensor

@@ -11,7 +11,10 @@ from tensorflow import Tensor
 
 from stylelab.exercises.checking.definition import Exercise
 
-NOT_WATCHED = "tape.gradient returned None: call tape.watch(image) before the loss is taken, inside the `with`."
+NOT_WATCHED = (
+    "the tape did not watch the image: call tape.watch(image) before the loss is taken, inside the `with`. A variable that is assigned "
+    "with = becomes a tensor, which no tape watches by itself."
+)
 
 NO_GRAPH = (
     "TensorFlow cannot make a graph of it, which a transfer needs (no loops over tensors, no `int()` or `float()` of them)."
@@ -27,14 +30,15 @@ class Lab:
 
     name = "TensorFlow"
     advice: Mapping[str, str] = {
-        "None": "It returns None: end it with `return` and the result. (tape.gradient returns None for what the tape does not watch: "
-        "call tape.watch(image) before the loss is taken, inside the `with`.)",
         "'NoneType' and": NOT_WATCHED,
         "unsupported operand type(s) for *: 'float' and 'NoneType'": NOT_WATCHED,
         "Attempt to convert a value (None)": NOT_WATCHED,
         "None values not supported": NOT_WATCHED,
         "Incompatible shapes": "Print both shapes: four axes are (B, H, W, C) in TensorFlow, so channels are the last axis, and one "
         "number for each channel is (C,).",
+        "item assignment": "A tensor cannot be changed: make a new one, with tf.stack or tf.concat.",
+        "of int32 is not in the list of allowed values": "It needs a float, such as 10.0, instead of a whole number.",
+        "no attribute 'log10'": "TensorFlow has the natural logarithm alone: divide by that of 10.0.",
         "non-persistent GradientTape": "Each step needs its own tape: open it inside the loop.",
         "no attribute 'assign": "A tensor cannot be changed: make a new one, or a tf.Variable of your own.",
         "has no attribute 'numpy'": "Use tensors throughout: no gradient can pass through NumPy.",
@@ -43,6 +47,16 @@ class Lab:
         "tensor but is a": SAME_TYPE,
         "must have the same dtype": SAME_TYPE,
         "can't multiply sequence": "tape.gradient returns a list for a list of images: ask for the gradient of one image.",
+    }
+
+    nothing: Mapping[tuple[str, ...], str] = {
+        (
+            "gradient",
+            "watch",
+        ): "the tape must watch the very image that goes into the loss, before the loss is taken, and both inside "
+        "the `with`: an image that is made anew afterwards is another one.",
+        ("gradient", "Variable"): "the loss must be taken of the variable itself, inside the `with`, and not of the image.",
+        ("gradient",): NOT_WATCHED,
     }
 
     def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":

@@ -141,8 +141,9 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
         record = record if isinstance(record, dict) else {}
         earlier = record.get("settings")
         same_settings = isinstance(earlier, dict) and OLD_SETTINGS | earlier == settings
-        if same_settings and record.get("inputs") == list(pair.inputs) and (folder / pair.file).is_file():
-            pair.state, pair.facts = KEPT, record.get("facts", {})
+        facts = record.get("facts", {})
+        if same_settings and record.get("inputs") == list(pair.inputs) and (folder / pair.file).is_file() and _sound(facts):
+            pair.state, pair.facts = KEPT, facts
     notes = [note for source in dict.fromkeys((contents, styles)) if (note := note_left_out(source, folder))]
     return Plan(folder, content_files, style_files, pairs, backend, asked, settings, job, notes)
 
@@ -222,10 +223,16 @@ def _pairs(contents: dict[str, Path], styles: dict[str, Path]) -> list[Pair]:
     return pairs
 
 
+def _sound(facts: object) -> bool:
+    """Whether the contact sheet can show these facts of an earlier run, perhaps of another version or edited by hand."""
+    kinds = {"seconds": int | float, "batch": int, "tile": int | None, "notes": list, "precision": str, "device": str}
+    return isinstance(facts, dict) and all(isinstance(facts[name], kind) for name, kind in kinds.items() if name in facts)
+
+
 def read_records(folder: Path) -> dict:
     """What gallery.json in this folder says: {file: settings, inputs and facts}. Empty if it is missing or damaged."""
     try:
-        records = json.loads((folder / "gallery.json").read_text(encoding="utf-8"))["images"]
+        records = json.loads((folder / "gallery.json").read_text(encoding="utf-8-sig"))["images"]
     except (OSError, ValueError, LookupError, TypeError):
         return {}
     return records if isinstance(records, dict) else {}

@@ -15,13 +15,20 @@ from stylelab.exercises.checking.definition import Exercise
 OTHER_DEVICE = "it fails on this machine's device '{}', where the lesson works: make new tensors on the device of your input."
 
 
+NO_GRAD = (
+    "`.grad` is None for every image that was computed from another, as `x` is after x = x - ... or image = image.clone(). Start each "
+    "step from image.detach().clone().requires_grad_(True), and keep that one."
+)
+
+
 class Lab:
     """Tensors from channels-last arrays and back, and gradients."""
 
     name = "PyTorch"
     advice: Mapping[str, str] = {
-        "None": "It returns None: end it with `return` and the result. (`.grad` is None before backward(), and for an image that "
-        "PyTorch computed from others: start from image.detach().clone().requires_grad_(True).)",
+        "'NoneType'": NO_GRAD,
+        "is not a leaf Tensor": NO_GRAD,
+        "appears to not have been used": "A loss may ignore its target: ask for the gradient with respect to the image alone.",
         "does not require grad": "Nothing was recorded for it: start from image.detach().clone().requires_grad_(True).",
         "non-singleton dimension": "Print both shapes: four axes are (B, C, H, W) in PyTorch, so channels are axis 1, and one "
         "number for each channel is (1, C, 1, 1).",
@@ -34,6 +41,12 @@ class Lab:
         "that requires grad. Use tensor.detach().numpy()": "Use tensors throughout: no gradient can pass through NumPy.",
         "'builtin_function_or_method' object is not subscriptable": "Sizes are in shape, as in x.shape[0]; size and the like are functions.",
         "can't multiply sequence": "torch.autograd.grad returns a tuple, with one gradient for each input: take the first.",
+    }
+
+    nothing: Mapping[tuple[str, ...], str] = {
+        ("backward", "grad"): NO_GRAD,
+        ("backward",): "backward() returns nothing. It leaves the gradient in `.grad` of the image that requires it.",
+        ("grad",): "`.grad` is filled in by backward(): call that on the loss first.",
     }
 
     def give(self, kind: str, value: np.ndarray) -> Any:
