@@ -174,6 +174,7 @@ class _Slice:
         for statement in statements:
             for name, wholes in statement.aliases.items():
                 aliases[name] |= wholes
+        fixed = set(dir(builtins)).difference(*(statement.binds for statement in statements))  # such as `super`
         for position, statement in enumerate(statements):
             for bound in statement.binds - self.given:
                 self.binders[bound].append(position)
@@ -184,7 +185,7 @@ class _Slice:
             if ANY in by_calls:
                 self.binders[ANY].append(position)
             changes = statement.changes | (statement.may_change | by_calls) - imported
-            for changed in spread(changes, aliases) - self.given - {ANY}:
+            for changed in spread(changes, aliases) - self.given - fixed - {ANY}:
                 self.changers[changed].append(position)
 
     def _effects_of_calls(self) -> dict[str, set[str]]:
