@@ -62,7 +62,10 @@ def several(name: str, values: object, example: str) -> list[Any]:
     """
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise InputError(f"{name} must be a list, such as {example}; got {kind_of(values)}")
-    return list(values)
+    try:
+        return list(values)
+    except TypeError:  # an array or a tensor of a single value, which cannot be gone through after all
+        raise InputError(f"{name} must be a list, such as {example}; got {shown(values)}") from None
 
 
 def pair(name: str, value: object, least: int = 1) -> tuple[int, int]:

@@ -176,6 +176,8 @@ def _said(image: Image.Image) -> tuple[bytes | None, str | None]:
         return None, None
     if "gamma" in info or "chromaticity" in info:
         gamma = info.get("gamma", 1 / 2.2)
+        if not 0.1 <= gamma <= 10:  # a slip of some program, by which all would be black or white
+            raise ValueError
         curve = _srgb if abs(gamma - 1 / 2.2) < 0.01 else _power(1 / gamma)  # 1/2.2 is how a PNG file says sRGB
         given = info.get("chromaticity")
         return _make_profile(list(zip(given[::2], given[1::2], strict=True)) if given else REC709, curve), None

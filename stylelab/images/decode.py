@@ -154,6 +154,10 @@ def _open(file: BinaryIO, name: str, head: bytes) -> Image.Image:
         if box:
             primaries, transfer = map(int.from_bytes, box.groups())
             image.info["nclx_profile"] = {"color_primaries": primaries, "transfer_characteristics": transfer}
+    elif image.format == "BMP" and head[14] == 124 and head[70:74] == b"DEBM":  # version 5, with a profile of its own
+        start, length = struct.unpack_from("<II", head, 126)
+        file.seek(14 + start)
+        image.info["icc_profile"] = file.read(min(length, MOST_BYTES))
     elif image.format == "TIFF":
         tags, raw = image.tag_v2, image.tile[0][0] == "raw"  # type: ignore[attr-defined]
         if 50706 in tags or head[8:10] == b"CR" or (tags.get(254) == 1 and 330 in tags):  # the first image is only a preview

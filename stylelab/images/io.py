@@ -86,7 +86,7 @@ def find_image(source: "str | os.PathLike") -> Path:
     Raises:
         InputError: no such file or name; the message suggests the nearest one.
     """
-    text = os.fspath(source)
+    text = os.fspath(source) if isinstance(source, str | os.PathLike) else source
     if not isinstance(text, str):
         raise InputError(f"a path must be text; got {printable(text)}")
     path = expand_home(text)

@@ -359,6 +359,22 @@ def test_a_png_without_a_profile_says_its_colours_in_chunks(numbers, chunks):
     check(png(numbers, *chunks), picture, atol=0.009)
 
 
+@pytest.mark.parametrize("value", [0.001, 40000])
+def test_a_gama_by_which_all_would_be_black_or_white_is_left_out_with_a_note(value):
+    opened = images.ImageFile("a.png", png(PICTURE, gama(value))).read()
+    assert_array_equal(opened.image, PICTURE.astype(np.float32) / 255)
+    assert "read as sRGB" in opened.notes[0]
+
+
+def test_a_profile_within_a_bmp_counts():
+    pixels, profile = LINEAR[::-1, :, ::-1], screen(curve=power(1))
+    rows = b"".join(row.tobytes().ljust(-(-3 * len(row) // 4) * 4, b"\0") for row in pixels)
+    head = struct.pack("<IiiHHIIiiII", 124, pixels.shape[1], len(pixels), 1, 24, 0, len(rows), 0, 0, 0, 0).ljust(56, b"\0")
+    head = (head + b"DEBM").ljust(108, b"\0") + struct.pack("<IIII", 4, 124 + len(rows), len(profile), 0)
+    file = struct.pack("<2sIII", b"BM", 138 + len(rows) + len(profile), 0, 138)
+    check(file + head + rows + profile, PICTURE, atol=0.009)
+
+
 def test_gama_does_not_count_for_transparency():
     check(png(LINEAR, gama(1), alpha=128), np.round(PICTURE * (128 / 255) + 127))
 

@@ -254,6 +254,13 @@ def test_one_layer_is_taken_as_a_list_of_one(sl, layers):
     assert result.settings.style_layers == ("conv1_1",)
 
 
+def test_an_array_of_a_single_value_is_no_list_and_no_path(sl):
+    for single in (np.array("conv1_1"), np.array(1)):
+        refused(recipes.with_layers, "gatys", style=single)
+        refused(sl.transfer, CAT, CAT, encoder="random", size=32, steps=1, device="cpu", snapshots=single)
+        refused(images.find_image, single)
+
+
 def test_several_layers_may_stand_in_one_text_as_on_the_command_line():
     assert recipes.with_layers("gatys", style="conv1_1, conv2_1").style == {"conv1_1": 0.5, "conv2_1": 0.5}
     assert recipes.with_layers("gatys", style=["conv1_1", "relu1_1"]).style == {"conv1_1": 1.0}
