@@ -321,7 +321,7 @@ IMAGE_GRADIENT = Exercise(
         "Only the sign of the gradient is left.": _rescaled(np.sign),
         "The gradient is clipped to 0..1, but it is not an image: it may be negative.": _rescaled(lambda slope: np.clip(slope, 0, 1)),
         "The gradient is clipped, but it may be as large as it is: return it unchanged.": [
-            _rescaled(lambda slope, most=most: np.clip(slope, -most, most)) for most in (1, 0.5, 0.1, 0.01)
+            _rescaled(lambda slope, most=most: np.clip(slope, -most, most)) for most in (1, 0.5, 0.2, 0.1, 0.01)
         ],
         "The gradient is moved and stretched to 0..1, as for a figure: return it as it is.": [
             _rescaled(lambda slope: (slope - slope.min()) / np.ptp(slope)),
@@ -337,6 +337,8 @@ IMAGE_GRADIENT = Exercise(
         "The gradient is divided by its largest entry: return it as it is.": _rescaled(lambda slope: slope / np.abs(slope).max()),
         "The gradient is divided by its mean or its spread: return it as it is.": [
             _rescaled(lambda slope: slope / np.abs(slope).mean()),
+            _rescaled(lambda slope: slope / (np.sqrt(np.mean(slope**2)) + 1e-5)),
+            _rescaled(lambda slope: slope / np.sqrt(np.mean(slope**2))),
             _rescaled(lambda slope: slope / slope.std()),
             _rescaled(lambda slope: slope / slope.std(ddof=1)),
             _rescaled(lambda slope: (slope - slope.mean()) / slope.std()),

@@ -36,7 +36,8 @@ def _psnr(image, original):
 def _psnr_cases(rng):
     shape = image_shape(rng)
     original, noise = random_image(rng, shape, 0.2, 0.8), random_image(rng, shape, -0.2, 0.2)
-    noise *= np.linspace(0.4, 1, len(noise), dtype=np.float32).reshape(-1, 1, 1, 1)  # a different error in each image
+    # a different error in each image, and in each colour
+    noise *= np.outer(np.linspace(0.4, 1, len(noise)), (0.5, 1, 0.75)).astype(np.float32)[:, None, None]
     black = np.zeros((1, *shape[1:]), np.float32)
     return {
         "plain": {"image": original + noise, "original": original},
@@ -202,6 +203,10 @@ def _reconstruct_cases(rng):
     black = np.zeros((1, *shape[1:]), np.float32)
     return {
         "plain": plain,
+        "plain: many steps": plain | {  # so small that none leaves 0..1
+            "image": random_image(rng, black.shape, 0.4, 0.6), "target": random_image(rng, black.shape, 0.4, 0.6),
+            "steps": int(rng.integers(21, 25)), "learning_rate": number(rng, 0.01, 0.02),
+        },
         "plain: one black image": plain | {"image": black, "target": black + np.float32(number(rng, 0.5, 0.9)), "steps": 5},
         "plain: a target that is an activation": plain | {
             "target": random_activation(rng, (*shape[:3], 4)), "loss": random_loss(rng, "activation"), "steps": 4,
@@ -345,23 +350,25 @@ RECONSTRUCT = Exercise(
         ],
         "The gradient is divided by its largest entry, its mean or its spread: subtract it as it is, times the learning rate.": [
             _descended(lambda slopes, how=how: slopes[-1] / how(slopes[-1]))
-            for how in (lambda slope: np.abs(slope).max(), lambda slope: np.abs(slope).mean(), np.std, lambda slope: slope.std(ddof=1))
+            for how in (lambda slope: np.abs(slope).max(), lambda slope: np.abs(slope).mean(), np.std, lambda slope: slope.std(ddof=1),
+                        lambda slope: np.sqrt(np.mean(slope**2)) + 1e-5, lambda slope: np.abs(slope).sum())
         ],
         "The gradient is divided by the number of pixels: subtract it as it is, times the learning rate.":
             _descended(lambda slopes: slopes[-1] / slopes[-1].size),
+        "The gradient is averaged over the batch: each image has its own.": _descended(lambda slopes: slopes[-1] / len(slopes[-1])),
         "The gradient is clipped: clip the image, and subtract the gradient as it is.": [
             _descended(lambda slopes, low=low, most=most: np.clip(slopes[-1], low, most))
-            for low, most in ((0, 1), (-1, 1), (-0.5, 0.5), (-0.1, 0.1), (-0.01, 0.01))
+            for low, most in ((0, 1), (-1, 1), (-0.5, 0.5), (-0.2, 0.2), (-0.1, 0.1), (-0.01, 0.01))
         ],
         "The gradient is divided by the learning rate: multiply.": _walked(lambda slopes, rate: slopes[-1] / rate),
         "The learning rate is squared: multiply by it once.": _walked(lambda slopes, rate: rate**2 * slopes[-1]),
         "That is descent with momentum: each step should follow the gradient where the image is now, and nothing else.": [
-            *(_momentum(share, *how) for share in (0.9, 0.5, 0.99, 0.8) for how in ((), (share,), (0.0, True))),
+            *(_momentum(share, *how) for share in (0.9, 0.5, 0.99, 0.8, 0.7, 0.95) for how in ((), (share,), (0.0, True))),
             *(_descended(lambda slopes, share=share: sum((1 - share) * share**age * slope for age, slope in enumerate(slopes[::-1])))
               for share in (0.9, 0.5, 0.99)),
         ],
         "The learning rate gets smaller from step to step: use it as it is at every step.": [
-            *(_walked(lambda slopes, rate, decay=decay: rate * decay ** (len(slopes) - 1) * slopes[-1]) for decay in (0.5, 0.9, 0.95, 0.99)),
+            *(_walked(lambda slopes, rate, decay=decay: rate * decay ** (len(slopes) - 1) * slopes[-1]) for decay in (0.5, 0.9, 0.95, 0.96, 0.98, 0.99, 0.999)),
             _walked(lambda slopes, rate: rate / len(slopes) * slopes[-1]),
             lambda steps, **case: _walked(lambda slopes, rate: rate * (1 - (len(slopes) - 1) / steps) * slopes[-1])(steps=steps, **case),
             _walked(lambda slopes, rate: rate / np.sqrt(len(slopes)) * slopes[-1]),

@@ -15,6 +15,7 @@ from stylelab.exercises.common import (
     neighbours,
     number,
     one_step,
+    positions,
     random_image,
     random_loss,
     stays_in_range,
@@ -125,6 +126,14 @@ def _mean_size(slope):
     return np.abs(slope).mean()
 
 
+def _effective_size(slope):
+    return np.sqrt(np.mean(slope**2))
+
+
+def _size_by_image(slope):
+    return np.sqrt(np.sum(slope**2, (1, 2, 3), keepdims=True))
+
+
 def _step_along(slope):
     """The mistake of stepping along something else than the gradient."""
     return lambda learning_rate, **case: np.clip(case["image"] - learning_rate * slope(**case), 0, 1)
@@ -165,10 +174,12 @@ ONE_STEP = Exercise(
         "The loss itself is subtracted: subtract its gradient.": _step_along(loss_value),
         "The gradient is divided by its own size, so every step is equally long: subtract it as it is, times the learning rate.": [
             _step_along(lambda size=size, **case: (slope := gradient(**case)) / size(slope))
-            for size in (np.linalg.norm, np.max, np.std, _mean_size, lambda slope: np.abs(slope).max(), lambda slope: np.abs(slope).sum())
+            for size in (np.linalg.norm, np.max, np.std, _mean_size, _effective_size, _size_by_image, lambda slope: np.abs(slope).max(),
+                         lambda slope: np.abs(slope).sum())
         ],
         "The gradient is clipped: clip the image that comes out, not the gradient.": [
-            *(_step_along(lambda low=low, **case: np.clip(gradient(**case), low, 1)) for low in (-1, 0)),
+            *(_step_along(lambda low=low, most=most, **case: np.clip(gradient(**case), low, most))
+              for low, most in ((-1, 1), (0, 1), (-0.5, 0.5), (-0.2, 0.2), (-0.1, 0.1), (-0.01, 0.01))),
             *(_step_along(lambda most=most, **case: (slope := gradient(**case)) * min(1, most / np.linalg.norm(slope))) for most in (1, 10)),
             lambda learning_rate, **case: case["image"] - np.clip(learning_rate * gradient(**case), 0, 1),
             lambda learning_rate, **case: np.clip(case["image"] - np.clip(learning_rate * gradient(**case), 0, 1), 0, 1),
@@ -184,6 +195,10 @@ ONE_STEP = Exercise(
         "A part of the gradient is left out, as momentum or a decay does: subtract all of it, times the learning rate.": [
             lambda learning_rate, share=share, **case: one_step(**case, learning_rate=share * learning_rate)
             for share in (0.1, 0.9, 0.95, 0.96, 0.99, 0.999)
+        ],
+        "The gradient is divided by the number of pixels: subtract it as it is, times the learning rate.": [
+            _step_along(lambda **case: gradient(**case) / case["image"].size),
+            _step_along(lambda **case: gradient(**case) / positions(case["image"])),
         ],
         "The gradient is averaged over the pixels: each pixel has its own.": [
             _step_along(lambda **case: gradient(**case).mean()),

@@ -13,6 +13,7 @@ from words import (
     mean,
     misread,
     positions,
+    root,
     rows,
     square,
     stack,
@@ -200,6 +201,7 @@ WRONG = {
         (lambda activation: detached(gram(activation)), "no gradient reaches"),
         (lambda activation: constant(detached(gram(activation)).numpy()), "no gradient reaches"),
         (lambda activation: rows(activation) @ transposed(rows(detached(activation))) / positions(activation), "cut off"),
+        (lambda activation: root(gram(activation) ** 2), "gradient is not finite"),
         (lambda activation: gram(activation) * 1.5, "every value is 1.5 times"),
         (lambda activation: raw(activation) / 24, "Right for one input, but not for one image with one row of positions: "),
         (

@@ -222,6 +222,9 @@ WRONG = {
         (lambda image, target, loss, learning_rate: image - learning_rate * gradient(image, target, loss), "range 0..1"),
         (lambda image, target, loss, learning_rate: clip(image + learning_rate * gradient(image, target, loss), 0, 1), "uphill"),
         (lambda image, target, loss, learning_rate: image, "does not move"),
+        (along(lambda slope: clip(slope, -0.5, 0.5)), "gradient is clipped"),
+        (along(lambda slope: slope / root(mean(square(slope)))), "divided by its own size"),
+        (along(lambda slope: slope / math.prod(slope.shape)), "number of pixels"),
         (lambda image, target, loss, learning_rate: clip(image - gradient(image, target, loss), 0, 1), "learning rate"),
         (lambda image, target, loss, learning_rate: gradient(image, target, loss), "That is the gradient"),
         (

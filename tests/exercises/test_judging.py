@@ -106,6 +106,16 @@ def test_the_right_answer_earns_every_point(exercise):
     assert (found.stage, found.sentence, found.points) == ("right", "", exercise.points)
 
 
+@pytest.mark.slow
+@EACH
+def test_no_common_mistake_is_right_at_any_draw(exercise):
+    for seed in range(30):
+        cases = exercise.inputs(seed)
+        first = cases[next(iter(cases))]
+        lucky = [hint for hint, wrong in exercise.wrong_answers() if exercise.explains(wrong, first, exercise.expected(first), 1)]
+        assert not lucky, seed
+
+
 # answers without work
 
 

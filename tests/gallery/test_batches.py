@@ -276,3 +276,10 @@ def test_a_finished_batch_is_kept_and_the_next_run_resumes(folders, batched):
     batched.clear()
     again, _ = paint_gallery(folders)
     assert batched == [2] and summary(again).startswith("2 painted, 4 kept, 2 failed of 8 pairs (0.5 s each); see ")
+
+
+def test_a_link_in_a_circle_is_left_out_with_a_line(tmp_path):
+    from stylelab.tools.gallery import plan
+
+    (tmp_path / "loop").symlink_to("loop")
+    assert "'loop'" in plan.note_left_out(str(tmp_path), tmp_path / "out")

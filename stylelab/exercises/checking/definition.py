@@ -102,7 +102,7 @@ class Exercise:
     def inputs(self, seed: int = 0) -> dict[str, Case]:
         """Named inputs, channels last. The notebook uses the seeds 0 and 1; a grader draws from a secret one.
 
-        They are drawn again when a common mistake would happen to give the right value. The first case stays first, the
+        They are drawn again when a common mistake would happen to give the right value, or nearly. The first case stays first, the
         others are shuffled, so that no answer can tell them apart by their order.
         """
         rng = np.random.default_rng(seed)
@@ -110,7 +110,7 @@ class Exercise:
             cases = self.cases(rng)
             first, *others = cases
             right = self.expected(cases[first])
-            if not any(self.explains(wrong, cases[first], right) for _, wrong in self.wrong_answers()):
+            if not any(self.explains(wrong, cases[first], right, within=3) for _, wrong in self.wrong_answers()):
                 break
         return {first: cases[first]} | {others[index]: cases[others[index]] for index in rng.permutation(len(others))}
 
@@ -157,15 +157,18 @@ class Exercise:
             )
         return None
 
-    def explains(self, wrong: Wrong, case: Case, output: np.ndarray) -> bool | None:
-        """Whether a mistake gives this output; None when it cannot be made with these arguments."""
+    def explains(self, wrong: Wrong, case: Case, output: np.ndarray, within: float = 0.1) -> bool | None:
+        """Whether a mistake gives this output; None when it cannot be made with these arguments.
+
+        Args:
+            within: how close, as a share of what a right answer may be off: an unusual answer should match no mistake by chance.
+        """
         try:
             with np.errstate(all="ignore"):
                 output_of_mistake = wrong(**double(case))
         except ValueError:  # shapes that do not fit: an activation where the mistake needs an image
             return None
-        # ten times closer than a right answer must be, so that an unusual answer does not match a mistake by chance
-        return None if output_of_mistake is None else self._same(as_array(output_of_mistake), output, self.rtol / 10)
+        return None if output_of_mistake is None else self._same(as_array(output_of_mistake), output, within * self.rtol)
 
     def is_right(self, case: Case, output: np.ndarray) -> bool:
         """Whether an output has the right shape and value."""

@@ -184,7 +184,9 @@ def note_left_out(source: str, out: Path) -> str | None:
     """
     folder = expand_home(source)
     others = (
-        [path for path in _visible(folder) if not _is_image(path) and path.resolve() != out.resolve()] if folder.is_dir() else []
+        [path for path in _visible(folder) if not _is_image(path) and os.path.realpath(path) != os.path.realpath(out)]
+        if folder.is_dir()
+        else []
     )
     names = [f"{'folder ' * path.is_dir()}'{printable(path.name)}'" for path in others]
     if not names:

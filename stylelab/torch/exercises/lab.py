@@ -35,7 +35,8 @@ class Lab:
         "view size is not compatible": "The activation of an encoder lies differently in memory: use reshape or flatten instead of view.",
         "negative step": "PyTorch has no [::-1]: use flip.",
         "step must be greater than zero": "PyTorch has no [::-1]: use flip.",
-        "backward through the graph a second time": "Each step needs its own loss: call loss inside the loop.",
+        "backward through the graph a second time": "Each step needs its own loss, of an image that is not computed from another: call loss "
+        "inside the loop, and start each step from image.detach().clone().requires_grad_(True).",
         "leaf Variable that requires grad": "An image that records its gradient cannot be changed in place: make a new one from "
         "image.detach(), or work inside torch.no_grad().",
         "that requires grad. Use tensor.detach().numpy()": "Use tensors throughout: no gradient can pass through NumPy.",
