@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from stylelab.base.files import printable
+from stylelab.base.values import instance
 from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.images.colour import Conversion, find_conversion
 from stylelab.images.formats import BY_PILLOW, HEAD, find_format, refusal
@@ -195,8 +196,9 @@ def from_image(image: Image.Image, name: str = "the image") -> np.ndarray:
         `(H, W, 3)` float32 in 0..1.
 
     Raises:
-        InputError: it has no pixels, more than 100 million, or cannot be decoded.
+        InputError: it is no PIL image, has no pixels or more than 100 million, or cannot be decoded.
     """
+    instance("image", image, Image.Image, words="a PIL image")
     return decode_image(image, name).image
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from stylelab.base.files import check_target, expand_home, file_kind, printable, write_file
+from stylelab.base.values import check_axes, numbers, pair
 from stylelab.errors import InputError
 from stylelab.images.builtin import find_built_in, names
 from stylelab.images.decode import MOST_PIXELS, ImageFile, Opened, decode_image, from_array, read_image
@@ -134,9 +135,10 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
         `(H', W', 3)` float32 in 0..1, where `max(H', W') == size`.
 
     Raises:
-        InputError: the size is not a whole number of at least 1, or makes more than 100 million pixels.
+        InputError: the size is not a whole number of at least 1, or makes more than 100 million pixels; or it is no image.
     """
     _check_length(size)
+    check_axes(np.shape(image), "image", "(H, W, 3)")
     height, width = image.shape[:2]
     return fit(image, tuple(max(1, round(side * size / max(height, width))) for side in (height, width)))
 
@@ -153,10 +155,16 @@ def enlarge(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
     Returns:
         `(height, width, 3)` float32, by Lanczos resampling.
+
+    Raises:
+        InputError: as for `fit`.
     """
-    size = int(shape[1]), int(shape[0])
+    return _enlarge(_array(image), _check_shape(shape))
+
+
+def _enlarge(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     channels = [Image.fromarray(np.ascontiguousarray(channel)) for channel in np.moveaxis(image, -1, 0)]
-    return np.stack([np.asarray(channel.resize(size, Image.Resampling.LANCZOS)) for channel in channels], axis=-1)
+    return np.stack([np.asarray(channel.resize(shape[::-1], Image.Resampling.LANCZOS)) for channel in channels], axis=-1)
 
 
 def fit(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -173,16 +181,26 @@ def fit(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         `(height, width, 3)` float32 in 0..1.
 
     Raises:
-        InputError: a side is not a whole number of at least 1, or there are more than 100 million pixels.
+        InputError: it is no image; a side is not a whole number of at least 1; or there are more than 100 million pixels.
     """
-    height, width = shape
-    _check_length(height, "height")
-    _check_length(width, "width")
+    image, shape = _array(image), _check_shape(shape)
+    return image if image.shape[:2] == shape else _enlarge(image, shape).clip(0, 1)
+
+
+def _check_shape(shape: object) -> tuple[int, int]:
+    height, width = pair("shape", shape)
     if height * width > MOST_PIXELS:
         raise InputError(f"{width} x {height} pixels are more than {MOST_PIXELS // 10**6} million: choose a smaller size")
-    if image.shape[:2] == (height, width):
-        return np.array(image, np.float32)
-    return enlarge(np.asarray(image, np.float32), shape).clip(0, 1)
+    return height, width
+
+
+def _array(image: object) -> np.ndarray:
+    """A new float32 array (H, W, 3) of any range; uint8 becomes 0..1."""
+    array = numbers(image, "image")
+    check_axes(array.shape, "image", "(H, W, 3)")
+    if not array.size:
+        raise InputError(f"image has no pixels: {array.shape}")
+    return array
 
 
 def check_size(image: np.ndarray, name: str = "an image", original: tuple[int, int] | None = None) -> None:
@@ -198,8 +216,9 @@ def check_size(image: np.ndarray, name: str = "an image", original: tuple[int, i
         original: height and width before it was resized, which the message names first.
 
     Raises:
-        InputError: the image is too small, or too narrow for its length.
+        InputError: the image is too small, or too narrow for its length; or it is no array of this shape.
     """
+    check_axes(np.shape(image), "image", "(H, W, 3)")
     height, width = image.shape[:2]
     if min(height, width) < SMALLEST:
         scaled = ""

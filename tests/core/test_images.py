@@ -358,7 +358,8 @@ def test_fit_stretches_to_the_shape():
 @pytest.mark.parametrize("size", [0, -1, 2.5, 64.0, "64", True, float("nan")])
 def test_a_size_that_is_not_a_whole_number_of_at_least_1_is_refused(size):
     assert f"1 or more; got {size!r}" in refusal(images.open_image, "astronaut", size)
-    assert "got" in refusal(images.fit, np.zeros((4, 4, 3)), (4, size))
+    if size != 64.0:  # a shape may come from a division
+        assert "shape is" in refusal(images.fit, np.zeros((4, 4, 3)), (4, size))
 
 
 def test_a_size_that_would_not_fit_in_memory_is_refused():

@@ -63,6 +63,10 @@ def test_a_wrong_image_costs_one_line(sl):
     for image in IMAGES:
         refused(sl.transfer, image, CAT, **small)
         refused(sl.transfer, CAT, image, **small)
+        for function, *more in ((images.resize, 20), (images.fit, (20, 20)), (images.enlarge, (64, 80)), (images.check_size,)):
+            if not isinstance(image, np.ndarray) or image.ndim != 3:
+                refused(function, image, *more)
+        refused(images.from_image, image)
         refused(images.open_image, image)
         refused(images.save, image, "a.png")
         refused(film.filmstrip, [image])
