@@ -72,9 +72,15 @@ def _adapt_code_cell(cell: NotebookNode, path: Path, source: SourceFolder) -> No
         html, images = figures.unpack("".join(output.data["text/html"]), name, source)
         css_class = "image" if images else "feedback" if "tags" in cell.metadata else "quiz"
         output.data = {"text/html": BOX.render(html=Markup(html), css_class=css_class)}
+    cell.outputs = [output for output in cell.get("outputs", []) if not _is_empty(output)]
     if cell.metadata.get("jupyter", {}).get("outputs_hidden") and cell.outputs:
-        cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
         cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-output"]  # it answers a prediction: a fold
+
+
+def _is_empty(output: NotebookNode) -> bool:
+    """Whether nothing is to be seen of it: it precedes a folded output, or is where a widget or a live image was."""
+    data = output.get("data")
+    return data is not None and not data.get("text/html", data.get("text/plain"))
 
 
 def _name_lesson(link: re.Match) -> str:
