@@ -147,7 +147,7 @@ CONTENT_LOSS = Exercise(
     result="scalar",
     cases=_content_cases,
     reference=lambda activation, target: _mean_square(activation, target),
-    differentiable="activation",
+    differentiable=("activation",),
     mistakes={
         "That is the sum: take the mean.": lambda activation, target: np.sum((activation - target) ** 2),
         "That is half the sum, as Gatys has it: here, take the mean.": lambda activation, target: np.sum((activation - target) ** 2) / 2,

@@ -91,7 +91,7 @@ GRAM_MATRIX = Exercise(
     result="matrix",
     cases=_gram_cases,
     reference=gram,
-    differentiable="activation",
+    differentiable=("activation",),
     advice=_FACTORS,
     mistakes={
         "The normalisation is forgotten: divide by H W, the number of positions.": gram_product,
@@ -207,7 +207,7 @@ STYLE_LAYER_LOSS = Exercise(
     result="scalar",
     cases=_layer_cases,
     reference=_layer_loss,
-    differentiable="activation",
+    differentiable=("activation",),
     advice=_NO_GRAM,
     mistakes={
         "That is the sum: take the mean over all entries, B C C.":
@@ -363,7 +363,7 @@ STYLE_LOSS = Exercise(
     result="scalar",
     cases=_style_cases,
     reference=_style_loss,
-    differentiable="activations",
+    differentiable=("activations",),
     advice=_ONE_LAYER_AT_A_TIME | _NO_GRAM,
     mistakes={
         "The layers are added up without their weights.": lambda weights, **case: sum(_losses(**case).values()),

@@ -48,7 +48,7 @@ TOTAL_COST = Exercise(
     result="scalar",
     cases=_cost_cases,
     reference=total_cost,
-    differentiable="style",
+    differentiable=("content", "style"),
     advice={"does not require grad": "Nothing has to be differentiated here: return the sum."},
     mistakes={
         "`alpha` and `beta` are swapped: `alpha` goes with the content, `beta` with the style.":
@@ -333,7 +333,7 @@ TOTAL_VARIATION = Exercise(
     result="scalar",
     cases=_variation_cases,
     reference=_variation,
-    differentiable="image",
+    differentiable=("image",),
     advice={
         r"must match|[Ii]ncompatible shapes|must be equal|broadcast": "Two sizes do not fit. Moved by one pixel, both slices need the same length; "
             "and down and right have different sizes, so add up each of them by itself.",

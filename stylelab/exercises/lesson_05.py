@@ -249,7 +249,7 @@ KERAS_VARIATION = Exercise(
     result="scalar",
     cases=_variation_cases,
     reference=_variation,
-    differentiable="image",
+    differentiable=("image",),
     advice={
         r"must match|[Ii]ncompatible shapes|must be equal|broadcast": "Two sizes do not fit: dx has one column less than the image, and dy one row "
             "less; keep the positions that have both. An index drops an axis, a slice keeps it: is a colon missing?",

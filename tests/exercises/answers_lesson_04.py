@@ -207,6 +207,8 @@ WRONG = {
         (lambda content, style, alpha, beta: alpha * float(content) + beta * float(style), "Python number"),
         (lambda content, style, alpha, beta: alpha * content + (1 - alpha) * style, "1 - alpha"),
         (lambda content, style: content + style, "these arguments"),
+        (lambda content, style, alpha, beta: alpha * detached(content) + beta * style, "no gradient reaches `content`"),
+        (lambda content, style, alpha, beta: alpha * content + beta * detached(style), "no gradient reaches `style`"),
         (lambda content, style, alpha, beta: content + beta * style, "`alpha` is forgotten"),
         (lambda content, style, alpha, beta: alpha * content + style, "`beta` is forgotten"),
         (lambda content, style, alpha, beta: 10 * content + beta * style, "number 10"),

@@ -49,7 +49,7 @@ class Answer:
         changed: names of the arguments that the function changed in place.
         drifts: whether a second call with the same arguments returns something else.
         gradients: case -> argument -> gradient of the summed output (by layer for a dict), or None; empty if the exercise has
-            no gradient. Beyond the first case there is only the argument that it must pass through.
+            no gradient. The first case has every tensor among the arguments, the others only those that it must reach.
     """
 
     outputs: Outputs = field(default_factory=dict)
@@ -69,7 +69,7 @@ def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Ca
     for name, case in cases.items():
         given = give(exercise, lab, case)
         output, trouble = _call(exercise, function, given, lab, exercise.example(case))
-        trouble = trouble or _wrong_type(exercise, lab, output, given, function, exercise.example(case))
+        trouble = trouble or _wrong_type(exercise, lab, output, function, exercise.example(case))
         answer.changed = answer.changed or tuple(
             argument
             for argument, kind in exercise.arguments.items()
@@ -83,10 +83,11 @@ def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Ca
             return answer
         if name == first and not answer.changed:
             again, trouble = _call(exercise, function, given, lab)
-            if trouble or _wrong_type(exercise, lab, again, given, function):
+            if trouble or _wrong_type(exercise, lab, again, function):
                 answer.drifts = True
             else:
-                answer.drifts = not _close(exercise, _take(exercise, lab, again), answer.outputs[name])
+                again = _take(exercise, lab, again)
+                answer.drifts = again.shape != answer.outputs[name].shape or not exercise.close(again, answer.outputs[name])
             if exercise.fed_back and not answer.drifts:
                 _, trouble = _call(exercise, function, given | {exercise.fed_back: output}, lab)
                 answer.trouble = trouble and (
@@ -96,10 +97,6 @@ def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Ca
     if exercise.differentiable and not answer.trouble and not answer.changed:
         _add_gradients(exercise, function, lab, cases, answer)
     return answer
-
-
-def _close(exercise: Exercise, again: np.ndarray, output: np.ndarray) -> bool:
-    return again.shape == output.shape and exercise.close(again, output)
 
 
 def _not_callable(exercise: Exercise, function) -> tuple[str, str] | None:
@@ -142,8 +139,6 @@ def give(exercise: Exercise, lab: Lab, case: Case) -> dict[str, object]:
 
 
 def _given(lab: Lab, kind: str, value):
-    if isinstance(value, int | float | str):
-        return value
     match kind:
         case "number":
             return float(value)
@@ -209,17 +204,13 @@ def _in_words(exercise: Exercise, error: BaseException, function: Callable, lab:
     return f"{text}.{advice}"
 
 
-def _wrong_type(
-    exercise: Exercise, lab: Lab, output, given: Mapping[str, object], function: Callable, example: str = ""
-) -> tuple[str, str] | None:
+def _wrong_type(exercise: Exercise, lab: Lab, output, function: Callable, example: str = "") -> tuple[str, str] | None:
     wanted = {"word": "a name (a str)", "number": "one number", "whole": "one number"}.get(exercise.result, "one tensor")
     if exercise.result == "word":
         if isinstance(output, str):
             return None
     elif lab.is_tensor(output):
         return None
-    elif isinstance(output, float | np.generic) and all(isinstance(value, int | float) for value in given.values()):
-        return None  # numbers came in
     elif exercise.result in ("number", "whole"):
         plain = isinstance(output, int | float | np.ndarray | np.generic) and not isinstance(output, bool)
         if plain and np.size(output) == 1:
@@ -267,8 +258,6 @@ def _same(lab: Lab, kind: str, now, before) -> bool:
 
 
 def _add_gradients(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Case], answer: Answer) -> None:
-    through = exercise.differentiable
-    assert through is not None
     kinds = {name: kind for name, kind in exercise.arguments.items() if kind in (*TENSORS, *BY_LAYER)}
 
     def taken(kind: str, gradient):
@@ -277,12 +266,9 @@ def _add_gradients(exercise: Exercise, function: Callable, lab: Lab, cases: Mapp
         return None if gradient is None else lab.take(kind, gradient)
 
     for name, case in cases.items():
-        if isinstance(case[through], float):
-            continue
-        given = {argument: _given(lab, kind, case[argument]) for argument, kind in exercise.arguments.items()}
-        wanted = tuple(kinds) if not answer.gradients else (through,)
+        names = tuple(exercise.differentiable if answer.gradients else kinds)
         try:
-            gradients = lab.gradients(function, given, wanted)
+            gradients = lab.gradients(function, give(exercise, lab, case), names)
         except (Exception, SystemExit) as error:
             answer.trouble = "error", f"No gradient can be taken through it. {_in_words(exercise, error, function, lab)}"
             return

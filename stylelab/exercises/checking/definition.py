@@ -46,8 +46,7 @@ class Exercise:
         arguments: name -> kind, in order. 'activation' and 'image' are tensors in the framework's own layout, 'matrix' and
             'scalar' are tensors; 'activations', 'matrices' and 'numbers' are dicts by layer; 'number' is a Python float,
             'whole' an int, 'word' a str (or an int), 'pairs' a list of pairs of ints. 'loss' is a function
-            (image, target) -> scalar tensor, drawn as the weights of a small network (`common.random_loss`). A number in
-            place of a tensor or a float is given as it is.
+            (image, target) -> scalar tensor, drawn as the weights of a small network (`common.random_loss`).
         result: 'scalar', 'matrix', 'image', 'number', 'whole' or 'word'.
         cases: random generator -> named inputs. The first one, 'plain', is for the value, and so is every 'plain: WORDS', one
             for each kind of input that a lesson has besides, such as 'plain: one image'; the others are for the properties.
@@ -55,7 +54,7 @@ class Exercise:
         mistakes: hint -> the wrong answer that it belongs to, in NumPy like the reference, or a list of them. They are tried
             in order; one that returns None cannot be made with these arguments.
         properties: tried in order.
-        differentiable: the argument through which the gradient must pass, if any, in every case.
+        differentiable: the arguments that the gradient must reach, in every case; together they are worth one point.
         by_name: the arguments that a lesson passes by name.
         fed_back: the argument as which a lesson passes the result of the call before, if any.
         on_processor: whether the lesson calls it on the processor, even where there is a GPU.
@@ -72,7 +71,7 @@ class Exercise:
     reference: Callable[..., Any]
     mistakes: Mapping[str, Wrong | Sequence[Wrong]]
     properties: Sequence[Property]
-    differentiable: str | None = None
+    differentiable: Sequence[str] = ()
     by_name: Sequence[str] = ()
     fed_back: str | None = None
     on_processor: bool = False
@@ -83,7 +82,7 @@ class Exercise:
 
     @property
     def points(self) -> int:
-        """What the whole exercise is worth; a gradient that passes through is one point."""
+        """What the whole exercise is worth, with one point for the gradient."""
         return self.value_points + sum(prop.points for prop in self.properties) + bool(self.differentiable)
 
     @property

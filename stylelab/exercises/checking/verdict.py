@@ -3,6 +3,7 @@
 An answer may come from a process that a student controls: whatever is in it, there is a verdict.
 """
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -181,7 +182,7 @@ def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) 
 
 
 def _value_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> str | None:
-    """What is wrong with the value of the first case, or of one of the other kinds of input."""
+    """The fault of the value in the first case, or for one of the other kinds of input."""
     first = next(iter(cases))
     if answer.changed:
         return changes(answer.changed[0])
@@ -241,25 +242,20 @@ def _finite(output: np.ndarray) -> bool:
 
 
 def _gradient_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> str | None:
-    name = exercise.differentiable
-    assert name is not None
     of_first = answer.gradients.get(next(iter(cases)), {})
-    if not _passes(of_first.get(name)):
-        others = [key for key, other in of_first.items() if key != name and _passes(other)]
-        if others:
-            return f"the gradient passes through `{others[0]}` instead of `{name}`: it is `{name}` that is optimised."
-        return (
-            f"no gradient reaches `{name}`: use tensors throughout, without NumPy, detaching or a new tensor made of the numbers."
-        )
+    reached = [name for name, gradient in of_first.items() if _passes(gradient)]
+    missed = next((name for name in exercise.differentiable if name not in reached), None)
+    if missed:
+        if others := [name for name in reached if name not in exercise.differentiable]:
+            return f"the gradient passes through `{others[0]}` instead of `{missed}`: it is `{missed}` that is optimised."
+        return f"no gradient reaches `{missed}`: use tensors throughout, without NumPy, detaching or a new tensor made of the numbers."
     # a flat image says most; always in one order, so that a grader's draw names the same place as the notebook
-    for at in sorted(cases, key=lambda case: (case != "flat", case)):
-        case = cases[at]
-        if isinstance(case[name], float):
-            continue  # a lesson's number in place of a tensor
-        gradient = answer.gradients.get(at, {}).get(name)
+    places = sorted(cases, key=lambda case: (case != "flat", case))
+    for at, name in itertools.product(places, exercise.differentiable):
+        case, gradient = cases[at], answer.gradients.get(at, {}).get(name)
         if not _all_finite(gradient):
             return no_slope(name, case, at.partition(": ")[2])
-        measured, low, high = slopes(exercise, case, gradient)
+        measured, low, high = slopes(exercise, name, case, gradient)
         if not low - 1e-4 - 2e-2 * abs(low) <= measured <= high + 1e-4 + 2e-2 * abs(high):
             return f"the gradient is not: part of `{name}` is cut off, by detaching or a copy."
     return None
@@ -277,14 +273,12 @@ def _passes(gradient) -> bool:
     return gradient is not None and bool(np.any(gradient))
 
 
-def slopes(exercise: Exercise, case: Case, gradient) -> tuple[float, float, float]:
-    """How steep the summed result is in a fixed direction: by an answer's gradient, and between which slopes it should be.
+def slopes(exercise: Exercise, name: str, case: Case, gradient) -> tuple[float, float, float]:
+    """How steep the summed result is along a fixed change of an argument: by an answer's gradient, and between which slopes.
 
     Those are finite differences ahead and behind. They agree except where the result has a kink, as |x| has at 0: there any
     slope in between is right.
     """
-    name = exercise.differentiable
-    assert name is not None
     rng, at = np.random.default_rng(1), double(case[name])
     if not isinstance(at, dict):
         at, gradient = {"": at}, {"": gradient}
