@@ -30,7 +30,10 @@ RUN_ABOVE = """async index => {
 
 READABLE = """() => [...document.querySelectorAll('.jp-DirListing-itemText')].map(text => {
     const letters = document.createTreeWalker(text, NodeFilter.SHOW_TEXT).nextNode(), range = document.createRange();
-    const right = text.getBoundingClientRect().right - 12;  // where the dots begin
+    const pen = document.createElement('canvas').getContext('2d');
+    pen.font = getComputedStyle(text).font;
+    const dots = text.scrollWidth > text.clientWidth ? pen.measureText('\u2026').width : 0;
+    const right = text.getBoundingClientRect().right - dots;
     return [...letters.data].filter((_, index) => {
         range.setStart(letters, index);
         range.setEnd(letters, index + 1);

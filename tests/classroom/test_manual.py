@@ -114,7 +114,7 @@ def test_a_comment_alone_changes_no_points(tmp_path):
     ("Bo,style_loss,1,", "submitted nothing"),
 ])  # fmt: skip
 def test_unknown_students_and_exercises_are_reported_and_ignored(tmp_path, line, words):
-    short = Mark("Bo", "bo.ipynb", "02_feature_reconstruction", "torch", "", (ExerciseMark("psnr", "", "right", "", ()),))
+    short = Mark("Bo", "bo.ipynb", "02_content", "torch", "", (ExerciseMark("psnr", "", "right", "", ()),))
     made = book(tmp_path, line + "\n", mark("Ada"), short)
     assert len(made.warnings) == 1 and "manual.csv, line 2" in made.warnings[0] and words in made.warnings[0]
     assert gram(made).earned == 3

@@ -27,7 +27,7 @@ SEED = "0123456789abcdef" * 2
 RECORD = Record(SEED, "0.1.0", "e" * 64, {"gram_matrix": 6, "style_loss": 4, "psnr": 5}, {"sandbox": "bwrap"})
 DUE = datetime(2026, 11, 20, 23, 59, tzinfo=UTC)
 LATE = Late(DUE, per_day=10, cap=50)
-STYLE, FEATURES = "03_style_reconstruction", "02_feature_reconstruction"
+STYLE, CONTENT = "03_style_reconstruction", "02_content"
 FORM = "def v1(v2):\n    return v2 @ v2.mT"
 HOSTILE = [
     "<script>alert(1)</script>", "</title><img src=x onerror=alert(1)>", "\"><svg onload='alert(1)'>", "a\nb\rc\td", "a\0b",
@@ -84,7 +84,7 @@ def exercise(name: str, earned: int, stage: str | None = None, reason: str = "It
 
 
 def mark(student: str, gram: int = 6, lesson: str = STYLE, **more) -> Mark:
-    items = {STYLE: (exercise("gram_matrix", gram), exercise("style_loss", 4)), FEATURES: (exercise("psnr", gram - 1),)}
+    items = {STYLE: (exercise("gram_matrix", gram), exercise("style_loss", 4)), CONTENT: (exercise("psnr", gram - 1),)}
     given = {"name": f"{student}_{lesson}.ipynb", "when": DUE, "seconds": 1.5} | more
     return Mark(student=student, lesson=lesson, framework="torch", digest="0" * 64, exercises=items[lesson], **given)
 
@@ -169,7 +169,7 @@ def test_one_call_writes_all_files_and_lists_them(tmp_path):
 
 
 def test_the_same_marks_in_any_order_give_the_same_bytes(tmp_path):
-    marks = [mark("Ada"), mark("Bo", 3), mark("Bo", 4, FEATURES), mark("Zoë", 2)]
+    marks = [mark("Ada"), mark("Bo", 3), mark("Bo", 4, CONTENT), mark("Zoë", 2)]
     one = write.write(tmp_path / "one", marks, RECORD, late=LATE)
     write.write(tmp_path / "two", marks[::-1], RECORD, late=LATE)
     for name in one.files:
@@ -234,12 +234,12 @@ def test_a_missing_record_is_none(tmp_path):
 
 
 def test_grades_have_a_row_per_student_and_add_up(tmp_path):
-    marks = [mark("Ada", 3), mark("Ada", 4, FEATURES), mark("Bo", 6, when=DUE + timedelta(seconds=1))]
+    marks = [mark("Ada", 3), mark("Ada", 4, CONTENT), mark("Bo", 6, when=DUE + timedelta(seconds=1))]
     write.write(tmp_path, marks, RECORD, late=LATE)
     ada, bo = rows(tmp_path, "grades.csv")
-    assert ada["student"] == "Ada" and ada[f"{STYLE}/gram_matrix"] == "3" and ada[STYLE] == "7" and ada[f"{FEATURES}/psnr"] == "3"
+    assert ada["student"] == "Ada" and ada[f"{STYLE}/gram_matrix"] == "3" and ada[STYLE] == "7" and ada[f"{CONTENT}/psnr"] == "3"
     assert (ada["earned"], ada["late_days"], ada["final"], ada["points"], ada["percent"]) == ("10", "0", "10", "15", "66.67")
-    assert bo[f"{FEATURES}/psnr"] == bo[FEATURES] == "" and bo[f"{STYLE}/late_days"] == bo["late_days"] == "1"
+    assert bo[f"{CONTENT}/psnr"] == bo[CONTENT] == "" and bo[f"{STYLE}/late_days"] == bo["late_days"] == "1"
     assert (bo[STYLE], bo[f"{STYLE}/final"], bo["lost_late"], bo["final"]) == ("10", "9", "1", "9")
 
 
@@ -473,11 +473,11 @@ def test_a_class_has_a_file_per_student_and_an_index_of_the_same_results(tmp_pat
 
 
 def test_canvas_csv_has_the_columns_of_canvas_and_points_possible_in_the_second_row(tmp_path):
-    marks = [mark("Ada", 3, name="ada_4711_9_nb.ipynb"), mark("Bo", 6, FEATURES)]
+    marks = [mark("Ada", 3, name="ada_4711_9_nb.ipynb"), mark("Bo", 6, CONTENT)]
     write.write(tmp_path, marks, RECORD)
     with open(tmp_path / "canvas.csv", encoding="utf-8", newline="") as stream:
         found = list(csv.reader(stream))
-    titles = ["Lesson 2: Feature reconstruction", "Lesson 3: Style reconstruction"]
+    titles = ["Lesson 2: Content", "Lesson 3: Style reconstruction"]
     assert found[0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *titles]
     assert found[1] == ["    Points Possible", "", "", "", "", "5", "10"]
     assert found[2:] == [["Ada", "4711", "", "", "", "", "7"], ["Bo", "", "", "", "", "5", ""]]
@@ -527,8 +527,8 @@ def test_students_without_a_row_of_their_own_in_the_gradebook_are_reported(tmp_p
 
 
 def test_a_lesson_without_a_column_gets_a_new_one_with_a_warning(tmp_path):
-    found, warnings = filled(tmp_path, [mark("Ada Lovelace", 4, FEATURES)])
-    assert [row[-1] for row in found[:4]] == ["Lesson 2: Feature reconstruction", "5", "", "3"] and "new one" in warnings[0]
+    found, warnings = filled(tmp_path, [mark("Ada Lovelace", 4, CONTENT)])
+    assert [row[-1] for row in found[:4]] == ["Lesson 2: Content", "5", "", "3"] and "new one" in warnings[0]
 
 
 def test_a_gradebook_with_semicolons_and_two_columns_of_names_is_read(tmp_path):
@@ -555,13 +555,13 @@ def test_a_missing_gradebook_is_an_input_error(tmp_path):
 def test_feedback_explains_the_points_for_every_exercise(tmp_path):
     noted = replace(mark("Ada", 3, when=DUE + timedelta(hours=30)), notes=("A cell was there twice: the first one counts.",))
     hand = [Entry(2, "Ada", "gram_matrix", sets=5, comment="Nice loop"), Entry(3, "Ada", "03", comment="Talk to me")]
-    write.write(tmp_path, [noted, mark("Bo", 6, FEATURES)], RECORD, manual=hand, late=LATE)
+    write.write(tmp_path, [noted, mark("Bo", 6, CONTENT)], RECORD, manual=hand, late=LATE)
     text = read_page(tmp_path / "feedback/Ada.html")
     for words in (
         "Feedback for Ada", "7.2 of 15 points (48%)", "Lesson 3: Style reconstruction (PyTorch): 7.2 of 10", "Due on 20 November 2026 at 23:59 (UTC), handed in 2 days late: minus 20%, so 7.2 of your 9 points count.",
         "gram_matrix: 5 of 6 points", "What gram_matrix asks.", "Lacks a property. It is not symmetric.", "value2 of 2right",
         "symmetric1 of 4see above", "set by hand from 3 to 5", "Comment: Nice loop", "Comment: Talk to me", "0.25 seconds",
-        "style_loss: 4 of 4 points", "Right.", "A cell was there twice", "Not handed in: Lesson 2: Feature reconstruction.",
+        "style_loss: 4 of 4 points", "Right.", "A cell was there twice", "Not handed in: Lesson 2: Content.",
     ):  # fmt: skip
         assert words in text, words
     assert FORM not in text and "Bo" not in text

@@ -11,7 +11,7 @@
 #
 # {{badges}}
 #
-# This is the {{framework}} edition. The same lesson in {{other_framework}}: [02_feature_reconstruction_{{other_module}}.ipynb](02_feature_reconstruction_{{other_module}}.ipynb)
+# This is the {{framework}} edition. The same lesson in {{other_framework}}: [02_content_{{other_module}}.ipynb](02_content_{{other_module}}.ipynb)
 #
 # **You will**
 #
