@@ -131,6 +131,20 @@ def one_step(image, target, loss, learning_rate):
     return np.clip(image - learning_rate * gradient(image, target, loss), 0, 1)
 
 
+def missed_sums(measure):
+    """Hint -> what goes wrong around a `measure` that is summed over the batch and the colours of images in 0..1."""
+    return {
+        "That is one value for each image of the batch: add them up.": lambda image: [measure(one[None]) for one in image],
+        "That is one value for each colour: add them up.": lambda image: [
+            measure(image[..., colour : colour + 1]) for colour in range(3)
+        ],
+        "That is the mean over the batch: take the sum.": lambda image: measure(image) / len(image),
+        "Only the first image of the batch is measured: take the sum over all.": lambda image: measure(image[:1]),
+        "Only the first colour is measured: take the sum over all.": lambda image: measure(image[..., :1]),
+        "That is for images in 0..255: here they are in 0..1, and the value is not scaled.": lambda image: measure(255 * image),
+    }
+
+
 def gram_product(activation, axes="bhwi,bhwj->bij"):
     """F F^T, not divided by anything."""
     return np.einsum(axes, activation, activation)

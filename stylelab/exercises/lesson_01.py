@@ -90,7 +90,7 @@ LAYER_NAME = Exercise(
     cases=_name_cases,
     advice={
         "'int' object|type 'int'|got int|int object": "A number arrives as an int and has no letters: look for it first, with isinstance(name, int).",
-        "invalid literal for int": "Not every letter is a digit: take those alone for which str.isdigit is true.",
+        "invalid literal for int": "Not every letter is a digit: use only those for which str.isdigit is true.",
         "KeyError|IndexError|ValueError": "All sixteen layers can be asked for, in every spelling and by their number.",
     },
     reference=layer_name,
@@ -246,11 +246,8 @@ RECEPTIVE_FIELD = Exercise(
 
 def _gradient_cases(rng):
     shape = image_shape(rng)
-    image, target, flat = (
-        random_image(rng, shape),
-        random_image(rng, shape),
-        np.full((1, 4, 5, 3), number(rng, 0.1, 0.4), np.float32),
-    )
+    image, target = random_image(rng, shape), random_image(rng, shape)
+    flat = np.full((1, 4, 5, 3), number(rng, 0.1, 0.4), np.float32)
     plain, response = {"image": image, "target": target, "loss": random_loss(rng)}, random_loss(rng, target=None)
     return {
         "plain": plain,

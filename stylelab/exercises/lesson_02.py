@@ -225,29 +225,29 @@ def _reconstruct(image, target, loss, steps, learning_rate):
     return image
 
 
-def _never_clipped(image, target, loss, steps, learning_rate):
-    for _ in range(steps):
-        image = image - learning_rate * gradient(image, target, loss)
-    return image
+def _clipped(image):
+    return np.clip(image, 0, 1)
 
 
-def _clipped_before_each_step(image, target, loss, steps, learning_rate):
-    for _ in range(steps):
-        image = np.clip(image, 0, 1) - learning_rate * gradient(np.clip(image, 0, 1), target, loss)
-    return image
+def _plain(slopes, rate):
+    return rate * slopes[-1]
 
 
-def _walked(move, end=lambda image: np.clip(image, 0, 1)):
-    """Descent by `move(slopes, learning_rate)`, with the gradients of all steps so far; `end` finishes each step."""
+def _walked(move=_plain, begin=np.positive, end=_clipped):
+    """Descent by `move(slopes, learning_rate)`, with the gradients of all steps so far; `begin` and `end` enclose each step."""
 
     def wrong(image, target, loss, steps, learning_rate):
         slopes = []
         for _ in range(steps):
+            image = begin(image)
             slopes.append(gradient(image, target, loss))
             image = end(image - move(slopes, learning_rate))
         return image
 
     return wrong
+
+
+_never_clipped = _walked(end=np.positive)
 
 
 def _descended(direction):
@@ -297,16 +297,14 @@ def _rms(slopes, rate, share=0.9, epsilon=1e-7):
     return rate * slopes[-1] / (np.sqrt(mean) + epsilon)
 
 
-def _adam(image, target, loss, steps, learning_rate, keras=False):
+def _adam(slopes, rate, fixed=None, keras=False):
     """PyTorch's Adam, or Keras's, whose epsilon is larger and in another place."""
-    first = second = 0
-    for index in range(1, steps + 1):
-        slope = gradient(image, target, loss)
+    first = second = np.zeros_like(slopes[0])
+    for slope in slopes:
         first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope**2
-        scale = np.sqrt(1 - 0.999**index)
-        move = first / (1 - 0.9**index) / (np.sqrt(second) / scale + (1e-7 / scale if keras else 1e-8))
-        image = np.clip(image - learning_rate * move, 0, 1)
-    return image
+    scale = np.sqrt(1 - 0.999 ** len(slopes))
+    direction = first / (1 - 0.9 ** len(slopes)) / (np.sqrt(second) / scale + (1e-7 / scale if keras else 1e-8))
+    return (fixed or rate) * direction
 
 
 RECONSTRUCT = Exercise(
@@ -328,7 +326,8 @@ RECONSTRUCT = Exercise(
         "Off by one: one step too many.": lambda steps, **case: _reconstruct(**case, steps=steps + 1),
         "The image is clipped only at the end: clip it after each step.": lambda **case: np.clip(_never_clipped(**case), 0, 1),
         "The image is never clipped and leaves its range 0..1.": _never_clipped,
-        "The image is clipped before each step, so the last step may leave the range 0..1.": _clipped_before_each_step,
+        "The image is clipped before each step, so the last step may leave the range 0..1.":
+            _walked(begin=_clipped, end=np.positive),
         "The image goes uphill: which way does its gradient point?": [
             lambda learning_rate, **case: _reconstruct(**case, learning_rate=-learning_rate),
             lambda learning_rate, **case: _never_clipped(**case, learning_rate=-learning_rate),
@@ -381,17 +380,16 @@ RECONSTRUCT = Exercise(
         "The learning rate is not used.": lambda learning_rate, **case: _reconstruct(**case, learning_rate=1),
         "Only the sign of the gradient is used: subtract the gradient itself.": _descended(lambda slopes: np.sign(slopes[-1])),
         "That is Adam: use plain gradient descent.": [
-            lambda learning_rate, rate=rate, keras=keras, **case: _adam(learning_rate=rate or learning_rate, keras=keras, **case)
-            for rate in (None, 0.001) for keras in (False, True)
+            _walked(partial(_adam, fixed=fixed, keras=keras)) for fixed in (None, 0.001) for keras in (False, True)
         ],
         "The image fades at every step, as with weight decay: subtract the gradient and nothing else.": [
             _faded(0.9), _faded(0.99), _faded(0.999),
         ],
         "The image is clipped to another range: it is in 0..1.": [
-            _walked(lambda slopes, rate: rate * slopes[-1], lambda image, ends=ends: np.clip(image, *ends)) for ends in ((-1, 1), (0, 255))
+            _walked(end=lambda image, ends=ends: np.clip(image, *ends)) for ends in ((-1, 1), (0, 255))
         ],
         "A sigmoid changes every pixel at every step: clip instead.":
-            _walked(lambda slopes, rate: rate * slopes[-1], lambda image: 1 / (1 + np.exp(-image))),
+            _walked(end=lambda image: 1 / (1 + np.exp(-image))),
         "A number of steps is written into the function: make as many as `steps` says.": [
             lambda steps, count=count, **case: _reconstruct(steps=count, **case) for count in (10, 20, 50, 60, 100)
         ],

@@ -73,10 +73,10 @@ def _transposed(activation):
 _FACTORS = {  # what goes wrong before there is a product; NumPy's and both frameworks' words
     r"must match|must be equal|Expected size for first two dimensions|mat1 and mat2|batch1|In\[0\]|[Mm]atrix size|batch dimensions":
         "The two factors do not fit. Flatten height and width first, then swap the last two axes of one factor and no others: "
-        "`.T`, or a transpose without numbers, turns round all three.",
+        "`.T`, or a transpose without numbers, reverses all three.",
     r"must be a matrix|2D tensors? expected|1D tensors expected": "That multiplies two matrices, but here is a batch of them: use @.",
     r"Dimension out of range|out of bounds|too many indices": "There are fewer axes than that: flatten height and width alone, not the filters.",
-    r"is invalid for input of size|Input to reshape": "These sizes do not hold all numbers: several images come at once, and each has "
+    r"is invalid for input of size|Input to reshape": "These sizes do not fit all the numbers: several images come at once, and each has "
         "C filters and H W positions.",
     r"to unpack|expects a vector of size": "An activation has four axes: the batch, and then height, width and filters in your framework's order.",
 }  # fmt: skip
@@ -170,9 +170,8 @@ def _layer_cases(rng):
     activation, style = random_activation(rng, shape), random_activation(rng, (shape[0], 8, 7, shape[3]))  # of another size
     target = gram(style).astype(np.float32)
     own = gram(activation.astype(float)).astype(np.float32)
-    whole = rng.integers(0, rng.integers(3, 6), (shape[0], 2, 4, shape[3])).astype(
-        np.float32
-    )  # so small that no Gram matrix of it is rounded
+    # whole numbers, so small that no Gram matrix of them is rounded
+    whole = rng.integers(0, rng.integers(3, 6), (shape[0], 2, 4, shape[3])).astype(np.float32)
     return {
         "plain": {"activation": activation, "target_gram": target},
         "plain: one image": {"activation": activation[:1], "target_gram": target[:1]},

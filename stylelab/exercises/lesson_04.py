@@ -12,6 +12,7 @@ from stylelab.exercises.common import (
     image_shape,
     loss_value,
     lowers_the_loss,
+    missed_sums,
     neighbours,
     number,
     one_step,
@@ -340,7 +341,6 @@ TOTAL_VARIATION = Exercise(
         r"expected 3\)|too many indices|Dimension out of range": "An image has four axes: the batch, and then height, width and colours in your framework's order.",
     },
     mistakes={
-        "That is one value for each image of the batch: add them up.": lambda image: [_variation(one[None]) for one in image],
         "The differences are squared: take their absolute values.": lambda image: _summed(image, COLUMN, ROW, how=np.square),
         "The squares of the differences are averaged: take absolute values, and their sum.":
             lambda image: sum(np.mean(np.diff(image, axis=axis) ** 2) for axis in (COLUMN, ROW)),
@@ -351,9 +351,6 @@ TOTAL_VARIATION = Exercise(
             lambda image: _variation(image) / (len(image) * image.shape[1] * image.shape[2]),
         ],
         "That is the mean over the colours: take the sum.": lambda image: _variation(image) / 3,
-        "Only the first image of the batch is measured: take the sum over all.": lambda image: _variation(image[:1]),
-        "Only the first colour is measured: take the sum over all.": lambda image: _variation(image[..., :1]),
-        "That is one value for each colour: add them up.": lambda image: [_variation(image[..., colour]) for colour in range(3)],
         "Differences are taken between the images of the batch: where do height and width begin?": [
             lambda image, axis=axis: _summed(image, 0, axis) for axis in (COLUMN, ROW, CHANNEL)
         ],
@@ -373,11 +370,10 @@ TOTAL_VARIATION = Exercise(
             lambda image: _variation(image[:, :-1]),
             lambda image: _variation(image[:, :, :-1]),
         ],
-        "Diagonal neighbours are counted too: compare down and right alone.":
+        "Diagonal neighbours are counted too: compare only down and right.":
             lambda image: _variation(image) + np.sum(np.abs(image[:, 1:, 1:] - image[:, :-1, :-1])),
         "Squares and the exponent 1.25 belong to another formula: here, add absolute values.":
             lambda image: np.sum(sum(part**2 for part in neighbours(image)) ** 1.25),
-        "That is the mean over the batch: take the sum.": lambda image: _variation(image) / len(image),
         "Only neighbours above and below are compared: compare left and right as well.": lambda image: _summed(image, COLUMN),
         "Only neighbours left and right are compared: compare above and below as well.": lambda image: _summed(image, ROW),
         "Opposite borders are compared, as roll does, but the last column has no neighbour to its right.":
@@ -408,9 +404,9 @@ TOTAL_VARIATION = Exercise(
             lambda image: _summed(image, COLUMN, ROW, how=lambda change: np.maximum(change, 0)),
         "The colours are averaged first, but each colour has its own differences.":
             lambda image: _variation(image.mean(CHANNEL, keepdims=True)),
-        "That is for images in 0..255: here they are in 0..1, and the value is not scaled.": lambda image: 255 * _variation(image),
         "That is half of it: each pair of neighbours counts once, with factor 1.": lambda image: _variation(image) / 2,
         "Each pair of neighbours is counted twice.": lambda image: 2 * _variation(image),
+        **missed_sums(_variation),
     },
     properties=(
         Property("zero for one colour", "An image of one flat colour should have no variation: is a small number added?",

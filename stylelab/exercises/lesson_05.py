@@ -3,7 +3,17 @@
 import numpy as np
 
 from stylelab.exercises.checking.definition import Exercise, Property
-from stylelab.exercises.common import COLUMN, ROW, edge_image, image_shape, neighbours, number, random_image, vanishes
+from stylelab.exercises.common import (
+    COLUMN,
+    ROW,
+    edge_image,
+    image_shape,
+    missed_sums,
+    neighbours,
+    number,
+    random_image,
+    vanishes,
+)
 
 
 def blend(image, noise, share):
@@ -151,7 +161,7 @@ DECAYED_RATE = Exercise(
         "The rate shrinks by `factor` at every step: it should do so in 100 steps.": lambda step, rate, factor: rate * factor**step,
         "A power binds more tightly than a division: where do you need brackets?": lambda step, rate, factor: rate * factor**step / 100,
         "The rate stays as it is: make it shrink with the step.": lambda step, rate, factor: rate,
-        "The rate is multiplied by the factor once, whatever the step: the step belongs into the exponent.":
+        "The rate is multiplied by the factor once, whatever the step: the step belongs in the exponent.":
             lambda step, rate, factor: rate * factor,
         "The factor is multiplied by step / 100: raise it to a power.": lambda step, rate, factor: rate * factor * step / 100,
         "The rate is inside the power: only the factor belongs there.": lambda step, rate, factor: (rate * factor) ** (step / 100),
@@ -262,11 +272,7 @@ KERAS_VARIATION = Exercise(
         "The exponent is not the 1.25 of the formula.": [
             lambda image, exponent=exponent: _variation(image, exponent) for exponent in (0.625, 0.8, 1.5, 2, 0.25, 0.125, 12.5)
         ],
-        "Only the first image of the batch is measured: take the sum over all.": lambda image: _variation(image[:1]),
-        "Only the first colour is measured: take the sum over all.": lambda image: _variation(image[..., :1]),
-        "That is one value for each image of the batch: add them up.": lambda image: [_variation(one[None]) for one in image],
-        "That is one value for each colour: add them up.": lambda image: [_variation(image[..., colour : colour + 1]) for colour in range(3)],
-        "That is the mean over the batch: take the sum.": lambda image: _variation(image) / len(image),
+        **missed_sums(_variation),
         "The power is taken of one difference alone: where do you need brackets?": [
             lambda image: np.sum((parts := neighbours(image))[0] ** 2 + np.abs(parts[1]) ** 2.5),
             lambda image: np.sum(np.abs((parts := neighbours(image))[0]) ** 2.5 + parts[1] ** 2),
@@ -335,7 +341,6 @@ KERAS_VARIATION = Exercise(
             lambda image: _power(*neighbours(image, COLUMN, 3)),
             lambda image: _power(*neighbours(image, ROW, 3)),
         ],
-        "That is for images in 0..255: here they are in 0..1, and the value is not scaled.": lambda image: _variation(255 * image),
         "That is half of it: each position counts once, with factor 1.": lambda image: _variation(image) / 2,
     },
     properties=(

@@ -214,6 +214,15 @@ def test_a_lesson_passes_no_argument_by_a_name_that_its_exercise_does_not_list()
                 assert given <= set(exercise.by_name), f"{source.name}: {ast.unparse(node)}"
 
 
+def test_lesson_04_calls_every_right_total_cost_as_its_check_does(framework, half, answers, printed):
+    lesson = json.loads(Path(f"lessons/04_style_transfer_{framework}.ipynb").read_text())
+    (cell,) = (cell for cell in lesson["cells"] if cell["metadata"].get("stylelab", {}).get("name") == "cost_numbers")
+    library = {"torch": "torch", "tensorflow": "tf"}[framework]
+    for answer in (half.LIBRARY["total_cost"], *answers.RIGHT["total_cost"].values()):
+        exec("".join(cell["source"]), {"np": np, library: sys.modules[framework], "total_cost": answer})  # noqa: S102
+        assert printed().startswith("J = 35.347\nJ = 70.693")
+
+
 def test_a_right_answer_without_a_name_that_the_lesson_uses_is_not_used(sl, half, answers, printed):
     own, answer = half.LIBRARY["reconstruct"], next(iter(answers.RIGHT["reconstruct"].values()))
     assert sl.check("reconstruct", lambda a, b, c, d, e: answer(a, b, c, d, e)) is own

@@ -114,7 +114,7 @@ def _not_callable(exercise: Exercise, function) -> tuple[str, str] | None:
 
 
 def unnamed(exercise: Exercise, function: Callable) -> str | None:
-    """Which argument the lesson passes by a name that the function does not have; None if there is none."""
+    """The sentence for a function that lacks a name by which the lesson passes an argument; None if it has them all."""
     for name in exercise.by_name:
         try:
             inspect.signature(function).bind_partial(**{name: None})
@@ -179,8 +179,8 @@ ADVICE = {  # words of an error message -> what to do, in any framework
     "for ^:": "A power is written ** in Python.",
     "bitwise_xor": "A power is written ** in Python.",
     "BitwiseXor": "A power is written ** in Python.",
-    "'float' object has no attribute 'backward'": "`item()` and `float()` make a number of it, which has no gradient: keep the tensor.",
-    "Boolean value of Tensor with more than one value": "A class of torch.nn is made first, without tensors, and then called with them.",
+    "'float' object has no attribute 'backward'": "`item()` and `float()` turn it into a number, which has no gradient: keep the tensor.",
+    "Boolean value of Tensor with more than one value": "First make an object of the torch.nn class, without tensors; then call it with them.",
     "No module named": "Only the notebook is submitted: use what the lessons import, or write it into a cell.",
 }
 
@@ -234,7 +234,7 @@ def _wrong_type(exercise: Exercise, lab: Lab, output, function: Callable, exampl
     name = type(output).__name__
     how = ""
     if isinstance(output, list | tuple) and len(output) == 1:
-        how = " Take the one that is in it, with [0]."
+        how = " Take the only item, with [0]."
     elif isinstance(output, list | tuple) and wanted == "one tensor":
         how = " Add them up." if exercise.result == "scalar" else " Put them together with stack."
         how = " Return one of them alone." if "loss" in exercise.arguments.values() else how

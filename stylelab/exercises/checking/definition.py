@@ -49,14 +49,14 @@ class Exercise:
             (image, target) -> scalar tensor, drawn as the weights of a small network (`common.random_loss`).
         result: 'scalar', 'matrix', 'image', 'number', 'whole' or 'word'.
         cases: random generator -> named inputs. The first one, 'plain', is for the value, and so is every 'plain: WORDS', one
-            for each kind of input that a lesson has besides, such as 'plain: one image'; the others are for the properties.
+            for each further kind of input in a lesson, such as 'plain: one image'; the others are for the properties.
         reference: the right answer in NumPy, called with a case's arguments by name.
         mistakes: hint -> the wrong answer that it belongs to, in NumPy like the reference, or a list of them. They are tried
             in order; one that returns None cannot be made with these arguments.
         properties: tried in order.
         differentiable: the arguments that the gradient must reach, in every case; together they are worth one point.
         by_name: the arguments that a lesson passes by name.
-        fed_back: the argument as which a lesson passes the result of the call before, if any.
+        fed_back: the argument for which a lesson passes the result of the previous call, if any.
         on_processor: whether the lesson calls it on the processor, even where there is a GPU.
         advice: regular expression -> what to do if it is found in an error, as in "KeyError: 'conv5_1'".
         value_points: what the right value is worth.

@@ -4,13 +4,15 @@ import numpy as np
 
 from stylelab.exercises.checking.definition import NUMBERS, Case, Exercise
 
-NOT_FINITE = "The result is not finite: look for a division by zero, or for a root or another broken power of a negative number."
+NOT_FINITE = (
+    "The result is not finite: look for a division by zero, or for a root or another fractional power of a negative number."
+)
 ONCE = "Right for one input"
 DRIFTS = (
     "The first call is right, but a second call with the same arguments gives another result: keep nothing between calls (a "
     "gradient that adds up in `.grad`?) and draw nothing at random."
 )
-RANDOM = "A second call with the same arguments gives another result: draw nothing at random, use the arguments alone."
+RANDOM = "A second call with the same arguments gives another result: draw nothing at random, use only the arguments."
 NEARLY = 5e-3  # relative: what half precision or rounding does
 
 

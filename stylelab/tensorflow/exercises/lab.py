@@ -22,7 +22,7 @@ NO_GRAPH = (
 FUNCTIONS = (
     "TensorFlow has functions where NumPy has methods: tf.reshape(x, ...), tf.transpose(x, ...), tf.reduce_sum(x), tf.abs(x)."
 )
-SAME_TYPE = "Both have to be of one dtype: stay with float32, or use tf.cast."
+SAME_TYPE = "Both must have the same dtype: stay with float32, or use tf.cast."
 
 
 class Lab:
@@ -38,7 +38,7 @@ class Lab:
         "number for each channel is (C,).",
         "item assignment": "A tensor cannot be changed: make a new one, with tf.stack or tf.concat.",
         "of int32 is not in the list of allowed values": "It needs a float, such as 10.0, instead of a whole number.",
-        "no attribute 'log10'": "TensorFlow has the natural logarithm alone: divide by that of 10.0.",
+        "no attribute 'log10'": "TensorFlow has only the natural logarithm: divide by the logarithm of 10.0.",
         "non-persistent GradientTape": "Each step needs its own tape: open it inside the loop.",
         "no attribute 'assign": "A tensor cannot be changed: make a new one, or a tf.Variable of your own.",
         "has no attribute 'numpy'": "Use tensors throughout: no gradient can pass through NumPy.",
@@ -54,7 +54,7 @@ class Lab:
             "gradient",
             "watch",
         ): "the tape must watch the very image that goes into the loss, before the loss is taken, and both inside "
-        "the `with`: an image that is made anew afterwards is another one.",
+        "the `with`: a copy that is made afterwards is another image.",
         ("gradient", "Variable"): "the loss must be taken of the variable itself, inside the `with`, and not of the image.",
         ("gradient",): NOT_WATCHED,
     }

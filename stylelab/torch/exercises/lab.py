@@ -12,9 +12,7 @@ from torch import Tensor
 
 from stylelab.exercises.checking.definition import Exercise
 
-OTHER_DEVICE = "it fails on this machine's device '{}', where the lesson works: make new tensors on the device of your input."
-
-
+OTHER_DEVICE = "it fails on this machine's device '{}', where the lesson runs: make new tensors on the device of your input."
 NO_GRAD = (
     "`.grad` is None for every image that was computed from another, as `x` is after x = x - ... or image = image.clone(). Start each "
     "step from image.detach().clone().requires_grad_(True), and keep that one."
@@ -32,7 +30,7 @@ class Lab:
         "does not require grad": "Nothing was recorded for it: start from image.detach().clone().requires_grad_(True).",
         "non-singleton dimension": "Print both shapes: four axes are (B, C, H, W) in PyTorch, so channels are axis 1, and one "
         "number for each channel is (1, C, 1, 1).",
-        "view size is not compatible": "The activation of an encoder lies differently in memory: use reshape or flatten instead of view.",
+        "view size is not compatible": "An encoder's activation is laid out differently in memory: use reshape or flatten instead of view.",
         "negative step": "PyTorch has no [::-1]: use flip.",
         "step must be greater than zero": "PyTorch has no [::-1]: use flip.",
         "backward through the graph a second time": "Each step needs its own loss, of an image that is not computed from another: call loss "
@@ -55,9 +53,9 @@ class Lab:
             return _network_loss(torch.from_numpy(np.array(value, dtype=np.float32)))
         if kind in ("activation", "image"):
             value = np.moveaxis(value, -1, 1)  # (B, H, W, C) -> (B, C, H, W)
-        # an encoder gives the activation of one image with the channels last in memory
-        as_it_lies = kind == "activation" and len(value) == 1
-        return torch.from_numpy(np.array(value, dtype=np.float32, order="K" if as_it_lies else "C"))
+        # an encoder leaves the channels of a single image last in memory
+        as_encoded = kind == "activation" and len(value) == 1
+        return torch.from_numpy(np.array(value, dtype=np.float32, order="K" if as_encoded else "C"))
 
     def take(self, kind: str, tensor: Tensor) -> np.ndarray:
         array = tensor.detach().cpu().to(torch.float64).numpy()
