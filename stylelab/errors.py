@@ -55,6 +55,6 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> InputError:
     unknown device 'moon': choose one of cpu, gpu
     """
     choices, name = list(choices), "".join(character if character.isprintable() else "?" for character in str(name))
-    nearest = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"choose one of {', '.join(choices)}"
     return InputError(f"unknown {kind} '{name}': {hint}")

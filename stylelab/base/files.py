@@ -39,11 +39,9 @@ def quoted(path: "str | os.PathLike") -> str:
     text = f"./{text}" if text.startswith("-") else text  # not an option
     if text.isprintable():
         return text if re.fullmatch(r"[\w@%+=:,./-]+", text) else shlex.quote(text)
-    return (
-        "$'"
-        + "".join(chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(text))
-        + "'"
-    )
+    plain = set(range(32, 127)) - set(b"'\\")
+    escaped = "".join(chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in os.fsencode(text))
+    return f"$'{escaped}'"
 
 
 def expand_home(path: "str | os.PathLike") -> Path:
@@ -95,20 +93,20 @@ def temporary_folder() -> Path:
 
 
 @contextmanager
-def temporary_files(beside: Path) -> Iterator[None]:
+def temporary_files(near: Path) -> Iterator[None]:
     """On a machine where no temporary file can be written, let them be written into a folder that is removed afterwards.
 
     TensorFlow and Dask need some. Child processes find the folder in TMPDIR.
 
     Args:
-        beside: the folder of the output, which can be written, or made.
+        near: the folder of the output, which can be written, or made.
     """
     import tempfile
 
     try:
         temporary_folder()
     except MachineError:
-        with tempfile.TemporaryDirectory(prefix=".stylelab-", dir=_nearest(beside), ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix=".stylelab-", dir=_nearest(near), ignore_cleanup_errors=True) as folder:
             before, tempfile.tempdir = dict(os.environ), folder
             os.environ.update({"MPLCONFIGDIR": folder} | before | {"TMPDIR": folder})  # Keras imports Matplotlib
             try:
@@ -126,8 +124,8 @@ def file_kind(path: "str | os.PathLike", trouble: str = "cannot use") -> str:
     """What is at a path: 'file', 'folder', 'other' for a pipe or a device, '' for nothing.
 
     Raises:
-        InputError: the system refuses the path: no permission, a name that is too long, a circle of links. It begins with
-            `trouble`.
+        InputError: the system refuses the path: no permission, a name that is too long, a circle of links. The message
+            begins with `trouble`.
     """
     try:
         mode = os.stat(path).st_mode

@@ -14,7 +14,7 @@ class Interrupts:
     """The signals that have come, and what the next one does.
 
     Attributes:
-        numbers: of the signals, in the order in which they came.
+        numbers: of the signals, in the order of their arrival.
         waits: whether the next one waits, instead of raising KeyboardInterrupt.
         once: whether all after the first one wait.
     """
@@ -56,9 +56,9 @@ _active: Interrupts | None = None
 
 @contextmanager
 def interrupts(*others: str) -> Iterator[Interrupts]:
-    """Take Ctrl-C, and the signals named; within another such block, what that one has taken.
+    """Handle Ctrl-C, and the signals named; a block inside another yields the outer one's record.
 
-    Signals that are ignored stay so: a shell ignores Ctrl-C for background jobs. In a thread nothing is taken.
+    Ignored signals stay ignored: a shell ignores Ctrl-C for background jobs. In a thread nothing is handled.
     """
     global _active
     signals = Interrupts()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from stylelab.base.files import printable
@@ -30,7 +30,7 @@ def whole(name: str, value: Any, least: int | None = None) -> int:
     """The whole number that is given, in whatever type: 3, 3.0, or NumPy's; but neither True nor '3'.
 
     Raises:
-        InputError: it is none, is less than `least`, or does not fit into 64 bits.
+        InputError: it is not one, is less than `least`, or does not fit into 64 bits.
     """
     given: Any = value if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     if given % 1 == 0 and (least is None or given >= least):
@@ -45,7 +45,7 @@ def number(name: str, value: object, least: float = -math.inf) -> float:
     """The number that is given, in whatever type, as a float.
 
     Raises:
-        InputError: it is none, not finite, or less than `least`.
+        InputError: it is not a number, not finite, or less than `least`.
     """
     result = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     if not (math.isfinite(result) and result >= least):
@@ -55,16 +55,16 @@ def number(name: str, value: object, least: float = -math.inf) -> float:
 
 
 def several(name: str, values: object, example: str) -> list[Any]:
-    """The things in a list, a tuple, an array or whatever else can be gone through; text is not taken apart.
+    """The items of a list, a tuple, an array or another iterable; text is not taken apart.
 
     Raises:
-        InputError: it is text, or nothing that can be gone through.
+        InputError: it is text, or not iterable.
     """
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise InputError(f"{name} must be a list, such as {example}; got {kind_of(values)}")
     try:
         return list(values)
-    except TypeError:  # an array or a tensor of a single value, which cannot be gone through after all
+    except TypeError:  # an array or a tensor of a single value is not iterable after all
         raise InputError(f"{name} must be a list, such as {example}; got {shown(values)}") from None
 
 
@@ -78,6 +78,16 @@ def pair(name: str, value: object, least: int = 1) -> tuple[int, int]:
     if len(both) != 2:
         raise InputError(f"{name} must be two numbers, such as (40, 60); got {len(both)}")
     return whole(name, both[0], least), whole(name, both[1], least)
+
+
+def one_or_several(name: str, values: object, example: str) -> list[Any]:
+    """As `several`, but text is split into names, and a whole number is a list of one.
+
+    Raises:
+        InputError: as `several`.
+    """
+    values = split_names(values) if isinstance(values, str) else [values] if isinstance(values, Integral) else values
+    return several(name, values, example)
 
 
 def split_names(text: str) -> tuple[str, ...]:

@@ -23,18 +23,10 @@ from stylelab.tools.classroom.sandbox.sandbox import isolation_trouble as sandbo
 
 PYTHON = ((3, 11), (3, 14))  # from, below
 NEEDED = ("numpy", "pillow", "scipy", "scikit-image", "scikit-learn", "safetensors", "matplotlib", "distributed")
-FOLDERS = (
-    "TMPDIR",
-    "XDG_CACHE_HOME",
-    "XDG_CONFIG_HOME",
-    "MPLCONFIGDIR",
-    "TORCH_HOME",
-    "KERAS_HOME",
-    "IPYTHONDIR",
-    "JUPYTER_CONFIG_DIR",
-    "JUPYTER_DATA_DIR",
-    "JUPYTER_RUNTIME_DIR",
-)  # variables that libraries take a folder from
+FOLDERS = (  # variables that libraries take a folder from
+    "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR", "TORCH_HOME", "KERAS_HOME", "IPYTHONDIR",
+    "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
+)  # fmt: skip
 LONGEST = 255  # bytes of a file's name, almost everywhere
 MACOS = 14  # the oldest with a wheel of PyTorch
 CACHE = "set STYLELAB_CACHE to a writable folder, for downloaded encoders"
@@ -158,10 +150,10 @@ def _folder(what: str, folder: Path, advice: str) -> Finding | None:
 def _folders() -> list[Finding]:
     """The home folder, the one for temporary files, and those that variables name."""
     home = os.path.expanduser("~")
+    advice = "images are painted without; for JupyterLab set HOME to a folder of yours"
     if home == "~":
-        findings = [Finding("home folder", "none", f"images are painted without; for JupyterLab set HOME. {CACHE}")]
+        findings = [Finding("home folder", "none", f"{advice}. {CACHE}")]
     else:
-        advice = "images are painted without; for JupyterLab set HOME to a folder of yours"
         findings = [_folder("home folder", Path(home), advice) or Finding("home folder", home)]
     for name in FOLDERS:
         if (value := os.environ.get(name)) and (

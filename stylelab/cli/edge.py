@@ -28,11 +28,11 @@ class Messages:
         trouble: what the first failure was.
     """
 
+    buffer = None  # typer would write past this into it
+
     def __init__(self, stream: TextIO | None):
         self.stream = stream or io.StringIO()  # None: it was closed before Python started
         self.trouble: BaseException | None = None
-
-    buffer = None  # typer would write past this into it
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
@@ -107,7 +107,7 @@ def _status(work: Callable[[], int | None]) -> int:
         error = MachineError(
             f"{missing.name or error_text(missing)} cannot be imported: run `make lab`, or install stylelab again"
         )
-    except OSError as system:  # of a path that nobody has looked at before
+    except OSError as system:  # of a path that was not checked earlier
         name = system.filename
         shown = os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else "a file"
         error = refused(system, f"cannot use '{printable(shown)}'")

@@ -77,10 +77,8 @@ def transfer(
     check_backend(settings.backend)
     run = prepare_run([content], [style], settings)
     snapshots = snapshot_steps(film, run.steps, run.job.content[..., 0].size) if film else None
-    with (
-        temporary_files(out.parent),
-        interrupts() as signals,
-    ):  # from the first Ctrl-C until everything is saved, further ones wait
+    # From the first Ctrl-C until everything is saved, further ones wait.
+    with temporary_files(out.parent), interrupts() as signals:
         try:
             with progress(run.steps) as show:
                 half = load_backend(settings.backend)

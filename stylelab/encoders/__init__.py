@@ -10,6 +10,6 @@ from stylelab.encoders.weights import read_encoder, read_weights
 
 __all__ = [
     "CONVOLUTIONS", "DOWNLOADS", "LAYERS", "NAMES", "OXFORD", "POOL_AFTER", "TORCHVISION", "Encoder", "EncoderName",
-    "Weights", "cache_dir", "check_layers", "downloaded", "find_encoder", "input_transform", "layer_name", "layer_names", "layer_size", "open_file",
-    "read_encoder", "read_weights", "save", "trunk",
+    "Weights", "cache_dir", "check_layers", "downloaded", "find_encoder", "input_transform", "layer_name", "layer_names",
+    "layer_size", "open_file", "read_encoder", "read_weights", "save", "trunk",
 ]  # fmt: skip

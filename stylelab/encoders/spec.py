@@ -10,14 +10,13 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import platformdirs
 
-from stylelab.base.values import several, shown, split_names
+from stylelab.base.values import one_or_several, shown
 from stylelab.errors import InputError, unknown
 
 CONVOLUTIONS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # block -> how many convolutions it has
@@ -102,11 +101,9 @@ def layer_names(layers: "str | int | Iterable[str | int]") -> tuple[str, ...]:
     (('conv3_1', 'conv1_1'), ('conv4_2',))
 
     Raises:
-        InputError: a layer is unknown, there is none, or it is nothing like a list of layers.
+        InputError: a layer is unknown, there is none, or it is not a list of layers.
     """
-    if isinstance(layers, str | Integral):
-        layers = split_names(layers) if isinstance(layers, str) else [layers]
-    names = tuple(layer_name(layer) for layer in several("layers", layers, "['conv3_1', 'conv4_1']"))
+    names = tuple(layer_name(layer) for layer in one_or_several("layers", layers, "['conv3_1', 'conv4_1']"))
     if not names:
         raise InputError("no layer given: name at least one, such as 'conv4_2'")
     return names

@@ -11,11 +11,11 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from numbers import Integral, Real
+from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
-from stylelab.base.values import instance, several, split_names, whole
+from stylelab.base.values import instance, one_or_several, several, split_names, whole
 
 if TYPE_CHECKING:
     from stylelab.encoders import EncoderName
@@ -46,9 +46,7 @@ def _as_float(name: str, value: Any) -> Any:
 
 
 def _names(name: str, layers: Any) -> tuple[str | int, ...]:
-    """One layer, or several."""
-    layers = split_names(layers) if isinstance(layers, str) else [layers] if isinstance(layers, Integral) else layers
-    return tuple(several(name, layers, "['conv3_1', 'conv4_1']"))
+    return tuple(one_or_several(name, layers, "['conv3_1', 'conv4_1']"))
 
 
 _NAME = {"type": "string", "format": "printable", "minLength": 1, "maxLength": 200}

@@ -35,7 +35,7 @@ class Job:
         weights: the recipe's weights that fit the encoder's activations.
         normalised: whether the encoder must be scaled to a mean activation of 1.
         content, style, start: three images; `content` and `start` have one size.
-        notes: what there is to say of the images as they were given.
+        notes: remarks on the images as they were given.
     """
 
     recipe: Recipe

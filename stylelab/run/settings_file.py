@@ -83,10 +83,9 @@ def parse(text: str, name: str, kind: type) -> dict[str, Any]:
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not a number")
 
+    instance(name, text, str, bytes, words="text")
     try:
-        values = json.loads(instance(name, text, str, bytes, words="text"), parse_constant=refuse)
-    except InputError:  # a ValueError too
-        raise
+        values = json.loads(text, parse_constant=refuse)
     except RecursionError:
         raise InputError(f"{name} is not a settings file: it is nested too deeply") from None
     except ValueError as error:

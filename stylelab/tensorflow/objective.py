@@ -77,10 +77,8 @@ def transfer_loss(
     if missing := [layer for layer in recipe.layers if layer not in encoder.layers]:
         raise InputError(f"the encoder was loaded without {', '.join(missing)}: load it with layers=recipe.layers")
     weights = weights or recipe.weights
-    content, styles = (
-        as_tensor(content, "content", "(B, H, W, 3)"),
-        [style] if tf.is_tensor(style) else several("style", style, "[style]"),
-    )
+    content = as_tensor(content, "content", "(B, H, W, 3)")
+    styles = [style] if tf.is_tensor(style) else several("style", style, "[style]")
     if len(styles) != len(content):
         raise InputError(f"{len(styles)} style images for {len(content)} content images: give as many")
     parts = {

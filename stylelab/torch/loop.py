@@ -44,7 +44,7 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
         Step(index from 1, the loss that the step started from, its parts, the image after the step).
 
     Raises:
-        InputError: an unknown optimiser, no image, or a loss that is no function of it.
+        InputError: an unknown optimiser, not an image, or a loss that does not depend on it.
         NotFiniteError: the loss is NaN or infinite; it carries the last good image.
 
     Source: Gatys et al. 2016 for L-BFGS; Liu and Nocedal 1989; Kingma and Ba 2015 for Adam.

@@ -77,10 +77,8 @@ def transfer_loss(
     if missing := [layer for layer in recipe.layers if layer not in encoder.layers]:
         raise InputError(f"the encoder was loaded without {', '.join(missing)}: load it with layers=recipe.layers")
     weights = weights or recipe.weights
-    content, styles = (
-        as_tensor(content, "content", "(B, 3, H, W)"),
-        [style] if isinstance(style, Tensor) else several("style", style, "[style]"),
-    )
+    content = as_tensor(content, "content", "(B, 3, H, W)")
+    styles = [style] if isinstance(style, Tensor) else several("style", style, "[style]")
     if len(styles) != len(content):
         raise InputError(f"{len(styles)} style images for {len(content)} content images: give as many")
     parts = {

@@ -190,23 +190,19 @@ def through_gram(activation: Tensor, gram_gradient: Tensor, onto: Tensor | None 
 
 @cache
 def fault(precision: str, device: str) -> str:
-    """Why a device cannot take both ways in a precision; '' if it can. It is tried, on a small network."""
+    """Why a device cannot compute the way there and back in a precision; '' if it can. A small network is tried."""
     widths, dtype = {"conv1_1": 3, "conv1_2": 8, "conv2_1": 8, "conv2_2": 8, "conv3_1": 8}, tf.as_dtype(precision)
-
-    def try_both_ways() -> None:
-        filters = {}
-        for layer, width in widths.items():
-            own = tf.float32 if layer in FINE else dtype
-            filters[layer] = tf.ones((3, 3, width, 8), own), tf.ones((8,), own)
-        for pooling in ("max", "average"):
-            trunk = Trunk(filters, padding="replicate", pooling=pooling, dtype=dtype)
-            kept = trunk.forward(tf.ones((1, 16, 16, 3)))
-            own = kept.activations["conv3_1"]
-            trunk.backward(kept, {"conv3_1": own}, {"conv2_2": raw_gram(own)}, {"conv2_1": total(own)}).numpy()
-
     try:
         with tf.device(device):
-            try_both_ways()
+            filters = {}
+            for layer, width in widths.items():
+                own = tf.float32 if layer in FINE else dtype
+                filters[layer] = tf.ones((3, 3, width, 8), own), tf.ones((8,), own)
+            for pooling in ("max", "average"):
+                trunk = Trunk(filters, padding="replicate", pooling=pooling, dtype=dtype)
+                kept = trunk.forward(tf.ones((1, 16, 16, 3)))
+                own = kept.activations["conv3_1"]
+                trunk.backward(kept, {"conv3_1": own}, {"conv2_2": raw_gram(own)}, {"conv2_1": total(own)}).numpy()
     except (tf.errors.OpError, TypeError, ValueError) as error:  # in TensorFlow's own words, which differ from device to device
         return error_text(error)
     return ""

@@ -221,13 +221,13 @@ def through_gram(activation: Tensor, gram_gradient: Tensor, onto: Tensor | None 
     both = (gram_gradient + gram_gradient.transpose(1, 2)).to(features.dtype)
     product = features @ both if onto is None else positions_first(onto).baddbmm_(features, both)
     batch, channels, height, width = activation.shape
-    onto = product.view(batch, height, width, channels).permute(0, 3, 1, 2)
-    return onto.contiguous(memory_format=layout(onto.device))
+    product = product.view(batch, height, width, channels).permute(0, 3, 1, 2)
+    return product.contiguous(memory_format=layout(product.device))
 
 
 @cache
 def fault(precision: str, device: torch.device) -> str:
-    """Why a device cannot take both ways in a precision; '' if it can. It is tried, on a small network."""
+    """Why a device cannot compute the way there and back in a precision; '' if it can. A small network is tried."""
     widths, dtype = {"conv1_1": 3, "conv1_2": 8, "conv2_1": 8, "conv2_2": 8, "conv3_1": 8}, getattr(torch, precision)
     try:
         filters = {}

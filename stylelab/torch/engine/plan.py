@@ -8,8 +8,6 @@ import torch
 from stylelab.run.numerics import memory
 from stylelab.run.prepare import Run, plan_memory
 
-LACKING = "painted in float32: {} does not compute in bfloat16"
-
 
 class Plan(NamedTuple):
     """How a run fits into memory.
@@ -38,7 +36,7 @@ def make_plan(run: Run, widths: Mapping[str, int], device: torch.device, precisi
     Raises:
         InputError: the image does not fit into memory even in the smallest tiles.
     """
-    notes = [LACKING.format(device)] if run.precision == "bfloat16" != precision else []
+    notes = [f"painted in float32: {device} does not compute in bfloat16"] if run.precision == "bfloat16" != precision else []
     if run.options.tile is not None:
         return Plan(run.options.tile, notes)
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else memory.free_memory()
