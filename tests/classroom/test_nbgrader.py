@@ -103,8 +103,6 @@ FIRST = {  # what becomes of the first answer
     "wrong": lambda text: text.partition(" /")[0],
     "failing": lambda text: text.replace("return", "return nonsense +"),
     "unreadable": lambda text: text.replace("return", "return ("),
-    "renamed": lambda text: text.replace("gram_matrix", "my_gram"),
-    "missing": lambda text: "# no time",
 }  # fmt: skip
 
 
