@@ -63,7 +63,7 @@ def canvas_text(book: Gradebook, path: "str | Path | None" = None) -> tuple[str,
         ]
         for student in book.students:
             counted = student.counted
-            marks = [counted[lesson].final if lesson in counted else "" for lesson in book.lessons]
+            marks = [counted[lesson].final if lesson in counted and counted[lesson].graded else "" for lesson in book.lessons]
             # Canvas would take a name with these words for the row above, and change what all marks are out of
             rows.append([student.name.replace(POSSIBLE, "Points-Possible"), canvas_id(student), "", "", "", *marks])
         return csv_text(rows), []
@@ -73,7 +73,8 @@ def canvas_text(book: Gradebook, path: "str | Path | None" = None) -> tuple[str,
     scales = {lesson: _scale(export, book, lesson, columns[lesson], warnings) for lesson in book.lessons}
     for student, row in _matched(export, book.students, warnings):
         for lesson, graded in student.counted.items():
-            row[columns[lesson]] = number(graded.final * scales[lesson])
+            if graded.graded:
+                row[columns[lesson]] = number(graded.final * scales[lesson])
     return csv_text(export.rows, export.delimiter), warnings
 
 
