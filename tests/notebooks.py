@@ -59,7 +59,9 @@ class Kernel:
 
     def __init__(self, framework: str):
         command = [sys.executable, __file__, framework]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
 
     def run(self, notebook: dict) -> str:
         """What the notebook prints when its code cells run in order; a cell that fails does not stop the others."""
@@ -108,6 +110,7 @@ def _run(cells: list[str], folder: str, printed: Path) -> None:
     sys.argv[1:] = []
     shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}), user_module=types.ModuleType("__main__"))
     sys.modules["__main__"] = shell.user_module
+    shell.enable_gui = lambda *_: None  # as a kernel without a window
     for source in cells:
         shell.run_cell(source)
         sys.stdout.flush()

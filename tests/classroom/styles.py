@@ -37,7 +37,7 @@ FORMS = {
     "single dispatch": "from functools import singledispatch\n@singledispatch\ndef count(x):\n    return 0\n---\n@count.register\ndef _(x: tuple):\n    return 1\n---\ndef $name($args):\n    return $inner($args) if count(()) else None",
     "list filled in a loop": "functions = []\nfor function in (len, $inner):\n    functions.append(function)\n---\n$name = functions[-1]",
     "loop": "for number in range(2):\n    def $name($args):\n        return $inner($args)",
-    "if": "if SEED == 0:\n    def $name($args):\n        return $inner($args)\nelse:\n    $name = None",
+    "if": "if setting.seed == 0:\n    def $name($args):\n        return $inner($args)\nelse:\n    $name = None",
     "try": "try:\n    import nosuchthing\nexcept ImportError:\n    nosuchthing = None\n---\ntry:\n    $name = nosuchthing.function\nexcept AttributeError:\n    " + DEF.replace("\n", "\n    "),
     "with": "import contextlib\nwith contextlib.suppress(ZeroDivisionError):\n    $name = $inner\n    1 / 0",
     "exec": "exec('''" + DEF + "''')",
@@ -48,7 +48,7 @@ FORMS = {
     "walrus": "print(($name := $inner))",
     "global": "calls = 0\ndef $name($args):\n    global calls\n    calls += 1\n    return $inner($args)",
     "global set by a function": "def prepare():\n    global prepared\n    prepared = $inner\n---\nprepare()\n---\ndef $name($args):\n    return prepared($args)",
-    "match": "match SEED:\n    case 0:\n        $name = $inner",
+    "match": "match setting.seed:\n    case 0:\n        $name = $inner",
     "deleted helper": "helper_d = $inner\n---\n$name = helper_d\n---\n$name = $name\ndel helper_d",
     "simple namespace": "import types\nkit = types.SimpleNamespace()\n---\nkit.inner = $inner\n---\ndef $name($args):\n    return kit.inner($args)",
     "a method added to a class": "class Empty:\n    pass\n---\nEmpty.run = lambda self, $args: $inner($args)\n---\n$name = Empty().run",
@@ -153,7 +153,12 @@ def notebook(framework: str, seed: int) -> tuple[str, str, dict]:
     if rng.random() < 0.2 and chosen[-1] == "plain":  # helpers below the answer, which is checked at the end
         noisy, after = [], noisy
     book = notebooks.notebook(
-        framework, exercise, answer, before=noisy, after=[*after, *([notebooks.checked(exercise)] if after else [])], check=not after
+        framework,
+        exercise,
+        answer,
+        before=noisy,
+        after=[*after, *([notebooks.checked(exercise)] if after else [])],
+        check=not after,
     )
     return exercise, f"{kind}; {', '.join(chosen)}", book
 

@@ -1,13 +1,12 @@
 """Random but right notebooks get full marks, and the notebook's own check calls them right.
 
-    make test-long                                                    a hundred for each framework
-    SEED=20261128 NUMBER=1 pytest tests/classroom/test_fuzz.py        one of them again
+make test-long                                                    a hundred for each framework
+SEED=20261128 NUMBER=1 pytest tests/classroom/test_fuzz.py        one of them again
 """
 
 import json
 import os
 
-import notebooks
 import pytest
 import styles
 from submitting import SEED, needs_bubblewrap
@@ -27,4 +26,6 @@ def test_a_random_right_notebook_gets_full_marks_in_notebook_and_grader(kernel, 
     assert f"{exercise}: right, in shape" in printed, f"the notebook: {printed}\n{about}"
     marks = mark(Submission("Ada", "x.ipynb", json.dumps(book).encode()), sandboxes, SEED)
     there = next(each for each in marks.exercises if each.exercise == exercise)
-    assert there.stage == "right" and all(line.earned == line.points for line in there.lines), f"the grader: {there.reason}\n{about}"
+    assert there.stage == "right" and all(line.earned == line.points for line in there.lines), (
+        f"the grader: {there.reason}\n{about}"
+    )
