@@ -116,10 +116,10 @@ TORCH_FORMS = {
     "types of the notebook": "torch.set_printoptions(precision=3)\ntorch.set_num_threads(1)\n---\n" + DEF,
 }  # fmt: skip
 TENSORFLOW_FORMS = {
-    "a method of Tensor": "tensor_class = type(tf.constant(1.0))\ntensor_class.same = lambda self: self\n---\ndef $name($args):\n    assert tf.ones(1).same() == 1\n    return $inner($args)",
-    "a variable saved": "np.save('variable.npy', tf.Variable([1.0]).numpy())\n---\nvariable = tf.Variable(np.load('variable.npy'))\n---\n" + ONE.format("variable[0]"),
-    "bytes in a file": "tf.io.write_file('one.bin', tf.io.serialize_tensor(tf.ones(2)))\n---\nones_b = tf.io.parse_tensor(tf.io.read_file('one.bin'), tf.float32)\n---\n" + ONE.format("ones_b[0]"),
-    "weights": "layer_w = tf.keras.Sequential([tf.keras.Input((1,)), tf.keras.layers.Dense(1, kernel_initializer='ones')])\nlayer_w.save_weights('layer.weights.h5')\n---\nlayer_v = tf.keras.Sequential([tf.keras.Input((1,)), tf.keras.layers.Dense(1)])\nlayer_v.load_weights('layer.weights.h5')\n---\n" + ONE.format("layer_v.weights[0][0, 0]"),
+    "a method of Tensor": "tf.Tensor.same = lambda self: self\n---\ndef $name($args):\n    assert tf.ones(1).same() is not None\n    return $inner($args)",
+    "a variable saved": "np.save('variable.npy', tf.Variable([1.0]).numpy())\n---\nvariable = tf.Variable(np.load('variable.npy'))\none_a = float(variable[0])\n---\n" + ONE.format("one_a"),
+    "bytes in a file": "tf.io.write_file('one.bin', tf.io.serialize_tensor(tf.ones(2)))\n---\nones_b = tf.io.parse_tensor(tf.io.read_file('one.bin'), tf.float32).numpy()\n---\n" + ONE.format("ones_b[0]"),
+    "weights": "layer_w = tf.keras.Sequential([tf.keras.Input((1,)), tf.keras.layers.Dense(1, kernel_initializer='ones')])\nlayer_w.save_weights('layer.weights.h5')\n---\nlayer_v = tf.keras.Sequential([tf.keras.Input((1,)), tf.keras.layers.Dense(1)])\nlayer_v.load_weights('layer.weights.h5')\none_l = float(layer_v.weights[0][0, 0])\n---\n" + ONE.format("one_l"),
     "seed": "tf.random.set_seed(3)\n---\n" + DEF,
 }  # fmt: skip
 NOISE = (
