@@ -189,6 +189,8 @@ class _Marker:
                 else:
                     reason = _clean_sentence(loaded.get("trouble"))
                     stage = "load" if reason else "open"
+            except SandboxLost:
+                raise
             except Starved:
                 stage = "starved"
             except TimeoutError:
