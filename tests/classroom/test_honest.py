@@ -2,7 +2,6 @@
 
 import copy
 import json
-import warnings
 
 import notebooks
 import pytest
@@ -31,17 +30,11 @@ def graded(sandboxes):
 
 
 @pytest.fixture
-def both(graded, framework, sl, monkeypatch):
+def both(graded, kernel):
     """A function: notebook, exercise -> what the notebook's check and the grader say, each as (verdict, sentence)."""
-    monkeypatch.setenv("STYLELAB_PRESET", "ci")
 
     def of(book: dict, exercise: str):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                here = notebooks.verdict(exercise, notebooks.run(book))
-            finally:
-                notebooks.forget_settings(framework)
+        here = notebooks.verdict(exercise, kernel.run(book))
         there = graded(book, exercise)
         full = there.stage == "right" and there.earned == sum(line.points for line in there.lines)
         return here, ("right", "") if full else ("wrong", there.reason)
