@@ -14,11 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from stylelab.base.course import TITLES
 from stylelab.tools.classroom.marking.model import PENDING, RIGHT, STAGES
 from stylelab.tools.classroom.reports.gradebook import ExerciseGrade, Gradebook, Student, SubmissionGrade, lesson_title
+from stylelab.tools.classroom.reports.lessons import UNTOUCHED
 from stylelab.tools.classroom.reports.similarity import MOST_ROWS, NEAR, Similarity
 from stylelab.tools.classroom.reports.text import number, plain
 
 KINDS = {  # kind of fault in the overview's chart -> its colour and the stages that belong to it
-    "not attempted": ("s0", ("open", "missing")),
+    "not attempted": ("s0", UNTOUCHED),
     "does not finish": ("s1", ("error", "load", "lost")),
     "out of time or memory": ("s2", ("time", "memory")),
     "wrong type or shape": ("s3", ("type", "shape")),
