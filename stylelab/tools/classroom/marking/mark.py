@@ -26,14 +26,14 @@ from stylelab.tools.classroom.notebooks.find_answers import Answer, Script, find
 from stylelab.tools.classroom.notebooks.identify import identify
 from stylelab.tools.classroom.notebooks.lessons import find_edition
 from stylelab.tools.classroom.notebooks.read import read_notebook
-from stylelab.tools.classroom.sandbox.sandbox import BWRAP, EXIT_STAGES, Conversation, Limits, Sandbox, SandboxLost
+from stylelab.tools.classroom.sandbox.sandbox import BWRAP, Conversation, Limits, Sandbox, SandboxLost, Starved, explain_ending
 
 DRAWS = 2  # sets of inputs: an answer that only fits one shape is not right
 LONGEST = 400  # characters of a sentence that a student's process may add to a report
 LONGEST_FORM = 20_000
 REASONS = {  # for answers that could not be judged
     "time": "It did not finish within {seconds:g} seconds.",
-    "memory": "It used more memory or started more processes than an answer may.",
+    "starved": "The machine was too busy to find out whether it finishes within {seconds:g} seconds of its own time.",
     "lost": "Its process ended before it had answered.",
     "forged": "What came back is not an answer to the question.",
     "missing": "The notebook has no cell with this answer.",
@@ -168,6 +168,10 @@ class _Marker:
                 else:
                     reason = _clean_sentence(loaded.get("trouble"))
                     stage = "load" if reason else "open"
+            except SandboxLost:
+                raise
+            except Starved:
+                stage = "starved"
             except TimeoutError:
                 stage = "time"
             except (EOFError, OSError):
@@ -182,8 +186,9 @@ class _Marker:
             is_open = verdict.stage == "open"
             reason, form = (REASONS["open"], "") if is_open else (printable(verdict.sentence, LONGEST), form)
             return ExerciseMark(exercise.id, exercise.title, verdict.stage, reason, lines, notes=answer.notes, form=form)
-        if stage not in ("load", "open"):
-            stage = EXIT_STAGES.get(conversation.status, stage)
+        if stage not in ("load", "open", "starved"):
+            ending, how = explain_ending(conversation.status)
+            stage, reason = ending or stage, how or reason
         return _mark_without_verdict(exercise, answer, stage, reason or REASONS[stage].format(seconds=self.limits.seconds), form)
 
     def _draw_and_ask(self, exercise: Exercise, conversation: Conversation) -> list[tuple[Mapping[str, Case], Outputs]]:
