@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from submitting import HONEST, POINTS, mark_answer, needs_bubblewrap, reveal
+from submitting import HONEST, POINTS, as_one_statement, mark_answer, needs_bubblewrap, reveal
 
 from stylelab.tools.classroom.marking.mark import Sandboxes
 from stylelab.tools.classroom.sandbox import sandbox as sandbox_module
@@ -152,10 +152,9 @@ def test_what_could_harm_others_is_refused(sandboxes, framework, grade, kind):
 def test_a_fresh_sandbox_without_nesting_refuses_the_same(framework):
     if os.uname().machine != "x86_64":
         pytest.skip("the numbers of these calls are those of x86_64")
-    everything = PRIORITIES | {f"signal to {name}": code for name, code in SIGNALS.items()} | PROCESSES | HIDDEN_MEMORY
     with Sandboxes() as opened:
         opened.running[framework] = Sandbox(framework, isolation="fresh")
-        output = reveal(lambda code, **options: mark_answer(opened, framework, code, **options), tried(everything))
+        output = reveal(lambda code, **options: mark_answer(opened, framework, code, **options), tried(REFUSED))
     assert output == "{}."
 
 
@@ -320,10 +319,10 @@ def test_a_busy_machine_takes_no_time_from_an_answer(sandboxes, framework):
     hogs = [
         subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) for _ in range(4 * os.cpu_count())
     ]
-    code = f"import time\n{HONEST[framework]}\nuntil = time.process_time() + 1\nwhile time.process_time() < until:\n    pass\n"
+    code = f"import time\n{HONEST[framework]}until = time.process_time() + 1\nwhile time.process_time() < until:\n    pass\n"
     try:
         began = time.monotonic()
-        result = mark_answer(sandboxes, framework, f"if True:\n    " + code.replace("\n", "\n    ") + "\n", seconds=2)
+        result = mark_answer(sandboxes, framework, as_one_statement(code), seconds=2)
     finally:
         for hog in hogs:
             os.killpg(hog.pid, signal.SIGKILL)

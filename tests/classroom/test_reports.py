@@ -15,11 +15,12 @@ import jsonschema
 import pytest
 
 from stylelab.errors import InputError
-from stylelab.tools.classroom.marking.model import STAGES, ExerciseMark, Line, Mark
+from stylelab.tools.classroom.marking.model import NOT_GRADED, STAGES, ExerciseMark, Line, Mark
 from stylelab.tools.classroom.marking.record import Record, read_record
 from stylelab.tools.classroom.reports import pages, write
 from stylelab.tools.classroom.reports.gradebook import make_gradebook
 from stylelab.tools.classroom.reports.late import Late
+from stylelab.tools.classroom.reports.lessons import parse_lessons
 from stylelab.tools.classroom.reports.manual import Entry
 from stylelab.tools.classroom.reports.text import cell, file_names, number, plain
 
@@ -450,6 +451,113 @@ def test_plain_text_is_cut_to_its_maximum_length():
     assert len(plain("x" * 10_000, 50)) == 50 and len(plain("\0" * 10_000, 50)) == 50
 
 
+# --- lessons that count
+
+
+def lesson_of(*students: str, lesson: str = STYLE, stage: str | None = None) -> list[Mark]:
+    """One mark of a lesson for each student; with `stage`, that of all exercises."""
+    marks = [mark(student, 6 - place % 3, lesson) for place, student in enumerate(students)]
+    if stage is None:
+        return marks
+    return [replace(each, exercises=tuple(exercise(done.exercise, 0, stage) for done in each.exercises)) for each in marks]
+
+
+CLASS = [f"Student {number:02}" for number in range(12)]
+STRAY = {
+    "an untouched notebook": lesson_of("Student 03", lesson=CONTENT, stage="open"),
+    "one without its cells": lesson_of("Student 03", lesson=CONTENT, stage="missing"),
+    "everybody's untouched notebooks": lesson_of(*CLASS, lesson=CONTENT, stage="open"),
+    "one that was attempted": lesson_of("Student 03", lesson=CONTENT),
+    "an attempted one among untouched ones": lesson_of("Student 03", lesson=CONTENT)
+    + lesson_of(*CLASS[5:], lesson=CONTENT, stage="open"),
+    "one of a student who handed in nothing else": lesson_of("Zoë", lesson=CONTENT),
+    "a damaged one": [replace(each, exercises=()) for each in lesson_of("Student 03", lesson=CONTENT)],
+}
+
+
+@pytest.mark.parametrize("stray", STRAY.values(), ids=STRAY)
+def test_a_notebook_of_another_lesson_changes_nobodys_marks(tmp_path, stray):
+    """One such notebook once took everybody from 100 to 51 percent."""
+    before = write.write(tmp_path / "without", lesson_of(*CLASS), RECORD)
+    written = write.write(tmp_path / "with", lesson_of(*CLASS) + stray, RECORD)
+    for name in ("grades.csv", "canvas.csv"):
+        found = [row for row in rows(tmp_path / "with", name) if "Zoë" not in row.values()]
+        assert found == rows(tmp_path / "without", name)
+    for each in set(CLASS) - {graded.student for graded in stray}:
+        for name in (f"feedback/{each.replace(' ', '_')}.html", f"gradescope/{each.replace(' ', '_')}/results.json"):
+            assert (tmp_path / "with" / name).read_bytes() == (tmp_path / "without" / name).read_bytes()
+    assert pages.bins(written.book)[1:] == pages.bins(before.book)[1:]
+    (line,) = written.warnings
+    assert line.startswith("lesson 02 is left out of all points and percentages: ") and line.endswith("--lessons 02,03")
+    assert "Lesson 2" not in read_page(tmp_path / "with/overview.html").partition("All students")[2]
+    counted = write.write(tmp_path / "all", lesson_of(*CLASS) + stray, RECORD, lessons=[CONTENT, STYLE])
+    assert set(counted.book.lessons) == {CONTENT, STYLE} and counted.warnings == ()
+
+
+def test_the_student_of_a_notebook_that_does_not_count_is_told(tmp_path):
+    late = lesson_of("Ada", lesson=CONTENT)[0]
+    write.write(tmp_path, [*lesson_of("Ada", *CLASS), replace(late, when=DUE + timedelta(days=9))], RECORD, late=LATE)
+    page = read_page(tmp_path / "feedback/Ada.html")
+    assert "This lesson does not count." in page and "days late" not in page and "10 of 10 points (100%)" in page
+    assert [row["counts"] for row in rows(tmp_path, "details.csv") if row["student"] == "Ada"] == ["no", "yes", "yes"]
+
+
+@pytest.mark.parametrize(("first", "second", "counts"), [
+    (1, 1, True), (2, 1, True), (3, 1, True), (4, 1, False), (9, 1, False), (10, 2, True), (19, 2, True), (20, 2, False),
+    (40, 4, False), (39, 4, True), (200, 5, True), (200, 4, False), (12, 12, True),
+])  # fmt: skip
+def test_a_lesson_counts_unless_at_most_one_in_ten_and_fewer_than_five_attempted_it(tmp_path, first, second, counts):
+    many = [f"Student {number:03}" for number in range(first)]
+    written = write.write(tmp_path, lesson_of(*many) + lesson_of(*many[:second], lesson=CONTENT), RECORD)
+    assert set(written.book.lessons) == ({CONTENT, STYLE} if counts else {STYLE})
+    silent = counts and 3 * second > first
+    assert len(written.warnings) == (not silent) and all(f"{second} of {first} students" in line for line in written.warnings)
+
+
+def test_where_nobody_attempted_anything_all_lessons_count(tmp_path):
+    marks = lesson_of("Ada", "Bo", stage="open") + lesson_of("Ada", "Bo", lesson=CONTENT, stage="open")
+    written = write.write(tmp_path, marks, RECORD)
+    assert set(written.book.lessons) == {CONTENT, STYLE} and written.warnings == ()
+
+
+def test_what_was_not_graded_through_no_fault_of_the_student_is_an_attempt(tmp_path):
+    marks = lesson_of(*CLASS) + lesson_of(*CLASS, lesson=CONTENT, stage="starved")
+    assert set(write.write(tmp_path, marks, RECORD).book.lessons) == {CONTENT, STYLE}
+
+
+def test_only_chosen_lessons_count_in_every_file(tmp_path):
+    marks = lesson_of(*CLASS, lesson=CONTENT) + lesson_of("Student 03", "Zoë")
+    written = write.write(tmp_path, marks, RECORD, lessons=[STYLE], late=LATE, manual=[Entry(2, "Zoë", "02", adds=1)])
+    assert "not counted: 12 notebooks of other lessons (02), from Student 00, " in written.warnings[0]
+    assert set(written.book.lessons) == {STYLE} and written.book.points == 10
+    assert {row["percent"] for row in rows(tmp_path, "grades.csv")} == {"0", "100", "90"}
+    assert not any(CONTENT in column for column in rows(tmp_path, "grades.csv")[0])
+    assert list(rows(tmp_path, "canvas.csv")[0])[5:] == ["Lesson 3: Style reconstruction"]
+    assert json.loads((tmp_path / "gradescope/Student_03/results.json").read_text())["extra_data"]["max_score"] == 10
+    assert "psnr" not in read_page(tmp_path / "overview.html") and "psnr" not in read_page(tmp_path / "similarity.html")
+
+
+def test_a_chosen_lesson_that_nobody_handed_in_is_named(tmp_path):
+    written = write.write(tmp_path, lesson_of(*CLASS), RECORD, lessons=[CONTENT, STYLE])
+    assert written.warnings == ("nobody handed in lesson 02: it does not count",) and written.book.points == 10
+
+
+@pytest.mark.parametrize(
+    "text", ["03", "3", " 03 ", "03,03", STYLE, "3_style_reconstruction", f"{STYLE}_torch", "03_style", f"{STYLE}, 3"]
+)
+def test_a_lesson_is_chosen_by_number_or_name(text):
+    assert parse_lessons(text) == (STYLE,)
+    assert parse_lessons(f"{text},02") == (CONTENT, STYLE) and parse_lessons(None) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["99", "", ",", "03;04", "03_content", "_", "_style", "003", "-3", "03,99", "three", "*", "3\n4x"]
+)
+def test_a_choice_that_is_no_lesson_is_one_line(text):
+    with pytest.raises(InputError, match="unknown lesson '[^\n]*$"):
+        parse_lessons(text)
+
+
 # --- gradescope and canvas
 
 
@@ -515,6 +623,34 @@ def test_a_gradebook_from_canvas_is_filled_in_by_name_or_login(tmp_path, student
     assert [row[5] for row in found[1:5]] == ["10", "7", "8", "9"] and len(warnings) == 1 and "scaled" in warnings[0]
 
 
+@pytest.mark.parametrize(
+    "value", ["-2.50", "+3", "-1E-05", "-2,5", "-.5", "-1,234.50", "-7.00%", " -3 ", "-", "007", "1234567890123456789"]
+)
+def test_a_number_in_a_gradebook_from_canvas_comes_back_byte_for_byte(tmp_path, value):
+    """A penalty of -2.50 once came back as '-2.50, which Canvas cannot read."""
+    found, _ = filled(
+        tmp_path, [mark("Ada Lovelace")], EXPORT.replace("A,7,", f'A,"{value}",').replace("103,s3", f'103,"{value}"')
+    )
+    assert (found[2][5], found[2][2]) == (value, value) and found[3][6] == "20"
+
+
+@pytest.mark.parametrize("value", ["-2+3", "-1/2", "=1", "-cmd|' /C calc'!A0", "-A1", "+SUM(1)", "@x", "--1", "-e5", "\t-1+1"])
+def test_a_formula_in_a_gradebook_from_canvas_becomes_text(tmp_path, value):
+    found, _ = filled(
+        tmp_path, [mark("Ada Lovelace")], EXPORT.replace("A,7,", f'A,"{value}",').replace("103,s3", f'103,"{value}"')
+    )
+    assert found[2][5] == found[2][2] != value and not found[2][5].lstrip().startswith(tuple("=+-@"))
+
+
+@pytest.mark.parametrize("name", ["-Anna", "=cmd", "@ada", "+1", "-1"])
+def test_a_name_that_starts_a_formula_is_safe_and_the_id_by_which_canvas_finds_it_is_unchanged(tmp_path, name):
+    export = f"Student,ID,SIS User ID,SIS Login ID,Section,Lesson 3 (12)\nPoints Possible,,,,,10\n{name},102,=s,@l,A,\n{name},,,@l,A,\n"
+    found, _ = filled(tmp_path, [mark(name, 6, name="anna_102_9_x.ipynb")], export)
+    assert found[2] == [f"'{name}", "102", "'=s", "'@l", "A", "10"] and found[3][:4] == [f"'{name}", "", "", "@l"]
+    write.write(tmp_path / "own", [mark(name, 6)], RECORD)
+    assert rows(tmp_path / "own", "canvas.csv")[1]["Student"] == rows(tmp_path / "own", "grades.csv")[0]["student"] == f"'{name}"
+
+
 def test_the_canvas_id_in_the_file_name_takes_precedence_over_the_name(tmp_path):
     found, _ = filled(tmp_path, [mark("Ada Lovelace", 6, name="turingalan_LATE_102_555_nb.ipynb")])
     assert [row[6] for row in found[2:5]] == ["", "1", "20"]
@@ -573,7 +709,7 @@ def test_feedback_does_not_show_the_normalised_answer(tmp_path):
 
 
 def test_every_stage_has_a_colour_in_the_chart():
-    assert set(pages.KIND_OF) == set(STAGES)
+    assert set(pages.KIND_OF) == set(STAGES) - set(NOT_GRADED)
 
 
 def test_an_unknown_stage_is_reported_as_it_is(tmp_path):

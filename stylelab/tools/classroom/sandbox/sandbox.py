@@ -104,6 +104,10 @@ class SandboxLost(Exception):
     """The warm process has ended or does not respond. Start another."""
 
 
+class Starved(TimeoutError):
+    """An answer has not finished because the machine was busy with something else, as far as can be told."""
+
+
 class Sandbox:
     """One warm process for one framework, which serves one answer at a time; a context manager.
 
@@ -257,16 +261,12 @@ class Sandbox:
         self.close()
 
 
-class Starved(TimeoutError):
-    """An answer has not finished because the machine was too busy, as far as can be told. Run it again, alone."""
-
-
 class Conversation:
     """The grader's side of the exchange with one child; a context manager that ends the child and sets `status`."""
 
     def __init__(self, sandbox: Sandbox, channel: socket.socket, job: dict, seconds: float):
         self._sandbox, self._job = sandbox, job
-        self._channel = _Channel(channel, seconds, sandbox.usage)
+        self._channel: Any = _Channel(channel, seconds, sandbox.usage)
         self.status = 0
 
     def __enter__(self) -> "Conversation":
@@ -276,14 +276,19 @@ class Conversation:
         """Send the cells; returns the child's messages from before and after it has run them.
 
         Raises:
-            EOFError, TimeoutError, WireError, OSError: no message, or an unexpected one.
-            Starved: a TimeoutError that may be the machine's fault.
-            SandboxLost: the warm process is gone.
+            SandboxLost: the warm process is gone, or the child ended before anything of the answer ran.
+            EOFError, TimeoutError, WireError, OSError: no message, or an unexpected one; Starved is a TimeoutError.
         """
-        wire.send(self._channel, self._job)
-        messages = []
+        messages: list[dict] = []
         for _ in range(2):
-            plain, _ = self._receive()
+            try:
+                if not messages:
+                    wire.send(self._channel, self._job)
+                plain, _ = self._receive()
+            except (EOFError, ConnectionError):
+                if not messages:
+                    raise SandboxLost from None
+                raise
             if not isinstance(plain, dict):
                 raise wire.WireError("not a dict")
             messages.append(plain)

@@ -215,7 +215,7 @@ def refuse_system_calls() -> bool:
     program += [(AT_LEAST, 0, 1, 0x40000000), (RETURN, 0, 0, REFUSE)]  # another calling convention with numbers of its own
     program += [(AT_LEAST, 0, 1, FIRST_UNKNOWN), (RETURN, 0, 0, MISSING)]
     program += [(EQUAL, 0, 1, CLONE3), (RETURN, 0, 0, MISSING)]  # its flags are out of reach: the C library then calls clone
-    for number in sorted({numbers[column] for numbers in REFUSED.values() if numbers[column] is not None}):
+    for number in sorted({number for numbers in REFUSED.values() if (number := numbers[column]) is not None}):
         program += [(EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE)]
     refuse = (RETURN, 0, 0, REFUSE)
     for calls, found, otherwise in ((ONLY, ALLOW, [refuse]), (NEVER, REFUSE, [])):
