@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stylelab.base.files import file_kind, printable
-from stylelab.errors import InputError
+from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.tools.classroom.intake.files import LIMITS, IncomingFile, inspect_file, list_folder
 from stylelab.tools.classroom.intake.layouts import (
     SUBMITTED,
@@ -27,7 +27,6 @@ from stylelab.tools.classroom.notebooks.identify import identify
 from stylelab.tools.classroom.notebooks.read import Notebook, read_notebook
 
 LONGEST_NAME = 160  # characters of a file's name
-RECORD = "record.json"  # in a folder of marks that an earlier run wrote
 UNREAD = re.compile(r"\.(?:py|zip|rar|7z|tar|t?gz|t?bz2|t?xz|zst)$", re.I)  # may hold an answer that nobody would miss
 
 
@@ -62,15 +61,10 @@ def collect(source: Path, tell: Callable[[str], object] = str) -> list[Submissio
 
 def _find_files(source: Path, tell: Callable[[str], object]) -> Iterator[StudentFile]:
     kind = file_kind(source)
-    prefix, left_out = _nbgrader_prefix(source), []
+    prefix = _nbgrader_prefix(source)
     try:
         if kind == "folder":
             files = list(list_folder(source))
-            marks = {file.parts[0] for file in files if file.parts[1:] == (RECORD,)} - {
-                file.parts[0] for file in files if file.is_work
-            }
-            left_out += sorted(marks)
-            files = [file for file in files if file.parts[0] not in marks]
         elif kind:  # one file; next to a notebook, nbgrader's timestamp
             real_path = Path(os.path.realpath(source))  # a link that the teacher names is followed
             timestamp = source.with_name(TIMESTAMP)
@@ -82,6 +76,7 @@ def _find_files(source: Path, tell: Callable[[str], object]) -> Iterator[Student
         raise
     except (OSError, ValueError) as error:
         raise InputError(f"'{printable(source)}' cannot be read: {printable(error)}") from None
+    left_out: list[str] = []
     if kind != "folder" and files[0].is_zip:
         if files[0].stored is None:
             raise InputError(f"'{printable(source)}' cannot be read: {files[0].trouble}")
@@ -89,6 +84,9 @@ def _find_files(source: Path, tell: Callable[[str], object]) -> Iterator[Student
     elif kind != "folder" and not files[0].is_notebook:
         raise InputError(f"'{printable(source)}' is not a notebook, a zip or a folder")
     else:
+        work = {file.parts[0] for file in files if file.is_work}
+        left_out = sorted({file.parts[0] for file in files if file.parts[1:] == ("record.json",)} - work)  # earlier marks
+        files = [file for file in files if file.parts[0] not in left_out]
         prefixed = [replace(file, parts=(*prefix, *file.parts)) for file in files]
         in_nbgrader = any(file.may_be_work and len(file.parts) > 3 for file in prefixed)
         exports = _exports_in_folder(prefixed if prefix and in_nbgrader else files, tell)
@@ -117,7 +115,7 @@ def _exports_in_folder(files: list[IncomingFile], tell: Callable[[str], object])
     zips: dict[str, list[IncomingFile]] = {}
     for file in files:
         if file.is_zip and len(file.parts) == 1:
-            with suppress(InputError):  # it is opened again as one student's own zip, and reported there
+            with suppress(StylelabError):  # it is opened again as one student's own zip, and reported there
                 zips[file.parts[0]] = [replace(each, parts=(*file.parts, *each.parts)) for each in _list_export(file)]
     unpacked = [file for file in files if file.parts[0] not in zips or len(file.parts) > 1]
     exports = split_exports(unpacked + [file for inside in zips.values() for file in inside])
@@ -144,6 +142,9 @@ def _open_own_zip(found: StudentFile) -> Iterator[StudentFile]:
             raise InputError(f"the notebooks in the zip have more than {LIMITS.unpacked:,} bytes together")
     except InputError as error:
         yield replace(found, file=replace(found.file, stored=None, trouble=str(error)))
+        return
+    except MachineError:  # there may be a notebook in it: reading it fails again when it is marked, which is reported then
+        yield replace(found, file=replace(found.file, parts=(*found.file.parts, "*.ipynb")), name=f"{found.name}/*.ipynb")
         return
     for file in inside:
         yield replace(found, file=file, name=f"{found.name}/{'/'.join(file.parts)}")
@@ -209,6 +210,8 @@ def _newest_of_each(newest_first: list[Submission]) -> list[Submission]:
                 notebook = read_notebook(submission.read())
             except InputError as error:
                 submission = replace(submission, data=b"", trouble=str(error))
+            except MachineError:
+                pass  # its name has to tell what it is; it is read again when it is marked
         edition = identify(notebook, submission.name)
         # a file that cannot be graded is reported, unless its name shows that a newer one replaced it
         known = edition in chosen or (edition[0] and not submission.trouble)

@@ -79,12 +79,10 @@ def split_exports(files: list[IncomingFile], prefix: tuple[str, ...] = (), *, zi
 def is_export(files: list[IncomingFile]) -> bool:
     """Whether a platform or nbgrader arranged these files: their names alone say whose they are."""
     tops = {file.parts[0] for file in files if file.may_be_work}
-    platform = platform_of(tops)
-    named = students_from_export_names(tops) if platform else {}
-    several = (
-        platform is not CANVAS or len({student.key for student in named.values()}) > 1
-    )  # two numbers in a name can be a coincidence
-    return _is_nbgrader(files) or _is_gradescope(files) or (bool(tops) and named.keys() == tops and several)
+    named = students_from_export_names(tops)
+    # two numbers in a name can be a coincidence: one student's files named like Canvas's are not an export
+    canvas_alone = platform_of(tops) is CANVAS and len({student.key for student in named.values()}) < 2
+    return _is_nbgrader(files) or _is_gradescope(files) or (bool(tops) and named.keys() == tops and not canvas_alone)
 
 
 def looks_like_a_class(files: list[IncomingFile]) -> bool:
@@ -143,7 +141,8 @@ def _find_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, St
         listed = next(file for file in files if file.parts[0] in gradescope.FILES)
         files = [file for file in files if file is not listed]
         with suppress(InputError):  # if the list cannot be read, students are named after their folders
-            named = gradescope.submitters(listed.stored.read()) if listed.stored else {}
+            groups = gradescope.submitters(listed.stored.read()) if listed.stored else {}
+            named = {folder: people for folder, people in groups.items() if gradescope.FOLDER.fullmatch(folder)}
     else:
         loose = {file.parts[0]: file.stored for file in files if len(file.parts) == 1 and file.stored}
         found = students_from_export_names({file.parts[0] for file in files}, loose)
@@ -167,13 +166,12 @@ def _nbgrader_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile
 
 def _folders_and_loose_files(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, Student | None]]:
     """Folders and loose files belong to the students they are named after, except what a teacher put beside them."""
-    folders = {file.parts[0] for file in files if file.is_work and len(file.parts) > 1}
+    folders = any(file.is_work and len(file.parts) > 1 for file in files)
     loose = any(file.is_work and len(file.parts) == 1 for file in files)
     for file in files:
         top = file.parts[0]
         if len(file.parts) > 1:
-            theirs = top in folders or bool(folders) or not loose
-            yield file, student_named(top) if theirs else None
+            yield file, student_named(top) if folders or not loose else None
         else:
             theirs = file.is_work or (file.may_be_work and (loose or not folders))
             yield file, student_from_file_name(top) if theirs else None
