@@ -155,7 +155,9 @@ def _find_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, St
 
 
 def _nbgrader_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, Student | None]]:
-    timestamps = {file.parts[:3]: file for file in files if file.parts[-1] == TIMESTAMP and len(file.parts) == 4}
+    timestamps: dict[tuple[str, ...], IncomingFile] = {
+        file.parts[:3]: file for file in files if file.parts[-1] == TIMESTAMP and len(file.parts) == 4
+    }
     for file in files:
         if len(file.parts) < 3:
             yield file, student_from_file_name(file.parts[-1]) if file.may_be_work else None

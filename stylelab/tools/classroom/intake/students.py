@@ -79,15 +79,13 @@ def students_from_export_names(names: Iterable[str], stored: Mapping[str, Stored
         names: of all files and folders of an export.
         stored: name -> file, for the texts that Blackboard adds.
     """
-    students, attempts, names = {}, {}, set(names)
-    while platform := platform_of(names - students.keys() - attempts.keys()):  # two, if two exports were mixed
-        for name in names - students.keys() - attempts.keys():
-            if match := platform.match(name):
-                if platform is BLACKBOARD:
-                    attempts[name] = match
-                else:
-                    students[name] = _student(match)
+    matches: dict[str, re.Match[str]] = {}
+    names = set(names)
+    while platform := platform_of(names - matches.keys()):  # two, if two exports were mixed
+        matches |= {name: match for name in names - matches.keys() if (match := platform.match(name))}
+    attempts = {name: match for name, match in matches.items() if match.re is BLACKBOARD}
     logins = _logins(attempts, stored or {})
+    students = {name: _student(match) for name, match in matches.items() if name not in attempts}
     for name, match in attempts.items():
         try:
             submitted = datetime.strptime(match["time"], "%Y-%m-%d-%H-%M-%S").astimezone()
@@ -122,11 +120,10 @@ def _logins(attempts: Mapping[str, re.Match[str]], stored: Mapping[str, StoredFi
                     logins[match["name"]] = said[1]
     titles = sorted({head.removesuffix(f"_{login}") for head, login in logins.items()}, key=len, reverse=True)
     if not titles and len(heads) > 1:
-        titles = [title] if (title := os.path.commonprefix(heads).rpartition("_")[0]) else []
+        titles = list(filter(None, [os.path.commonprefix(heads).rpartition("_")[0]]))
     for head in heads:
-        title = next((title for title in (*titles, *lesson_names()) if head.startswith(f"{title}_")), None)
-        guess = head.rpartition(" ")[2].partition("_")[2] or head
-        logins.setdefault(head, (head[len(title) + 1 :] if title else guess) or head)
+        after_title = (head[len(title) + 1 :] for title in (*titles, *lesson_names()) if head.startswith(f"{title}_"))
+        logins.setdefault(head, next(after_title, "") or head.rpartition(" ")[2].partition("_")[2] or head)
     return logins
 
 

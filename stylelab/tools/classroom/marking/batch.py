@@ -43,7 +43,6 @@ class Batch:
         submissions: key -> submission, in order.
         marks: key -> mark, for those that are finished.
         kept: how many of them an earlier run finished.
-        told: what the teacher should know about how the submissions were found, a sentence each.
     """
 
     folder: Path
@@ -53,7 +52,6 @@ class Batch:
     submissions: dict[str, Submission] = field(default_factory=dict)
     marks: dict[str, Mark] = field(default_factory=dict)
     kept: int = 0
-    told: list[str] = field(default_factory=list)
 
     @property
     def stamp(self) -> str:
@@ -99,8 +97,7 @@ def plan(
     # inside it, marks would be collected as a student's the next time, and students could be given the seed
     if file_kind(source) == "folder" and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source)):
         raise InputError(f"'{printable(folder)}' is in the folder of submissions: choose another folder for the marks")
-    told: list[str] = []
-    submissions = collect(source, told.append)
+    submissions = collect(source)
     for output in (folder, folder / "marks"):
         with folder_errors(output):
             output.mkdir(parents=True, exist_ok=True)
@@ -110,7 +107,7 @@ def plan(
     points = {name: exercise.points for name, exercise in EXERCISES.items()}
     seed = seed.lower() if seed else before.seed if before else secrets.token_hex(16)
     record = Record(seed, stylelab.__version__, encoder_digest(), points, settings)
-    batch = Batch(folder, record, kind, limits, {_key(submission): submission for submission in submissions}, told=told)
+    batch = Batch(folder, record, kind, limits, {_key(submission): submission for submission in submissions})
     for name in OUTPUT_FOLDERS:
         for path in (folder / name).glob(".*.part"):
             match = PARTIAL_FILE.fullmatch(path.name)
