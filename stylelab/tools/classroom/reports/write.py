@@ -1,7 +1,7 @@
 """Write all reports once the marks are known. Each file is written completely or not at all, and writing again is safe."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +38,7 @@ def write(
     manual: Sequence[Entry] | None = None,
     late: Late | None = None,
     canvas_export: "str | Path | None" = None,
+    lessons: Collection[str] | None = None,
 ) -> Written:
     """Write all reports into a folder, which is created if it is missing.
 
@@ -47,6 +48,7 @@ def write(
         manual: changes and comments by hand; None reads the folder's manual.csv, or creates it.
         late: the late policy; None deducts nothing.
         canvas_export: a gradebook exported from Canvas, to be filled in as canvas.csv.
+        lessons: those that count, such as '03_style_reconstruction'; None leaves out those that next to nobody handed in.
 
     Raises:
         InputError: the folder cannot be written, or manual.csv or the gradebook cannot be read. Then nothing is written.
@@ -56,7 +58,7 @@ def write(
         folder.mkdir(parents=True, exist_ok=True)
     check_folder(folder)
     entries = read_manual(folder) if manual is None else manual
-    book = make_gradebook(marks, record, entries, late)
+    book = make_gradebook(marks, record, entries, late, lessons)
     canvas_text, warnings = canvas.canvas_text(book, canvas_export)
     book = replace(book, warnings=(*book.warnings, *warnings))
     write_record(folder, record)
@@ -82,7 +84,7 @@ def _texts(book: Gradebook, marks: Sequence[Mark], canvas_text: str) -> Iterator
         yield f"gradescope/{name}", json.dumps(result, allow_nan=False) + "\n"
     for student in book.students:
         yield f"feedback/{student.file}.html", pages.feedback(book, student)
-    similarity = compare(marks)
+    similarity = compare(mark for mark in marks if mark.lesson in book.lessons)
     yield "similarity.csv", tables.csv_text(tables.similarity(similarity))
     yield "similarity.html", pages.similarity_page(similarity, {student.name: student.file for student in book.students})
     yield "overview.html", pages.overview(book, similarity.sentence())
