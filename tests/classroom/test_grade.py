@@ -301,6 +301,17 @@ def test_of_several_lessons_only_the_chosen_ones_count(here, stages, capsys):
     )
 
 
+def test_the_pages_of_a_student_who_was_renamed_are_removed(here, stages, capsys):
+    said(capsys, "in", "-o", "out")
+    (here / "in/Eve").rename(here / "in/Eva")
+    stages["Eva"] = "right"
+    assert cli.run(["grade", "in", "-o", "out"]) == 0
+    assert capsys.readouterr().err == "stylelab: removed 2 pages of students who are no longer in this batch\n"
+    assert {path.stem for path in Path("out/feedback").iterdir()} == {"Ada", "Bob", "Eva"}
+    assert len(list(Path("out/marks").iterdir())) == 4  # a mark is kept, in case the student comes back
+    said(capsys, "in", "-o", "out")  # without a warning: nothing is left to remove
+
+
 def test_a_single_notebook_can_be_graded(here, stages, capsys):
     stages[f"{LESSON}_torch"] = "right"
     one = f"in/Ada/{LESSON}_torch.ipynb"

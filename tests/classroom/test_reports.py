@@ -217,9 +217,69 @@ def test_the_seed_is_only_in_record_json_which_only_its_owner_can_read(tmp_path)
     assert [name for name in written.files if SEED in (tmp_path / name).read_text()] == ["record.json"]
 
 
+def files_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+
+
+def test_pages_of_students_who_left_the_batch_are_removed(tmp_path):
+    """They once stayed, ready to be sent to a student under an old name."""
+    write.write(tmp_path, [mark("Ada"), mark("Bo"), mark("Cy")], RECORD)
+    written = write.write(tmp_path, [mark("Ada"), mark("Bo Renamed")], RECORD)
+    assert written.warnings == ("removed 4 pages of students who are no longer in this batch",)
+    assert files_in(tmp_path) == set(written.files) | {"manual.csv"} and not (tmp_path / "gradescope/Cy").exists()
+    alone = write.write(tmp_path, [mark("Ada")], RECORD)  # one student has no folder in gradescope/
+    assert alone.warnings == ("removed 3 pages of students who are no longer in this batch",)
+    assert files_in(tmp_path) == set(alone.files) | {"manual.csv"}
+    assert write.write(tmp_path, [mark("Ada")], RECORD).warnings == ()
+
+
+def test_an_instructors_own_files_are_never_removed(tmp_path):
+    write.write(tmp_path, [mark("Ada"), mark("Bo"), mark("Cy")], RECORD)
+    own = {
+        "feedback/notes.html",
+        "feedback/Dee.html",
+        "gradescope/Cy/notes.txt",
+        "gradescope/Eve/results.json",
+        "feedback/Bo.html",
+    }
+    (tmp_path / "gradescope/Eve").mkdir()
+    for name in own:  # one of them is a page that was changed
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "feedback/Cy.html").unlink()
+    (tmp_path / "feedback/Cy.html").symlink_to(tmp_path / "feedback/Dee.html")
+    written = write.write(tmp_path, [mark("Ada")], RECORD)
+    assert written.warnings == (
+        "removed 3 pages of students who are no longer in this batch",
+        "kept 2 pages of students who are no longer in this batch, because they were changed by hand",
+    )
+    assert files_in(tmp_path) == set(written.files) | own | {"manual.csv", "feedback/Cy.html"}
+    assert write.write(tmp_path, [mark("Ada")], RECORD).warnings == ()
+
+
+def test_pages_that_a_killed_run_wrote_are_removed_by_the_next(tmp_path, monkeypatch):
+    write.write(tmp_path, [mark("Bo")], RECORD)
+    with monkeypatch.context() as patch:
+        patch.setattr(write, "compare", lambda marks: 1 / 0)  # after the pages
+        with pytest.raises(ZeroDivisionError):
+            write.write(tmp_path, [mark("Cy"), mark("Bo", 3)], RECORD)
+    written = write.write(tmp_path, [mark("Ada")], RECORD)
+    assert files_in(tmp_path) == set(written.files) | {"manual.csv"}
+
+
+@pytest.mark.parametrize("name", ["../precious.html", "feedback/../precious.html", "manual.csv", "feedback/../../precious.html"])
+def test_a_record_cannot_have_any_other_file_removed(tmp_path, name):
+    (tmp_path / "DIR").mkdir()
+    for path in (tmp_path / "precious.html", tmp_path / "DIR/precious.html", tmp_path / "DIR/manual.csv"):
+        path.write_text("student,exercise,points,comment\n")
+    (tmp_path / "DIR/record.json").write_text(json.dumps({**RECORD.__dict__, "pages": {name: ""}}))
+    assert write.write(tmp_path / "DIR", [mark("Ada")], RECORD).warnings == ()
+    assert len(list(tmp_path.rglob("precious.html"))) == 2 and (tmp_path / "DIR/manual.csv").exists()
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", "null", "\0", '{"seed": 1}', json.dumps({**RECORD.__dict__, "seed": "x" * 32}), "[" * 100_000,
-             json.dumps({**RECORD.__dict__, "exercises": {"psnr": "5"}}), json.dumps({**RECORD.__dict__, "more": 1})]
+             json.dumps({**RECORD.__dict__, "exercises": {"psnr": "5"}}), json.dumps({**RECORD.__dict__, "more": 1}),
+             json.dumps({**RECORD.__dict__, "pages": {"feedback/Ada.html": 1}})]
 )  # fmt: skip
 def test_a_damaged_record_is_an_input_error(tmp_path, text):
     (tmp_path / "record.json").write_text(text)
