@@ -740,5 +740,5 @@ def _busy(process) -> bool:
 def test_among_hostile_submissions_every_honest_mark_is_what_it_is_without_them(capsys, monkeypatch):
     """Two workers, twelve honest submissions and six hostile ones; `bench.grading --hostile` does it with a thousand."""
     monkeypatch.setattr(grading, "EVERY", 3)
-    assert grading.grade_with_hostile(18, "torch")["count"] == 18
+    assert grading.grade_with_hostile(18, "torch", seconds=3)["count"] == 18
     assert "every honest mark is the same: 12 of 12" in capsys.readouterr().out

@@ -359,7 +359,7 @@ def grade_class(count: int, framework: str, number: str = "03", workers: int = 2
     return {"count": count, "framework": framework, **numbers}
 
 
-def grade_with_hostile(count: int, framework: str, number: str = "03", workers: int = 2) -> dict:
+def grade_with_hostile(count: int, framework: str, number: str = "03", workers: int = 2, seconds: float = 10.0) -> dict:
     """Grade a made-up class without and then with hostile submissions, one in twenty; print and return the numbers.
 
     Raises:
@@ -367,25 +367,25 @@ def grade_with_hostile(count: int, framework: str, number: str = "03", workers: 
     """
     from stylelab.tools.cluster import connect
 
-    marks, seconds, seed = [], [], secrets.token_hex(16)
+    marks, times, seed = [], [], secrets.token_hex(16)
     with tempfile.TemporaryDirectory(prefix="stylelab-hostile-") as name:
         folder = Path(name)
         students = make_class(folder / "in", count - count // EVERY, number, framework)
         for run in ("honest", "all"):
             hostile = add_hostile(folder / "in", count // EVERY, number, framework) if run == "all" else []
             began = time.perf_counter()
-            plan = batch.plan(folder / "in", folder / run, seed=seed)
+            plan = batch.plan(folder / "in", folder / run, seed=seed, seconds=seconds)
             with connect(None, tasks=workers, device="cpu", deaths=1) as client:
                 marks.append({mark.student: mark for mark in batch.run(plan, scheduler=client.scheduler.address)})
-            seconds.append(time.perf_counter() - began)
-            print(f"{run}: {len(marks[-1])} submissions, {seconds[-1]:.0f} seconds", flush=True)
+            times.append(time.perf_counter() - began)
+            print(f"{run}: {len(marks[-1])} submissions, {times[-1]:.0f} seconds", flush=True)
     honest, everyone = marks
     compare_marks(honest, everyone, students, hostile)
     stages = Counter(exercise.stage for student in hostile for exercise in everyone[student].exercises)
-    ratio = seconds[1] / seconds[0]
+    ratio = times[1] / times[0]
     print(f"every honest mark is the same: {len(students)} of {len(students)}; the hostile answers: {dict(stages)}")
     print(f"{len(hostile)} hostile submissions make it {ratio:.2f} times as long")
-    return {"count": count, "framework": framework, "seconds": seconds, "ratio": ratio, "stages": stages}
+    return {"count": count, "framework": framework, "seconds": times, "ratio": ratio, "stages": stages}
 
 
 def compare_marks(without: dict[str, Mark], among: dict[str, Mark], honest: list[str], hostile: list[str]) -> None:
