@@ -14,7 +14,7 @@ import inspect
 import linecache
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,21 +52,24 @@ class Loaded:
     namespace: dict = field(default_factory=dict)
 
 
-def load(cells: Sequence[str], answer: int, name: str, given: Mapping[str, str]) -> Loaded:
+def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str]) -> Loaded:
     """Run what `name` depends on and return its value.
 
     Args:
         cells: the sources of a notebook's code cells, in order.
         answer: index of the cell that holds the answer.
         name: the exercise's id.
-        given: id -> source of the library's answer, for earlier exercises that are open or wrong, as in the lesson.
+        given: id -> source of the library's answer, for earlier exercises that are open or wrong, as in the lesson. It is
+            empty afterwards.
     """
     library = {}
-    for exercise, source in given.items():
+    while given:  # nothing of it is left when a student's statement runs
+        exercise, source = given.popitem()
         if exercise != name:
             own_namespace = {"__name__": "stylelab"}  # so that its helpers do not mix with the student's names
             exec(source, own_namespace)
             library[exercise] = own_namespace[exercise]
+        del source
     loaded = Loaded()
     nothing = _Nothing()
     loaded.namespace |= {"__name__": "__main__", "__builtins__": __builtins__, "get_ipython": nothing, "display": nothing}
