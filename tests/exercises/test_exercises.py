@@ -171,9 +171,9 @@ def test_an_exercise_knows_mistakes_and_says_what_is_wrong_in_whole_sentences(ex
 @EACH
 def test_a_wrong_answer_earns_less_than_the_right_one(exercise):
     cases = exercise.inputs()
-    right = exercises.Answer(outputs=right_outputs(exercise, cases), gradients={"plain": dict.fromkeys(exercise.differentiable)})
+    right = exercises.Answer(outputs=right_outputs(exercise, cases))
     spoilt = {name: np.asarray(f"{out}x") if out.dtype.kind == "U" else out + 1 for name, out in right.outputs.items()}
-    wrong = exercises.Answer(outputs=spoilt, gradients=right.gradients)
+    wrong = exercises.Answer(outputs=spoilt)
     marks = [exercises.judge(exercise, cases, answer).points for answer in (right, wrong)]
     assert marks[1] < marks[0] == exercise.points - bool(exercise.differentiable)
 

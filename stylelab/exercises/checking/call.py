@@ -107,27 +107,33 @@ class Respondent:
 
     def __init__(self, exercise: Exercise, function: Callable, lab: Lab, evaluate: Evaluate | None = None):
         self._exercise, self._function, self._lab, self._evaluate = exercise, function, lab, evaluate
-        self._output: Any = None  # of the last call
+        self._given: dict[str, object] = {}  # of the last call
+        self._output: Any = None
         self._pull: Pull | None = None
 
-    def call(self, case: Case, fed_back: str | None = None) -> Reply:
-        """Call the function, with the output of the call before as the argument `fed_back`, if that is given."""
+    def call(self, case: Case) -> Reply:
+        """Call the function on new tensors."""
         if trouble := _not_callable(self._exercise, self._function):
             return Reply(trouble=trouble)
-        given, example = self._give(case), "" if fed_back else self._exercise.example(case)
-        if fed_back:
-            given[fed_back] = self._output
-        output, trouble = _call(self._exercise, self._function, given, self._lab, example)
-        trouble = trouble or _wrong_type(self._exercise, self._lab, output, self._function, example)
-        changed = tuple(
+        given = self._given = self._give(case)
+        reply = self._reply(given, self._exercise.example(case))
+        reply.changed = tuple(
             name
             for name, kind in self._exercise.arguments.items()
-            if kind != "loss" and name != fed_back and not _same(self._lab, kind, given[name], case[name])
+            if kind != "loss" and not _same(self._lab, kind, given[name], case[name])
         )
-        if trouble:
-            return Reply(trouble=trouble, changed=changed)
+        return reply
+
+    def again(self, fed_back: str | None = None) -> Reply:
+        """Call the function on the same tensors once more, with its last output as the argument `fed_back`, if that is given."""
+        return self._reply(self._given | ({fed_back: self._output} if fed_back else {}))
+
+    def _reply(self, given: Mapping[str, object], example: str = "") -> Reply:
+        output, trouble = _call(self._exercise, self._function, given, self._lab, example)
+        if trouble := trouble or _wrong_type(self._exercise, self._lab, output, self._function, example):
+            return Reply(trouble=trouble)
         self._output = output
-        return Reply(_take(self._exercise, self._lab, output), tuple(np.shape(output)), None, changed)
+        return Reply(_take(self._exercise, self._lab, output), tuple(np.shape(output)))
 
     def record(self, case: Case, names: Sequence[str]) -> Reply:
         """Call the function and record the gradient with respect to some of its arguments, for `pull`."""
@@ -182,12 +188,14 @@ def interview(exercise: Exercise, respondent: Any, cases: Mapping[str, Case], se
         if first not in answer.outputs:
             return answer
         if name == first and not answer.changed:
-            again = respondent.call(case).output
+            again = respondent.again().output
             answer.drifts = again is None or not _agree(exercise, again, answer.outputs[name])
-            if exercise.fed_back and not answer.drifts and (trouble := respondent.call(case, exercise.fed_back).trouble):
+            if exercise.fed_back and not answer.drifts and (trouble := respondent.again(exercise.fed_back).trouble):
                 answer.trouble = trouble[0], f"The second call gets the result of the first, and fails. {trouble[1]}"
     complete = len(answer.outputs) == len(cases) and not answer.trouble and not answer.changed
-    if exercise.differentiable and complete and exercise.is_right(cases[first], answer.outputs[first]):  # the gradient of something else says nothing
+    if (
+        exercise.differentiable and complete and exercise.is_right(cases[first], answer.outputs[first])
+    ):  # the gradient of something else says nothing
         _add_gradients(exercise, respondent, cases, answer, np.random.default_rng(seed))
     return answer
 

@@ -160,7 +160,8 @@ def cleaned(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> An
         changed=tuple(name for name in exercise.arguments if name in answer.changed) or answer.changed[:1] and ("?",),
         gradients={
             name: [
-                {argument: _gradient(case[argument], value) for argument, value in one.items()} for one in answer.gradients[name]
+                {argument: _gradient(case[argument], one[argument]) for argument in exercise.arguments if argument in one}
+                for one in answer.gradients[name]
             ]
             for name, case in cases.items()
             if name in answer.gradients

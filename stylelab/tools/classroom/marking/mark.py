@@ -204,8 +204,11 @@ class _Remote:
         self._loss: np.ndarray | None = None
         self._questions = 0
 
-    def call(self, case: Case, fed_back: str | None = None) -> Reply:
-        return self._put("call", case=self._bare(case), fed_back=fed_back)
+    def call(self, case: Case) -> Reply:
+        return self._put("call", case=self._bare(case))
+
+    def again(self, fed_back: str | None = None) -> Reply:
+        return self._put("again", fed_back=fed_back)
 
     def record(self, case: Case, names: Sequence[str]) -> Reply:
         return self._put("record", case=self._bare(case), names=names)
