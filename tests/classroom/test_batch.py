@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import dask
@@ -27,7 +28,7 @@ from stylelab.cli import commands as cli
 from stylelab.errors import InputError, MachineError
 from stylelab.tools import cluster
 from stylelab.tools.classroom.marking import batch, version, workers
-from stylelab.tools.classroom.marking.model import ExerciseMark, Line, Mark, Submission
+from stylelab.tools.classroom.marking.model import NOT_GRADED, ExerciseMark, Line, Mark, Submission
 from stylelab.tools.classroom.marking.model_answers import library_source
 
 SEED = "0123456789abcdef0123456789abcdef"
@@ -271,7 +272,7 @@ def test_a_file_that_disappears_affects_no_other_and_is_tried_again(submissions,
     planned = batch.plan(submissions, submissions.parent / "out")
     path.unlink()
     marks = {mark.student: mark for mark in batch.run(planned)}
-    assert len(marks) == 6 and "cannot be graded" in marks["c"].notes[-1] and sorted(marked) == list("abdef")
+    assert len(marks) == 6 and "no such file" in marks["c"].fault and sorted(marked) == list("abdef")
     path.write_text(text)
     assert run(submissions)[0].kept == 5 and marked[5:] == ["c"]
 
@@ -292,6 +293,75 @@ def test_marks_may_be_written_next_to_or_above_the_submissions(submissions, mark
     assert marks == [] and list(first.submissions) == list(second.submissions) != []
 
 
+# --- not graded ---
+
+
+def with_stage(mark: Mark, stage: str, **more) -> Mark:
+    """The mark, if its one exercise had ended at this stage."""
+    return replace(mark, exercises=(replace(mark.exercises[0], stage=stage, **more),))
+
+
+@pytest.fixture
+def stages(monkeypatch, marked):
+    """Student -> stages of each run of the submission, the last one for all further runs; also which run alone."""
+    stages, good, running = {}, workers.mark_one, Counter()
+    alone = stages["alone"] = []
+
+    def mark_one(task):
+        running["now"] += 1
+        answer, student = good(task), task["submission"].student
+        for stage in stages.get(student, ())[:1]:
+            answer = {"mark": with_stage(Mark.from_json(answer["mark"]), stage, reason="Too busy.").to_json()}
+            stages[student] = stages[student][1:] or [stage]
+        time.sleep(0.02)
+        alone.append((student, running["now"] == 1))
+        running["now"] -= 1
+        return answer
+
+    monkeypatch.setattr(workers, "mark_one", Local(mark_one))
+    return stages
+
+
+def test_a_victim_of_a_busy_machine_is_run_again_at_the_end_alone_and_keeps_its_points(submissions, marked, stages):
+    first, _ = run(submissions, seed=SEED)
+    marked.clear()
+    stages.update(a=["starved", "right"], d=["starved", "right"])
+    planned, marks = run(submissions, out="again", seed=SEED)
+    assert (
+        sorted(marked[:6]) == list("abcdef") and marked[6:] == ["a", "d"] and stages["alone"][-2:] == [("a", True), ("d", True)]
+    )
+    earned = {mark.student: mark.earned for mark in first.marks.values()}
+    assert {mark.student: mark.earned for mark in marks} == earned and all(mark.graded for mark in marks)
+    assert run(submissions, out="again")[0].kept == 6
+
+
+@pytest.mark.parametrize("stage", NOT_GRADED)
+def test_what_fails_again_for_want_of_time_is_not_graded_and_is_tried_by_the_next_run(submissions, marked, stages, stage):
+    stages["c"] = [stage]
+    planned, marks = run(submissions)
+    (lost,) = (mark for mark in marks if not mark.graded)
+    assert (lost.student, lost.exercises[0].stage, lost.points, lost.exercises[0].points) == ("c", "not graded", 0, 7)
+    assert marked.count("c") == 2 and len(marked) == 7
+    stages["c"] = ["right"]
+    planned, marks = run(submissions)
+    assert planned.kept == 5 and [mark.student for mark in marks] == ["c"] and marks[0].graded
+
+
+def test_an_exercise_that_was_graded_once_stays_graded(submissions, marked, monkeypatch):
+    runs = iter(("starved right", "right starved"))
+
+    def mark_one(task):
+        mark = fake_mark(task)
+        if task["submission"].student == "c":
+            exercises = [replace(mark.exercises[0], exercise=str(at), stage=stage) for at, stage in enumerate(next(runs).split())]
+            mark = replace(mark, exercises=tuple(exercises))
+        return {"mark": mark.to_json()}
+
+    monkeypatch.setattr(workers, "mark_one", Local(mark_one))
+    _, marks = run(submissions)
+    assert all(mark.graded for mark in marks)
+
+
 # --- workers that fail ------------------------------------------------------------------------------------------
 
 
@@ -305,8 +375,8 @@ def test_an_error_on_a_worker_affects_one_mark_and_is_tried_again(submissions, m
 
     monkeypatch.setattr(workers, "mark_one", Local(sometimes))
     planned, marks = run(submissions)
-    (lost,) = (mark for mark in marks if not mark.exercises)
-    assert lost.student == "c" and "RuntimeError: the disk is on fire" in lost.notes[-1]
+    (lost,) = (mark for mark in marks if not mark.graded)
+    assert lost.student == "c" and "RuntimeError: the disk is on fire" in lost.fault and lost.points == 0
     monkeypatch.setattr(workers, "mark_one", good)
     planned, marks = run(submissions)
     assert planned.kept == 5 and [mark.student for mark in marks] == ["c"] and marks[0].exercises
@@ -589,7 +659,7 @@ def test_a_killed_workers_submission_is_marked_elsewhere(grader):
     os.kill(victim, signal.SIGKILL)
     assert process.wait(60) == 0, grader.err()
     assert len(grader.marks) == len(grader.started) == 16 and sum(grader.started.values()) <= 17
-    assert "could not be graded" not in (grader.folder / "said").read_text()
+    assert "not graded" not in (grader.folder / "said").read_text()
 
 
 @pytest.mark.slow
@@ -599,10 +669,10 @@ def test_submissions_that_crash_their_workers_are_reported_and_affect_no_other(t
     grader = Grader(tmp_path, pause=0)
     assert grader.start().wait(120) == 0, grader.err()
     marks = [json.loads((tmp_path / "out" / "marks" / name).read_text())["mark"] for name in grader.marks]
-    lost = {mark["student"]: mark["notes"][-1] for mark in marks if not mark["exercises"]}
-    assert lost == {f"killer{number}": "cannot be graded: its worker crashed 2 times" for number in (1, 2, 3)}
+    lost = {mark["student"]: mark["fault"] for mark in marks if mark["fault"]}
+    assert lost == {f"killer{number}": "its worker crashed 2 times" for number in (1, 2, 3)}
     assert len(marks) == 9 and all(grader.started[name] == 2 for name in lost)
-    assert "3 could not be graded, for instance" in (tmp_path / "said").read_text()
+    assert "3 not graded, through no fault of the student, for instance" in (tmp_path / "said").read_text()
 
 
 # --- the sandbox itself -----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from stylelab.errors import InputError, StylelabError
+from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.tools.classroom.intake import collect as collecting
 from stylelab.tools.classroom.intake import files, zips
 from stylelab.tools.classroom.intake.collect import LIMITS, collect
@@ -442,7 +442,7 @@ def test_a_file_that_grows_after_it_was_listed_is_not_read(tmp_path):
     one = only(collect(put(tmp_path, LESSON)))
     os.truncate(tmp_path / LESSON, 500_000_000)
     tracemalloc.start()
-    with pytest.raises(InputError, match="changed"):
+    with pytest.raises(MachineError, match="changed"):
         one.read()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -463,20 +463,40 @@ def test_a_file_that_becomes_a_link_is_not_followed(tmp_path):
     one = only(collect(tmp_path / "work"))
     (tmp_path / "work" / LESSON).unlink()
     (tmp_path / "work" / LESSON).symlink_to(tmp_path / "secret.ipynb")
-    with pytest.raises(InputError):
+    with pytest.raises(MachineError):
         one.read()
 
 
-def test_a_folder_that_cannot_be_read_is_reported(tmp_path, monkeypatch):
-    def scandir(path):
-        if os.fspath(path).endswith("bob"):
-            raise PermissionError(13, "Permission denied")
-        return real(path)
+def refusing(function, ending: str):
+    """The function of `os`, which is denied permission for paths with this ending."""
 
-    real = os.scandir
-    monkeypatch.setattr(os, "scandir", scandir)
-    ada, bob = collect(put(tmp_path, f"ada/{LESSON}", f"bob/{LESSON}"))
-    assert not ada.trouble and "permission denied" in bob.trouble
+    def call(path, *arguments, **options):
+        if os.fspath(path).endswith(ending):
+            raise PermissionError(13, "Permission denied")
+        return function(path, *arguments, **options)
+
+    return call
+
+
+@pytest.mark.parametrize("call", ["scandir", "lstat", "open"])
+def test_what_the_machine_cannot_read_is_no_trouble_of_the_students(tmp_path, monkeypatch, call):
+    put(tmp_path, f"ada/{LESSON}", f"bob/{LESSON}")
+    if call == "open":  # of two files of a lesson, the newer counts, readable or not
+        os.utime(put(tmp_path, "bob/older.ipynb") / "bob/older.ipynb", (1, 1))
+    monkeypatch.setattr(os, call, refusing(getattr(os, call), "bob" if call == "scandir" else f"bob/{LESSON}"))
+    ada, bob = collect(tmp_path)
+    assert (ada.student, bob.student, ada.trouble, bob.trouble) == ("ada", "bob", None, None) and ada.read()
+    with pytest.raises(MachineError, match="cannot be read"):
+        bob.read()
+
+
+def test_a_students_zip_that_the_machine_cannot_read_is_no_trouble_of_the_students(tmp_path, monkeypatch):
+    put(tmp_path, "bob/work.zip", data=zip_of(LESSON))
+    monkeypatch.setattr(os, "open", refusing(os.open, "work.zip"))
+    ada, bob = collect(put(tmp_path, f"ada/{LESSON}"))
+    assert bob.trouble is None and bob.name == "bob/work.zip/*.ipynb"
+    with pytest.raises(MachineError, match="permission denied"):
+        bob.read()
 
 
 def test_pipes_and_devices_do_not_block(tmp_path):
@@ -484,7 +504,7 @@ def test_pipes_and_devices_do_not_block(tmp_path):
     os.mkfifo(tmp_path / "eve.zip")
     ada, bob, eve = collect(put(tmp_path, "ada.ipynb"))
     assert "not a regular file" in bob.trouble and "not a regular file" in eve.trouble and not ada.trouble
-    with pytest.raises(InputError):
+    with pytest.raises(MachineError):
         StoredFile(str(tmp_path / "bob.ipynb"), 0).read()
 
 

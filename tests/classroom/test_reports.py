@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 
 from stylelab.errors import InputError
-from stylelab.tools.classroom.marking.model import STAGES, ExerciseMark, Line, Mark
+from stylelab.tools.classroom.marking.model import NOT_GRADED, STAGES, ExerciseMark, Line, Mark
 from stylelab.tools.classroom.marking.record import Record, read_record
 from stylelab.tools.classroom.reports import pages, write
 from stylelab.tools.classroom.reports.gradebook import make_gradebook
@@ -515,6 +515,34 @@ def test_a_gradebook_from_canvas_is_filled_in_by_name_or_login(tmp_path, student
     assert [row[5] for row in found[1:5]] == ["10", "7", "8", "9"] and len(warnings) == 1 and "scaled" in warnings[0]
 
 
+@pytest.mark.parametrize(
+    "value", ["-2.50", "+3", "-1E-05", "-2,5", "-.5", "-1,234.50", "-7.00%", " -3 ", "-", "007", "1234567890123456789"]
+)
+def test_a_number_in_a_gradebook_from_canvas_comes_back_byte_for_byte(tmp_path, value):
+    """A penalty of -2.50 once came back as '-2.50, which Canvas cannot read."""
+    found, _ = filled(
+        tmp_path, [mark("Ada Lovelace")], EXPORT.replace("A,7,", f'A,"{value}",').replace("103,s3", f'103,"{value}"')
+    )
+    assert (found[2][5], found[2][2]) == (value, value) and found[3][6] == "20"
+
+
+@pytest.mark.parametrize("value", ["-2+3", "-1/2", "=1", "-cmd|' /C calc'!A0", "-A1", "+SUM(1)", "@x", "--1", "-e5", "\t-1+1"])
+def test_a_formula_in_a_gradebook_from_canvas_becomes_text(tmp_path, value):
+    found, _ = filled(
+        tmp_path, [mark("Ada Lovelace")], EXPORT.replace("A,7,", f'A,"{value}",').replace("103,s3", f'103,"{value}"')
+    )
+    assert found[2][5] == found[2][2] != value and not found[2][5].lstrip().startswith(tuple("=+-@"))
+
+
+@pytest.mark.parametrize("name", ["-Anna", "=cmd", "@ada", "+1", "-1"])
+def test_a_name_that_starts_a_formula_is_safe_and_the_id_by_which_canvas_finds_it_is_unchanged(tmp_path, name):
+    export = f"Student,ID,SIS User ID,SIS Login ID,Section,Lesson 3 (12)\nPoints Possible,,,,,10\n{name},102,=s,@l,A,\n{name},,,@l,A,\n"
+    found, _ = filled(tmp_path, [mark(name, 6, name="anna_102_9_x.ipynb")], export)
+    assert found[2] == [f"'{name}", "102", "'=s", "'@l", "A", "10"] and found[3][:4] == [f"'{name}", "", "", "@l"]
+    write.write(tmp_path / "own", [mark(name, 6)], RECORD)
+    assert rows(tmp_path / "own", "canvas.csv")[1]["Student"] == rows(tmp_path / "own", "grades.csv")[0]["student"] == f"'{name}"
+
+
 def test_the_canvas_id_in_the_file_name_takes_precedence_over_the_name(tmp_path):
     found, _ = filled(tmp_path, [mark("Ada Lovelace", 6, name="turingalan_LATE_102_555_nb.ipynb")])
     assert [row[6] for row in found[2:5]] == ["", "1", "20"]
@@ -573,7 +601,7 @@ def test_feedback_does_not_show_the_normalised_answer(tmp_path):
 
 
 def test_every_stage_has_a_colour_in_the_chart():
-    assert set(pages.KIND_OF) == set(STAGES)
+    assert set(pages.KIND_OF) == set(STAGES) - set(NOT_GRADED)
 
 
 def test_an_unknown_stage_is_reported_as_it_is(tmp_path):

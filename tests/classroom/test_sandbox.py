@@ -1,7 +1,9 @@
 """How a sandbox starts, falls back, crashes and ends. What happens inside is in test_attacks.py."""
 
 import os
+import re
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -10,9 +12,12 @@ import pytest
 from submitting import HONEST, LAZY, mark_answer, needs_bubblewrap
 
 from stylelab.errors import InputError, MachineError
+from stylelab.tools.classroom.marking import mark as marking
 from stylelab.tools.classroom.marking.mark import Sandboxes
 from stylelab.tools.classroom.sandbox import sandbox as sandbox_module
 from stylelab.tools.classroom.sandbox.sandbox import Sandbox
+
+ENDS = "def gram_matrix(activation):\n    import os\n    os.kill(os.getpid(), 9)\n"
 
 
 def children(process: int) -> list[psutil.Process]:
@@ -47,6 +52,42 @@ def test_without_a_sandbox_marks_are_the_same(framework):
         assert late.stage == "time"
         processes = [each for each in children(os.getpid()) if each not in before]
     assert processes and all_gone(processes)
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("by zero"), ValueError("no such case"), KeyError("flat"), MemoryError()], ids=repr
+)
+def test_a_fault_in_our_own_judging_is_not_graded_and_says_what_to_report(sandboxes, framework, monkeypatch, error):
+    def judge(*_):
+        raise error
+
+    monkeypatch.setattr(marking, "judge_draws", judge)
+    result = mark_answer(sandboxes, framework, HONEST[framework])
+    assert (result.stage, result.graded) == ("not graded", False)
+    assert re.fullmatch(
+        rf"The grader has a fault: {type(error).__name__}: .* \(test_sandbox.py, line \d+\). Please report it\.", result.reason
+    )
+    monkeypatch.undo()
+    assert mark_answer(sandboxes, framework, ENDS).stage == "lost"  # that is the answer's own doing
+
+
+@needs_bubblewrap
+def test_a_child_that_ends_before_anything_of_the_answer_ran_is_not_graded(sandboxes, framework, monkeypatch):
+    monkeypatch.setattr(sandbox_module.wire, "send", lambda channel, *_, **__: channel.shutdown(socket.SHUT_RDWR))
+    result = mark_answer(sandboxes, framework, HONEST[framework])
+    assert (result.stage, result.reason) == ("not graded", "Its sandbox crashed twice.")
+    monkeypatch.undo()
+    assert mark_answer(sandboxes, framework, HONEST[framework]).stage == "right"
+
+
+@needs_bubblewrap
+def test_an_answer_that_ends_when_the_kernel_frees_memory_is_not_blamed(sandboxes, framework, monkeypatch):
+    counts = iter(range(10))
+    monkeypatch.setattr(marking, "_count_kills_for_memory", lambda: next(counts))
+    result = mark_answer(sandboxes, framework, ENDS)
+    assert (result.stage, result.graded) == ("starved", False) and "too little memory" in result.reason
+    assert framework not in sandboxes.running  # the next answer gets a fresh one
 
 
 @needs_bubblewrap

@@ -4,15 +4,17 @@ Whatever differs between the frameworks is behind `Lab`: each framework has its 
 """
 
 import inspect
+import math
 import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from stylelab.exercises.checking.definition import BY_LAYER, TENSORS, Case, Exercise, Outputs
+from stylelab.exercises.checking.definition import AXES, BY_LAYER, MOST, TENSORS, WORD, Case, Exercise, Outputs, Unreadable
 from stylelab.exercises.checking.reach import innermost
 
 
@@ -27,7 +29,11 @@ class Lab(Protocol):
         """An argument of this kind, in the framework's own layout; it shares no memory with `value`."""
 
     def take(self, kind: str, tensor) -> np.ndarray:
-        """A tensor of this kind as a channels-last array."""
+        """A tensor of this kind as a channels-last array.
+
+        Raises:
+            Unreadable: a kind of tensor whose numbers cannot be compared, such as a sparse one.
+        """
 
     def is_tensor(self, value) -> bool: ...
 
@@ -133,7 +139,7 @@ class Respondent:
         if trouble := trouble or _wrong_type(self._exercise, self._lab, output, self._function, example):
             return Reply(trouble=trouble)
         self._output = output
-        return Reply(_take(self._exercise, self._lab, output), tuple(np.shape(output)))
+        return Reply(_take(self._exercise, self._lab, output), _shape(output))
 
     def record(self, case: Case, names: Sequence[str]) -> Reply:
         """Call the function and record the gradient with respect to some of its arguments, for `pull`."""
@@ -337,11 +343,13 @@ def _wrong_type(exercise: Exercise, lab: Lab, output, function: Callable, exampl
         if isinstance(output, str):
             return None
     elif lab.is_tensor(output):
-        return None
+        odd = _unreadable(exercise, lab, output)
+        return ("type", f"It returns {odd}") if odd else None
     elif exercise.result in ("number", "whole"):
-        plain = isinstance(output, int | float | np.ndarray | np.generic) and not isinstance(output, bool)
-        if plain and np.size(output) == 1:
-            return None
+        numpy = isinstance(output, np.ndarray | np.generic) and output.dtype.kind in "fiu" and output.size == 1
+        if numpy or isinstance(output, int | float) and not isinstance(output, bool):
+            odd = _unreadable(exercise, lab, output)
+            return ("type", f"It returns {odd}") if odd else None
     elif isinstance(output, np.ndarray | np.generic):
         why = "no gradient can pass through NumPy" if exercise.differentiable else "use the framework's own functions"
         return "type", f"It returns NumPy where a {lab.name} tensor is expected: {why}."
@@ -358,26 +366,59 @@ def _wrong_type(exercise: Exercise, lab: Lab, output, function: Callable, exampl
         end = f"end {'every branch' if example else 'it'} with `return` and the result."
         why = next((what for names, what in lab.nothing.items() if used >= set(names)), end)
         return "type", f"{example or 'It'} returns None: {why}"
-    name = type(output).__name__
     how = ""
     if isinstance(output, list | tuple) and len(output) == 1:
         how = " Take the only item, with [0]."
     elif isinstance(output, list | tuple) and wanted == "one tensor":
         how = " Add them up." if exercise.result == "scalar" else " Put them together with stack."
         how = " Return one of them alone." if "loss" in exercise.arguments.values() else how
-    return "type", f"It returns {'an' if name[0] in 'AEIOUaeiou' else 'a'} {name} where {wanted} is expected.{how}"
+    return "type", f"It returns {_type_of(output)} where {wanted} is expected.{how}"
+
+
+def _type_of(value) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
+
+
+def _unreadable(exercise: Exercise, lab: Lab, output) -> str:
+    """What an output is, and what to do, if its numbers cannot be read or are too many to be sent; empty if `_take` works."""
+    shape = _shape(output) if lab.is_tensor(output) else ()
+    if len(shape) > AXES or math.prod(shape) > MOST:
+        return f"a tensor of shape {shape}: far more entries or axes than the result should have."
+    try:
+        _take(exercise, lab, output)
+    except Unreadable as error:
+        return str(error)
+    except Exception:  # noqa: BLE001  a tensor of a student's own class, or of a kind that is not known here
+        return f"{_type_of(output)} whose numbers cannot be read: return an ordinary tensor or number."
+    return ""
+
+
+def _shape(output) -> tuple[int, ...]:
+    """In the framework's own layout; () where that is not known."""
+    with suppress(Exception):
+        return tuple(int(side) for side in np.shape(output))
+    return ()
 
 
 def _take(exercise: Exercise, lab: Lab, output) -> np.ndarray:
     if isinstance(output, str):
-        return np.asarray(output)
-    return np.array(lab.take(exercise.result, output) if lab.is_tensor(output) else output, dtype=float)
+        return np.asarray(output[:WORD].encode(errors="replace").decode())  # what can be sent
+    if lab.is_tensor(output):
+        return np.array(lab.take(exercise.result, output), dtype=float)
+    return np.array(output, dtype=float).reshape(())
 
 
 def _same(lab: Lab, kind: str, now, before) -> bool:
     """Whether an argument is still what the case has."""
+    with suppress(Exception):  # whatever a student's code put in its place
+        return _equal(lab, kind, now, before)
+    return False
+
+
+def _equal(lab: Lab, kind: str, now, before) -> bool:
     if kind in BY_LAYER:
-        return now.keys() == before.keys() and all(_same(lab, BY_LAYER[kind], now[layer], before[layer]) for layer in before)
+        return now.keys() == before.keys() and all(_equal(lab, BY_LAYER[kind], now[layer], before[layer]) for layer in before)
     if kind in TENSORS:
         now = lab.take(kind, now)
         return now.shape == np.shape(before) and np.array_equal(now, before)

@@ -13,8 +13,14 @@ TENSORS = ("activation", "image", "matrix", "scalar")
 BY_LAYER = {"activations": "activation", "matrices": "matrix"}  # dicts of tensors, keyed by layer
 PLAIN = ("number", "whole", "word", "pairs", "numbers")  # what JSON can hold
 NUMBERS = ("scalar", "number", "whole")  # results that are one number
+MOST, AXES = 300_000, 8  # numbers and axes of one output: more than any mistake needs, and few enough to be sent
+WORD = 100  # letters of a word
 
 Wrong = Callable[..., object]  # takes a case's arguments by name
+
+
+class Unreadable(TypeError):
+    """A result from which no numbers can be read: what it is, and what to do."""
 
 
 @dataclass(frozen=True)

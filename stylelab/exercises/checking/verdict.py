@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stylelab.exercises.checking.call import Answer
-from stylelab.exercises.checking.definition import Case, Exercise, double, of_kind
+from stylelab.exercises.checking.definition import MOST, WORD, Case, Exercise, double, of_kind
 from stylelab.exercises.checking.messages import (
     DRIFTS,
     NOT_FINITE,
@@ -26,8 +26,6 @@ from stylelab.exercises.checking.messages import (
 )
 from stylelab.exercises.checking.no_work import no_work
 
-MOST = 1_000_000  # numbers in one output: an exercise needs a few hundred
-LETTERS = 100  # in a word
 STEP = 1e-5  # of finite differences
 STEEP = 5e-3  # of the steepest slope: how far a right gradient may be off
 UNCOUNTED = "Not counted while the value is wrong."
@@ -173,7 +171,7 @@ def _output(exercise: Exercise, output) -> np.ndarray | None:
     if not isinstance(output, np.ndarray | np.generic):
         return None
     if exercise.result == "word":
-        return np.asarray(str(output.reshape(()))[:LETTERS]) if output.dtype.kind == "U" and output.size == 1 else None
+        return np.asarray(str(output.reshape(()))[:WORD]) if output.dtype.kind == "U" and output.size == 1 else None
     return np.asarray(output, dtype=float) if output.dtype.kind in "fiub" and output.size <= MOST else None
 
 

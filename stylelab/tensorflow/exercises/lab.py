@@ -9,13 +9,26 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from stylelab.exercises.checking.definition import Exercise
+from stylelab.exercises.checking.definition import Exercise, Unreadable
 
 NOT_WATCHED = (
     "the tape did not watch the image: call tape.watch(image) before the loss is taken, inside the `with`. A variable that is assigned "
     "with = becomes a tensor, which no tape watches by itself."
 )
 
+ODD = (tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices)  # the last is what a gradient through tf.gather is
+UNREADABLE = {  # what a tensor is, and what to do -> a test of it
+    "a sparse tensor: tf.sparse.to_dense makes an ordinary one of it.": lambda tensor: isinstance(tensor, tf.SparseTensor),
+    "a ragged tensor, with rows of different lengths: its to_tensor() makes an ordinary one of it.": lambda tensor: isinstance(
+        tensor, tf.RaggedTensor
+    ),
+    "a symbolic tensor, which belongs to a graph and has no numbers: return what the graph's function returns.": tf.is_symbolic_tensor,
+    "complex numbers: return real ones, such as tf.math.real or tf.abs of them.": lambda tensor: tensor.dtype.is_complex,
+    "True or False, where numbers are expected.": lambda tensor: tensor.dtype.is_bool,
+    "a tensor whose entries are not numbers: use floats.": lambda tensor: (
+        not (tensor.dtype.is_floating or tensor.dtype.is_integer)
+    ),
+}
 NO_GRAPH = (
     "TensorFlow cannot make a graph of it, which a transfer needs (no loops over tensors, no `int()` or `float()` of them)."
 )
@@ -65,10 +78,13 @@ class Lab:
         return tf.constant(np.array(value, dtype=np.float32))
 
     def take(self, kind: str, tensor: Tensor) -> np.ndarray:
+        for what, holds in UNREADABLE.items():
+            if holds(tensor):
+                raise Unreadable(what)
         return np.array(tf.convert_to_tensor(tensor)).astype(np.float64)  # here, as not every GPU has float64
 
     def is_tensor(self, value) -> bool:
-        return isinstance(value, (tf.Tensor, tf.Variable))
+        return isinstance(value, (tf.Tensor, tf.Variable, *ODD))
 
     def loss(self, evaluate: Callable, uses_target: bool) -> Callable[[Tensor, Tensor], Tensor]:
         @tf.custom_gradient

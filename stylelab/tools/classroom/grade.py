@@ -24,6 +24,7 @@ from stylelab.tools.classroom.marking import batch
 from stylelab.tools.classroom.marking.model import Mark
 from stylelab.tools.classroom.reports import write as reports
 from stylelab.tools.classroom.reports.canvas import read_gradebook
+from stylelab.tools.classroom.reports.gradebook import Gradebook
 from stylelab.tools.classroom.reports.late import parse_late
 from stylelab.tools.classroom.reports.manual import read_manual
 from stylelab.tools.classroom.sandbox.sandbox import NONE, isolation_trouble
@@ -79,7 +80,7 @@ def grade(
         raise Interrupted(f"interrupted: {counts}; run it again to resume and to write the reports") from None
     for warning in written.warnings:
         print(f"stylelab: {warning}", file=sys.stderr)
-    print(summary(plan, marks))
+    print(summary(plan, marks, written.book))
     return 0
 
 
@@ -102,14 +103,20 @@ def _run(plan: batch.Batch, scheduler: str | None) -> None:
             bar.update(task, advance=1, description=f"{escape(printable(mark.student, 24))} {mark.earned}/{mark.points}")
 
 
-def summary(plan: batch.Batch, marks: Sequence[Mark]) -> str:
+def summary(plan: batch.Batch, marks: Sequence[Mark], book: Gradebook) -> str:
     """The result in a few lines."""
-    graded = [mark for mark in marks if mark.exercises]
+    graded = [mark for mark in marks if mark.points]
     share = sum(mark.earned for mark in graded) / max(1, sum(mark.points for mark in graded))
     kept = f", {plan.kept} of them earlier" if plan.kept else ""
     students = len({mark.student for mark in marks})
     lines = [f"{len(marks)} submissions of {students} students marked{kept}: {share:.0%} of all points earned"]
-    if failed := [mark for mark in marks if not mark.exercises]:
+    if waiting := [each.mark for student in book.students for each in student.submissions if not each.graded]:
+        why = waiting[0].fault or next(each.reason for each in waiting[0].exercises if not each.graded)
+        lines.append(
+            f"{len(waiting)} not graded, through no fault of the student, for instance {printable(waiting[0].name, 60)}: {why}"
+        )
+        lines.append("  run the same command again, or enter points in manual.csv; no points were exported for them")
+    if failed := [mark for mark in marks if not mark.exercises and not mark.fault]:
         why = failed[0].notes[-1].removeprefix("cannot be graded: ")
         lines.append(f"{len(failed)} could not be graded, for instance {printable(failed[0].name, 60)}: {why}")
     if looks := sum(any(exercise.stage in LOOK_AT for exercise in mark.exercises) for mark in marks):

@@ -10,9 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylelab.exercises.checking.definition import Exercise
+from stylelab.exercises.checking.definition import Exercise, Unreadable
 
 OTHER_DEVICE = "it fails on this machine's device '{}', where the lesson runs: make new tensors on the device of your input."
+UNREADABLE = {  # what a tensor is, and what to do -> a test of it
+    "a nested tensor, which holds several: put them together with torch.stack, or return one.": lambda tensor: tensor.is_nested,
+    "a sparse tensor: to_dense() makes an ordinary one of it.": lambda tensor: tensor.layout is not torch.strided,
+    "a tensor without numbers, on the device 'meta': make new tensors on the device of your input.": lambda tensor: (
+        tensor.is_meta
+    ),
+    "a quantized tensor: dequantize() makes an ordinary one of it.": lambda tensor: tensor.is_quantized,
+    "complex numbers: return real ones, such as their real part or their abs().": Tensor.is_complex,
+    "True or False, where numbers are expected.": lambda tensor: tensor.dtype is torch.bool,
+}
 NO_GRAD = (
     "`.grad` is None for every image that was computed from another, as `x` is after x = x - ... or image = image.clone(). Start each "
     "step from image.detach().clone().requires_grad_(True), and keep that one."
@@ -58,7 +68,10 @@ class Lab:
         return torch.from_numpy(np.array(value, dtype=np.float32, order="K" if as_encoded else "C"))
 
     def take(self, kind: str, tensor: Tensor) -> np.ndarray:
-        array = tensor.detach().cpu().to(torch.float64).numpy()
+        for what, holds in UNREADABLE.items():
+            if holds(tensor):
+                raise Unreadable(what)
+        array = tensor.detach().cpu().to(torch.float64).resolve_neg().numpy()
         return np.moveaxis(array, 1, -1) if kind in ("activation", "image") and array.ndim == 4 else array
 
     def is_tensor(self, value) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stylelab.base.files import file_kind, printable
-from stylelab.errors import InputError
+from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.tools.classroom.intake.files import LIMITS, IncomingFile, inspect_file, list_folder
 from stylelab.tools.classroom.intake.layouts import SUBMITTED, TIMESTAMP, StudentFile, assign_students, is_whole_class
 from stylelab.tools.classroom.intake.students import RESUBMISSION, clean_name, display_names, student_from_export_name
@@ -96,7 +96,7 @@ def _open_folder(files: list[IncomingFile]) -> Iterator[StudentFile]:
         if file.is_zip and file.stored and len(file.parts) == 1 and not student_from_export_name(file.parts[0]):
             try:
                 inside = list_zip(file.stored)
-            except InputError:
+            except StylelabError:
                 pass  # it is opened again as one student's own zip, and reported there
         if inside and is_whole_class(inside):
             yield from _open_export(inside, file)
@@ -117,6 +117,9 @@ def _open_own_zip(found: StudentFile) -> Iterator[StudentFile]:
             raise InputError(f"the notebooks in the zip have more than {LIMITS.unpacked:,} bytes together")
     except InputError as error:
         yield replace(found, file=replace(found.file, stored=None, trouble=str(error)))
+        return
+    except MachineError:  # there may be a notebook in it: reading it fails again when it is marked, which is reported then
+        yield replace(found, file=replace(found.file, parts=(*found.file.parts, "*.ipynb")), name=f"{found.name}/*.ipynb")
         return
     if not inside:
         yield found
@@ -172,6 +175,8 @@ def _newest_of_each(newest_first: list[Submission]) -> list[Submission]:
                 notebook = read_notebook(submission.read())
             except InputError as error:
                 submission = replace(submission, data=b"", trouble=str(error))
+            except MachineError:
+                pass  # its name has to tell what it is; it is read again when it is marked
         edition = identify(notebook, submission.name)
         # a file that cannot be graded is reported, unless its name shows that a newer one replaced it
         known = edition in chosen or (edition[0] and not submission.trouble)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from stylelab.base.files import error_text
 from stylelab.tools.classroom.intake.stored_file import StoredFile
 from stylelab.tools.classroom.notebooks import read as notebook
 
@@ -57,14 +56,14 @@ class IncomingFile:
 
 
 def list_folder(folder: Path, parts: tuple[str, ...] = ()) -> Iterator[IncomingFile]:
-    """List all files below a folder, sorted by name and without hidden ones; unreadable ones have `trouble`."""
+    """List all files below a folder, sorted by name and without hidden ones; a folder that cannot be read as one file."""
     if len(parts) >= LIMITS.depth:
         return
     try:
         with os.scandir(folder) as entries:
             visible = sorted((entry for entry in entries if not is_hidden(entry.name)), key=lambda entry: entry.name)
-    except OSError as error:
-        yield IncomingFile((*parts, "*.ipynb"), None, None, f"the folder cannot be read: {error_text(error)}")
+    except OSError:
+        yield IncomingFile((*parts, "*.ipynb"), StoredFile(os.fspath(folder), 0))  # reported when it is marked
         return
     for entry in visible:
         if entry.is_dir(follow_symlinks=False):
@@ -79,8 +78,8 @@ def inspect_file(path: Path, parts: tuple[str, ...]) -> IncomingFile:
     """Describe one file without opening it."""
     try:
         status = os.lstat(path)
-    except OSError as error:
-        return IncomingFile(parts, None, None, f"the file cannot be read: {error_text(error)}")
+    except OSError:
+        return IncomingFile(parts, StoredFile(os.fspath(path), 0))  # reported when it is marked
     if stat.S_ISLNK(status.st_mode):
         trouble: str | None = LINK
     elif not stat.S_ISREG(status.st_mode):

@@ -1,5 +1,6 @@
 """The bytes of a submitted file, read on demand and never beyond the size found when the file was listed."""
 
+import errno
 import io
 import os
 import stat
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from stylelab.base.files import error_text, printable
-from stylelab.errors import InputError
+from stylelab.errors import InputError, MachineError
 
 LOCAL_HEADER = 30  # bytes before an entry's name
 
@@ -32,7 +33,8 @@ class StoredFile:
         """Read all bytes.
 
         Raises:
-            InputError: the file is gone, has changed since it was listed, or is not what its zip claims.
+            InputError: the zip is damaged, or the file is not what its zip claims.
+            MachineError: the file is gone or has changed since it was listed, or the machine cannot read it.
         """
         try:
             with open_regular_file(self.path) as stream:
@@ -43,10 +45,16 @@ class StoredFile:
                 raise ValueError("the zip is damaged" if self.entries else "it has changed since it was listed")
             return data
         except (OSError, ValueError, OverflowError) as error:
-            why = error_text(error)
+            why, is_zips = error_text(error), is_fault_of_zip(error) and bool(self.entries)
         except (EOFError, zipfile.BadZipFile, zlib.error):
-            why = "the zip is damaged"
-        raise InputError(f"'{printable(os.path.basename(self.path))}' cannot be read: {why}; save it again")
+            why, is_zips = "the zip is damaged", True
+        message = f"'{printable(os.path.basename(self.path))}' cannot be read: {why}"
+        raise InputError(f"{message}; save it again") if is_zips else MachineError(message)
+
+
+def is_fault_of_zip(error: Exception) -> bool:
+    """Whether an error comes from what a zip claims, such as an entry beyond the end of any file, and not from the machine."""
+    return not isinstance(error, OSError) or error.errno in (None, errno.EINVAL)
 
 
 def open_regular_file(path: str) -> BinaryIO:

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import BinaryIO
 
 from stylelab.base.files import error_text
-from stylelab.errors import InputError
+from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.tools.classroom.intake.files import LIMITS, IncomingFile, is_hidden, size_trouble
-from stylelab.tools.classroom.intake.stored_file import LOCAL_HEADER, StoredFile, open_regular_file
+from stylelab.tools.classroom.intake.stored_file import LOCAL_HEADER, StoredFile, is_fault_of_zip, open_regular_file
 
 UNREADABLE = (
     zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, OverflowError, struct.error, zlib.error,
@@ -25,6 +25,7 @@ def list_zip(stored: StoredFile) -> list[IncomingFile]:
 
     Raises:
         InputError: not a zip, damaged, or with too many entries.
+        MachineError: the machine cannot read it.
     """
     try:
         with (
@@ -32,10 +33,11 @@ def list_zip(stored: StoredFile) -> list[IncomingFile]:
             zipfile.ZipFile(_BoundedReader(stream)) as archive,
         ):
             entries = archive.infolist()
-    except InputError:
+    except StylelabError:
         raise
     except UNREADABLE as error:
-        raise InputError(f"the zip cannot be read: {error_text(error)}") from None
+        kind = InputError if is_fault_of_zip(error) else MachineError
+        raise kind(f"the zip cannot be read: {error_text(error)}") from None
     if len(entries) > LIMITS.entries:
         raise InputError(f"the zip has {len(entries):,} entries; {LIMITS.entries:,} at most")
     overlapping, end, last = set(), 0, -1  # offsets of entries that share bytes with another one: only a bomb is packed like this

@@ -6,29 +6,33 @@ before the answer was loaded; whatever else the answer says about itself earns n
 
 import hashlib
 import hmac
+import os
 import time
+import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from stylelab.base.files import printable
-from stylelab.errors import StylelabError
+from stylelab.base.files import error_text, printable
+from stylelab.errors import InputError, MachineError
 from stylelab.exercises import Answer as Outputs
 from stylelab.exercises import Exercise, find_exercise
 from stylelab.exercises.checking.call import Reply, interview
-from stylelab.exercises.checking.definition import Case, double
+from stylelab.exercises.checking.definition import MOST, Case, double
 from stylelab.exercises.checking.serialise import pack, unpack, unpack_reply
-from stylelab.exercises.checking.verdict import MOST, Verdict, judge_draws
+from stylelab.exercises.checking.verdict import Verdict, judge_draws
 from stylelab.exercises.common import evaluated
-from stylelab.tools.classroom.marking.model import RIGHT, ExerciseMark, Line, Mark, Submission
+from stylelab.tools.classroom.marking.model import NOT_GRADED, RIGHT, ExerciseMark, Line, Mark, Submission
 from stylelab.tools.classroom.marking.model_answers import library_source
 from stylelab.tools.classroom.notebooks.find_answers import Answer, Script, find_answers
 from stylelab.tools.classroom.notebooks.identify import identify
-from stylelab.tools.classroom.notebooks.lessons import find_edition
-from stylelab.tools.classroom.notebooks.read import read_notebook
-from stylelab.tools.classroom.sandbox.sandbox import BWRAP, EXIT_STAGES, Conversation, Limits, Sandbox, SandboxLost
+from stylelab.tools.classroom.notebooks.lessons import all_editions, find_edition
+from stylelab.tools.classroom.notebooks.read import Notebook, read_notebook
+from stylelab.tools.classroom.sandbox.inside.wire import WireError
+from stylelab.tools.classroom.sandbox.sandbox import BWRAP, EXIT_STAGES, Conversation, Limits, Sandbox, SandboxLost, Starved
 
 DRAWS = 2  # sets of inputs: an answer that only fits one shape is not right
 LONGEST = 400  # characters of a sentence that a student's process may add to a report
@@ -41,6 +45,7 @@ REASONS = {  # for answers that could not be judged
     "forged": "What came back is not an answer to the question.",
     "missing": "The notebook has no cell with this answer.",
     "open": "There is no answer in the cell yet.",
+    "starved": "The machine was too busy or had too little memory to run it.",
 }
 
 
@@ -87,8 +92,10 @@ def mark(submission: Submission, sandboxes: Sandboxes, seed: str, limits: Limits
     began = time.perf_counter()
     try:
         data = b"" if submission.trouble else submission.read()
-    except StylelabError as error:
+    except InputError as error:
         return unmarkable(submission, str(error))
+    except MachineError as error:
+        return not_graded(submission, str(error))
     if submission.trouble:
         return unmarkable(submission, submission.trouble, data)
     notebook = read_notebook(data)
@@ -109,6 +116,17 @@ def unmarkable(submission: Submission, trouble: str, data: bytes = b"") -> Mark:
     digest = hashlib.sha256(data).hexdigest() if data else ""
     notes = (*submission.notes, f"cannot be graded: {trouble}")
     return Mark(submission.student, submission.name, "", "", digest, (), submission.when, 0.0, notes)
+
+
+def not_graded(submission: Submission, why: str) -> Mark:
+    """The mark of a submission that was not graded, for a reason that is not the student's. It may be what crashed a worker,
+    so it is not opened: its name says which points are not graded."""
+    lesson, framework = identify(Notebook(), submission.name)
+    names = next((edition.exercises for (name, _), edition in all_editions().items() if name == lesson), ())
+    exercises = tuple(_mark_without_verdict(find_exercise(name), Answer(None), "not graded", why) for name in names)
+    return Mark(
+        submission.student, submission.name, lesson, framework, "", exercises, submission.when, 0.0, submission.notes, why
+    )
 
 
 @dataclass
@@ -137,7 +155,9 @@ class _Marker:
                 except SandboxLost:
                     self.sandboxes.drop(self.framework)
             else:
-                result = _mark_without_verdict(exercise, answer, "lost", "It crashed the sandbox twice.")
+                result = _mark_without_verdict(exercise, answer, "not graded", "Its sandbox crashed twice.")
+            if result.stage == "starved":  # whatever slows the warm process down should not meet the next answer
+                self.sandboxes.drop(self.framework)
             result = replace(result, seconds=round(time.perf_counter() - began, 3))
         if result.stage != RIGHT:
             self.given[name] = library_source(self.framework, name)
@@ -154,6 +174,7 @@ class _Marker:
         job = {"exercise": task, "cells": self.script.cells, "answer": answer.cell, "given": self.given}
         stage = reason = form = ""
         verdict = None
+        kills = _count_kills_for_memory()
         conversation = self.sandboxes.get(self.framework).open(job, seconds=self.limits.seconds)
         with conversation:
             try:
@@ -166,12 +187,18 @@ class _Marker:
                 else:
                     reason = _clean_sentence(loaded.get("trouble"))
                     stage = "load" if reason else "open"
+            except SandboxLost:
+                raise
+            except Starved:
+                stage = "starved"
             except TimeoutError:
                 stage = "time"
             except (EOFError, OSError):
-                stage = "lost"
-            except Exception:  # noqa: BLE001  an error that a hostile answer provokes must not end the batch
-                stage, verdict = "forged", None
+                stage = "starved" if _count_kills_for_memory() > kills else "lost"
+            except WireError:
+                stage = "forged"
+            except Exception as error:  # noqa: BLE001  a fault of ours costs no points, and does not end the batch
+                stage, reason = "not graded", _describe_fault(error)
         if verdict:
             lines = tuple(
                 Line(part.name, part.points, 0 if part.wrong else part.points, part.wrong and printable(part.wrong, LONGEST))
@@ -180,7 +207,7 @@ class _Marker:
             is_open = verdict.stage == "open"
             reason, form = (REASONS["open"], "") if is_open else (printable(verdict.sentence, LONGEST), form)
             return ExerciseMark(exercise.id, exercise.title, verdict.stage, reason, lines, notes=answer.notes, form=form)
-        if stage not in ("load", "open"):
+        if stage not in ("load", "open", *NOT_GRADED):
             stage = EXIT_STAGES.get(conversation.status, stage)
         return _mark_without_verdict(exercise, answer, stage, reason or REASONS[stage].format(seconds=self.limits.seconds), form)
 
@@ -229,21 +256,29 @@ class _Remote:
             packed, rest = pack(message)
             plain, arrays = self._conversation.ask(rest, packed)
             if not (isinstance(plain, dict) and isinstance(inner := plain.get("dict"), dict) and inner.keys() == {"images"}):
-                return unpack_reply(arrays, plain)
+                break
             self._questions += 1
             if self._questions > MOST_QUESTIONS:
                 raise TimeoutError
-            message = self._evaluate(unpack(arrays, inner["images"]))
+            message = self._evaluate(arrays, inner["images"])
+        try:
+            return unpack_reply(arrays, plain)
+        except ValueError as error:
+            raise WireError(str(error)) from None
 
-    def _evaluate(self, images: Sequence[np.ndarray]) -> dict[str, Any]:
+    def _evaluate(self, arrays: Mapping[str, np.ndarray], plain: object) -> dict[str, Any]:
         """The loss of the present case and its gradients at these images; or why there are none."""
-        image, target, *_ = (*(np.asarray(each, dtype=float) for each in images), None)
-        if self._loss is None or max(map(np.size, images)) > MOST:
-            raise ValueError("not a question about a loss")
+        try:
+            images = [np.asarray(each, dtype=float) for each in unpack(arrays, plain)]
+            image, target, *_ = (*images, None)
+            if self._loss is None or max(map(np.size, images)) > MOST:
+                raise ValueError("too large, or no loss")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise WireError("not a question about a loss") from None
         try:
             with np.errstate(all="ignore"):
                 return {"slopes": evaluated(image, target, double(self._loss))}
-        except (ValueError, TypeError, IndexError):
+        except (ValueError, TypeError, IndexError, AttributeError):
             shapes = " and ".join(str(np.shape(each)) for each in images)
             return {"trouble": f"the loss takes images of one shape, and not {shapes} (channels last)"}
 
@@ -256,6 +291,20 @@ def _add_cause(verdict: Verdict, loaded: Mapping) -> Verdict:
     if "No module named" in trouble:
         trouble += " The grader has only this notebook and what the lessons import: write the function yourself, in a cell."
     return replace(verdict, sentence=f"{verdict.sentence} Before that: {trouble}")
+
+
+def _count_kills_for_memory() -> int:
+    """How many processes the kernel has ended because the machine had no memory left; 0 where it does not count them."""
+    with suppress(OSError), open("/proc/vmstat") as counters:
+        return next((int(line.split()[1]) for line in counters if line.startswith("oom_kill ")), 0)
+    return 0
+
+
+def _describe_fault(error: Exception) -> str:
+    """A sentence for the instructor about an error in the grader itself."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(frame.filename)}, line {frame.lineno}"
+    return f"The grader has a fault: {type(error).__name__}: {error_text(error)} ({where}). Please report it."
 
 
 def _clean_sentence(value: object) -> str:

@@ -23,7 +23,13 @@ STAGES = {
     "forged": "not an answer",  # the reply does not fit the question
     "missing": "no such cell",
     "file": "the file cannot be graded",
+    "starved": "not graded",  # the machine was too busy or had no memory: it is run again
+    "not graded": "not graded",  # another fault that is not the student's
 }
+NOT_GRADED = ("starved", "not graded")
+PENDING = (
+    "It was not graded, for a reason that has nothing to do with your work. You lose no points; your instructor will look at it."
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,8 @@ class Submission:
         """Return the bytes, from disk if necessary.
 
         Raises:
-            InputError: the file is gone or damaged.
+            InputError: the file is damaged.
+            MachineError: the file is gone, or the machine cannot read it.
         """
         return self.data if isinstance(self.data, bytes) else self.data.read()
 
@@ -74,7 +81,8 @@ class ExerciseMark:
         exercise: its id.
         title: the task, in a sentence.
         stage: a key of STAGES.
-        reason: why points were lost, in a sentence for the student; empty if none were.
+        reason: why points were lost, in a sentence for the student; empty if none were. Why it was not graded is for the
+            instructor.
         lines: the mark, line by line.
         seconds: wall-clock time that the answer used.
         notes: what was repaired to find the answer, one sentence each.
@@ -89,6 +97,11 @@ class ExerciseMark:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     form: str = ""
+
+    @property
+    def graded(self) -> bool:
+        """Whether the points say something about the answer: no fault of the grader or its machine was in the way."""
+        return self.stage not in NOT_GRADED
 
     @property
     def points(self) -> int:
@@ -112,6 +125,7 @@ class Mark:
         digest: SHA-256 of the file.
         exercises: in the lesson's order.
         seconds: wall-clock time that the whole submission used.
+        fault: why the whole submission was not graded, for a reason that is not the student's; empty if it was.
     """
 
     student: str
@@ -123,11 +137,17 @@ class Mark:
     when: datetime | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    fault: str = ""
+
+    @property
+    def graded(self) -> bool:
+        """Whether everything was graded, or else cannot be for a reason that is the student's."""
+        return not self.fault and all(exercise.graded for exercise in self.exercises)
 
     @property
     def points(self) -> int:
-        """Points available."""
-        return sum(exercise.points for exercise in self.exercises)
+        """Points available in what was graded."""
+        return sum(exercise.points for exercise in self.exercises if exercise.graded)
 
     @property
     def earned(self) -> int:

@@ -3,16 +3,16 @@
 import os
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from stylelab.base.files import error_text, printable
-from stylelab.errors import MachineError, StylelabError
-from stylelab.tools.classroom.marking.mark import Sandboxes, mark, unmarkable
-from stylelab.tools.classroom.marking.model import Mark, Submission
+from stylelab.errors import InputError, MachineError, StylelabError
+from stylelab.tools.classroom.marking.mark import Sandboxes, mark, not_graded, unmarkable
+from stylelab.tools.classroom.marking.model import ExerciseMark, Mark, Submission
 from stylelab.tools.classroom.marking.version import grader_digest
 
 MOST_CRASHES = 2  # of workers with the same submission, after which it is given up
@@ -22,7 +22,7 @@ RESUME = "finished marks are kept; run the same command again to resume"
 
 
 class Outcome(NamedTuple):
-    """The mark of one submission. `final` is False if the machine failed: the next run tries again."""
+    """The mark of one submission. `final` is False if something was not graded or not read: the next run tries again."""
 
     key: str
     mark: Mark
@@ -39,8 +39,8 @@ class WorkerCrashed(Exception):
 def mark_all(client, submissions: Mapping[str, Submission], conditions: Mapping) -> Iterator[Outcome]:
     """Mark all submissions in parallel and yield each outcome as it arrives.
 
-    Any submission that a crashed worker held may have caused the crash. So all of them are tried again at the end, one at a
-    time: a worker that crashes then leaves no doubt.
+    Whatever was not graded for a reason that is not the student's is run again at the end, alone: an answer that lacked time
+    or memory on a busy machine, and everything that a crashed worker held. A worker that crashes then leaves no doubt.
 
     Args:
         client: a Dask client.
@@ -50,31 +50,46 @@ def mark_all(client, submissions: Mapping[str, Submission], conditions: Mapping)
     Raises:
         MachineError: no workers, the scheduler is gone, or a worker has no sandbox, lacks a package or has another version.
     """
-    crashes: dict[str, int] = {}
+    again: dict[str, Mark | Exception] = {}
     for key, result in _run_in_parallel(client, submissions, conditions, submissions):
-        if isinstance(result, WorkerCrashed):
-            crashes[key] = result.count
+        if isinstance(result, Mark) and result.graded:
+            yield Outcome(key, result, True)
         else:
-            yield _outcome(key, result, submissions[key])
-    for key, count in crashes.items():
-        while True:
+            again[key] = result
+    for key, first in again.items():
+        results, crashes = [first], _crashes(first)
+        while len(results) == 1 or (isinstance(results[-1], WorkerCrashed) and crashes < MOST_CRASHES):
             ((_, result),) = _run_in_parallel(client, submissions, conditions, [key])
-            if not isinstance(result, WorkerCrashed):
-                yield _outcome(key, result, submissions[key])
-                break
-            count += result.count
-            if count >= MOST_CRASHES:
-                yield Outcome(key, unmarkable(submissions[key], f"its worker crashed {count} times"), False)
-                break
+            results.append(result)
+            crashes += _crashes(result)
+        yield _outcome(key, results, submissions[key])
 
 
-def _outcome(key: str, result: Mark | Exception, submission: Submission) -> Outcome:
-    if isinstance(result, Mark):
-        return Outcome(key, result, True)
-    why = (
-        str(result) if isinstance(result, StylelabError) else f"the worker failed: {type(result).__name__}: {error_text(result)}"
-    )
-    return Outcome(key, unmarkable(submission, why), False)
+def _crashes(result: Mark | Exception) -> int:
+    return result.count if isinstance(result, WorkerCrashed) else 0
+
+
+def _outcome(key: str, results: Sequence[Mark | Exception], submission: Submission) -> Outcome:
+    """The outcome of a submission that was run several times: each exercise counts as it was graded last."""
+    if marks := [result for result in results if isinstance(result, Mark)]:
+        exercises = dict[str, ExerciseMark]()
+        for exercise in (exercise for mark in marks for exercise in mark.exercises):
+            if exercise.graded or exercise.exercise not in exercises:
+                stage = exercise.stage if exercise.graded else "not graded"
+                exercises[exercise.exercise] = replace(exercise, stage=stage)
+        mark = replace(marks[-1], exercises=tuple(exercises.values()))
+        return Outcome(key, mark, mark.graded)
+    error = results[-1]
+    assert isinstance(error, Exception)
+    if isinstance(error, InputError):
+        return Outcome(key, unmarkable(submission, str(error)), False)
+    if isinstance(error, WorkerCrashed):
+        why = f"its worker crashed {sum(map(_crashes, results))} times"
+    elif isinstance(error, StylelabError):
+        why = str(error)
+    else:
+        why = f"the worker failed: {type(error).__name__}: {error_text(error)}"
+    return Outcome(key, not_graded(submission, why), False)
 
 
 def _run_in_parallel(

@@ -17,7 +17,7 @@ from stylelab.base.files import error_text, printable, read_file
 from stylelab.errors import InputError
 from stylelab.tools.classroom.reports.gradebook import Gradebook, Student, lesson_title
 from stylelab.tools.classroom.reports.tables import csv_text
-from stylelab.tools.classroom.reports.text import name_key, number, plain
+from stylelab.tools.classroom.reports.text import Exact, name_key, number, plain
 
 HEADER = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 POSSIBLE = "Points Possible"
@@ -25,6 +25,7 @@ LARGEST = 50_000_000  # bytes
 # a file in the zip of submissions that Canvas exports
 FROM_CANVAS = re.compile(r"[^_/]+(?:_LATE)?_(?P<id>\d{1,18})_\d+_[^/]*$", re.IGNORECASE)
 CALCULATED = re.compile(r"(Current|Final|Override) (Score|Points|Grade|Status)")
+NUMBER = re.compile(r"\s*[-+]?(\d[\d.,]*|[.,]\d+)(e[-+]?\d+)?\s*%?\s*|-", re.IGNORECASE)  # or a dash, for no mark
 EMPTY = re.compile(r"\s*(Muted|Manual Posting.*)?\s*", re.IGNORECASE)
 Row = list[str]
 
@@ -63,7 +64,7 @@ def canvas_text(book: Gradebook, path: "str | Path | None" = None) -> tuple[str,
         ]
         for student in book.students:
             counted = student.counted
-            marks = [counted[lesson].final if lesson in counted else "" for lesson in book.lessons]
+            marks = [counted[lesson].final if lesson in counted and counted[lesson].graded else "" for lesson in book.lessons]
             # Canvas would take a name with these words for the row above, and change what all marks are out of
             rows.append([student.name.replace(POSSIBLE, "Points-Possible"), canvas_id(student), "", "", "", *marks])
         return csv_text(rows), []
@@ -73,8 +74,23 @@ def canvas_text(book: Gradebook, path: "str | Path | None" = None) -> tuple[str,
     scales = {lesson: _scale(export, book, lesson, columns[lesson], warnings) for lesson in book.lessons}
     for student, row in _matched(export, book.students, warnings):
         for lesson, graded in student.counted.items():
-            row[columns[lesson]] = number(graded.final * scales[lesson])
-    return csv_text(export.rows, export.delimiter), warnings
+            if graded.graded:
+                row[columns[lesson]] = number(graded.final * scales[lesson])
+    return csv_text([_exact(export, row) for row in export.rows], export.delimiter), warnings
+
+
+def _exact(export: CanvasExport, row: Row) -> Row:
+    """The row with all that Canvas must read again as it is: numbers, and the id by which it finds the student.
+
+    Names are not among them: a student may have chosen one that starts a formula.
+    """
+    ids = [export.columns[name] for name in HEADER[1:4] if name in export.columns]
+    found_by = next((column for column in ids if row[column].strip()), None)
+    numeric = {*ids, *range(export.columns["Section"] + 1, len(row))}
+    return [
+        Exact(value) if column == found_by or column in numeric and NUMBER.fullmatch(value) else value
+        for column, value in enumerate(row)
+    ]
 
 
 def canvas_id(student: Student) -> str:

@@ -23,6 +23,11 @@ class ExerciseGrade:
     by_hand: tuple[str, ...] = ()
     comments: tuple[str, ...] = ()
 
+    @property
+    def graded(self) -> bool:
+        """Whether the grader or the instructor has graded it."""
+        return self.mark.graded or bool(self.by_hand)
+
 
 @dataclass(frozen=True)
 class SubmissionGrade:
@@ -34,7 +39,9 @@ class SubmissionGrade:
         days: how many days late.
         factor: share of `earned` that is left after late days, 0..1.
         by_hand, comments: changes and comments for the whole submission.
-        counts: whether this is the submission of its lesson that counts: the one with the most points in the end.
+        ungraded: how many of these points are not graded, for a reason that is not the student's.
+        counts: whether this is the submission of its lesson that counts: the one with the most points in the end, if all
+            that is not graded were right.
     """
 
     mark: Mark
@@ -45,20 +52,39 @@ class SubmissionGrade:
     factor: float = 1.0
     by_hand: tuple[str, ...] = ()
     comments: tuple[str, ...] = ()
+    ungraded: int = 0
     counts: bool = False
 
     @property
     def final(self) -> float:
         return round(self.earned * self.factor, 2)
 
+    @property
+    def graded(self) -> bool:
+        """Whether nothing of it waits for the instructor."""
+        return not self.ungraded and not (self.mark.fault and not self.exercises and not self.by_hand)
+
+    @property
+    def most(self) -> float:
+        """Final points if everything that is not graded were right."""
+        return (self.earned + self.ungraded) * self.factor
+
 
 @dataclass(frozen=True)
 class Student:
-    """A student's submissions, by lesson; `file` is the name as part of a file name."""
+    """A student's submissions, by lesson.
+
+    Attributes:
+        file: the name as part of a file name.
+        points: the maximum in what was graded: in all lessons, without what is not graded.
+        ungraded: how many points are not graded.
+    """
 
     name: str
     file: str
     submissions: tuple[SubmissionGrade, ...]
+    points: int = 0
+    ungraded: int = 0
 
     @property
     def counted(self) -> dict[str, SubmissionGrade]:
@@ -76,6 +102,11 @@ class Student:
     @property
     def days(self) -> int:
         return sum(submission.days for submission in self.counted.values())
+
+    @property
+    def percent(self) -> float | None:
+        """The share of what was graded, in percent; None if nothing was."""
+        return 100 * self.final / self.points if self.points else None
 
 
 @dataclass(frozen=True)
@@ -205,15 +236,23 @@ def _student(
         points = sum(lessons.get(mark.lesson, {}).values())
         earned, by_hand, comments = _changed(sum(exercise.earned for exercise in exercises), points, whole, warnings)
         days, factor = lateness(mark.when, late, mark.lesson)
-        submissions.append(SubmissionGrade(mark, tuple(exercises), earned, points, days, factor, by_hand, comments))
+        decided = any(entry.sets is not None for entry in whole)
+        ungraded = sum(exercise.mark.points for exercise in exercises if not exercise.graded and not decided)
+        submissions.append(SubmissionGrade(mark, tuple(exercises), earned, points, days, factor, by_hand, comments, ungraded))
     best: dict[str, int] = {}  # lesson -> index of the submission that counts
     for index, submission in enumerate(submissions):
         lesson = submission.mark.lesson
-        if lesson in lessons and (lesson not in best or submission.final > submissions[best[lesson]].final):
+        if lesson in lessons and (lesson not in best or submission.most > submissions[best[lesson]].most):
             best[lesson] = index
     for index in best.values():
         submissions[index] = replace(submissions[index], counts=True)
-    return replace(student, submissions=tuple(submissions))
+    student = replace(student, submissions=tuple(submissions))
+    available = {lesson: sum(exercises.values()) for lesson, exercises in lessons.items()}
+    ungraded = sum(submission.ungraded for submission in student.counted.values())
+    if any(not submission.graded and submission.mark.lesson not in lessons for submission in submissions):
+        # one of unknown lesson: it may be any that the student has not handed in
+        ungraded += sum(available[lesson] for lesson in available.keys() - student.counted.keys())
+    return replace(student, points=sum(available.values()) - ungraded, ungraded=ungraded)
 
 
 def _concerns_lesson(entry: Entry, mark: Mark) -> bool:

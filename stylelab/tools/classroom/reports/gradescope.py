@@ -12,13 +12,14 @@ def results(book: Gradebook) -> dict[str, dict]:
     """Path inside gradescope/ -> its contents.
 
     results.json of one student is that student's result; of a class it is `{"students": {name: result}}`, and each student has
-    a results.json in a folder.
+    a results.json in a folder. A student with something that is not graded is left out: Gradescope would take it for zero points.
     """
-    results = {student.file: _result(student) for student in book.students}
-    if len(results) == 1:
-        return {"results.json": next(iter(results.values()))}
+    graded = [student for student in book.students if not student.ungraded]
+    results = {student.file: _result(student) for student in graded}
+    if len(book.students) == 1:
+        return {"results.json": results[graded[0].file]} if graded else {}
     students: dict[str, dict] = {}
-    for student in book.students:
+    for student in graded:
         name = plain(student.name)
         students[name if name not in students else f"{name} ({student.file})"] = results[student.file]
     return {f"{file}/results.json": result for file, result in results.items()} | {"results.json": {"students": students}}

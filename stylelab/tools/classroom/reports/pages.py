@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stylelab.base.course import TITLES
-from stylelab.tools.classroom.marking.model import RIGHT, STAGES
+from stylelab.tools.classroom.marking.model import PENDING, RIGHT, STAGES
 from stylelab.tools.classroom.reports.gradebook import ExerciseGrade, Gradebook, Student, SubmissionGrade, lesson_title
 from stylelab.tools.classroom.reports.similarity import MOST_ROWS, NEAR, Similarity
 from stylelab.tools.classroom.reports.text import number, plain
@@ -24,7 +24,7 @@ KINDS = {  # kind of fault in the overview's chart -> its colour and the stages 
     "wrong type or shape": ("s3", ("type", "shape")),
     "wrong value": ("s4", ("value",)),
     "lacks a property": ("s5", ("property", RIGHT)),
-    "not graded": ("s6", ("file", "forged")),
+    "no answer": ("s6", ("file", "forged")),
 }
 KIND_OF = {stage: kind for kind, (_, stages) in KINDS.items() for stage in stages}
 LOOK_AT = ("file", "forged", "time", "memory", "lost")
@@ -32,7 +32,7 @@ LOOK_AT = ("file", "forged", "time", "memory", "lost")
 
 def feedback(book: Gradebook, student: Student) -> str:
     """One student's page: points, reasons and comments, but no reference code, no inputs and no seed."""
-    return _render("feedback.html.j2", book=book, student=student, stages=STAGES, right=RIGHT, frameworks=TITLES)
+    return _render("feedback.html.j2", book=book, student=student, stages=STAGES, right=RIGHT, pending=PENDING, frameworks=TITLES)
 
 
 def overview(book: Gradebook, similar: str = "") -> str:
@@ -41,7 +41,7 @@ def overview(book: Gradebook, similar: str = "") -> str:
     Args:
         similar: a sentence about the similarity report, if there is one.
     """
-    percents = _percents(book)
+    percents, ungraded = _percents(book), sum(student.ungraded > 0 for student in book.students)
     facts: dict[str, object] = {
         "Students": len(book.students),
         "Submissions": sum(len(student.submissions) for student in book.students),
@@ -49,6 +49,7 @@ def overview(book: Gradebook, similar: str = "") -> str:
     }
     if percents:
         facts |= {"Mean": f"{statistics.mean(percents):.0f}%", "Median": f"{statistics.median(percents):.0f}%"}
+        facts |= {"Not graded": ungraded} if ungraded else {}
         facts["Late"] = sum(submission.days > 0 for student in book.students for submission in student.submissions)
     shares = losses(book)
     most = max((sum(kinds.values()) for kinds in shares.values()), default=0)
@@ -71,7 +72,7 @@ def overview(book: Gradebook, similar: str = "") -> str:
         losses=rows,
         reasons=reasons(book),
         most_reasons=15,
-        looks=list(looks(book)),
+        looks=looks(book),
         most_looks=200,
         bins=list(zip([*(f"{low} to {low + 9}%" for low in range(0, 90, 10)), "90 to 100%"], bins(book), strict=True)),
     )
@@ -91,19 +92,21 @@ def similarity_page(found: Similarity, files: Mapping[str, str]) -> str:
 def losses(book: Gradebook) -> dict[tuple[str, str], dict[str, float]]:
     """(lesson, exercise) -> kind of fault -> share of the points lost, of those that the students who handed it in could earn."""
     lost: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    submissions = Counter(graded.mark.lesson for graded in _counted(book))
+    available: Counter[tuple[str, str]] = Counter()
     for graded in _counted(book):
         lesson = graded.mark.lesson
-        for exercise in graded.exercises:
-            kind = KIND_OF.get(exercise.mark.stage, "not graded")
-            lost[lesson, exercise.mark.exercise][kind] += exercise.mark.points - exercise.earned
-        for name in book.lessons[lesson].keys() - {exercise.mark.exercise for exercise in graded.exercises}:
-            lost[lesson, name]["not graded"] += book.lessons[lesson][name]
+        grades = {exercise.mark.exercise: exercise for exercise in graded.exercises}
+        for name, points in book.lessons[lesson].items():
+            exercise = grades.get(name)
+            if exercise is None or exercise.graded:
+                available[lesson, name] += points
+                kind = KIND_OF.get(exercise.mark.stage, "no answer") if exercise else "no answer"
+                lost[lesson, name][kind] += exercise.mark.points - exercise.earned if exercise else points
     return {
-        (lesson, exercise): {kind: lost[lesson, exercise][kind] / max(points * submissions[lesson], 1) for kind in KINDS}
+        (lesson, exercise): {kind: lost[lesson, exercise][kind] / available[lesson, exercise] for kind in KINDS}
         for lesson, exercises in book.lessons.items()
-        for exercise, points in exercises.items()
-        if submissions[lesson]
+        for exercise in exercises
+        if available[lesson, exercise]
     }
 
 
@@ -113,34 +116,42 @@ def reasons(book: Gradebook) -> list[tuple[int, str, str]]:
     for graded in _counted(book):
         for exercise in graded.exercises:
             mark = exercise.mark
-            if mark.stage != RIGHT and exercise.earned < mark.points:
+            if mark.stage != RIGHT and exercise.graded and exercise.earned < mark.points:
                 reason = mark.reason or STAGES.get(mark.stage, mark.stage)
                 similar[mark.exercise, re.sub(r"[-+]?[\d.]+(e[-+]?\d+)?", "0", reason)].append(reason)
     counted = [(len(words), exercise, Counter(words).most_common(1)[0][0]) for (exercise, _), words in similar.items()]
     return sorted(counted, key=lambda row: (-row[0], row[1:]))
 
 
-def looks(book: Gradebook) -> Iterator[tuple[Student, SubmissionGrade, str, str]]:
-    """Submissions that a teacher should look at: (student, submission, exercise or '', why)."""
+def looks(book: Gradebook) -> list[tuple[Student, SubmissionGrade, str, str]]:
+    """Submissions that a teacher should look at: (student, submission, exercise or '', why). First, what is not graded."""
+    found, ungraded = [], []
     for student in book.students:
         for graded in student.submissions:
+            if graded.mark.fault:
+                ungraded += [] if graded.graded else [(student, graded, "", f"Not graded, look at it. {graded.mark.fault}")]
+                continue
             if not graded.exercises:
-                yield student, graded, "", " / ".join(graded.mark.notes) or STAGES["file"]
+                found.append((student, graded, "", " / ".join(graded.mark.notes) or STAGES["file"]))
             seen = set()
-            for mark in (exercise.mark for exercise in graded.exercises):
-                if mark.stage in LOOK_AT and mark.reason not in seen:
+            for exercise in graded.exercises:
+                mark = exercise.mark
+                if not exercise.graded:
+                    ungraded.append((student, graded, mark.exercise, f"Not graded, look at it. {mark.reason}"))
+                elif mark.stage in LOOK_AT and mark.reason not in seen:
                     seen.add(mark.reason)
-                    yield student, graded, mark.exercise, f"{STAGES[mark.stage].capitalize()}. {mark.reason}".strip()
+                    found.append((student, graded, mark.exercise, f"{STAGES[mark.stage].capitalize()}. {mark.reason}".strip()))
+    return ungraded + found
 
 
 def bins(book: Gradebook) -> list[int]:
-    """How many students have 0 to 9 percent, 10 to 19, ..., 90 to 100."""
+    """How many students have 0 to 9 percent, 10 to 19, ..., 90 to 100 of what was graded."""
     counts = Counter(min(max(int(percent // 10), 0), 9) for percent in _percents(book))
     return [counts[decile] for decile in range(10)]
 
 
 def _percents(book: Gradebook) -> list[float]:
-    return [100 * student.final / book.points if book.points else 0.0 for student in book.students]
+    return [student.percent for student in book.students if student.percent is not None]
 
 
 def _counted(book: Gradebook) -> Iterator[SubmissionGrade]:

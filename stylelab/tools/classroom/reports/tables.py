@@ -32,25 +32,26 @@ def csv_text(rows: Iterable[Sequence[Any]], delimiter: str = ",") -> str:
 def grades(book: Gradebook) -> Iterator[list[object]]:
     """A header and a row per student: points for each exercise and each lesson, and totals.
 
-    The column with the name of a lesson has the points before late days. Cells of missing lessons are empty.
+    The column with the name of a lesson has the points before late days. Cells of missing lessons are empty, and so are those
+    of what is not graded, which is left out of `points` and `percent`.
     """
     header = ["student"]
     for lesson, exercises in book.lessons.items():
         name = lesson or "unknown"
         header += [f"{name}/{exercise}" for exercise in exercises] + [name, f"{name}/late_days", f"{name}/final"]
-    yield [*header, "earned", "late_days", "lost_late", "final", "points", "percent"]
+    yield [*header, "earned", "late_days", "lost_late", "final", "points", "not_graded", "percent"]
     for student in book.students:
         row: list[object] = [student.name]
         counted = student.counted
         for lesson, exercises in book.lessons.items():
             if lesson in counted:
                 graded = counted[lesson]
-                earned = {exercise.mark.exercise: exercise.earned for exercise in graded.exercises}
+                earned = {exercise.mark.exercise: exercise.earned if exercise.graded else "" for exercise in graded.exercises}
                 row += [earned.get(exercise, 0) for exercise in exercises] + [graded.earned, graded.days, graded.final]
             else:
                 row += [""] * (len(exercises) + 3)
-        percent = 100 * student.final / book.points if book.points else 0
-        yield [*row, student.earned, student.days, student.earned - student.final, student.final, book.points, percent]
+        lost_late, percent = student.earned - student.final, "" if student.percent is None else student.percent
+        yield [*row, student.earned, student.days, lost_late, student.final, student.points, student.ungraded, percent]
 
 
 def details(book: Gradebook) -> Iterator[Sequence[object]]:
@@ -67,16 +68,19 @@ def details(book: Gradebook) -> Iterator[Sequence[object]]:
             lost = "; ".join(
                 f"{line.name} {line.earned} of {line.points}: {line.wrong or 'no reason given'}"
                 for line in mark.lines
-                if line.earned < line.points
+                if line.earned < line.points and mark.graded
             )
-            found = (mark.exercise, mark.points, exercise.earned, mark.stage, reason, lost)
+            found = (mark.exercise, mark.points, exercise.earned if exercise.graded else "", mark.stage, reason, lost)
             yield _details_row(graded, found, exercise.by_hand, exercise.comments, mark.seconds, mark.notes)
         if graded.by_hand or graded.comments or not graded.exercises:
             notes, points, stage, reason = graded.mark.notes, 0, "", ""
             if not graded.exercises:
                 points, stage, reason = graded.points, "file", " / ".join(notes) or STAGES["file"]
+                if graded.mark.fault:
+                    stage, reason = "not graded", graded.mark.fault
             extra = graded.earned - sum(exercise.earned for exercise in graded.exercises)
-            found = ("lesson", points, extra, stage, reason, "")
+            earned = "" if stage == "not graded" and not graded.by_hand else extra
+            found = ("lesson", points, earned, stage, reason, "")
             yield _details_row(graded, found, graded.by_hand, graded.comments, graded.mark.seconds, notes)
 
 

@@ -91,6 +91,10 @@ class SandboxLost(Exception):
     """The warm process has ended or does not respond. Start another."""
 
 
+class Starved(TimeoutError):
+    """An answer has not finished, because the machine was busy with something else."""
+
+
 class Sandbox:
     """One warm process for one framework, which serves one answer at a time; a context manager.
 
@@ -240,12 +244,19 @@ class Conversation:
         """Send the cells; returns the child's messages from before and after it has run them.
 
         Raises:
+            SandboxLost: the child ended before anything of the answer ran.
             EOFError, TimeoutError, WireError, OSError: no message, or an unexpected one.
         """
-        wire.send(self._channel, self._job, deadline=self._deadline)
-        messages = []
+        messages: list[dict] = []
         for _ in range(2):
-            plain, _ = wire.receive(self._channel, deadline=self._deadline)
+            try:
+                if not messages:
+                    wire.send(self._channel, self._job, deadline=self._deadline)
+                plain, _ = wire.receive(self._channel, deadline=self._deadline)
+            except (EOFError, ConnectionError):
+                if not messages:
+                    raise SandboxLost from None
+                raise
             if not isinstance(plain, dict):
                 raise wire.WireError("not a dict")
             messages.append(plain)
