@@ -8,6 +8,7 @@ import base64
 import importlib
 import io
 import os
+import re
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -91,7 +93,8 @@ def set_up(sl: ModuleType, seed: int = 0) -> Setting:
     framework = sl.__name__.rpartition(".")[2]
     device = str(sl.find_device())
     default = "cpu" if device.startswith("cpu") else "full"
-    if os.environ.get("NBGRADER_EXECUTION"):  # nbgrader allows half a minute for a cell, and only the checks are marked
+    grading = bool(os.environ.get("NBGRADER_EXECUTION"))
+    if grading:  # nbgrader allows half a minute for a cell, and only the checks are marked
         default = "ci"
     preset = os.environ.get("STYLELAB_PRESET") or default
     if preset not in PRESETS:
@@ -102,7 +105,9 @@ def set_up(sl: ModuleType, seed: int = 0) -> Setting:
     print(f"{framework} {sys.modules[framework].__version__} on {device}, {os.cpu_count()} cores; seed {seed}")
     print(f"encoder '{encoder.name}': {encoder.source}" if encoder.source else f"encoder '{encoder.name}'")
     print(f"preset '{preset}': {scaled if largest else 'images as large and runs as long as their authors meant'}")
-    if hasattr(shell := get_ipython(), "kernel") and not os.environ.get("NBGRADER_EXECUTION"):
+    if hasattr(shell := get_ipython(), "kernel") and grading:
+        shell.events.register("pre_run_cell", partial(_name_missing_answers, shell.user_ns))
+    elif hasattr(shell, "kernel"):
         shell.set_custom_exc((KeyboardInterrupt,), _report_stop)
         if framework in SLOW:
             _WarmUp(shell, SLOW[framework])
@@ -114,6 +119,12 @@ def _report_stop(shell: Any, kind: type, error: BaseException, trace: Any, tb_of
     lines = [frame.lineno for frame in traceback.extract_tb(trace) if "ipykernel_" in frame.filename]
     where = f" at line {lines[0]}" if lines else ""
     print(f"Stopped{where}. What the cell has shown so far stays; run it again to start over.")
+
+
+def _name_missing_answers(names: dict[str, Any], cell: Any) -> None:
+    """Before a check of something that does not exist, as after a cell with a syntax error: let it be None, which can be checked."""
+    for name in re.findall(r'^(\w+) = sl\.check\("\1", \1\)', cell.raw_cell, re.MULTILINE):
+        names.setdefault(name, None)
 
 
 class _WarmUp:

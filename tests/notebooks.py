@@ -1,17 +1,18 @@
-"""Notebooks as an honest student leaves them, run as Jupyter would: for tests/classroom/test_honest.py. No framework here."""
+"""Notebooks as an honest student leaves them, run as Jupyter would: for tests/classroom/test_honest.py. No framework is
+imported where it is not asked for."""
 
-import ast
-import asyncio
-import contextlib
-import io
+import importlib
 import json
-import linecache
+import os
 import re
+import signal
+import subprocess
 import sys
+import tempfile
+import types
 from pathlib import Path
 
-from IPython.core.inputtransformer2 import TransformerManager
-
+SECONDS = 120  # for a notebook
 LESSONS = Path(__file__).parent.parent / "lessons"
 GOES_ON = " Until it is right, the lesson continues with stylelab's own."
 NUMBER = re.compile(r"[-+]?\d[\d.]*(?:e[-+]?\d+)?|\b(?:inf|nan)\b")
@@ -53,36 +54,66 @@ def notebook(framework: str, exercise: str, answer: str | None, *, before=(), af
     return whole | {"metadata": {"stylelab": {"lesson": lesson, "framework": framework}}, "cells": cells}
 
 
-class Shell:
-    """Replaces IPython's shell: every attribute can be read and called, and nothing happens."""
+class Kernel:
+    """A process with one framework that runs notebooks in IPython, as Jupyter would: each in a copy of itself and a new folder."""
 
-    def __getattr__(self, name):
-        return self
+    def __init__(self, framework: str):
+        command = [sys.executable, __file__, framework]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
 
-    def __call__(self, *arguments, **named):
-        return self
+    def run(self, notebook: dict) -> str:
+        """What the notebook prints when its code cells run in order; a cell that fails does not stop the others."""
+        cells = [each["source"] for each in notebook["cells"] if each["cell_type"] == "code"]
+        self.process.stdin.write(f"{json.dumps(cells)}\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.communicate("")
 
 
-def run(notebook: dict) -> str:
-    """What the notebook prints when its code cells run in order; a cell that fails does not stop the others."""
-    space = {"__name__": "__main__", "get_ipython": Shell, "display": Shell()}
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-        for number, each in enumerate(notebook["cells"]):
-            if each["cell_type"] == "code":
-                with contextlib.suppress(BaseException):
-                    _run(each["source"], number, space)
-    return printed.getvalue()
+def serve(framework: str) -> None:
+    """Run the notebooks that arrive, one a line, each in a fork: what a notebook changes ends with it."""
+    import IPython  # noqa: F401  once, for all of them
+    import matplotlib.pyplot
+
+    importlib.import_module(f"stylelab.{framework}")
+    matplotlib.pyplot.switch_backend("agg")
+    for line in sys.stdin:
+        with tempfile.TemporaryDirectory() as folder:
+            printed = Path(folder, "printed")
+            child = os.fork()
+            if not child:
+                try:
+                    _run(json.loads(line), folder, printed)
+                finally:
+                    os._exit(0)
+            os.waitpid(child, 0)
+            print(json.dumps(printed.read_text(errors="replace")), flush=True)
 
 
-def _run(source: str, number: int, space: dict) -> None:
-    body = re.sub(r"\A\s*%%(time|capture)[^\n]*", "", source)  # the body is run all the same
-    text = TransformerManager().transform_cell(body)
-    file = f"ipykernel_{number}_{abs(hash(text))}.py"
-    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
-    waiting = eval(compile(text, file, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True), space)
-    if waiting is not None:
-        asyncio.run(waiting)
+def _run(cells: list[str], folder: str, printed: Path) -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    signal.alarm(SECONDS)
+    os.environ["HOME"] = os.environ["IPYTHONDIR"] = folder
+    with printed.open("w") as stream:
+        os.dup2(stream.fileno(), 1)
+    work = Path(folder, "work")
+    work.mkdir()
+    os.chdir(work)
+    sys.path[0] = ""  # as in a notebook
+    sys.argv[1:] = []
+    shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}), user_module=types.ModuleType("__main__"))
+    sys.modules["__main__"] = shell.user_module
+    shell.enable_gui = lambda *_: None  # as a kernel without a window
+    for source in cells:
+        shell.run_cell(source)
+        sys.stdout.flush()
 
 
 def verdict(exercise: str, printed: str) -> tuple[str, str]:
@@ -99,11 +130,5 @@ def plain(sentence: str) -> str:
     return NUMBER.sub("#", DRAWN.sub("...", sentence))
 
 
-def forget_settings(framework: str) -> None:
-    """Undo a notebook's settings, which would normally end with its process."""
-    native = sys.modules[framework]
-    if framework == "torch":
-        native.set_default_dtype(native.float32)
-        native.set_grad_enabled(True)
-    else:
-        native.config.run_functions_eagerly(False)
+if __name__ == "__main__":
+    serve(sys.argv[1])

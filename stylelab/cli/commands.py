@@ -232,6 +232,10 @@ def grade(
         typer.Option(help="Due date, such as '2026-11-20 23:59 Europe/Berlin', or '03=...' for one lesson; can be repeated."),
     ] = None,
     late: Annotated[str, typer.Option(help="Late policy: none, or such as '10/day, cap 50, grace 15 min'.")] = "none",
+    lessons: Annotated[
+        str | None,
+        typer.Option(help="Lessons that count, such as 03,04.", show_default="all but those that next to nobody handed in"),
+    ] = None,
     canvas: Annotated[Path | None, typer.Option(help="A gradebook exported from Canvas, to fill in.")] = None,
     seed: Annotated[
         str | None, typer.Option(help="32 hexadecimal digits: the secret of an earlier run.", show_default="the folder's")
@@ -249,6 +253,7 @@ def grade(
         seconds=seconds,
         due=due,
         late=late,
+        lessons=lessons,
         canvas=canvas,
         seed=seed,
         again=again,

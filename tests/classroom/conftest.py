@@ -1,5 +1,6 @@
 """One sandbox for all tests of the grader: starting one imports a framework, which takes seconds."""
 
+import notebooks
 import pytest
 from submitting import HONEST, POINTS, mark_answer
 
@@ -11,6 +12,14 @@ def sandboxes():
     """Warm sandboxes that stay open until the last test."""
     with Sandboxes() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def kernel(framework):
+    """A process that runs notebooks in IPython."""
+    running = notebooks.Kernel(framework)
+    yield running
+    running.close()
 
 
 @pytest.fixture

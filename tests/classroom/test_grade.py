@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,8 @@ def said(capsys, *arguments) -> list[str]:
     (("in", "-o", "out", "--late", "10/day"), "late policy '10/day' needs a deadline: set one with --due"),
     (("in", "-o", "out", "--due", "tomorrow"), "'tomorrow' is not a date: write one such as"),
     (("in", "-o", "out", "--due", "x=2026-11-20"), "does not start with the number of a lesson"),
+    (("in", "-o", "out", "--lessons", "99"), "unknown lesson '99': choose one of 00_start_here, 01"),
+    (("in", "-o", "out", "--lessons", ""), "unknown lesson ''"),
     (("in", "-o", "out", "--canvas", "gone.csv"), "cannot read the gradebook 'gone.csv': no such file"),
     (("in", "-o", "out", "--canvas", "in"), "cannot read the gradebook 'in': is a directory"),
     (("in", "-o", "out", "--canvas", "text.txt"), "'text.txt' is not a gradebook exported from Canvas"),
@@ -223,6 +226,19 @@ def test_answers_that_need_a_look_and_files_that_cannot_be_graded_are_counted(he
     ]  # fmt: skip
 
 
+def test_the_last_lines_say_what_was_not_graded_until_it_is(here, stages, capsys):
+    stages["Ada"] = "not graded"
+    lines = said(capsys, "in", "-o", "out")
+    assert lines[1].startswith(f"1 not graded, through no fault of the student, for instance Ada/{LESSON}_torch.ipynb: ")
+    assert "run the same command again, or enter points in manual.csv" in lines[2]
+    assert "Ada" not in json.loads(Path("out/gradescope/results.json").read_text())["students"]
+    Path("out/manual.csv").write_text("student,exercise,points,comment\nAda,lesson,6,\n")
+    assert not [line for line in said(capsys, "in", "-o", "out") if "not graded" in line]
+    Path("out/manual.csv").unlink()
+    stages["Ada"] = "right"
+    assert "marked, 2 of them earlier" in said(capsys, "in", "-o", "out")[0]
+
+
 def test_a_file_name_cannot_forge_a_line(here, stages, capsys):
     odd = "x\nstylelab: all is well\x1b[2J.ipynb"
     (here / "in" / "Bob" / f"{LESSON}_torch.ipynb").rename(here / "in" / "Bob" / odd)
@@ -272,6 +288,30 @@ def test_the_options_take_effect(here, stages, capsys):
     assert any(value.startswith("4.8") for value in ada.values()), ada  # two days late: 6 points less 20 %
 
 
+def test_of_several_lessons_only_the_chosen_ones_count(here, stages, capsys):
+    other = lambda submission: {"mark": replace(made(submission, "right"), lesson="02_content").to_json()}  # noqa: E731
+    stages |= {"Bob": other, "Eve": "open"}
+    assert cli.run(["grade", "in", "-o", "out", "--lessons", "3"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("3 submissions of 3 students marked: 50% of all points earned\n")
+    assert err == "stylelab: not counted: 1 notebook of other lessons (02), from Bob\n"
+    assert json.loads(Path("out/record.json").read_text())["settings"]["lessons"] == [LESSON]
+    assert said(capsys, "in", "-o", "out", "--lessons", "02,03")[0] == (
+        "3 submissions of 3 students marked, 3 of them earlier: 67% of all points earned"
+    )
+
+
+def test_the_pages_of_a_student_who_was_renamed_are_removed(here, stages, capsys):
+    said(capsys, "in", "-o", "out")
+    (here / "in/Eve").rename(here / "in/Eva")
+    stages["Eva"] = "right"
+    assert cli.run(["grade", "in", "-o", "out"]) == 0
+    assert capsys.readouterr().err == "stylelab: removed 2 pages of students who are no longer in this batch\n"
+    assert {path.stem for path in Path("out/feedback").iterdir()} == {"Ada", "Bob", "Eva"}
+    assert len(list(Path("out/marks").iterdir())) == 4  # a mark is kept, in case the student comes back
+    said(capsys, "in", "-o", "out")  # without a warning: nothing is left to remove
+
+
 def test_a_single_notebook_can_be_graded(here, stages, capsys):
     stages[f"{LESSON}_torch"] = "right"
     one = f"in/Ada/{LESSON}_torch.ipynb"
@@ -283,7 +323,7 @@ def test_the_help_lists_every_option_and_fits_on_a_screen(capsys, monkeypatch):
     monkeypatch.setenv("TERMINAL_WIDTH", "100")
     assert cli.run(["grade", "--help"]) == 0
     text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
-    for option in ("scheduler", "sandbox", "seconds", "due", "late", "canvas", "seed", "again", "out"):
+    for option in ("scheduler", "sandbox", "seconds", "due", "late", "lessons", "canvas", "seed", "again", "out"):
         assert f"--{option}" in text
     assert len(text.splitlines()) < 45
 

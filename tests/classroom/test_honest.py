@@ -2,7 +2,6 @@
 
 import copy
 import json
-import warnings
 
 import notebooks
 import pytest
@@ -31,17 +30,11 @@ def graded(sandboxes):
 
 
 @pytest.fixture
-def both(graded, framework, sl, monkeypatch):
+def both(graded, kernel):
     """A function: notebook, exercise -> what the notebook's check and the grader say, each as (verdict, sentence)."""
-    monkeypatch.setenv("STYLELAB_PRESET", "ci")
 
     def of(book: dict, exercise: str):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                here = notebooks.verdict(exercise, notebooks.run(book))
-            finally:
-                notebooks.forget_settings(framework)
+        here = notebooks.verdict(exercise, kernel.run(book))
         there = graded(book, exercise)
         full = there.stage == "right" and there.earned == sum(line.points for line in there.lines)
         return here, ("right", "") if full else ("wrong", there.reason)
@@ -66,6 +59,8 @@ TORCH = {
     "undo": "def deprocess(pixels):\n    return ((pixels + torch.tensor(MEAN).reshape(1, 3, 1, 1)) / 255).flip(1).clamp(0, 1)\n",
     "steps": "def reconstruct(image, target, loss, steps, learning_rate):\n    for _ in track(range(steps)):\n        x = image.detach().clone().requires_grad_(True)\n"
     "        g, = torch.autograd.grad(loss(x, target), x)\n        image = (x - learning_rate * g).clamp(0, 1).detach()\n    return image\n",
+    "sparse": "({short}).to_sparse()",
+    "vast": "a.sum().expand(1000, 10**9)",
     "module": "class Gram(torch.nn.Module):\n    def forward(self, a):\n        return {short}\n\ngram_matrix = Gram()",
 }  # fmt: skip
 TENSORFLOW = {
@@ -78,6 +73,8 @@ TENSORFLOW = {
     "undo": "def deprocess(pixels):\n    return tf.clip_by_value((pixels + tf.constant(MEAN)) / 255, 0, 1)[..., ::-1]\n",
     "steps": "def reconstruct(image, target, loss, steps, learning_rate):\n    for _ in track(range(steps)):\n        with tf.GradientTape() as tape:\n            tape.watch(image)\n"
     "            j = loss(image, target)\n        image = tf.clip_by_value(image - learning_rate * tape.gradient(j, image), 0, 1)\n    return image\n",
+    "sparse": "tf.sparse.from_dense({short})",
+    "vast": "tf.sparse.SparseTensor([[0, 0]], [1.0], (1000, 10**9))",
     "module": "class Gram(tf.keras.layers.Layer):\n    def call(self, a):\n        return tf.einsum('bhwi,bhwj->bij', a, a) / tf.cast(tf.shape(a)[1] * tf.shape(a)[2], tf.float32)\n\ngram_matrix = Gram()",
 }  # fmt: skip
 TEXTS = {"torch": TORCH, "tensorflow": TENSORFLOW}
@@ -170,6 +167,8 @@ WRONGS = {
     "a raise that was left": (G, "def gram_matrix(a):\n    g = {short}\n    raise NotImplementedError", {}, "Remove the line that raises it"),
     "not begun": (G, None, {}, "There is no answer in the cell yet."),
     "pass": (G, "def gram_matrix(activation):\n    pass", {}, "There is no answer in the cell yet."),
+    "a sparse tensor": (G, "def gram_matrix(a):\n    return {sparse}", {}, "It returns a sparse tensor: "),
+    "a tensor of a million million numbers": (G, "def gram_matrix(a):\n    return {vast}", {}, "): far more entries or axes than the result should have."),
     "an object that fails": (G, "class Gram:\n    def __call__(self, a):\n        return a.nonsense\n\ngram_matrix = Gram()", {}, "Line 3 stops with AttributeError"),
     "a decorated function that fails": (G, "x = 1\n\n@timed\ndef gram_matrix(a):\n    return a.nonsense", {"before": [TIMED]}, "Line 5 stops with AttributeError"),
     "NumPy": ("content_loss", "def content_loss(activation, target):\n    return np.mean((np.asarray(activation) - np.asarray(target)) ** 2)", {}, "returns NumPy where"),

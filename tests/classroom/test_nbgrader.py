@@ -11,11 +11,15 @@ from pathlib import Path
 import nbformat
 import pytest
 import solving
+from submitting import SEED, needs_bubblewrap
 
 from lessons.make import assemble
 from stylelab import exercises, page
 from stylelab.base.course import find_lessons
 from stylelab.tools.classroom.handout import release, strip
+from stylelab.tools.classroom.marking.mark import mark
+from stylelab.tools.classroom.marking.model import Submission
+from stylelab.tools.classroom.marking.model_answers import library_source
 
 LESSON = "03_style_reconstruction"  # its exercises call each other, and other cells need all three
 PASSES_NOTHING = "Success! The notebook does not pass any tests."
@@ -81,12 +85,45 @@ def course(framework, tmp_path_factory) -> Course:
     return Course(tmp_path_factory.mktemp("nbgrader"), framework)
 
 
+RIGHT = {  # each calls the one before; nobody says a word about the warnings
+    "torch": {
+        "gram_matrix": "def gram_matrix(a):\n    f = a.flatten(2)\n    return f @ f.mT / f.shape[2]",
+        "style_layer_loss": "import warnings\ndef style_layer_loss(activation, target_gram):\n    warnings.warn('slow')\n"
+        "    return ((gram_matrix(activation) - target_gram) ** 2).mean()",
+    },
+    "tensorflow": {
+        "gram_matrix": "def gram_matrix(a):\n    return tf.einsum('bhwi,bhwj->bij', a, a) / (a.shape[1] * a.shape[2])",
+        "style_layer_loss": "import warnings\n@tf.function(reduce_retracing=False)\ndef style_layer_loss(activation, target_gram):\n"
+        "    warnings.warn('slow')\n    return tf.reduce_mean((gram_matrix(activation) - target_gram) ** 2)",
+    },
+}
+SUM = """def style_loss(activations, target_grams, weights):
+    return sum(weight * style_layer_loss(activations[layer], target_grams[layer]) for layer, weight in weights.items())"""
+FIRST = {  # what becomes of the first answer
+    "wrong": lambda text: text.partition(" /")[0],
+    "failing": lambda text: text.replace("return", "return nonsense +"),
+    "unreadable": lambda text: text.replace("return", "return ("),
+}  # fmt: skip
+
+
+def first_spoilt(spoil):
+    """Answers to the lesson of which the first is spoilt, and the others are right and call the one before."""
+
+    def answer(framework: str, exercise: str) -> str:
+        text = RIGHT[framework].get(exercise, SUM)
+        return spoil(text) if exercise == "gram_matrix" else text
+
+    return answer
+
+
 @pytest.fixture(scope="module")
 def graded(course) -> Course:
-    """One lesson, submitted with right answers and with none, and graded."""
+    """One lesson, submitted with right answers, with none, and with only the first one wrong, and graded."""
     course.nbgrader("generate_assignment", course.assignment)
     course.submit("solved", solving.right)
     course.submit("untouched", lambda framework, exercise: None)
+    for name, spoil in FIRST.items():
+        course.submit(name, first_spoilt(spoil))
     course.nbgrader("autograde", course.assignment)
     return course
 
@@ -115,7 +152,30 @@ def test_no_check_passes_in_a_released_lesson(course, framework):
 @pytest.mark.slow
 def test_autograde_gives_full_marks_to_a_solved_lesson_and_none_to_an_untouched_one(graded):
     points = sum(exercises.find_exercise(name).points for name in checks(nbformat.read(graded.notebook("release"), 4)))
-    assert points and graded.scores() == {"solved": (points, points), "untouched": (0, points)}
+    scores = graded.scores()
+    assert points and (scores["solved"], scores["untouched"]) == ((points, points), (0, points))
+
+
+@pytest.mark.slow
+@needs_bubblewrap
+@pytest.mark.parametrize("student", FIRST)
+def test_a_wrong_answer_costs_nothing_but_itself_as_in_our_own_grader(graded, sandboxes, student):
+    autograded = nbformat.read(graded.notebook("autograded", student), 4)
+    ours = mark(Submission(student, "x.ipynb", graded.notebook("submitted", student).read_bytes()), sandboxes, SEED)
+    earned = {each.exercise: each.earned for each in ours.exercises}
+    first, *others = checks(autograded)
+    assert {name: earned[name] for name in others} == {name: exercises.find_exercise(name).points for name in others}
+    assert graded.scores()[student][0] == sum(earned[name] for name in others)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("student", FIRST)
+def test_no_reference_code_is_shown_where_the_librarys_function_stands_in(graded, student):
+    autograded = nbformat.read(graded.notebook("autograded", student), 4)
+    shown = json.dumps([cell.get("outputs", []) for cell in autograded.cells])
+    assert "AssertionError" in shown
+    code = [line.strip() for line in library_source(graded.framework, "gram_matrix").splitlines()]
+    assert not [line for line in code if len(line) > 12 and line in shown]
 
 
 @pytest.mark.slow

@@ -378,7 +378,11 @@ def test_a_check_is_removed_or_replaced_by_an_assignment():
     "source, text",
     [
         ("%%time\nx = 1", "\nx = 1"), ("\n%%capture out\nx = 1", "\n\nx = 1"), ("%%bash\nrm -rf /", ""), ("%matplotlib inline\nx = 1", "pass\nx = 1"),
-        ("!pip install x\nx = 1", "pass\nx = 1"), ("x = !ls\ny = 1", "x = None\ny = 1"), ("x = %who\n", "x = None\n"), ("if 1:\n    %time f()\nelse:\n    x?", "if 1:\n    pass\nelse:\n    pass"),
+        ("!pip install x\nx = 1", "pass\nx = 1"), ("x = !ls\ny = 1", "x = None\ny = 1"), ("x = %who\n", "x = None\n"), ("if 1:\n    %time f()\nelse:\n    x?", "if 1:\n    f()\nelse:\n    pass"),
+        ("%time x = f(1)", "x = f(1)"), ("%prun -q x = f(1)", "x = f(1)"), ("x = %time f(1)", "x = f(1)"), ("%time for\nx = 1", "pass\nx = 1"), ("%timeit x = f(1)", "pass"),
+        ("%env A=1\nx = 1", "get_ipython().run_line_magic('env', 'A=1')\nx = 1"), ("x = %env A", "x = get_ipython().run_line_magic('env', 'A')"),
+        ("%%writefile a.py\nx = '1'\n", "get_ipython().run_cell_magic('writefile', 'a.py', \"x = '1'\\n\")"), ("pip install x\nx = 1", "pass\nx = 1"),
+        ("!mkdir -p a\nx = 1", "get_ipython().system('mkdir -p a')\nx = 1"), ("run = 3\nrun += 1\n%pwd", "run = 3\nrun += 1\npass"),
         ("!a \\\n b\nx = 1", "pass\n\nx = 1"), ("x = (10\n% 3)", "x = (10\n% 3)"), ('"""\n%time\n"""', '"""\n%time\n"""'), ("?x\n??y.z\nx??", "pass\npass\npass"), ("%x\n(", "%x\n("),
     ],
 )  # fmt: skip

@@ -402,6 +402,33 @@ def test_nbgrader_sees_a_wrong_answer_as_an_error(sl, monkeypatch):
         sl.check("gram_matrix", sl.gram_matrix)
 
 
+CHECKED = 'name = sl.check("gram_matrix", name)'
+
+
+@pytest.mark.parametrize("answer", [None, lambda activation: activation, lambda activation: activation.nonsense])
+def test_under_nbgrader_the_librarys_function_is_in_place_when_the_check_raises(sl, monkeypatch, answer):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    for name, put in (("gram_matrix", sl.gram_matrix), ("mine", answer)):  # of another name, nothing is known
+        notebook = {"sl": sl, name: answer}
+        with pytest.raises(AssertionError, match="^gram_matrix: not "):
+            exec(CHECKED.replace("name", name), notebook)  # noqa: S102
+        assert notebook[name] is put and (name == "gram_matrix" or "gram_matrix" not in notebook)
+        with pytest.raises(AssertionError, match="^gram_matrix: not "):  # once more, as in another cell
+            exec(CHECKED.replace("name", name), notebook)  # noqa: S102
+
+
+def test_under_nbgrader_a_warning_costs_nothing(sl, monkeypatch, capsys):
+    def gram_matrix(activation):
+        print("careful", file=sys.stderr)
+        return sl.gram_matrix(activation)
+
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    with pytest.raises(AssertionError, match="stylelab.*gram_matrix"):
+        sl.check("gram_matrix", gram_matrix)
+    printed = capsys.readouterr()
+    assert "careful" in printed.out and not printed.err
+
+
 class Visible(HTMLParser):
     """The elements of some HTML, its text, and the text inside `code`."""
 

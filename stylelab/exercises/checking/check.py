@@ -3,12 +3,14 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass
+from types import FrameType
 
 from stylelab.base.files import printable
 from stylelab.exercises.checking.call import Lab, ask, give, unnamed
 from stylelab.exercises.checking.definition import Exercise
-from stylelab.exercises.checking.reach import own_function
+from stylelab.exercises.checking.reach import PACKAGE, own_function
 from stylelab.exercises.checking.verdict import judge, judge_draws
 
 SEEDS = (0, 1)  # public; a grader draws from a secret
@@ -52,8 +54,33 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
         `function` if it is right, otherwise the library's own.
 
     Raises:
-        AssertionError: the answer is wrong, missing or the library's, and nbgrader is running the notebook.
+        AssertionError: the answer is wrong, missing or the library's, and nbgrader is running the notebook. The library's own
+            function is then already in place, under the exercise's name.
     """
+    own = library[exercise.id]
+    with redirect_stderr(sys.stdout) if under_nbgrader() else nullcontext():  # it takes all points for a warning
+        stage, sentence = _judged(exercise, function, lab, library)
+    if under_nbgrader() and stage is not RIGHT:
+        _put_in_place(exercise.id, function, own)
+    tell(exercise.id, stage, sentence)
+    return function if sentence is USED else own
+
+
+def under_nbgrader() -> bool:
+    """Whether nbgrader is running the notebook, to mark or to validate it."""
+    return bool(os.environ.get("NBGRADER_EXECUTION"))
+
+
+def _put_in_place(name: str, function: Callable, own: Callable) -> None:
+    """Bind the library's function in the notebook where `name` is bound to what was checked: an error stops the assignment."""
+    frame: FrameType | None = sys._getframe()
+    while frame and (frame.f_globals.get("__name__") or "").partition(".")[0] == PACKAGE:
+        frame = frame.f_back
+    if frame and frame.f_globals.get(name, frame) is function:
+        frame.f_globals[name] = own
+
+
+def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[str, Callable]) -> tuple[Stage, str]:
     draws = []
     for seed in SEEDS:  # up to the first draw that is not right, like the sentence of a grader's verdict
         cases = exercise.inputs(seed)
@@ -61,10 +88,9 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
         if not judge(exercise, *draws[-1]).right:
             break
     verdict = judge_draws(exercise, draws)
-    own = library[exercise.id]
     borrowed = own_function(function, frozenset(library))
     stage, sentence = NOT_YET, f"{verdict.sentence} {FALLBACK}"
-    if function is own:
+    if function is library[exercise.id]:
         sentence = (
             f"That is stylelab's own function, which took the place of yours after an earlier check: run the cell that defines "
             f"`{exercise.id}` again, then this one."
@@ -79,8 +105,7 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
         given = give(exercise, lab, next(iter(draws[0][0].values())))
         obstacle = unnamed(exercise, function) or lab.obstacle(exercise, function, given)
         stage, sentence = RIGHT, UNUSABLE.format(obstacle) if obstacle else USED
-    tell(exercise.id, stage, sentence)
-    return function if sentence is USED else own
+    return stage, sentence
 
 
 def tell(exercise: str, stage: Stage, sentence: str) -> None:
@@ -91,7 +116,7 @@ def tell(exercise: str, stage: Stage, sentence: str) -> None:
     """
     sentence = printable(sentence, LONGEST)  # an error's text may be in it
     text = f"{exercise}: {stage.name}{',' if stage is RIGHT else '.'} {sentence}"
-    grading = os.environ.get("NBGRADER_EXECUTION")
+    grading = under_nbgrader()
     if grading and stage is not RIGHT:
         raise AssertionError(text.removesuffix(f" {FALLBACK}"))
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()

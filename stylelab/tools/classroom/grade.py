@@ -26,6 +26,7 @@ from stylelab.tools.classroom.reports import write as reports
 from stylelab.tools.classroom.reports.canvas import read_gradebook
 from stylelab.tools.classroom.reports.gradebook import Gradebook
 from stylelab.tools.classroom.reports.late import parse_late
+from stylelab.tools.classroom.reports.lessons import parse_lessons
 from stylelab.tools.classroom.reports.manual import read_manual
 from stylelab.tools.classroom.sandbox.sandbox import NONE, isolation_trouble
 
@@ -42,6 +43,7 @@ def grade(
     due: list[str] | None = None,
     late: str = "none",
     canvas: Path | None = None,
+    lessons: str | None = None,
     **options,
 ) -> int:
     """Grade all submissions and write the reports; returns the exit status.
@@ -52,12 +54,13 @@ def grade(
         scheduler: address of a Dask scheduler; None starts workers on this machine.
         due, late: as for `parse_late`.
         canvas: a gradebook exported from Canvas.
+        lessons: as for `parse_lessons`: those that count.
         options: as for `batch.plan`.
 
     Raises:
         InputError, MachineError: one line for stderr. Marks made so far are kept.
     """
-    policy = parse_late(late, due)
+    policy, chosen = parse_late(late, due), parse_lessons(lessons)
     if canvas is not None:
         canvas = batch.expand_home(canvas)
         read_gradebook(canvas)  # a mistake in it is better reported before the marking than after
@@ -73,8 +76,8 @@ def grade(
             print(f"stylelab: {SLOW} ({printable(why)})", file=sys.stderr)
         _run(plan, scheduler)
         marks = [plan.marks[key] for key in plan.submissions]
-        record = replace(plan.record, settings={**plan.record.settings, "late": policy.to_json()})
-        written = reports.write(plan.folder, marks, record, late=policy, canvas_export=canvas)
+        record = replace(plan.record, settings={**plan.record.settings, "late": policy.to_json(), "lessons": chosen})
+        written = reports.write(plan.folder, marks, record, late=policy, canvas_export=canvas, lessons=chosen)
     except KeyboardInterrupt:
         counts = f"{len(plan.marks)} of {len(plan.submissions)} marked"
         raise Interrupted(f"interrupted: {counts}; run it again to resume and to write the reports") from None
@@ -105,7 +108,7 @@ def _run(plan: batch.Batch, scheduler: str | None) -> None:
 
 def summary(plan: batch.Batch, marks: Sequence[Mark], book: Gradebook) -> str:
     """The result in a few lines."""
-    graded = [mark for mark in marks if mark.points]
+    graded = [mark for mark in marks if mark.points and mark.lesson in book.lessons]
     share = sum(mark.earned for mark in graded) / max(1, sum(mark.points for mark in graded))
     kept = f", {plan.kept} of them earlier" if plan.kept else ""
     students = len({mark.student for mark in marks})

@@ -10,10 +10,19 @@ from functools import cache, cached_property
 LONGEST = 60_000  # characters that are parsed at once: about half a second at worst
 FIELDS, FORMATTED = 2_000, re.compile(r"[fF][rR]?[\"']")  # f-strings: parsing time grows with the square of their brackets
 PYTHON_MAGICS = {"time", "timeit", "capture", "prun", "memit", "mprun", "python", "python3"}  # cell magics with a Python body
-CELL_MAGIC = re.compile(r"\A\s*%%(\w+)[^\n]*")
+RUNNING_MAGICS = {"time", "prun", "memit"}  # line magics that run a statement, and keep what it binds
+IDLE_MAGICS = frozenset(  # line magics without an effect on an answer
+    "autoreload colors conda config doctest_mode gui history load_ext logstart logstop lsmagic ls ll matplotlib page pdb pdoc pfile pinfo "
+    "pip precision psearch psource pwd quickref recall reload_ext reset_selective time timeit uv who who_ls whos xmode".split()
+)
+CELL_MAGIC = re.compile(r"\A\s*%%(\w+)([^\n]*)")
 # lines that only IPython understands, with their continuations after a backslash: %matplotlib, !pip, ?name, name?
 LINE_MAGIC = re.compile(r"^([ \t]*)(?:[%!?][^\n\\]*(?:\\\n?[^\n\\]*)*|[\w.]+\?{1,2}[ \t]*)$", re.M)
-ASSIGNED_MAGIC = re.compile(r"^([ \t]*\w[\w, \t]*=[ \t]*)[%!][^\n=][^\n]*$", re.M)
+ASSIGNED_MAGIC = re.compile(r"^([ \t]*\w[\w, \t]*=[ \t]*)([%!][^\n=][^\n]*)$", re.M)
+AUTOMATIC_MAGIC = re.compile(
+    r"^(?=(?:pip|conda|cd|ls|mkdir|cat|cp|mv|rm|env|run|time|timeit|matplotlib|load_ext|autoreload)[ \t]+[^\s=(.,+*/\[])", re.M
+)
+FOLDER_COMMAND = re.compile(r"!\s*mkdir\s")  # processes are refused, but a folder can be made without one
 CHECK = re.compile(
     r"^(\w+)[ \t]*=[ \t]*\w+\.check\([ \t]*([\"'])\w+\2[ \t]*,[ \t]*(\w+)[ \t]*\)[ \t]*;?[ \t]*(?:#[^\n]*)?$", re.M
 )
@@ -73,22 +82,41 @@ def parse(text: str) -> ast.Module | None:
 
 
 def plain_python(source: str) -> tuple[str, str | None]:
-    """A cell without what only IPython understands; line numbers stay the same.
+    """A cell in Python, without what only IPython understands; line numbers stay the same.
 
     Returns:
-        The text, and what was left out, for a note; None if nothing was.
+        The text, and what was left out, for a note; None if nothing was. What affects an answer, such as `%%writefile`, becomes
+        a call of `get_ipython()`.
     """
     left_out = None
     if magic := CELL_MAGIC.match(source):
         left_out = f"%%{magic[1]}"
+        if magic[1] in ("writefile", "file"):
+            body = source[magic.end() :].strip("\n") + "\n"
+            return f"get_ipython().run_cell_magic('writefile', {magic[2].strip()!r}, {body!r})", None
         if magic[1] not in PYTHON_MAGICS:
             return "", left_out
         source = "\n" * magic[0].count("\n") + source[magic.end() :]
-    if not (LINE_MAGIC.search(source) or ASSIGNED_MAGIC.search(source)) or parse(source) is not None:
+    if parse(source) is not None:
         return source, left_out
-    replaced = LINE_MAGIC.sub(lambda match: f"{match[1]}pass" + "\n" * match[0].count("\n"), source)
-    replaced = ASSIGNED_MAGIC.sub(r"\1None", replaced)
+    marked = AUTOMATIC_MAGIC.sub("%", source)
+    replaced = LINE_MAGIC.sub(lambda match: match[1] + (_translate(match[0]) or "pass") + "\n" * match[0].count("\n"), marked)
+    replaced = ASSIGNED_MAGIC.sub(lambda match: match[1] + (_translate(match[2], assigned=True) or "None"), replaced)
     return (replaced, left_out or "a magic line") if parse(replaced) is not None else (source, left_out)
+
+
+def _translate(line: str, *, assigned: bool = False) -> str:
+    """A line magic in Python; '' if it has no effect on an answer."""
+    line = line.replace("\\\n", " ").strip()
+    name, _, rest = line[1:].partition(" ")
+    if line[0] != "%" or not name.isidentifier():
+        return f"get_ipython().system({line[1:].strip()!r})" if FOLDER_COMMAND.match(line) else ""
+    if name in RUNNING_MAGICS:
+        statement = re.sub(r"\A(?:\s*-\S+)+", "", rest).strip()
+        return statement if parse(statement) is not None else ""
+    if name in IDLE_MAGICS and not (assigned and name in ("pwd", "timeit")):
+        return ""
+    return f"get_ipython().run_line_magic({name!r}, {rest.strip()!r})"
 
 
 def without_checks(text: str) -> str:

@@ -2,12 +2,13 @@
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stylelab.tools.classroom.marking.model import ExerciseMark, Mark
 from stylelab.tools.classroom.marking.record import Record
 from stylelab.tools.classroom.reports.late import Late, lateness
+from stylelab.tools.classroom.reports.lessons import counted_lessons
 from stylelab.tools.classroom.reports.manual import Entry
 from stylelab.tools.classroom.reports.text import file_names, name_key, number, plain
 
@@ -65,9 +66,14 @@ class SubmissionGrade:
         return not self.ungraded and not (self.mark.fault and not self.exercises and not self.by_hand)
 
     @property
-    def most(self) -> float:
-        """Final points if everything that is not graded were right."""
-        return (self.earned + self.ungraded) * self.factor
+    def any_graded(self) -> bool:
+        """Whether any of its points are graded."""
+        return self.graded or self.ungraded < self.points
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Sorts a student's submissions of one lesson: the final points if all that is not graded were right, and as it is."""
+        return round((self.earned + self.ungraded) * self.factor, 2), self.final
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ class Gradebook:
 
     Attributes:
         students: sorted by name.
-        lessons: lesson -> exercise -> points, of the lessons with at least one submission.
+        lessons: lesson -> exercise -> points, of the lessons that count.
         warnings: messages for the instructor, one line each.
     """
 
@@ -146,30 +152,39 @@ def lesson_title(lesson: str) -> str:
     return f"Lesson {int(digits)}: {words.replace('_', ' ').capitalize()}"
 
 
-def make_gradebook(marks: Sequence[Mark], record: Record, entries: Iterable[Entry] = (), late: Late | None = None) -> Gradebook:
+def make_gradebook(
+    marks: Sequence[Mark],
+    record: Record,
+    entries: Iterable[Entry] = (),
+    late: Late | None = None,
+    chosen: Collection[str] | None = None,
+) -> Gradebook:
     """Combine marks, changes by hand and late days. The same input in any order gives the same gradebook.
 
     Args:
         marks: one per submission.
         entries: the lines of manual.csv.
         late: the late policy; None deducts nothing.
+        chosen: the lessons that count; None leaves out those that next to nobody handed in.
     """
     late, lessons = late or Late(), _lessons(marks, record)
     warnings: list[str] = []
+    counted = counted_lessons(marks, chosen, warnings)
     by_student = defaultdict(list)
     for mark in marks:
         by_student[mark.student].append(mark)
     files = file_names(sorted(by_student))
     entries_of = _by_student(entries, by_student, warnings)
     students = [
-        _student(Student(name, files[name], ()), by_student[name], entries_of[name], lessons, late, warnings)
+        _student(Student(name, files[name], ()), by_student[name], entries_of[name], lessons, counted, late, warnings)
         for name in sorted(by_student, key=lambda name: (name.casefold(), name))
     ]
-    if undated := [mark for mark in marks if mark.when is None and late.due_for(mark.lesson)]:
+    if undated := [mark for mark in marks if mark.when is None and mark.lesson in counted and late.due_for(mark.lesson)]:
         names = sorted({plain(mark.student, 60) for mark in undated})
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         warnings.append(f"{len(undated)} submissions have no date and count as on time: {', '.join(names[:5])}{more}")
-    return Gradebook(tuple(students), lessons, record, late, tuple(warnings))
+    counting = {lesson: exercises for lesson, exercises in lessons.items() if lesson in counted}
+    return Gradebook(tuple(students), counting, record, late, tuple(warnings))
 
 
 def _lessons(marks: Iterable[Mark], record: Record) -> dict[str, dict[str, int]]:
@@ -210,9 +225,15 @@ def _did_you_mean(word: str, choices: Iterable[str]) -> str:
 
 
 def _student(
-    student: Student, marks: list[Mark], entries: list[Entry], lessons: Lessons, late: Late, warnings: list[str]
+    student: Student,
+    marks: list[Mark],
+    entries: list[Entry],
+    lessons: Lessons,
+    counted: Collection[str],
+    late: Late,
+    warnings: list[str],
 ) -> Student:
-    """The student with final marks for all submissions."""
+    """The student with final marks for all submissions. Of `lessons`, only those in `counted` count."""
     marked = {exercise.exercise for mark in marks for exercise in mark.exercises}
     for entry in entries:
         if entry.target not in marked and not any(_concerns_lesson(entry, mark) for mark in marks):
@@ -235,19 +256,19 @@ def _student(
         whole = [entry for entry in entries if _concerns_lesson(entry, mark)]
         points = sum(lessons.get(mark.lesson, {}).values())
         earned, by_hand, comments = _changed(sum(exercise.earned for exercise in exercises), points, whole, warnings)
-        days, factor = lateness(mark.when, late, mark.lesson)
+        days, factor = lateness(mark.when, late, mark.lesson) if mark.lesson in counted else (0, 1.0)
         decided = any(entry.sets is not None for entry in whole)
         ungraded = sum(exercise.mark.points for exercise in exercises if not exercise.graded and not decided)
         submissions.append(SubmissionGrade(mark, tuple(exercises), earned, points, days, factor, by_hand, comments, ungraded))
     best: dict[str, int] = {}  # lesson -> index of the submission that counts
     for index, submission in enumerate(submissions):
         lesson = submission.mark.lesson
-        if lesson in lessons and (lesson not in best or submission.most > submissions[best[lesson]].most):
+        if lesson in counted and (lesson not in best or submission.rank > submissions[best[lesson]].rank):
             best[lesson] = index
     for index in best.values():
         submissions[index] = replace(submissions[index], counts=True)
     student = replace(student, submissions=tuple(submissions))
-    available = {lesson: sum(exercises.values()) for lesson, exercises in lessons.items()}
+    available = {lesson: sum(lessons[lesson].values()) for lesson in counted}
     ungraded = sum(submission.ungraded for submission in student.counted.values())
     if any(not submission.graded and submission.mark.lesson not in lessons for submission in submissions):
         # one of unknown lesson: it may be any that the student has not handed in

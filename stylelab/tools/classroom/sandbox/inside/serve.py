@@ -27,6 +27,7 @@ WARM_IMPORTS = {  # imported in advance; the frameworks import some of it only a
     "both": (
         "stylelab.exercises.checking.call", "stylelab.exercises.checking.serialise",
         *(f"stylelab.tools.classroom.sandbox.inside.{name}" for name in ("slice", "form", "wire")), "scipy.linalg",
+        "IPython.core.interactiveshell", "matplotlib.pyplot", "PIL.Image",
     ),
     "torch": ("torch._dynamo",),  # for the optimisers' steps
     "tensorflow": ("keras",),  # behind tf.keras
@@ -184,13 +185,13 @@ def _load(grader: socket.socket):
     """The exercise, without anything that decides, and the answer's function."""
     from stylelab.exercises.checking.definition import Exercise
     from stylelab.tools.classroom.sandbox.inside import form, wire
-    from stylelab.tools.classroom.sandbox.inside.slice import load
+    from stylelab.tools.classroom.sandbox.inside.slice import become_notebook, load
 
     job, _ = wire.receive(grader)
     unknown: dict[str, Any] = dict(cases=None, reference=None, mistakes=(), properties=())  # only the grader knows these
     exercise = Exercise(**job["exercise"], **unknown)
     wire.send(grader, {"form": form.canonical(job["cells"][job["answer"]])})
-    loaded = load(job["cells"], job["answer"], exercise.id, job["given"])
+    loaded = load(job["cells"], job["answer"], exercise.id, job["given"], become_notebook())
     wire.send(grader, {"trouble": loaded.trouble, "loaded": loaded.function is not None})
     return exercise, loaded.function
 

@@ -10,21 +10,29 @@ import __future__
 import ast
 import asyncio
 import builtins
+import importlib
 import inspect
 import linecache
+import os
+import shlex
+import sys
+import types
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from stylelab.tools.classroom.sandbox.inside.statements import (
     ANY,
     ARGUMENTS,
     DEFINITIONS,
+    FILES,
     NOTHING,
     PARSE_ERRORS,
     SETTING_PREFIXES,
+    SETTINGS,
     UNSEEN,
     Statement,
     check_size,
@@ -34,8 +42,7 @@ from stylelab.tools.classroom.sandbox.inside.statements import (
     statements_of,
 )
 
-# modules whose settings apply to all code
-GLOBAL_SETTINGS = {"torch", "tensorflow", "keras", "numpy", "random", "warnings", "sys", "decimal"}
+SHOWING = {"stylelab", "matplotlib", "IPython", "ipywidgets", "PIL", "rich", "tqdm"}  # their settings do not concern an answer
 
 
 @dataclass
@@ -52,7 +59,14 @@ class Loaded:
     namespace: dict = field(default_factory=dict)
 
 
-def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str]) -> Loaded:
+def become_notebook() -> dict:
+    """Make this process look like a notebook's: the namespace that is returned is `__main__`, and modules may be files beside it."""
+    module = sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.path.insert(0, "")
+    return vars(module)
+
+
+def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str], namespace: dict | None = None) -> Loaded:
     """Run what `name` depends on and return its value.
 
     Args:
@@ -61,6 +75,7 @@ def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str]) ->
         name: the exercise's id.
         given: id -> source of the library's answer, for earlier exercises that are open or wrong, as in the lesson. It is
             empty afterwards.
+        namespace: where to run it; a new one by default.
     """
     library = {}
     while given:  # nothing of it is left when a student's statement runs
@@ -70,9 +85,9 @@ def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str]) ->
             exec(source, own_namespace)
             library[exercise] = own_namespace[exercise]
         del source
-    loaded = Loaded()
-    nothing = _Nothing()
-    loaded.namespace |= {"__name__": "__main__", "__builtins__": __builtins__, "get_ipython": nothing, "display": nothing}
+    loaded = Loaded(namespace={} if namespace is None else namespace)
+    get_shell = partial(_get_shell, loaded.namespace)
+    loaded.namespace |= {"__name__": "__main__", "__builtins__": __builtins__, "get_ipython": get_shell, "display": _Nothing()}
     loaded.namespace |= library
     statements: list[Statement] = []
     for index, source in enumerate(cells):
@@ -114,6 +129,8 @@ def _run(statement: Statement, loaded: Loaded, cells: Sequence[str], flags: int,
     text = cells[statement.cell]  # for inspect.getsource
     linecache.cache[file] = (len(text), None, [f"{line}\n" for line in text.split("\n")], file)
     try:
+        if isinstance(statement.node, ast.Import | ast.ImportFrom):
+            importlib.invalidate_caches()  # it may import a file that was written a moment ago
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             all_flags = flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT  # as in a notebook
@@ -170,7 +187,7 @@ class _Slice:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 imported |= statement.binds
                 module = node.names[0].name if isinstance(node, ast.Import) else node.module or ""
-                if module.partition(".")[0] in GLOBAL_SETTINGS:
+                if module.partition(".")[0] not in SHOWING:
                     self.settable |= statement.binds
         effects = self._effects_of_calls()
         aliases: dict[str, set[str]] = defaultdict(set)
@@ -187,7 +204,13 @@ class _Slice:
                 by_calls |= statement.passes.get(function, NOTHING) if ARGUMENTS in effects[function] else NOTHING
             if ANY in by_calls:
                 self.binders[ANY].append(position)
-            changes = statement.changes | (statement.may_change | by_calls) - imported
+            passed = set().union(*(statement.passes.get(function, NOTHING) for function in statement.reads_now & effects.keys()))
+            outside = {each for each in statement.changes | by_calls if "." in each}
+            for each in outside:  # such as "torch.gram"
+                root, _, attribute = each.partition(".")
+                if spread(passed if root == ARGUMENTS else {root}, aliases) & self.settable:
+                    self.changers[f".{attribute}"].append(position)
+            changes = (statement.changes | (statement.may_change | by_calls) - imported) - outside
             for changed in spread(changes, aliases) - self.given - fixed - {ANY}:
                 self.changers[changed].append(position)
 
@@ -209,11 +232,13 @@ class _Slice:
             if name not in called_by_answer:
                 called_by_answer.add(name)
                 waiting += depends.get(name, ())
-        return {name: what for name, what in effects.items() if what and name not in called_by_answer}
+        for name in called_by_answer & effects.keys():
+            effects[name] = {each for each in effects[name] if each == FILES or "." in each}
+        return {name: what for name, what in effects.items() if what}
 
     def statements(self) -> list[Statement]:
         """The chosen statements, in order."""
-        chosen, wanted = set(), [(self.name, float("inf"))]
+        chosen, wanted = set(), [(self.name, float("inf")), (SETTINGS, float("inf"))]
         for position, statement in enumerate(self.all):
             call = getattr(statement.node, "value", None)
             if statement.cell > self.answer or not isinstance(statement.node, ast.Expr) or not isinstance(call, ast.Call):
@@ -239,7 +264,7 @@ class _Slice:
         binders = self.binders.get(name, [])
         up_to_answer = [position for position in binders if self.all[position].cell <= self.answer]
         sources = [position for position in up_to_answer if position < limit]
-        sources = sources or [position for position in binders if position < limit]
+        sources = sources or [position for position in binders if position < limit] or self.changers.get(f".{name}", [])
         if not sources:  # a star import may also rebind a builtin; `exec` is assumed not to
             unseen = [position for position in self.binders.get(ANY, ()) if self.all[position].cell <= self.answer]
             is_builtin = hasattr(builtins, name)
@@ -247,8 +272,28 @@ class _Slice:
         return sources + [position for position in self.changers.get(name, ()) if self.all[position].cell <= self.answer]
 
 
+def _get_shell(namespace: dict) -> Any:
+    """IPython's shell, made at its first use: magics work on `namespace`, and commands start no process."""
+    try:
+        from IPython.core.interactiveshell import InteractiveShell
+        from traitlets.config import Config
+    except ImportError:
+        return _Nothing()
+    if not InteractiveShell.initialized():
+        shell: Any = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}), user_ns=namespace)
+        shell.system, shell.getoutput, shell.enable_gui = _make_folders, lambda *_, **__: [], lambda *_: None
+    return InteractiveShell.instance()
+
+
+def _make_folders(command: str) -> None:
+    words = shlex.split(command)
+    for folder in words[1:] if words[:1] == ["mkdir"] else ():
+        if not folder.startswith("-"):
+            os.makedirs(folder, exist_ok=True)
+
+
 class _Nothing:
-    """Replaces `display` and the notebook's shell: it can be called, every attribute can be read, and nothing happens."""
+    """Replaces `display`: it can be called, every attribute can be read, and nothing happens."""
 
     def __getattr__(self, name):
         return self

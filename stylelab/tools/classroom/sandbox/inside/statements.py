@@ -1,13 +1,17 @@
 """What one statement binds, changes and reads: names only, found without running it. `slice.py` connects the statements."""
 
 import ast
+import importlib.util
+import re
 import symtable
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 LONGEST = 200_000  # characters of one cell
 DEEPEST = 200  # nested brackets
+LONGEST_TEXT = 5_000  # characters of a string in which names are looked for
 ANY = "*"  # stands for names that cannot be seen
 ARGUMENTS = "()"  # stands for what a function is given
 UNSEEN = frozenset(("exec", "eval", "globals", "locals", "vars", "setattr", "__import__"))  # may bind ANY name
@@ -23,7 +27,22 @@ FILLERS = frozenset(  # functions that change what they are given
 )
 SETTING_PREFIXES = (  # calls on a module that begin like this change its settings
     "set", "seed", "manual_seed", "run_functions_eagerly", "enable", "experimental_enable", "simplefilter", "filterwarnings",
+    "disable", "use_", "add_", "register", "Register", "define", "impl", "basicConfig",
 )  # fmt: skip
+# Effects that no name shows are followed by names of their own. "/" stands for files; ".gram" for an attribute of this name of
+# whatever was imported, such as torch.Tensor; ".=" for settings, and attributes that cannot be seen: they always count
+FILES, SETTINGS = "/", ".="
+WRITES = re.compile(
+    r"open_for_writing|(?:\w*_)?(?:write\w*|dump|save(?!fig)\w*)|im(?:save|write)|savetxt|savez\w*|to_(?:csv|json|pickle|excel|parquet|file)"
+    r"|tofile|mkdir|makedirs|mkdtemp|mkstemp|touch|rename|unlink|rmtree|symlink\w*|copy(?:file|tree|2)|shutil|shelve|sqlite3|dbm|chdir"
+    r"|fchdir|execute\w*|commit|close|flush|run_cell_magic|system"
+)
+READS = re.compile(
+    r"(?:im|safe_|\w*_)?(?:open|load|read)\w*|\w*[fF]ile|genfromtxt|memmap|exists|is_dir|isdir|r?glob|listdir|iterdir|scandir|walk|stat"
+    r"|connect|import_module|spec_from_\w+|run_path|getcwd|cwd|shelve|sqlite3|dbm"
+)
+WRITE_MODES = re.compile(r"[rbt]?[wax+][bt+]*|r[bt]*\+[bt]*")
+WORDS = re.compile(r"[^\W\d]\w*")
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 MOST_ALIASES = 50  # names that are followed from one name
@@ -92,7 +111,10 @@ def statements_of(source: str, cell: int) -> Iterator[Statement]:
             for alias in node.names:
                 single = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], node.level)
                 name = alias.asname or alias.name.partition(".")[0]
-                yield Statement(cell, ast.copy_location(single, node), frozenset((name,)))
+                home = (alias.name if isinstance(node, ast.Import) else node.module or "").partition(".")[0]
+                reads = {f".{alias.name}"} if isinstance(node, ast.ImportFrom) else set()
+                reads |= set() if _is_installed(home) else {FILES, ".path", ".modules"}
+                yield Statement(cell, ast.copy_location(single, node), frozenset((name,)), reads_later=frozenset(reads))
         else:
             yield _analyse(node, lines, cell)
 
@@ -113,8 +135,20 @@ def _analyse(node: ast.stmt, lines: list[bytes], cell: int) -> Statement:
     reads_now = frozenset(_read_now(table))
     reads_later = frozenset(_read_later(table)) | _declared_global(table)  # symtable does not count `+=` as a use
     run_now = list(_run_now(node))
-    if UNSEEN & reads_now and any(isinstance(inner, ast.Call) and last_name(inner.func) in UNSEEN for inner in run_now):
-        binds.add(ANY)
+    found = _Changes(run_now)
+    changes, may_change = frozenset(found.changes), frozenset(found.may_change)
+    if UNSEEN & (reads_now | reads_later):  # names in text may be bound, changed and read
+        texts = (inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant) and isinstance(inner.value, str))
+        words = {word for text in texts for word in WORDS.findall(text[:LONGEST_TEXT])}
+        reads_later |= words
+        if UNSEEN & reads_now and any(isinstance(inner, ast.Call) and last_name(inner.func) in UNSEEN for inner in run_now):
+            binds.add(ANY)
+            reads_now |= words
+            changes |= words
+    if ".run_line_magic" in found.reads:
+        texts = [inner.value for inner in run_now if isinstance(inner, ast.Constant) and isinstance(inner.value, str)]
+        binds |= {ANY} if "run" in texts else set()
+        reads_now |= {word for text in texts for word in WORDS.findall(text[:LONGEST_TEXT])}
     effects: set[str] = set()  # what calling a function in the statement may bind or change
     if isinstance(node, DEFINITIONS) or any(isinstance(inner, FUNCTIONS) for inner in run_now):
         inside = _Changes(ast.walk(node))
@@ -122,8 +156,10 @@ def _analyse(node: ast.stmt, lines: list[bytes], cell: int) -> Statement:
         effects = _declared_global(table) | (changed & reads_later) | ({ANY} if UNSEEN & reads_later else set())
         parameters = {inner.arg for inner in ast.walk(node) if isinstance(inner, ast.arg)} - {"self", "cls"}
         effects |= {ARGUMENTS} if changed & parameters else set()
-    found = _Changes(run_now)
-    changes, may_change = frozenset(found.changes), frozenset(found.may_change)
+        effects |= {f"{ARGUMENTS}{each}" if each.partition(".")[0] in parameters else each for each in inside.outside}
+        reads_later |= inside.reads
+    reads_later |= found.reads
+    changes |= found.outside
     return Statement(
         cell, node, frozenset(binds), changes, may_change, reads_now, reads_later, frozenset(effects), found.passes, found.aliases
     )
@@ -197,12 +233,19 @@ class _Changes:
         self.may_change: set[str] = set()
         self.passes: dict[str, frozenset[str]] = {}
         self.aliases: dict[str, frozenset[str]] = {}
+        self.outside: set[str] = set()  # FILES, or what is changed in which import, such as "torch.gram"
+        self.reads: set[str] = set()  # FILES and attributes
         for node in nodes:
-            if isinstance(node, ast.Name | ast.Constant):  # the most frequent kinds
+            if isinstance(node, ast.Constant):
                 continue
+            if isinstance(node, ast.Name | ast.Attribute):
+                self._visit_word(node.id if isinstance(node, ast.Name) else node.attr)
             match node:
+                case ast.Attribute(ctx=ast.Load(), attr=name):
+                    self.reads.add(f".{name}")
                 case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
                     self.changes |= root_name(node)
+                    self._add_outside(node, _outer_attribute(node))
                 case ast.Expr(value=ast.Call(func=ast.Attribute(attr=method) as function)):
                     self.may_change |= root_name(function)
                     self.changes |= root_name(function) if method.startswith(SETTING_PREFIXES) else set()
@@ -230,8 +273,26 @@ class _Changes:
                     self._add_aliases([target], _whole_names(value))
 
     def _visit_call(self, node: ast.Call) -> None:
-        arguments = set().union(*(root_name(value) for value in (*node.args, *(keyword.value for keyword in node.keywords))))
+        arguments = set().union(*map(root_name, _arguments(node)))
         name = last_name(node.func)
+        texts = [value.value for value in node.args[:2] if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+        if name.startswith(SETTING_PREFIXES) and "seed" not in name:
+            self._add_outside(node.func, SETTINGS)
+        if name in MUTATORS or name == "putenv":
+            self._add_outside(node.func, ".environ" if name == "putenv" else _outer_attribute(getattr(node.func, "value", node)))
+        if name in ("setattr", "delattr") and node.args:
+            self._add_outside(node.args[0], f".{texts[0]}" if texts else SETTINGS)
+        if name in ("getattr", "hasattr", "attrgetter", "methodcaller", "run_line_magic"):
+            self.reads |= {f".{text}" for text in texts}
+        if name == "getenv":
+            self.reads.add(".environ")
+        if name == "run_line_magic" and texts:
+            self.outside |= {"env": {"os.environ"}, "set_env": {"os.environ"}, "cd": {FILES}}.get(texts[0], set())
+            self.reads |= {".environ"} if texts[0] == "env" else {FILES} if texts[0] == "run" else set()
+        if any(isinstance(value, ast.Constant) and WRITE_MODES.fullmatch(str(value.value)) for value in _arguments(node)):
+            self.outside.add(FILES)
+        if any(keyword.arg == "file" for keyword in node.keywords):
+            self.outside.add(FILES)
         in_place = name.endswith("_") and not name.endswith("__")  # PyTorch's naming
         if (name in MUTATORS or in_place) and isinstance(node.func, ast.Attribute):
             self.may_change |= root_name(node.func)
@@ -241,10 +302,43 @@ class _Changes:
         if isinstance(node.func, ast.Name) and arguments:
             self.passes[node.func.id] = self.passes.get(node.func.id, NOTHING) | arguments
 
+    def _visit_word(self, word: str) -> None:
+        if WRITES.fullmatch(word):
+            self.outside.add(FILES)
+        if READS.fullmatch(word):
+            self.reads.add(FILES)
+        if word == "environ":
+            self.reads.add(".environ")
+
+    def _add_outside(self, node: ast.expr, attribute: str) -> None:
+        attribute = SETTINGS if attribute.startswith(".__") else attribute
+        self.outside |= {f"{root}{attribute}" for root in root_name(node)} if attribute else set()
+
     def _add_aliases(self, targets: Iterable[ast.expr], wholes: set[str]) -> None:
         for target in targets if wholes else ():
             for name in {inner.id for inner in ast.walk(target) if isinstance(inner, ast.Name)}:
                 self.aliases[name] = self.aliases.get(name, NOTHING) | wholes - {name}
+
+
+def _arguments(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
+def _outer_attribute(node: ast.AST) -> str:
+    """`.gram` of `torch.Tensor.gram` and `.environ` of `os.environ["A"]`; of a name alone, its name: it may have been imported."""
+    while isinstance(node, ast.Subscript | ast.Call):
+        node = node.value if isinstance(node, ast.Subscript) else node.func
+    name = getattr(node, "attr", None) or getattr(node, "id", "")
+    return f".{name}" if name else ""
+
+
+def _is_installed(module: str) -> bool:
+    if module in sys.modules or module in sys.stdlib_module_names:
+        return True
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError, AttributeError):
+        return False
 
 
 def _run_now(node: ast.AST) -> Iterator[ast.AST]:
@@ -291,6 +385,8 @@ def _whole_names(value: ast.expr) -> set[str]:
             return _whole_names(inner)
         case ast.Call(func=ast.Attribute(value=inner, attr=method)) if method in PART_GETTERS:
             return _whole_names(inner)
+        case ast.Call(func=ast.Name(id="type"), args=[inner]):
+            return root_name(inner)
         case ast.Tuple(elts=parts) | ast.List(elts=parts):
             return set().union(*map(_whole_names, parts))
         case ast.IfExp(body=one, orelse=other):
