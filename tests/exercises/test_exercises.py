@@ -417,6 +417,17 @@ def test_under_nbgrader_the_librarys_function_is_in_place_when_the_check_raises(
             exec(CHECKED.replace("name", name), notebook)  # noqa: S102
 
 
+def test_under_nbgrader_an_answer_without_an_end_is_replaced_when_it_is_interrupted(sl, monkeypatch):
+    def interrupted(activation):
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    notebook = {"sl": sl, "gram_matrix": interrupted}
+    with pytest.raises(KeyboardInterrupt):
+        exec(CHECKED.replace("name", "gram_matrix"), notebook)  # noqa: S102
+    assert notebook["gram_matrix"] is sl.gram_matrix
+
+
 def test_under_nbgrader_a_warning_costs_nothing(sl, monkeypatch, capsys):
     def gram_matrix(activation):
         print("careful", file=sys.stderr)
