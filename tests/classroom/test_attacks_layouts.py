@@ -151,6 +151,13 @@ def test_a_folder_named_like_nbgraders_or_a_lone_imitation_takes_nobodys_row(tmp
     assert found("after") == before and before
 
 
+@pytest.mark.parametrize("data", [zipped({}), zipped({"photo.png": b""}), b"no zip", None])
+def test_an_imitation_beside_a_zip_without_work_is_one_students_too(tmp_path, data):
+    folder = put(tmp_path, "mallory.zip", data=packed(IMITATIONS["canvas"]))
+    (folder / "ada.zip").symlink_to(folder / "mallory.zip") if data is None else put(folder, "ada.zip", data=data)
+    assert set(students(collect(folder))) == {"ada", "mallory"}
+
+
 def test_a_list_that_a_student_hands_in_beside_others_names_nobody(tmp_path):
     folder = put(tmp_path, "ada.ipynb", "bob/x.ipynb", "mallory.ipynb", when=WHEN)
     before = rows(collect(folder))

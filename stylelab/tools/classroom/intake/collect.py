@@ -97,7 +97,7 @@ def _find_files(source: Path, tell: Callable[[str], object]) -> Iterator[Student
         files = [file for file in files if file.parts[0] not in left_out]
         prefixed = [replace(file, parts=(*prefix, *file.parts)) for file in files]
         in_nbgrader = any(file.may_be_work and len(file.parts) > 3 for file in prefixed)
-        exports = _exports_in_folder(prefixed if prefix and in_nbgrader else files, tell)
+        exports = _exports_in_folder(prefixed if prefix and in_nbgrader else files, left_out, tell)
     for export in exports:
         for found in assign_students(export, left_out.append):
             yield from _open_own_zip(found)
@@ -118,7 +118,7 @@ def _list_export(export: IncomingFile) -> list[IncomingFile]:
     return [replace(file, modified=file.modified or export.modified) for file in inside]
 
 
-def _exports_in_folder(files: list[IncomingFile], tell: Callable[[str], object]) -> list[Export]:
+def _exports_in_folder(files: list[IncomingFile], left_out: list[str], tell: Callable[[str], object]) -> list[Export]:
     """The exports in a folder. A zip in it is an export only if all else there is one, too: otherwise it is a student's own."""
     zips: set[str] = set()
     opened: list[IncomingFile] = []
@@ -128,11 +128,12 @@ def _exports_in_folder(files: list[IncomingFile], tell: Callable[[str], object])
             with suppress(StylelabError):  # it is opened again as one student's own zip, and reported there
                 inside = [replace(each, parts=(*file.parts, *each.parts)) for each in _list_export(file)]
                 zips.add(file.parts[0])
-        opened += inside
+        opened += inside if any(each.may_be_work for each in inside) else [file]
     exports = split_exports(opened)
-    if all(prefix for prefix, _ in exports):
+    if all(tops := ["/".join(prefix) for prefix, _ in exports]):
         own = "a student's own zip belongs in a folder named after the student"
-        tell(f"read as exports of a whole class, as nothing else is there: {_listed(top for (top,), _ in exports)}; {own}")
+        tell(f"read as exports of a whole class, as nothing else is there: {_listed(tops)}; {own}")
+        left_out += sorted({file.parts[0] for file in files}.difference(tops))
         return exports
     alike = [
         top
