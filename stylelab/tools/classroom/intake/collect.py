@@ -135,13 +135,11 @@ def _exports_in_folder(files: list[IncomingFile], left_out: list[str], tell: Cal
         tell(f"read as exports of a whole class, as nothing else is there: {_listed(tops)}; {own}")
         left_out += sorted({file.parts[0] for file in files}.difference(tops))
         return exports
-    alike = [
-        top
-        for top, inside in by_folder(opened).items()
-        if not is_export(files) and (is_export(inside) or (top in zips and has_one_notebook_in_three_folders(inside)))
-    ]
-    if alike:
-        tell(f"taken for one student's work, though it looks like a class: {_listed(alike)}; if it is one, grade it alone")
+    if not is_export(files):
+        inner = by_folder(opened).items()
+        tops = [top for top, own in inner if is_export(own) or (top in zips and has_one_notebook_in_three_folders(own))]
+        if tops:
+            tell(f"taken for one student's work, though it looks like a class: {_listed(tops)}; if it is one, grade it alone")
     return split_exports(files)
 
 
