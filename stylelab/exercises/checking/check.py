@@ -57,11 +57,13 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
         AssertionError: the answer is wrong, missing or the library's, and nbgrader is running the notebook. The library's own
             function is then already in place, under the exercise's name.
     """
-    own = library[exercise.id]
-    with redirect_stderr(sys.stdout) if under_nbgrader() else nullcontext():  # it takes all points for a warning
-        stage, sentence = _judged(exercise, function, lab, library)
-    if under_nbgrader() and stage is not RIGHT:
-        _put_in_place(exercise.id, function, own)
+    own, stage = library[exercise.id], NOT_YET
+    try:
+        with redirect_stderr(sys.stdout) if under_nbgrader() else nullcontext():  # it takes all points for a warning
+            stage, sentence = _judged(exercise, function, lab, library)
+    finally:  # nbgrader interrupts an answer without an end
+        if under_nbgrader() and stage is not RIGHT:
+            _put_in_place(exercise.id, function, own)
     tell(exercise.id, stage, sentence)
     return function if sentence is USED else own
 
