@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-STUDENT_NAMES = ("tensors", "features", "losses", "objective", "transfer", "loop")
+STUDENT_NAMES = ("tensors", "features", "losses", "clouds", "objective", "transfer", "loop")
 STUDENT_FILES = (*(f"torch/{name}.py" for name in STUDENT_NAMES), "recipes.py", "result.py")
 SHORT = 4  # lines of a body
 Function = ast.FunctionDef | ast.AsyncFunctionDef

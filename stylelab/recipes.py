@@ -10,10 +10,15 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, get_args, get_origin
 
 from stylelab.base.values import instance, number, one_of, whole
+from stylelab.errors import InputError
 
 REDUCTIONS = ("half_sum", "sum", "mean", "quarter_mean", "quarter_sum")
 GRAM_NORMALISATIONS = ("raw", "per_location", "per_element", "per_pixel")
 TV_KINDS = ("l1", "l2", "keras")
+KERNELS = ("linear", "polynomial", "gaussian")
+ESTIMATES = ("biased", "unbiased", "linear")
+BANDWIDTHS = ("median", "mean")
+MOST_SAMPLES = 8192  # a kernel matrix of so many positions takes 270 MB
 OPTIMISERS = ("lbfgs", "adam", "sgd")
 STARTS = ("content", "noise", "blend")
 SOFTNESS = 0.35  # found by trial, at 112 to 192 px on two encoders
@@ -38,6 +43,8 @@ def _check(name: str, value: object, kind: Any) -> None:
         kind, kinds = kinds[0], get_args(kinds[0])
         if value is None:
             return
+    if kind == str | float:
+        kind = str if isinstance(value, str) else float
     if get_origin(kind) is Mapping:
         for key, share in instance(name, value, Mapping, words="a dict such as {'conv4_2': 1.0}").items():
             _check(f"{name}: {key}", share, kinds[1])
@@ -64,7 +71,7 @@ class Loss(_Checked):
     @property
     def needs(self) -> frozenset[str]:
         """What it needs of a layer's activation F: all of it, 'activation', or only sums over positions, which makes a step
-        quicker: 'gram', F F^T, and 'total', the sum of F."""
+        quicker: 'gram', F F^T, and 'total', the sum of F. 'content' is for a loss that also looks at the content image."""
         return frozenset({"activation"})
 
     def at_size(self, positions: int, pixels: int) -> "Loss":
@@ -80,10 +87,10 @@ class Loss(_Checked):
     __rmul__ = __mul__
 
     def __repr__(self) -> str:
-        """As a reader would type it: settings that have their default are left out, but for the first."""
+        """As a reader would type it: settings that have their default are left out, but for a word or a loss that comes first."""
         values = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
-        first = [repr(value) for value, _ in list(values.values())[:1]]
-        others = [f"{name}={value!r}" for name, (value, default) in list(values.items())[1:] if value != default]
+        first = [repr(value) for value, _ in list(values.values())[:1] if isinstance(value, str | Loss)]
+        others = [f"{name}={value!r}" for name, (value, default) in list(values.items())[len(first) :] if value != default]
         return f"{type(self).__name__}({', '.join(first + others)})"
 
 
@@ -167,6 +174,200 @@ class TotalVariation(Loss):
         one_of("total variation", self.kind, TV_KINDS)
 
 
+# A layer's activation is also a cloud of points: one for each position, with one coordinate for each filter. The losses below
+# compare the clouds x of the generated image and y of the style image, each in its own way, whatever their numbers of points.
+
+
+@dataclass(frozen=True, repr=False)
+class MMD(Loss):
+    """Maximum mean discrepancy: the squared distance between two clouds' means in the space of a kernel's features.
+
+    >>> recipes.MMD("gaussian", estimate="unbiased")
+    MMD('gaussian', estimate='unbiased')
+    >>> sorted(recipes.MMD("polynomial", constant=1).needs), sorted(recipes.MMD("gaussian").needs)
+    (['gram', 'total'], ['activation'])
+
+    Attributes:
+        kernel: 'linear' x.y; 'polynomial' (x.y + constant)^degree; 'gaussian' exp(-|x - y|^2 / (2 bandwidth^2)).
+        degree, constant: of 'polynomial'; 2 and 0 make it a Gram loss, any constant above 0 adds the means.
+        bandwidth: of 'gaussian': a number, or 'median' or 'mean', so that 2 bandwidth^2 is that of the squared distances between
+            the style image's own points. They are taken once, so that the loss does not change during a run.
+        estimate: 'biased' the mean of k(x, x') + k(y, y') - 2 k(x, y) over all pairs, never below 0; 'unbiased' leaves out the
+            pairs of a point with itself; 'linear' takes each point once, in random pairs, at a cost linear in their number.
+        samples: for what sums over positions do not give (another kernel than 'linear' and degree 1 or 2, or another estimate):
+            the most points that are drawn of each cloud.
+        seed: of what is drawn.
+        positions: of the generated image in this layer, which points are drawn from. `at_size` fills this in; by default as many
+            as the style image has.
+    """
+
+    kernel: str = "polynomial"
+    degree: int = 2
+    constant: float = 0.0
+    bandwidth: str | float = "median"
+    estimate: str = "biased"
+    samples: int = 1024
+    seed: int = 0
+    positions: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("kernel", self.kernel, KERNELS)
+        one_of("estimate", self.estimate, ESTIMATES)
+        whole("degree of MMD", self.degree, 1)
+        number("constant of MMD", self.constant, 0.0)
+        if isinstance(self.bandwidth, str):
+            one_of("bandwidth", self.bandwidth, BANDWIDTHS)
+        elif self.bandwidth <= 0:
+            raise InputError(f"bandwidth of MMD is {self.bandwidth}: give a number above 0, 'median' or 'mean'")
+        if whole("samples of MMD", self.samples, 4) > MOST_SAMPLES:
+            raise InputError(f"samples of MMD is {self.samples}: give at most {MOST_SAMPLES}, as each is compared with each")
+        whole("seed of MMD", self.seed, 0)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        if self.estimate != "biased" or self.kernel == "gaussian" or (self.kernel == "polynomial" and self.degree > 2):
+            return frozenset({"activation"})
+        if self.kernel == "linear" or self.degree == 1:
+            return frozenset({"total"})
+        return frozenset({"gram", "total"}) if self.constant else frozenset({"gram"})
+
+    def at_size(self, positions: int, pixels: int) -> "MMD":
+        return replace(self, positions=positions)
+
+
+@dataclass(frozen=True, repr=False)
+class BatchNorm(Loss):
+    """Squared differences of every filter's mean and standard deviation, averaged over the filters.
+
+    >>> recipes.BatchNorm() + 0.1 * recipes.Histogram()
+    BatchNorm() + 0.1 * Histogram()
+    """
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"gram", "total"})
+
+
+@dataclass(frozen=True, repr=False)
+class MeanCovariance(Loss):
+    """Squared differences of two clouds' means and of their covariance matrices, added up.
+
+    >>> recipes.MeanCovariance(relative=True)
+    MeanCovariance(relative=True)
+
+    Attributes:
+        relative: divide each by the style image's own size: the covariance's by the sum of its squares, the mean's by the trace
+            of the covariance. Then it has no unit, and all layers have values of one order.
+    """
+
+    relative: bool = False
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"gram", "total"})
+
+
+@dataclass(frozen=True, repr=False)
+class Wasserstein(Loss):
+    """Squared Wasserstein distance of two Gaussians with the clouds' means and covariances: the work of moving the one to the other.
+
+    >>> recipes.Wasserstein()
+    Wasserstein()
+
+    Attributes:
+        relative: divide by the trace of the style image's covariance.
+    """
+
+    relative: bool = False
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"gram", "total"})
+
+
+@dataclass(frozen=True, repr=False)
+class Sliced(Loss):
+    """Sliced Wasserstein distance: two clouds projected onto many lines, sorted, and compared point by point.
+
+    >>> recipes.Sliced(directions=64)
+    Sliced(directions=64)
+
+    Attributes:
+        directions: how many lines; 0 for as many as there are filters. A run draws others as it goes on.
+        seed: of what is drawn.
+    """
+
+    directions: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole("directions of Sliced", self.directions, 0)
+        whole("seed of Sliced", self.seed, 0)
+
+
+@dataclass(frozen=True, repr=False)
+class Histogram(Loss):
+    """Mean squared difference to the activation with the style image's histogram: the same as `Sliced` along the axes.
+
+    >>> recipes.Histogram().needs == {"activation"}
+    True
+    """
+
+
+@dataclass(frozen=True, repr=False)
+class NearestNeighbour(Loss):
+    """Mean cosine distance of every point to the nearest of the style image's, after each cloud's own mean is taken off.
+
+    >>> recipes.NearestNeighbour(samples=4096)
+    NearestNeighbour(samples=4096)
+
+    Attributes:
+        samples: the most points that are drawn of each cloud; 0 for all.
+        seed, positions: as of `MMD`.
+    """
+
+    samples: int = 0
+    seed: int = 0
+    positions: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole(f"samples of {type(self).__name__}", self.samples, 0)
+        whole(f"seed of {type(self).__name__}", self.seed, 0)
+
+    def at_size(self, positions: int, pixels: int) -> "NearestNeighbour":
+        return replace(self, positions=positions)
+
+
+@dataclass(frozen=True, repr=False)
+class RelaxedEarthMover(NearestNeighbour):
+    """Relaxed earth mover's distance: mean cosine distance to the nearest point, of the one cloud or the other, the larger.
+
+    >>> recipes.RelaxedEarthMover(samples=1024)
+    RelaxedEarthMover(samples=1024)
+    """
+
+
+@dataclass(frozen=True, repr=False)
+class Relative(Loss):
+    """A loss divided by its value at the content image: 1 there, at every layer, however large the layer's activations are.
+
+    >>> recipes.Relative(recipes.Wasserstein())
+    Relative(Wasserstein())
+    """
+
+    loss: Loss
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return self.loss.needs | {"content"}
+
+    def at_size(self, positions: int, pixels: int) -> "Relative":
+        return replace(self, loss=self.loss.at_size(positions, pixels))
+
+
 @dataclass(frozen=True, repr=False)
 class Scale(Loss):
     """A loss times a number. `0.5 * loss` is shorter.
@@ -213,6 +414,65 @@ class Sum(Loss):
 
 def _terms(loss: Loss) -> tuple[Loss, ...]:
     return loss.losses if isinstance(loss, Sum) else (loss,)
+
+
+@dataclass(frozen=True)
+class About:
+    """What a loss compares, for a table.
+
+    >>> recipes.LOSSES["Sliced()"].blind
+    'positions'
+
+    Attributes:
+        function: its name in `stylelab.torch` and `stylelab.tensorflow`.
+        sees, blind: what makes it grow, and what does not.
+        cost: for C filters at M positions, in multiplications.
+    """
+
+    function: str
+    sees: str
+    blind: str
+    cost: str
+    source: str
+
+
+LI = "Li et al., 'Demystifying neural style transfer', IJCAI 2017"
+# a loss as it is written -> what it is; from what sees least to what sees most
+LOSSES = {
+    "SquaredError('mean')": About(
+        "content_loss", "every response at its position", "nothing", "C M", "Gatys et al. 2016, equation 1"
+    ),
+    "MMD('linear')": About("maximum_mean_discrepancy", "means", "all else", "C M", LI),
+    "BatchNorm()": About("batch_norm_loss", "means and deviations", "correlations, shapes of distributions", "C^2 M", LI),
+    "Gram('per_location')": About(
+        "style_layer_loss", "raw second moments", "means traded for deviations", "C^2 M", "Gatys et al. 2016, equation 4"
+    ),
+    "MMD('polynomial', constant=1)": About(
+        "maximum_mean_discrepancy", "means and raw second moments", "higher moments", "C^2 M", LI
+    ),
+    "MeanCovariance()": About("mean_covariance_loss", "means and covariances", "higher moments", "C^2 M", "ours"),
+    "Wasserstein()": About(
+        "gaussian_wasserstein", "means and covariances", "higher moments", "C^2 M + C^3",
+        "Gelbrich 1990; K. Crowson's 'style-transfer-pytorch'",
+    ),
+    "Histogram()": About(
+        "histogram_loss", "each filter's distribution", "correlations", "C M log M", "Risser, Wilmot and Barnes 2017"
+    ),
+    "Sliced()": About(
+        "sliced_wasserstein", "the whole distribution, on average", "positions", "C^2 M + C M log M",
+        "Heitz et al., CVPR 2021",
+    ),
+    "MMD('gaussian')": About(
+        "maximum_mean_discrepancy", "the whole distribution", "positions; differences far from the bandwidth", "C M^2", LI
+    ),
+    "NearestNeighbour()": About(
+        "nearest_neighbour_loss", "which responses occur", "how often, and whether all of the style's do", "C M^2",
+        "Kolkin et al., 'Neural neighbor style transfer', 2022",
+    ),
+    "RelaxedEarthMover()": About(
+        "relaxed_earth_mover", "which responses occur, in both images", "how often", "C M^2", "Kolkin et al., CVPR 2019"
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

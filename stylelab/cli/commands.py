@@ -169,6 +169,14 @@ def recipes(name: Annotated[str | None, typer.Argument(help="A recipe to show in
 
 
 @app.command()
+def losses() -> None:
+    """List the losses: what each sees, what it is blind to, and its source."""
+    from stylelab.cli import listings as tables
+
+    tables.losses()
+
+
+@app.command()
 def doctor() -> int:
     """Check what this machine has, what it lacks, and what to do about it."""
     from stylelab.cli import listings as tables

@@ -1,4 +1,4 @@
-"""The tables that the commands `encoders`, `recipes` and `doctor` print."""
+"""The tables that the commands `encoders`, `recipes`, `losses` and `doctor` print."""
 
 from collections.abc import Sequence
 
@@ -89,6 +89,15 @@ def recipes() -> None:
 
     _print("recipe", "size", "settings", "from", rows=[
         (name, f"{recipe.size} px {recipe.side}", recipe.summary, recipe.source) for name, recipe in RECIPES.items()
+    ])  # fmt: skip
+
+
+def losses() -> None:
+    """Print a table of the losses."""
+    from stylelab.recipes import LOSSES
+
+    _print("loss", "sees", "is blind to", "cost", "from", rows=[
+        (loss, about.sees, about.blind, about.cost, about.source) for loss, about in LOSSES.items()
     ])  # fmt: skip
 
 

@@ -12,6 +12,18 @@ with quiet_stderr():
 
     allow_memory_growth(tensorflow)
 
+from stylelab.tensorflow.clouds import (
+    batch_norm_loss,
+    gaussian_wasserstein,
+    histogram_loss,
+    match_histogram,
+    maximum_mean_discrepancy,
+    mean_covariance_loss,
+    nearest_neighbour_loss,
+    nearest_neighbours,
+    relaxed_earth_mover,
+    sliced_wasserstein,
+)
 from stylelab.tensorflow.exercises.check import check
 from stylelab.tensorflow.features import load_encoder
 from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
@@ -23,15 +35,25 @@ from stylelab.tensorflow.transfer import paint as paint
 from stylelab.tensorflow.transfer import transfer, transfer_batch
 
 __all__ = [
+    "batch_norm_loss",
     "check",
     "content_loss",
     "find_device",
     "find_precision",
+    "gaussian_wasserstein",
     "gram_matrix",
     "guided_gradient",
+    "histogram_loss",
     "load_encoder",
+    "match_histogram",
+    "maximum_mean_discrepancy",
+    "mean_covariance_loss",
+    "nearest_neighbour_loss",
+    "nearest_neighbours",
     "optimise",
+    "relaxed_earth_mover",
     "response",
+    "sliced_wasserstein",
     "style_layer_loss",
     "to_array",
     "to_image",

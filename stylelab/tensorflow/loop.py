@@ -22,6 +22,7 @@ from stylelab.tensorflow.tensors import as_tensor, to_image, to_tensor
 
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02, "sgd": 0.1}
 Evaluate = Callable[[], tuple[dict[str, Tensor], Tensor]]  # -> parts of the loss, (B,) each, and the gradient of their sum
+KEPT = 20  # steps for which L-BFGS keeps what a loss draws at random: it compares one step's gradient with the next one's
 Steps = list["Step | NotFiniteError"]  # of a batch: one for each image
 
 
@@ -57,8 +58,10 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
     method = make_method(optimiser, start)
     evaluate = _evaluation(loss, start)
 
+    renew = getattr(loss, "renew", lambda step: False)
+
     def run() -> Iterator[Step]:
-        for (step,) in _descend(start, evaluate, method, optimiser.clip, range(1, steps + 1)):
+        for (step,) in _descend(start, evaluate, method, optimiser, range(1, steps + 1), renew):
             if isinstance(step, NotFiniteError):
                 raise step
             yield step
@@ -86,22 +89,29 @@ def paint_stages(stages: list[list[Job]], encoder: Encoder, device: str, tile: i
         recipe = jobs[0].recipe
         content, start = (tf.concat([to_tensor(getattr(job, name), device) for job in jobs], 0) for name in ("content", "start"))
         styles = [to_tensor(job.style, device) for job in jobs]
-        loss = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile)
+        loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile)
+        drawn = loss
         if recipe.optimiser.name == "lbfgs":  # its images are not clipped from step to step
             loss = partial(_inside, loss)
         images = _variable(start if images is None else _enlarged(images, start.shape[1:3]))
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         evaluate = _evaluation(loss, images, tile=tile)
         del content, start, styles  # the loss has what it needs of them
-        yield from _descend(images, evaluate, method, recipe.optimiser.clip, range(first, first + recipe.steps))
+        steps = range(first, first + recipe.steps)
+        yield from _descend(images, evaluate, method, recipe.optimiser, steps, drawn.renew)
         first += recipe.steps
 
 
-def _descend(images: tf.Variable, evaluate: Evaluate, method: Any, clip: bool, indices: range) -> Iterator[Steps]:
+def _descend(
+    images: tf.Variable, evaluate: Evaluate, method: Any, optimiser: Optimiser, indices: range, renew: Callable[[int], bool]
+) -> Iterator[Steps]:  # fmt: skip
     """Move a batch of images, in place. An image whose loss is not finite stays where it was last good."""
     good = before = tf.identity(images)
     failures: dict[int, NotFiniteError] = {}
+    kept = KEPT if optimiser.name == "lbfgs" else 1
     for index in indices:
+        if (index == indices[0] or (index - 1) % kept == 0) and renew((index - 1) // kept):
+            method.renewed()
         parts, gradient = evaluate()
         values = [part.numpy().astype(float).tolist() for part in parts.values()]  # a row for each part, a column for each image
         totals = [sum(column) for column in zip(*values, strict=True)]
@@ -113,7 +123,7 @@ def _descend(images: tf.Variable, evaluate: Evaluate, method: Any, clip: bool, i
             gradient = tf.where(stays, tf.zeros_like(gradient), gradient)
             totals = [0.0 if i in failures else total for i, total in enumerate(totals)]
         moved = method.step(before, totals, gradient)
-        images.assign(tf.clip_by_value(moved, 0.0, 1.0) if clip else moved)
+        images.assign(tf.clip_by_value(moved, 0.0, 1.0) if optimiser.clip else moved)
         if index == indices[-1]:
             images.assign(method.check(tf.identity(images), lambda: tf.add_n(list(evaluate()[0].values())).numpy().tolist()))
         good, before = before, tf.identity(images)

@@ -14,7 +14,7 @@ from stylelab.errors import InputError
 from stylelab.recipes import Loss, Recipe, Weights, find_recipe
 from stylelab.tensorflow.engine.look import look
 from stylelab.tensorflow.features import Encoder
-from stylelab.tensorflow.losses import Sums, distance, statistics
+from stylelab.tensorflow.losses import Sums, distance, relate, renew, statistics
 from stylelab.tensorflow.tensors import as_tensor
 
 SUMS = ("gram", "total")  # over positions; the other thing that a loss may need is the activation
@@ -36,6 +36,34 @@ class Part:
     losses: Mapping[str, Loss]
 
 
+@dataclass(frozen=True)
+class TransferLoss:
+    """The loss of a run: call it with images.
+
+    Attributes:
+        evaluate: images -> named scalars.
+        parts: name -> part.
+        targets: for each image of a batch, name -> layer -> what `statistics` returned.
+    """
+
+    evaluate: Objective
+    parts: Mapping[str, Part]
+    targets: "Sequence[Mapping[str, Mapping[str, Any]]]"
+
+    def __call__(self, images: Tensor) -> "Tensor | dict[str, Tensor]":
+        return self.evaluate(images)
+
+    def renew(self, step: int) -> bool:
+        """Draw again what the losses have drawn at random, if any; the same step draws the same."""
+        drawn = [
+            renew(self.parts[name].losses[layer], own, step)
+            for target in self.targets
+            for name, layers in target.items()
+            for layer, own in layers.items()
+        ]
+        return any(drawn)
+
+
 Seen = dict[str, dict[str, "Tensor | Sums"]]  # of one image: part -> layer -> activation
 
 
@@ -46,7 +74,7 @@ def transfer_loss(
     recipe: "str | Recipe",
     weights: Weights | None = None,
     tile: int | None = None,
-) -> Objective:
+) -> TransferLoss:
     """The total loss of a recipe, in its parts. Targets are computed here, once.
 
     >>> recipe = recipes.find_recipe("gatys")
@@ -85,9 +113,10 @@ def transfer_loss(
         "content": _part(weights.content, recipe.content, recipe.content_loss, content.shape[1:3]),
         "style": _part(weights.style, recipe.style, recipe.style_loss, content.shape[1:3]),
     }
-    of_contents = observe(encoder, content, {"content": parts["content"]}, tile=tile)
+    at_content = parts if "content" in recipe.style_loss.needs else {"content": parts["content"]}
+    of_contents = observe(encoder, content, at_content, tile=tile)
     of_styles = [observe(encoder, image, {"style": parts["style"]}, tile=tile)[0] for image in styles]
-    targets = [_targets(parts, one | other) for one, other in zip(of_contents, of_styles, strict=True)]
+    targets = [_targets(parts, one, other) for one, other in zip(of_contents, of_styles, strict=True)]
 
     def loss_of_one(image: Tensor, seen: Seen, target: dict[str, dict[str, Any]]) -> dict[str, Tensor]:
         totals: dict[str, Any] = {
@@ -107,7 +136,7 @@ def transfer_loss(
         values = [loss_of_one(images[i : i + 1], seen[i], targets[i]) for i in range(len(seen))]
         return values[0] if len(values) == 1 else {name: tf.stack([one[name] for one in values]) for name in values[0]}
 
-    return loss
+    return TransferLoss(loss, parts, targets)
 
 
 def observe(encoder: Encoder, images: Tensor, parts: dict[str, Part], tile: int | None = None) -> list[Seen]:
@@ -149,8 +178,11 @@ def _positions(layer: str, size: Sequence[int]) -> int:
     return math.prod(layer_size(layer, *size))
 
 
-def _targets(parts: dict[str, Part], seen: Seen) -> dict[str, dict[str, Any]]:
-    return {
+def _targets(parts: dict[str, Part], of_content: Seen, of_style: Seen) -> dict[str, dict[str, Any]]:
+    targets = {
         name: {layer: statistics(parts[name].losses[layer], activation) for layer, activation in layers.items()}
-        for name, layers in seen.items()
+        for name, layers in (of_content | of_style).items()
     }
+    for layer, activation in of_content.get("style", {}).items():
+        targets["style"][layer] = relate(parts["style"].losses[layer], targets["style"][layer], activation)
+    return targets

@@ -5,6 +5,18 @@ import sys
 if "tensorflow" in sys.modules:
     raise ImportError("this process has imported TensorFlow, and one process holds one framework: start another for PyTorch")
 
+from stylelab.torch.clouds import (
+    batch_norm_loss,
+    gaussian_wasserstein,
+    histogram_loss,
+    match_histogram,
+    maximum_mean_discrepancy,
+    mean_covariance_loss,
+    nearest_neighbour_loss,
+    nearest_neighbours,
+    relaxed_earth_mover,
+    sliced_wasserstein,
+)
 from stylelab.torch.exercises.check import check
 from stylelab.torch.features import load_encoder
 from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
@@ -16,15 +28,25 @@ from stylelab.torch.transfer import paint as paint
 from stylelab.torch.transfer import transfer, transfer_batch
 
 __all__ = [
+    "batch_norm_loss",
     "check",
     "content_loss",
     "find_device",
     "find_precision",
+    "gaussian_wasserstein",
     "gram_matrix",
     "guided_gradient",
+    "histogram_loss",
     "load_encoder",
+    "match_histogram",
+    "maximum_mean_discrepancy",
+    "mean_covariance_loss",
+    "nearest_neighbour_loss",
+    "nearest_neighbours",
     "optimise",
+    "relaxed_earth_mover",
     "response",
+    "sliced_wasserstein",
     "style_layer_loss",
     "to_array",
     "to_image",

@@ -22,6 +22,7 @@ from stylelab.torch.objective import Objective, transfer_loss
 from stylelab.torch.tensors import as_tensor, to_image, to_tensor
 
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02, "sgd": 0.1}
+KEPT = 20  # steps for which L-BFGS keeps what a loss draws at random: it compares one step's gradient with the next one's
 Steps = list["Step | NotFiniteError"]  # of a batch: one for each image
 
 
@@ -56,8 +57,10 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
     start = image.detach().clone(memory_format=torch.contiguous_format)
     method = make_method(optimiser, start)
 
+    renew = getattr(loss, "renew", lambda step: False)
+
     def run() -> Iterator[Step]:
-        for (step,) in _descend(start, loss, method, optimiser.clip, range(1, steps + 1)):
+        for (step,) in _descend(start, loss, method, optimiser, range(1, steps + 1), renew):
             if isinstance(step, NotFiniteError):
                 raise step
             yield step
@@ -85,22 +88,29 @@ def paint_stages(stages: list[list[Job]], encoder: Encoder, device: torch.device
         recipe = jobs[0].recipe
         content, start = (torch.cat([to_tensor(getattr(job, name), device) for job in jobs]) for name in ("content", "start"))
         styles = [to_tensor(job.style, device) for job in jobs]
-        loss = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile)
+        loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile)
+        drawn = loss
         if recipe.optimiser.name == "lbfgs":  # its images are not clipped from step to step
             loss = partial(_inside, loss)
         images = start if images is None else _enlarged(images, start.shape[2:])
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         del content, start, styles  # the loss has what it needs of them
         settle(device, tile=tile)
-        yield from _descend(images, loss, method, recipe.optimiser.clip, range(first, first + recipe.steps))
+        steps = range(first, first + recipe.steps)
+        yield from _descend(images, loss, method, recipe.optimiser, steps, drawn.renew)
         first += recipe.steps
 
 
-def _descend(images: Tensor, loss: Objective, method: Any, clip: bool, indices: range) -> Iterator[Steps]:
+def _descend(
+    images: Tensor, loss: Objective, method: Any, optimiser: Optimiser, indices: range, renew: Callable[[int], bool]
+) -> Iterator[Steps]:  # fmt: skip
     """Move a batch of images, in place. An image whose loss is not finite stays where it was last good."""
     good = before = images.clone()
     failures: dict[int, NotFiniteError] = {}
+    kept = KEPT if optimiser.name == "lbfgs" else 1
     for index in indices:
+        if (index == indices[0] or (index - 1) % kept == 0) and renew((index - 1) // kept):
+            method.renewed()
         parts, gradient = _evaluate(loss, images)
         values = torch.stack(list(parts.values())).tolist()  # a row for each part, a column for each image
         totals = [sum(column) for column in zip(*values, strict=True)]
@@ -111,7 +121,7 @@ def _descend(images: Tensor, loss: Objective, method: Any, clip: bool, indices: 
             for i in failures:
                 gradient[i], totals[i] = 0, 0.0
             method.step(images, totals, gradient)
-            if clip:
+            if optimiser.clip:
                 images.clamp_(0, 1)
             if index == indices[-1]:
                 method.check(images, lambda: torch.stack(list(_named(loss(images)).values())).sum(0).tolist())

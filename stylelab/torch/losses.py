@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stylelab.base.values import one_of, pair
 from stylelab.errors import InputError
-from stylelab.recipes import STYLE_LOSSES, Gram, Loss, Scale, SquaredError, Sum, TotalVariation
+from stylelab.recipes import STYLE_LOSSES, Gram, Loss, Relative, Scale, SquaredError, Sum, TotalVariation
 from stylelab.torch.tensors import as_tensor
 
 WITHOUT_IMAGE = ("raw", "per_location", "per_element")  # those that need not know the image
@@ -72,6 +72,36 @@ def distance(loss: Loss, activation: "Tensor | Sums", statistics: Any) -> Tensor
     raise InputError(f"no distance for {loss!r}: register it with @distance.register")
 
 
+@singledispatch
+def relate(loss: Loss, statistics: Any, activation: "Tensor | Sums") -> Any:
+    """The style image's statistics, for a loss that also looks at the content image: see `stylelab.recipes.Relative`.
+
+    Args:
+        loss: a description from `stylelab.recipes`.
+        statistics: of the style image.
+        activation: `(1, C, H, W)` of the content image at the same layer; or its `Sums`.
+
+    Returns:
+        Statistics for `distance`.
+    """
+    return statistics
+
+
+@singledispatch
+def renew(loss: Loss, statistics: Any, step: int) -> bool:
+    """Draw again, in place, what a loss has drawn at random; most draw nothing.
+
+    Args:
+        loss: a description from `stylelab.recipes`.
+        statistics: of the style image.
+        step: the same step draws the same numbers.
+
+    Returns:
+        Whether it has drawn anything.
+    """
+    return False
+
+
 @statistics.register
 def _(loss: SquaredError, activation: Tensor) -> Tensor:
     return activation
@@ -124,6 +154,51 @@ def _(loss: Sum, activation: "Tensor | Sums") -> list:
 @distance.register
 def _(loss: Sum, activation: "Tensor | Sums", statistics: list) -> Tensor:
     return torch.stack([distance(term, activation, own) for term, own in zip(loss.losses, statistics, strict=True)]).sum()
+
+
+@relate.register
+def _(loss: Scale, statistics: Any, activation: "Tensor | Sums") -> Any:
+    return relate(loss.loss, statistics, activation)
+
+
+@relate.register
+def _(loss: Sum, statistics: list, activation: "Tensor | Sums") -> list:
+    return [relate(term, own, activation) for term, own in zip(loss.losses, statistics, strict=True)]
+
+
+@renew.register
+def _(loss: Scale, statistics: Any, step: int) -> bool:
+    return renew(loss.loss, statistics, step)
+
+
+@renew.register
+def _(loss: Sum, statistics: list, step: int) -> bool:
+    return any([renew(term, own, step) for term, own in zip(loss.losses, statistics, strict=True)])
+
+
+@statistics.register
+def _(loss: Relative, activation: "Tensor | Sums") -> tuple[Any, Tensor | None]:
+    return statistics(loss.loss, activation), None
+
+
+@relate.register
+def _(loss: Relative, statistics: tuple[Any, Any], activation: "Tensor | Sums") -> tuple[Any, Tensor]:
+    own = relate(loss.loss, statistics[0], activation)
+    value = distance(loss.loss, activation, own)
+    return own, torch.where(value > 0, value, 1)
+
+
+@distance.register
+def _(loss: Relative, activation: "Tensor | Sums", statistics: tuple[Any, Any]) -> Tensor:
+    own, whole = statistics
+    if whole is None:
+        raise InputError(f"{loss!r} is divided by its value at the content image: use it in a recipe's style_loss")
+    return distance(loss.loss, activation, own) / whole
+
+
+@renew.register
+def _(loss: Relative, statistics: tuple[Any, Any], step: int) -> bool:
+    return renew(loss.loss, statistics[0], step)
 
 
 def content_loss(activation: Tensor, target: Tensor, normalisation: str = "mean") -> Tensor:

@@ -21,6 +21,7 @@ from stylelab.cli import transfer as painting
 from stylelab.encoders import cache_dir
 from stylelab.encoders.file import make_folder
 from stylelab.errors import MachineError, NotFiniteError
+from stylelab.recipes import LOSSES
 from stylelab.result import Step
 from stylelab.run.collect import collect
 from stylelab.run.options import Options, values_of
@@ -405,7 +406,7 @@ def test_a_name_that_the_terminal_cannot_show_is_saved_and_said(screen, steps, n
 
 
 @pytest.mark.parametrize(
-    "command", ["transfer", "recipes", "recipes keras", "encoders", "start .", "--help", "transfer -h", "no-such"]
+    "command", ["transfer", "recipes", "recipes keras", "losses", "encoders", "start .", "--help", "transfer -h", "no-such"]
 )
 @pytest.mark.parametrize("stream", ["full", "pipe", "closed", "gone", "ascii"])
 def test_messages_that_cannot_be_written_change_no_exit_status(screen, steps, command, stream):
@@ -621,7 +622,7 @@ def test_a_film_without_room_does_not_take_the_image_with_it(capsys, steps, whil
 
 
 @pytest.mark.parametrize("command", [
-    (), ("transfer",), ("gallery",), ("encoders",), ("encoders", "download"), ("recipes",), ("doctor",), ("bench",),
+    (), ("transfer",), ("gallery",), ("encoders",), ("encoders", "download"), ("recipes",), ("losses",), ("doctor",), ("bench",),
 ])  # fmt: skip
 def test_every_command_has_help(capsys, command):
     out = said(capsys, *command, "--help")
@@ -636,6 +637,12 @@ def test_recipes_lists_all_six_with_their_sources(capsys):
     out = said(capsys, "recipes")
     for name in ("gatys", "keras", "tf-tutorial", "coursera", "pytorch-adam", "lab", "CVPR 2016"):
         assert name in out
+
+
+def test_losses_are_listed_with_what_they_see_and_their_sources(capsys):
+    out = said(capsys, "losses")
+    for text in (*LOSSES, "is blind to", "how often", "CVPR 2021", "C M log M"):
+        assert text in out
 
 
 def test_one_recipe_is_shown_in_full(capsys):

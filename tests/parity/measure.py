@@ -12,10 +12,29 @@ import numpy as np
 
 from stylelab import encoders
 from stylelab.errors import InputError
-from stylelab.recipes import RECIPES, with_layers
+from stylelab.recipes import (
+    MMD,
+    RECIPES,
+    BatchNorm,
+    Histogram,
+    MeanCovariance,
+    NearestNeighbour,
+    Relative,
+    RelaxedEarthMover,
+    Sliced,
+    Wasserstein,
+    Weights,
+    with_layers,
+)
 from stylelab.run.prepare import prepare
 
 SIZE, STEPS = 64, 20
+CLOUD_LOSSES = (
+    MMD("linear"), MMD("polynomial", constant=1), MMD("polynomial", degree=3, constant=1), MMD("gaussian"),
+    MMD("gaussian", bandwidth="mean", estimate="unbiased", samples=300), MMD("gaussian", estimate="linear"), BatchNorm(),
+    MeanCovariance(), MeanCovariance(relative=True), Wasserstein(), Relative(Wasserstein(relative=True)), Sliced(),
+    Histogram(), NearestNeighbour(), RelaxedEarthMover(), NearestNeighbour(samples=500),
+)  # fmt: skip
 
 
 def main(framework: str, out: str, *weights: str) -> None:
@@ -23,6 +42,10 @@ def main(framework: str, out: str, *weights: str) -> None:
     sl = importlib.import_module(f"stylelab.{framework}")
     lab = load_lab(framework, sl)
     values = {}
+    losses = [
+        replace(RECIPES["lab"], name=f"loss {loss}", style_loss=loss, mini=Weights(0.0, 1.0), normalised=Weights(0.0, 1.0))
+        for loss in CLOUD_LOSSES
+    ]
     for name in ("mini", *weights):
         label = "partial" if name in weights else name
         spec = encoders.find_encoder(name)
@@ -32,7 +55,7 @@ def main(framework: str, out: str, *weights: str) -> None:
             encoder = sl.load_encoder(spec, layers, pooling=pooling, device="cpu")
             for layer, activation in lab.activations(encoder, image).items():
                 values[f"{label} {pooling} {layer}"] = activation
-        for recipe in RECIPES.values():
+        for recipe in [*RECIPES.values(), *(losses if name == "mini" else [])]:
             for key, value in measure_recipe(lab, sl, recipe_for(recipe, spec), spec).items():
                 values[f"{label} {recipe.name} {key}"] = value
     np.savez(out, **values)

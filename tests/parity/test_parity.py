@@ -59,6 +59,14 @@ def test_losses_and_image_gradients_agree(measured, recipe):
         compare(measured, key)
 
 
+@pytest.mark.parametrize("part", ["style", "gradient"])
+def test_losses_on_clouds_of_points_agree(measured, part):
+    keys = [key for key in measured["torch"] if key.startswith("mini loss ") and key.endswith(part)]
+    assert len(keys) > 12
+    for key in keys:
+        compare(measured, key)
+
+
 @pytest.mark.parametrize("recipe", STEPPED)
 def test_images_after_twenty_steps_agree(measured, recipe):
     key = f"mini {recipe} image"

@@ -11,7 +11,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "stylelab"
-FILES = ("exercises/check.py", "features.py", "losses.py", "loop.py", "objective.py", "seeing.py", "tensors.py", "transfer.py")
+FILES = (
+    "exercises/check.py",
+    "features.py",
+    "losses.py",
+    "clouds.py",
+    "loop.py",
+    "objective.py",
+    "seeing.py",
+    "tensors.py",
+    "transfer.py",
+)
 HALVES = ("torch", "tensorflow")
 pytestmark = pytest.mark.plain
 

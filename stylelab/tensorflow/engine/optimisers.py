@@ -40,6 +40,9 @@ class _Descent:
         """Check the images after the last step; `losses` computes theirs if the method needs them."""
         return images
 
+    def renewed(self) -> None:
+        """What the loss draws at random was drawn again: its values and gradients are no longer comparable with earlier ones."""
+
     def enlarged(self, settings: Optimiser, images: Tensor) -> "_Descent":
         larger = type(self)(settings, images)
         larger.steps = self.steps
@@ -92,6 +95,11 @@ class _LBFGS:
     def check(self, images: Tensor, losses: Callable[[], Sequence[float]]) -> Tensor:
         """Undo the last step of an image whose loss has doubled."""
         return tf.stack([one.checked(image, loss) for one, image, loss in zip(self.curvatures, images, losses(), strict=True)])
+
+    def renewed(self) -> None:
+        """Compare neither the next loss with the lowest one nor the next gradient with the last one."""
+        for one in self.curvatures:
+            one.before, one.lowest = None, np.inf
 
     def enlarged(self, settings: Optimiser, images: Tensor) -> "_LBFGS":
         larger = _LBFGS(settings, images)

@@ -1,0 +1,46 @@
+"""What losses on clouds of points draw at random or look up once, in NumPy, so that both frameworks use the same numbers.
+
+A cloud is `(M, C)`: a point for each of M positions, with a coordinate for each of C filters.
+"""
+
+import numpy as np
+
+ENTRIES = 2**24  # most entries of a matrix of distances that exists at one time: 64 MB
+PAIRED = 1024  # most points whose distances to each other decide a kernel's bandwidth
+
+
+def directions(filters: int, number: int, seed: int, step: int = 0) -> np.ndarray:
+    """Random unit vectors, uniform in all directions, as columns: `(filters, number)`; as many as filters if number is 0."""
+    vectors = np.random.default_rng([seed, step]).standard_normal((filters, number or filters))
+    return (vectors / np.linalg.norm(vectors, axis=0)).astype(np.float32)
+
+
+def samples(positions: tuple[int, int], most: int, seed: int, step: int = 0) -> list[np.ndarray]:
+    """Which positions are drawn of two clouds, in random order, none of them twice; all of them if `most` is 0."""
+    random = np.random.default_rng([seed, step])
+    return [random.permutation(number)[: most or number].astype(np.int64) for number in positions]
+
+
+def bandwidth(points: np.ndarray, rule: str | float) -> float:
+    """2 sigma^2 of a Gaussian kernel: the median or mean squared distance between points, or from sigma itself.
+
+    Points that are all alike, or most of them, have no distance to speak of: then the mean is used for the median, and 1 for 0.
+    """
+    if not isinstance(rule, str):
+        return 2 * float(rule) ** 2
+    points = points[:PAIRED].astype(float)
+    squares = (points**2).sum(1)
+    distances = np.maximum(squares[:, None] + squares - 2 * points @ points.T, 0)[np.triu_indices(len(points), 1)]
+    if not distances.size:
+        return 1.0
+    return float(rule == "median" and np.median(distances)) or float(np.mean(distances)) or 1.0
+
+
+def shared_ranks(number: int, other: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How to compare the sorted values of two clouds of different sizes: which value of each, and the share of this pair.
+
+    The quantile functions are steps of length 1 / number and 1 / other; between two neighbouring steps of either, both are flat.
+    """
+    ends = np.union1d(np.arange(1, number + 1) * other, np.arange(1, other + 1) * number)  # in parts of 1 / (number other)
+    shares = np.diff(ends, prepend=0) / (number * other)
+    return (ends - 1) // other, (ends - 1) // number, shares
