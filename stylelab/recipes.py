@@ -1,4 +1,4 @@
-"""Named settings, as data: the paper and the five tutorials, each as its author meant it.
+"""Named settings, as data: the paper, five tutorials, and four later ideas of style, each as its author meant it.
 
 A recipe's loss is `weights.content * sum_l w_l C_l + weights.style * sum_l w_l E_l + weights.tv * TV`, where C, E and TV are
 its `content_loss`, `style_loss` and `tv`. Images are in 0..1 wherever a recipe is applied; an author's number for images in
@@ -723,6 +723,81 @@ RECIPES = {
             size=512,
             steps=300,
             differs=("the image is clamped to 0..1 when it is read, where the code clamps it inside the closure",),
+        ),
+        Recipe(
+            name="mmd",
+            source="after Li, Wang, Liu and Hou, 'Demystifying neural style transfer', IJCAI 2017",
+            content={"conv4_2": 1.0},
+            style=_equally(PAPER),
+            style_loss=Relative(MMD("polynomial", constant=1.0)),
+            weights=Weights(content=0.02, style=1.0),
+            normalised=Weights(content=0.02, style=1.0),
+            weights_for="normalised",
+            optimiser=Optimiser("lbfgs", softness=SOFTNESS),
+            size=512,
+            steps=300,
+            differs=(
+                "the kernel's constant is 1, where the paper's is 0: that is the Gram loss of `gatys`, and ours sees the means too",
+                "each layer counts by its value at the content image, where the code scales each kernel's gradient by a number of "
+                "its own",
+                "L-BFGS, no total variation and no denoising at the end, where the code has descent with momentum and both",
+            ),
+        ),
+        Recipe(
+            name="wasserstein",
+            source="after K. Crowson's 'style-transfer-pytorch'",
+            content={"conv4_2": 1.0},
+            style={layer: share / 341 for layer, share in zip(PAPER, (256, 64, 16, 4, 1), strict=True)},
+            style_loss=Relative(Wasserstein()),
+            weights=Weights(content=0.02, style=1.0),
+            normalised=Weights(content=0.02, style=1.0),
+            weights_for="normalised",
+            optimiser=Optimiser("adam", learning_rate=0.02, clip=True),
+            size=512,
+            steps=500,
+            differs=(
+                "each layer counts by its value at the content image, so that the author's shares suit every encoder",
+                "the root of a covariance is exact, where the code takes 12 steps of Newton and Schulz",
+                "no total variation, and the last image, where the code takes a running average of the images",
+                "one size unless `scales` asks for more; the code always begins at 128 pixels",
+            ),
+        ),
+        Recipe(
+            name="sliced",
+            source="after Heitz, Vanhoey, Chambon and Belcour, 'A sliced Wasserstein loss for neural texture synthesis', CVPR 2021",
+            content={"conv3_1": 1.0},
+            style=_equally(("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")),
+            style_loss=Relative(Sliced(directions=32)),
+            weights=Weights(content=0.04, style=1.0),
+            normalised=Weights(content=0.04, style=1.0),
+            weights_for="normalised",
+            optimiser=Optimiser("lbfgs", softness=SOFTNESS),
+            size=512,
+            steps=300,
+            differs=(
+                "there is a content loss, as the paper makes textures",
+                "five layers up to conv3_1 and 32 directions in each, where the code has twelve up to conv4_4 and as many "
+                "directions as filters",
+                "each layer counts by its value at the content image, where the code adds them up as they are",
+            ),
+        ),
+        Recipe(
+            name="nnst",
+            source="after Kolkin, Kucera, Paris, Sykora, Shechtman and Shakhnarovich, 'Neural neighbor style transfer', 2022",
+            content={"conv4_2": 1.0},
+            style=_equally(("conv1_1", "conv2_1", "conv2_2", "conv3_1")),
+            style_loss=Relative(NearestNeighbour(samples=2048)) + 0.5 * Relative(Wasserstein()),
+            weights=Weights(content=0.1, style=1.0),
+            normalised=Weights(content=0.1, style=1.0),
+            weights_for="normalised",
+            optimiser=Optimiser("lbfgs", softness=SOFTNESS),
+            size=512,
+            steps=400,
+            differs=(
+                "half of a Wasserstein loss keeps colours and how often a response occurs; the code matches the colours afterwards",
+                "neighbours are found layer by layer, as in the code's last pass, among 2048 positions drawn at random",
+                "the pixels move, by L-BFGS, where the code moves a Laplacian pyramid by Adam, at four sizes",
+            ),
         ),
     )
 }

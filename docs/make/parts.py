@@ -44,6 +44,7 @@ def fill(text: str, gallery: Callable[[], str], source: SourceFolder) -> str:
     known: dict[str, Callable[..., str]] = {
         "gallery": gallery,
         "recipes": tables.recipes,
+        "losses": tables.losses,
         "encoders": tables.encoder_table,
         "layers": tables.layers,
         "lessons": lambda: f"{notebooks.table()}\n\n{notebooks.toctree()}",

@@ -1,7 +1,7 @@
 """The recipes and the encoders as Markdown tables, from the data that the kit itself uses."""
 
 from stylelab import encoders
-from stylelab.recipes import RECIPES, Recipe, Weights
+from stylelab.recipes import LOSSES, RECIPES, Recipe, Weights
 
 
 def table(heads, rows) -> str:
@@ -27,6 +27,13 @@ def recipes() -> str:
         for name, recipe in RECIPES.items()
     ]  # fmt: skip
     return "\n\n".join([table(heads, rows), *map(_section, RECIPES.values())])
+
+
+def losses() -> str:
+    """A table of all losses."""
+    rows = [[f"`{loss}`", f"`{about.function}`", *map(escape, (about.sees, about.blind, about.cost, about.source))]
+            for loss, about in LOSSES.items()]  # fmt: skip
+    return table(("loss", "function", "sees", "is blind to", "cost", "from"), rows)
 
 
 def _start(recipe: Recipe) -> str:

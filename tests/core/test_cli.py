@@ -633,9 +633,10 @@ def test_the_help_gives_units(capsys):
     assert "pixels" in said(capsys, "transfer", "--help")
 
 
-def test_recipes_lists_all_six_with_their_sources(capsys):
+def test_recipes_lists_all_ten_with_their_sources(capsys):
     out = said(capsys, "recipes")
-    for name in ("gatys", "keras", "tf-tutorial", "coursera", "pytorch-adam", "lab", "CVPR 2016"):
+    names = "gatys keras tf-tutorial coursera pytorch-adam lab mmd wasserstein sliced nnst".split()
+    for name in (*names, "CVPR 2016", "IJCAI 2017", "Crowson", "CVPR 2021", "Kolkin"):
         assert name in out
 
 

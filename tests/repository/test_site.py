@@ -172,6 +172,7 @@ def test_the_reference_of_the_other_half_has_arguments_and_errors():
 
 
 def test_every_recipe_is_on_its_page():
+    assert all(f"| `{loss}` | `{about.function}` |" in tables.losses() for loss, about in recipes.LOSSES.items())
     text = tables.recipes()
     for name, recipe in recipes.RECIPES.items():
         assert f"({name})=" in text and recipe.source in text
