@@ -204,7 +204,8 @@ def test_settings_of_an_earlier_version_are_read_and_fit_the_same_recipes():
     settings = Settings.parse(OLD)
     assert (settings.style_layers, settings.style_weight) == (("conv1_1", "conv2_1"), 1e7)
     assert settings.differences() == ()
-    assert [sha256_of(recipe) for recipe in RECIPES.values()] == list(FIRST_DIGESTS.values())
+    first = list(RECIPES.values())[: len(FIRST_DIGESTS)]  # those that there were
+    assert [sha256_of(recipe) for recipe in first] == list(FIRST_DIGESTS.values())
 
 
 def test_the_options_of_settings_are_keywords_of_transfer():
