@@ -114,7 +114,13 @@ HIDDEN_MEMORY = {  # each is memory that no process's limit counts
         for family in (2, 10, 16, 17, 31, 38, 40, 44)
     },
 }
-REFUSED = PRIORITIES | {f"signal to {name}": code for name, code in SIGNALS.items()} | PROCESSES | HIDDEN_MEMORY
+DISK = {  # who waits for a disk uses no processor, and keeps others waiting
+    "past the cache": "os.open(os.__file__, os.O_DIRECT)",
+    "past the cache, by the old call": "call(2, os.__file__.encode(), os.O_DIRECT, 0)",
+    "past the cache, by the new call": "call(437, -100, os.__file__.encode(), bytes(24), 24)",
+    "past the cache, later": "fcntl.fcntl(os.open(os.__file__, 0), fcntl.F_SETFL, os.O_DIRECT)",
+}
+REFUSED = DISK | PRIORITIES | {f"signal to {name}": code for name, code in SIGNALS.items()} | PROCESSES | HIDDEN_MEMORY
 
 
 def tried(kind: dict) -> str:
@@ -136,7 +142,7 @@ def standing(sandbox: Sandbox) -> list[tuple]:
 
 @needs_bubblewrap
 @pytest.mark.parametrize(
-    "kind", [PRIORITIES, SIGNALS, PROCESSES, HIDDEN_MEMORY], ids=["priorities", "signals", "processes", "memory"]
+    "kind", [PRIORITIES, SIGNALS, PROCESSES, HIDDEN_MEMORY, DISK], ids=["priorities", "signals", "processes", "memory", "disk"]
 )
 def test_what_could_harm_others_is_refused(sandboxes, framework, grade, kind):
     if os.uname().machine != "x86_64":
@@ -166,6 +172,12 @@ def test_every_refused_call_is_refused(grade):
     assert reveal(grade, body) == "[]."
     later = "return {(c.syscall(n, -1, -1, -1, -1, -1, -1), ctypes.get_errno()) for n in (435, 463, 470, 600)}"
     assert reveal(grade, later) == "{(-1, 38)}."
+
+
+@needs_bubblewrap
+def test_flushing_a_disk_or_its_cache_seems_to_succeed_and_does_nothing(grade):
+    calls = "[os.fsync, os.fdatasync, lambda file: os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)]"
+    assert reveal(grade, f"return [each(77) for each in {calls}]").startswith("[None, None, None]")  # file 77 is not open
 
 
 @needs_bubblewrap

@@ -74,6 +74,7 @@ NOBODY = 65534
 START_SECONDS = 180  # for importing a framework on a busy machine
 BWRAP, NONE = "bwrap", "none"
 NESTED, FRESH, UNPROTECTED = "nested", "fresh", "unprotected"  # as in inside/serve.py
+MOST_READ = 2 * wire.LARGEST  # bytes that one child may send, an eighth of those in arrays: reading takes the grader's time
 BACKSTOP = 10  # times its limit: how long the grader waits for an answer that the machine keeps from computing
 ENDINGS = {  # name of the signal that ended an answer's process -> stage, and how it ended
     "SIGKILL": ("memory", "was killed by the system, as happens when memory runs out"),
@@ -265,7 +266,7 @@ class Conversation:
     """The grader's side of the exchange with one child; a context manager that ends the child and sets `status`."""
 
     def __init__(self, sandbox: Sandbox, channel: socket.socket, job: dict, seconds: float):
-        self._sandbox, self._job = sandbox, job
+        self._sandbox, self._job, self._in_arrays = sandbox, job, 0
         self._channel: Any = _Channel(channel, seconds, sandbox.usage)
         self.status = 0
 
@@ -304,9 +305,19 @@ class Conversation:
         return self._receive()
 
     def _receive(self) -> tuple[object, dict]:
-        message = wire.receive(self._channel)
+        plain, arrays = wire.receive(self._channel)
+        self._in_arrays += sum(array.nbytes for array in arrays.values())
+        if self._channel.received - 7 / 8 * self._in_arrays > MOST_READ:
+            raise wire.WireError("more than an answer has to say")
+        return plain, arrays
+
+    def finish(self) -> None:
+        """Find out whether the answer, which has said all, has kept to its time.
+
+        Raises:
+            TimeoutError, SandboxLost: as `begin`.
+        """
         self._channel.check(finished=True)
-        return message
 
     def __exit__(self, *_) -> None:
         self._channel.close()
@@ -325,6 +336,7 @@ class _Channel:
         self._socket, self._seconds, self._usage = channel, seconds, usage
         self._waited = self._delayed = 0.0  # seconds that the grader waited for the child, or for a processor
         self._next_check = seconds
+        self.received = 0
         self.is_at_end = False
 
     def settimeout(self, _: float | None) -> None:
@@ -339,6 +351,7 @@ class _Channel:
             with suppress(BlockingIOError):
                 data = self._socket.recv(count)
                 self.is_at_end = not data
+                self.received += len(data)
                 return data
 
     def sendall(self, data: bytes) -> None:
