@@ -58,6 +58,7 @@ SETTINGS = {
     "LANG": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",
     "MPLBACKEND": "agg",
+    "TORCHDYNAMO_DISABLE": "1",  # torch.compile gives back the function: compiling takes a minute
     "PYTHONHASHSEED": "0",
 }
 INSIDE_SETTINGS = SETTINGS | {
