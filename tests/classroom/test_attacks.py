@@ -165,8 +165,8 @@ LEFTOVERS = {  # name -> (leave something behind, look for it)
         "import ctypes\nreturn [k for k in [ctypes.CDLL(None).syscall(249, b'user', b'me', None, 0)] if k >= 0]",
     ),
     "an abstract socket": (
-        "import socket\n    s = socket.socket(socket.AF_UNIX); s.bind(chr(0) + 'me'); s.listen()\n    if os.fork() == 0:\n        __import__('time').sleep(100)",
-        "import socket\ns = socket.socket(socket.AF_UNIX)\ntry:\n    s.connect(chr(0) + 'me')\n    return ['there']\nexcept OSError:\n    return []",
+        "import socket\n    s = socket.socket(socket.AF_UNIX); s.bind(chr(0) + 'me'); s.listen()",
+        "import socket\ntry:\n    s = socket.socket(socket.AF_UNIX)\n    s.connect(chr(0) + 'me')\n    return ['there']\nexcept OSError:\n    return []",
     ),
     "a patched module": (
         "np.allclose = 'me'; sl.me = 'me'",

@@ -1,4 +1,4 @@
-"""More attacks: hidden memory, busy processes, the words of errors, the channel to the grader, hidden names, tiny numbers.
+"""More attacks: the words of errors, the channel to the grader, hidden names, tiny numbers.
 
 As in test_attacks.py, all run in one sandbox, and after each of them an honest answer still gets full marks.
 """
@@ -8,76 +8,17 @@ import time
 
 import numpy as np
 import pytest
-from submitting import HONEST, IMPORTS, LAZY, LESSON, SEED, as_one_statement, mark_answer, needs_bubblewrap, notebook, reveal
+from submitting import HONEST, IMPORTS, LAZY, LESSON, SEED, as_one_statement, needs_bubblewrap, notebook
 
 from stylelab import exercises
 from stylelab.exercises.checking import verdict
 from stylelab.exercises.checking.call import Answer
-from stylelab.tools.classroom.marking.mark import Sandboxes, mark
+from stylelab.tools.classroom.marking.mark import mark
 from stylelab.tools.classroom.marking.model import Submission
 from stylelab.tools.classroom.notebooks.find_answers import find_answers
 from stylelab.tools.classroom.notebooks.identify import identify
 from stylelab.tools.classroom.notebooks.lessons import find_edition
 from stylelab.tools.classroom.notebooks.read import read_notebook
-from stylelab.tools.classroom.sandbox.sandbox import Sandbox
-
-TRIES = """found = []
-for each in (TRIES):
-    try:
-        found.append(each())
-    except OSError as error:
-        found.append(type(error).__name__)
-return found"""
-HIDDEN_MEMORY = (  # each is memory that no process's limit counts
-    "lambda: os.memfd_create('x')", "lambda: c.syscall(447, 0)", "lambda: c.shmget(0, 4096, 0o1600)",
-    "lambda: c.semget(0, 32000, 0o1600)", "lambda: c.msgget(0, 0o1600)", "lambda: mmap.mmap(-1, 4096)",
-    "lambda: mmap.mmap(os.open('/dev/zero', os.O_RDWR), 4096)", "lambda: c.inotify_init()",
-)  # fmt: skip
-
-
-@needs_bubblewrap
-def test_memory_that_no_limit_counts_is_refused(grade):
-    output = reveal(grade, TRIES.replace("TRIES", ", ".join(HIDDEN_MEMORY)))
-    assert output == "['PermissionError', -1, -1, -1, -1, 'PermissionError', 'PermissionError', -1]."
-
-
-@pytest.mark.slow
-@needs_bubblewrap
-def test_a_fresh_sandbox_without_nesting_refuses_the_same_system_calls(framework):
-    tries = TRIES.replace("TRIES", ", ".join(HIDDEN_MEMORY[:6]))
-    with Sandboxes() as opened:
-        opened.running[framework] = Sandbox(framework, isolation="fresh")
-        output = reveal(lambda code, **options: mark_answer(opened, framework, code, **options), tries)
-    assert output == "['PermissionError', -1, -1, -1, -1, 'PermissionError']."
-
-
-@needs_bubblewrap
-def test_only_unix_sockets_can_be_made(grade):
-    families = {
-        "vsock": 40,
-        "crypto": 38,
-        "netlink": 16,
-        "packet": 17,
-        "bluetooth": 31,
-        "xdp": 44,
-        "ip": 2,
-        "ipv6": 10,
-        "unix": 1,
-    }
-    tries = ", ".join(
-        f"lambda: socket.socket({family}, socket.SOCK_RAW * ({family} in (16, 17)) or 1).family.value"
-        for family in families.values()
-    )
-    body = TRIES.replace("return found", "return found.count('PermissionError'), found[-1]")
-    assert reveal(grade, body.replace("TRIES", tries)) == "(8, 1)."
-
-
-@needs_bubblewrap
-def test_many_busy_processes_are_stopped(grade):
-    code = "import subprocess\n\ndef gram_matrix(activation):\n    for _ in range(40):\n        subprocess.Popen(['/bin/sh', '-c', 'while :; do :; done'], start_new_session=True)\n    while True:\n        pass\n"
-    result = grade(code, seconds=20)
-    assert (result.stage, result.earned) == ("memory", 0) and result.seconds < 12
-
 
 ERRORS = {  # name -> an exception's class and how it is made
     "escape codes and HTML": "ValueError('\\x1b[2J\\x1b]0;mine\\x07<script>alert(1)</script>\\r\\n=1+1\\u202egnp\\x00')",
@@ -123,7 +64,10 @@ CHANNELS = {  # name -> (code, stages)
     "a message in single bytes": ("for byte in struct.pack('>QQ', 2, 0) + b'[]':\n    raw(bytes([byte]))", ("forged",)),
     "closed for writing": ("for fd in fds:\n    socket.socket(fileno=os.dup(fd)).shutdown(socket.SHUT_WR)", ("lost",)),
     "closed for reading": ("for fd in fds:\n    socket.socket(fileno=os.dup(fd)).shutdown(socket.SHUT_RD)", ("lost", "time")),
-    "kept open by a child": ("if os.fork() == 0:\n    time.sleep(100)\nos._exit(0)", ("lost", "time")),
+    "kept open by a thread": (
+        "import threading\nthreading.Thread(target=time.sleep, args=(100,)).start()\n1 / 0",
+        ("load", "error"),
+    ),
     "never read": ("say({'trouble': '', 'loaded': True})\ntime.sleep(100)", ("time", "forged")),
     "messages in the wrong order": ("say({'dict': {}})\nsay({'form': 'x'})\nsay({'loaded': True})", ("open", "load", "forged")),
     "a hundred thousand numbers": ("say([1.5] * 400000)\nsay({'loaded': True})", ("forged",)),

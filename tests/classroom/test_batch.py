@@ -670,7 +670,7 @@ def test_submissions_that_crash_their_workers_are_reported_and_affect_no_other(t
     assert grader.start().wait(120) == 0, grader.err()
     marks = [json.loads((tmp_path / "out" / "marks" / name).read_text())["mark"] for name in grader.marks]
     lost = {mark["student"]: mark["fault"] for mark in marks if mark["fault"]}
-    assert lost == {f"killer{number}": "its worker crashed 2 times" for number in (1, 2, 3)}
+    assert lost == {f"killer{number}": "Its worker crashed 2 times." for number in (1, 2, 3)}
     assert len(marks) == 9 and all(grader.started[name] == 2 for name in lost)
     assert "3 not graded, through no fault of the student, for instance" in (tmp_path / "said").read_text()
 

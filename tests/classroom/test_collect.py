@@ -140,10 +140,24 @@ def test_a_class_may_be_zipped_in_a_folder(tmp_path):
     assert students(collect(tmp_path / "work.zip")) == ["ada", "bob"]
 
 
-def test_a_zip_among_others_is_a_class_if_it_has_three_students(tmp_path):
+def test_a_zip_beside_others_is_one_students_and_the_teacher_is_told_if_it_looks_like_a_class(tmp_path):
+    told = []
     put(tmp_path, "ada.zip", data=zip_of("first/x.ipynb", "second/x.ipynb"))
-    put(tmp_path, "class.zip", data=zip_of("bob/x.ipynb", "eve/x.ipynb", "zeno/x.ipynb"))
-    assert students(collect(tmp_path)) == ["ada", "bob", "eve", "zeno"]
+    put(tmp_path, "one.zip", data=zip_of(*CANVAS))
+    put(tmp_path, "two.zip", data=zip_of(*(f"{name}/x.ipynb" for name in ("bob", "eve", "zeno"))))
+    assert set(students(collect(tmp_path, told.append))) == {"ada", "one", "two"}
+    assert "'one.zip', 'two.zip'" in only(told) and "\n" not in only(told)
+
+
+def test_a_folder_of_nothing_but_exports_is_read_as_exports_and_the_teacher_is_told(tmp_path):
+    told = []
+    put(tmp_path, "one.zip", "two.zip", data=zip_of(*CANVAS))
+    put(tmp_path, *(f"three/{name}" for name in CANVAS))
+    put(tmp_path, "roster.csv", "README.md", data=b"")
+    assert set(students(collect(tmp_path, told.append))) == {"babbagecharles", "lovelaceada"}
+    assert "'one.zip', 'three', 'two.zip'" in only(told)
+    put(tmp_path, "mallory.py")  # now there is somebody's work beside them
+    assert set(students(collect(tmp_path))) == {"one", "two", "three", "mallory"}
 
 
 def test_two_unicode_spellings_of_a_name_are_one_student(tmp_path):
@@ -223,10 +237,55 @@ def test_a_zip_from_blackboard_gives_login_and_time(tmp_path):
     assert ada.when == datetime(2026, 11, 1, 12, 30).astimezone()
 
 
-def test_blackboard_logins_with_the_same_ending_stay_two(tmp_path):
-    names = [f"hw_{login}_attempt_2026-11-01-12-30-00_{LESSON}" for login in ("a_smith", "b_smith")]
+@pytest.mark.parametrize("form", ["export.zip", ""])
+@pytest.mark.parametrize("title", ["HW", "Home work 3", "Home_work_3", "hw_2_1", LESSON[:-6]])
+def test_blackboards_texts_tell_titles_from_logins(tmp_path, title, form):
+    names, logins = {}, ("jane_doe", "jane_roe", "j_d_2", "bob", "s_12345_1", "no_text")
+    for login in logins:
+        names[f"{title}_{login}_attempt_2026-11-01-12-30-00_{LESSON}"] = notebook()
+        names[f"{title}_{login}_attempt_2026-11-01-12-30-00.txt"] = f"Name: Jane (J) Doe ({login})\nAssignment: (x)\n".encode()
+    del names[f"{title}_no_text_attempt_2026-11-01-12-30-00.txt"]
+    for name, data in names.items():
+        put(tmp_path / "folder", name, data=data)
+    put(tmp_path, "export.zip", data=zipped(names))
+    assert students(collect(tmp_path / (form or "folder"))) == sorted(logins)
+
+
+@pytest.mark.parametrize(
+    "heads, logins",
+    [
+        (("hw_a_smith", "hw_b_smith"), ["a_smith", "b_smith"]), (("Home_work_3_jane_doe", "Home_work_3_bob"), ["bob", "jane_doe"]),
+        (("HW1_jane_doe",), ["jane_doe"]), (("Home_work 3_jane_doe",), ["jane_doe"]), (("03_style_reconstruction_a_b",), ["a_b"]),
+        (("HW1_jane_doe", "HW2_jane_doe"), ["jane_doe"]), (("HW 1_Group 1", "HW 1_Group 2"), ["Group 1", "Group 2"]), (("x",), ["x"]),
+    ],
+)  # fmt: skip
+def test_without_blackboards_texts_no_login_loses_its_first_part(tmp_path, heads, logins):
+    put(tmp_path, "export.zip", data=zip_of(*(f"{head}_attempt_2026-11-01-12-30-00_{LESSON}" for head in heads)))
+    assert students(collect(tmp_path / "export.zip")) == logins
+
+
+@pytest.mark.parametrize("text", ["", "Name: Ada (ada)", "Name: (", "Name: Bob (ob)", "\0" * 99, "Name: Bob\nx (hw_bob)"])
+def test_a_text_that_does_not_fit_the_name_tells_nothing(tmp_path, text):
+    head = "hw_bob_attempt_2026-11-01-12-30-00"
+    put(tmp_path, "export.zip", data=zipped({f"{head}_{LESSON}": notebook(), f"{head}.txt": text.encode()}))
+    assert students(collect(tmp_path / "export.zip")) == ["bob"]
+
+
+@pytest.mark.parametrize(
+    "names, expected",
+    [
+        (("smith2john_1_2_x.ipynb", "o_neil_LATE_3_4_x.ipynb"), ["o_neil", "smith2john"]),
+        (("anon_aB1cD_6_x.ipynb", "LATE_anon_xY2zW_7_x.ipynb"), ["anon_aB1cD", "anon_xY2zW"]),
+        (("ada_1_text.html", "bob_2_link.html", "eve_3_4_x.ipynb"), ["ada", "bob", "eve"]),
+        (("O'Neil-Li, Zoe J._1_assignsubmission_file_x.ipynb", "Team 7-Li_Wei_2_assignsubmission_file_x.ipynb"), ["O'Neil-Li, Zoe J.", "Team 7-Li_Wei"]),
+        (("Ada_1_assignsubmission_onlinetext_onlinetext.html", "Bo_2_assignsubmission_file_/x.ipynb"), ["Ada", "Bo"]),
+        (("hw_2026_11_ada.ipynb", "hw_2026_11_bob.ipynb"), ["hw_2026_11_ada", "hw_2026_11_bob"]),
+    ],
+)  # fmt: skip
+def test_platforms_name_files_in_these_ways(tmp_path, names, expected):
     put(tmp_path, "export.zip", data=zip_of(*names))
-    assert students(collect(tmp_path / "export.zip")) == ["hw_a_smith", "hw_b_smith"]
+    assert students(collect(tmp_path / "export.zip")) == expected
+    assert students(collect(put(tmp_path / "folder", *names))) == expected
 
 
 METADATA = """---
@@ -401,6 +460,63 @@ def test_a_student_who_submits_no_notebook_is_reported(tmp_path):
     assert not ada.trouble and bob.student == "bob" and "no notebook" in bob.trouble and bob.read() == b""
 
 
+OTHER_KINDS = ("py", "html", "pdf", "docx", "txt", "json", "rar", "7z", "tar.gz", "ipynb.gz")
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+@pytest.mark.parametrize(
+    "layout", ["{}.{}", "{}_1_2_x.{}", "{}_1_assignsubmission_file_x.{}", "{}/x.{}", "submitted/{}/hw1/x.{}"]
+)
+def test_what_is_handed_in_instead_of_a_notebook_is_reported(tmp_path, layout, kind):
+    for form in ("folder", "zip"):
+        names = (layout.format("ada", "ipynb"), layout.format("bob", kind))
+        put(tmp_path, "export.zip", data=zip_of(*names))
+        ada, bob = collect(tmp_path / "export.zip" if form == "zip" else put(tmp_path / "folder", *names))
+        assert not ada.trouble and ada.student == "ada" and bob.student == "bob" and bob.read() == b""
+        assert "no notebook was submitted" in bob.trouble and f".{kind}'" in bob.trouble
+
+
+@pytest.mark.parametrize("suffix", [".ipynb.txt", ".ipynb.json", ".IPYNB.TXT", ".ipynb (1).txt", ".ipynb (2)", " (1).ipynb"])
+def test_a_notebook_under_a_name_that_a_browser_gave_it_is_graded(tmp_path, suffix):
+    names = (f"ada_{LESSON[:-6]}{suffix}", f"bob/{LESSON[:-6]}{suffix}")
+    ada, bob = collect(put(tmp_path, *names))
+    assert (ada.student, ada.trouble, bob.student, bob.trouble) == ("ada", None, "bob", None) and bob.read() == notebook()
+
+
+@pytest.mark.parametrize("name", ["Copy of ada_{}.ipynb", "ada-03-style-reconstruction-torch.ipynb", "Copy of {}_ada.ipynb"])
+def test_names_from_colab_and_kaggle_are_understood(tmp_path, name):
+    assert students(collect(put(tmp_path, name.format(LESSON[:-6])))) == ["ada"]
+
+
+@pytest.mark.parametrize("layout", ["{}.ipynb", "{}/x.ipynb", "{}_1_2_x.ipynb", "submitted/{}/hw1/x.ipynb"])
+def test_a_teachers_own_files_cause_one_line_and_no_row(tmp_path, layout):
+    told, hidden = [], (".DS_Store", "__MACOSX/x.ipynb", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints/x.ipynb", "~$ada.docx")
+    folder = put(tmp_path, layout.format("ada"), *hidden)
+    assert students(collect(folder, told.append)) == ["ada"] and not told
+    own = (
+        "roster.csv",
+        "README.md",
+        "README.txt",
+        "grades.xlsx",
+        "nbgrader_config.py",
+        "marks/record.json",
+        "marks/feedback/ada.html",
+    )
+    put(folder, *own, data=b"")
+    assert students(collect(folder, told.append)) == ["ada"]
+    assert "nobody's submission" in only(told) and "marks" in only(told)
+    with zipfile.ZipFile(tmp_path.parent / f"{tmp_path.name}.zip", "w") as archive:
+        for name in (layout.format("ada"), *own[:5]):
+            archive.write(folder / name, name)
+    assert students(collect(tmp_path.parent / f"{tmp_path.name}.zip")) == ["ada"]
+
+
+def test_what_was_not_read_beside_a_notebook_is_noted(tmp_path):
+    put(tmp_path, "ada.zip", data=zipped({LESSON: notebook(), "more.rar": b"", "helper.py": b"", "b.zip": b"", "photo.png": b""}))
+    assert "'more.rar', 'helper.py', 'b.zip'" in only(only(collect(tmp_path)).notes)
+    assert "'x.py'" in only(only(collect(put(tmp_path / "folder", f"bob/{LESSON}", "bob/x.py", "bob/x.png"))).notes)
+
+
 def test_other_files_next_to_loose_notebooks_are_ignored(tmp_path):
     assert students(collect(put(tmp_path, "ada.ipynb", "README.md", "data/image.png"))) == ["ada"]
 
@@ -514,6 +630,13 @@ def test_a_name_that_points_outside_the_zip_is_reported(tmp_path, name):
     troubles = {each.name: each.trouble for each in collect(tmp_path / "export.zip")}
     assert troubles.pop("export.zip/ada.ipynb") is None and "points outside" in only(troubles.values())
     assert os.listdir(tmp_path) == ["export.zip"]
+
+
+@pytest.mark.parametrize("name", ["../ada/x.ipynb", "/ada/x.ipynb", "C:/ada/x.ipynb", "..\\ada\\x.ipynb", "./../ada/x.ipynb"])
+def test_a_name_that_points_outside_the_zip_is_nobody_elses_work(tmp_path, name):
+    put(tmp_path, "export.zip", data=zip_of(name, "ada/x.ipynb"))
+    found = {each.student: each.trouble for each in collect(tmp_path / "export.zip")}
+    assert len(found) == 2 and found["ada"] is None
 
 
 def altered(data: bytes, name: str, **changes) -> bytes:

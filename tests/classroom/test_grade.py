@@ -226,6 +226,19 @@ def test_answers_that_need_a_look_and_files_that_cannot_be_graded_are_counted(he
     ]  # fmt: skip
 
 
+def test_the_last_lines_say_what_was_not_graded_until_it_is(here, stages, capsys):
+    stages["Ada"] = "not graded"
+    lines = said(capsys, "in", "-o", "out")
+    assert lines[1].startswith(f"1 not graded, through no fault of the student, for instance Ada/{LESSON}_torch.ipynb: ")
+    assert "run the same command again, or enter points in manual.csv" in lines[2]
+    assert "Ada" not in json.loads(Path("out/gradescope/results.json").read_text())["students"]
+    Path("out/manual.csv").write_text("student,exercise,points,comment\nAda,lesson,6,\n")
+    assert not [line for line in said(capsys, "in", "-o", "out") if "not graded" in line]
+    Path("out/manual.csv").unlink()
+    stages["Ada"] = "right"
+    assert "marked, 2 of them earlier" in said(capsys, "in", "-o", "out")[0]
+
+
 def test_a_file_name_cannot_forge_a_line(here, stages, capsys):
     odd = "x\nstylelab: all is well\x1b[2J.ipynb"
     (here / "in" / "Bob" / f"{LESSON}_torch.ipynb").rename(here / "in" / "Bob" / odd)
@@ -286,6 +299,17 @@ def test_of_several_lessons_only_the_chosen_ones_count(here, stages, capsys):
     assert said(capsys, "in", "-o", "out", "--lessons", "02,03")[0] == (
         "3 submissions of 3 students marked, 3 of them earlier: 67% of all points earned"
     )
+
+
+def test_the_pages_of_a_student_who_was_renamed_are_removed(here, stages, capsys):
+    said(capsys, "in", "-o", "out")
+    (here / "in/Eve").rename(here / "in/Eva")
+    stages["Eva"] = "right"
+    assert cli.run(["grade", "in", "-o", "out"]) == 0
+    assert capsys.readouterr().err == "stylelab: removed 2 pages of students who are no longer in this batch\n"
+    assert {path.stem for path in Path("out/feedback").iterdir()} == {"Ada", "Bob", "Eva"}
+    assert len(list(Path("out/marks").iterdir())) == 4  # a mark is kept, in case the student comes back
+    said(capsys, "in", "-o", "out")  # without a warning: nothing is left to remove
 
 
 def test_a_single_notebook_can_be_graded(here, stages, capsys):

@@ -217,9 +217,69 @@ def test_the_seed_is_only_in_record_json_which_only_its_owner_can_read(tmp_path)
     assert [name for name in written.files if SEED in (tmp_path / name).read_text()] == ["record.json"]
 
 
+def files_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+
+
+def test_pages_of_students_who_left_the_batch_are_removed(tmp_path):
+    """They once stayed, ready to be sent to a student under an old name."""
+    write.write(tmp_path, [mark("Ada"), mark("Bo"), mark("Cy")], RECORD)
+    written = write.write(tmp_path, [mark("Ada"), mark("Bo Renamed")], RECORD)
+    assert written.warnings == ("removed 4 pages of students who are no longer in this batch",)
+    assert files_in(tmp_path) == set(written.files) | {"manual.csv"} and not (tmp_path / "gradescope/Cy").exists()
+    alone = write.write(tmp_path, [mark("Ada")], RECORD)  # one student has no folder in gradescope/
+    assert alone.warnings == ("removed 3 pages of students who are no longer in this batch",)
+    assert files_in(tmp_path) == set(alone.files) | {"manual.csv"}
+    assert write.write(tmp_path, [mark("Ada")], RECORD).warnings == ()
+
+
+def test_an_instructors_own_files_are_never_removed(tmp_path):
+    write.write(tmp_path, [mark("Ada"), mark("Bo"), mark("Cy")], RECORD)
+    own = {
+        "feedback/notes.html",
+        "feedback/Dee.html",
+        "gradescope/Cy/notes.txt",
+        "gradescope/Eve/results.json",
+        "feedback/Bo.html",
+    }
+    (tmp_path / "gradescope/Eve").mkdir()
+    for name in own:  # one of them is a page that was changed
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "feedback/Cy.html").unlink()
+    (tmp_path / "feedback/Cy.html").symlink_to(tmp_path / "feedback/Dee.html")
+    written = write.write(tmp_path, [mark("Ada")], RECORD)
+    assert written.warnings == (
+        "removed 3 pages of students who are no longer in this batch",
+        "kept 2 pages of students who are no longer in this batch, because they were changed by hand",
+    )
+    assert files_in(tmp_path) == set(written.files) | own | {"manual.csv", "feedback/Cy.html"}
+    assert write.write(tmp_path, [mark("Ada")], RECORD).warnings == ()
+
+
+def test_pages_that_a_killed_run_wrote_are_removed_by_the_next(tmp_path, monkeypatch):
+    write.write(tmp_path, [mark("Bo")], RECORD)
+    with monkeypatch.context() as patch:
+        patch.setattr(write, "compare", lambda marks: 1 / 0)  # after the pages
+        with pytest.raises(ZeroDivisionError):
+            write.write(tmp_path, [mark("Cy"), mark("Bo", 3)], RECORD)
+    written = write.write(tmp_path, [mark("Ada")], RECORD)
+    assert files_in(tmp_path) == set(written.files) | {"manual.csv"}
+
+
+@pytest.mark.parametrize("name", ["../precious.html", "feedback/../precious.html", "manual.csv", "feedback/../../precious.html"])
+def test_a_record_cannot_have_any_other_file_removed(tmp_path, name):
+    (tmp_path / "DIR").mkdir()
+    for path in (tmp_path / "precious.html", tmp_path / "DIR/precious.html", tmp_path / "DIR/manual.csv"):
+        path.write_text("student,exercise,points,comment\n")
+    (tmp_path / "DIR/record.json").write_text(json.dumps({**RECORD.__dict__, "pages": {name: ""}}))
+    assert write.write(tmp_path / "DIR", [mark("Ada")], RECORD).warnings == ()
+    assert len(list(tmp_path.rglob("precious.html"))) == 2 and (tmp_path / "DIR/manual.csv").exists()
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", "null", "\0", '{"seed": 1}', json.dumps({**RECORD.__dict__, "seed": "x" * 32}), "[" * 100_000,
-             json.dumps({**RECORD.__dict__, "exercises": {"psnr": "5"}}), json.dumps({**RECORD.__dict__, "more": 1})]
+             json.dumps({**RECORD.__dict__, "exercises": {"psnr": "5"}}), json.dumps({**RECORD.__dict__, "more": 1}),
+             json.dumps({**RECORD.__dict__, "pages": {"feedback/Ada.html": 1}})]
 )  # fmt: skip
 def test_a_damaged_record_is_an_input_error(tmp_path, text):
     (tmp_path / "record.json").write_text(text)
@@ -715,6 +775,99 @@ def test_every_stage_has_a_colour_in_the_chart():
 def test_an_unknown_stage_is_reported_as_it_is(tmp_path):
     write.write(tmp_path, [replace(mark("Ada"), exercises=(exercise("gram_matrix", 1, "<new>"),))], RECORD)
     assert "<new>" in read_page(tmp_path / "feedback/Ada.html").lower()
+
+
+# --- not graded: a fault that is not the student's costs nothing anywhere
+
+BUSY = "The machine was too busy or had too little memory to run it."
+
+
+def not_graded(student: str, gram: str = "not graded", style: str = "not graded", **more) -> Mark:
+    """A mark with answers that were not graded; 'right' are those that were."""
+    stages = {"gram_matrix": gram, "style_loss": style}
+    exercises = (exercise(name, (stage == "right") * RECORD.exercises[name], stage, BUSY) for name, stage in stages.items())
+    return replace(mark(student, **more), exercises=tuple(exercises))
+
+
+@pytest.mark.parametrize("stage", NOT_GRADED)
+def test_what_is_not_graded_is_left_out_of_points_and_percent_and_counted_apart(tmp_path, stage):
+    write.write(
+        tmp_path, [not_graded("Ada", stage, "right", when=DUE + timedelta(hours=1)), mark("Ada", 4, CONTENT)], RECORD, late=LATE
+    )
+    (row,) = rows(tmp_path, "grades.csv")
+    assert (row[f"{STYLE}/gram_matrix"], row[f"{STYLE}/style_loss"], row[STYLE], row[f"{STYLE}/final"]) == ("", "4", "4", "3.6")
+    assert (row["final"], row["points"], row["not_graded"], row["percent"]) == ("6.6", "9", "6", "73.33")
+    gram = rows(tmp_path, "details.csv")[1]
+    assert [gram[name] for name in ("points", "earned", "stage", "reason", "lost")] == ["6", "", stage, BUSY, ""]
+
+
+def test_a_student_of_whom_nothing_is_graded_has_no_percent_and_no_place_in_the_distribution(tmp_path):
+    write.write(tmp_path, [not_graded("Ada"), mark("Bo")], RECORD)
+    ada, bo = rows(tmp_path, "grades.csv")
+    assert (ada[STYLE], ada[f"{STYLE}/final"], ada["points"], ada["percent"], bo["percent"]) == ("", "", "0", "", "100")
+    made = make_gradebook([not_graded("Ada"), mark("Bo")], RECORD)
+    assert pages.bins(made) == [0] * 9 + [1] and sum(sum(kinds.values()) for kinds in pages.losses(made).values()) == 0
+    assert pages.reasons(made) == []
+    assert "Mean100%" in read_page(tmp_path / "overview.html")
+
+
+def test_what_is_not_graded_is_the_first_that_needs_a_look(tmp_path):
+    late = replace(mark("Ada"), exercises=(exercise("gram_matrix", 0, "time"),))
+    lost = Mark("Zoë", "zoe.ipynb", "", "", "", (), fault="'zoe.ipynb' cannot be read: input/output error")
+    book = write.write(tmp_path, [late, not_graded("Mo", "not graded", "right"), lost], RECORD).book
+    assert [(student.name, name, why) for student, _, name, why in pages.looks(book)] == [
+        ("Mo", "gram_matrix", f"Not graded, look at it. {BUSY}"),
+        ("Zoë", "", "Not graded, look at it. 'zoe.ipynb' cannot be read: input/output error"),
+        ("Ada", "gram_matrix", "Out of time. It is not symmetric."),
+    ]
+    text = read_page(tmp_path / "overview.html")
+    assert "Not all graded2" in text and text.index("Not graded, look at it.") < text.index("Out of time. It is")
+
+
+def test_feedback_on_what_is_not_graded_blames_nobody_and_gives_no_reason_away(tmp_path):
+    write.write(tmp_path, [not_graded("Ada", "not graded", "right"), mark("Bo", 3)], RECORD)
+    text = read_page(tmp_path / "feedback/Ada.html")
+    assert "4 of 4 points (100%) 6 more points could not be graded so far" in text and "gram_matrix: not graded" in text
+    assert "Not graded. It was not graded, for a reason that has nothing to do with your work. You lose no points" in text
+    assert BUSY not in text and "0 of" not in text
+
+
+def test_what_is_not_graded_is_not_exported_as_a_low_score(tmp_path):
+    marks = [not_graded("Ada Lovelace", "right"), mark("Alan Turing", 3)]
+    found, _ = filled(tmp_path, marks)
+    assert [row[6] for row in found[2:5]] == ["", "1", "14"]  # Ada keeps what she had
+    write.write(tmp_path, marks, RECORD)
+    assert [row[-1] for row in csv.reader((tmp_path / "canvas.csv").read_text().splitlines())][2:] == ["", "7"]
+    assert list(json.loads((tmp_path / "gradescope/results.json").read_text())["students"]) == ["Alan Turing"]
+    assert [path.name for path in (tmp_path / "gradescope").iterdir() if path.is_dir()] == ["Alan_Turing"]
+    assert [name for name in write.write(tmp_path / "one", marks[:1], RECORD).files if "gradescope" in name] == []
+
+
+@pytest.mark.parametrize(("target", "points"), [("gram_matrix", 5), ("03", 9)])
+def test_points_by_hand_count_for_what_is_not_graded(tmp_path, target, points):
+    manual = [Entry(2, "Ada", target, sets=points, comment="I read it")]
+    written = write.write(tmp_path, [not_graded("Ada", "not graded", "right"), mark("Bo")], RECORD, manual=manual)
+    ada, _ = rows(tmp_path, "grades.csv")
+    assert (ada["final"], ada["points"], ada["not_graded"], ada["percent"]) == ("9", "10", "0", "90")
+    assert pages.looks(written.book) == []
+    assert "could not be graded" not in read_page(tmp_path / "feedback/Ada.html")
+    assert list(csv.reader((tmp_path / "canvas.csv").read_text().splitlines()))[2][-1] == "9"
+
+
+def test_an_unread_file_of_unknown_lesson_may_be_any_that_the_student_has_not_handed_in(tmp_path):
+    lost = Mark("Ada", "work.ipynb", "", "", "", (), fault="'work.ipynb' cannot be read: input/output error")
+    write.write(tmp_path, [lost, mark("Ada"), mark("Bo", 3, CONTENT)], RECORD)
+    ada, bo = rows(tmp_path, "grades.csv")
+    assert (ada["points"], ada["not_graded"], ada["percent"], bo["points"]) == ("10", "5", "100", "15")
+    text = read_page(tmp_path / "feedback/Ada.html")
+    assert "Unknown lesson: not graded" in text and "Not handed in" not in text and "input/output" not in text
+
+
+def test_of_two_editions_the_one_that_may_have_more_points_counts(tmp_path):
+    other = {"name": "b.ipynb"}
+    full = write.write(tmp_path, [not_graded("Ada"), mark("Ada", 6, **other)], RECORD).book
+    part = write.write(tmp_path, [not_graded("Ada"), mark("Ada", 5, **other)], RECORD).book
+    assert [(book.students[0].final, book.students[0].ungraded) for book in (full, part)] == [(10, 0), (0, 10)]
 
 
 # --- overview

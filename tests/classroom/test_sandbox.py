@@ -69,12 +69,12 @@ def test_a_fault_in_our_own_judging_is_not_graded_and_says_what_to_report(sandbo
         rf"The grader has a fault: {type(error).__name__}: .* \(test_sandbox.py, line \d+\). Please report it\.", result.reason
     )
     monkeypatch.undo()
-    assert mark_answer(sandboxes, framework, ENDS).stage == "lost"  # that is the answer's own doing
+    assert mark_answer(sandboxes, framework, ENDS).stage == "memory"  # that is the answer's own doing
 
 
 @needs_bubblewrap
 def test_a_child_that_ends_before_anything_of_the_answer_ran_is_not_graded(sandboxes, framework, monkeypatch):
-    monkeypatch.setattr(sandbox_module.wire, "send", lambda channel, *_, **__: channel.shutdown(socket.SHUT_RDWR))
+    monkeypatch.setattr(sandbox_module.wire, "send", lambda channel, *_, **__: channel._socket.shutdown(socket.SHUT_RDWR))
     result = mark_answer(sandboxes, framework, HONEST[framework])
     assert (result.stage, result.reason) == ("not graded", "Its sandbox crashed twice.")
     monkeypatch.undo()

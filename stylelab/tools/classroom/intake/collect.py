@@ -1,7 +1,10 @@
 """Collect what students submitted, in whatever form. Everything is only read; nothing is unpacked to disk."""
 
 import os
-from collections.abc import Iterator
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,22 +12,38 @@ from pathlib import Path
 from stylelab.base.files import file_kind, printable
 from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.tools.classroom.intake.files import LIMITS, IncomingFile, inspect_file, list_folder
-from stylelab.tools.classroom.intake.layouts import SUBMITTED, TIMESTAMP, StudentFile, assign_students, is_whole_class
-from stylelab.tools.classroom.intake.students import RESUBMISSION, clean_name, display_names, student_from_export_name
+from stylelab.tools.classroom.intake.layouts import (
+    SUBMITTED,
+    TIMESTAMP,
+    Export,
+    StudentFile,
+    assign_students,
+    looks_like_a_class,
+    split_exports,
+)
+from stylelab.tools.classroom.intake.students import clean_name, display_names
 from stylelab.tools.classroom.intake.zips import list_zip
 from stylelab.tools.classroom.marking.model import Submission
 from stylelab.tools.classroom.notebooks.identify import identify
 from stylelab.tools.classroom.notebooks.read import Notebook, read_notebook
 
 LONGEST_NAME = 160  # characters of a file's name
+UNREAD = re.compile(r"\.(?:py|zip|rar|7z|tar|t?gz|t?bz2|t?xz|zst)$", re.I)  # may hold an answer that nobody would miss
 
 
-def collect(source: Path) -> list[Submission]:
+def say(sentence: str) -> None:
+    """Tell the teacher something, on stderr."""
+    print(f"stylelab: {sentence}", file=sys.stderr)
+
+
+def collect(source: Path, tell: Callable[[str], object] = say) -> list[Submission]:
     """Find every submission.
 
     Args:
         source: a notebook; a folder of notebooks, of folders per student, or nbgrader's; a zip exported by Canvas, Moodle,
-            Gradescope or Blackboard, or a folder of such zips. A student's own zip among them is opened too.
+            Gradescope or Blackboard, or a folder of nothing but such exports. A student's own zip among others is opened
+            too, and all in it is that student's, handed in when the zip was.
+        tell: called with each sentence that the teacher should read: what was assumed, and what was left out.
 
     Returns:
         One for each student, lesson and framework, sorted by name; those that cannot be graded have `trouble`.
@@ -32,8 +51,8 @@ def collect(source: Path) -> list[Submission]:
     Raises:
         InputError: the file or folder does not exist, or contains no notebook.
     """
-    files = list(_find_files(Path(source)))
-    if not any(found.file.is_notebook or found.file.is_zip for found in files):
+    files = list(_find_files(Path(source), tell))
+    if not any(found.file.is_work for found in files):
         raise InputError(f"no notebook in '{printable(source)}': name the folder or the zip that holds the submissions")
     names = display_names(found.student for found in files)
     by_student: dict[tuple[str, ...], list[StudentFile]] = {}
@@ -46,7 +65,7 @@ def collect(source: Path) -> list[Submission]:
 # Find all files and their students
 
 
-def _find_files(source: Path) -> Iterator[StudentFile]:
+def _find_files(source: Path, tell: Callable[[str], object]) -> Iterator[StudentFile]:
     kind = file_kind(source)
     prefix = _nbgrader_prefix(source)
     try:
@@ -63,16 +82,25 @@ def _find_files(source: Path) -> Iterator[StudentFile]:
         raise
     except (OSError, ValueError) as error:
         raise InputError(f"'{printable(source)}' cannot be read: {printable(error)}") from None
+    left_out: list[str] = []
     if kind != "folder" and files[0].is_zip:
         if files[0].stored is None:
             raise InputError(f"'{printable(source)}' cannot be read: {files[0].trouble}")
-        yield from _open_export(list_zip(files[0].stored), files[0])
+        exports = split_exports(_list_export(files[0]), (source.name,), zipped=True)
     elif kind != "folder" and not files[0].is_notebook:
         raise InputError(f"'{printable(source)}' is not a notebook, a zip or a folder")
     else:
+        work = {file.parts[0] for file in files if file.is_work}
+        left_out = sorted({file.parts[0] for file in files if file.parts[1:] == ("record.json",)} - work)  # earlier marks
+        files = [file for file in files if file.parts[0] not in left_out]
         prefixed = [replace(file, parts=(*prefix, *file.parts)) for file in files]
-        in_nbgrader = any(file.is_notebook and len(file.parts) > 3 for file in prefixed)
-        yield from _open_folder(prefixed if in_nbgrader else files)
+        in_nbgrader = any(file.may_be_work and len(file.parts) > 3 for file in prefixed)
+        exports = _exports_in_folder(prefixed if prefix and in_nbgrader else files, tell)
+    for export in exports:
+        for found in assign_students(export, left_out.append):
+            yield from _open_own_zip(found)
+    if left_out:
+        tell(f"nobody's submission, so left out: {_listed(left_out)}")
 
 
 def _nbgrader_prefix(source: Path) -> tuple[str, ...]:
@@ -82,38 +110,41 @@ def _nbgrader_prefix(source: Path) -> tuple[str, ...]:
     return next((folders[-count:] for count in (1, 2, 3) if folders[-count:][:1] == (SUBMITTED,)), ())
 
 
-def _open_export(files: list[IncomingFile], export: IncomingFile) -> Iterator[StudentFile]:
-    """The files in an export; every zip in it is one student's own."""
-    for found in assign_students(files, export.parts[0], zipped=True):
-        yield from _open_own_zip(replace(found, submitted=found.submitted or export.modified))
+def _list_export(export: IncomingFile) -> list[IncomingFile]:
+    """The files in an export; those without a time get the export's."""
+    inside = list_zip(export.stored) if export.stored else []
+    return [replace(file, modified=file.modified or export.modified) for file in inside]
 
 
-def _open_folder(files: list[IncomingFile]) -> Iterator[StudentFile]:
-    """The files in a folder; zips at its top may be exports of a whole class."""
-    rest = []
+def _exports_in_folder(files: list[IncomingFile], tell: Callable[[str], object]) -> list[Export]:
+    """The exports in a folder. A zip in it is an export only if all else there is one, too: otherwise it is a student's own."""
+    zips: dict[str, list[IncomingFile]] = {}
     for file in files:
-        inside = []
-        if file.is_zip and file.stored and len(file.parts) == 1 and not student_from_export_name(file.parts[0]):
-            try:
-                inside = list_zip(file.stored)
-            except StylelabError:
-                pass  # it is opened again as one student's own zip, and reported there
-        if inside and is_whole_class(inside):
-            yield from _open_export(inside, file)
-        else:
-            rest.append(file)
-    for found in assign_students(rest):
-        yield from _open_own_zip(found)
+        if file.is_zip and len(file.parts) == 1:
+            with suppress(StylelabError):  # it is opened again as one student's own zip, and reported there
+                zips[file.parts[0]] = [replace(each, parts=(*file.parts, *each.parts)) for each in _list_export(file)]
+    unpacked = [file for file in files if file.parts[0] not in zips or len(file.parts) > 1]
+    exports = split_exports(unpacked + [file for inside in zips.values() for file in inside])
+    if all(prefix for prefix, _ in exports):
+        alone = "if one of them is a student's, grade the others one at a time"
+        tell(f"read as exports of a whole class, for there is nothing else: {_listed(top for (top,), _ in exports)}; {alone}")
+        return exports
+    alike = [
+        name for name, inside in zips.items() if looks_like_a_class([replace(file, parts=file.parts[1:]) for file in inside])
+    ]
+    if alike:
+        tell(f"taken for one student's work each, though it looks like a class: {_listed(alike)}; if it is one, grade it alone")
+    return split_exports(files)
 
 
 def _open_own_zip(found: StudentFile) -> Iterator[StudentFile]:
-    """The notebooks in a student's own zip; any other file as it is. Names and times in such a zip are not trusted."""
+    """What is in a student's own zip; any other file as it is. Names and times in such a zip tell nothing."""
     if not found.file.is_zip:
         yield found
         return
     try:
-        inside = [file for file in (list_zip(found.file.stored) if found.file.stored else []) if file.is_notebook]
-        if sum(file.stored.size for file in inside if file.stored) > LIMITS.unpacked:
+        inside = [file for file in (list_zip(found.file.stored) if found.file.stored else []) if file.may_be_work]
+        if sum(file.stored.size for file in inside if file.stored and file.is_notebook) > LIMITS.unpacked:
             raise InputError(f"the notebooks in the zip have more than {LIMITS.unpacked:,} bytes together")
     except InputError as error:
         yield replace(found, file=replace(found.file, stored=None, trouble=str(error)))
@@ -121,10 +152,17 @@ def _open_own_zip(found: StudentFile) -> Iterator[StudentFile]:
     except MachineError:  # there may be a notebook in it: reading it fails again when it is marked, which is reported then
         yield replace(found, file=replace(found.file, parts=(*found.file.parts, "*.ipynb")), name=f"{found.name}/*.ipynb")
         return
-    if not inside:
-        yield found
     for file in inside:
         yield replace(found, file=file, name=f"{found.name}/{'/'.join(file.parts)}")
+    if not inside:
+        yield found
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Up to three names in quotation marks, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(f"'{printable(clean_name(name, LONGEST_NAME))}'" for name in names[:3]) + more
 
 
 # Choose which of one student's files count
@@ -140,19 +178,22 @@ def _choose(student: str, files: list[StudentFile]) -> list[Submission]:
     kept = notebooks[: LIMITS.notebooks]
     chosen = _newest_of_each([_submission(student, found) for found in kept])
     chosen += [_submission(student, found) for found in files if found.file.trouble and found.file.is_zip]
-    if chosen and len(notebooks) > len(kept):
-        note = f"{len(notebooks):,} notebooks were submitted: only the newest {len(kept)} were read"
-        chosen = [replace(submission, notes=(*submission.notes, note)) for submission in chosen]
+    others = [found.file.parts[-1] for found in files if not found.file.is_notebook and not found.file.trouble]
     if not chosen:
         newest = _submission(student, max(files, key=_age))
-        chosen = [replace(newest, data=b"", trouble="no notebook was submitted, only other files")]
-    return chosen
+        trouble = f"no notebook was submitted, only {_listed(others)}: submit the file that ends in .ipynb"
+        return [replace(newest, data=b"", trouble=newest.trouble or trouble)]
+    note = ""
+    if len(notebooks) > len(kept):
+        note = f"{len(notebooks):,} notebooks were submitted: only the newest {len(kept)} were read"
+    elif unread := [name for name in others if UNREAD.search(name)]:
+        note = f"only notebooks are graded, so these were not read: {_listed(unread)}"
+    return [replace(submission, notes=(*submission.notes, note)) for submission in chosen] if note else chosen
 
 
 def _age(found: StudentFile) -> tuple[datetime, int, str]:
     """Sorts older files first. Platforms count resubmissions upwards, and their zips may have one time for all files."""
-    resubmission = RESUBMISSION.search(found.file.parts[-1])
-    return found.submitted or datetime.min.replace(tzinfo=UTC), int(resubmission[1]) if resubmission else 0, found.name
+    return found.submitted or datetime.min.replace(tzinfo=UTC), found.again, found.name
 
 
 def _submission(student: str, found: StudentFile) -> Submission:
@@ -160,7 +201,7 @@ def _submission(student: str, found: StudentFile) -> Submission:
     name = "/".join(clean_name(part, LONGEST_NAME) for part in found.name.split("/"))
     if len(name) > LONGEST_NAME:  # keep the end, where the lesson is
         name = f"...{name[3 - LONGEST_NAME :]}"
-    return Submission(student, name, data, found.submitted, found.notes, found.file.trouble)
+    return Submission(student, name, data, found.submitted, found.student.notes, found.file.trouble)
 
 
 def _newest_of_each(newest_first: list[Submission]) -> list[Submission]:

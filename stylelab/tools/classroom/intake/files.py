@@ -1,6 +1,7 @@
 """List the files of a folder, and say how much of a file or a zip is read. Links are not followed."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,12 @@ from pathlib import Path
 from stylelab.tools.classroom.intake.stored_file import StoredFile
 from stylelab.tools.classroom.notebooks import read as notebook
 
+# a notebook as browsers and operating systems may save it, too: x.ipynb.txt, x.ipynb (1).json
+NOTEBOOK = re.compile(r"\.ipynb(?: ?\(\d+\))?(?:\.(?:txt|json|download))?$", re.I)
+# what students submit instead of a notebook: code, text, archives
+ANSWER = re.compile(r"\.(?:py|html?|pdf|docx?|odt|rtf|pages|txt|json|rar|7z|tar|t?gz|t?bz2|t?xz|zst)$", re.I)
+TEACHERS = re.compile(r"(?:read.?me|licen[cs]e|notes|todo|requirements|roster|students|nbgrader_config|conftest|setup)\b", re.I)
+SYSTEM = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__pycache__", "$recycle.bin"}
 LINK = "it is a link, and links are not followed: put the file itself there"
 
 
@@ -48,11 +55,21 @@ class IncomingFile:
 
     @property
     def is_notebook(self) -> bool:
-        return self.parts[-1].lower().endswith(".ipynb")
+        return bool(NOTEBOOK.search(self.parts[-1]))
 
     @property
     def is_zip(self) -> bool:
         return self.parts[-1].lower().endswith(".zip")
+
+    @property
+    def is_work(self) -> bool:
+        """Whether it can be graded, as far as its name tells."""
+        return self.is_notebook or self.is_zip
+
+    @property
+    def may_be_work(self) -> bool:
+        """Whether a student may have submitted it as an answer, even if it cannot be graded."""
+        return self.is_work or (bool(ANSWER.search(self.parts[-1])) and not TEACHERS.match(self.parts[-1]))
 
 
 def list_folder(folder: Path, parts: tuple[str, ...] = ()) -> Iterator[IncomingFile]:
@@ -95,7 +112,7 @@ def inspect_file(path: Path, parts: tuple[str, ...]) -> IncomingFile:
 
 def is_hidden(name: str) -> bool:
     """Whether an operating system or Jupyter left this file behind: it is not part of a submission."""
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
+    return name.startswith((".", "~$")) or name.casefold() in SYSTEM
 
 
 def size_trouble(name: str, size: int) -> str | None:

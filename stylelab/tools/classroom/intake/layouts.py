@@ -1,28 +1,34 @@
-"""Recognise how a batch is arranged: nbgrader's folders, a platform's export, a folder per student, or loose notebooks."""
+"""Recognise how a class is arranged: nbgrader's folders, a platform's export, a folder per student, or loose notebooks.
+
+Only what the teacher names is looked at here. What a student packed into it is that student's, whatever it looks like.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from stylelab.errors import InputError
 from stylelab.tools.classroom.intake import gradescope
 from stylelab.tools.classroom.intake.files import IncomingFile
 from stylelab.tools.classroom.intake.students import (
+    CANVAS,
     Student,
     clean_name,
     comparable_across_exports,
-    student_from_export_name,
+    platform_of,
     student_from_file_name,
     student_named,
+    students_from_export_names,
 )
 
 SUBMITTED = "submitted"  # nbgrader's folder: submitted/STUDENT/ASSIGNMENT/
+NBGRADER = {SUBMITTED, "source", "release", "autograded", "feedback", "downloaded"}
 TIMESTAMP = "timestamp.txt"  # in each of nbgrader's assignment folders
 TIME = re.compile(r"\s*(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)\s*(\S*)")
+CONFIG = "nbgrader_config.py"  # of a course, beside its folders
 
 
 @dataclass(frozen=True)
@@ -34,119 +40,143 @@ class StudentFile:
         student: the student.
         name: where the file was found, for a table.
         submitted: time of submission.
-        notes: as in `Submission`.
+        again: how often a file of this name was submitted before, as far as the platform says.
     """
 
     file: IncomingFile
     student: Student
     name: str
     submitted: datetime | None
-    notes: tuple[str, ...] = ()
+    again: int = 0
 
 
-def assign_students(files: list[IncomingFile], title: str = "", *, zipped: bool = False) -> Iterator[StudentFile]:
-    """Find the student of each file.
-
-    Args:
-        files: all files of a folder or a zip.
-        title: the zip's name; empty for a folder.
-        zipped: whether the files come from a zip.
-    """
-    for prefix, export in _split_exports(files, (title,) if title else (), zipped):
-        pairs = list(_find_students(export))
-        comparable = comparable_across_exports(student for _, student in pairs)
-        for file, found in pairs:
-            student = comparable[found]
-            path = "/".join((*prefix, *file.parts))
-            yield StudentFile(file, student, path, student.submitted or file.modified, student.notes)
+Export = tuple[tuple[str, ...], list[IncomingFile]]  # folders around an export, and the files in it
 
 
-def is_whole_class(files: list[IncomingFile]) -> bool:
-    """Whether a zip among others holds the work of many students, not one student's own work."""
-    exports = [files for _, files in _split_exports(files, (), True)]
-    if all(_is_export(files) or _is_nbgrader(files) for files in exports):
-        return True
-    folders: dict[str, set[str]] = {}
-    for file in (file for files in exports for file in files if file.is_notebook and len(file.parts) > 1):
-        folders.setdefault(file.parts[-1], set()).add(file.parts[0])
-    return any(len(owners) > 2 for owners in folders.values())  # two may be one student's two attempts
-
-
-def _split_exports(
-    files: list[IncomingFile], prefix: tuple[str, ...], zipped: bool
-) -> Iterator[tuple[tuple[str, ...], list[IncomingFile]]]:
+def split_exports(files: list[IncomingFile], prefix: tuple[str, ...] = (), *, zipped: bool = False) -> list[Export]:
     """Find the exports among the files, each without the folders around it.
 
     Folders are treated as exports all together or not at all: a student whose files happen to be named like Canvas's is
     still one student among others.
+
+    Args:
+        files: all files of a folder or a zip.
+        prefix: the zip's name, if it is one.
+        zipped: whether the files come from a zip.
     """
-    work = _work_files(files)
-    tops = {file.parts[0] for file in work}
-    inner = {
-        top: [replace(file, parts=file.parts[1:]) for file in group if len(file.parts) > 1]
-        for top, group in groupby(sorted(files, key=lambda file: file.parts[0]), key=lambda file: file.parts[0])
-    }
-    all_in_folders = bool(work) and all(len(file.parts) > 1 for file in work)
-    in_folders = all_in_folders and not _is_export(files) and not _is_nbgrader(files)
-    if in_folders and all(_is_export(inner[top]) or _is_nbgrader(inner[top]) for top in tops):
-        for top in sorted(tops):
-            yield (*prefix, top), inner[top]
-        return
-    if in_folders and zipped and len(tops) == 1:
-        (top,) = tops
-        inner_work = _work_files(inner[top])
-        if all(len(file.parts) > 1 for file in inner_work) and len({file.parts[0] for file in inner_work}) > 1:
-            yield (*prefix, top), inner[top]  # a folder for each student
-            return
-    yield prefix, files
+    work = [file for file in files if file.may_be_work]
+    if work and all(len(file.parts) > 1 for file in work) and not is_export(files):
+        inner: dict[str, list[IncomingFile]] = {file.parts[0]: [] for file in work}
+        for file in files:
+            if file.parts[0] in inner:
+                inner[file.parts[0]].append(replace(file, parts=file.parts[1:]))
+        one_folder = zipped and len(inner) == 1
+        if all(is_export(group) or (one_folder and _has_folders_only(group)) for group in inner.values()):
+            return [((*prefix, top), group) for top, group in sorted(inner.items())]
+    return [(prefix, files)]
 
 
-def _work_files(files: list[IncomingFile]) -> list[IncomingFile]:
-    return [file for file in files if file.is_notebook or file.is_zip]
+def is_export(files: list[IncomingFile]) -> bool:
+    """Whether a platform or nbgrader arranged these files: their names alone say whose they are."""
+    tops = {file.parts[0] for file in files if file.may_be_work}
+    named = students_from_export_names(tops)
+    # two numbers in a name can be a coincidence: one student's files named like Canvas's are not an export
+    canvas_alone = platform_of(tops) is CANVAS and len({student.key for student in named.values()}) < 2
+    return _is_nbgrader(files) or _is_gradescope(files) or (bool(tops) and named.keys() == tops and not canvas_alone)
+
+
+def looks_like_a_class(files: list[IncomingFile]) -> bool:
+    """Whether a student's own zip could be taken for an export: it is named like one, or has one notebook in three folders."""
+    owners: dict[str, set[str]] = {}
+    for file in files:
+        if file.is_notebook and len(file.parts) > 1:
+            owners.setdefault(file.parts[-1], set()).add(file.parts[0])
+    return any(is_export(group) for _, group in split_exports(files)) or any(len(tops) > 2 for tops in owners.values())
+
+
+def assign_students(export: Export, left_out: Callable[[str], object] = str) -> Iterator[StudentFile]:
+    """Find the student of each file of an export.
+
+    Args:
+        export: one of `split_exports`.
+        left_out: called with the name of each file that is nobody's.
+    """
+    prefix, files = export
+    pairs = list(_find_students(files))
+    comparable = comparable_across_exports(student for _, student in pairs if student)
+    for file, found in pairs:
+        path = "/".join((*prefix, *file.parts))
+        if found is None:
+            left_out(path)
+        else:
+            again = re.search(r"-(\d{1,4})(?=\.\w+$)", file.parts[-1])  # Canvas adds a counter to a file submitted again
+            submitted = found.submitted or file.modified
+            yield StudentFile(file, comparable[found], path, submitted, int(again[1]) if again else 0)
+
+
+def _has_folders_only(files: list[IncomingFile]) -> bool:
+    work = [file for file in files if file.may_be_work]
+    return all(len(file.parts) > 1 for file in work) and len({file.parts[0] for file in work}) > 1
 
 
 def _is_nbgrader(files: list[IncomingFile]) -> bool:
-    return any(file.is_notebook and file.parts[0] == SUBMITTED and len(file.parts) > 3 for file in files)
+    """Whether `submitted` is nbgrader's: no folder or notebook beside it may be another student's."""
+    tops = {file.parts[0] for file in files if file.is_work or (file.may_be_work and len(file.parts) > 1)}
+    deep = any(file.may_be_work and file.parts[0] == SUBMITTED and len(file.parts) > 3 for file in files)
+    return deep and (tops <= NBGRADER or (CONFIG,) in {file.parts for file in files})
 
 
-def _is_gradescope_list(file: IncomingFile) -> bool:
-    return len(file.parts) == 1 and file.parts[0] in gradescope.FILES
+def _is_gradescope(files: list[IncomingFile]) -> bool:
+    listed = any(len(file.parts) == 1 and file.parts[0] in gradescope.FILES for file in files)
+    return listed and any(gradescope.FOLDER.fullmatch(file.parts[0]) for file in files)
 
 
-def _is_export(files: list[IncomingFile]) -> bool:
-    work = _work_files(files)
-    if any(map(_is_gradescope_list, files)):
-        return any(gradescope.FOLDER.fullmatch(file.parts[0]) for file in work)
-    return bool(work) and all(student_from_export_name(file.parts[0]) for file in work)
-
-
-def _find_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, Student]]:
-    """Yield each file of one export with each of its students: a group that submits together has several."""
-    nbgrader = _is_nbgrader(files)
-    timestamps: dict[tuple[str, ...], IncomingFile] = {
-        file.parts[:-1]: file for file in files if file.parts[-1] == TIMESTAMP and len(file.parts) == 4
-    }
-    loose_notebooks = any(file.is_notebook and len(file.parts) == 1 for file in files)
-    groups: dict[str, tuple[Student, ...]] = {}
-    listed = next((file.stored for file in files if _is_gradescope_list(file)), None)
-    with suppress(InputError):  # if the list cannot be read, students are named after their folders
-        groups = gradescope.submitters(listed.read()) if listed else {}
+def _find_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, Student | None]]:
+    """Yield each file of one export with each of its students: a group that submits together has several, others None."""
+    if _is_nbgrader(files):
+        yield from _nbgrader_students([file for file in files if file.parts[0] == SUBMITTED])
+        return
+    named: dict[str, tuple[Student, ...]] = {}
+    if _is_gradescope(files):
+        listed = next(file for file in files if file.parts[0] in gradescope.FILES)
+        files = [file for file in files if file is not listed]
+        with suppress(InputError):  # if the list cannot be read, students are named after their folders
+            groups = gradescope.submitters(listed.stored.read()) if listed.stored else {}
+            named = {folder: people for folder, people in groups.items() if gradescope.FOLDER.fullmatch(folder)}
+    else:
+        loose = {file.parts[0]: file.stored for file in files if len(file.parts) == 1 and file.stored}
+        found = students_from_export_names({file.parts[0] for file in files}, loose)
+        named = {top: (student,) for top, student in found.items()}
     for file in files:
-        if nbgrader:
-            if file.parts[0] == SUBMITTED and len(file.parts) > 3 and file.parts[-1] != TIMESTAMP:
-                timestamp = timestamps.get(file.parts[:3])
-                yield file, replace(student_named(file.parts[1]), submitted=_read_timestamp(timestamp) if timestamp else None)
-        elif group := groups.get(file.parts[0], ()):
-            for student in group:
-                others = ", ".join(clean_name(other.name) for other in group if other is not student)
-                yield file, replace(student, notes=(f"submitted together with {others}",)) if others else student
-        elif from_export := student_from_export_name(file.parts[0]):
-            yield file, from_export
-        elif len(file.parts) > 1:  # files of other kinds in a folder only show that a student submitted no notebook
-            if file.is_notebook or file.is_zip or not loose_notebooks:
-                yield file, student_named(file.parts[0])
-        elif file.is_notebook or file.is_zip:
-            yield file, student_from_file_name(file.parts[0])
+        for student in named.get(file.parts[0], ()):
+            others = ", ".join(clean_name(other.name) for other in named[file.parts[0]] if other is not student)
+            yield file, replace(student, notes=(f"submitted together with {others}",)) if others else student
+    yield from _folders_and_loose_files([file for file in files if not named.get(file.parts[0])])
+
+
+def _nbgrader_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, Student | None]]:
+    timestamps: dict[tuple[str, ...], IncomingFile] = {
+        file.parts[:3]: file for file in files if file.parts[-1] == TIMESTAMP and len(file.parts) == 4
+    }
+    for file in files:
+        if len(file.parts) < 3:
+            yield file, student_from_file_name(file.parts[-1]) if file.may_be_work else None
+        elif timestamps.get(file.parts[:3]) is not file:
+            when = _read_timestamp(timestamps[file.parts[:3]]) if file.parts[:3] in timestamps else None
+            yield file, replace(student_named(file.parts[1]), submitted=when)
+
+
+def _folders_and_loose_files(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, Student | None]]:
+    """Folders and loose files belong to the students they are named after, except what a teacher put beside them."""
+    folders = any(file.is_work and len(file.parts) > 1 for file in files)
+    loose = any(file.is_work and len(file.parts) == 1 for file in files)
+    for file in files:
+        top = file.parts[0]
+        if len(file.parts) > 1:
+            yield file, student_named(top) if folders or not loose else None
+        else:
+            theirs = file.is_work or (file.may_be_work and (loose or not folders))
+            yield file, student_from_file_name(top) if theirs else None
 
 
 def _read_timestamp(file: IncomingFile) -> datetime | None:

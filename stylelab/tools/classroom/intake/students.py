@@ -1,21 +1,27 @@
 """Tell which student a file belongs to, from its folder and name. Students choose the end of a file's name, never its start."""
 
+import os
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from stylelab.errors import InputError
+from stylelab.tools.classroom.intake.files import NOTEBOOK
+from stylelab.tools.classroom.intake.stored_file import StoredFile
 from stylelab.tools.classroom.notebooks.lessons import lesson_names
 
 LONGEST = 80  # letters in a student's name
 JOINERS = "\u200c\u200d"  # invisible, but needed to write Persian and Hindi correctly
 # How learning platforms name the files they export: the matched part is theirs, the rest is the student's.
-MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)(?:_|$)")
-CANVAS = re.compile(r"(?P<name>.+?)_(?P<late>LATE_)?(?P<number>\d+)_\d+_(?=.)")
-BLACKBOARD = re.compile(r"(?P<head>.+?)_attempt_(?P<time>\d{4}(?:-\d\d){5})(?=[_.]|$)")
-RESUBMISSION = re.compile(r"-(\d{1,4})(?=\.\w+$)")  # Canvas adds a counter to a file that is submitted again
+MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+(?:_|$)")
+CANVAS = re.compile(r"(?P<name>.+?)_(?P<late>LATE_)?(?P<number>\d+)_(?:(?P<file>\d+)_(?=.)|(?:text|link)\.html$)")
+ANONYMOUS = re.compile(r"(?P<late>LATE_)?(?P<name>anon_[A-Za-z0-9]+)_(?:\d+_(?=.)|(?:text|link)\.html$)")  # Canvas's, too
+BLACKBOARD = re.compile(r"(?P<name>.+?)_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:(?P<receipt>\.txt)$|(?=[_.]|$))")
+RECEIPT = re.compile(r"\s*Name:[^\n]*\(([^()\s]+)\)\s*(?:\n|$)")  # the first line of the text that Blackboard adds
 
 
 @dataclass(frozen=True)
@@ -45,54 +51,94 @@ def student_named(name: str) -> Student:
 
 def student_from_file_name(name: str) -> Student:
     """The student of a file such as `ada_03_style_reconstruction_torch.ipynb`: its name without the lesson's."""
-    stem = name.rpartition(".")[0] or name
-    lessons = "|".join(map(re.escape, lesson_names()))
+    stem = NOTEBOOK.sub("", name) if NOTEBOOK.search(name) else re.sub(r"(?<=.)(?:\.tar|\.ipynb)?\.[^.]*$", "", name)
+    stem = re.sub(r"^Copy of (?=.)", "", unicodedata.normalize("NFC", stem))  # as Colab names a copy
+    lessons = "|".join(re.escape(lesson).replace("_", "[_ -]") for lesson in lesson_names())  # Kaggle writes '-' for '_'
     copies = r"(?:_newer(?:_\d+)?)?(?:-Copy\d+)?(?: ?\(\d+\))?(?:-\d+(?!\d))?"
-    pattern = rf"(?:{lessons})(?:_(?:torch|tensorflow))?{copies}"
-    rest = re.split(pattern, unicodedata.normalize("NFC", stem), maxsplit=1, flags=re.IGNORECASE)
+    rest = re.split(rf"(?:{lessons})(?:[_ -](?:torch|tensorflow))?{copies}", stem, maxsplit=1, flags=re.IGNORECASE)
     return student_named("_".join(filter(None, (part.strip(" _-.") for part in rest))) or stem)
 
 
-def student_from_export_name(name: str) -> Student | None:
-    """The student of a file that Canvas, Moodle or Blackboard named; None if none of them did.
+def platform_of(names: Iterable[str]) -> re.Pattern[str] | None:
+    """The platform that named most of these files; of two, the one whose part ends first: a student may have made up the rest."""
+    names, scores = list(names), {}
+    for pattern in (MOODLE, CANVAS, ANONYMOUS, BLACKBOARD):
+        matches = [match for name in names if (match := pattern.match(name))]
+        # Canvas numbers each file: where most have the same numbers they are something else, such as 'hw_2026_11_'
+        if matches and (
+            pattern is not CANVAS or 2 * len({match.group("name", "number", "file") for match in matches}) > len(matches)
+        ):
+            scores[pattern] = (len(matches), -sum(match.end() for match in matches))
+    return max(scores, key=scores.__getitem__, default=None)
 
-    Of several matching patterns, the one that ends first is the platform's: the student may have made up the rest.
+
+def students_from_export_names(names: Iterable[str], stored: Mapping[str, StoredFile] | None = None) -> dict[str, Student]:
+    """The students of files that Canvas, Moodle or Blackboard named; other names are left out.
+
+    Args:
+        names: of all files and folders of an export.
+        stored: name -> file, for the texts that Blackboard adds.
     """
-    matches = [match for pattern in (MOODLE, CANVAS, BLACKBOARD) if (match := pattern.match(name))]
-    if not matches:
-        return None
-    match = min(matches, key=lambda match: match.end())
-    if match.re is BLACKBOARD:
+    matches: dict[str, re.Match[str]] = {}
+    names = set(names)
+    while platform := platform_of(names - matches.keys()):  # two, if two exports were mixed
+        matches |= {name: match for name in names - matches.keys() if (match := platform.match(name))}
+    attempts = {name: match for name, match in matches.items() if match.re is BLACKBOARD}
+    logins = _logins(attempts, stored or {})
+    students = {name: _student(match) for name, match in matches.items() if name not in attempts}
+    for name, match in attempts.items():
         try:
             submitted = datetime.strptime(match["time"], "%Y-%m-%d-%H-%M-%S").astimezone()
         except (ValueError, OverflowError, OSError):
             submitted = None
-        return Student(("blackboard", match["head"]), match["head"].rpartition("_")[2], submitted=submitted)
-    student_name = unicodedata.normalize("NFC", match["name"])
+        students[name] = replace(student_named(logins[match["name"]]), submitted=submitted)
+    return students
+
+
+def _student(match: re.Match[str]) -> Student:
+    """The student of a name that Moodle or Canvas made."""
+    name, number = unicodedata.normalize("NFC", match["name"]), match.groupdict().get("number", "")
     if match.re is MOODLE:
-        return Student(("name", student_name, match["number"]), student_name, match["number"])
+        return Student(("name", name, number), name, number)
     notes = ("submitted late, as marked by Canvas",) if match["late"] else ()
-    return Student(("canvas", match["number"], student_name), student_name, match["number"], notes=notes)
+    return Student(("canvas", number, name), name, number, notes=notes)
+
+
+def _logins(attempts: Mapping[str, re.Match[str]], stored: Mapping[str, StoredFile]) -> dict[str, str]:
+    """Split Blackboard's names 'title_login', either of which may contain '_': return name -> login.
+
+    Blackboard's own texts name the login. If there are none, what all names have in common is the title; for a single one
+    it ends at the first '_' after the last space, so that a login is never cut short.
+    """
+    heads = sorted({match["name"] for match in attempts.values()})
+    logins: dict[str, str] = {}
+    for name, match in attempts.items():
+        if match["receipt"] and name in stored:
+            with suppress(InputError):
+                said = RECEIPT.match(stored[name].read().decode("utf-8-sig", "replace"))
+                if said and match["name"].endswith(f"_{said[1]}"):
+                    logins[match["name"]] = said[1]
+    titles = sorted({head.removesuffix(f"_{login}") for head, login in logins.items()}, key=len, reverse=True)
+    if not titles and len(heads) > 1:
+        titles = list(filter(None, [os.path.commonprefix(heads).rpartition("_")[0]]))
+    for head in heads:
+        after_title = (head[len(title) + 1 :] for title in (*titles, *lesson_names()) if head.startswith(f"{title}_"))
+        logins.setdefault(head, next(after_title, "") or head.rpartition(" ")[2].partition("_")[2] or head)
+    return logins
 
 
 def comparable_across_exports(students: Iterable[Student]) -> dict[Student, Student]:
     """Map one export's students to ones with the same key in every export.
 
-    Numbers and titles that change from assignment to assignment are dropped from the key, unless two students would then
+    Moodle's numbers change from assignment to assignment: they are dropped from the key, unless two students would then
     become one.
     """
     students = list(students)
     count = Counter(name for name, _ in {(student.name, student.key) for student in students})
-    comparable = {}
-    for student in students:
-        unique, kind = count[student.name] == 1, student.key[0]
-        if unique and (kind == "blackboard" or (kind == "name" and len(student.key) == 3)):
-            comparable[student] = replace(student, key=("name", student.name))
-        elif kind == "blackboard":
-            comparable[student] = replace(student, name=student.key[1])
-        else:
-            comparable[student] = student
-    return comparable
+    return {
+        student: replace(student, key=student.key[:2]) if student.key[0] == "name" and count[student.name] == 1 else student
+        for student in students
+    }
 
 
 def display_names(students: Iterable[Student]) -> Mapping[tuple[str, ...], str]:

@@ -15,6 +15,7 @@ from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.tools.classroom.intake.files import LIMITS, IncomingFile, is_hidden, size_trouble
 from stylelab.tools.classroom.intake.stored_file import LOCAL_HEADER, StoredFile, is_fault_of_zip, open_regular_file
 
+OUTSIDE = re.compile(r"/|[A-Za-z]:|(?:\./+)*\.\./")  # how a name begins that leads out of the zip
 UNREADABLE = (
     zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, OverflowError, struct.error, zlib.error,
 )  # fmt: skip
@@ -50,6 +51,8 @@ def list_zip(stored: StoredFile) -> list[IncomingFile]:
     for entry in entries:
         name = _decode_name(entry).replace("\\", "/")
         parts = tuple(part for part in name.split("/") if part not in ("", ".", ".."))
+        if OUTSIDE.match(name):  # it is not the work of whoever has a folder of that name
+            parts = ("outside the zip", *parts)
         if parts and not name.endswith("/") and not any(map(is_hidden, parts)) and len(parts) <= LIMITS.depth:
             trouble = _find_trouble(entry, name, entry.header_offset in overlapping)
             inside = StoredFile(stored.path, entry.file_size, (*stored.entries, entry))
@@ -95,7 +98,7 @@ def _decode_name(entry: zipfile.ZipInfo) -> str:
 
 def _find_trouble(entry: zipfile.ZipInfo, name: str, overlaps: bool) -> str | None:
     """Why an entry is not read; None if it is."""
-    if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
+    if OUTSIDE.match(name) or ".." in name.split("/"):
         return "its name points outside the zip, so it is not read"
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
         return "it is a link or a device, not a file: submit the notebook itself"

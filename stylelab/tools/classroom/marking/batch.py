@@ -106,7 +106,7 @@ def plan(
     settings = {"sandbox": kind, "limits": asdict(limits), "kit": grader_digest()}
     points = {name: exercise.points for name, exercise in EXERCISES.items()}
     seed = seed.lower() if seed else before.seed if before else secrets.token_hex(16)
-    record = Record(seed, stylelab.__version__, encoder_digest(), points, settings)
+    record = Record(seed, stylelab.__version__, encoder_digest(), points, settings, before.pages if before else {})
     batch = Batch(folder, record, kind, limits, {_key(submission): submission for submission in submissions})
     for name in OUTPUT_FOLDERS:
         for path in (folder / name).glob(".*.part"):

@@ -30,14 +30,13 @@ from stylelab.tools.classroom.notebooks.identify import identify
 from stylelab.tools.classroom.notebooks.lessons import all_editions, find_edition
 from stylelab.tools.classroom.notebooks.read import Notebook, read_notebook
 from stylelab.tools.classroom.sandbox.inside.wire import WireError
-from stylelab.tools.classroom.sandbox.sandbox import BWRAP, EXIT_STAGES, Conversation, Limits, Sandbox, SandboxLost, Starved
+from stylelab.tools.classroom.sandbox.sandbox import BWRAP, Conversation, Limits, Sandbox, SandboxLost, Starved, explain_ending
 
 DRAWS = 2  # sets of inputs: an answer that only fits one shape is not right
 LONGEST = 400  # characters of a sentence that a student's process may add to a report
 LONGEST_FORM = 20_000
 REASONS = {  # for answers that could not be judged
     "time": "It did not finish within {seconds:g} seconds.",
-    "memory": "It used more memory or started more processes than an answer may.",
     "lost": "Its process ended before it had answered.",
     "forged": "What came back is not an answer to the question.",
     "missing": "The notebook has no cell with this answer.",
@@ -210,7 +209,8 @@ class _Marker:
             reason, form = (REASONS["open"], "") if is_open else (printable(verdict.sentence, LONGEST), form)
             return ExerciseMark(exercise.id, exercise.title, verdict.stage, reason, lines, notes=answer.notes, form=form)
         if stage not in ("load", "open", *NOT_GRADED):
-            stage = EXIT_STAGES.get(conversation.status, stage)
+            ending, how = explain_ending(conversation.status)
+            stage, reason = ending or stage, how or reason
         return _mark_without_verdict(exercise, answer, stage, reason or REASONS[stage].format(seconds=self.limits.seconds), form)
 
     def _draw_and_ask(self, exercise: Exercise, conversation: Conversation) -> list[tuple[Mapping[str, Case], Outputs]]:

@@ -24,6 +24,7 @@ class Record:
         encoder: SHA-256 of the embedded encoder's file.
         exercises: exercise id -> available points.
         settings: sandbox, limits, late policy and so on, as JSON.
+        pages: the files about single students that the last run wrote -> their SHA-256, so that the next one can remove them.
     """
 
     seed: str
@@ -31,6 +32,7 @@ class Record:
     encoder: str
     exercises: Mapping[str, int]
     settings: Mapping[str, object] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 def write_record(folder: Path, record: Record) -> Path:
@@ -65,6 +67,8 @@ def read_record(folder: Path) -> Record | None:
             and isinstance(record.exercises, dict)
             and all(type(points) is int and points >= 0 for points in record.exercises.values())
             and isinstance(record.settings, dict)
+            and isinstance(record.pages, dict)
+            and all(isinstance(digest, str) for digest in record.pages.values())
         ):
             return record
     except FileNotFoundError:

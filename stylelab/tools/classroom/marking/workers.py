@@ -84,11 +84,11 @@ def _outcome(key: str, results: Sequence[Mark | Exception], submission: Submissi
     if isinstance(error, InputError):
         return Outcome(key, unmarkable(submission, str(error)), False)
     if isinstance(error, WorkerCrashed):
-        why = f"its worker crashed {sum(map(_crashes, results))} times"
+        why = f"Its worker crashed {sum(map(_crashes, results))} times."
     elif isinstance(error, StylelabError):
         why = str(error)
     else:
-        why = f"the worker failed: {type(error).__name__}: {error_text(error)}"
+        why = f"Its worker failed: {type(error).__name__}: {error_text(error)}"
     return Outcome(key, not_graded(submission, why), False)
 
 

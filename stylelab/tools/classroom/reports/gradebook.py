@@ -66,9 +66,14 @@ class SubmissionGrade:
         return not self.ungraded and not (self.mark.fault and not self.exercises and not self.by_hand)
 
     @property
-    def most(self) -> float:
-        """Final points if everything that is not graded were right."""
-        return (self.earned + self.ungraded) * self.factor
+    def any_graded(self) -> bool:
+        """Whether any of its points are graded."""
+        return self.graded or self.ungraded < self.points
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Sorts a student's submissions of one lesson: the final points if all that is not graded were right, and as it is."""
+        return round((self.earned + self.ungraded) * self.factor, 2), self.final
 
 
 @dataclass(frozen=True)
@@ -258,7 +263,7 @@ def _student(
     best: dict[str, int] = {}  # lesson -> index of the submission that counts
     for index, submission in enumerate(submissions):
         lesson = submission.mark.lesson
-        if lesson in counted and (lesson not in best or submission.most > submissions[best[lesson]].most):
+        if lesson in counted and (lesson not in best or submission.rank > submissions[best[lesson]].rank):
             best[lesson] = index
     for index in best.values():
         submissions[index] = replace(submissions[index], counts=True)

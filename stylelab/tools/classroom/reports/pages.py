@@ -50,8 +50,8 @@ def overview(book: Gradebook, similar: str = "") -> str:
     }
     if percents:
         facts |= {"Mean": f"{statistics.mean(percents):.0f}%", "Median": f"{statistics.median(percents):.0f}%"}
-        facts |= {"Not graded": ungraded} if ungraded else {}
         facts["Late"] = sum(submission.days > 0 for student in book.students for submission in student.submissions)
+    facts |= {"Not all graded": ungraded} if ungraded else {}
     shares = losses(book)
     most = max((sum(kinds.values()) for kinds in shares.values()), default=0)
     top = next(step for step in (0.1, 0.25, 0.5, 1.0) if most <= step or step == 1.0)  # the right end of the scale
@@ -137,7 +137,7 @@ def looks(book: Gradebook) -> list[tuple[Student, SubmissionGrade, str, str]]:
             seen = set()
             for exercise in graded.exercises:
                 mark = exercise.mark
-                if not exercise.graded:
+                if not (mark.graded or exercise.graded or graded.graded):  # the last two: by hand
                     ungraded.append((student, graded, mark.exercise, f"Not graded, look at it. {mark.reason}"))
                 elif mark.stage in LOOK_AT and mark.reason not in seen:
                     seen.add(mark.reason)

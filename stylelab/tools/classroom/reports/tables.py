@@ -47,7 +47,8 @@ def grades(book: Gradebook) -> Iterator[list[object]]:
             if lesson in counted:
                 graded = counted[lesson]
                 earned = {exercise.mark.exercise: exercise.earned if exercise.graded else "" for exercise in graded.exercises}
-                row += [earned.get(exercise, 0) for exercise in exercises] + [graded.earned, graded.days, graded.final]
+                points = (graded.earned, graded.final) if graded.any_graded else ("", "")
+                row += [*(earned.get(exercise, 0) for exercise in exercises), points[0], graded.days, points[1]]
             else:
                 row += [""] * (len(exercises) + 3)
         lost_late, percent = student.earned - student.final, "" if student.percent is None else student.percent

@@ -1,19 +1,24 @@
 """Write all reports once the marks are known. Each file is written completely or not at all, and writing again is safe."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stylelab.base.files import check_folder, folder_errors, write_text
+from stylelab.base.handed_out import NOT_A_FILE, file_sha256, sha256
+from stylelab.errors import InputError
 from stylelab.tools.classroom.marking.model import Mark
-from stylelab.tools.classroom.marking.record import Record, write_record
+from stylelab.tools.classroom.marking.record import Record, read_record, write_record
 from stylelab.tools.classroom.reports import canvas, gradescope, pages, tables
 from stylelab.tools.classroom.reports.gradebook import Gradebook, make_gradebook
 from stylelab.tools.classroom.reports.late import Late
 from stylelab.tools.classroom.reports.manual import Entry, read_manual
 from stylelab.tools.classroom.reports.similarity import compare
+
+PAGE = re.compile(r"(?!.*\.\.)(feedback/[^/]+\.html|gradescope/([^/]+/)?results\.json)")  # a file about single students
 
 
 @dataclass(frozen=True)
@@ -61,10 +66,16 @@ def write(
     book = make_gradebook(marks, record, entries, late, lessons)
     canvas_text, warnings = canvas.canvas_text(book, canvas_export)
     book = replace(book, warnings=(*book.warnings, *warnings))
-    write_record(folder, record)
-    files = ["record.json"]
-    for name, text in _texts(book, marks, canvas_text):
+    results, earlier = gradescope.results(book), _earlier_pages(folder)
+    names = {f"feedback/{student.file}.html" for student in book.students} | {f"gradescope/{name}" for name in results}
+    # without a SHA-256 while they are being written: after a kill, the file is the old one or the new one
+    write_record(folder, replace(record, pages=earlier | dict.fromkeys(names, "")))
+    warnings = _remove_stale(folder, {name: digest for name, digest in earlier.items() if name not in names})
+    files, pages = ["record.json"], {}
+    for name, text in _texts(book, marks, canvas_text, results):
         files.append(name)
+        if name in names:
+            pages[name] = sha256(text.encode())
         path = folder / name
         with folder_errors(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,15 +83,42 @@ def write(
             if not path.is_symlink() and path.read_bytes() == text.encode():  # reading a file is faster than replacing it
                 continue
         write_text(path, text)
-    return Written(tuple(files), book.warnings, book)
+    write_record(folder, replace(record, pages=pages))
+    return Written(tuple(files), (*book.warnings, *warnings), book)
 
 
-def _texts(book: Gradebook, marks: Sequence[Mark], canvas_text: str) -> Iterator[tuple[str, str]]:
+def _earlier_pages(folder: Path) -> dict[str, str]:
+    """The pages about single students that earlier runs have written -> their SHA-256, or '' if it is not known."""
+    with suppress(InputError):
+        if earlier := read_record(folder):
+            return {name: digest for name, digest in earlier.pages.items() if PAGE.fullmatch(name)}
+    return {}
+
+
+def _remove_stale(folder: Path, stale: Mapping[str, str]) -> list[str]:
+    """Remove the pages of students who have been renamed or removed, unless somebody has changed them; lines that say so."""
+    removed = kept = 0
+    for name, digest in stale.items():
+        path, found = folder / name, file_sha256(folder / name)
+        if found == NOT_A_FILE or digest not in ("", found):
+            kept += found is not None
+            continue
+        with suppress(OSError):
+            path.unlink()
+            removed += 1
+            if path.parent.parent != folder:
+                path.parent.rmdir()  # only if nothing else is in it
+    gone = "of students who are no longer in this batch"
+    lines = [f"removed {removed} pages {gone}"] if removed else []
+    return lines + ([f"kept {kept} pages {gone}, because they were changed by hand"] if kept else [])
+
+
+def _texts(book: Gradebook, marks: Sequence[Mark], canvas_text: str, results: Mapping[str, dict]) -> Iterator[tuple[str, str]]:
     """(name, text) of each file; the overview comes last, because it links to the others."""
     yield "grades.csv", tables.csv_text(tables.grades(book))
     yield "details.csv", tables.csv_text(tables.details(book))
     yield "canvas.csv", canvas_text
-    for name, result in gradescope.results(book).items():
+    for name, result in results.items():
         yield f"gradescope/{name}", json.dumps(result, allow_nan=False) + "\n"
     for student in book.students:
         yield f"feedback/{student.file}.html", pages.feedback(book, student)

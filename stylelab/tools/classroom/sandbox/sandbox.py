@@ -7,14 +7,16 @@ its own (`inside/isolation.py`), so no submission sees another. Answers are not 
 
 import json
 import os
+import select
 import shutil
+import signal
 import site
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +75,17 @@ NOBODY = 65534
 START_SECONDS = 180  # for importing a framework on a busy machine
 BWRAP, NONE = "bwrap", "none"
 NESTED, FRESH, UNPROTECTED = "nested", "fresh", "unprotected"  # as in inside/serve.py
-EXIT_STAGES = {97: "memory", 98: "memory"}  # exit status of inside/isolation.py's `watch` -> stage of the answer
+BACKSTOP = 10  # times its limit: how long the grader waits for an answer that the machine keeps from computing
+ENDINGS = {  # name of the signal that ended an answer's process -> stage, and how it ended
+    "SIGKILL": ("memory", "was killed by the system, as happens when memory runs out"),
+    "SIGXCPU": ("time", "used more processor time than an answer may"),
+    "SIGSYS": ("lost", "asked the system for something that no answer may do"),
+    "SIGSEGV": ("lost", "crashed: it used memory that it did not have"),
+    "SIGBUS": ("lost", "crashed: it used memory that it did not have, or a file in a full folder"),
+    "SIGABRT": ("lost", "gave up: a library met an error that it could not handle, such as too little memory"),
+    "SIGFPE": ("lost", "crashed: compiled code divided by zero"),
+    "SIGILL": ("lost", "crashed: compiled code met an instruction that this processor does not have"),
+}
 INSTALL = "bubblewrap is missing: install it (Debian: apt install bubblewrap), or use --sandbox none if you trust the submissions"
 
 
@@ -82,7 +94,8 @@ class Limits:
     """Limits for one answer.
 
     Attributes:
-        seconds: wall-clock time from its first statement to its last output.
+        seconds: its processor time, and the time in which it sleeps while the grader waits for it. How busy the machine is
+            does not count.
     """
 
     seconds: float = 10.0
@@ -93,7 +106,7 @@ class SandboxLost(Exception):
 
 
 class Starved(TimeoutError):
-    """An answer has not finished, because the machine was busy with something else."""
+    """An answer has not finished because the machine was busy with something else, as far as can be told."""
 
 
 class Sandbox:
@@ -148,7 +161,7 @@ class Sandbox:
         command = [python, "-P", "-m", SERVER, self.framework, str(theirs.fileno()), str(user), self.isolation]
         environment = SETTINGS
         if self.kind == BWRAP:
-            command = [*bubblewrap_command(python, user), *command]
+            command = [*bubblewrap_command(python, user, reads_proc_only=self.isolation == FRESH), *command]
         else:
             self._folder = tempfile.TemporaryDirectory(prefix="stylelab-kit-")
             copy_kit(Path(self._folder.name))
@@ -176,7 +189,7 @@ class Sandbox:
         return True
 
     def open(self, job: dict, *, seconds: float) -> "Conversation":
-        """Start a child for one answer. It knows nothing but `job`, and has this many seconds from now on.
+        """Start a child for one answer. It knows nothing but `job`, and has this many seconds of its own time (see `Limits`).
 
         Raises:
             SandboxLost: the warm process is gone.
@@ -186,26 +199,44 @@ class Sandbox:
             self._start()
         ours, theirs = socket.socketpair()
         try:
-            socket.send_fds(self._control, [b"J"], [theirs.fileno()])
+            socket.send_fds(self._control, [wire.LIMIT.pack(seconds)], [theirs.fileno()])
         except OSError:
             ours.close()
             raise SandboxLost from None
         finally:
             theirs.close()
-        return Conversation(self, ours, job, time.monotonic() + seconds)
+        return Conversation(self, ours, job, seconds)
 
-    def end_child(self) -> int:
-        """End the child that was started last; returns its exit status.
+    def usage(self) -> tuple[float, float, float]:
+        """Seconds in which the child computed, could have computed, and slept.
 
         Raises:
             SandboxLost: the warm process is gone.
         """
+        report = self._request(wire.USAGE, wire.REPORT.size)
+        if len(report) < wire.REPORT.size:
+            raise SandboxLost
+        return wire.REPORT.unpack(report)
+
+    def _request(self, command: bytes, size: int) -> bytes:
+        """The warm process's reply to a command; nothing if it is gone."""
         try:
-            self._control.settimeout(30)
-            self._control.sendall(b"K")
-            status = self._control.recv(1)
+            self._control.settimeout(60)
+            self._control.sendall(command)
+            return self._control.recv(size)
         except OSError:
-            status = b""
+            return b""
+
+    def end_child(self, *, has_ended: bool) -> int:
+        """End the child that was started last; returns its exit status, or 0 if it was still running.
+
+        Args:
+            has_ended: it has closed its channel, so its status will tell why.
+
+        Raises:
+            SandboxLost: the warm process is gone.
+        """
+        status = self._request(wire.ENDED if has_ended else wire.END, 1)
         if self.isolation == FRESH:
             self.close()  # the next answer gets a new process: nothing else keeps them apart
         elif not status:
@@ -234,8 +265,9 @@ class Sandbox:
 class Conversation:
     """The grader's side of the exchange with one child; a context manager that ends the child and sets `status`."""
 
-    def __init__(self, sandbox: Sandbox, channel: socket.socket, job: dict, deadline: float):
-        self._sandbox, self._channel, self._job, self._deadline = sandbox, channel, job, deadline
+    def __init__(self, sandbox: Sandbox, channel: socket.socket, job: dict, seconds: float):
+        self._sandbox, self._job = sandbox, job
+        self._channel: Any = _Channel(channel, seconds, sandbox.usage)
         self.status = 0
 
     def __enter__(self) -> "Conversation":
@@ -245,15 +277,15 @@ class Conversation:
         """Send the cells; returns the child's messages from before and after it has run them.
 
         Raises:
-            SandboxLost: the child ended before anything of the answer ran.
-            EOFError, TimeoutError, WireError, OSError: no message, or an unexpected one.
+            SandboxLost: the warm process is gone, or the child ended before anything of the answer ran.
+            EOFError, TimeoutError, WireError, OSError: no message, or an unexpected one; Starved is a TimeoutError.
         """
         messages: list[dict] = []
         for _ in range(2):
             try:
                 if not messages:
-                    wire.send(self._channel, self._job, deadline=self._deadline)
-                plain, _ = wire.receive(self._channel, deadline=self._deadline)
+                    wire.send(self._channel, self._job)
+                plain, _ = self._receive()
             except (EOFError, ConnectionError):
                 if not messages:
                     raise SandboxLost from None
@@ -267,14 +299,111 @@ class Conversation:
         """Send inputs; returns the reply, which may be anything.
 
         Raises:
-            EOFError, TimeoutError, WireError, OSError: no readable reply.
+            As `begin`.
         """
-        wire.send(self._channel, plain, arrays, deadline=self._deadline)
-        return wire.receive(self._channel, deadline=self._deadline)
+        wire.send(self._channel, plain, arrays)
+        return self._receive()
+
+    def _receive(self) -> tuple[object, dict]:
+        message = wire.receive(self._channel)
+        self._channel.check(finished=True)
+        return message
 
     def __exit__(self, *_) -> None:
         self._channel.close()
-        self.status = self._sandbox.end_child()
+        self.status = self._sandbox.end_child(has_ended=self._channel.is_at_end)
+
+
+class _Channel:
+    """The grader's end of a child's channel. Waiting for the child takes the child's time, and ends when that is used up.
+
+    A child that waits for a processor, because others use them all, loses no time. But where processors are short, processor
+    time is worth less too: such a child may use up to twice its time, and if it needed that, it is said to be `Starved`.
+    """
+
+    def __init__(self, channel: socket.socket, seconds: float, usage: Callable[[], tuple[float, float, float]]):
+        channel.setblocking(False)
+        self._socket, self._seconds, self._usage = channel, seconds, usage
+        self._waited = self._delayed = 0.0  # seconds that the grader waited for the child, or for a processor
+        self._next_check = seconds
+        self.is_at_end = False
+
+    def settimeout(self, _: float | None) -> None:
+        """As a socket's: ignored."""
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def recv(self, count: int) -> bytes:
+        while True:
+            self._wait(select.POLLIN)
+            with suppress(BlockingIOError):
+                data = self._socket.recv(count)
+                self.is_at_end = not data
+                return data
+
+    def sendall(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            self._wait(select.POLLOUT)
+            with suppress(BlockingIOError):
+                rest = rest[self._socket.send(rest) :]
+
+    def _wait(self, event: int) -> None:
+        poll = select.poll()
+        poll.register(self._socket, event)
+        ready = False
+        while not ready:
+            began, delay = time.monotonic(), _run_delay()
+            ready = bool(poll.poll(max(0.0, self._next_check - self._waited) * 1000))
+            elapsed, delay = time.monotonic() - began, _run_delay() - delay
+            self._waited += max(0.0, elapsed - delay)
+            self._delayed += delay
+            self.check(finished=False)
+
+    def check(self, *, finished: bool) -> None:
+        """Find out whether the child has used up its time.
+
+        Args:
+            finished: whether its reply has arrived.
+
+        Raises:
+            TimeoutError: it has.
+            Starved: it may have.
+            SandboxLost: the warm process is gone.
+        """
+        if self._waited < (self._seconds if finished else self._next_check):
+            return
+        computed, active, asleep = self._usage()
+        charged = computed + min(asleep, max(0.0, self._waited - active))
+        starving = max(0.0, active - computed) + self._delayed
+        allowed = self._seconds + min(self._seconds, starving)
+        if charged >= allowed:
+            raise TimeoutError
+        if self._waited >= BACKSTOP * self._seconds or (finished and charged >= self._seconds):
+            raise Starved
+        self._next_check = self._waited + max(0.05, allowed - charged)
+
+
+def _run_delay() -> float:
+    """Seconds that this thread has waited for a processor so far; 0 where the kernel does not say."""
+    try:
+        with open("/proc/thread-self/schedstat") as stream:
+            return int(stream.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def explain_ending(status: int) -> tuple[str, str]:
+    """Stage and reason for an answer whose process has ended with this status; empty if it was no signal."""
+    if status <= 128:
+        return "", ""
+    try:
+        name = signal.Signals(status - 128).name
+    except ValueError:
+        name = f"signal {status - 128}"
+    stage, how = ENDINGS.get(name, ("lost", "was ended by a signal"))
+    return stage, f"Its process {how} ({name})."
 
 
 def check_sandbox(kind: str) -> None:
@@ -326,7 +455,7 @@ def copy_kit(folder: Path) -> None:
         shutil.copyfile(PACKAGE / outside, target)
 
 
-def bubblewrap_command(python: str, user: int) -> list[str]:
+def bubblewrap_command(python: str, user: int, *, reads_proc_only: bool = False) -> list[str]:
     """The outer layer of the sandbox. With `user`, the caller is root, and the process inside switches to that user itself."""
     command = ["bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     if user:
@@ -362,6 +491,7 @@ def bubblewrap_command(python: str, user: int) -> list[str]:
         command += ["--ro-bind", str(PACKAGE / outside), f"/kit/stylelab/{inside}"]
     for name, value in INSIDE_SETTINGS.items():
         command += ["--setenv", name, value]
+    command += ["--remount-ro", "/proc"] if reads_proc_only else []  # where namespaces are nested, each /proc is made so inside
     return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
 
 

@@ -6,21 +6,21 @@ Linux only: `libc` is called directly, because Python offers little of this.
 """
 
 import ctypes
+import errno
+import math
 import os
 import platform
+import random
 import resource
 import signal
 import struct
+import time
 from contextlib import suppress
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NEW_NAMESPACES = 0x00020000 | 0x08000000 | 0x04000000 | 0x10000000 | 0x20000000  # CLONE_NEWNS, IPC, UTS, USER, PID
-NOSUID_NODEV = 2 | 4
-NOEXEC = 8
+NOSUID_NODEV, NOEXEC, READ_ONLY, REMOUNT = 2 | 4, 8, 1, 0x20 | 0x1000  # the last with MS_BIND: of this mount only
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 1, 4, 24, 38, 22
-TOO_MANY_PROCESSES, TOO_MUCH_MEMORY = 97, 98  # exit status of `watch`
-POLL_SECONDS = 0.05
-BUSY_THREADS, BUSY_POLLS = 6, 4  # threads that may compute at once; polls in a row that may find more
 WRITABLE = ("/scratch", "/dev/shm")
 FOLDER_LIMITS = "size=256m,mode=1777,nr_inodes=10000"  # for each writable folder
 
@@ -36,9 +36,10 @@ def hide_memory() -> None:
     _call("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def switch_user(user: int) -> None:
-    """Give up root for good. Mounts a complete /proc first, without which an unprivileged process may not mount one later."""
-    _call("mount", b"proc", b"/proc", b"proc", NOSUID_NODEV | NOEXEC, None)
+def switch_user(user: int, *, mounts_proc: bool) -> None:
+    """Give up root for good. Mounts a complete /proc first, if an unprivileged process is to mount one later."""
+    if mounts_proc:
+        _call("mount", b"proc", b"/proc", b"proc", NOSUID_NODEV | NOEXEC, None)
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
@@ -65,69 +66,85 @@ def set_up_namespace() -> None:
         if name.endswith("_namespaces") or "notify" in name:  # watches on files take the kernel's memory
             with open(f"/proc/sys/user/{name}", "w") as stream:
                 stream.write("0")
+    _call("mount", None, b"/proc", None, REMOUNT | READ_ONLY | NOSUID_NODEV | NOEXEC, None)  # priorities can be set there
     for capability in range(64):
         LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails for those that this kernel does not know
     header, no_capabilities = struct.pack("<Ii", 0x20080522, 0), bytes(24)
     _call("capset", ctypes.create_string_buffer(header), ctypes.create_string_buffer(no_capabilities))
 
 
-def set_limits(memory: int, processes: int | None) -> None:
-    """Limit each process.
+def set_limits(memory: int, threads: int | None, seconds: float) -> None:
+    """Limit this process.
 
     Args:
-        memory: bytes on top of what is mapped now.
-        processes: processes and threads of this user; None if the user has others that do not belong to the answer.
+        memory: bytes on top of what is mapped now, and on top of what it may write to now.
+        threads: threads of this user; None if the user has processes that do not belong to the answer.
+        seconds: processor time after which its end is certain; the grader ends it earlier, with a reason.
     """
     with open("/proc/self/statm") as stream:
-        mapped = int(stream.read().split()[0]) * resource.getpagesize()
+        mapped, _, _, _, _, writable, _ = (int(pages) * resource.getpagesize() for pages in stream.read().split())
     limits = {
-        "AS": mapped + memory, "CORE": 0, "FSIZE": 256 * 2**20, "NOFILE": 128, "MEMLOCK": 2**20, "MSGQUEUE": 0, "SIGPENDING": 1000,
-    } | ({} if processes is None else {"NPROC": processes})  # fmt: skip
+        "AS": mapped + memory, "DATA": writable + memory, "CPU": 2 * math.ceil(seconds) + 1, "CORE": 0, "FSIZE": 256 * 2**20,
+        "NOFILE": 128, "MEMLOCK": 2**20, "MSGQUEUE": 0, "SIGPENDING": 1000,
+    } | ({} if threads is None else {"NPROC": threads})  # fmt: skip
     for name, value in limits.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
 
 
-def watch(child: int, memory: int, processes: int) -> int:
-    """Wait for the child while all processes together stay within the limits; returns an exit status.
+class Usage:
+    """What an answer's processes have used so far, in seconds, seen from outside: nothing that they do can change it.
 
-    The caller is the first process of its namespace, with SIGCHLD blocked: when it exits, all others are killed. An answer
-    with many busy processes would take the processor from other answers, whose time runs too.
+    Attributes:
+        computed: processor time of all threads.
+        active: time in which at least one thread computed, or waited for a processor or a disk.
+        asleep: the rest of the time since the start.
     """
-    busy = 0
-    while True:
-        signal.sigtimedwait({signal.SIGCHLD}, POLL_SECONDS)
-        with suppress(ChildProcessError):
-            while (ended := os.waitpid(-1, os.WNOHANG))[0]:  # orphans become children of this process
-                if ended[0] == child:
-                    return os.waitstatus_to_exitcode(ended[1]) & 0x7F
-        others = [name for name in os.listdir("/proc") if name.isdigit() and int(name) > 1]
-        if len(others) > processes:
-            return TOO_MANY_PROCESSES
-        if sum(map(_own_memory, others)) > memory:
-            return TOO_MUCH_MEMORY
-        busy = max(0, busy + (1 if sum(map(_running_threads, others)) > BUSY_THREADS else -1))
-        if busy > BUSY_POLLS:
-            return TOO_MANY_PROCESSES
+
+    def __init__(self, process: int | None):
+        """`process` is the answer's; None for all in this namespace except the first and the caller."""
+        self.computed = self.active = self.asleep = 0.0
+        self._process = process
+        self._last = time.monotonic()
+
+    def pause(self) -> float:
+        """Seconds until the next sample: random, by a generator that an answer cannot know, so that it cannot sleep in between."""
+        return random.SystemRandom().uniform(0.02, 0.08)
+
+    def sample(self) -> None:
+        """Look at all threads, and count the time since the last look according to what they do now."""
+        own = {"1", str(os.getpid())}
+        found = (
+            [str(self._process)]
+            if self._process
+            else [name for name in os.listdir("/proc") if name.isdigit() and name not in own]
+        )
+        used = [_state(f"/proc/{process}/stat") for process in found]
+        self.computed = max(self.computed, sum(seconds for _, seconds in used))
+        is_active = any(_is_active(process) for process in found)
+        now = time.monotonic()
+        elapsed, self._last = now - self._last, now
+        if is_active:
+            self.active += elapsed
+        else:
+            self.asleep += elapsed
 
 
-def _own_memory(process: str) -> int:
-    """Bytes of memory that are not shared with files; 0 for a process that has just ended."""
+def _state(file: str) -> tuple[bytes, float]:
+    """State and processor time of a process or thread from its `stat`; no state if it has just ended."""
     try:
-        with open(f"/proc/{process}/statm") as stream:
-            _, resident, shared, *_ = map(int, stream.read().split())
-        return (resident - shared) * resource.getpagesize()
-    except (OSError, ValueError):
-        return 0
+        with open(file, "rb") as stream:
+            fields = stream.read().rpartition(b")")[2].split()
+        return fields[0], (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError):
+        return b"", 0.0
 
 
-def _running_threads(process: str) -> int:
-    """The number of threads that use a processor or wait for one; 0 for a process that has just ended."""
-    count = 0
+def _is_active(process: str) -> bool:
     with suppress(OSError):
-        for thread in os.listdir(f"/proc/{process}/task"):
-            with suppress(OSError, IndexError), open(f"/proc/{process}/task/{thread}/stat", "rb") as stream:
-                count += stream.read().rpartition(b")")[2].split()[0] == b"R"
-    return count
+        return any(
+            _state(f"/proc/{process}/task/{thread}/stat")[0] in (b"R", b"D") for thread in os.listdir(f"/proc/{process}/task")
+        )
+    return False
 
 
 def die_with_parent() -> None:
@@ -135,45 +152,83 @@ def die_with_parent() -> None:
     _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-# System calls that no answer needs: other processes' memory, mounts, namespaces, keys that outlive a process, tracing, and
-# memory that no process's limit counts: anonymous files, System V segments, semaphores and queues
-REFUSED = {  # name -> number on (x86_64, aarch64)
-    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
+# System calls that no answer needs; an answer is one process with threads. Name -> number on (x86_64, aarch64; None: not there)
+REFUSED = {
+    # processes, and what they may do to each other
+    "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281), "ptrace": (101, 117), "kcmp": (312, 272),
+    "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "process_madvise": (440, 440), "pidfd_open": (434, 434),
+    "pidfd_getfd": (438, 438), "pidfd_send_signal": (424, 424), "tkill": (200, 130), "perf_event_open": (298, 241),
+    # priorities
+    "setpriority": (141, 140), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119), "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274), "ioprio_set": (251, 30),
+    # mounts, namespaces, the system
     "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51), "open_tree": (428, 428),
-    "move_mount": (429, 429), "fsopen": (430, 430), "fsmount": (432, 432), "mount_setattr": (442, 442), "unshare": (272, 97),
-    "setns": (308, 268), "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219), "bpf": (321, 280),
-    "perf_event_open": (298, 241), "userfaultfd": (323, 282), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427), "open_by_handle_at": (304, 265), "name_to_handle_at": (303, 264), "pidfd_getfd": (438, 438),
-    "kexec_load": (246, 104), "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106), "syslog": (103, 116),
-    "acct": (163, 89), "swapon": (167, 224), "reboot": (169, 142), "quotactl": (179, 60), "personality": (135, 92),
+    "move_mount": (429, 429), "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433),
+    "mount_setattr": (442, 442), "unshare": (272, 97), "setns": (308, 268), "open_by_handle_at": (304, 265),
+    "name_to_handle_at": (303, 264), "kexec_load": (246, 104), "kexec_file_load": (320, 294), "init_module": (175, 105),
+    "finit_module": (313, 273), "delete_module": (176, 106), "syslog": (103, 116), "acct": (163, 89), "swapon": (167, 224),
+    "reboot": (169, 142), "quotactl": (179, 60), "quotactl_fd": (443, 443), "personality": (135, 92), "sync": (162, 81),
+    "syncfs": (306, 267),
+    # sockets, except for pairs of them; file descriptors inside messages
+    "socket": (41, 198), "connect": (42, 203), "accept": (43, 202), "accept4": (288, 242), "bind": (49, 200), "listen": (50, 201),
+    "sendmsg": (46, 211), "sendmmsg": (307, 269),
+    # memory that no process's limit counts: keys, anonymous files, queues, pages in pipes, watches, rules, attributes of files
+    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219), "bpf": (321, 280), "userfaultfd": (323, 282),
+    "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "io_setup": (206, 0),
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186),
-    "fsconfig": (431, 431), "fspick": (433, 433),
+    "mq_open": (240, 180), "vmsplice": (278, 75), "splice": (275, 76), "tee": (276, 77), "inotify_init": (253, None),
+    "inotify_init1": (294, 26), "fanotify_init": (300, 262), "seccomp": (317, 277), "landlock_create_ruleset": (444, 444),
+    "landlock_add_rule": (445, 445), "landlock_restrict_self": (446, 446), "setxattr": (188, 5), "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7), "modify_ldt": (154, None),
 }  # fmt: skip
-SOCKET_FAMILIES = (1,)  # UNIX only. AF_VSOCK would reach the host past the empty network; TCP's memory is shared by the machine
-SOCKETS, MMAP = ((41, 198), (53, 199)), (9, 222)
-SHARED, ANONYMOUS = 0x01, 0x20  # memory that processes share is not counted by any process's limit
+ONLY = {  # (number, which argument, its allowed values); OWN is this process's id
+    "socketpair": ((53, 199), 0, (1,)),  # UNIX: asyncio needs it
+    "prctl": ((157, 167), 0, (15, 16, 0x53564D41)),  # names of threads and of memory
+    "kill": ((62, 129), 0, (OWN := -1,)),
+    "tgkill": ((234, 131), 0, (OWN,)),
+    "rt_sigqueueinfo": ((129, 138), 0, (OWN,)),
+    "rt_tgsigqueueinfo": ((297, 240), 0, (OWN,)),
+    "prlimit64": ((302, 261), 0, (0, OWN)),
+}
+NEVER = {  # (number, which argument, its refused values)
+    "fcntl": ((72, 25), 1, (8, 15, 1031)),  # signals to others through a file; larger pipes
+    "ioctl": ((16, 29), 1, (0x8901, 0x8902)),  # signals to others
+}
+CLONE, CLONE3, MMAP = (56, 220), 435, (9, 222)
+CLONE_THREAD = 0x00010000
+SHARED, ANONYMOUS, HUGE = 0x01, 0x20, 0x40000  # memory that is shared, or of the machine's reserve, is counted by no limit
+FIRST_UNKNOWN = 463  # later system calls are answered as by a kernel that does not have them
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 # instructions of the filter (classic BPF), offsets of what they load (of arguments, the lower half), and results
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT, FOURTH_ARGUMENT = 0, 4, 16, 40
-ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050000 | 1, 0x80000000
+NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16
+ALLOW, REFUSE, MISSING, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS, 0x80000000
 
 
 def refuse_system_calls() -> bool:
-    """Refuse the system calls of REFUSED from now on; returns whether their numbers are known for this processor."""
+    """Refuse the system calls above from now on; returns whether their numbers are known for this processor."""
     known = ARCHITECTURES.get(platform.machine())
     if known is None:
         return False
     column, architecture = known
     program = [(LOAD, 0, 0, ARCHITECTURE), (EQUAL, 1, 0, architecture), (RETURN, 0, 0, KILL), (LOAD, 0, 0, NUMBER)]
     program += [(AT_LEAST, 0, 1, 0x40000000), (RETURN, 0, 0, REFUSE)]  # another calling convention with numbers of its own
-    for number in sorted({numbers[column] for numbers in REFUSED.values()}):
+    program += [(AT_LEAST, 0, 1, FIRST_UNKNOWN), (RETURN, 0, 0, MISSING)]
+    program += [(EQUAL, 0, 1, CLONE3), (RETURN, 0, 0, MISSING)]  # its flags are out of reach: the C library then calls clone
+    for number in sorted({number for numbers in REFUSED.values() if (number := numbers[column]) is not None}):
         program += [(EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE)]
-    allowed = [line for family in SOCKET_FAMILIES for line in ((EQUAL, 0, 1, family), (RETURN, 0, 0, ALLOW))]
-    for numbers in SOCKETS:
-        program += _for_call(numbers[column], [(LOAD, 0, 0, FIRST_ARGUMENT), *allowed, (RETURN, 0, 0, REFUSE)])
-    shared_and_anonymous = [(ANY_BIT, 0, 2, SHARED), (ANY_BIT, 0, 1, ANONYMOUS), (RETURN, 0, 0, REFUSE)]
-    program += _for_call(MMAP[column], [(LOAD, 0, 0, FOURTH_ARGUMENT), *shared_and_anonymous])
+    refuse = (RETURN, 0, 0, REFUSE)
+    for calls, found, otherwise in ((ONLY, ALLOW, [refuse]), (NEVER, REFUSE, [])):
+        for numbers, argument, values in calls.values():
+            tests = [
+                line
+                for value in values
+                for line in ((EQUAL, 0, 1, os.getpid() if value == OWN else value), (RETURN, 0, 0, found))
+            ]
+            program += _for_call(numbers[column], argument, [*tests, *otherwise])
+    program += _for_call(CLONE[column], 0, [(ANY_BIT, 1, 0, CLONE_THREAD), refuse])
+    shared_and_anonymous = [(ANY_BIT, 0, 2, SHARED), (ANY_BIT, 0, 1, ANONYMOUS), refuse]
+    program += _for_call(MMAP[column], 3, [(ANY_BIT, 0, 1, HUGE), refuse, *shared_and_anonymous])
     program += [(RETURN, 0, 0, ALLOW)]
     instructions = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *line) for line in program))
     header = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(program), ctypes.addressof(instructions)))
@@ -182,6 +237,6 @@ def refuse_system_calls() -> bool:
     return True
 
 
-def _for_call(number: int, program: list[tuple]) -> list[tuple]:
-    """Run these filter instructions for one system call, and allow it if they reach their end."""
-    return [(EQUAL, 0, len(program) + 1, number), *program, (RETURN, 0, 0, ALLOW)]
+def _for_call(number: int, argument: int, program: list[tuple]) -> list[tuple]:
+    """Run these filter instructions on (the lower half of) an argument of one system call; allow it if they reach their end."""
+    return [(EQUAL, 0, len(program) + 2, number), (LOAD, 0, 0, ARGUMENTS + 8 * argument), *program, (RETURN, 0, 0, ALLOW)]

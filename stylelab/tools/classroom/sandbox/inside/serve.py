@@ -10,6 +10,7 @@ is passed to the child alone. A child works on a copy of this process's memory.
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -18,14 +19,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from stylelab.tools.classroom.sandbox.inside import isolation
+from stylelab.tools.classroom.sandbox.inside import isolation, wire
 
-MEMORY, PROCESSES = 2 * 2**30, 64  # bytes of each process beyond the warm one's; processes and threads of an answer
-TOTAL_MEMORY = 3 * 2**30  # all processes of an answer together
+PATIENCE = 2.0  # seconds in which a process that has closed its channel can end
+MEMORY, THREADS = 2 * 2**30, 64  # bytes of an answer's process beyond the warm one's; its threads
 WARM_IMPORTS = {  # imported in advance; the frameworks import some of it only at first use, which takes seconds
     "both": (
         "stylelab.exercises.checking.call", "stylelab.exercises.checking.serialise",
-        *(f"stylelab.tools.classroom.sandbox.inside.{name}" for name in ("slice", "form", "wire")), "scipy.linalg",
+        *(f"stylelab.tools.classroom.sandbox.inside.{name}" for name in ("slice", "form")), "scipy.linalg",
         "IPython.core.interactiveshell", "matplotlib.pyplot", "PIL.Image",
     ),
     "torch": ("torch._dynamo",),  # for the optimisers' steps
@@ -39,7 +40,7 @@ def main(framework: str, control_fd: str, user: str, mode: str) -> None:
     """Import the framework, send a greeting, then serve answers until the grader closes the control socket."""
     control = socket.socket(fileno=int(control_fd))
     if os.getuid() == 0 and int(user):
-        isolation.switch_user(int(user))
+        isolation.switch_user(int(user), mounts_proc=mode == NESTED)
     began = time.perf_counter()
     lab = importlib.import_module(f"stylelab.{framework}.exercises.lab").Lab()
     for name in (*WARM_IMPORTS["both"], *WARM_IMPORTS[framework]):
@@ -49,14 +50,13 @@ def main(framework: str, control_fd: str, user: str, mode: str) -> None:
     trouble = nesting_trouble() if mode == NESTED else ""
     control.sendall(json.dumps({"trouble": trouble, "seconds": time.perf_counter() - began}).encode() + b"\n")
     while True:
-        _, channels, _, _ = socket.recv_fds(control, 1, 1)
+        message, channels, _, _ = socket.recv_fds(control, wire.LIMIT.size, 1)
         if not channels:
             return  # the grader is gone
-        (channel,) = channels
-        child = _fork(partial(_run_isolated, lab, channel, mode), keep=channel)
+        (channel,), (seconds,) = channels, wire.LIMIT.unpack(message)
+        child = _fork(partial(_run_isolated, lab, channel, mode, seconds), keep=channel)
         os.close(channel)
-        control.recv(1)  # the grader has its reply, or has stopped waiting
-        control.sendall(bytes([_end(child)]))
+        control.sendall(bytes([_accompany(control, child, mode)]))
 
 
 def _draw_nothing() -> None:
@@ -75,7 +75,7 @@ def nesting_trouble() -> str:
 
     def build() -> int:
         try:
-            return _run_in_namespaces(lambda: os.write(writer, b"*") - 1)
+            return _run_in_namespaces(lambda: os.write(writer, b"*") - 1, 60)
         except OSError as error:
             os.write(writer, str(error).encode())
             return 1
@@ -97,6 +97,7 @@ def _fork(work, *, keep: int) -> int:
 
 
 def _close_files_and_run(work, keep: int) -> int:
+    os.setsid()  # signals and priorities for a process group or a session must not reach the warm process
     null = os.open("/dev/null", os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
@@ -114,60 +115,79 @@ def _run_and_exit(work) -> None:
         os._exit(status)
 
 
-def _run_isolated(lab, channel: int, mode: str) -> int:
+def _run_isolated(lab, channel: int, mode: str, seconds: float) -> int:
     if mode == NESTED:
-        return _run_in_namespaces(lambda: _answer(lab, channel))
-    os.setsid()
-    isolation.set_limits(MEMORY, PROCESSES if mode == FRESH else None)  # unprotected, the user has other processes
+        return _run_in_namespaces(lambda: _answer(lab, channel), seconds)
+    isolation.set_limits(MEMORY, THREADS if mode == FRESH else None, seconds)  # unprotected, the user has other processes
     if mode == FRESH:
         isolation.refuse_system_calls()
     return _answer(lab, channel)
 
 
-def _run_in_namespaces(work) -> int:
+def _run_in_namespaces(work, seconds: float) -> int:
     """Do `work` in new namespaces, two processes further down; returns the exit status of the process in between."""
 
     def run_first_process() -> int:
-        """The first process of the namespace: it sets it up, watches the student's, and takes all others with it at its end."""
+        """The first process of the namespace: it sets it up and waits for the student's; when it ends, so does all in it."""
         isolation.die_with_parent()
         isolation.set_up_namespace()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         student = os.fork()
         if not student:
             _run_and_exit(run_student)
         os.closerange(3, 4096)
-        return isolation.watch(student, TOTAL_MEMORY, PROCESSES)
+        return _exit_status(os.waitpid(student, 0)[1], 127)
 
     def run_student() -> int:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-        isolation.set_limits(MEMORY, PROCESSES)
+        os.setsid()
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        isolation.set_limits(MEMORY, THREADS, seconds)
         isolation.refuse_system_calls()
         return work() or 0
 
     isolation.enter_namespaces()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
     first = os.fork()
     if not first:
         _run_and_exit(run_first_process)
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGKILL))
     os.closerange(3, 4096)
-    return os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) & 0x7F
+    if signal.sigwait({signal.SIGTERM, signal.SIGCHLD}) == signal.SIGTERM:
+        os.kill(first, signal.SIGKILL)
+    return _exit_status(os.waitpid(first, 0)[1])
 
 
-def _end(child: int) -> int:
-    """End a child that still runs, and return its exit status."""
-    status = 0
-    for _ in range(20):  # it may be about to exit, with a status that gives the reason
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            break
+def _exit_status(status: int, most: int = 255) -> int:
+    """How a process ended, in a byte: 128 and the number of the signal, or else its own exit status, `most` at most."""
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else min(code, most)
+
+
+def _accompany(control: socket.socket, child: int, mode: str) -> int:
+    """Measure the child's time and report it when the grader asks, until the grader wants an end; returns its exit status."""
+    measured = isolation.Usage(child if mode == UNPROTECTED else None)
+    while True:
+        if not select.select([control], [], [], measured.pause())[0]:
+            measured.sample()
+            continue
+        command = control.recv(1)
+        if command == wire.USAGE:
+            measured.sample()
+            control.sendall(wire.REPORT.pack(measured.computed, measured.active, measured.asleep))
+        else:
+            return _end(child, mode, PATIENCE if command == wire.ENDED else 0.02)
+
+
+def _end(child: int, mode: str, patience: float) -> int:
+    """Give a child some seconds to end by itself, with a status that tells the reason, then end it; returns the status or 0."""
+    until = time.monotonic() + patience
+    while not (found := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < until:
         time.sleep(0.001)
-    else:
-        os.kill(child, signal.SIGTERM)
-    with suppress(ProcessLookupError, PermissionError):  # without namespaces: everything that stayed in its session
-        os.killpg(child, signal.SIGKILL)
-    if not ended:
-        _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) & 0x7F
+    if not found[0]:
+        os.kill(child, signal.SIGTERM if mode == NESTED else signal.SIGKILL)
+        os.waitpid(child, 0)
+    if mode == UNPROTECTED:
+        with suppress(ProcessLookupError, PermissionError):  # everything that stayed in its session
+            os.killpg(child, signal.SIGKILL)
+    return _exit_status(found[1], 255 if mode == NESTED else 127)
 
 
 def _answer(lab, channel: int) -> int:
@@ -175,7 +195,7 @@ def _answer(lab, channel: int) -> int:
     from stylelab.exercises.checking.call import ask
     from stylelab.exercises.checking.definition import Exercise
     from stylelab.exercises.checking.serialise import pack_answer, unpack
-    from stylelab.tools.classroom.sandbox.inside import form, wire
+    from stylelab.tools.classroom.sandbox.inside import form
     from stylelab.tools.classroom.sandbox.inside.slice import become_notebook, load
 
     grader = socket.socket(fileno=channel)
@@ -197,7 +217,7 @@ def _answer(lab, channel: int) -> int:
 def try_isolation(user: str) -> None:
     """Print why children cannot be isolated here; nothing if they can."""
     if os.getuid() == 0 and int(user):
-        isolation.switch_user(int(user))
+        isolation.switch_user(int(user), mounts_proc=True)
     print(nesting_trouble())
 
 

@@ -16,6 +16,10 @@ from typing import Any
 
 import numpy as np
 
+# The control socket: with the channel of a new child comes its limit in seconds. Then the grader asks for what it has used
+# (seconds in which it computed, could have computed, and slept), and for its end, which is answered by its exit status.
+LIMIT, REPORT = struct.Struct(">d"), struct.Struct(">ddd")
+USAGE, ENDED, END = b"U", b"E", b"K"  # the second if the child has closed its channel
 HEAD = struct.Struct(">QQ")
 LARGEST = 16 * 2**20  # bytes of one message
 MOST_ARRAYS = 1000  # in one message
