@@ -329,3 +329,32 @@ def test_a_notebook_in_any_unicode_encoding_gets_full_marks(graded, framework):
     book = notebook(framework, G, TEXTS[framework]["gram"].replace("activation", "größe"))
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         assert graded(json.dumps(book, ensure_ascii=False).encode(encoding), G).stage == "right"
+
+
+PROCESSES = {  # what an answer calls -> the import before it
+    "subprocess.run(['true'])": "import subprocess",
+    "sp.check_output(['true'])": "import subprocess as sp",
+    "run(['true'])": "from subprocess import run",
+    "os.system('true')": "import os",
+    "os.popen('true').read()": "import os",
+    "system('true')": "from os import system",
+    "os.fork() or os._exit(0)": "import os",
+    "multiprocessing.Pool(1).map(len, [[]])": "import multiprocessing",
+    "torch.multiprocessing.Pool(1)": "import torch",
+    "ProcessPoolExecutor(1)": "from concurrent.futures import ProcessPoolExecutor",
+    "socket.socket()": "import socket",
+    "urllib.request.urlopen('http://localhost')": "import urllib.request",
+    "exec_in_a_helper()": "import subprocess\ndef exec_in_a_helper():\n    subprocess.Popen(['true'])",
+    "__import__('os') and os.spawnlp(os.P_WAIT, 'true', 'true')": "import os",
+}
+
+
+@pytest.mark.parametrize("call", PROCESSES)
+def test_both_refuse_processes_and_connections_in_the_same_words(both, framework, call):
+    if framework == "tensorflow" and "torch" in call:
+        pytest.skip("PyTorch's")
+    answer = filled(
+        f"def gram_matrix(a):\n    {call}\n    return {{short}}".replace("{short}", TEXTS[framework]["short"]), framework
+    )
+    here, there = both(notebook(framework, G, answer, before=[PROCESSES[call]]), G)
+    assert here == there and "starts no process and opens no connection" in there[1]

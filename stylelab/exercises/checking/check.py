@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from types import FrameType
 from stylelab.base.files import printable
 from stylelab.exercises.checking.call import Lab, ask, give, unnamed
 from stylelab.exercises.checking.definition import Exercise
-from stylelab.exercises.checking.reach import PACKAGE, own_function
+from stylelab.exercises.checking.reach import PACKAGE, own_function, refusal
 from stylelab.exercises.checking.verdict import judge, judge_draws
 
 SEEDS = (0, 1)  # public; a grader draws from a secret
 LONGEST = 2000  # letters in a sentence
 FALLBACK = "Until it is right, the lesson continues with stylelab's own."
 USED = "in shape, value and every property. The lesson continues with yours."
+SECONDS, MORE_CALLS = 10, 1.5  # a grader's limit, unless it is set otherwise; it asks once more about the first draw
+SLOW = "But it is slow: grading will take about {:.0f} of the {} seconds that an answer has. Look for a loop that can be one operation."
 UNUSABLE = "but {} The lesson continues with stylelab's own."
 
 
@@ -58,11 +61,14 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
             function is then already in place, under the exercise's name.
     """
     own = library[exercise.id]
+    began = time.process_time()
     with redirect_stderr(sys.stdout) if under_nbgrader() else nullcontext():  # it takes all points for a warning
         stage, sentence = _judged(exercise, function, lab, library)
     if under_nbgrader() and stage is not RIGHT:
         _put_in_place(exercise.id, function, own)
-    tell(exercise.id, stage, sentence)
+    spent = (time.process_time() - began) * MORE_CALLS
+    slow = stage is RIGHT and spent > SECONDS / 2
+    tell(exercise.id, stage, f"{sentence} {SLOW.format(spent, SECONDS)}" if slow else sentence)
     return function if sentence is USED else own
 
 
@@ -88,7 +94,7 @@ def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[s
         if not judge(exercise, *draws[-1]).right:
             break
     verdict = judge_draws(exercise, draws)
-    borrowed = own_function(function, frozenset(library))
+    borrowed, refused = own_function(function, frozenset(library)), refusal(function)
     stage, sentence = NOT_YET, f"{verdict.sentence} {FALLBACK}"
     if function is library[exercise.id]:
         sentence = (
@@ -99,6 +105,8 @@ def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[s
         sentence = (
             f"{borrowed}: stylelab's own functions are out of reach while an answer is graded: write it yourself. {FALLBACK}"
         )
+    elif refused:
+        sentence = f"{refused} {FALLBACK}"
     elif verdict.stage == "open":
         stage, sentence = OPEN, FALLBACK
     elif verdict.right:

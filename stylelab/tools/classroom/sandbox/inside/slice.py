@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from stylelab.exercises.checking.reach import refusal
 from stylelab.tools.classroom.sandbox.inside.statements import (
     ANY,
     ARGUMENTS,
@@ -109,6 +110,8 @@ def load(cells: Sequence[str], answer: int, name: str, given: Mapping[str, str],
     loaded.function = loaded.namespace.get(name)
     if name not in loaded.namespace and not loaded.trouble:
         loaded.trouble = f"The cell does not define {name}."
+    if refused := refusal(loaded.function):
+        loaded.function, loaded.trouble = None, refused
     return loaded
 
 
