@@ -64,6 +64,8 @@ def stays_in_range(output) -> bool:
 def random_loss(rng: np.random.Generator, target: str | None = "image") -> np.ndarray:
     """The weights of a small random network, for `loss_value`.
 
+    A grader keeps them: an answer in the sandbox asks for the loss of the images that it has.
+
     Image and target play different parts in it, so that swapping them shows, and its gradient cannot be guessed.
 
     Args:
@@ -119,6 +121,21 @@ def target_gradient(image, target, loss):
     _, apart = _apart(image, target, loss)
     weight, wanted = _weight(target, loss), _seen(target, loss)
     return (weight * apart**2) @ loss[4:].T - (2 * weight * apart * (1 - wanted**2)) @ loss[:3].T
+
+
+def evaluated(image, target, loss):
+    """The value of a loss and its gradients with respect to the images that it uses, which are broadcast against each other."""
+    slopes = [_summed_to(image.shape, gradient(image, target, loss))]
+    if len(loss) > 3:
+        of_target = target_gradient(image, target, loss)
+        slopes.append(_summed_to(target.shape, -2 * _apart(image, target, loss)[1] if of_target is None else of_target))
+    return loss_value(image, target, loss), *slopes
+
+
+def _summed_to(shape, array):
+    """The sum over the axes along which an array of this shape was broadcast."""
+    array = array.sum(tuple(range(array.ndim - len(shape))))
+    return array.sum(tuple(axis for axis, side in enumerate(shape) if side == 1 != array.shape[axis]), keepdims=True)
 
 
 def swapped_gradient(image, target, loss):

@@ -27,7 +27,7 @@ PATCHES = {
     "the exercise itself": "import stylelab.exercises.checking.definition as d\nd.Exercise.is_right = d.Exercise.close = lambda *a, **k: True",
     "the judge": "import stylelab.exercises.checking.verdict as j\nj.judge = j.judge_draws = lambda *a: True",
     "json": 'import json\njson.dumps = lambda *a, **k: \'{"trouble": "", "loaded": true, "right": true, "points": 100}\'\njson.loads = lambda *a: {}',
-    "the packing": "import stylelab.exercises.checking.serialise as t\nt.pack_answer = lambda a: ({}, {'dict': {'points': 100}})",
+    "the packing": "import stylelab.exercises.checking.serialise as t\nt.pack_reply = lambda a: ({}, {'dict': {'points': 100}})",
     "the wire": "import stylelab.tools.classroom.sandbox.inside.wire as w\nw.send = lambda *a, **k: None",
     "builtins": "import builtins\nbuiltins.isinstance = lambda *a: True\nbuiltins.len = lambda a: 0",
     "sys.modules": "import sys\nfor name in [n for n in sys.modules if 'stylelab' in n]:\n    sys.modules[name] = sys",

@@ -171,9 +171,9 @@ def test_an_exercise_knows_mistakes_and_says_what_is_wrong_in_whole_sentences(ex
 @EACH
 def test_a_wrong_answer_earns_less_than_the_right_one(exercise):
     cases = exercise.inputs()
-    right = exercises.Answer(outputs=right_outputs(exercise, cases), gradients={"plain": dict.fromkeys(exercise.differentiable)})
+    right = exercises.Answer(outputs=right_outputs(exercise, cases))
     spoilt = {name: np.asarray(f"{out}x") if out.dtype.kind == "U" else out + 1 for name, out in right.outputs.items()}
-    wrong = exercises.Answer(outputs=spoilt, gradients=right.gradients)
+    wrong = exercises.Answer(outputs=spoilt)
     marks = [exercises.judge(exercise, cases, answer).points for answer in (right, wrong)]
     assert marks[1] < marks[0] == exercise.points - bool(exercise.differentiable)
 
@@ -188,12 +188,13 @@ def test_the_loss_of_a_check_is_the_networks_and_unlike_in_its_arguments(half, t
     other = common.random_image(rng, (2, 5, 4, 4 if target == "activation" else 3))
     loss, (one, two) = lab.give("loss", weights), (lab.give("image", array) for array in (image, other))
     assert float(loss(one, two)) == pytest.approx(common.loss_value(image, other, weights), rel=1e-5)
-    slopes = lab.gradients(loss, {"image": one, "target": two}, ("image", "target"))
+    slopes = lab.recorded(loss, {"image": one, "target": two}, ("image", "target"))[1](np.ones(()))
     found = {name: slope if slope is None else lab.take("image", slope) for name, slope in slopes.items()}
     np.testing.assert_allclose(found["image"], common.gradient(image, other, weights), rtol=1e-4, atol=1e-5)
     if target == "image":
         np.testing.assert_allclose(found["target"], common.target_gradient(image, other, weights), rtol=1e-4, atol=1e-5)
-        swapped = lab.gradients(lambda image, target: loss(target, image), {"image": one, "target": two}, ("image",))["image"]
+        given = {"image": one, "target": two}
+        swapped = lab.recorded(lambda image, target: loss(target, image), given, ("image",))[1](np.ones(()))["image"]
         np.testing.assert_allclose(
             lab.take("image", swapped), common.swapped_gradient(image, other, weights), rtol=1e-4, atol=1e-5
         )
@@ -327,9 +328,9 @@ def test_answers_survive_the_way_between_processes(half, answers, tmp_path):
         exercise = exercises.EXERCISES[exercise_id]
         cases = sent(tmp_path, *serialise.pack(exercise.inputs(1)), serialise.unpack)
         for answer in (*answers.RIGHT[exercise_id].values(), wrong[0][0], wrong[-1][0]):
-            here = exercises.ask(exercise, answer, half.Lab(), cases)
-            there = sent(tmp_path, *serialise.pack_answer(here), serialise.unpack_answer)
-            assert exercises.judge(exercise, exercise.inputs(1), here) == exercises.judge(exercise, cases, there), exercise_id
+            here = call.Respondent(exercise, answer, half.Lab()).call(next(iter(cases.values())))
+            there = sent(tmp_path, *serialise.pack_reply(here), serialise.unpack_reply)
+            assert str(here) == str(there), exercise_id
 
 
 def sent(folder, arrays, plain, unpack):
@@ -414,6 +415,17 @@ def test_under_nbgrader_the_librarys_function_is_in_place_when_the_check_raises(
         assert notebook[name] is put and (name == "gram_matrix" or "gram_matrix" not in notebook)
         with pytest.raises(AssertionError, match="^gram_matrix: not "):  # once more, as in another cell
             exec(CHECKED.replace("name", name), notebook)  # noqa: S102
+
+
+def test_under_nbgrader_an_answer_without_an_end_is_replaced_when_it_is_interrupted(sl, monkeypatch):
+    def interrupted(activation):
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    notebook = {"sl": sl, "gram_matrix": interrupted}
+    with pytest.raises(KeyboardInterrupt):
+        exec(CHECKED.replace("name", "gram_matrix"), notebook)  # noqa: S102
+    assert notebook["gram_matrix"] is sl.gram_matrix
 
 
 def test_under_nbgrader_a_warning_costs_nothing(sl, monkeypatch, capsys):

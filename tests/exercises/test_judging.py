@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from stylelab import exercises
-from stylelab.exercises.checking import definition, serialise, verdict
+from stylelab.exercises.checking import call, definition, serialise, verdict
 
 pytestmark = pytest.mark.plain
 EACH = pytest.mark.parametrize("exercise", exercises.EXERCISES.values(), ids=exercises.EXERCISES)
@@ -36,21 +36,18 @@ class NumPyLab:
     def is_tensor(self, value):
         return isinstance(value, np.ndarray)
 
-    def gradients(self, function, given, names):
-        """Of the right size, and as steep as the right gradient in the direction in which it is measured."""
+    def recorded(self, function, given, names):
+        def pull(weights):
+            return {name: self.right_gradient(name, given, weights) for name in self.exercise.differentiable}
 
-        def even(name, number):
-            value = given[name]
-            by_layer = isinstance(value, dict)
-            return (
-                {layer: np.full(value[layer].shape, number) for layer in value} if by_layer else np.full(np.shape(value), number)
-            )
+        return None, pull
 
-        found = {}
-        for name in self.exercise.differentiable:
-            measured, expected, _ = verdict.slopes(self.exercise, name, given, even(name, 1.0))
-            found[name] = even(name, expected / measured)
-        return found
+    def right_gradient(self, name, given, weights):
+        ((low, high),) = verdict.slopes(self.exercise, name, given, [weights])
+        rest = iter((low + high) / 2)
+        shaped = lambda value: np.reshape([next(rest) for _ in range(np.size(value))], np.shape(value))  # noqa: E731
+        value = given[name]
+        return {layer: shaped(inner) for layer, inner in value.items()} if isinstance(value, dict) else shaped(value)
 
 
 @cache
@@ -58,8 +55,8 @@ def inputs(exercise_id, seed):
     return exercises.EXERCISES[exercise_id].inputs(seed)
 
 
-def draws_of(exercise, answer, seeds=(0, 1)):
-    """(cases, Answer) for each seed."""
+def respondent_of(exercise, answer):
+    """What an interview needs of an answer."""
 
     def function(*given):
         case = dict(zip(exercise.arguments, given, strict=True))
@@ -68,8 +65,13 @@ def draws_of(exercise, answer, seeds=(0, 1)):
             return str(output)
         return float(output) if exercise.result in ("number", "whole") else np.array(output, dtype=float)
 
-    by_seed = [inputs(exercise.id, seed) for seed in seeds]
-    return [(cases, exercises.ask(exercise, function, NumPyLab(exercise), cases)) for cases in by_seed]
+    return call.Respondent(exercise, function, NumPyLab(exercise))
+
+
+def draws_of(exercise, answer, seeds=(0, 1), forged=lambda respondent: respondent):
+    """(cases, Answer) for each seed."""
+    respondent = forged(respondent_of(exercise, answer))
+    return [(cases, call.interview(exercise, respondent, cases)) for cases in (inputs(exercise.id, seed) for seed in seeds)]
 
 
 def right_shape(exercise, case):
@@ -240,30 +242,31 @@ def does_no_work(exercise, draws):
 
 
 @EACH
-def test_a_common_mistake_keeps_the_parts_that_hold_in_both_draws_unless_it_does_no_work(exercise):
+def test_a_common_mistake_keeps_a_point_in_seven_unless_it_does_no_work(exercise):
     for hint, wrong in exercise.wrong_answers():
         draws = draws_of(exercise, mistaken(exercise, wrong))
         held = set.intersection(*(earned(exercises.judge(exercise, *draw)) for draw in draws))
-        kept = earned(exercises.judge_draws(exercise, draws))
-        assert "value" not in kept or exercise.result == "word", hint
-        assert kept == held or (kept == set() and exercise.result != "word" and does_no_work(exercise, draws)), hint
+        found = exercises.judge_draws(exercise, draws)
+        assert earned(found) <= held, hint
+        if "value" in held:  # of a word, other kinds of which are wrong
+            assert exercise.result == "word" and earned(found) == held
+            continue
+        worked = exercise.result != "word" and not does_no_work(exercise, draws)
+        assert found.points == min(len(held), exercise.points // 7) or (found.points == 0 and not worked), hint
 
 
 KEPT = {
-    ("gram_matrix", "The normalisation is forgotten"): {"symmetric", "quadratic", "ignores positions"},
-    ("content_loss", "That is the sum"): {"zero at the target", "quadratic"},
-    ("total_variation", "That is the mean"): {"zero for one colour", "proportional", "ignores brightness"},
-    ("one_step", "The image leaves its range"): {"lowers the loss", "rests at the target"},
-    ("style_loss", "The sum is divided by the number"): {"zero at the target", "linear in the weights", "any number of layers"},
-    ("receptive_field", "Strides are left out"): {"one layer", "two of stride 1"},
-    ("layer_name", "The spelling is different"): {"counts convolutions", "1 is the first", "16 is the last"},
-    ("decayed_rate", "The rate jumps"): {"whole at the start", "one factor in 100"},
-    ("blend", "The noise is missing"): {"weight of the image"},
+    ("gram_matrix", "The normalisation is forgotten"): {"symmetric"},
+    ("content_loss", "That is the sum"): set(),
+    ("total_variation", "That is the mean"): {"zero for one colour"},
+    ("one_step", "The image leaves its range"): set(),
+    ("layer_name", "The spelling is different"): {"counts convolutions"},
+    ("decayed_rate", "The rate jumps"): set(),
 }
 
 
 @pytest.mark.parametrize(("mistake", "parts"), KEPT.items(), ids=[" ".join(mistake) for mistake in KEPT])
-def test_an_honest_mistake_keeps_its_partial_credit(mistake, parts):
+def test_an_honest_mistake_keeps_a_point_in_seven(mistake, parts):
     exercise = exercises.find_exercise(mistake[0])
     hint, wrong = next(pair for pair in exercise.wrong_answers() if pair[0].startswith(mistake[1]))
     found = verdict_on(exercise, mistaken(exercise, wrong))
@@ -297,7 +300,7 @@ def test_an_answer_for_one_shape_is_told_which_other_shape_fails():
     assert found.sentence.startswith(
         f"Right for one input, but not for another, of {height} x {width} positions and {filters} filters in a batch of {batch}: "
     )
-    assert earned(found) == {"zero at the target", "ignores positions"}
+    assert earned(found) == set()
 
 
 def test_no_output_for_a_second_input_does_not_make_an_answer_open():
@@ -311,7 +314,7 @@ def test_a_gradient_of_another_shape_earns_nothing():
     exercise = exercises.EXERCISES["gram_matrix"]
     draws = draws_of(exercise, right(exercise))
     for _, answer in draws:
-        answer.gradients["plain"]["activation"] = answer.gradients["plain"]["activation"].flat[0].reshape(())
+        answer.gradients["plain"][1]["activation"] = answer.gradients["plain"][1]["activation"].flat[0].reshape(())
     assert exercises.judge_draws(exercise, draws).points == exercise.points - 1
 
 
@@ -423,22 +426,26 @@ def wild(rng):
     return np.asarray(GARBAGE[rng.integers(len(GARBAGE))])
 
 
-def mutated(rng, answer):
-    """An answer as a dict, with up to three random changes."""
-    tree = copy.deepcopy(asdict(answer))
-    for _ in range(rng.integers(0, 4)):
-        part = str(rng.choice(["outputs", "outputs", "shapes", "trouble", "changed", "drifts", "gradients", "gradients"]))
-        if isinstance(tree.get(part), dict) and rng.random() < 0.9:
-            mutate(rng, part, tree[part])
-        elif rng.random() < 0.2:
+def mutated(rng, reply):
+    """A reply as a dict, in a quarter of all cases with some random changes."""
+    tree = copy.deepcopy(asdict(reply))
+    for _ in range(rng.integers(1, 4) if rng.random() < 0.25 else 0):
+        part = str(rng.choice(["output", "output", "shape", "trouble", "changed", "gradients", "gradients"]))
+        if part == "gradients" and rng.random() < 0.9:
+            mutate(rng, tree.get(part))
+        elif rng.random() < 0.1:
             tree.pop(part, None)
+        elif part == "output" and rng.random() < 0.7:
+            tree[part] = wild(rng)
         else:
             tree[part] = ODD[rng.integers(len(ODD))]
     return tree
 
 
-def mutate(rng, part, entries):
-    names = [*entries, "plain", "strange", "x" * 5000]
+def mutate(rng, entries):
+    if not isinstance(entries, dict):
+        return
+    names = [*entries, "image", "strange", "x" * 5000]
     one, other = (names[rng.integers(len(names))] for _ in range(2))
     match int(rng.integers(4)):
         case 0:
@@ -448,51 +455,61 @@ def mutate(rng, part, entries):
         case 2:
             entries[one] = ODD[rng.integers(len(ODD))]
         case _:
-            entries[one] = list(wild(rng).shape) if part == "shapes" else wild(rng)
+            entries[one] = wild(rng)
 
 
 def received(tree):
-    """The answer that arrives when this is sent; an empty one if it is refused."""
+    """The reply that arrives when this is sent; an empty one if it is refused."""
     try:
         arrays, plain = serialise.pack(tree)
     except TypeError:  # no process could have sent it
-        return exercises.Answer()
+        return call.Reply()
     try:
-        return serialise.unpack_answer(arrays, json.loads(json.dumps(plain)))
+        return serialise.unpack_reply(arrays, json.loads(json.dumps(plain)))
     except ValueError as error:
-        assert str(error).startswith("not an answer") or "int" in str(error)
-        return exercises.Answer()
+        assert str(error).startswith("not a reply") or "int" in str(error)
+        return call.Reply()
+
+
+class Forger:
+    """A respondent whose replies are changed on the way."""
+
+    def __init__(self, respondent, change):
+        self.respondent, self.change = respondent, change
+
+    def __getattr__(self, name):
+        return lambda *arguments: self.change(getattr(self.respondent, name)(*arguments))
 
 
 @pytest.mark.parametrize("exercise", FUZZED)
-def test_no_garbage_in_an_answer_raises_or_earns_more_than_the_answer_alone(exercise):
+def test_no_garbage_in_a_reply_raises_or_earns_more_than_the_answer_alone(exercise):
     rng, exercise = np.random.default_rng(11), exercises.EXERCISES[exercise]
     less = 0
     for answer in (right(exercise), mistaken(exercise, next(exercise.wrong_answers())[1])):
-        draws = draws_of(exercise, answer)
-        alone = exercises.judge_draws(exercise, draws).points
-        for _ in range(100):
-            found = exercises.judge_draws(exercise, [(cases, received(mutated(rng, one))) for cases, one in draws])
+        alone = exercises.judge_draws(exercise, draws_of(exercise, answer)).points
+        for _ in range(60):
+            forged = lambda respondent: Forger(respondent, lambda reply: received(mutated(rng, reply)))  # noqa: E731
+            found = exercises.judge_draws(exercise, draws_of(exercise, answer, forged=forged))
             assert found.points <= alone and len(found.sentence) < 2000
             assert all(part.wrong is None or len(part.wrong) < 2000 for part in found.parts)
             less += found.points < alone
-    assert less > 50  # there was enough garbage
+    assert less > 30  # there was enough garbage
 
 
 @pytest.mark.parametrize("exercise", FUZZED)
 def test_outputs_of_garbage_earn_nothing(exercise):
     rng, exercise = np.random.default_rng(12), exercises.EXERCISES[exercise]
-    draws = draws_of(exercise, right(exercise))
     for value in GARBAGE:
         for in_shape in (False, True) if np.size(value) == 1 else (False,):
-            spoilt = []
-            for cases, answer in draws:
-                tree = asdict(answer) | {"drifts": False}
-                for name, output in answer.outputs.items():
-                    tree["outputs"][name] = np.full(output.shape, value) if in_shape else np.asarray(value)
-                spoilt.append((cases, received(tree)))
-            assert exercises.judge_draws(exercise, spoilt).points == 0, value
+
+            def spoilt(reply, value=value, in_shape=in_shape):
+                output = np.full(reply.output.shape, value) if in_shape else np.asarray(value)
+                return received(asdict(reply) | {"output": output})
+
+            draws = draws_of(exercise, right(exercise), forged=lambda respondent, spoilt=spoilt: Forger(respondent, spoilt))
+            assert exercises.judge_draws(exercise, draws).points == 0, value
     for _ in range(20):
+        draws = draws_of(exercise, right(exercise))
         assert exercises.judge_draws(exercise, [(cases, noisy(rng, answer)) for cases, answer in draws]).points == 0
 
 
@@ -500,7 +517,7 @@ def noisy(rng, answer):
     """Other noise for every output, in an answer that claims to be the same at every call."""
     outputs = {name: np.asarray(f"conv{rng.integers(6, 9)}_1") if output.dtype.kind == "U" else rng.normal(-5, 3, output.shape)
                for name, output in answer.outputs.items()}  # fmt: skip
-    return exercises.Answer(outputs=outputs, gradients=answer.gradients)
+    return exercises.Answer(outputs=outputs, weights=answer.weights, gradients=answer.gradients)
 
 
 def test_an_answer_that_changes_its_arguments_earns_nothing_for_noise():
@@ -517,44 +534,43 @@ def test_infinities_that_agree_prove_nothing():
     for (_, answer), value in zip(draws, (np.inf, -np.inf), strict=True):
         answer.outputs |= {"plain": np.asarray(value), "swapped": np.asarray(value)}
     found = exercises.judge_draws(exercise, draws)
-    assert earned(found) == {"a tenth is 20 dB"} and "not finite" in found.sentence
+    assert earned(found) == set() and "not finite" in found.sentence
 
 
 REFUSED = {
     "a list": [1, 2],
     "an array alone": {"array": "array0"},
-    "an array that is missing": {"dict": {"outputs": {"dict": {"plain": {"array": "array9"}}}}},
+    "an array that is missing": {"dict": {"output": {"array": "array9"}}},
     "a list in place of a name": {"dict": {"outputs": {"array": [1]}}},
-    "a dict without its mark": {"outputs": {}},
+    "a dict without its mark": {"output": {}},
     "too deep": json.loads("[" * 500 + "]" * 500),
 }
 
 
 @pytest.mark.parametrize("plain", REFUSED.values(), ids=REFUSED)
-def test_anything_but_an_answer_is_refused(plain):
-    with pytest.raises(ValueError, match="not an answer"):
-        serialise.unpack_answer({"array0": np.zeros(2)}, plain)
+def test_anything_but_a_reply_is_refused(plain):
+    with pytest.raises(ValueError, match="not a reply"):
+        serialise.unpack_reply({"array0": np.zeros(2)}, plain)
 
 
 WRONG_PARTS = (
-    {"outputs": None}, {"outputs": {"plain": 3}}, {"outputs": {str(n): np.zeros(1) for n in range(65)}}, {"outputs": {"x" * 101: np.zeros(1)}},
-    {"outputs": {"plain": {"deeper": np.zeros(1)}}}, {"shapes": {"plain": 5}}, {"shapes": {"plain": [-1]}}, {"shapes": {"plain": [True]}},
-    {"shapes": {"plain": ["2"]}}, {"shapes": {"plain": [1] * 65}}, {"trouble": "open"}, {"trouble": ["right", ""]},
-    {"trouble": ["open", None]}, {"trouble": [["open"], ""]}, {"changed": "activation"}, {"changed": [1]}, {"changed": None},
-    {"drifts": 0}, {"drifts": None}, {"gradients": {"activation": 3}}, {"gradients": {"activation": {"conv1_1": "x"}}},
+    {"output": 3}, {"output": {"deeper": np.zeros(1)}}, {"output": [1.0]}, {"shape": 5}, {"shape": [-1]}, {"shape": [True]}, {"shape": ["2"]},
+    {"shape": [1] * 65}, {"shape": None}, {"trouble": "open"}, {"trouble": ["right", ""]}, {"trouble": ["open", None]},
+    {"trouble": [["open"], ""]}, {"changed": "activation"}, {"changed": [1]}, {"changed": None}, {"gradients": {"activation": 3}},
+    {"gradients": {"activation": {"conv1_1": "x"}}}, {"gradients": {str(n): None for n in range(65)}}, {"gradients": {"x" * 101: None}},
     {"gradients": []}, {"points": 100}, {"extra": None},
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("part", WRONG_PARTS, ids=lambda part: str(part)[:60])
-def test_an_answer_with_a_part_of_the_wrong_type_is_refused(part):
-    arrays, plain = serialise.pack(asdict(exercises.Answer()) | part)
-    with pytest.raises(ValueError, match="not an answer"):
-        serialise.unpack_answer(arrays, json.loads(json.dumps(plain)))
+def test_a_reply_with_a_part_of_the_wrong_type_is_refused(part):
+    arrays, plain = serialise.pack(asdict(call.Reply()) | part)
+    with pytest.raises(ValueError, match="not a reply"):
+        serialise.unpack_reply(arrays, json.loads(json.dumps(plain)))
 
 
 def test_long_sentences_and_unprintable_letters_are_cut():
-    answer = exercises.Answer(trouble=("error", "first\nsecond\x1b[31m " + "x" * 1_000_000), changed=("a" * 5000,))
-    there = serialise.unpack_answer(*serialise.pack_answer(answer))
+    reply = call.Reply(trouble=("error", "first\nsecond\x1b[31m " + "x" * 1_000_000), changed=("a" * 5000,))
+    there = serialise.unpack_reply(*serialise.pack_reply(reply))
     assert len(there.trouble[1]) <= serialise.LONG and there.trouble[1].startswith("first second [31m xxx")
     assert there.trouble[1].endswith("...") and len(there.changed[0]) <= serialise.WORD

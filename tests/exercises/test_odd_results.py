@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stylelab import exercises
-from stylelab.exercises.checking import serialise
+from stylelab.exercises.checking import call, serialise
 from stylelab.tools.classroom.sandbox.inside import wire
 
 torch = tf = None
@@ -141,15 +141,28 @@ def verdicts(half):
         draws = []
         for seed in (0, 1):
             cases = exercise.inputs(seed)
-            answer = exercises.ask(exercise, lambda *given: odd(right(*given)), half.Lab(), cases)
-            plain, arrays = sent(*serialise.pack_answer(answer))
-            draws.append((cases, answer, serialise.unpack_answer(arrays, plain)))
+            respondent = call.Respondent(exercise, lambda *given: odd(right(*given)), half.Lab())
+            draws.append((cases, *(call.interview(exercise, each, cases) for each in (respondent, Distant(respondent)))))
         here = exercises.judge_draws(exercise, [(cases, answer) for cases, answer, _ in draws])
         there = exercises.judge_draws(exercise, [(cases, answer) for cases, _, answer in draws])
         assert here == there
         return here
 
     return on
+
+
+class Distant:
+    """A respondent whose replies go through a socket."""
+
+    def __init__(self, respondent):
+        self.respondent = respondent
+
+    def __getattr__(self, name):
+        def ask(*arguments):
+            plain, arrays = sent(*serialise.pack_reply(getattr(self.respondent, name)(*arguments)))
+            return serialise.unpack_reply(arrays, plain)
+
+        return ask
 
 
 def sent(arrays, plain):

@@ -7,7 +7,7 @@ import inspect
 import math
 import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -37,11 +37,46 @@ class Lab(Protocol):
 
     def is_tensor(self, value) -> bool: ...
 
-    def gradients(self, function: Callable, given: Mapping[str, Any], names: tuple[str, ...]) -> "dict[str, Any]":
-        """d sum(function(**given)) / d argument for each of `names`; dicts by layer as dicts; None without a gradient."""
+    def loss(self, evaluate: "Evaluate", uses_target: bool) -> Callable:
+        """A differentiable function (image, target) -> scalar tensor whose value and gradients are computed elsewhere."""
+
+    def recorded(self, function: Callable, given: Mapping[str, Any], names: Sequence[str]) -> "tuple[Any, Pull]":
+        """Call a function and record what it does with the arguments `names`.
+
+        Returns:
+            Its output, and a function (weights of the output's shape, channels last) -> {name: d sum(weights * output) / d argument};
+            dicts by layer as dicts; None without a gradient.
+        """
 
     def obstacle(self, exercise: Exercise, function: Callable, given: Mapping[str, Any]) -> str | None:
         """Why a right answer would not work in a lesson, on its device or inside `optimise`; None if it would."""
+
+
+Evaluate = Callable[..., Sequence[np.ndarray]]  # one image or two, channels last -> the loss, its gradient for each of them
+Pull = Callable[[np.ndarray], dict[str, Any]]
+Trouble = tuple[str, str]  # a stage, which is 'open', 'error' or 'type', and a sentence
+Gradients = dict[str, "np.ndarray | dict[str, np.ndarray | None] | None"]  # argument -> array, by layer for a dict
+
+WEIGHTS = 2  # how many gradients are asked for in each case, each of another weighted sum of the output
+
+
+@dataclass
+class Reply:
+    """What one call gave.
+
+    Attributes:
+        output: an array, channels last; None if there is trouble.
+        shape: the output's shape in the framework's own layout.
+        trouble: what went wrong.
+        changed: names of the arguments that the function changed in place.
+        gradients: of the output, weighted as was asked.
+    """
+
+    output: np.ndarray | None = None
+    shape: tuple[int, ...] = ()
+    trouble: Trouble | None = None
+    changed: tuple[str, ...] = ()
+    gradients: Gradients = field(default_factory=dict)
 
 
 @dataclass
@@ -51,58 +86,147 @@ class Answer:
     Attributes:
         outputs: case -> array, channels last.
         shapes: case -> the shape in the framework's own layout.
-        trouble: (stage, sentence) for the first case without an output; the stages are 'open', 'error' and 'type'.
+        trouble: of the first case without an output.
         changed: names of the arguments that the function changed in place.
         drifts: whether a second call with the same arguments returns something else.
-        gradients: case -> argument -> gradient of the summed output (by layer for a dict), or None; empty if the exercise has
-            no gradient. The first case has every tensor among the arguments, the others only those that it must reach.
+        weights: case -> arrays of the output's shape, each of which makes a weighted sum of it; empty if the exercise has no gradient.
+        gradients: case -> for each of the weights, the gradient of that sum. The first case has every tensor among the arguments,
+            the others only those that it must reach.
     """
 
     outputs: Outputs = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    trouble: tuple[str, str] | None = None
+    trouble: Trouble | None = None
     changed: tuple[str, ...] = ()
     drifts: bool = False
-    gradients: dict[str, dict[str, "np.ndarray | dict[str, np.ndarray | None] | None"]] = field(default_factory=dict)
+    weights: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    gradients: dict[str, list[Gradients]] = field(default_factory=dict)
+
+
+class Respondent:
+    """Calls one function. In a grader's sandbox it is all that there is: it knows the arguments of the present call, and no more.
+
+    Args:
+        evaluate: what gives a loss among the arguments its value and gradients: a case then holds whether the loss uses its target.
+            By default, a case holds its weights.
+    """
+
+    def __init__(self, exercise: Exercise, function: Callable, lab: Lab, evaluate: Evaluate | None = None):
+        self._exercise, self._function, self._lab, self._evaluate = exercise, function, lab, evaluate
+        self._given: dict[str, object] = {}  # of the last call
+        self._output: Any = None
+        self._pull: Pull | None = None
+
+    def call(self, case: Case) -> Reply:
+        """Call the function on new tensors."""
+        if trouble := _not_callable(self._exercise, self._function):
+            return Reply(trouble=trouble)
+        given = self._given = self._give(case)
+        reply = self._reply(given, self._exercise.example(case))
+        reply.changed = tuple(
+            name
+            for name, kind in self._exercise.arguments.items()
+            if kind != "loss" and not _same(self._lab, kind, given[name], case[name])
+        )
+        return reply
+
+    def again(self, fed_back: str | None = None) -> Reply:
+        """Call the function on the same tensors once more, with its last output as the argument `fed_back`, if that is given."""
+        return self._reply(self._given | ({fed_back: self._output} if fed_back else {}))
+
+    def _reply(self, given: Mapping[str, object], example: str = "") -> Reply:
+        output, trouble = _call(self._exercise, self._function, given, self._lab, example)
+        if trouble := trouble or _wrong_type(self._exercise, self._lab, output, self._function, example):
+            return Reply(trouble=trouble)
+        self._output = output
+        return Reply(_take(self._exercise, self._lab, output), _shape(output))
+
+    def record(self, case: Case, names: Sequence[str]) -> Reply:
+        """Call the function and record the gradient with respect to some of its arguments, for `pull`."""
+        try:
+            _, self._pull = self._lab.recorded(self._function, self._give(case), names)
+        except (Exception, SystemExit) as error:
+            return Reply(trouble=self._no_gradient(error))
+        return Reply()
+
+    def pull(self, weights: np.ndarray) -> Reply:
+        """The gradient of the recorded output, with each number of it weighted."""
+        kinds = self._exercise.arguments
+
+        def taken(kind: str, gradient):
+            if isinstance(gradient, dict):
+                return {layer: taken(BY_LAYER[kind], inner) for layer, inner in gradient.items()}
+            return None if gradient is None else self._lab.take(kind, gradient)
+
+        try:
+            assert self._pull is not None
+            return Reply(gradients={name: taken(kinds[name], gradient) for name, gradient in self._pull(weights).items()})
+        except (Exception, SystemExit) as error:
+            return Reply(trouble=self._no_gradient(error))
+
+    def _give(self, case: Case) -> dict[str, object]:
+        return give(self._exercise, self._lab, case, self._evaluate)
+
+    def _no_gradient(self, error: BaseException) -> Trouble:
+        return "error", f"No gradient can be taken through it. {_in_words(self._exercise, error, self._function, self._lab)}"
 
 
 def ask(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Case]) -> Answer:
     """Call a function on every case and collect its outputs and the first trouble."""
-    answer = Answer(trouble=_not_callable(exercise, function))
-    if answer.trouble:
-        return answer
+    return interview(exercise, Respondent(exercise, function, lab), cases)
+
+
+def interview(exercise: Exercise, respondent: Any, cases: Mapping[str, Case], seed: int = 0) -> Answer:
+    """Ask for every case, one at a time, and collect the outputs and the first trouble.
+
+    Args:
+        respondent: a `Respondent`, or something with its methods that stands for one in another process.
+        seed: for the weights with which gradients are asked for.
+    """
+    answer = Answer()
     first = next(iter(cases))
     for name, case in cases.items():
-        given = give(exercise, lab, case)
-        output, trouble = _call(exercise, function, given, lab, exercise.example(case))
-        trouble = trouble or _wrong_type(exercise, lab, output, function, exercise.example(case))
-        answer.changed = answer.changed or tuple(
-            argument
-            for argument, kind in exercise.arguments.items()
-            if kind != "loss" and not _same(lab, kind, given[argument], case[argument])
-        )
-        answer.trouble = answer.trouble or trouble
-        if not trouble:
-            answer.outputs[name] = _take(exercise, lab, output)
-            answer.shapes[name] = _shape(output)
+        reply = respondent.call(case)
+        answer.changed = answer.changed or reply.changed
+        answer.trouble = answer.trouble or reply.trouble
+        if reply.output is not None:
+            answer.outputs[name], answer.shapes[name] = reply.output, reply.shape
         if first not in answer.outputs:
             return answer
         if name == first and not answer.changed:
-            again, trouble = _call(exercise, function, given, lab)
-            if trouble or _wrong_type(exercise, lab, again, function):
-                answer.drifts = True
-            else:
-                again = _take(exercise, lab, again)
-                answer.drifts = again.shape != answer.outputs[name].shape or not exercise.close(again, answer.outputs[name])
-            if exercise.fed_back and not answer.drifts:
-                _, trouble = _call(exercise, function, given | {exercise.fed_back: output}, lab)
-                answer.trouble = trouble and (
-                    trouble[0],
-                    f"The second call gets the result of the first, and fails. {trouble[1]}",
-                )
-    if exercise.differentiable and not answer.trouble and not answer.changed:
-        _add_gradients(exercise, function, lab, cases, answer)
+            again = respondent.again().output
+            answer.drifts = again is None or not _agree(exercise, again, answer.outputs[name])
+            if exercise.fed_back and not answer.drifts and (trouble := respondent.again(exercise.fed_back).trouble):
+                answer.trouble = trouble[0], f"The second call gets the result of the first, and fails. {trouble[1]}"
+    complete = len(answer.outputs) == len(cases) and not answer.trouble and not answer.changed
+    if (
+        exercise.differentiable and complete and exercise.is_right(cases[first], answer.outputs[first])
+    ):  # the gradient of something else says nothing
+        _add_gradients(exercise, respondent, cases, answer, np.random.default_rng(seed))
     return answer
+
+
+def _agree(exercise: Exercise, again: np.ndarray, output: np.ndarray) -> bool:
+    with np.errstate(all="ignore"):
+        return again.shape == output.shape and exercise.close(again, output)
+
+
+def _add_gradients(
+    exercise: Exercise, respondent: Any, cases: Mapping[str, Case], answer: Answer, rng: np.random.Generator
+) -> None:
+    names = tuple(name for name, kind in exercise.arguments.items() if kind in (*TENSORS, *BY_LAYER))
+    for name, case in cases.items():
+        reply = respondent.record(case, names)
+        shape = answer.outputs[name].shape
+        weights = [rng.uniform(0.5, 1.5, shape) * rng.choice((-1, 1), shape) for _ in range(WEIGHTS)]
+        replies = [reply]
+        while not replies[-1].trouble and len(replies) <= WEIGHTS:
+            replies.append(respondent.pull(weights[len(replies) - 1]))
+        if trouble := replies[-1].trouble:
+            answer.trouble = trouble
+            return
+        answer.weights[name], answer.gradients[name] = weights, [reply.gradients for reply in replies[1:]]
+        names = tuple(exercise.differentiable)  # in the first case, all tensors: the wrong one may be reached
 
 
 def _not_callable(exercise: Exercise, function) -> tuple[str, str] | None:
@@ -131,7 +255,7 @@ def unnamed(exercise: Exercise, function: Callable) -> str | None:
     return None
 
 
-def give(exercise: Exercise, lab: Lab, case: Case) -> dict[str, object]:
+def give(exercise: Exercise, lab: Lab, case: Case, evaluate: Evaluate | None = None) -> dict[str, object]:
     """The arguments of a case as the student's function gets them. They share no memory with the case.
 
     Images that are equal are one tensor, as where a lesson passes an image as its own target.
@@ -140,7 +264,10 @@ def give(exercise: Exercise, lab: Lab, case: Case) -> dict[str, object]:
     for name, kind in exercise.arguments.items():
         twin = next((other for other in given if kind == exercise.arguments[other] == "image"
                      and np.array_equal(case[other], case[name])), None)  # fmt: skip
-        given[name] = given[twin] if twin else _given(lab, kind, case[name])
+        if kind == "loss" and evaluate:
+            given[name] = lab.loss(evaluate, uses_target=case[name])
+        else:
+            given[name] = given[twin] if twin else _given(lab, kind, case[name])
     return given
 
 
@@ -296,21 +423,3 @@ def _equal(lab: Lab, kind: str, now, before) -> bool:
         now = lab.take(kind, now)
         return now.shape == np.shape(before) and np.array_equal(now, before)
     return now == _given(lab, kind, before)
-
-
-def _add_gradients(exercise: Exercise, function: Callable, lab: Lab, cases: Mapping[str, Case], answer: Answer) -> None:
-    kinds = {name: kind for name, kind in exercise.arguments.items() if kind in (*TENSORS, *BY_LAYER)}
-
-    def taken(kind: str, gradient):
-        if isinstance(gradient, dict):
-            return {layer: taken(BY_LAYER[kind], inner) for layer, inner in gradient.items()}
-        return None if gradient is None else lab.take(kind, gradient)
-
-    for name, case in cases.items():
-        names = tuple(exercise.differentiable if answer.gradients else kinds)
-        try:
-            gradients = lab.gradients(function, give(exercise, lab, case), names)
-            answer.gradients[name] = {argument: taken(kinds[argument], gradient) for argument, gradient in gradients.items()}
-        except (Exception, SystemExit) as error:
-            answer.trouble = "error", f"No gradient can be taken through it. {_in_words(exercise, error, function, lab)}"
-            return

@@ -18,7 +18,7 @@ SEEDS = (0, 1)  # public; a grader draws from a secret
 LONGEST = 2000  # letters in a sentence
 FALLBACK = "Until it is right, the lesson continues with stylelab's own."
 USED = "in shape, value and every property. The lesson continues with yours."
-SECONDS, MORE_CALLS = 10, 1.5  # a grader's limit, unless it is set otherwise; it asks once more about the first draw
+SECONDS, DRAWS = 10, 3  # a grader's limit, unless it is set otherwise; it asks three times
 SLOW = "But it is slow: grading will take about {:.0f} of the {} seconds that an answer has. Look for a loop that can be one operation."
 UNUSABLE = "but {} The lesson continues with stylelab's own."
 
@@ -60,15 +60,14 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
         AssertionError: the answer is wrong, missing or the library's, and nbgrader is running the notebook. The library's own
             function is then already in place, under the exercise's name.
     """
-    own = library[exercise.id]
-    began = time.process_time()
-    with redirect_stderr(sys.stdout) if under_nbgrader() else nullcontext():  # it takes all points for a warning
-        stage, sentence = _judged(exercise, function, lab, library)
-    if under_nbgrader() and stage is not RIGHT:
-        _put_in_place(exercise.id, function, own)
-    spent = (time.process_time() - began) * MORE_CALLS
-    slow = stage is RIGHT and spent > SECONDS / 2
-    tell(exercise.id, stage, f"{sentence} {SLOW.format(spent, SECONDS)}" if slow else sentence)
+    own, stage = library[exercise.id], NOT_YET
+    try:
+        with redirect_stderr(sys.stdout) if under_nbgrader() else nullcontext():  # it takes all points for a warning
+            stage, sentence, note = _judged(exercise, function, lab, library)
+    finally:  # nbgrader interrupts an answer without an end
+        if under_nbgrader() and stage is not RIGHT:
+            _put_in_place(exercise.id, function, own)
+    tell(exercise.id, stage, f"{sentence} {note}".rstrip())
     return function if sentence is USED else own
 
 
@@ -86,11 +85,14 @@ def _put_in_place(name: str, function: Callable, own: Callable) -> None:
         frame.f_globals[name] = own
 
 
-def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[str, Callable]) -> tuple[Stage, str]:
+def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[str, Callable]) -> tuple[Stage, str, str]:
+    """The stage, the sentence, and a note to add if it is nearly too slow for a grader."""
     draws = []
     for seed in SEEDS:  # up to the first draw that is not right, like the sentence of a grader's verdict
         cases = exercise.inputs(seed)
+        began = time.process_time()
         draws.append((cases, ask(exercise, function, lab, cases)))
+        spent = DRAWS * (time.process_time() - began)
         if not judge(exercise, *draws[-1]).right:
             break
     verdict = judge_draws(exercise, draws)
@@ -113,7 +115,7 @@ def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[s
         given = give(exercise, lab, next(iter(draws[0][0].values())))
         obstacle = unnamed(exercise, function) or lab.obstacle(exercise, function, given)
         stage, sentence = RIGHT, UNUSABLE.format(obstacle) if obstacle else USED
-    return stage, sentence
+    return stage, sentence, SLOW.format(spent, SECONDS) if stage is RIGHT and spent > SECONDS / 2 else ""
 
 
 def tell(exercise: str, stage: Stage, sentence: str) -> None:

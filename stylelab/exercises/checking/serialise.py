@@ -1,4 +1,4 @@
-"""Take cases and answers apart into plain arrays and JSON, and put them together again: no pickles between processes."""
+"""Take cases and replies apart into plain arrays and JSON, and put them together again: no pickles between processes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from stylelab.exercises.checking.call import Answer
+from stylelab.exercises.checking.call import Reply
 
 Arrays = dict[str, np.ndarray]
 
-DEEP, MANY = 12, 64  # levels of a packed answer; names or axes in one part of it
+DEEP, MANY = 12, 64  # levels of a packed reply; names or axes in one part of it
 LONG, WORD = 600, 100  # letters in a sentence; in a name
 STAGES = ("open", "error", "type")
 
@@ -62,17 +62,16 @@ def unpack(arrays: Mapping[str, np.ndarray], plain):
     return [unpack(arrays, inner) for inner in plain] if isinstance(plain, list) else plain
 
 
-def pack_answer(answer: Answer) -> tuple[Arrays, object]:
-    """An answer from `ask`, packed."""
-    return pack(asdict(answer))
+def pack_reply(reply: Reply) -> tuple[Arrays, object]:
+    """A reply from a `Respondent`, packed."""
+    return pack(asdict(reply))
 
 
-def unpack_answer(arrays: Mapping[str, np.ndarray], plain) -> Answer:
-    """The inverse of `pack_answer`, for data from a process that a student controls: sentences that are too long are cut.
+def unpack_reply(arrays: Mapping[str, np.ndarray], plain) -> Reply:
+    """The inverse of `pack_reply`, for data from a process that a student controls: sentences that are too long are cut.
 
     Raises:
-        ValueError: the data is not an answer: it is not what `pack_answer` gives, is larger than an answer can be, or an array
-            is missing.
+        ValueError: the data is not a reply: it is not what `pack_reply` gives, is larger than a reply can be, or an array is missing.
     """
 
     def shallow(plain, levels: int) -> bool:
@@ -80,30 +79,32 @@ def unpack_answer(arrays: Mapping[str, np.ndarray], plain) -> Answer:
         return levels > 0 and all(shallow(inner, levels - 1) for inner in inside)
 
     if not shallow(plain, DEEP):
-        raise ValueError("not an answer: too deeply nested")
+        raise ValueError("not a reply: too deeply nested")
     try:
         tree = unpack(arrays, plain)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not an answer: {type(error).__name__} where arrays are looked up") from error
-    names = [part.name for part in fields(Answer)]
+        raise ValueError(f"not a reply: {type(error).__name__} where arrays are looked up") from error
+    names = [part.name for part in fields(Reply)]
     if not isinstance(tree, dict) or tree.keys() != set(names):
-        raise ValueError(f"not an answer: it must have {', '.join(names)}")
+        raise ValueError(f"not a reply: it must have {', '.join(names)}")
     parts: dict[str, Any] = {}
     for name in names:
         try:
             parts[name] = _checked(name, tree[name])
         except (TypeError, AttributeError) as error:
-            raise ValueError(f"not an answer: '{name}' has the wrong type") from error
-    return Answer(**parts)
+            raise ValueError(f"not a reply: '{name}' has the wrong type") from error
+    return Reply(**parts)
 
 
 def _checked(part: str, value):
-    """One attribute of an answer, if it has the right type. Long sentences and names in it are cut."""
+    """One attribute of a reply, if it has the right type. Long sentences and names in it are cut."""
     match part:
-        case "outputs":
-            return _by_name(value, _array)
-        case "shapes":
-            return _by_name(value, _shape)
+        case "output" if value is not None:
+            return _array(value)
+        case "shape":
+            _require(isinstance(value, list | tuple) and len(value) <= MANY, "a shape is not a list of numbers")
+            _require(all(type(side) is int and 0 <= side < 1 << 40 for side in value), "a shape is not a list of whole numbers")
+            return tuple(value)
         case "trouble" if value is not None:
             _require(isinstance(value, list | tuple) and len(value) == 2, "trouble is not a pair")
             stage, sentence = value
@@ -112,22 +113,17 @@ def _checked(part: str, value):
             )
             return stage, _one_line(sentence, LONG)
         case "changed":
-            _require(
-                isinstance(value, list | tuple) and len(value) <= MANY * MANY, "the changed arguments are not a list, or too many"
-            )
+            _require(isinstance(value, list | tuple) and len(value) <= MANY, "the changed arguments are not a list, or too many")
             _require(all(isinstance(name, str) for name in value), "a changed argument has no name")
             return tuple(_one_line(name, WORD) for name in value)
-        case "drifts":
-            _require(isinstance(value, bool), "`drifts` is neither true nor false")
-            return value
         case "gradients":
-            return _by_name(value, lambda of_case: _by_name(of_case, _gradient))
+            return _by_name(value, _gradient)
     return None
 
 
 def _require(holds: bool, message: str) -> None:
     if not holds:
-        raise ValueError(f"not an answer: {message}")
+        raise ValueError(f"not a reply: {message}")
 
 
 def _by_name(value, check: Callable) -> dict:
@@ -141,12 +137,6 @@ def _array(value) -> np.ndarray:
     _require(isinstance(value, np.ndarray | np.generic), "an array was expected")
     _require(value.dtype.kind in "fiubU", f"an array of {value.dtype}")
     return np.asarray(value)
-
-
-def _shape(value) -> tuple[int, ...]:
-    _require(isinstance(value, list | tuple) and len(value) <= MANY, "a shape is not a list of numbers")
-    _require(all(type(side) is int and 0 <= side < 1 << 40 for side in value), "a shape is not a list of whole numbers")
-    return tuple(value)
 
 
 def _gradient(value):

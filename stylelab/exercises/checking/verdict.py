@@ -3,6 +3,7 @@
 An answer may come from a process that a student controls: whatever is in it, there is a verdict.
 """
 
+import copy
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,9 @@ from stylelab.exercises.checking.messages import (
 )
 from stylelab.exercises.checking.no_work import no_work
 
+STEP = 1e-5  # of finite differences
+STEEP = 5e-3  # of the steepest slope: how far a right gradient may be off
+UNCOUNTED = "Not counted while the value is wrong."
 STRANGE = "The result is neither numbers nor a word that can be judged."
 
 
@@ -64,8 +68,8 @@ class Verdict:
 def judge_draws(exercise: Exercise, draws: Sequence[tuple[Mapping[str, Case], Answer]]) -> Verdict:
     """The verdict on one function's answers to several draws of cases: a part is earned if it holds in every draw.
 
-    While the value is wrong, an answer that does no work earns nothing: one that is the same for every input, that returns
-    an argument, or that returns something else at every call.
+    While the value is wrong, what else holds earns a point in seven at most, and nothing in an answer that does no work: one that is
+    the same for every input, that returns an argument, or that returns something else at every call.
 
     Args:
         draws: (cases, answer), at least one.
@@ -93,8 +97,19 @@ def judge_draws(exercise: Exercise, draws: Sequence[tuple[Mapping[str, Case], An
         with np.errstate(all="ignore"):
             why = no_work(exercise, [(cases, cleaned(exercise, cases, answer)) for cases, answer in draws])
         parts = [replace(part, wrong=why if part.wrong is None else part.wrong) for part in parts]
+        parts = _capped(exercise, parts)
     stage = verdicts[faulty].stage
     return Verdict(stage.replace("open", "value") if faulty else stage, in_draw(faulty, verdicts[faulty].sentence), tuple(parts))
+
+
+def _capped(exercise: Exercise, parts: Sequence[Part]) -> list[Part]:
+    """The parts of an answer with a wrong value: whatever else holds is worth a point in seven, so that no trick pays."""
+    left, capped = exercise.points // 7, []
+    for part in parts:
+        counts = part.wrong is not None or part.points <= left
+        left -= part.points if part.wrong is None and counts else 0
+        capped.append(part if counts else replace(part, wrong=UNCOUNTED))
+    return capped
 
 
 @np.errstate(all="ignore")
@@ -142,11 +157,12 @@ def cleaned(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> An
         trouble=answer.trouble or (None if len(kept) == len(outputs) else ("type", STRANGE)),
         changed=tuple(name for name in exercise.arguments if name in answer.changed) or answer.changed[:1] and ("?",),
         gradients={
-            name: {
-                argument: _gradient(case[argument], of_case[argument]) for argument in exercise.arguments if argument in of_case
-            }
+            name: [
+                {argument: _gradient(case[argument], one[argument]) for argument in exercise.arguments if argument in one}
+                for one in answer.gradients[name]
+            ]
             for name, case in cases.items()
-            if (of_case := answer.gradients.get(name))
+            if name in answer.gradients
         },
     )
 
@@ -228,7 +244,7 @@ def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> It
     if not exercise.differentiable:
         return
     if value:  # the gradient of something else says nothing
-        yield "gradient", "Not counted while the value is wrong."
+        yield "gradient", UNCOUNTED
     elif answer.trouble:
         yield "gradient", answer.trouble[1] or "No gradient is returned."
     elif fault := _gradient_fault(exercise, cases, answer):
@@ -240,8 +256,8 @@ def _finite(output: np.ndarray) -> bool:
 
 
 def _gradient_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> str | None:
-    of_first = answer.gradients.get(next(iter(cases)), {})
-    reached = [name for name, gradient in of_first.items() if _passes(gradient)]
+    of_first = answer.gradients.get(next(iter(cases)), [])
+    reached = [name for name in exercise.arguments if any(_passes(gradient.get(name)) for gradient in of_first)]
     missed = next((name for name in exercise.differentiable if name not in reached), None)
     if missed:
         if others := [name for name in reached if name not in exercise.differentiable]:
@@ -250,12 +266,14 @@ def _gradient_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answe
     # a flat image says most; always in one order, so that a grader's draw names the same place as the notebook
     places = sorted(cases, key=lambda case: (case != "flat", case))
     for at, name in itertools.product(places, exercise.differentiable):
-        case, gradient = cases[at], answer.gradients.get(at, {}).get(name)
-        if not _all_finite(gradient):
-            return no_slope(name, case, at.partition(": ")[2])
-        measured, low, high = slopes(exercise, name, case, gradient)
-        if not low - 1e-4 - 2e-2 * abs(low) <= measured <= high + 1e-4 + 2e-2 * abs(high):
-            return f"the gradient is not: part of `{name}` is cut off, by detaching or a copy."
+        gradients = [gradient.get(name) for gradient in answer.gradients.get(at, [])]
+        if not all(map(_all_finite, gradients)):
+            return no_slope(name, cases[at], at.partition(": ")[2])
+        for gradient, (low, high) in zip(gradients, slopes(exercise, name, cases[at], answer.weights[at]), strict=True):
+            least = 1e-4 + STEEP * max(np.abs(low).max(), np.abs(high).max())
+            measured = _flat(gradient, cases[at][name])
+            if not np.all((low - least <= measured) & (measured <= high + least)):
+                return f"the gradient is not: part of `{name}` is cut off, by detaching or a copy."
     return None
 
 
@@ -271,21 +289,32 @@ def _passes(gradient) -> bool:
     return gradient is not None and bool(np.any(gradient))
 
 
-def slopes(exercise: Exercise, name: str, case: Case, gradient) -> tuple[float, float, float]:
-    """How steep the summed result is along a fixed change of an argument: by an answer's gradient, and between which slopes.
+def slopes(exercise: Exercise, name: str, case: Case, weights: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """How steep weighted sums of the result are along each number of an argument, and between which slopes.
 
     Those are finite differences ahead and behind. They agree except where the result has a kink, as |x| has at 0: there any
     slope in between is right.
+
+    Returns:
+        For each of the weights, the lower and the higher slopes at all numbers in a row, layer by layer for a dict.
     """
-    rng, at = np.random.default_rng(1), double(case[name])
-    if not isinstance(at, dict):
-        at, gradient = {"": at}, {"": gradient}
-    ways = {layer: rng.uniform(0.5, 1.5, array.shape) for layer, array in at.items()}
-    behind, here, ahead = (
-        exercise.expected(case | {name: moved.get("", moved)}).sum()
-        for moved in ({layer: at[layer] + h * way for layer, way in ways.items()} for h in (-1e-5, 0, 1e-5))
-    )
-    low, high = sorted(((here - behind) / 1e-5, (ahead - here) / 1e-5))
-    gradient = gradient or {}
-    parts = ((gradient.get(layer), way) for layer, way in ways.items())
-    return sum(float(np.sum(part * way)) for part, way in parts if part is not None), float(low), float(high)
+    case = copy.deepcopy(double(case))
+    here = exercise.expected(case)
+    ahead: list[np.ndarray] = []
+    behind: list[np.ndarray] = []
+    for array in case[name].values() if isinstance(case[name], dict) else [case[name]]:
+        for index in np.ndindex(array.shape):
+            before = array[index]
+            for change, slopes_there in ((STEP, ahead), (-STEP, behind)):
+                array[index] = before + change
+                slopes_there.append(((exercise.expected(case) - here) / change).ravel())
+            array[index] = before
+    both = [[np.array(side) @ one.ravel() for side in (ahead, behind)] for one in weights]
+    return [(np.minimum(*pair), np.maximum(*pair)) for pair in both]
+
+
+def _flat(gradient, value) -> np.ndarray:
+    """All numbers of a gradient in a row; 0 where there is none."""
+    if isinstance(value, dict):
+        return np.concatenate([_flat((gradient or {}).get(layer), inner) for layer, inner in value.items()])
+    return np.zeros(np.size(value)) if gradient is None else np.ravel(gradient)

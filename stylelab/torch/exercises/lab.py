@@ -3,7 +3,7 @@
 This file contains no answer, because it is copied into a grader's sandbox; the rest of this folder is not.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,14 +77,31 @@ class Lab:
     def is_tensor(self, value) -> bool:
         return isinstance(value, Tensor)
 
-    def gradients(self, function: Callable, given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    def loss(self, evaluate: Callable, uses_target: bool) -> Callable[[Tensor, Tensor], Tensor]:
+        @torch.compiler.disable
+        def loss(image: Tensor, target: Tensor) -> Tensor:
+            """A loss that is computed elsewhere."""
+            return _Elsewhere.apply(evaluate, image, *([target] if uses_target else []))[0]
+
+        return loss
+
+    def recorded(
+        self, function: Callable, given: Mapping[str, Any], names: Sequence[str]
+    ) -> tuple[Any, Callable[[np.ndarray], dict[str, Any]]]:
         by_layer = {name: given[name] if isinstance(given[name], dict) else {"": given[name]} for name in names}
         tensors = [tensor.requires_grad_(True) for layers in by_layer.values() for tensor in layers.values()]
-        total = function(*given.values()).sum()
-        flat = torch.autograd.grad(total, tensors, allow_unused=True) if total.requires_grad else [None] * len(tensors)
-        rest = iter(flat)
-        gradients = {name: {layer: next(rest) for layer in layers} for name, layers in by_layer.items()}
-        return {name: layers.get("", layers) for name, layers in gradients.items()}
+        output = function(*given.values())
+
+        def pull(weights: np.ndarray) -> dict[str, Any]:
+            flat: Sequence[Tensor | None] = [None] * len(tensors)
+            if output.requires_grad:
+                onto = self.give("image" if output.dim() == 4 else "scalar", weights).to(output).reshape(output.shape)
+                flat = torch.autograd.grad(output, tensors, onto, retain_graph=True, allow_unused=True)
+            rest = iter(flat)
+            gradients = {name: {layer: next(rest) for layer in layers} for name, layers in by_layer.items()}
+            return {name: layers.get("", layers) for name, layers in gradients.items()}
+
+        return output, pull
 
     def obstacle(self, exercise: Exercise, function: Callable, given: Mapping[str, Any]) -> str | None:
         from stylelab.torch.tensors import find_device  # the grader's copy of this file has none
@@ -104,6 +121,27 @@ class Lab:
             return OTHER_DEVICE.format(device.type)
         stays = isinstance(output, Tensor) and output.ndim and output.device.type != device.type
         return OTHER_DEVICE.format(device.type) if stays else None
+
+
+class _Elsewhere(torch.autograd.Function):
+    """A loss of which nothing is here but its value and its gradients at the images that it is asked about."""
+
+    generate_vmap_rule = True  # torch.func may differentiate it
+
+    @staticmethod
+    def forward(evaluate: Callable, *images: Tensor) -> tuple[Tensor, ...]:
+        value, *slopes = evaluate(*(image.detach().cpu().to(torch.float64).movedim(-3, -1).numpy() for image in images))
+        moved = (torch.from_numpy(slope).movedim(-1, -3).to(image) for slope, image in zip(slopes, images, strict=True))
+        return torch.as_tensor(value).to(images[0]), *moved
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*output[1:])
+        ctx.mark_non_differentiable(*output[1:])
+
+    @staticmethod
+    def backward(ctx, weight, *_):
+        return None, *(weight * slope for slope in ctx.saved_tensors)
 
 
 def _network_loss(weights: Tensor) -> Callable[[Tensor, Tensor], Tensor]:

@@ -9,7 +9,7 @@ import hmac
 import os
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,9 +20,11 @@ from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError, MachineError
 from stylelab.exercises import Answer as Outputs
 from stylelab.exercises import Exercise, find_exercise
-from stylelab.exercises.checking.definition import Case
-from stylelab.exercises.checking.serialise import pack, unpack_answer
+from stylelab.exercises.checking.call import Reply, interview
+from stylelab.exercises.checking.definition import MOST, Case, double
+from stylelab.exercises.checking.serialise import pack, unpack, unpack_reply
 from stylelab.exercises.checking.verdict import Verdict, judge_draws
+from stylelab.exercises.common import evaluated
 from stylelab.tools.classroom.marking.model import NOT_GRADED, RIGHT, ExerciseMark, Line, Mark, Submission
 from stylelab.tools.classroom.marking.model_answers import library_source
 from stylelab.tools.classroom.notebooks.find_answers import Answer, Script, find_answers
@@ -35,6 +37,7 @@ from stylelab.tools.classroom.sandbox.sandbox import BWRAP, Conversation, Limits
 DRAWS = 2  # sets of inputs: an answer that only fits one shape is not right
 LONGEST = 400  # characters of a sentence that a student's process may add to a report
 LONGEST_FORM = 20_000
+MOST_QUESTIONS = 10_000  # about a loss, in one set of inputs
 REASONS = {  # for answers that could not be judged
     "time": "It did not finish within {seconds:g} seconds.",
     "lost": "Its process ended before it had answered.",
@@ -166,12 +169,7 @@ class _Marker:
             SandboxLost: the sandbox crashed.
         """
         task: dict[str, Any] = {"id": exercise.id, "title": exercise.title, "arguments": dict(exercise.arguments)}
-        task |= {
-            "result": exercise.result,
-            "differentiable": exercise.differentiable,
-            "fed_back": exercise.fed_back,
-            "advice": dict(exercise.advice),
-        }  # the sandbox may know no more
+        task |= {"result": exercise.result, "advice": dict(exercise.advice)}  # the sandbox may know no more
         job = {"exercise": task, "cells": self.script.cells, "answer": answer.cell, "given": self.given}
         stage = reason = form = ""
         verdict = None
@@ -214,33 +212,75 @@ class _Marker:
         return _mark_without_verdict(exercise, answer, stage, reason or REASONS[stage].format(seconds=self.limits.seconds), form)
 
     def _draw_and_ask(self, exercise: Exercise, conversation: Conversation) -> list[tuple[Mapping[str, Case], Outputs]]:
-        """Sets of secret inputs with the answer's outputs. The first set is asked twice, which reveals random outputs."""
-        draws = []
+        """Sets of secret inputs with the answer's outputs."""
+        draws: list[tuple[Mapping[str, Case], Outputs]] = []
         for number in range(DRAWS):  # the file is part of the seed: leaked inputs do not fit another file
             message = f"{self.digest}/{exercise.id}/{number}".encode()
-            draws.append(exercise.inputs(int.from_bytes(hmac.digest(self.secret, message, "sha256")[:16], "big")))
-        outputs = [_ask(conversation, cases) for cases in draws]
-        if not _same_outputs(exercise, outputs[0], _ask(conversation, draws[0])):
-            outputs[0] = replace(outputs[0], drifts=True)
-        return list(zip(draws, outputs, strict=True))
+            seed = int.from_bytes(hmac.digest(self.secret, message, "sha256")[:16], "big")
+            cases = exercise.inputs(seed)
+            draws.append((cases, interview(exercise, _Remote(exercise, conversation), cases, seed + 1)))
+        return draws
 
 
-def _ask(conversation: Conversation, cases: Mapping[str, Case]) -> Outputs:
-    arrays, plain = pack(cases)
-    plain, arrays = conversation.ask(plain, arrays)
-    try:
-        return unpack_answer(arrays, plain)
-    except ValueError as error:
-        raise WireError(str(error)) from None
+class _Remote:
+    """Stands for a `Respondent` in the sandbox: one anonymous call at a time, and the loss stays here."""
 
+    def __init__(self, exercise: Exercise, conversation: Conversation):
+        self._conversation = conversation
+        self._loss_name = next((name for name, kind in exercise.arguments.items() if kind == "loss"), None)
+        self._loss: np.ndarray | None = None
+        self._questions = 0
 
-def _same_outputs(exercise: Exercise, first: Outputs, second: Outputs) -> bool:
-    pairs = [(output, second.outputs.get(name)) for name, output in first.outputs.items()]
-    with np.errstate(all="ignore"):
-        return all(
-            again is not None and output.shape == again.shape and (output.dtype.kind == "U" or exercise.close(again, output))
-            for output, again in pairs
-        )
+    def call(self, case: Case) -> Reply:
+        return self._put("call", case=self._bare(case))
+
+    def again(self, fed_back: str | None = None) -> Reply:
+        return self._put("again", fed_back=fed_back)
+
+    def record(self, case: Case, names: Sequence[str]) -> Reply:
+        return self._put("record", case=self._bare(case), names=names)
+
+    def pull(self, weights: np.ndarray) -> Reply:
+        return self._put("pull", weights=weights)
+
+    def _bare(self, case: Case) -> Case:
+        """The case with no more of its loss than whether it uses its target."""
+        if self._loss_name is None:
+            return case
+        self._loss = case[self._loss_name]
+        return case | {self._loss_name: len(self._loss) > 3}
+
+    def _put(self, what: str, **arguments: Any) -> Reply:
+        message: dict[str, Any] = {what: arguments}
+        while True:
+            packed, rest = pack(message)
+            plain, arrays = self._conversation.ask(rest, packed)
+            if not (isinstance(plain, dict) and isinstance(inner := plain.get("dict"), dict) and inner.keys() == {"images"}):
+                break
+            self._questions += 1
+            if self._questions > MOST_QUESTIONS:
+                raise TimeoutError
+            message = self._evaluate(arrays, inner["images"])
+        try:
+            return unpack_reply(arrays, plain)
+        except ValueError as error:
+            raise WireError(str(error)) from None
+
+    def _evaluate(self, arrays: Mapping[str, np.ndarray], plain: object) -> dict[str, Any]:
+        """The loss of the present case and its gradients at these images; or why there are none."""
+        try:
+            images = [np.asarray(each, dtype=float) for each in unpack(arrays, plain)]
+            image, target, *_ = (*images, None)
+            if self._loss is None or max(map(np.size, images)) > MOST:
+                raise ValueError("too large, or no loss")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise WireError("not a question about a loss") from None
+        try:
+            with np.errstate(all="ignore"):
+                return {"slopes": evaluated(image, target, double(self._loss))}
+        except (ValueError, TypeError, IndexError, AttributeError):
+            shapes = " and ".join(str(np.shape(each)) for each in images)
+            return {"trouble": f"the loss takes images of one shape, and not {shapes} (channels last)"}
 
 
 def _add_cause(verdict: Verdict, loaded: Mapping) -> Verdict:

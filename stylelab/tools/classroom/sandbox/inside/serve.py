@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 from contextlib import suppress
 from functools import partial
@@ -191,27 +192,52 @@ def _end(child: int, mode: str, patience: float) -> int:
 
 
 def _answer(lab, channel: int) -> int:
-    """Talk to the grader: receive the cells, report whether they load, then receive inputs and send outputs in turn."""
-    from stylelab.exercises.checking.call import ask
+    """Receive the cells, report whether they load, then call the answer whenever the grader asks.
+
+    While an answer runs, the frames above it know the arguments of this one call: not what they are for, nor what comes next.
+    """
+    from stylelab.exercises.checking.call import Respondent
+    from stylelab.exercises.checking.serialise import pack_reply, unpack
+
+    grader = socket.socket(fileno=channel)
+    exercise, function = _load(grader)
+    respondent = Respondent(exercise, function, lab, partial(_evaluate, grader, threading.Lock()))
+    with suppress(EOFError):
+        while True:
+            plain, arrays = wire.receive(grader)
+            ((what, arguments),) = unpack(arrays, plain).items()
+            packed, rest = pack_reply(getattr(respondent, what)(**arguments))
+            wire.send(grader, rest, packed)
+    return 0
+
+
+def _load(grader: socket.socket):
+    """The exercise, without anything that decides, and the answer's function."""
     from stylelab.exercises.checking.definition import Exercise
-    from stylelab.exercises.checking.serialise import pack_answer, unpack
     from stylelab.tools.classroom.sandbox.inside import form
     from stylelab.tools.classroom.sandbox.inside.slice import become_notebook, load
 
-    grader = socket.socket(fileno=channel)
     job, _ = wire.receive(grader)
     unknown: dict[str, Any] = dict(cases=None, reference=None, mistakes=(), properties=())  # only the grader knows these
     exercise = Exercise(**job["exercise"], **unknown)
     wire.send(grader, {"form": form.canonical(job["cells"][job["answer"]])})
     loaded = load(job["cells"], job["answer"], exercise.id, job["given"], become_notebook())
     wire.send(grader, {"trouble": loaded.trouble, "loaded": loaded.function is not None})
-    while True:
-        try:
-            plain, arrays = wire.receive(grader)
-        except EOFError:
-            return 0
-        packed, rest = pack_answer(ask(exercise, loaded.function, lab, unpack(arrays, plain)))
+    return exercise, loaded.function
+
+
+def _evaluate(grader: socket.socket, lock, *images):
+    """Ask the grader for the value of this call's loss, and for its gradient with respect to each image."""
+    from stylelab.exercises.checking.serialise import pack, unpack
+
+    packed, rest = pack({"images": images})
+    with lock:  # an answer may use threads
         wire.send(grader, rest, packed)
+        plain, arrays = wire.receive(grader)
+    found = unpack(arrays, plain)
+    if "trouble" in found:
+        raise ValueError(found["trouble"])
+    return found["slopes"]
 
 
 def try_isolation(user: str) -> None:

@@ -19,7 +19,7 @@ import sys
 import types
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -67,22 +67,25 @@ def become_notebook() -> dict:
     return vars(module)
 
 
-def load(cells: Sequence[str], answer: int, name: str, given: Mapping[str, str], namespace: dict | None = None) -> Loaded:
+def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str], namespace: dict | None = None) -> Loaded:
     """Run what `name` depends on and return its value.
 
     Args:
         cells: the sources of a notebook's code cells, in order.
         answer: index of the cell that holds the answer.
         name: the exercise's id.
-        given: id -> source of the library's answer, for earlier exercises that are open or wrong, as in the lesson.
+        given: id -> source of the library's answer, for earlier exercises that are open or wrong, as in the lesson. It is
+            empty afterwards.
         namespace: where to run it; a new one by default.
     """
     library = {}
-    for exercise, source in given.items():
+    while given:  # nothing of it is left when a student's statement runs
+        exercise, source = given.popitem()
         if exercise != name:
             own_namespace = {"__name__": "stylelab"}  # so that its helpers do not mix with the student's names
             exec(source, own_namespace)
             library[exercise] = own_namespace[exercise]
+        del source
     loaded = Loaded(namespace={} if namespace is None else namespace)
     get_shell = partial(_get_shell, loaded.namespace)
     loaded.namespace |= {"__name__": "__main__", "__builtins__": __builtins__, "get_ipython": get_shell, "display": _Nothing()}
