@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from stylelab.exercises.checking.definition import AXES, BY_LAYER, MOST, TENSORS, WORD, Case, Exercise, Outputs, Unreadable
-from stylelab.exercises.checking.reach import innermost
+from stylelab.exercises.checking.reach import REFUSED, innermost
 
 
 class Lab(Protocol):
@@ -314,6 +314,8 @@ ADVICE = {  # words of an error message -> what to do, in any framework
     "BitwiseXor": "A power is written ** in Python.",
     "'float' object has no attribute 'backward'": "`item()` and `float()` turn it into a number, which has no gradient: keep the tensor.",
     "Boolean value of Tensor with more than one value": "First make an object of the torch.nn class, without tensors; then call it with them.",
+    "Operation not permitted": REFUSED,
+    "name resolution": REFUSED,
     "No module named": "Only the notebook is submitted: use what the lessons import, or write it into a cell.",
 }
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 ALLOWED = {"to_tensor", "to_array", "find_device", "check"}  # the grader has these as well
 FAR = 30  # how many functions are followed
 PACKAGE = "stylelab"
-REFUSED = "{}: an answer starts no process and opens no connection while it is graded: do the work in the function itself."
+REFUSED = "An answer can start no process and open no connection while it is graded: do the work in the function itself."
 REFUSED_MODULES = {
     "subprocess",
     "multiprocessing",
@@ -100,16 +100,15 @@ def refusal(function: object) -> str | None:
                 else:
                     value = None
                 if name := _refused_name(value):
-                    return REFUSED.format(name)
+                    return f"{name}: {REFUSED}"
     return None
 
 
 def _refused_name(value: object) -> str | None:
     """The dotted name of a module, function or class that starts processes or opens connections."""
-    if value is None or isinstance(value, str | types.ModuleType):
-        home, name = (value if isinstance(value, str) else value.__name__) if value else "", ""
-    else:
-        home, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
+    home, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
+    if isinstance(value, str | types.ModuleType):
+        home, name = getattr(value, "__name__", value), ""
     if not isinstance(home, str) or not isinstance(name, str):
         return None
     system = home in ("os", "posix", "asyncio.subprocess") and (name in REFUSED_CALLS or name.startswith(("exec", "spawn")))

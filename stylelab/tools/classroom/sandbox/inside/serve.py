@@ -66,7 +66,7 @@ def _draw_nothing() -> None:
 
     for name in ("draw", "tight_layout"):
         setattr(figure.Figure, name, lambda *_, **__: None)
-    figure.Figure.get_tightbbox = lambda drawn, *_, **__: drawn.bbox_inches
+    setattr(figure.Figure, "get_tightbbox", lambda drawn, *_, **__: drawn.bbox_inches)  # noqa: B010  mypy
     pyplot.show = lambda *_, **__: pyplot.close("all")  # as in a notebook
 
 
