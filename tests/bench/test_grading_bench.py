@@ -73,6 +73,28 @@ def test_a_class_of_forty_with_a_worker_killed_half_way_has_every_mark_once(fake
     assert numbers["workers at the beginning"] == 2 and numbers["workers killed"] == 1
 
 
+def test_one_submission_in_twenty_is_hostile_and_they_are_spread_among_the_others(tmp_path):
+    honest = grading.make_class(tmp_path, 38, "03", "torch")
+    hostile = grading.add_hostile(tmp_path, 2, "03", "torch")
+    everyone = sorted(path.name for path in tmp_path.iterdir())
+    assert sorted(honest + hostile) == everyone and [everyone.index(student) for student in hostile] == [19, 39]
+    script = find_answers(
+        read_notebook(next((tmp_path / hostile[0]).iterdir()).read_bytes()), find_edition("03_style_reconstruction", "torch")
+    )
+    assert all("while True: pass" in script.cells[found.cell] for found in script.answers.values())
+
+
+@pytest.mark.parametrize(("student", "earned", "stage"), [("eve", 1, "value"), ("ada", 5, "value"), ("ada", 6, "not graded")])
+def test_a_mark_that_a_hostile_submission_changed_is_noticed(student, earned, stage):
+    def mark(earned, stage="right"):
+        return Mark("", "", "", "", "", (ExerciseMark("gram_matrix", "", stage, "", (Line("value", 6, earned),)),))
+
+    without, among = {"ada": mark(6)}, {"ada": mark(6), "eve": mark(0, "time")}
+    grading.compare_marks(without, among, ["ada"], ["eve"])
+    with pytest.raises(MachineError, match=student):
+        grading.compare_marks(without, among | {student: mark(earned, stage)}, ["ada"], ["eve"])
+
+
 @pytest.mark.parametrize(("kind", "fair"), [("right", [6]), ("first", [1, 3]), ("open", [0]), ("wrong", [0])])
 def test_an_unfair_mark_is_noticed(kind, fair):
     def mark(earned, points=6):

@@ -205,7 +205,7 @@ HOGS = {  # name -> (code, stages that it may end in)
 def test_an_answer_that_uses_too_much_is_stopped_and_affects_no_other(grade, code, stages):
     result = grade(f"def gram_matrix(activation):\n    {code}\n", seconds=2)
     assert result.earned == 0 and result.stage in stages, result.reason
-    assert result.seconds < 12  # without the seconds in which a sandbox starts
+    assert result.seconds < 60  # a busy machine gives an answer more
     assert result.reason
 
 

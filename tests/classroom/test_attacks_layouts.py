@@ -76,7 +76,7 @@ def packed(entries: dict[str, bytes]) -> bytes:
 
 
 def hand_in(folder: Path, layout: str, form: str, name: str, data: bytes) -> Path:
-    """The class, with this file of Mallory's: a folder, or one zip."""
+    """The class, with this file of Mallory's: a folder or a zip, in which it may lie in a folder, or a folder with a zip in it."""
     name_of = LAYOUTS[layout]
     own = {login: notebook(f"by {login}") for login in CLASS[:2]} | {"mallory": data}
     if layout == "a zip per student":
@@ -84,9 +84,11 @@ def hand_in(folder: Path, layout: str, form: str, name: str, data: bytes) -> Pat
     names = {login: name_of(number, login, name if login == "mallory" else LESSON) for number, login in enumerate(own, 1)}
     files = {names[login]: data for login, data in own.items()} | BESIDES.get(layout, {})
     folder.mkdir()
-    if form == "zip":
+    if form.endswith("of a folder"):
+        files = {f"week 3/{path}": content for path, content in files.items()}
+    if "zip" in form:
         put(folder, "class.zip", data=zipped(files, when=(2026, 11, 2, 10, 0, 0)), when=WHEN)
-        return folder / "class.zip"
+        return folder if form == "folder of a zip" else folder / "class.zip"
     for path, content in files.items():
         put(folder, path, data=content, when=WHEN)
     return folder
@@ -97,8 +99,11 @@ def rows(submissions) -> list[tuple]:
     return [(each.student, each.read(), each.when, each.notes, each.trouble) for each in submissions]
 
 
-@pytest.mark.parametrize("form", ["folder", "zip"])
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    ("layout", "form"),
+    [(layout, form) for layout in LAYOUTS for form in ("folder", "zip", "zip of a folder")]
+    + [(layout, form) for layout in list(LAYOUTS)[:6] for form in ("folder of a folder", "folder of a zip")],
+)
 def test_a_students_archive_that_imitates_a_class_stays_one_students(tmp_path, layout, form):
     honest = collect(hand_in(tmp_path / "honest", layout, form, LESSON, notebook("by mallory")))
     assert len(honest) == 3
@@ -144,6 +149,13 @@ def test_a_folder_named_like_nbgraders_or_a_lone_imitation_takes_nobodys_row(tmp
     put(folder, f"submitted/ada/hw1/{LESSON}", f"submitted/export/hw1/{LESSON}", when=WHEN)
     put(folder, "mallory.zip", data=packed(IMITATIONS["canvas"]), when=WHEN)
     assert found("after") == before and before
+
+
+@pytest.mark.parametrize("data", [zipped({}), zipped({"photo.png": b""}), b"no zip", None])
+def test_an_imitation_beside_a_zip_without_work_is_one_students_too(tmp_path, data):
+    folder = put(tmp_path, "mallory.zip", data=packed(IMITATIONS["canvas"]))
+    (folder / "ada.zip").symlink_to(folder / "mallory.zip") if data is None else put(folder, "ada.zip", data=data)
+    assert set(students(collect(folder))) == {"ada", "mallory"}
 
 
 def test_a_list_that_a_student_hands_in_beside_others_names_nobody(tmp_path):

@@ -27,6 +27,7 @@ from threads import Local, connected_to, threads
 from stylelab.cli import commands as cli
 from stylelab.errors import InputError, MachineError
 from stylelab.tools import cluster
+from stylelab.tools.bench import grading
 from stylelab.tools.classroom.marking import batch, version, workers
 from stylelab.tools.classroom.marking.model import NOT_GRADED, ExerciseMark, Line, Mark, Submission
 from stylelab.tools.classroom.marking.model_answers import library_source
@@ -732,3 +733,12 @@ def _busy(process) -> bool:
         above = [each.name() for each in process.parents()]
         return "bwrap" in above[1:] and above[0] != "bwrap" and process.cpu_times().user > 1
     return False
+
+
+@pytest.mark.slow
+@needs_bubblewrap
+def test_among_hostile_submissions_every_honest_mark_is_what_it_is_without_them(capsys, monkeypatch):
+    """Two workers, twelve honest submissions and six hostile ones; `bench.grading --hostile` does it with a thousand."""
+    monkeypatch.setattr(grading, "EVERY", 3)
+    assert grading.grade_with_hostile(18, "torch", seconds=3)["count"] == 18
+    assert "every honest mark is the same: 12 of 12" in capsys.readouterr().out

@@ -140,6 +140,18 @@ def test_a_class_may_be_zipped_in_a_folder(tmp_path):
     assert students(collect(tmp_path / "work.zip")) == ["ada", "bob"]
 
 
+@pytest.mark.parametrize(
+    "names, expected",
+    [
+        (("ada.ipynb", "bob.zip"), ["ada", "bob"]), (("x.ipynb", "y.py"), ["class"]), ((f"ada_{LESSON}", f"bob_{LESSON}"), ["ada", "bob"]),
+        (("ada/x.ipynb", "bob/x.ipynb", "eve.ipynb"), ["ada", "bob", "eve"]), ((f"a_{LESSON}", f"b_{OTHER}"), ["class"]), ((LESSON, OTHER), ["class"]), (("x.ipynb",), ["class"]),
+    ],
+)  # fmt: skip
+def test_a_zip_with_one_folder_around_it_may_be_a_class_of_loose_notebooks(tmp_path, names, expected):
+    put(tmp_path, "export.zip", data=zip_of(*(f"class/{name}" for name in names)))
+    assert sorted(set(students(collect(tmp_path / "export.zip")))) == expected
+
+
 def test_a_zip_beside_others_is_one_students_and_the_teacher_is_told_if_it_looks_like_a_class(tmp_path):
     told = []
     put(tmp_path, "ada.zip", data=zip_of("first/x.ipynb", "second/x.ipynb"))
@@ -155,9 +167,10 @@ def test_a_folder_of_nothing_but_exports_is_read_as_exports_and_the_teacher_is_t
     put(tmp_path, *(f"three/{name}" for name in CANVAS))
     put(tmp_path, "roster.csv", "README.md", data=b"")
     assert set(students(collect(tmp_path, told.append))) == {"babbagecharles", "lovelaceada"}
-    assert "'one.zip', 'three', 'two.zip'" in only(told)
+    assert "'one.zip', 'three', 'two.zip'" in told[0] and "'README.md', 'roster.csv'" in told[1] and len(told) == 2
     put(tmp_path, "mallory.py")  # now there is somebody's work beside them
-    assert set(students(collect(tmp_path))) == {"one", "two", "three", "mallory"}
+    assert set(students(collect(tmp_path, told.append))) == {"one", "two", "three", "mallory"}
+    assert "looks like a class: 'one.zip', 'three', 'two.zip'" in told[2] and "'README.md'" in told[3] and len(told) == 4
 
 
 def test_two_unicode_spellings_of_a_name_are_one_student(tmp_path):

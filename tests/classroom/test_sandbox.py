@@ -9,13 +9,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-from submitting import HONEST, LAZY, mark_answer, needs_bubblewrap
+from submitting import HONEST, IMPORTS, LAZY, SEED, mark_answer, needs_bubblewrap, notebook
 
 from stylelab.errors import InputError, MachineError
 from stylelab.tools.classroom.marking import mark as marking
 from stylelab.tools.classroom.marking.mark import Sandboxes
+from stylelab.tools.classroom.marking.model import Submission
+from stylelab.tools.classroom.marking.model_answers import library_source
 from stylelab.tools.classroom.sandbox import sandbox as sandbox_module
-from stylelab.tools.classroom.sandbox.sandbox import Sandbox
+from stylelab.tools.classroom.sandbox.sandbox import Limits, Sandbox
 
 ENDS = "def gram_matrix(activation):\n    import os\n    os.kill(os.getpid(), 9)\n"
 
@@ -70,6 +72,18 @@ def test_a_fault_in_our_own_judging_is_not_graded_and_says_what_to_report(sandbo
     )
     monkeypatch.undo()
     assert mark_answer(sandboxes, framework, ENDS).stage == "memory"  # that is the answer's own doing
+
+
+@pytest.mark.slow
+@needs_bubblewrap
+def test_answers_without_an_end_have_half_as_long_each_time(sandboxes, framework):
+    endless = {name: f"def {name}(*given):\n    while True:\n        pass\n" for name in ("gram_matrix", "style_layer_loss")}
+    honest = library_source(framework, "style_loss")
+    cells = {1: "gram_matrix", 2: "style_layer_loss", 3: "style_loss"}
+    data = notebook([IMPORTS[framework], *endless.values(), honest], framework, cells)
+    marks = marking.mark(Submission("Mallory", "x.ipynb", data), sandboxes, SEED, Limits(4)).exercises
+    said = [(each.stage, re.findall(r"[\d.]+ seconds", each.reason)) for each in marks]
+    assert said == [("time", ["4 seconds"]), ("time", ["2 seconds"]), ("right", [])]
 
 
 @needs_bubblewrap

@@ -11,7 +11,7 @@ from types import FrameType
 from stylelab.base.files import printable
 from stylelab.exercises.checking.call import Lab, ask, give, unnamed
 from stylelab.exercises.checking.definition import Exercise
-from stylelab.exercises.checking.reach import PACKAGE, own_function, refusal
+from stylelab.exercises.checking.reach import OUT_OF_REACH, PACKAGE, own_function, refusal
 from stylelab.exercises.checking.verdict import judge, judge_draws
 
 SEEDS = (0, 1)  # public; a grader draws from a secret
@@ -104,9 +104,7 @@ def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[s
             f"`{exercise.id}` again, then this one."
         )
     elif borrowed:
-        sentence = (
-            f"{borrowed}: stylelab's own functions are out of reach while an answer is graded: write it yourself. {FALLBACK}"
-        )
+        sentence = f"{borrowed}: {OUT_OF_REACH}. {FALLBACK}"
     elif refused:
         sentence = f"{refused} {FALLBACK}"
     elif verdict.stage == "open":

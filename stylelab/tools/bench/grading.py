@@ -5,6 +5,7 @@ twice: whole, and cut down to its set-up, its answers and its checks.
 
     python -m stylelab.tools.bench.grading [--framework torch] [--lessons 02,03] [-o FILE]
     python -m stylelab.tools.bench.grading --thousand [N]      two workers, one of which is killed half-way
+    python -m stylelab.tools.bench.grading --hostile [N]       two workers, with and without 5 % hostile submissions
 """
 
 import argparse
@@ -19,12 +20,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 from stylelab.base import messages
 from stylelab.base.course import TITLES, find_lessons
@@ -43,6 +46,27 @@ REPEATS = 3  # times that we mark a notebook; the median counts
 STUDENT = "solved"
 OPEN = "raise NotImplementedError"
 CLASS = ("right", "first", "open", "wrong")  # what the students of a made-up class submit, in turn
+EVERY = 20  # one submission in so many is hostile
+HOSTILE = (  # what these do in turn, in the function that answers each exercise, or before it
+    "while True: pass",
+    "import os; os.kill(0, 9)",
+    "hoard = [bytearray(2**26) for _ in range(1000)]",
+    "import os\nwhile True: os.fork()",
+    "import time; time.sleep(1000)",
+    "import os\nfor which in (os.PRIO_PROCESS, os.PRIO_PGRP, os.PRIO_USER): os.setpriority(which, 0, 19)",
+    "with open('/proc/self/autogroup', 'w') as group: group.write('19')",
+    "import socket\nkept = [socket.socketpair() for _ in range(1000)]\nfor one, _ in kept: one.send(bytes(10**6))",
+    "while True: print('x' * 10**6)",
+    "import os; os.kill(0, 19)",
+    "import threading\nfor _ in range(99): threading.Thread(target=sum, args=(iter(int, 1),)).start()",
+    "import os\nwhile True:\n    for fd in range(3, 99):\n        try: os.write(fd, bytes(10**5))\n        except OSError: pass",
+    "import numpy; return numpy.ones((5000, 5000))",
+    "import os; os.kill(-1, 9); os._exit(0)",
+    "import socket\nserver = socket.socket(1); server.bind(b'\\0x'); server.listen(4096)\n"
+    "while True: socket.socket(1).connect(b'\\0x')",
+    "number = 0\nwhile True:\n    number += 1\n    with open(f'/scratch/{number}', 'wb') as file: file.write(bytes(2**24))",
+)  # fmt: skip
+LONG_CELLS = ("a=1;" * 12_000,) * 9  # slow to parse, and as long as the grader still reads
 
 
 def main(arguments: list[str]) -> None:
@@ -51,6 +75,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--framework", choices=tuple(TITLES), help="only this one")
     parser.add_argument("--lessons", default="02,03", help="their numbers")
     parser.add_argument("--thousand", nargs="?", const=1000, type=int, metavar="N", help="grade a class of N, 1000 by default")
+    parser.add_argument("--hostile", nargs="?", const=1000, type=int, metavar="N", help="grade a class with hostile submissions")
     parser.add_argument("--serve-nbgrader", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("-o", "--out", type=Path, help="a JSON file")
     options = parser.parse_args(arguments)
@@ -61,6 +86,8 @@ def main(arguments: list[str]) -> None:
         check_target(options.out)
     if options.thousand:
         numbers = grade_class(options.thousand, options.framework or "torch")
+    elif options.hostile:
+        numbers = grade_with_hostile(options.hostile, options.framework or "torch")
     else:
         numbers = compare([options.framework] if options.framework else list(TITLES), options.lessons.split(","))
     if options.out:
@@ -128,6 +155,24 @@ def make_class(folder: Path, count: int, number: str, framework: str) -> list[st
             answers[exercise] = f"# {student}\n{text}"
         (folder / student).mkdir(parents=True)
         (folder / student / name).write_bytes(as_bytes(answered(handed_out, answers)))
+    return students
+
+
+def add_hostile(folder: Path, count: int, number: str, framework: str) -> list[str]:
+    """Write STUDENT/LESSON.ipynb for each of `count` hostile students, spread among those of `make_class`; returns them."""
+    handed_out = lesson(number, framework)
+    name = f"{handed_out.metadata.stylelab.lesson}_{framework}.ipynb"
+    students = []
+    for index in range(count):
+        text = textwrap.indent(HOSTILE[index % len(HOSTILE)], "    ")
+        book = answered(
+            handed_out, {each: f"def {each}(*given):\n{text}\n    return given[0]" for each in exercises_of(handed_out)}
+        )
+        if index % len(HOSTILE) == len(HOSTILE) - 1:
+            book.cells = [*map(new_code_cell, LONG_CELLS), *book.cells]
+        students.append(f"student{(index + 1) * (EVERY - 1) - 1:04}-hostile")
+        (folder / students[-1]).mkdir(parents=True)
+        (folder / students[-1] / name).write_bytes(as_bytes(book))
     return students
 
 
@@ -312,6 +357,54 @@ def grade_class(count: int, framework: str, number: str = "03", workers: int = 2
         print(f"{name:<44}{value:>10.2f}")
     print(f"every mark is there, none twice: {count} of {count}")
     return {"count": count, "framework": framework, **numbers}
+
+
+def grade_with_hostile(count: int, framework: str, number: str = "03", workers: int = 2, seconds: float = 10.0) -> dict:
+    """Grade a made-up class without and then with hostile submissions, one in twenty; print and return the numbers.
+
+    Raises:
+        MachineError: an honest mark is not what it is without them, or a hostile submission earned points.
+    """
+    from stylelab.tools.cluster import connect
+
+    marks, times, seed = [], [], secrets.token_hex(16)
+    with tempfile.TemporaryDirectory(prefix="stylelab-hostile-") as name:
+        folder = Path(name)
+        students = make_class(folder / "in", count - count // EVERY, number, framework)
+        for run in ("honest", "all"):
+            hostile = add_hostile(folder / "in", count // EVERY, number, framework) if run == "all" else []
+            began = time.perf_counter()
+            plan = batch.plan(folder / "in", folder / run, seed=seed, seconds=seconds)
+            with connect(None, tasks=workers, device="cpu", deaths=1) as client:
+                marks.append({mark.student: mark for mark in batch.run(plan, scheduler=client.scheduler.address)})
+            times.append(time.perf_counter() - began)
+            print(f"{run}: {len(marks[-1])} submissions, {times[-1]:.0f} seconds", flush=True)
+    honest, everyone = marks
+    compare_marks(honest, everyone, students, hostile)
+    stages = Counter(exercise.stage for student in hostile for exercise in everyone[student].exercises)
+    ratio = times[1] / times[0]
+    print(f"every honest mark is the same: {len(students)} of {len(students)}; the hostile answers: {dict(stages)}")
+    print(f"{len(hostile)} hostile submissions make it {ratio:.2f} times as long")
+    return {"count": count, "framework": framework, "seconds": times, "ratio": ratio, "stages": stages}
+
+
+def compare_marks(without: dict[str, Mark], among: dict[str, Mark], honest: list[str], hostile: list[str]) -> None:
+    """Compare each honest student's mark without and among hostile submissions.
+
+    Raises:
+        MachineError: they differ, something was not graded, or a hostile submission earned points.
+    """
+    for student in honest:
+        one, other = (
+            [(each.exercise, each.stage, each.earned, each.lines) for each in m[student].exercises] for m in (without, among)
+        )
+        if one != other or not without[student].graded:
+            raise MachineError(
+                f"{student} has {without[student].earned} points, and {among[student].earned} among hostile submissions"
+            )
+    for student in hostile:
+        if among[student].earned:
+            raise MachineError(f"{student} is hostile and got {among[student].earned} points")
 
 
 def check_marks(plan: batch.Batch, students: list[str]) -> None:

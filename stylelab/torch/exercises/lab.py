@@ -78,7 +78,6 @@ class Lab:
         return isinstance(value, Tensor)
 
     def loss(self, evaluate: Callable, uses_target: bool) -> Callable[[Tensor, Tensor], Tensor]:
-        @torch.compiler.disable
         def loss(image: Tensor, target: Tensor) -> Tensor:
             """A loss that is computed elsewhere."""
             return _Elsewhere.apply(evaluate, image, *([target] if uses_target else []))[0]
@@ -137,11 +136,19 @@ class _Elsewhere(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx, inputs, output):
         ctx.save_for_backward(*output[1:])
+        ctx.save_for_forward(*output[1:])
         ctx.mark_non_differentiable(*output[1:])
 
     @staticmethod
     def backward(ctx, weight, *_):
         return None, *(weight * slope for slope in ctx.saved_tensors)
+
+    @staticmethod
+    def jvp(ctx, _, *changes):
+        """Forward mode."""
+        slopes = ctx.saved_tensors
+        parts = [(slope * change).sum() for slope, change in zip(slopes, changes, strict=True) if change is not None]
+        return sum(parts), *(None for _ in slopes)
 
 
 def _network_loss(weights: Tensor) -> Callable[[Tensor, Tensor], Tensor]:

@@ -18,7 +18,9 @@ from stylelab.tools.classroom.intake.layouts import (
     Export,
     StudentFile,
     assign_students,
-    looks_like_a_class,
+    by_folder,
+    has_one_notebook_in_three_folders,
+    is_export,
     split_exports,
 )
 from stylelab.tools.classroom.intake.students import clean_name, display_names
@@ -95,7 +97,7 @@ def _find_files(source: Path, tell: Callable[[str], object]) -> Iterator[Student
         files = [file for file in files if file.parts[0] not in left_out]
         prefixed = [replace(file, parts=(*prefix, *file.parts)) for file in files]
         in_nbgrader = any(file.may_be_work and len(file.parts) > 3 for file in prefixed)
-        exports = _exports_in_folder(prefixed if prefix and in_nbgrader else files, tell)
+        exports = _exports_in_folder(prefixed if prefix and in_nbgrader else files, left_out, tell)
     for export in exports:
         for found in assign_students(export, left_out.append):
             yield from _open_own_zip(found)
@@ -116,24 +118,28 @@ def _list_export(export: IncomingFile) -> list[IncomingFile]:
     return [replace(file, modified=file.modified or export.modified) for file in inside]
 
 
-def _exports_in_folder(files: list[IncomingFile], tell: Callable[[str], object]) -> list[Export]:
+def _exports_in_folder(files: list[IncomingFile], left_out: list[str], tell: Callable[[str], object]) -> list[Export]:
     """The exports in a folder. A zip in it is an export only if all else there is one, too: otherwise it is a student's own."""
-    zips: dict[str, list[IncomingFile]] = {}
+    zips: set[str] = set()
+    opened: list[IncomingFile] = []
     for file in files:
+        inside = [file]
         if file.is_zip and len(file.parts) == 1:
             with suppress(StylelabError):  # it is opened again as one student's own zip, and reported there
-                zips[file.parts[0]] = [replace(each, parts=(*file.parts, *each.parts)) for each in _list_export(file)]
-    unpacked = [file for file in files if file.parts[0] not in zips or len(file.parts) > 1]
-    exports = split_exports(unpacked + [file for inside in zips.values() for file in inside])
-    if all(prefix for prefix, _ in exports):
-        alone = "if one of them is a student's, grade the others one at a time"
-        tell(f"read as exports of a whole class, for there is nothing else: {_listed(top for (top,), _ in exports)}; {alone}")
+                inside = [replace(each, parts=(*file.parts, *each.parts)) for each in _list_export(file)]
+                zips.add(file.parts[0])
+        opened += inside if any(each.may_be_work for each in inside) else [file]
+    exports = split_exports(opened)
+    if all(tops := ["/".join(prefix) for prefix, _ in exports]):
+        own = "a student's own zip belongs in a folder named after the student"
+        tell(f"read as exports of a whole class, as nothing else is there: {_listed(tops)}; {own}")
+        left_out += sorted({file.parts[0] for file in files}.difference(tops))
         return exports
-    alike = [
-        name for name, inside in zips.items() if looks_like_a_class([replace(file, parts=file.parts[1:]) for file in inside])
-    ]
-    if alike:
-        tell(f"taken for one student's work each, though it looks like a class: {_listed(alike)}; if it is one, grade it alone")
+    if not is_export(files):
+        inner = by_folder(opened).items()
+        tops = [top for top, own in inner if is_export(own) or (top in zips and has_one_notebook_in_three_folders(own))]
+        if tops:
+            tell(f"taken for one student's work, though it looks like a class: {_listed(tops)}; if it is one, grade it alone")
     return split_exports(files)
 
 

@@ -4,6 +4,7 @@ Only what the teacher names is looked at here. What a student packed into it is 
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from stylelab.tools.classroom.intake.students import (
     student_named,
     students_from_export_names,
 )
+from stylelab.tools.classroom.notebooks.lessons import lesson_names
 
 SUBMITTED = "submitted"  # nbgrader's folder: submitted/STUDENT/ASSIGNMENT/
 NBGRADER = {SUBMITTED, "source", "release", "autograded", "feedback", "downloaded"}
@@ -66,14 +68,20 @@ def split_exports(files: list[IncomingFile], prefix: tuple[str, ...] = (), *, zi
     """
     work = [file for file in files if file.may_be_work]
     if work and all(len(file.parts) > 1 for file in work) and not is_export(files):
-        inner: dict[str, list[IncomingFile]] = {file.parts[0]: [] for file in work}
-        for file in files:
-            if file.parts[0] in inner:
-                inner[file.parts[0]].append(replace(file, parts=file.parts[1:]))
+        inner = by_folder(files)
         one_folder = zipped and len(inner) == 1
-        if all(is_export(group) or (one_folder and _has_folders_only(group)) for group in inner.values()):
+        if all(is_export(group) or (one_folder and _names_several(group)) for group in inner.values()):
             return [((*prefix, top), group) for top, group in sorted(inner.items())]
     return [(prefix, files)]
+
+
+def by_folder(files: list[IncomingFile]) -> dict[str, list[IncomingFile]]:
+    """Return folder -> the files in it, as seen from there. Folders without anything that may be work are left out."""
+    inner: dict[str, list[IncomingFile]] = {file.parts[0]: [] for file in files if file.may_be_work and len(file.parts) > 1}
+    for file in files:
+        if file.parts[0] in inner:
+            inner[file.parts[0]].append(replace(file, parts=file.parts[1:]))
+    return inner
 
 
 def is_export(files: list[IncomingFile]) -> bool:
@@ -85,13 +93,10 @@ def is_export(files: list[IncomingFile]) -> bool:
     return _is_nbgrader(files) or _is_gradescope(files) or (bool(tops) and named.keys() == tops and not canvas_alone)
 
 
-def looks_like_a_class(files: list[IncomingFile]) -> bool:
-    """Whether a student's own zip could be taken for an export: it is named like one, or has one notebook in three folders."""
-    owners: dict[str, set[str]] = {}
-    for file in files:
-        if file.is_notebook and len(file.parts) > 1:
-            owners.setdefault(file.parts[-1], set()).add(file.parts[0])
-    return any(is_export(group) for _, group in split_exports(files)) or any(len(tops) > 2 for tops in owners.values())
+def has_one_notebook_in_three_folders(files: list[IncomingFile]) -> bool:
+    """Whether folders may be students: two may be one student's two attempts."""
+    found = {(file.parts[-1], file.parts[0]) for file in files if file.is_notebook and len(file.parts) > 1}
+    return any(count > 2 for count in Counter(name for name, _ in found).values())
 
 
 def assign_students(export: Export, left_out: Callable[[str], object] = str) -> Iterator[StudentFile]:
@@ -114,9 +119,14 @@ def assign_students(export: Export, left_out: Callable[[str], object] = str) -> 
             yield StudentFile(file, comparable[found], path, submitted, int(again[1]) if again else 0)
 
 
-def _has_folders_only(files: list[IncomingFile]) -> bool:
-    work = [file for file in files if file.may_be_work]
-    return all(len(file.parts) > 1 for file in work) and len({file.parts[0] for file in work}) > 1
+def _names_several(files: list[IncomingFile]) -> bool:
+    """Whether there are folders, or files such as ada_x.ipynb and bob_x.ipynb, that differ only in a student's name."""
+    names = {file.parts[0]: file.parts[0] for file in files if file.is_work}
+    names |= {
+        file.parts[0]: student_from_file_name(file.parts[0]).name for file in files if file.is_work and len(file.parts) == 1
+    }
+    rests = Counter(re.sub(r"\.\w+$", "", top.replace(name, "", 1)) for top, name in names.items())
+    return max(rests.values(), default=0) > 1 and not any(name.startswith(lesson_names()) for name in names.values())
 
 
 def _is_nbgrader(files: list[IncomingFile]) -> bool:

@@ -52,7 +52,9 @@ def student_named(name: str) -> Student:
 def student_from_file_name(name: str) -> Student:
     """The student of a file such as `ada_03_style_reconstruction_torch.ipynb`: its name without the lesson's."""
     stem = NOTEBOOK.sub("", name) if NOTEBOOK.search(name) else re.sub(r"(?<=.)(?:\.tar|\.ipynb)?\.[^.]*$", "", name)
-    stem = re.sub(r"^Copy of (?=.)", "", unicodedata.normalize("NFC", stem))  # as Colab names a copy
+    stem = re.sub(
+        r"^(?:Copy of|Kopie von|Copie de|Copia de) (?=.)", "", unicodedata.normalize("NFC", stem)
+    )  # as Colab names a copy
     lessons = "|".join(re.escape(lesson).replace("_", "[_ -]") for lesson in lesson_names())  # Kaggle writes '-' for '_'
     copies = r"(?:_newer(?:_\d+)?)?(?:-Copy\d+)?(?: ?\(\d+\))?(?:-\d+(?!\d))?"
     rest = re.split(rf"(?:{lessons})(?:[_ -](?:torch|tensorflow))?{copies}", stem, maxsplit=1, flags=re.IGNORECASE)
@@ -115,7 +117,7 @@ def _logins(attempts: Mapping[str, re.Match[str]], stored: Mapping[str, StoredFi
     for name, match in attempts.items():
         if match["receipt"] and name in stored:
             with suppress(InputError):
-                said = RECEIPT.match(stored[name].read().decode("utf-8-sig", "replace"))
+                said = RECEIPT.match(stored[name].read()[:1000].decode("utf-8-sig", "replace"))
                 if said and match["name"].endswith(f"_{said[1]}"):
                     logins[match["name"]] = said[1]
     titles = sorted({head.removesuffix(f"_{login}") for head, login in logins.items()}, key=len, reverse=True)

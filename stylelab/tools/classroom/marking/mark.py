@@ -4,12 +4,14 @@ What comes back from the sandbox is only a claim. It earns points if the arrays 
 before the answer was loaded; whatever else the answer says about itself earns nothing.
 """
 
+import builtins
 import hashlib
 import hmac
 import os
+import re
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,8 +22,9 @@ from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError, MachineError
 from stylelab.exercises import Answer as Outputs
 from stylelab.exercises import Exercise, find_exercise
-from stylelab.exercises.checking.call import Reply, interview
+from stylelab.exercises.checking.call import ADVICE, Reply, interview
 from stylelab.exercises.checking.definition import MOST, Case, double
+from stylelab.exercises.checking.reach import OUT_OF_REACH
 from stylelab.exercises.checking.serialise import pack, unpack, unpack_reply
 from stylelab.exercises.checking.verdict import Verdict, judge_draws
 from stylelab.exercises.common import evaluated
@@ -37,6 +40,8 @@ from stylelab.tools.classroom.sandbox.sandbox import BWRAP, Conversation, Limits
 DRAWS = 2  # sets of inputs: an answer that only fits one shape is not right
 LONGEST = 400  # characters of a sentence that a student's process may add to a report
 LONGEST_FORM = 20_000
+ERRORS = {name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
+WITHHELD = "The check in the notebook says more: here one of stylelab's own functions stands in for an earlier answer."
 MOST_QUESTIONS = 10_000  # about a loss, in one set of inputs
 REASONS = {  # for answers that could not be judged
     "time": "It did not finish within {seconds:g} seconds.",
@@ -139,6 +144,10 @@ class _Marker:
     secret: bytes
     digest: str
     given: dict[str, str] = field(default_factory=dict)  # the library's answers, which replace those that are not right
+    seconds: float = 0.0  # each answer that runs out of time halves the time of those after it
+
+    def __post_init__(self):
+        self.seconds = self.limits.seconds
 
     def mark(self, name: str, answer: Answer) -> ExerciseMark:
         exercise = find_exercise(name)
@@ -155,6 +164,8 @@ class _Marker:
                     self.sandboxes.drop(self.framework)
             else:
                 result = _mark_without_verdict(exercise, answer, "not graded", "Its sandbox crashed twice.")
+            if result.stage == "time":
+                self.seconds /= 2
             if result.stage == "starved":  # whatever slows the warm process down should not meet the next answer
                 self.sandboxes.drop(self.framework)
             result = replace(result, seconds=round(time.perf_counter() - began, 3))
@@ -174,7 +185,7 @@ class _Marker:
         stage = reason = form = ""
         verdict = None
         kills = _count_kills_for_memory()
-        conversation = self.sandboxes.get(self.framework).open(job, seconds=self.limits.seconds)
+        conversation = self.sandboxes.get(self.framework).open(job, seconds=self.seconds)
         with conversation:
             try:
                 first, loaded = conversation.begin()
@@ -182,9 +193,9 @@ class _Marker:
                     form = first["form"].encode(errors="replace").decode()[:LONGEST_FORM]
                 if loaded.get("loaded") is True:
                     verdict = judge_draws(exercise, self._draw_and_ask(exercise, conversation))
-                    verdict = _add_cause(verdict, loaded)
+                    verdict = _add_cause(verdict, self._clean(exercise, loaded.get("trouble")))
                 else:
-                    reason = _clean_sentence(loaded.get("trouble"))
+                    reason = self._clean(exercise, loaded.get("trouble"))
                     stage = "load" if reason else "open"
             except SandboxLost:
                 raise
@@ -209,7 +220,7 @@ class _Marker:
         if stage not in ("load", "open", *NOT_GRADED):
             ending, how = explain_ending(conversation.status)
             stage, reason = ending or stage, how or reason
-        return _mark_without_verdict(exercise, answer, stage, reason or REASONS[stage].format(seconds=self.limits.seconds), form)
+        return _mark_without_verdict(exercise, answer, stage, reason or REASONS[stage].format(seconds=self.seconds), form)
 
     def _draw_and_ask(self, exercise: Exercise, conversation: Conversation) -> list[tuple[Mapping[str, Case], Outputs]]:
         """Sets of secret inputs with the answer's outputs."""
@@ -218,15 +229,30 @@ class _Marker:
             message = f"{self.digest}/{exercise.id}/{number}".encode()
             seed = int.from_bytes(hmac.digest(self.secret, message, "sha256")[:16], "big")
             cases = exercise.inputs(seed)
-            draws.append((cases, interview(exercise, _Remote(exercise, conversation), cases, seed + 1)))
+            draws.append((cases, interview(exercise, _Remote(exercise, conversation, self._clean), cases, seed + 1)))
         return draws
+
+    def _clean(self, exercise: Exercise, sentence: object) -> str:
+        """A sentence from the sandbox. Its own words are left out where a library's function stands in: its code could be in them."""
+        text = printable(sentence, LONGEST) if isinstance(sentence, str) else ""
+        if not text or not self.given.keys() - {exercise.id}:
+            return text
+        if " stops " not in text:
+            return f"It returns something else than is expected. {WITHHELD}"
+        place = re.match(r"(?:No gradient can be taken through it\. )?(?:Line \d{1,5}|It|The cell|Another cell)\b", text)
+        kind = next((kind for kind in re.findall(r"with (\w+)", text)[:1] if kind in ERRORS), "an error")
+        known = next(
+            (advice for advice in (*exercise.advice.values(), *ADVICE.values(), f"{OUT_OF_REACH}.") if text.endswith(advice)),
+            WITHHELD,
+        )
+        return f"{place[0] if place else 'It'} stops with {kind}. {known}"
 
 
 class _Remote:
     """Stands for a `Respondent` in the sandbox: one anonymous call at a time, and the loss stays here."""
 
-    def __init__(self, exercise: Exercise, conversation: Conversation):
-        self._conversation = conversation
+    def __init__(self, exercise: Exercise, conversation: Conversation, clean: Callable[[Exercise, object], str]):
+        self._exercise, self._conversation, self._clean = exercise, conversation, clean
         self._loss_name = next((name for name, kind in exercise.arguments.items() if kind == "loss"), None)
         self._loss: np.ndarray | None = None
         self._questions = 0
@@ -262,9 +288,10 @@ class _Remote:
                 raise TimeoutError
             message = self._evaluate(arrays, inner["images"])
         try:
-            return unpack_reply(arrays, plain)
-        except ValueError as error:
+            reply = unpack_reply(arrays, plain)
+        except Exception as error:  # noqa: BLE001  whatever is wrong with a reply is the answer's own doing
             raise WireError(str(error)) from None
+        return replace(reply, trouble=reply.trouble and (reply.trouble[0], self._clean(self._exercise, reply.trouble[1])))
 
     def _evaluate(self, arrays: Mapping[str, np.ndarray], plain: object) -> dict[str, Any]:
         """The loss of the present case and its gradients at these images; or why there are none."""
@@ -273,7 +300,7 @@ class _Remote:
             image, target, *_ = (*images, None)
             if self._loss is None or max(map(np.size, images)) > MOST:
                 raise ValueError("too large, or no loss")
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except Exception:  # noqa: BLE001  as above
             raise WireError("not a question about a loss") from None
         try:
             with np.errstate(all="ignore"):
@@ -283,9 +310,8 @@ class _Remote:
             return {"trouble": f"the loss takes images of one shape, and not {shapes} (channels last)"}
 
 
-def _add_cause(verdict: Verdict, loaded: Mapping) -> Verdict:
+def _add_cause(verdict: Verdict, trouble: str) -> Verdict:
     """If a name is missing in the answer because the statement that binds it failed, report that failure too."""
-    trouble = _clean_sentence(loaded.get("trouble"))
     if not trouble or "NameError" not in verdict.sentence:
         return verdict
     if "No module named" in trouble:
@@ -305,10 +331,6 @@ def _describe_fault(error: Exception) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(frame.filename)}, line {frame.lineno}"
     return f"The grader has a fault: {type(error).__name__}: {error_text(error)} ({where}). Please report it."
-
-
-def _clean_sentence(value: object) -> str:
-    return printable(value, LONGEST) if isinstance(value, str) else ""
 
 
 def _mark_without_verdict(exercise: Exercise, answer: Answer, stage: str, reason: str, form: str = "") -> ExerciseMark:

@@ -109,7 +109,7 @@ class _Reader:
 
     def _parse(self, data: bytes) -> dict:
         if len(data) > LIMITS.file:
-            raise InputError(f"the file has {len(data):,} bytes; {LIMITS.file:,} at most")
+            raise InputError(f"the file has {len(data):,} bytes; {LIMITS.file:,} at most: clear its outputs and save it again")
         if data.count(b"[") + data.count(b"{") > LIMITS.brackets:
             raise InputError("the file holds too many lists: clear its outputs and save it again")
         encoding = next((name for mark, name in BYTE_ORDER_MARKS.items() if data.startswith(mark)), None)

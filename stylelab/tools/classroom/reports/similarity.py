@@ -5,40 +5,58 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from stylelab.base.course import TITLES
+from stylelab.exercises import EXERCISES
 from stylelab.tools.classroom.marking.model import Mark
+from stylelab.tools.classroom.marking.model_answers import library_source
+from stylelab.tools.classroom.sandbox.inside.form import canonical
 
 MAX_LENGTH = 20_000  # characters of a form that are compared
-RUN = 5  # words in a run; two answers are compared by the runs that they share
-NEAR, NEAR_FROM = 0.75, 40  # Jaccard index and number of words from which two answers are nearly the same
+RUN = 5  # words in a run, within one line; two answers are compared by the runs that they share
+COMMON, COMMON_FROM = 0.1, 5  # a run that this share of the class wrote says nothing; in a small class, one that five wrote
+NEAR, NEAR_FROM = 0.75, 25  # Jaccard index and number of words from which two answers are nearly the same
 MOST_STUDENTS = 60  # who share a form; when more share it, they all wrote the obvious answer, and no pairs are listed
 MOST_COMPARED = 4_000  # pairs of nearly equal forms per exercise, the most similar ones
 BLOCK = 512  # rows of the matrix of shared runs that are in memory at a time
-LISTED_FROM, SMALL = 0.3, 8  # least weight of a listed pair, in a class of 8; it grows because larger classes match by chance
-TYPICAL = 60  # words; the weight of a much shorter answer is small
+LISTED_FROM, SMALL, LESSON = 0.5, 8, 3  # least weight of a listed pair, in a class of 8 with 3 exercises: more match by chance
+LARGE = 64  # students; in a larger class, what matches by chance is common
+TYPICAL = 60  # words; the weight of a match with far fewer rare words is small
 MOST_ROWS = 20_000  # of similarity.csv
 WORD, NUMBERED = re.compile(r"\w+|[^\w\s]"), re.compile(r"\bv\d+\b")
 Names = tuple[str, str]
+Run = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Form:
-    """One way to write an answer, and the students who wrote it, out of `of` who answered."""
+    """One way to write an answer, and the students who wrote it, out of `of` who answered.
+
+    Attributes:
+        says: run of words -> its `rarity`.
+    """
 
     exercise: str
     text: str
     words: int
+    says: Mapping[Run, float]
     students: tuple[str, ...]
     of: int
 
     @property
+    def rare(self) -> float:
+        """How many of its words are rare in this class."""
+        return self.words * sum(self.says.values()) / max(len(self.says), 1)
+
+    @property
     def weight(self) -> float:
-        return weight(self.words, len(self.students), self.of)
+        return weight(self.rare, len(self.students), self.of)
 
 
 @dataclass(frozen=True)
@@ -49,6 +67,7 @@ class Match:
         alike: 1 for the same form, else the share of word runs that the two have in common.
         shared: how many students wrote one of the two forms, out of `of` who answered.
         words: of the shorter answer.
+        rare: how many of the words that the two have in common are rare in this class.
     """
 
     exercise: str
@@ -56,15 +75,16 @@ class Match:
     shared: int
     of: int
     words: int
+    rare: float
 
     @property
     def weight(self) -> float:
-        return self.alike * weight(self.words, self.shared, self.of)
+        return self.alike * weight(self.rare, self.shared, self.of)
 
     @property
     def description(self) -> str:
         how = "same" if self.alike == 1 else f"{100 * self.alike:.0f} % the same"
-        return f"{self.exercise} ({how}, {self.words} words, written by {self.shared} of {self.of})"
+        return f"{self.exercise} ({how}, {self.words} words, {self.rare:.0f} of them rare, written by {self.shared} of {self.of})"
 
 
 @dataclass(frozen=True)
@@ -109,14 +129,14 @@ class Similarity:
     def sentence(self) -> str:
         """The result in one sentence."""
         if not self.pairs:
-            return "No two students share an answer that is long or rare enough to be worth a look."
+            return "No two students share an answer that is long and rare enough to be worth a look."
         pairs = "1 pair" if len(self.pairs) == 1 else f"{len(self.pairs)} pairs"
-        return f"{pairs} of students share answers that are long or rare enough to be worth a look."
+        return f"{pairs} of students share answers that are long and rare enough to be worth a look."
 
 
-def weight(words: int, shared: int, of: int) -> float:
-    """How surprising it is, in bits, that two of `of` students wrote what `shared` of them wrote; less for a short answer."""
-    return (1 - math.exp(-words / TYPICAL)) * (1 + math.log2(max(of, 1) / max(shared, 1)))
+def weight(rare: float, shared: int, of: int) -> float:
+    """How surprising it is, in bits, that two of `of` students wrote what `shared` of them wrote; less for few rare words."""
+    return (1 - math.exp(-rare / TYPICAL)) * (1 + math.log2(max(of, 1) / max(shared, 1)))
 
 
 def compare(marks: Iterable[Mark]) -> Similarity:
@@ -132,14 +152,15 @@ def compare(marks: Iterable[Mark]) -> Similarity:
         equal: list[tuple[Names, Match]] = []
         for form in of_exercise:
             if len(form.students) <= MOST_STUDENTS:
-                match = Match(form.exercise, 1.0, len(form.students), form.of, form.words)
+                match = Match(form.exercise, 1.0, len(form.students), form.of, form.words, form.rare)
                 equal += [(names, match) for names in combinations(form.students, 2)]
         for names, match in (*equal, *_near(of_exercise)):
             before = matches[names].get(match.exercise)
             if before is None or match.weight > before.weight:
                 matches[names][match.exercise] = match
     students = {student for of_exercise in forms.values() for form in of_exercise for student in form.students}
-    least = LISTED_FROM * (1 + math.log2(max(len(students) / SMALL, 1)))
+    grown = math.log2(max(min(len(students), LARGE) / SMALL, 1)) + 0.7 * math.log2(max(len(forms) / LESSON, 1))
+    least = LISTED_FROM * (1 + grown)
     pairs = [
         Pair(*names, tuple(sorted(shared.values(), key=lambda match: (-match.weight, match.exercise))))
         for names, shared in matches.items()
@@ -160,14 +181,45 @@ def _forms(marks: Iterable[Mark]) -> dict[str, list[Form]]:
                 students[exercise.exercise][text].add(mark.student)
     forms = {}
     for name, texts in sorted(students.items()):
-        of = len(set().union(*texts.values()))
-        forms[name] = [Form(name, text, len(words_of(text)), tuple(sorted(names)), of) for text, names in sorted(texts.items())]
+        of, runs = len(set().union(*texts.values())), {text: runs_of(text) for text in texts}
+        wrote: dict[Run, set[str]] = defaultdict(set)
+        for text, names in texts.items():
+            for run in runs[text]:
+                wrote[run] |= names
+        says = {run: rarity(len(names), of) for run, names in wrote.items()} | dict.fromkeys(_obvious(name), 0.0)
+        forms[name] = [
+            Form(name, text, len(words_of(text)), {run: says[run] for run in runs[text]}, tuple(sorted(names)), of)
+            for text, names in sorted(texts.items())
+        ]
     return forms
+
+
+@cache
+def _obvious(exercise: str) -> frozenset[Run]:
+    """The runs of the library's own answers, which anybody may find."""
+    sources = [library_source(framework, exercise) for framework in TITLES] if exercise in EXERCISES else []
+    return frozenset(run for source in sources for run in runs_of(canonical(source)))
+
+
+def rarity(shared: int, of: int) -> float:
+    """How much it says that two of `of` students wrote what `shared` of them wrote: 1 if nobody else did, 0 if it is common.
+
+    >>> [round(rarity(shared, 13), 1) for shared in (2, 3, 4, 5, 13)]
+    [1.0, 0.6, 0.2, 0.0, 0.0]
+    """
+    common = min(max(COMMON * of, COMMON_FROM), of)
+    return 1.0 if shared <= 2 else max(0.0, 1 - math.log(shared / 2) / math.log(common / 2))
 
 
 def words_of(form: str) -> list[str]:
     """Words and punctuation. Numbered names become one word, because one more line changes all later numbers."""
     return WORD.findall(NUMBERED.sub("v", form))
+
+
+def runs_of(form: str) -> frozenset[Run]:
+    """The runs of RUN words in each line, or shorter lines as a whole: the order of lines makes no difference."""
+    lines = [words_of(line) for line in form.splitlines()]
+    return frozenset(tuple(line[start : start + RUN]) for line in lines for start in range(max(len(line) - RUN, 0) + 1) if line)
 
 
 def _near(forms: Iterable[Form]) -> Iterator[tuple[Names, Match]]:
@@ -176,7 +228,10 @@ def _near(forms: Iterable[Form]) -> Iterator[tuple[Names, Match]]:
         one, other = long[i], long[j]
         together = len({*one.students, *other.students})
         if together <= MOST_STUDENTS:
-            match = Match(one.exercise, alike, together, one.of, min(one.words, other.words))
+            words = min(one.words, other.words)
+            rare = words * sum(one.says[run] for run in one.says.keys() & other.says) / max(len(one.says), len(other.says))
+            # the same lines in another order are not the same form
+            match = Match(one.exercise, min(alike, 0.99), together, one.of, words, rare)
             names = ((first, second) for first in one.students for second in other.students if first != second)
             yield from (((min(pair), max(pair)), match) for pair in names)
 
@@ -186,15 +241,11 @@ def nearly_equal(texts: Sequence[str]) -> list[tuple[int, int, float]]:
 
     A sparse matrix X has a row per text and a column per run: X @ X.T counts the runs that each two texts share.
     """
-    columns: dict[tuple[str, ...], int] = {}
-    runs_of = []
-    for text in texts:
-        words = words_of(text)
-        runs = set(zip(*(words[start:] for start in range(RUN)), strict=False))
-        runs_of.append([columns.setdefault(run, len(columns)) for run in runs])
-    sizes = np.array([len(runs) for runs in runs_of], dtype=np.int64)
+    columns: dict[Run, int] = {}
+    rows = [[columns.setdefault(run, len(columns)) for run in runs_of(text)] for text in texts]
+    sizes = np.array([len(row) for row in rows], dtype=np.int64)
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    indices = np.array([column for runs in runs_of for column in runs], dtype=np.int64)
+    indices = np.array([column for row in rows for column in row], dtype=np.int64)
     x = sparse.csr_array((np.ones(len(indices), np.int32), indices, starts), shape=(len(texts), len(columns)))
     best = np.empty((0, 3))
     for start in range(0, len(texts), BLOCK):
