@@ -1,6 +1,6 @@
 # make lab | demo | check | test | lessons | site | bench | assets      each sets up .venv on its first use
 # make test-gpu | bench-gpu   what needs a GPU           make lock   pin the requirements again
-# make test-long   a hundred random right notebooks for each framework, in notebook and grader; SEED=20261128 repeats a run
+# make test-long   a hundred random right notebooks for each framework, in notebook and grader; SEED=20261128000 repeats a run
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
