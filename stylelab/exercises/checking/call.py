@@ -104,7 +104,7 @@ class Answer:
 
 
 class Respondent:
-    """Calls one function. In a grader's sandbox it is all that there is: it knows the arguments of the present call, and no more.
+    """Calls one function. In a grader's sandbox it knows the arguments of the present call, and nothing else.
 
     Args:
         evaluate: what gives a loss among the arguments its value and gradients: a case then holds whether the loss uses its target.
@@ -307,7 +307,7 @@ ADVICE = {  # words of an error message -> what to do, in any framework
     "NVIDIA driver": _ON_THE_PROCESSOR,
     "not compiled with CUDA": _ON_THE_PROCESSOR,
     "No CUDA": _ON_THE_PROCESSOR,
-    "'function'": (_CALL := "That is a function: call it, with its arguments in brackets, and go on with what it returns."),
+    "'function'": (_CALL := "That is a function: call it, with its arguments in brackets, and use what it returns."),
     "<function": _CALL,
     "for ^:": "A power is written ** in Python.",
     "bitwise_xor": "A power is written ** in Python.",

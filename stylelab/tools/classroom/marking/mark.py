@@ -41,7 +41,7 @@ DRAWS = 2  # sets of inputs: an answer that only fits one shape is not right
 LONGEST = 400  # characters of a sentence that a student's process may add to a report
 LONGEST_FORM = 20_000
 ERRORS = {name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
-WITHHELD = "The check in the notebook says more: here one of stylelab's own functions stands in for an earlier answer."
+WITHHELD = "Its message is not shown, because one of stylelab's functions replaces an earlier answer here: the check in the notebook shows it."
 MOST_QUESTIONS = 10_000  # about a loss, in one set of inputs
 REASONS = {  # for answers that could not be judged
     "time": "It did not finish within {seconds:g} seconds.",
@@ -233,12 +233,12 @@ class _Marker:
         return draws
 
     def _clean(self, exercise: Exercise, sentence: object) -> str:
-        """A sentence from the sandbox. Its own words are left out where a library's function stands in: its code could be in them."""
+        """A sentence from the sandbox. Once the library's function has replaced an earlier answer, an error's own words are left out: they could contain its code."""
         text = printable(sentence, LONGEST) if isinstance(sentence, str) else ""
         if not text or not self.given.keys() - {exercise.id}:
             return text
         if " stops " not in text:
-            return f"It returns something else than is expected. {WITHHELD}"
+            return f"It returns something other than what is expected. {WITHHELD}"
         place = re.match(r"(?:No gradient can be taken through it\. )?(?:Line \d{1,5}|It|The cell|Another cell)\b", text)
         kind = next((kind for kind in re.findall(r"with (\w+)", text)[:1] if kind in ERRORS), "an error")
         known = next(
