@@ -10,7 +10,7 @@ from notebooks import cell, checked, notebook
 from submitting import SEED, needs_bubblewrap
 
 from stylelab.exercises import EXERCISES
-from stylelab.tools.classroom.marking.mark import mark
+from stylelab.tools.classroom.marking.mark import WITHHELD, mark
 from stylelab.tools.classroom.marking.model import Submission
 
 pytestmark = needs_bubblewrap
@@ -45,6 +45,10 @@ def both(graded, kernel):
 def agree(pair, *, prefix: str = "") -> str:
     """Assert that both say the same; returns the verdict."""
     here, there = pair
+    start, _, rest = there[1].removeprefix(prefix).partition(". ")
+    if (here[1].startswith(start) or "something else" in start) and (rest == WITHHELD or rest and here[1].endswith(rest)):  # the error's own words are left out
+        assert here[0] == there[0], pair
+        return there[0]
     assert (here[0], notebooks.plain(here[1])) == (there[0], notebooks.plain(there[1].removeprefix(prefix))), pair
     return there[0]
 
@@ -132,6 +136,7 @@ ONLY = {
         "K of another cell": ("content_loss", "def content_loss(activation, target):\n    return K.mean(K.square(activation - target))", {"before": ["from tensorflow.keras import backend as K"]}),
         "a graph": (G, "@tf.function\n{gram}", {}),
         "NumPy's behaviour": (G, "def gram_matrix(activation):\n    b, h, w, c = activation.shape\n    f = activation.reshape((b, h * w, c))\n    return f.transpose((0, 2, 1)) @ f / (h * w)", {"before": ["tf.experimental.numpy.experimental_enable_numpy_behavior()"]}),
+        "a compiled graph": ("picture_gradient", "@tf.function(jit_compile=True)\ndef picture_gradient(image, target, loss):\n    with tf.GradientTape() as tape:\n        tape.watch(image)\n        j = loss(image, target)\n    return tape.gradient(j, image)", {}),
         "graphs run eagerly": (G, "@tf.function\ndef gram_matrix(activation):\n    assert activation.numpy().shape\n    a = activation\n    return {short}", {"before": ["tf.config.run_functions_eagerly(True)\ntf.random.set_seed(1)"]}),
         "the lesson's device": ("preprocess", "{prepare}", {"before": ["device = sl.find_device()\nwith tf.device(setting.device):\n    x = tf.zeros(1)"]}),
         "float64 results": ("content_loss", "def content_loss(activation, target):\n    a = tf.cast(activation, tf.float64)\n    return tf.reduce_mean((a - tf.cast(target, tf.float64)) ** 2)", {}),

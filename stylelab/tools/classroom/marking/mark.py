@@ -40,7 +40,9 @@ from stylelab.tools.classroom.sandbox.sandbox import BWRAP, Conversation, Limits
 DRAWS = 2  # sets of inputs: an answer that only fits one shape is not right
 LONGEST = 400  # characters of a sentence that a student's process may add to a report
 LONGEST_FORM = 20_000
-ERRORS = {name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
+ERRORS = {"InvalidArgumentError", "UnimplementedError", "OperatorNotAllowedInGraphError", "OutOfReach"} | {
+    name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
+}
 WITHHELD = "Its message is not shown, because one of stylelab's functions replaces an earlier answer here: the check in the notebook shows it."
 MOST_QUESTIONS = 10_000  # about a loss, in one set of inputs
 REASONS = {  # for answers that could not be judged
