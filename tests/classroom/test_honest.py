@@ -46,7 +46,9 @@ def agree(pair, *, prefix: str = "") -> str:
     """Assert that both say the same; returns the verdict."""
     here, there = pair
     start, _, rest = there[1].removeprefix(prefix).partition(". ")
-    if (here[1].startswith(start) or "something else" in start) and (rest == WITHHELD or rest and here[1].endswith(rest)):  # the error's own words are left out
+    if (here[1].startswith(start) or "which is not what is expected" in start) and (
+        rest == WITHHELD or rest and here[1].endswith(rest)
+    ):  # the error's own words are left out
         assert here[0] == there[0], pair
         return there[0]
     assert (here[0], notebooks.plain(here[1])) == (there[0], notebooks.plain(there[1].removeprefix(prefix))), pair

@@ -182,7 +182,11 @@ class _Marker:
             SandboxLost: the sandbox crashed.
         """
         task: dict[str, Any] = {"id": exercise.id, "title": exercise.title, "arguments": dict(exercise.arguments)}
-        task |= {"result": exercise.result, "advice": dict(exercise.advice)}  # the sandbox may know no more
+        task |= {
+            "result": exercise.result,
+            "differentiable": exercise.differentiable,
+            "advice": dict(exercise.advice),
+        }  # the sandbox may know no more
         job = {"exercise": task, "cells": self.script.cells, "answer": answer.cell, "given": self.given}
         stage = reason = form = ""
         verdict = None
@@ -240,7 +244,9 @@ class _Marker:
         if not text or not self.given.keys() - {exercise.id}:
             return text
         if " stops " not in text:
-            return f"It returns something other than what is expected. {WITHHELD}"
+            returned = re.search(r"\breturns (?:an? )?(\w+)\b", text)
+            what = returned[0] if returned and returned[1] in {"NumPy", *dir(builtins)} else "returns something"
+            return f"It {what}, which is not what is expected. {WITHHELD}"
         place = re.match(r"(?:No gradient can be taken through it\. )?(?:Line \d{1,5}|It|The cell|Another cell)\b", text)
         kind = next((kind for kind in re.findall(r"with (\w+)", text)[:1] if kind in ERRORS), "an error")
         known = next(
