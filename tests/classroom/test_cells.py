@@ -39,7 +39,7 @@ def alarm():
 def load(*sources, answer=None, given=None, name="gram_matrix"):
     """The last cell holds the answer unless another is named."""
     sources = [textwrap.dedent(each).strip() for each in sources]
-    return slicing.load(sources, len(sources) - 1 if answer is None else answer, name, given or {})
+    return slicing.load(sources, len(sources) - 1 if answer is None else answer, name, dict(given or {}))
 
 
 def slice_of(*sources, answer=None, given=(), name="gram_matrix"):

@@ -46,7 +46,7 @@ REPEATS = 3  # times that we mark a notebook; the median counts
 STUDENT = "solved"
 OPEN = "raise NotImplementedError"
 CLASS = ("right", "first", "open", "wrong")  # what the students of a made-up class submit, in turn
-EVERY = 20  # one submission in so many is hostile
+EVERY = 20  # one submission in 20 is hostile
 HOSTILE = (  # what these do in turn, in the function that answers each exercise, or before it
     "while True: pass",
     "import os; os.kill(0, 9)",

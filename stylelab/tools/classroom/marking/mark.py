@@ -41,8 +41,10 @@ from stylelab.tools.classroom.sandbox.sandbox import BWRAP, Conversation, Limits
 DRAWS = 2  # sets of inputs: an answer that only fits one shape is not right
 LONGEST = 400  # characters of a sentence that a student's process may add to a report
 LONGEST_FORM = 20_000
-ERRORS = {name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
-WITHHELD = "The check in the notebook says more: here one of stylelab's own functions stands in for an earlier answer."
+ERRORS = {"InvalidArgumentError", "UnimplementedError", "OperatorNotAllowedInGraphError", "OutOfReach"} | {
+    name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
+}
+WITHHELD = "Its message is not shown, because one of stylelab's functions replaces an earlier answer here: the check in the notebook shows it."
 MOST_ASKED, QUESTION = 30_000_000, 3_000  # numbers of which a loss is taken, in one set of inputs; a question counts as some
 REASONS = {  # for answers that could not be judged
     "time": "It did not finish within {seconds:g} seconds.",
@@ -181,7 +183,11 @@ class _Marker:
             SandboxLost: the sandbox crashed.
         """
         task: dict[str, Any] = {"id": exercise.id, "title": exercise.title, "arguments": dict(exercise.arguments)}
-        task |= {"result": exercise.result, "advice": dict(exercise.advice)}  # the sandbox may know no more
+        task |= {
+            "result": exercise.result,
+            "differentiable": exercise.differentiable,
+            "advice": dict(exercise.advice),
+        }  # the sandbox may know no more
         job = {"exercise": task, "cells": self.script.cells, "answer": answer.cell, "given": self.given}
         stage = reason = form = ""
         verdict = None
@@ -236,12 +242,14 @@ class _Marker:
         return draws
 
     def _clean(self, exercise: Exercise, sentence: object) -> str:
-        """A sentence from the sandbox. Its own words are left out where a library's function stands in: its code could be in them."""
+        """A sentence from the sandbox. Once the library's function has replaced an earlier answer, an error's own words are left out: they could contain its code."""
         text = printable(sentence, LONGEST) if isinstance(sentence, str) else ""
         if not text or not self.given.keys() - {exercise.id}:
             return text
         if " stops " not in text:
-            return f"It returns something else than is expected. {WITHHELD}"
+            returned = re.search(r"\breturns (?:an? )?(\w+)\b", text)
+            what = returned[0] if returned and returned[1] in {"NumPy", *dir(builtins)} else "returns something"
+            return f"It {what}, which is not what is expected. {WITHHELD}"
         place = re.match(r"(?:No gradient can be taken through it\. )?(?:Line \d{1,5}|It|The cell|Another cell)\b", text)
         kind = next((kind for kind in re.findall(r"with (\w+)", text)[:1] if kind in ERRORS), "an error")
         known = next(

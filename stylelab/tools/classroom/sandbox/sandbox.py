@@ -60,6 +60,7 @@ SETTINGS = {
     "LANG": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",
     "MPLBACKEND": "agg",
+    "TORCHDYNAMO_DISABLE": "1",  # torch.compile gives back the function: compiling takes a minute
     "PYTHONHASHSEED": "0",
 }
 INSIDE_SETTINGS = SETTINGS | {
@@ -106,7 +107,7 @@ class SandboxLost(Exception):
 
 
 class Starved(TimeoutError):
-    """An answer has not finished because the machine was busy with something else, as far as can be told."""
+    """An answer has not finished because the machine was busy with something else, as far as can be seen."""
 
 
 class Sandbox:
@@ -328,7 +329,7 @@ class _Channel:
     """The grader's end of a child's channel. Waiting for the child takes the child's time, and ends when that is used up.
 
     A child that waits for a processor, because others use them all, loses no time. But where processors are short, processor
-    time is worth less too: such a child may use up to twice its time, and if it needed that, it is said to be `Starved`.
+    time is worth less too: such a child may use up to twice its time, and if it needed more than its own, it counts as `Starved`.
     """
 
     def __init__(self, channel: socket.socket, seconds: float, usage: Callable[[], tuple[float, float, float]]):
@@ -407,7 +408,7 @@ def _run_delay() -> float:
 
 
 def explain_ending(status: int) -> tuple[str, str]:
-    """Stage and reason for an answer whose process has ended with this status; empty if it was no signal."""
+    """Stage and reason for an answer whose process has ended with this status; empty if it was not a signal."""
     if status <= 128:
         return "", ""
     try:

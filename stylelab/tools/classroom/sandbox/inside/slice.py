@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from stylelab.exercises.checking.reach import REFUSED
 from stylelab.tools.classroom.sandbox.inside.statements import (
     ANY,
     ARGUMENTS,
@@ -164,7 +165,8 @@ def _describe(error: BaseException, cell: int, answer: int) -> str:
     where = "The cell" if cell == answer else "Another cell"
     if line:
         where = f"Line {line}" if cell == answer else f"Line {line} of another cell"
-    return f"{where} stops with {kind}{f': {words}' if words else ''}".rstrip(".") + "."
+    advice = f" {REFUSED}" if isinstance(error, PermissionError) else ""
+    return f"{where} stops with {kind}{f': {words}' if words else ''}".rstrip(".") + f".{advice}"
 
 
 def needed(statements: Sequence[Statement], answer: int, name: str, given: Iterable[str]) -> list[Statement]:
