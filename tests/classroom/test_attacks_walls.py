@@ -5,19 +5,24 @@ As in test_attacks.py, most run in one sandbox, and after each of them an honest
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import psutil
 import pytest
-from submitting import HONEST, POINTS, as_one_statement, mark_answer, needs_bubblewrap, reveal
+from submitting import HONEST, POINTS, SEED, as_one_statement, mark_answer, needs_bubblewrap, notebook, reveal
 
-from stylelab.tools.classroom.marking.mark import Sandboxes
+from stylelab.exercises import EXERCISES
+from stylelab.tools.classroom.marking.mark import Sandboxes, mark
+from stylelab.tools.classroom.marking.model import Submission
 from stylelab.tools.classroom.sandbox import sandbox as sandbox_module
-from stylelab.tools.classroom.sandbox.inside import isolation
-from stylelab.tools.classroom.sandbox.sandbox import Sandbox, Starved
+from stylelab.tools.classroom.sandbox.inside import isolation, wire
+from stylelab.tools.classroom.sandbox.sandbox import Limits, Sandbox, Starved
 
 TRIES = """import errno, fcntl, resource, signal, struct, subprocess, threading, time
 def call(number, *arguments):
@@ -289,6 +294,30 @@ def test_the_time_that_counts_is_what_an_answer_computes_or_sleeps(usage, waited
 def test_time_in_which_the_grader_itself_had_no_processor_is_no_proof():
     assert Child(10.5, 10.5, 0.0, waited=11.0, delayed=1.0).verdict(finished=False) == "goes on"
     assert Child(10.5, 10.5, 0.0, waited=11.0, delayed=1.0).verdict(finished=True) == "Starved"
+
+
+def test_reading_what_an_answer_sends_takes_the_grader_little_time(monkeypatch):
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(sandbox_module, "MOST_READ", 10_000)
+    warm = SimpleNamespace(usage=lambda: (0.0, 0.0, 0.0), end_child=lambda has_ended: 0)
+    with theirs, sandbox_module.Conversation(warm, ours, {}, 10.0) as conversation:
+        wire.send(theirs, [], {"numbers": np.zeros(5_000)})
+        assert conversation.ask([], {})[0] == []
+        wire.send(theirs, [0] * 9_000)
+        with pytest.raises(wire.WireError):
+            conversation.ask([], {})
+
+
+@needs_bubblewrap
+@pytest.mark.slow
+def test_answers_after_one_without_an_end_keep_half_of_their_time(sandboxes, framework):
+    """Not less with each of them: an honest answer may need some seconds."""
+    endless = "def {}({}):\n    while True:\n        pass\n"
+    names = ("gram_matrix", "style_layer_loss", "style_loss")
+    cells = [endless.format(name, ", ".join(EXERCISES[name].arguments)) for name in names]
+    submission = Submission("Mallory", "x.ipynb", notebook(cells, framework, dict(enumerate(names))))
+    reasons = [each.reason for each in mark(submission, sandboxes, SEED, Limits(1.0)).exercises]
+    assert [reason.split()[5] for reason in reasons] == ["1", "0.5", "0.5"], reasons
 
 
 @needs_bubblewrap
