@@ -231,8 +231,8 @@ def refuse_system_calls() -> bool:
         program += [(EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, DONE)]
     refuse = (RETURN, 0, 0, REFUSE)
     direct = [(ANY_BIT, 0, 1, DIRECT[column]), refuse]
-    for numbers, flags in ((OPEN, 1), (OPENAT, 2)):
-        program += _for_call(numbers[column], flags, direct) if numbers[column] else []
+    for number, flags in ((OPEN[column], 1), (OPENAT[column], 2)):
+        program += [] if number is None else _for_call(number, flags, direct)
     for calls, found, otherwise in ((ONLY, ALLOW, [refuse]), (NEVER, REFUSE, [])):
         for numbers, argument, values in calls.values():
             tests = [
