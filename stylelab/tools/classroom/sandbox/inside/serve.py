@@ -10,8 +10,8 @@ is passed to the child alone. A child works on a copy of this process's memory.
 import importlib
 import json
 import os
-import select
 import random
+import select
 import signal
 import socket
 import sys
