@@ -285,6 +285,7 @@ class Child:
     ((9.0, 9.0, 50.0), 10.0, "TimeoutError", "TimeoutError"),
     ((3.0, 3.0, 50.0), 10.1, "TimeoutError", "TimeoutError"),
     ((9.5, 9.5, 50.0), 9.6, "goes on", "goes on"),  # it slept while nobody waited for it
+    ((1.0, 8.0, 50.0), 11.0, "goes on", "goes on"),  # the same, and others used the processors
 ], ids=str)  # fmt: skip
 def test_the_time_that_counts_is_what_an_answer_computes_or_sleeps(usage, waited, while_waiting, when_finished):
     assert Child(*usage, waited=waited).verdict(finished=False) == while_waiting

@@ -312,7 +312,7 @@ class _Remote:
                 raise ValueError("too large, or no loss")
         except Exception:  # noqa: BLE001  as above
             raise WireError("not a question about a loss") from None
-        self._asked += QUESTION
+        self._asked += max(QUESTION, sum(map(np.size, arrays.values())))
         try:
             size = 3 * math.prod(np.broadcast_shapes(*(each.shape[:-1] for each in images)))
             if size > MOST:
