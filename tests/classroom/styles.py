@@ -88,7 +88,7 @@ FORMS = {
     "json": "import json\nwith open('$name.json', 'w') as stream:\n    json.dump({'one': 1}, stream)\n---\nwith open('$name.json') as stream:\n    table = json.load(stream)\n---\n" + ONE.format("table['one']"),
     "json read in the answer": "import json\nfrom pathlib import Path\nPath('table.json').write_text(json.dumps([1]))\n---\n" + ONE.format("json.loads(Path('table.json').read_text())[0]"),
     "npy": "np.save('table.npy', np.ones(3))\n---\ntable_n = np.load('table.npy')\n---\n" + ONE.format("table_n[0]"),
-    "npz": "np.savez('table.npz', one=np.ones(3))\n---\n" + ONE.format("np.load('table.npz')['one'][0]"),
+    "npz": "np.savez('table.npz', one=np.ones(3))\n---\ntable_z = np.load('table.npz')['one']\n---\n" + ONE.format("table_z[0]"),
     "text table": "np.savetxt('table.txt', np.ones((2, 2)))\n---\ntable_t = np.loadtxt('table.txt')\n---\n" + ONE.format("table_t[0, 0]"),
     "csv": "import csv\nwith open('table.csv', 'w', newline='') as stream:\n    writer = csv.writer(stream)\n    writer.writerows([['one', 1], ['two', 2]])\n---\ntable_c = dict(csv.reader(open('table.csv')))\n---\n" + ONE.format("table_c['one']"),
     "pickle": "import pickle\npickle.dump({'one': 1}, open('table.pkl', 'wb'))\n---\ntable_p = pickle.load(open('table.pkl', 'rb'))\n---\n" + ONE.format("table_p['one']"),
