@@ -238,7 +238,7 @@ def test_partial_files_of_a_killed_run_are_removed_and_those_of_an_active_one_ke
 
 def test_a_students_name_cannot_lead_out_of_the_folder(tmp_path, marked, monkeypatch):
     found = [Submission("../../x", "../../y.ipynb", b"1"), Submission("/etc/x", "\0.ipynb", b"2")]
-    monkeypatch.setattr(batch, "collect", lambda source: found)
+    monkeypatch.setattr(batch, "collect", lambda source, tell: found)
     planned, marks = run(tmp_path / "in", out="deep/out")
     assert sorted(mark.student for mark in marks) == ["../../x", "/etc/x"]
     assert all(re.fullmatch(r"[0-9a-f]{32}\.json", name) for name in os.listdir(planned.folder / "marks"))
