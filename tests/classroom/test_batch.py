@@ -676,6 +676,21 @@ def test_submissions_that_crash_their_workers_are_reported_and_affect_no_other(t
     assert "3 not graded, through no fault of the student, for instance" in (tmp_path / "said").read_text()
 
 
+@pytest.mark.slow
+def test_a_fault_of_dask_in_ending_its_workers_loses_no_mark_and_leaves_no_process(tmp_path):
+    write_submissions(tmp_path / "in", ["a", "b"])
+    grader = Grader(tmp_path, pause=0)
+    script = tmp_path / "grader.py"
+    fault = "async def kill(self, *_, **__):\n    raise AssertionError('can only join a started process')\n"
+    script.write_text(f"from distributed import Nanny\n{fault}Nanny.kill = kill\n{script.read_text()}")
+    process = grader.start()
+    grader.wait_for(lambda: len(grader.marks) == 2)
+    children = family(process)
+    assert process.wait(30) == 0, grader.err()
+    assert (tmp_path / "out" / "overview.html").is_file() and not grader.err()
+    assert not psutil.wait_procs(children, timeout=10)[1]
+
+
 # --- the sandbox itself -----------------------------------------------------------------------------------------
 
 
