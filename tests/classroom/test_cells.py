@@ -42,6 +42,27 @@ def load(*sources, answer=None, given=None, name="gram_matrix"):
     return slicing.load(sources, len(sources) - 1 if answer is None else answer, name, dict(given or {}))
 
 
+BELOW = {
+    "a name": ("size = 42", "size"),
+    "a method of a library's class": ("import fractions", "fractions.Fraction.answer = lambda self: 42", "fractions.Fraction(1).answer()"),
+    "an entry": ("d = {}", "d['x'] = 42", "d['x']"),
+    "append": ("sizes = []", "sizes.append(42)", "sizes[0]"),
+    "a file": ("import pathlib", "with open('size', 'w') as file:\n    file.write('42')", "int(pathlib.Path('size').read_text())"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cells", BELOW.values(), ids=BELOW)
+def test_an_answer_may_stand_above_all_that_it_uses(cells, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    *below, expression = cells
+    assert (
+        load("def gram_matrix():\n    return helper()", *below, f"def helper():\n    return {expression}", answer=0).function()
+        == 42
+    )
+    later = slice_of("import torch", ANSWER.format("1"), "torch.set_default_dtype(torch.float64)", answer=1)
+    assert not any("default" in line for line in later)  # which concerns another exercise
+
+
 def slice_of(*sources, answer=None, given=(), name="gram_matrix"):
     """The text of the statements that would be run."""
     parsed = [each for index, source in enumerate(sources) for each in statements.statements_of(textwrap.dedent(source), index)]

@@ -259,7 +259,7 @@ class _Slice:
         return [self.all[position] for position in sorted(chosen)]
 
     def _sources_of(self, name: str, limit: float) -> list[int]:
-        """Statements that give `name` its value: those before `limit` and up to the answer, or else others."""
+        """Statements that give `name` its value or change it: those before `limit` and up to the answer, or else others."""
         if name in self.given or self.followed.get(name, -1) >= limit:
             return []
         self.followed[name] = limit
@@ -271,7 +271,11 @@ class _Slice:
             unseen = [position for position in self.binders.get(ANY, ()) if self.all[position].cell <= self.answer]
             is_builtin = hasattr(builtins, name)
             sources = [position for position in unseen if isinstance(self.all[position].node, ast.ImportFrom) or not is_builtin]
-        return sources + [position for position in self.changers.get(name, ()) if self.all[position].cell <= self.answer]
+        changers = self.changers.get(name, [])
+        changes = [position for position in changers if self.all[position].cell <= self.answer]
+        if not up_to_answer and name != SETTINGS:  # the answer's cell stands above all that it uses
+            changes = changes or changers
+        return sources + changes
 
 
 def _get_shell(namespace: dict) -> Any:
