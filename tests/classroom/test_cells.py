@@ -51,16 +51,22 @@ BELOW = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "above", ["", "import pathlib\nsize = 1\nd = {'x': 1}\nsizes = [1]\npathlib.Path('size').write_text('1')"]
+)
 @pytest.mark.parametrize("cells", BELOW.values(), ids=BELOW)
-def test_an_answer_may_stand_above_all_that_it_uses(cells, tmp_path, monkeypatch):
+def test_an_answer_may_stand_above_all_that_it_uses(cells, above, tmp_path, monkeypatch):
+    """Even where something above has the same name, or writes the same file."""
     monkeypatch.chdir(tmp_path)
     *below, expression = cells
-    assert (
-        load("def gram_matrix():\n    return helper()", *below, f"def helper():\n    return {expression}", answer=0).function()
-        == 42
-    )
-    later = slice_of("import torch", ANSWER.format("1"), "torch.set_default_dtype(torch.float64)", answer=1)
-    assert not any("default" in line for line in later)  # which concerns another exercise
+    answer, helper = ANSWER.format("helper()"), f"def helper():\n    return {expression}"
+    assert load(above, answer, *below, helper, answer=1).function() == 42
+
+
+def test_what_stands_below_an_answer_and_is_not_used_by_it_does_not_count():
+    below = ["torch.set_default_dtype(torch.float64)", "size = 1", "torch.Tensor.sum = None", "open('size', 'w')"]
+    lines = slice_of("import torch\nsize = 42", ANSWER.format("torch.ones(size).mean()"), *below, answer=1)
+    assert lines == ["import torch", "size = 42", ANSWER.format("torch.ones(size).mean()")]
 
 
 def slice_of(*sources, answer=None, given=(), name="gram_matrix"):
