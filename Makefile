@@ -1,9 +1,10 @@
 # make lab | demo | check | test | lessons | site | bench | assets      each sets up .venv on its first use
 # make test-gpu | bench-gpu   what needs a GPU           make lock   pin the requirements again
+# make test-long   a hundred random right notebooks for each framework, in notebook and grader; SEED=20261128000 repeats a run
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lab demo check test test-gpu lessons site bench bench-gpu assets lock setup
+.PHONY: help lab demo check test test-long test-gpu lessons site bench bench-gpu assets lock setup
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -17,7 +18,7 @@ GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/nul
 TENSORFLOW_BIN := $(if $(GPU),.venv-tensorflow/bin,$(BIN))
 
 help:
-	@sed -n 's/^# //p' Makefile | head -2
+	@sed -n 's/^# //p' Makefile | head -3
 
 setup: $(READY)
 
@@ -38,6 +39,14 @@ check: $(READY)
 
 test: $(READY)
 	@.ci/test $(BIN) $(TENSORFLOW_BIN)
+
+# each failure prints its seed: SEED=... NUMBER=1 makes that notebook again
+test-long: export SEED ?= $(shell date +%Y%m%d000)
+test-long: export NUMBER ?= 100
+test-long: export STYLELAB_PRESET = ci
+test-long: $(READY)
+	STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/python -m pytest --framework torch tests/classroom/test_fuzz.py
+	STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(TENSORFLOW_BIN)/python -m pytest --framework tensorflow tests/classroom/test_fuzz.py
 
 test-gpu: $(READY)
 	$(BIN)/python -m pytest --framework torch -m gpu

@@ -148,7 +148,7 @@ class _WarmUp:
         self.timer.start()
 
     def _load(self) -> None:
-        with suppress(Exception):  # whoever needs it will see the error
+        with suppress(Exception):  # the cell that needs it will show the error
             importlib.import_module(self.module)
         self.tried = True
 

@@ -242,7 +242,7 @@ def grade(
     late: Annotated[str, typer.Option(help="Late policy: none, or such as '10/day, cap 50, grace 15 min'.")] = "none",
     lessons: Annotated[
         str | None,
-        typer.Option(help="Lessons that count, such as 03,04.", show_default="all but those that next to nobody handed in"),
+        typer.Option(help="Lessons that count, such as 03,04.", show_default="all but those that hardly anyone submitted"),
     ] = None,
     canvas: Annotated[Path | None, typer.Option(help="A gradebook exported from Canvas, to fill in.")] = None,
     seed: Annotated[

@@ -75,7 +75,7 @@ def test_a_class_of_forty_with_a_worker_killed_half_way_has_every_mark_once(fake
 
 def test_one_submission_in_twenty_is_hostile_and_they_are_spread_among_the_others(tmp_path):
     honest = grading.make_class(tmp_path, 38, "03", "torch")
-    hostile = grading.add_hostile(tmp_path, 2, "03", "torch")
+    hostile = list(grading.add_hostile(tmp_path, 2, "03", "torch"))
     everyone = sorted(path.name for path in tmp_path.iterdir())
     assert sorted(honest + hostile) == everyone and [everyone.index(student) for student in hostile] == [19, 39]
     script = find_answers(
@@ -84,15 +84,27 @@ def test_one_submission_in_twenty_is_hostile_and_they_are_spread_among_the_other
     assert all("while True: pass" in script.cells[found.cell] for found in script.answers.values())
 
 
+def test_a_hostile_submission_may_have_one_hostile_answer_each_time_another_one(tmp_path):
+    hostile = grading.add_hostile(tmp_path, 3, "03", "torch", one_answer=True)
+    assert [len(chosen) for chosen in hostile.values()] == [1, 1, 1] and len(set().union(*hostile.values())) == 3
+    for index, (student, (chosen,)) in enumerate(hostile.items()):
+        book = json.loads(next((tmp_path / student).iterdir()).read_text())
+        answers = {cell["metadata"].get("stylelab", {}).get("exercise"): "".join(cell["source"]) for cell in book["cells"]}
+        del answers[None]
+        first = grading.HOSTILE[index].splitlines()[0]
+        assert [name for name, source in answers.items() if first in source] == [chosen] and len(answers) == 3
+
+
 @pytest.mark.parametrize(("student", "earned", "stage"), [("eve", 1, "value"), ("ada", 5, "value"), ("ada", 6, "not graded")])
 def test_a_mark_that_a_hostile_submission_changed_is_noticed(student, earned, stage):
     def mark(earned, stage="right"):
         return Mark("", "", "", "", "", (ExerciseMark("gram_matrix", "", stage, "", (Line("value", 6, earned),)),))
 
     without, among = {"ada": mark(6)}, {"ada": mark(6), "eve": mark(0, "time")}
-    grading.compare_marks(without, among, ["ada"], ["eve"])
+    grading.compare_marks(without, among, ["ada"], {"eve": ["gram_matrix"]})
+    grading.compare_marks(without, among | {"eve": mark(6)}, ["ada"], {"eve": ["style_loss"]})  # earned with another answer
     with pytest.raises(MachineError, match=student):
-        grading.compare_marks(without, among | {student: mark(earned, stage)}, ["ada"], ["eve"])
+        grading.compare_marks(without, among | {student: mark(earned, stage)}, ["ada"], {"eve": ["gram_matrix"]})
 
 
 @pytest.mark.parametrize(("kind", "fair"), [("right", [6]), ("first", [1, 3]), ("open", [0]), ("wrong", [0])])

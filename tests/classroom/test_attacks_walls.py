@@ -5,19 +5,24 @@ As in test_attacks.py, most run in one sandbox, and after each of them an honest
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import psutil
 import pytest
-from submitting import HONEST, POINTS, as_one_statement, mark_answer, needs_bubblewrap, reveal
+from submitting import HONEST, POINTS, SEED, as_one_statement, mark_answer, needs_bubblewrap, notebook, reveal
 
-from stylelab.tools.classroom.marking.mark import Sandboxes
+from stylelab.exercises import EXERCISES
+from stylelab.tools.classroom.marking.mark import Sandboxes, mark
+from stylelab.tools.classroom.marking.model import Submission
 from stylelab.tools.classroom.sandbox import sandbox as sandbox_module
-from stylelab.tools.classroom.sandbox.inside import isolation
-from stylelab.tools.classroom.sandbox.sandbox import Sandbox, Starved
+from stylelab.tools.classroom.sandbox.inside import isolation, wire
+from stylelab.tools.classroom.sandbox.sandbox import Limits, Sandbox, Starved
 
 TRIES = """import errno, fcntl, resource, signal, struct, subprocess, threading, time
 def call(number, *arguments):
@@ -114,7 +119,13 @@ HIDDEN_MEMORY = {  # each is memory that no process's limit counts
         for family in (2, 10, 16, 17, 31, 38, 40, 44)
     },
 }
-REFUSED = PRIORITIES | {f"signal to {name}": code for name, code in SIGNALS.items()} | PROCESSES | HIDDEN_MEMORY
+DISK = {  # who waits for a disk uses no processor, and keeps others waiting
+    "past the cache": "os.open(os.__file__, os.O_DIRECT)",
+    "past the cache, by the old call": "call(2, os.__file__.encode(), os.O_DIRECT, 0)",
+    "past the cache, by the new call": "call(437, -100, os.__file__.encode(), bytes(24), 24)",
+    "past the cache, later": "fcntl.fcntl(os.open(os.__file__, 0), fcntl.F_SETFL, os.O_DIRECT)",
+}
+REFUSED = DISK | PRIORITIES | {f"signal to {name}": code for name, code in SIGNALS.items()} | PROCESSES | HIDDEN_MEMORY
 
 
 def tried(kind: dict) -> str:
@@ -136,7 +147,7 @@ def standing(sandbox: Sandbox) -> list[tuple]:
 
 @needs_bubblewrap
 @pytest.mark.parametrize(
-    "kind", [PRIORITIES, SIGNALS, PROCESSES, HIDDEN_MEMORY], ids=["priorities", "signals", "processes", "memory"]
+    "kind", [PRIORITIES, SIGNALS, PROCESSES, HIDDEN_MEMORY, DISK], ids=["priorities", "signals", "processes", "memory", "disk"]
 )
 def test_what_could_harm_others_is_refused(sandboxes, framework, grade, kind):
     if os.uname().machine != "x86_64":
@@ -166,6 +177,12 @@ def test_every_refused_call_is_refused(grade):
     assert reveal(grade, body) == "[]."
     later = "return {(c.syscall(n, -1, -1, -1, -1, -1, -1), ctypes.get_errno()) for n in (435, 463, 470, 600)}"
     assert reveal(grade, later) == "{(-1, 38)}."
+
+
+@needs_bubblewrap
+def test_flushing_a_disk_or_its_cache_seems_to_succeed_and_does_nothing(grade):
+    calls = "[os.fsync, os.fdatasync, lambda file: os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)]"
+    assert reveal(grade, f"return [each(77) for each in {calls}]").startswith("[None, None, None]")  # file 77 is not open
 
 
 @needs_bubblewrap
@@ -268,6 +285,7 @@ class Child:
     ((9.0, 9.0, 50.0), 10.0, "TimeoutError", "TimeoutError"),
     ((3.0, 3.0, 50.0), 10.1, "TimeoutError", "TimeoutError"),
     ((9.5, 9.5, 50.0), 9.6, "goes on", "goes on"),  # it slept while nobody waited for it
+    ((1.0, 8.0, 50.0), 11.0, "goes on", "goes on"),  # the same, and others used the processors
 ], ids=str)  # fmt: skip
 def test_the_time_that_counts_is_what_an_answer_computes_or_sleeps(usage, waited, while_waiting, when_finished):
     assert Child(*usage, waited=waited).verdict(finished=False) == while_waiting
@@ -277,6 +295,30 @@ def test_the_time_that_counts_is_what_an_answer_computes_or_sleeps(usage, waited
 def test_time_in_which_the_grader_itself_had_no_processor_is_no_proof():
     assert Child(10.5, 10.5, 0.0, waited=11.0, delayed=1.0).verdict(finished=False) == "goes on"
     assert Child(10.5, 10.5, 0.0, waited=11.0, delayed=1.0).verdict(finished=True) == "Starved"
+
+
+def test_reading_what_an_answer_sends_takes_the_grader_little_time(monkeypatch):
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(sandbox_module, "MOST_READ", 10_000)
+    warm = SimpleNamespace(usage=lambda: (0.0, 0.0, 0.0), end_child=lambda has_ended: 0)
+    with theirs, sandbox_module.Conversation(warm, ours, {}, 10.0) as conversation:
+        wire.send(theirs, [], {"numbers": np.zeros(5_000)})
+        assert conversation.ask([], {})[0] == []
+        wire.send(theirs, [0] * 9_000)
+        with pytest.raises(wire.WireError):
+            conversation.ask([], {})
+
+
+@needs_bubblewrap
+@pytest.mark.slow
+def test_answers_after_one_without_an_end_keep_half_of_their_time(sandboxes, framework):
+    """Not less with each of them: an honest answer may need some seconds."""
+    endless = "def {}({}):\n    while True:\n        pass\n"
+    names = ("gram_matrix", "style_layer_loss", "style_loss")
+    cells = [endless.format(name, ", ".join(EXERCISES[name].arguments)) for name in names]
+    submission = Submission("Mallory", "x.ipynb", notebook(cells, framework, dict(enumerate(names))))
+    reasons = [each.reason for each in mark(submission, sandboxes, SEED, Limits(1.0)).exercises]
+    assert [reason.split()[5] for reason in reasons] == ["1", "0.5", "0.5"], reasons
 
 
 @needs_bubblewrap

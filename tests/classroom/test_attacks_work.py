@@ -9,9 +9,11 @@ from submitting import IMPORTS, SEED, needs_bubblewrap, notebook
 
 from stylelab import exercises
 from stylelab.exercises.checking import call
-from stylelab.tools.classroom.marking.mark import mark
+from stylelab.exercises.checking.serialise import pack, unpack
+from stylelab.tools.classroom.marking.mark import _Remote, mark
 from stylelab.tools.classroom.marking.model import Submission
 from stylelab.tools.classroom.marking.model_answers import library_source
+from stylelab.tools.classroom.sandbox.sandbox import Limits
 
 pytestmark = needs_bubblewrap
 LESSONS = {"01": "01_what_a_network_sees", "02": "02_content", "03": "03_style_reconstruction", "04": "04_style_transfer"}
@@ -90,6 +92,42 @@ KNOWN_FORMS = {
 def test_a_gradient_written_down_by_looking_earns_nothing(marked, form):
     gradient = f"def picture_gradient(image, target, loss):\n    return {form}\n"
     assert marked("01", picture_gradient=gradient)["picture_gradient"].earned == 0
+
+
+class Asking:
+    """A conversation in which an answer has nothing but questions about its loss."""
+
+    def __init__(self, *images):
+        self.images, self.told = images, []
+
+    def ask(self, plain, arrays):
+        self.told.append(unpack(arrays, plain))
+        return pack({"images": self.images})[::-1]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "most"),
+    [([(1, 2, 2, 3)] * 2, 10_000), ([(1, 90_000, 1, 3)] * 2, 120), ([(1, 80_000, 1, 3), (1, 1, 80_000, 3)], 120)],
+    ids=["many", "large", "of what together would be huge"],
+)
+def test_questions_about_a_loss_cost_the_grader_little(shapes, most):
+    exercise = exercises.EXERCISES["picture_gradient"]
+    asking = Asking(*map(np.zeros, shapes))
+    remote = _Remote(exercise, asking, lambda exercise, sentence: sentence)
+    with pytest.raises(TimeoutError):
+        remote.call(exercise.inputs(0)["plain"])
+    assert len(asking.told) <= most + 1
+    assert "trouble" in asking.told[1] if shapes[0] != shapes[1] else "slopes" in asking.told[1]
+
+
+@pytest.mark.slow
+def test_an_answer_that_asks_without_an_end_runs_out_of_its_own_time(sandboxes, framework):
+    """It is not said to be starved, which would be graded by nobody."""
+    code = "def picture_gradient(image, target, loss):\n    while True:\n        loss(image, target)\n"
+    metadata = {"stylelab": {"lesson": LESSONS["01"], "framework": framework}}
+    data = notebook([IMPORTS[framework], code], framework, {1: "picture_gradient"}, metadata)
+    found = mark(Submission("Mallory", "x.ipynb", data), sandboxes, SEED, Limits(1.0)).exercises[-1]
+    assert (found.exercise, found.stage, found.earned) == ("picture_gradient", "time", 0)
 
 
 # gradients
@@ -257,4 +295,4 @@ def test_no_text_of_the_library_leaves_the_grader(marked, framework, how):
     }
     assert found.earned == 0 and words and not [word for word in words - {"gram_matrix", "activation"} if word in said], said
     assert len(said) < 2500 and "base64" not in found.reason and "co_names" not in said.replace(json.dumps(found.form), "")
-    assert "stands in for an earlier answer" in found.reason
+    assert "Its message is not shown" in found.reason

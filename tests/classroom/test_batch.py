@@ -238,7 +238,7 @@ def test_partial_files_of_a_killed_run_are_removed_and_those_of_an_active_one_ke
 
 def test_a_students_name_cannot_lead_out_of_the_folder(tmp_path, marked, monkeypatch):
     found = [Submission("../../x", "../../y.ipynb", b"1"), Submission("/etc/x", "\0.ipynb", b"2")]
-    monkeypatch.setattr(batch, "collect", lambda source: found)
+    monkeypatch.setattr(batch, "collect", lambda source, tell: found)
     planned, marks = run(tmp_path / "in", out="deep/out")
     assert sorted(mark.student for mark in marks) == ["../../x", "/etc/x"]
     assert all(re.fullmatch(r"[0-9a-f]{32}\.json", name) for name in os.listdir(planned.folder / "marks"))
@@ -674,6 +674,21 @@ def test_submissions_that_crash_their_workers_are_reported_and_affect_no_other(t
     assert lost == {f"killer{number}": "Its worker crashed 2 times." for number in (1, 2, 3)}
     assert len(marks) == 9 and all(grader.started[name] == 2 for name in lost)
     assert "3 not graded, through no fault of the student, for instance" in (tmp_path / "said").read_text()
+
+
+@pytest.mark.slow
+def test_a_fault_of_dask_in_ending_its_workers_loses_no_mark_and_leaves_no_process(tmp_path):
+    write_submissions(tmp_path / "in", ["a", "b"])
+    grader = Grader(tmp_path, pause=0)
+    script = tmp_path / "grader.py"
+    fault = "async def kill(self, *_, **__):\n    raise AssertionError('can only join a started process')\n"
+    script.write_text(f"from distributed import Nanny\n{fault}Nanny.kill = kill\n{script.read_text()}")
+    process = grader.start()
+    grader.wait_for(lambda: len(grader.marks) == 2)
+    children = family(process)
+    assert process.wait(30) == 0, grader.err()
+    assert (tmp_path / "out" / "overview.html").is_file() and not grader.err()
+    assert not psutil.wait_procs(children, timeout=10)[1]
 
 
 # --- the sandbox itself -----------------------------------------------------------------------------------------

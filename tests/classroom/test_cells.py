@@ -39,7 +39,34 @@ def alarm():
 def load(*sources, answer=None, given=None, name="gram_matrix"):
     """The last cell holds the answer unless another is named."""
     sources = [textwrap.dedent(each).strip() for each in sources]
-    return slicing.load(sources, len(sources) - 1 if answer is None else answer, name, given or {})
+    return slicing.load(sources, len(sources) - 1 if answer is None else answer, name, dict(given or {}))
+
+
+BELOW = {
+    "a name": ("size = 42", "size"),
+    "a method of a library's class": ("import fractions", "fractions.Fraction.answer = lambda self: 42", "fractions.Fraction(1).answer()"),
+    "an entry": ("d = {}", "d['x'] = 42", "d['x']"),
+    "append": ("sizes = []", "sizes.append(42)", "sizes[0]"),
+    "a file": ("import pathlib", "with open('size', 'w') as file:\n    file.write('42')", "int(pathlib.Path('size').read_text())"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "above", ["", "import pathlib\nsize = 1\nd = {'x': 1}\nsizes = [1]\npathlib.Path('size').write_text('1')"]
+)
+@pytest.mark.parametrize("cells", BELOW.values(), ids=BELOW)
+def test_an_answer_may_stand_above_all_that_it_uses(cells, above, tmp_path, monkeypatch):
+    """Even where something above has the same name, or writes the same file."""
+    monkeypatch.chdir(tmp_path)
+    *below, expression = cells
+    answer, helper = ANSWER.format("helper()"), f"def helper():\n    return {expression}"
+    assert load(above, answer, *below, helper, answer=1).function() == 42
+
+
+def test_what_stands_below_an_answer_and_is_not_used_by_it_does_not_count():
+    below = ["torch.set_default_dtype(torch.float64)", "size = 1", "torch.Tensor.sum = None", "open('size', 'w')"]
+    lines = slice_of("import torch\nsize = 42", ANSWER.format("torch.ones(size).mean()"), *below, answer=1)
+    assert lines == ["import torch", "size = 42", ANSWER.format("torch.ones(size).mean()")]
 
 
 def slice_of(*sources, answer=None, given=(), name="gram_matrix"):

@@ -517,7 +517,7 @@ def test_a_teachers_own_files_cause_one_line_and_no_row(tmp_path, layout):
     )
     put(folder, *own, data=b"")
     assert students(collect(folder, told.append)) == ["ada"]
-    assert "nobody's submission" in only(told) and "marks" in only(told)
+    assert "belong to no student" in only(told) and "marks" in only(told)
     with zipfile.ZipFile(tmp_path.parent / f"{tmp_path.name}.zip", "w") as archive:
         for name in (layout.format("ada"), *own[:5]):
             archive.write(folder / name, name)

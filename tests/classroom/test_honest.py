@@ -10,7 +10,7 @@ from notebooks import cell, checked, notebook
 from submitting import SEED, needs_bubblewrap
 
 from stylelab.exercises import EXERCISES
-from stylelab.tools.classroom.marking.mark import mark
+from stylelab.tools.classroom.marking.mark import WITHHELD, mark
 from stylelab.tools.classroom.marking.model import Submission
 
 pytestmark = needs_bubblewrap
@@ -45,6 +45,12 @@ def both(graded, kernel):
 def agree(pair, *, prefix: str = "") -> str:
     """Assert that both say the same; returns the verdict."""
     here, there = pair
+    start, _, rest = there[1].removeprefix(prefix).partition(". ")
+    if (here[1].startswith(start) or "which is not what is expected" in start) and (
+        rest == WITHHELD or rest and here[1].endswith(rest)
+    ):  # the error's own words are left out
+        assert here[0] == there[0], pair
+        return there[0]
     assert (here[0], notebooks.plain(here[1])) == (there[0], notebooks.plain(there[1].removeprefix(prefix))), pair
     return there[0]
 
@@ -132,6 +138,7 @@ ONLY = {
         "K of another cell": ("content_loss", "def content_loss(activation, target):\n    return K.mean(K.square(activation - target))", {"before": ["from tensorflow.keras import backend as K"]}),
         "a graph": (G, "@tf.function\n{gram}", {}),
         "NumPy's behaviour": (G, "def gram_matrix(activation):\n    b, h, w, c = activation.shape\n    f = activation.reshape((b, h * w, c))\n    return f.transpose((0, 2, 1)) @ f / (h * w)", {"before": ["tf.experimental.numpy.experimental_enable_numpy_behavior()"]}),
+        "a compiled graph": ("picture_gradient", "@tf.function(jit_compile=True)\ndef picture_gradient(image, target, loss):\n    with tf.GradientTape() as tape:\n        tape.watch(image)\n        j = loss(image, target)\n    return tape.gradient(j, image)", {}),
         "graphs run eagerly": (G, "@tf.function\ndef gram_matrix(activation):\n    assert activation.numpy().shape\n    a = activation\n    return {short}", {"before": ["tf.config.run_functions_eagerly(True)\ntf.random.set_seed(1)"]}),
         "the lesson's device": ("preprocess", "{prepare}", {"before": ["device = sl.find_device()\nwith tf.device(setting.device):\n    x = tf.zeros(1)"]}),
         "float64 results": ("content_loss", "def content_loss(activation, target):\n    a = tf.cast(activation, tf.float64)\n    return tf.reduce_mean((a - tf.cast(target, tf.float64)) ** 2)", {}),
@@ -329,3 +336,30 @@ def test_a_notebook_in_any_unicode_encoding_gets_full_marks(graded, framework):
     book = notebook(framework, G, TEXTS[framework]["gram"].replace("activation", "größe"))
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         assert graded(json.dumps(book, ensure_ascii=False).encode(encoding), G).stage == "right"
+
+
+PROCESSES = {  # what an answer calls -> the import before it
+    "subprocess.run(['true'])": "import subprocess",
+    "sp.check_output(['true'])": "import subprocess as sp",
+    "run(['true'])": "from subprocess import run",
+    "os.system('true')": "import os",
+    "os.popen('true').read()": "import os",
+    "system('true')": "from os import system",
+    "multiprocessing.Pool(1).map(len, [[]])": "import multiprocessing",
+    "ProcessPoolExecutor(1)": "from concurrent.futures import ProcessPoolExecutor",
+    "socket.socket()": "import socket",
+    "urllib.request.urlopen('http://localhost')": "import urllib.request",
+    "exec_in_a_helper()": "import subprocess\ndef exec_in_a_helper():\n    subprocess.Popen(['true'])",
+    "__import__('os') and os.spawnlp(os.P_WAIT, 'true', 'true')": "import os",
+}
+
+
+@pytest.mark.parametrize("call", PROCESSES)
+def test_both_refuse_processes_and_connections_in_the_same_words(both, framework, call):
+    answer = filled(
+        f"def gram_matrix(a):\n    {call}\n    return {{short}}".replace("{short}", TEXTS[framework]["short"]), framework
+    )
+    here, there = both(notebook(framework, G, answer, before=[PROCESSES[call]]), G)
+    words = "An answer can start no process and open no connection while it is graded: do the work in the function itself."
+    assert here[0] == "wrong" and words in here[1]
+    assert there[0] == "right" or words in there[1], there  # system() only returns a number

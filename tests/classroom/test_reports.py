@@ -250,7 +250,7 @@ def test_an_instructors_own_files_are_never_removed(tmp_path):
     written = write.write(tmp_path, [mark("Ada")], RECORD)
     assert written.warnings == (
         "removed 3 pages of students who are no longer in this batch",
-        "kept 2 pages of students who are no longer in this batch, because they were changed by hand",
+        "kept 2 pages of students who are no longer in this batch, changed by hand",
     )
     assert files_in(tmp_path) == set(written.files) | own | {"manual.csv", "feedback/Cy.html"}
     assert write.write(tmp_path, [mark("Ada")], RECORD).warnings == ()
@@ -599,7 +599,7 @@ def test_only_chosen_lessons_count_in_every_file(tmp_path):
 
 def test_a_chosen_lesson_that_nobody_handed_in_is_named(tmp_path):
     written = write.write(tmp_path, lesson_of(*CLASS), RECORD, lessons=[CONTENT, STYLE])
-    assert written.warnings == ("nobody handed in lesson 02: it does not count",) and written.book.points == 10
+    assert written.warnings == ("no one submitted lesson 02: it does not count",) and written.book.points == 10
 
 
 @pytest.mark.parametrize(
@@ -754,10 +754,10 @@ def test_feedback_explains_the_points_for_every_exercise(tmp_path):
     write.write(tmp_path, [noted, mark("Bo", 6, CONTENT)], RECORD, manual=hand, late=LATE)
     text = read_page(tmp_path / "feedback/Ada.html")
     for words in (
-        "Feedback for Ada", "7.2 of 15 points (48%)", "Lesson 3: Style reconstruction (PyTorch): 7.2 of 10", "Due on 20 November 2026 at 23:59 (UTC), handed in 2 days late: minus 20%, so 7.2 of your 9 points count.",
+        "Feedback for Ada", "7.2 of 15 points (48%)", "Lesson 3: Style reconstruction (PyTorch): 7.2 of 10", "Due on 20 November 2026 at 23:59 (UTC), submitted 2 days late: minus 20%, so 7.2 of your 9 points count.",
         "gram_matrix: 5 of 6 points", "What gram_matrix asks.", "Lacks a property. It is not symmetric.", "value2 of 2right",
         "symmetric1 of 4see above", "set by hand from 3 to 5", "Comment: Nice loop", "Comment: Talk to me", "0.25 seconds",
-        "style_loss: 4 of 4 points", "Right.", "A cell was there twice", "Not handed in: Lesson 2: Content.",
+        "style_loss: 4 of 4 points", "Right.", "A cell was there twice", "Not submitted: Lesson 2: Content.",
     ):  # fmt: skip
         assert words in text, words
     assert FORM not in text and "Bo" not in text
@@ -828,7 +828,7 @@ def test_feedback_on_what_is_not_graded_blames_nobody_and_gives_no_reason_away(t
     write.write(tmp_path, [not_graded("Ada", "not graded", "right"), mark("Bo", 3)], RECORD)
     text = read_page(tmp_path / "feedback/Ada.html")
     assert "4 of 4 points (100%) 6 more points could not be graded so far" in text and "gram_matrix: not graded" in text
-    assert "Not graded. It was not graded, for a reason that has nothing to do with your work. You lose no points" in text
+    assert "Not graded. This could not be graded, for a reason that has nothing to do with your work. You lose no points" in text
     assert BUSY not in text and "0 of" not in text
 
 
@@ -860,7 +860,7 @@ def test_an_unread_file_of_unknown_lesson_may_be_any_that_the_student_has_not_ha
     ada, bo = rows(tmp_path, "grades.csv")
     assert (ada["points"], ada["not_graded"], ada["percent"], bo["points"]) == ("10", "5", "100", "15")
     text = read_page(tmp_path / "feedback/Ada.html")
-    assert "Unknown lesson: not graded" in text and "Not handed in" not in text and "input/output" not in text
+    assert "Unknown lesson: not graded" in text and "Not submitted" not in text and "input/output" not in text
 
 
 def test_of_two_editions_the_one_that_may_have_more_points_counts(tmp_path):

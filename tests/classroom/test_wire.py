@@ -429,6 +429,7 @@ ARCHIVES = {
     "a type of nothing": lambda: archive(a=with_header(described("(1000000000,)", "'<U0'"))),
     "a very long word": lambda: archive(a=with_header(described("(1,)", "'<U9999999'"), bytes(4))),
     "a shape that is larger": lambda: archive(a=with_header(described("(1000,)"), bytes(400))),
+    "nothing, with sides whose product is no size": lambda: archive(a=with_header(described("(0, 999999999, 999999999, 9)", "'|u1'"))),
     "a shape that is smaller": lambda: archive(a=with_header(described("(10,)"), bytes(400))),
     "a shape below zero": lambda: archive(a=with_header(described("(-1,)"), bytes(400))),
     "two sides below zero": lambda: archive(a=with_header(described("(-10, -10)"), bytes(400))),

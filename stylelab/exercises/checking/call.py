@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from stylelab.exercises.checking.definition import AXES, BY_LAYER, MOST, TENSORS, WORD, Case, Exercise, Outputs, Unreadable
-from stylelab.exercises.checking.reach import innermost
+from stylelab.exercises.checking.reach import REFUSED, innermost
 
 
 class Lab(Protocol):
@@ -104,7 +104,7 @@ class Answer:
 
 
 class Respondent:
-    """Calls one function. In a grader's sandbox it is all that there is: it knows the arguments of the present call, and no more.
+    """Calls one function. In a grader's sandbox it knows the arguments of the present call, and nothing else.
 
     Args:
         evaluate: what gives a loss among the arguments its value and gradients: a case then holds whether the loss uses its target.
@@ -307,13 +307,15 @@ ADVICE = {  # words of an error message -> what to do, in any framework
     "NVIDIA driver": _ON_THE_PROCESSOR,
     "not compiled with CUDA": _ON_THE_PROCESSOR,
     "No CUDA": _ON_THE_PROCESSOR,
-    "'function'": (_CALL := "That is a function: call it, with its arguments in brackets, and go on with what it returns."),
+    "'function'": (_CALL := "That is a function: call it, with its arguments in brackets, and use what it returns."),
     "<function": _CALL,
     "for ^:": "A power is written ** in Python.",
     "bitwise_xor": "A power is written ** in Python.",
     "BitwiseXor": "A power is written ** in Python.",
     "'float' object has no attribute 'backward'": "`item()` and `float()` turn it into a number, which has no gradient: keep the tensor.",
     "Boolean value of Tensor with more than one value": "First make an object of the torch.nn class, without tensors; then call it with them.",
+    "Operation not permitted": REFUSED,
+    "name resolution": REFUSED,
     "No module named": "Only the notebook is submitted: use what the lessons import, or write it into a cell.",
 }
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from types import FrameType
 from stylelab.base.files import printable
 from stylelab.exercises.checking.call import Lab, ask, give, unnamed
 from stylelab.exercises.checking.definition import Exercise
-from stylelab.exercises.checking.reach import OUT_OF_REACH, PACKAGE, own_function
+from stylelab.exercises.checking.reach import OUT_OF_REACH, PACKAGE, own_function, refusal
 from stylelab.exercises.checking.verdict import judge, judge_draws
 
 SEEDS = (0, 1)  # public; a grader draws from a secret
 LONGEST = 2000  # letters in a sentence
 FALLBACK = "Until it is right, the lesson continues with stylelab's own."
 USED = "in shape, value and every property. The lesson continues with yours."
+SECONDS, DRAWS = 10, 3  # a grader's limit, unless it is set otherwise; it asks three times
+SLOW = "But it is slow: grading will take about {:.0f} of the {} seconds that an answer has. Look for a loop that can be one operation."
 UNUSABLE = "but {} The lesson continues with stylelab's own."
 
 
@@ -60,11 +63,11 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
     own, stage = library[exercise.id], NOT_YET
     try:
         with redirect_stderr(sys.stdout) if under_nbgrader() else nullcontext():  # it takes all points for a warning
-            stage, sentence = _judged(exercise, function, lab, library)
+            stage, sentence, note = _judged(exercise, function, lab, library)
     finally:  # nbgrader interrupts an answer without an end
         if under_nbgrader() and stage is not RIGHT:
             _put_in_place(exercise.id, function, own)
-    tell(exercise.id, stage, sentence)
+    tell(exercise.id, stage, f"{sentence} {note}".rstrip())
     return function if sentence is USED else own
 
 
@@ -82,15 +85,18 @@ def _put_in_place(name: str, function: Callable, own: Callable) -> None:
         frame.f_globals[name] = own
 
 
-def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[str, Callable]) -> tuple[Stage, str]:
+def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[str, Callable]) -> tuple[Stage, str, str]:
+    """The stage, the sentence, and a note to add if it is nearly too slow for a grader."""
     draws = []
     for seed in SEEDS:  # up to the first draw that is not right, like the sentence of a grader's verdict
         cases = exercise.inputs(seed)
+        began = time.process_time()
         draws.append((cases, ask(exercise, function, lab, cases)))
+        spent = DRAWS * (time.process_time() - began)
         if not judge(exercise, *draws[-1]).right:
             break
     verdict = judge_draws(exercise, draws)
-    borrowed = own_function(function, frozenset(library))
+    borrowed, refused = own_function(function, frozenset(library)), refusal(function)
     stage, sentence = NOT_YET, f"{verdict.sentence} {FALLBACK}"
     if function is library[exercise.id]:
         sentence = (
@@ -99,13 +105,15 @@ def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[s
         )
     elif borrowed:
         sentence = f"{borrowed}: {OUT_OF_REACH}. {FALLBACK}"
+    elif refused:
+        sentence = f"{refused} {FALLBACK}"
     elif verdict.stage == "open":
         stage, sentence = OPEN, FALLBACK
     elif verdict.right:
         given = give(exercise, lab, next(iter(draws[0][0].values())))
         obstacle = unnamed(exercise, function) or lab.obstacle(exercise, function, given)
         stage, sentence = RIGHT, UNUSABLE.format(obstacle) if obstacle else USED
-    return stage, sentence
+    return stage, sentence, SLOW.format(spent, SECONDS) if stage is RIGHT and spent > SECONDS / 2 else ""
 
 
 def tell(exercise: str, stage: Stage, sentence: str) -> None:

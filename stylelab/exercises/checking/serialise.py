@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from stylelab.exercises.checking.call import Reply
+from stylelab.exercises.checking.definition import MOST
 
 Arrays = dict[str, np.ndarray]
 
@@ -135,7 +136,7 @@ def _by_name(value, check: Callable) -> dict:
 
 def _array(value) -> np.ndarray:
     _require(isinstance(value, np.ndarray | np.generic), "an array was expected")
-    _require(value.dtype.kind in "fiubU", f"an array of {value.dtype}")
+    _require(value.dtype.kind in "fiubU" and value.size <= MOST, f"an array of {value.size} {value.dtype}")
     return np.asarray(value)
 
 

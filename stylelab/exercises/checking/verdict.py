@@ -94,10 +94,11 @@ def judge_draws(exercise: Exercise, draws: Sequence[tuple[Mapping[str, Case], An
     if faulty is None:
         return verdicts[0]
     if parts[0].wrong is not None and any(part.wrong is None for part in parts):
-        with np.errstate(all="ignore"):
-            why = no_work(exercise, [(cases, cleaned(exercise, cases, answer)) for cases, answer in draws])
-        parts = [replace(part, wrong=why if part.wrong is None else part.wrong) for part in parts]
         parts = _capped(exercise, parts)
+        if any(part.wrong is None for part in parts):
+            with np.errstate(all="ignore"):
+                why = no_work(exercise, [(cases, cleaned(exercise, cases, answer)) for cases, answer in draws])
+            parts = [replace(part, wrong=part.wrong or why) for part in parts]
     stage = verdicts[faulty].stage
     return Verdict(stage.replace("open", "value") if faulty else stage, in_draw(faulty, verdicts[faulty].sentence), tuple(parts))
 

@@ -116,7 +116,7 @@ class Lab:
             output = function(*given.values())
 
         def pull(weights: np.ndarray) -> dict[str, object]:
-            onto = tf.reshape(tf.cast(weights, output.dtype), output.shape)
+            onto = tf.reshape(tf.constant(weights.astype(output.dtype.as_numpy_dtype)), output.shape)
             return tape.gradient(output, tensors, output_gradients=onto)
 
         return output, pull

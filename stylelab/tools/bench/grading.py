@@ -6,6 +6,7 @@ twice: whole, and cut down to its set-up, its answers and its checks.
     python -m stylelab.tools.bench.grading [--framework torch] [--lessons 02,03] [-o FILE]
     python -m stylelab.tools.bench.grading --thousand [N]      two workers, one of which is killed half-way
     python -m stylelab.tools.bench.grading --hostile [N]       two workers, with and without 5 % hostile submissions
+                                           [--one-answer]      of which each has one hostile answer, and right ones otherwise
 """
 
 import argparse
@@ -46,7 +47,7 @@ REPEATS = 3  # times that we mark a notebook; the median counts
 STUDENT = "solved"
 OPEN = "raise NotImplementedError"
 CLASS = ("right", "first", "open", "wrong")  # what the students of a made-up class submit, in turn
-EVERY = 20  # one submission in so many is hostile
+EVERY = 20  # one submission in 20 is hostile
 HOSTILE = (  # what these do in turn, in the function that answers each exercise, or before it
     "while True: pass",
     "import os; os.kill(0, 9)",
@@ -76,6 +77,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--lessons", default="02,03", help="their numbers")
     parser.add_argument("--thousand", nargs="?", const=1000, type=int, metavar="N", help="grade a class of N, 1000 by default")
     parser.add_argument("--hostile", nargs="?", const=1000, type=int, metavar="N", help="grade a class with hostile submissions")
+    parser.add_argument(
+        "--one-answer", action="store_true", help="a hostile submission has one hostile answer, the rest is right"
+    )
     parser.add_argument("--serve-nbgrader", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("-o", "--out", type=Path, help="a JSON file")
     options = parser.parse_args(arguments)
@@ -87,7 +91,7 @@ def main(arguments: list[str]) -> None:
     if options.thousand:
         numbers = grade_class(options.thousand, options.framework or "torch")
     elif options.hostile:
-        numbers = grade_with_hostile(options.hostile, options.framework or "torch")
+        numbers = grade_with_hostile(options.hostile, options.framework or "torch", one_answer=options.one_answer)
     else:
         numbers = compare([options.framework] if options.framework else list(TITLES), options.lessons.split(","))
     if options.out:
@@ -158,21 +162,29 @@ def make_class(folder: Path, count: int, number: str, framework: str) -> list[st
     return students
 
 
-def add_hostile(folder: Path, count: int, number: str, framework: str) -> list[str]:
-    """Write STUDENT/LESSON.ipynb for each of `count` hostile students, spread among those of `make_class`; returns them."""
+def add_hostile(folder: Path, count: int, number: str, framework: str, *, one_answer: bool = False) -> dict[str, list[str]]:
+    """Write STUDENT/LESSON.ipynb for each of `count` hostile students, spread among those of `make_class`.
+
+    Args:
+        one_answer: only one answer of each is hostile, a different one in turn; the others are the library's.
+
+    Returns:
+        student -> the exercises with hostile answers.
+    """
     handed_out = lesson(number, framework)
     name = f"{handed_out.metadata.stylelab.lesson}_{framework}.ipynb"
-    students = []
+    exercises, students = exercises_of(handed_out), {}
     for index in range(count):
         text = textwrap.indent(HOSTILE[index % len(HOSTILE)], "    ")
-        book = answered(
-            handed_out, {each: f"def {each}(*given):\n{text}\n    return given[0]" for each in exercises_of(handed_out)}
-        )
+        chosen = exercises[index % len(exercises) :][:1] if one_answer else exercises
+        answers = {each: library_source(framework, each) for each in exercises}
+        book = answered(handed_out, answers | {each: f"def {each}(*given):\n{text}\n    return given[0]" for each in chosen})
         if index % len(HOSTILE) == len(HOSTILE) - 1:
             book.cells = [*map(new_code_cell, LONG_CELLS), *book.cells]
-        students.append(f"student{(index + 1) * (EVERY - 1) - 1:04}-hostile")
-        (folder / students[-1]).mkdir(parents=True)
-        (folder / students[-1] / name).write_bytes(as_bytes(book))
+        student = f"student{(index + 1) * (EVERY - 1) - 1:04}-hostile"
+        students[student] = chosen
+        (folder / student).mkdir(parents=True)
+        (folder / student / name).write_bytes(as_bytes(book))
     return students
 
 
@@ -359,11 +371,13 @@ def grade_class(count: int, framework: str, number: str = "03", workers: int = 2
     return {"count": count, "framework": framework, **numbers}
 
 
-def grade_with_hostile(count: int, framework: str, number: str = "03", workers: int = 2, seconds: float = 10.0) -> dict:
+def grade_with_hostile(
+    count: int, framework: str, number: str = "03", workers: int = 2, seconds: float = 10.0, one_answer: bool = False
+) -> dict:
     """Grade a made-up class without and then with hostile submissions, one in twenty; print and return the numbers.
 
     Raises:
-        MachineError: an honest mark is not what it is without them, or a hostile submission earned points.
+        MachineError: an honest mark is not what it is without them, or a hostile answer earned points.
     """
     from stylelab.tools.cluster import connect
 
@@ -372,7 +386,8 @@ def grade_with_hostile(count: int, framework: str, number: str = "03", workers: 
         folder = Path(name)
         students = make_class(folder / "in", count - count // EVERY, number, framework)
         for run in ("honest", "all"):
-            hostile = add_hostile(folder / "in", count // EVERY, number, framework) if run == "all" else []
+            if run == "all":
+                hostile = add_hostile(folder / "in", count // EVERY, number, framework, one_answer=one_answer)
             began = time.perf_counter()
             plan = batch.plan(folder / "in", folder / run, seed=seed, seconds=seconds)
             with connect(None, tasks=workers, device="cpu", deaths=1) as client:
@@ -381,18 +396,20 @@ def grade_with_hostile(count: int, framework: str, number: str = "03", workers: 
             print(f"{run}: {len(marks[-1])} submissions, {times[-1]:.0f} seconds", flush=True)
     honest, everyone = marks
     compare_marks(honest, everyone, students, hostile)
-    stages = Counter(exercise.stage for student in hostile for exercise in everyone[student].exercises)
+    stages = Counter(
+        each.stage for student in hostile for each in everyone[student].exercises if each.exercise in hostile[student]
+    )
     ratio = times[1] / times[0]
     print(f"every honest mark is the same: {len(students)} of {len(students)}; the hostile answers: {dict(stages)}")
     print(f"{len(hostile)} hostile submissions make it {ratio:.2f} times as long")
     return {"count": count, "framework": framework, "seconds": times, "ratio": ratio, "stages": stages}
 
 
-def compare_marks(without: dict[str, Mark], among: dict[str, Mark], honest: list[str], hostile: list[str]) -> None:
+def compare_marks(without: dict[str, Mark], among: dict[str, Mark], honest: list[str], hostile: dict[str, list[str]]) -> None:
     """Compare each honest student's mark without and among hostile submissions.
 
     Raises:
-        MachineError: they differ, something was not graded, or a hostile submission earned points.
+        MachineError: they differ, something was not graded, or a hostile answer earned points.
     """
     for student in honest:
         one, other = (
@@ -402,9 +419,9 @@ def compare_marks(without: dict[str, Mark], among: dict[str, Mark], honest: list
             raise MachineError(
                 f"{student} has {without[student].earned} points, and {among[student].earned} among hostile submissions"
             )
-    for student in hostile:
-        if among[student].earned:
-            raise MachineError(f"{student} is hostile and got {among[student].earned} points")
+    for student, exercises in hostile.items():
+        if earned := sum(each.earned for each in among[student].exercises if each.exercise in exercises):
+            raise MachineError(f"{student} is hostile and got {earned} points")
 
 
 def check_marks(plan: batch.Batch, students: list[str]) -> None:

@@ -4,6 +4,7 @@ This file contains no answer, because it is copied into a grader's sandbox; the 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ UNREADABLE = {  # what a tensor is, and what to do -> a test of it
     "a nested tensor, which holds several: put them together with torch.stack, or return one.": lambda tensor: tensor.is_nested,
     "a sparse tensor: to_dense() makes an ordinary one of it.": lambda tensor: tensor.layout is not torch.strided,
     "a tensor without numbers, on the device 'meta': make new tensors on the device of your input.": lambda tensor: (
-        tensor.is_meta
+        tensor.is_meta and not _has_numbers(tensor)
     ),
     "a quantized tensor: dequantize() makes an ordinary one of it.": lambda tensor: tensor.is_quantized,
     "complex numbers: return real ones, such as their real part or their abs().": Tensor.is_complex,
@@ -120,6 +121,12 @@ class Lab:
             return OTHER_DEVICE.format(device.type)
         stays = isinstance(output, Tensor) and output.ndim and output.device.type != device.type
         return OTHER_DEVICE.format(device.type) if stays else None
+
+
+def _has_numbers(tensor: Tensor) -> bool:
+    with suppress(NotImplementedError):
+        return tensor.detach().cpu() is not None
+    return False
 
 
 class _Elsewhere(torch.autograd.Function):

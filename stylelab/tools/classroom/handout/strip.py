@@ -28,7 +28,7 @@ network; {repository} explains how to install them. Then, in this folder:
 
 Write each answer between `{begin}` and `{end}`, in place of `{stub}`,
 and run the cell below it. It checks the answer at once and explains any mistake.
-Keep the cells in their order, and hand in the notebook without renaming it.
+Keep the cells in their order, and submit the notebook without renaming it.
 """
 
 

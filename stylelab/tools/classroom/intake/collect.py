@@ -30,7 +30,7 @@ from stylelab.tools.classroom.notebooks.identify import identify
 from stylelab.tools.classroom.notebooks.read import Notebook, read_notebook
 
 LONGEST_NAME = 160  # characters of a file's name
-UNREAD = re.compile(r"\.(?:py|zip|rar|7z|tar|t?gz|t?bz2|t?xz|zst)$", re.I)  # may hold an answer that nobody would miss
+UNREAD = re.compile(r"\.(?:py|zip|rar|7z|tar|t?gz|t?bz2|t?xz|zst)$", re.I)  # may hold an answer
 
 
 def say(sentence: str) -> None:
@@ -44,7 +44,7 @@ def collect(source: Path, tell: Callable[[str], object] = say) -> list[Submissio
     Args:
         source: a notebook; a folder of notebooks, of folders per student, or nbgrader's; a zip exported by Canvas, Moodle,
             Gradescope or Blackboard, or a folder of nothing but such exports. A student's own zip among others is opened
-            too, and all in it is that student's, handed in when the zip was.
+            too: everything in it is that student's, submitted when the zip was.
         tell: called with each sentence that the teacher should read: what was assumed, and what was left out.
 
     Returns:
@@ -102,7 +102,7 @@ def _find_files(source: Path, tell: Callable[[str], object]) -> Iterator[Student
         for found in assign_students(export, left_out.append):
             yield from _open_own_zip(found)
     if left_out:
-        tell(f"nobody's submission, so left out: {_listed(left_out)}")
+        tell(f"left out, because they belong to no student: {_listed(left_out)}")
 
 
 def _nbgrader_prefix(source: Path) -> tuple[str, ...]:
@@ -132,14 +132,16 @@ def _exports_in_folder(files: list[IncomingFile], left_out: list[str], tell: Cal
     exports = split_exports(opened)
     if all(tops := ["/".join(prefix) for prefix, _ in exports]):
         own = "a student's own zip belongs in a folder named after the student"
-        tell(f"read as exports of a whole class, as nothing else is there: {_listed(tops)}; {own}")
+        tell(f"read as exports of a whole class, because nothing else is there: {_listed(tops)}; {own}")
         left_out += sorted({file.parts[0] for file in files}.difference(tops))
         return exports
     if not is_export(files):
         inner = by_folder(opened).items()
         tops = [top for top, own in inner if is_export(own) or (top in zips and has_one_notebook_in_three_folders(own))]
         if tops:
-            tell(f"taken for one student's work, though it looks like a class: {_listed(tops)}; if it is one, grade it alone")
+            tell(
+                f"read as one student's work, although it looks like a class: {_listed(tops)}; if it is a class, grade it on its own"
+            )
     return split_exports(files)
 
 

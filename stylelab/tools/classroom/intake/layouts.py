@@ -30,7 +30,7 @@ SUBMITTED = "submitted"  # nbgrader's folder: submitted/STUDENT/ASSIGNMENT/
 NBGRADER = {SUBMITTED, "source", "release", "autograded", "feedback", "downloaded"}
 TIMESTAMP = "timestamp.txt"  # in each of nbgrader's assignment folders
 TIME = re.compile(r"\s*(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)\s*(\S*)")
-CONFIG = "nbgrader_config.py"  # of a course, beside its folders
+CONFIG = "nbgrader_config.py"  # next to a course's folders
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def assign_students(export: Export, left_out: Callable[[str], object] = str) -> 
 
     Args:
         export: one of `split_exports`.
-        left_out: called with the name of each file that is nobody's.
+        left_out: called with the name of each file that belongs to no student.
     """
     prefix, files = export
     pairs = list(_find_students(files))
@@ -130,7 +130,7 @@ def _names_several(files: list[IncomingFile]) -> bool:
 
 
 def _is_nbgrader(files: list[IncomingFile]) -> bool:
-    """Whether `submitted` is nbgrader's: no folder or notebook beside it may be another student's."""
+    """Whether `submitted` is nbgrader's: nothing next to it may be another student's."""
     tops = {file.parts[0] for file in files if file.is_work or (file.may_be_work and len(file.parts) > 1)}
     deep = any(file.may_be_work and file.parts[0] == SUBMITTED and len(file.parts) > 3 for file in files)
     return deep and (tops <= NBGRADER or (CONFIG,) in {file.parts for file in files})
@@ -177,7 +177,7 @@ def _nbgrader_students(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile
 
 
 def _folders_and_loose_files(files: list[IncomingFile]) -> Iterator[tuple[IncomingFile, Student | None]]:
-    """Folders and loose files belong to the students they are named after, except what a teacher put beside them."""
+    """Folders and loose files belong to the students they are named after, except what a teacher put there."""
     folders = any(file.is_work and len(file.parts) > 1 for file in files)
     loose = any(file.is_work and len(file.parts) == 1 for file in files)
     for file in files:

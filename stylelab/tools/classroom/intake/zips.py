@@ -51,7 +51,7 @@ def list_zip(stored: StoredFile) -> list[IncomingFile]:
     for entry in entries:
         name = _decode_name(entry).replace("\\", "/")
         parts = tuple(part for part in name.split("/") if part not in ("", ".", ".."))
-        if OUTSIDE.match(name):  # it is not the work of whoever has a folder of that name
+        if OUTSIDE.match(name):  # otherwise it would count for the student with a folder of that name
             parts = ("outside the zip", *parts)
         if parts and not name.endswith("/") and not any(map(is_hidden, parts)) and len(parts) <= LIMITS.depth:
             trouble = _find_trouble(entry, name, entry.header_offset in overlapping)

@@ -19,7 +19,7 @@ import stylelab
 from stylelab.base.files import check_folder, error_text, file_kind, folder_errors, printable, write_text
 from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.exercises import EXERCISES
-from stylelab.tools.classroom.intake.collect import collect
+from stylelab.tools.classroom.intake.collect import collect, say
 from stylelab.tools.classroom.marking.mark import DRAWS
 from stylelab.tools.classroom.marking.model import Mark, Submission
 from stylelab.tools.classroom.marking.record import SEED, Record, read_record, write_record
@@ -97,11 +97,14 @@ def plan(
     # inside it, marks would be collected as a student's the next time, and students could be given the seed
     if file_kind(source) == "folder" and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source)):
         raise InputError(f"'{printable(folder)}' is in the folder of submissions: choose another folder for the marks")
-    submissions = collect(source)
+    told: list[str] = []
+    submissions = collect(source, told.append)
     for output in (folder, folder / "marks"):
         with folder_errors(output):
             output.mkdir(parents=True, exist_ok=True)
         check_folder(output)
+    for sentence in told:  # not before an error, which is one line
+        say(sentence)
     before = read_record(folder)
     settings = {"sandbox": kind, "limits": asdict(limits), "kit": grader_digest()}
     points = {name: exercise.points for name, exercise in EXERCISES.items()}

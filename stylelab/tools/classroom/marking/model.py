@@ -27,9 +27,7 @@ STAGES = {
     "not graded": "not graded",  # another fault that is not the student's
 }
 NOT_GRADED = ("starved", "not graded")
-PENDING = (
-    "It was not graded, for a reason that has nothing to do with your work. You lose no points; your instructor will look at it."
-)
+PENDING = "This could not be graded, for a reason that has nothing to do with your work. You lose no points, and your instructor will look at it."
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a mark: what was checked, points available, points earned, and what is wrong, if anything."""
+    """One line of a mark: what was checked, points available, points earned, and the fault, if any."""
 
     name: str
     points: int
@@ -100,7 +98,7 @@ class ExerciseMark:
 
     @property
     def graded(self) -> bool:
-        """Whether the points say something about the answer: no fault of the grader or its machine was in the way."""
+        """Whether the points say something about the answer: they do not if the grader or its machine failed."""
         return self.stage not in NOT_GRADED
 
     @property
@@ -141,7 +139,7 @@ class Mark:
 
     @property
     def graded(self) -> bool:
-        """Whether everything was graded, or else cannot be for a reason that is the student's."""
+        """Whether everything was graded, or cannot be for a reason that is the student's."""
         return not self.fault and all(exercise.graded for exercise in self.exercises)
 
     @property

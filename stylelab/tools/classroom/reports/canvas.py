@@ -80,7 +80,7 @@ def canvas_text(book: Gradebook, path: "str | Path | None" = None) -> tuple[str,
 
 
 def _exact(export: CanvasExport, row: Row) -> Row:
-    """The row with all that Canvas must read again as it is: numbers, and the id by which it finds the student.
+    """The row with exact cells where Canvas must find what it wrote: numbers, and the id by which it finds the student.
 
     Names are not among them: a student may have chosen one that starts a formula.
     """

@@ -41,8 +41,8 @@ class SubmissionGrade:
         factor: share of `earned` that is left after late days, 0..1.
         by_hand, comments: changes and comments for the whole submission.
         ungraded: how many of these points are not graded, for a reason that is not the student's.
-        counts: whether this is the submission of its lesson that counts: the one with the most points in the end, if all
-            that is not graded were right.
+        counts: whether this is the submission of its lesson that counts: the one with the most points in the end, if
+            everything not graded were right.
     """
 
     mark: Mark
@@ -72,7 +72,7 @@ class SubmissionGrade:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """Sorts a student's submissions of one lesson: the final points if all that is not graded were right, and as it is."""
+        """Sorts a student's submissions of one lesson: final points if everything not graded were right, then final points as they are."""
         return round((self.earned + self.ungraded) * self.factor, 2), self.final
 
 
@@ -165,7 +165,7 @@ def make_gradebook(
         marks: one per submission.
         entries: the lines of manual.csv.
         late: the late policy; None deducts nothing.
-        chosen: the lessons that count; None leaves out those that next to nobody handed in.
+        chosen: the lessons that count; None leaves out those that hardly anyone submitted.
     """
     late, lessons = late or Late(), _lessons(marks, record)
     warnings: list[str] = []
@@ -271,7 +271,7 @@ def _student(
     available = {lesson: sum(lessons[lesson].values()) for lesson in counted}
     ungraded = sum(submission.ungraded for submission in student.counted.values())
     if any(not submission.graded and submission.mark.lesson not in lessons for submission in submissions):
-        # one of unknown lesson: it may be any that the student has not handed in
+        # one of unknown lesson: it may be any that the student has not submitted
         ungraded += sum(available[lesson] for lesson in available.keys() - student.counted.keys())
     return replace(student, points=sum(available.values()) - ungraded, ungraded=ungraded)
 

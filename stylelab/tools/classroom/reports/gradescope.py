@@ -5,7 +5,7 @@ Source: gradescope-autograders.readthedocs.io, "Autograder Specifications".
 
 from stylelab.tools.classroom.marking.model import STAGES
 from stylelab.tools.classroom.reports.gradebook import Gradebook, Student, lesson_title
-from stylelab.tools.classroom.reports.text import number, plain
+from stylelab.tools.classroom.reports.text import number, plain, plural
 
 
 def results(book: Gradebook) -> dict[str, dict]:
@@ -31,8 +31,7 @@ def _result(student: Student) -> dict:
     lines, tests = [], []
     for lesson, graded in enumerate(counted, 1):
         title = lesson_title(graded.mark.lesson)
-        days = f"{graded.days} day{'' if graded.days == 1 else 's'}"
-        late = f", {days} late, minus {number(100 * (1 - graded.factor))}%" if graded.days else ""
+        late = f", {plural(graded.days, 'day')} late, minus {number(100 * (1 - graded.factor))}%" if graded.days else ""
         lines.append(f"{title}: {number(graded.final)} of {graded.points}{late}")
         lines += [f"  Instructor: {plain(text, 5000)}" for text in (*graded.by_hand, *graded.comments)]
         lines += [f"  {plain(note)}" for note in graded.mark.notes]

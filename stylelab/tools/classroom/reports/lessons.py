@@ -1,4 +1,4 @@
-"""Which lessons count: those that the instructor names, or else all but those that next to nobody handed in."""
+"""Which lessons count: those that the instructor names, or else all but those that hardly anyone submitted."""
 
 import re
 from collections import Counter
@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable
 from stylelab.errors import unknown
 from stylelab.tools.classroom.marking.model import Mark
 from stylelab.tools.classroom.notebooks.lessons import lesson_names
-from stylelab.tools.classroom.reports.text import plain
+from stylelab.tools.classroom.reports.text import plain, plural
 
 UNTOUCHED = ("open", "missing")  # stages of an exercise that was not attempted
 ONE_IN, HANDFUL = 10, 5  # left out: at most one in ten, and fewer than five
-ALONE_AMONG = 4  # or a single student, where at least four handed in another lesson
+ALONE_AMONG = 4  # or a single student, if at least four submitted another lesson
 FEW = 3  # at most a third: counted, with a warning
 
 
@@ -37,10 +37,10 @@ def parse_lessons(text: str | None) -> tuple[str, ...] | None:
 
 
 def counted_lessons(marks: Iterable[Mark], chosen: Collection[str] | None, warnings: list[str]) -> set[str]:
-    """The lessons that count. A warning says which others were handed in, and how to count them.
+    """The lessons that count. A warning says which others were submitted, and how to count them.
 
     Without a choice, one stray notebook must not change everybody's percentage: a lesson counts if enough students attempted
-    it, compared with the lesson that most attempted. Handing in an untouched notebook is no attempt, unless nobody does more.
+    it, compared with the lesson that most attempted. An untouched notebook does not count as an attempt, unless all are untouched.
 
     Args:
         marks: one per submission.
@@ -52,10 +52,11 @@ def counted_lessons(marks: Iterable[Mark], chosen: Collection[str] | None, warni
         if others := [mark for mark in marks if mark.lesson not in chosen]:
             names = sorted({plain(mark.student, 60) for mark in others})
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-            notebooks = "1 notebook" if len(others) == 1 else f"{len(others)} notebooks"
             numbers = _numbers(mark.lesson for mark in others)
-            warnings.append(f"not counted: {notebooks} of other lessons ({numbers}), from {', '.join(names[:5])}{more}")
-        warnings += [f"nobody handed in lesson {_numbers([name])}: it does not count" for name in chosen if name not in students]
+            warnings.append(
+                f"not counted: {plural(len(others), 'notebook')} of other lessons ({numbers}), from {', '.join(names[:5])}{more}"
+            )
+        warnings += [f"no one submitted lesson {_numbers([name])}: it does not count" for name in chosen if name not in students]
         return {lesson for lesson in students if lesson in chosen}
     attempted = _students(mark for mark in marks if _attempted(mark)) or students
     most = max(attempted.values(), default=0)
@@ -64,7 +65,7 @@ def counted_lessons(marks: Iterable[Mark], chosen: Collection[str] | None, warni
         number = attempted[lesson]
         of = f"{number} of {max(most, students[lesson])} students"
         if lesson not in counted:
-            did = f"{of} handed it in" if number == students[lesson] else f"{of} attempted it, {students[lesson]} handed it in"
+            did = f"{of} submitted it" if number == students[lesson] else f"{of} attempted it, {students[lesson]} submitted it"
             count = f"; to count it: --lessons {_numbers([*counted, lesson])}" if lesson else ""
             warnings.append(f"lesson {_numbers([lesson])} is left out of all points and percentages: {did}{count}")
         elif number * FEW <= most:
@@ -83,7 +84,7 @@ def _attempted(mark: Mark) -> bool:
 
 
 def _stray(number: int, most: int) -> bool:
-    """Whether so few students handed in a lesson that it is by mistake."""
+    """Whether so few students submitted a lesson that it must be a mistake."""
     return number < HANDFUL and number * ONE_IN <= most or number == 1 and most >= ALONE_AMONG
 
 

@@ -16,7 +16,7 @@ from stylelab.tools.classroom.marking.model import PENDING, RIGHT, STAGES
 from stylelab.tools.classroom.reports.gradebook import ExerciseGrade, Gradebook, Student, SubmissionGrade, lesson_title
 from stylelab.tools.classroom.reports.lessons import UNTOUCHED
 from stylelab.tools.classroom.reports.similarity import MOST_ROWS, NEAR, Similarity
-from stylelab.tools.classroom.reports.text import number, plain
+from stylelab.tools.classroom.reports.text import number, plain, plural
 
 KINDS = {  # kind of fault in the overview's chart -> its colour and the stages that belong to it
     "not attempted": ("s0", UNTOUCHED),
@@ -197,7 +197,7 @@ TEMPLATES.filters |= {
     "lines": _lines,
     "moment": lambda when: f"{when:%d %B %Y at %H:%M}" + (f" ({when.tzname()})" if when.tzinfo else ""),
     "number": number,
-    "plural": lambda count, word: f"{count} {word}{'' if count == 1 else 's'}",
+    "plural": plural,
     "seconds": lambda seconds: f"{seconds:.2g} seconds" if 0 < seconds < 10 else f"{seconds:.0f} seconds",
     "share": _share,
     "short": plain,

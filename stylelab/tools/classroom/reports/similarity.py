@@ -16,6 +16,7 @@ from stylelab.base.course import TITLES
 from stylelab.exercises import EXERCISES
 from stylelab.tools.classroom.marking.model import Mark
 from stylelab.tools.classroom.marking.model_answers import library_source
+from stylelab.tools.classroom.reports.text import plural
 from stylelab.tools.classroom.sandbox.inside.form import canonical
 
 MAX_LENGTH = 20_000  # characters of a form that are compared
@@ -130,8 +131,7 @@ class Similarity:
         """The result in one sentence."""
         if not self.pairs:
             return "No two students share an answer that is long and rare enough to be worth a look."
-        pairs = "1 pair" if len(self.pairs) == 1 else f"{len(self.pairs)} pairs"
-        return f"{pairs} of students share answers that are long and rare enough to be worth a look."
+        return f"{plural(len(self.pairs), 'pair')} of students share answers that are long and rare enough to be worth a look."
 
 
 def weight(rare: float, shared: int, of: int) -> float:
@@ -196,13 +196,13 @@ def _forms(marks: Iterable[Mark]) -> dict[str, list[Form]]:
 
 @cache
 def _obvious(exercise: str) -> frozenset[Run]:
-    """The runs of the library's own answers, which anybody may find."""
+    """The runs of the library's own answers, which any student may find."""
     sources = [library_source(framework, exercise) for framework in TITLES] if exercise in EXERCISES else []
     return frozenset(run for source in sources for run in runs_of(canonical(source)))
 
 
 def rarity(shared: int, of: int) -> float:
-    """How much it says that two of `of` students wrote what `shared` of them wrote: 1 if nobody else did, 0 if it is common.
+    """How much it says that two of `of` students wrote what `shared` of them wrote: 1 if no one else did, 0 if it is common.
 
     >>> [round(rarity(shared, 13), 1) for shared in (2, 3, 4, 5, 13)]
     [1.0, 0.6, 0.2, 0.0, 0.0]

@@ -34,6 +34,11 @@ def number(value: float, digits: int = 2) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def plural(count: int, word: str) -> str:
+    """A count with its noun, such as '1 day' or '2 days'."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
 class Exact(str):
     """Text that `cell` leaves as it is, because another program has to find it again: no student has written it."""
 

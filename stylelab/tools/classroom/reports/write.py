@@ -17,6 +17,7 @@ from stylelab.tools.classroom.reports.gradebook import Gradebook, make_gradebook
 from stylelab.tools.classroom.reports.late import Late
 from stylelab.tools.classroom.reports.manual import Entry, read_manual
 from stylelab.tools.classroom.reports.similarity import compare
+from stylelab.tools.classroom.reports.text import plural
 
 PAGE = re.compile(r"(?!.*\.\.)(feedback/[^/]+\.html|gradescope/([^/]+/)?results\.json)")  # a file about single students
 
@@ -53,7 +54,7 @@ def write(
         manual: changes and comments by hand; None reads the folder's manual.csv, or creates it.
         late: the late policy; None deducts nothing.
         canvas_export: a gradebook exported from Canvas, to be filled in as canvas.csv.
-        lessons: those that count, such as '03_style_reconstruction'; None leaves out those that next to nobody handed in.
+        lessons: those that count, such as '03_style_reconstruction'; None leaves out those that hardly anyone submitted.
 
     Raises:
         InputError: the folder cannot be written, or manual.csv or the gradebook cannot be read. Then nothing is written.
@@ -71,11 +72,11 @@ def write(
     # without a SHA-256 while they are being written: after a kill, the file is the old one or the new one
     write_record(folder, replace(record, pages=earlier | dict.fromkeys(names, "")))
     warnings = _remove_stale(folder, {name: digest for name, digest in earlier.items() if name not in names})
-    files, pages = ["record.json"], {}
+    files, digests = ["record.json"], {}
     for name, text in _texts(book, marks, canvas_text, results):
         files.append(name)
         if name in names:
-            pages[name] = sha256(text.encode())
+            digests[name] = sha256(text.encode())
         path = folder / name
         with folder_errors(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +84,7 @@ def write(
             if not path.is_symlink() and path.read_bytes() == text.encode():  # reading a file is faster than replacing it
                 continue
         write_text(path, text)
-    write_record(folder, replace(record, pages=pages))
+    write_record(folder, replace(record, pages=digests))
     return Written(tuple(files), (*book.warnings, *warnings), book)
 
 
@@ -96,7 +97,7 @@ def _earlier_pages(folder: Path) -> dict[str, str]:
 
 
 def _remove_stale(folder: Path, stale: Mapping[str, str]) -> list[str]:
-    """Remove the pages of students who have been renamed or removed, unless somebody has changed them; lines that say so."""
+    """Remove the pages of renamed or removed students, except changed ones; returns warnings about it."""
     removed = kept = 0
     for name, digest in stale.items():
         path, found = folder / name, file_sha256(folder / name)
@@ -109,8 +110,8 @@ def _remove_stale(folder: Path, stale: Mapping[str, str]) -> list[str]:
             if path.parent.parent != folder:
                 path.parent.rmdir()  # only if nothing else is in it
     gone = "of students who are no longer in this batch"
-    lines = [f"removed {removed} pages {gone}"] if removed else []
-    return lines + ([f"kept {kept} pages {gone}, because they were changed by hand"] if kept else [])
+    lines = [f"removed {plural(removed, 'page')} {gone}"] if removed else []
+    return lines + ([f"kept {plural(kept, 'page')} {gone}, changed by hand"] if kept else [])
 
 
 def _texts(book: Gradebook, marks: Sequence[Mark], canvas_text: str, results: Mapping[str, dict]) -> Iterator[tuple[str, str]]:

@@ -60,6 +60,7 @@ SETTINGS = {
     "LANG": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",
     "MPLBACKEND": "agg",
+    "TORCHDYNAMO_DISABLE": "1",  # torch.compile gives back the function: compiling takes a minute
     "PYTHONHASHSEED": "0",
 }
 INSIDE_SETTINGS = SETTINGS | {
@@ -74,6 +75,7 @@ NOBODY = 65534
 START_SECONDS = 180  # for importing a framework on a busy machine
 BWRAP, NONE = "bwrap", "none"
 NESTED, FRESH, UNPROTECTED = "nested", "fresh", "unprotected"  # as in inside/serve.py
+MOST_READ = 2 * wire.LARGEST  # bytes that one child may send, an eighth of those in arrays: reading takes the grader's time
 BACKSTOP = 10  # times its limit: how long the grader waits for an answer that the machine keeps from computing
 ENDINGS = {  # name of the signal that ended an answer's process -> stage, and how it ended
     "SIGKILL": ("memory", "was killed by the system, as happens when memory runs out"),
@@ -105,7 +107,7 @@ class SandboxLost(Exception):
 
 
 class Starved(TimeoutError):
-    """An answer has not finished because the machine was busy with something else, as far as can be told."""
+    """An answer has not finished because the machine was busy with something else, as far as can be seen."""
 
 
 class Sandbox:
@@ -265,7 +267,7 @@ class Conversation:
     """The grader's side of the exchange with one child; a context manager that ends the child and sets `status`."""
 
     def __init__(self, sandbox: Sandbox, channel: socket.socket, job: dict, seconds: float):
-        self._sandbox, self._job = sandbox, job
+        self._sandbox, self._job, self._in_arrays = sandbox, job, 0
         self._channel: Any = _Channel(channel, seconds, sandbox.usage)
         self.status = 0
 
@@ -304,9 +306,19 @@ class Conversation:
         return self._receive()
 
     def _receive(self) -> tuple[object, dict]:
-        message = wire.receive(self._channel)
+        plain, arrays = wire.receive(self._channel)
+        self._in_arrays += sum(array.nbytes for array in arrays.values())
+        if self._channel.received - 7 / 8 * self._in_arrays > MOST_READ:
+            raise wire.WireError("more than an answer has to say")
+        return plain, arrays
+
+    def finish(self) -> None:
+        """Find out whether the answer, which has said all, has kept to its time.
+
+        Raises:
+            TimeoutError, SandboxLost: as `begin`.
+        """
         self._channel.check(finished=True)
-        return message
 
     def __exit__(self, *_) -> None:
         self._channel.close()
@@ -317,7 +329,7 @@ class _Channel:
     """The grader's end of a child's channel. Waiting for the child takes the child's time, and ends when that is used up.
 
     A child that waits for a processor, because others use them all, loses no time. But where processors are short, processor
-    time is worth less too: such a child may use up to twice its time, and if it needed that, it is said to be `Starved`.
+    time is worth less too: such a child may use up to twice its time, and if it needed more than its own, it counts as `Starved`.
     """
 
     def __init__(self, channel: socket.socket, seconds: float, usage: Callable[[], tuple[float, float, float]]):
@@ -325,6 +337,7 @@ class _Channel:
         self._socket, self._seconds, self._usage = channel, seconds, usage
         self._waited = self._delayed = 0.0  # seconds that the grader waited for the child, or for a processor
         self._next_check = seconds
+        self.received = 0
         self.is_at_end = False
 
     def settimeout(self, _: float | None) -> None:
@@ -339,6 +352,7 @@ class _Channel:
             with suppress(BlockingIOError):
                 data = self._socket.recv(count)
                 self.is_at_end = not data
+                self.received += len(data)
                 return data
 
     def sendall(self, data: bytes) -> None:
@@ -394,7 +408,7 @@ def _run_delay() -> float:
 
 
 def explain_ending(status: int) -> tuple[str, str]:
-    """Stage and reason for an answer whose process has ended with this status; empty if it was no signal."""
+    """Stage and reason for an answer whose process has ended with this status; empty if it was not a signal."""
     if status <= 128:
         return "", ""
     try:

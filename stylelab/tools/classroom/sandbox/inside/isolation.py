@@ -180,6 +180,12 @@ REFUSED = {
     "inotify_init1": (294, 26), "fanotify_init": (300, 262), "seccomp": (317, 277), "landlock_create_ruleset": (444, 444),
     "landlock_add_rule": (445, 445), "landlock_restrict_self": (446, 446), "setxattr": (188, 5), "lsetxattr": (189, 6),
     "fsetxattr": (190, 7), "modify_ldt": (154, None),
+    # another way to open files, past the filter of `openat`
+    "openat2": (437, 437),
+}  # fmt: skip
+# done without doing anything: for the folders in memory there is nothing to do, and on a disk it keeps everybody waiting
+IDLE = {
+    "fsync": (74, 82), "fdatasync": (75, 83), "sync_file_range": (277, 84), "msync": (26, 227), "fadvise64": (221, 223),
 }  # fmt: skip
 ONLY = {  # (number, which argument, its allowed values); OWN is this process's id
     "socketpair": ((53, 199), 0, (1,)),  # UNIX: asyncio needs it
@@ -190,11 +196,14 @@ ONLY = {  # (number, which argument, its allowed values); OWN is this process's 
     "rt_tgsigqueueinfo": ((297, 240), 0, (OWN,)),
     "prlimit64": ((302, 261), 0, (0, OWN)),
 }
+FCNTL = (72, 25)
 NEVER = {  # (number, which argument, its refused values)
-    "fcntl": ((72, 25), 1, (8, 15, 1031)),  # signals to others through a file; larger pipes
+    "fcntl": (FCNTL, 1, (8, 15, 1031)),  # signals to others through a file; larger pipes
     "ioctl": ((16, 29), 1, (0x8901, 0x8902)),  # signals to others
 }
 CLONE, CLONE3, MMAP = (56, 220), 435, (9, 222)
+OPEN, OPENAT, SET_FLAGS = (2, None), (257, 56), 4
+DIRECT = (0x4000, 0x10000)  # reads from the disk itself: an answer that waits for a disk uses none of its time
 CLONE_THREAD = 0x00010000
 SHARED, ANONYMOUS, HUGE = 0x01, 0x20, 0x40000  # memory that is shared, or of the machine's reserve, is counted by no limit
 FIRST_UNKNOWN = 463  # later system calls are answered as by a kernel that does not have them
@@ -202,7 +211,8 @@ ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 # instructions of the filter (classic BPF), offsets of what they load (of arguments, the lower half), and results
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16
-ALLOW, REFUSE, MISSING, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS, 0x80000000
+ALLOW, DONE, KILL = 0x7FFF0000, 0x00050000, 0x80000000
+REFUSE, MISSING = DONE | errno.EPERM, DONE | errno.ENOSYS
 
 
 def refuse_system_calls() -> bool:
@@ -217,7 +227,12 @@ def refuse_system_calls() -> bool:
     program += [(EQUAL, 0, 1, CLONE3), (RETURN, 0, 0, MISSING)]  # its flags are out of reach: the C library then calls clone
     for number in sorted({number for numbers in REFUSED.values() if (number := numbers[column]) is not None}):
         program += [(EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE)]
+    for numbers in IDLE.values():
+        program += [(EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, DONE)]
     refuse = (RETURN, 0, 0, REFUSE)
+    direct = [(ANY_BIT, 0, 1, DIRECT[column]), refuse]
+    for number, flags in ((OPEN[column], 1), (OPENAT[column], 2)):
+        program += [] if number is None else _for_call(number, flags, direct)
     for calls, found, otherwise in ((ONLY, ALLOW, [refuse]), (NEVER, REFUSE, [])):
         for numbers, argument, values in calls.values():
             tests = [
@@ -225,6 +240,8 @@ def refuse_system_calls() -> bool:
                 for value in values
                 for line in ((EQUAL, 0, 1, os.getpid() if value == OWN else value), (RETURN, 0, 0, found))
             ]
+            if numbers == FCNTL:
+                tests += [(EQUAL, 0, 3, SET_FLAGS), (LOAD, 0, 0, ARGUMENTS + 16), *direct]
             program += _for_call(numbers[column], argument, [*tests, *otherwise])
     program += _for_call(CLONE[column], 0, [(ANY_BIT, 1, 0, CLONE_THREAD), refuse])
     shared_and_anonymous = [(ANY_BIT, 0, 2, SHARED), (ANY_BIT, 0, 1, ANONYMOUS), refuse]

@@ -10,6 +10,7 @@ is passed to the child alone. A child works on a copy of this process's memory.
 import importlib
 import json
 import os
+import random
 import select
 import signal
 import socket
@@ -17,8 +18,10 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from functools import partial
+from functools import partial, wraps
 from typing import Any
+
+import numpy as np
 
 from stylelab.tools.classroom.sandbox.inside import isolation, wire
 
@@ -46,6 +49,9 @@ def main(framework: str, control_fd: str, user: str, mode: str) -> None:
     lab = importlib.import_module(f"stylelab.{framework}.exercises.lab").Lab()
     for name in (*WARM_IMPORTS["both"], *WARM_IMPORTS[framework]):
         importlib.import_module(name)  # but compute nothing: it might start threads, which a fork loses
+    _draw_nothing()
+    if framework == "tensorflow":
+        _compile_nothing()
     isolation.hide_memory()
     trouble = nesting_trouble() if mode == NESTED else ""
     control.sendall(json.dumps({"trouble": trouble, "seconds": time.perf_counter() - began}).encode() + b"\n")
@@ -57,6 +63,29 @@ def main(framework: str, control_fd: str, user: str, mode: str) -> None:
         child = _fork(partial(_run_isolated, lab, channel, mode, seconds), keep=channel)
         os.close(channel)
         control.sendall(bytes([_accompany(control, child, mode)]))
+
+
+def _draw_nothing() -> None:
+    """Let answers make figures, but draw none of them: nobody would see it, and it takes a tenth of a second each."""
+    from matplotlib import figure, pyplot
+
+    for name in ("draw", "tight_layout"):
+        setattr(figure.Figure, name, lambda *_, **__: None)
+    setattr(figure.Figure, "get_tightbbox", lambda drawn, *_, **__: drawn.bbox_inches)  # noqa: B010  mypy
+    pyplot.show = lambda *_, **__: pyplot.close("all")  # as in a notebook
+
+
+def _compile_nothing() -> None:
+    """Let answers make graphs, but compile none: it takes seconds, and a loss that the grader evaluates cannot be compiled."""
+    import tensorflow as tf
+
+    make_graph = tf.function
+
+    @wraps(make_graph)
+    def function(*arguments, jit_compile=None, **named):
+        return make_graph(*arguments, **named)
+
+    tf.function = function
 
 
 def nesting_trouble() -> str:
@@ -210,6 +239,8 @@ def _load(grader: socket.socket):
     unknown: dict[str, Any] = dict(cases=None, reference=None, mistakes=(), properties=())  # only the grader knows these
     exercise = Exercise(**job["exercise"], **unknown)
     wire.send(grader, {"form": form.canonical(job["cells"][job["answer"]])})
+    random.seed(0)  # an answer that draws at random fails alike in every run
+    np.random.seed(0)
     loaded = load(job["cells"], job["answer"], exercise.id, job["given"], become_notebook())
     wire.send(grader, {"trouble": loaded.trouble, "loaded": loaded.function is not None})
     return exercise, loaded.function

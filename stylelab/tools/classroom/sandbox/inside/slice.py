@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from stylelab.exercises.checking.reach import REFUSED
 from stylelab.tools.classroom.sandbox.inside.statements import (
     ANY,
     ARGUMENTS,
@@ -164,7 +165,8 @@ def _describe(error: BaseException, cell: int, answer: int) -> str:
     where = "The cell" if cell == answer else "Another cell"
     if line:
         where = f"Line {line}" if cell == answer else f"Line {line} of another cell"
-    return f"{where} stops with {kind}{f': {words}' if words else ''}".rstrip(".") + "."
+    advice = f" {REFUSED}" if isinstance(error, PermissionError) else ""
+    return f"{where} stops with {kind}{f': {words}' if words else ''}".rstrip(".") + f".{advice}"
 
 
 def needed(statements: Sequence[Statement], answer: int, name: str, given: Iterable[str]) -> list[Statement]:
@@ -179,7 +181,7 @@ class _Slice:
         self.all, self.answer, self.name = statements, answer, name
         self.given = {*given, "get_ipython", "display", "__name__"} - {name}
         self.binders, self.changers = defaultdict(list), defaultdict(list)  # name -> positions of statements
-        self.followed: dict[str, float] = {}  # name -> the position up to which its value was looked for
+        self.followed: dict[str, list[tuple]] = defaultdict(list)  # name -> up to where its value was looked for
         imported: set[str] = set()
         self.settable: set[str] = set()
         for statement in statements:
@@ -238,7 +240,8 @@ class _Slice:
 
     def statements(self) -> list[Statement]:
         """The chosen statements, in order."""
-        chosen, wanted = set(), [(self.name, float("inf")), (SETTINGS, float("inf"))]
+        end = float("inf")
+        chosen, wanted = set(), [(self.name, end, self.answer), (SETTINGS, end, self.answer)]
         for position, statement in enumerate(self.all):
             call = getattr(statement.node, "value", None)
             if statement.cell > self.answer or not isinstance(statement.node, ast.Expr) or not isinstance(call, ast.Call):
@@ -246,30 +249,34 @@ class _Slice:
             # setting something in a framework affects an answer that does not mention it
             if last_name(call.func).startswith(SETTING_PREFIXES) and root_name(call.func) & self.settable:
                 chosen.add(position)
-                wanted += [(name, position) for name in sorted(statement.reads_now)]
+                wanted += [(name, position, self.answer) for name in sorted(statement.reads_now)]
         while wanted:
             for position in self._sources_of(*wanted.pop()):
                 if position not in chosen:
                     chosen.add(position)
                     statement = self.all[position]
-                    wanted += [(name, position) for name in sorted(statement.reads_now)]
-                    wanted += [(name, float("inf")) for name in sorted(statement.reads_later | statement.changes)]
+                    last = max(self.answer, statement.cell)
+                    wanted += [(name, position, last) for name in sorted(statement.reads_now)]
+                    wanted += [(name, end, last) for name in sorted(statement.reads_later | statement.changes)]
         return [self.all[position] for position in sorted(chosen)]
 
-    def _sources_of(self, name: str, limit: float) -> list[int]:
-        """Statements that give `name` its value: those before `limit` and up to the answer, or else others."""
-        if name in self.given or self.followed.get(name, -1) >= limit:
+    def _sources_of(self, name: str, limit: float, last: int) -> list[int]:
+        """Statements that give `name` its value or change it: those before `limit` and up to cell `last`, or else others."""
+        if name in self.given or any(limit <= before and last <= cell for before, cell in self.followed[name]):
             return []
-        self.followed[name] = limit
-        binders = self.binders.get(name, [])
-        up_to_answer = [position for position in binders if self.all[position].cell <= self.answer]
-        sources = [position for position in up_to_answer if position < limit]
+        self.followed[name].append((limit, last))
+        binders, changers = self.binders.get(name, []), self.changers.get(name, [])
+        in_time = [position for position in binders if self.all[position].cell <= last]
+        sources = [position for position in in_time if position < limit]
         sources = sources or [position for position in binders if position < limit] or self.changers.get(f".{name}", [])
         if not sources:  # a star import may also rebind a builtin; `exec` is assumed not to
-            unseen = [position for position in self.binders.get(ANY, ()) if self.all[position].cell <= self.answer]
+            unseen = [position for position in self.binders.get(ANY, ()) if self.all[position].cell <= last]
             is_builtin = hasattr(builtins, name)
             sources = [position for position in unseen if isinstance(self.all[position].node, ast.ImportFrom) or not is_builtin]
-        return sources + [position for position in self.changers.get(name, ()) if self.all[position].cell <= self.answer]
+        changes = [position for position in changers if self.all[position].cell <= last]
+        if not in_time and name != SETTINGS:  # the answer's cell stands above all that it uses
+            changes = changes or changers
+        return sources + changes
 
 
 def _get_shell(namespace: dict) -> Any:

@@ -27,7 +27,7 @@ FILLERS = frozenset(  # functions that change what they are given
 )
 SETTING_PREFIXES = (  # calls on a module that begin like this change its settings
     "set", "seed", "manual_seed", "run_functions_eagerly", "enable", "experimental_enable", "simplefilter", "filterwarnings",
-    "disable", "use_", "add_", "register", "Register", "define", "impl", "basicConfig",
+    "disable", "use_", "add_", "register", "Register", "define", "impl", "custom_op", "basicConfig",
 )  # fmt: skip
 # Effects that no name shows are followed by names of their own. "/" stands for files; ".gram" for an attribute of this name of
 # whatever was imported, such as torch.Tensor; ".=" for settings, and attributes that cannot be seen: they always count
@@ -137,18 +137,17 @@ def _analyse(node: ast.stmt, lines: list[bytes], cell: int) -> Statement:
     run_now = list(_run_now(node))
     found = _Changes(run_now)
     changes, may_change = frozenset(found.changes), frozenset(found.may_change)
+    texts = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant) and isinstance(inner.value, str)]
+    words = frozenset(word for text in texts for word in WORDS.findall(text[:LONGEST_TEXT]))
     if UNSEEN & (reads_now | reads_later):  # names in text may be bound, changed and read
-        texts = (inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant) and isinstance(inner.value, str))
-        words = {word for text in texts for word in WORDS.findall(text[:LONGEST_TEXT])}
         reads_later |= words
         if UNSEEN & reads_now and any(isinstance(inner, ast.Call) and last_name(inner.func) in UNSEEN for inner in run_now):
             binds.add(ANY)
             reads_now |= words
             changes |= words
     if ".run_line_magic" in found.reads:
-        texts = [inner.value for inner in run_now if isinstance(inner, ast.Constant) and isinstance(inner.value, str)]
         binds |= {ANY} if "run" in texts else set()
-        reads_now |= {word for text in texts for word in WORDS.findall(text[:LONGEST_TEXT])}
+        reads_now |= words
     effects: set[str] = set()  # what calling a function in the statement may bind or change
     if isinstance(node, DEFINITIONS) or any(isinstance(inner, FUNCTIONS) for inner in run_now):
         inside = _Changes(ast.walk(node))
@@ -284,10 +283,14 @@ class _Changes:
             self._add_outside(node.args[0], f".{texts[0]}" if texts else SETTINGS)
         if name in ("getattr", "hasattr", "attrgetter", "methodcaller", "run_line_magic"):
             self.reads |= {f".{text}" for text in texts}
+        if name.startswith("redirect_std"):
+            self.may_change |= arguments
         if name == "getenv":
             self.reads.add(".environ")
         if name == "run_line_magic" and texts:
-            self.outside |= {"env": {"os.environ"}, "set_env": {"os.environ"}, "cd": {FILES}}.get(texts[0], set())
+            self.outside |= {"env": {"os.environ"}, "set_env": {"os.environ"}, "cd": {FILES}, "mkdir": {FILES}}.get(
+                texts[0], set()
+            )
             self.reads |= {".environ"} if texts[0] == "env" else {FILES} if texts[0] == "run" else set()
         if any(isinstance(value, ast.Constant) and WRITE_MODES.fullmatch(str(value.value)) for value in _arguments(node)):
             self.outside.add(FILES)

@@ -139,7 +139,8 @@ def _read_array(data: bytes) -> np.ndarray:
         raise WireError("not an array of numbers or strings")
     dtype, fortran, body = np.dtype(header[1].decode()), header[2] == b"True", data[start + length :]
     shape = tuple(int(side) for side in header[3].split(b",") if side.strip())
-    if len(shape) > 8 or math.prod(shape) * dtype.itemsize != len(body):
+    fits = math.prod(shape) * dtype.itemsize == len(body) and math.prod(side or 1 for side in shape) <= LARGEST
+    if len(shape) > 8 or not fits:  # an empty array may have sides whose product no number can hold
         raise WireError(f"{len(body)} bytes for shape {shape} of {dtype}")
     if dtype.kind == "U":  # each number must be a Unicode character, and not half of a surrogate pair
         letters = np.frombuffer(body, np.dtype("u4").newbyteorder(dtype.byteorder))
