@@ -32,7 +32,7 @@ from PIL import Image
 from stylelab import encoders
 from stylelab.base.html import with_code
 from stylelab.errors import StylelabError, unknown
-from stylelab.plots import PAGE, SHARP, page_width
+from stylelab.plots import PAGE, SHARP, page_width, side_by_side
 from stylelab.recipes import PRESETS
 from stylelab.result import Step
 
@@ -55,6 +55,15 @@ STATIC = Template(
 .jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child:has(.jupyter-widgets-disconnected) { display: none }
 .jp-OutputArea-child:has(+ .jp-OutputArea-child .jupyter-widgets-disconnected) .{{ name }} { display: block }
 </style><div class="{{ name }}">{{ html }}<p class="stylelab-run">Run the cell above to make it live.</p></div>""",
+    autoescape=True,
+)
+CHOICE = Template(
+    "<p><b>Which do you prefer?</b></p>"
+    "{% for letter, name in names.items() %}<details><summary>{{ letter }}</summary>{{ name }}</details>{% endfor %}",
+    autoescape=True,
+)
+CHOSEN = Template(
+    "You prefer <b>{{ names[letter] }}</b>.{% for letter, name in names.items() %} {{ letter }}: {{ name }}.{% endfor %}",
     autoescape=True,
 )
 PROGRESS = Template('<progress value="{{ done }}" max="{{ steps }}"></progress> {{ status }}', autoescape=True)
@@ -341,6 +350,29 @@ def quiz(lesson: str) -> None:
 
     questions = find_quiz(lesson)
     display_widget(form(questions), unfolded(questions), f"{len(questions)} questions")
+
+
+def choose(images: Mapping[str, np.ndarray], alt: str, seed: int = 0) -> None:
+    """Images under letters, in an order drawn at random, and a question: which do you prefer? Only the answer reveals their names.
+
+    Args:
+        images: name -> `(H, W, 3)` in 0..1, at most eight.
+        alt: what they show, without saying which is which.
+        seed: of the order.
+    """
+    import ipywidgets
+
+    order = np.random.default_rng(seed).permutation(list(images))
+    names = dict(zip("ABCDEFGH", order.tolist(), strict=False))
+    show(side_by_side({letter: images[name] for letter, name in names.items()}), alt)
+    choice = ipywidgets.RadioButtons(options=[*names], value=None, description="I prefer")
+    answer = ipywidgets.HTML()
+
+    def reveal(_: Any) -> None:
+        answer.value = CHOSEN.render(letter=choice.value, names=names)
+
+    choice.observe(reveal, "value")
+    display_widget(ipywidgets.VBox([choice, answer]), CHOICE.render(names=names), f"A choice of {len(names)} images")
 
 
 def display_widget(widget: Any, html: str, text: str) -> None:

@@ -299,7 +299,7 @@ def _line_panels(panels: Sequence[Mapping[str, tuple]], share_y: bool, marker: s
     return figure, axes
 
 
-def clouds(panels: Mapping[str, tuple], xlabel: str, ylabel: str) -> Figure:
+def clouds(panels: Mapping[str, tuple], xlabel: str, ylabel: str, *, behind: tuple | None = None) -> Figure:
     """Clouds of points next to each other, on the same axes. The more points there are in a place, the darker it is.
 
     >>> figure = plots.clouds({"F": ([0, 1, 2], [2, 1, 0])}, "filter 1", "filter 2")
@@ -307,21 +307,34 @@ def clouds(panels: Mapping[str, tuple], xlabel: str, ylabel: str) -> Figure:
     ('F', 'filter 1')
 
     Args:
-        panels: title -> (x, y), sequences of one length.
+        panels: title -> (x, y), sequences of one length. Up to four are in a row.
         xlabel, ylabel: labels of the axes.
+        behind: (x, y) of another cloud, drawn behind each of them in small crosses of another colour.
 
     Raises:
         InputError: no cloud.
     """
     if not panels:
         raise InputError("no cloud to show: give at least one")
-    figure = Figure(figsize=(PAGE / 100 / 2 * max(2, len(panels)), 3.8), layout="constrained")
-    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
-    for axis, (title, (x, y)) in zip(axes, panels.items(), strict=True):
+    rows = ceil(len(panels) / MOST)
+    columns = ceil(len(panels) / rows)
+    tall = 3.8 if len(panels) <= 2 else PAGE / 100 / columns + 0.3
+    figure = Figure(figsize=(PAGE / 100, rows * tall), layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
+    for index, (title, (x, y)) in enumerate(panels.items()):
+        axis = axes.flat[index]
+        if behind is not None:
+            axis.scatter(*behind, s=9, marker="x", color=COLOURS["style"], alpha=0.35, linewidths=0.7)
         axis.scatter(x, y, s=9, color=COLOURS["content"], alpha=0.25, linewidths=0)
         axis.set_title(title, fontsize=10)
-        axis.set(xlabel=xlabel, ylabel=ylabel)
         axis.grid(alpha=0.3)
+        if index % columns == 0:
+            axis.set_ylabel(ylabel)
+        if index + columns >= len(panels):  # nothing below it
+            axis.set_xlabel(xlabel)
+            axis.tick_params(labelbottom=True)
     return figure
 
 

@@ -52,6 +52,8 @@ LADDER = (
     Cut("03", "row", columns=6, chosen=(0, 1, 2, 3, 4, 5), in_row=3, title=0.12),
     Cut("04", "grid"),
     Cut("05", "six"),
+    Cut("06", "go"),
+    Cut("07", "where"),
 )
 
 

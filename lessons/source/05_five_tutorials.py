@@ -528,6 +528,7 @@ page.quiz("05")
 # - Give SGD ten times its rate in 5.10, then a tenth. What do the curves say?
 # - Race for the style loss alone: `lambda image: loss(image)["style"]`. Who wins?
 # - Put the clamp inside `loss` and race L-BFGS for a thousand steps.
+# - All six agree on what style *is*. `mmd`, `wasserstein`, `sliced` and `nnst` do not: go on with [lesson 6](06_clouds_of_points_{{module}}.ipynb).
 #
 # ## References
 #

@@ -141,6 +141,28 @@ def test_an_error_after_moving_a_slider_is_displayed(monkeypatch):
     assert status.value == "the style weight is &lt;too&gt; large"
 
 
+def test_a_blind_choice_reveals_the_names_only_when_it_has_been_made(displayed, monkeypatch):
+    widgets = []
+    monkeypatch.setattr(page, "display_widget", lambda widget, html, text: widgets.append((widget, html)))
+    page.choose({"gram": GREY, "sliced": GREY / 2, "<wasserstein>": GREY / 4}, "Three grey squares")
+    (widget, html), (figure,) = widgets[0], displayed
+    choice, answer = widget.children
+    assert 'alt="Three grey squares"' in figure and "gram" not in figure and answer.value == ""
+    assert (choice.options, choice.value) == (("A", "B", "C"), None)
+    names = dict(re.findall(r"<details><summary>(\w)</summary>(.+?)</details>", html))
+    assert sorted(names.values()) == ["&lt;wasserstein&gt;", "gram", "sliced"]
+    choice.value = "B"
+    assert answer.value.startswith(f"You prefer <b>{names['B']}</b>.") and f" A: {names['A']}." in answer.value
+
+
+def test_a_blind_choice_depends_on_its_seed_alone(displayed, monkeypatch):
+    orders = []
+    monkeypatch.setattr(page, "display_widget", lambda widget, html, text: orders.append(html))
+    for seed in (0, 0, *range(1, 9)):
+        page.choose({name: GREY for name in "stuv"}, "Four grey squares", seed=seed)
+    assert orders[0] == orders[1] and len(set(orders)) > 3
+
+
 def test_a_widget_is_displayed_below_its_static_version_which_it_hides(displayed):
     for _ in range(2):
         page.quiz("04")

@@ -31,7 +31,7 @@ class Limits:
     entries: int = 20_000
     ratio: int = 200  # unpacked to packed size, for entries above one megabyte
     depth: int = 20  # nested folders
-    notebooks: int = 60  # per student: six lessons, two editions, five submissions each
+    notebooks: int = 80  # per student: eight lessons, two editions, five submissions each
 
 
 LIMITS = Limits()

@@ -1,0 +1,309 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown] name="title"
+# # 7 · Where, what colour, how much: you choose what the statistics are taken of
+#
+# {{badges}}
+#
+# This is the {{framework}} edition. The same lesson in {{other_framework}}: [07_where_what_how_much_{{other_module}}.ipynb](07_where_what_how_much_{{other_module}}.ipynb)
+#
+# **You will**
+#
+# 1. give each region of a photograph its own style, by Gram matrices of masked positions (exercise 7.1, two predictions, question 1);
+# 2. paint in the photograph's colours, in two ways (exercise 7.2, two predictions, question 2);
+# 3. choose how large strokes are (one prediction, question 3);
+# 4. blend two styles into one that has both (one prediction, question 4);
+# 5. choose how much style there is, without a lottery of weights (one prediction, question 5).
+#
+# **Time** 45 minutes · **Needs** Gram matrix (lesson 3 or 4), mean and covariance (lesson 6) · **Runs on** a laptop, in three to five minutes for all cells. Without a GPU, images have 160 pixels and runs 40 steps; with one, 320 pixels and 200 steps. The cells are the same.
+
+# %% name="setup" tags=["torch"]
+import os, sys
+
+# {{colab}}
+
+import numpy as np
+import torch
+import stylelab.torch as sl
+from scipy import ndimage
+from stylelab import images, page, plots
+from stylelab.recipes import scaled
+
+setting = page.set_up(sl, seed=0)
+
+# %% name="setup" tags=["tensorflow"]
+import os, sys
+
+# {{colab}}
+
+import numpy as np
+import stylelab.tensorflow as sl
+import tensorflow as tf
+from scipy import ndimage
+from stylelab import images, page, plots
+from stylelab.recipes import scaled
+
+setting = page.set_up(sl, seed=0)
+
+# %% [markdown] name="pictures_text"
+# ## 7.1 Which positions?
+#
+# A style loss compares statistics: means over all positions of a layer. The network does not say *which* positions, in *which* image. You do. Nearly all that people want to control comes down to that choice.
+#
+# First, where. A **mask** is an image with one colour for each region. Here it has two: white for the sky, black for everything below. It is made from brightness: bright pixels that are joined to the upper left corner.
+
+# %% name="pictures"
+recipe = scaled("gatys", setting.preset)
+SIZE, STEPS = recipe.size * 5 // 8, max(12, recipe.steps * 2 // 5)
+photograph = images.open_image("china", size=SIZE)
+paintings = {name: images.open_image(name, size=SIZE) for name in ("brushstrokes", "stained-glass")}
+joined, _ = ndimage.label(photograph.min(2) > 0.55)
+sky = ndimage.binary_fill_holes(joined == joined[0, 0])
+mask = np.repeat(np.float32(sky)[..., None], 3, axis=2)
+page.show(
+    plots.side_by_side({"photograph": photograph, "mask": mask, **paintings}),
+    f"{images.alt('china')}; its sky in white, the rest in black; two paintings.",
+)
+
+# %% [markdown] name="masked_gram_text"
+# ### A region's own Gram matrix
+#
+# At a layer, a position belongs to the region that most of its pixels belong to. With $m_p = 1$ where position $p$ is in the region and 0 elsewhere, the region has $\sum_p m_p$ positions, and
+#
+# $$G_{ij} = \frac{\sum_p m_p\, F_{ip} F_{jp}}{\sum_p m_p}.$$
+#
+# It is divided by the *region's* positions. Divided by all, a small region would have a small Gram matrix, as if it were another style.
+#
+# ### Exercise 7.1 · the Gram matrix of a region
+#
+# MG_TEXT
+
+# %% name="masked_gram" exercise="masked_gram"
+def masked_gram(activation, mask):
+    """MG_DOC"""
+    raise NotImplementedError
+
+
+# %% name="check_masked_gram" check="masked_gram"
+masked_gram = sl.check("masked_gram", masked_gram)
+
+# %% [markdown] name="parts_text"
+# Two filters, four positions; the region is the last one, where both respond with 2. Elsewhere filter 1 responds with 1, and filter 2 with 0. **Predict** the region's Gram matrix, the rest's, and how the two make up that of the whole.
+
+# %% name="parts"
+# NBVAL_CHECK_OUTPUT
+PARTS_CELL
+
+# %% [markdown] name="where_text"
+# <details><summary>Compare with your guess</summary>
+#
+# All fours; a 1 in the corner; and a quarter of the one plus three quarters of the other: each counts by its share of the positions.
+#
+# </details>
+#
+# ## 7.2 Style here, and there another
+#
+# `content_mask` says where. Without a `style_mask`, style is painted where it is white, and elsewhere the photograph stays as it is, to the last bit. With masks for both images, each region of the photograph gets the style of the region of the same colour. **Predict**: will the border between sky and roof be sharp, when only the sky is painted?
+
+# %% name="where"
+def paint(style="brushstrokes", content=photograph, watch=None, **options):
+    """The photograph in a style, by the kit's own recipe; the options say where, what colour, how much."""
+    return sl.transfer(content, style, size=SIZE, steps=STEPS, watch=watch, **options).image
+
+
+live = page.Live("The pagoda, painted in regions", steps=3 * STEPS)
+left = np.zeros_like(paintings["brushstrokes"])
+left[:, : left.shape[1] // 2] = 1  # white: the sky's colour in the photograph's mask
+ways = {
+    "everywhere": {},
+    "sky only": {"content_mask": mask},
+    "sky from the left half": {"content_mask": mask, "style_mask": left},
+}
+where = {name: paint(paintings["brushstrokes"], watch=live.show, **options) for name, options in ways.items()}
+live.finish(plots.side_by_side(where), "The pagoda, painted everywhere, in the sky only, and in two regions.")
+untouched = np.abs(where["sky only"] - photograph)[~sky].max()
+print(f"outside the mask, no pixel has moved by more than {untouched:.3f}")
+
+# %% [markdown] name="colour_text"
+# <details><summary>Compare with your guess</summary>
+#
+# WHERE_ANSWER
+#
+# </details>
+#
+# ## 7.3 Whose colours?
+#
+# A painting brings its colours along. To keep the photograph's, change the *painting* before the run: give its pixels $x$, with mean $\mu$ and covariance $\Sigma$, the photograph's mean $\nu$ and covariance $T$:
+#
+# $$x' = A\,(x - \mu) + \nu, \qquad A = \Sigma^{-1/2} \left(\Sigma^{1/2}\, T\, \Sigma^{1/2}\right)^{1/2} \Sigma^{-1/2}.$$
+#
+# Then $A \Sigma A = T$. Many matrices do that; this one moves the pixels least. It is the plan of the Wasserstein distance in lesson 6.
+#
+# ### Exercise 7.2 · the colours of another image
+#
+# MATCH_TEXT
+
+# %% name="match_colours" exercise="match_colours"
+def match_colours(image, target):
+    """MATCH_DOC"""
+    raise NotImplementedError
+
+
+# %% name="check_match_colours" check="match_colours"
+match_colours = sl.check("match_colours", match_colours)
+
+# %% [markdown] name="matched_text"
+# **Predict** what becomes of the window's red: is there any red in the photograph?
+
+# %% name="matched"
+# NBVAL_CHECK_OUTPUT
+MATCHED_CELL
+
+# %% [markdown] name="keep_text"
+# <details><summary>Compare with your guess</summary>
+#
+# MATCHED_ANSWER
+#
+# </details>
+#
+# The other way is to paint *brightness* only. Network and losses see grey images, and in the end every pixel keeps its own hue. **Predict** for each of the two whether a stroke may have another colour than the thing it lies on.
+
+# %% name="keep"
+live = page.Live("The pagoda, in three ways of colour", steps=3 * STEPS)
+ways = {"the painting's colours": {}, "match": {"keep_colours": "match"}, "luminance": {"keep_colours": "luminance"}}
+kept = {name: paint("stained-glass", watch=live.show, **options) for name, options in ways.items()}
+live.finish(plots.side_by_side({"photograph": photograph, **kept}), "The photograph, and three ways to colour it.")
+for name, image in kept.items():
+    hue = [pixels - pixels.mean(2, keepdims=True) for pixels in (image, photograph)]
+    print(f"{name:23} hues differ by {np.abs(hue[0] - hue[1]).mean():.3f} a pixel")
+
+# %% [markdown] name="scale_text"
+# <details><summary>Compare with your guess</summary>
+#
+# KEEP_ANSWER
+#
+# </details>
+#
+# ## 7.4 How large are the strokes?
+#
+# A filter sees a fixed number of pixels (lesson 3): so the size of the *painting* sets the size of its strokes. `style_scale` is a factor of it. **Predict** what the sky looks like at a half, and at twice the size.
+
+# %% name="scale"
+live = page.Live("The pagoda in strokes of three sizes", steps=3 * STEPS)
+sizes = {f"style_scale={factor:g}": paint(watch=live.show, style_scale=factor) for factor in (0.5, 1, 2)}
+live.finish(plots.side_by_side(sizes), "The pagoda in strokes of three sizes.")
+
+# %% [markdown] name="blend_text"
+# <details><summary>Compare with your guess</summary>
+#
+# SCALE_ANSWER
+#
+# </details>
+#
+# ## 7.5 A style that is two
+#
+# What is half of one style and half of another? Put both paintings next to each other: the statistics of that image are means over *all* its positions, so means of the two. For Gram matrices and means we may mix numbers; for a covariance we may not. Take one filter: in one painting it responds with 0 everywhere, in the other with 1. **Predict** the variance of the blend, and the mean of the two variances.
+
+# %% name="blend_numbers"
+# NBVAL_CHECK_OUTPUT
+first, second = np.zeros(100), np.ones(100)
+both = np.concatenate([first, second])
+moment = (np.mean(first**2) + np.mean(second**2)) / 2
+print(f"next to each other: mean square {np.mean(both**2):.2f}, variance {both.var():.2f}")
+print(f"mean of the two:    mean square {moment:.2f}, variance {(first.var() + second.var()) / 2:.2f}")
+
+# %% [markdown] name="blends_text"
+# <details><summary>Compare with your guess</summary>
+#
+# A quarter, and 0: between two paintings of one colour each, there *is* spread. So `blend` mixes mean squares and means, and takes the covariance afterwards.
+#
+# </details>
+#
+# **Predict** how one blend of strokes and stained glass will look: as a mosaic of both, or as a third style?
+
+# %% name="blends"
+live = page.Live("The pagoda in blends of two styles", steps=3 * STEPS)
+pair, shares = ["brushstrokes", "stained-glass"], (0.8, 0.5, 0.2)
+blends = {f"blend {share:g}, {1 - share:.1g}": paint(pair, watch=live.show, blend=[share, 1 - share]) for share in shares}
+live.finish(plots.side_by_side(blends), "The pagoda in three blends of brush strokes and stained glass.")
+
+# %% [markdown] name="strength_text"
+# <details><summary>Compare with your guess</summary>
+#
+# BLENDS_ANSWER
+#
+# </details>
+#
+# ## 7.6 How much?
+#
+# The photograph is a painting too: its own style. `strength` blends it in, $s$ parts of the style and $1 - s$ of the photograph. At $s = 0$ nothing has to change; at 1 all of the style is wanted. The weight $\alpha$ is no such dial: it is a price, and what it buys differs from pair to pair (lesson 4). **Predict** whether half the strength looks like half of each image, laid over each other.
+
+# %% name="strength"
+live = page.Live("The pagoda in four strengths", steps=4 * STEPS)
+strengths = {f"strength {s:g}": paint(watch=live.show, strength=s) for s in (0.25, 0.5, 0.75, 1)}
+live.finish(plots.side_by_side(strengths, columns=2), "The pagoda in four strengths of brush strokes.")
+moved = [np.abs(image - photograph).mean() for image in strengths.values()]
+print("pixels moved on average by " + ", ".join(f"{distance:.2f}" for distance in moved))
+
+# %% [markdown] name="all_text"
+# <details><summary>Compare with your guess</summary>
+#
+# STRENGTH_ANSWER
+#
+# </details>
+#
+# ## 7.7 All of it at once
+#
+# The choices are independent, so they combine. The same on the command line: `stylelab transfer china brushstrokes stained-glass -o out.png --blend 0.7 0.3 --keep-colours match --strength 0.8`.
+#
+# **Try it.** Move a slider: the photograph is painted again, with your choices. Without a kernel you see the photograph.
+
+# %% name="try_it"
+def repaint(colours, scale, strength, glass):
+    """The photograph, with the sliders' choices."""
+    steps, options = [], dict(style_scale=scale, strength=min(strength, 1), blend=[1 - min(glass, 1), min(glass, 1)])
+    if colours != "painting":
+        options["keep_colours"] = colours
+    paint(pair, watch=steps.append, **options)
+    return steps
+
+
+sliders = {"colours": ["painting", "match", "luminance"], "scale": (0.3, 3, 1), "strength": (0.01, 1, 1), "glass": (0.01, 1, 0.1)}
+page.try_it(repaint, photograph, images.alt("china"), sliders)
+
+# %% [markdown] name="quiz_text"
+# ## Quiz
+#
+# Five questions, marked immediately. Without a kernel, unfold an answer to read the feedback on it.
+
+# %% name="quiz"
+page.quiz("07")
+
+# %% [markdown] name="recap"
+# ## What to remember
+#
+# 1. A region's Gram matrix is a mean over the region's positions, divided by their number. Weighted by area, the regions add up to the whole.
+# 2. Match the painting's colours to the photograph's before the run, and strokes have colours of their own; paint luminance alone, and each pixel keeps its hue.
+# 3. Strokes are as large in pixels as in the painting, so scale the painting.
+# 4. Blend mean squares and means: the statistics of both paintings next to each other. Covariances do not blend.
+# 5. Strength is a blend with the photograph itself; a weight is a price.
+#
+# ## Going further
+#
+# - Draw a mask with three colours in any paint program, and give each region a painting's region.
+# - `keep_colours="match"` recolours the painting before the run. Recolour the *result* with your function instead. What is different?
+# - Blend a painting at two scales: give it twice, once resized.
+# - [Lesson 6](06_clouds_of_points_{{module}}.ipynb) has the losses whose statistics are masked and blended here.
+#
+# ## References
+#
+# 1. L. Gatys, A. Ecker, M. Bethge, A. Hertzmann, E. Shechtman, *Controlling perceptual factors in neural style transfer*, CVPR 2017. [arXiv:1611.07865](https://arxiv.org/abs/1611.07865): regions, colour and scale, our 7.1 to 7.4.
+# 2. L. Gatys, M. Bethge, A. Hertzmann, E. Shechtman, *Preserving color in neural artistic style transfer*, 2016. [arXiv:1606.05897](https://arxiv.org/abs/1606.05897): both ways of 7.3.
+# 3. F. Pitié, A. Kokaram, *The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer*, 2007: the map of 7.3.
+# 4. X. Huang, S. Belongie, *Arbitrary style transfer in real-time with adaptive instance normalization*, ICCV 2017. [arXiv:1703.06868](https://arxiv.org/abs/1703.06868): strength and blends as mixtures of statistics, our 7.5 and 7.6.
