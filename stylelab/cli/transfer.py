@@ -15,7 +15,7 @@ from stylelab import images
 from stylelab.base.files import expand_home, file_kind, printable, quoted, temporary_files
 from stylelab.base.interrupts import interrupts
 from stylelab.cli.progress import progress
-from stylelab.errors import InputError, Interrupted, StylelabError
+from stylelab.errors import InputError, Interrupted, MachineError, StylelabError
 from stylelab.images.film import check_film_path, save_film, snapshot_steps
 from stylelab.result import Result
 from stylelab.run import settings_file
@@ -91,7 +91,7 @@ def transfer(
             raise Interrupted(f"interrupted{when}: {_going_on(run) or 'nothing was saved'}") from None
         stopped = Interrupted if signals.numbers else StylelabError
         try:
-            place, trouble = _save_image(result, out)
+            place, trouble = _save_image(result, out, run)
         except KeyboardInterrupt:
             raise Interrupted(f"given up: '{printable(out)}' was not saved") from None
         print(summary(result, place, settings.encoder))
@@ -140,8 +140,8 @@ def _tell(message: str) -> None:
     print(f"stylelab: {message}", file=sys.stderr)
 
 
-def _save_image(result: Result, out: Path) -> tuple[Path, StylelabError | None]:
-    """Save the image; if the disk has become full, or the folder is gone, somewhere else.
+def _save_image(result: Result, out: Path, run: Run) -> tuple[Path, StylelabError | None]:
+    """Save the image; if the disk has become full, in place of the run's state; else, or if the folder is gone, somewhere else.
 
     Returns:
         Where it is, and what was wrong with `out`.
@@ -153,6 +153,10 @@ def _save_image(result: Result, out: Path) -> tuple[Path, StylelabError | None]:
         return result.save(out), None
     except StylelabError as error:
         trouble = error
+    if run.keeper and run.keeper.saved and isinstance(trouble, MachineError):
+        run.keeper.remove()
+        with suppress(StylelabError):
+            return result.save(out), None
     for folder in (tempfile.gettempdir, lambda: "/var/tmp", Path.home, lambda: "/dev/shm", Path.cwd):
         for ending in dict.fromkeys((out.suffix, ".jpg")):  # the smallest last
             with suppress(StylelabError, OSError, RuntimeError):

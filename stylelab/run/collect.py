@@ -177,7 +177,7 @@ class _Log:
         return {
             "history": np.array([[row[name] for name in COLUMNS] for row in self.history], float).reshape(-1, len(COLUMNS)),
             "numbers": np.array([self.lowest, self.taken, best[0], last[0]]),
-            "image": self.image, "best": best[1], "last": last[1],
+            "best": best[1], "last": last[1], **({"image": self.image} if self.stopped else {}),
             **{f"snapshot.{step}": image for step, image in self.snapshots.items()},
         }  # fmt: skip
 
@@ -186,7 +186,7 @@ class _Log:
         for step, seconds, total, *parts in arrays["history"].tolist():
             self.history.append(Step(int(step), total, dict(zip(COLUMNS[3:], parts, strict=True)), lambda: self.image), seconds)
         self.lowest, taken, *indices = arrays["numbers"].tolist()
-        self.taken, self.stopped, self.image = int(taken), stopped, arrays["image"]
+        self.taken, self.stopped, self.image = int(taken), stopped, arrays.get("image", self.image)
         self.best, self.last = (
             Step(int(index), np.nan, {}, lambda name=name: arrays[name]) if index else arrays[name]
             for name, index in zip(("best", "last"), indices, strict=True)

@@ -15,6 +15,7 @@ from stylelab.run import state
 from stylelab.run.options import Options
 from stylelab.run.prepare import Job, Run
 
+IMAGES = {"content": "content image", "style": "style image"}
 RESOLVED = {"precision": "auto", "tile": None}  # options, with the value that leaves the choice to the machine
 
 
@@ -73,7 +74,7 @@ def _differences(found: state.State, now: Mapping[str, Any], options: Options) -
         return ""
     names = [name for name in now["options"] if name not in (*RESOLVED, "device")]
     changed = [f"{name} was {then['options'].get(name)}" for name in names if then["options"].get(name) != now["options"][name]]
-    return ", ".join(changed) or f"with another {parts[0]}"
+    return ", ".join(changed) or f"with another {next((IMAGES[name] for name in IMAGES if name in parts), parts[0])}"
 
 
 def _digest(value: Any) -> str:
