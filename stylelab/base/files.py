@@ -171,10 +171,10 @@ def write_file(path: Path, write: Callable[[BinaryIO], object], part: Path | Non
     path = _behind_link(path)
     if file_kind(path) not in ("", "file"):  # otherwise /dev/null would be replaced by a file
         raise InputError(f"cannot write '{printable(path)}': not a regular file; choose another name")
-    mode = "wb" if part else "xb"
     part = part or _temporary(path)
     try:
-        with open(part, mode) as stream:
+        part.unlink(missing_ok=True)
+        with open(part, "xb") as stream:
             write(stream)
         os.replace(part, path)
     except OSError as error:

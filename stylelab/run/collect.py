@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -188,7 +189,7 @@ class _Log:
         self.lowest, taken, *indices = arrays["numbers"].tolist()
         self.taken, self.stopped, self.image = int(taken), stopped, arrays.get("image", self.image)
         self.best, self.last = (
-            Step(int(index), np.nan, {}, lambda name=name: arrays[name]) if index else arrays[name]
+            Step(int(index), np.nan, {}, partial(arrays.__getitem__, name)) if index else arrays[name]
             for name, index in zip(("best", "last"), indices, strict=True)
         )
         self.snapshots = {int(name[9:]): image for name, image in arrays.items() if name.startswith("snapshot.")}
