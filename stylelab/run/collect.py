@@ -14,7 +14,7 @@ from stylelab.base.interrupts import interrupts
 from stylelab.errors import NotFiniteError
 from stylelab.result import History, Result, Step
 from stylelab.run.numerics import memory
-from stylelab.run.prepare import Run
+from stylelab.run.prepare import Job, Run
 from stylelab.run.provenance import record_provenance
 
 StepOrError = Step | NotFiniteError  # one pair's step; the error stands for a pair that has ended
@@ -52,7 +52,7 @@ def collect(
     kept = set(snapshots)
     first_steps = {1 + sum(counts[:index]) for index in range(len(counts))}  # losses at different sizes cannot be compared
     provenance = record_provenance(run, backend)
-    logs, began, interrupted = [_Log(job.start) for job in run.stages[0]], time.perf_counter(), False
+    logs, began, interrupted = [_Log(job.finish(job.start)) for job in run.stages[0]], time.perf_counter(), False
     with interrupts() as signals:
         try:
             signals.once = True  # from the first Ctrl-C on, further ones wait
@@ -78,7 +78,7 @@ def collect(
         memory.give_back()
         return [
             Result(
-                image=log.image if log.image.shape == job.content.shape else images.fit(log.image, job.content.shape[:2]),
+                image=_at_full_size(log.image, job),
                 history=log.history,
                 snapshots=log.snapshots,
                 seconds=seconds,
@@ -95,6 +95,11 @@ def collect(
             )
             for log, job, record in zip(logs, run.stages[-1], provenance, strict=True)
         ]
+
+
+def _at_full_size(image: np.ndarray, job: Job) -> np.ndarray:
+    """An image as it is, or, if the run has ended at a smaller size, enlarged."""
+    return image if image.shape == job.content.shape else job.finish(images.fit(image, job.content.shape[:2]))
 
 
 class _Log:
