@@ -184,7 +184,7 @@ def _variable(images: Tensor) -> tf.Variable:
 
 def _in_grey(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of images that start grey, and stay so: red, green and blue get one gradient."""
-    return loss(tf.tile(tf.reduce_mean(images, -1, keepdims=True), (1, 1, 1, 3)))
+    return loss(tf.concat([tf.reduce_mean(images, -1, keepdims=True)] * 3, -1))
 
 
 def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":

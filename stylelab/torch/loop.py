@@ -167,7 +167,7 @@ def _as_it_is(image: np.ndarray) -> np.ndarray:
 
 def _in_grey(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of images that start grey, and stay so: red, green and blue get one gradient."""
-    return loss(images.mean(1, keepdim=True).repeat(1, 3, 1, 1))
+    return loss(torch.cat([images.mean(1, keepdim=True)] * 3, 1))
 
 
 def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
