@@ -309,3 +309,19 @@ def test_a_film_begins_with_the_photograph_in_colour(tmp_path, framework, monkey
     assert cli.run(["transfer", "coffee", "fluid", "-o", "a.png", *how, "--keep-colours", "luminance"]) == 0
     np.testing.assert_allclose(frames[0], prepare("coffee", "fluid", **SMALL).content, atol=1e-6)
     np.testing.assert_allclose(images.open_image("a.png"), frames[2], atol=0.51 / 255)
+
+
+def test_a_run_in_luminance_that_was_stopped_goes_on_to_the_same_image(sl, tmp_path):
+    def stop(step):
+        if step.index == 4:
+            raise KeyboardInterrupt
+
+    options = SMALL | dict(keep_colours="luminance", steps=7, snapshots=[2, 6])
+    whole, path = sl.transfer("coffee", "fluid", **options), tmp_path / "state"
+    assert sl.transfer("coffee", "fluid", watch=stop, resume=path, **options).stopped
+    with pytest.raises(InputError, match="keep_colours was 'luminance'"):
+        sl.transfer("coffee", "fluid", resume=path, **options | dict(keep_colours="match"))
+    resumed = sl.transfer("coffee", "fluid", resume=path, **options)
+    np.testing.assert_array_equal(resumed.image, whole.image)
+    for step in (2, 6):
+        np.testing.assert_array_equal(resumed.snapshots[step], whole.snapshots[step])
