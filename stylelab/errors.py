@@ -38,11 +38,12 @@ class NotFiniteError(StylelabError, ArithmeticError):
     Attributes:
         image: `(H, W, 3)` float32 in 0..1, the last image whose loss was finite.
         index: the step whose loss is not finite, counted from 1.
+        loss: NaN or infinite.
     """
 
     def __init__(self, index: int, loss: float, image: "np.ndarray"):
         super().__init__(f"the loss is {loss} at step {index}: lower the learning rate or the style weight, or change the layers")
-        self.index, self.image = index, image
+        self.index, self.loss, self.image = index, loss, image
 
 
 def unknown(kind: str, name: object, choices: Iterable[str]) -> InputError:

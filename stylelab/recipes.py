@@ -17,7 +17,7 @@ GRAM_NORMALISATIONS = ("raw", "per_location", "per_element", "per_pixel")
 TV_KINDS = ("l1", "l2", "keras")
 KERNELS = ("linear", "polynomial", "gaussian")
 ESTIMATES = ("biased", "unbiased", "linear")
-BANDWIDTHS = ("median", "mean")
+GAMMAS = ("median", "mean")
 MOST_SAMPLES = 8192  # a kernel matrix of so many positions takes 270 MB
 OPTIMISERS = ("lbfgs", "adam", "sgd")
 STARTS = ("content", "noise", "blend")
@@ -184,18 +184,18 @@ class MMD(Loss):
 
     >>> recipes.MMD("gaussian", estimate="unbiased")
     MMD('gaussian', estimate='unbiased')
-    >>> sorted(recipes.MMD("polynomial", constant=1).needs), sorted(recipes.MMD("gaussian").needs)
+    >>> sorted(recipes.MMD("polynomial", offset=1).needs), sorted(recipes.MMD("gaussian").needs)
     (['gram', 'total'], ['activation'])
 
     Attributes:
-        kernel: 'linear' x.y; 'polynomial' (x.y + constant)^degree; 'gaussian' exp(-|x - y|^2 / (2 bandwidth^2)).
-        degree, constant: of 'polynomial'; 2 and 0 make it a Gram loss, any constant above 0 adds the means.
-        bandwidth: of 'gaussian': a number, or 'median' or 'mean', so that 2 bandwidth^2 is that of the squared distances between
-            the style image's own points. They are taken once, so that the loss does not change during a run.
+        kernel: 'linear' x.y; 'polynomial' (x.y + offset)^degree; 'gaussian' exp(-gamma |x - y|^2).
+        degree, offset: of 'polynomial'; 2 and 0 make it a Gram loss, any offset above 0 adds the means.
+        gamma: of 'gaussian': a number, or 'median' or 'mean', so that 1 / gamma is that of the squared distances between the
+            style image's own points. They are taken once, so that the loss does not change during a run.
         estimate: 'biased' the mean of k(x, x') + k(y, y') - 2 k(x, y) over all pairs, never below 0; 'unbiased' leaves out the
             pairs of a point with itself; 'linear' takes each point once, in random pairs, at a cost linear in their number.
         samples: for what sums over positions do not give (another kernel than 'linear' and degree 1 or 2, or another estimate):
-            the most points that are drawn of each cloud.
+            the most points that are drawn of each cloud; 0 for all, if there are no more than 8192.
         seed: of what is drawn.
         positions: of the generated image in this layer, which points are drawn from. `at_size` fills this in; by default as many
             as the style image has.
@@ -203,8 +203,8 @@ class MMD(Loss):
 
     kernel: str = "polynomial"
     degree: int = 2
-    constant: float = 0.0
-    bandwidth: str | float = "median"
+    offset: float = 0.0
+    gamma: str | float = "median"
     estimate: str = "biased"
     samples: int = 1024
     seed: int = 0
@@ -215,12 +215,12 @@ class MMD(Loss):
         one_of("kernel", self.kernel, KERNELS)
         one_of("estimate", self.estimate, ESTIMATES)
         whole("degree of MMD", self.degree, 1)
-        number("constant of MMD", self.constant, 0.0)
-        if isinstance(self.bandwidth, str):
-            one_of("bandwidth", self.bandwidth, BANDWIDTHS)
-        elif self.bandwidth <= 0:
-            raise InputError(f"bandwidth of MMD is {self.bandwidth}: give a number above 0, 'median' or 'mean'")
-        if whole("samples of MMD", self.samples, 4) > MOST_SAMPLES:
+        number("offset of MMD", self.offset, 0.0)
+        if isinstance(self.gamma, str):
+            one_of("gamma", self.gamma, GAMMAS)
+        elif self.gamma <= 0:
+            raise InputError(f"gamma of MMD is {self.gamma}: give a number above 0, 'median' or 'mean'")
+        if whole("samples of MMD", self.samples, 4 if self.samples else 0) > MOST_SAMPLES:
             raise InputError(f"samples of MMD is {self.samples}: give at most {MOST_SAMPLES}, as each is compared with each")
         whole("seed of MMD", self.seed, 0)
 
@@ -230,7 +230,7 @@ class MMD(Loss):
             return frozenset({"activation"})
         if self.kernel == "linear" or self.degree == 1:
             return frozenset({"total"})
-        return frozenset({"gram", "total"}) if self.constant else frozenset({"gram"})
+        return frozenset({"gram", "total"}) if self.offset else frozenset({"gram"})
 
     def at_size(self, positions: int, pixels: int) -> "MMD":
         return replace(self, positions=positions)
@@ -253,15 +253,15 @@ class BatchNorm(Loss):
 class MeanCovariance(Loss):
     """Squared differences of two clouds' means and of their covariance matrices, added up.
 
-    >>> recipes.MeanCovariance(relative=True)
-    MeanCovariance(relative=True)
+    >>> recipes.MeanCovariance()
+    MeanCovariance()
 
     Attributes:
         relative: divide each by the style image's own size: the covariance's by the sum of its squares, the mean's by the trace
             of the covariance. Then it has no unit, and all layers have values of one order.
     """
 
-    relative: bool = False
+    relative: bool = True
 
     @property
     def needs(self) -> frozenset[str]:
@@ -442,35 +442,35 @@ LOSSES = {
     "SquaredError('mean')": About(
         "content_loss", "every response at its position", "nothing", "C M", "Gatys et al. 2016, equation 1"
     ),
-    "MMD('linear')": About("maximum_mean_discrepancy", "means", "all else", "C M", LI),
+    "MMD('linear')": About("mmd_loss", "means", "all else", "C M", LI),
     "BatchNorm()": About("batch_norm_loss", "means and deviations", "correlations, shapes of distributions", "C^2 M", LI),
     "Gram('per_location')": About(
         "style_layer_loss", "raw second moments", "means traded for deviations", "C^2 M", "Gatys et al. 2016, equation 4"
     ),
-    "MMD('polynomial', constant=1)": About(
-        "maximum_mean_discrepancy", "means and raw second moments", "higher moments", "C^2 M", LI
+    "MMD('polynomial', offset=1)": About(
+        "mmd_loss", "means and raw second moments", "higher moments", "C^2 M", LI
     ),
-    "MeanCovariance()": About("mean_covariance_loss", "means and covariances", "higher moments", "C^2 M", "ours"),
+    "MeanCovariance()": About("covariance_loss", "means and covariances", "higher moments", "C^2 M", "ours"),
     "Wasserstein()": About(
-        "gaussian_wasserstein", "means and covariances", "higher moments", "C^2 M + C^3",
+        "wasserstein_loss", "means and covariances", "higher moments", "C^2 M + C^3",
         "Gelbrich 1990; K. Crowson's 'style-transfer-pytorch'",
     ),
     "Histogram()": About(
         "histogram_loss", "each filter's distribution", "correlations", "C M log M", "Risser, Wilmot and Barnes 2017"
     ),
     "Sliced()": About(
-        "sliced_wasserstein", "the whole distribution, on average", "positions", "C^2 M + C M log M",
+        "sliced_wasserstein_loss", "the whole distribution, on average", "positions", "C^2 M + C M log M",
         "Heitz et al., CVPR 2021",
     ),
     "MMD('gaussian')": About(
-        "maximum_mean_discrepancy", "the whole distribution", "positions; differences far from the bandwidth", "C M^2", LI
+        "mmd_loss", "the whole distribution", "positions; differences far from the kernel's width", "C M^2", LI
     ),
     "NearestNeighbour()": About(
         "nearest_neighbour_loss", "which responses occur", "how often, and whether all of the style's do", "C M^2",
         "Kolkin et al., 'Neural neighbor style transfer', 2022",
     ),
     "RelaxedEarthMover()": About(
-        "relaxed_earth_mover", "which responses occur, in both images", "how often", "C M^2", "Kolkin et al., CVPR 2019"
+        "relaxed_emd_loss", "which responses occur, in both images", "how often", "C M^2", "Kolkin et al., CVPR 2019"
     ),
 }  # fmt: skip
 
@@ -729,7 +729,7 @@ RECIPES = {
             source="after Li, Wang, Liu and Hou, 'Demystifying neural style transfer', IJCAI 2017",
             content={"conv4_2": 1.0},
             style=_equally(PAPER),
-            style_loss=Relative(MMD("polynomial", constant=1.0)),
+            style_loss=Relative(MMD("polynomial", offset=1.0)),
             weights=Weights(content=0.02, style=1.0),
             normalised=Weights(content=0.02, style=1.0),
             weights_for="normalised",
@@ -737,7 +737,7 @@ RECIPES = {
             size=512,
             steps=300,
             differs=(
-                "the kernel's constant is 1, where the paper's is 0: that is the Gram loss of `gatys`, and ours sees the means too",
+                "the kernel's offset is 1, where the paper's is 0: that is the Gram loss of `gatys`, and ours sees the means too",
                 "each layer counts by its value at the content image, where the code scales each kernel's gradient by a number of "
                 "its own",
                 "L-BFGS, no total variation and no denoising at the end, where the code has descent with momentum and both",

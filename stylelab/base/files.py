@@ -156,8 +156,13 @@ def read_file(path: Path, what: str, most: int) -> bytes:
     return data
 
 
-def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def write_file(path: Path, write: Callable[[BinaryIO], object], part: Path | None = None) -> None:
     """Let `write` fill a temporary file, then move it to `path`, so that a half-written file never appears at `path`.
+
+    Args:
+        path: where it comes to be.
+        write: called with the open file.
+        part: the temporary file, in the same folder; replaced if it exists. By default one of a new name.
 
     Raises:
         InputError: the folder is missing or read-only, or `path` is a folder or a device.
@@ -166,8 +171,9 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     path = _behind_link(path)
     if file_kind(path) not in ("", "file"):  # otherwise /dev/null would be replaced by a file
         raise InputError(f"cannot write '{printable(path)}': not a regular file; choose another name")
-    part = _temporary(path)
+    part = part or _temporary(path)
     try:
+        part.unlink(missing_ok=True)
         with open(part, "xb") as stream:
             write(stream)
         os.replace(part, path)

@@ -17,16 +17,19 @@ class Interrupts:
         numbers: of the signals, in the order of their arrival.
         waits: whether the next one waits, instead of raising KeyboardInterrupt.
         once: whether all after the first one wait.
+        defers: whether also the first one waits, until `stop_if_asked`, so that a step is taken completely or not at all.
     """
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
-        self.waits = self.once = False
+        self.waits = self.once = self.defers = False
 
     def handle(self, number: int, frame: object) -> None:
         """Take a signal. This runs between any two operations of the main thread, so it prints without Python's buffers."""
         self.numbers.append(number)
-        if self.waits and len(self.numbers) < LAST:
+        if self.defers and len(self.numbers) == 1:
+            return
+        if (self.waits or self.defers) and len(self.numbers) < LAST:
             with suppress(OSError):
                 os.write(2, WAIT)
             return
@@ -52,6 +55,12 @@ class Interrupts:
 
 
 _active: Interrupts | None = None
+
+
+def stop_if_asked() -> None:
+    """Raise the KeyboardInterrupt that waits for the end of a step: here, in the middle of its computation, nothing has changed."""
+    if _active is not None and _active.defers and _active.numbers:
+        raise KeyboardInterrupt
 
 
 @contextmanager

@@ -115,16 +115,19 @@ def transfer(
     ] = None,
     save_settings: Annotated[Path | None, typer.Option(help="Save the settings of the run as a .json file.")] = None,
     film: Annotated[Path | None, typer.Option(help="Save an animation of the run (.gif) or a filmstrip (.png).")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped: from OUT.state, where every run is kept.")
+    ] = False,
     **options: Any,
 ) -> int:
-    """Paint one image's content in another's style. Ctrl-C saves the best image so far."""
+    """Paint one image's content in another's style. Ctrl-C saves the best image so far, and --resume goes on from there."""
     from stylelab.cli import transfer as painting
 
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
     values = {"content": content, "style": style, "backend": backend, **options}
     found = painting.find_settings(values, given, settings)
-    return painting.transfer(found, out, file=settings, save_settings=save_settings, film=film)
+    return painting.transfer(found, out, file=settings, save_settings=save_settings, film=film, resume=resume)
 
 
 @app.command()

@@ -21,8 +21,8 @@ def progress(steps: int):
 
         def watch(step: Step) -> None:
             elapsed = bar.tasks[0].elapsed or 0.0
-            began = bar.tasks[0].fields.setdefault("began", elapsed)  # the first step includes the imports
-            pace = f"{1000 * (elapsed - began) / (step.index - 1):.0f} ms per step" if step.index > 1 else ""
+            first, began = bar.tasks[0].fields.setdefault("began", (step.index, elapsed))  # the first step includes the imports
+            pace = f"{1000 * (elapsed - began) / (step.index - first):.0f} ms per step" if step.index > first else ""
             bar.update(task, completed=step.index, description="painting", note=f"loss {step.loss:.4g}  {pace}")
 
         yield watch

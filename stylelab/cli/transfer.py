@@ -15,12 +15,13 @@ from stylelab import images
 from stylelab.base.files import expand_home, file_kind, printable, quoted, temporary_files
 from stylelab.base.interrupts import interrupts
 from stylelab.cli.progress import progress
-from stylelab.errors import InputError, Interrupted, StylelabError
+from stylelab.errors import InputError, Interrupted, MachineError, StylelabError
 from stylelab.images.film import check_film_path, save_film, snapshot_steps
 from stylelab.result import Result
 from stylelab.run import settings_file
 from stylelab.run.backends import check_backend, load_backend
-from stylelab.run.prepare import prepare_run
+from stylelab.run.prepare import Run, prepare_run
+from stylelab.run.resume import keep
 from stylelab.run.settings import Settings
 
 
@@ -44,8 +45,9 @@ def find_settings(values: dict[str, Any], given: Collection[str], file: Path | N
 
 
 def transfer(
-    settings: Settings, out: Path | None, *, file: Path | None = None, save_settings: Path | None = None, film: Path | None = None
-) -> int:
+    settings: Settings, out: Path | None, *, file: Path | None = None, save_settings: Path | None = None, film: Path | None = None,
+    resume: bool = False,
+) -> int:  # fmt: skip
     """Paint one image and save it; returns the exit status.
 
     Everything that can be wrong in the input is found before the framework is imported, which takes seconds.
@@ -56,6 +58,7 @@ def transfer(
         file: the settings file, if the settings come from one.
         save_settings: where to save the settings with what 'auto' came to, as .json.
         film: where to save an animation, as .gif, or a filmstrip, as .png.
+        resume: go on with the run that was stopped.
 
     Raises:
         InputError, MachineError: one line for stderr.
@@ -64,7 +67,7 @@ def transfer(
         if file is None:
             raise InputError("missing -o / --out (see `stylelab transfer --help`)")
         out = Path(f"{file.stem}.png")
-        if file_kind(out):
+        if file_kind(out) and not resume:
             raise InputError(f"'{printable(out)}' exists: use -o to name another file")
     content, style = settings.images()
     targets = [images.check_writable(out)]
@@ -75,7 +78,7 @@ def transfer(
     _check_not_read(targets, "one of the two input images", content, style)
     _check_not_read(targets, "the file of the settings", file)
     check_backend(settings.backend)
-    run = prepare_run([content], [style], settings)
+    run = _kept(prepare_run([content], [style], settings), Path(f"{out}.state"), settings.backend, resume)
     snapshots = snapshot_steps(film, run.steps, run.job.content[..., 0].size) if film else None
     # From the first Ctrl-C until everything is saved, further ones wait.
     with temporary_files(out.parent), interrupts() as signals:
@@ -85,10 +88,10 @@ def transfer(
                 (result,) = half.paint(run, watch=lambda steps: show(steps[0]), snapshots=snapshots)
         except KeyboardInterrupt:
             when = "" if signals.once else " before the first step"
-            raise Interrupted(f"interrupted{when}: nothing was saved") from None
+            raise Interrupted(f"interrupted{when}: {_going_on(run) or 'nothing was saved'}") from None
         stopped = Interrupted if signals.numbers else StylelabError
         try:
-            place, trouble = _save_image(result, out)
+            place, trouble = _save_image(result, out, run)
         except KeyboardInterrupt:
             raise Interrupted(f"given up: '{printable(out)}' was not saved") from None
         print(summary(result, place, settings.encoder))
@@ -105,12 +108,40 @@ def transfer(
         for difference in settings.differences(result.settings if settings.versions else None):
             print(difference)
     if result.stopped:
-        raise stopped(result.stopped)
+        raise stopped("; ".join(filter(None, (result.stopped, _going_on(run)))))
     return 0
 
 
-def _save_image(result: Result, out: Path) -> tuple[Path, StylelabError | None]:
-    """Save the image; if the disk has become full, or the folder is gone, somewhere else.
+def _kept(run: Run, place: Path, backend: str, resume: bool) -> Run:
+    """The run, which will be kept in a file; says on stderr what has been found there."""
+    name = printable(place)
+    try:
+        run = keep(run, place, backend, afresh=not resume)
+    except InputError as error:
+        if resume:
+            raise
+        _tell(f"{error}; this run is not kept")
+    keeper = run.keeper
+    if keeper and resume:
+        step = keeper.progress.step
+        _tell(f"going on after step {step} of {run.steps}" if step else f"no stopped run in '{name}': this one starts at step 1")
+    elif keeper and keeper.rival:
+        what = "other settings, which this one replaces" if keeper.foreign else "these settings, which --resume goes on with"
+        _tell(f"'{name}' holds a stopped run with {what}")
+    return run
+
+
+def _going_on(run: Run) -> str:
+    """How to go on with a run that has stopped; empty if it was not kept."""
+    return "repeat the command with --resume to go on" if run.keeper and run.keeper.saved else ""
+
+
+def _tell(message: str) -> None:
+    print(f"stylelab: {message}", file=sys.stderr)
+
+
+def _save_image(result: Result, out: Path, run: Run) -> tuple[Path, StylelabError | None]:
+    """Save the image; if the disk has become full, in place of the run's state; else, or if the folder is gone, somewhere else.
 
     Returns:
         Where it is, and what was wrong with `out`.
@@ -122,6 +153,10 @@ def _save_image(result: Result, out: Path) -> tuple[Path, StylelabError | None]:
         return result.save(out), None
     except StylelabError as error:
         trouble = error
+    if run.keeper and run.keeper.saved and isinstance(trouble, MachineError):
+        run.keeper.remove()
+        with suppress(StylelabError):
+            return result.save(out), None
     for folder in (tempfile.gettempdir, lambda: "/var/tmp", Path.home, lambda: "/dev/shm", Path.cwd):
         for ending in dict.fromkeys((out.suffix, ".jpg")):  # the smallest last
             with suppress(StylelabError, OSError, RuntimeError):
@@ -169,7 +204,7 @@ def gallery(content: str, style: str, out: Path, *, backend: str, scheduler: str
 
     plan = plan_gallery(content, style, out, backend=backend, **options)
     for note in plan.notes:
-        print(f"stylelab: {note}", file=sys.stderr)
+        _tell(note)
     console, reported = Console(stderr=True), set()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("painting", total=len(plan.pairs))
@@ -179,7 +214,7 @@ def gallery(content: str, style: str, out: Path, *, backend: str, scheduler: str
                     bar.advance(task)
                     if pair.error and pair.error not in reported:  # a broken image fails in every style
                         reported.add(pair.error)
-                        print(f"stylelab: {printable(pair.name)}: {pair.error}", file=sys.stderr)
+                        _tell(f"{printable(pair.name)}: {pair.error}")
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted: {painting.summary(plan)}; run it again to resume") from None
     for note in dict.fromkeys(note for pair in plan.pairs if pair.state == "done" for note in pair.facts.get("notes", [])):

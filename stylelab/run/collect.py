@@ -4,18 +4,23 @@ A run stops early on Ctrl-C and at a loss that is not finite, and still has resu
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from stylelab import images
 from stylelab.base.interrupts import interrupts
 from stylelab.errors import NotFiniteError
-from stylelab.result import History, Result, Step
+from stylelab.result import COLUMNS, History, Result, Step
 from stylelab.run.numerics import memory
 from stylelab.run.prepare import Run
 from stylelab.run.provenance import record_provenance
+from stylelab.run.settings import installed_versions
+from stylelab.run.state import Keeper
 
 StepOrError = Step | NotFiniteError  # one pair's step; the error stands for a pair that has ended
 
@@ -43,7 +48,7 @@ def collect(
 
     Returns:
         A Result for each pair. After Ctrl-C it has the best image so far, after a loss that is not finite the last good one;
-        `stopped` says which.
+        `stopped` says which. A run that is kept in a file leaves it there after Ctrl-C, and removes it otherwise.
     """
     counts = [batch[0].recipe.steps for batch in run.stages]
     if snapshots is None:  # fewer for an image whose eight snapshots would take 0.1 GB
@@ -52,7 +57,13 @@ def collect(
     kept = set(snapshots)
     first_steps = {1 + sum(counts[:index]) for index in range(len(counts))}  # losses at different sizes cannot be compared
     provenance = record_provenance(run, backend)
-    logs, began, interrupted = [_Log(job.start) for job in run.stages[0]], time.perf_counter(), False
+    logs, keeper, began, interrupted = [_Log(job.start) for job in run.stages[0]], run.keeper, time.perf_counter(), False
+    facts = {
+        "precision": precision, "tile": tile, "notes": list(notes), "device": device, "threads": provenance[0].threads,
+        "versions": installed_versions(backend),
+    }  # fmt: skip
+    if keeper and keeper.found:
+        began -= _restore(logs, keeper)
     with interrupts() as signals:
         try:
             signals.once = True  # from the first Ctrl-C on, further ones wait
@@ -60,8 +71,11 @@ def collect(
                 seconds = time.perf_counter() - began
                 for log, step in zip(logs, batch, strict=True):
                     log.add(step, seconds, kept, first_steps)
+                signals.defers = keeper is not None and keeper.progress.read is not None  # a step that was cut cannot be kept
                 if all(log.stopped for log in logs):
                     break
+                if keeper and keeper.due():
+                    _save(keeper, logs, facts | {"seconds": seconds})
                 if watch is not None:
                     watch(batch)
                 if signals.overdue:
@@ -72,9 +86,15 @@ def collect(
         except NotFiniteError as error:
             signals.waits = True
             logs[0].add(error, 0.0, kept, first_steps)
+        signals.defers, seconds = False, time.perf_counter() - began
+        if keeper and interrupted:
+            with suppress(KeyboardInterrupt):  # the third one gives this up, not the image
+                _save(keeper, logs, facts | {"seconds": seconds})
+        elif keeper:
+            keeper.remove()
         for log in logs:
             log.end(interrupted)
-        seconds = time.perf_counter() - began
+        remarks = _remarks(keeper, facts) if keeper else []
         memory.give_back()
         return [
             Result(
@@ -89,12 +109,39 @@ def collect(
                 precision=precision,
                 scales=tuple(max(batch[0].content.shape[:2]) for batch in run.stages),
                 tile=tile,
-                notes=(*job.notes, *notes),
+                notes=(*job.notes, *notes, *remarks),
                 taken=log.taken if len(run.stages) == 1 else 0,
                 provenance=record,
             )
             for log, job, record in zip(logs, run.stages[-1], provenance, strict=True)
         ]
+
+
+def _save(keeper: Keeper, logs: "list[_Log]", facts: Mapping[str, Any]) -> None:
+    """Keep the run as it is after its last step, unless that was cut before it came into the logs."""
+    if all(log.stopped or len(log.history) == keeper.progress.step for log in logs):
+        arrays = {f"pair {i}.{name}": array for i, log in enumerate(logs) for name, array in log.arrays().items()}
+        keeper.save(arrays, {**facts, "stopped": [log.stopped for log in logs]})
+
+
+def _restore(logs: "list[_Log]", keeper: Keeper) -> float:
+    """Fill the logs of a run that goes on; returns the seconds that it has taken so far."""
+    found = keeper.found
+    assert found is not None
+    for i, (log, stopped) in enumerate(zip(logs, found.about["stopped"], strict=True)):
+        log.restore(found.part(f"pair {i}"), stopped)
+    keeper.found = replace(found, arrays={})  # the loop has its own, as long as it needs them
+    return float(found.about["seconds"])
+
+
+def _remarks(keeper: Keeper, facts: Mapping[str, Any]) -> list[str]:
+    """Why a run may not be kept, and what may make one that has gone on differ from one that was never stopped."""
+    remarks = [f"the state of the run could not be kept: {keeper.trouble}"] if keeper.trouble else []
+    if keeper.found:
+        words = {"device": "on another device", "threads": "with another number of threads", "versions": "with other versions"}
+        changed = [how for name, how in words.items() if keeper.found.about[name] != facts[name]]
+        remarks += [f"begun {how}: the image may differ in details from that of an unbroken run" for how in changed]
+    return remarks
 
 
 class _Log:
@@ -124,6 +171,28 @@ class _Log:
         self.last = step
         if step.index in kept:
             self.snapshots[step.index] = step.image
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that it holds, except why it stopped."""
+        best, last = ((each.index, each.image) if isinstance(each, Step) else (0, each) for each in (self.best, self.last))
+        return {
+            "history": np.array([[row[name] for name in COLUMNS] for row in self.history], float).reshape(-1, len(COLUMNS)),
+            "numbers": np.array([self.lowest, self.taken, best[0], last[0]]),
+            "best": best[1], "last": last[1], **({"image": self.image} if self.stopped else {}),
+            **{f"snapshot.{step}": image for step, image in self.snapshots.items()},
+        }  # fmt: skip
+
+    def restore(self, arrays: Mapping[str, np.ndarray], stopped: str | None) -> None:
+        """Bring back what `arrays` gave."""
+        for step, seconds, total, *parts in arrays["history"].tolist():
+            self.history.append(Step(int(step), total, dict(zip(COLUMNS[3:], parts, strict=True)), lambda: self.image), seconds)
+        self.lowest, taken, *indices = arrays["numbers"].tolist()
+        self.taken, self.stopped, self.image = int(taken), stopped, arrays.get("image", self.image)
+        self.best, self.last = (
+            Step(int(index), np.nan, {}, partial(arrays.__getitem__, name)) if index else arrays[name]
+            for name, index in zip(("best", "last"), indices, strict=True)
+        )
+        self.snapshots = {int(name[9:]): image for name, image in arrays.items() if name.startswith("snapshot.")}
 
     def end(self, interrupted: bool) -> None:
         if self.stopped is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
@@ -125,6 +126,10 @@ class CallOptions(Options):
     snapshots: Sequence[int] | None = option(
         None, "Steps whose images are kept.", default_text="eight, closer at the start",
         check=lambda name, value: tuple(whole("a snapshot's step", step) for step in several(name, value, "[1, 10, 100]")),
+    )  # fmt: skip
+    resume: str | os.PathLike[str] | None = option(
+        None, "File to keep the run in until it is finished; if it is there, the run that was stopped goes on.",
+        check=lambda name, value: instance(name, value, str, os.PathLike, words="a path"),
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from stylelab.run.checksums import sha256_of
 from stylelab.run.numerics import memory
 from stylelab.run.numerics.precision import check_precision
 from stylelab.run.options import Options, keywords
+from stylelab.run.state import Keeper, Progress
 
 COARSEST = 40  # pixels of the short side: below, the deepest layers have next to nothing to respond to
 FINEST = 0.4  # share of the steps at the last size
@@ -70,11 +71,18 @@ class Run:
         options: as they were given.
         stages: for each size, from coarse to fine, a job for each pair. The steps are shared out among the sizes.
         inputs: for each pair.
+        keeper: of the file that the run is kept in, if it is; from `stylelab.run.resume.keep`.
     """
 
     options: Options
     stages: list[list[Job]]
     inputs: list[Inputs]
+    keeper: Keeper | None = None
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run starts: at its first step, unless it goes on from what was kept."""
+        return self.keeper.progress if self.keeper else Progress()
 
     @property
     def job(self) -> Job:
@@ -103,8 +111,10 @@ class Run:
     def precision(self) -> str:
         """As asked for, but float32 when 'auto' meets random filters.
 
-        With those, the least difference in rounding leads to another image.
+        With those, the least difference in rounding leads to another image. A run that goes on keeps its precision.
         """
+        if self.keeper and self.keeper.found:
+            return self.keeper.found.about["precision"]
         return precision_for(self.job, self.options.precision)
 
 

@@ -15,6 +15,7 @@ from tensorflow import Tensor
 from stylelab.errors import InputError
 from stylelab.recipes import (
     MMD,
+    MOST_SAMPLES,
     BatchNorm,
     Histogram,
     Loss,
@@ -29,31 +30,32 @@ from stylelab.tensorflow.losses import Sums, distance, renew, statistics, sums, 
 from stylelab.tensorflow.tensors import as_tensor
 
 
-def maximum_mean_discrepancy(
+def mmd_loss(
     activation: Tensor,
     target: Tensor,
     kernel: str = "polynomial",
     *,
+    offset: float = 0.0,
     degree: int = 2,
-    constant: float = 0.0,
-    bandwidth: str | float = "median",
+    gamma: float | str | None = None,
     estimate: str = "biased",
-    samples: int = 1024,
+    samples: int = 0,
     seed: int = 0,
 ) -> Tensor:
     """How far apart two clouds' means are, squared, in the space of a kernel's features: 0 when they match.
 
     >>> dark, light = sl.to_tensor(np.zeros((2, 2, 3))), sl.to_tensor(np.ones((3, 3, 3)))
-    >>> float(sl.maximum_mean_discrepancy(dark, light, "linear"))
+    >>> float(sl.mmd_loss(dark, light, "linear"))
     3.0
-    >>> float(sl.maximum_mean_discrepancy(dark, light, "polynomial"))
+    >>> float(sl.mmd_loss(dark, light, "polynomial"))
     9.0
 
     Args:
         activation: `(B, H, W, C)` of the generated image.
         target: `(B, H', W', C)` of the style image.
-        kernel: 'linear' x.y; 'polynomial' (x.y + constant)^degree; 'gaussian' exp(-|x - y|^2 / (2 bandwidth^2)).
-        degree, constant, bandwidth, estimate, samples, seed: as of `stylelab.recipes.MMD`.
+        kernel: 'linear' x.y; 'polynomial' (x.y + offset)^degree; 'gaussian' exp(-gamma |x - y|^2).
+        offset, degree, gamma, estimate, samples, seed: as of `stylelab.recipes.MMD`; without a gamma it is 'median', and all
+            positions are compared unless `samples` says how many.
 
     Returns:
         Scalar, 0 or more unless the estimate is 'unbiased' or 'linear', summed over the batch.
@@ -64,7 +66,8 @@ def maximum_mean_discrepancy(
     Source: Gretton et al. 2012; Li, Wang, Liu and Hou, 'Demystifying neural style transfer', IJCAI 2017. 'polynomial' is
         4 C^2 times Gatys' layer loss.
     """
-    return _compare(MMD(kernel, degree, constant, bandwidth, estimate, samples, seed), activation, target)
+    width = "median" if gamma is None else gamma
+    return _compare(MMD(kernel, degree, offset, width, estimate, samples, seed), activation, target)
 
 
 def batch_norm_loss(activation: Tensor, target: Tensor) -> Tensor:
@@ -89,11 +92,11 @@ def batch_norm_loss(activation: Tensor, target: Tensor) -> Tensor:
     return _compare(BatchNorm(), activation, target)
 
 
-def mean_covariance_loss(activation: Tensor, target: Tensor, *, relative: bool = False) -> Tensor:
+def covariance_loss(activation: Tensor, target: Tensor, *, relative: bool = True) -> Tensor:
     """How far two clouds' means and covariance matrices are apart: 0 when they match.
 
     >>> dark, light = sl.to_tensor(np.zeros((2, 2, 3))), sl.to_tensor(np.ones((3, 3, 3)))
-    >>> float(sl.mean_covariance_loss(dark, light))
+    >>> float(sl.covariance_loss(dark, light, relative=False))
     3.0
 
     Args:
@@ -112,11 +115,11 @@ def mean_covariance_loss(activation: Tensor, target: Tensor, *, relative: bool =
     return _compare(MeanCovariance(relative), activation, target)
 
 
-def gaussian_wasserstein(activation: Tensor, target: Tensor, *, relative: bool = False) -> Tensor:
+def wasserstein_loss(activation: Tensor, target: Tensor, *, relative: bool = False) -> Tensor:
     """How much work it takes to move the one cloud onto the other, if both were Gaussians: 0 when they match.
 
     >>> dark, light = sl.to_tensor(np.zeros((2, 2, 3))), sl.to_tensor(np.ones((3, 3, 3)))
-    >>> round(float(sl.gaussian_wasserstein(dark, light)), 6)
+    >>> round(float(sl.wasserstein_loss(dark, light)), 6)
     3.0
 
     Args:
@@ -135,28 +138,29 @@ def gaussian_wasserstein(activation: Tensor, target: Tensor, *, relative: bool =
     return _compare(Wasserstein(relative), activation, target)
 
 
-def sliced_wasserstein(activation: Tensor, target: Tensor, *, directions: int = 0, seed: int = 0) -> Tensor:
-    """How far two clouds are apart along random lines, point by point in their order there: 0 when they match.
+def sliced_wasserstein_loss(activation: Tensor, target: Tensor, directions: Tensor) -> Tensor:
+    """How far two clouds are apart along lines, point by point in their order there: 0 when they match.
 
-    >>> dark, light = sl.to_tensor(np.zeros((2, 2, 3))), sl.to_tensor(np.ones((2, 2, 3)))
-    >>> round(float(sl.sliced_wasserstein(dark, light, directions=10_000)), 1)
+    >>> dark, light = sl.to_tensor(np.zeros((2, 2, 3))), sl.to_tensor(np.ones((3, 3, 3)))
+    >>> import tensorflow as tf
+    >>> float(sl.sliced_wasserstein_loss(dark, light, tf.eye(3)))
     1.0
 
     Args:
         activation: `(B, H, W, C)` of the generated image.
         target: `(B, H', W', C)` of the style image. Of any number of positions: quantile functions are compared.
-        directions: how many lines; 0 for C of them.
-        seed: of the lines.
+        directions: `(K, C)`, of length 1 each; `stylelab.recipes.Sliced` draws them at random.
 
     Returns:
-        Scalar, mean over lines and points of the squared difference, summed over the batch.
+        Scalar, mean over directions and points of the squared difference, summed over the batch.
 
     Raises:
-        InputError: the numbers of filters differ, or a number out of range.
+        InputError: the numbers of filters differ.
 
     Source: Heitz, Vanhoey, Chambon and Belcour, 'A sliced Wasserstein loss for neural texture synthesis', CVPR 2021.
     """
-    return _compare(Sliced(directions, seed), activation, target)
+    directions = as_tensor(directions, "directions", "(K, C)")
+    return _compare(Sliced(len(directions)), activation, target, directions)
 
 
 def histogram_loss(activation: Tensor, target: Tensor) -> Tensor:
@@ -259,11 +263,11 @@ def nearest_neighbours(activation: Tensor, target: Tensor) -> Tensor:
     return tf.stack([_nearest(one, other) for one, other in pairs])
 
 
-def relaxed_earth_mover(activation: Tensor, target: Tensor, *, samples: int = 0, seed: int = 0) -> Tensor:
+def relaxed_emd_loss(activation: Tensor, target: Tensor, *, samples: int = 0, seed: int = 0) -> Tensor:
     """How far two clouds are apart, if each point moves to the nearest of the other cloud: 0 when they match.
 
     >>> image = sl.to_tensor(cat)
-    >>> abs(round(float(sl.relaxed_earth_mover(image, image)), 5))
+    >>> abs(round(float(sl.relaxed_emd_loss(image, image)), 5))
     0.0
 
     Args:
@@ -292,7 +296,7 @@ def _(loss: MMD, activation: Any) -> Any:
     if "activation" in loss.needs:
         cloud = points(activation)
         drawn = _samples(loss, cloud.shape[0])
-        return Cloud(cloud, drawn, clouds.bandwidth(_numbers(loss, tf.gather(cloud, drawn[1])), loss.bandwidth))
+        return Cloud(cloud, drawn, clouds.width(_numbers(loss, tf.gather(cloud, drawn[1])), loss.gamma))
     own = sums(activation)
     return [None if part is None else part / _positions(own) for part in (own.total, own.gram)]
 
@@ -306,7 +310,7 @@ def _(loss: MMD, activation: Any, statistics: Any) -> Tensor:
     means = 0.0 if own.total is None else _squares(own.total / _positions(own) - total)
     if loss.kernel == "linear" or loss.degree == 1:
         return means
-    return _squares(own.gram / _positions(own) - gram) + 2 * loss.constant * means  # constant^2 cancels
+    return _squares(own.gram / _positions(own) - gram) + 2 * loss.offset * means  # offset^2 cancels
 
 
 @statistics.register
@@ -416,7 +420,7 @@ class Cloud:
     Attributes:
         points: `(M, C)`.
         drawn: at random: directions, or the positions that are looked at of the generated and of the style image.
-        width: 2 sigma^2 of a Gaussian kernel.
+        width: 1 / gamma of a Gaussian kernel.
     """
 
     points: Tensor
@@ -502,8 +506,8 @@ def _outside_graph(tensor: Tensor) -> Any:
     return tf.init_scope() if tf.inside_function() and hasattr(tensor, "numpy") else nullcontext()
 
 
-def _compare(loss: Loss, activation: Tensor, target: Tensor) -> Tensor:
-    """A described loss of two activations, summed over the batch."""
+def _compare(loss: Loss, activation: Tensor, target: Tensor, directions: Tensor | None = None) -> Tensor:
+    """A described loss of two activations, summed over the batch; with directions in place of random ones."""
     values = []
     for one, other in zip(*_checked(activation, target), strict=True):
         number = one.shape[1] * one.shape[2]
@@ -512,12 +516,21 @@ def _compare(loss: Loss, activation: Tensor, target: Tensor) -> Tensor:
             if "activation" not in loss.needs:  # their differences of large sums deserve it
                 (other,) = _in_double(other)
             own = statistics(sized, other)
+        if directions is not None:
+            if directions.shape[1] != one.shape[-1]:
+                raise InputError(
+                    f"directions are {tuple(directions.shape)} for {one.shape[-1]} filters: give a row of as many for each"
+                )
+            own.drawn = [tf.transpose(directions)]
         values.append(distance(sized, tf.cast(one, other.dtype), own))
     return tf.cast(tf.add_n(values), activation.dtype)
 
 
 def _samples(loss: "MMD | NearestNeighbour", number: int) -> "list[Tensor | tf.Variable]":
     """Positions of the generated image, and of a style image with that many."""
+    most = max(loss.positions or number, number)
+    if isinstance(loss, MMD) and not loss.samples and loss.estimate != "linear" and most > MOST_SAMPLES:
+        raise InputError(f"{loss!r} compares each of {most} positions with each: give samples, at most {MOST_SAMPLES}")
     return _tensors(clouds.samples((loss.positions or number, number), loss.samples, loss.seed))
 
 
@@ -535,7 +548,7 @@ def _tensors(arrays: list) -> "list[Tensor | tf.Variable]":
 
 def _numbers(loss: MMD, cloud: Tensor) -> np.ndarray:
     if not hasattr(cloud, "numpy"):
-        raise InputError(f"the bandwidth of {loss!r} needs a target that is computed before, outside tf.function")
+        raise InputError(f"the gamma of {loss!r} needs a target that is computed before, outside tf.function")
     return cloud.numpy()
 
 
@@ -563,7 +576,7 @@ def _kernel(loss: MMD, products: Tensor, distances: Tensor, width: float) -> Ten
         case "linear":
             return products
         case "polynomial":
-            return (products + loss.constant) ** loss.degree
+            return (products + loss.offset) ** loss.degree
         case _:  # 'gaussian'
             return tf.exp(-distances / width)
 

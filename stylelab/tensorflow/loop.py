@@ -14,6 +14,7 @@ from stylelab.images import enlarge
 from stylelab.recipes import OPTIMISERS, Optimiser
 from stylelab.result import Step
 from stylelab.run.prepare import Job
+from stylelab.run.state import Progress
 from stylelab.tensorflow.engine.graph import compiled
 from stylelab.tensorflow.engine.optimisers import make_method
 from stylelab.tensorflow.features import Encoder
@@ -61,7 +62,7 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
     renew = getattr(loss, "renew", lambda step: False)
 
     def run() -> Iterator[Step]:
-        for (step,) in _descend(start, evaluate, method, optimiser, range(1, steps + 1), renew):
+        for (step,) in _descend(start, evaluate, method, optimiser, range(1, steps + 1), renew, Progress()):
             if isinstance(step, NotFiniteError):
                 raise step
             yield step
@@ -69,7 +70,9 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
     return run()
 
 
-def paint_stages(stages: list[list[Job]], encoder: Encoder, device: str, tile: int | None = None) -> Iterator[Steps]:
+def paint_stages(
+    stages: list[list[Job]], encoder: Encoder, device: str, tile: int | None = None, progress: Progress | None = None
+) -> Iterator[Steps]:
     """Paint a batch of images at one size after the other, each starting from the last one's result.
 
     Args:
@@ -77,6 +80,7 @@ def paint_stages(stages: list[list[Job]], encoder: Encoder, device: str, tile: i
         encoder: must give the recipe's layers.
         device: where to keep the images.
         tile: side in pixels of the tiles to work in; None for whole images.
+        progress: where to start, and where to say how far the run is; by default it starts at the first step.
 
     Yields:
         For each step a list: each image's Step, or the NotFiniteError that ended it.
@@ -84,9 +88,13 @@ def paint_stages(stages: list[list[Job]], encoder: Encoder, device: str, tile: i
     Source: Gatys et al. 2017, section 6, for the sizes.
     """
     images = method = None
-    first = 1
+    first, progress = 1, progress or Progress()
     for jobs in stages:
         recipe = jobs[0].recipe
+        steps = range(first, first + recipe.steps)
+        first += recipe.steps
+        if steps.stop <= progress.step:  # of a run that goes on at a larger size
+            continue
         content, start = (tf.concat([to_tensor(getattr(job, name), device) for job in jobs], 0) for name in ("content", "start"))
         styles = [to_tensor(job.style, device) for job in jobs]
         loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile)
@@ -97,19 +105,21 @@ def paint_stages(stages: list[list[Job]], encoder: Encoder, device: str, tile: i
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         evaluate = _evaluation(loss, images, tile=tile)
         del content, start, styles  # the loss has what it needs of them
-        steps = range(first, first + recipe.steps)
-        yield from _descend(images, evaluate, method, recipe.optimiser, steps, drawn.renew)
-        first += recipe.steps
+        yield from _descend(images, evaluate, method, recipe.optimiser, steps, drawn.renew, progress)
 
 
 def _descend(
-    images: tf.Variable, evaluate: Evaluate, method: Any, optimiser: Optimiser, indices: range, renew: Callable[[int], bool]
+    images: tf.Variable, evaluate: Evaluate, method: Any, optimiser: Optimiser, indices: range, renew: Callable[[int], bool],
+    progress: Progress,
 ) -> Iterator[Steps]:  # fmt: skip
     """Move a batch of images, in place. An image whose loss is not finite stays where it was last good."""
     good = before = tf.identity(images)
     failures: dict[int, NotFiniteError] = {}
     kept = KEPT if optimiser.name == "lbfgs" else 1
-    for index in indices:
+    if progress.step in indices:  # the run goes on after this step
+        good, before, failures = _restore(progress, images, method)
+        renew((progress.step - 1) // kept)
+    for index in indices[max(0, progress.step + 1 - indices.start) :]:
         if (index == indices[0] or (index - 1) % kept == 0) and renew((index - 1) // kept):
             method.renewed()
         parts, gradient = evaluate()
@@ -122,15 +132,31 @@ def _descend(
             stays = np.isin(range(len(totals)), list(failures)).reshape(-1, 1, 1, 1)
             gradient = tf.where(stays, tf.zeros_like(gradient), gradient)
             totals = [0.0 if i in failures else total for i, total in enumerate(totals)]
+        progress.read = None
         moved = method.step(before, totals, gradient)
         images.assign(tf.clip_by_value(moved, 0.0, 1.0) if optimiser.clip else moved)
         if index == indices[-1]:
             images.assign(method.check(tf.identity(images), lambda: tf.add_n(list(evaluate()[0].values())).numpy().tolist()))
         good, before = before, tf.identity(images)
+        progress.step, progress.ended, progress.read = index, failures, partial(_state, before, good, method)
         yield [
             failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1])
             for i, column in enumerate(zip(*values, strict=True))
         ]
+
+
+def _state(images: Tensor, good: Tensor, method: Any) -> dict[str, np.ndarray]:
+    """All that the next steps depend on."""
+    return {"images": images.numpy(), "good": good.numpy(), **method.state()}
+
+
+def _restore(progress: Progress, images: tf.Variable, method: Any) -> tuple[Tensor, Tensor, dict[int, NotFiniteError]]:
+    """Bring images and method back to where a run was stopped, in place; also its last two images, and those that had ended."""
+    arrays, progress.arrays = progress.arrays, {}
+    images.assign(arrays["images"])
+    method.restore(arrays)
+    with tf.device(images.device):
+        return tf.constant(arrays["good"]), tf.identity(images), dict(progress.ended)
 
 
 def _evaluation(loss: Objective, images: tf.Variable, tile: int | None = None) -> Evaluate:

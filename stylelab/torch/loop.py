@@ -15,6 +15,7 @@ from stylelab.images import enlarge
 from stylelab.recipes import OPTIMISERS, Optimiser
 from stylelab.result import Step
 from stylelab.run.prepare import Job
+from stylelab.run.state import Progress
 from stylelab.torch.engine.allocator import settle
 from stylelab.torch.engine.optimisers import make_method
 from stylelab.torch.features import Encoder
@@ -60,7 +61,7 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
     renew = getattr(loss, "renew", lambda step: False)
 
     def run() -> Iterator[Step]:
-        for (step,) in _descend(start, loss, method, optimiser, range(1, steps + 1), renew):
+        for (step,) in _descend(start, loss, method, optimiser, range(1, steps + 1), renew, Progress()):
             if isinstance(step, NotFiniteError):
                 raise step
             yield step
@@ -68,7 +69,9 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
     return run()
 
 
-def paint_stages(stages: list[list[Job]], encoder: Encoder, device: torch.device, tile: int | None = None) -> Iterator[Steps]:
+def paint_stages(
+    stages: list[list[Job]], encoder: Encoder, device: torch.device, tile: int | None = None, progress: Progress | None = None
+) -> Iterator[Steps]:
     """Paint a batch of images at one size after the other, each starting from the last one's result.
 
     Args:
@@ -76,6 +79,7 @@ def paint_stages(stages: list[list[Job]], encoder: Encoder, device: torch.device
         encoder: must give the recipe's layers.
         device: where to keep the images.
         tile: side in pixels of the tiles to work in; None for whole images.
+        progress: where to start, and where to say how far the run is; by default it starts at the first step.
 
     Yields:
         For each step a list: each image's Step, or the NotFiniteError that ended it.
@@ -83,9 +87,13 @@ def paint_stages(stages: list[list[Job]], encoder: Encoder, device: torch.device
     Source: Gatys et al. 2017, section 6, for the sizes.
     """
     images = method = None
-    first = 1
+    first, progress = 1, progress or Progress()
     for jobs in stages:
         recipe = jobs[0].recipe
+        steps = range(first, first + recipe.steps)
+        first += recipe.steps
+        if steps.stop <= progress.step:  # of a run that goes on at a larger size
+            continue
         content, start = (torch.cat([to_tensor(getattr(job, name), device) for job in jobs]) for name in ("content", "start"))
         styles = [to_tensor(job.style, device) for job in jobs]
         loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile)
@@ -96,19 +104,21 @@ def paint_stages(stages: list[list[Job]], encoder: Encoder, device: torch.device
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         del content, start, styles  # the loss has what it needs of them
         settle(device, tile=tile)
-        steps = range(first, first + recipe.steps)
-        yield from _descend(images, loss, method, recipe.optimiser, steps, drawn.renew)
-        first += recipe.steps
+        yield from _descend(images, loss, method, recipe.optimiser, steps, drawn.renew, progress)
 
 
 def _descend(
-    images: Tensor, loss: Objective, method: Any, optimiser: Optimiser, indices: range, renew: Callable[[int], bool]
+    images: Tensor, loss: Objective, method: Any, optimiser: Optimiser, indices: range, renew: Callable[[int], bool],
+    progress: Progress,
 ) -> Iterator[Steps]:  # fmt: skip
     """Move a batch of images, in place. An image whose loss is not finite stays where it was last good."""
     good = before = images.clone()
     failures: dict[int, NotFiniteError] = {}
     kept = KEPT if optimiser.name == "lbfgs" else 1
-    for index in indices:
+    if progress.step in indices:  # the run goes on after this step
+        good, before, failures = _restore(progress, images, method)
+        renew((progress.step - 1) // kept)
+    for index in indices[max(0, progress.step + 1 - indices.start) :]:
         if (index == indices[0] or (index - 1) % kept == 0) and renew((index - 1) // kept):
             method.renewed()
         parts, gradient = _evaluate(loss, images)
@@ -117,6 +127,7 @@ def _descend(
         for i, total in enumerate(totals):
             if i not in failures and not np.isfinite(total):
                 failures[i] = NotFiniteError(index, total, to_image(good[i : i + 1]))
+        progress.read = None
         with torch.no_grad():
             for i in failures:
                 gradient[i], totals[i] = 0, 0.0
@@ -126,10 +137,24 @@ def _descend(
             if index == indices[-1]:
                 method.check(images, lambda: torch.stack(list(_named(loss(images)).values())).sum(0).tolist())
         good, before = before, images.clone()
+        progress.step, progress.ended, progress.read = index, failures, partial(_state, images, good, method)
         yield [
             failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1])
             for i, column in enumerate(zip(*values, strict=True))
         ]
+
+
+def _state(images: Tensor, good: Tensor, method: Any) -> dict[str, np.ndarray]:
+    """All that the next steps depend on."""
+    return {"images": images.cpu().numpy(), "good": good.cpu().numpy(), **method.state()}
+
+
+def _restore(progress: Progress, images: Tensor, method: Any) -> tuple[Tensor, Tensor, dict[int, NotFiniteError]]:
+    """Bring images and method back to where a run was stopped, in place; also its last two images, and those that had ended."""
+    arrays, progress.arrays = progress.arrays, {}
+    images.copy_(torch.tensor(arrays["images"]))
+    method.restore(arrays)
+    return torch.tensor(arrays["good"]).to(images.device), images.clone(), dict(progress.ended)
 
 
 def _evaluate(loss: Objective, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:

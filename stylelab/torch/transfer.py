@@ -10,6 +10,7 @@ from stylelab.result import Result
 from stylelab.run.collect import collect
 from stylelab.run.options import CallOptions, keywords
 from stylelab.run.prepare import Run, prepare_run
+from stylelab.run.resume import keep
 from stylelab.torch.engine.plan import make_plan
 from stylelab.torch.features import load_encoder
 from stylelab.torch.loop import paint_stages
@@ -39,7 +40,8 @@ def transfer(content: Source, style: Source, options: CallOptions) -> Result:
     """
     watch = options.watch
     watch_batch = None if watch is None else lambda steps: watch(steps[0])
-    return paint(prepare_run([content], [style], options), watch=watch_batch, snapshots=options.snapshots)[0]
+    run = keep(prepare_run([content], [style], options), options.resume, "torch")
+    return paint(run, watch=watch_batch, snapshots=options.snapshots)[0]
 
 
 @keywords(CallOptions)
@@ -65,7 +67,8 @@ def transfer_batch(contents: Sequence[Source], styles: Sequence[Source], options
 
     Source: as `transfer`.
     """
-    return paint(prepare_run(contents, styles, options), watch=options.watch, snapshots=options.snapshots)
+    run = keep(prepare_run(contents, styles, options), options.resume, "torch")
+    return paint(run, watch=options.watch, snapshots=options.snapshots)
 
 
 def paint(
@@ -95,7 +98,7 @@ def paint(
         precision=precision,
     )  # fmt: skip
     plan = make_plan(run, encoder.widths, device, precision)
-    steps = paint_stages(run.stages, encoder, device, plan.side)
+    steps = paint_stages(run.stages, encoder, device, plan.side, run.progress)
     try:
         return collect(
             steps, run, backend="torch", device=str(device), precision=precision, tile=plan.tile, notes=plan.notes,

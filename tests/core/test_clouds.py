@@ -29,20 +29,20 @@ from stylelab.recipes import (
 from stylelab.run.numerics import clouds
 
 SUMS = [
-    MMD("linear"), MMD("polynomial"), MMD("polynomial", constant=1.5), MMD("polynomial", degree=1), BatchNorm(),
-    MeanCovariance(), MeanCovariance(relative=True), Wasserstein(), Wasserstein(relative=True),
+    MMD("linear"), MMD("polynomial"), MMD("polynomial", offset=1.5), MMD("polynomial", degree=1), BatchNorm(),
+    MeanCovariance(), MeanCovariance(relative=False), Wasserstein(), Wasserstein(relative=True),
 ]  # fmt: skip
 POINTS = [
-    MMD("gaussian"), MMD("gaussian", bandwidth="mean", estimate="unbiased"), MMD("gaussian", bandwidth=2, estimate="linear"),
-    MMD("polynomial", degree=3, constant=1), MMD("linear", estimate="unbiased"), Sliced(), Sliced(directions=7, seed=3),
+    MMD("gaussian"), MMD("gaussian", gamma="mean", estimate="unbiased"), MMD("gaussian", gamma=0.125, estimate="linear"),
+    MMD("polynomial", degree=3, offset=1), MMD("linear", estimate="unbiased"), Sliced(), Sliced(directions=7, seed=3),
     Histogram(), NearestNeighbour(), RelaxedEarthMover(), NearestNeighbour(samples=9), RelaxedEarthMover(samples=9),
 ]  # fmt: skip
 ALL = SUMS + POINTS
 NEVER_NEGATIVE = [loss for loss in ALL if getattr(loss, "estimate", "biased") == "biased"]
 FUNCTIONS = {
-    MMD: "maximum_mean_discrepancy", BatchNorm: "batch_norm_loss", MeanCovariance: "mean_covariance_loss",
-    Wasserstein: "gaussian_wasserstein", Sliced: "sliced_wasserstein", Histogram: "histogram_loss",
-    NearestNeighbour: "nearest_neighbour_loss", RelaxedEarthMover: "relaxed_earth_mover",
+    MMD: "mmd_loss", BatchNorm: "batch_norm_loss", MeanCovariance: "covariance_loss",
+    Wasserstein: "wasserstein_loss", Sliced: "sliced_wasserstein_loss", Histogram: "histogram_loss",
+    NearestNeighbour: "nearest_neighbour_loss", RelaxedEarthMover: "relaxed_emd_loss",
 }  # fmt: skip
 
 
@@ -82,7 +82,17 @@ def apart(lab, loss, x, y) -> float:
 
 
 def tensors(lab, loss, activation, target):
+    if isinstance(loss, Sliced):
+        filters = activation.shape[1 if lab.name == "torch" else -1]
+        return lab.sl.sliced_wasserstein_loss(activation, target, lines(lab, filters, loss))
     return getattr(lab.sl, FUNCTIONS[type(loss)])(activation, target, **settings(loss))
+
+
+def lines(lab, filters, loss):
+    """The directions that a run draws first, `(K, C)`."""
+    rows = np.ascontiguousarray(clouds.directions(filters, loss.directions, loss.seed).T)
+    module = importlib.import_module(lab.name)
+    return module.from_numpy(rows) if lab.name == "torch" else module.constant(rows)
 
 
 def as_activation(cloud) -> np.ndarray:
@@ -101,8 +111,8 @@ def gaussian(cloud) -> tuple[np.ndarray, np.ndarray]:
     [
         (MMD("linear"), 0.1138464855743771),
         (MMD("polynomial"), 0.8189501560107653),
-        (MMD("polynomial", constant=1), 1.0466431271595216),
-        (MMD("gaussian", bandwidth=1), 0.07058746097727553),
+        (MMD("polynomial", offset=1), 1.0466431271595216),
+        (MMD("gaussian", gamma=0.5), 0.07058746097727553),
         (Wasserstein(), 0.3742250242507626),
         (Histogram(), 0.126139017701128),
     ],
@@ -133,7 +143,7 @@ def test_a_constant_image_and_one_half_black_have_one_gram_matrix_and_are_told_a
     assert apart(lab, Wasserstein(), constant, half) == pytest.approx(1 - 0.5**0.5, rel=1e-7)
     assert apart(lab, BatchNorm(), constant, half) == pytest.approx(means + deviations, rel=1e-9)
     assert apart(lab, MMD("linear"), constant, half) == pytest.approx(means, rel=1e-9)
-    for loss in (MeanCovariance(), Histogram(), MMD("gaussian"), MMD("polynomial", constant=1)):
+    for loss in (MeanCovariance(), Histogram(), MMD("gaussian"), MMD("polynomial", offset=1)):
         assert apart(lab, loss, constant, half) > 0.01
 
 
@@ -142,8 +152,8 @@ def test_a_constant_image_and_one_half_black_have_one_gram_matrix_and_are_told_a
 
 KERNELS = {
     "linear": lambda loss, x, y: pairwise.linear_kernel(x, y),
-    "polynomial": lambda loss, x, y: pairwise.polynomial_kernel(x, y, degree=loss.degree, gamma=1, coef0=loss.constant),
-    "gaussian": lambda loss, x, y: pairwise.rbf_kernel(x, y, gamma=1 / (2 * loss.bandwidth**2)),
+    "polynomial": lambda loss, x, y: pairwise.polynomial_kernel(x, y, degree=loss.degree, gamma=1, coef0=loss.offset),
+    "gaussian": lambda loss, x, y: pairwise.rbf_kernel(x, y, gamma=loss.gamma),
 }
 
 
@@ -152,11 +162,11 @@ KERNELS = {
     "loss",
     [
         MMD("linear"),
-        MMD(degree=1, constant=2),
+        MMD(degree=1, offset=2),
         MMD(),
-        MMD(constant=0.7),
-        MMD(degree=4, constant=1),
-        MMD("gaussian", bandwidth=0.8),
+        MMD(offset=0.7),
+        MMD(degree=4, offset=1),
+        MMD("gaussian", gamma=0.8),
     ],
     ids=repr,
 )
@@ -170,26 +180,28 @@ def test_mmd_agrees_with_the_kernels_of_scikit_learn(lab, rng, loss, estimate):
 
 def test_the_linear_estimate_is_right_on_average_and_takes_each_point_once(lab, rng):
     x, y = rng.normal(size=(40, 3)), rng.normal(0.7, size=(40, 3))
-    values = [apart(lab, MMD("gaussian", bandwidth=1, estimate="linear", seed=seed), x, y) for seed in range(200)]
-    unbiased = apart(lab, MMD("gaussian", bandwidth=1, estimate="unbiased"), x, y)
+    values = [apart(lab, MMD("gaussian", gamma=0.5, estimate="linear", seed=seed), x, y) for seed in range(200)]
+    unbiased = apart(lab, MMD("gaussian", gamma=0.5, estimate="unbiased"), x, y)
     assert np.mean(values) == pytest.approx(unbiased, abs=4 * np.std(values) / 200**0.5)
-    few = [apart(lab, MMD("gaussian", bandwidth=1, estimate="unbiased", samples=10, seed=seed), x, y) for seed in range(200)]
+    few = [apart(lab, MMD("gaussian", gamma=0.5, estimate="unbiased", samples=10, seed=seed), x, y) for seed in range(200)]
     assert np.mean(few) == pytest.approx(unbiased, abs=4 * np.std(few) / 200**0.5)
 
 
 @pytest.mark.parametrize("rule", ["median", "mean"])
-def test_a_bandwidth_is_taken_from_the_style_images_own_distances(lab, rng, rule):
+def test_the_width_of_a_kernel_is_taken_from_the_style_images_own_distances(lab, rng, rule):
     x, y = rng.normal(size=(20, 3)), rng.normal(size=(25, 3))
     squares = pairwise.euclidean_distances(y, squared=True)[np.triu_indices(25, 1)]
-    width = np.sqrt(getattr(np, rule)(squares) / 2)
-    assert apart(lab, MMD("gaussian", bandwidth=rule), x, y) == pytest.approx(
-        apart(lab, MMD("gaussian", bandwidth=width), x, y), rel=1e-9
-    )
+    gamma = 1 / float(getattr(np, rule)(squares))
+    expected = apart(lab, MMD("gaussian", gamma=gamma), x, y)
+    assert apart(lab, MMD("gaussian", gamma=rule), x, y) == pytest.approx(expected, rel=1e-9)
+    if rule == "median":
+        without = lab.sl.mmd_loss(*(lab.tensor(as_activation(cloud)) for cloud in (x, y)), "gaussian")
+        assert float(without) == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_very_wide_gaussian_kernel_is_the_linear_one(lab, F, S):
     gamma = 1e-6
-    value = apart(lab, MMD("gaussian", bandwidth=(2 * gamma) ** -0.5), F, S) / (2 * gamma)
+    value = apart(lab, MMD("gaussian", gamma=gamma), F, S) / (2 * gamma)
     assert value == pytest.approx(0.1138463, abs=2e-7)
 
 
@@ -262,7 +274,7 @@ def test_a_loss_is_zero_for_the_same_points_in_any_order_and_above_zero_for_othe
     assert apart(lab, loss, x, y) > 1e-4
 
 
-@pytest.mark.parametrize("loss", [MMD("linear"), MMD("gaussian", bandwidth=1), Wasserstein(), Sliced(), Histogram(), BatchNorm()])
+@pytest.mark.parametrize("loss", [MMD("linear"), MMD("gaussian", gamma=0.5), Wasserstein(), Sliced(), Histogram(), BatchNorm()])
 def test_a_shift_of_both_images_changes_nothing_but_a_polynomial_kernel(lab, F, S, loss):
     assert apart(lab, loss, F + [1, 2, 3], S + [1, 2, 3]) == pytest.approx(apart(lab, loss, F, S), rel=1e-6)
     assert apart(lab, MMD(), F + [1, 2, 3], S + [1, 2, 3]) != pytest.approx(apart(lab, MMD(), F, S), rel=0.1)
@@ -405,7 +417,7 @@ def test_sums_over_positions_are_all_that_some_losses_need(lab, losses, rng, los
 @pytest.mark.parametrize("tile", [None, 32])
 @pytest.mark.parametrize(
     "loss",
-    [Relative(MeanCovariance(relative=True)), Wasserstein(), MMD(constant=1), MMD("gaussian", samples=50), Sliced(), Histogram(),
+    [Relative(MeanCovariance()), Wasserstein(), MMD(offset=1), MMD("gaussian", samples=50), Sliced(), Histogram(),
      NearestNeighbour(samples=100), RelaxedEarthMover(samples=100), Relative(Sliced()) + 0.5 * Gram()],
     ids=repr,
 )  # fmt: skip
@@ -482,13 +494,13 @@ def test_the_table_of_losses_names_descriptions_and_public_functions(lab):
     ("make", "words"),
     [
         (lambda: MMD("gausian"), "unknown kernel 'gausian': did you mean 'gaussian'"),
-        (lambda: MMD("gaussian", bandwidth="medain"), "unknown bandwidth 'medain': did you mean 'median'"),
-        (lambda: MMD("gaussian", bandwidth=0), "bandwidth of MMD is 0: give a number above 0, 'median' or 'mean'"),
-        (lambda: MMD("gaussian", bandwidth=np.nan), "bandwidth of MMD is nan: give a number"),
-        (lambda: MMD("gaussian", bandwidth=None), "bandwidth of MMD is None: give a number"),
+        (lambda: MMD("gaussian", gamma="medain"), "unknown gamma 'medain': did you mean 'median'"),
+        (lambda: MMD("gaussian", gamma=0), "gamma of MMD is 0: give a number above 0, 'median' or 'mean'"),
+        (lambda: MMD("gaussian", gamma=np.nan), "gamma of MMD is nan: give a number"),
+        (lambda: MMD("gaussian", gamma=None), "gamma of MMD is None: give a number"),
         (lambda: MMD(degree=0), "degree of MMD is 0: give a whole number of at least 1"),
         (lambda: MMD(degree=2.5), "degree of MMD is 2.5: give a whole number"),
-        (lambda: MMD(constant=-1), "constant of MMD is -1: give a number, zero or more"),
+        (lambda: MMD(offset=-1), "offset of MMD is -1: give a number, zero or more"),
         (lambda: MMD(estimate="fair"), "unknown estimate 'fair': choose one of biased, unbiased, linear"),
         (lambda: MMD(samples=10**6), "samples of MMD is 1000000: give at most 8192"),
         (lambda: MMD(seed=-1), "seed of MMD is -1"),
@@ -516,6 +528,16 @@ def test_activations_that_do_not_fit_are_named(lab, rng, loss):
             tensors(lab, loss, lab.tensor(x), lab.tensor(y))
     with pytest.raises(InputError, match=r"activation must be \(B, .*\); got"):
         tensors(lab, loss, lab.tensor(x[0]), lab.tensor(x))
+
+
+def test_directions_that_do_not_fit_and_too_many_positions_are_named(lab, rng):
+    x = lab.tensor(rng.normal(size=(1, 3, 5, 4)))
+    with pytest.raises(InputError, match=r"directions are \(3, 3\) for 4 filters: give a row of as many for each"):
+        lab.sl.sliced_wasserstein_loss(x, x, lines(lab, 3, Sliced()))
+    large = lab.tensor(np.zeros((1, 91, 91, 1)))
+    with pytest.raises(InputError, match="compares each of 8281 positions with each: give samples, at most 8192"):
+        lab.sl.mmd_loss(large, large, "gaussian")
+    assert float(lab.sl.mmd_loss(large, large, "gaussian", samples=50)) == 0
 
 
 def test_a_loss_relative_to_the_content_image_needs_one(lab, losses):

@@ -30,9 +30,9 @@ from stylelab.run.prepare import prepare
 
 SIZE, STEPS = 64, 20
 CLOUD_LOSSES = (
-    MMD("linear"), MMD("polynomial", constant=1), MMD("polynomial", degree=3, constant=1), MMD("gaussian"),
-    MMD("gaussian", bandwidth="mean", estimate="unbiased", samples=300), MMD("gaussian", estimate="linear"), BatchNorm(),
-    MeanCovariance(), MeanCovariance(relative=True), Wasserstein(), Relative(Wasserstein(relative=True)), Sliced(),
+    MMD("linear"), MMD("polynomial", offset=1), MMD("polynomial", degree=3, offset=1), MMD("gaussian"),
+    MMD("gaussian", gamma="mean", estimate="unbiased", samples=300), MMD("gaussian", estimate="linear"), BatchNorm(),
+    MeanCovariance(), MeanCovariance(relative=False), Wasserstein(), Relative(Wasserstein(relative=True)), Sliced(),
     Histogram(), NearestNeighbour(), RelaxedEarthMover(), NearestNeighbour(samples=500),
 )  # fmt: skip
 

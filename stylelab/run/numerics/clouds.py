@@ -6,7 +6,7 @@ A cloud is `(M, C)`: a point for each of M positions, with a coordinate for each
 import numpy as np
 
 ENTRIES = 2**24  # most entries of a matrix of distances that exists at one time: 64 MB
-PAIRED = 1024  # most points whose distances to each other decide a kernel's bandwidth
+PAIRED = 1024  # most points whose distances to each other decide a kernel's width
 
 
 def directions(filters: int, number: int, seed: int, step: int = 0) -> np.ndarray:
@@ -21,19 +21,19 @@ def samples(positions: tuple[int, int], most: int, seed: int, step: int = 0) -> 
     return [random.permutation(number)[: most or number].astype(np.int64) for number in positions]
 
 
-def bandwidth(points: np.ndarray, rule: str | float) -> float:
-    """2 sigma^2 of a Gaussian kernel: the median or mean squared distance between points, or from sigma itself.
+def width(points: np.ndarray, gamma: str | float) -> float:
+    """1 / gamma of a Gaussian kernel; for 'median' or 'mean' that of the squared distances between points.
 
     Points that are all alike, or most of them, have no distance to speak of: then the mean is used for the median, and 1 for 0.
     """
-    if not isinstance(rule, str):
-        return 2 * float(rule) ** 2
+    if not isinstance(gamma, str):
+        return 1 / float(gamma)
     points = points[:PAIRED].astype(float)
     squares = (points**2).sum(1)
     distances = np.maximum(squares[:, None] + squares - 2 * points @ points.T, 0)[np.triu_indices(len(points), 1)]
     if not distances.size:
         return 1.0
-    return float(rule == "median" and np.median(distances)) or float(np.mean(distances)) or 1.0
+    return float(gamma == "median" and np.median(distances)) or float(np.mean(distances)) or 1.0
 
 
 def shared_ranks(number: int, other: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,10 +1,11 @@
 """How the gradient moves a batch of images: L-BFGS, Adam, plain descent. Each keeps its state on the images' device.
 
 A method takes the losses `(B,)` and the gradient `(B, H, W, 3)` of the images as they are, and gives them moved.
-`enlarged` returns the same method for larger images, with what it has learnt so far.
+`enlarged` returns the same method for larger images, with what it has learnt so far. `state` gives that as arrays, to be saved;
+`restore` brings it back into a new method for images of the same size.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -48,6 +49,12 @@ class _Descent:
         larger.steps = self.steps
         return larger
 
+    def state(self) -> dict[str, np.ndarray]:
+        return {"steps": np.array([self.steps])}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        self.steps = int(state["steps"][0])
+
     def _rate(self) -> float:
         self.steps += 1
         return self.settings.learning_rate * self.settings.decay ** ((self.steps - 1) / 100)
@@ -82,6 +89,15 @@ class _Adam(_Descent):
         larger.last_size = self.last
         return larger
 
+    def state(self) -> dict[str, np.ndarray]:
+        return super().state() | {name: getattr(self, name).numpy() for name in ("mean", "square", "last")}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        super().restore(state)
+        with tf.device(self.mean.device):
+            self.mean, self.square, last = (tf.constant(state[name]) for name in ("mean", "square", "last"))
+            self.last = tf.reshape(last, ())
+
 
 class _LBFGS:
     """One L-BFGS for each image of the batch."""
@@ -106,6 +122,13 @@ class _LBFGS:
         for new, old in zip(larger.curvatures, self.curvatures, strict=True):
             new.inherit(old)
         return larger
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {f"{i}.{name}": array for i, one in enumerate(self.curvatures) for name, array in one.state().items()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        for i, one in enumerate(self.curvatures):
+            one.restore({name.removeprefix(f"{i}."): array for name, array in state.items() if name.startswith(f"{i}.")})
 
 
 class _Curvature:
@@ -191,6 +214,26 @@ class _Curvature:
             return image
         spectrum = tf.signal.rfft2d(tf.transpose(image, (2, 0, 1))) * self.softness  # (3, H, W // 2 + 1)
         return tf.transpose(tf.signal.irfft2d(spectrum, self.shape[:2]), (1, 2, 0))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Its memory, without rows that no pair is in."""
+        used = min(self.learnt, self.memory)
+        parts = {"s": self.vectors[:used], "y": self.vectors[self.memory :][:used], "gradient": self.vectors[-1]}
+        parts |= {name: part for name, part in (("before", self.before), ("move", self.move)) if part is not None}
+        return {name: part.numpy() for name, part in parts.items()} | {
+            "pairs": np.array(self.pairs, np.int64).reshape(-1, 2),
+            "dots": self.dots,
+            "numbers": np.array([self.learnt, self.first, self.lowest, self.scale or 0.0]),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        used = range(len(state["s"]))
+        self._write([*used, *(self.memory + row for row in used), self.row], [*state["s"], *state["y"], state["gradient"]])
+        with tf.device(self.vectors.device):
+            self.before, self.move = (tf.constant(state[name]) if name in state else None for name in ("before", "move"))
+        self.pairs, self.dots = [(int(s), int(y)) for s, y in state["pairs"]], state["dots"].copy()
+        learnt, self.first, self.lowest, scale = state["numbers"].tolist()
+        self.learnt, self.scale = int(learnt), scale or None
 
     def inherit(self, smaller: "_Curvature") -> None:
         """Take over the memory of a smaller image, enlarged.

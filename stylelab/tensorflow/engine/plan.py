@@ -36,6 +36,8 @@ def make_plan(run: Run, widths: Mapping[str, int], device: str, precision: str) 
     Raises:
         InputError: the image does not fit into memory even in the smallest tiles.
     """
+    if run.keeper and run.keeper.found:  # as it was begun: other tiles add up in another order
+        return Plan(run.keeper.found.about["tile"], run.keeper.found.about["notes"])
     notes = [f"painted in float32: {device} does not compute in bfloat16"] if run.precision == "bfloat16" != precision else []
     if run.options.tile is not None:
         return Plan(run.options.tile, notes)

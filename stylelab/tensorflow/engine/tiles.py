@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import tensorflow as tf
 from tensorflow import Tensor
 
+from stylelab.base.interrupts import stop_if_asked
 from stylelab.encoders import layer_size
 from stylelab.run.numerics.memory import give_back
 from stylelab.run.numerics.tiling import Stage, Tile, stages, stride, tiles
@@ -56,6 +57,7 @@ class _Network:
             self.entered.append(entering)
             leaving = None
             for tile in tiles(*self.size, self.tile, stage):
+                stop_if_asked()
                 cores, *own_sums, pooled = passes.forward(self._enter(entering, tile, stage), _inside(tile))
                 for so_far, own in zip(sums, own_sums, strict=True):
                     for layer in own:
@@ -89,6 +91,7 @@ class _Network:
         grams = {layer: grams[layer] for layer in passes.layers.grams}
         totals = {layer: totals[layer] for layer in passes.layers.totals}
         for tile in tiles(*self.size, self.tile, stage):
+            stop_if_asked()
             cores = {layer: _cut(activations[layer], tile.region(layer)) for layer in passes.layers.activations}
             below = _cut(left, tile.core.at(2 * stride(stage.layers[-1]))) if stage.pooled else 0.0
             outer = _cut(gradient, tile.outer.at(stage.stride))

@@ -1,10 +1,11 @@
 """How the gradient moves a batch of images: L-BFGS, Adam, plain descent. Each keeps its state on the images' device.
 
 A method takes the losses `(B,)` and the gradient `(B, 3, H, W)` of the images as they are, and moves them in place.
-`enlarged` returns the same method for larger images, with what it has learnt so far.
+`enlarged` returns the same method for larger images, with what it has learnt so far. `state` gives that as arrays, to be saved;
+`restore` brings it back into a new method for images of the same size.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -53,6 +54,12 @@ class _Descent:
         larger.steps = self.steps
         return larger
 
+    def state(self) -> dict[str, np.ndarray]:
+        return {"steps": np.array([self.steps])}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        self.steps = int(state["steps"][0])
+
     def _rate(self) -> float:
         self.steps += 1
         return self.settings.learning_rate * self.settings.decay ** ((self.steps - 1) / 100)
@@ -87,6 +94,14 @@ class _Adam(_Descent):
         larger.last_size = self.last
         return larger
 
+    def state(self) -> dict[str, np.ndarray]:
+        return super().state() | {name: getattr(self, name).cpu().numpy() for name in ("mean", "square", "last")}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        super().restore(state)
+        self.mean, self.square, last = (torch.tensor(state[name]).to(self.mean.device) for name in ("mean", "square", "last"))
+        self.last = last.reshape(())
+
 
 class _LBFGS:
     """One L-BFGS for each image of the batch."""
@@ -113,6 +128,13 @@ class _LBFGS:
         for new, old in zip(larger.curvatures, self.curvatures, strict=True):
             new.inherit(old)
         return larger
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {f"{i}.{name}": array for i, one in enumerate(self.curvatures) for name, array in one.state().items()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        for i, one in enumerate(self.curvatures):
+            one.restore({name.removeprefix(f"{i}."): array for name, array in state.items() if name.startswith(f"{i}.")})
 
 
 class _Curvature:
@@ -198,6 +220,27 @@ class _Curvature:
         if self.softness is None:
             return image
         return torch.fft.irfft2(torch.fft.rfft2(image) * self.softness, s=image.shape[1:])
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Its memory, without rows that no pair is in."""
+        used = min(self.learnt, self.memory)
+        parts = {"s": self.vectors[:used], "y": self.vectors[self.memory :][:used], "gradient": self.vectors[-1]}
+        parts |= {name: part for name, part in (("before", self.before), ("move", self.move)) if part is not None}
+        return {name: part.cpu().numpy() for name, part in parts.items()} | {
+            "pairs": np.array(self.pairs, np.int64).reshape(-1, 2),
+            "dots": self.dots,
+            "numbers": np.array([self.learnt, self.first, self.lowest, self.scale or 0.0]),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        parts = {name: torch.tensor(array) for name, array in state.items()}
+        used = len(parts["s"])
+        self.vectors[:used], self.vectors[self.memory :][:used] = parts["s"], parts["y"]
+        self.vectors[-1] = parts["gradient"]
+        self.before, self.move = (parts[name].to(self.vectors.device) if name in parts else None for name in ("before", "move"))
+        self.pairs, self.dots = [(int(s), int(y)) for s, y in state["pairs"]], state["dots"].copy()
+        learnt, self.first, self.lowest, scale = state["numbers"].tolist()
+        self.learnt, self.scale = int(learnt), scale or None
 
     def inherit(self, smaller: "_Curvature") -> None:
         """Take over the memory of a smaller image, enlarged.

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from stylelab.base.interrupts import stop_if_asked
 from stylelab.encoders import layer_size
 from stylelab.run.numerics.memory import give_back
 from stylelab.run.numerics.tiling import Stage, Tile, stages, stride, tiles
@@ -59,6 +60,7 @@ class _Network:
             self.entered.append(entering)
             leaving: Any = None  # still so after the last stage
             for tile in tiles(*self.size, self.tile, stage):
+                stop_if_asked()
                 found = trunk.forward(self._enter(entering, tile, stage), keep=False).activations
                 for layer in stage.layers:
                     core = _cut(found.pop(layer), tile.crop(layer))
@@ -103,6 +105,7 @@ class _Network:
                 continue
             entering = _zeros(entered)
             for tile in tiles(*self.size, self.tile, stage):
+                stop_if_asked()
                 kept = trunk.forward(self._enter(entered, tile, stage))
                 wanted = _Gradients(trunk, stage, tile, kept, content, grams, totals, gradient)
                 _cut(entering, tile.outer.at(stage.stride)).add_(trunk.backward(kept, wanted, {}, {}))
