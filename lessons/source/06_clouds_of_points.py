@@ -406,7 +406,7 @@ recipe = recipes.scaled("gatys", setting.preset)
 SIZE, STEPS = recipe.size * 5 // 8, max(12, recipe.steps * 2 // 5)
 LAYERS = "conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"
 encoder = sl.load_encoder("auto", LAYERS, normalised=True)
-paintings = [images.open_image(name, size=SIZE) for name in images.style_names()]
+paintings = [images.fit(images.open_image(name), (SIZE * 3 // 4, SIZE)) for name in images.style_names()]
 cut = [[half for half in np.array_split(image, 2, axis=1)] for image in paintings]
 seen = [[encoder(sl.to_tensor(half))["conv3_1"] for half in halves] for halves in zip(*cut, strict=True)]
 for name, loss in LOSSES.items():
@@ -484,7 +484,8 @@ page.choose(painted, "The pagoda in stained glass, four times, under letters.", 
 # **Try it.** Paint the photograph with any of these losses, as a texture: there is no content loss, so it fades as the style comes in. Which losses leave speckle? Which paint lines that follow forms? Without a kernel you see the photograph.
 
 # %% name="try_it"
-photograph, glass = (images.open_image(name, size=SIZE) for name in ("china", "stained-glass"))
+photograph = images.open_image("china", size=SIZE)
+glass = images.fit(images.open_image("stained-glass"), photograph.shape[:2])
 image = start = sl.to_tensor(photograph)
 
 

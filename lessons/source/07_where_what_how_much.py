@@ -82,11 +82,17 @@ page.show(
 #
 # ### Exercise 7.1 · the Gram matrix of a region
 #
-# MG_TEXT
+# Two to four lines. The mask is 1 in the region and 0 elsewhere. Keep the images of a batch apart: each has a mask of its own. While an answer is missing or wrong, its check says why, and the lesson continues with stylelab's own function.
 
-# %% name="masked_gram" exercise="masked_gram"
+# %% name="masked_gram" exercise="masked_gram" tags=["torch"]
 def masked_gram(activation, mask):
-    """MG_DOC"""
+    """{{activation}} and a mask (B, 1, H, W) -> (B, C, C): the Gram matrix of the masked positions."""
+    raise NotImplementedError
+
+
+# %% name="masked_gram" exercise="masked_gram" tags=["tensorflow"]
+def masked_gram(activation, mask):
+    """{{activation}} and a mask (B, H, W, 1) -> (B, C, C): the Gram matrix of the masked positions."""
     raise NotImplementedError
 
 
@@ -96,9 +102,21 @@ masked_gram = sl.check("masked_gram", masked_gram)
 # %% [markdown] name="parts_text"
 # Two filters, four positions; the region is the last one, where both respond with 2. Elsewhere filter 1 responds with 1, and filter 2 with 0. **Predict** the region's Gram matrix, the rest's, and how the two make up that of the whole.
 
-# %% name="parts"
+# %% name="parts" tags=["torch"]
 # NBVAL_CHECK_OUTPUT
-PARTS_CELL
+F = torch.tensor([[[[1.0, 1, 1, 2]], [[0, 0, 0, 2]]]])  # one image of one row: (1, 2, 1, 4)
+region = torch.tensor([[[[0.0, 0, 0, 1]]]])
+own, rest = masked_gram(F, region)[0], masked_gram(F, 1 - region)[0]
+for name, gram in {"region": own, "rest": rest, "together": own / 4 + rest * 3 / 4, "whole": sl.gram_matrix(F)[0]}.items():
+    print(f"{name}: {gram.numpy().round(3).tolist()}")
+
+# %% name="parts" tags=["tensorflow"]
+# NBVAL_CHECK_OUTPUT
+F = tf.constant([[[[1.0, 0], [1, 0], [1, 0], [2, 2]]]])  # one image of one row: (1, 1, 4, 2)
+region = tf.constant([[[[0.0], [0], [0], [1]]]])
+own, rest = masked_gram(F, region)[0], masked_gram(F, 1 - region)[0]
+for name, gram in {"region": own, "rest": rest, "together": own / 4 + rest * 3 / 4, "whole": sl.gram_matrix(F)[0]}.items():
+    print(f"{name}: {gram.numpy().round(3).tolist()}")
 
 # %% [markdown] name="where_text"
 # <details><summary>Compare with your guess</summary>
@@ -147,11 +165,21 @@ print(f"outside the mask, no pixel has moved by more than {untouched:.3f}")
 #
 # ### Exercise 7.2 · the colours of another image
 #
-# MATCH_TEXT
+# Eight to ten lines. Both covariances are divided by the number of pixels. A root has the eigenvectors of its matrix and the roots of its eigenvalues, of which rounding may leave one just below 0. Do not clip.
 
-# %% name="match_colours" exercise="match_colours"
+# %% name="match_colours" exercise="match_colours" tags=["torch"]
 def match_colours(image, target):
-    """MATCH_DOC"""
+    """{{image}} twice, one image each -> {{image}}: the first, with the second one's mean and covariance of colours.
+
+    Useful: torch.linalg.eigh, flatten, @."""
+    raise NotImplementedError
+
+
+# %% name="match_colours" exercise="match_colours" tags=["tensorflow"]
+def match_colours(image, target):
+    """{{image}} twice, one image each -> {{image}}: the first, with the second one's mean and covariance of colours.
+
+    Useful: tf.linalg.eigh, tf.reshape, tf.matmul."""
     raise NotImplementedError
 
 
@@ -163,7 +191,13 @@ match_colours = sl.check("match_colours", match_colours)
 
 # %% name="matched"
 # NBVAL_CHECK_OUTPUT
-MATCHED_CELL
+glass = paintings["stained-glass"]
+matched = sl.to_array(match_colours(sl.to_tensor(glass), sl.to_tensor(photograph)))
+for name, image in {"window": glass, "photograph": photograph, "matched": matched}.items():
+    pixels = image.reshape(-1, 3)
+    print(f"{name:11}mean {pixels.mean(0).round(2).tolist()}, deviation {pixels.std(0).round(2).tolist()}")
+shown = {"window": glass, "photograph": photograph, "window, matched": np.clip(matched, 0, 1)}
+page.show(plots.side_by_side(shown), "The window, the photograph, and the window with the photograph's colours.")
 
 # %% [markdown] name="keep_text"
 # <details><summary>Compare with your guess</summary>
