@@ -179,8 +179,8 @@ KERNELS = {
 style = as_activation(band)
 for name, cloud in impostors.items():
     found = {kernel: float(mmd(as_activation(cloud), style, k)) for kernel, k in KERNELS.items()}
-    print(f"{name:18}is noticed by: {', '.join(kernel for kernel, value in found.items() if value > 1e-4) or 'none'}")
-    print(f"{'':18}" + ", ".join(f"{kernel} {abs(value):.3f}" for kernel, value in found.items()))
+    noticed = [kernel for kernel, value in found.items() if value > 1e-4]
+    print(f"{name} is noticed by {len(noticed)} of 3: {', '.join(noticed)}")
 
 # %% [markdown] name="gatys_text"
 # <details><summary>Compare with your guess</summary>
@@ -331,7 +331,8 @@ for name, cloud in impostors.items():
     axes, many = float(sl.histogram_loss(x, style)), float(sliced_wasserstein(x, style, lines(x)))
     print(f"{name:18}way along the axes {axes**0.5:.3f}, along 32 lines {many**0.5:.3f}")
 share = (np.arange(M) + 0.5) / M
-curves = {name: (share, np.sort(cloud @ (0.8, 0.6))) for name, cloud in {"style": band, "ring": impostors["ring"]}.items()}
+shown = {"style": band, "ring": impostors["ring"]}
+curves = {name: (share, np.sort(cloud @ (0.8, 0.6))) for name, cloud in shown.items()}
 page.show(
     plots.lines({"share of the points": curves}, "projection onto (0.8, 0.6)"),
     "Two rising curves, of the style and of the ring, which cross several times.",
@@ -362,10 +363,10 @@ LOSSES = {
     "Gaussian kernel": lambda x, y: sl.mmd_loss(x, y, "gaussian", samples=1024),
     "neighbours": sl.nearest_neighbour_loss,
 }
-values = [[abs(float(loss(as_activation(cloud), style))) for cloud in impostors.values()] for loss in LOSSES.values()]
+clouds = [as_activation(cloud) for cloud in impostors.values()]
+values = [[abs(float(loss(cloud, style))) for cloud in clouds] for loss in LOSSES.values()]
 shares = {"losses (rows) by impostors": (values / np.max(values, 1, keepdims=True), [*LOSSES], [*impostors])}
-figure = plots.heat_maps(shares, "loss (share of its row's largest)", width=5.2)
-page.show(figure, "A table of nine losses by five impostors.")
+page.show(plots.heat_maps(shares, "share of its row's largest", width=5.2), "A table of nine losses by five impostors.")
 
 # %% [markdown] name="go_text"
 # <details><summary>Compare with your guess</summary>
@@ -379,14 +380,17 @@ page.show(figure, "A table of nine losses by five impostors.")
 # Blindness shows best in what a loss *makes*. A heap of points is set free eight times, and each time another loss says where they may go. **Predict** which losses draw the bent band, and what the others draw.
 
 # %% name="go"
-heap = np.concatenate([rng.normal(0.55, 0.08, (M, 2)), np.zeros((M, 1))], 1)[None]  # (1, M, 3), an image of one row
-moved = {}
-for name, loss in LOSSES.items():
-    for step in sl.optimise(sl.to_tensor(heap), lambda image: loss(two_filters(image), style), steps=60):
-        pass
-    moved[name] = step.image[0, :, :2].T
+heap = np.concatenate([rng.normal(0.55, 0.08, (M, 2)), np.zeros((M, 1))], 1)  # points in the first two channels
+
+
+def let_go(loss, steps=60):
+    """Where a heap of points goes as the loss falls: x and y, (2, M)."""
+    *_, last = sl.optimise(sl.to_tensor(heap[None]), lambda image: loss(two_filters(image), style), steps=steps)
+    return last.image[0, :, :2].T
+
+
 page.show(
-    plots.clouds({name: moved[name] for name in list(LOSSES)[:8]}, *LABELS, behind=band.T),
+    plots.clouds({name: let_go(LOSSES[name]) for name in list(LOSSES)[:8]}, *LABELS, behind=band.T),
     "Eight clouds, each in front of the style's bent band, moved there by one of eight losses.",
 )
 
@@ -428,12 +432,13 @@ for name, loss in LOSSES.items():
 
 # %% name="style_of"
 def style_of(target, loss, start):
-    """A function: image -> the loss to the target, a mean over the layers, each as a share of its value at the start."""
+    """A function: image -> its loss, a mean over the layers, each as a share of the loss at the start."""
     wanted, first = encoder(target), encoder(start)
     at_start = {layer: float(loss(first[layer], wanted[layer])) for layer in LAYERS}
 
     def value(image):
-        return sum(loss(seen, wanted[layer]) / at_start[layer] for layer, seen in encoder(image).items()) / len(LAYERS)
+        shares = [loss(seen, wanted[layer]) / at_start[layer] for layer, seen in encoder(image).items()]
+        return sum(shares) / len(shares)
 
     return value
 
