@@ -462,7 +462,7 @@ for name, share in fallen.items():
 # %% [markdown] name="choose_text"
 # <details><summary>Compare with your guess</summary>
 #
-# Means bring colours, in blots. The Gram matrix paints short strokes, Wasserstein longer and cleaner ones. Sliced sees everything, but 40 steps are few for it: it needs hundreds. Neighbours draw the cleanest strokes of all, as each point wants to be *one* of the painting's, in amounts that nobody checks: there is less green than in the painting.
+# Means bring colours, in blots. The Gram matrix paints short strokes, Wasserstein longer and cleaner ones. Sliced sees everything, but these steps are few for it: it needs hundreds. Neighbours draw the cleanest strokes of all, as each point wants to be *one* of the painting's, in amounts that nobody checks: there is less green than in the painting.
 #
 # </details>
 #

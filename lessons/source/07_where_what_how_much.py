@@ -129,21 +129,27 @@ for name, gram in {"region": own, "rest": rest, "together": own / 4 + rest * 3 /
 #
 # `content_mask` says where. Without a `style_mask`, style is painted where it is white, and elsewhere the photograph stays as it is, to the last bit. With masks for both images, each region of the photograph gets the style of the region of the same colour. **Predict**: will the border between sky and roof be sharp, when only the sky is painted?
 
+# %% name="paint"
+def paint(style, watch=None, **options):
+    """The photograph in a style; the options say where, what colour, how much."""
+    return sl.transfer(photograph, style, size=SIZE, steps=STEPS, watch=watch, **options).image
+
+
+def paint_all(style, ways, live):
+    """One image for each of several ways, by name."""
+    return {name: paint(style, watch=live.show, **options) for name, options in ways.items()}
+
+
 # %% name="where"
-def paint(style="brushstrokes", content=photograph, watch=None, **options):
-    """The photograph in a style, by the kit's own recipe; the options say where, what colour, how much."""
-    return sl.transfer(content, style, size=SIZE, steps=STEPS, watch=watch, **options).image
-
-
-live = page.Live("The pagoda, painted in regions", steps=3 * STEPS)
 left = np.zeros_like(paintings["brushstrokes"])
 left[:, : left.shape[1] // 2] = 1  # white: the sky's colour in the photograph's mask
 ways = {
     "everywhere": {},
     "sky only": {"content_mask": mask},
-    "sky from the left half": {"content_mask": mask, "style_mask": left},
+    "sky from the left half": {"content_mask": mask, "style_mask": [left]},
 }
-where = {name: paint(paintings["brushstrokes"], watch=live.show, **options) for name, options in ways.items()}
+live = page.Live("The pagoda, painted in regions", steps=3 * STEPS)
+where = paint_all(paintings["brushstrokes"], ways, live)
 live.finish(plots.side_by_side(where), "The pagoda, painted everywhere, in the sky only, and in two regions.")
 untouched = np.abs(where["sky only"] - photograph)[~sky].max()
 print(f"outside the mask, no pixel has moved by more than {untouched:.3f}")
@@ -194,15 +200,15 @@ match_colours = sl.check("match_colours", match_colours)
 glass = paintings["stained-glass"]
 matched = sl.to_array(match_colours(sl.to_tensor(glass), sl.to_tensor(photograph)))
 for name, image in {"window": glass, "photograph": photograph, "matched": matched}.items():
-    pixels = image.reshape(-1, 3)
-    print(f"{name:11}mean {pixels.mean(0).round(2).tolist()}, deviation {pixels.std(0).round(2).tolist()}")
+    red, green, blue = (f"{channel.mean():.2f} ± {channel.std():.2f}" for channel in image.reshape(-1, 3).T)
+    print(f"{name:11}red {red}, green {green}, blue {blue}")
 shown = {"window": glass, "photograph": photograph, "window, matched": np.clip(matched, 0, 1)}
 page.show(plots.side_by_side(shown), "The window, the photograph, and the window with the photograph's colours.")
 
 # %% [markdown] name="keep_text"
 # <details><summary>Compare with your guess</summary>
 #
-# MATCHED_ANSWER
+# There is little red in the photograph, so the panes turn to brown, blue and much white: its sky. Mean and deviation are the photograph's.
 #
 # </details>
 #
@@ -211,7 +217,7 @@ page.show(plots.side_by_side(shown), "The window, the photograph, and the window
 # %% name="keep"
 live = page.Live("The pagoda, in three ways of colour", steps=3 * STEPS)
 ways = {"the painting's colours": {}, "match": {"keep_colours": "match"}, "luminance": {"keep_colours": "luminance"}}
-kept = {name: paint("stained-glass", watch=live.show, **options) for name, options in ways.items()}
+kept = paint_all("stained-glass", ways, live)
 live.finish(plots.side_by_side({"photograph": photograph, **kept}), "The photograph, and three ways to colour it.")
 for name, image in kept.items():
     hue = [pixels - pixels.mean(2, keepdims=True) for pixels in (image, photograph)]
@@ -230,7 +236,7 @@ for name, image in kept.items():
 
 # %% name="scale"
 live = page.Live("The pagoda in strokes of three sizes", steps=3 * STEPS)
-sizes = {f"style_scale={factor:g}": paint(watch=live.show, style_scale=factor) for factor in (0.5, 1, 2)}
+sizes = paint_all("brushstrokes", {f"style_scale={s:g}": {"style_scale": s} for s in (0.5, 1, 2)}, live)
 live.finish(plots.side_by_side(sizes), "The pagoda in strokes of three sizes.")
 
 # %% [markdown] name="blend_text"
@@ -263,8 +269,8 @@ print(f"mean of the two:    mean square {moment:.2f}, variance {(first.var() + s
 
 # %% name="blends"
 live = page.Live("The pagoda in blends of two styles", steps=3 * STEPS)
-pair, shares = ["brushstrokes", "stained-glass"], (0.8, 0.5, 0.2)
-blends = {f"blend {share:g}, {1 - share:.1g}": paint(pair, watch=live.show, blend=[share, 1 - share]) for share in shares}
+pair, shares = ["brushstrokes", "stained-glass"], ((0.8, 0.2), (0.5, 0.5), (0.2, 0.8))
+blends = paint_all(pair, {f"blend {share}": {"blend": list(share)} for share in shares}, live)
 live.finish(plots.side_by_side(blends), "The pagoda in three blends of brush strokes and stained glass.")
 
 # %% [markdown] name="strength_text"
@@ -280,7 +286,7 @@ live.finish(plots.side_by_side(blends), "The pagoda in three blends of brush str
 
 # %% name="strength"
 live = page.Live("The pagoda in four strengths", steps=4 * STEPS)
-strengths = {f"strength {s:g}": paint(watch=live.show, strength=s) for s in (0.25, 0.5, 0.75, 1)}
+strengths = paint_all("brushstrokes", {f"strength {s:g}": {"strength": s} for s in (0.25, 0.5, 0.75, 1)}, live)
 live.finish(plots.side_by_side(strengths, columns=2), "The pagoda in four strengths of brush strokes.")
 moved = [np.abs(image - photograph).mean() for image in strengths.values()]
 print("pixels moved on average by " + ", ".join(f"{distance:.2f}" for distance in moved))
@@ -308,8 +314,8 @@ def repaint(colours, scale, strength, glass):
     return steps
 
 
-sliders = {"colours": ["painting", "match", "luminance"], "scale": (0.3, 3, 1), "strength": (0.01, 1, 1), "glass": (0.01, 1, 0.1)}
-page.try_it(repaint, photograph, images.alt("china"), sliders)
+sliders = {"scale": (0.3, 3, 1), "strength": (0.01, 1, 1), "glass": (0.01, 1, 0.1)}  # lowest, highest, first
+page.try_it(repaint, photograph, images.alt("china"), {"colours": ["painting", "match", "luminance"], **sliders})
 
 # %% [markdown] name="quiz_text"
 # ## Quiz

@@ -490,7 +490,9 @@ def points(activation: Tensor) -> Tensor:
 
 def _checked(activation: Tensor, target: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """Image by image, `(1, H, W, C)` and `(1, H', W', C)`."""
-    activation, target = as_tensor(activation, "activation", "(B, H, W, C)"), as_tensor(target, "target", "(B, H, W, C)")
+    activation = as_tensor(activation, "activation", "(B, H, W, C)")
+    with _outside_graph(target):
+        target = as_tensor(target, "target", "(B, H, W, C)")
     (batch, *_, filters), (other_batch, *_, other_filters) = activation.shape, target.shape
     if (batch, filters) != (other_batch, other_filters):
         raise InputError(f"activation is {tuple(activation.shape)} but target is {tuple(target.shape)}: use one layer")
