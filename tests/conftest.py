@@ -7,7 +7,9 @@ import ctypes
 import importlib
 import os
 import signal
+import warnings
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -62,6 +64,15 @@ def lab(framework, sl) -> "Lab":
 def rng() -> np.random.Generator:
     """A new random generator with the same seed for every test."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def ot():
+    """POT, a referee, without the frameworks, of which this process holds one."""
+    disabled = {f"POT_BACKEND_DISABLE_{name}": "1" for name in ("PYTORCH", "TENSORFLOW", "JAX", "CUPY")}
+    with mock.patch.dict(os.environ, disabled), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("ot")
 
 
 @pytest.fixture

@@ -97,7 +97,8 @@ def transfer(
         print(summary(result, place, settings.encoder))
         try:
             if film:
-                save_film(film, {0: run.stages[0][0].start} | result.snapshots)
+                first = run.stages[0][0]
+                save_film(film, {0: first.finish(first.start)} | result.snapshots)
             if save_settings:
                 result.settings.save(save_settings)
         except KeyboardInterrupt:

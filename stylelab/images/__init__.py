@@ -5,9 +5,10 @@ from stylelab.images.decode import ImageFile, Opened, from_array, from_image
 from stylelab.images.io import (
     FORMATS, SMALLEST, Source, check_size, check_writable, enlarge, find_image, fit, open_image, open_with_notes, resize, save,
 )  # fmt: skip
+from stylelab.images.recolour import luminance, match_colours, with_luminance
 
 __all__ = [
     "FORMATS", "SMALLEST", "ImageFile", "Opened", "Source", "alt", "check_size", "check_writable", "content_names", "credit", "enlarge",
-    "find_built_in", "find_image", "fit", "from_array", "from_image", "names", "open_image", "open_with_notes", "resize", "save",
-    "style_names",
+    "find_built_in", "find_image", "fit", "from_array", "from_image", "luminance", "match_colours", "names", "open_image", "open_with_notes",
+    "resize", "save", "style_names", "with_luminance",
 ]  # fmt: skip

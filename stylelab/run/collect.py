@@ -17,7 +17,7 @@ from stylelab.base.interrupts import interrupts
 from stylelab.errors import NotFiniteError
 from stylelab.result import COLUMNS, History, Result, Step
 from stylelab.run.numerics import memory
-from stylelab.run.prepare import Run
+from stylelab.run.prepare import Job, Run
 from stylelab.run.provenance import record_provenance
 from stylelab.run.settings import installed_versions
 from stylelab.run.state import Keeper
@@ -57,7 +57,12 @@ def collect(
     kept = set(snapshots)
     first_steps = {1 + sum(counts[:index]) for index in range(len(counts))}  # losses at different sizes cannot be compared
     provenance = record_provenance(run, backend)
-    logs, keeper, began, interrupted = [_Log(job.start) for job in run.stages[0]], run.keeper, time.perf_counter(), False
+    logs, keeper, began, interrupted = (
+        [_Log(job.finish(job.start)) for job in run.stages[0]],
+        run.keeper,
+        time.perf_counter(),
+        False,
+    )
     facts = {
         "precision": precision, "tile": tile, "notes": list(notes), "device": device, "threads": provenance[0].threads,
         "versions": installed_versions(backend),
@@ -98,7 +103,7 @@ def collect(
         memory.give_back()
         return [
             Result(
-                image=log.image if log.image.shape == job.content.shape else images.fit(log.image, job.content.shape[:2]),
+                image=_at_full_size(log.image, job),
                 history=log.history,
                 snapshots=log.snapshots,
                 seconds=seconds,
@@ -142,6 +147,11 @@ def _remarks(keeper: Keeper, facts: Mapping[str, Any]) -> list[str]:
         changed = [how for name, how in words.items() if keeper.found.about[name] != facts[name]]
         remarks += [f"begun {how}: the image may differ in details from that of an unbroken run" for how in changed]
     return remarks
+
+
+def _at_full_size(image: np.ndarray, job: Job) -> np.ndarray:
+    """An image as it is, or, if the run has ended at a smaller size, enlarged."""
+    return image if image.shape == job.content.shape else job.finish(images.fit(image, job.content.shape[:2]))
 
 
 class _Log:

@@ -100,6 +100,10 @@ class Options:
     )  # fmt: skip
     style_weight: float | None = option(None, "Beta, the weight of the style.", NUMBER, RECIPES_OWN)
     tv_weight: float | None = option(None, "Weight of the total variation; more is smoother.", NUMBER, RECIPES_OWN)
+    keep_colours: str | None = option(
+        None, "Keep the photograph's colours: 'luminance' paints only brightness, 'match' recolours the style image first.",
+        NAME, "the style's",
+    )  # fmt: skip
     precision: str = option("auto", "float32, bfloat16, or auto: bfloat16 where this machine multiplies it faster.", NAME)
     scales: int = option(1, "Number of sizes to paint, from coarse to fine, each 1.4 times the one before.", WHOLE)
     tile: int | None = option(

@@ -12,7 +12,7 @@ import numpy as np
 
 from stylelab import encoders, images
 from stylelab.base.files import printable
-from stylelab.base.values import several, whole
+from stylelab.base.values import one_of, several, whole
 from stylelab.errors import InputError, MachineError
 from stylelab.images import Opened, Source
 from stylelab.recipes import Recipe, Weights, find_recipe, with_layers, with_weights
@@ -24,6 +24,7 @@ from stylelab.run.state import Keeper, Progress
 
 COARSEST = 40  # pixels of the short side: below, the deepest layers have next to nothing to respond to
 FINEST = 0.4  # share of the steps at the last size
+WAYS_TO_KEEP_COLOURS = ("luminance", "match")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,9 @@ class Job:
         encoder: what is known of the network before it is loaded.
         weights: the recipe's weights that fit the encoder's activations.
         normalised: whether the encoder must be scaled to a mean activation of 1.
-        content, style, start: three images; `content` and `start` have one size.
+        content, style, start: three images, as the network sees them; `content` and `start` have one size.
+        photograph: the content image in its own colours.
+        in_grey: whether only luminance is painted: then `content`, `style` and `start` are grey.
         notes: remarks on the images as they were given.
     """
 
@@ -46,7 +49,13 @@ class Job:
     content: np.ndarray
     style: np.ndarray
     start: np.ndarray
+    photograph: np.ndarray
+    in_grey: bool = False
     notes: tuple[str, ...] = ()
+
+    def finish(self, image: np.ndarray) -> np.ndarray:
+        """What is shown of an image on the way: with the photograph's chroma, if only luminance is painted."""
+        return images.with_luminance(self.photograph, images.luminance(image)) if self.in_grey else image
 
 
 @dataclass(frozen=True)
@@ -138,7 +147,7 @@ def prepare_run(contents: Sequence[Source], styles: Sequence[Source], options: O
     opened = [tuple(map(images.open_with_notes, pair)) for pair in zip(contents, styles, strict=True)]
 
     def jobs(size: int | None) -> list[Job]:
-        return [_job(recipe, encoder, content, style, size, options.seed) for content, style in opened]
+        return [_job(recipe, encoder, content, style, size, options) for content, style in opened]
 
     stages = [jobs(options.size)]
     if len(shapes := {job.content.shape[:2] for job in stages[0]}) > 1:
@@ -173,7 +182,7 @@ def prepare(content: Source, style: Source, options: Options) -> Job:
         InputError: as `prepare_run`.
     """
     opened = images.open_with_notes(content), images.open_with_notes(style)
-    return _job(*_resolve(options), *opened, options.size, options.seed)
+    return _job(*_resolve(options), *opened, options.size, options)
 
 
 def _resolve(options: Options) -> tuple[Recipe, encoders.Encoder]:
@@ -182,13 +191,15 @@ def _resolve(options: Options) -> tuple[Recipe, encoders.Encoder]:
     recipe = with_weights(recipe, options.content_weight, options.style_weight, options.tv_weight)
     recipe = replace(recipe, steps=whole("steps", recipe.steps if options.steps is None else options.steps, 1))
     whole("seed", options.seed, 0)
+    if options.keep_colours is not None:
+        one_of("way to keep colours", options.keep_colours, WAYS_TO_KEEP_COLOURS)
     encoder = encoders.find_encoder(options.encoder)
     encoders.check_layers(encoder, recipe.layers)
     return recipe, encoder
 
 
 def _job(
-    recipe: Recipe, encoder: encoders.Encoder, opened_content: Opened, opened_style: Opened, size: int | None, seed: int
+    recipe: Recipe, encoder: encoders.Encoder, opened_content: Opened, opened_style: Opened, size: int | None, options: Options
 ) -> Job:  # fmt: skip
     content, style = opened_content.image, opened_style.image
     content = images.resize(content, recipe.long_side(*content.shape[:2]) if size is None else size)
@@ -207,6 +218,12 @@ def _job(
     if (pixels := recipe.optimiser.pixels) is not None:  # the learning rate was chosen for this number of pixels
         share = content.shape[0] * content.shape[1] / pixels
         recipe = replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=recipe.optimiser.learning_rate * share))
+    photograph, start = content, start_image(recipe, content, int(options.seed))
+    if options.keep_colours == "match":
+        style = images.match_colours(style, photograph)
+    elif options.keep_colours == "luminance":
+        content, style, start = map(_in_grey, (content, style, start))
+        style = images.match_colours(style, content)  # of grey images: the mean and the spread of their luminance
     return Job(
         recipe=recipe,
         encoder=encoder,
@@ -214,9 +231,15 @@ def _job(
         normalised=recipe.weights_for == "normalised" or encoder.activations != recipe.weights_for,
         content=content,
         style=style,
-        start=start_image(recipe, content, int(seed)),
+        start=start,
+        photograph=photograph,
+        in_grey=options.keep_colours == "luminance",
         notes=notes,
     )
+
+
+def _in_grey(image: np.ndarray) -> np.ndarray:
+    return np.repeat(images.luminance(image)[..., None], 3, axis=-1)
 
 
 def weights_for(recipe: Recipe, encoder: encoders.Encoder, shape: tuple[int, int]) -> Weights:

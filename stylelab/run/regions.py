@@ -177,9 +177,7 @@ def find_regions(
 
 
 def _lost(name: str, mask: str, size: Sequence[int]) -> str:
-    return (
-        f"region {name} of {mask} has no pixel left at {size[1]} x {size[0]} pixels: choose a larger size, or draw it larger"
-    )
+    return f"region {name} of {mask} has no pixel left at {size[1]} x {size[0]} pixels: choose a larger size, or draw it larger"
 
 
 def _match(content: Mask, styles: Sequence[Mask]) -> tuple[tuple[str, ...], list[np.ndarray], tuple[str, ...]]:
@@ -197,7 +195,9 @@ def _match(content: Mask, styles: Sequence[Mask]) -> tuple[tuple[str, ...], list
         main = _main_colours(content)
         if len(main) > MOST_REGIONS:
             raise InputError(f"{content.name} has {len(colours[0])} colours: save it as PNG, in one flat colour for each region")
-        notes.append(f"{content.name} has {len(colours[0])} colours: taken as {', '.join(map(_name, main))}, whichever is nearest")
+        notes.append(
+            f"{content.name} has {len(colours[0])} colours: taken as {', '.join(map(_name, main))}, whichever is nearest"
+        )
         lost = [colour for colour in main if not any(_nearest(mask, main, colour) for mask in styles)]
         if lost:
             raise InputError(

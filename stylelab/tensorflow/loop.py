@@ -25,6 +25,7 @@ LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02, "sgd": 0.1}
 Evaluate = Callable[[], tuple[dict[str, Tensor], Tensor]]  # -> parts of the loss, (B,) each, and the gradient of their sum
 KEPT = 20  # steps for which L-BFGS keeps what a loss draws at random: it compares one step's gradient with the next one's
 Steps = list["Step | NotFiniteError"]  # of a batch: one for each image
+Finish = Callable[[np.ndarray], np.ndarray]  # an image of the run -> the image to show
 
 
 def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "lbfgs", steps: int) -> Iterator[Step]:
@@ -62,7 +63,7 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
     renew = getattr(loss, "renew", lambda step: False)
 
     def run() -> Iterator[Step]:
-        for (step,) in _descend(start, evaluate, method, optimiser, range(1, steps + 1), renew, Progress()):
+        for (step,) in _descend(start, evaluate, method, optimiser, range(1, steps + 1), renew, Progress(), [_as_it_is]):
             if isinstance(step, NotFiniteError):
                 raise step
             yield step
@@ -99,20 +100,27 @@ def paint_stages(
         styles = [to_tensor(job.style, device) for job in jobs]
         loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile)
         drawn = loss
+        if jobs[0].in_grey:
+            loss = partial(_in_grey, loss)
         if recipe.optimiser.name == "lbfgs":  # its images are not clipped from step to step
             loss = partial(_inside, loss)
         images = _variable(start if images is None else _enlarged(images, start.shape[1:3]))
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         evaluate = _evaluation(loss, images, tile=tile)
         del content, start, styles  # the loss has what it needs of them
-        yield from _descend(images, evaluate, method, recipe.optimiser, steps, drawn.renew, progress)
+        yield from _descend(
+            images, evaluate, method, recipe.optimiser, steps, drawn.renew, progress, [job.finish for job in jobs]
+        )
 
 
 def _descend(
     images: tf.Variable, evaluate: Evaluate, method: Any, optimiser: Optimiser, indices: range, renew: Callable[[int], bool],
-    progress: Progress,
+    progress: Progress, finish: Sequence[Finish],
 ) -> Iterator[Steps]:  # fmt: skip
-    """Move a batch of images, in place. An image whose loss is not finite stays where it was last good."""
+    """Move a batch of images, in place. An image whose loss is not finite stays where it was last good.
+
+    `finish` makes of each image what its steps show.
+    """
     good = before = tf.identity(images)
     failures: dict[int, NotFiniteError] = {}
     kept = KEPT if optimiser.name == "lbfgs" else 1
@@ -127,7 +135,7 @@ def _descend(
         totals = [sum(column) for column in zip(*values, strict=True)]
         for i, total in enumerate(totals):
             if i not in failures and not np.isfinite(total):
-                failures[i] = NotFiniteError(index, total, to_image(good[i : i + 1]))
+                failures[i] = NotFiniteError(index, total, finish[i](to_image(good[i : i + 1])))
         if failures:
             stays = np.isin(range(len(totals)), list(failures)).reshape(-1, 1, 1, 1)
             gradient = tf.where(stays, tf.zeros_like(gradient), gradient)
@@ -140,7 +148,7 @@ def _descend(
         good, before = before, tf.identity(images)
         progress.step, progress.ended, progress.read = index, failures, partial(_state, before, good, method)
         yield [
-            failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1])
+            failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1], finish[i])
             for i, column in enumerate(zip(*values, strict=True))
         ]
 
@@ -188,13 +196,22 @@ def _named(loss: "Tensor | dict[str, Tensor]") -> dict[str, Tensor]:
     return {name: tf.reshape(tf.cast(part, widest), (-1,)) for name, part in parts.items()}
 
 
-def _step(index: int, parts: dict[str, float], image: Tensor) -> Step:
-    return Step(index, sum(parts.values()), parts, lambda: to_image(image))
+def _step(index: int, parts: dict[str, float], image: Tensor, finish: Finish) -> Step:
+    return Step(index, sum(parts.values()), parts, lambda: finish(to_image(image)))
+
+
+def _as_it_is(image: np.ndarray) -> np.ndarray:
+    return image
 
 
 def _variable(images: Tensor) -> tf.Variable:
     with tf.device(images.device):
         return tf.Variable(images)
+
+
+def _in_grey(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
+    """The loss of images that start grey, and stay so: red, green and blue get one gradient."""
+    return loss(tf.tile(tf.reduce_mean(images, -1, keepdims=True), (1, 1, 1, 3)))
 
 
 def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":

@@ -169,7 +169,10 @@ def transfer_loss(
     def loss_of_one(image: Tensor, seen: Seen, target: Mapping[str, Mapping[str, Sequence[Target]]]) -> dict[str, Tensor]:
         totals: dict[str, Any] = {
             name: sum(
-                share * sum(own.share * distance(own.loss, _within(seen[name][layer], own), own.statistics) for own in target[name][layer])
+                share
+                * sum(
+                    own.share * distance(own.loss, _within(seen[name][layer], own), own.statistics) for own in target[name][layer]
+                )
                 for layer, share in part.shares.items()
             )
             for name, part in parts.items()

@@ -1,10 +1,7 @@
 """Losses on clouds of points: the values and properties of their papers, referees that are not ours, and true gradients."""
 
 import importlib
-import os
-import warnings
 from dataclasses import replace
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -55,15 +52,6 @@ def F() -> np.ndarray:
 @pytest.fixture(scope="module")
 def S() -> np.ndarray:
     return np.maximum(np.random.RandomState(1).randn(3, 12) + 0.5, 0).T
-
-
-@pytest.fixture(scope="module")
-def ot():
-    """POT, without the frameworks, of which this process holds one."""
-    disabled = {f"POT_BACKEND_DISABLE_{name}": "1" for name in ("PYTORCH", "TENSORFLOW", "JAX", "CUPY")}
-    with mock.patch.dict(os.environ, disabled), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return importlib.import_module("ot")
 
 
 @pytest.fixture(scope="module")

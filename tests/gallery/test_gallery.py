@@ -102,6 +102,16 @@ def test_workers_get_arrays_rather_than_paths(folders, workers):
     assert not any(isinstance(value, Path) for value in options.values())
 
 
+@pytest.mark.parametrize("way", ["luminance", "match"])
+def test_a_worker_gets_the_images_in_their_own_colours_and_is_told_to_keep_them(folders, workers, way):
+    plan, _ = paint_gallery(folders, keep_colours=way)
+    content, style, options = workers[0]
+    np.testing.assert_allclose(content[0, 0], [60 / 255, 120 / 255, 20 / 255], atol=1e-6)
+    np.testing.assert_array_equal(style, content)
+    assert options["keep_colours"] == way
+    assert f"the photographs' colours kept by {way}" in (folders / "out" / "index.html").read_text().replace("&#39;", "'")
+
+
 def test_a_finished_pair_is_not_painted_again(folders, workers):
     paint_gallery(folders)
     before = {name: os.stat(folders / "out" / name).st_mtime_ns for name in files(folders / "out") if "__" in name}
@@ -143,7 +153,7 @@ def test_a_record_with_facts_of_the_wrong_kind_is_painted_again(folders, workers
 
 @pytest.mark.parametrize("options", [
     {"steps": 3}, {"size": 40}, {"seed": 1}, {"recipe": "lab"}, {"encoder": "random-2"}, {"style_layers": ("conv1_1",)},
-    {"backend": "tensorflow"}, {"precision": "float32"}, {"scales": 2}, {"tile": 32}, {"tv_weight": 1.0},
+    {"backend": "tensorflow"}, {"precision": "float32"}, {"scales": 2}, {"tile": 32}, {"tv_weight": 1.0}, {"keep_colours": "match"},
 ])  # fmt: skip
 def test_other_settings_are_painted_again(folders, workers, options):
     paint_gallery(folders)
@@ -160,7 +170,7 @@ def test_a_record_without_a_precision_counts_as_float32_at_one_size(folders, wor
     path = folders / "out" / "gallery.json"
     records = json.loads(path.read_text())
     for record in records["images"].values():
-        for name in ("precision", "scales", "tile"):
+        for name in ("precision", "scales", "tile", "keep_colours"):
             del record["settings"][name]
     path.write_text(json.dumps(records))
     workers.clear()

@@ -124,6 +124,7 @@ def test_the_values_of_a_recipe_on_the_page_change_nothing_about_it(name):
         ({"content_layers": 5}, "content layers"),
         ({"balance": 4}, "balance must be a number from -3 to 3"),
         ({"smoothness": 99}, "smoothness must be"),
+        ({"keep_colours": "chroma"}, "keep_colours must be chosen from its list"),
     ],
 )
 def test_bad_input_is_one_line(change, words):
@@ -160,6 +161,18 @@ def test_what_distinguishes_a_run_from_its_recipe_is_said_in_few_words():
     assert told["layers"]["content"] == ["conv3_1"]
     for change in ({"balance": -1}, {"smoothness": 0}, {"smoothness": 5}, {"backend": "tensorflow"}, {"encoder": "random"}):
         assert form.settings(form.defaults() | change, {})[2]["changes"]
+
+
+@pytest.mark.parametrize("way", ["luminance", "match"])
+def test_the_page_offers_to_keep_the_photographs_colours(way):
+    assert way in [colours["name"] for colours in form.choices()["colours"]]
+    settings, _, told = form.settings(form.defaults() | {"keep_colours": way}, {})
+    assert settings.keep_colours == way and told["changes"] == [f"colours kept ({way})"]
+
+
+def test_a_page_from_before_colours_could_be_kept_paints_in_the_styles():
+    older = {name: value for name, value in form.defaults().items() if name != "keep_colours"}
+    assert form.settings(older, {})[0].keep_colours is None
 
 
 @pytest.mark.parametrize("name", RECIPES)

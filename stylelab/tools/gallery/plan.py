@@ -27,7 +27,7 @@ SHOWN = 10  # names in a note of what was left out
 WAITING, DONE, KEPT, FAILED = "waiting", "done", "kept", "failed"  # states of a pair
 # Older records lack these settings: such a pair was painted in float32, whole, at one size. It is kept only if float32 is
 # asked for by name, since the precision that 'auto' stands for is decided on a worker.
-OLD_SETTINGS = {"precision": "float32", "scales": 1, "tile": None}
+OLD_SETTINGS = {"precision": "float32", "scales": 1, "tile": None, "keep_colours": None}
 
 
 @dataclass
@@ -85,8 +85,8 @@ class Plan:
     notes: list[str]
 
     def prepare(self, content: Source, style: Source) -> Job:
-        """A pair made ready with the plan's options."""
-        return prepare(content, style, **values_of(self.options, Options))
+        """A pair made ready with the plan's options, in its own colours: the worker that paints it recolours it."""
+        return prepare(content, style, **values_of(replace(self.options, keep_colours=None), Options))
 
     def memory(self, height: int, width: int) -> memory.Run:
         """What decides how much memory a pair of this size takes."""
@@ -134,6 +134,7 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
         "precision": asked.precision,  # if 'auto', the facts of a pair have the precision that its worker chose
         "scales": int(asked.scales),
         "tile": asked.tile and int(asked.tile),
+        "keep_colours": asked.keep_colours,
     }
     pairs, records = _pairs(content_files, style_files), read_records(folder)
     for pair in pairs:

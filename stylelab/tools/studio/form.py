@@ -13,7 +13,7 @@ from stylelab.images.formats import ENDINGS
 from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
 from stylelab.run.backends import BACKENDS
 from stylelab.run.options import Options, describe, values_of
-from stylelab.run.prepare import Job, prepare, weights_for
+from stylelab.run.prepare import WAYS_TO_KEEP_COLOURS, Job, prepare, weights_for
 from stylelab.run.settings import Settings
 
 FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
@@ -22,6 +22,7 @@ SMOOTHNESS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # positions of the sl
 USUAL = SMOOTHNESS.index(1.0)
 MOST_STEPS, LARGEST = 100_000, 4096
 ENCODERS = ("auto", *encoders.NAMES)
+COLOURS = {"": "the style's"} | {way: f"the photograph's ({way})" for way in WAYS_TO_KEEP_COLOURS}
 
 
 def choices() -> dict:
@@ -39,6 +40,7 @@ def choices() -> dict:
         "recipes": [_recipe(recipe) for recipe in RECIPES.values()],
         "encoders": [{"name": name, "label": label} for name, label in labels.items()],
         "backends": [{"name": name, "label": FRAMEWORKS[name]} for name in BACKENDS],
+        "colours": [{"name": name, "label": label} for name, label in COLOURS.items()],
         "layers": list(encoders.LAYERS),
         "help": {option.name: describe(option) for option in fields(Options)},
         "smoothness": list(SMOOTHNESS),
@@ -61,6 +63,7 @@ def defaults() -> dict:
         "seed": Options().seed,
         "balance": 0,
         "smoothness": USUAL if recipe["tv"] else 0,
+        "keep_colours": "",
         **{key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")},
     }
 
@@ -131,6 +134,7 @@ def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int,
         seed=_whole(form, "seed", 0, 2**32 - 1),
         content_layers=_layers(form, "content", recipe.content),
         style_layers=_layers(form, "style", recipe.style),
+        keep_colours=_choice({"keep_colours": ""} | form, "keep_colours", COLOURS) or None,
     )
     job = prepared(settings)
     balance, smoothness = _number(form, "balance", -3, 3), int(_number(form, "smoothness", 0, len(SMOOTHNESS) - 1))
@@ -153,6 +157,8 @@ def _changes(settings: Settings, balance: float, smoothness: int) -> list[str]:
     for role in ("content", "style"):
         if layers := getattr(settings, f"{role}_layers"):
             changes.append(f"{role} {', '.join(layers)}")
+    if settings.keep_colours:
+        changes.append(f"colours kept ({settings.keep_colours})")
     if settings.encoder != Options().encoder:
         changes.append(str(settings.encoder))
     if settings.backend != defaults()["backend"]:

@@ -86,7 +86,7 @@ class Form {
     this.boxes = {}; // role -> a checkbox for each layer
     this.hints.steps = h("p", { class: "sl-hint" });
     this.hints.layers = h("span", { class: "sl-hint" });
-    const { sizes, steps, smoothness, recipes, backends, encoders } = this.choices;
+    const { sizes, steps, smoothness, recipes, backends, encoders, colours } = this.choices;
     this.element = h(
       "form",
       { class: "sl-form", noValidate: true, "aria-label": "What to paint", onsubmit: (event) => this.submit(event) },
@@ -107,6 +107,7 @@ class Form {
       ),
       this.slider("balance", "Style versus content, β / α", { min: -3, max: 3, step: 0.25 }),
       this.slider("smoothness", "Smoothness (total variation)", { min: 0, max: smoothness.length - 1, step: 1 }),
+      this.select("keep_colours", "Colours", colours),
       h(
         "details",
         { class: "sl-layers" },
@@ -255,7 +256,7 @@ class Form {
     return this.choices.recipes.find((recipe) => recipe.name === name);
   }
 
-  /** Takes over a recipe's settings. Images, framework, encoder and seed stay as they are. */
+  /** Takes over a recipe's settings. Images, framework, encoder, seed and colours stay as they are. */
   useRecipe(name) {
     const { size, steps, content_layers, style_layers } = this.findRecipe(name);
     this.set({ recipe: name, size, steps, content_layers, style_layers, balance: 0 });
