@@ -15,7 +15,7 @@ from stylelab.run import state
 from stylelab.run.options import Options
 from stylelab.run.prepare import Job, Run
 
-IMAGES = {"content": "content image", "style": "style image"}
+IMAGES = {"content": "content image", "styles": "style image", "regions": "mask"}
 RESOLVED = {"precision": "auto", "tile": None}  # options, with the value that leaves the choice to the machine
 
 

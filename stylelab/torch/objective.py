@@ -231,8 +231,8 @@ def _positions(layer: str, size: Sequence[int]) -> int:
 
 def _style_targets(
     loss: Loss,
-    of_content: "Tensor | Sums | None",
-    of_styles: "Sequence[Tensor | Sums]",
+    of_content: Any,
+    of_styles: Sequence[Any],
     blend: Sequence[float],
     regions: Regions | None,
     layer: str,
@@ -254,7 +254,7 @@ def _style_targets(
     return targets
 
 
-def blended(loss: Loss, activations: "Sequence[Tensor | Sums]", weights: Sequence[float]) -> "Tensor | Sums":
+def blended(loss: Loss, activations: Sequence[Any], weights: Sequence[float]) -> "Tensor | Sums":
     """Several style images' activations of one layer as if they were one image's, in which each has its weight's share.
 
     Args:
