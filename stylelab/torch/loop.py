@@ -99,7 +99,7 @@ def paint_stages(
         styles = [[to_tensor(style.image, device) for style in job.styles] for job in jobs]
         blend = [[style.weight for style in job.styles] for job in jobs]
         regions = [job.regions for job in jobs]
-        loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile, blend, regions)
+        loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile, blend=blend, regions=regions)
         drawn = loss
         if jobs[0].in_grey:
             loss = partial(_in_grey, loss)

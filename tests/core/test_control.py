@@ -173,6 +173,7 @@ def masks(shape, *corner):
     return mask
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["gatys", "keras", "wasserstein", "sliced", "nnst", "mmd"])
 @pytest.mark.parametrize("tile", [None, 32])
 def test_every_loss_paints_odd_shapes_and_regions_of_one_pixel(sl, recipe, tile, rng):
