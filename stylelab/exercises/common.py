@@ -175,3 +175,31 @@ def positions(activation) -> int:
 def gram(activation):
     """F F^T / (H W)."""
     return gram_product(activation) / positions(activation)
+
+
+def cloud(activation):
+    """One image's activation as points (M, C), one for each position."""
+    return activation.reshape(-1, activation.shape[-1])
+
+
+def moments(points):
+    """Mean (C,) and covariance (C, C) of points (M, C), divided by M."""
+    mean = points.mean(0)
+    return mean, (points - mean).T @ (points - mean) / len(points)
+
+
+def matrix_root(matrix):
+    """The symmetric root of a covariance matrix."""
+    values, vectors = np.linalg.eigh(matrix)
+    return vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+
+
+def kernel_matrix(points, others, kernel):
+    """k(u, v) = (u.v + c)^p exp(-gamma |u - v|^2) of every pair, (M, N), for a `kernel` that is (p, c, gamma).
+
+    All kernels of a lesson are among these: linear, polynomial and Gaussian.
+    """
+    power, constant, gamma = kernel
+    products = points @ others.T
+    apart = (points**2).sum(1)[:, None] + (others**2).sum(1) - 2 * products
+    return (products + constant) ** int(power) * np.exp(-gamma * apart)

@@ -57,12 +57,8 @@ def collect(
     kept = set(snapshots)
     first_steps = {1 + sum(counts[:index]) for index in range(len(counts))}  # losses at different sizes cannot be compared
     provenance = record_provenance(run, backend)
-    logs, keeper, began, interrupted = (
-        [_Log(job.finish(job.start)) for job in run.stages[0]],
-        run.keeper,
-        time.perf_counter(),
-        False,
-    )
+    logs = [_Log(job.finish(job.start)) for job in run.stages[0]]
+    keeper, began, interrupted = run.keeper, time.perf_counter(), False
     facts = {
         "precision": precision, "tile": tile, "notes": list(notes), "device": device, "threads": provenance[0].threads,
         "versions": installed_versions(backend),
@@ -122,6 +118,11 @@ def collect(
         ]
 
 
+def _at_full_size(image: np.ndarray, job: Job) -> np.ndarray:
+    """An image as it is, or, if the run has ended at a smaller size, enlarged."""
+    return image if image.shape == job.content.shape else job.finish(images.fit(image, job.content.shape[:2]))
+
+
 def _save(keeper: Keeper, logs: "list[_Log]", facts: Mapping[str, Any]) -> None:
     """Keep the run as it is after its last step, unless that was cut before it came into the logs."""
     if all(log.stopped or len(log.history) == keeper.progress.step for log in logs):
@@ -143,15 +144,11 @@ def _remarks(keeper: Keeper, facts: Mapping[str, Any]) -> list[str]:
     """Why a run may not be kept, and what may make one that has gone on differ from one that was never stopped."""
     remarks = [f"the state of the run could not be kept: {keeper.trouble}"] if keeper.trouble else []
     if keeper.found:
-        words = {"device": "on another device", "threads": "with another number of threads", "versions": "with other versions"}
+        words = {"device": "on another device", "precision": "in another precision"}
+        words |= {"threads": "with another number of threads", "versions": "with other versions"}
         changed = [how for name, how in words.items() if keeper.found.about[name] != facts[name]]
         remarks += [f"begun {how}: the image may differ in details from that of an unbroken run" for how in changed]
     return remarks
-
-
-def _at_full_size(image: np.ndarray, job: Job) -> np.ndarray:
-    """An image as it is, or, if the run has ended at a smaller size, enlarged."""
-    return image if image.shape == job.content.shape else job.finish(images.fit(image, job.content.shape[:2]))
 
 
 class _Log:

@@ -63,7 +63,7 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
     renew = getattr(loss, "renew", lambda step: False)
 
     def run() -> Iterator[Step]:
-        for (step,) in _descend(start, evaluate, method, optimiser, range(1, steps + 1), renew, Progress(), [_as_it_is]):
+        for (step,) in _descend(start, evaluate, method, optimiser, range(1, steps + 1), renew, [_as_it_is], Progress()):
             if isinstance(step, NotFiniteError):
                 raise step
             yield step
@@ -112,14 +112,13 @@ def paint_stages(
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         evaluate = _evaluation(loss, images, tile=tile)
         del content, start, styles  # the loss has what it needs of them
-        yield from _descend(
-            images, evaluate, method, recipe.optimiser, steps, drawn.renew, progress, [job.finish for job in jobs]
-        )
+        finish = [job.finish for job in jobs]
+        yield from _descend(images, evaluate, method, recipe.optimiser, steps, drawn.renew, finish, progress)
 
 
 def _descend(
     images: tf.Variable, evaluate: Evaluate, method: Any, optimiser: Optimiser, indices: range, renew: Callable[[int], bool],
-    progress: Progress, finish: Sequence[Finish],
+    finish: Sequence[Finish], progress: Progress,
 ) -> Iterator[Steps]:  # fmt: skip
     """Move a batch of images, in place. An image whose loss is not finite stays where it was last good.
 
@@ -215,7 +214,7 @@ def _variable(images: Tensor) -> tf.Variable:
 
 def _in_grey(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of images that start grey, and stay so: red, green and blue get one gradient."""
-    return loss(tf.tile(tf.reduce_mean(images, -1, keepdims=True), (1, 1, 1, 3)))
+    return loss(tf.concat([tf.reduce_mean(images, -1, keepdims=True)] * 3, -1))
 
 
 def _beside(loss: Objective, painted: "list[np.ndarray | None]", content: Tensor, images: Tensor) -> "Tensor | dict[str, Tensor]":

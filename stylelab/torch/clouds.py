@@ -140,6 +140,7 @@ def sliced_wasserstein_loss(activation: Tensor, target: Tensor, directions: Tens
     """How far two clouds are apart along lines, point by point in their order there: 0 when they match.
 
     >>> dark, light = sl.to_tensor(np.zeros((2, 2, 3))), sl.to_tensor(np.ones((3, 3, 3)))
+    >>> import torch
     >>> float(sl.sliced_wasserstein_loss(dark, light, torch.eye(3)))
     1.0
 

@@ -62,7 +62,7 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
     renew = getattr(loss, "renew", lambda step: False)
 
     def run() -> Iterator[Step]:
-        for (step,) in _descend(start, loss, method, optimiser, range(1, steps + 1), renew, Progress(), [_as_it_is]):
+        for (step,) in _descend(start, loss, method, optimiser, range(1, steps + 1), renew, [_as_it_is], Progress()):
             if isinstance(step, NotFiniteError):
                 raise step
             yield step
@@ -111,12 +111,13 @@ def paint_stages(
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         del content, start, styles  # the loss has what it needs of them
         settle(device, tile=tile)
-        yield from _descend(images, loss, method, recipe.optimiser, steps, drawn.renew, progress, [job.finish for job in jobs])
+        finish = [job.finish for job in jobs]
+        yield from _descend(images, loss, method, recipe.optimiser, steps, drawn.renew, finish, progress)
 
 
 def _descend(
     images: Tensor, loss: Objective, method: Any, optimiser: Optimiser, indices: range, renew: Callable[[int], bool],
-    progress: Progress, finish: Sequence[Finish],
+    finish: Sequence[Finish], progress: Progress,
 ) -> Iterator[Steps]:  # fmt: skip
     """Move a batch of images, in place. An image whose loss is not finite stays where it was last good.
 
@@ -195,7 +196,7 @@ def _as_it_is(image: np.ndarray) -> np.ndarray:
 
 def _in_grey(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of images that start grey, and stay so: red, green and blue get one gradient."""
-    return loss(images.mean(1, keepdim=True).repeat(1, 3, 1, 1))
+    return loss(torch.cat([images.mean(1, keepdim=True)] * 3, 1))
 
 
 def _beside(loss: Objective, painted: "list[np.ndarray | None]", content: Tensor, images: Tensor) -> "Tensor | dict[str, Tensor]":

@@ -13,6 +13,7 @@ from stylelab import images, recipes
 from stylelab.cli import commands as cli
 from stylelab.errors import InputError
 from stylelab.recipes import RECIPES, Optimiser
+from stylelab.run.collect import collect
 from stylelab.run.options import Options
 from stylelab.run.prepare import prepare, prepare_run
 from stylelab.run.settings import Settings
@@ -60,6 +61,8 @@ def test_an_image_with_the_targets_mean_and_covariance_stays_as_it_is(one):
     np.testing.assert_allclose(images.match_colours(one, one), one, atol=1e-7)
     shuffled = np.random.default_rng(1).permutation(one.reshape(-1, 3)).reshape(30, 20, 3)
     np.testing.assert_allclose(images.match_colours(one, shuffled), one, atol=1e-7)
+    nearly_grey = one[..., :1] + 0.001 * one
+    np.testing.assert_allclose(images.match_colours(nearly_grey, nearly_grey), nearly_grey, atol=1e-7)
 
 
 def test_pixels_move_as_far_as_the_two_gaussians_are_apart(one, other, ot):
@@ -284,6 +287,12 @@ def test_a_run_in_luminance_that_blows_up_ends_with_an_image_in_colour(sl):
     assert "the loss is" in result.stopped and np.abs(chroma(result.image)).max() > 0.05
 
 
+def test_a_run_in_luminance_stopped_before_its_first_step_gives_the_photograph_in_colour():
+    run = prepare_run(["coffee"], ["fluid"], Options(keep_colours="luminance", **SMALL))
+    (result,) = collect([], run, backend="torch", device="cpu", precision="float32")
+    np.testing.assert_allclose(result.image, run.job.photograph, atol=1e-6)
+
+
 def test_the_way_to_keep_colours_is_a_setting_that_leads_to_the_same_image(sl, tmp_path):
     first = sl.transfer("coffee", "fluid", keep_colours="luminance", **SMALL)
     settings = Settings.load(first.settings.save(tmp_path / "run.json"))
@@ -300,3 +309,19 @@ def test_a_film_begins_with_the_photograph_in_colour(tmp_path, framework, monkey
     assert cli.run(["transfer", "coffee", "fluid", "-o", "a.png", *how, "--keep-colours", "luminance"]) == 0
     np.testing.assert_allclose(frames[0], prepare("coffee", "fluid", **SMALL).content, atol=1e-6)
     np.testing.assert_allclose(images.open_image("a.png"), frames[2], atol=0.51 / 255)
+
+
+def test_a_run_in_luminance_that_was_stopped_goes_on_to_the_same_image(sl, tmp_path):
+    def stop(step):
+        if step.index == 4:
+            raise KeyboardInterrupt
+
+    options = SMALL | dict(keep_colours="luminance", steps=7, snapshots=[2, 6])
+    whole, path = sl.transfer("coffee", "fluid", **options), tmp_path / "state"
+    assert sl.transfer("coffee", "fluid", watch=stop, resume=path, **options).stopped
+    with pytest.raises(InputError, match="keep_colours was 'luminance'"):
+        sl.transfer("coffee", "fluid", resume=path, **options | dict(keep_colours="match"))
+    resumed = sl.transfer("coffee", "fluid", resume=path, **options)
+    np.testing.assert_array_equal(resumed.image, whole.image)
+    for step in (2, 6):
+        np.testing.assert_array_equal(resumed.snapshots[step], whole.snapshots[step])

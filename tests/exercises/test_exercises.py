@@ -85,20 +85,20 @@ def test_the_librarys_own_answer_earns_every_point(exercise, half):
 @EACH
 def test_every_mistake_gets_its_hint_in_this_framework(exercise, half):
     class Lab(half.Lab):
-        """It remembers the numbers behind a loss."""
+        """It remembers the numbers behind a loss or a kernel."""
 
         weights = {}
 
         def give(self, kind, value):
             given = super().give(kind, value)
-            if kind == "loss":
+            if kind in ("loss", "kernel"):
                 self.weights[given] = value
             return given
 
     lab = Lab()
 
     def to_numpy(kind, value):
-        if kind == "loss":
+        if kind in ("loss", "kernel"):
             return lab.weights[value]
         if isinstance(value, dict):
             return {layer: to_numpy(definition.BY_LAYER.get(kind, kind), inner) for layer, inner in value.items()}

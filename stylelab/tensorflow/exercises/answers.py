@@ -130,3 +130,122 @@ def style_loss(activations: Mapping[str, Tensor], target_grams: Mapping[str, Ten
     Source: Gatys et al. 2016, equation 5.
     """
     return sum(weight * style_layer_loss(activations[layer], target_grams[layer]) for layer, weight in weights.items())
+
+
+def mmd(activation: Tensor, target: Tensor, kernel: Callable) -> Tensor:
+    """How far two clouds are apart by a kernel: the squared maximum mean discrepancy, over all pairs.
+
+    Args:
+        activation, target: `(1, H, W, C)`, a point for each position.
+        kernel: two clouds `(M, C)` and `(N, C)` -> k of every pair, `(M, N)`.
+
+    Returns:
+        Scalar.
+
+    Source: Gretton et al. 2012.
+    """
+    x, y = _cloud(activation), _cloud(target)
+    return tf.reduce_mean(kernel(x, x)) + tf.reduce_mean(kernel(y, y)) - 2 * tf.reduce_mean(kernel(x, y))
+
+
+def mean_covariance(activation: Tensor, target: Tensor) -> Tensor:
+    """How far two clouds' means and covariances are apart.
+
+    Args:
+        activation, target: `(1, H, W, C)`, a point for each position.
+
+    Returns:
+        Scalar, the squared differences, summed.
+
+    Source: ours; the covariance is the Gram matrix of centred activations.
+    """
+    (mean, covariance), (target_mean, target_covariance) = _moments(_cloud(activation)), _moments(_cloud(target))
+    return tf.reduce_sum(tf.square(mean - target_mean)) + tf.reduce_sum(tf.square(covariance - target_covariance))
+
+
+def wasserstein(activation: Tensor, target: Tensor) -> Tensor:
+    """How much work it takes to move one cloud onto the other, if both were Gaussians.
+
+    Args:
+        activation, target: `(1, H, W, C)`, a point for each position.
+
+    Returns:
+        Scalar, the squared distance.
+
+    Source: Gelbrich 1990.
+    """
+    mean, covariance = _moments(tf.cast(_cloud(activation), tf.float64))
+    target_mean, target_covariance = _moments(tf.cast(_cloud(target), tf.float64))
+    root = _matrix_root(target_covariance)
+    both = tf.linalg.eigvalsh(root @ covariance @ root)
+    paired = tf.reduce_sum(tf.sqrt(tf.maximum(both, tf.constant(1e-12, both.dtype))))  # where it is 0, a root has no slope
+    apart = tf.reduce_sum(tf.square(mean - target_mean))
+    work = apart + tf.linalg.trace(covariance) + tf.linalg.trace(target_covariance) - 2 * paired
+    return tf.cast(work, activation.dtype)
+
+
+def sliced_wasserstein(activation: Tensor, target: Tensor, directions: Tensor) -> Tensor:
+    """How far two clouds are apart along lines, point by point in their order there.
+
+    Args:
+        activation, target: `(1, H, W, C)`, a point for each position, and as many in both.
+        directions: `(n, C)`, each of length 1.
+
+    Returns:
+        Scalar, mean over lines and points of the squared difference.
+
+    Source: Heitz et al. 2021.
+    """
+    along, wanted = (tf.matmul(_cloud(each), directions, transpose_b=True) for each in (activation, target))  # (M, n)
+    return tf.reduce_mean(tf.square(tf.sort(along, 0) - tf.sort(wanted, 0)))
+
+
+def masked_gram(activation: Tensor, mask: Tensor) -> Tensor:
+    """Which filters respond together within a region.
+
+    Args:
+        activation: `(B, H, W, C)`.
+        mask: `(B, H, W, 1)`, 1 in the region and 0 elsewhere.
+
+    Returns:
+        `(B, C, C)`, divided by the number of the region's positions.
+
+    Source: Gatys et al. 2017, equation 3.
+    """
+    return tf.einsum("bhwi,bhwj->bij", activation * mask, activation) / tf.reduce_sum(mask, (1, 2))[:, :, None]
+
+
+def match_colours(image: Tensor, target: Tensor) -> Tensor:
+    """Give an image the mean and the covariance of another one's colours, by moving its colours as little as possible.
+
+    Args:
+        image, target: `(1, H, W, 3)`, of any two sizes.
+
+    Returns:
+        `(1, H, W, 3)`, not clipped.
+
+    Source: Pitié and Kokaram 2007.
+    """
+    pixels = _cloud(image)
+    (mean, covariance), (target_mean, target_covariance) = _moments(pixels), _moments(_cloud(target))
+    root = _matrix_root(covariance)
+    inverse = tf.linalg.inv(root)
+    moved = (pixels - mean) @ (inverse @ _matrix_root(root @ target_covariance @ root) @ inverse) + target_mean
+    return tf.reshape(moved, tf.shape(image))
+
+
+def _cloud(activation: Tensor) -> Tensor:
+    """One image's activation `(1, H, W, C)` as points `(M, C)`."""
+    return tf.reshape(activation, (-1, activation.shape[-1]))
+
+
+def _moments(points: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean `(C,)` and covariance `(C, C)` of points `(M, C)`."""
+    mean = tf.reduce_mean(points, 0)
+    covariance = tf.matmul(points - mean, points - mean, transpose_a=True) / tf.cast(tf.shape(points)[0], points.dtype)
+    return mean, covariance
+
+
+def _matrix_root(matrix: Tensor) -> Tensor:
+    values, vectors = tf.linalg.eigh(matrix)
+    return tf.matmul(vectors * tf.sqrt(tf.maximum(values, tf.zeros_like(values))), vectors, transpose_b=True)

@@ -75,6 +75,8 @@ class Lab:
     def give(self, kind: str, value: np.ndarray) -> "Tensor | Callable":
         if kind == "loss":
             return _network_loss(np.array(value, dtype=np.float32))
+        if kind == "kernel":
+            return _kernel(*map(float, value))
         return tf.constant(np.array(value, dtype=np.float32))
 
     def take(self, kind: str, tensor: Tensor) -> np.ndarray:
@@ -148,3 +150,20 @@ def _network_loss(weights: np.ndarray) -> Callable[[Tensor, Tensor], Tensor]:
         return tf.reduce_sum(tf.exp(mixed(target, slice(4, 7))) * tf.square(seen(image) - seen(target)))
 
     return loss
+
+
+def _kernel(power: float, constant: float, gamma: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """`kernel_matrix` of `stylelab.exercises.common` for these numbers, as a function of two clouds."""
+
+    def kernel(points: Tensor, others: Tensor) -> Tensor:
+        """k of each of the points `(M, C)` with each of the others `(N, C)`: `(M, N)`."""
+        products = tf.matmul(points, others, transpose_b=True)
+        apart = (
+            tf.reduce_sum(tf.square(points), -1)[..., :, None] + tf.reduce_sum(tf.square(others), -1)[..., None, :] - 2 * products
+        )
+        values = tf.exp(-gamma * apart)
+        for _ in range(int(power)):
+            values = values * (products + constant)
+        return values
+
+    return kernel

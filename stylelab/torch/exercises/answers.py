@@ -131,3 +131,121 @@ def style_loss(activations: Mapping[str, Tensor], target_grams: Mapping[str, Ten
     """
     total: Any = sum(weight * style_layer_loss(activations[layer], target_grams[layer]) for layer, weight in weights.items())
     return total
+
+
+def mmd(activation: Tensor, target: Tensor, kernel: Callable) -> Tensor:
+    """How far two clouds are apart by a kernel: the squared maximum mean discrepancy, over all pairs.
+
+    Args:
+        activation, target: `(1, C, H, W)`, a point for each position.
+        kernel: two clouds `(M, C)` and `(N, C)` -> k of every pair, `(M, N)`.
+
+    Returns:
+        Scalar.
+
+    Source: Gretton et al. 2012.
+    """
+    x, y = _cloud(activation), _cloud(target)
+    return kernel(x, x).mean() + kernel(y, y).mean() - 2 * kernel(x, y).mean()
+
+
+def mean_covariance(activation: Tensor, target: Tensor) -> Tensor:
+    """How far two clouds' means and covariances are apart.
+
+    Args:
+        activation, target: `(1, C, H, W)`, a point for each position.
+
+    Returns:
+        Scalar, the squared differences, summed.
+
+    Source: ours; the covariance is the Gram matrix of centred activations.
+    """
+    (mean, covariance), (target_mean, target_covariance) = _moments(_cloud(activation)), _moments(_cloud(target))
+    return (mean - target_mean).square().sum() + (covariance - target_covariance).square().sum()
+
+
+def wasserstein(activation: Tensor, target: Tensor) -> Tensor:
+    """How much work it takes to move one cloud onto the other, if both were Gaussians.
+
+    Args:
+        activation, target: `(1, C, H, W)`, a point for each position.
+
+    Returns:
+        Scalar, the squared distance.
+
+    Source: Gelbrich 1990.
+    """
+    mean, covariance = _moments(_cloud(activation).double())
+    target_mean, target_covariance = _moments(_cloud(target).double())
+    root = _matrix_root(target_covariance)
+    both = torch.linalg.eigvalsh(root @ covariance @ root)
+    paired = both.clamp(min=1e-12).sqrt().sum()  # where it is 0, a root has no slope
+    work = (mean - target_mean).square().sum() + covariance.trace() + target_covariance.trace() - 2 * paired
+    return work.to(activation.dtype)
+
+
+def sliced_wasserstein(activation: Tensor, target: Tensor, directions: Tensor) -> Tensor:
+    """How far two clouds are apart along lines, point by point in their order there.
+
+    Args:
+        activation, target: `(1, C, H, W)`, a point for each position, and as many in both.
+        directions: `(n, C)`, each of length 1.
+
+    Returns:
+        Scalar, mean over lines and points of the squared difference.
+
+    Source: Heitz et al. 2021.
+    """
+    along, wanted = _cloud(activation) @ directions.T, _cloud(target) @ directions.T  # (M, n)
+    return (along.sort(0).values - wanted.sort(0).values).square().mean()
+
+
+def masked_gram(activation: Tensor, mask: Tensor) -> Tensor:
+    """Which filters respond together within a region.
+
+    Args:
+        activation: `(B, C, H, W)`.
+        mask: `(B, 1, H, W)`, 1 in the region and 0 elsewhere.
+
+    Returns:
+        `(B, C, C)`, divided by the number of the region's positions.
+
+    Source: Gatys et al. 2017, equation 3.
+    """
+    rows = activation.flatten(2)  # (B, C, H W)
+    return (rows * mask.flatten(2)) @ rows.mT / mask.sum((2, 3))[:, :, None]
+
+
+def match_colours(image: Tensor, target: Tensor) -> Tensor:
+    """Give an image the mean and the covariance of another one's colours, by moving its colours as little as possible.
+
+    Args:
+        image, target: `(1, 3, H, W)`, of any two sizes.
+
+    Returns:
+        `(1, 3, H, W)`, not clipped.
+
+    Source: Pitié and Kokaram 2007.
+    """
+    pixels = _cloud(image)
+    (mean, covariance), (target_mean, target_covariance) = _moments(pixels), _moments(_cloud(target))
+    root = _matrix_root(covariance)
+    inverse = torch.linalg.inv(root)
+    moved = (pixels - mean) @ (inverse @ _matrix_root(root @ target_covariance @ root) @ inverse) + target_mean
+    return moved.T.reshape(image.shape)
+
+
+def _cloud(activation: Tensor) -> Tensor:
+    """One image's activation `(1, C, H, W)` as points `(M, C)`."""
+    return activation[0].flatten(1).T
+
+
+def _moments(points: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean `(C,)` and covariance `(C, C)` of points `(M, C)`."""
+    mean = points.mean(0)
+    return mean, (points - mean).T @ (points - mean) / len(points)
+
+
+def _matrix_root(matrix: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors * values.clamp(min=0).sqrt() @ vectors.T

@@ -62,6 +62,8 @@ class Lab:
     def give(self, kind: str, value: np.ndarray) -> Any:
         if kind == "loss":
             return _network_loss(torch.from_numpy(np.array(value, dtype=np.float32)))
+        if kind == "kernel":
+            return _kernel(*map(float, value))
         if kind in ("activation", "image"):
             value = np.moveaxis(value, -1, 1)  # (B, H, W, C) -> (B, C, H, W)
         # an encoder leaves the channels of a single image last in memory
@@ -175,3 +177,18 @@ def _network_loss(weights: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
         return (mixed(target, slice(4, 7)).exp() * (seen(image) - seen(target)).square()).sum()
 
     return loss
+
+
+def _kernel(power: float, constant: float, gamma: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """`kernel_matrix` of `stylelab.exercises.common` for these numbers, as a function of two clouds."""
+
+    def kernel(points: Tensor, others: Tensor) -> Tensor:
+        """k of each of the points `(M, C)` with each of the others `(N, C)`: `(M, N)`."""
+        products = points @ others.mT
+        apart = points.square().sum(-1)[..., :, None] + others.square().sum(-1)[..., None, :] - 2 * products
+        values = (-gamma * apart).exp()
+        for _ in range(int(power)):
+            values = values * (products + constant)
+        return values
+
+    return kernel
