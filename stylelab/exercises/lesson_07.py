@@ -63,8 +63,10 @@ MASKED_GRAM = Exercise(
     reference=_masked_gram,
     differentiable=("activation",),
     advice={
-        r"must match|must be equal|[Ii]ncompatible shapes|[Ss]hape mismatch|does not match the shape|broadcast|size for first two":
-            "Two sizes do not fit. The mask has one channel, which fits any number of filters as long as all four axes are there.",
+        r"size for first two dimensions|[Mm]atrix size": "The two factors do not fit: flatten height and width first, and swap the last two axes "
+        "of one factor.",
+        r"must match|must be equal|[Ii]ncompatible shapes|[Ss]hape mismatch|does not match the shape|broadcast": "Two sizes do not fit. The mask "
+        "has one channel, which fits any number of filters as long as all four axes are there.",
     },
     mistakes={
         "The product is divided by H W, the number of all positions: divide it by the number of the region's.":
@@ -235,6 +237,9 @@ MATCH_COLOURS = Exercise(
             root := matrix_root(covariance)) @ matrix_root(root @ target @ root) @ root),
         "The colours are shifted by one number: each colour has a mean of its own.":
             _mapped(_monge, offset=lambda mean, target: target.mean(), start=lambda mean: mean.mean()),
+        "To all colours, one number is added: each colour has a mean of its own, and the covariance is to be matched too.":
+            lambda image, target: image - image.mean() + target.mean(),
+        "The image comes back as it is.": lambda image, target: image,
         "The channels are in another order: where does your framework keep them?": lambda image, target: _match_colours(image, target)[..., ::-1],
     },
     properties=(

@@ -144,7 +144,8 @@ def _remarks(keeper: Keeper, facts: Mapping[str, Any]) -> list[str]:
     """Why a run may not be kept, and what may make one that has gone on differ from one that was never stopped."""
     remarks = [f"the state of the run could not be kept: {keeper.trouble}"] if keeper.trouble else []
     if keeper.found:
-        words = {"device": "on another device", "threads": "with another number of threads", "versions": "with other versions"}
+        words = {"device": "on another device", "precision": "in another precision"}
+        words |= {"threads": "with another number of threads", "versions": "with other versions"}
         changed = [how for name, how in words.items() if keeper.found.about[name] != facts[name]]
         remarks += [f"begun {how}: the image may differ in details from that of an unbroken run" for how in changed]
     return remarks

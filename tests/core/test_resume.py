@@ -90,12 +90,15 @@ def test_a_batch_goes_on_with_the_pair_that_has_ended_and_the_one_that_has_not(s
     flat, rough = np.full((48, 48, 3), 0.5, np.float32), np.random.default_rng(0).uniform(size=(48, 48, 3)).astype(np.float32)
     for recipe in (wild, "gatys"):
         options, path, seen = SMALL | dict(recipe=recipe, steps=5, snapshots=()), tmp_path / "run.state", []
-        unbroken = sl.transfer_batch([flat, rough], [rough, rough], **options)
+        whole = []
+        unbroken = sl.transfer_batch([flat, rough], [rough, rough], watch=whole.append, **options)
         for step in (1, 3, 4):
             sl.transfer_batch([flat, rough], [rough, rough], resume=path, watch=stop_at(step), **options)
         results = sl.transfer_batch([flat, rough], [rough, rough], resume=path, watch=seen.append, **options)
         assert all(itertools.starmap(same, zip(results, unbroken, strict=True)))
         assert len(seen) == 1 and isinstance(seen[0][1], NotFiniteError) == (recipe is wild)
+        assert str(seen[0][1]) == str(whole[-1][1]) and seen[0][1].index == whole[-1][1].index
+        np.testing.assert_array_equal(seen[0][1].image, whole[-1][1].image)
         assert [result.stopped is None for result in results] == [True, recipe != wild]
 
 
@@ -108,18 +111,63 @@ def test_a_run_goes_on_where_it_was_stopped(sl, tmp_path):
     assert result.settings == unbroken.settings and not path.exists()
 
 
-def test_ctrl_c_after_going_on_gives_the_best_image_of_both_parts(sl, tmp_path):
-    seen, options = [], SMALL | dict(recipe=replace(RECIPES["keras"], optimiser=Optimiser("sgd", 1e-3)))
+@pytest.mark.parametrize("optimiser", ["lbfgs", "adam", "sgd"])
+def test_a_method_goes_on_with_all_that_it_knows(lab, rng, optimiser):
+    """Also after a move that doubled the loss and was undone, and after what a loss draws at random was drawn again."""
+    engine = __import__(f"stylelab.{lab.name}.engine.optimisers", fromlist=["optimisers"])
+    start, gradients = rng.uniform(size=(1, 8, 8, 3)).astype(np.float32), rng.normal(size=(9, 1, 8, 8, 3)).astype(np.float32)
 
-    def watch(step):
-        seen.append(step)
-        stop_at(2 if len(seen) == 2 else 4)(step)
+    def walk(restored):
+        settings, image = Optimiser(optimiser, 0.1, decay=0.5), start
+        method = engine.make_method(settings, lab.tensor(image))
+        for index, (loss, gradient) in enumerate(zip([9, 8, 20, 7, 15, 6, 5, 30, 4], gradients, strict=True)):
+            if index == 6:
+                method.renewed()
+            if restored:
+                known, method = method.state() if index else {}, engine.make_method(settings, lab.tensor(image))
+                if index:
+                    method.restore({name: np.array(array) for name, array in known.items()})
+            tensor = lab.tensor(image)
+            moved = method.step(tensor, [float(loss)], lab.tensor(image - 0.5 + 0.1 * gradient))
+            image = lab.array(tensor if moved is None else moved)
+            yield image
 
-    for _ in range(2):
-        result = sl.transfer("coffee", "astronaut", resume=tmp_path / "run.state", watch=watch, **options)
-    losses = [step.loss for step in seen]
-    assert result.stopped.startswith("stopped after 4 steps") and list(result.history["total"]) == losses
-    assert result.taken == int(np.argmin(losses))  # a step's loss is that of the image before it
+    for broken, unbroken in zip(walk(True), walk(False), strict=True):
+        np.testing.assert_array_equal(broken, unbroken)
+
+
+@pytest.mark.parametrize(("then", "now"), [(None, 16), (16, None)])
+def test_a_run_goes_on_with_the_tiles_that_it_began_with(sl, tmp_path, monkeypatch, then, now):
+    """How much memory is free when it goes on must not change the image."""
+    options, path = SMALL | dict(steps=2, recipe="gatys"), tmp_path / "run.state"
+    monkeypatch.setattr("stylelab.run.numerics.memory.choose_tile", lambda *args, **how: then)
+    unbroken = sl.transfer("coffee", "astronaut", **options)
+    sl.transfer("coffee", "astronaut", resume=path, watch=stop_at(1), **options)
+    monkeypatch.setattr("stylelab.run.numerics.memory.choose_tile", lambda *args, **how: now)
+    result = sl.transfer("coffee", "astronaut", resume=path, **options)
+    assert result.tile == then and len(result.notes) == (then is not None) and same(result, unbroken)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["first", "last"])
+def test_between_two_tiles_ctrl_c_waits_no_longer_and_the_step_before_is_kept(sl, framework, tmp_path, monkeypatch, where):
+    """A step of a large image takes minutes. Nothing has changed yet when it is cut there."""
+    options, path, calls = SMALL | dict(steps=3, recipe="gatys", tile=16), tmp_path / "run.state", [0]
+    unbroken = sl.transfer("coffee", "astronaut", **options)
+    tiles = __import__(f"stylelab.{framework}.engine.tiles", fromlist=["tiles"])
+    proceed = tiles.stop_if_asked
+
+    def between():
+        calls[-1] += 1
+        if len(calls) == 3 and calls[2] == (1 if where == "first" else calls[1]):
+            ctrl_c()
+        proceed()
+
+    monkeypatch.setattr(tiles, "stop_if_asked", between)
+    result = sl.transfer("coffee", "astronaut", resume=path, watch=lambda step: calls.append(0), **options)
+    assert result.stopped.startswith("stopped after 2 steps") and calls[2] == (1 if where == "first" else calls[1]) > 0
+    monkeypatch.undo()
+    assert same(sl.transfer("coffee", "astronaut", resume=path, **options), unbroken)
 
 
 KILLED = """
@@ -167,7 +215,7 @@ def pretend(run, events=None):
             events[index]()
         image = image + np.float32(index / 100)
         progress.step, progress.read = index, lambda image=image: {"images": image}
-        yield [Step(index, 10.0 / index, {"content": 1.0}, lambda image=image: image)]
+        yield [Step(index, 1.0 + abs(index - 2), {"content": 1.0}, lambda image=image: image)]  # the second starts from the best
 
 
 def paint(path="run.state", contents=("china",), styles=("cat",), events=None, afresh=False, backend="torch", **options):
@@ -189,7 +237,7 @@ def ctrl_c():
 @pytest.mark.parametrize("other", [
     dict(size=48), dict(steps=9), dict(recipe="lab"), dict(style_weight=3.0), dict(style_layers=["conv1_1"]), dict(scales=2, size=64),
     dict(contents=["cat"]), dict(styles=["coffee"]), dict(encoder="mini"), dict(precision="bfloat16"), dict(tile=16),
-    dict(backend="tensorflow"), dict(recipe="coursera"), dict(contents=["china", "china"], styles=["cat", "cat"]),
+    dict(backend="tensorflow"), dict(keep_colours="match"), dict(recipe="coursera"), dict(contents=["china", "china"], styles=["cat", "cat"]),
 ], ids=str)  # fmt: skip
 def test_the_state_of_another_run_is_refused_and_stays(here, other):
     paint(events={3: ctrl_c})
@@ -210,6 +258,14 @@ def test_the_seed_counts_where_there_is_noise(here):
         paint(recipe="coursera", seed=1)
     paint("other.state", events={3: ctrl_c})
     assert list(paint("other.state", seed=1).history["step"]) == [1, 2, 3, 4, 5]
+
+
+def test_an_option_that_is_not_known_to_be_seen_in_the_run_itself_must_be_the_same(here, monkeypatch):
+    """So a new option counts from the beginning."""
+    paint(events={3: ctrl_c})
+    monkeypatch.setattr("stylelab.run.resume.SEEN", set())
+    with pytest.raises(InputError, match=r"\(seed was 0\)"):
+        paint(seed=1)
 
 
 def test_what_is_not_part_of_the_run_may_change(here):
@@ -315,11 +371,12 @@ def no_room(source, target):
     raise OSError(errno.ENOSPC, "no space left on device")
 
 
-def test_what_a_killed_process_left_half_written_is_replaced_and_removed(here):
+def test_what_a_killed_process_left_half_written_is_replaced_and_removed(here, monkeypatch):
     Path("run.state.part").write_bytes(b"half")
     paint(events={3: ctrl_c})
     assert os.listdir() == ["run.state"]
     Path("run.state.part").write_bytes(b"half")
+    monkeypatch.setattr(state, "INTERVAL", 30.0)
     paint()
     assert os.listdir() == []
 
@@ -329,6 +386,13 @@ def test_ctrl_c_waits_for_the_end_of_a_step_that_would_be_half_done(here):
     result = paint(events={3: ctrl_c})
     assert result.stopped.startswith("stopped after 3 steps")
     np.testing.assert_array_equal(paint().image, paint("none.state").image)
+
+
+def test_ctrl_c_after_going_on_gives_the_best_image_of_both_parts(here):
+    paint(events={3: ctrl_c})
+    result = paint(events={5: ctrl_c})
+    assert result.stopped.startswith("stopped after 5 steps") and result.taken == 1
+    np.testing.assert_array_equal(result.image, np.full_like(result.image, 0.01))
 
 
 def test_the_third_ctrl_c_cuts_the_step_and_what_was_kept_before_stays(here, capfd):
@@ -357,7 +421,7 @@ def test_the_state_of_another_run_survives_a_short_one(here, monkeypatch):
     paint(events={4: ctrl_c})
     monkeypatch.setattr(state, "INTERVAL", 30.0)
     assert paint(steps=9, afresh=True).stopped is None
-    assert len(paint().history) == 5
+    assert state.read(Path("run.state")).about["step"] == 4
 
 
 def test_a_run_with_other_threads_or_versions_says_so(here, monkeypatch):
