@@ -26,14 +26,14 @@ __all__ = [
 
 
 @keywords(BackendCallOptions)
-def transfer(content: Source, style: Source, options: BackendCallOptions) -> Result:
+def transfer(content: Source, style: Source | Sequence[Source], options: BackendCallOptions) -> Result:
     """Paint one image's content in another's style, in the framework that `backend` names.
 
     >>> stylelab.transfer("cat", "fluid", size=48, steps=2)
     Result(gatys, 48 x 32, History(2 steps, total ... -> ...), ... s on ...)
 
     Args:
-        content, style: path, built-in name, PIL image, or float array `(H, W, 3)` in 0..1.
+        content, style: path, built-in name, PIL image, or float array `(H, W, 3)` in 0..1. A list of several styles is blended.
         options: the fields of `stylelab.run.options.BackendCallOptions`, as keywords.
 
     Returns:
@@ -48,7 +48,9 @@ def transfer(content: Source, style: Source, options: BackendCallOptions) -> Res
 
 
 @keywords(BackendCallOptions)
-def transfer_batch(contents: Sequence[Source], styles: Sequence[Source], options: BackendCallOptions) -> list[Result]:
+def transfer_batch(
+    contents: Sequence[Source], styles: Sequence[Source | Sequence[Source]], options: BackendCallOptions
+) -> list[Result]:
     """Paint several pairs in one run, in the framework that `backend` names.
 
     >>> results = stylelab.transfer_batch(["cat", "coffee"], ["fluid", "fluid"], size=48, steps=2)

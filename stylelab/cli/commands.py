@@ -44,9 +44,12 @@ def option_type(field: Field) -> Any:
     return Annotated[value, typer.Option(help=field.metadata["help"], show_default=default_text or True)]
 
 
-def with_options(command: Callable[..., int], kind: type[Options] = Options) -> Callable[..., int]:
-    """Give a command an option for each field of `kind`, after --backend. The command gets their values as `**options`."""
-    known = [field for field in fields(kind) if field.metadata["kind"]]
+def with_options(command: Callable[..., int], kind: type[Options] = Options, *, of_one_pair: bool = True) -> Callable[..., int]:
+    """Give a command an option for each field of `kind`, after --backend. The command gets their values as `**options`.
+
+    Without `of_one_pair`, those are left out that say something about one image.
+    """
+    known = [field for field in fields(kind) if field.metadata["kind"] and (of_one_pair or not field.metadata["one_pair"])]
 
     @functools.wraps(command)
     def call(**given: Any) -> int:
@@ -86,7 +89,7 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        status = app(arguments, prog_name="stylelab", standalone_mode=False) or 0
+        status = app(joined(arguments), prog_name="stylelab", standalone_mode=False) or 0
     except UsageError as error:
         if not error.format_message():  # no command at all: the help has been shown
             return InputError.exit_status
@@ -98,12 +101,33 @@ def _run(arguments: list[str]) -> int:
     return status
 
 
+def joined(arguments: list[str]) -> list[str]:
+    """`--blend 0.7 0.3` as `--blend 0.7,0.3`: an option of a command line has one value."""
+    result: list[str] = []
+    for argument in arguments:
+        if result[-2:-1] == ["--blend"] and _is_number(argument) and _is_number(result[-1].split(",")[-1]):
+            result[-1] += f",{argument}"
+        else:
+            result.append(argument)
+    return result
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 @app.command()
 @with_options
 def transfer(
     context: typer.Context,
     content: Annotated[str | None, typer.Argument(help=f"The scene: {IMAGE}.", show_default=False)] = None,
-    style: Annotated[str | None, typer.Argument(help=f"The manner of painting: {IMAGE}.", show_default=False)] = None,
+    style: Annotated[
+        list[str] | None, typer.Argument(help=f"The manner of painting: {IMAGE}; several are blended.", show_default=False)
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Where to save: a .png, .jpg or .webp file.", show_default="with --settings X: X.png"),
@@ -125,13 +149,13 @@ def transfer(
 
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
-    values = {"content": content, "style": style, "backend": backend, **options}
+    values = {"content": content, "style": tuple(style or ()), "backend": backend, **options}
     found = painting.find_settings(values, given, settings)
     return painting.transfer(found, out, file=settings, save_settings=save_settings, film=film, resume=resume)
 
 
 @app.command()
-@with_options
+@functools.partial(with_options, of_one_pair=False)
 def gallery(
     content_dir: Annotated[str, typer.Argument(help=f"The scenes: {FOLDER}.")],
     style_dir: Annotated[str, typer.Argument(help=f"The manners of painting: {FOLDER}.")],

@@ -39,7 +39,7 @@ def find_settings(values: dict[str, Any], given: Collection[str], file: Path | N
     if file is not None:
         return Settings.load(file).changed(**{name: value for name, value in values.items() if name in given})
     for role in ("content", "style"):
-        if values[role] is None:
+        if not values[role]:
             raise InputError(f"missing {role.upper()} (see `stylelab transfer --help`)")
     return Settings(**values)
 
@@ -69,16 +69,18 @@ def transfer(
         out = Path(f"{file.stem}.png")
         if file_kind(out) and not resume:
             raise InputError(f"'{printable(out)}' exists: use -o to name another file")
-    content, style = settings.images()
+    settings = settings.found()
+    styles = settings.style if isinstance(settings.style, tuple) else (settings.style,)
+    read = [settings.content, *styles, settings.content_mask, *(settings.style_mask or ())]
     targets = [images.check_writable(out)]
     targets += [settings_file.check_path(save_settings)] if save_settings else []
     targets += [check_film_path(film)] if film else []
     if len({os.path.realpath(target) for target in targets}) < len(targets):
         raise InputError(f"'{printable(targets[-1])}' would be written twice: choose another name")
-    _check_not_read(targets, "one of the two input images", content, style)
+    _check_not_read(targets, "one of the input images", *read)
     _check_not_read(targets, "the file of the settings", file)
     check_backend(settings.backend)
-    run = _kept(prepare_run([content], [style], settings), Path(f"{out}.state"), settings.backend, resume)
+    run = _kept(prepare_run([settings.content], [settings.style], settings), Path(f"{out}.state"), settings.backend, resume)
     snapshots = snapshot_steps(film, run.steps, run.job.content[..., 0].size) if film else None
     # From the first Ctrl-C until everything is saved, further ones wait.
     with temporary_files(out.parent), interrupts() as signals:

@@ -63,8 +63,10 @@ MASKED_GRAM = Exercise(
     reference=_masked_gram,
     differentiable=("activation",),
     advice={
-        r"must match|must be equal|[Ii]ncompatible shapes|[Ss]hape mismatch|does not match the shape|broadcast|size for first two":
-            "Two sizes do not fit. The mask has one channel, which fits any number of filters as long as all four axes are there.",
+        r"size for first two dimensions|[Mm]atrix size": "The two factors do not fit: flatten height and width first, and swap the last two axes "
+        "of one factor.",
+        r"must match|must be equal|[Ii]ncompatible shapes|[Ss]hape mismatch|does not match the shape|broadcast": "Two sizes do not fit. The mask "
+        "has one channel, which fits any number of filters as long as all four axes are there.",
     },
     mistakes={
         "The product is divided by H W, the number of all positions: divide it by the number of the region's.":
@@ -182,6 +184,11 @@ def _shortest(cases, outputs):
     return np.isclose(_squared_way(case["image"], outputs["plain"]), _squared_way(case["image"], right), rtol=5e-3)
 
 
+def _moves(cases, outputs):
+    """Whether there is a change at all: an image that comes back as it is has some properties of the right one."""
+    return not np.allclose(outputs["plain"], cases["plain"]["image"], atol=2e-2)
+
+
 def _principal(covariance):
     values, vectors = np.linalg.eigh(covariance)
     return vectors * np.sqrt(np.maximum(values, 0)), values
@@ -235,6 +242,9 @@ MATCH_COLOURS = Exercise(
             root := matrix_root(covariance)) @ matrix_root(root @ target @ root) @ root),
         "The colours are shifted by one number: each colour has a mean of its own.":
             _mapped(_monge, offset=lambda mean, target: target.mean(), start=lambda mean: mean.mean()),
+        "To all colours, one number is added: each colour has a mean of its own, and the covariance is to be matched too.":
+            lambda image, target: image - image.mean() + target.mean(),
+        "The image comes back as it is.": lambda image, target: image,
         "The channels are in another order: where does your framework keep them?": lambda image, target: _match_colours(image, target)[..., ::-1],
     },
     properties=(
@@ -243,8 +253,10 @@ MATCH_COLOURS = Exercise(
         Property("the target's covariance", "The covariance of the colours should be the target's.",
                  lambda cases, outputs: _has_moments(outputs["plain"], cases["plain"]["target"], 1)),
         Property("the shortest way", "The pixels should move as little as possible, and not less.", _shortest),
-        Property("nothing to do", "If the colours are those of the target already, the image should stay as it is.", case="own"),
+        Property("nothing to do", "If the colours are those of the target already, the image should stay as it is, and only then.",
+                 lambda cases, outputs: _moves(cases, outputs) and np.allclose(outputs["own"], cases["own"]["image"], atol=2e-3)),
         Property("each pixel alone", "If the image is turned upside down, so should the result be: only a pixel's colour counts, not its place.",
-                 lambda cases, outputs: np.allclose(outputs["turned"][:, ::-1, ::-1], outputs["plain"], atol=2e-3)),
+                 lambda cases, outputs: _moves(cases, outputs)
+                 and np.allclose(outputs["turned"][:, ::-1, ::-1], outputs["plain"], atol=2e-3)),
     ),
 )  # fmt: skip

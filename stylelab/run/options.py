@@ -16,10 +16,13 @@ from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
-from stylelab.base.values import instance, one_or_several, several, split_names, whole
+from stylelab.base.files import printable
+from stylelab.base.values import instance, number, one_or_several, several, split_names, whole
+from stylelab.errors import InputError
 
 if TYPE_CHECKING:
     from stylelab.encoders import EncoderName
+    from stylelab.images import Source
     from stylelab.recipes import Recipe
 
 
@@ -50,15 +53,49 @@ def _names(name: str, layers: Any) -> tuple[str | int, ...]:
     return tuple(one_or_several(name, layers, "['conv3_1', 'conv4_1']"))
 
 
+def _read_numbers(text: Any) -> tuple[float, ...] | None:
+    """'0.7,0.3' as numbers."""
+    try:
+        return None if text is None else tuple(map(float, split_names(text)))
+    except ValueError:
+        raise InputError(f"'{printable(text, 60)}' is not a list of numbers: write it as 0.7,0.3") from None
+
+
+def _numbers(name: str, values: Any) -> tuple[float, ...]:
+    return tuple(number(f"a weight of {name}", value, 0.0) for value in several(name, values, "[0.7, 0.3]"))
+
+
+def _sources(name: str, values: Any) -> tuple[Any, ...]:
+    return tuple(values) if isinstance(values, list | tuple) else (values,)
+
+
 _NAME = {"type": "string", "format": "printable", "minLength": 1, "maxLength": 200}
 NAME = Kind("a name", _NAME)
 PATH = Kind("a name or a path", _NAME | {"maxLength": 4096})
 WHOLE = Kind("a whole number", {"type": "integer", "exclusiveMinimum": -(2**63), "exclusiveMaximum": 2**63}, int, check=whole)
 NUMBER = Kind("a number", {"type": "number", "exclusiveMinimum": -1e300, "exclusiveMaximum": 1e300}, float, check=_as_float)
+IMAGE_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "minLength": 1, "maxLength": 4096},  # any name that a file may have
+        {"type": "object", "properties": {"file": PATH.schema}, "required": ["file"], "additionalProperties": False},
+    ]
+}
+MOST_STYLES = 16
+MASK = Kind("a path, a name or a file", IMAGE_SCHEMA)
+MASKS = Kind(
+    "a list of paths, names or files", {"type": "array", "items": IMAGE_SCHEMA, "minItems": 1, "maxItems": MOST_STYLES},
+    list[str], parse=lambda values: tuple(values) or None, check=_sources,
+)  # fmt: skip
+NUMBERS = Kind(
+    "a list of numbers", {"type": "array", "items": {"type": "number"}, "minItems": 1, "maxItems": MOST_STYLES},
+    parse=_read_numbers, check=_numbers,
+)  # fmt: skip
 LAYERS = Kind("a list of layers", {"type": "array", "items": _NAME, "maxItems": 16}, parse=split_names, check=_names)
 
 
-def option(default: Any, help: str, kind: Kind | None = None, default_text: str = "", check: Any = None) -> Any:
+def option(
+    default: Any, help: str, kind: Kind | None = None, default_text: str = "", check: Any = None, one_pair: bool = False
+) -> Any:
     """A field of `Options`.
 
     Args:
@@ -67,8 +104,9 @@ def option(default: Any, help: str, kind: Kind | None = None, default_text: str 
         kind: what the command line and settings files accept; None for an option that only Python code can give.
         default_text: what the default means, where None says too little.
         check: as of a `Kind`, whose own it replaces.
+        one_pair: whether it says something about one content image or its styles, and so not in a gallery of many.
     """
-    how = {"help": help, "kind": kind, "default_text": default_text, "check": check}
+    how = {"help": help, "kind": kind, "default_text": default_text, "check": check, "one_pair": one_pair}
     return field(default=default, metadata=MappingProxyType(how))
 
 
@@ -103,6 +141,19 @@ class Options:
     keep_colours: str | None = option(
         None, "Keep the photograph's colours: 'luminance' paints only brightness, 'match' recolours the style image first.",
         NAME, "the style's",
+    )  # fmt: skip
+    strength: float = option(1.0, "From 0, the photograph as it is, to 1, the full style.", NUMBER)
+    style_scale: float = option(1.0, "Size of the style image, as a factor: below 1 its strokes come out smaller.", NUMBER)
+    blend: Sequence[float] | None = option(
+        None, "Weights of several styles, one for each, such as 0.7,0.3; they add up to 1.", NUMBERS, "equal", one_pair=True
+    )  # fmt: skip
+    content_mask: Source | None = option(
+        None, "Image that divides the content image into regions by colour; alone: white where the style belongs, black elsewhere.",
+        MASK, "the whole image", one_pair=True,
+    )  # fmt: skip
+    style_mask: Sequence[Source] | None = option(
+        None, "Image that gives the regions of a style image, in the same colours; once for each style.", MASKS, "the whole image",
+        one_pair=True,
     )  # fmt: skip
     precision: str = option("auto", "float32, bfloat16, or auto: bfloat16 where this machine multiplies it faster.", NAME)
     scales: int = option(1, "Number of sizes to paint, from coarse to fine, each 1.4 times the one before.", WHOLE)
@@ -155,6 +206,11 @@ def describe(field: Field[Any]) -> str:
     return f"{text.removesuffix('.')}; by default {default_text}." if default_text else text
 
 
+def numbered(role: str, index: int) -> str:
+    """'style', 'style 2', 'style 3' and so on."""
+    return f"{role} {index + 1}" if index else role
+
+
 P = ParamSpec("P")
 O_contra = TypeVar("O_contra", contravariant=True)
 S_contra = TypeVar("S_contra", contravariant=True)
@@ -164,19 +220,19 @@ R_co = TypeVar("R_co", covariant=True)
 class WithKeywords(Protocol[S_contra, P, R_co]):
     """A function of content, style and keywords, as a type checker sees it."""
 
-    def __call__(self, content: S_contra, style: S_contra, *args: P.args, **options: P.kwargs) -> R_co: ...
+    def __call__(self, content: S_contra, style: Any, *args: P.args, **options: P.kwargs) -> R_co: ...
 
 
 def keywords(
     kind: Callable[P, O_contra],
-) -> Callable[[Callable[[S_contra, S_contra, O_contra], R_co]], WithKeywords[S_contra, P, R_co]]:
+) -> Callable[[Callable[[S_contra, Any, O_contra], R_co]], WithKeywords[S_contra, P, R_co]]:
     """Let a function of (content, style, options) be called as f(content, style, size=..., steps=...).
 
     Its signature shows the fields of `kind` as keywords, and the line of its docstring that begins with `options:` becomes
     their help lines. An unknown keyword raises a TypeError that suggests the nearest one.
     """
 
-    def decorate(function: Callable[[S_contra, S_contra, O_contra], R_co]) -> WithKeywords[S_contra, P, R_co]:
+    def decorate(function: Callable[[S_contra, Any, O_contra], R_co]) -> WithKeywords[S_contra, P, R_co]:
         options, images = cast("type[Options]", kind), list(inspect.signature(function).parameters.values())[:2]
         parameters = images + [
             inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from stylelab.images.decode import ImageFile, from_array, from_image
 from stylelab.recipes import RECIPES, Recipe, find_recipe
 from stylelab.result import Result
 from stylelab.run.checksums import sha256_of
-from stylelab.run.options import LAYERS, Options
+from stylelab.run.options import LAYERS, NUMBERS, Options, numbered
 from stylelab.run.prepare import Inputs, Run
 from stylelab.run.settings import Settings, installed_versions
 from stylelab.run.settings_file import PNG_KEYWORD
@@ -44,9 +45,16 @@ class Provenance:
         Raises:
             InputError: a recipe that is not in `RECIPES`, or an image too large to be embedded.
         """
-        content, style = _as_data(self.inputs.content, "content"), _as_data(self.inputs.style, "style")
+        content, style = _as_data(self.inputs.content, "content"), _all_as_data(self.inputs.styles, "style")
+        masks = {
+            "content_mask": None if self.options.content_mask is None else _as_data(self.options.content_mask, "content_mask"),
+            "style_mask": None if self.options.style_mask is None else _all_as_data(self.options.style_mask, "style_mask"),
+        }
         recipe, encoder = known_recipe(self.options.recipe), self.options.encoder
-        sums = {"content": _sha256_of_data(content), "style": _sha256_of_data(style), "recipe": sha256_of(recipe)}
+        sums = {"recipe": sha256_of(recipe)}
+        for role, given in {"content": content, "style": style, **masks}.items():
+            several = given if isinstance(given, tuple) else (given,)
+            sums |= {numbered(role, index): _sha256_of_data(each) for index, each in enumerate(several)}
         if isinstance(encoder, Encoder):
             encoder = encoder.path or encoder.name
         used: dict[str, Any] = {
@@ -58,14 +66,16 @@ class Provenance:
             "precision": result.precision,
             "tile": result.tile,
         }
+        used |= masks
         for each in fields(Options):
             if each.name not in used:
                 value, kind = getattr(self.options, each.name), each.metadata["kind"]
-                used[each.name] = (
-                    value if value is None else tuple(map(layer_name, value)) if kind is LAYERS else kind.type(value)
-                )
+                if kind is LAYERS:
+                    used[each.name] = value if value is None else tuple(map(layer_name, value))
+                else:
+                    used[each.name] = value if value is None or kind is NUMBERS else kind.type(value)
         return Settings(
-            content, style, backend=self.backend, **used, threads=self.threads,
+            content, style[0] if len(style) == 1 else style, backend=self.backend, **used, threads=self.threads,
             sha256={**self.inputs.sha256, **{name: digest for name, digest in sums.items() if digest}},
             versions=installed_versions(self.backend),
         )  # fmt: skip
@@ -130,5 +140,9 @@ def _as_data(image: Source, role: str) -> "str | ImageFile":
     return embed(from_image(image) if isinstance(image, Image.Image) else from_array(image), role)
 
 
-def _sha256_of_data(image: "str | ImageFile") -> str | None:
+def _all_as_data(sources: Sequence[Source], role: str) -> "tuple[str | ImageFile, ...]":
+    return tuple(_as_data(each, numbered(role, index)) for index, each in enumerate(sources))
+
+
+def _sha256_of_data(image: "str | ImageFile | None") -> str | None:
     return sha256_of(image) if isinstance(image, ImageFile) else None

@@ -15,7 +15,10 @@ from stylelab.run import state
 from stylelab.run.options import Options
 from stylelab.run.prepare import Job, Run
 
-IMAGES = {"content": "content image", "style": "style image"}
+IMAGES = {"content": "content image", "styles": "style image", "regions": "mask"}
+# options whose effect is seen in the parts of a run: they may be given in other words; any other option must be the same
+SEEN = set("recipe encoder size steps seed scales content_layers style_layers content_weight style_weight tv_weight".split())
+SEEN |= set("strength style_scale blend content_mask style_mask".split())
 RESOLVED = {"precision": "auto", "tile": None}  # options, with the value that leaves the choice to the machine
 
 
@@ -50,7 +53,7 @@ def keep(run: Run, path: "str | os.PathLike[str] | None", backend: str, *, afres
 
 def describe(run: Run, backend: str) -> dict[str, Any]:
     """What a run is: two that agree in `parts` lead to the same image, and `options` says in words what differs."""
-    options = {each.name: printable(repr(getattr(run.options, each.name)), 60) for each in fields(Options)}
+    options = {each.name: repr(getattr(run.options, each.name)) for each in fields(Options)}
     jobs = [job for batch in run.stages for job in batch]
     parts = {
         each.name: _digest([getattr(job, each.name) for job in jobs])
@@ -70,11 +73,14 @@ def _differences(found: state.State, now: Mapping[str, Any], options: Options) -
         if getattr(options, name) not in (free, found.about[name]):
             return f"{name} was {found.about[name]!r}"
     parts = [name for name, digest in now["parts"].items() if then["parts"].get(name) != digest]
-    if not parts:
-        return ""
     names = [name for name in now["options"] if name not in (*RESOLVED, "device")]
-    changed = [f"{name} was {then['options'].get(name)}" for name in names if then["options"].get(name) != now["options"][name]]
-    return ", ".join(changed) or f"with another {next((IMAGES[name] for name in IMAGES if name in parts), parts[0])}"
+    changed = [name for name in names if then["options"].get(name) != now["options"][name]]
+    if not parts and SEEN.issuperset(changed):
+        return ""
+    if changed:
+        return ", ".join(f"{name} was {printable(then['options'].get(name), 60)}" for name in changed)
+    image = next((IMAGES[name] for name in IMAGES if name in parts), None)
+    return f"with another {image or parts[0]}"
 
 
 def _digest(value: Any) -> str:

@@ -3,7 +3,7 @@
 import base64
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PureWindowsPath
@@ -20,16 +20,11 @@ from stylelab.recipes import RECIPES
 from stylelab.run import settings_file
 from stylelab.run.backends import __version__
 from stylelab.run.checksums import sha256_of
-from stylelab.run.options import NAME, PATH, WHOLE, Kind, Options, option, values_of
+from stylelab.run.options import IMAGE_SCHEMA, MOST_STYLES, NAME, WHOLE, Kind, Options, numbered, option, values_of
 
 __all__ = ["ImageFile", "Settings"]
-ROLES = ("content", "style")
-_IMAGE = {
-    "anyOf": [
-        {"type": "string", "minLength": 1, "maxLength": 4096},  # any name that a file may have
-        {"type": "object", "properties": {"file": PATH.schema}, "required": ["file"], "additionalProperties": False},
-    ]
-}
+ROLES = ("content", "style", "content_mask", "style_mask")
+_SEVERAL = {"type": "array", "items": IMAGE_SCHEMA, "minItems": 1, "maxItems": MOST_STYLES}
 _NAMES = {"type": "object", "additionalProperties": NAME.schema, "propertyNames": NAME.schema}
 
 
@@ -38,7 +33,17 @@ def _source(name: str, image: Any) -> "str | ImageFile":
     return image if isinstance(image, ImageFile) else os.fsdecode(image)
 
 
-IMAGE = Kind("a path, a name or a file", _IMAGE, check=_source)
+def _one_or_more(name: str, images: Any) -> "str | ImageFile | tuple[str | ImageFile, ...]":
+    if not isinstance(images, list | tuple):
+        return _source(name, images)
+    if not images:
+        raise InputError(f"{name} is an empty list: name an image")
+    several = tuple(_source(name, image) for image in images)
+    return several if len(several) > 1 else several[0]
+
+
+IMAGE = Kind("a path, a name or a file", IMAGE_SCHEMA, check=_source)
+STYLES = Kind("a path, a name or a file, or a list of them", {"anyOf": [IMAGE_SCHEMA, _SEVERAL]}, check=_one_or_more)
 CHECKSUMS, VERSIONS = Kind("checksums by name", _NAMES), Kind("versions by name", _NAMES)
 
 
@@ -59,9 +64,9 @@ class Settings(Options):
     True
 
     Attributes:
-        content, style: a path, the name of a built-in image, or an `ImageFile`.
+        content, style: a path, the name of a built-in image, or an `ImageFile`; for a blend several styles in a tuple.
         backend: 'torch' or 'tensorflow'.
-        sha256: of 'content', 'style', 'encoder' and 'recipe' when the settings were made; those that are missing are not checked.
+        sha256: of 'content', 'style', 'style 2', 'content_mask', 'style_mask', 'encoder', 'recipe' and so on when the settings were made; those that are missing are not checked.
         versions: of the packages at that time.
         threads: of the framework on the CPU at that time.
         folder: where the settings were read from; an image that is not at its path is looked for there.
@@ -69,7 +74,7 @@ class Settings(Options):
     """
 
     content: "str | ImageFile" = field(metadata={"kind": IMAGE})
-    style: "str | ImageFile" = field(metadata={"kind": IMAGE})
+    style: "str | ImageFile | tuple[str | ImageFile, ...]" = field(metadata={"kind": STYLES})
     backend: str = option("torch", "Framework: torch or tensorflow.", NAME)
     sha256: Mapping[str, str] = _record(CHECKSUMS, default_factory=dict)
     versions: Mapping[str, str] = _record(VERSIONS, default_factory=dict)
@@ -108,19 +113,37 @@ class Settings(Options):
 
     def text(self) -> str:
         """The settings as JSON: what to do first, then checksums and versions, embedded images last."""
-        files = {role: image for role in ROLES if isinstance(image := getattr(self, role), ImageFile)}
-        values = {"format": settings_file.FORMAT} | {role: getattr(self, role) for role in ROLES}
-        values |= {role: {"file": file.name} for role, file in files.items()}
-        values |= self.options() | {"sha256": dict(self.sha256), "versions": dict(self.versions), "threads": self.threads}
+        files: dict[str, ImageFile] = {}
+
+        def name(role: str, image: "str | ImageFile | None") -> "str | dict[str, str] | None":
+            if isinstance(image, ImageFile):
+                files[role] = image
+                return {"file": image.name}
+            return image
+
+        images = {role: self._each(role, name) for role in ROLES}
+        values = {"format": settings_file.FORMAT} | {role: images[role] for role in ("content", "style")}
+        values |= values_of(self, Options) | images | {"backend": self.backend}
+        values |= {"sha256": dict(self.sha256), "versions": dict(self.versions), "threads": self.threads}
         if files:
             values["files"] = {role: base64.b64encode(file.data).decode() for role, file in files.items()}
         return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
     def options(self) -> dict[str, Any]:
-        """Keyword arguments for `stylelab.transfer`, after content and style."""
-        return values_of(self, Options) | {"backend": self.backend}
+        """Keyword arguments for `stylelab.transfer`, after content and style.
 
-    def images(self) -> "tuple[str | ImageFile, str | ImageFile]":
+        Raises:
+            InputError: a mask is gone, or it is not the one that the settings were saved with.
+        """
+        masks = {role: self._each(role, self._image) for role in ("content_mask", "style_mask")}
+        return values_of(self, Options) | masks | {"backend": self.backend}
+
+    def found(self) -> "Settings":
+        """The same with its images and masks where they are now, checked as by `images` and `options`."""
+        (content, style), options = self.images(), self.options()
+        return replace(self, content=content, style=style, content_mask=options["content_mask"], style_mask=options["style_mask"])
+
+    def images(self) -> "tuple[str | ImageFile, str | ImageFile | tuple[str | ImageFile, ...]]":
         """Content and style as `stylelab.transfer` takes them, checked against their checksums.
 
         Raises:
@@ -130,13 +153,22 @@ class Settings(Options):
             if self.sha256["encoder"] != sha256_of(encoders.find_encoder(self.encoder)):
                 name = printable(self.encoder)
                 raise InputError(f"'{name}' is not the encoder that these settings were saved with: name the right one")
-        return self._image("content"), self._image("style")
+        return self._each("content", self._image), self._each("style", self._image)
 
-    def _image(self, role: str) -> "str | ImageFile":
-        source, expected = getattr(self, role), self.sha256.get(role)
+    def _each(self, role: str, make: Callable[[str, Any], Any]) -> Any:
+        """What `make` makes of an image and its name, such as 'style'; of several, in a tuple, with 'style 2' and so on."""
+        source = getattr(self, role)
+        if isinstance(source, tuple):
+            return tuple(make(numbered(role, index), each) for index, each in enumerate(source))
+        return None if source is None else make(role, source)
+
+    def _image(self, role: str, source: "str | ImageFile") -> "str | ImageFile":
+        expected, called = self.sha256.get(role), f"{role.replace('_', ' ')}{'' if 'mask' in role else ' image'}"
+        if not isinstance(source, str | os.PathLike | ImageFile):
+            return source
         if isinstance(source, ImageFile):
             if expected not in (None, sha256_of(source)):
-                raise InputError(f"the {role} image in these settings is damaged: save them again")
+                raise InputError(f"the {called} in these settings is damaged: save them again")
             return source
         if not (expected or self.folder):
             return source
@@ -153,19 +185,23 @@ class Settings(Options):
                 missing = missing or error
         if changed:
             shown = printable(changed)
-            raise InputError(f"'{shown}' is not the {role} image that these settings were saved with: name the right one")
-        raise InputError(f"cannot find the {role} image of these settings: {missing}")
+            raise InputError(f"'{shown}' is not the {called} that these settings were saved with: name the right one")
+        raise InputError(f"cannot find the {called} of these settings: {missing}")
 
     def changed(self, **changes: Any) -> "Settings":
         """The same with other values; the checksums of what is replaced are forgotten."""
-        kept = {name: digest for name, digest in self.sha256.items() if name not in changes}
+        kept = {name: digest for name, digest in self.sha256.items() if name.partition(" ")[0] not in changes}
         return replace(self, **changes, sha256=kept, elsewhere=self.elsewhere and "device" not in changes)
 
     def without_files(self) -> "Settings":
         """The same without embedded images and without folders: fit to be passed on inside an image."""
-        names = {role: getattr(getattr(self, role), "name", getattr(self, role)) for role in ROLES} | {"encoder": self.encoder}
-        values: dict[str, Any] = {name: Path(value).name or name for name, value in names.items()}
-        return replace(self, **values)
+
+        def name(role: str, image: Any) -> str:
+            text = str(getattr(image, "name", image))
+            return Path(text).name or role
+
+        values: dict[str, Any] = {role: self._each(role, name) for role in ROLES}
+        return replace(self, **values, encoder=name("encoder", self.encoder))
 
     def differences(self, repeated: "Settings | None" = None) -> tuple[str, ...]:
         """A sentence about each thing that is not as it was when the settings were saved.

@@ -15,6 +15,7 @@ from stylelab.base.values import instance
 from stylelab.errors import InputError
 from stylelab.images.decode import MOST_BYTES, ImageFile
 from stylelab.run.backends import __version__
+from stylelab.run.options import numbered
 
 FORMAT = 1
 MOST = 3 * MOST_BYTES  # two images in base64, and the rest
@@ -103,9 +104,12 @@ def parse(text: str, name: str, kind: type) -> dict[str, Any]:
         check(values, name, kind)
     except RecursionError:
         raise InputError(f"{name} is not a settings file: it is nested too deeply") from None
-    for role in ("content", "style"):
-        if isinstance(values[role], dict):
-            values[role] = _embedded(role, values[role]["file"], files, name)
+    for role in ("content", "style", "content_mask", "style_mask"):
+        given = values.get(role)
+        if isinstance(given, list):
+            values[role] = [_source(numbered(role, index), each, files, name) for index, each in enumerate(given)]
+        else:
+            values[role] = _source(role, given, files, name)
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 
@@ -153,6 +157,11 @@ def _brief(value: object) -> str:
     """A value of a JSON file in few words."""
     words = {dict: "an object", list: "a list", bool: str(value).lower(), type(None): "null"}
     return words.get(type(value)) or printable(repr(value), 60)
+
+
+def _source(role: str, given: Any, files: object, name: str) -> Any:
+    """An image of a settings file: the text as it is, or the file that is embedded."""
+    return _embedded(role, given["file"], files, name) if isinstance(given, dict) else given
 
 
 def _embedded(role: str, file: str, files: object, name: str) -> ImageFile:

@@ -97,11 +97,15 @@ def paint_stages(
         if steps.stop <= progress.step:  # of a run that goes on at a larger size
             continue
         content, start = (tf.concat([to_tensor(getattr(job, name), device) for job in jobs], 0) for name in ("content", "start"))
-        styles = [to_tensor(job.style, device) for job in jobs]
-        loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile)
+        styles = [[to_tensor(style.image, device) for style in job.styles] for job in jobs]
+        blend = [[style.weight for style in job.styles] for job in jobs]
+        regions = [job.regions for job in jobs]
+        loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile, blend=blend, regions=regions)
         drawn = loss
         if jobs[0].in_grey:
             loss = partial(_in_grey, loss)
+        if any(job.painted is not None for job in jobs):
+            loss = partial(_beside, loss, [job.painted for job in jobs], content)
         if recipe.optimiser.name == "lbfgs":  # its images are not clipped from step to step
             loss = partial(_inside, loss)
         images = _variable(start if images is None else _enlarged(images, start.shape[1:3]))
@@ -211,6 +215,12 @@ def _variable(images: Tensor) -> tf.Variable:
 def _in_grey(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of images that start grey, and stay so: red, green and blue get one gradient."""
     return loss(tf.concat([tf.reduce_mean(images, -1, keepdims=True)] * 3, -1))
+
+
+def _beside(loss: Objective, painted: "list[np.ndarray | None]", content: Tensor, images: Tensor) -> "Tensor | dict[str, Tensor]":
+    """The loss of images that are painted only in some places: elsewhere they are the content images, and get no gradient."""
+    places = [np.ones(images.shape[1:3], bool) if one is None else one for one in painted]
+    return loss(tf.where(np.stack(places)[..., None], images, content))
 
 
 def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":

@@ -20,14 +20,14 @@ from stylelab.tensorflow.tensors import find_device, find_precision
 
 
 @keywords(CallOptions)
-def transfer(content: Source, style: Source, options: CallOptions) -> Result:
+def transfer(content: Source, style: "Source | Sequence[Source]", options: CallOptions) -> Result:
     """Paint one image's content in another's style.
 
     >>> sl.transfer("cat", "fluid", size=48, steps=2)
     Result(gatys, 48 x 32, History(2 steps, total ... -> ...), ... s on ...)
 
     Args:
-        content, style: path, built-in name, PIL image, or float array `(H, W, 3)` in 0..1.
+        content, style: path, built-in name, PIL image, or float array `(H, W, 3)` in 0..1. A list of several styles is blended.
         options: the fields of `stylelab.run.options.CallOptions`, as keywords.
 
     Returns:
@@ -47,7 +47,9 @@ def transfer(content: Source, style: Source, options: CallOptions) -> Result:
 
 
 @keywords(CallOptions)
-def transfer_batch(contents: Sequence[Source], styles: Sequence[Source], options: CallOptions) -> list[Result]:
+def transfer_batch(
+    contents: Sequence[Source], styles: "Sequence[Source | Sequence[Source]]", options: CallOptions
+) -> list[Result]:
     """Paint several pairs in one run, which a GPU does faster than one after the other. Each comes out as if alone.
 
     >>> results = sl.transfer_batch(["cat", "coffee"], ["fluid", "fluid"], size=48, steps=2)

@@ -96,11 +96,15 @@ def paint_stages(
         if steps.stop <= progress.step:  # of a run that goes on at a larger size
             continue
         content, start = (torch.cat([to_tensor(getattr(job, name), device) for job in jobs]) for name in ("content", "start"))
-        styles = [to_tensor(job.style, device) for job in jobs]
-        loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile)
+        styles = [[to_tensor(style.image, device) for style in job.styles] for job in jobs]
+        blend = [[style.weight for style in job.styles] for job in jobs]
+        regions = [job.regions for job in jobs]
+        loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile, blend=blend, regions=regions)
         drawn = loss
         if jobs[0].in_grey:
             loss = partial(_in_grey, loss)
+        if any(job.painted is not None for job in jobs):
+            loss = partial(_beside, loss, [job.painted for job in jobs], content)
         if recipe.optimiser.name == "lbfgs":  # its images are not clipped from step to step
             loss = partial(_inside, loss)
         images = start if images is None else _enlarged(images, start.shape[2:])
@@ -193,6 +197,12 @@ def _as_it_is(image: np.ndarray) -> np.ndarray:
 def _in_grey(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of images that start grey, and stay so: red, green and blue get one gradient."""
     return loss(torch.cat([images.mean(1, keepdim=True)] * 3, 1))
+
+
+def _beside(loss: Objective, painted: "list[np.ndarray | None]", content: Tensor, images: Tensor) -> "Tensor | dict[str, Tensor]":
+    """The loss of images that are painted only in some places: elsewhere they are the content images, and get no gradient."""
+    places = [torch.ones(images.shape[2:], dtype=torch.bool) if one is None else torch.from_numpy(one) for one in painted]
+    return loss(torch.where(torch.stack(places)[:, None].to(images.device), images, content))
 
 
 def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":

@@ -156,7 +156,7 @@ def test_an_output_that_cannot_be_written_is_found_before_the_run(capsys, no_run
 def test_an_input_image_is_never_overwritten(capsys, no_run):
     Image.new("RGB", (40, 40)).save("mine.png")
     before = Path("mine.png").read_bytes()
-    assert "is one of the two input images" in refused(capsys, "transfer", "mine.png", "cat", "-o", "./mine.png", *SMALL)
+    assert "is one of the input images" in refused(capsys, "transfer", "mine.png", "cat", "-o", "./mine.png", *SMALL)
     assert Path("mine.png").read_bytes() == before
 
 

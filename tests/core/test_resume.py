@@ -148,6 +148,28 @@ def test_a_run_goes_on_with_the_tiles_that_it_began_with(sl, tmp_path, monkeypat
     assert result.tile == then and len(result.notes) == (then is not None) and same(result, unbroken)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["first", "last"])
+def test_between_two_tiles_ctrl_c_waits_no_longer_and_the_step_before_is_kept(sl, framework, tmp_path, monkeypatch, where):
+    """A step of a large image takes minutes. Nothing has changed yet when it is cut there."""
+    options, path, calls = SMALL | dict(steps=3, recipe="gatys", tile=16), tmp_path / "run.state", [0]
+    unbroken = sl.transfer("coffee", "astronaut", **options)
+    tiles = __import__(f"stylelab.{framework}.engine.tiles", fromlist=["tiles"])
+    proceed = tiles.stop_if_asked
+
+    def between():
+        calls[-1] += 1
+        if len(calls) == 3 and calls[2] == (1 if where == "first" else calls[1]):
+            ctrl_c()
+        proceed()
+
+    monkeypatch.setattr(tiles, "stop_if_asked", between)
+    result = sl.transfer("coffee", "astronaut", resume=path, watch=lambda step: calls.append(0), **options)
+    assert result.stopped.startswith("stopped after 2 steps") and calls[2] == (1 if where == "first" else calls[1]) > 0
+    monkeypatch.undo()
+    assert same(sl.transfer("coffee", "astronaut", resume=path, **options), unbroken)
+
+
 KILLED = """
 import os, signal, sys
 import stylelab
@@ -215,7 +237,7 @@ def ctrl_c():
 @pytest.mark.parametrize("other", [
     dict(size=48), dict(steps=9), dict(recipe="lab"), dict(style_weight=3.0), dict(style_layers=["conv1_1"]), dict(scales=2, size=64),
     dict(contents=["cat"]), dict(styles=["coffee"]), dict(encoder="mini"), dict(precision="bfloat16"), dict(tile=16),
-    dict(backend="tensorflow"), dict(recipe="coursera"), dict(contents=["china", "china"], styles=["cat", "cat"]),
+    dict(backend="tensorflow"), dict(keep_colours="match"), dict(recipe="coursera"), dict(contents=["china", "china"], styles=["cat", "cat"]),
 ], ids=str)  # fmt: skip
 def test_the_state_of_another_run_is_refused_and_stays(here, other):
     paint(events={3: ctrl_c})
@@ -236,6 +258,14 @@ def test_the_seed_counts_where_there_is_noise(here):
         paint(recipe="coursera", seed=1)
     paint("other.state", events={3: ctrl_c})
     assert list(paint("other.state", seed=1).history["step"]) == [1, 2, 3, 4, 5]
+
+
+def test_an_option_that_is_not_known_to_be_seen_in_the_run_itself_must_be_the_same(here, monkeypatch):
+    """So a new option counts from the beginning."""
+    paint(events={3: ctrl_c})
+    monkeypatch.setattr("stylelab.run.resume.SEEN", set())
+    with pytest.raises(InputError, match=r"\(seed was 0\)"):
+        paint(seed=1)
 
 
 def test_what_is_not_part_of_the_run_may_change(here):

@@ -405,6 +405,7 @@ def test_an_answer_that_is_right_for_some_inputs_is_marked_alike_at_every_draw(e
 
 FUZZED = [
     "gram_matrix", "style_loss", "psnr", "one_step", "reconstruct", "layer_name", "receptive_field", "balance", "total_cost",
+    "mmd", "wasserstein", "masked_gram", "match_colours",
 ]  # fmt: skip
 GARBAGE = (
     np.nan, np.inf, -np.inf, 0.0, -1.0, 1e300, -1e-300, 7, True, "nan", "conv1_1", "x" * 100_000, np.zeros(0), np.zeros((0, 3)),

@@ -10,8 +10,12 @@ absolute = tf.abs
 constant = tf.constant
 detached = tf.stop_gradient
 exp = tf.exp
+eigh = tf.linalg.eigh
+eigvalsh = tf.linalg.eigvalsh
 einsum = tf.einsum
+inverse = tf.linalg.inv
 log = tf.math.log
+matmul = tf.matmul
 mean = tf.reduce_mean
 roll = tf.roll
 root = tf.sqrt
@@ -19,11 +23,34 @@ sign = tf.sign
 square = tf.square
 stack = tf.stack
 total = tf.reduce_sum
+trace = tf.linalg.trace
 transposed = tf.linalg.matrix_transpose
 
 
 def clip(x, low, high):
     return tf.clip_by_value(x, low, high)
+
+
+def at_least(x, low):
+    return tf.maximum(x, tf.cast(low, x.dtype))
+
+
+def in_order(x):
+    """Sorted along the first axis"""
+    return tf.sort(x, 0)
+
+
+def selected(columns, which):
+    return tf.boolean_mask(columns, which, axis=1)
+
+
+def singular(x):
+    return tf.linalg.svd(x, compute_uv=False)
+
+
+def cloud_like(points, image):
+    """(M, C) in the shape of an image of one in the batch"""
+    return tf.reshape(points, image.shape)
 
 
 def diff(x, axis):

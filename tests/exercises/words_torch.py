@@ -11,15 +11,21 @@ clip = torch.clamp
 constant = torch.tensor
 detached = torch.detach
 exp = torch.exp
+eigh = torch.linalg.eigh
+eigvalsh = torch.linalg.eigvalsh
 einsum = torch.einsum
+inverse = torch.linalg.inv
 log = torch.log
+matmul = torch.matmul
 mean = torch.mean
 roll = torch.roll
 root = torch.sqrt
 sign = torch.sign
+singular = torch.linalg.svdvals
 square = torch.square
 stack = torch.stack
 total = torch.sum
+trace = torch.trace
 
 
 def double(x):
@@ -28,6 +34,24 @@ def double(x):
 
 def as_bytes(x):
     return x.to(torch.uint8)
+
+
+def at_least(x, low):
+    return x.clamp(min=low)
+
+
+def in_order(x):
+    """Sorted along the first axis"""
+    return x.sort(0).values
+
+
+def selected(columns, which):
+    return columns[:, which]
+
+
+def cloud_like(points, image):
+    """(M, C) in the shape of an image of one in the batch"""
+    return points.T.reshape(image.shape)
 
 
 def diff(x, axis):

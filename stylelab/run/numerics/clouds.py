@@ -3,6 +3,8 @@
 A cloud is `(M, C)`: a point for each of M positions, with a coordinate for each of C filters.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 ENTRIES = 2**24  # most entries of a matrix of distances that exists at one time: 64 MB
@@ -15,10 +17,21 @@ def directions(filters: int, number: int, seed: int, step: int = 0) -> np.ndarra
     return (vectors / np.linalg.norm(vectors, axis=0)).astype(np.float32)
 
 
-def samples(positions: tuple[int, int], most: int, seed: int, step: int = 0) -> list[np.ndarray]:
-    """Which positions are drawn of two clouds, in random order, none of them twice; all of them if `most` is 0."""
+def samples(positions: tuple[int, ...], most: int, seed: int, step: int = 0) -> list[np.ndarray]:
+    """Which positions are drawn of each cloud, in random order, none of them twice; all of them if `most` is 0."""
     random = np.random.default_rng([seed, step])
     return [random.permutation(number)[: most or number].astype(np.int64) for number in positions]
+
+
+def shares(numbers: Sequence[int], weights: Sequence[float]) -> list[np.ndarray]:
+    """Which positions of several clouds make up one in which each has its weight's share: as many as there can be.
+
+    Of each cloud at least one; they are drawn at random, with one seed for ever, as a regular pattern would see only some columns.
+    """
+    most = min(number / weight for number, weight in zip(numbers, weights, strict=True))
+    wanted = [min(number, max(1, round(weight * most))) for number, weight in zip(numbers, weights, strict=True)]
+    drawn = samples(tuple(numbers), 0, 0)
+    return [np.sort(own[:count]) for own, count in zip(drawn, wanted, strict=True)]
 
 
 def width(points: np.ndarray, gamma: str | float) -> float:

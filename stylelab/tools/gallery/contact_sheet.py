@@ -28,6 +28,8 @@ def page(plan: Plan) -> str:
     facts += [f"from coarse to fine in {settings['scales']} sizes"] if settings["scales"] > 1 else []
     facts += [f"in tiles of {settings['tile']} pixels"] if settings["tile"] else []
     facts += [f"the photographs' colours kept by {settings['keep_colours']}"] if settings["keep_colours"] else []
+    facts += [f"strength {settings['strength']:g}"] if settings["strength"] != 1 else []
+    facts += [f"style images at {settings['style_scale']:g} of their size"] if settings["style_scale"] != 1 else []
     rows: dict[str, list] = {content: [] for content in plan.contents}
     for pair in plan.pairs:
         facts_of, caption = pair.facts, []  # how the image was painted, unless an earlier version did not record it

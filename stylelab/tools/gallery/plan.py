@@ -6,7 +6,7 @@
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -27,7 +27,7 @@ SHOWN = 10  # names in a note of what was left out
 WAITING, DONE, KEPT, FAILED = "waiting", "done", "kept", "failed"  # states of a pair
 # Older records lack these settings: such a pair was painted in float32, whole, at one size. It is kept only if float32 is
 # asked for by name, since the precision that 'auto' stands for is decided on a worker.
-OLD_SETTINGS = {"precision": "float32", "scales": 1, "tile": None, "keep_colours": None}
+OLD_SETTINGS = {"precision": "float32", "scales": 1, "tile": None, "keep_colours": None, "strength": 1.0, "style_scale": 1.0}
 
 
 @dataclass
@@ -113,6 +113,8 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
         InputError: no image found, a wrong setting, or a folder that cannot be written.
     """
     folder, asked = expand_home(folder), Options(**options)
+    if given := [each.name for each in fields(Options) if each.metadata["one_pair"] and getattr(asked, each.name) is not None]:
+        raise InputError(f"a gallery paints every content image in every style: leave out {', '.join(given)}")
     grey = np.zeros((64, 64, 3), np.float32)
     prepare_run([grey], [grey], asked)  # reports a wrong setting once, rather than for each pair
     job = prepare(grey, grey, **values_of(asked, Options))
@@ -135,6 +137,8 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
         "scales": int(asked.scales),
         "tile": asked.tile and int(asked.tile),
         "keep_colours": asked.keep_colours,
+        "strength": float(asked.strength),
+        "style_scale": float(asked.style_scale),
     }
     pairs, records = _pairs(content_files, style_files), read_records(folder)
     for pair in pairs:
