@@ -366,7 +366,7 @@ LOSSES = {
 clouds = [as_activation(cloud) for cloud in impostors.values()]
 values = [[abs(float(loss(cloud, style))) for cloud in clouds] for loss in LOSSES.values()]
 shares = {"losses (rows) by impostors": (values / np.max(values, 1, keepdims=True), [*LOSSES], [*impostors])}
-page.show(plots.heat_maps(shares, "share of its row's largest", width=5.2), "A table of nine losses by five impostors.")
+page.show(plots.heat_maps(shares, "share of its row's largest", width=5.2), "Nine losses by five impostors.")
 
 # %% [markdown] name="go_text"
 # <details><summary>Compare with your guess</summary>

@@ -130,9 +130,14 @@ for name, gram in {"region": own, "rest": rest, "together": own / 4 + rest * 3 /
 # `content_mask` says where. Without a `style_mask`, style is painted where it is white, and elsewhere the photograph stays as it is, to the last bit. With masks for both images, each region of the photograph gets the style of the region of the same colour. **Predict**: will the border between sky and roof be sharp, when only the sky is painted?
 
 # %% name="paint"
+fallen = []  # of each run, the share of the loss that is left
+
+
 def paint(style, watch=None, **options):
     """The photograph in a style; the options say where, what colour, how much."""
-    return sl.transfer(photograph, style, size=SIZE, steps=STEPS, watch=watch, **options).image
+    result = sl.transfer(photograph, style, size=SIZE, steps=STEPS, watch=watch, **options)
+    fallen.append(result.history["total"][-1] / result.history["total"][0])
+    return result.image
 
 
 def paint_all(style, ways, live):
@@ -157,7 +162,7 @@ print(f"outside the mask, no pixel has moved by more than {untouched:.3f}")
 # %% [markdown] name="colour_text"
 # <details><summary>Compare with your guess</summary>
 #
-# WHERE_ANSWER
+# Sharp: the photograph is put back at the end, pixel by pixel, wherever the mask is black. With two regions nothing is put back, and the sky takes the swirls of the painting's left half only.
 #
 # </details>
 #
@@ -226,7 +231,7 @@ for name, image in kept.items():
 # %% [markdown] name="scale_text"
 # <details><summary>Compare with your guess</summary>
 #
-# KEEP_ANSWER
+# With `match` it may: the palette is the photograph's, but any stroke may lie anywhere. With `luminance` it may not: only light and dark are painted.
 #
 # </details>
 #
@@ -242,7 +247,7 @@ live.finish(plots.side_by_side(sizes), "The pagoda in strokes of three sizes.")
 # %% [markdown] name="blend_text"
 # <details><summary>Compare with your guess</summary>
 #
-# SCALE_ANSWER
+# At a half, the strokes are thin and dense; at twice the size they are broad and soft, and the pagoda keeps more of its shape.
 #
 # </details>
 #
@@ -272,11 +277,12 @@ live = page.Live("The pagoda in blends of two styles", steps=3 * STEPS)
 pair, shares = ["brushstrokes", "stained-glass"], ((0.8, 0.2), (0.5, 0.5), (0.2, 0.8))
 blends = paint_all(pair, {f"blend {share}": {"blend": list(share)} for share in shares}, live)
 live.finish(plots.side_by_side(blends), "The pagoda in three blends of brush strokes and stained glass.")
+print(f"the loss is {max(fallen[-3:]):.1%} of the first, or less, for each of the three")
 
 # %% [markdown] name="strength_text"
 # <details><summary>Compare with your guess</summary>
 #
-# BLENDS_ANSWER
+# Mostly as a third style: strokes that are broken into panes, in the colours of both. Each part of the image takes what suits it.
 #
 # </details>
 #
@@ -294,7 +300,7 @@ print("pixels moved on average by " + ", ".join(f"{distance:.2f}" for distance i
 # %% [markdown] name="all_text"
 # <details><summary>Compare with your guess</summary>
 #
-# STRENGTH_ANSWER
+# No: at a half there are whole strokes, but fewer and paler, first in the sky, where the content resists least. No pixel is a mean of two images.
 #
 # </details>
 #
