@@ -184,6 +184,11 @@ def _shortest(cases, outputs):
     return np.isclose(_squared_way(case["image"], outputs["plain"]), _squared_way(case["image"], right), rtol=5e-3)
 
 
+def _moves(cases, outputs):
+    """Whether there is a change at all: an image that comes back as it is has some properties of the right one."""
+    return not np.allclose(outputs["plain"], cases["plain"]["image"], atol=2e-2)
+
+
 def _principal(covariance):
     values, vectors = np.linalg.eigh(covariance)
     return vectors * np.sqrt(np.maximum(values, 0)), values
@@ -248,8 +253,10 @@ MATCH_COLOURS = Exercise(
         Property("the target's covariance", "The covariance of the colours should be the target's.",
                  lambda cases, outputs: _has_moments(outputs["plain"], cases["plain"]["target"], 1)),
         Property("the shortest way", "The pixels should move as little as possible, and not less.", _shortest),
-        Property("nothing to do", "If the colours are those of the target already, the image should stay as it is.", case="own"),
+        Property("nothing to do", "If the colours are those of the target already, the image should stay as it is, and only then.",
+                 lambda cases, outputs: _moves(cases, outputs) and np.allclose(outputs["own"], cases["own"]["image"], atol=2e-3)),
         Property("each pixel alone", "If the image is turned upside down, so should the result be: only a pixel's colour counts, not its place.",
-                 lambda cases, outputs: np.allclose(outputs["turned"][:, ::-1, ::-1], outputs["plain"], atol=2e-3)),
+                 lambda cases, outputs: _moves(cases, outputs)
+                 and np.allclose(outputs["turned"][:, ::-1, ::-1], outputs["plain"], atol=2e-3)),
     ),
 )  # fmt: skip

@@ -81,6 +81,7 @@ class Studio:
             Card(self, self.root.locator("article").first).remove()
         self.root.get_by_label("Encoder").select_option("auto")
         self.root.get_by_label("Framework").select_option("torch")
+        self.root.get_by_label("Colours").select_option("")
         self.root.get_by_role("button", name="Reset to the recipe").click()
         self.page.evaluate("root => { root.querySelector('details').open = false; document.activeElement.blur(); }", self.handle)
 
@@ -291,6 +292,14 @@ def test_runs_are_shown_side_by_side_and_can_be_removed(studio):
     assert boxes[0]["y"] == boxes[1]["y"] and boxes[1]["x"] < boxes[0]["x"]
     first.remove()
     assert studio.root.locator("article").count() == 1
+
+
+def test_colours_are_chosen_from_a_list_and_said_in_the_title_of_the_run(studio):
+    studio.root.get_by_label("Colours").select_option("luminance")
+    card = studio.paint(steps=5)
+    card.expect_state("done")
+    assert "colours kept (luminance)" in card.root.locator("h3").inner_text()
+    assert b'"keep_colours": "luminance"' in card.save("settings")[1]
 
 
 def test_unweighted_losses_of_two_runs_have_one_scale(studio):

@@ -174,8 +174,8 @@ def wasserstein(activation: Tensor, target: Tensor) -> Tensor:
 
     Source: Gelbrich 1990.
     """
-    mean, covariance = _moments(tf.cast(_cloud(activation), tf.float64))
-    target_mean, target_covariance = _moments(tf.cast(_cloud(target), tf.float64))
+    x, y = (tf.cast(_cloud(each), tf.float64) for each in (activation, target))
+    (mean, covariance), (target_mean, target_covariance) = _moments(x), _moments(y)
     root = _matrix_root(target_covariance)
     both = tf.linalg.eigvalsh(root @ covariance @ root)
     paired = tf.reduce_sum(tf.sqrt(tf.maximum(both, tf.constant(1e-12, both.dtype))))  # where it is 0, a root has no slope
