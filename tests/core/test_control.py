@@ -198,7 +198,8 @@ def test_a_style_may_have_one_region_and_another_style_the_other(sl, half):
 
 def test_a_blurred_mask_is_taken_as_its_main_colours(rng):
     content, style = masks((64, 96), 20, 40), masks((40, 60), 10, 10)
-    noisy = [np.clip(mask + rng.normal(0, 0.02, mask.shape), 0, 1) for mask in (content, style)]
+    border = masks((64, 96), 19, 39) - content  # the black pixels beside the red ones
+    noisy = [np.clip(mask + rng.normal(0, 0.02, mask.shape), 0, 1) for mask in (content + 0.4 * border, style)]
     clean, blurred = (
         prepare("china", "coffee", size=96, content_mask=one, style_mask=[two]) for one, two in ((content, style), noisy)
     )
@@ -249,6 +250,17 @@ def test_a_batch_may_blend_another_number_of_styles_for_each_pair(sl, plain):
     assert np.abs(results[0].image - plain).max() < np.abs(results[1].image - plain).max()
 
 
+def test_what_is_not_painted_gets_no_gradient(lab, rng):
+    loop, mask = importlib.import_module(f"stylelab.{lab.name}.loop"), np.arange(8)[:, None] * np.ones((8, 9)) > 4
+    image, content = (rng.uniform(size=(1, 8, 9, 3)).astype(np.float32) for _ in range(2))
+
+    def loss(images):
+        return loop._beside(lambda mixed: lab.sl.total_variation(mixed, "l2"), [mask], lab.tensor(content), images)
+
+    gradient = lab.gradient(loss, image)[0]
+    assert not gradient[~mask].any() and gradient[mask].any()
+
+
 ARGUMENTS = ["--size", "48", "--steps", "2", "--encoder", "random", "--device", "cpu"]
 
 
@@ -281,6 +293,11 @@ def test_settings_notice_a_mask_that_has_changed(sl, half, tmp_path, monkeypatch
     save(1 - half, "where.png")
     with pytest.raises(InputError, match=r"'where.png' is not the content mask that these settings were saved with"):
         settings.found()
+
+
+def test_other_styles_forget_the_checksums_of_all_styles():
+    settings = Settings("cat", ("coffee", "fluid"), sha256={"content": "1", "style": "2", "style 2": "3"})
+    assert settings.changed(style=("fluid",)).sha256 == {"content": "1"} and settings.changed(style=("fluid",)).style == "fluid"
 
 
 def test_settings_hold_styles_and_masks_that_are_arrays(sl, half, rng):
