@@ -214,25 +214,26 @@ def numbered(role: str, index: int) -> str:
 P = ParamSpec("P")
 O_contra = TypeVar("O_contra", contravariant=True)
 S_contra = TypeVar("S_contra", contravariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 
-class WithKeywords(Protocol[S_contra, P, R_co]):
+class WithKeywords(Protocol[S_contra, T_contra, P, R_co]):
     """A function of content, style and keywords, as a type checker sees it."""
 
-    def __call__(self, content: S_contra, style: Any, *args: P.args, **options: P.kwargs) -> R_co: ...
+    def __call__(self, content: S_contra, style: T_contra, *args: P.args, **options: P.kwargs) -> R_co: ...
 
 
 def keywords(
     kind: Callable[P, O_contra],
-) -> Callable[[Callable[[S_contra, Any, O_contra], R_co]], WithKeywords[S_contra, P, R_co]]:
+) -> Callable[[Callable[[S_contra, T_contra, O_contra], R_co]], WithKeywords[S_contra, T_contra, P, R_co]]:
     """Let a function of (content, style, options) be called as f(content, style, size=..., steps=...).
 
     Its signature shows the fields of `kind` as keywords, and the line of its docstring that begins with `options:` becomes
     their help lines. An unknown keyword raises a TypeError that suggests the nearest one.
     """
 
-    def decorate(function: Callable[[S_contra, Any, O_contra], R_co]) -> WithKeywords[S_contra, P, R_co]:
+    def decorate(function: Callable[[S_contra, T_contra, O_contra], R_co]) -> WithKeywords[S_contra, T_contra, P, R_co]:
         options, images = cast("type[Options]", kind), list(inspect.signature(function).parameters.values())[:2]
         parameters = images + [
             inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
@@ -252,7 +253,7 @@ def keywords(
         functools.update_wrapper(call, function)
         call.__doc__ = document(function.__doc__ or "", options)
         call.__signature__ = signature  # type: ignore[attr-defined]
-        return cast("WithKeywords[S_contra, P, R_co]", call)
+        return cast("WithKeywords[S_contra, T_contra, P, R_co]", call)
 
     return decorate
 

@@ -6,12 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from stylelab.cli.commands import run
 from stylelab.errors import InputError
-from stylelab.images import open_image
+from stylelab.images import open_image, save
 from stylelab.recipes import RECIPES, Gram, MeanCovariance, Sliced, with_weights
 from stylelab.run.options import Options
 from stylelab.run.prepare import prepare, prepare_run
 from stylelab.run.regions import positions
+from stylelab.run.settings import Settings
+from stylelab.tools.gallery.plan import plan
 
 SMALL = dict(encoder="random", device="cpu", precision="float32", size=48, steps=3)
 STYLED = replace(with_weights(RECIPES["lab"], content=0.0, style=1.0), normalised=RECIPES["lab"].normalised)
@@ -195,7 +198,8 @@ def test_a_style_may_have_one_region_and_another_style_the_other(sl, half):
 
 def test_a_blurred_mask_is_taken_as_its_main_colours(rng):
     content, style = masks((64, 96), 20, 40), masks((40, 60), 10, 10)
-    noisy = [np.clip(mask + rng.normal(0, 0.02, mask.shape), 0, 1) for mask in (content, style)]
+    border = masks((64, 96), 19, 39) - content  # the black pixels beside the red ones
+    noisy = [np.clip(mask + rng.normal(0, 0.02, mask.shape), 0, 1) for mask in (content + 0.4 * border, style)]
     clean, blurred = (
         prepare("china", "coffee", size=96, content_mask=one, style_mask=[two]) for one, two in ((content, style), noisy)
     )
@@ -244,3 +248,85 @@ def test_a_batch_may_blend_another_number_of_styles_for_each_pair(sl, plain):
     alone = sl.transfer("china", ["coffee", "fluid"], strength=0.999, **SMALL)
     np.testing.assert_allclose(results[1].image, alone.image, atol=2e-3)
     assert np.abs(results[0].image - plain).max() < np.abs(results[1].image - plain).max()
+
+
+def test_what_is_not_painted_gets_no_gradient(lab, rng):
+    loop, mask = importlib.import_module(f"stylelab.{lab.name}.loop"), np.arange(8)[:, None] * np.ones((8, 9)) > 4
+    image, content = (rng.uniform(size=(1, 8, 9, 3)).astype(np.float32) for _ in range(2))
+
+    def loss(images):
+        return loop._beside(lambda mixed: lab.sl.total_variation(mixed, "l2"), [mask], lab.tensor(content), images)
+
+    gradient = lab.gradient(loss, image)[0]
+    assert not gradient[~mask].any() and gradient[mask].any()
+
+
+ARGUMENTS = ["--size", "48", "--steps", "2", "--encoder", "random", "--device", "cpu"]
+
+
+def test_the_command_line_takes_several_styles_with_weights_and_masks(sl, lab, half, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(half, "where.png")
+    save(half[:, 16:80], "square.png")
+    save(half, "wide.png")
+    arguments = ["transfer", "china", "coffee", "fluid", "--backend", lab.name, *ARGUMENTS, "--content-mask", "where.png"]
+    masks = ["--style-mask", "wide.png", "--style-mask", "square.png"]
+    assert run([*arguments, "--blend", "0.7", "0.3", *masks, "-o", "a.png", "--save-settings", "a.json"]) == 0
+    assert run([*arguments, "--blend", "0.7,0.3", *masks, "-o", "b.png"]) == 0
+    assert run(["transfer", "--settings", "a.json", "-o", "c.png"]) == 0
+    assert run(["transfer", "--settings", "a.png", "-o", "d.png"]) == 0
+    images = [open_image(f"{name}.png") for name in "abcd"]
+    assert all(np.array_equal(image, images[0]) for image in images[1:])
+    settings = Settings.load("a.json")
+    assert (
+        settings.style == ("coffee", "fluid")
+        and settings.blend == (0.7, 0.3)
+        and settings.style_mask == ("wide.png", "square.png")
+    )
+    assert {"style 2", "content_mask", "style_mask", "style_mask 2"} <= settings.sha256.keys()
+
+
+def test_settings_notice_a_mask_that_has_changed(sl, half, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(half, "where.png")
+    settings = sl.transfer("china", "coffee", content_mask="where.png", **SMALL).settings
+    save(1 - half, "where.png")
+    with pytest.raises(InputError, match=r"'where.png' is not the content mask that these settings were saved with"):
+        settings.found()
+
+
+def test_other_styles_forget_the_checksums_of_all_styles():
+    settings = Settings("cat", ("coffee", "fluid"), sha256={"content": "1", "style": "2", "style 2": "3"})
+    assert settings.changed(style=("fluid",)).sha256 == {"content": "1"} and settings.changed(style=("fluid",)).style == "fluid"
+
+
+def test_settings_hold_styles_and_masks_that_are_arrays(sl, half, rng):
+    style = rng.uniform(size=(40, 60, 3)).astype(np.float32)
+    first = sl.transfer("china", [style, "coffee"], blend=(0.25, 0.75), content_mask=half, **SMALL)
+    settings = Settings.parse(first.settings.text())
+    again = sl.transfer(*settings.images(), **{name: value for name, value in settings.options().items() if name != "backend"})
+    assert np.array_equal(first.image, again.image) and settings.content_mask.name == "content_mask.png"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fluid", "--blend", "0.7", "0.2"], "add up to 0.9"),
+        (["fluid", "--blend", "half"], "'half' is not a list of numbers: write it as 0.7,0.3"),
+        (["--content-mask", "no.png"], "no image 'no.png'"),
+        (["--style-mask", "cat"], "a style mask needs a content mask"),
+        (["--strength", "2"], "strength is 2: give a number from 0"),
+    ],
+)
+def test_on_the_command_line_too_it_costs_one_line(capsys, tmp_path, arguments, words):
+    assert run(["transfer", "china", "coffee", *arguments, *ARGUMENTS, "-o", str(tmp_path / "a.png")]) == 1
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1
+
+
+def test_a_gallery_has_strength_but_no_masks(capsys, tmp_path):
+    assert run(["gallery", "cat", "fluid", "-o", str(tmp_path), "--content-mask", "cat"]) == 1
+    assert "No such option" in capsys.readouterr().err
+    with pytest.raises(InputError, match="every content image in every style: leave out blend"):
+        plan("cat", "fluid", tmp_path / "g", blend=[1.0])
+    assert plan("cat", "fluid", tmp_path / "g", strength=0.5).settings["strength"] == 0.5

@@ -536,3 +536,16 @@ def test_the_studio_answers_after_the_subshell_that_it_last_used_has_ended(kerne
     assert _answers_hello(kernel, subshell)
     assert _control(kernel, "delete_subshell_request", subshell_id=subshell)["status"] == "ok"
     assert _answers_hello(kernel, None)
+
+
+@pytest.mark.parametrize(("given", "change"), [({"strength": 0.5}, "strength 0.5"), ({"style_scale": 2}, "style image × 2")])
+def test_a_form_has_strength_and_the_size_of_the_style_image(given, change):
+    settings, _, told = form.settings(form.defaults() | given, {})
+    assert {name: getattr(settings, name) for name in given} == given and told["changes"] == [change]
+    older = {name: value for name, value in form.defaults().items() if name not in ("strength", "style_scale")}
+    assert form.settings(older, {})[0] == form.settings(form.defaults(), {})[0]
+
+
+def test_a_strength_that_no_slider_gives_costs_one_line():
+    with pytest.raises(InputError, match="strength must be a number from 0 to 1"):
+        form.settings(form.defaults() | {"strength": 1.5}, {})

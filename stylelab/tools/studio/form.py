@@ -22,6 +22,7 @@ SMOOTHNESS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # positions of the sl
 USUAL = SMOOTHNESS.index(1.0)
 MOST_STEPS, LARGEST = 100_000, 4096
 ENCODERS = ("auto", *encoders.NAMES)
+STYLE_SCALES = (0.5, 2.0)  # the least and the most that the slider offers
 COLOURS = {"": "the style's"} | {way: f"the photograph's ({way})" for way in WAYS_TO_KEEP_COLOURS}
 
 
@@ -44,6 +45,7 @@ def choices() -> dict:
         "layers": list(encoders.LAYERS),
         "help": {option.name: describe(option) for option in fields(Options)},
         "smoothness": list(SMOOTHNESS),
+        "scales": list(STYLE_SCALES),
         "usual": USUAL,
         "sizes": [images.SMALLEST, LARGEST],
         "steps": MOST_STEPS,
@@ -64,6 +66,8 @@ def defaults() -> dict:
         "balance": 0,
         "smoothness": USUAL if recipe["tv"] else 0,
         "keep_colours": "",
+        "strength": Options().strength,
+        "style_scale": Options().style_scale,
         **{key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")},
     }
 
@@ -134,6 +138,8 @@ def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int,
         seed=_whole(form, "seed", 0, 2**32 - 1),
         content_layers=_layers(form, "content", recipe.content),
         style_layers=_layers(form, "style", recipe.style),
+        strength=_number({"strength": 1} | form, "strength", 0, 1),
+        style_scale=_number({"style_scale": 1} | form, "style_scale", *STYLE_SCALES),
         keep_colours=_choice({"keep_colours": ""} | form, "keep_colours", COLOURS) or None,
     )
     job = prepared(settings)
@@ -159,6 +165,10 @@ def _changes(settings: Settings, balance: float, smoothness: int) -> list[str]:
             changes.append(f"{role} {', '.join(layers)}")
     if settings.keep_colours:
         changes.append(f"colours kept ({settings.keep_colours})")
+    if settings.strength != 1:
+        changes.append(f"strength {settings.strength:g}")
+    if settings.style_scale != 1:
+        changes.append(f"style image × {settings.style_scale:g}")
     if settings.encoder != Options().encoder:
         changes.append(str(settings.encoder))
     if settings.backend != defaults()["backend"]:

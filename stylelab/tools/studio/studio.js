@@ -86,7 +86,7 @@ class Form {
     this.boxes = {}; // role -> a checkbox for each layer
     this.hints.steps = h("p", { class: "sl-hint" });
     this.hints.layers = h("span", { class: "sl-hint" });
-    const { sizes, steps, smoothness, recipes, backends, encoders, colours } = this.choices;
+    const { sizes, steps, smoothness, recipes, backends, encoders, colours, scales } = this.choices;
     this.element = h(
       "form",
       { class: "sl-form", noValidate: true, "aria-label": "What to paint", onsubmit: (event) => this.submit(event) },
@@ -107,6 +107,8 @@ class Form {
       ),
       this.slider("balance", "Style versus content, β / α", { min: -3, max: 3, step: 0.25 }),
       this.slider("smoothness", "Smoothness (total variation)", { min: 0, max: smoothness.length - 1, step: 1 }),
+      this.slider("strength", "Strength of the style", { min: 0, max: 1, step: 0.05 }),
+      this.slider("style_scale", "Size of the style image", { min: scales[0], max: scales[1], step: 0.1 }),
       this.select("keep_colours", "Colours", colours),
       h(
         "details",
@@ -256,7 +258,7 @@ class Form {
     return this.choices.recipes.find((recipe) => recipe.name === name);
   }
 
-  /** Takes over a recipe's settings. Images, framework, encoder, seed and colours stay as they are. */
+  /** Takes over a recipe's settings. Images, framework, encoder, seed, colours, strength and size of the style image stay as they are. */
   useRecipe(name) {
     const { size, steps, content_layers, style_layers } = this.findRecipe(name);
     this.set({ recipe: name, size, steps, content_layers, style_layers, balance: 0 });
@@ -309,7 +311,9 @@ class Form {
     const weight = number((multiple * usual) / (per_pixel ? pixels || 1 : 1));
     if (values.smoothness === this.ownSmoothness()) this.hints.smoothness.textContent = `${weight}, the recipe’s own`;
     else this.hints.smoothness.textContent = multiple ? `${weight}, ${multiple} times ${tv ? "the recipe’s" : "the usual weight"}` : "0, none";
-    for (const name of ["balance", "smoothness"]) this.controls[name].setAttribute("aria-valuetext", this.hints[name].textContent);
+    this.hints.strength.textContent = values.strength === 0 ? "the photograph as it is" : `${Math.round(100 * values.strength)} %`;
+    this.hints.style_scale.textContent = `× ${number(values.style_scale)}`;
+    for (const name of ["balance", "smoothness", "strength", "style_scale"]) this.controls[name].setAttribute("aria-valuetext", this.hints[name].textContent);
   }
 }
 
