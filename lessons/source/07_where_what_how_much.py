@@ -107,7 +107,8 @@ masked_gram = sl.check("masked_gram", masked_gram)
 F = torch.tensor([[[[1.0, 1, 1, 2]], [[0, 0, 0, 2]]]])  # one image of one row: (1, 2, 1, 4)
 region = torch.tensor([[[[0.0, 0, 0, 1]]]])
 own, rest = masked_gram(F, region)[0], masked_gram(F, 1 - region)[0]
-for name, gram in {"region": own, "rest": rest, "together": own / 4 + rest * 3 / 4, "whole": sl.gram_matrix(F)[0]}.items():
+together, whole = own / 4 + rest * 3 / 4, sl.gram_matrix(F)[0]
+for name, gram in {"region": own, "rest": rest, "together": together, "whole": whole}.items():
     print(f"{name}: {gram.numpy().round(3).tolist()}")
 
 # %% name="parts" tags=["tensorflow"]
@@ -115,7 +116,8 @@ for name, gram in {"region": own, "rest": rest, "together": own / 4 + rest * 3 /
 F = tf.constant([[[[1.0, 0], [1, 0], [1, 0], [2, 2]]]])  # one image of one row: (1, 1, 4, 2)
 region = tf.constant([[[[0.0], [0], [0], [1]]]])
 own, rest = masked_gram(F, region)[0], masked_gram(F, 1 - region)[0]
-for name, gram in {"region": own, "rest": rest, "together": own / 4 + rest * 3 / 4, "whole": sl.gram_matrix(F)[0]}.items():
+together, whole = own / 4 + rest * 3 / 4, sl.gram_matrix(F)[0]
+for name, gram in {"region": own, "rest": rest, "together": together, "whole": whole}.items():
     print(f"{name}: {gram.numpy().round(3).tolist()}")
 
 # %% [markdown] name="where_text"
@@ -180,7 +182,7 @@ print(f"outside the mask, no pixel has moved by more than {untouched:.3f}")
 
 # %% name="match_colours" exercise="match_colours" tags=["torch"]
 def match_colours(image, target):
-    """{{image}} twice, one image each -> {{image}}: the first, with the second one's mean and covariance of colours.
+    """{{image}} twice -> {{image}}: the first, with the second one's mean and covariance of colours.
 
     Useful: torch.linalg.eigh, flatten, @."""
     raise NotImplementedError
@@ -188,7 +190,7 @@ def match_colours(image, target):
 
 # %% name="match_colours" exercise="match_colours" tags=["tensorflow"]
 def match_colours(image, target):
-    """{{image}} twice, one image each -> {{image}}: the first, with the second one's mean and covariance of colours.
+    """{{image}} twice -> {{image}}: the first, with the second one's mean and covariance of colours.
 
     Useful: tf.linalg.eigh, tf.reshape, tf.matmul."""
     raise NotImplementedError
@@ -217,11 +219,13 @@ page.show(plots.side_by_side(shown), "The window, the photograph, and the window
 #
 # </details>
 #
+# ### Brightness only
+#
 # The other way is to paint *brightness* only. Network and losses see grey images, and in the end every pixel keeps its own hue. **Predict** for each of the two whether a stroke may have another colour than the thing it lies on.
 
 # %% name="keep"
 live = page.Live("The pagoda, in three ways of colour", steps=3 * STEPS)
-ways = {"the painting's colours": {}, "match": {"keep_colours": "match"}, "luminance": {"keep_colours": "luminance"}}
+ways = {"the painting's colours": {}} | {way: {"keep_colours": way} for way in ("match", "luminance")}
 kept = paint_all("stained-glass", ways, live)
 live.finish(plots.side_by_side({"photograph": photograph, **kept}), "The photograph, and three ways to colour it.")
 for name, image in kept.items():
@@ -270,6 +274,8 @@ print(f"mean of the two:    mean square {moment:.2f}, variance {(first.var() + s
 #
 # </details>
 #
+# ### A mosaic, or a third style?
+#
 # **Predict** how one blend of strokes and stained glass will look: as a mosaic of both, or as a third style?
 
 # %% name="blends"
@@ -313,7 +319,8 @@ print("pixels moved on average by " + ", ".join(f"{distance:.2f}" for distance i
 # %% name="try_it"
 def repaint(colours, scale, strength, glass):
     """The photograph, with the sliders' choices."""
-    steps, options = [], dict(style_scale=scale, strength=min(strength, 1), blend=[1 - min(glass, 1), min(glass, 1)])
+    glass, steps = min(glass, 1), []
+    options = dict(style_scale=scale, strength=min(strength, 1), blend=[1 - glass, glass])
     if colours != "painting":
         options["keep_colours"] = colours
     paint(pair, watch=steps.append, **options)
