@@ -42,6 +42,7 @@ def load(*sources, answer=None, given=None, name="gram_matrix"):
     return slicing.load(sources, len(sources) - 1 if answer is None else answer, name, dict(given or {}))
 
 
+CHECK = 'gram_matrix = sl.check("gram_matrix", gram_matrix)'
 BELOW = {
     "a name": ("size = 42", "size"),
     "a method of a library's class": ("import fractions", "fractions.Fraction.answer = lambda self: 42", "fractions.Fraction(1).answer()"),
@@ -60,13 +61,36 @@ def test_an_answer_may_stand_above_all_that_it_uses(cells, above, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     *below, expression = cells
     answer, helper = ANSWER.format("helper()"), f"def helper():\n    return {expression}"
-    assert load(above, answer, *below, helper, answer=1).function() == 42
+    assert load(above, answer, *below, helper, CHECK, answer=1).function() == 42
 
 
-def test_what_stands_below_an_answer_and_is_not_used_by_it_does_not_count():
-    below = ["torch.set_default_dtype(torch.float64)", "size = 1", "torch.Tensor.sum = None", "open('size', 'w')"]
-    lines = slice_of("import torch\nsize = 42", ANSWER.format("torch.ones(size).mean()"), *below, answer=1)
-    assert lines == ["import torch", "size = 42", ANSWER.format("torch.ones(size).mean()")]
+@pytest.mark.parametrize("cells", BELOW.values(), ids=BELOW)
+def test_an_answer_that_is_checked_at_the_end_sees_all_cells_in_between(cells, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    *below, expression = cells
+    above, others = 'sl.check("gram_matrix", None)', ['print("gram_matrix")', 'style_loss = sl.check("style_loss", style_loss)']
+    cells = [above, "import pathlib", ANSWER.format(expression), *others, *below, CHECK]
+    assert load(*cells, answer=2).function() == 42
+
+
+def test_a_setting_and_a_new_definition_between_an_answer_and_its_check_count():
+    lines = slice_of(
+        "import torch", ANSWER.format("1"), "torch.set_default_dtype(torch.float64)", ANSWER.format("2"), CHECK, answer=1
+    )
+    assert lines == ["import torch", ANSWER.format("1"), "torch.set_default_dtype(torch.float64)", ANSWER.format("2")]
+
+
+def test_the_check_itself_is_not_run():
+    answer = "def gram_matrix(n=2):\n    return gram_matrix(n - 1) if n else size"
+    assert slice_of("size = 42", answer, CHECK, answer=1) == ["size = 42", answer]
+
+
+def test_what_stands_below_the_check_of_an_answer_does_not_count():
+    below = ["torch.set_default_dtype(torch.float64)", "size = 1", "torch.Tensor.mean = None", "open('size', 'w')"]
+    answer = ANSWER.format("torch.ones(size).mean()")
+    for check in ([CHECK], []):  # nor without one, as a student may have removed it
+        lines = slice_of("import torch\nsize = 42", answer, *check, *below, answer=1)
+        assert lines == ["import torch", "size = 42", answer]
 
 
 def slice_of(*sources, answer=None, given=(), name="gram_matrix"):

@@ -178,10 +178,12 @@ class _Slice:
     """Follows names back to the statements that gave them their values."""
 
     def __init__(self, statements: Sequence[Statement], answer: int, name: str, given: Iterable[str]):
-        self.all, self.answer, self.name = statements, answer, name
+        self.all, self.name = statements, name
         self.given = {*given, "get_ipython", "display", "__name__"} - {name}
         self.binders, self.changers = defaultdict(list), defaultdict(list)  # name -> positions of statements
-        self.followed: dict[str, list[tuple]] = defaultdict(list)  # name -> up to where its value was looked for
+        checks = (each.cell for each in statements if each.cell > answer and _checks(each.node, name))
+        self.until = next(checks, answer + 1) - 1  # the last cell that has run when the answer is checked
+        self.followed: dict[str, float] = {}  # name -> the position up to which its value was looked for
         imported: set[str] = set()
         self.settable: set[str] = set()
         for statement in statements:
@@ -240,43 +242,43 @@ class _Slice:
 
     def statements(self) -> list[Statement]:
         """The chosen statements, in order."""
-        end = float("inf")
-        chosen, wanted = set(), [(self.name, end, self.answer), (SETTINGS, end, self.answer)]
+        chosen, wanted = set(), [(self.name, float("inf")), (SETTINGS, float("inf"))]
         for position, statement in enumerate(self.all):
             call = getattr(statement.node, "value", None)
-            if statement.cell > self.answer or not isinstance(statement.node, ast.Expr) or not isinstance(call, ast.Call):
+            if statement.cell > self.until or not isinstance(statement.node, ast.Expr) or not isinstance(call, ast.Call):
                 continue
             # setting something in a framework affects an answer that does not mention it
             if last_name(call.func).startswith(SETTING_PREFIXES) and root_name(call.func) & self.settable:
                 chosen.add(position)
-                wanted += [(name, position, self.answer) for name in sorted(statement.reads_now)]
+                wanted += [(name, position) for name in sorted(statement.reads_now)]
         while wanted:
             for position in self._sources_of(*wanted.pop()):
                 if position not in chosen:
                     chosen.add(position)
                     statement = self.all[position]
-                    last = max(self.answer, statement.cell)
-                    wanted += [(name, position, last) for name in sorted(statement.reads_now)]
-                    wanted += [(name, end, last) for name in sorted(statement.reads_later | statement.changes)]
+                    wanted += [(name, position) for name in sorted(statement.reads_now)]
+                    wanted += [(name, float("inf")) for name in sorted(statement.reads_later | statement.changes)]
         return [self.all[position] for position in sorted(chosen)]
 
-    def _sources_of(self, name: str, limit: float, last: int) -> list[int]:
-        """Statements that give `name` its value or change it: those before `limit` and up to cell `last`, or else others."""
-        if name in self.given or any(limit <= before and last <= cell for before, cell in self.followed[name]):
+    def _sources_of(self, name: str, limit: float) -> list[int]:
+        """Statements that give `name` its value: those before `limit` and up to the check of the answer, or else others."""
+        if name in self.given or self.followed.get(name, -1) >= limit:
             return []
-        self.followed[name].append((limit, last))
-        binders, changers = self.binders.get(name, []), self.changers.get(name, [])
-        in_time = [position for position in binders if self.all[position].cell <= last]
-        sources = [position for position in in_time if position < limit]
+        self.followed[name] = limit
+        binders = self.binders.get(name, [])
+        sources = [position for position in binders if position < limit and self.all[position].cell <= self.until]
         sources = sources or [position for position in binders if position < limit] or self.changers.get(f".{name}", [])
         if not sources:  # a star import may also rebind a builtin; `exec` is assumed not to
-            unseen = [position for position in self.binders.get(ANY, ()) if self.all[position].cell <= last]
+            unseen = [position for position in self.binders.get(ANY, ()) if self.all[position].cell <= self.until]
             is_builtin = hasattr(builtins, name)
             sources = [position for position in unseen if isinstance(self.all[position].node, ast.ImportFrom) or not is_builtin]
-        changes = [position for position in changers if self.all[position].cell <= last]
-        if not in_time and name != SETTINGS:  # the answer's cell stands above all that it uses
-            changes = changes or changers
-        return sources + changes
+        return sources + [position for position in self.changers.get(name, ()) if self.all[position].cell <= self.until]
+
+
+def _checks(node: ast.AST, exercise: str) -> bool:
+    """Whether a statement is a check of this exercise, such as `name = sl.check("name", name)`."""
+    calls = (call for call in ast.walk(node) if isinstance(call, ast.Call) and call.args)
+    return any(last_name(call.func) == "check" and getattr(call.args[0], "value", None) == exercise for call in calls)
 
 
 def _get_shell(namespace: dict) -> Any:
