@@ -36,13 +36,12 @@ def alarm():
     assert not fired
 
 
-def load(*sources, answer=None, given=None, name="gram_matrix"):
+def load(*sources, answer=None, until=None, given=None, name="gram_matrix"):
     """The last cell holds the answer unless another is named."""
     sources = [textwrap.dedent(each).strip() for each in sources]
-    return slicing.load(sources, len(sources) - 1 if answer is None else answer, name, dict(given or {}))
+    return slicing.load(sources, len(sources) - 1 if answer is None else answer, name, dict(given or {}), until=until)
 
 
-CHECK = 'gram_matrix = sl.check("gram_matrix", gram_matrix)'
 BELOW = {
     "a name": ("size = 42", "size"),
     "a method of a library's class": ("import fractions", "fractions.Fraction.answer = lambda self: 42", "fractions.Fraction(1).answer()"),
@@ -52,45 +51,28 @@ BELOW = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "above", ["", "import pathlib\nsize = 1\nd = {'x': 1}\nsizes = [1]\npathlib.Path('size').write_text('1')"]
-)
+@pytest.mark.parametrize("above", ["", "size = 1\nd = {'x': 1}\nsizes = [1]\npathlib.Path('size').write_text('1')"])
 @pytest.mark.parametrize("cells", BELOW.values(), ids=BELOW)
-def test_an_answer_may_stand_above_all_that_it_uses(cells, above, tmp_path, monkeypatch):
+def test_an_answer_may_stand_above_all_that_it_uses_if_it_is_checked_below(cells, above, tmp_path, monkeypatch):
     """Even where something above has the same name, or writes the same file."""
     monkeypatch.chdir(tmp_path)
     *below, expression = cells
     answer, helper = ANSWER.format("helper()"), f"def helper():\n    return {expression}"
-    assert load(above, answer, *below, helper, CHECK, answer=1).function() == 42
+    last = "size, d, sizes, fractions.Fraction.answer = 0, {}, [], None\npathlib.Path('size').write_text('0')"
+    assert load(f"import pathlib\n{above}", answer, *below, helper, last, answer=1, until=len(below) + 2).function() == 42
+    assert load("import pathlib", ANSWER.format(expression), *below, last, answer=1, until=len(below) + 1).function() == 42
 
 
-@pytest.mark.parametrize("cells", BELOW.values(), ids=BELOW)
-def test_an_answer_that_is_checked_at_the_end_sees_all_cells_in_between(cells, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    *below, expression = cells
-    above, others = 'sl.check("gram_matrix", None)', ['print("gram_matrix")', 'style_loss = sl.check("style_loss", style_loss)']
-    cells = [above, "import pathlib", ANSWER.format(expression), *others, *below, CHECK]
-    assert load(*cells, answer=2).function() == 42
-
-
-def test_a_setting_and_a_new_definition_between_an_answer_and_its_check_count():
-    lines = slice_of(
-        "import torch", ANSWER.format("1"), "torch.set_default_dtype(torch.float64)", ANSWER.format("2"), CHECK, answer=1
-    )
-    assert lines == ["import torch", ANSWER.format("1"), "torch.set_default_dtype(torch.float64)", ANSWER.format("2")]
-
-
-def test_the_check_itself_is_not_run():
-    answer = "def gram_matrix(n=2):\n    return gram_matrix(n - 1) if n else size"
-    assert slice_of("size = 42", answer, CHECK, answer=1) == ["size = 42", answer]
-
-
-def test_what_stands_below_the_check_of_an_answer_does_not_count():
-    below = ["torch.set_default_dtype(torch.float64)", "size = 1", "torch.Tensor.mean = None", "open('size', 'w')"]
-    answer = ANSWER.format("torch.ones(size).mean()")
-    for check in ([CHECK], []):  # nor without one, as a student may have removed it
-        lines = slice_of("import torch\nsize = 42", answer, *check, *below, answer=1)
-        assert lines == ["import torch", "size = 42", answer]
+def test_what_stands_below_an_answer_counts_if_it_has_run_when_the_answer_is_checked():
+    above, answer = "import torch\nsize = 42", ANSWER.format("torch.ones(size).mean()")
+    below = [
+        "torch.set_default_dtype(torch.float64)",
+        "size = 1",
+        "torch.Tensor.mean = None",
+        "def gram_matrix():\n    return size",
+    ]
+    assert slice_of(above, answer, *below, answer=1) == ["import torch", "size = 42", answer]
+    assert slice_of(above, answer, *below, answer=5) == [*above.split("\n"), answer, *below]
 
 
 def slice_of(*sources, answer=None, given=(), name="gram_matrix"):

@@ -67,7 +67,9 @@ def become_notebook() -> dict:
     return vars(module)
 
 
-def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str], namespace: dict | None = None) -> Loaded:
+def load(
+    cells: Sequence[str], answer: int, name: str, given: dict[str, str], namespace: dict | None = None, until: int | None = None
+) -> Loaded:
     """Run what `name` depends on and return its value.
 
     Args:
@@ -77,6 +79,7 @@ def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str], na
         given: id -> source of the library's answer, for earlier exercises that are open or wrong, as in the lesson. It is
             empty afterwards.
         namespace: where to run it; a new one by default.
+        until: index of the last cell that has run when the notebook checks the answer; by default the answer's own.
     """
     library = {}
     while given:  # nothing of it is left when a student's statement runs
@@ -106,7 +109,7 @@ def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str], na
         for statement in statements
     )
     flags = __future__.annotations.compiler_flag if has_future_annotations else 0  # they apply to the whole notebook
-    for statement in _choose(statements, answer, name, library):
+    for statement in _choose(statements, answer if until is None else until, name, library):
         is_answer = statement.cell == answer and name in statement.binds | statement.changes
         _run(statement, loaded, cells, flags, answer, important=is_answer)
         loaded.namespace |= library  # a statement that binds several names may have rebound these
@@ -116,11 +119,11 @@ def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str], na
     return loaded
 
 
-def _choose(statements: Sequence[Statement], answer: int, name: str, given: Iterable[str]) -> list[Statement]:
-    sliced = _Slice(statements, answer, name, given)
+def _choose(statements: Sequence[Statement], until: int, name: str, given: Iterable[str]) -> list[Statement]:
+    sliced = _Slice(statements, until, name, given)
     if name in sliced.binders or name in sliced.changers:
         return sliced.statements()
-    before = [statement for statement in statements if statement.cell <= answer]
+    before = [statement for statement in statements if statement.cell <= until]
     unseen = any(ANY in statement.binds or UNSEEN & (statement.reads_now | statement.reads_later) for statement in before)
     return before if unseen else []  # if it is bound in a way that cannot be seen, everything is run in order
 
@@ -169,20 +172,18 @@ def _describe(error: BaseException, cell: int, answer: int) -> str:
     return f"{where} stops with {kind}{f': {words}' if words else ''}".rstrip(".") + f".{advice}"
 
 
-def needed(statements: Sequence[Statement], answer: int, name: str, given: Iterable[str]) -> list[Statement]:
+def needed(statements: Sequence[Statement], until: int, name: str, given: Iterable[str]) -> list[Statement]:
     """The statements that `name` depends on, in the notebook's order, without those that bind a given name."""
-    return _Slice(statements, answer, name, given).statements()
+    return _Slice(statements, until, name, given).statements()
 
 
 class _Slice:
-    """Follows names back to the statements that gave them their values."""
+    """Follows names back to the statements that gave them their values, in the cells up to `until` if they are there."""
 
-    def __init__(self, statements: Sequence[Statement], answer: int, name: str, given: Iterable[str]):
-        self.all, self.name = statements, name
+    def __init__(self, statements: Sequence[Statement], until: int, name: str, given: Iterable[str]):
+        self.all, self.until, self.name = statements, until, name
         self.given = {*given, "get_ipython", "display", "__name__"} - {name}
         self.binders, self.changers = defaultdict(list), defaultdict(list)  # name -> positions of statements
-        checks = (each.cell for each in statements if each.cell > answer and _checks(each.node, name))
-        self.until = next(checks, answer + 1) - 1  # the last cell that has run when the answer is checked
         self.followed: dict[str, float] = {}  # name -> the position up to which its value was looked for
         imported: set[str] = set()
         self.settable: set[str] = set()
@@ -261,7 +262,7 @@ class _Slice:
         return [self.all[position] for position in sorted(chosen)]
 
     def _sources_of(self, name: str, limit: float) -> list[int]:
-        """Statements that give `name` its value: those before `limit` and up to the check of the answer, or else others."""
+        """Statements that give `name` its value: those before `limit` and up to cell `until`, or else others."""
         if name in self.given or self.followed.get(name, -1) >= limit:
             return []
         self.followed[name] = limit
@@ -273,12 +274,6 @@ class _Slice:
             is_builtin = hasattr(builtins, name)
             sources = [position for position in unseen if isinstance(self.all[position].node, ast.ImportFrom) or not is_builtin]
         return sources + [position for position in self.changers.get(name, ()) if self.all[position].cell <= self.until]
-
-
-def _checks(node: ast.AST, exercise: str) -> bool:
-    """Whether a statement is a check of this exercise, such as `name = sl.check("name", name)`."""
-    calls = (call for call in ast.walk(node) if isinstance(call, ast.Call) and call.args)
-    return any(last_name(call.func) == "check" and getattr(call.args[0], "value", None) == exercise for call in calls)
 
 
 def _get_shell(namespace: dict) -> Any:
