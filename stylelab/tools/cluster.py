@@ -24,7 +24,6 @@ from stylelab.errors import InputError, MachineError
 PATIENCE = 3  # seconds to wait for a scheduler
 MEMORY = 3 * 2**30  # bytes that a worker may need: a framework and an image of 512 pixels
 LOOPBACK = "127.0.0.1"
-WORKER = "Dask Worker process"  # the name that Dask gives the processes of local workers
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 SETTINGS = {
     # images are sent inside the tasks, so that a task can be repeated elsewhere if its worker is lost
@@ -67,20 +66,6 @@ def connect(scheduler: str | None, *, tasks: int, device: str | None = None, dea
 @contextmanager
 def _local_cluster(tasks: int, device: str | None, deaths: int) -> Iterator[SpecCluster]:
     """Workers on this machine. All results are in when they end, so a fault in ending them must not lose any."""
-    cluster = _start_workers(tasks, device, deaths)
-    try:
-        yield cluster
-    finally:
-        try:
-            cluster.close()
-        except Exception:  # Dask cannot close a worker that crashed and is just being started again
-            cluster.shutdown_on_close = False  # Dask would try again when Python ends
-            for process in multiprocessing.active_children():
-                if process.name.startswith(WORKER):
-                    process.kill()
-
-
-def _start_workers(tasks: int, device: str | None, deaths: int) -> SpecCluster:
     temporary_folder()  # each worker needs one, and Dask would raise
     shared = {"host": LOOPBACK, "protocol": "tcp://", "dashboard": False}
     scheduler = {"port": 0, "dashboard_address": f"{LOOPBACK}:0", "allowed_failures": deaths - 1}  # a fixed port may be in use
@@ -92,11 +77,21 @@ def _start_workers(tasks: int, device: str | None, deaths: int) -> SpecCluster:
         "silence_logs": logging.CRITICAL,
     }
     environments = enumerate(worker_environments(tasks, device))
-    return SpecCluster(
+    cluster = SpecCluster(
         workers={number: {"cls": Nanny, "options": shared | worker | {"env": env}} for number, env in environments},
         scheduler={"cls": Scheduler, "options": shared | scheduler},
         silence_logs=logging.CRITICAL,
     )
+    try:
+        yield cluster
+    finally:
+        try:
+            cluster.close()
+        except Exception:  # Dask cannot close a worker that crashed and is just being started again
+            cluster.shutdown_on_close = False  # Dask would try again when Python ends
+            for process in multiprocessing.active_children():
+                if process.name.startswith("Dask Worker process"):
+                    process.kill()
 
 
 def worker_environments(tasks: int, device: str | None = None) -> list[dict[str, str]]:

@@ -27,7 +27,11 @@ def grade(sandboxes, framework):
     """A function: code of the answer's cell -> its mark. Afterwards an honest answer must still get all points."""
 
     def graded(answer: str, *before: str, **options):
-        return mark_answer(sandboxes, framework, answer, *before, **options)
+        for _ in range(3):  # as a batch does with what a busy machine could not judge
+            result = mark_answer(sandboxes, framework, answer, *before, **options)
+            if result.stage != "starved":
+                break
+        return result
 
     yield graded
     after = graded(HONEST[framework])

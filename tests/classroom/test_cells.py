@@ -36,10 +36,10 @@ def alarm():
     assert not fired
 
 
-def load(*sources, answer=None, given=None, name="gram_matrix"):
+def load(*sources, answer=None, until=None, given=None, name="gram_matrix"):
     """The last cell holds the answer unless another is named."""
     sources = [textwrap.dedent(each).strip() for each in sources]
-    return slicing.load(sources, len(sources) - 1 if answer is None else answer, name, dict(given or {}))
+    return slicing.load(sources, len(sources) - 1 if answer is None else answer, name, dict(given or {}), until=until)
 
 
 BELOW = {
@@ -51,22 +51,28 @@ BELOW = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "above", ["", "import pathlib\nsize = 1\nd = {'x': 1}\nsizes = [1]\npathlib.Path('size').write_text('1')"]
-)
+@pytest.mark.parametrize("above", ["", "size = 1\nd = {'x': 1}\nsizes = [1]\npathlib.Path('size').write_text('1')"])
 @pytest.mark.parametrize("cells", BELOW.values(), ids=BELOW)
-def test_an_answer_may_stand_above_all_that_it_uses(cells, above, tmp_path, monkeypatch):
+def test_an_answer_may_stand_above_all_that_it_uses_if_it_is_checked_below(cells, above, tmp_path, monkeypatch):
     """Even where something above has the same name, or writes the same file."""
     monkeypatch.chdir(tmp_path)
     *below, expression = cells
     answer, helper = ANSWER.format("helper()"), f"def helper():\n    return {expression}"
-    assert load(above, answer, *below, helper, answer=1).function() == 42
+    last = "size, d, sizes, fractions.Fraction.answer = 0, {}, [], None\npathlib.Path('size').write_text('0')"
+    assert load(f"import pathlib\n{above}", answer, *below, helper, last, answer=1, until=len(below) + 2).function() == 42
+    assert load("import pathlib", ANSWER.format(expression), *below, last, answer=1, until=len(below) + 1).function() == 42
 
 
-def test_what_stands_below_an_answer_and_is_not_used_by_it_does_not_count():
-    below = ["torch.set_default_dtype(torch.float64)", "size = 1", "torch.Tensor.sum = None", "open('size', 'w')"]
-    lines = slice_of("import torch\nsize = 42", ANSWER.format("torch.ones(size).mean()"), *below, answer=1)
-    assert lines == ["import torch", "size = 42", ANSWER.format("torch.ones(size).mean()")]
+def test_what_stands_below_an_answer_counts_if_it_has_run_when_the_answer_is_checked():
+    above, answer = "import torch\nsize = 42", ANSWER.format("torch.ones(size).mean()")
+    below = [
+        "torch.set_default_dtype(torch.float64)",
+        "size = 1",
+        "torch.Tensor.mean = None",
+        "def gram_matrix():\n    return size",
+    ]
+    assert slice_of(above, answer, *below, answer=1) == ["import torch", "size = 42", answer]
+    assert slice_of(above, answer, *below, answer=5) == [*above.split("\n"), answer, *below]
 
 
 def slice_of(*sources, answer=None, given=(), name="gram_matrix"):

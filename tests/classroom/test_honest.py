@@ -160,6 +160,32 @@ def written(framework: str, exercise: str, answer: str | None, more: dict) -> di
     return notebook(framework, exercise, filled(answer, framework), **own)
 
 
+BELOW = {  # the answer's cell, and cells between it and its check
+    "an entry": ("def gram_matrix(activation):\n    return table['own'](activation)", "table = {}", "{own}\ntable['own'] = own"),
+    "a file": (
+        "def gram_matrix(activation):\n    return own(activation) * float(open('one').read())",
+        "with open('one', 'w') as file:\n    file.write('1')", "{own}",
+    ),
+    "itself again": ("def gram_matrix(activation):\n    return 0", "{own}\ngram_matrix = own"),
+}  # fmt: skip
+LATER = [
+    "table = None",
+    "own = None",
+    "with open('one', 'w') as file:\n    file.write('0')",
+    "gram_matrix = len",
+]  # after the check
+
+
+@pytest.mark.parametrize("cells", BELOW.values(), ids=BELOW)
+def test_an_answer_is_what_the_notebook_checks_whatever_stands_below_its_cell(both, framework, cells):
+    own = (TORCH if framework == "torch" else TENSORFLOW)["gram"].replace("gram_matrix", "own").rstrip()
+    answer, *below = (text.replace("{own}", own) for text in cells)
+    book = notebook(framework, "gram_matrix", answer, check=False, after=[*below, checked("gram_matrix"), *LATER])
+    assert agree(both(book, "gram_matrix")) == "right"
+    book = notebook(framework, "gram_matrix", answer, check=True, after=[*below, *LATER])  # below its check: too late
+    assert [verdict for verdict, _ in both(book, "gram_matrix")] == ["wrong", "wrong"]
+
+
 @pytest.mark.parametrize("name", [*STYLES, *sorted({name for own in ONLY.values() for name in own})])
 def test_a_right_answer_is_right_in_the_notebook_and_for_the_grader(both, framework, name):
     found = STYLES.get(name) or ONLY[framework].get(name)

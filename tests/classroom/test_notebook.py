@@ -78,6 +78,17 @@ def graded(*cells):
     return (one.stage or script.cells[one.cell]), " ".join(one.notes)
 
 
+def test_an_answer_sees_the_cells_up_to_its_last_check():
+    before, gram, below, last = cell("import torch"), tagged(ANSWER), cell("size = 1"), cell("size = 2")
+    check, other = cell(f'{GRAM} = sl.check("{GRAM}", {GRAM})'), cell('style_loss = sl.check("style_loss", style_loss)')
+    seen = lambda *cells: (answers(*cells).answers[GRAM].cell, answers(*cells).answers[GRAM].until)  # noqa: E731
+    assert seen(before, gram, below, last) == (1, 1)  # never checked
+    assert seen(before, gram, check, below, last) == (1, 1)
+    assert seen(before, gram, below, other, check, last) == (1, 2)
+    assert seen(check, before, gram, below, check, last, other) == (1, 2)
+    assert seen(before, gram, check, below, last, check) == (1, 3)
+
+
 # reading
 
 

@@ -27,6 +27,9 @@ def children(process: int) -> list[psutil.Process]:
     return psutil.Process(process).children(recursive=True)
 
 
+ALONE = "def gram_matrix(activation):\n    import os\n    raise ValueError(os.getsid(0) == os.getpgrp() == os.getpid())\n"  # in its session
+
+
 def all_gone(processes: list[psutil.Process]) -> bool:
     """Whether all of them end within ten seconds."""
     return not psutil.wait_procs(processes, timeout=10)[1]
@@ -43,6 +46,7 @@ def test_without_nested_namespaces_each_answer_gets_a_fresh_process(framework):
         assert len(processes) > 1 and all_gone(processes)
         look = "def gram_matrix(activation):\n    import builtins\n    raise ValueError(hasattr(builtins, 'left'))\n"
         assert "ValueError: False" in mark_answer(sandboxes, framework, look).reason
+        assert "ValueError: True" in mark_answer(sandboxes, framework, ALONE).reason
 
 
 def test_without_a_sandbox_marks_are_the_same(framework):
@@ -50,6 +54,7 @@ def test_without_a_sandbox_marks_are_the_same(framework):
     with Sandboxes("none") as sandboxes:
         assert mark_answer(sandboxes, framework, HONEST[framework]).stage == "right"
         assert mark_answer(sandboxes, framework, LAZY).earned == 0
+        assert "ValueError: True" in mark_answer(sandboxes, framework, ALONE).reason
         late = mark_answer(sandboxes, framework, "def gram_matrix(activation):\n    while True:\n        pass\n", seconds=1)
         assert late.stage == "time"
         processes = [each for each in children(os.getpid()) if each not in before]

@@ -188,7 +188,7 @@ class _Marker:
             "differentiable": exercise.differentiable,
             "advice": dict(exercise.advice),
         }  # the sandbox may know no more
-        job = {"exercise": task, "cells": self.script.cells, "answer": answer.cell, "given": self.given}
+        job = {"exercise": task, "cells": self.script.cells, "answer": answer.cell, "until": answer.until, "given": self.given}
         stage = reason = form = ""
         verdict = None
         kills = _count_kills_for_memory()

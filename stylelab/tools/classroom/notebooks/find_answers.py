@@ -21,11 +21,13 @@ class Answer:
         cell: index into `Script.cells`; None if `stage` says why there is none.
         notes: what was repaired to find it, one sentence each.
         stage: None for an answer to be graded, 'open' for an untouched stub, 'missing' if the lesson's cell is gone.
+        until: index of the last cell that has run when the notebook checks the answer, for the last time: its own or a later one.
     """
 
     cell: int | None
     notes: tuple[str, ...] = ()
     stage: str | None = None
+    until: int | None = None
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,13 @@ def find_answers(notebook: Notebook, edition: Edition) -> Script:
         # a stub that was left next to the answer would redefine the answer's name
         or (candidate.kind == "code" and not any(candidate.code.is_stub(stub) for stub in edition.stubs.values()))
     ]
-    answers = {
-        exercise: replace(answer, cell=kept.index(candidate)) if candidate and not answer.stage else answer
-        for exercise, (candidate, answer) in chosen.items()
-    }
+    answers = {}
+    for exercise, (candidate, answer) in chosen.items():
+        if candidate and not answer.stage:
+            cell = kept.index(candidate)
+            seen = sum(each.number <= last_check.get(exercise, 0) for each in kept)
+            answer = replace(answer, cell=cell, until=max(cell, seen - 1))
+        answers[exercise] = answer
     return Script(tuple(candidate.code.text for candidate in kept), answers)
 
 

@@ -241,7 +241,7 @@ def _load(grader: socket.socket):
     wire.send(grader, {"form": form.canonical(job["cells"][job["answer"]])})
     random.seed(0)  # an answer that draws at random fails alike in every run
     np.random.seed(0)
-    loaded = load(job["cells"], job["answer"], exercise.id, job["given"], become_notebook())
+    loaded = load(job["cells"], job["answer"], exercise.id, job["given"], become_notebook(), job["until"])
     wire.send(grader, {"trouble": loaded.trouble, "loaded": loaded.function is not None})
     return exercise, loaded.function
 

@@ -67,7 +67,9 @@ def become_notebook() -> dict:
     return vars(module)
 
 
-def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str], namespace: dict | None = None) -> Loaded:
+def load(
+    cells: Sequence[str], answer: int, name: str, given: dict[str, str], namespace: dict | None = None, until: int | None = None
+) -> Loaded:
     """Run what `name` depends on and return its value.
 
     Args:
@@ -77,6 +79,7 @@ def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str], na
         given: id -> source of the library's answer, for earlier exercises that are open or wrong, as in the lesson. It is
             empty afterwards.
         namespace: where to run it; a new one by default.
+        until: index of the last cell that has run when the notebook checks the answer; by default the answer's own.
     """
     library = {}
     while given:  # nothing of it is left when a student's statement runs
@@ -106,7 +109,7 @@ def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str], na
         for statement in statements
     )
     flags = __future__.annotations.compiler_flag if has_future_annotations else 0  # they apply to the whole notebook
-    for statement in _choose(statements, answer, name, library):
+    for statement in _choose(statements, answer if until is None else until, name, library):
         is_answer = statement.cell == answer and name in statement.binds | statement.changes
         _run(statement, loaded, cells, flags, answer, important=is_answer)
         loaded.namespace |= library  # a statement that binds several names may have rebound these
@@ -116,11 +119,11 @@ def load(cells: Sequence[str], answer: int, name: str, given: dict[str, str], na
     return loaded
 
 
-def _choose(statements: Sequence[Statement], answer: int, name: str, given: Iterable[str]) -> list[Statement]:
-    sliced = _Slice(statements, answer, name, given)
+def _choose(statements: Sequence[Statement], until: int, name: str, given: Iterable[str]) -> list[Statement]:
+    sliced = _Slice(statements, until, name, given)
     if name in sliced.binders or name in sliced.changers:
         return sliced.statements()
-    before = [statement for statement in statements if statement.cell <= answer]
+    before = [statement for statement in statements if statement.cell <= until]
     unseen = any(ANY in statement.binds or UNSEEN & (statement.reads_now | statement.reads_later) for statement in before)
     return before if unseen else []  # if it is bound in a way that cannot be seen, everything is run in order
 
@@ -169,19 +172,19 @@ def _describe(error: BaseException, cell: int, answer: int) -> str:
     return f"{where} stops with {kind}{f': {words}' if words else ''}".rstrip(".") + f".{advice}"
 
 
-def needed(statements: Sequence[Statement], answer: int, name: str, given: Iterable[str]) -> list[Statement]:
+def needed(statements: Sequence[Statement], until: int, name: str, given: Iterable[str]) -> list[Statement]:
     """The statements that `name` depends on, in the notebook's order, without those that bind a given name."""
-    return _Slice(statements, answer, name, given).statements()
+    return _Slice(statements, until, name, given).statements()
 
 
 class _Slice:
-    """Follows names back to the statements that gave them their values."""
+    """Follows names back to the statements that gave them their values, in the cells up to `until` if they are there."""
 
-    def __init__(self, statements: Sequence[Statement], answer: int, name: str, given: Iterable[str]):
-        self.all, self.answer, self.name = statements, answer, name
+    def __init__(self, statements: Sequence[Statement], until: int, name: str, given: Iterable[str]):
+        self.all, self.until, self.name = statements, until, name
         self.given = {*given, "get_ipython", "display", "__name__"} - {name}
         self.binders, self.changers = defaultdict(list), defaultdict(list)  # name -> positions of statements
-        self.followed: dict[str, list[tuple]] = defaultdict(list)  # name -> up to where its value was looked for
+        self.followed: dict[str, float] = {}  # name -> the position up to which its value was looked for
         imported: set[str] = set()
         self.settable: set[str] = set()
         for statement in statements:
@@ -240,43 +243,37 @@ class _Slice:
 
     def statements(self) -> list[Statement]:
         """The chosen statements, in order."""
-        end = float("inf")
-        chosen, wanted = set(), [(self.name, end, self.answer), (SETTINGS, end, self.answer)]
+        chosen, wanted = set(), [(self.name, float("inf")), (SETTINGS, float("inf"))]
         for position, statement in enumerate(self.all):
             call = getattr(statement.node, "value", None)
-            if statement.cell > self.answer or not isinstance(statement.node, ast.Expr) or not isinstance(call, ast.Call):
+            if statement.cell > self.until or not isinstance(statement.node, ast.Expr) or not isinstance(call, ast.Call):
                 continue
             # setting something in a framework affects an answer that does not mention it
             if last_name(call.func).startswith(SETTING_PREFIXES) and root_name(call.func) & self.settable:
                 chosen.add(position)
-                wanted += [(name, position, self.answer) for name in sorted(statement.reads_now)]
+                wanted += [(name, position) for name in sorted(statement.reads_now)]
         while wanted:
             for position in self._sources_of(*wanted.pop()):
                 if position not in chosen:
                     chosen.add(position)
                     statement = self.all[position]
-                    last = max(self.answer, statement.cell)
-                    wanted += [(name, position, last) for name in sorted(statement.reads_now)]
-                    wanted += [(name, end, last) for name in sorted(statement.reads_later | statement.changes)]
+                    wanted += [(name, position) for name in sorted(statement.reads_now)]
+                    wanted += [(name, float("inf")) for name in sorted(statement.reads_later | statement.changes)]
         return [self.all[position] for position in sorted(chosen)]
 
-    def _sources_of(self, name: str, limit: float, last: int) -> list[int]:
-        """Statements that give `name` its value or change it: those before `limit` and up to cell `last`, or else others."""
-        if name in self.given or any(limit <= before and last <= cell for before, cell in self.followed[name]):
+    def _sources_of(self, name: str, limit: float) -> list[int]:
+        """Statements that give `name` its value: those before `limit` and up to cell `until`, or else others."""
+        if name in self.given or self.followed.get(name, -1) >= limit:
             return []
-        self.followed[name].append((limit, last))
-        binders, changers = self.binders.get(name, []), self.changers.get(name, [])
-        in_time = [position for position in binders if self.all[position].cell <= last]
-        sources = [position for position in in_time if position < limit]
+        self.followed[name] = limit
+        binders = self.binders.get(name, [])
+        sources = [position for position in binders if position < limit and self.all[position].cell <= self.until]
         sources = sources or [position for position in binders if position < limit] or self.changers.get(f".{name}", [])
         if not sources:  # a star import may also rebind a builtin; `exec` is assumed not to
-            unseen = [position for position in self.binders.get(ANY, ()) if self.all[position].cell <= last]
+            unseen = [position for position in self.binders.get(ANY, ()) if self.all[position].cell <= self.until]
             is_builtin = hasattr(builtins, name)
             sources = [position for position in unseen if isinstance(self.all[position].node, ast.ImportFrom) or not is_builtin]
-        changes = [position for position in changers if self.all[position].cell <= last]
-        if not in_time and name != SETTINGS:  # the answer's cell stands above all that it uses
-            changes = changes or changers
-        return sources + changes
+        return sources + [position for position in self.changers.get(name, ()) if self.all[position].cell <= self.until]
 
 
 def _get_shell(namespace: dict) -> Any:
