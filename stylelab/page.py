@@ -108,8 +108,8 @@ def set_up(sl: ModuleType, seed: int = 0) -> Setting:
     preset = os.environ.get("STYLELAB_PRESET") or default
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
-    largest, share = PRESETS[preset]
-    scaled = f"images scaled down to {largest} pixels, runs to {share:.0%} of their authors' steps"
+    largest, share, least = PRESETS[preset]
+    scaled = f"images scaled down to {largest} pixels, runs to {share:.0%} of their authors' steps, but at least {least}"
     encoder = encoders.find_encoder("auto")
     print(f"{framework} {sys.modules[framework].__version__} on {device}, {os.cpu_count()} cores; seed {seed}")
     print(f"encoder '{encoder.name}': {encoder.source}" if encoder.source else f"encoder '{encoder.name}'")

@@ -1,10 +1,11 @@
-"""Named settings, as data: the paper, five tutorials, and four later ideas of style, each as its author meant it.
+"""Named settings, as data: the kit's own, the paper, five tutorials, and four later ideas of style, each as its author meant it.
 
 A recipe's loss is `weights.content * sum_l w_l C_l + weights.style * sum_l w_l E_l + weights.tv * TV`, where C, E and TV are
 its `content_loss`, `style_loss` and `tv`. Images are in 0..1 wherever a recipe is applied; an author's number for images in
 0..255 is written with its conversion. No framework is imported here: `losses.py` of each half computes what is described.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_args, get_origin
@@ -23,6 +24,7 @@ OPTIMISERS = ("lbfgs", "adam", "sgd")
 STARTS = ("content", "noise", "blend")
 SOFTNESS = 0.35  # found by trial, at 112 to 192 px on two encoders
 PAPER = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+SHALLOW = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")
 
 
 class _Checked:
@@ -547,6 +549,8 @@ class Recipe(_Checked):
             paper's do not. None to use `normalised`.
         start: 'content', 'noise', or 'blend' (`noise` parts of noise, the rest content).
         size, side: pixels of the 'long' side or of the 'height'.
+        coarsest: pixels of the long side at the first of several sizes, each 1.4 times the one before, up to the image's own.
+            None for one size.
         style_fit: 'aspect' keeps the style image's shape and gives it the content's short side, 'stretch' the
             content's shape too.
         differs: where and why the recipe departs from the author's code, a sentence each.
@@ -564,6 +568,7 @@ class Recipe(_Checked):
     optimiser: Optimiser
     size: int = 512
     steps: int
+    coarsest: int | None = None
     mini: Weights | None = None
     tv: Loss = TotalVariation("l1")
     start: str = "content"
@@ -604,6 +609,17 @@ class Recipe(_Checked):
             return self.size
         return round(self.size * max(height, width) / height)
 
+    def scales(self, long_side: int) -> int:
+        """How many sizes this recipe paints on the way to an image of that long side in pixels.
+
+        >>> recipe = recipes.find_recipe("stylelab")
+        >>> recipe.coarsest, recipe.scales(256)
+        (128, 3)
+        """
+        if self.coarsest is None:
+            return 1
+        return 1 + max(0, round(2 * math.log2(long_side / self.coarsest)))
+
 
 def _equally(layers: tuple[str, ...], total: float = 1.0) -> dict[str, float]:
     return dict.fromkeys(layers, total / len(layers))
@@ -612,6 +628,20 @@ def _equally(layers: tuple[str, ...], total: float = 1.0) -> dict[str, float]:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
+        Recipe(
+            name="stylelab",
+            source="the kit's own, found by trial on the embedded encoder and judged by VGG-19's real filters",
+            content={"conv3_1": 1.0},
+            style=_equally(SHALLOW),
+            style_loss=Relative(Wasserstein()),
+            weights=Weights(content=0.04, style=1.0),
+            normalised=Weights(content=0.04, style=1.0),
+            weights_for="normalised",
+            optimiser=Optimiser("lbfgs", softness=SOFTNESS),
+            size=512,
+            steps=150,
+            coarsest=128,
+        ),
         Recipe(
             name="gatys",
             source="Gatys, Ecker and Bethge, 'Image style transfer using convolutional neural networks', CVPR 2016",
@@ -691,7 +721,7 @@ RECIPES = {
             name="pytorch-adam",
             source="after A. Jacq's PyTorch tutorial 'Neural transfer'",
             content={"conv2_2": 1.0},
-            style=dict.fromkeys(("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"), 1.0),
+            style=dict.fromkeys(SHALLOW, 1.0),
             content_loss=SquaredError("mean"),
             style_loss=Gram("per_element", reduce="mean"),
             weights=Weights(content=1.0, style=1e5, tv=1.0 / 256**4),
@@ -766,7 +796,7 @@ RECIPES = {
             name="sliced",
             source="after Heitz, Vanhoey, Chambon and Belcour, 'A sliced Wasserstein loss for neural texture synthesis', CVPR 2021",
             content={"conv3_1": 1.0},
-            style=_equally(("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")),
+            style=_equally(SHALLOW),
             style_loss=Relative(Sliced(directions=32)),
             weights=Weights(content=0.04, style=1.0),
             normalised=Weights(content=0.04, style=1.0),
@@ -802,7 +832,8 @@ RECIPES = {
     )
 }
 
-PRESETS = {"full": (None, 1.0), "cpu": (256, 0.2), "ci": (96, 0.04)}  # largest size in pixels, share of the steps
+# the largest size in pixels, the share of the steps, and the fewest, if the author has as many
+PRESETS = {"full": (None, 1.0, 0), "cpu": (256, 0.2, 100), "ci": (96, 0.04, 10)}
 
 
 def find_recipe(recipe: "str | Recipe") -> Recipe:
@@ -828,10 +859,10 @@ def scaled(recipe: "str | Recipe", preset: str) -> Recipe:
     (96, 20)
     """
     recipe = find_recipe(recipe)
-    largest, share = PRESETS[one_of("preset", preset, PRESETS)]
+    largest, share, least = PRESETS[one_of("preset", preset, PRESETS)]
     if largest is None:
         return recipe
-    steps = max(10, min(300, round(recipe.steps * share)))
+    steps = min(recipe.steps, max(least, min(300, round(recipe.steps * share))))
     return replace(recipe, size=min(recipe.size, largest), steps=steps)
 
 

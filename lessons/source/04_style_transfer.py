@@ -505,7 +505,7 @@ page.quiz("04")
 #
 # ## Going further
 #
-# - Paint your own pair: `sl.transfer("my-photo.jpg", "brushstrokes")` does all of this in one call, with the paper's layers and weights.
+# - Paint your own pair: `sl.transfer("my-photo.jpg", "brushstrokes", recipe="gatys")` does all of this in one call, with the paper's layers and weights. Leave the recipe out, and the kit takes its own: lesson 6 explains its loss.
 # - Swap `optimiser="lbfgs"` for `"adam"` in 4.5. How many steps does it need for the same loss?
 # - `sl.load_encoder("random", ...)` has never seen an image. Use it in 4.1 and run everything again: which loss still works?
 # - Write `gram_matrix` with `einsum`, and let the check say whether it agrees.

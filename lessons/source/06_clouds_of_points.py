@@ -480,7 +480,7 @@ rivals = {
 live, painted = page.Live("A pagoda, painted by one loss after another", steps=len(rivals) * STEPS), {}
 for name, loss in rivals.items():
     recipe = replace(recipes.RECIPES["sliced"], style_loss=recipes.Relative(loss))
-    options = dict(size=SIZE, steps=STEPS, precision="float32", watch=live.show)
+    options = dict(size=SIZE, steps=STEPS, watch=live.show)
     painted[name] = sl.transfer("china", "stained-glass", recipe=recipe, **options).image
 live.finish(images.open_image("china", size=SIZE), images.alt("china"))
 page.choose(painted, "The pagoda in stained glass, four times, under letters.", seed=SEED)
@@ -524,7 +524,8 @@ page.quiz("06")
 #
 # ## Going further
 #
-# - The kit has four recipes of this kind: `mmd`, `wasserstein`, `sliced` and `nnst`. `stylelab recipes sliced` prints its layers; `stylelab losses` lists all losses with their cost.
+# - `stylelab`, the recipe that paints when you name none, is the Wasserstein distance at these five layers, from coarse to fine.
+# - The kit has four more recipes of this kind: `mmd`, `wasserstein`, `sliced` and `nnst`. `stylelab recipes sliced` prints its layers; `stylelab losses` lists all losses with their cost.
 # - Give the polynomial kernel $c = 1$ in 6.2. Which impostor is found out?
 # - Choose blind once more with another painting and `seed=1`. Do you choose the same loss?
 # - Draw an impostor that fools Wasserstein and histograms at once.

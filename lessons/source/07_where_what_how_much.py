@@ -59,7 +59,7 @@ setting = page.set_up(sl, seed=0)
 # First, where. A **mask** is an image with one colour for each region. Here it has two: white for the sky, black for everything below. It is made from brightness: bright pixels that are joined to the upper left corner.
 
 # %% name="pictures"
-recipe = scaled("gatys", setting.preset)
+recipe = scaled("stylelab", setting.preset)
 SIZE, STEPS = recipe.size * 5 // 8, max(12, recipe.steps * 2 // 5)
 photograph = images.open_image("china", size=SIZE)
 paintings = {name: images.open_image(name, size=SIZE) for name in ("brushstrokes", "stained-glass")}

@@ -16,7 +16,7 @@ from stylelab.cli.progress import progress
 from stylelab.errors import MachineError
 from stylelab.run.backends import BACKENDS, load_backend
 
-CONTENT, STYLE, RECIPE = "china", "brushstrokes", "gatys"
+CONTENT, STYLE, RECIPE = "china", "brushstrokes", "stylelab"
 SIZE, STEPS = 384, 150
 
 

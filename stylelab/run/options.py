@@ -121,7 +121,7 @@ class Options:
         InputError: a value of the wrong kind. Whether a name is known and a number in range is found when the run is prepared.
     """
 
-    recipe: str | Recipe = option("gatys", "Recipe to follow; `stylelab recipes` lists them.", NAME)
+    recipe: str | Recipe = option("stylelab", "Recipe to follow; `stylelab recipes` lists them.", NAME)
     encoder: EncoderName = option(
         "auto", "'auto' (vgg19 if downloaded, else mini), another name, or a weights file.", PATH
     )  # fmt: skip
@@ -156,7 +156,9 @@ class Options:
         one_pair=True,
     )  # fmt: skip
     precision: str = option("auto", "float32, bfloat16, or auto: bfloat16 where this machine multiplies it faster.", NAME)
-    scales: int = option(1, "Number of sizes to paint, from coarse to fine, each 1.4 times the one before.", WHOLE)
+    scales: int | None = option(
+        None, "Number of sizes to paint, from coarse to fine, each 1.4 times the one before.", WHOLE, RECIPES_OWN
+    )  # fmt: skip
     tile: int | None = option(
         None, "Side in pixels of the tiles to work in, for large images; 0 for no tiles.", WHOLE,
         "tiles if the whole image does not fit into memory, or takes over 6 GB on a CPU",

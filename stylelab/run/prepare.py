@@ -177,20 +177,20 @@ def prepare_run(contents: Sequence[Source], styles: "Sequence[Source | Sequence[
             batch do not have the same size.
     """
     check_run(options.precision, options.tile)
-    scales = whole("scales", options.scales, 1)
     recipe, encoder = _resolve(options)
     contents, styles = several("contents", contents, "['cat', 'coffee']"), several("styles", styles, "['fluid', 'leaves']")
     if not contents or len(contents) != len(styles):
         raise InputError(f"{len(contents)} content and {len(styles)} style images: give as many of the one as of the other")
     several_each = [_as_list(style) for style in styles]
     opened = [_open(content, some, options) for content, some in zip(contents, several_each, strict=True)]
-    if options.strength == 0:  # enlarged from a smaller one, it would not be the photograph
-        scales = 1
     stages = [[_job(recipe, encoder, pair, options.size, options) for pair in opened]]
     if len(shapes := {job.content.shape[:2] for job in stages[0]}) > 1:
         sizes = ", ".join(f"{width} x {height}" for height, width in sorted(shapes))
         raise InputError(f"the content images of a batch have different sizes ({sizes}): paint them one by one")
     height, width = shapes.pop()
+    scales = recipe.scales(max(height, width)) if options.scales is None else whole("scales", options.scales, 1)
+    if options.strength == 0:  # enlarged from a smaller one, it would not be the photograph
+        scales = 1
     for coarser in range(1, scales):
         side = round(max(height, width) / 2 ** (coarser / 2))
         if side * min(height, width) / max(height, width) < COARSEST:

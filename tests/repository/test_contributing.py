@@ -88,7 +88,7 @@ def test_an_exercise_takes_two_files_and_thirty_lines(scratch, framework):
 def test_a_recipe_takes_twelve_lines(scratch, framework):
     ((file, recipe),) = code_blocks("A recipe").items()
     assert file == "stylelab/recipes.py" and lines_of({file: recipe}) <= 12
-    before, end, after = (scratch / file).read_text().rpartition("    )\n}\n\nPRESETS")
+    before, end, after = (scratch / file).read_text().rpartition("    )\n}\n\n# the largest size")
     (scratch / file).write_text(f"{before}{textwrap.indent(recipe, ' ' * 8)}{end}{after}")
 
     assert "Author, 'Title'" in run(scratch, "-m", "stylelab", "recipes", "quick")

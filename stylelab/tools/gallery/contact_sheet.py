@@ -25,7 +25,8 @@ def page(plan: Plan) -> str:
     settings = plan.settings
     facts = [f"Recipe {settings['recipe']}", f"encoder {settings['encoder']}", f"{settings['steps']} steps", settings["backend"]]
     facts += [f"precision {settings['precision']}"]  # what 'auto' was resolved to is in the captions
-    facts += [f"from coarse to fine in {settings['scales']} sizes"] if settings["scales"] > 1 else []
+    if settings["scales"] != 1:
+        facts += ["from coarse to fine" + (f" in {settings['scales']} sizes" if settings["scales"] else "")]
     facts += [f"in tiles of {settings['tile']} pixels"] if settings["tile"] else []
     facts += [f"the photographs' colours kept by {settings['keep_colours']}"] if settings["keep_colours"] else []
     facts += [f"strength {settings['strength']:g}"] if settings["strength"] != 1 else []

@@ -134,7 +134,7 @@ def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "to
         "steps": int(job.recipe.steps),
         "seed": int(asked.seed),
         "precision": asked.precision,  # if 'auto', the facts of a pair have the precision that its worker chose
-        "scales": int(asked.scales),
+        "scales": 1 if asked.scales is None and job.recipe.coarsest is None else asked.scales and int(asked.scales),
         "tile": asked.tile and int(asked.tile),
         "keep_colours": asked.keep_colours,
         "strength": float(asked.strength),

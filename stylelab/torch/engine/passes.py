@@ -114,7 +114,8 @@ class Trunk:
             if gradient is not None and layer in POOL_AFTER:
                 gradient = self.unpool(gradient, activation, kept.maxima.pop(layer, None))
             if (own := activations.get(layer)) is not None:
-                gradient = _add(gradient, own.to(self.dtype))
+                # in the order of the others: PyTorch multiplies bfloat16 matrices of another order a thousand times slower
+                gradient = _add(gradient, own.to(self.dtype, memory_format=layout(own.device)))
             if (own := grams.get(layer)) is not None:
                 gradient = through_gram(activation, own, onto=gradient)
             if (own := totals.get(layer)) is not None:  # the same at every position
