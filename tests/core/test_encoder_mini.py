@@ -149,3 +149,15 @@ def test_its_images_are_better_than_those_of_random_filters(judge, pair):
     mini, random = (judge.judge(generate(name, content, style), content, style) for name in ("mini", "random"))
     assert mini["conv2_1"] < 0.5 * random["conv2_1"]
     assert mini["conv3_1"] < 0.7 * random["conv3_1"]
+
+
+@pytest.mark.slow
+def test_the_default_recipe_is_closer_to_the_style_than_the_paper_s_in_fewer_steps(judge, pair):
+    import stylelab.torch as sl
+
+    content, style = pair(128)
+    options = dict(encoder="mini", size=max(content.shape), device="cpu")
+    images = [sl.transfer(content, style, **options, **own).image for own in (dict(steps=60), dict(recipe="gatys", steps=90))]
+    ours, paper = (judge.judge(image, content, style) for image in images)
+    assert ours["conv3_1"] < 0.75 * paper["conv3_1"] and ours["conv3_1"] < 0.05
+    assert ours["content"] < paper["content"] + 0.2

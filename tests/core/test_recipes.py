@@ -19,13 +19,14 @@ from stylelab.recipes import (
     with_layers,
     with_weights,
 )  # fmt: skip
+from stylelab.run.options import Options
 from stylelab.run.prepare import prepare
 
 PAPER = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
 
 
-def test_the_recipes_of_the_paper_and_the_tutorials_come_first_and_all_use_layers_that_exist():
-    assert list(RECIPES)[:6] == ["gatys", "keras", "tf-tutorial", "coursera", "pytorch-adam", "lab"]
+def test_the_default_comes_first_then_the_paper_and_the_tutorials_and_all_use_layers_that_exist():
+    assert list(RECIPES)[:7] == [Options().recipe, "gatys", "keras", "tf-tutorial", "coursera", "pytorch-adam", "lab"]
     for recipe in RECIPES.values():
         assert set(recipe.layers) <= set(LAYERS)
         assert recipe.source and recipe.summary

@@ -26,6 +26,22 @@ def test_each_size_is_sqrt_2_larger_than_the_one_before():
     assert sum(batch[0].recipe.steps for batch in stages) == 30
 
 
+@pytest.mark.parametrize(
+    ("options", "sizes"),
+    [
+        (dict(size=512), [128, 181, 256, 362, 512]),
+        (dict(size=300), [150, 212, 300]),
+        (dict(size=100), [100]),
+        (dict(size=512, scales=1), [512]),
+        (dict(size=512, recipe="gatys"), [512]),
+        (dict(size=512, recipe=replace(RECIPES["gatys"], coarsest=256)), [256, 362, 512]),
+    ],
+)
+def test_a_recipe_says_at_which_size_to_begin_unless_the_number_of_sizes_is_given(options, sizes):
+    stages = prepare_run(["china"], ["coffee"], Options(encoder="random", **options)).stages
+    assert [max(batch[0].content.shape) for batch in stages] == sizes
+
+
 def test_sizes_too_small_to_see_anything_are_left_out():
     stages = prepare_run(["china"], ["coffee"], Options(encoder="random", size=96, scales=9, steps=30)).stages
     assert len(stages) == 2 and sum(batch[0].recipe.steps for batch in stages) == 30

@@ -76,6 +76,18 @@ def test_bfloat16_ends_at_the_trunk(lab, images):
     assert "float32" in str(lab.sl.gram_matrix(activations["conv3_1"]).dtype)
 
 
+def test_gradients_have_one_order_in_memory(lab, images, monkeypatch):
+    """PyTorch multiplies bfloat16 matrices of another order a thousand times slower."""
+    torch = pytest.importorskip("torch") if lab.name == "torch" else pytest.skip("TensorFlow chooses the order itself")
+    from stylelab.torch.engine import passes
+
+    seen, plain = [], passes.through_gram
+    monkeypatch.setattr(passes, "through_gram", lambda *given, onto: seen.append(onto) or plain(*given, onto=onto))
+    lab.gradient(by_hand(lab, load(lab, precision="bfloat16")), images)
+    assert len(seen) == len(STYLE) and seen[0] is not None  # the deepest layer's, which no convolution has put in order
+    assert all(onto.is_contiguous(memory_format=torch.channels_last) for onto in seen)
+
+
 def test_auto_is_float32_for_a_small_image_and_names_are_checked(sl):
     assert sl.find_precision("auto", "cpu", 64 * 64) == "float32"
     assert sl.find_precision("bfloat16", "cpu", 64 * 64) == "bfloat16"
