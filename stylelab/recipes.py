@@ -545,8 +545,8 @@ class Recipe(_Checked):
         content_loss, style_loss, tv: what is compared at those layers, and how rough the image may be.
         weights: what the author used, for the activations of `weights_for`.
         normalised: the same balance for filters of mean activation 1, found by trial.
-        mini: the same for the embedded encoder, if it needs some total variation: its few filters leave a grain that the
-            paper's do not. None to use `normalised`.
+        mini: the same for the embedded encoder, if it needs some total variation, as its few filters leave a grain that the
+            paper's do not, or more style, as its deep layers change more slowly. None to use `normalised`.
         start: 'content', 'noise', or 'blend' (`noise` parts of noise, the rest content).
         size, side: pixels of the 'long' side or of the 'height'.
         coarsest: pixels of the long side at the first of several sizes, each 1.4 times the one before, up to the image's own.
@@ -634,12 +634,12 @@ RECIPES = {
             content={"conv3_1": 1.0},
             style=_equally(SHALLOW),
             style_loss=Relative(Wasserstein()),
-            weights=Weights(content=0.03, style=1.0),
-            normalised=Weights(content=0.03, style=1.0),
+            weights=Weights(content=0.04, style=1.0),
+            normalised=Weights(content=0.04, style=1.0),
             weights_for="normalised",
             optimiser=Optimiser("lbfgs", softness=SOFTNESS),
             size=512,
-            steps=150,
+            steps=250,
             coarsest=128,
         ),
         Recipe(
@@ -672,6 +672,7 @@ RECIPES = {
             style_loss=Gram("per_pixel", reduce="quarter_sum"),
             weights=Weights(content=2.5e-9, style=1e-6, tv=1e-8 * 255**2.5),
             normalised=Weights(content=1e-3, style=300.0, tv=0.15),
+            mini=Weights(content=1e-2, style=2e4, tv=1.5),
             weights_for="vgg19",
             optimiser=Optimiser("sgd", learning_rate=100 / 255**2, decay=0.96, pixels=400 * 600),
             tv=TotalVariation("keras"),
@@ -694,6 +695,7 @@ RECIPES = {
             style_loss=Gram("per_location", reduce="mean"),
             weights=Weights(content=1e4, style=1e-2, tv=30.0),
             normalised=Weights(content=2.0, style=1.0, tv=5e-6),
+            mini=Weights(content=2.0, style=10.0, tv=5e-6),
             weights_for="vgg19",
             optimiser=Optimiser("adam", learning_rate=0.02, beta1=0.99, clip=True),
             size=512,

@@ -24,7 +24,7 @@ def transfer(content: Source, style: "Source | Sequence[Source]", options: CallO
     """Paint one image's content in another's style.
 
     >>> sl.transfer("cat", "fluid", size=48, steps=2)
-    Result(gatys, 48 x 32, History(2 steps, total ... -> ...), ... s on ...)
+    Result(stylelab, 48 x 32, History(2 steps, total ... -> ...), ... s on ...)
 
     Args:
         content, style: path, built-in name, PIL image, or float array `(H, W, 3)` in 0..1. A list of several styles is blended.

@@ -213,7 +213,7 @@ def test_doctor_exits_with_2_only_if_something_necessary_is_missing(capsys, monk
 
 def test_a_run_saves_its_image_and_prints_a_summary(capsys, steps):
     out = said(capsys, "transfer", "china", "cat", "-o", "a.png", *SMALL)
-    assert "saved a.png (32 x 21 pixels), recipe gatys, encoder random" in out
+    assert "saved a.png (32 x 21 pixels), recipe stylelab, encoder random" in out
     assert "4 steps in" in out and "on pretended" in out and "ms per step, loss 100 -> 25" in out
     np.testing.assert_allclose(images.open_image("a.png"), 0.25, atol=0.003)
     assert os.listdir() == ["a.png"]

@@ -31,6 +31,7 @@ WITHOUT_EXAMPLE = {
     "stylelab.errors.NotFiniteError": "an error: see `unknown`",
     "stylelab.errors.StylelabError": "an error: see `unknown`",
     "stylelab.page.Setting": "made by `set_up`",
+    "stylelab.page.choose": "a widget, for a notebook only",
     "stylelab.page.display_widget": "a widget, for a notebook only",
     "stylelab.page.quiz": "a widget, for a notebook only",
     "stylelab.page.try_it": "a widget, for a notebook only",
