@@ -231,7 +231,7 @@ def test_an_image_is_uploaded_painted_paused_compared_and_saved(studio, voila, t
     card.press("Stop")
     card.expect_state("stopped")
     name, data = card.save("image")
-    assert name.startswith("my-boat-as-brushstrokes-gatys-48px") and Image.open(io.BytesIO(data)).size == (48, 32)
+    assert name.startswith("my-boat-as-brushstrokes-stylelab-48px") and Image.open(io.BytesIO(data)).size == (48, 32)
     name, data = card.save("settings")
     assert json.loads(data)["steps"] > 3 and name.endswith(".json")
     assert card.save("filmstrip")[1].startswith(b"\x89PNG") and card.save("GIF")[1].startswith(b"GIF89a")
@@ -558,7 +558,7 @@ def test_in_jupyterlab_an_image_is_uploaded_painted_paused_and_saved(lab):
     assert slider.get_attribute("aria-valuetext").endswith("1.78 times the recipe’s")
     card.press("Stop")
     card.expect_state("stopped")
-    assert card.save("image")[0].startswith("china-as-tomato-gatys-48px")
+    assert card.save("image")[0].startswith("china-as-tomato-stylelab-48px")
     cells = lab.page.evaluate("() => panel.content.widgets.length")
     for key in "abdd":  # shortcuts of the notebook must not work inside the studio
         lab.page.keyboard.press(key)

@@ -166,7 +166,7 @@ def test_other_settings_are_painted_again(folders, workers, options):
     ({"precision": "float32"}, 0), ({}, 4), ({"precision": "float32", "scales": 2}, 4), ({"precision": "float32", "tile": 32}, 4),
 ])  # fmt: skip
 def test_a_record_without_a_precision_counts_as_float32_at_one_size(folders, workers, options, count):
-    paint_gallery(folders, precision="float32")
+    paint_gallery(folders, recipe="gatys", precision="float32")
     path = folders / "out" / "gallery.json"
     records = json.loads(path.read_text())
     for record in records["images"].values():
@@ -174,7 +174,7 @@ def test_a_record_without_a_precision_counts_as_float32_at_one_size(folders, wor
             del record["settings"][name]
     path.write_text(json.dumps(records))
     workers.clear()
-    paint_gallery(folders, **options)
+    paint_gallery(folders, recipe="gatys", **options)
     assert len(workers) == count
 
 

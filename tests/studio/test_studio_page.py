@@ -80,10 +80,17 @@ def heic_file() -> bytes:
     return buffer.getvalue()
 
 
+def form_of(name, **change):
+    """The page's values for a recipe, as when it is chosen."""
+    recipe = next(recipe for recipe in form.choices()["recipes"] if recipe["name"] == name)
+    own = {key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")}
+    return form.defaults() | own | {"recipe": name, "smoothness": form.USUAL if recipe["tv"] else 0} | change
+
+
 def test_the_untouched_form_can_be_painted():
     settings, steps, _ = form.settings(form.defaults(), {})
-    assert settings == Settings("china", "brushstrokes", size=96, steps=20)
-    assert steps == 20
+    assert settings == Settings("china", "brushstrokes", size=96, steps=10)
+    assert steps == 10
 
 
 def test_the_values_of_the_form_are_settings_and_two_sliders():
@@ -93,9 +100,7 @@ def test_the_values_of_the_form_are_settings_and_two_sliders():
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_values_of_a_recipe_on_the_page_change_nothing_about_it(name):
-    recipe = next(recipe for recipe in form.choices()["recipes"] if recipe["name"] == name)
-    own = {key: recipe[key] for key in ("size", "steps", "content_layers", "style_layers")}
-    settings, *_ = form.settings(form.defaults() | own | {"recipe": name, "smoothness": form.USUAL if recipe["tv"] else 0}, {})
+    settings, *_ = form.settings(form_of(name), {})
     assert settings.content_layers is settings.style_layers is settings.style_weight is settings.tv_weight is None
 
 
@@ -134,16 +139,15 @@ def test_bad_input_is_one_line(change, words):
 
 
 def test_the_style_slider_multiplies_the_recipes_own_weight():
-    settings, *_ = form.settings(form.defaults() | {"balance": 1}, {})
+    settings, *_ = form.settings(form_of("gatys", balance=1), {})
     assert (settings.content_weight, settings.style_weight) == (None, pytest.approx(1e9))
 
 
 def test_the_smoothness_slider_multiplies_the_recipes_own_weight_or_the_usual_one():
-    own = form.prepared(form.settings(form.defaults(), {})[0]).weights.tv
-    assert form.settings(form.defaults() | {"smoothness": 0}, {})[0].tv_weight == 0
-    assert form.settings(form.defaults() | {"smoothness": form.USUAL + 2}, {})[0].tv_weight == pytest.approx(10 * own)
-    coursera = form.defaults() | {"recipe": "coursera", "smoothness": form.USUAL}
-    assert form.settings(coursera, {})[0].tv_weight > 0
+    own = form.prepared(form.settings(form_of("gatys"), {})[0]).weights.tv
+    assert form.settings(form_of("gatys", smoothness=0), {})[0].tv_weight == 0
+    assert form.settings(form_of("gatys", smoothness=form.USUAL + 2), {})[0].tv_weight == pytest.approx(10 * own)
+    assert form.settings(form_of("coursera", smoothness=form.USUAL), {})[0].tv_weight > 0
 
 
 def test_what_distinguishes_a_run_from_its_recipe_is_said_in_few_words():
@@ -151,16 +155,16 @@ def test_what_distinguishes_a_run_from_its_recipe_is_said_in_few_words():
     change = {
         "balance": 0.25,
         "smoothness": 0,
-        "content_layers": ["conv3_1"],
+        "content_layers": ["conv4_1"],
         "encoder": "random",
         "seed": 7,
         "recipe": "coursera",
     }
     told = form.settings(form.defaults() | change, {})[2]
-    assert told["changes"][:2] == ["β/α × 1.78", "content conv3_1"] and told["changes"][-2:] == ["random", "seed 7"]
-    assert told["layers"]["content"] == ["conv3_1"]
+    assert told["changes"][:2] == ["β/α × 1.78", "content conv4_1"] and told["changes"][-2:] == ["random", "seed 7"]
+    assert told["layers"]["content"] == ["conv4_1"]
     for change in ({"balance": -1}, {"smoothness": 0}, {"smoothness": 5}, {"backend": "tensorflow"}, {"encoder": "random"}):
-        assert form.settings(form.defaults() | change, {})[2]["changes"]
+        assert form.settings(form_of("gatys", **change), {})[2]["changes"]
 
 
 @pytest.mark.parametrize("way", ["luminance", "match"])
@@ -265,7 +269,7 @@ def test_a_run_is_reported_until_it_is_done_and_can_be_saved_and_removed(page):
     for what, start in {"image": b"\x89PNG", "settings": b"{", "filmstrip": b"\x89PNG", "film": b"GIF89a"}.items():
         file = ask(page, "save", run=1, what=what)[0]
         assert file["kind"] == "file" and file["page"] == "this one" and file["bytes"][0].startswith(start)
-        assert file["name"].startswith("china-as-brushstrokes-gatys-32px-5steps-1")
+        assert file["name"].startswith("china-as-brushstrokes-stylelab-32px-5steps-1")
     assert ask(page, "remove", run=1)[0] == {"kind": "removed", "run": 1, "bytes": []}
     assert ask(page, "save", run=1, what="image")[0]["text"] == "this run has been removed"
 
