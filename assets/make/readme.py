@@ -1,7 +1,8 @@
-"""Make the README's images, each below 60 KB: `python assets/make/readme.py`.
+"""Make the README's images and the encoder card's, each below 60 KB: `python assets/make/readme.py`.
 
-lesson_NN.jpg   a figure from the committed PyTorch notebook of a lesson
-result_*.jpg    a result of the embedded encoder (assets/encoder-mini), with its content and style image
+lesson_NN.jpg     a figure from the committed PyTorch notebook of a lesson
+encoder-mini/*    what the default recipe paints with the embedded encoder
+result_*.jpg      one of those, with its content and style image
 """
 
 import base64
@@ -14,13 +15,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import stylelab.torch as sl
 from stylelab import images
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "assets" / "readme"
+FOLDER, SHOWN = ROOT / "assets" / "readme", ROOT / "assets" / "encoder-mini"
 WIDTH, HEIGHT = 420, 210  # shown at about 265 x 132
 MOST_BYTES = 60_000
 RESULTS = ("chelsea-woodblock", "coffee-fluid", "china-brushstrokes")
+PAINTED, LONG_SIDE = (*RESULTS, "rocket-pointillism"), 480
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,15 @@ def fit_in_frame(image: Image.Image) -> Image.Image:
     return frame
 
 
+def paint(name: str) -> Image.Image:
+    """CONTENT-STYLE, painted."""
+    result = sl.transfer(*name.split("-", 1), encoder="mini", size=LONG_SIDE, device="cpu", precision="float32")
+    return Image.fromarray((result.image * 255 + 0.5).astype(np.uint8))
+
+
 def result(name: str) -> Image.Image:
     """A result with its content and style image on the right."""
-    generated = Image.open(ROOT / "assets" / "encoder-mini" / f"{name}.jpg").convert("RGB")
+    generated = Image.open(SHOWN / f"{name}.jpg").convert("RGB")
     width, height = generated.size
     half = (height - 4) // 2
     sheet = Image.new("RGB", (width + 4 + width // 2, height), "white")
@@ -117,15 +126,15 @@ def crop_to(name: str, size: tuple[int, int]) -> Image.Image:
     return image.crop((left, top, left + size[0], top + size[1]))
 
 
-def save(image: Image.Image, name: str) -> None:
+def save(image: Image.Image, path: Path) -> None:
     """Write a JPEG file with the best quality that fits into MOST_BYTES."""
     for quality in range(90, 30, -5):
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=quality, optimize=True)
         if buffer.tell() < MOST_BYTES:
             break
-    (FOLDER / name).write_bytes(buffer.getvalue())
-    print(f"{name}  {image.width} x {image.height}  quality {quality}  {buffer.tell()} bytes")
+    path.write_bytes(buffer.getvalue())
+    print(f"{path.name}  {image.width} x {image.height}  quality {quality}  {buffer.tell()} bytes")
 
 
 def main() -> None:
@@ -134,8 +143,10 @@ def main() -> None:
     for cut in LADDER:
         whole = figure(cut)
         save(fit_in_frame(mosaic(whole, cut) if cut.chosen else whole), f"lesson_{cut.lesson}.jpg")
+    for name in PAINTED:
+        save(paint(name), SHOWN / f"{name}.jpg")
     for name in RESULTS:
-        save(result(name), f"result_{name}.jpg")
+        save(result(name), FOLDER / f"result_{name}.jpg")
 
 
 if __name__ == "__main__":
