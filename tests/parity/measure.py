@@ -19,6 +19,7 @@ from stylelab.recipes import (
     Histogram,
     MeanCovariance,
     NearestNeighbour,
+    Optimiser,
     Relative,
     RelaxedEarthMover,
     Sliced,
@@ -35,6 +36,16 @@ CLOUD_LOSSES = (
     MeanCovariance(), MeanCovariance(relative=False), Wasserstein(), Relative(Wasserstein(relative=True)), Sliced(),
     Histogram(), NearestNeighbour(), RelaxedEarthMover(), NearestNeighbour(samples=500),
 )  # fmt: skip
+
+HALVES = np.repeat(np.indices((43, 64))[1:] > 25, 3, axis=0).transpose(1, 2, 0).astype(np.float32)  # black, then white
+SQUARE = np.repeat(np.indices((64, 64))[1:] > 25, 3, axis=0).transpose(1, 2, 0).astype(np.float32)  # as the second style image
+CONTROL = {
+    "luminance": dict(keep_colours="luminance"),
+    "match": dict(keep_colours="match", strength=0.6),
+    "blend": dict(blend=(0.7, 0.3)),
+    "one mask": dict(content_mask=HALVES, style_scale=0.5),
+    "regions": dict(content_mask=HALVES, style_mask=[HALVES, SQUARE], blend=(0.4, 0.6), strength=0.8),
+}
 
 
 def main(framework: str, out: str, *weights: str) -> None:
@@ -58,7 +69,20 @@ def main(framework: str, out: str, *weights: str) -> None:
         for recipe in [*RECIPES.values(), *(losses if name == "mini" else [])]:
             for key, value in measure_recipe(lab, sl, recipe_for(recipe, spec), spec).items():
                 values[f"{label} {recipe.name} {key}"] = value
+    for name, options in CONTROL.items():
+        for key, value in measure_control(sl, **options).items():
+            values[f"control {name} {key}"] = value
     np.savez(out, **values)
+
+
+def measure_control(sl, **options) -> dict:
+    """The losses of the first step, and the image after some steps of Adam, which takes rounding less far than L-BFGS."""
+    recipe = replace(RECIPES["stylelab"], optimiser=Optimiser("adam", learning_rate=0.02))
+    styles = ["coffee", "fluid"] if "blend" in options else "coffee"
+    how = dict(recipe=recipe, encoder="mini", size=SIZE, steps=STEPS, device="cpu", precision="float32")
+    result = sl.transfer("china", styles, **how, **options)
+    losses = [result.history[part][0] for part in ("total", "content", "style")]
+    return {"losses": np.array(losses), "image": result.image}
 
 
 def recipe_for(recipe, spec):

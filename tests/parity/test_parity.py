@@ -76,6 +76,14 @@ def test_images_after_twenty_steps_agree(measured, recipe):
     assert np.quantile(difference, 0.999) < IMAGE and difference.mean() < IMAGE / 10
 
 
+@pytest.mark.parametrize("name", ["luminance", "match", "blend", "one mask", "regions"])
+def test_colours_blends_regions_and_strengths_agree(measured, name):
+    compare(measured, f"control {name} losses")
+    torch, tensorflow = (measured[framework][f"control {name} image"] for framework in ("torch", "tensorflow"))
+    difference = np.abs(torch - tensorflow)
+    assert np.quantile(difference, 0.999) < IMAGE and difference.mean() < IMAGE / 10
+
+
 @pytest.mark.parametrize("kind", ["activations", *RECIPES])
 def test_the_real_filters_agree(measured, kind):
     keys = [key for key in measured["torch"] if key.startswith("partial ") and not key.endswith("image")]
