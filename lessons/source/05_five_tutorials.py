@@ -404,7 +404,7 @@ for name, result in six.items():
 # %% [markdown] name="race_text"
 # <details><summary>Compare with your guess</summary>
 #
-# `coursera` is greyest, because its start was grey noise; `keras` has hardly left the photograph: its steps are short, and its author took 4000.
+# `coursera` is greyest, because its start was grey noise; `keras` has stayed closest to the photograph: its steps are short, and its author took 4000.
 #
 # </details>
 #
