@@ -33,30 +33,31 @@ class Cut:
     Attributes:
         lesson, cell: the lesson's number, and the name of the cell.
         index: number of the figure in the cell's output.
-        columns: number of images next to each other in the figure.
+        columns, rows: of images in the figure.
         chosen: the images to use, from 0; empty for the whole figure.
         in_row: number of chosen images per row.
-        title: share of the figure's height above the images, which is cut off.
+        title: share of a row's height above its images, which is cut off.
     """
 
     lesson: str
     cell: str
     index: int = 0
     columns: int = 1
+    rows: int = 1
     chosen: tuple[int, ...] = ()
     in_row: int = 2
-    title: float = 0.0
+    title: float = 0.15
 
 
 LADDER = (
-    Cut("00", "result", columns=4, chosen=(0, 1, 2, 3), title=0.12),
+    Cut("00", "result", columns=2, rows=2, chosen=(0, 1, 2, 3)),
     Cut("01", "maps"),
-    Cut("02", "depth", columns=5, chosen=(0, 3, 4), in_row=3, title=0.12),
-    Cut("03", "row", columns=6, chosen=(0, 1, 2, 3, 4, 5), in_row=3, title=0.12),
+    Cut("02", "depth", columns=3, rows=2, chosen=(1, 3, 4, 5), in_row=4),
+    Cut("03", "row", columns=2, rows=3, chosen=(0, 1, 2, 3, 4, 5), in_row=3),
     Cut("04", "grid"),
-    Cut("05", "six"),
+    Cut("05", "six", columns=2, rows=3, chosen=(0, 1, 2, 3, 4, 5), in_row=3),
     Cut("06", "go"),
-    Cut("07", "where"),
+    Cut("07", "where", columns=2, rows=2, chosen=(0, 1, 2), in_row=3),
 )
 
 
@@ -72,8 +73,11 @@ def figure(cut: Cut) -> Image.Image:
 
 def mosaic(whole: Image.Image, cut: Cut) -> Image.Image:
     """The chosen images in rows, without titles and white margins."""
-    width, top = whole.width / cut.columns, round(whole.height * cut.title)
-    parts = [trim(whole.crop((round(n * width), top, round((n + 1) * width), whole.height))) for n in cut.chosen]
+    width, height = whole.width / cut.columns, whole.height / cut.rows
+    parts = []
+    for row, column in (divmod(n, cut.columns) for n in cut.chosen):
+        box = column * width, (row + cut.title) * height, (column + 1) * width, (row + 1) * height
+        parts.append(trim(whole.crop(tuple(map(round, box)))))
     wide, high = min(part.width for part in parts), min(part.height for part in parts)
     rows = -(-len(parts) // cut.in_row)
     sheet = Image.new("RGB", (cut.in_row * (wide + 4) - 4, rows * (high + 4) - 4), "white")
@@ -142,7 +146,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for cut in LADDER:
         whole = figure(cut)
-        save(fit_in_frame(mosaic(whole, cut) if cut.chosen else whole), f"lesson_{cut.lesson}.jpg")
+        save(fit_in_frame(mosaic(whole, cut) if cut.chosen else whole), FOLDER / f"lesson_{cut.lesson}.jpg")
     for name in PAINTED:
         save(paint(name), SHOWN / f"{name}.jpg")
     for name in RESULTS:

@@ -350,7 +350,7 @@ with tempfile.TemporaryDirectory() as folder:
             print(str(error).replace(folder + os.sep, "").replace(folder, "images"))
 
 # %% [markdown] name="mine_text"
-# Now yours, by the kit's own recipe, which paints sooner and bolder than the paper's. Replace "coffee" with the name of your file, choose a style, and run the cell. `result.save("mine.png")` keeps what you like.
+# Now yours, by the kit's own recipe. Replace "coffee" with the name of your file, choose a style, and run the cell. `result.save("mine.png")` keeps what you like.
 
 # %% name="mine"
 MINE, STYLE = "coffee", "stained-glass"  # such as "me.jpg", "~/Pictures/cat.png"; or a name from the next line
