@@ -46,10 +46,8 @@ class Selection:
 
 
 SELECTIONS = {
-    "full": Selection(
-        ("china", "cat", "rocket"), ("brushstrokes", "woodblock", "stained-glass", "fluid"), tuple(RECIPES)[:6], 160, "cpu"
-    ),
-    "tiny": Selection(("china",), ("fluid",), ("gatys", "tf-tutorial"), 64, "ci"),
+    "full": Selection(("china", "cat"), ("brushstrokes", "woodblock", "stained-glass"), tuple(RECIPES), 160, "cpu"),
+    "tiny": Selection(("china",), ("fluid",), ("stylelab", "tf-tutorial"), 64, "ci"),
 }
 
 Painted = dict[tuple[str, str, str], Pair]  # (content, style, recipe) -> what was painted
@@ -112,8 +110,8 @@ def page(selection: Selection, painted: Painted, folder: Path, source: SourceFol
         f"{count} images: {len(selection.contents)} photographs in {len(selection.styles)} styles by {len(selection.recipes)} "
         f"recipes, {selection.size} pixels wide or high, painted on a CPU with the embedded encoder `{ENCODER}`. Below each image "
         "are its number of steps, and how much of the first step's loss was left after the last. Recipes compute their losses "
-        f"differently: compare these percentages only within a recipe. No run is longer than {MAX_STEPS} steps; the authors' are: "
-        f"`keras` takes {RECIPES['keras'].steps}, and barely leaves the photograph here."
+        f"differently: compare these percentages only within a recipe. No run is longer than {MAX_STEPS} steps; some authors' are: "
+        f"`keras` takes {RECIPES['keras'].steps}, and stays close to the photograph here."
     ]
     for content in selection.contents:
         original = _thumbnail(content, source), f"The photograph. {builtin.credit(content)}."

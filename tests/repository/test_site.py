@@ -162,7 +162,7 @@ def test_the_reference_shows_the_options_of_transfer_as_keywords():
     table, text = reference.options(), reference.read("tensorflow")
     for option in dataclasses.fields(CallOptions):
         assert f"| `{option.name}`{{.unbroken}} |" in table and f":param {option.name}:" in text
-    assert "stylelab.tensorflow.transfer(content, style, *, recipe='gatys', encoder='auto', size=None" in text
+    assert "stylelab.tensorflow.transfer(content, style, *, recipe='stylelab', encoder='auto', size=None" in text
 
 
 def test_the_reference_of_the_other_half_has_arguments_and_errors():
