@@ -12,7 +12,7 @@ import json
 import os
 from typing import BinaryIO
 
-MOST = 256 * 2**20  # bytes of a line, and of what follows it: enough for settings with two embedded images
+MOST = 256 * 2**20  # bytes of a line, and of what follows it: enough for settings with seven embedded images
 
 
 class BrokenMessage(ValueError):

@@ -18,7 +18,7 @@ from stylelab.run.backends import __version__
 from stylelab.run.options import numbered
 
 FORMAT = 1
-MOST = 3 * MOST_BYTES  # two images in base64, and the rest
+MOST = 10 * MOST_BYTES  # seven images in base64: the content, three styles and their masks; and the rest
 PNG_KEYWORD = "stylelab"  # of the text in a PNG
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

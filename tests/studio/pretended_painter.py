@@ -15,24 +15,25 @@ from stylelab.result import Step
 from stylelab.run.collect import collect
 from stylelab.run.options import Options
 from stylelab.run.prepare import prepare_run
+from stylelab.run.resume import keep
 from stylelab.tools.studio import painter
 
 PRETEND = os.environ.get("PRETEND", "")
 SECONDS = float(os.environ.get("PRETEND_SECONDS", "0.02"))  # of a step
 
 
-def transfer(content, style, *, watch, snapshots, **options):
+def transfer(content, style, *, watch, snapshots, resume, **options):
     """Like a framework's `transfer`, with the steps of `walk`."""
-    run = prepare_run([content], [style], Options(**options))
+    run = keep(prepare_run([content], [style], Options(**options)), resume, "torch")
     return collect(
-        walk(run.job), run, backend="torch", device="cpu", precision="float32", watch=lambda steps: watch(steps[0]),
+        walk(run.job, run.progress), run, backend="torch", device="cpu", precision="float32", watch=lambda steps: watch(steps[0]),
         snapshots=snapshots,
     )[0]  # fmt: skip
 
 
-def walk(job):
+def walk(job, progress):
     """Steps that take SECONDS each, whose image gets darker and whose loss is 100 / step."""
-    for index in range(1, job.recipe.steps + 1):
+    for index in range(progress.step + 1, job.recipe.steps + 1):
         time.sleep(SECONDS)
         if PRETEND == "die" and index == 3:
             os.kill(os.getpid(), 9)
@@ -41,6 +42,7 @@ def walk(job):
         image = np.full_like(job.content, 1 / index)
         if PRETEND == "not-finite" and index == 3:
             raise NotFiniteError(index, float("nan"), image)
+        progress.step, progress.read = index, dict
         yield [Step(index, 100.0 / index, {"content": 25.0 / index, "style": 75.0 / index}, lambda image=image: image)]
 
 

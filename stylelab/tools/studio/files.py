@@ -4,6 +4,7 @@ import io
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -31,7 +32,7 @@ class Uploads:
         """Add one piece. Returns the file if it was the last one.
 
         Args:
-            role: 'content' or 'style'. A new file replaces an unfinished one of the same role.
+            role: such as 'content' or 'style_2'. A new file replaces an unfinished one of the same role.
             name: of the file, for messages.
             index: of the piece, from 0.
             count: how many pieces the file has.
@@ -65,10 +66,10 @@ def download(run: Run, kind: str) -> tuple[str, str, bytes]:
     ending = ENDINGS[kind]
     if kind == "settings":
         data = run.final_settings.text().encode()
-    elif not (run.image or run.preview if kind == "image" else run.frames):
+    elif not (run.shown if kind == "image" else run.frames):
         raise InputError("the run has no image yet: wait for the first step")
     elif kind == "image":
-        ending, data = (ending, run.image) if run.image else ("-so-far.jpg", run.preview)
+        ending, data = "-so-far.jpg" if run.shown is run.preview else ending, run.shown
     else:
         frames = sorted(dict(run.frames).items())
         if kind == "filmstrip":
@@ -82,10 +83,17 @@ def download(run: Run, kind: str) -> tuple[str, str, bytes]:
     return _base_name(run) + ending, TYPES[Path(ending).suffix or ending], data
 
 
+def image_names(images: Any) -> list[str]:
+    """The name of an image of settings, or of each of several."""
+    return [str(getattr(image, "name", image)) for image in (images if isinstance(images, tuple) else (images,))]
+
+
 def _base_name(run: Run) -> str:
     """For example 'china-as-brushstrokes-gatys-256px-100steps-1'."""
     settings = run.final_settings
-    content, style = (Path(str(getattr(image, "name", image))).stem[:40] for image in (settings.content, settings.style))
+    content, style = (
+        "-".join(Path(name).stem for name in image_names(images))[:40] for images in (settings.content, settings.style)
+    )
     steps = run.rows[-1][0] if run.rows else settings.steps
     name = f"{content}-as-{style}-{settings.recipe}-{settings.size}px-{steps}steps-{run.id}"
     return re.sub(r"[^\w.-]+", "-", name).strip("-.")

@@ -12,7 +12,7 @@ from stylelab.images.decode import ImageFile
 from stylelab.images.formats import ENDINGS
 from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
 from stylelab.run.backends import BACKENDS
-from stylelab.run.options import Options, describe, values_of
+from stylelab.run.options import Options, describe, numbered, values_of
 from stylelab.run.prepare import WAYS_TO_KEEP_COLOURS, Job, prepare, weights_for
 from stylelab.run.settings import Settings
 
@@ -23,6 +23,10 @@ USUAL = SMOOTHNESS.index(1.0)
 MOST_STEPS, LARGEST = 100_000, 4096
 ENCODERS = ("auto", *encoders.NAMES)
 STYLE_SCALES = (0.5, 2.0)  # the least and the most that the slider offers
+STYLES, MASKS, WEIGHTS = (tuple(name + end for end in ("", "_2", "_3")) for name in ("style", "style_mask", "blend"))
+IMAGES = {"content": "Content image", "content_mask": "Content mask"}  # and what the page calls them
+IMAGES |= {name: numbered("Style image", index) for index, name in enumerate(STYLES)}
+IMAGES |= {name: numbered("Style mask", index) for index, name in enumerate(MASKS)}
 COLOURS = {"": "the style's"} | {way: f"the photograph's ({way})" for way in WAYS_TO_KEEP_COLOURS}
 
 
@@ -38,6 +42,7 @@ def choices() -> dict:
     return {
         "content": [{"name": name, "alt": images.alt(name)} for name in images.content_names()],
         "style": [{"name": name, "alt": images.alt(name)} for name in images.style_names()],
+        "images": IMAGES,
         "recipes": [_recipe(recipe) for recipe in RECIPES.values()],
         "encoders": [{"name": name, "label": label} for name, label in labels.items()],
         "backends": [{"name": name, "label": FRAMEWORKS[name]} for name in BACKENDS],
@@ -59,6 +64,8 @@ def defaults() -> dict:
     return {
         "content": "china",
         "style": "brushstrokes",
+        "content_mask": "",
+        "style_mask": "",
         "recipe": recipe["name"],
         "backend": "tensorflow" if "tensorflow" in sys.modules else "torch",  # as the notebook's other cells
         "encoder": Options().encoder,
@@ -118,7 +125,7 @@ def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int,
 
     Args:
         form: values as from `defaults`.
-        uploaded: the files for 'content' and 'style', where the form says 'uploaded'.
+        uploaded: the files of the images in `IMAGES`, where the form says 'uploaded'.
 
     Returns:
         The settings, the steps, and what a page shows of the run: its 'weights', its 'layers', and its 'changes' to the recipe.
@@ -129,7 +136,8 @@ def settings(form: dict, uploaded: dict[str, ImageFile]) -> tuple[Settings, int,
     recipe = find_recipe(str(form.get("recipe")))
     settings = Settings(
         content=_image(form, "content", uploaded),
-        style=_image(form, "style", uploaded),
+        **_styles(form, uploaded),
+        content_mask=_mask(form, "content_mask", uploaded),
         recipe=recipe.name,
         backend=_choice(form, "backend", BACKENDS),
         encoder=_choice(form, "encoder", ENCODERS),
@@ -163,6 +171,10 @@ def _changes(settings: Settings, balance: float, smoothness: int) -> list[str]:
     for role in ("content", "style"):
         if layers := getattr(settings, f"{role}_layers"):
             changes.append(f"{role} {', '.join(layers)}")
+    if settings.blend:
+        changes.append(f"blend {' : '.join(f'{100 * share:.0f}' for share in settings.blend)}")
+    if settings.content_mask:
+        changes.append("content and style masks" if settings.style_mask else "content mask")
     if settings.keep_colours:
         changes.append(f"colours kept ({settings.keep_colours})")
     if settings.strength != 1:
@@ -183,12 +195,38 @@ def prepared(settings: Settings) -> Job:
     return prepare(*settings.images(), **values_of(settings, Options))
 
 
+def _styles(form: dict, uploaded: dict[str, ImageFile]) -> dict[str, Any]:
+    """The style images, their masks, and their weights, which are brought to a sum of 1."""
+    used = [index for index, role in enumerate(STYLES) if index == 0 or form.get(role)]
+    weights = [_number({WEIGHTS[index]: 1} | form, WEIGHTS[index], 0, 1) for index in used]
+    masks = [mask for index in used if (mask := _mask(form, MASKS[index], uploaded))]
+    return {
+        "style": tuple(_image(form, STYLES[index], uploaded) for index in used),
+        "blend": [round(weight / (sum(weights) or 1), 4) for weight in weights] if len(used) > 1 else None,
+        "style_mask": masks or None,
+    }
+
+
+def without_style(values: dict, role: str) -> dict:
+    """Values by name, such as a form's, without a style and all that belongs to it. The styles after it move up."""
+    values = dict(values)
+    for names in (STYLES, MASKS, WEIGHTS):
+        place = STYLES.index(role)
+        later = [values.pop(name, None) for name in names[place:]]
+        values |= {name: value for name, value in zip(names[place:], later[1:], strict=False) if value is not None}
+    return values
+
+
+def _mask(form: dict, role: str, uploaded: dict[str, ImageFile]) -> "str | ImageFile | None":
+    return _image(form, role, uploaded) if form.get(role) else None
+
+
 def _image(form: dict, role: str, uploaded: dict[str, ImageFile]) -> "str | ImageFile":
     if form.get(role) == UPLOADED:
         if role not in uploaded:
-            raise InputError(f"the {role} image was lost: choose its file again")
+            raise InputError(f"the {IMAGES[role].lower()} was lost: choose its file again")
         return uploaded[role]
-    return _choice(form, role, images.names())
+    return _choice(form, role, () if role in ("content_mask", *MASKS) else images.names())
 
 
 def _choice(form: dict, key: str, allowed) -> str:

@@ -1,6 +1,6 @@
 """The process that paints one run: `python -m stylelab.tools.studio.painter`, started by `runs`.
 
-It reads commands on stdin, of which the first holds the settings, and writes messages on stdout (see
+It reads commands on stdin, of which the first holds the settings and the place of the run's state, and writes messages on stdout (see
 `stylelab.base.messages`). It ends when stdin is closed, so no run outlives the kernel that started it.
 """
 
@@ -86,15 +86,15 @@ class Reporter:
         self.reported = time.monotonic()
 
 
-def paint(reporter: Reporter, settings: Settings) -> None:
-    """Paint, and send the result."""
+def paint(reporter: Reporter, settings: Settings, state: str | None = None, seconds: float = 0.0) -> None:
+    """Paint, and send the result. The run is kept in the file `state`, or goes on from there if it has taken `seconds` so far."""
     reporter.frame_steps = {round(float(step)) for step in np.geomspace(1, max(1, settings.steps or 1), FRAMES)}
     reporter.send("loading", what=settings.backend)
     half = load_backend(settings.backend)
     reporter.send("loading", what="encoder")
-    reporter.started = time.perf_counter()
+    reporter.started = time.perf_counter() - seconds
     options = {name: value for name, value in settings.options().items() if name != "backend"}
-    result = half.transfer(*settings.images(), watch=reporter.watch, snapshots=(), **options)
+    result = half.transfer(*settings.images(), watch=reporter.watch, snapshots=(), resume=state, **options)
     if reporter.rows:
         reporter.report()
     if len(result.history):
@@ -127,7 +127,7 @@ def main() -> None:
     threading.Thread(target=reporter.listen, daemon=True).start()
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:
-        paint(reporter, Settings.parse(first[0]["settings"]))
+        paint(reporter, Settings.parse(first[0]["settings"]), first[0]["state"], first[0]["seconds"])
     except StylelabError as error:
         reporter.send("failed", error=str(error))
     except Exception as error:  # noqa: BLE001  whatever it is, the user should see it

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -43,7 +44,7 @@ class Run:
         loading: what it waits for: the name of the framework, or 'encoder'; empty before it is started.
         rows: a tuple for each step, in the order of `result.COLUMNS`.
         preview: the image as it is now, a JPEG; empty before the first step.
-        image: the result, a PNG; empty until there is one.
+        image: the result, a PNG; empty until there is one. If the run goes on, it stays until there is another.
         frames: {step: JPEG}, for a film.
         error: one line, if it failed; if it was stopped, which image this is.
         facts: what `Runs.add` was told; later also device, encoder, precision and notes of the result.
@@ -63,6 +64,22 @@ class Run:
         self._result_settings: Settings | None = None
         self._early_commands: list[str] | None = []  # given before the process could take them
         self._thread: threading.Thread | None = None
+        self._timer: threading.Timer | None = None  # until it is killed, if it does not stop
+        self._folder: Any = None  # a TemporaryDirectory, for the state with which a stopped run can go on
+
+    @property
+    def kept(self) -> bool:
+        """Whether it was stopped and can go on."""
+        return self.state == STOPPED and self._folder is not None and self._state.exists()
+
+    @property
+    def shown(self) -> bytes:
+        """The result; before the end, and if there is none, the image as it is now."""
+        return self.image if self.ended and self.image else self.preview
+
+    @property
+    def _state(self) -> Path:
+        return Path(self._folder.name, "state")
 
     @property
     def ended(self) -> bool:
@@ -76,7 +93,7 @@ class Run:
     @property
     def final_settings(self) -> Settings:
         """The settings that reproduce the result, with every 'auto' resolved; before the end, those of the form."""
-        return self._result_settings or self.settings
+        return self._result_settings if self.ended and self._result_settings else self.settings
 
     def pace(self) -> tuple[float | None, float | None]:
         """Seconds per step, from the last steps, and seconds left; None as long as they are unknown."""
@@ -101,7 +118,16 @@ class Run:
 
     def resume(self) -> None:
         """Continue a paused run."""
-        self._command("resume", RUNNING if self.rows else WAITING, (PAUSED,))
+        self._command("resume", RUNNING if self.rows and self.started else WAITING, (PAUSED,))
+
+    def go_on(self) -> None:
+        """Take up a stopped run where it was, in a new process. It comes to the image of a run that was never stopped."""
+        if self.kept:
+            self._wait_for_thread()
+            with self.lock:
+                self.state, self.loading, self.error = WAITING, "", ""
+                self.process, self._thread, self._early_commands = None, None, []
+            self.on_change(self, "state")
 
     def _command(self, command: str, state: str, allowed: tuple[str, ...]) -> None:
         with self.lock:
@@ -116,21 +142,28 @@ class Run:
         with self.lock:
             if self.ended:
                 return
-            finish_step = bool(self.rows) and not self.stopping
+            finish_step = bool(self.rows) and self.started and not self.stopping
             if finish_step:
                 self.stopping = True
                 self._send("stop")
-                timer = threading.Timer(STOP_TIMEOUT, self._end, [STOPPED])
-                timer.daemon = True
-                timer.start()
+                self._timer = threading.Timer(STOP_TIMEOUT, self._end, [STOPPED])
+                self._timer.daemon = True
+                self._timer.start()
         if finish_step:
             self.on_change(self, "state")
         else:
             self._end(STOPPED)
 
     def close(self) -> None:
-        """Kill the process and wait until it is gone. The last preview is kept."""
+        """Kill the process and wait until it is gone. The last preview is kept; the run cannot go on."""
         self._end(STOPPED)
+        self._wait_for_thread()
+        if self._folder:
+            self._folder.cleanup()
+
+    def _wait_for_thread(self) -> None:
+        if self._timer:
+            self._timer.cancel()
         if self._thread and self._thread is not threading.current_thread():
             self._thread.join(10)
 
@@ -150,6 +183,7 @@ class Run:
         with ExitStack() as stack:
             try:
                 stderr = stack.enter_context(tempfile.TemporaryFile())
+                self._folder = self._folder or tempfile.TemporaryDirectory(prefix="stylelab-")
                 with self.lock:
                     if self.ended:
                         return
@@ -174,7 +208,9 @@ class Run:
     def _exchange(self, process: Any) -> None:
         """Send the settings, then read messages to the end. The settings may be megabytes, so no command waits for them."""
         with suppress(OSError, ValueError):  # if it is dead already, reading ends at once
-            messages.write(process.stdin, {"settings": self.settings.text()})
+            seconds = self.rows[-1][COLUMNS.index("seconds")] if self.rows else 0.0
+            first = {"settings": self.settings.text(), "state": str(self._state), "seconds": seconds}
+            messages.write(process.stdin, first)
             with self.lock:
                 commands, self._early_commands = self._early_commands, None
                 for command in commands or ():
@@ -194,6 +230,8 @@ class Run:
             if kind == "loading":
                 self.loading = message["what"]
             elif kind == "steps":
+                while self.rows and self.rows[-1][0] >= message["rows"][0][0]:
+                    self.rows.pop()  # steps after the last time that the state was kept are taken again
                 self.rows += map(tuple, message["rows"])
                 self.preview = data
                 self.state = RUNNING if self.state == WAITING else self.state
@@ -202,7 +240,7 @@ class Run:
                 return
             elif kind in ENDED:
                 self.state, self.stopping, kind = kind, False, "state"
-                self.image, self.error = data, message.get("error", "")
+                self.image, self.error = data or self.image, message.get("error", "")
                 if "settings" in message:
                     self._result_settings = Settings.parse(message["settings"])
                 self.facts |= {name: message[name] for name in FACTS if name in message}
@@ -272,8 +310,8 @@ class Runs:
             run.stop()
 
     def close(self) -> None:
-        """Kill all processes."""
-        for run in self.active():
+        """Kill all processes, and remove what they have kept."""
+        for run in list(self.all.values()):
             run.close()
 
     def wait(self, seconds: float) -> bool:

@@ -10,7 +10,9 @@ const CURVES = { total: "total", content: "content", style: "style", tv: "total 
 const LOSSES = { weighted: "weighted", content: "content, unweighted", style: "style, unweighted", tv: "total variation, unweighted" };
 const SAVE_LABELS = { image: "Image", settings: "Settings", filmstrip: "Filmstrip", film: "GIF" };
 const ENDED = ["stopped", "done", "failed"];
-const ROLES = ["content", "style"];
+const ROLES = ["content", "style"]; // of layers
+const MORE = [2, 3]; // the style images beside the first: style_2, with style_mask_2 and the weight blend_2, and so on
+const WEIGHTS = { blend: 1, ...Object.fromEntries(MORE.map((number) => [`blend_${number}`, 1])) };
 let studios = 0;
 
 // --- helpers ---
@@ -86,11 +88,14 @@ class Form {
     this.boxes = {}; // role -> a checkbox for each layer
     this.hints.steps = h("p", { class: "sl-hint" });
     this.hints.layers = h("span", { class: "sl-hint" });
+    this.hints.more = h("span", { class: "sl-hint" });
+    this.more = MORE.map((number) => this.styleBox(number));
+    this.add = h("button", { type: "button", onclick: () => this.addStyle() }, "Add a style image");
     const { sizes, steps, smoothness, recipes, backends, encoders, colours, scales } = this.choices;
     this.element = h(
       "form",
       { class: "sl-form", noValidate: true, "aria-label": "What to paint", onsubmit: (event) => this.submit(event) },
-      h("div", { class: "sl-pair" }, this.imageCard("content", "Content image"), this.imageCard("style", "Style image")),
+      h("div", { class: "sl-pair" }, this.imageCard("content"), this.imageCard("style")),
       this.select("recipe", "Recipe", recipes, true),
       h("div", { class: "sl-row" }, this.select("backend", "Framework", backends), this.select("encoder", "Encoder", encoders)),
       h(
@@ -112,6 +117,16 @@ class Form {
       this.select("keep_colours", "Colours", colours),
       h(
         "details",
+        { class: "sl-layers sl-more" },
+        h("summary", {}, "Masks and more styles ", this.hints.more),
+        h("p", { class: "sl-hint" }, "A mask has one colour for each region. Alone, a content mask is white where the style belongs, and black elsewhere."),
+        h("div", { class: "sl-pair" }, this.imageCard("content_mask"), this.imageCard("style_mask")),
+        this.slider("blend", "Weight of the first style image", { min: 0, max: 1, step: 0.05 }),
+        ...this.more,
+        this.add,
+      ),
+      h(
+        "details",
         { class: "sl-layers" },
         h("summary", {}, "Layers ", this.hints.layers),
         this.layerBoxes("content", "Content layers"),
@@ -130,7 +145,7 @@ class Form {
   }
 
   get values() {
-    return { ...this.model.get("form") };
+    return { ...WEIGHTS, ...this.model.get("form") };
   }
 
   set(changes) {
@@ -179,8 +194,38 @@ class Form {
     return h("fieldset", {}, h("legend", {}, label), h("div", { class: "sl-chips" }, ...chips));
   }
 
-  /** A thumbnail with a list of built-in images and a button for a file. A file can be dropped anywhere on it. */
-  imageCard(role, label) {
+  /** The images that a role may have: built-in ones, or for a mask none. */
+  offered(role) {
+    return role.includes("mask") ? [{ name: "", label: "none" }] : this.choices[role.split("_")[0]];
+  }
+
+  /** One more style image, its mask, its weight, and a button to remove them. */
+  styleBox(number) {
+    const role = `style_${number}`;
+    const remove = () => {
+      this.studio.send({ kind: "remove style", role, form: this.values });
+      this.add.focus();
+    };
+    return h(
+      "fieldset",
+      { hidden: true },
+      h("legend", {}, `Style ${number}`),
+      h("div", { class: "sl-pair" }, this.imageCard(role), this.imageCard(`style_mask_${number}`)),
+      this.slider(`blend_${number}`, `Weight of style image ${number}`, { min: 0, max: 1, step: 0.05 }),
+      h("button", { type: "button", onclick: remove }, `Remove style image ${number}`),
+    );
+  }
+
+  addStyle() {
+    const role = MORE.map((number) => `style_${number}`).find((name) => !this.values[name]);
+    const used = Object.values(this.values);
+    this.choose(role, this.choices.style.find(({ name }) => !used.includes(name)).name);
+    this.controls[role].focus();
+  }
+
+  /** A thumbnail with a list of images and a button for a file. A file can be dropped anywhere on it. */
+  imageCard(role) {
+    const label = this.choices.images[role];
     this.thumbnails[role] = h("img", { alt: "", hidden: true });
     const target = h("div", { class: "sl-thumb" }, this.thumbnails[role], h("span", { class: "sl-drop", "aria-hidden": "true" }, "or drop a file here"));
     this.faults[role] = h("p", { class: "sl-alert", role: "alert" });
@@ -190,9 +235,9 @@ class Form {
       this.upload(role, file.files[0]);
       file.value = ""; // otherwise the same file could not be chosen again
     };
-    const choose = h("button", { type: "button", class: "sl-choose", "aria-label": `Choose a file for the ${role} image` }, "Choose a file …");
+    const choose = h("button", { type: "button", class: "sl-choose", "aria-label": `Choose a file for the ${label.toLowerCase()}` }, "Choose a file …");
     choose.onclick = () => file.click();
-    const card = h("div", { class: "sl-image" }, target, this.faults[role], this.select(role, label, this.choices[role], true), file, choose);
+    const card = h("div", { class: "sl-image" }, target, this.faults[role], this.select(role, label, this.offered(role), true), file, choose);
     for (const kind of ["dragover", "dragleave", "drop"]) {
       card.addEventListener(kind, (event) => {
         event.preventDefault();
@@ -235,11 +280,11 @@ class Form {
       option.textContent = label;
     }
     if (name === "uploaded" || this.values[role] === "uploaded") this.set({ [role]: name });
-    if (this.values[role] !== name) return; // another image has been chosen meanwhile
-    const builtIn = this.choices[role].find((choice) => choice.name === name);
+    if (!name || this.values[role] !== name) return; // none, or another image has been chosen meanwhile
+    const builtIn = this.offered(role).find((choice) => choice.name === name);
     showImage(this.thumbnails[role], bytes);
     this.thumbnails[role].style.objectFit = Math.max(...size) > 3 * Math.min(...size) ? "contain" : "cover"; // all of a panorama
-    this.thumbnails[role].alt = `The ${role} image: ${builtIn ? builtIn.alt : label}`;
+    this.thumbnails[role].alt = `The ${this.choices.images[role].toLowerCase()}: ${builtIn ? builtIn.alt : label}`;
     this.hints[role].textContent = `${size[0]} × ${size[1]} pixels`;
     this.faults[role].textContent = "";
     this.shapes[role] = size;
@@ -251,14 +296,14 @@ class Form {
     const untouched = this.values.smoothness === this.ownSmoothness();
     this.set({ [name]: value });
     if (untouched) this.set({ smoothness: this.ownSmoothness() }); // another encoder has weights of its own
-    if (ROLES.includes(name)) this.studio.send({ kind: "thumbnail", role: name, name: value });
+    if (name in this.thumbnails) this.studio.send({ kind: "thumbnail", role: name, name: value });
   }
 
   findRecipe(name) {
     return this.choices.recipes.find((recipe) => recipe.name === name);
   }
 
-  /** Takes over a recipe's settings. Images, framework, encoder, seed, colours, strength and size of the style image stay as they are. */
+  /** Takes over a recipe's settings. Images, masks and their weights, framework, encoder, seed, colours and strength stay as they are. */
   useRecipe(name) {
     const { size, steps, content_layers, style_layers } = this.findRecipe(name);
     this.set({ recipe: name, size, steps, content_layers, style_layers, balance: 0 });
@@ -292,12 +337,35 @@ class Form {
     for (const role of ROLES) {
       for (const box of this.boxes[role]) box.checked = values[`${role}_layers`].includes(box.value);
     }
+    this.showImages(values);
     this.hints.layers.textContent = `content ${values.content_layers.join(", ") || "none"}; style ${values.style_layers.length}`;
     this.hints.recipe.textContent = recipe.summary;
     this.hints.recipe.title = recipe.source;
     const seed = recipe.seeded ? "The seed sets the noise that the run starts from." : "The run starts from the content image, so the seed has no effect.";
     this.hints.steps.textContent = `The author used ${recipe.author}. ${seed}`;
     this.showWeights(recipe, values);
+  }
+
+  /** Shows which styles there are, their shares, and which image boxes are empty. */
+  showImages(values) {
+    const used = ["", ...MORE.map((number) => `_${number}`)].filter((end) => !end || values[`style${end}`]);
+    const total = used.reduce((sum, end) => sum + values[`blend${end}`], 0);
+    for (const end of used) {
+      const text = total ? `${Math.round((100 * values[`blend${end}`]) / total)} % of the style` : "give one style a weight";
+      this.hints[`blend${end}`].textContent = text;
+      this.controls[`blend${end}`].setAttribute("aria-valuetext", text);
+    }
+    this.more.forEach((box, index) => (box.hidden = !values[`style_${MORE[index]}`]));
+    this.controls.blend.parentElement.hidden = used.length === 1;
+    this.add.hidden = used.length > MORE.length;
+    const masks = Object.keys(this.thumbnails).filter((role) => role.includes("mask") && values[role]);
+    const parts = [used.length > 1 && `${used.length} styles`, masks.length && `${masks.length} mask${masks.length > 1 ? "s" : ""}`];
+    this.hints.more.textContent = parts.filter(Boolean).join(", ") || "none";
+    for (const [role, image] of Object.entries(this.thumbnails)) {
+      if (values[role]) continue;
+      image.hidden = true;
+      this.hints[role].textContent = "";
+    }
   }
 
   showWeights(recipe, values) {
@@ -343,6 +411,7 @@ class Card {
     this.share = h("output", { class: "sl-hint", htmlFor: this.slider.id });
     this.pause = this.button("Pause", () => ({ kind: "command", command: this.run.state === "paused" ? "resume" : "pause" }));
     this.stop = this.button("Stop", () => ({ kind: "command", command: "stop" }));
+    this.goOn = this.button("Go on", () => ({ kind: "command", command: "go on" }), `Go on with run ${run.id}`);
     this.remove = this.button("Remove", () => ({ kind: "remove" }));
     this.saves = Object.entries(SAVE_LABELS).map(([what, label]) => {
       const noun = label === "GIF" ? label : label.toLowerCase();
@@ -359,7 +428,7 @@ class Card {
       this.bar,
       this.facts,
       this.error,
-      h("div", { class: "sl-actions" }, this.pause, this.stop, this.remove),
+      h("div", { class: "sl-actions" }, this.pause, this.stop, this.goOn, this.remove),
       this.plot,
       h("div", { class: "sl-saves", role: "group", "aria-label": `Save run ${run.id}` }, h("span", {}, "Save"), ...this.saves),
       h("details", { class: "sl-settings" }, h("summary", {}, "Settings"), this.settings),
@@ -448,8 +517,11 @@ class Card {
     const label = run.state === "paused" ? "Resume" : "Pause";
     this.pause.textContent = label;
     this.pause.setAttribute("aria-label", `${label} run ${run.id}`);
-    const hidesFocus = ended && [this.pause, this.stop].includes(focused(this.element));
+    const had = focused(this.element);
+    const hidesFocus = ended && [this.pause, this.stop].includes(had);
     this.pause.hidden = this.stop.hidden = this.bar.hidden = ended;
+    this.goOn.hidden = !run.kept;
+    if (this.goOn.hidden && had === this.goOn) this.pause.focus();
     for (const button of this.saves) button.disabled = run.step === 0 && button.textContent !== SAVE_LABELS.settings;
     if (hidesFocus) (run.step ? this.saves[0] : this.remove).focus();
   }

@@ -93,8 +93,7 @@ class Studio(anywidget.AnyWidget):
         match message.get("kind"):
             case "hello":
                 self.session.heard(message["page"])
-                for role in ("content", "style"):
-                    self._thumbnail(role, self.form.get(role))
+                self._thumbnails()
                 self.send({"kind": "runs", "numbers": list(self.runs.all)})
                 for run in list(self.runs.all.values()):
                     self._send_run(run, "all")
@@ -105,6 +104,11 @@ class Studio(anywidget.AnyWidget):
                 self.session.gone(message["page"])
             case "thumbnail":
                 self._thumbnail(message["role"], message["name"])
+            case "remove style":
+                self.uploaded = form.without_style(self.uploaded, message["role"])
+                self.form = form.without_style(message["form"], message["role"])
+                self._thumbnails()
+                self._notify(f"{form.IMAGES[message['role']].lower()} removed")
             case "upload":
                 self._upload(message, buffers)
             case "start":
@@ -112,7 +116,7 @@ class Studio(anywidget.AnyWidget):
                 self._notify(f"run {run.id} started")
             case "command":
                 run = self._find_run(message)
-                {"pause": run.pause, "resume": run.resume, "stop": run.stop}[message["command"]]()
+                {"pause": run.pause, "resume": run.resume, "stop": run.stop, "go on": run.go_on}[message["command"]]()
                 self._send_run(run, "command")  # even if it came too late to change anything
             case "remove":
                 run = self._find_run(message)
@@ -126,13 +130,19 @@ class Studio(anywidget.AnyWidget):
             case unknown:
                 raise KeyError(unknown)
 
+    def _thumbnails(self) -> None:
+        for role in form.IMAGES:
+            self._thumbnail(role, self.form.get(role))
+
     def _thumbnail(self, role: str, name: Any) -> None:
-        """Send a small copy of the chosen image. An upload is lost when its kernel ends: then the default image is sent."""
+        """Send a small copy of the chosen image. An upload is lost when its kernel ends: then the default image is sent, if any."""
         if name == form.UPLOADED and role not in self.uploaded:
-            name = form.defaults()[role]
+            name = form.defaults().get(role, "")
+            if not name:
+                self.send({"kind": "thumbnail", "role": role, "name": ""})
         if name == form.UPLOADED:
             self._send_thumbnail(role, name, open_with_notes(self.uploaded[role]).image, self.uploaded[role].name)
-        elif name in {choice["name"] for choice in self.choices[role]}:
+        elif name in {choice["name"] for choice in self.choices["content" if role == "content" else "style"]}:
             self._send_thumbnail(role, name, open_with_notes(name).image, name)
 
     def _send_thumbnail(self, role: str, name: str, image: np.ndarray, label: str) -> None:
@@ -141,8 +151,8 @@ class Studio(anywidget.AnyWidget):
 
     def _upload(self, message: dict, buffers: list) -> None:
         role = message["role"]
-        if role not in ("content", "style"):
-            raise InputError("an image must be either content or style")
+        if role not in form.IMAGES:
+            raise InputError(f"an image must be one of {', '.join(form.IMAGES)}")
         file = self.uploads.add(role, str(message["name"]), message["index"], message["count"], bytes(buffers[0]))
         if file is None:
             return
@@ -150,7 +160,7 @@ class Studio(anywidget.AnyWidget):
         check_size(opened.image, f"'{file.name}'")
         self.uploaded = self.uploaded | {role: file}
         self._send_thumbnail(role, form.UPLOADED, opened.image, file.name)
-        self._notify("; ".join([f"the {role} image is now {file.name}", *opened.notes]))
+        self._notify("; ".join([f"the {form.IMAGES[role].lower()} is now {file.name}", *opened.notes]))
 
     def _find_run(self, message: dict) -> Run:
         run = self.runs.all.get(message["run"])
@@ -164,7 +174,7 @@ class Studio(anywidget.AnyWidget):
 
     def _send_run(self, run: Run, what: str) -> None:
         """Send a summary of a run, a few kilobytes, with its current image if that is new."""
-        images = {"after": run.image or run.preview} if what in ("steps", "state", "all") else {}
+        images = {"after": run.shown} if what in ("steps", "state", "all") else {}
         new = run.id not in self._originals
         if new:
             size = min(run.settings.size or BEFORE, BEFORE)
@@ -203,8 +213,11 @@ def summary(run: Run) -> dict:
     """What the page shows of a run, as JSON."""
     pace, left = run.pace()
     settings = run.settings
-    label = {role: str(getattr(getattr(settings, role), "name", getattr(settings, role))) for role in ("content", "style")}
-    return label | {
+    styles = files.image_names(settings.style)
+    if settings.blend:
+        styles = [f"{name} ({100 * share:.0f} %)" for name, share in zip(styles, settings.blend, strict=True)]
+    return {
+        "content": files.image_names(settings.content)[0], "style": " and ".join(styles), "kept": run.kept,
         "id": run.id, "state": run.state, "stopping": run.stopping, "loading": run.loading, "error": run.error,
         "step": run.rows[-1][0] if run.rows else 0, "steps": run.steps, "pace": pace, "left": left,
         "curves": curves(run.rows), "recipe": settings.recipe, "backend": form.FRAMEWORKS.get(settings.backend, settings.backend),
