@@ -553,3 +553,72 @@ def test_a_form_has_strength_and_the_size_of_the_style_image(given, change):
 def test_a_strength_that_no_slider_gives_costs_one_line():
     with pytest.raises(InputError, match="strength must be a number from 0 to 1"):
         form.settings(form.defaults() | {"strength": 1.5}, {})
+
+
+def test_several_styles_have_weights_that_add_up_to_1():
+    given = {"style_2": "fluid", "style_3": "ceramic", "blend": 0.5, "blend_2": 0.25}
+    settings, _, told = form.settings(form.defaults() | given, {})
+    assert settings.style == ("brushstrokes", "fluid", "ceramic") and sum(settings.blend) == pytest.approx(1, abs=0.005)
+    assert settings.blend == pytest.approx((0.5 / 1.75, 0.25 / 1.75, 1 / 1.75), abs=1e-3)  # a weight that is not given is 1
+    assert told["changes"] == ["blend 29 : 14 : 57"]
+    with pytest.raises(InputError, match="blend_2 must be a number from 0 to 1"):
+        form.settings(form.defaults() | given | {"blend_2": 2}, {})
+    with pytest.raises(InputError, match="the weights of blend add up to 0"):
+        form.settings(form.defaults() | {"style_2": "fluid", "blend": 0, "blend_2": 0}, {})
+
+
+def test_a_style_that_is_removed_takes_its_mask_and_weight_along_and_the_next_moves_up():
+    given = {
+        "style": "a",
+        "style_2": "b",
+        "style_3": "c",
+        "style_mask_2": "m2",
+        "style_mask_3": "m3",
+        "blend_2": 0.2,
+        "blend_3": 0.3,
+    }
+    assert form.without_style(given, "style_2") == {
+        "style": "a", "style_2": "c", "style_mask_2": "m3", "blend_2": 0.3
+    }  # fmt: skip
+    assert form.without_style(given, "style_3") == {
+        "style": "a", "style_2": "b", "style_mask_2": "m2", "blend_2": 0.2
+    }  # fmt: skip
+
+
+def mask(left=255, right=0, size=(40, 30)) -> ImageFile:
+    """The left half of one grey, the right half of another."""
+    image = Image.new("L", size, left)
+    image.paste(right, (size[0] // 2, 0, *size))
+    image.save(buffer := io.BytesIO(), "PNG")
+    return ImageFile("mask.png", buffer.getvalue())
+
+
+def test_masks_are_files_and_their_faults_are_told_in_the_librarys_words():
+    photograph = ImageFile("me.png", image_file())
+    given = form.defaults() | {"content": "uploaded", "content_mask": "uploaded", "size": 40}
+    settings, _, told = form.settings(given, {"content": photograph, "content_mask": mask()})
+    assert settings.content_mask.name == "mask.png" and settings.style_mask is None and told["changes"][-1] == "content mask"
+    with pytest.raises(InputError, match="the content mask was lost: choose its file again"):
+        form.settings(given, {"content": photograph})
+    with pytest.raises(InputError, match="has 40 x 60 pixels"):
+        form.settings(given, {"content": photograph, "content_mask": mask(size=(40, 60))})
+    both = given | {"style": "uploaded", "style_mask": "uploaded"}
+    files = {"content": photograph, "style": photograph, "content_mask": mask()}
+    settings, _, told = form.settings(both, files | {"style_mask": mask()})
+    assert [file.name for file in settings.style_mask] == ["mask.png"] and told["changes"][-1] == "content and style masks"
+    with pytest.raises(InputError, match="region"):
+        form.settings(both, files | {"style_mask": mask(left=255, right=255)})
+    with pytest.raises(InputError, match="content_mask must be chosen from its list"):
+        form.settings(form.defaults() | {"content_mask": "/etc/passwd"}, {})
+
+
+def test_a_style_is_removed_on_the_page_with_its_file(page):
+    data = image_file()
+    given = page.form | {"style_2": "uploaded", "style_3": "ceramic"}
+    page.form = given
+    ask(page, "upload", data, role="style_2", name="mine.png", index=0, count=1)
+    assert "style_2" in page.uploaded
+    sent = ask(page, "remove style", role="style_2", form=given)
+    assert page.form["style_2"] == "ceramic" and "style_3" not in page.form and page.uploaded == {}
+    assert {message["role"] for message in sent if message["kind"] == "thumbnail"} >= {"style", "style_2"}
+    assert sent[-1]["text"] == "style image 2 removed"

@@ -333,3 +333,31 @@ def test_an_interrupt_of_the_kernel_does_not_reach_a_run(all_runs):
     assert os.getpgid(run.process.pid) != os.getpgid(0)
     assert all_runs.wait(SECONDS)
     assert run.state == "done"
+
+
+def test_a_stopped_run_goes_on_to_the_image_of_one_that_was_never_stopped(all_runs):
+    whole = all_runs.add(settings(steps=30), 30)
+    run = all_runs.add(settings(steps=30), 30)
+    wait_until(lambda: len(run.rows) > 3)
+    run.stop()
+    wait_until(lambda: run.ended)
+    assert run.kept and run.state == "stopped" and len(run.rows) < 30
+    run.go_on()
+    assert run.state == "waiting" and not run.ended
+    wait_until(lambda: run.ended and whole.ended)
+    assert run.state == "done" and not run.kept and [row[0] for row in run.rows] == list(range(1, 31))
+    assert run.image == whole.image
+
+
+def test_a_run_that_is_done_or_removed_cannot_go_on(all_runs):
+    run = all_runs.add(settings(steps=3), 3)
+    wait_until(lambda: run.ended)
+    run.go_on()
+    assert run.state == "done" and not run.kept
+    other = all_runs.add(settings(steps=1000), 1000)
+    wait_until(lambda: len(other.rows) > 3)
+    other.stop()
+    wait_until(lambda: other.ended)
+    other.close()
+    other.go_on()
+    assert other.state == "stopped" and not other.kept

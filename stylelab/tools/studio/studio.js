@@ -117,7 +117,7 @@ class Form {
       this.select("keep_colours", "Colours", colours),
       h(
         "details",
-        { class: "sl-layers sl-more" },
+        { class: "sl-more" },
         h("summary", {}, "Masks and more styles ", this.hints.more),
         h("p", { class: "sl-hint" }, "A mask has one colour for each region. Alone, a content mask is white where the style belongs, and black elsewhere."),
         h("div", { class: "sl-pair" }, this.imageCard("content_mask"), this.imageCard("style_mask")),

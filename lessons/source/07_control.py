@@ -11,7 +11,7 @@
 #
 # {{badges}}
 #
-# This is the {{framework}} edition. The same lesson in {{other_framework}}: [07_where_what_how_much_{{other_module}}.ipynb](07_where_what_how_much_{{other_module}}.ipynb)
+# This is the {{framework}} edition. The same lesson in {{other_framework}}: [07_control_{{other_module}}.ipynb](07_control_{{other_module}}.ipynb)
 #
 # **You will**
 #
