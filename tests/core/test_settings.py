@@ -278,7 +278,7 @@ def test_a_wrong_value_gives_one_line(capsys, no_run, key, value, words):
 @pytest.mark.parametrize(("name", "words"), [
     (".", "is a folder"), ("none.json", "no settings file 'none.json'"), ("/dev/zero", "not a regular file"),
     ("text.json", "is not text"), ("photo.png", "carries no settings"), ("broken.png", "is a broken PNG"),
-    ("huge.json", "has more than 60 MB"), ("~no-such-user/a.json", "no settings file"),
+    ("huge.json", "has more than 200 MB"), ("~no-such-user/a.json", "no settings file"),
 ])  # fmt: skip
 def test_a_file_of_another_kind_gives_one_line(capsys, no_run, name, words):
     Path("text.json").write_bytes(b"\xff\xfe\x00")
