@@ -578,8 +578,8 @@ def _ranked(target: Tensor, number: int) -> Tensor:
 
 
 def _shared_ranks(rows: Tensor, other: int) -> tuple[Tensor, ...]:
-    own, theirs, shares = (torch.from_numpy(each).to(rows.device) for each in clouds.shared_ranks(rows.shape[1], other))
-    return own, theirs, shares.to(rows.dtype)
+    own, theirs, shares = (torch.from_numpy(each) for each in clouds.shared_ranks(rows.shape[1], other))
+    return own.to(rows.device), theirs.to(rows.device), shares.to(rows.dtype).to(rows.device)  # which may have no float64
 
 
 def _unit(cloud: Tensor, centred: bool) -> Tensor:

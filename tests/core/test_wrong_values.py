@@ -31,7 +31,7 @@ IMAGES = (
 PATHS = (None, 5, NAN, True, [], {}, object(), "", "\0", "no/such/folder/a.json", "a.xyz", "x" * 300 + ".json")
 FUNCTIONS = ("print", 5, [], {}, object())
 OPTIONS = {
-    "size": (*WHOLES, 0, -1, 10**9), "steps": (*WHOLES, 0, -1), "seed": (None, *WHOLES, -1), "scales": (None, *WHOLES, 0, -1),
+    "size": (*WHOLES, 0, -1, 10**9), "steps": (*WHOLES, 0, -1), "seed": (None, *WHOLES, -1), "scales": (*WHOLES, 0, -1),
     "tile": (*WHOLES, -1, 3), "content_weight": (*NUMBERS, -1), "style_weight": (*NUMBERS, -1), "tv_weight": (*NUMBERS, -1),
     "content_layers": LAYERS, "style_layers": LAYERS, "recipe": (None, *NAMES), "encoder": (None, *NAMES), "device": NAMES,
     "precision": (None, *NAMES), "keep_colours": NAMES, "watch": FUNCTIONS, "snapshots": ("all", 5, [None], ["x"], [1.5], object()),
