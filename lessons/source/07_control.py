@@ -203,7 +203,6 @@ match_colours = sl.check("match_colours", match_colours)
 # **Predict** what becomes of the window's red: is there any red in the photograph?
 
 # %% name="matched"
-# NBVAL_CHECK_OUTPUT
 glass = paintings["stained-glass"]
 matched = sl.to_array(match_colours(sl.to_tensor(glass), sl.to_tensor(photograph)))
 for name, image in {"window": glass, "photograph": photograph, "matched": matched}.items():
