@@ -148,6 +148,7 @@ def paint_all(style, ways, live):
 
 
 # %% name="where"
+# NBVAL_CHECK_OUTPUT
 left = np.zeros_like(paintings["brushstrokes"])
 left[:, : left.shape[1] // 2] = 1  # white: the sky's colour in the photograph's mask
 ways = {
