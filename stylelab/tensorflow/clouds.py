@@ -29,6 +29,8 @@ from stylelab.run.numerics import clouds
 from stylelab.tensorflow.losses import Sums, distance, renew, statistics, sums, wide
 from stylelab.tensorflow.tensors import as_tensor
 
+PROCESSOR = "CPU:0"
+
 
 def mmd_loss(
     activation: Tensor,
@@ -346,21 +348,26 @@ def _(loss: Wasserstein, activation: "Tensor | Sums") -> tuple[Tensor, ...]:
     ridge = np.finfo(mean.dtype.as_numpy_dtype).eps * _trace(
         covariance
     )  # as much as rounding may have taken from its least eigenvalue
-    mean, covariance, ridge, size = _in_double(mean, covariance, ridge, _size(mean, covariance))
-    values, vectors = tf.linalg.eigh(covariance + ridge * _identity(covariance))
-    root = tf.matmul(vectors * tf.sqrt(tf.maximum(values, 0))[:, None, :], vectors, transpose_b=True)  # A^1/2
-    return mean, root, _trace(covariance), ridge, size
+    with tf.device(PROCESSOR):
+        mean, covariance, ridge, size = _in_double(mean, covariance, ridge, _size(mean, covariance))
+        values, vectors = tf.linalg.eigh(covariance + ridge * _identity(covariance))
+        root = tf.matmul(vectors * tf.sqrt(tf.maximum(values, 0))[:, None, :], vectors, transpose_b=True)  # A^1/2
+        return mean, root, _trace(covariance), ridge, size
 
 
 @distance.register
 def _(loss: Wasserstein, activation: "Tensor | Sums", statistics: tuple[Tensor, ...]) -> Tensor:
-    given, (target, root, trace, ridge, size) = moments(activation), statistics
-    mean, covariance = _in_double(*given)
-    both = root @ (covariance + ridge * _identity(covariance)) @ root  # A^1/2 B A^1/2
-    values = tf.linalg.eigvalsh((both + tf.linalg.matrix_transpose(both)) / 2)
-    spread = _trace(covariance) + trace + 2 * root.shape[1] * ridge - 2 * tf.reduce_sum(_root(values, 0))
-    work = _squares(mean - target) + tf.maximum(spread, 0)
-    return tf.cast(work / size if loss.relative else work, given[0].dtype)
+    target, root, trace, ridge, size = statistics
+
+    def work(*given: Tensor) -> Tensor:
+        mean, covariance = _in_double(*given)
+        both = root @ (covariance + ridge * _identity(covariance)) @ root  # A^1/2 B A^1/2
+        values = tf.linalg.eigvalsh((both + tf.linalg.matrix_transpose(both)) / 2)
+        spread = _trace(covariance) + trace + 2 * root.shape[1] * ridge - 2 * tf.reduce_sum(_root(values, 0))
+        whole = _squares(mean - target) + tf.maximum(spread, 0)
+        return tf.cast(whole / size if loss.relative else whole, given[0].dtype)
+
+    return _on_processor(work, *moments(activation))
 
 
 def moments(activation: "Tensor | Sums") -> tuple[Tensor, Tensor]:
@@ -383,8 +390,26 @@ def _root(value: Tensor, least: "Tensor | float") -> Tensor:
 
 
 def _in_double(*matrices: Tensor) -> tuple[Tensor, ...]:
-    """In float64."""
+    """In float64, which not every GPU has: to be called on the CPU."""
     return tuple(tf.cast(each, tf.float64) for each in matrices)
+
+
+def _on_processor(function: Any, *given: Tensor) -> Tensor:
+    """`function(*given)`, it and its gradient on the CPU."""
+
+    @tf.custom_gradient
+    def run(*given: Tensor) -> tuple[Tensor, Any]:
+        with tf.device(PROCESSOR), tf.GradientTape(persistent=True) as tape:
+            tape.watch(given)
+            value = function(*given)
+
+        def gradient(upstream: Tensor) -> Any:
+            with tf.device(PROCESSOR):
+                return tape.gradient(value, given, upstream)
+
+        return value, gradient
+
+    return run(*given)
 
 
 def _positions(own: Sums) -> Tensor:
@@ -514,9 +539,12 @@ def _compare(loss: Loss, activation: Tensor, target: Tensor, directions: Tensor 
     for one, other in zip(*_checked(activation, target), strict=True):
         number = one.shape[1] * one.shape[2]
         sized = loss.at_size(number, number)
+        if "activation" not in loss.needs:  # their differences of large sums deserve doubles
+            with _outside_graph(other), tf.device(PROCESSOR):
+                own = statistics(sized, *_in_double(other))
+            values.append(_on_processor(lambda one, own=own, sized=sized: _in_double_apart(sized, one, own), one))
+            continue
         with _outside_graph(other):
-            if "activation" not in loss.needs:  # their differences of large sums deserve it
-                (other,) = _in_double(other)
             own = statistics(sized, other)
         if directions is not None:
             if directions.shape[1] != one.shape[-1]:
@@ -524,8 +552,12 @@ def _compare(loss: Loss, activation: Tensor, target: Tensor, directions: Tensor 
                     f"directions are {tuple(directions.shape)} for {one.shape[-1]} filters: give a row of as many for each"
                 )
             own.drawn = [tf.transpose(directions)]
-        values.append(distance(sized, tf.cast(one, other.dtype), own))
-    return tf.cast(tf.add_n(values), activation.dtype)
+        values.append(distance(sized, one, own))
+    return tf.add_n(values)
+
+
+def _in_double_apart(loss: Loss, activation: Tensor, own: Any) -> Tensor:
+    return tf.cast(distance(loss, *_in_double(activation), own), activation.dtype)
 
 
 def _samples(loss: "MMD | NearestNeighbour", number: int) -> "list[Tensor | tf.Variable]":

@@ -174,14 +174,13 @@ def wasserstein(activation: Tensor, target: Tensor) -> Tensor:
 
     Source: Gelbrich 1990.
     """
-    x, y = (tf.cast(_cloud(each), tf.float64) for each in (activation, target))
-    (mean, covariance), (target_mean, target_covariance) = _moments(x), _moments(y)
+    (mean, covariance), (target_mean, target_covariance) = _moments(_cloud(activation)), _moments(_cloud(target))
     root = _matrix_root(target_covariance)
     both = tf.linalg.eigvalsh(root @ covariance @ root)
     paired = tf.reduce_sum(tf.sqrt(tf.maximum(both, tf.constant(1e-12, both.dtype))))  # where it is 0, a root has no slope
     apart = tf.reduce_sum(tf.square(mean - target_mean))
     work = apart + tf.linalg.trace(covariance) + tf.linalg.trace(target_covariance) - 2 * paired
-    return tf.cast(work, activation.dtype)
+    return work
 
 
 def sliced_wasserstein(activation: Tensor, target: Tensor, directions: Tensor) -> Tensor:
