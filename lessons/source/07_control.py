@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] name="title"
-# # 7 · Where, what colour, how much: you choose what the statistics are taken of
+# # 7 · Where, what colour, how much
 #
 # {{badges}}
 #

@@ -58,7 +58,7 @@ WRONG = {  # a call -> words of its error message
     'stylelab.transfer("china", "fluid", sise=96)': 'Unexpected keyword argument "sise"',
     'stylelab.transfer("china")': 'Missing positional argument "style"',
     'stylelab.transfer("china", 3)': '"int"; expected',
-    'stylelab.transfer("china", "fluid", scales="two")': '"scales".* expected "int"',
+    'stylelab.transfer("china", "fluid", scales="two")': '"scales".* expected "int',
     'stylelab.transfer("china", "fluid").images': 'has no attribute "images"',
     'stylelab.transfer_batch("china", "fluid", sede=1)': 'Unexpected keyword argument "sede"',
     'images.open_image("china", size=0.5)': '"float"; expected "int | None"',
