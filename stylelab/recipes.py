@@ -296,7 +296,7 @@ class Sliced(Loss):
     Sliced(directions=64)
 
     Attributes:
-        directions: how many lines; 0 for as many as there are filters. A run draws others as it goes on.
+        directions: how many lines; 0 for as many as there are filters. A run draws others as it continues.
         seed: of what is drawn.
     """
 

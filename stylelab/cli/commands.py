@@ -140,11 +140,11 @@ def transfer(
     save_settings: Annotated[Path | None, typer.Option(help="Save the settings of the run as a .json file.")] = None,
     film: Annotated[Path | None, typer.Option(help="Save an animation of the run (.gif) or a filmstrip (.png).")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run that was stopped: from OUT.state, where every run is kept.")
+        bool, typer.Option("--resume", help="Continue with a run that was stopped: from OUT.state, where every run is kept.")
     ] = False,
     **options: Any,
 ) -> int:
-    """Paint one image's content in another's style. Ctrl-C saves the best image so far, and --resume goes on from there."""
+    """Paint one image's content in another's style. Ctrl-C saves the best image so far, and --resume continues from there."""
     from stylelab.cli import transfer as painting
 
     sources = {name: context.get_parameter_source(name) for name in context.params}

@@ -58,7 +58,7 @@ def transfer(
         file: the settings file, if the settings come from one.
         save_settings: where to save the settings with what 'auto' came to, as .json.
         film: where to save an animation, as .gif, or a filmstrip, as .png.
-        resume: go on with the run that was stopped.
+        resume: continue with the run that was stopped.
 
     Raises:
         InputError, MachineError: one line for stderr.
@@ -129,14 +129,14 @@ def _kept(run: Run, place: Path, backend: str, resume: bool) -> Run:
         step = keeper.progress.step
         _tell(f"going on after step {step} of {run.steps}" if step else f"no stopped run in '{name}': this one starts at step 1")
     elif keeper and keeper.rival:
-        what = "other settings, which this one replaces" if keeper.foreign else "these settings, which --resume goes on with"
+        what = "other settings, which this one replaces" if keeper.foreign else "these settings, which --resume continues with"
         _tell(f"'{name}' holds a stopped run with {what}")
     return run
 
 
 def _going_on(run: Run) -> str:
-    """How to go on with a run that has stopped; empty if it was not kept."""
-    return "repeat the command with --resume to go on" if run.keeper and run.keeper.saved else ""
+    """How to continue with a run that has stopped; empty if it was not kept."""
+    return "repeat the command with --resume to continue" if run.keeper and run.keeper.saved else ""
 
 
 def _tell(message: str) -> None:

@@ -131,7 +131,7 @@ def _save(keeper: Keeper, logs: "list[_Log]", facts: Mapping[str, Any]) -> None:
 
 
 def _restore(logs: "list[_Log]", keeper: Keeper) -> float:
-    """Fill the logs of a run that goes on; returns the seconds that it has taken so far."""
+    """Fill the logs of a run that continues; returns the seconds that it has taken so far."""
     found = keeper.found
     assert found is not None
     for i, (log, stopped) in enumerate(zip(logs, found.about["stopped"], strict=True)):

@@ -185,7 +185,7 @@ class CallOptions(Options):
         check=lambda name, value: tuple(whole("a snapshot's step", step) for step in several(name, value, "[1, 10, 100]")),
     )  # fmt: skip
     resume: str | os.PathLike[str] | None = option(
-        None, "File to keep the run in until it is finished; if it is there, the run that was stopped goes on.",
+        None, "File to keep the run in until it is finished; if it is there, the run that was stopped continues.",
         check=lambda name, value: instance(name, value, str, os.PathLike, words="a path"),
     )  # fmt: skip
 

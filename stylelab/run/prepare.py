@@ -127,7 +127,7 @@ class Run:
 
     @property
     def progress(self) -> Progress:
-        """Where the run starts: at its first step, unless it goes on from what was kept."""
+        """Where the run starts: at its first step, unless it continues from what was kept."""
         return self.keeper.progress if self.keeper else Progress()
 
     @property
@@ -157,7 +157,7 @@ class Run:
     def precision(self) -> str:
         """As asked for, but float32 when 'auto' meets random filters.
 
-        With those, the least difference in rounding leads to another image. A run that goes on keeps its precision.
+        With those, the least difference in rounding leads to another image. A run that continues keeps its precision.
         """
         if self.keeper and self.keeper.found:
             return self.keeper.found.about["precision"]

@@ -1,4 +1,4 @@
-"""Let a run be kept in a file, and go on from what an earlier one has left there."""
+"""Let a run be kept in a file, and continue from what an earlier one has left there."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ RESOLVED = {"precision": "auto", "tile": None}  # options, with the value that l
 
 
 def keep(run: Run, path: "str | os.PathLike[str] | None", backend: str, *, afresh: bool = False) -> Run:
-    """The run, to be kept in a file while it is painted. If an earlier one was stopped, it goes on from there.
+    """The run, to be kept in a file while it is painted. If an earlier one was stopped, it continues from there.
 
     Args:
         run: from `prepare_run`.

@@ -1,4 +1,4 @@
-"""The file in which a run is kept while it is painted, so that it can go on after a stop. No framework is imported.
+"""The file in which a run is kept while it is painted, so that it can continue after a stop. No framework is imported.
 
 It is a safetensors file: arrays, and in its description a JSON text about the run. Nothing in it is ever executed.
 """
@@ -29,7 +29,7 @@ class Progress:
 
     Attributes:
         step: the last step that was taken.
-        arrays: what the loop left at that step, if it is to go on from there.
+        arrays: what the loop left at that step, if it is to continue from there.
         ended: the images of the batch that have ended, by number.
         read: gives `arrays` as they are now; None while a step changes them, and before the first one.
     """
@@ -46,7 +46,7 @@ class Keeper:
     Attributes:
         path: of the file.
         run: what the run is, to compare with.
-        found: what an earlier run left there, to go on from; None to start at the first step.
+        found: what an earlier run left there, to continue from; None to start at the first step.
         rival: the step of a state that is there although the run starts at the first step; if it is of the same run, it is not
             replaced by one of fewer steps.
         foreign: whether that is of a run with other settings, which the end of this one does not remove.
@@ -112,7 +112,7 @@ class State:
     arrays: Arrays
 
     def progress(self) -> Progress:
-        """The loop's part, to go on from."""
+        """The loop's part, to continue from."""
         ended = {i: NotFiniteError(index, float(loss), self.arrays[f"ended.{i}"]) for i, index, loss in self.about["ended"]}
         return Progress(self.about["step"], self.part("loop"), ended)
 

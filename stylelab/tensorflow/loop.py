@@ -94,7 +94,7 @@ def paint_stages(
         recipe = jobs[0].recipe
         steps = range(first, first + recipe.steps)
         first += recipe.steps
-        if steps.stop <= progress.step:  # of a run that goes on at a larger size
+        if steps.stop <= progress.step:  # of a run that continues at a larger size
             continue
         content, start = (tf.concat([to_tensor(getattr(job, name), device) for job in jobs], 0) for name in ("content", "start"))
         styles = [[to_tensor(style.image, device) for style in job.styles] for job in jobs]
@@ -127,7 +127,7 @@ def _descend(
     good = before = tf.identity(images)
     failures: dict[int, NotFiniteError] = {}
     kept = KEPT if optimiser.name == "lbfgs" else 1
-    if progress.step in indices:  # the run goes on after this step
+    if progress.step in indices:  # the run continues after this step
         good, before, failures = _restore(progress, images, method)
         renew((progress.step - 1) // kept)
     for index in indices[max(0, progress.step + 1 - indices.start) :]:

@@ -344,10 +344,10 @@ def test_a_stopped_run_goes_on(studio):
     card.press("Stop")
     card.expect_state("stopped")
     stopped = card.step()
-    card.root.get_by_role("button", name=f"Go on with run {card.number}").click()
+    card.root.get_by_role("button", name=f"Continue with run {card.number}").click()
     card.expect_state("done")
     assert stopped < 120 and card.step() == 120
-    assert not card.root.get_by_role("button", name=f"Go on with run {card.number}").is_visible()
+    assert not card.root.get_by_role("button", name=f"Continue with run {card.number}").is_visible()
 
 
 def test_unweighted_losses_of_two_runs_have_one_scale(studio):

@@ -1,4 +1,4 @@
-"""A run that was stopped goes on from a file, to the very same image."""
+"""A run that was stopped continues from a file, to the very same image."""
 
 import errno
 import itertools
@@ -138,7 +138,7 @@ def test_a_method_goes_on_with_all_that_it_knows(lab, rng, optimiser):
 
 @pytest.mark.parametrize(("then", "now"), [(None, 16), (16, None)])
 def test_a_run_goes_on_with_the_tiles_that_it_began_with(sl, tmp_path, monkeypatch, then, now):
-    """How much memory is free when it goes on must not change the image."""
+    """How much memory is free when it continues must not change the image."""
     options, path = SMALL | dict(steps=2, recipe="gatys"), tmp_path / "run.state"
     monkeypatch.setattr("stylelab.run.numerics.memory.choose_tile", lambda *args, **how: then)
     unbroken = sl.transfer("coffee", "astronaut", **options)
@@ -453,7 +453,9 @@ def command(here, monkeypatch, capsys):
 def test_after_a_stop_the_command_says_how_to_go_on_and_does(command, number, status):
     given, out, err = command(events={3: lambda: os.kill(os.getpid(), number)})
     assert given == status and "saved a.png" in out and sorted(os.listdir()) == ["a.png", "a.png.state"]
-    assert err == ("stylelab: stopped after 3 steps: this is the best image so far; repeat the command with --resume to go on\n")
+    assert err == (
+        "stylelab: stopped after 3 steps: this is the best image so far; repeat the command with --resume to continue\n"
+    )
     stopped = Path("a.png").read_bytes()
     given, out, err = command("--resume")
     assert given == 0 and "5 steps in" in out and err == "stylelab: going on after step 3 of 5\n"
@@ -470,7 +472,7 @@ def test_ctrl_c_before_the_first_new_step_loses_nothing(command, monkeypatch):
     command(events={3: ctrl_c})
     monkeypatch.setattr("stylelab.cli.progress.Progress.__enter__", lambda self: stop())
     given, out, err = command("--resume")
-    assert given == 130 and "interrupted before the first step: repeat the command with --resume to go on" in err
+    assert given == 130 and "interrupted before the first step: repeat the command with --resume to continue" in err
     assert state.read(Path("a.png.state")).about["step"] == 3
 
 
@@ -480,7 +482,7 @@ def test_a_new_run_says_that_there_is_a_stopped_one(command):
     assert given == 0 and "'a.png.state' holds a stopped run with other settings, which this one replaces" in err
     command(events={3: ctrl_c})
     given, _, err = command()
-    assert given == 0 and "'a.png.state' holds a stopped run with these settings, which --resume goes on with" in err
+    assert given == 0 and "'a.png.state' holds a stopped run with these settings, which --resume continues with" in err
     assert os.listdir() == ["a.png"]
 
 

@@ -109,7 +109,7 @@ def test_a_deleted_lesson_is_copied_again_but_its_newer_edition_only_once(mine, 
     (mine / ONE).write_text("my answers")
     publish(course, "second", ONE)
     starting.start(mine)
-    (mine / ONE).unlink()  # goes on with the newer one
+    (mine / ONE).unlink()  # continues with the newer one
     starting.start(mine)
     assert ONE not in contents(mine)
 

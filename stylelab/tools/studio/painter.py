@@ -87,7 +87,7 @@ class Reporter:
 
 
 def paint(reporter: Reporter, settings: Settings, state: str | None = None, seconds: float = 0.0) -> None:
-    """Paint, and send the result. The run is kept in the file `state`, or goes on from there if it has taken `seconds` so far."""
+    """Paint, and send the result. The run is kept in the file `state`, or continues from there if it has taken `seconds` so far."""
     reporter.frame_steps = {round(float(step)) for step in np.geomspace(1, max(1, settings.steps or 1), FRAMES)}
     reporter.send("loading", what=settings.backend)
     half = load_backend(settings.backend)

@@ -44,7 +44,7 @@ class Run:
         loading: what it waits for: the name of the framework, or 'encoder'; empty before it is started.
         rows: a tuple for each step, in the order of `result.COLUMNS`.
         preview: the image as it is now, a JPEG; empty before the first step.
-        image: the result, a PNG; empty until there is one. If the run goes on, it stays until there is another.
+        image: the result, a PNG; empty until there is one. If the run continues, it stays until there is another.
         frames: {step: JPEG}, for a film.
         error: one line, if it failed; if it was stopped, which image this is.
         facts: what `Runs.add` was told; later also device, encoder, precision and notes of the result.
@@ -65,11 +65,11 @@ class Run:
         self._early_commands: list[str] | None = []  # given before the process could take them
         self._thread: threading.Thread | None = None
         self._timer: threading.Timer | None = None  # until it is killed, if it does not stop
-        self._folder: Any = None  # a TemporaryDirectory, for the state with which a stopped run can go on
+        self._folder: Any = None  # a TemporaryDirectory, for the state with which a stopped run can continue
 
     @property
     def kept(self) -> bool:
-        """Whether it was stopped and can go on."""
+        """Whether it was stopped and can continue."""
         return self.state == STOPPED and self._folder is not None and self._state.exists()
 
     @property
@@ -155,7 +155,7 @@ class Run:
             self._end(STOPPED)
 
     def close(self) -> None:
-        """Kill the process and wait until it is gone. The last preview is kept; the run cannot go on."""
+        """Kill the process and wait until it is gone. The last preview is kept; the run cannot continue."""
         self._end(STOPPED)
         self._wait_for_thread()
         if self._folder:

@@ -411,7 +411,7 @@ class Card {
     this.share = h("output", { class: "sl-hint", htmlFor: this.slider.id });
     this.pause = this.button("Pause", () => ({ kind: "command", command: this.run.state === "paused" ? "resume" : "pause" }));
     this.stop = this.button("Stop", () => ({ kind: "command", command: "stop" }));
-    this.goOn = this.button("Go on", () => ({ kind: "command", command: "go on" }), `Go on with run ${run.id}`);
+    this.goOn = this.button("Continue", () => ({ kind: "command", command: "continue" }), `Continue with run ${run.id}`);
     this.remove = this.button("Remove", () => ({ kind: "remove" }));
     this.saves = Object.entries(SAVE_LABELS).map(([what, label]) => {
       const noun = label === "GIF" ? label : label.toLowerCase();
@@ -651,7 +651,7 @@ class Studio {
   beat() {
     this.beats += 1;
     this.signal((!this.answered || this.silent) && Number.isInteger(Math.log2(this.beats)) ? "hello" : "alive");
-    if (!document.hidden) this.expectAnswer(); // otherwise a run would seem to go on after its kernel has ended
+    if (!document.hidden) this.expectAnswer(); // otherwise a run would seem to continue after its kernel has ended
   }
 
   /** Shows a line above Paint; an alert with a role, below its image box. */

@@ -116,7 +116,7 @@ class Studio(anywidget.AnyWidget):
                 self._notify(f"run {run.id} started")
             case "command":
                 run = self._find_run(message)
-                {"pause": run.pause, "resume": run.resume, "stop": run.stop, "go on": run.go_on}[message["command"]]()
+                {"pause": run.pause, "resume": run.resume, "stop": run.stop, "continue": run.go_on}[message["command"]]()
                 self._send_run(run, "command")  # even if it came too late to change anything
             case "remove":
                 run = self._find_run(message)
