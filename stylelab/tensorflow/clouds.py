@@ -542,7 +542,8 @@ def _compare(loss: Loss, activation: Tensor, target: Tensor, directions: Tensor 
         if "activation" not in loss.needs:  # their differences of large sums deserve doubles
             with _outside_graph(other), tf.device(PROCESSOR):
                 own = statistics(sized, *_in_double(other))
-            values.append(_on_processor(lambda one, own=own, sized=sized: _in_double_apart(sized, one, own), one))
+            doubled = lambda one, loss=sized, own=own: tf.cast(distance(loss, *_in_double(one), own), one.dtype)  # noqa: E731
+            values.append(_on_processor(doubled, one))
             continue
         with _outside_graph(other):
             own = statistics(sized, other)
@@ -554,10 +555,6 @@ def _compare(loss: Loss, activation: Tensor, target: Tensor, directions: Tensor 
             own.drawn = [tf.transpose(directions)]
         values.append(distance(sized, one, own))
     return tf.add_n(values)
-
-
-def _in_double_apart(loss: Loss, activation: Tensor, own: Any) -> Tensor:
-    return tf.cast(distance(loss, *_in_double(activation), own), activation.dtype)
 
 
 def _samples(loss: "MMD | NearestNeighbour", number: int) -> "list[Tensor | tf.Variable]":

@@ -179,8 +179,7 @@ def wasserstein(activation: Tensor, target: Tensor) -> Tensor:
     both = tf.linalg.eigvalsh(root @ covariance @ root)
     paired = tf.reduce_sum(tf.sqrt(tf.maximum(both, tf.constant(1e-12, both.dtype))))  # where it is 0, a root has no slope
     apart = tf.reduce_sum(tf.square(mean - target_mean))
-    work = apart + tf.linalg.trace(covariance) + tf.linalg.trace(target_covariance) - 2 * paired
-    return work
+    return apart + tf.linalg.trace(covariance) + tf.linalg.trace(target_covariance) - 2 * paired
 
 
 def sliced_wasserstein(activation: Tensor, target: Tensor, directions: Tensor) -> Tensor:

@@ -175,14 +175,11 @@ def wasserstein(activation: Tensor, target: Tensor) -> Tensor:
 
     Source: Gelbrich 1990.
     """
-    device = "cpu" if activation.device.type == "mps" else activation.device  # which has no float64
-    x, y = (_cloud(each).to(device, torch.float64) for each in (activation, target))
-    (mean, covariance), (target_mean, target_covariance) = _moments(x), _moments(y)
+    (mean, covariance), (target_mean, target_covariance) = _moments(_cloud(activation)), _moments(_cloud(target))
     root = _matrix_root(target_covariance)
     both = torch.linalg.eigvalsh(root @ covariance @ root)
     paired = both.clamp(min=1e-12).sqrt().sum()  # where it is 0, a root has no slope
-    work = (mean - target_mean).square().sum() + covariance.trace() + target_covariance.trace() - 2 * paired
-    return work.to(activation)
+    return (mean - target_mean).square().sum() + covariance.trace() + target_covariance.trace() - 2 * paired
 
 
 def sliced_wasserstein(activation: Tensor, target: Tensor, directions: Tensor) -> Tensor:
