@@ -62,7 +62,7 @@ def relink(text: str, file: Path, page: str, source: SourceFolder) -> str:
     """A page's text with links that work on the site. Images that the page shows are copied.
 
     Args:
-        file: where the text is in the repository; `page`, where it continues the site.
+        file: where the text is in the repository; `page`, where it goes on the site.
 
     Raises:
         InputError: a link to a file that does not exist.

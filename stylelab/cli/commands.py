@@ -140,7 +140,7 @@ def transfer(
     save_settings: Annotated[Path | None, typer.Option(help="Save the settings of the run as a .json file.")] = None,
     film: Annotated[Path | None, typer.Option(help="Save an animation of the run (.gif) or a filmstrip (.png).")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue with a run that was stopped: from OUT.state, where every run is kept.")
+        bool, typer.Option("--resume", help="Continue a run that was stopped: from OUT.state, where every run is kept.")
     ] = False,
     **options: Any,
 ) -> int:

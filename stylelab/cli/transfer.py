@@ -58,7 +58,7 @@ def transfer(
         file: the settings file, if the settings come from one.
         save_settings: where to save the settings with what 'auto' came to, as .json.
         film: where to save an animation, as .gif, or a filmstrip, as .png.
-        resume: continue with the run that was stopped.
+        resume: continue the run that was stopped.
 
     Raises:
         InputError, MachineError: one line for stderr.
@@ -135,7 +135,7 @@ def _kept(run: Run, place: Path, backend: str, resume: bool) -> Run:
 
 
 def _going_on(run: Run) -> str:
-    """How to continue with a run that has stopped; empty if it was not kept."""
+    """How to continue a run that has stopped; empty if it was not kept."""
     return "repeat the command with --resume to continue" if run.keeper and run.keeper.saved else ""
 
 
