@@ -13,9 +13,10 @@ import numpy as np
 from stylelab import images
 from stylelab.base.files import expand_home, printable
 from stylelab.base.values import number, whole
+from stylelab.encoders.file import digest
 from stylelab.errors import InputError
-from stylelab.networks.file import save_network
-from stylelab.networks.spec import STYLE_LAYERS, Network, Shape, Weights
+from stylelab.networks.file import open_network, save_network
+from stylelab.networks.spec import COLOURS, SHAPES, STYLE_LAYERS, Network, Shape, Weights, colours_of, plain_code
 from stylelab.recipes import MeanCovariance
 from stylelab.run import state
 
@@ -26,6 +27,7 @@ PRACTICE = ("astronaut", "cat", "china", "coffee", "flower", "rocket", "motorcyc
 SIDES = (640, 448, 320)  # of the photographs, so that a crop shows details or a whole scene
 CODE_RATE = 3.0  # codes learn that many times as fast as filters
 BETA1, BETA2 = 0.9, 0.999
+MOMENTS = ("mean", "square")  # of a parameter's gradients
 LONGEST = 1.0  # a longer gradient is shortened to this
 INTERVAL = 30.0  # seconds between two times that a training is kept
 Arrays = Mapping[str, np.ndarray]
@@ -161,6 +163,33 @@ def first_filters(shape: Shape, seed: int) -> Weights:
     }
 
 
+def begin(network: Any, styles: Mapping[str, np.ndarray], seed: int) -> tuple[Network, Weights]:
+    """The network that a training makes, and the weights that it starts from.
+
+    Args:
+        network: what to start from: a name, a path or a Network; or a shape, 'small' or 'ordinary', for random filters.
+        styles: style images by name. Their codes start from what the styles of that network have in common, with colours of their own.
+        seed: of random filters.
+
+    Raises:
+        InputError: as `stylelab.networks.find_network`.
+    """
+    if isinstance(network, str) and network in SHAPES:
+        shape = SHAPES[network]
+        weights, common = first_filters(shape, seed), plain_code(shape, np.zeros(0))
+    else:
+        found, weights = open_network(network, SHAPES)
+        shape = found.shape
+        common = weights["codes"][:, :-COLOURS].mean(0) if "codes" in weights else weights["codes.bias"]
+    start = getattr(network, "name", network)
+    filters = {f"{name}.weight": weights[f"{name}.weight"] for name in shape.convolutions}
+    codes = np.stack([np.concatenate([common, colours_of(image)]) for image in styles.values()])
+    return Network("+".join(styles), shape, tuple(styles), source=f"trained by stylelab from {start}"), {
+        **filters,
+        "codes": codes,
+    }
+
+
 def practice() -> list[np.ndarray]:
     """The built-in photographs on this machine, at several sizes, for a network to practise on."""
     available = [name for name in PRACTICE if name in images.content_names()]
@@ -218,7 +247,7 @@ class TrainingState:
 
 
 def _mark(image: np.ndarray) -> str:
-    return state.digest({"image": np.ascontiguousarray(image, np.float32)})
+    return digest({"image": np.ascontiguousarray(image, np.float32)})
 
 
 def open_styles(style: Any) -> dict[str, np.ndarray]:

@@ -17,9 +17,11 @@ FILES = (
     "losses.py",
     "clouds.py",
     "loop.py",
+    "networks.py",
     "objective.py",
     "seeing.py",
     "tensors.py",
+    "training.py",
     "transfer.py",
 )
 HALVES = ("torch", "tensorflow")
