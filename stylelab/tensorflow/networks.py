@@ -27,8 +27,8 @@ def instance_norm(activation: Tensor, epsilon: float = EPSILON) -> Tensor:
     """Each image's filters brought to mean 0 and variance 1, one by one.
 
     >>> normalised = sl.to_array(sl.instance_norm(sl.to_tensor(cat)))
-    >>> abs(normalised.mean()) < 1e-5, abs(normalised.std() - 1) < 1e-3
-    (True, True)
+    >>> print(f"{abs(normalised.mean()):.3f} {normalised.std():.3f}")
+    0.000 1.000
 
     Args:
         activation: `(B, H, W, C)`.
