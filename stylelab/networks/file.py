@@ -47,6 +47,12 @@ def find_network(name: "str | os.PathLike[str] | Network") -> Network:
     raise unknown("network", text, NAMES)
 
 
+def load_weights(name: "str | os.PathLike[str] | Network") -> tuple[Network, Weights]:
+    """A network by name or by path, and its weights: `find_network` and `read_network` in one."""
+    network = find_network(name)
+    return network, read_network(network.path or "")[1]
+
+
 def read_network(path: "str | os.PathLike[str]") -> tuple[Network, Weights]:
     """A network and its weights, float32.
 
@@ -75,9 +81,8 @@ def read_network(path: "str | os.PathLike[str]") -> tuple[Network, Weights]:
     if about.get("format") != FORMAT:
         raise InputError(f"'{printable(path)}' is not a network that paints in one pass: `stylelab train` makes one")
     try:
-        shape = Shape(
-            **{key: tuple(value) if key == "widths" else int(value) for key, value in json.loads(about["shape"]).items()}
-        )
+        sizes = json.loads(about["shape"])
+        shape = Shape(int(sizes["fold"]), tuple(map(int, sizes["widths"])), int(sizes["blocks"]), int(sizes["kernel"]))
         network = Network(about["name"], shape, tuple(json.loads(about["styles"])), path, about["source"])
         weights = {name: array.astype(np.float32) for name, array in stored.items()}
         if about["sha256"] != digest(stored):
@@ -136,17 +141,17 @@ def check_name(path: "str | os.PathLike[str]") -> Path:
     return path
 
 
-def code_of(network: Network, weights: Weights, style: str) -> np.ndarray:
-    """The code of one of the styles that a network has learned, `(N,)`.
+def check_style(network: Network, style: str) -> str:
+    """The name of a style, if it is one that a network has learned.
 
     Raises:
-        InputError: it has not learned this style.
+        InputError: it is not; the nearest one is suggested.
     """
     if style not in network.styles:
         near = difflib.get_close_matches(style, network.styles, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(network.styles)}; the network 'any' reads any image"
-        raise InputError(f"network '{network.name}' has not learned the style '{printable(style)}': {hint}")
-    return weights["codes"][network.styles.index(style)]
+        raise InputError(f"network '{printable(network.name)}' has not learned the style '{printable(style)}': {hint}")
+    return style
 
 
 def _check(network: Network, weights: Weights) -> None:

@@ -5,6 +5,7 @@ Activations are `(B, C, H, W)`, images `(B, 3, H, W)` in 0..1, codes `(B, N)`.
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +16,8 @@ from stylelab import images as pictures
 from stylelab.base.values import check_axes
 from stylelab.errors import InputError
 from stylelab.images import Source
-from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Weights, colours_of, find_network, fit_size, mix, read_network
-from stylelab.networks.file import READER, code_of
+from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Weights, colours_of, fit_size, load_weights, mix
+from stylelab.networks.file import READER, check_style
 from stylelab.networks.spec import COLOURS, read_size
 from stylelab.torch.features import load_encoder
 from stylelab.torch.tensors import as_tensor, find_device, to_image, to_tensor
@@ -161,9 +162,10 @@ class Painter(torch.nn.Module):
         Raises:
             InputError: a style that the network has not learned, an image that cannot be read, or wrong weights.
         """
-        given = list(styles) if isinstance(styles, list | tuple) else [styles]
+        given: list[Any] = list(styles) if isinstance(styles, list | tuple) else [styles]
         if self.network.styles:
-            return mix([code_of(self.network, self.weights, str(style)) for style in given], blend)
+            known = [self.network.styles.index(check_style(self.network, str(style))) for style in given]
+            return mix(list(self.weights["codes"][known]), blend)
         return mix([self._read(pictures.open_image(style)) for style in given], blend)
 
     def _read(self, style: np.ndarray) -> np.ndarray:
@@ -232,7 +234,5 @@ def load_network(name: "str | os.PathLike[str] | Network", *, device: "str | tor
 
     Source: Johnson et al. 2016; Dumoulin et al. 2017; for 'any' Ghiasi et al. 2017.
     """
-    network = find_network(name)
-    assert network.path is not None
-    painter = Painter(network, read_network(network.path)[1]).to(find_device(device)).eval()
+    painter = Painter(*load_weights(name)).to(find_device(device)).eval()
     return painter.requires_grad_(False)

@@ -2,7 +2,7 @@
 moves are the filters and the codes of the network, and no longer an image.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from stylelab import images as pictures
 from stylelab.errors import NotFiniteError
 from stylelab.images import Source
-from stylelab.networks import SHAPES, STYLE_LAYERS, Network, Weights, colours_of, find_network, plain_code, read_network
+from stylelab.networks import SHAPES, STYLE_LAYERS, Network, Weights, colours_of, load_weights, plain_code
 from stylelab.networks.spec import COLOURS, read_size
 from stylelab.networks.training import (
     BETA1,
@@ -24,14 +24,16 @@ from stylelab.networks.training import (
     SHARES,
     STYLE_LOSS,
     Crops,
-    TrainingOptions,
     TrainingState,
     TrainingStep,
+    ended,
     first_filters,
+    learning_rate,
     open_styles,
     practice,
 )  # fmt: skip
 from stylelab.recipes import SquaredError
+from stylelab.run.options import FROM_NOTHING, TrainingOptions, keywords
 from stylelab.torch.features import Encoder, load_encoder
 from stylelab.torch.loop import Inside
 from stylelab.torch.losses import distance, statistics
@@ -39,6 +41,7 @@ from stylelab.torch.networks import Painter
 from stylelab.torch.objective import Part, observe
 from stylelab.torch.tensors import find_device, to_tensor
 
+DEFAULT = TrainingOptions()
 Parameters = dict[str, Tensor]
 PARTS = {
     "content": Part(1.0, {CONTENT_LAYER: 1.0}, {CONTENT_LAYER: SquaredError("mean")}),
@@ -46,15 +49,12 @@ PARTS = {
 }
 
 
+@keywords(TrainingOptions)
 def train(
-    style: "Source | list[Source] | Mapping[str, Source]",
-    network: "str | Network" = "six",
-    *,
-    resume: Any = None,
-    device: "str | torch.device | None" = None,
-    **options: Any,
-) -> Iterator[TrainingStep]:
-    """Teach a network a new style: a step for each batch of crops of the built-in photographs.
+    style: "Source | Sequence[Source] | Mapping[str, Source]", photographs: "Sequence[Source] | None" = None,
+    options: TrainingOptions = DEFAULT,
+) -> Iterator[TrainingStep]:  # fmt: skip
+    """Teach a network that paints in one pass a new style: a step for each batch of crops of photographs.
 
     >>> for step in sl.train("fluid", steps=2, size=64, batch=1):
     ...     print(step.index, sorted(step.parts))
@@ -64,35 +64,33 @@ def train(
     ('fluid',)
 
     Args:
-        style: a path, built-in name or array; several as a list of names or as `{name: image}`.
-        network: whose filters to start from, and to keep unless `whole`: 'six', or the path of a file; or a shape, 'small' or
-            'ordinary', to train all filters from random numbers.
-        resume: file to keep the training in until it is finished; if it is there, the training that was stopped continues.
-        device: 'cpu', 'cuda', 'mps'; by default the fastest there is.
-        options: the fields of `stylelab.networks.training.TrainingOptions`, as keywords.
+        style: a path, built-in name or array; several as a list of names, or as `{name: image}`.
+        photographs: to practise on; by default the built-in ones.
+        options: the fields of `stylelab.run.options.TrainingOptions`, as keywords.
 
-    Yields:
-        TrainingStep: index, loss, its parts, and the network as it is after the step, which `save` writes. The step's network
-        only ever holds finite numbers.
+    Returns:
+        An iterator of `TrainingStep`: index, loss, its parts, and the network as it is after the step, which `save` writes.
+        A network never holds anything but finite numbers.
 
     Raises:
         InputError: an image, a name or a number is wrong, or the file to resume is of another training.
-        NotFiniteError: a loss or a gradient was not finite; the network is left as it was before.
+        NotFiniteError: a loss or a gradient was not finite; the network is as it was before that step.
 
-    Source: Johnson et al. 2016; training no more than the codes, Dumoulin et al. 2017, section 3.2; loss ours.
+    Source: Johnson et al. 2016; Dumoulin et al. 2017, section 3.2, for training no more than a code. The loss is `covariance_loss`.
     """
-    styles = open_styles(style)
-    scratch = network in SHAPES
-    settings = TrainingOptions(**options | ({"whole": True} if scratch else {}))
-    kept = TrainingState(resume, settings, styles, str(getattr(network, "name", network)))
-    return _steps(styles, network, scratch, settings, kept, find_device(device))
+    return _steps(open_styles(style), photographs, options)
 
 
 def _steps(
-    styles: Mapping[str, np.ndarray], start: Any, scratch: bool, options: TrainingOptions, kept: TrainingState, device: torch.device
-) -> Iterator[TrainingStep]:  # fmt: skip
-    shape = SHAPES[start] if scratch else find_network(start).shape
-    weights = first_filters(shape, options.seed) if scratch else read_network(find_network(start).path)[1]
+    styles: Mapping[str, np.ndarray], photographs: "Sequence[Source] | None", options: TrainingOptions
+) -> Iterator[TrainingStep]:
+    kept, device, start = TrainingState(options, styles), find_device(options.device), options.network
+    if start in FROM_NOTHING:
+        shape = SHAPES[str(start)]
+        weights = first_filters(shape, options.seed)
+    else:
+        found, weights = load_weights(start)
+        shape = found.shape
     known = (
         weights["codes"][:, :-COLOURS].mean(0)
         if "codes" in weights
@@ -108,7 +106,7 @@ def _steps(
         painter.requires_grad_(False)
     encoder = load_encoder("mini", STYLE_LAYERS, device=device)
     targets = [style_targets(encoder, image, options.scales) for image in styles.values()]
-    crops = Crops(practice(), options.size, options.seed)
+    crops = Crops(practice(photographs), options.size, options.seed)
 
     def codes() -> Tensor:
         return torch.cat([parameters["codes"], colours], 1)
@@ -198,22 +196,22 @@ def lower(
     moments = {f"{name}.{part}": torch.zeros_like(value) for name, value in parameters.items() for part in ("mean", "square")}
     everything = {**parameters, **moments}
     with torch.no_grad():
-        for name, value in kept.arrays.items():
-            everything[name].copy_(torch.tensor(value))
+        for name, before in kept.arrays.items():
+            everything[name].copy_(torch.tensor(before))
     index, done = kept.step + 1, False
 
     def read() -> dict[str, np.ndarray]:
         return {name: array(value) for name, value in everything.items()}
 
     try:
-        while not options.ended(index, kept.clock()):
+        while not ended(options, index, kept.clock()):
             parts = loss(index)
             total: Any = sum(parts.values())
             gradients = torch.autograd.grad(total, list(parameters.values()))
             length = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
             if not torch.isfinite(length + total):
                 raise NotFiniteError(index, float(total.detach()), np.zeros((1, 1, 3), np.float32))
-            rate, shorter = options.rate(index, kept.clock()), min(1.0, LONGEST / (float(length) + 1e-12))
+            rate, shorter = learning_rate(options, index, kept.clock()), min(1.0, LONGEST / (float(length) + 1e-12))
             with torch.no_grad():
                 for (name, value), gradient in zip(parameters.items(), gradients, strict=True):
                     mean, square = moments[f"{name}.mean"], moments[f"{name}.square"]
