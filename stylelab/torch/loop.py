@@ -207,10 +207,10 @@ def _beside(loss: Objective, painted: "list[np.ndarray | None]", content: Tensor
 
 def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of the images as they will be saved, in 0..1."""
-    return loss(_Inside.apply(images))
+    return loss(Inside.apply(images))
 
 
-class _Inside(torch.autograd.Function):
+class Inside(torch.autograd.Function):
     """Pixels brought into 0..1. One beyond gets only the gradient that draws it back: plain clamping would give it none."""
 
     @staticmethod

@@ -1,0 +1,238 @@
+"""Networks that paint in one pass, in PyTorch. `stylelab.networks` describes them, and says what a code is.
+
+Activations are `(B, C, H, W)`, images `(B, 3, H, W)` in 0..1, codes `(B, N)`.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stylelab import images as pictures
+from stylelab.base.values import check_axes
+from stylelab.errors import InputError
+from stylelab.images import Source
+from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Weights, colours_of, fit_size, load_weights, mix
+from stylelab.networks.file import READER, check_style
+from stylelab.networks.spec import COLOURS, read_size
+from stylelab.torch.features import load_encoder
+from stylelab.torch.tensors import as_tensor, find_device, to_image, to_tensor
+
+
+def instance_norm(activation: Tensor, epsilon: float = EPSILON) -> Tensor:
+    """Each image's filters brought to mean 0 and variance 1, one by one.
+
+    >>> normalised = sl.to_array(sl.instance_norm(sl.to_tensor(cat)))
+    >>> abs(normalised.mean()) < 1e-5, abs(normalised.std() - 1) < 1e-3
+    (True, True)
+
+    Args:
+        activation: `(B, C, H, W)`.
+        epsilon: added to the variance, which is divided by the number of positions.
+
+    Returns:
+        `(B, C, H, W)`; brightness and contrast of the activation no longer matter.
+
+    Raises:
+        InputError: not four dimensions.
+
+    Source: Ulyanov, Vedaldi and Lempitsky 2016.
+    """
+    activation = as_tensor(activation, "activation", "(B, C, H, W)")
+    centred = activation - activation.mean((2, 3), keepdim=True)
+    return centred * (centred.square().mean((2, 3), keepdim=True) + epsilon).rsqrt()
+
+
+def conditional_instance_norm(activation: Tensor, gain: Tensor, bias: Tensor, epsilon: float = EPSILON) -> Tensor:
+    """Each image's filters brought to a style's means and deviations, one by one.
+
+    >>> image = sl.to_tensor(cat)
+    >>> import torch
+    >>> grey = sl.conditional_instance_norm(image, torch.zeros(1, 3), torch.full((1, 3), 0.5))
+    >>> float(grey.min()), float(grey.max())
+    (0.5, 0.5)
+
+    Args:
+        activation: `(B, C, H, W)`.
+        gain: `(B, C)`, the deviations.
+        bias: `(B, C)`, the means.
+        epsilon: as for `instance_norm`.
+
+    Returns:
+        `(B, C, H, W)`: `gain * instance_norm(activation) + bias`.
+
+    Raises:
+        InputError: not four dimensions, or not a gain and a bias for every filter.
+
+    Source: Dumoulin, Shlens and Kudlur 2017, equation 5.
+    """
+    activation = as_tensor(activation, "activation", "(B, C, H, W)")
+    for name, given in (("gain", gain), ("bias", bias)):
+        if tuple(given.shape) not in (tuple(activation.shape[:2]), (1, activation.shape[1])):
+            raise InputError(f"{name} must be {tuple(activation.shape[:2])}, a number for each filter; got {tuple(given.shape)}")
+    mean = activation.mean((2, 3), keepdim=True)
+    variance = (activation - mean).square().mean((2, 3), keepdim=True)
+    factor = gain[:, :, None, None] * (variance + epsilon).rsqrt()
+    return activation * factor + (bias[:, :, None, None] - mean * factor)
+
+
+class Painter(torch.nn.Module):
+    """A network that paints in one pass. `load_network` makes it."""
+
+    def __init__(self, network: Network, weights: Weights):
+        super().__init__()
+        self.network, self.weights, self.shape = network, weights, network.shape
+        kernels = {name: torch.tensor(weights[f"{name}.weight"]) for name in self.shape.convolutions}
+        self.kernels = torch.nn.ParameterDict(kernels)
+
+    def forward(self, images: Tensor, code: Tensor) -> Tensor:
+        """Paint images.
+
+        Args:
+            images: `(B, 3, H, W)` in 0..1; H and W multiples of `shape.multiple`. `paint` takes any size.
+            code: `(B, N)` or `(1, N)`, of the styles.
+
+        Returns:
+            `(B, 3, H, W)`, where colours beyond 0..1 are not yet clipped.
+
+        Raises:
+            InputError: another shape.
+        """
+        images = as_tensor(images, "images", "(B, 3, H, W)")
+        shape, code = self.shape, as_tensor(code, "code", f"(B, {self.shape.code})")
+        x = F.pixel_unshuffle(images - 0.5, shape.fold)
+        x = F.relu(self._convolve("first", x, code))
+        for i in range(1, len(shape.widths)):
+            x = F.relu(self._convolve(f"down{i}", x, code, stride=2))
+        for i in range(1, shape.blocks + 1):
+            x = x + self._convolve(f"block{i}b", F.relu(self._convolve(f"block{i}a", x, code)), code)
+        for i in range(len(shape.widths) - 1, 0, -1):
+            x = F.relu(self._convolve(f"up{i}", F.interpolate(x, scale_factor=2.0, mode="nearest"), code))
+        x = F.pixel_shuffle(self._convolve("last", x, code), shape.fold)
+        return colour(smooth(x) if shape.fold > 1 else x, code[:, -COLOURS:])
+
+    def _convolve(self, name: str, x: Tensor, code: Tensor, stride: int = 1) -> Tensor:
+        kernel = self.kernels[name]
+        margin = kernel.shape[-1] // 2
+        x = F.conv2d(F.pad(x, (margin,) * 4, mode="reflect"), kernel, stride=stride)
+        if name not in self.shape.normalised:
+            return x
+        filters, before = list(self.shape.normalised), list(self.shape.normalised.values())
+        start = sum(before[: filters.index(name)])
+        gain, bias = (code[:, begin : begin + len(kernel)] for begin in (start, self.shape.channels + start))
+        return conditional_instance_norm(x, gain, bias)
+
+    @torch.no_grad()
+    def paint(self, image: np.ndarray, code: np.ndarray) -> np.ndarray:
+        """Paint one image of any size.
+
+        Args:
+            image: `(H, W, 3)` in 0..1.
+            code: `(N,)`, from `code`.
+
+        Returns:
+            `(H, W, 3)` float32 in 0..1.
+
+        Raises:
+            InputError: another shape.
+        """
+        check_axes(np.shape(image), "image", "(H, W, 3)")
+        check_axes(np.shape(code), "code", f"({self.shape.code})")
+        height, width = image.shape[:2]
+        device = self.kernels["first"].device
+        whole = to_tensor(fit_size(image, self.shape.multiple), device)
+        painted = self(whole, torch.tensor(np.asarray(code, np.float32), device=device)[None])
+        return to_image(painted[:, :, :height, :width])
+
+    @torch.no_grad()
+    def code(self, styles: "Source | Sequence[Source]", blend: "Sequence[float] | None" = None) -> np.ndarray:
+        """The code of a style, or of a mixture of several.
+
+        Args:
+            styles: names that the network has learned; for one that reads any style, also paths, PIL images or arrays.
+            blend: weights of several styles; by default equal.
+
+        Returns:
+            `(N,)` float32.
+
+        Raises:
+            InputError: a style that the network has not learned, an image that cannot be read, or wrong weights.
+        """
+        given: list[Any] = list(styles) if isinstance(styles, list | tuple) else [styles]
+        if self.network.styles:
+            known = [self.network.styles.index(check_style(self.network, str(style))) for style in given]
+            return mix(list(self.weights["codes"][known]), blend)
+        return mix([self._read(pictures.open_image(style)) for style in given], blend)
+
+    def _read(self, style: np.ndarray) -> np.ndarray:
+        device = self.kernels["first"].device
+        image = pictures.resize(style, read_size(style))
+        x = style_numbers(to_tensor(image, device))
+        for name in READER:
+            weight, bias = (torch.tensor(self.weights[f"{name}.{part}"], device=device) for part in ("weight", "bias"))
+            x = x @ weight.T + bias
+            x = F.relu(x) if name == "hidden" else x
+        return np.concatenate([x[0].cpu().numpy(), colours_of(style)])
+
+
+def style_numbers(images: Tensor) -> Tensor:
+    """What a network that paints any style sees of the style image: the two numbers of AdaIN for each filter of the encoder.
+
+    Args:
+        images: `(B, 3, H, W)` in 0..1.
+
+    Returns:
+        `(B, 1120)`: log(1 + mean) and log(1 + deviation) of each filter of `STYLE_LAYERS`, layer by layer.
+    """
+    numbers = []
+    for activation in load_encoder("mini", STYLE_LAYERS, device=images.device)(images).values():
+        numbers += [activation.mean((2, 3)), activation.std((2, 3), correction=0)]
+    return torch.cat(numbers, 1).log1p()
+
+
+def smooth(x: Tensor) -> Tensor:
+    """Blurred by 1-2-1 in both directions, which leaves nothing of the lattice of unfolded pixels."""
+    weights = torch.tensor([1.0, 2.0, 1.0], device=x.device) / 4
+    kernel = (weights[:, None] * weights).expand(x.shape[1], 1, 3, 3)
+    return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), kernel, groups=x.shape[1])
+
+
+def colour(x: Tensor, numbers: Tensor) -> Tensor:
+    """Three channels brought to the mean colour of a style, and to its covariance if they are not correlated.
+
+    Args:
+        x: `(B, 3, H, W)`.
+        numbers: `(B, 12)`, of `stylelab.networks.colours_of`.
+    """
+    matrix, mean = numbers[:, :9].reshape(-1, 3, 3), numbers[:, 9:]
+    batch, _, height, width = x.shape
+    mixed = matrix @ instance_norm(x).flatten(2)
+    return mixed.reshape(batch, 3, height, width) + mean[:, :, None, None]
+
+
+def load_network(name: "str | os.PathLike[str] | Network", *, device: "str | torch.device | None" = None) -> Painter:
+    """A network that paints in one pass.
+
+    >>> painter = sl.load_network("six")
+    >>> painter.paint(cat, painter.code(["brushstrokes", "fluid"], blend=[0.7, 0.3])).shape
+    (40, 60, 3)
+
+    Args:
+        name: 'six' for the six built-in styles, 'any' for any style image, or the path of a file that `stylelab train` wrote.
+        device: 'cpu', 'cuda', 'mps'; by default the fastest there is.
+
+    Returns:
+        A callable, images `(B, 3, H, W)` and codes -> images; its `paint` takes an array of any size.
+
+    Raises:
+        InputError: an unknown name, no such file, or a damaged one.
+        MachineError: a GPU asked for by name that is not there.
+
+    Source: Johnson et al. 2016; Dumoulin et al. 2017; for 'any' Ghiasi et al. 2017.
+    """
+    painter = Painter(*load_weights(name)).to(find_device(device)).eval()
+    return painter.requires_grad_(False)
