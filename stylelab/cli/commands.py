@@ -12,7 +12,7 @@ import typer
 
 from stylelab.cli.edge import open_standard_streams, protect
 from stylelab.errors import INTERRUPTED, InputError, Interrupted
-from stylelab.run.options import Options
+from stylelab.run.options import NUMBERS, Checked, OnePassOptions, Options, TrainingOptions
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # from click, or from typer's own copy of it
 
@@ -44,12 +44,14 @@ def option_type(field: Field) -> Any:
     return Annotated[value, typer.Option(help=field.metadata["help"], show_default=default_text or True)]
 
 
-def with_options(command: Callable[..., int], kind: type[Options] = Options, *, of_one_pair: bool = True) -> Callable[..., int]:
+def with_options(command: Callable[..., int], kind: type[Checked] = Options, *, of_one_pair: bool = True) -> Callable[..., int]:
     """Give a command an option for each field of `kind`, after --backend. The command gets their values as `**options`.
 
     Without `of_one_pair`, those are left out that say something about one image.
     """
-    known = [field for field in fields(kind) if field.metadata["kind"] and (of_one_pair or not field.metadata["one_pair"])]
+    known: list[Field] = [
+        field for field in fields(kind) if field.metadata["kind"] and (of_one_pair or not field.metadata["one_pair"])
+    ]
 
     @functools.wraps(command)
     def call(**given: Any) -> int:
@@ -168,6 +170,55 @@ def gallery(
     from stylelab.cli import transfer as painting
 
     return painting.gallery(content_dir, style_dir, out, scheduler=scheduler, backend=backend, **options)
+
+
+@app.command()
+@functools.partial(with_options, kind=OnePassOptions)
+def fast(
+    image: Annotated[str, typer.Argument(help=f"The scene: {IMAGE}; a folder of images; or - for standard input.")],
+    style: Annotated[list[str], typer.Argument(help=f"The manner of painting: {IMAGE}; several are blended.")],
+    out: Annotated[
+        str, typer.Option("--out", "-o", help="Where to save: a .png, .jpg or .webp file; a folder; or - for standard output.")
+    ],
+    backend: Backend = "torch",
+    **options: Any,
+) -> int:
+    """Paint in one pass of a trained network: within a second instead of a minute."""
+    from stylelab.cli import one_pass
+
+    return one_pass.fast(image, style, out, backend=backend, options=OnePassOptions(**options))
+
+
+@app.command()
+@functools.partial(with_options, kind=TrainingOptions)
+def train(
+    style: Annotated[list[str], typer.Argument(help=f"What to learn: {IMAGE}; several styles make one network.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="NET", help="Where to save the network: a .safetensors file.")],
+    backend: Backend = "torch",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue a training that was stopped: from NET.state, where each is kept.")
+    ] = False,
+    **options: Any,
+) -> int:
+    """Teach the fast network a new style. Ctrl-C saves it as it is, and --resume continues from there."""
+    from stylelab.cli import one_pass
+
+    return one_pass.train(style, out, backend=backend, resume=resume, options=TrainingOptions(**options))
+
+
+@app.command()
+def export(
+    network: Annotated[str, typer.Argument(help="six, any, or a file that `stylelab train` wrote.")],
+    out: Annotated[Path, typer.Option("--onnx", "-o", help="Where to save: a .onnx file.")],
+    style: Annotated[
+        list[str] | None, typer.Option(help="Style to fix, blended if given several times.", show_default="the file takes a code")
+    ] = None,
+    blend: Annotated[str | None, typer.Option(help="Weights of several styles, such as 0.7,0.3.", show_default="equal")] = None,
+) -> int:
+    """Write a fast network as ONNX, for other programs, phones and browsers."""
+    from stylelab.cli import one_pass
+
+    return one_pass.export(network, style or [], out, blend=NUMBERS.parse(blend))
 
 
 @encoders_app.callback(invoke_without_command=True)

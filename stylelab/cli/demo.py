@@ -32,7 +32,7 @@ def run(backend: str, out: Path, size: int, steps: int) -> None:
 
     half = load_backend(backend)
     with progress(steps) as show:
-        watch = show if sys.stderr.isatty() else print_tenths
+        watch = (lambda step: show(step.index, step.loss)) if sys.stderr.isatty() else print_tenths
         result = half.transfer(CONTENT, STYLE, recipe=RECIPE, size=size, steps=steps, watch=watch)
     result.save(out / f"demo_{backend}.png")
     save_figure(result.plot_losses(), out / f"demo_{backend}_losses.png")

@@ -87,7 +87,7 @@ def transfer(
         try:
             with progress(run.steps) as show:
                 half = load_backend(settings.backend)
-                (result,) = half.paint(run, watch=lambda steps: show(steps[0]), snapshots=snapshots)
+                (result,) = half.paint(run, watch=lambda steps: show(steps[0].index, steps[0].loss), snapshots=snapshots)
         except KeyboardInterrupt:
             when = "" if signals.once else " before the first step"
             raise Interrupted(f"interrupted{when}: {_going_on(run) or 'nothing was saved'}") from None

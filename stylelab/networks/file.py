@@ -3,7 +3,6 @@
 import difflib
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ READER = ("white", "hidden", "codes")  # the layers that read a code from the st
 FORMAT = "stylelab network 1"
 
 
-def find_network(name: "str | os.PathLike[str] | Network", others: Iterable[str] = ()) -> Network:
+def find_network(name: "str | os.PathLike[str] | Network") -> Network:
     """Find a network by name or by path.
 
     >>> from stylelab import networks
@@ -34,7 +33,6 @@ def find_network(name: "str | os.PathLike[str] | Network", others: Iterable[str]
     Args:
         name: 'six' for the six built-in styles, 'any' for any style image, or the path of a file that `stylelab train` wrote.
             A `Network` is returned as it is.
-        others: more names, for the message about an unknown one.
 
     Raises:
         InputError: an unknown name, no such file, or a file of something else.
@@ -46,18 +44,12 @@ def find_network(name: "str | os.PathLike[str] | Network", others: Iterable[str]
         return replace(read_network(ASSETS / f"network-{text}.safetensors")[0], name=text)
     if os.sep in text or "." in text or file_kind(text):
         return read_network(text)[0]
-    raise unknown("network", text, (*NAMES, *others))
+    raise unknown("network", text, NAMES)
 
 
-def open_network(name: "str | os.PathLike[str] | Network", others: Iterable[str] = ()) -> tuple[Network, Weights]:
-    """Find a network and read its weights: see `find_network` and `read_network`.
-
-    >>> from stylelab import networks
-    >>> network, weights = networks.open_network("six")
-    >>> network.name, len(weights["codes"])
-    ('six', 6)
-    """
-    network = find_network(name, others)
+def load_weights(name: "str | os.PathLike[str] | Network") -> tuple[Network, Weights]:
+    """A network by name or by path, and its weights: `find_network` and `read_network` in one."""
+    network = find_network(name)
     if network.path is None:
         raise InputError("this network has no file yet: save it, and give its path")
     return network, read_network(network.path)[1]
@@ -91,8 +83,8 @@ def read_network(path: "str | os.PathLike[str]") -> tuple[Network, Weights]:
     if about.get("format") != FORMAT:
         raise InputError(f"'{printable(path)}' is not a network that paints in one pass: `stylelab train` makes one")
     try:
-        sides: Any = {key: tuple(value) if key == "widths" else int(value) for key, value in json.loads(about["shape"]).items()}
-        shape = Shape(**sides)
+        sizes = json.loads(about["shape"])
+        shape = Shape(int(sizes["fold"]), tuple(map(int, sizes["widths"])), int(sizes["blocks"]), int(sizes["kernel"]))
         network = Network(about["name"], shape, tuple(json.loads(about["styles"])), path, about["source"])
         weights = {name: array.astype(np.float32) for name, array in stored.items()}
         if about["sha256"] != digest(stored):
@@ -151,19 +143,18 @@ def check_name(path: "str | os.PathLike[str]") -> Path:
     return path
 
 
-def code_of(network: Network, weights: Weights, style: Any) -> np.ndarray:
-    """The code of one of the styles that a network has learned, `(N,)`.
+def check_style(network: Network, style: Any) -> str:
+    """The name of a style, if it is one that a network has learned.
 
     Raises:
-        InputError: it has not learned this style.
+        InputError: it is not; the nearest one is suggested.
     """
-    words = f"a name, as network '{network.name}' paints {', '.join(network.styles)} (the network 'any' reads images)"
-    style = os.fspath(instance("style", style, str, os.PathLike, words=words))
+    style = os.fspath(instance("style", style, str, os.PathLike, words="a name; the network 'any' reads images"))
     if style not in network.styles:
         near = difflib.get_close_matches(style, network.styles, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(network.styles)}; the network 'any' reads any image"
-        raise InputError(f"network '{network.name}' has not learned the style '{printable(style)}': {hint}")
-    return weights["codes"][network.styles.index(style)]
+        raise InputError(f"network '{printable(network.name)}' has not learned the style '{printable(style)}': {hint}")
+    return style
 
 
 def _check(network: Network, weights: Weights) -> None:

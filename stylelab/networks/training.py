@@ -12,13 +12,13 @@ import numpy as np
 
 from stylelab import images
 from stylelab.base.files import expand_home, printable
-from stylelab.base.values import number, whole
 from stylelab.encoders.file import digest
 from stylelab.errors import InputError
-from stylelab.networks.file import open_network, save_network
+from stylelab.networks.file import load_weights, save_network
 from stylelab.networks.spec import COLOURS, SHAPES, STYLE_LAYERS, Network, Shape, Weights, colours_of, plain_code
 from stylelab.recipes import MeanCovariance
 from stylelab.run import state
+from stylelab.run.options import FROM_NOTHING, TrainingOptions
 
 STYLE_LOSS = MeanCovariance(relative=True)
 SHARES = dict(zip(STYLE_LAYERS, (0.1, 0.1, 0.2, 0.25, 0.35), strict=True))  # deep layers carry the forms of a style
@@ -33,59 +33,17 @@ INTERVAL = 30.0  # seconds between two times that a training is kept
 Arrays = Mapping[str, np.ndarray]
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingOptions:
-    """How a network is trained.
+def learning_rate(options: TrainingOptions, step: int, seconds: float) -> float:
+    """The learning rate of a step, after that many seconds: half a cosine wave down to 0 at the sooner of both ends."""
+    done = (step - 1) / options.steps
+    if options.minutes is not None:
+        done = max(done, seconds / (60 * options.minutes))
+    return options.learning_rate * (1 + math.cos(math.pi * min(1.0, done))) / 2
 
-    Attributes:
-        steps: how many.
-        minutes: after which it ends, if it has not yet; None for no limit. The learning rate falls to 0 by the sooner of both ends.
-        size: side in pixels of the square crops it practises on.
-        batch: crops in a step.
-        learning_rate: at the start, for the filters; codes learn `CODE_RATE` times as fast.
-        content_weight: of the content, where the style has 1.
-        scales: sizes at which the style is compared: the whole, a half, a quarter and so on.
-        seed: of the first filters, of the crops and of the order of styles.
-        whole: whether all filters are trained, or only the codes of new styles.
 
-    Raises:
-        InputError: a number out of range.
-    """
-
-    steps: int = 600
-    minutes: float | None = None
-    size: int = 128
-    batch: int = 2
-    learning_rate: float = 0.01
-    content_weight: float = 0.1
-    scales: int = 2
-    seed: int = 0
-    whole: bool = False
-
-    def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("size", 32), ("batch", 1), ("scales", 1), ("seed", 0)):
-            object.__setattr__(self, name, whole(name, getattr(self, name), least))
-        for name in ("learning_rate", "content_weight"):
-            object.__setattr__(self, name, number(name, getattr(self, name), 0.0))
-        if self.size % 8:
-            raise InputError(f"size is {self.size}: give a multiple of 8")
-        if self.size >> self.scales < 8:
-            raise InputError(
-                f"crops of {self.size} pixels cannot be compared at {self.scales} scales: give fewer, or a larger size"
-            )
-        if self.minutes is not None and not number("minutes", self.minutes) > 0:
-            raise InputError(f"minutes is {self.minutes:g}: give a number above 0")
-
-    def rate(self, step: int, seconds: float) -> float:
-        """The learning rate of a step, after that many seconds: half a cosine wave down to 0."""
-        done = (step - 1) / self.steps
-        if self.minutes is not None:
-            done = max(done, seconds / (60 * self.minutes))
-        return self.learning_rate * (1 + math.cos(math.pi * min(1.0, done))) / 2
-
-    def ended(self, step: int, seconds: float) -> bool:
-        """Whether this step is no longer taken."""
-        return step > self.steps or (self.minutes is not None and seconds >= 60 * self.minutes)
+def ended(options: TrainingOptions, step: int, seconds: float) -> bool:
+    """Whether this step is no longer taken."""
+    return step > options.steps or (options.minutes is not None and seconds >= 60 * options.minutes)
 
 
 @dataclass(frozen=True)
@@ -163,37 +121,33 @@ def first_filters(shape: Shape, seed: int) -> Weights:
     }
 
 
-def begin(network: Any, styles: Mapping[str, np.ndarray], seed: int) -> tuple[Network, Weights]:
-    """The network that a training makes, and the weights that it starts from.
+def start_of(styles: Mapping[str, np.ndarray], options: TrainingOptions) -> tuple[Network, Weights]:
+    """The network that a training starts from: filters, and a code for each style.
 
-    Args:
-        network: what to start from: a name, a path or a Network; or a shape, 'small' or 'ordinary', for random filters.
-        styles: style images by name. Their codes start from what the styles of that network have in common, with colours of their own.
-        seed: of random filters.
-
-    Raises:
-        InputError: as `stylelab.networks.find_network`.
+    A style whose name the network knows keeps its code; another begins with the mean of all. Colours are the images' own.
     """
-    if isinstance(network, str) and network in SHAPES:
-        shape = SHAPES[network]
-        weights, common = first_filters(shape, seed), plain_code(shape, np.zeros(0))
+    if options.network in FROM_NOTHING:
+        shape = SHAPES[str(options.network)]
+        known, weights = Network("", shape), first_filters(shape, options.seed)
+        middle = plain_code(shape, np.zeros(0))
     else:
-        found, weights = open_network(network, SHAPES)
-        shape = found.shape
-        common = weights["codes"][:, :-COLOURS].mean(0) if "codes" in weights else weights["codes.bias"]
-    start = getattr(network, "name", network)
+        known, weights = load_weights(options.network)
+        shape = known.shape
+        middle = weights["codes"][:, :-COLOURS].mean(0) if known.styles else weights["codes.bias"]
+    codes = []
+    for name, image in styles.items():
+        code = weights["codes"][known.styles.index(name), :-COLOURS] if name in known.styles else middle
+        codes.append(np.concatenate([code, colours_of(image)]))
+    network = Network("+".join(styles), shape, tuple(styles), source=f"trained by stylelab from '{options.network}'")
     filters = {f"{name}.weight": weights[f"{name}.weight"] for name in shape.convolutions}
-    codes = np.stack([np.concatenate([common, colours_of(image)]) for image in styles.values()])
-    return Network("+".join(styles), shape, tuple(styles), source=f"trained by stylelab from {start}"), {
-        **filters,
-        "codes": codes,
-    }
+    return network, {**filters, "codes": np.stack(codes)}
 
 
-def practice() -> list[np.ndarray]:
-    """The built-in photographs on this machine, at several sizes, for a network to practise on."""
-    available = [name for name in PRACTICE if name in images.content_names()]
-    return [images.open_image(name, size) for name in available for size in SIDES]
+def practice(photographs: "Sequence[images.Source] | None" = None) -> list[np.ndarray]:
+    """Photographs at several sizes, for a network to practise on; by default the built-in ones that this machine has."""
+    sources = photographs or [name for name in PRACTICE if name in images.content_names()]
+    opened = [images.open_image(source) for source in sources]
+    return [images.resize(image, min(side, max(image.shape[:2]))) for image in opened for side in SIDES]
 
 
 class TrainingState:
@@ -204,16 +158,10 @@ class TrainingState:
         arrays: what the training left there; empty at the start.
     """
 
-    def __init__(
-        self, path: "str | os.PathLike[str] | None", options: TrainingOptions, styles: Mapping[str, np.ndarray], start: str
-    ):
-        self.path = None if path is None else expand_home(path)
-        self.about = {
-            **asdict(options),
-            "minutes": None,
-            "start": start,
-            "styles": {name: _mark(image) for name, image in styles.items()},
-        }
+    def __init__(self, options: TrainingOptions, styles: Mapping[str, np.ndarray]):
+        self.path = None if options.resume is None else expand_home(options.resume)
+        unimportant = {"minutes": None, "resume": None, "device": None, "network": str(options.network)}
+        self.about = {**asdict(options), **unimportant, "styles": {name: _mark(image) for name, image in styles.items()}}
         self.step, self.seconds, self.arrays = 0, 0.0, {}
         found = state.read(self.path) if self.path else None
         if found:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
 from stylelab.base.files import printable
-from stylelab.base.values import instance, number, one_or_several, several, split_names, whole
+from stylelab.base.values import instance, number, one_of, one_or_several, several, split_names, whole
 from stylelab.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,6 +81,11 @@ IMAGE_SCHEMA = {
     ]
 }
 MOST_STYLES = 16
+WAYS_TO_KEEP_COLOURS = ("luminance", "match")
+FROM_NOTHING = ("small", "ordinary")  # the shapes of networks
+FLAG = Kind(
+    "true or false", {"type": "boolean"}, bool, check=lambda name, value: instance(name, value, bool, words="True or False")
+)
 MASK = Kind("a path, a name or a file", IMAGE_SCHEMA)
 MASKS = Kind(
     "a list of paths, names or files", {"type": "array", "items": IMAGE_SCHEMA, "minItems": 1, "maxItems": MOST_STYLES},
@@ -114,7 +119,19 @@ RECIPES_OWN = "the recipe's"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Checked:
+    """A dataclass of options, whose values are checked and turned into their own types."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value, kind = getattr(self, each.name), each.metadata.get("kind")
+            check = each.metadata.get("check") or (kind and kind.check)
+            if check and value is not each.default:
+                object.__setattr__(self, each.name, check(each.name, value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Checked):
     """How to paint; see the help line of each field.
 
     Raises:
@@ -164,13 +181,6 @@ class Options:
         "tiles if the whole image does not fit into memory, or takes over 6 GB on a CPU",
     )  # fmt: skip
 
-    def __post_init__(self) -> None:
-        for each in fields(self):
-            value, kind = getattr(self, each.name), each.metadata.get("kind")
-            check = each.metadata.get("check") or (kind and kind.check)
-            if check and value is not each.default:
-                object.__setattr__(self, each.name, check(each.name, value))
-
 
 @dataclass(frozen=True, kw_only=True)
 class CallOptions(Options):
@@ -197,7 +207,89 @@ class BackendCallOptions(CallOptions):
     backend: str = option("torch", "Framework: torch or tensorflow.")
 
 
-def values_of(options: Options, kind: type[Options]) -> dict[str, Any]:
+def _above_zero(name: str, value: Any) -> float:
+    if not number(name, value) > 0:
+        raise InputError(f"{name} is {value:g}: give a number above 0")
+    return float(value)
+
+
+def _at_least(least: int) -> Callable[[str, Any], int]:
+    return lambda name, value: whole(name, value, least)
+
+
+def _share(name: str, value: Any) -> float:
+    if not 0 <= number(name, value) <= 1:
+        raise InputError(f"{name} is {value:g}: give a number from 0, the photograph as it is, to 1, the full style")
+    return float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnePassOptions(Checked):
+    """How to paint in one pass of a trained network; see the help line of each field.
+
+    Raises:
+        InputError: a value of the wrong kind, or out of range.
+    """
+
+    network: str | os.PathLike[str] = option(
+        "auto", "'six' (the built-in styles), 'any' (any style image), 'statistics' (no network: activations get the style's mean and "
+        "covariance), a file that `stylelab train` wrote, or 'auto': six for its own styles, else any.", PATH,
+    )  # fmt: skip
+    size: int | None = option(None, "Long side of the image in pixels.", WHOLE, "the image's own", _at_least(16))
+    blend: Sequence[float] | None = option(
+        None, "Weights of several styles, one for each, such as 0.7,0.3.", NUMBERS, "equal", one_pair=True
+    )  # fmt: skip
+    strength: float = option(1.0, "From 0, the photograph as it is, to 1, the full style.", NUMBER, check=_share)
+    keep_colours: str | None = option(
+        None, "Keep the photograph's colours: 'luminance' paints only brightness, 'match' gives the painting the mean and the "
+        "covariance of the photograph's colours.", NAME, "the style's",
+        check=lambda name, value: one_of("way to keep colours", value, WAYS_TO_KEEP_COLOURS),
+    )  # fmt: skip
+    device: str | None = option(None, "'cpu', 'gpu', 'cuda', 'cuda:1' or 'mps'.", NAME, "a GPU if there is one")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions(Checked):
+    """How to train a network that paints in one pass; see the help line of each field.
+
+    Raises:
+        InputError: a value of the wrong kind, or out of range.
+    """
+
+    network: str | os.PathLike[str] = option(
+        "six", "Whose filters to start from: 'six', or a file that `stylelab train` wrote; or 'small' or 'ordinary', to train all "
+        "filters from nothing.", PATH,
+    )  # fmt: skip
+    steps: int = option(600, "Steps, 1 or more.", WHOLE, check=_at_least(1))
+    minutes: float | None = option(None, "Stop after this time.", NUMBER, "after all steps", _above_zero)
+    size: int = option(128, "Side in pixels of the square crops to practise on, a multiple of 8.", WHOLE, check=_at_least(32))
+    batch: int = option(2, "Crops in a step.", WHOLE, check=_at_least(1))
+    learning_rate: float = option(0.01, "At the start; it falls to 0 as half a cosine wave.", NUMBER, check=_above_zero)
+    content_weight: float = option(
+        0.3, "Weight of the content, where the style has 1.", NUMBER, check=lambda name, value: number(name, value, 0.0)
+    )
+    scales: int = option(2, "Sizes at which the style is compared, each half of the one before.", WHOLE, check=_at_least(1))
+    seed: int = option(0, "Seed of the crops, and of the first filters.", WHOLE, check=_at_least(0))
+    whole: bool = option(False, "Train the filters too, not only the style's own numbers.", FLAG)
+    device: str | None = option(None, "'cpu', 'gpu', 'cuda', 'cuda:1' or 'mps'.", NAME, "a GPU if there is one")
+    resume: str | os.PathLike[str] | None = option(
+        None, "File to keep the training in until it is finished; if it is there, the training that was stopped continues.",
+        check=lambda name, value: instance(name, value, str, os.PathLike, words="a path"),
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size % 8:
+            raise InputError(f"size is {self.size}: give a multiple of 8")
+        if self.size >> self.scales < 8:
+            raise InputError(
+                f"crops of {self.size} pixels cannot be compared at {self.scales} scales: give fewer, or a larger size"
+            )
+        if self.network in FROM_NOTHING:
+            object.__setattr__(self, "whole", True)
+
+
+def values_of(options: Checked, kind: type[Checked]) -> dict[str, Any]:
     """The fields that `kind` has, as keywords."""
     return {each.name: getattr(options, each.name) for each in fields(kind)}
 
@@ -236,7 +328,7 @@ def keywords(
     """
 
     def decorate(function: Callable[[S_contra, T_contra, O_contra], R_co]) -> WithKeywords[S_contra, T_contra, P, R_co]:
-        options, images = cast("type[Options]", kind), list(inspect.signature(function).parameters.values())[:2]
+        options, images = cast("type[Checked]", kind), list(inspect.signature(function).parameters.values())[:2]
         parameters = images + [
             inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
             for each in fields(options)
@@ -249,7 +341,7 @@ def keywords(
                 hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(signature.parameters)}"
                 raise TypeError(f"{function.__name__}() got an unexpected keyword argument '{name}': {hint}")
             values = signature.bind(*args, **given).arguments
-            content, style = (values.pop(image.name) for image in images)
+            content, style = (values.pop(image.name, image.default) for image in images)
             return function(content, style, kind(**values))  # type: ignore[call-arg]
 
         functools.update_wrapper(call, function)
@@ -260,7 +352,7 @@ def keywords(
     return decorate
 
 
-def document(text: str, kind: type[Options]) -> str:
+def document(text: str, kind: type[Checked]) -> str:
     """A docstring whose entry `options: ...` is replaced by a line for each field of `kind`."""
     entry = re.search(r"^( *)options: .*\n(?:\1 +.*\n)*", text, re.M)
     if not entry:

@@ -19,13 +19,12 @@ from stylelab.recipes import Recipe, Weights, find_recipe, with_layers, with_wei
 from stylelab.run.checksums import sha256_of
 from stylelab.run.numerics import memory
 from stylelab.run.numerics.precision import check_precision
-from stylelab.run.options import Options, keywords, numbered
+from stylelab.run.options import WAYS_TO_KEEP_COLOURS, Options, keywords, numbered
 from stylelab.run.regions import Mask, Regions, find_regions
 from stylelab.run.state import Keeper, Progress
 
 COARSEST = 40  # pixels of the short side: below, the deepest layers have next to nothing to respond to
 FINEST = 0.4  # share of the steps at the last size
-WAYS_TO_KEEP_COLOURS = ("luminance", "match")
 
 
 @dataclass(frozen=True)

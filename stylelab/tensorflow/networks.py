@@ -15,8 +15,8 @@ from stylelab import images as pictures
 from stylelab.base.values import check_axes, numbers
 from stylelab.errors import InputError
 from stylelab.images import Source
-from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Weights, colours_of, fit_size, mix, open_network
-from stylelab.networks.file import READER, code_of
+from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Weights, colours_of, fit_size, load_weights, mix
+from stylelab.networks.file import READER, check_style
 from stylelab.networks.spec import COLOURS, read_size
 from stylelab.tensorflow.engine.graph import compiled
 from stylelab.tensorflow.features import load_encoder
@@ -176,7 +176,8 @@ class Painter(tf.Module):
         """
         given: list[Any] = list(styles) if isinstance(styles, list | tuple) else [styles]
         if self.network.styles:
-            return mix([code_of(self.network, self.weights, style) for style in given], blend)
+            known = [self.network.styles.index(check_style(self.network, style)) for style in given]
+            return mix(list(self.weights["codes"][known]), blend)
         return mix([self._read(pictures.open_image(style)) for style in given], blend)
 
     def _read(self, style: np.ndarray) -> np.ndarray:
@@ -244,7 +245,7 @@ def load_network(name: "str | os.PathLike[str] | Network", *, device: str | None
 
     Source: Johnson et al. 2016; Dumoulin et al. 2017; for 'any' Ghiasi et al. 2017.
     """
-    return Painter(*open_network(name), find_device(device))
+    return Painter(*load_weights(name), find_device(device))
 
 
 def _mirrored(x: Tensor, margin: int) -> Tensor:

@@ -16,8 +16,8 @@ from stylelab import images as pictures
 from stylelab.base.values import check_axes, numbers
 from stylelab.errors import InputError
 from stylelab.images import Source
-from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Weights, colours_of, fit_size, mix, open_network
-from stylelab.networks.file import READER, code_of
+from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Weights, colours_of, fit_size, load_weights, mix
+from stylelab.networks.file import READER, check_style
 from stylelab.networks.spec import COLOURS, read_size
 from stylelab.torch.features import load_encoder
 from stylelab.torch.tensors import as_tensor, find_device, to_image, to_tensor
@@ -163,7 +163,8 @@ class Painter(torch.nn.Module):
         """
         given: list[Any] = list(styles) if isinstance(styles, list | tuple) else [styles]
         if self.network.styles:
-            return mix([code_of(self.network, self.weights, style) for style in given], blend)
+            known = [self.network.styles.index(check_style(self.network, style)) for style in given]
+            return mix(list(self.weights["codes"][known]), blend)
         return mix([self._read(pictures.open_image(style)) for style in given], blend)
 
     def _read(self, style: np.ndarray) -> np.ndarray:
@@ -232,4 +233,4 @@ def load_network(name: "str | os.PathLike[str] | Network", *, device: "str | tor
 
     Source: Johnson et al. 2016; Dumoulin et al. 2017; for 'any' Ghiasi et al. 2017.
     """
-    return Painter(*open_network(name)).to(find_device(device)).eval().requires_grad_(False)
+    return Painter(*load_weights(name)).to(find_device(device)).eval().requires_grad_(False)

@@ -2,8 +2,7 @@
 moves are the filters and the codes of the network, and no longer an image.
 """
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 from stylelab import images as pictures
 from stylelab.errors import NotFiniteError
 from stylelab.images import Source
-from stylelab.networks import SHAPES, STYLE_LAYERS, Network, Weights
+from stylelab.networks import STYLE_LAYERS, Weights
 from stylelab.networks.spec import COLOURS, read_size
 from stylelab.networks.training import (
     BETA1,
@@ -26,14 +25,16 @@ from stylelab.networks.training import (
     SHARES,
     STYLE_LOSS,
     Crops,
-    TrainingOptions,
     TrainingState,
     TrainingStep,
-    begin,
+    ended,
+    learning_rate,
     open_styles,
     practice,
-)
+    start_of,
+)  # fmt: skip
 from stylelab.recipes import SquaredError
+from stylelab.run.options import TrainingOptions, keywords
 from stylelab.torch.features import Encoder, load_encoder
 from stylelab.torch.loop import inside
 from stylelab.torch.losses import distance, statistics
@@ -41,6 +42,7 @@ from stylelab.torch.networks import Painter
 from stylelab.torch.objective import Part, observe
 from stylelab.torch.tensors import find_device, to_tensor
 
+DEFAULT = TrainingOptions()
 Parameters = dict[str, Tensor]
 PARTS = {
     "content": Part(1.0, {CONTENT_LAYER: 1.0}, {CONTENT_LAYER: SquaredError("mean")}),
@@ -48,15 +50,12 @@ PARTS = {
 }
 
 
+@keywords(TrainingOptions)
 def train(
-    style: "Source | list[Source] | Mapping[str, Source]",
-    network: "str | os.PathLike[str] | Network" = "six",
-    *,
-    resume: Any = None,
-    device: "str | torch.device | None" = None,
-    **options: Any,
-) -> Iterator[TrainingStep]:
-    """Teach a network a new style: a step for each batch of crops of the built-in photographs.
+    style: "Source | Sequence[Source] | Mapping[str, Source]", photographs: "Sequence[Source] | None" = None,
+    options: TrainingOptions = DEFAULT,
+) -> Iterator[TrainingStep]:  # fmt: skip
+    """Teach a network that paints in one pass a new style: a step for each batch of crops of photographs.
 
     >>> for step in sl.train("fluid", steps=2, size=64, batch=1):
     ...     print(step.index, sorted(step.parts))
@@ -66,40 +65,34 @@ def train(
     ('fluid',)
 
     Args:
-        style: a path, built-in name or array; several as a list of names or as `{name: image}`.
-        network: whose filters to start from, and to keep unless `whole`: 'six', or the path of a file; or a shape, 'small' or
-            'ordinary', to train all filters from random numbers.
-        resume: file to keep the training in until it is finished; if it is there, the training that was stopped continues.
-        device: 'cpu', 'cuda', 'mps'; by default the fastest there is.
-        options: the fields of `stylelab.networks.training.TrainingOptions`, as keywords.
+        style: a path, built-in name or array; several as a list of names, or as `{name: image}`.
+        photographs: to practise on; by default the built-in ones.
+        options: the fields of `stylelab.run.options.TrainingOptions`, as keywords.
 
-    Yields:
-        TrainingStep: index, loss, its parts, and the network as it is after the step, which `save` writes. The step's network
-        only ever holds finite numbers.
+    Returns:
+        An iterator of `TrainingStep`: index, loss, its parts, and the network as it is after the step, which `save` writes.
+        A network never holds anything but finite numbers.
 
     Raises:
         InputError: an image, a name or a number is wrong, or the file to resume is of another training.
-        NotFiniteError: a loss or a gradient was not finite; the network is left as it was before.
+        NotFiniteError: a loss or a gradient was not finite; the network is as it was before that step.
 
-    Source: Johnson et al. 2016; training no more than the codes, Dumoulin et al. 2017, section 3.2; loss ours.
+    Source: Johnson et al. 2016; Dumoulin et al. 2017, section 3.2, for training no more than a code. The loss is `covariance_loss`.
     """
-    styles, scratch = open_styles(style), isinstance(network, str) and network in SHAPES
-    settings = TrainingOptions(**options | ({"whole": True} if scratch else {}))
-    made, weights = begin(network, styles, settings.seed)
-    kept = TrainingState(resume, settings, styles, str(getattr(network, "name", network)))
-    return _steps(made, weights, styles, settings, kept, find_device(device))
+    return _steps(open_styles(style), photographs, options)
 
 
 def _steps(
-    network: Network, weights: Weights, styles: Mapping[str, np.ndarray], options: TrainingOptions, kept: TrainingState,
-    device: torch.device,
-) -> Iterator[TrainingStep]:  # fmt: skip
+    styles: Mapping[str, np.ndarray], photographs: "Sequence[Source] | None", options: TrainingOptions
+) -> Iterator[TrainingStep]:
+    kept, device = TrainingState(options, styles), find_device(options.device)
+    network, weights = start_of(styles, options)
     painter = Painter(network, weights).to(device).requires_grad_(options.whole)
     learned, colours = (torch.tensor(part, device=device) for part in np.split(weights["codes"], [-COLOURS], 1))
-    parameters = {"codes": learned.requires_grad_(True), **(painter.kernels if options.whole else {})}
+    parameters = {"codes": learned, **(painter.kernels if options.whole else {})}
     encoder = load_encoder("mini", STYLE_LAYERS, device=device)
     targets = [style_targets(encoder, image, options.scales) for image in styles.values()]
-    crops = Crops(practice(), options.size, options.seed)
+    crops = Crops(practice(photographs), options.size, options.seed)
 
     def codes() -> Tensor:
         return torch.cat([learned, colours], 1)
@@ -184,6 +177,8 @@ def lower(
     Raises:
         NotFiniteError: a loss or a gradient was not finite; the parameters are as they were before that step.
     """
+    for tensor in parameters.values():
+        tensor.requires_grad_(True)
     moments = {f"{name}.{moment}": torch.zeros_like(value) for name, value in parameters.items() for moment in MOMENTS}
     values = {**{name: value.detach().clone() for name, value in parameters.items()}, **moments}
     if kept.arrays:
@@ -200,11 +195,11 @@ def lower(
 
     try:
         put()
-        while not options.ended(index := latest[0] + 1, kept.clock()):
+        while not ended(options, index := latest[0] + 1, kept.clock()):
             parts = loss(index)
             total: Any = sum(parts.values())
             gradients = dict(zip(parameters, torch.autograd.grad(total, list(parameters.values())), strict=True))
-            moved = _adam(latest[1], gradients, index, options.rate(index, kept.clock()))
+            moved = _adam(latest[1], gradients, index, learning_rate(options, index, kept.clock()))
             if not all(torch.isfinite(value).all() for value in (total, *moved.values())):
                 raise NotFiniteError(index, float(total.detach()), np.zeros((1, 1, 3), np.float32))
             latest = index, moved

@@ -15,6 +15,7 @@ FILES = (
     "exercises/check.py",
     "features.py",
     "losses.py",
+    "maps.py",
     "clouds.py",
     "loop.py",
     "networks.py",

@@ -12,8 +12,8 @@ from stylelab.images.decode import ImageFile
 from stylelab.images.formats import ENDINGS
 from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
 from stylelab.run.backends import BACKENDS
-from stylelab.run.options import Options, describe, numbered, values_of
-from stylelab.run.prepare import WAYS_TO_KEEP_COLOURS, Job, prepare, weights_for
+from stylelab.run.options import WAYS_TO_KEEP_COLOURS, Options, describe, numbered, values_of
+from stylelab.run.prepare import Job, prepare, weights_for
 from stylelab.run.settings import Settings
 
 FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow"}

@@ -1,0 +1,58 @@
+"""Painting in one pass: which network, and what is done to an image before and after. No framework is imported here."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from stylelab import images
+from stylelab.base.values import one_of
+from stylelab.errors import InputError
+from stylelab.images import Source
+from stylelab.networks import COLOURS, NAMES, colours_of, find_network, mix
+from stylelab.run.options import OnePassOptions
+
+STATISTICS = "statistics"  # no network: the statistics of activations are moved, in closed form
+Paint = Callable[[np.ndarray], np.ndarray]  # (H, W, 3) in 0..1 -> the same
+
+
+def choose_network(styles: "Sequence[Source]", options: OnePassOptions) -> Any:
+    """The network that paints these styles, or 'statistics'.
+
+    Raises:
+        InputError: there is no such network, no style, or not as many weights as styles.
+    """
+    if not styles:
+        raise InputError("no style given: name at least one")
+    mix([np.zeros(1)] * len(styles), options.blend)
+    if options.network == "auto":
+        six = find_network("six")
+        return six if all(isinstance(style, str) and style in six.styles for style in styles) else find_network("any")
+    if str(options.network).isidentifier():
+        one_of("network", options.network, ("auto", *NAMES, STATISTICS))
+    return STATISTICS if options.network == STATISTICS else find_network(options.network)
+
+
+def around(one_pass: Paint, options: OnePassOptions) -> Paint:
+    """A pass with what belongs around it: the image is resized before, and keeps what is to be kept of it after."""
+
+    def paint(image: np.ndarray) -> np.ndarray:
+        if options.size is not None:
+            image = images.resize(image, options.size)
+        images.check_size(image, "the image")
+        painted = one_pass(image)
+        if options.keep_colours == "luminance":
+            painted = images.with_luminance(image, images.luminance(painted))
+        return painted if options.strength == 1 else (image + np.float32(options.strength) * (painted - image)).astype(np.float32)
+
+    return paint
+
+
+def coloured(code: np.ndarray, image: np.ndarray, options: OnePassOptions) -> np.ndarray:
+    """A style's code, with the image's own colours in it if those are to be matched."""
+    return np.concatenate([code[:-COLOURS], colours_of(image)]) if options.keep_colours == "match" else code
+
+
+def average(paintings: "Sequence[np.ndarray]", options: OnePassOptions) -> np.ndarray:
+    """One image painted in several styles, averaged by their weights."""
+    return mix([painting.ravel() for painting in paintings], options.blend).reshape(paintings[0].shape)
