@@ -14,11 +14,11 @@ from stylelab import images
 from stylelab.base.files import expand_home, printable
 from stylelab.encoders.file import digest
 from stylelab.errors import InputError
-from stylelab.networks.file import save_network
-from stylelab.networks.spec import STYLE_LAYERS, Network, Shape, Weights
+from stylelab.networks.file import load_weights, save_network
+from stylelab.networks.spec import COLOURS, SHAPES, STYLE_LAYERS, Network, Shape, Weights, colours_of, plain_code
 from stylelab.recipes import MeanCovariance
 from stylelab.run import state
-from stylelab.run.options import TrainingOptions
+from stylelab.run.options import FROM_NOTHING, TrainingOptions
 
 STYLE_LOSS = MeanCovariance(relative=True)
 SHARES = dict(zip(STYLE_LAYERS, (0.1, 0.1, 0.2, 0.25, 0.35), strict=True))  # deep layers carry the forms of a style
@@ -118,6 +118,28 @@ def first_filters(shape: Shape, seed: int) -> Weights:
         ).astype(np.float32)
         for name, (filters, channels, side) in shape.convolutions.items()
     }
+
+
+def start_of(styles: Mapping[str, np.ndarray], options: TrainingOptions) -> tuple[Network, Weights]:
+    """The network that a training starts from: filters, and a code for each style.
+
+    A style whose name the network knows keeps its code; another begins with the mean of all. Colours are the images' own.
+    """
+    if options.network in FROM_NOTHING:
+        shape = SHAPES[str(options.network)]
+        known, weights = Network("", shape), first_filters(shape, options.seed)
+        middle = plain_code(shape, np.zeros(0))
+    else:
+        known, weights = load_weights(options.network)
+        shape = known.shape
+        middle = weights["codes"][:, :-COLOURS].mean(0) if known.styles else weights["codes.bias"]
+    codes = []
+    for name, image in styles.items():
+        code = weights["codes"][known.styles.index(name), :-COLOURS] if name in known.styles else middle
+        codes.append(np.concatenate([code, colours_of(image)]))
+    network = Network("+".join(styles), shape, tuple(styles), source=f"trained by stylelab from '{options.network}'")
+    filters = {f"{name}.weight": weights[f"{name}.weight"] for name in shape.convolutions}
+    return network, {**filters, "codes": np.stack(codes)}
 
 
 def practice(photographs: "Sequence[images.Source] | None" = None) -> list[np.ndarray]:

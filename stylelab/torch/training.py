@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from stylelab import images as pictures
 from stylelab.errors import NotFiniteError
 from stylelab.images import Source
-from stylelab.networks import SHAPES, STYLE_LAYERS, Network, Weights, colours_of, load_weights, plain_code
+from stylelab.networks import STYLE_LAYERS, Weights
 from stylelab.networks.spec import COLOURS, read_size
 from stylelab.networks.training import (
     BETA1,
@@ -27,13 +27,13 @@ from stylelab.networks.training import (
     TrainingState,
     TrainingStep,
     ended,
-    first_filters,
     learning_rate,
     open_styles,
     practice,
+    start_of,
 )  # fmt: skip
 from stylelab.recipes import SquaredError
-from stylelab.run.options import FROM_NOTHING, TrainingOptions, keywords
+from stylelab.run.options import TrainingOptions, keywords
 from stylelab.torch.features import Encoder, load_encoder
 from stylelab.torch.loop import Inside
 from stylelab.torch.losses import distance, statistics
@@ -84,22 +84,11 @@ def train(
 def _steps(
     styles: Mapping[str, np.ndarray], photographs: "Sequence[Source] | None", options: TrainingOptions
 ) -> Iterator[TrainingStep]:
-    kept, device, start = TrainingState(options, styles), find_device(options.device), options.network
-    if start in FROM_NOTHING:
-        shape = SHAPES[str(start)]
-        weights = first_filters(shape, options.seed)
-    else:
-        found, weights = load_weights(start)
-        shape = found.shape
-    known = (
-        weights["codes"][:, :-COLOURS].mean(0)
-        if "codes" in weights
-        else weights.get("codes.bias", plain_code(shape, np.zeros(0)))
-    )
-    colours = torch.tensor(np.stack([colours_of(image) for image in styles.values()]), device=device)
-    network = Network("+".join(styles), shape, tuple(styles), source=f"trained by stylelab from {start}")
+    kept, device = TrainingState(options, styles), find_device(options.device)
+    network, weights = start_of(styles, options)
     painter = Painter(network, weights).to(device)
-    parameters = {"codes": torch.tensor(np.stack([known] * len(styles)), device=device)}
+    learned, colours = np.split(weights["codes"], [-COLOURS], axis=1)
+    parameters, fixed = {"codes": torch.tensor(learned, device=device)}, torch.tensor(colours, device=device)
     if options.whole:
         parameters |= dict(painter.kernels.items())
     else:
@@ -109,7 +98,7 @@ def _steps(
     crops = Crops(practice(photographs), options.size, options.seed)
 
     def codes() -> Tensor:
-        return torch.cat([parameters["codes"], colours], 1)
+        return torch.cat([parameters["codes"], fixed], 1)
 
     def loss(step: int) -> dict[str, Tensor]:
         photographs = torch.from_numpy(crops.draw(step, options.batch)).permute(0, 3, 1, 2).to(device)
