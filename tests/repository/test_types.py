@@ -16,6 +16,7 @@ FILES = (
     "features.py",
     "losses.py",
     "clouds.py",
+    "maps.py",
     "loop.py",
     "objective.py",
     "seeing.py",
