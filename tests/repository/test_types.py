@@ -17,6 +17,7 @@ FILES = (
     "losses.py",
     "maps.py",
     "clouds.py",
+    "maps.py",
     "loop.py",
     "networks.py",
     "objective.py",
