@@ -15,6 +15,7 @@ from stylelab import images
 from stylelab.base.files import (
     check_folder,
     check_parent_folder,
+    check_target,
     expand_home,
     file_kind,
     folder_errors,
@@ -26,7 +27,7 @@ from stylelab.base.files import (
 from stylelab.base.values import one_of
 from stylelab.cli.progress import progress
 from stylelab.errors import InputError, Interrupted, NotFiniteError, StylelabError
-from stylelab.networks import NAMES, load_weights, mix
+from stylelab.networks import NAMES, find_network, load_weights, mix
 from stylelab.networks.file import check_name, check_style
 from stylelab.run.backends import check_backend, load_backend
 from stylelab.run.one_pass import choose_network
@@ -160,10 +161,12 @@ def train(styles: list[str], out: Path, *, backend: str, resume: bool, options: 
 
     check_backend(backend)
     target, kept = check_name(out), Path(f"{expand_home(out)}.state")
-    check_folder(target.parent)
+    check_target(target)
     opened = open_styles(styles)
-    if str(options.network).isidentifier():
-        one_of("network", options.network, (*NAMES, *FROM_NOTHING))
+    if str(options.network) not in FROM_NOTHING:
+        if str(options.network).isidentifier():
+            one_of("network", options.network, (*NAMES, *FROM_NOTHING))
+        find_network(options.network)
     if not resume:
         kept.unlink(missing_ok=True)
     elif not file_kind(kept):

@@ -40,9 +40,10 @@ class ContenderProcess:
         self.seconds: list[float] = []
         settings = {"kind": contender.kind, "backend": contender.backend, **settings, **contender.options}
         threads = {} if "threads" not in settings else dict.fromkeys(THREADS, str(settings["threads"]))
+        command = command_of(contender, settings)
         self.errors = tempfile.TemporaryFile()
         self.process: Any = subprocess.Popen(
-            command_of(contender, settings), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
             env=processes.module_environment(TF_CPP_MIN_LOG_LEVEL="3", **threads),
         )  # fmt: skip
 
