@@ -49,7 +49,7 @@ def video(
     film, target = open_film(source), check_out(out, resume)
     if file_kind(target) and target.samefile(expand_home(source)):
         raise InputError(f"'{printable(target)}' is the film itself: choose another name to save to")
-    first = _first(film, options)
+    shape, first = _first(film, options)
     painter = make_painter(styles, first, options, backend)
     kept = Kept(Path(f"{target}.state"), _settings(film, styles, backend, options), resume)
     if resume:
@@ -60,7 +60,7 @@ def video(
     began, smooth = time.perf_counter(), options.temporal_weight != 0
     try:
         with progress(film.count) as show, temporary_files(target.parent):
-            paint_film(film, painter, kept, size=first.shape[:2], smooth=smooth, compare=report, show=show)
+            paint_film(film, painter, kept, shape=shape, size=first.shape[:2], smooth=smooth, compare=report, show=show)
             write_film(kept.files(), target, fps=fps or film.fps, names=film.names)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {_done(kept, film)}") from None
@@ -71,15 +71,15 @@ def video(
     return 0
 
 
-def _first(film: Film, options: VideoOptions) -> np.ndarray:
-    """The first frame, as large as all will be painted."""
-    with closing(film.read(0)) as frames:  # type: ignore[type-var]
+def _first(film: Film, options: VideoOptions) -> tuple[tuple[int, ...], np.ndarray]:
+    """The height and width of the first frame, and that frame, as large as all will be painted."""
+    with closing(film.read(0)) as frames:
         frame = next(frames, None)
     if frame is None:
         raise InputError("the film has no frame that can be read: choose another")
-    frame = frame if options.size is None else images.resize(frame, options.size)
-    images.check_size(frame, "the first frame")
-    return frame
+    first = frame if options.size is None else images.resize(frame, options.size)
+    images.check_size(first, "the first frame")
+    return frame.shape[:2], first
 
 
 def _settings(film: Film, styles: list[str], backend: str, options: VideoOptions) -> dict[str, Any]:
@@ -95,11 +95,11 @@ def _done(kept: Kept, film: Film) -> str:
     return f"{kept.progress.painted} of {film.count} frames are painted; repeat the command with --resume to continue"
 
 
-def _summary(kept: Kept, target: Path, size: tuple[int, int], seconds: float, report: bool) -> str:
+def _summary(kept: Kept, target: Path, size: tuple[int, ...], seconds: float, report: bool) -> str:
     painted = kept.progress
     lines = [f"saved {quoted(target)} ({painted.painted} frames of {size[1]} x {size[0]} pixels), painted in {seconds:.1f} s"]
     if painted.resized:
-        lines.append(f"{painted.resized} frames of another shape than the first were stretched to it")
+        lines.append(f"{painted.resized} frames of another size than the first were resized to it")
     if painted.flicker:
         alone = f"; of frames painted by themselves {np.mean(painted.alone):.2e}" if report and painted.alone else ""
         lines.append(f"flicker {np.mean(painted.flicker):.2e}{alone}")

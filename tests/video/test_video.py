@@ -153,10 +153,10 @@ def test_the_sound_is_dropped_and_that_is_said(elsewhere, painted, capsys):
     assert "stylelab: the sound is left out" in capsys.readouterr().err
 
 
-def test_frames_of_another_shape_are_stretched_to_the_first_and_counted(folder, painted, elsewhere, capsys):
+def test_frames_of_another_size_are_stretched_to_the_first_and_counted(folder, painted, elsewhere, capsys):
     images.save(scene(1)[:40], folder / "f2.png")
     run(folder, "fluid", "-o", "out")
-    assert "1 frames of another shape than the first were stretched to it" in capsys.readouterr().out
+    assert "1 frames of another size than the first were resized to it" in capsys.readouterr().out
     assert {frame.shape for frame in opened(elsewhere / "out").values()} == {(64, 96, 3)}
 
 
@@ -246,7 +246,14 @@ def test_no_frame_is_read_before_the_one_before_it_is_saved(folder, painted, mon
     kept = films.Kept(folder.parent / "out.state", {}, False)
     painter = painting.make_painter(["fluid"], scene(0), VideoOptions(), "torch")
     films.paint_film(
-        film, painter, kept, size=(64, 96), smooth=True, compare=False, show=lambda count: seen.append((count, len(read)))
+        film,
+        painter,
+        kept,
+        shape=(64, 96),
+        size=(64, 96),
+        smooth=True,
+        compare=False,
+        show=lambda count: seen.append((count, len(read))),
     )
     assert seen == [(count, count) for count in range(1, 6)]
 

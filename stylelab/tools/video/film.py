@@ -90,15 +90,17 @@ class Kept:
 
 
 def paint_film(
-    film: Film, painter: Painter, kept: Kept, *, size: tuple[int, int], smooth: bool, compare: bool, show: Callable[[int], object]
-) -> None:
+    film: Film, painter: Painter, kept: Kept, *, shape: tuple[int, ...], size: tuple[int, ...], smooth: bool, compare: bool,
+    show: Callable[[int], object],
+) -> None:  # fmt: skip
     """Paint the frames of a film that are not painted yet. Two frames and two painted ones are in memory, whatever its length.
 
     Args:
         film: to be read from the frame before the first one that is missing.
         painter: of the frames.
         kept: where the painted ones go, and how many there are.
-        size: (height, width) of the frames.
+        shape: (height, width) of the first frame.
+        size: (height, width) in which all are painted.
         smooth: whether a frame heeds the one before it.
         compare: measure also the flicker of frames that are painted by themselves.
         show: called with the number of frames that are painted.
@@ -111,8 +113,7 @@ def paint_film(
     before = painted = alone = None
     for index, frame in enumerate(film.read(max(0, progress.painted - 1)), max(0, progress.painted - 1)):
         images.check_size(frame, f"frame {index + 1}")
-        resized = index > 0 and abs(frame.shape[0] / frame.shape[1] - size[0] / size[1]) > 1 / min(size)
-        frame = images.fit(frame, size)
+        resized, frame = frame.shape[:2] != shape, images.fit(frame, (size[0], size[1]))
         if index < progress.painted:  # the last one that is kept
             painted, alone = images.open_image(kept.frame(index)), painter.alone(frame) if compare else None
             before = frame

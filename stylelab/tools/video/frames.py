@@ -3,11 +3,11 @@
 import hashlib
 import importlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -20,6 +20,7 @@ from stylelab.images.formats import ENDINGS
 from stylelab.run.checksums import sha256_of
 
 FPS = 12.0  # of a folder of frames, which says nothing of it
+Frames: TypeAlias = "Generator[np.ndarray, None, None]"
 ANIMATED = (".gif", ".webp", ".png", ".apng")
 
 
@@ -40,7 +41,7 @@ class Film:
     fps: float
     names: tuple[str, ...]
     digest: str
-    read: Callable[[int], Iterator[np.ndarray]]
+    read: Callable[[int], Frames]
     notes: tuple[str, ...] = ()
 
 
@@ -86,7 +87,7 @@ def _folder(path: Path) -> Film:
     stems = [file.stem for file in files]
     names = tuple(stems if len(set(stems)) == len(stems) else [file.name for file in files])
 
-    def read(first: int) -> Iterator[np.ndarray]:
+    def read(first: int) -> Frames:
         for file in files[first:]:
             yield images.open_with_notes(file).image
 
@@ -108,7 +109,7 @@ def _animation(path: Path) -> Film:
     if count < 2:
         raise InputError(f"{name} is a single image: paint it with `stylelab fast`")
 
-    def read(first: int) -> Iterator[np.ndarray]:
+    def read(first: int) -> Frames:
         with Image.open(path) as film:
             for index in range(first, count):
                 try:
@@ -137,7 +138,7 @@ def _video(path: Path) -> Film:
             raise
         raise InputError(f"{name} is not a film that can be read: {error_text(error)}") from None
 
-    def read(first: int) -> Iterator[np.ndarray]:
+    def read(first: int) -> Frames:
         try:
             with av.open(str(path)) as container:
                 for index, frame in enumerate(container.decode(video=0)):
