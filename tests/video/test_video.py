@@ -97,7 +97,7 @@ def test_a_folder_becomes_a_folder_in_the_order_of_its_numbers_with_its_names(fo
     run(folder, "fluid", "-o", "out")
     frames = opened(elsewhere / "out")
     assert list(frames) == ["f1.png", "f10.png", "f11.png", "f2.png", "f3.png"]
-    np.testing.assert_allclose(frames["f1.png"], painted.paint(scene(0)), atol=0.03)  # frames are stored in 8 bits
+    np.testing.assert_allclose(frames["f1.png"], painted.paint(images.open_image(folder / "f1.png")), atol=0.003)  # 8 bits
     assert "saved out (5 frames of 96 x 64 pixels)" in capsys.readouterr().out
     assert not (elsewhere / "out.state").exists()
     paths = [path.name for path in elsewhere.iterdir()]
@@ -124,7 +124,7 @@ def test_every_frame_of_a_gif_is_written_as_it_was_painted(scenes, painted, else
     with Image.open("out.gif") as film:
         for index, frame in enumerate(opened(elsewhere / "out").values()):
             film.seek(index)
-            assert np.abs(np.asarray(film.convert("RGB")) / 255 - frame).mean() < 0.03  # of 256 colours
+            assert np.abs(np.asarray(film.convert("RGB")) / 255 - frame).mean() < 0.04  # of 256 colours
 
 
 @pytest.mark.parametrize("ending", ["mp4", "webm"])
@@ -269,7 +269,7 @@ def test_no_frame_is_read_before_the_one_before_it_is_saved(folder, painted, mon
     (["frames", "fluid", "-o", "frames"], "is not empty: name a new one"),
     (["frames", "fluid", "-o", "text"], "'text' is a file"),
     (["frames", "fluid", "-o", "no/out.gif"], "folder 'no' does not exist"),
-    (["frames", "fluidd", "-o", "out"], "fluid"),
+    (["frames", "fluidd", "-o", "out", "--network", "six"], "did you mean 'fluid'?"),
     (["frames", "fluid", "-o", "out", "--network", "seven"], "unknown network 'seven'"),
     (["frames", "fluid", "-o", "out", "--recipe", "gatis"], "did you mean 'gatys'?"),
     (["frames", "fluid", "-o", "out", "--recipe", "gatys", "--network", "six"], "give one"),
