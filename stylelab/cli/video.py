@@ -85,8 +85,8 @@ def _first(film: Film, options: VideoOptions) -> tuple[tuple[int, ...], np.ndarr
 def _settings(film: Film, styles: list[str], backend: str, options: VideoOptions) -> dict[str, Any]:
     """What decides the painted frames."""
     chosen = {name: value if isinstance(value, int | float | None) else str(value) for name, value in vars(options).items()}
-    network = None if options.recipe else choose_network(styles, options)
-    weights = str(sha256_of(network.path)) if getattr(network, "path", None) else ""
+    path = None if options.recipe else getattr(choose_network(styles, options), "path", None)
+    weights = sha256_of(path) if path else ""
     digests = [sha256_of(images.find_image(style)) for style in styles]
     return {"film": film.digest, "style": digests, "backend": backend, **chosen, "network": [chosen["network"], weights]}
 

@@ -110,7 +110,9 @@ def paint_film(
     """
     progress = kept.progress
     painter.scale = progress.scale if progress.painted else painter.scale
-    before = painted = alone = None
+    before: Any = None
+    painted: Any = None
+    alone: Any = None
     for index, frame in enumerate(film.read(max(0, progress.painted - 1)), max(0, progress.painted - 1)):
         images.check_size(frame, f"frame {index + 1}")
         resized, frame = frame.shape[:2] != shape, images.fit(frame, (size[0], size[1]))
@@ -125,7 +127,7 @@ def paint_film(
             mask = images.reliable(images.optical_flow(before, frame), backward)
             mask &= np.abs(frame - images.warp(before, backward)).max(-1) < ALIKE
             warped = images.warp(painted, backward)
-            own = painter.alone(frame) if compare or not smooth else None
+            own: Any = painter.alone(frame) if compare or not smooth else None
             image = painter.after(frame, warped, mask) if smooth else own
             if compare:
                 progress.alone.append(images.flicker(own, images.warp(alone, backward), mask))

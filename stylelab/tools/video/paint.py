@@ -46,13 +46,11 @@ def make_painter(styles: list[str], frame: np.ndarray, options: VideoOptions, ba
 
 
 class _InOnePass:
+    scale: float | None = 1.0
+
     def __init__(self, styles: list[str], options: VideoOptions, backend: str):
-        self.options, self.styles, self.backend, self.scale = (
-            OnePassOptions(**values_of(options, OnePassOptions)),
-            styles,
-            backend,
-            1.0,
-        )
+        self.options = OnePassOptions(**values_of(options, OnePassOptions))
+        self.styles, self.backend = styles, backend
         self.weight = BLEND if options.temporal_weight is None else options.temporal_weight
         self.paint: Callable[[np.ndarray], np.ndarray] | None = None
         network = choose_network(styles, self.options)
@@ -71,10 +69,12 @@ class _InOnePass:
 
 
 class _Optimised:
+    scale: float | None = None
+
     def __init__(self, styles: list[str], frame: np.ndarray, options: VideoOptions, backend: str):
         names = ("recipe", "encoder", "steps", "seed", "device", "strength", "blend", "keep_colours")
         self.options = Options(**{name: getattr(options, name) for name in names}, size=max(frame.shape[:2]))
-        self.styles, self.backend, self.scale = styles, backend, None
+        self.styles, self.backend = styles, backend
         self.weight = RECIPE if options.temporal_weight is None else options.temporal_weight
         self.steps = self._run(frame).steps
 
