@@ -33,7 +33,7 @@ def video(
     Args:
         source: a folder of frames, an animation, or a video file.
         styles: names, paths; several are blended.
-        out: a .gif, .mp4 or .webm file, or a folder. Until the end the painted frames are kept beside it.
+        out: a .gif, .mp4 or .webm file, or a folder. Until the end the painted frames are kept next to it.
         backend: 'torch' or 'tensorflow'.
         resume: continue a film that was stopped.
         fps: frames a second; None for those of the source.

@@ -12,7 +12,7 @@ from stylelab.images.io import resize
 from stylelab.images.recolour import luminance
 
 LARGEST = 256  # pixels of the long side at which a flow is estimated: at 256 x 192 it takes a second
-WARPS = 5  # times that the estimate is linearised anew, at each size
+WARPS = 5  # times that the estimate is linearised again, at each size
 
 
 def optical_flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -30,7 +30,7 @@ def optical_flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         that size and enlarged.
 
     Raises:
-        InputError: they are no images, or not of one size.
+        InputError: not images, or not of one size.
 
     Source: Zach, Pock and Bischof 2007 (TV-L1), as in scikit-image.
     """
@@ -65,7 +65,7 @@ def warp(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
         `(H, W, C)` float32: bilinear between pixels; beyond the border the border is repeated.
 
     Raises:
-        InputError: the two do not have one size, or are no arrays of numbers.
+        InputError: the two do not have one size, or are not arrays of numbers.
     """
     image, flow = numbers(image, "image"), numbers(flow, "flow")
     check_axes(image.shape, "image", "(H, W, C)")
@@ -101,7 +101,7 @@ def reliable(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
         `(H, W)` booleans, for the positions of the later image.
 
     Raises:
-        InputError: these are no two flows of one size.
+        InputError: these are not two flows of one size.
 
     Source: both tests of Ruder, Dosovitskiy and Brox 2016, after Sundaram, Brox and Keutzer 2010; that nothing is known beyond
         the border is ours.

@@ -253,7 +253,7 @@ class VideoOptions(OnePassOptions):
     """How to paint a film, with a network or by optimisation; see the help line of each field.
 
     Raises:
-        InputError: a value of the wrong kind, or out of range; or a network beside a recipe.
+        InputError: a value of the wrong kind, or out of range; or both a network and a recipe.
     """
 
     recipe: str | None = option(

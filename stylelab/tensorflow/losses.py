@@ -349,7 +349,7 @@ def temporal_loss(image: Tensor, warped: Tensor, reliable: Tensor) -> Tensor:
         Scalar, the mean of reliable (image - warped)^2 over all positions and colours.
 
     Raises:
-        InputError: these are no tensors, or of other shapes.
+        InputError: not tensors, or of other shapes.
 
     Source: the short-term loss of Ruder, Dosovitskiy and Brox 2016, with factor 1.
     """

@@ -1,4 +1,4 @@
-"""Optical flow and warping: what a flow says, where it can be trusted, and what a square that moves uncovers."""
+"""Optical flow and warping: what a flow says, where it can be trusted, and what a moving square uncovers."""
 
 import numpy as np
 import pytest

@@ -35,7 +35,7 @@ class Painter(Protocol):
 
 
 def make_painter(styles: list[str], frame: np.ndarray, options: VideoOptions, backend: str) -> Painter:
-    """The painter for a film, whose first frame is given. All that can be wrong is found here, before a framework is imported.
+    """The painter for a film, whose first frame is given. Mistakes are found here, before a framework is imported.
 
     Raises:
         InputError, MachineError: a style, a name or a number is wrong.
@@ -88,7 +88,7 @@ class _Optimised:
         return result.image
 
     def after(self, frame: np.ndarray, warped: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """At weight 100, a difference of 0.1 in all pixels costs as much as all that was left of the first frame's loss."""
+        """At weight 100, a difference of 0.1 in all pixels costs as much as what was left of the first frame's loss."""
         assert self.scale is not None
         previous = Previous(warped, mask, self.weight * self.scale)
         return self._paint(follow(self._run(frame), previous, max(1, round(self.steps / LATER)))).image
