@@ -82,7 +82,7 @@ def warp(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def reliable(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
-    """Where the later of two images shows what the earlier one showed too, and the flow is no guess.
+    """Where the later of two images shows what the earlier one shows too, and the flow can be trusted.
 
     Not where something has been uncovered: there the flow to the earlier image and the one back do not cancel. Not at the edge
     of a motion, where a flow is least exact. And not where the flow comes from outside the earlier image.

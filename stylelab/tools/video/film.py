@@ -24,7 +24,7 @@ class Progress:
     """How far a film is.
 
     Attributes:
-        settings: what was asked for.
+        settings: the options and the checksums of the inputs.
         painted: frames that are kept, as 000001.png and so on.
         flicker: of each of them but the first, compared with the one before it.
         alone: the same of frames painted by themselves, if that was asked for.
