@@ -240,11 +240,12 @@ def export(
         list[str] | None, typer.Option(help="Style to fix, blended if given several times.", show_default="the file takes a code")
     ] = None,
     blend: Annotated[str | None, typer.Option(help="Weights of several styles, such as 0.7,0.3.", show_default="equal")] = None,
+    backend: Backend = "torch",
 ) -> int:
     """Write a fast network as ONNX, for other programs, phones and browsers."""
     from stylelab.cli import one_pass
 
-    return one_pass.export(network, style or [], out, blend=NUMBERS.parse(blend))
+    return one_pass.export(network, style or [], out, backend=backend, blend=NUMBERS.parse(blend))
 
 
 @encoders_app.callback(invoke_without_command=True)
@@ -408,16 +409,19 @@ def bench(
     content: Annotated[str, typer.Option(help=f"The scene: {IMAGE}.")] = "china",
     style: Annotated[str, typer.Option(help=f"The manner of painting: {IMAGE}.")] = "coffee",
     peers: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder with clones of other programs to measure too; see docs/speed.md.")
+        Path | None, typer.Option(metavar="DIR", help="Folder with other programs to measure too; see docs/speed.md.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the figures as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Plot the figures as a .png, .pdf or .svg file.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A minute or two: 256 pixels, five steps, no race.")] = False,
+    one_pass: Annotated[
+        bool, typer.Option("--one-pass", help="Measure instead the networks of `stylelab fast`, also in onnxruntime.")
+    ] = False,
 ) -> int:
     """Measure time per step, memory and time to a given loss, and compare with the tutorials' loops and this machine's limit."""
     from stylelab.tools.bench import command
 
     return command.run(
         backends=tuple(backend or ()), sizes=tuple(size or ()), precisions=tuple(precision or ()), encoder=encoder, steps=steps,
-        race=race, tile=tile, device=device, content=content, style=style, peers=peers, out=out, plot=plot, quick=quick,
+        race=race, tile=tile, device=device, content=content, style=style, peers=peers, out=out, plot=plot, quick=quick, one_pass=one_pass,
     )  # fmt: skip
