@@ -12,7 +12,7 @@ import typer
 
 from stylelab.cli.edge import open_standard_streams, protect
 from stylelab.errors import INTERRUPTED, InputError, Interrupted
-from stylelab.run.options import NUMBERS, Checked, OnePassOptions, Options, TrainingOptions
+from stylelab.run.options import NUMBERS, Checked, OnePassOptions, Options, TrainingOptions, VideoOptions
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # from click, or from typer's own copy of it
 
@@ -187,6 +187,32 @@ def fast(
     from stylelab.cli import one_pass
 
     return one_pass.fast(image, style, out, backend=backend, options=OnePassOptions(**options))
+
+
+@app.command()
+@functools.partial(with_options, kind=VideoOptions)
+def video(
+    source: Annotated[
+        str, typer.Argument(metavar="FILM", help="A folder of frames, a GIF or another animation, or a video file.")
+    ],
+    style: Annotated[list[str], typer.Argument(help=f"The manner of painting: {IMAGE}; several are blended.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="Where to save: a .gif, .mp4 or .webm file, or a folder of frames.")],
+    backend: Backend = "torch",
+    fps: Annotated[float | None, typer.Option(help="Frames a second.", show_default="the film's own; 12 for a folder")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue a film that was stopped: from OUT.state, where painted frames are kept.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Paint each frame by itself too, and compare the flicker; that takes twice the time.")
+    ] = False,
+    **options: Any,
+) -> int:
+    """Paint a film frame by frame, without flicker. Ctrl-C keeps the frames that are painted, and --resume continues."""
+    from stylelab.cli import video as films
+
+    return films.video(
+        source, style, out, backend=backend, resume=resume, fps=fps, report=report, options=VideoOptions(**options)
+    )
 
 
 @app.command()
