@@ -15,11 +15,15 @@ FILES = (
     "exercises/check.py",
     "features.py",
     "losses.py",
+    "maps.py",
     "clouds.py",
+    "maps.py",
     "loop.py",
+    "networks.py",
     "objective.py",
     "seeing.py",
     "tensors.py",
+    "training.py",
     "transfer.py",
 )
 HALVES = ("torch", "tensorflow")
