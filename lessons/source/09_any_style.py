@@ -146,9 +146,14 @@ def moments(activation):
 # %% name="lean"
 # NBVAL_CHECK_OUTPUT
 M, rng = 120, np.random.default_rng(SEED)
-heaps = [rng.normal(size=(M, 2)), rng.normal(size=(M, 2))]
-content = as_activation((0.7, 0.8) + heaps[0] @ ((0.12, 0.08), (0, 0.07)))
-style = as_activation((1.6, 1.1) + heaps[1] @ ((0.26, -0.18), (0, 0.09)))
+def lean(middle, degrees, long, wide=0.05):
+    """A long cloud around its middle, in this direction."""
+    along = np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
+    x = rng.normal(0, (long, wide), (M, 2))
+    return as_activation(middle + x @ [along, along[::-1] * (-1, 1)])
+
+
+content, style = lean((0.8, 0.9), 55, long=0.3), lean((1.3, 1.0), 110, long=0.4)
 for name, cloud in {"content": content, "style": style, "AdaIN": adain(content, style)}.items():
     mean, covariance = map(np.array, moments(cloud))
     deviation = np.sqrt(np.diag(covariance))
@@ -353,7 +358,7 @@ page.show(
 #
 # ## 9.7 A network that reads the numbers
 #
-# What if a network paints, and the statistics only tell it *how*? Lesson 8's network had gains and biases for each style, learned one style at a time. The network `any` has a **reader** besides: a small network that gets AdaIN's two numbers, mean and deviation, of every filter in five layers of the encoder, and answers with all gains and biases. It was trained with many images as styles, so that it has an answer for those it has never seen. **Predict** how many numbers describe a painting here, and how many a photograph.
+# What if a network paints, and the statistics only tell it *how*? Lesson 8's network had gains and biases for each style, learned one style at a time. The network `any` has a **reader** besides: a small network that gets AdaIN's two numbers for every filter in five layers of the encoder, and answers with all gains and biases. The last step is a map again: it gives the colours the style's mean and covariance. `any` was trained with many images as styles, so that it has an answer for those it has never seen. **Predict** how many numbers describe a painting here, and how many a photograph.
 
 # %% name="network"
 painter = sl.load_network("any")
@@ -431,7 +436,7 @@ for name, image in odd.items():
 # %% [markdown] name="try_text"
 # <details><summary>Compare with your guess</summary>
 #
-# Grey on grey: a cloud on a line stays on it. And in blue everything is gone, photograph included. One colour is one *point*: whoever has its covariance has no contrast left. A style that is nothing but statistics can swallow the content.
+# Grey on grey: a cloud on a line stays on it. And in blue everything is gone, photograph included. One colour is one *point*: an image with its covariance has no contrast left. A style that is nothing but statistics can swallow the content.
 #
 # </details>
 #
@@ -449,8 +454,9 @@ def repaint(style, way, strength):
     return [Step(1, 0.0, {}, lambda: mixed)]
 
 
-choices = {"style": [*images.style_names(), "coffee", "rocket"], "way": ["network", "transport", "whiten", "adain"]}
-page.try_it(repaint, photograph, images.alt("china"), {**choices, "strength": (0.1, 1, 1)})
+known, ways = [*images.style_names(), "coffee", "rocket"], ["network", "transport", "whiten", "adain"]
+sliders = {"style": known, "way": ways, "strength": (0.1, 1, 1)}
+page.try_it(repaint, photograph, images.alt("china"), sliders)
 
 # %% [markdown] name="quiz_text"
 # ## Quiz
