@@ -32,6 +32,8 @@ from stylelab.tensorflow.maps import adain, optimal_transport_map, whiten_and_co
 from stylelab.tensorflow.networks import conditional_instance_norm, instance_norm, load_network
 from stylelab.tensorflow.objective import transfer_loss
 from stylelab.tensorflow.seeing import guided_gradient, response
+from stylelab.tensorflow.stylise import one_pass as one_pass
+from stylelab.tensorflow.stylise import stylise
 from stylelab.tensorflow.tensors import find_device, find_precision, to_array, to_image, to_tensor
 from stylelab.tensorflow.training import train
 from stylelab.tensorflow.transfer import paint as paint
@@ -63,6 +65,7 @@ __all__ = [
     "response",
     "sliced_wasserstein_loss",
     "style_layer_loss",
+    "stylise",
     "to_array",
     "to_image",
     "to_tensor",

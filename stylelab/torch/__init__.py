@@ -25,6 +25,8 @@ from stylelab.torch.maps import adain, optimal_transport_map, whiten_and_colour
 from stylelab.torch.networks import conditional_instance_norm, instance_norm, load_network
 from stylelab.torch.objective import transfer_loss
 from stylelab.torch.seeing import guided_gradient, response
+from stylelab.torch.stylise import one_pass as one_pass
+from stylelab.torch.stylise import stylise
 from stylelab.torch.tensors import find_device, find_precision, to_array, to_image, to_tensor
 from stylelab.torch.training import train
 from stylelab.torch.transfer import paint as paint
@@ -56,6 +58,7 @@ __all__ = [
     "response",
     "sliced_wasserstein_loss",
     "style_layer_loss",
+    "stylise",
     "to_array",
     "to_image",
     "to_tensor",
