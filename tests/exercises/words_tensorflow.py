@@ -10,6 +10,7 @@ absolute = tf.abs
 constant = tf.constant
 detached = tf.stop_gradient
 exp = tf.exp
+floor = tf.floor
 eigh = tf.linalg.eigh
 eigvalsh = tf.linalg.eigvalsh
 einsum = tf.einsum
@@ -84,6 +85,21 @@ def other_layout(x):
 
 def per_colour(values):
     return tf.constant(values)
+
+
+def per_filter(numbers):
+    """(B, C), ready to be multiplied with an activation"""
+    return numbers[:, None, None]
+
+
+def per_pixel(numbers):
+    """(H, W), ready to be multiplied with an image"""
+    return numbers[None, ..., None]
+
+
+def looked_up(image, rows, columns):
+    """The pixels of an image of one in the batch, at whole positions (H, W)"""
+    return tf.gather_nd(image[0], tf.stack([tf.cast(rows, tf.int32), tf.cast(columns, tf.int32)], -1))[None]
 
 
 def filters(activation):

@@ -54,7 +54,7 @@ class Exercise:
             'whole' an int, 'word' a str (or an int), 'pairs' a list of pairs of ints. 'loss' is a function
             (image, target) -> scalar tensor, drawn as the weights of a small network (`common.random_loss`). 'kernel' is a
             function of two clouds (M, C) and (N, C) -> (M, N), drawn as three numbers (`common.kernel_matrix`).
-        result: 'scalar', 'matrix', 'image', 'number', 'whole' or 'word'.
+        result: 'scalar', 'matrix', 'image', 'activation', 'number', 'whole' or 'word'.
         cases: random generator -> named inputs. The first one, 'plain', is for the value, and so is every 'plain: WORDS', one
             for each further kind of input in a lesson, such as 'plain: one image'; the others are for the properties.
         reference: the right answer in NumPy, called with a case's arguments by name.

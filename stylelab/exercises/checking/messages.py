@@ -26,16 +26,18 @@ def shape_sentence(exercise: Exercise, shape: tuple[int, ...], output: tuple[int
     if exercise.result in NUMBERS:
         how = "take the one number out of it, with [0]" if np.prod(shape) == 1 else "sum or average over all axes"
         return f"Shape {shape}; expected a single number, shape (): {how}."
-    if exercise.result == "image":
+    if exercise.result in ("image", "activation"):
         if sorted(output) == sorted(expected):
             why = " The axes are in another order: where does your framework keep the channels?"
         elif expected[0] > 1 and sorted(output[-3:]) == sorted(expected[1:]) and np.prod(output) == np.prod(expected[1:]):
             why = " Only one image of the batch is left: keep all of them."
         elif not shape:
-            why = " Every pixel has a number of its own."
+            why = f" Every {'pixel' if exercise.result == 'image' else 'position'} has a number of its own."
         else:
             why = " Keep all four axes, those of length 1 as well." if len(shape) < 4 else ""
-        return f"Shape {shape}; expected the shape of the input image.{why}"
+        return f"Shape {shape}; expected the shape of the input {exercise.result}.{why}"
+    if len(expected) == 2:
+        return f"Shape {shape}; expected {expected}, as the matrices that come in."
     batch, filters, _ = expected
     if len(shape) > 3:
         why = "Flatten height and width into one axis before you multiply."
