@@ -28,6 +28,7 @@ from stylelab.tensorflow.exercises.check import check
 from stylelab.tensorflow.features import load_encoder
 from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 from stylelab.tensorflow.loop import optimise
+from stylelab.tensorflow.maps import adain, optimal_transport_map, whiten_and_colour
 from stylelab.tensorflow.objective import transfer_loss
 from stylelab.tensorflow.seeing import guided_gradient, response
 from stylelab.tensorflow.tensors import find_device, find_precision, to_array, to_image, to_tensor
@@ -35,6 +36,7 @@ from stylelab.tensorflow.transfer import paint as paint
 from stylelab.tensorflow.transfer import transfer, transfer_batch
 
 __all__ = [
+    "adain",
     "batch_norm_loss",
     "check",
     "content_loss",
@@ -50,6 +52,7 @@ __all__ = [
     "covariance_loss",
     "nearest_neighbour_loss",
     "nearest_neighbours",
+    "optimal_transport_map",
     "optimise",
     "relaxed_emd_loss",
     "response",
@@ -62,4 +65,5 @@ __all__ = [
     "transfer",
     "transfer_batch",
     "transfer_loss",
+    "whiten_and_colour",
 ]

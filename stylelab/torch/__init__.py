@@ -21,6 +21,7 @@ from stylelab.torch.exercises.check import check
 from stylelab.torch.features import load_encoder
 from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 from stylelab.torch.loop import optimise
+from stylelab.torch.maps import adain, optimal_transport_map, whiten_and_colour
 from stylelab.torch.objective import transfer_loss
 from stylelab.torch.seeing import guided_gradient, response
 from stylelab.torch.tensors import find_device, find_precision, to_array, to_image, to_tensor
@@ -28,6 +29,7 @@ from stylelab.torch.transfer import paint as paint
 from stylelab.torch.transfer import transfer, transfer_batch
 
 __all__ = [
+    "adain",
     "batch_norm_loss",
     "check",
     "content_loss",
@@ -43,6 +45,7 @@ __all__ = [
     "covariance_loss",
     "nearest_neighbour_loss",
     "nearest_neighbours",
+    "optimal_transport_map",
     "optimise",
     "relaxed_emd_loss",
     "response",
@@ -55,4 +58,5 @@ __all__ = [
     "transfer",
     "transfer_batch",
     "transfer_loss",
+    "whiten_and_colour",
 ]

@@ -9,6 +9,7 @@ ACROSS = 2
 absolute = tf.abs
 constant = tf.constant
 detached = tf.stop_gradient
+diagonal = tf.linalg.diag
 exp = tf.exp
 floor = tf.floor
 eigh = tf.linalg.eigh
@@ -39,6 +40,12 @@ def at_least(x, low):
 def in_order(x):
     """Sorted along the first axis"""
     return tf.sort(x, 0)
+
+
+def singular_vectors(x):
+    """U (m, k), the singular values, and V^T (k, n)"""
+    values, left, right = tf.linalg.svd(x)
+    return left, values, transposed(right)
 
 
 def selected(columns, which):

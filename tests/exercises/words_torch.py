@@ -10,6 +10,7 @@ absolute = torch.abs
 clip = torch.clamp
 constant = torch.tensor
 detached = torch.detach
+diagonal = torch.diag
 exp = torch.exp
 floor = torch.floor
 eigh = torch.linalg.eigh
@@ -44,6 +45,11 @@ def at_least(x, low):
 def in_order(x):
     """Sorted along the first axis"""
     return x.sort(0).values
+
+
+def singular_vectors(x):
+    """U (m, k), the singular values, and V^T (k, n)"""
+    return torch.linalg.svd(x, full_matrices=False)
 
 
 def selected(columns, which):

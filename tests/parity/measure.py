@@ -69,10 +69,24 @@ def main(framework: str, out: str, *weights: str) -> None:
         for recipe in [*RECIPES.values(), *(losses if name == "mini" else [])]:
             for key, value in measure_recipe(lab, sl, recipe_for(recipe, spec), spec).items():
                 values[f"{label} {recipe.name} {key}"] = value
+    values |= measure_maps(lab, sl)
     for name, options in CONTROL.items():
         for key, value in measure_control(sl, **options).items():
             values[f"control {name} {key}"] = value
     np.savez(out, **values)
+
+
+def measure_maps(lab, sl) -> dict:
+    """Correlated points, fewer of them than channels, and none but one colour, moved by the closed-form maps."""
+    rng = np.random.default_rng(2)
+    mix = rng.normal(size=(24, 24))
+    many, few = (np.maximum(rng.normal(size=(1, side, 9, 24)) @ mix + 1, 0).astype(np.float32) for side in (12, 2))
+    pairs = {"many": (many, many[:, ::-1] ** 2), "few": (few, many), "to few": (many, few), "one colour": (0 * many + 0.1, many)}
+    moved = {}
+    for name in ("adain", "whiten_and_colour", "optimal_transport_map"):
+        for key, pair in pairs.items():
+            moved[f"map {name} {key}"] = lab.array(getattr(sl, name)(*(lab.tensor(array) for array in pair)))
+    return moved
 
 
 def measure_control(sl, **options) -> dict:

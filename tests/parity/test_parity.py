@@ -84,6 +84,14 @@ def test_colours_blends_regions_and_strengths_agree(measured, name):
     assert np.quantile(difference, 0.999) < IMAGE and difference.mean() < IMAGE / 10
 
 
+@pytest.mark.parametrize("name", ["adain", "whiten_and_colour", "optimal_transport_map"])
+def test_activations_moved_by_the_closed_form_maps_agree(measured, name):
+    keys = [key for key in measured["torch"] if key.startswith(f"map {name} ")]
+    assert len(keys) == 4
+    for key in keys:
+        compare(measured, key)
+
+
 @pytest.mark.parametrize("kind", ["activations", *RECIPES])
 def test_the_real_filters_agree(measured, kind):
     keys = [key for key in measured["torch"] if key.startswith("partial ") and not key.endswith("image")]

@@ -262,6 +262,58 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     return ((1 - lower) * above + lower * below)[None]
 
 
+def adain(content: Tensor, style: Tensor) -> Tensor:
+    """Give each filter the mean and the standard deviation that it has in the style.
+
+    Args:
+        content: `(B, H, W, C)`.
+        style: `(B, H', W', C)`.
+
+    Returns:
+        `(B, H, W, C)`. A filter with one response everywhere gets the style's mean.
+
+    Source: Huang and Belongie 2017, equation 8.
+    """
+    mean, wanted = (tf.reduce_mean(x, (1, 2), keepdims=True) for x in (content, style))
+    deviation, factor = (tf.math.reduce_std(x, (1, 2), keepdims=True) for x in (content, style))
+    return factor * (content - mean) / tf.maximum(deviation, tf.cast(1e-5, deviation.dtype)) + wanted
+
+
+def whiten(activation: Tensor) -> Tensor:
+    """Make every mean 0 and the covariance 1, by moving the points as little as possible.
+
+    Args:
+        activation: `(1, H, W, C)`.
+
+    Returns:
+        `(1, H, W, C)`. Directions without spread become 0.
+
+    Source: Li et al. 2017, equation 1.
+    """
+    points = _cloud(activation)
+    mean, covariance = _moments(points)
+    values, vectors = tf.linalg.eigh(covariance)
+    inverse = tf.math.rsqrt(tf.where(values > 1e-6 * values[-1], values, values.dtype.max))
+    return tf.reshape((points - mean) @ (vectors * inverse) @ tf.transpose(vectors), tf.shape(activation))
+
+
+def transport_map(covariance: Tensor, target: Tensor) -> Tensor:
+    """Find the symmetric matrix A with A covariance A = target: it moves points as little as possible.
+
+    Args:
+        covariance: `(C, C)`, which has an inverse.
+        target: `(C, C)`.
+
+    Returns:
+        `(C, C)`.
+
+    Source: the Monge map of two Gaussians; Peyré and Cuturi 2019, equation 2.40.
+    """
+    root = _matrix_root(covariance)
+    inverse = tf.linalg.inv(root)
+    return inverse @ _matrix_root(root @ target @ root) @ inverse
+
+
 def _cloud(activation: Tensor) -> Tensor:
     """One image's activation `(1, H, W, C)` as points `(M, C)`."""
     return tf.reshape(activation, (-1, activation.shape[-1]))

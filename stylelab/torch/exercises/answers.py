@@ -261,6 +261,58 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     return ((1 - lower) * above + lower * below)[None]
 
 
+def adain(content: Tensor, style: Tensor) -> Tensor:
+    """Give each filter the mean and the standard deviation that it has in the style.
+
+    Args:
+        content: `(B, C, H, W)`.
+        style: `(B, C, H', W')`.
+
+    Returns:
+        `(B, C, H, W)`. A filter with one response everywhere gets the style's mean.
+
+    Source: Huang and Belongie 2017, equation 8.
+    """
+    mean, wanted = content.mean((2, 3), keepdim=True), style.mean((2, 3), keepdim=True)
+    deviation, factor = (x.std((2, 3), correction=0, keepdim=True) for x in (content, style))
+    return factor * (content - mean) / deviation.clamp(min=1e-5) + wanted
+
+
+def whiten(activation: Tensor) -> Tensor:
+    """Make every mean 0 and the covariance 1, by moving the points as little as possible.
+
+    Args:
+        activation: `(1, C, H, W)`.
+
+    Returns:
+        `(1, C, H, W)`. Directions without spread become 0.
+
+    Source: Li et al. 2017, equation 1.
+    """
+    points = _cloud(activation)
+    mean, covariance = _moments(points)
+    values, vectors = torch.linalg.eigh(covariance)
+    inverse = torch.where(values > 1e-6 * values[-1], values, torch.inf).rsqrt()
+    return ((points - mean) @ (vectors * inverse) @ vectors.T).T.reshape(activation.shape)
+
+
+def transport_map(covariance: Tensor, target: Tensor) -> Tensor:
+    """Find the symmetric matrix A with A covariance A = target: it moves points as little as possible.
+
+    Args:
+        covariance: `(C, C)`, which has an inverse.
+        target: `(C, C)`.
+
+    Returns:
+        `(C, C)`.
+
+    Source: the Monge map of two Gaussians; Peyré and Cuturi 2019, equation 2.40.
+    """
+    root = _matrix_root(covariance)
+    inverse = torch.linalg.inv(root)
+    return inverse @ _matrix_root(root @ target @ root) @ inverse
+
+
 def _cloud(activation: Tensor) -> Tensor:
     """One image's activation `(1, C, H, W)` as points `(M, C)`."""
     return activation[0].flatten(1).T
