@@ -5,8 +5,6 @@ import numpy as np
 from stylelab.exercises.checking.definition import Case, Exercise, Property
 from stylelab.exercises.common import activation_shape, number, random_activation, random_image
 
-TINY = 1e-6  # an epsilon that does not show
-
 
 def _deviation(activation, axes, epsilon):
     return np.sqrt(activation.var(axes, keepdims=True) + epsilon)
@@ -86,15 +84,15 @@ def _inputs(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, dict[str,
     others = 1.5 * random_activation(rng, activation.shape) + 0.3
     silent = activation.copy()
     silent[..., rng.integers(silent.shape[3])] = 0
-    plain = {"activation": activation, "epsilon": number(rng, 0.1, 0.3)}
+    plain, tiny = {"activation": activation, "epsilon": number(rng, 0.1, 0.3)}, number(rng, 5e-7, 2e-6)
     return activation, others, {
         "plain": plain,
         "plain: one image": plain | {"activation": activation[:1]},
         "plain: a filter that does not respond": plain | {"activation": silent},
         "company": plain | {"activation": np.concatenate([activation[:1], others[1:]])},
         "flat": plain | {"activation": np.full(activation.shape, number(rng, 0.5, 0.9), np.float32)},
-        "sharp": plain | {"activation": activation, "epsilon": TINY},
-        "faint": plain | {"activation": np.float32(0.5) * activation + np.float32(number(rng, 0.2, 0.4)), "epsilon": TINY},
+        "sharp": plain | {"activation": activation, "epsilon": tiny},
+        "faint": plain | {"activation": np.float32(0.5) * activation + np.float32(number(rng, 0.2, 0.4)), "epsilon": tiny},
     }  # fmt: skip
 
 
@@ -102,17 +100,19 @@ def _instance_cases(rng):
     return _inputs(rng)[2]
 
 
-def _works(outputs):
-    """Whether the images of the batch, and its positions, come out different."""
-    return np.ptp(outputs["plain"], axis=(1, 2)).max() > 0.1 and not np.allclose(outputs["plain"][:1], outputs["plain"][1:2])
+def _follows(cases, outputs):
+    """Whether each filter's result rises and falls with its activation, and in proportion."""
+    given, result = (array - array.mean((1, 2), keepdims=True) for array in (cases["plain"]["activation"], outputs["plain"]))
+    lengths = np.sqrt((given**2).sum((1, 2)) * (result**2).sum((1, 2)))
+    return np.all((given * result).sum((1, 2)) > 0.999 * lengths)
 
 
 def _one_by_one(cases, outputs):
-    return _works(outputs) and np.allclose(outputs["company"][:1], outputs["plain"][:1], rtol=1e-3, atol=1e-4)
+    return _follows(cases, outputs) and np.allclose(outputs["company"][:1], outputs["plain"][:1], rtol=1e-3, atol=1e-4)
 
 
 def _ignores_contrast(cases, outputs):
-    return _works(outputs) and np.allclose(outputs["faint"], outputs["sharp"], rtol=2e-3, atol=2e-3)
+    return _follows(cases, outputs) and np.allclose(outputs["faint"], outputs["sharp"], rtol=2e-3, atol=2e-3)
 
 
 _ALONE = Property("each image by itself", "An image's result should not depend on the other images of the batch.", _one_by_one)
@@ -144,7 +144,7 @@ INSTANCE_NORM = Exercise(
     },
     properties=(
         Property("mean 0", "The mean of each filter over its positions should be 0.",
-                 lambda cases, outputs: _works(outputs) and np.abs(outputs["plain"].mean((1, 2))).max() < 1e-4),
+                 lambda cases, outputs: _follows(cases, outputs) and np.abs(outputs["plain"].mean((1, 2))).max() < 1e-4),
         Property("variance 1", "Where epsilon is negligible, the variance of each filter should be 1.",
                  lambda cases, outputs: np.allclose(outputs["sharp"].var((1, 2)), 1, atol=2e-3)),
         _ALONE,
@@ -161,10 +161,9 @@ def _conditional_cases(rng):
          for name, low, high in (("gain", 0.4, 1.6), ("bias", -0.8, 0.8))}
         for _ in range(2)
     ]  # fmt: skip
-    cases = {
-        name: case | {key: numbers[: len(case["activation"])] for key, numbers in styles[0].items()}
-        for name, case in cases.items()
-    }
+    for name, case in cases.items():
+        code = {key: numbers[: len(case["activation"])] for key, numbers in styles[0].items()}
+        cases[name] = {"activation": case["activation"], **code, "epsilon": case["epsilon"]}  # in the arguments' order
     mixed = {name: (styles[0][name] + styles[1][name]) / 2 for name in styles[0]}
     bare = {"gain": np.ones_like(mixed["gain"]), "bias": np.zeros_like(mixed["bias"])}
     return cases | {"other": cases["plain"] | styles[1], "mixed": cases["plain"] | mixed, "bare": cases["plain"] | bare}
@@ -172,9 +171,8 @@ def _conditional_cases(rng):
 
 def _mixes(cases, outputs):
     between = (outputs["plain"] + outputs["other"]) / 2
-    return not np.allclose(outputs["plain"], outputs["other"], atol=0.05) and np.allclose(
-        outputs["mixed"], between, rtol=1e-3, atol=1e-4
-    )
+    differ = not np.allclose(outputs["plain"], outputs["other"], atol=0.05)
+    return differ and _follows(cases, outputs) and np.allclose(outputs["mixed"], between, rtol=1e-3, atol=1e-4)
 
 
 CONDITIONAL_INSTANCE_NORM = Exercise(
@@ -301,7 +299,10 @@ def _warp_cases(rng):
 
 
 def _moves(cases, outputs):
-    return not np.allclose(outputs["plain"], cases["plain"]["image"], atol=0.05)
+    """Whether there is an image, and another than the one that came in."""
+    return np.ptp(outputs["plain"], axis=(1, 2)).min() > 0.1 and not np.allclose(
+        outputs["plain"], cases["plain"]["image"], atol=0.05
+    )
 
 
 WARP = Exercise(
