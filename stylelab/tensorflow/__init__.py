@@ -29,9 +29,13 @@ from stylelab.tensorflow.features import load_encoder
 from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
 from stylelab.tensorflow.loop import optimise
 from stylelab.tensorflow.maps import adain, optimal_transport_map, whiten_and_colour
+from stylelab.tensorflow.networks import conditional_instance_norm, instance_norm, load_network
 from stylelab.tensorflow.objective import transfer_loss
 from stylelab.tensorflow.seeing import guided_gradient, response
+from stylelab.tensorflow.stylise import one_pass as one_pass
+from stylelab.tensorflow.stylise import stylise
 from stylelab.tensorflow.tensors import find_device, find_precision, to_array, to_image, to_tensor
+from stylelab.tensorflow.training import train
 from stylelab.tensorflow.transfer import paint as paint
 from stylelab.tensorflow.transfer import transfer, transfer_batch
 
@@ -39,6 +43,7 @@ __all__ = [
     "adain",
     "batch_norm_loss",
     "check",
+    "conditional_instance_norm",
     "content_loss",
     "find_device",
     "find_precision",
@@ -46,7 +51,9 @@ __all__ = [
     "gram_matrix",
     "guided_gradient",
     "histogram_loss",
+    "instance_norm",
     "load_encoder",
+    "load_network",
     "match_histogram",
     "mmd_loss",
     "covariance_loss",
@@ -58,10 +65,12 @@ __all__ = [
     "response",
     "sliced_wasserstein_loss",
     "style_layer_loss",
+    "stylise",
     "to_array",
     "to_image",
     "to_tensor",
     "total_variation",
+    "train",
     "transfer",
     "transfer_batch",
     "transfer_loss",

@@ -107,7 +107,7 @@ def paint_stages(
         if any(job.painted is not None for job in jobs):
             loss = partial(_beside, loss, [job.painted for job in jobs], content)
         if recipe.optimiser.name == "lbfgs":  # its images are not clipped from step to step
-            loss = partial(_inside, loss)
+            loss = partial(_as_saved, loss)
         images = _variable(start if images is None else _enlarged(images, start.shape[1:3]))
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         evaluate = _evaluation(loss, images, tile=tile)
@@ -223,15 +223,18 @@ def _beside(loss: Objective, painted: "list[np.ndarray | None]", content: Tensor
     return loss(tf.where(np.stack(places)[..., None], images, content))
 
 
-def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
+def _as_saved(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of the images as they will be saved, in 0..1."""
-    return loss(_into_range(images))
+    return loss(inside(images))
+
+
+def inside(images: Tensor) -> Tensor:
+    """Pixels brought into 0..1. One beyond gets only the gradient that draws it back: plain clamping would give it none."""
+    return _inside(images)
 
 
 @tf.custom_gradient
-def _into_range(images: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """Pixels brought into 0..1. One beyond gets only the gradient that draws it back: plain clamping would give it none."""
-
+def _inside(images: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     def backward(gradient: Tensor) -> Tensor:
         outwards = ((images < 0) & (gradient > 0)) | ((images > 1) & (gradient < 0))
         return tf.where(outwards, tf.zeros_like(gradient), gradient)

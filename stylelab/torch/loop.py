@@ -106,7 +106,7 @@ def paint_stages(
         if any(job.painted is not None for job in jobs):
             loss = partial(_beside, loss, [job.painted for job in jobs], content)
         if recipe.optimiser.name == "lbfgs":  # its images are not clipped from step to step
-            loss = partial(_inside, loss)
+            loss = partial(_as_saved, loss)
         images = start if images is None else _enlarged(images, start.shape[2:])
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         del content, start, styles  # the loss has what it needs of them
@@ -205,14 +205,17 @@ def _beside(loss: Objective, painted: "list[np.ndarray | None]", content: Tensor
     return loss(torch.where(torch.stack(places)[:, None].to(images.device), images, content))
 
 
-def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
+def _as_saved(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of the images as they will be saved, in 0..1."""
-    return loss(Inside.apply(images))
+    return loss(inside(images))
 
 
-class Inside(torch.autograd.Function):
+def inside(images: Tensor) -> Tensor:
     """Pixels brought into 0..1. One beyond gets only the gradient that draws it back: plain clamping would give it none."""
+    return _Inside.apply(images)
 
+
+class _Inside(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor) -> Tensor:
         ctx.save_for_backward(images)

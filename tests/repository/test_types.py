@@ -16,10 +16,14 @@ FILES = (
     "features.py",
     "losses.py",
     "clouds.py",
+    "maps.py",
     "loop.py",
+    "networks.py",
     "objective.py",
     "seeing.py",
+    "stylise.py",
     "tensors.py",
+    "training.py",
     "transfer.py",
 )
 HALVES = ("torch", "tensorflow")
