@@ -56,7 +56,7 @@ setting = page.set_up(sl, seed=0)
 #
 # Until now every image was painted by itself. An optimisation moved its pixels for many steps, and what it found out on the way was lost: the next photograph began from nothing.
 #
-# Instead, let the steps move the numbers of a network. At each step it paints a few other photographs; the same encoder and the same losses as before measure its paintings, and the gradient goes on, through the painting, into its filters. In the end it can paint photographs that it has never seen, in one pass. Such a network comes with stylelab. It is called `six`, after the six styles that it has learned.
+# Instead, let the steps move the numbers of a network. At each step it paints a few other photographs; the same encoder and the same losses as before measure its paintings, and the gradient passes through the painting into its filters. In the end it can paint photographs that it has never seen, in one pass. Such a network comes with stylelab. It is called `six`, after the six styles that it has learned.
 #
 # An image is folded, so that each square of 2 x 2 pixels is one position. Then come a convolution that halves its size, ten that change it bit by bit, and one after it is enlarged again.
 
@@ -198,21 +198,21 @@ page.show(plots.side_by_side(six, columns=3), "The pagoda in six styles, by one 
 #
 # ## 8.4 Between two styles
 #
-# Codes are vectors, and any mean of two vectors is a vector: so there is a style halfway between two others, and nobody has ever painted it. **Predict**: does it look like both paintings laid over each other?
+# Codes are vectors, and any mean of two vectors is a vector: so there is a style halfway between two others, which no step of the training has seen. **Predict**: does it look like a double exposure of both paintings?
 
 # %% name="between"
 pair = "stained-glass", "fluid"
 codes = [painter.code(name) for name in pair]
 halfway = painter.paint(large, (codes[0] + codes[1]) / 2)
-laid_over = (six[pair[0]] + six[pair[1]]) / 2
-shown = {pair[0]: six[pair[0]], pair[1]: six[pair[1]], "codes mixed": halfway, "images mixed": laid_over}
+exposed = (six[pair[0]] + six[pair[1]]) / 2
+shown = {pair[0]: six[pair[0]], pair[1]: six[pair[1]], "codes mixed": halfway, "images mixed": exposed}
 page.show(plots.side_by_side(shown, columns=2), "Two styles, their codes mixed, and their images mixed.")
-print(f"both mixtures differ by {np.abs(halfway - laid_over).mean():.2f} a pixel")
+print(f"both mixtures differ by {np.abs(halfway - exposed).mean():.2f} a pixel")
 
 # %% [markdown] name="mix_text"
 # <details><summary>Compare with your guess</summary>
 #
-# It does not. In images that are laid over each other, every line shows twice, faintly. Mixed codes draw one line, in one manner.
+# It does not. In a double exposure each painting's lines show faintly. Mixed codes draw each line once, in one manner.
 #
 # </details>
 #
@@ -278,7 +278,7 @@ for name, image in {"photograph": photograph, "one pass": once, "optimised": opt
 # %% [markdown] name="warp_text"
 # <details><summary>Compare with your guess</summary>
 #
-# The optimisation comes nearer to the style: it looks at its result after every step, and goes on. The network has one try. It knows one size of strokes, that of its training, and nothing of masks, layers or weights: whoever wants those, or the best image of all, optimises.
+# The optimisation comes nearer to the style: it looks at its result after every step, and improves it. The network has one try. It knows one size of strokes, that of its training, and nothing of masks, layers or weights. For those, and for the best image, optimise.
 #
 # </details>
 #
@@ -320,7 +320,7 @@ print([f"{value:.2f}" for value in warp(row, flow)[0, 0, 0].tolist()])
 
 
 def moved(image, right):
-    """An image (H, W, 3), taken from so many pixels to the right."""
+    """An image (H, W, 3), whose pixels are taken from this far to the right."""
     flow = torch.zeros(1, 2, *image.shape[:2], device=setting.device)
     flow[:, 0] = right
     return sl.to_array(warp(sl.to_tensor(image), flow))
@@ -333,7 +333,7 @@ print([f"{value:.2f}" for value in warp(row, flow)[0, 0, :, 0].numpy()])
 
 
 def moved(image, right):
-    """An image (H, W, 3), taken from so many pixels to the right."""
+    """An image (H, W, 3), whose pixels are taken from this far to the right."""
     flow = tf.broadcast_to(tf.constant([right, 0], tf.float32), (1, *image.shape[:2], 2))
     return sl.to_array(warp(sl.to_tensor(image), flow))
 
@@ -395,7 +395,7 @@ page.quiz("08")
 # 2. Instance normalisation removes each filter's mean and deviation, image by image, and with them the photograph's contrast.
 # 3. Filters are shared; a style is a gain and a bias for each of them. Codes can be mixed, and a new style needs only a new code.
 # 4. A network has one try, one size of strokes, and no weights to turn. An optimisation looks at its result, and comes nearer.
-# 5. Painted one by one, frames flicker. Move the last frame by the flow, and the next can be held to it.
+# 5. Painted one by one, frames flicker. A memory of the last frame, moved by the flow, makes them calmer.
 #
 # ## Going further
 #

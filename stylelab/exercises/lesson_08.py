@@ -339,7 +339,7 @@ WARP = Exercise(
             _sampled(sample=lambda image, down, across: _between(image, np.floor(down) + 0.5, np.floor(across) + 0.5)),
         "Beyond the edge it is black: take the nearest pixel of the edge.": [_sampled(sample=_black_outside), _sampled(sample=_half_clipped)],
         "Beyond the edge the image begins again at the other side: take the nearest pixel of the edge.": _sampled(edge=_wrapped),
-        "The flow is taken for the position itself: add the pixel's own position.": _sampled(lambda own, way, side: way),
+        "The flow is used as the position itself: add the pixel's own position.": _sampled(lambda own, way, side: way),
         "Only the way across is used: a flow goes down as well.": _sampled(sample=lambda image, down, across: _between(
             image, np.zeros_like(down) + np.arange(image.shape[1])[:, None], across)),
         "Only the way down is used: a flow goes across as well.": _sampled(sample=lambda image, down, across: _between(

@@ -35,7 +35,7 @@ QUIZ = (
     ),
     Question(
         "What can an optimisation do that a trained network cannot?",
-        right="Look at its result, and go on until that is as near to the style as it can be.",
+        right="Look at its result after every step, and improve it.",
         why="A network has one pass, and does not see what came of it.",
         wrong={
             "Paint photographs that it has never seen.": "A network does so too: that is what it was trained for.",
