@@ -58,6 +58,8 @@ setting = page.set_up(sl, seed=0)
 #
 # Instead, let the steps move the numbers of a network. At each step it paints a few other photographs; the same encoder and the same losses as before measure its paintings, and the gradient passes through the painting into its filters. In the end it can paint photographs that it has never seen, in one pass. Such a network comes with stylelab. It is called `six`, after the six styles that it has learned.
 #
+# ### What it is made of
+#
 # An image is folded, so that each square of 2 x 2 pixels is one position. Then come a convolution that halves its size, ten that change it bit by bit, and one after it is enlarged again.
 
 # %% name="network"
@@ -70,6 +72,8 @@ numbers = sum(filters * channels * side**2 for filters, channels, side in painte
 print(f"{len(painter.shape.convolutions)} convolutions have {numbers:,} numbers in all")
 
 # %% [markdown] name="race_text"
+# ### A race
+#
 # **Predict**: how many times as fast as a short optimisation is one pass, ten times or a thousand times?
 
 # %% name="race"
@@ -182,7 +186,7 @@ conditional_instance_norm = sl.check("conditional_instance_norm", conditional_in
 # %% name="codes"
 # NBVAL_CHECK_OUTPUT
 normalised = sum(painter.shape.normalised.values())
-print(f"{normalised} normalised filters: a style has {2 * normalised} gains and biases, {len(code):,} numbers in all")
+print(f"{normalised} normalised filters: {2 * normalised} gains and biases, {len(code):,} numbers a style")
 print(f"that is {len(code) / numbers:.1%} of what all styles share")
 
 # %% name="six"
@@ -225,7 +229,8 @@ def mix(first, second, percent):
 
 
 styles = list(painter.network.styles)
-page.try_it(mix, large, images.alt("china"), {"first": styles, "second": styles[::-1], "percent": range(0, 101, 10)})
+sliders = {"first": styles, "second": styles[::-1], "percent": range(0, 101, 10)}
+page.try_it(mix, large, images.alt("china"), sliders)
 
 # %% [markdown] name="seventh_text"
 # ## 8.5 A seventh style
@@ -249,7 +254,7 @@ for step in sl.train({"rings": rings}, steps=LENGTH, size=CROP):
     losses.append(step.loss)
     live.show(Step(step.index, step.loss, step.parts, lambda: painter.paint(large, learned[-1])))
 stages = {f"step {n}": painter.paint(large, learned[n - 1]) for n in (1, LENGTH // 5, LENGTH)}
-live.finish(plots.side_by_side({"rings": rings, **stages}, columns=2), "A pattern of rings, and the pagoda in three stages.")
+live.finish(plots.side_by_side({"rings": rings, **stages}, columns=2), "Rings, and the pagoda in three stages.")
 few = max(1, LENGTH // 10)
 print(f"the loss is {np.mean(losses[-few:]) / np.mean(losses[:few]):.1%} of the first")
 
@@ -302,7 +307,8 @@ def warp(image, flow):
 def warp(image, flow):
     """Image (1, H, W, 3) in 0..1, flow (1, H, W, 2) in pixels, to the right and down -> (1, H, W, 3).
 
-    Useful: tf.range, tf.floor, tf.cast, tf.clip_by_value, tf.gather_nd(image[0], tf.stack([rows, columns], -1))."""
+    Useful: tf.range, tf.floor, tf.cast, tf.clip_by_value,
+    tf.gather_nd(image[0], tf.stack([rows, columns], -1))."""
     raise NotImplementedError
 
 
@@ -369,7 +375,7 @@ for name, frames in {"photographs": film, "paintings": painted, "with memory": c
 shown = {"a frame": painted[-2], "the next": painted[-1]}
 for name, frames in {"difference": painted, "with memory": calm}.items():
     shown[name] = np.clip(4 * np.abs(moved(frames[-2], right) - frames[-1]), 0, 1)
-page.show(plots.side_by_side(shown, columns=2), "Two painted frames, and their difference after the move, four times as bright.")
+page.show(plots.side_by_side(shown, columns=2), "Two painted frames, and what is left of them after the move.")
 for pixels in (1, 2, 3, 4):
     two = [painter.paint(large[:, start : start + width], code) for start in (0, pixels)]
     print(f"the camera turns by {pixels}: paintings change by {flicker(two, pixels):.3f} a pixel")
@@ -402,7 +408,7 @@ page.quiz("08")
 # - Teach the network a painting of yours: `stylelab train` does what 8.5 does, and keeps the result in a file.
 # - Train for ten times as long, or let the filters move too: `sl.train(..., whole=True)`. What becomes of the other six styles?
 # - In a film of yours the flow is not known, but `skimage.registration.optical_flow_ilk` estimates it from two frames.
-# - The next lesson needs no training for a new style at all: [lesson 9](09_any_style_{{module}}.ipynb).
+# - The next lesson needs no training for a new style at all: it reads the style from its image.
 #
 # ## References
 #
