@@ -295,7 +295,7 @@ def _warp_cases(rng):
         "nearly still": plain | {"flow": np.float32(0.02) * flow},
         "moved": plain | {"flow": np.zeros_like(flow) + steps},
         "half": plain | {"flow": np.zeros_like(flow) + np.float32([0.5, 0])},
-        "grey": plain | {"image": np.full_like(image, number(rng, 0.3, 0.7))},
+        "grey": plain | {"image": np.float32(number(rng, 0.3, 0.7)) + random_image(rng, image.shape, -0.01, 0.01)},
         "lighter": plain | {"image": np.float32(0.5) * image + np.float32(0.25)},
     }
 
@@ -360,8 +360,8 @@ WARP = Exercise(
                  and np.allclose(outputs["nearly still"], cases["still"]["image"], atol=0.1)),
         Property("whole pixels", "A flow of whole pixels should shift the image, and repeat its edge.", case="moved"),
         Property("half a pixel", "Half a pixel to the right, each pixel should be the mean of two neighbours.", case="half"),
-        Property("grey stays grey", "An image of one colour should stay as it is, whatever the flow: weights add up to 1.",
-                 lambda cases, outputs: _moves(cases, outputs) and np.allclose(outputs["grey"], cases["grey"]["image"], atol=1e-3)),
+        Property("grey stays grey", "An image of nearly one colour should keep it, whatever the flow: weights add up to 1.",
+                 lambda cases, outputs: _moves(cases, outputs) and np.abs(outputs["grey"] - cases["grey"]["image"].mean()).max() < 0.02),
         Property("colours mix", "With half the contrast, the result should have half the contrast.",
                  lambda cases, outputs: _moves(cases, outputs) and np.allclose(outputs["lighter"], 0.5 * outputs["plain"] + 0.25, atol=1e-3)),
     ),
