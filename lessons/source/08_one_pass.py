@@ -256,7 +256,7 @@ for step in sl.train({"rings": rings}, steps=LENGTH, size=CROP):
 stages = {f"step {n}": painter.paint(large, learned[n - 1]) for n in (1, LENGTH // 5, LENGTH)}
 live.finish(plots.side_by_side({"rings": rings, **stages}, columns=2), "Rings, and the pagoda in three stages.")
 few = max(1, LENGTH // 10)
-print(f"the loss is {np.mean(losses[-few:]) / np.mean(losses[:few]):.1%} of the first")
+print(f"mean loss of the first {few} steps: {np.mean(losses[:few]):.2f}, of the last: {np.mean(losses[-few:]):.2f}")
 
 # %% [markdown] name="limits_text"
 # <details><summary>Compare with your guess</summary>
