@@ -60,7 +60,7 @@ setting = page.set_up(sl, seed=0)
 #
 # ### What it is made of
 #
-# An image is folded, so that each square of 2 x 2 pixels is one position. Then come a convolution that halves its size, ten that change it bit by bit, and one after it is enlarged again.
+# An image is folded, so that each square of 2 x 2 pixels is one position. Of the fourteen convolutions, one halves the image's size, ten change it bit by bit at that size, and one follows when it is enlarged again; the first and the last lead from colours to filters and back.
 
 # %% name="network"
 # NBVAL_CHECK_OUTPUT
@@ -96,7 +96,7 @@ print(f"one pass: {1000 * moment:.0f} ms each on {setting.device}, {seconds / mo
 # %% [markdown] name="instance_norm_text"
 # <details><summary>Compare with your guess</summary>
 #
-# Hundreds of times: the cell says how many on this machine. Each step of the optimisation goes through the encoder and back; the network goes once, through fewer filters, and never back. The hours of its training are not counted. They are paid once.
+# Nearer to a thousand than to ten on most machines; the cell says how many on this one. Each step of the optimisation goes through the encoder and back; the network goes once, through fewer filters, and never back. The hours of its training are not counted. They are paid once.
 #
 # </details>
 #
@@ -216,7 +216,7 @@ print(f"both mixtures differ by {np.abs(halfway - exposed).mean():.2f} a pixel")
 # %% [markdown] name="mix_text"
 # <details><summary>Compare with your guess</summary>
 #
-# It does not. In a double exposure each painting's lines show faintly. Mixed codes draw each line once, in one manner.
+# Not quite. In a double exposure each painting's lines show faintly. Mixed codes draw each line once, in one manner.
 #
 # </details>
 #
@@ -383,7 +383,7 @@ for pixels in (1, 2, 3, 4):
 # %% [markdown] name="quiz_text"
 # <details><summary>Compare with your guess</summary>
 #
-# Strokes jump, mostly where the photograph is smooth and nothing holds them. A memory calms that. And look at a turn by 4: the network halves its image twice, so positions lie 4 pixels apart, and a move of just that is no change to it.
+# Strokes jump, mostly where the photograph is smooth and nothing holds them. A memory calms that. And look at a turn by 4: the network halves its image twice, so its positions lie 4 pixels apart, and a move of just that changes least.
 #
 # </details>
 #
