@@ -96,7 +96,7 @@ print(f"one pass: {1000 * moment:.0f} ms each on {setting.device}, {seconds / mo
 # %% [markdown] name="instance_norm_text"
 # <details><summary>Compare with your guess</summary>
 #
-# Nearer to a thousand than to ten on most machines; the cell says how many on this one. Each step of the optimisation goes through the encoder and back; the network goes once, through fewer filters, and never back. The hours of its training are not counted. They are paid once.
+# In between, mostly: the cell says how many times on this machine. More steps would widen the gap. Each step of the optimisation goes through the encoder and back; the network goes once, through fewer filters, and never back. The hours of its training are not counted. They are paid once.
 #
 # </details>
 #
@@ -256,7 +256,7 @@ for step in sl.train({"rings": rings}, steps=LENGTH, size=CROP):
 stages = {f"step {n}": painter.paint(large, learned[n - 1]) for n in (1, LENGTH // 5, LENGTH)}
 live.finish(plots.side_by_side({"rings": rings, **stages}, columns=2), "Rings, and the pagoda in three stages.")
 few = max(1, LENGTH // 10)
-print(f"mean loss of the first {few} steps: {np.mean(losses[:few]):.2f}, of the last: {np.mean(losses[-few:]):.2f}")
+print(f"mean loss of the first steps: {np.mean(losses[:few]):.2f}, of the last: {np.mean(losses[-few:]):.2f}")
 
 # %% [markdown] name="limits_text"
 # <details><summary>Compare with your guess</summary>
