@@ -42,8 +42,8 @@ def learning_rate(options: TrainingOptions, step: int, seconds: float) -> float:
 
 
 def ended(options: TrainingOptions, step: int, seconds: float) -> bool:
-    """Whether this step is no longer taken."""
-    return step > options.steps or (options.minutes is not None and seconds >= 60 * options.minutes)
+    """Whether this step is no longer taken; the first one always is."""
+    return step > options.steps or (step > 1 and options.minutes is not None and seconds >= 60 * options.minutes)
 
 
 @dataclass(frozen=True)

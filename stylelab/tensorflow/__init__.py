@@ -26,7 +26,7 @@ from stylelab.tensorflow.clouds import (
 )
 from stylelab.tensorflow.exercises.check import check
 from stylelab.tensorflow.features import load_encoder
-from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
+from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, temporal_loss, total_variation
 from stylelab.tensorflow.loop import optimise
 from stylelab.tensorflow.maps import adain, optimal_transport_map, whiten_and_colour
 from stylelab.tensorflow.networks import conditional_instance_norm, instance_norm, load_network
@@ -66,6 +66,7 @@ __all__ = [
     "sliced_wasserstein_loss",
     "style_layer_loss",
     "stylise",
+    "temporal_loss",
     "to_array",
     "to_image",
     "to_tensor",

@@ -18,6 +18,7 @@ from stylelab.run.state import Progress
 from stylelab.tensorflow.engine.graph import compiled
 from stylelab.tensorflow.engine.optimisers import make_method
 from stylelab.tensorflow.features import Encoder
+from stylelab.tensorflow.losses import temporal_loss
 from stylelab.tensorflow.objective import Objective, transfer_loss
 from stylelab.tensorflow.tensors import as_tensor, to_image, to_tensor
 
@@ -102,6 +103,8 @@ def paint_stages(
         regions = [job.regions for job in jobs]
         loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile, blend=blend, regions=regions)
         drawn = loss
+        if jobs[0].previous is not None:
+            loss = _following(loss, jobs, device)
         if jobs[0].in_grey:
             loss = partial(_in_grey, loss)
         if any(job.painted is not None for job in jobs):
@@ -215,6 +218,19 @@ def _variable(images: Tensor) -> tf.Variable:
 def _in_grey(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of images that start grey, and stay so: red, green and blue get one gradient."""
     return loss(tf.concat([tf.reduce_mean(images, -1, keepdims=True)] * 3, -1))
+
+
+def _following(loss: Objective, jobs: list[Job], device: str) -> Objective:
+    """The loss of frames of a film: how much each differs from the one before it is one more part."""
+    previous = [job.previous for job in jobs if job.previous]
+    warped = [to_tensor(one.warped, device) for one in previous]
+    masks = [tf.constant(one.reliable[None, ..., None], tf.float32) for one in previous]
+
+    def loss_with_temporal(images: Tensor) -> dict[str, Tensor]:
+        values = [one.weight * temporal_loss(images[i : i + 1], warped[i], masks[i]) for i, one in enumerate(previous)]
+        return {**_named(loss(images)), "temporal": tf.stack(values)}
+
+    return loss_with_temporal
 
 
 def _beside(loss: Objective, painted: "list[np.ndarray | None]", content: Tensor, images: Tensor) -> "Tensor | dict[str, Tensor]":

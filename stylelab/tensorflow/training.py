@@ -240,7 +240,7 @@ def _adam(values: Parameters, gradients: Parameters, step: int, rate: float) -> 
 
 def array(tensor: Tensor) -> np.ndarray:
     """A copy of a tensor's numbers, in the order of a file."""
-    numbers = np.array(tensor)
+    numbers = tensor.numpy().copy()
     return numbers.transpose(3, 2, 0, 1) if numbers.ndim == 4 else numbers  # a filter's (3, 3, I, O) -> (O, I, 3, 3)
 
 

@@ -19,7 +19,7 @@ from stylelab.torch.clouds import (
 )
 from stylelab.torch.exercises.check import check
 from stylelab.torch.features import load_encoder
-from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
+from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, temporal_loss, total_variation
 from stylelab.torch.loop import optimise
 from stylelab.torch.maps import adain, optimal_transport_map, whiten_and_colour
 from stylelab.torch.networks import conditional_instance_norm, instance_norm, load_network
@@ -59,6 +59,7 @@ __all__ = [
     "sliced_wasserstein_loss",
     "style_layer_loss",
     "stylise",
+    "temporal_loss",
     "to_array",
     "to_image",
     "to_tensor",

@@ -19,6 +19,7 @@ from stylelab.run.state import Progress
 from stylelab.torch.engine.allocator import settle
 from stylelab.torch.engine.optimisers import make_method
 from stylelab.torch.features import Encoder
+from stylelab.torch.losses import temporal_loss
 from stylelab.torch.objective import Objective, transfer_loss
 from stylelab.torch.tensors import as_tensor, to_image, to_tensor
 
@@ -101,6 +102,8 @@ def paint_stages(
         regions = [job.regions for job in jobs]
         loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile, blend=blend, regions=regions)
         drawn = loss
+        if jobs[0].previous is not None:
+            loss = _following(loss, jobs, device)
         if jobs[0].in_grey:
             loss = partial(_in_grey, loss)
         if any(job.painted is not None for job in jobs):
@@ -197,6 +200,19 @@ def _as_it_is(image: np.ndarray) -> np.ndarray:
 def _in_grey(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of images that start grey, and stay so: red, green and blue get one gradient."""
     return loss(torch.cat([images.mean(1, keepdim=True)] * 3, 1))
+
+
+def _following(loss: Objective, jobs: list[Job], device: torch.device) -> Objective:
+    """The loss of frames of a film: how much each differs from the one before it is one more part."""
+    previous = [job.previous for job in jobs if job.previous]
+    warped = [to_tensor(one.warped, device) for one in previous]
+    masks = [torch.tensor(one.reliable[None, None], dtype=torch.float32, device=device) for one in previous]
+
+    def loss_with_temporal(images: Tensor) -> dict[str, Tensor]:
+        values = [one.weight * temporal_loss(images[i : i + 1], warped[i], masks[i]) for i, one in enumerate(previous)]
+        return {**_named(loss(images)), "temporal": torch.stack(values)}
+
+    return loss_with_temporal
 
 
 def _beside(loss: Objective, painted: "list[np.ndarray | None]", content: Tensor, images: Tensor) -> "Tensor | dict[str, Tensor]":
