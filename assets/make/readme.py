@@ -59,6 +59,7 @@ LADDER = (
     Cut("06", "go"),
     Cut("07", "where", columns=2, rows=2, chosen=(0, 1, 2), in_row=3),
     Cut("08", "six", columns=3, rows=2, chosen=(0, 1, 2, 3, 4, 5), in_row=3),
+    Cut("09", "arrows"),
 )
 
 

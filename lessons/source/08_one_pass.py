@@ -408,7 +408,7 @@ page.quiz("08")
 # - Teach the network a painting of yours: `stylelab train` does what 8.5 does, and keeps the result in a file.
 # - Train for ten times as long, or let the filters move too: `sl.train(..., whole=True)`. What becomes of the other six styles?
 # - In a film of yours the flow is not known, but `skimage.registration.optical_flow_ilk` estimates it from two frames.
-# - The next lesson needs no training for a new style at all: it reads the style from its image.
+# - The next lesson needs no training for a new style at all: [lesson 9](09_any_style_{{module}}.ipynb).
 #
 # ## References
 #
