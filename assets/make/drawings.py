@@ -1,7 +1,8 @@
 """Drawings in hundreds of styles, to train the network that paints any style: `draw(seed)` is one of them.
 
-Each drawing is a scene (a crop of a training image or an invented one, recoloured to a random palette, with a field of
-directions and a size of marks) handed to one of the painters in `PAINTERS`. All is drawn by this code, under CC0.
+Each drawing is a scene (a crop of a training image or an invented one, recoloured to a random palette, and a field of
+directions for the marks) handed to one of the painters in `PAINTERS`: those of drawing/lines.py work in strokes, lines and
+dots, those of drawing/areas.py in areas. What the code draws is CC0; no image but those of encoder_data.py is painted after.
 
     python assets/make/drawings.py sheet.png --count 80
 """

@@ -86,9 +86,11 @@ def charcoal(scene):
     dark = 1 - smear(scene.tone, scene.angle, scene.mark(3, 15))
     accents = smoothstep(0.55, 0.9, dark + 0.15 * tooth) + 0.4 * smoothstep(0.6, 0.2, streaks(scene, 1.5, 20)) * dark
     amount = np.clip(0.75 * dark * (0.8 + 0.25 * tooth) + 0.6 * accents, 0, 1)
-    grey = mix(scene.palette[0][None, None], np.float32([[[0.1, 0.1, 0.11]]]), np.float32([[0.85]]))
-    paper = 0.25 * scene.palette[-1] + 0.7 * np.float32([0.98, 0.96, 0.92])
-    return mix(np.broadcast_to(paper, scene.image.shape), grey, amount)
+    paper = np.broadcast_to(0.25 * scene.palette[-1] + 0.7 * np.float32([0.98, 0.96, 0.92]), scene.image.shape)
+    if scene.rng.random() < 0.3:
+        chalk = smoothstep(0.5, 0.8, scene.tone + 0.2 * tooth) * 0.7
+        paper = mix(paper * scene.rng.uniform(0.5, 1), scene.pick(*scene.palette[1:]), chalk)
+    return mix(paper, 0.15 * scene.palette[0] + np.float32([0.085, 0.085, 0.09]), amount)
 
 
 def pastel(scene):
@@ -121,11 +123,11 @@ def points(scene):
 def halftone(scene):
     """Dots or lines of a printing screen, one for each of two or three inks."""
     picture = np.ones((*scene.tone.shape, 3), np.float32) * (0.5 + 0.5 * scene.palette[-1])
-    spacing, (y, x) = scene.mark(4, 16), np.mgrid[: scene.wide, : scene.wide]
+    spacing, (y, x), lined = scene.mark(4, 16), np.mgrid[: scene.wide, : scene.wide], scene.rng.random() < 0.3
     for number, pigment in enumerate(scene.palette[: scene.rng.integers(1, 4)]):
         turn = 0.3 + 0.55 * number
         u, v = (x * np.cos(turn) + y * np.sin(turn)) / spacing, (y * np.cos(turn) - x * np.sin(turn)) / spacing
-        wave = 0.5 + 0.25 * (np.cos(2 * np.pi * u) + np.cos(2 * np.pi * v))
+        wave = 0.5 + 0.25 * (np.cos(2 * np.pi * u) + np.cos(2 * np.pi * (u if lined else v)))
         dark = 1 - 0.6 * scene.tone - 0.4 * scene.image[..., number]
         picture = mix(picture, pigment, smoothstep(-0.08, 0.08, dark - 1 + wave))
     return picture
@@ -139,10 +141,8 @@ def drips(scene):
         steps = rng.integers(20, 70)
         turn = rng.uniform(0, 6.3) + ndimage.gaussian_filter1d(rng.normal(0, 6, steps), 4).cumsum() * 0.3
         line = rng.uniform(0, wide, 2) + np.cumsum(np.stack([np.cos(turn), np.sin(turn)], -1) * scene.mark(3, 9), 0)
-        thick, fill = (
-            scene.mark(0.8, 6) * (1 + 0.6 * np.sin(np.arange(steps) * rng.uniform(0.1, 0.6))),
-            ink(scene.pick(*scene.palette)),
-        )
+        thick = scene.mark(0.8, 6) * (1 + 0.6 * np.sin(np.arange(steps) * rng.uniform(0.1, 0.6)))
+        fill = ink(scene.pick(*scene.palette))
         for first, second, width in zip(line, line[1:], thick, strict=False):
             pen.line([*first, *second], fill, max(1, int(width)))
             pen.ellipse([*(second - width / 2), *(second + width / 2)], fill)
