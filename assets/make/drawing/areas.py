@@ -51,7 +51,7 @@ def facets(scene):
     scene.take(mix(flat * (1 + light[..., None] * 2.5), scene.palette[0] * 0.5, line))
     scene.angle = rng.uniform(0, np.pi, piece.max() + 1)[piece]
     canvas, pen = start(scene.image)
-    strokes(scene, pen, scene.mark(4, 16), 3, rng.choice([0.3, 1.5]), 4, 0.06)
+    strokes(scene, pen, scene.mark(4, 16), 3, rng.choice([0.9, 1.6]), 4, 0.06)
     return np.asarray(canvas, np.float32) / 255
 
 
