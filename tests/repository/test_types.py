@@ -17,6 +17,8 @@ FILES = (
     "losses.py",
     "clouds.py",
     "maps.py",
+    "decoders.py",
+    "cascade.py",
     "loop.py",
     "objective.py",
     "seeing.py",
