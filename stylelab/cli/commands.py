@@ -12,7 +12,7 @@ import typer
 
 from stylelab.cli.edge import open_standard_streams, protect
 from stylelab.errors import INTERRUPTED, InputError, Interrupted
-from stylelab.run.options import NUMBERS, Checked, OnePassOptions, Options, TrainingOptions
+from stylelab.run.options import NUMBERS, Checked, OnePassOptions, Options, TrainingOptions, VideoOptions
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # from click, or from typer's own copy of it
 
@@ -190,6 +190,32 @@ def fast(
 
 
 @app.command()
+@functools.partial(with_options, kind=VideoOptions)
+def video(
+    source: Annotated[
+        str, typer.Argument(metavar="FILM", help="A folder of frames, a GIF or another animation, or a video file.")
+    ],
+    style: Annotated[list[str], typer.Argument(help=f"The manner of painting: {IMAGE}; several are blended.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="Where to save: a .gif, .mp4 or .webm file, or a folder of frames.")],
+    backend: Backend = "torch",
+    fps: Annotated[float | None, typer.Option(help="Frames a second.", show_default="the film's own; 12 for a folder")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue a film that was stopped: from OUT.state, where painted frames are kept.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Paint each frame by itself too, and compare the flicker; that takes twice the time.")
+    ] = False,
+    **options: Any,
+) -> int:
+    """Paint a film frame by frame, without flicker. Ctrl-C keeps the frames that are painted, and --resume continues."""
+    from stylelab.cli import video as films
+
+    return films.video(
+        source, style, out, backend=backend, resume=resume, fps=fps, report=report, options=VideoOptions(**options)
+    )
+
+
+@app.command()
 @functools.partial(with_options, kind=TrainingOptions)
 def train(
     style: Annotated[list[str], typer.Argument(help=f"What to learn: {IMAGE}; several styles make one network.")],
@@ -214,11 +240,12 @@ def export(
         list[str] | None, typer.Option(help="Style to fix, blended if given several times.", show_default="the file takes a code")
     ] = None,
     blend: Annotated[str | None, typer.Option(help="Weights of several styles, such as 0.7,0.3.", show_default="equal")] = None,
+    backend: Backend = "torch",
 ) -> int:
     """Write a fast network as ONNX, for other programs, phones and browsers."""
     from stylelab.cli import one_pass
 
-    return one_pass.export(network, style or [], out, blend=NUMBERS.parse(blend))
+    return one_pass.export(network, style or [], out, backend=backend, blend=NUMBERS.parse(blend))
 
 
 @encoders_app.callback(invoke_without_command=True)
@@ -382,16 +409,19 @@ def bench(
     content: Annotated[str, typer.Option(help=f"The scene: {IMAGE}.")] = "china",
     style: Annotated[str, typer.Option(help=f"The manner of painting: {IMAGE}.")] = "coffee",
     peers: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder with clones of other programs to measure too; see docs/speed.md.")
+        Path | None, typer.Option(metavar="DIR", help="Folder with other programs to measure too; see docs/speed.md.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the figures as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Plot the figures as a .png, .pdf or .svg file.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A minute or two: 256 pixels, five steps, no race.")] = False,
+    one_pass: Annotated[
+        bool, typer.Option("--one-pass", help="Measure instead the networks of `stylelab fast`, also in onnxruntime.")
+    ] = False,
 ) -> int:
     """Measure time per step, memory and time to a given loss, and compare with the tutorials' loops and this machine's limit."""
     from stylelab.tools.bench import command
 
     return command.run(
         backends=tuple(backend or ()), sizes=tuple(size or ()), precisions=tuple(precision or ()), encoder=encoder, steps=steps,
-        race=race, tile=tile, device=device, content=content, style=style, peers=peers, out=out, plot=plot, quick=quick,
+        race=race, tile=tile, device=device, content=content, style=style, peers=peers, out=out, plot=plot, quick=quick, one_pass=one_pass,
     )  # fmt: skip

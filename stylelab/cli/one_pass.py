@@ -6,7 +6,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, TextIO
 
 import numpy as np
 from PIL import Image
@@ -15,19 +15,23 @@ from stylelab import images
 from stylelab.base.files import (
     check_folder,
     check_parent_folder,
+    check_target,
     expand_home,
     file_kind,
     folder_errors,
     printable,
     quoted,
+    refused,
     temporary_files,
 )
+from stylelab.base.values import one_of
 from stylelab.cli.progress import progress
-from stylelab.errors import InputError, Interrupted, StylelabError
+from stylelab.errors import InputError, Interrupted, NotFiniteError, StylelabError
+from stylelab.networks import NAMES, find_network, load_weights, mix
 from stylelab.networks.file import check_name, check_style
 from stylelab.run.backends import check_backend, load_backend
 from stylelab.run.one_pass import choose_network
-from stylelab.run.options import OnePassOptions, TrainingOptions
+from stylelab.run.options import FROM_NOTHING, OnePassOptions, TrainingOptions
 from stylelab.tools.gallery.plan import find_images, note_left_out
 
 STANDARD = "-"  # standard input, or standard output
@@ -48,15 +52,16 @@ def fast(content: str, styles: list[str], out: str, *, backend: str, options: On
     """
     check_backend(backend)
     network = choose_network(styles, options)
-    for style in styles:
-        check_style(network, style) if getattr(network, "styles", ()) else images.find_image(style)
-    folder = content != STANDARD and file_kind(expand_home(content)) == "folder"
-    if folder:
-        return _paint_folder(content, styles, out, backend, options)
+    known = getattr(network, "styles", ())
+    inputs = [images.find_image(style) for style in styles if not (known and check_style(network, style))]
+    if content != STANDARD and file_kind(expand_home(content)) == "folder":
+        return _paint_folder(content, styles, out, backend, options, inputs)
     target = None if out == STANDARD else images.check_writable(out)
-    source: Any = _read_standard(sys.stdin.buffer) if content == STANDARD else images.find_image(content)
-    if target and target.exists() and any(Path(path).exists() and target.samefile(path) for path in (content, *styles)):
-        raise InputError(f"'{printable(target)}' is one of the input images: choose another name to save to")
+    if not target and sys.stdout.isatty():
+        raise InputError("standard output is a terminal: name a file with -o, or add `> painted.png`")
+    source: Any = _read_standard(sys.stdin) if content == STANDARD else images.find_image(content)
+    if target:
+        _check_not_an_input(target, [*inputs, *([] if content == STANDARD else [source])])
     opened = images.open_with_notes(source)
     with temporary_files(target.parent if target else Path.cwd()):
         paint = load_backend(backend).one_pass(styles, options)
@@ -70,11 +75,18 @@ def fast(content: str, styles: list[str], out: str, *, backend: str, options: On
         images.save(painted, target)
         print(f"saved {quoted(target)} ({width} x {height} pixels), painted in {seconds:.2f} s")
     else:
-        _write_standard(painted, sys.stdout.buffer)
+        _write_standard(painted)
     return 0
 
 
-def _paint_folder(content: str, styles: list[str], out: str, backend: str, options: OnePassOptions) -> int:
+def _check_not_an_input(target: Path, inputs: list[Path]) -> None:
+    if any(target.exists() and target.samefile(path) for path in inputs):
+        raise InputError(f"'{printable(target)}' is one of the input images: choose another name to save to")
+
+
+def _paint_folder(
+    content: str, styles: list[str], out: str, backend: str, options: OnePassOptions, inputs: list[Path]
+) -> int:  # fmt: skip
     if out == STANDARD:
         raise InputError("a folder of images cannot be written to standard output: name a folder with -o")
     target, files = expand_home(out), find_images(content, ())
@@ -83,6 +95,8 @@ def _paint_folder(content: str, styles: list[str], out: str, backend: str, optio
     if target.resolve() == expand_home(content).resolve():
         raise InputError(f"'{printable(target)}' is the folder of the images: name another for the painted ones")
     check_parent_folder(target)
+    for name in files:
+        _check_not_an_input(target / f"{name}.png", inputs)
     if note := note_left_out(content, target):
         _tell(note)
     worst, painted, began = 0, 0, time.perf_counter()
@@ -94,7 +108,10 @@ def _paint_folder(content: str, styles: list[str], out: str, backend: str, optio
             check_folder(target)
             for index, (name, path) in enumerate(files.items(), 1):
                 try:
-                    images.save(paint(images.open_with_notes(path).image), target / f"{name}.png")
+                    opened = images.open_with_notes(path)
+                    for note in opened.notes:
+                        _tell(f"{printable(name)}: {note}")
+                    images.save(paint(opened.image), target / f"{name}.png")
                     painted += 1
                 except StylelabError as error:
                     _tell(f"{printable(name)}: {error}")
@@ -106,8 +123,8 @@ def _paint_folder(content: str, styles: list[str], out: str, backend: str, optio
     return worst
 
 
-def _read_standard(stream: BinaryIO) -> images.ImageFile:
-    data = stream.read()
+def _read_standard(stream: TextIO | None) -> images.ImageFile:
+    data = stream.buffer.read() if stream else b""
     if not data:
         raise InputError(
             "no image on standard input: pipe one in, such as `stylelab fast - fluid -o - < photo.jpg > painted.png`"
@@ -115,11 +132,15 @@ def _read_standard(stream: BinaryIO) -> images.ImageFile:
     return images.ImageFile("standard input", data)
 
 
-def _write_standard(image: np.ndarray, stream: BinaryIO) -> None:
+def _write_standard(image: np.ndarray) -> None:
     whole = io.BytesIO()
     Image.fromarray((image * 255 + 0.5).astype(np.uint8)).save(whole, format="PNG")
-    stream.write(whole.getvalue())
-    stream.flush()
+    stream: Any = getattr(sys.stdout, "stream", sys.stdout)  # the one behind that for messages
+    try:
+        stream.buffer.write(whole.getvalue())
+        stream.buffer.flush()
+    except OSError as error:
+        raise refused(error, "cannot write to standard output") from None
 
 
 def train(styles: list[str], out: Path, *, backend: str, resume: bool, options: TrainingOptions) -> int:
@@ -140,14 +161,19 @@ def train(styles: list[str], out: Path, *, backend: str, resume: bool, options: 
 
     check_backend(backend)
     target, kept = check_name(out), Path(f"{expand_home(out)}.state")
-    check_folder(target.parent)
+    check_target(target)
     opened = open_styles(styles)
+    if str(options.network) not in FROM_NOTHING:
+        if str(options.network).isidentifier():
+            one_of("network", options.network, (*NAMES, *FROM_NOTHING))
+        find_network(options.network)
     if not resume:
         kept.unlink(missing_ok=True)
     elif not file_kind(kept):
         _tell(f"no stopped training in '{printable(kept)}': this one starts at step 1")
     first: Any = None
     last: Any = None
+    failed: NotFiniteError | None = None
     with temporary_files(target.parent), interrupts() as signals:
         signals.defers = True  # until the end of a step
         steps = load_backend(backend).train(opened, **vars(replace(options, resume=kept)))
@@ -160,7 +186,11 @@ def train(styles: list[str], out: Path, *, backend: str, resume: bool, options: 
                         break
         except KeyboardInterrupt:
             pass
+        except NotFiniteError as error:
+            failed = error
         if last is None:
+            if failed:
+                raise failed
             if signals.numbers:
                 raise Interrupted("interrupted before the first step: nothing was saved")
             print(f"nothing left to train: the {options.steps} steps or {options.minutes} minutes are over")
@@ -171,20 +201,30 @@ def train(styles: list[str], out: Path, *, backend: str, resume: bool, options: 
         f"loss {first.loss:.3g} -> {last.loss:.3g}\npaint with it: stylelab fast IMAGE {last.network.styles[0]} "
         f"--network {quoted(target)} -o OUT.png"
     )
+    if failed:
+        raise failed
     if signals.numbers:
         raise Interrupted("interrupted: repeat the command with --resume to continue")
     return 0
 
 
-def export(network: str, styles: list[str], out: Path, *, blend: Any) -> int:
-    """Write a network as ONNX.
+def export(network: str, styles: list[str], out: Path, *, backend: str, blend: Any) -> int:
+    """Write a network as ONNX; a framework is only needed to read a style image.
 
     Raises:
         InputError, MachineError: one line for stderr.
     """
     from stylelab.networks.export import export_onnx
 
-    code = load_backend("torch").load_network(network, device="cpu").code(styles, blend) if styles else None
+    check_backend(backend)
+    found, weights = load_weights(network)
+    if blend is not None and not styles:
+        raise InputError("--blend is a mixture of styles: name them with --style")
+    code = None
+    if styles and found.styles:
+        code = mix([weights["codes"][found.styles.index(check_style(found, style))] for style in styles], blend)
+    elif styles:
+        code = load_backend(backend).load_network(found, device="cpu").code(styles, blend)
     size = export_onnx(network, out, code)
     print(f"saved {quoted(out)} ({size / 1e6:.2f} MB): image{'' if styles else ', code'} -> painted")
     return 0

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from stylelab.base.files import check_folder, expand_home, printable, write_file
+from stylelab.base.files import check_target, expand_home, printable, write_file
 from stylelab.errors import InputError, MachineError
 from stylelab.networks.file import load_weights
 from stylelab.networks.spec import COLOURS, EPSILON, Shape, Weights
@@ -31,7 +31,7 @@ def export_onnx(network: "str | os.PathLike[str]", path: "str | os.PathLike[str]
     path = expand_home(path)
     if path.suffix != ".onnx":
         raise InputError(f"'{printable(path)}' must end in .onnx")
-    check_folder(path.parent)
+    check_target(path)
     try:
         import onnx
     except ImportError:

@@ -50,7 +50,9 @@ def find_network(name: "str | os.PathLike[str] | Network") -> Network:
 def load_weights(name: "str | os.PathLike[str] | Network") -> tuple[Network, Weights]:
     """A network by name or by path, and its weights: `find_network` and `read_network` in one."""
     network = find_network(name)
-    return network, read_network(network.path or "")[1]
+    if network.path is None:
+        raise InputError("this network has no file yet: save it, and give its path")
+    return network, read_network(network.path)[1]
 
 
 def read_network(path: "str | os.PathLike[str]") -> tuple[Network, Weights]:
@@ -141,12 +143,13 @@ def check_name(path: "str | os.PathLike[str]") -> Path:
     return path
 
 
-def check_style(network: Network, style: str) -> str:
+def check_style(network: Network, style: Any) -> str:
     """The name of a style, if it is one that a network has learned.
 
     Raises:
         InputError: it is not; the nearest one is suggested.
     """
+    style = os.fspath(instance("style", style, str, os.PathLike, words="a name; the network 'any' reads images"))
     if style not in network.styles:
         near = difflib.get_close_matches(style, network.styles, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(network.styles)}; the network 'any' reads any image"

@@ -13,6 +13,8 @@ for codes that are read from the style image.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,13 @@ class Shape:
         """How many gains a code has, and as many biases."""
         return sum(self.normalised.values())
 
+    @cached_property
+    def spans(self) -> dict[str, tuple[slice, slice]]:
+        """`{convolution: (gains, biases)}`: where in a code those of each normalised convolution are."""
+        ends = list(accumulate(self.normalised.values(), initial=0))
+        gains = dict(zip(self.normalised, map(slice, ends, ends[1:]), strict=False))
+        return {name: (gain, slice(gain.start + self.channels, gain.stop + self.channels)) for name, gain in gains.items()}
+
     @property
     def code(self) -> int:
         """How many numbers a code has: gains, biases, colours."""
@@ -81,6 +90,15 @@ class Shape:
     def multiple(self) -> int:
         """Height and width of what the convolutions are given are multiples of this."""
         return self.fold * 2 ** (len(self.widths) - 1)
+
+    def check(self, images: int | None, height: int | None, width: int | None, codes: int | None) -> None:
+        """Raise InputError unless that many images of this size can be painted with that many codes. None is not yet known."""
+        if any(side is not None and (side % self.multiple or side < LEAST) for side in (height, width)):
+            raise InputError(
+                f"images are {height} x {width} pixels: give multiples of {self.multiple}, at least {LEAST}; paint takes any size"
+            )
+        if codes not in (1, images):
+            raise InputError(f"{codes} codes for {images} images: give one for all, or one for each")
 
 
 SHAPES = {
@@ -145,8 +163,10 @@ def mix(codes: "Sequence[np.ndarray]", blend: "Sequence[float] | None" = None) -
         blend: their weights, which are divided by their sum; by default equal.
 
     Raises:
-        InputError: not as many weights as codes, a negative one, or none above zero.
+        InputError: no codes, not as many weights as codes, a negative one, or none above zero.
     """
+    if not len(codes):
+        raise InputError("no style is given: name at least one")
     given: Any = [1.0] * len(codes) if blend is None else several("blend", blend, "[0.7, 0.3]")
     weights = np.array([number("a weight of blend", weight, 0.0) for weight in given])
     if len(weights) != len(codes):
@@ -169,4 +189,4 @@ def fit_size(image: np.ndarray, multiple: int) -> np.ndarray:
     (20, 40, 3)
     """
     margins = [(0, max(LEAST, -(-side // multiple) * multiple) - side) for side in image.shape[:2]]
-    return np.pad(image, (*margins, (0, 0)), mode="edge") if any(more for _, more in margins) else image
+    return np.pad(image, (*margins, (0, 0)), mode="edge") if image.size and any(more for _, more in margins) else image

@@ -27,6 +27,7 @@ PRACTICE = ("astronaut", "cat", "china", "coffee", "flower", "rocket", "motorcyc
 SIDES = (640, 448, 320)  # of the photographs, so that a crop shows details or a whole scene
 CODE_RATE = 3.0  # codes learn that many times as fast as filters
 BETA1, BETA2 = 0.9, 0.999
+MOMENTS = ("mean", "square")  # of a parameter's gradients
 LONGEST = 1.0  # a longer gradient is shortened to this
 INTERVAL = 30.0  # seconds between two times that a training is kept
 Arrays = Mapping[str, np.ndarray]
@@ -41,8 +42,8 @@ def learning_rate(options: TrainingOptions, step: int, seconds: float) -> float:
 
 
 def ended(options: TrainingOptions, step: int, seconds: float) -> bool:
-    """Whether this step is no longer taken."""
-    return step > options.steps or (options.minutes is not None and seconds >= 60 * options.minutes)
+    """Whether this step is no longer taken; the first one always is."""
+    return step > options.steps or (step > 1 and options.minutes is not None and seconds >= 60 * options.minutes)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Painting in one pass: which network, and what is done to an image before and after. No framework is imported here."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,7 +28,12 @@ def choose_network(styles: "Sequence[Source]", options: OnePassOptions) -> Any:
     mix([np.zeros(1)] * len(styles), options.blend)
     if options.network == "auto":
         six = find_network("six")
-        return six if all(isinstance(style, str) and style in six.styles for style in styles) else find_network("any")
+        if all(isinstance(style, str) and style in six.styles for style in styles):
+            return six
+        for style in styles:
+            if isinstance(style, str | os.PathLike):
+                images.find_image(style)
+        return find_network("any")
     if str(options.network).isidentifier():
         one_of("network", options.network, ("auto", *NAMES, STATISTICS))
     return STATISTICS if options.network == STATISTICS else find_network(options.network)

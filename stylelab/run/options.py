@@ -249,6 +249,36 @@ class OnePassOptions(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VideoOptions(OnePassOptions):
+    """How to paint a film, with a network or by optimisation; see the help line of each field.
+
+    Raises:
+        InputError: a value of the wrong kind, or out of range; or both a network and a recipe.
+    """
+
+    recipe: str | None = option(
+        None, "Paint by optimisation, following this recipe; `stylelab recipes` lists them.", NAME, "with a network, in one pass"
+    )  # fmt: skip
+    encoder: EncoderName = option(
+        "auto", "With a recipe: 'auto' (vgg19 if downloaded, else mini), another name, or a file.", PATH
+    )
+    steps: int | None = option(
+        None, "With a recipe: steps of the optimiser for the first frame; each later one takes a third of them.", WHOLE,
+        RECIPES_OWN, _at_least(1),
+    )  # fmt: skip
+    seed: int = option(0, "With a recipe: seed of the noise, the same for every frame.", WHOLE, check=_at_least(0))
+    temporal_weight: float | None = option(
+        None, "How strongly a frame is drawn to the one before it; 0 paints each by itself.", NUMBER, "1.5, with a recipe 100",
+        lambda name, value: number(name, value, 0.0),
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.recipe is not None and self.network != "auto":
+            raise InputError(f"a film is painted with the network '{self.network}' or with the recipe '{self.recipe}': give one")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingOptions(Checked):
     """How to train a network that paints in one pass; see the help line of each field.
 

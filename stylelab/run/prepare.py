@@ -36,6 +36,21 @@ class Style:
 
 
 @dataclass(frozen=True)
+class Previous:
+    """The frame before a job's in a film.
+
+    Attributes:
+        warped: `(H, W, 3)`, as it was painted, moved to where the job's frame is.
+        reliable: `(H, W)` booleans: where both frames show the same.
+        weight: of the temporal loss in the total.
+    """
+
+    warped: np.ndarray
+    reliable: np.ndarray
+    weight: float
+
+
+@dataclass(frozen=True)
 class Job:
     """One pair at one size, checked and ready. Images are `(H, W, 3)` float32 in 0..1.
 
@@ -50,6 +65,7 @@ class Job:
         in_grey: whether only luminance is painted: then all these images are grey.
         regions: of the content and the style images; None if there are none.
         strength: of the styles; at 0 the photograph stays as it is.
+        previous: the frame before it, if it is one of a film.
         notes: remarks on the images as they were given.
     """
 
@@ -64,6 +80,7 @@ class Job:
     in_grey: bool = False
     regions: Regions | None = None
     strength: float = 1.0
+    previous: Previous | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -205,6 +222,28 @@ def prepare_run(contents: Sequence[Source], styles: "Sequence[Source | Sequence[
         sums = {"encoder": weights} | {name: each.sha256 for name, each in pair.named()}
         inputs.append(Inputs(content, tuple(some), {name: digest for name, digest in sums.items() if digest}))
     return Run(options, [batch for batch in stages if batch[0].recipe.steps], inputs)
+
+
+def follow(run: Run, previous: Previous, steps: int) -> Run:
+    """The run of a frame that follows another in a film: it starts from that, and from the photograph where something is new.
+
+    There is only the final size: what is painted at smaller ones is there already.
+
+    Args:
+        run: of one pair.
+        previous: the frame before it, of the run's final size.
+        steps: of the optimiser.
+    """
+    job = run.job
+    if previous.warped.shape != job.content.shape:
+        raise InputError(
+            f"the frame before is {previous.warped.shape} but this one is {job.content.shape}: paint both in one size"
+        )
+    if job.in_grey:
+        previous = replace(previous, warped=_in_grey(previous.warped))
+    start = np.where(previous.reliable[..., None], previous.warped, job.content)
+    recipe = replace(job.recipe, steps=whole("steps", steps, 1))
+    return replace(run, stages=[[replace(job, recipe=recipe, start=start, previous=previous)]], keeper=None)
 
 
 @keywords(Options)

@@ -28,12 +28,16 @@ from stylelab.tensorflow.clouds import (
 from stylelab.tensorflow.decoders import load_decoder
 from stylelab.tensorflow.exercises.check import check
 from stylelab.tensorflow.features import load_encoder
-from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, total_variation
+from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, temporal_loss, total_variation
 from stylelab.tensorflow.loop import optimise
 from stylelab.tensorflow.maps import adain, optimal_transport_map, whiten_and_colour
+from stylelab.tensorflow.networks import conditional_instance_norm, instance_norm, load_network
 from stylelab.tensorflow.objective import transfer_loss
 from stylelab.tensorflow.seeing import guided_gradient, response
+from stylelab.tensorflow.stylise import one_pass as one_pass
+from stylelab.tensorflow.stylise import stylise
 from stylelab.tensorflow.tensors import find_device, find_precision, to_array, to_image, to_tensor
+from stylelab.tensorflow.training import train
 from stylelab.tensorflow.transfer import paint as paint
 from stylelab.tensorflow.transfer import transfer, transfer_batch
 
@@ -41,6 +45,7 @@ __all__ = [
     "adain",
     "batch_norm_loss",
     "check",
+    "conditional_instance_norm",
     "content_loss",
     "find_device",
     "find_precision",
@@ -48,8 +53,10 @@ __all__ = [
     "gram_matrix",
     "guided_gradient",
     "histogram_loss",
+    "instance_norm",
     "load_decoder",
     "load_encoder",
+    "load_network",
     "match_histogram",
     "mmd_loss",
     "move_statistics",
@@ -62,10 +69,13 @@ __all__ = [
     "response",
     "sliced_wasserstein_loss",
     "style_layer_loss",
+    "stylise",
+    "temporal_loss",
     "to_array",
     "to_image",
     "to_tensor",
     "total_variation",
+    "train",
     "transfer",
     "transfer_batch",
     "transfer_loss",

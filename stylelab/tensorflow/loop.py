@@ -18,6 +18,7 @@ from stylelab.run.state import Progress
 from stylelab.tensorflow.engine.graph import compiled
 from stylelab.tensorflow.engine.optimisers import make_method
 from stylelab.tensorflow.features import Encoder
+from stylelab.tensorflow.losses import temporal_loss
 from stylelab.tensorflow.objective import Objective, transfer_loss
 from stylelab.tensorflow.tensors import as_tensor, to_image, to_tensor
 
@@ -102,12 +103,14 @@ def paint_stages(
         regions = [job.regions for job in jobs]
         loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile, blend=blend, regions=regions)
         drawn = loss
+        if jobs[0].previous is not None:
+            loss = _following(loss, jobs, device)
         if jobs[0].in_grey:
             loss = partial(_in_grey, loss)
         if any(job.painted is not None for job in jobs):
             loss = partial(_beside, loss, [job.painted for job in jobs], content)
         if recipe.optimiser.name == "lbfgs":  # its images are not clipped from step to step
-            loss = partial(_inside, loss)
+            loss = partial(_as_saved, loss)
         images = _variable(start if images is None else _enlarged(images, start.shape[1:3]))
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         evaluate = _evaluation(loss, images, tile=tile)
@@ -217,21 +220,37 @@ def _in_grey(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     return loss(tf.concat([tf.reduce_mean(images, -1, keepdims=True)] * 3, -1))
 
 
+def _following(loss: Objective, jobs: list[Job], device: str) -> Objective:
+    """The loss of frames of a film: how much each differs from the one before it is one more part."""
+    previous = [job.previous for job in jobs if job.previous]
+    warped = [to_tensor(one.warped, device) for one in previous]
+    masks = [tf.constant(one.reliable[None, ..., None], tf.float32) for one in previous]
+
+    def loss_with_temporal(images: Tensor) -> dict[str, Tensor]:
+        values = [one.weight * temporal_loss(images[i : i + 1], warped[i], masks[i]) for i, one in enumerate(previous)]
+        return {**_named(loss(images)), "temporal": tf.stack(values)}
+
+    return loss_with_temporal
+
+
 def _beside(loss: Objective, painted: "list[np.ndarray | None]", content: Tensor, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of images that are painted only in some places: elsewhere they are the content images, and get no gradient."""
     places = [np.ones(images.shape[1:3], bool) if one is None else one for one in painted]
     return loss(tf.where(np.stack(places)[..., None], images, content))
 
 
-def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
+def _as_saved(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of the images as they will be saved, in 0..1."""
-    return loss(_into_range(images))
+    return loss(inside(images))
+
+
+def inside(images: Tensor) -> Tensor:
+    """Pixels brought into 0..1. One beyond gets only the gradient that draws it back: plain clamping would give it none."""
+    return _inside(images)
 
 
 @tf.custom_gradient
-def _into_range(images: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """Pixels brought into 0..1. One beyond gets only the gradient that draws it back: plain clamping would give it none."""
-
+def _inside(images: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     def backward(gradient: Tensor) -> Tensor:
         outwards = ((images < 0) & (gradient > 0)) | ((images > 1) & (gradient < 0))
         return tf.where(outwards, tf.zeros_like(gradient), gradient)

@@ -332,6 +332,36 @@ def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
             return tf.reduce_sum(tf.pow(tf.square(down[:, :, :-1, :]) + tf.square(right[:, :-1, :, :]), 1.25))
 
 
+def temporal_loss(image: Tensor, warped: Tensor, reliable: Tensor) -> Tensor:
+    """How much a frame of a film differs from the one before it, where both show the same: 0 for a steady one.
+
+    >>> white, black = sl.to_tensor(np.ones((2, 2, 3))), sl.to_tensor(np.zeros((2, 2, 3)))
+    >>> float(sl.temporal_loss(white, black, white[..., :1]))
+    1.0
+
+    Args:
+        image: `(B, H, W, 3)` in 0..1, the frame being painted.
+        warped: `(B, H, W, 3)`, the painted frame before it, moved to where this one is: see `stylelab.images.warp`.
+        reliable: `(B, H, W, 1)` in 0..1: 1 where the motion is known, 0 where something has been uncovered; see
+            `stylelab.images.reliable`.
+
+    Returns:
+        Scalar, the mean of reliable (image - warped)^2 over all positions and colours.
+
+    Raises:
+        InputError: not tensors, or of other shapes.
+
+    Source: the short-term loss of Ruder, Dosovitskiy and Brox 2016, with factor 1.
+    """
+    image, warped = as_tensor(image, "image", "(B, H, W, C)"), as_tensor(warped, "warped", "(B, H, W, C)")
+    reliable = as_tensor(reliable, "reliable", "(B, H, W, 1)")
+    if image.shape != warped.shape or image[..., :1].shape != reliable.shape:
+        raise InputError(
+            f"image is {_shape(image)} but warped is {_shape(warped)} and reliable is {_shape(reliable)}: use one size"
+        )
+    return tf.reduce_mean(reliable * tf.square(wide(image) - wide(warped)))
+
+
 def wide(tensor: Tensor) -> Tensor:
     """A bfloat16 tensor as float32, of which it holds the first 16 bits; every other as it is."""
     return tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor

@@ -21,12 +21,16 @@ from stylelab.torch.clouds import (
 from stylelab.torch.decoders import load_decoder
 from stylelab.torch.exercises.check import check
 from stylelab.torch.features import load_encoder
-from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, total_variation
+from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, temporal_loss, total_variation
 from stylelab.torch.loop import optimise
 from stylelab.torch.maps import adain, optimal_transport_map, whiten_and_colour
+from stylelab.torch.networks import conditional_instance_norm, instance_norm, load_network
 from stylelab.torch.objective import transfer_loss
 from stylelab.torch.seeing import guided_gradient, response
+from stylelab.torch.stylise import one_pass as one_pass
+from stylelab.torch.stylise import stylise
 from stylelab.torch.tensors import find_device, find_precision, to_array, to_image, to_tensor
+from stylelab.torch.training import train
 from stylelab.torch.transfer import paint as paint
 from stylelab.torch.transfer import transfer, transfer_batch
 
@@ -34,6 +38,7 @@ __all__ = [
     "adain",
     "batch_norm_loss",
     "check",
+    "conditional_instance_norm",
     "content_loss",
     "find_device",
     "find_precision",
@@ -41,8 +46,10 @@ __all__ = [
     "gram_matrix",
     "guided_gradient",
     "histogram_loss",
+    "instance_norm",
     "load_decoder",
     "load_encoder",
+    "load_network",
     "match_histogram",
     "mmd_loss",
     "move_statistics",
@@ -55,10 +62,13 @@ __all__ = [
     "response",
     "sliced_wasserstein_loss",
     "style_layer_loss",
+    "stylise",
+    "temporal_loss",
     "to_array",
     "to_image",
     "to_tensor",
     "total_variation",
+    "train",
     "transfer",
     "transfer_batch",
     "transfer_loss",

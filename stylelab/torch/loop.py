@@ -19,6 +19,7 @@ from stylelab.run.state import Progress
 from stylelab.torch.engine.allocator import settle
 from stylelab.torch.engine.optimisers import make_method
 from stylelab.torch.features import Encoder
+from stylelab.torch.losses import temporal_loss
 from stylelab.torch.objective import Objective, transfer_loss
 from stylelab.torch.tensors import as_tensor, to_image, to_tensor
 
@@ -101,12 +102,14 @@ def paint_stages(
         regions = [job.regions for job in jobs]
         loss: Any = transfer_loss(encoder, content, styles, recipe, jobs[0].weights, tile=tile, blend=blend, regions=regions)
         drawn = loss
+        if jobs[0].previous is not None:
+            loss = _following(loss, jobs, device)
         if jobs[0].in_grey:
             loss = partial(_in_grey, loss)
         if any(job.painted is not None for job in jobs):
             loss = partial(_beside, loss, [job.painted for job in jobs], content)
         if recipe.optimiser.name == "lbfgs":  # its images are not clipped from step to step
-            loss = partial(_inside, loss)
+            loss = partial(_as_saved, loss)
         images = start if images is None else _enlarged(images, start.shape[2:])
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         del content, start, styles  # the loss has what it needs of them
@@ -199,20 +202,36 @@ def _in_grey(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     return loss(torch.cat([images.mean(1, keepdim=True)] * 3, 1))
 
 
+def _following(loss: Objective, jobs: list[Job], device: torch.device) -> Objective:
+    """The loss of frames of a film: how much each differs from the one before it is one more part."""
+    previous = [job.previous for job in jobs if job.previous]
+    warped = [to_tensor(one.warped, device) for one in previous]
+    masks = [torch.tensor(one.reliable[None, None], dtype=torch.float32, device=device) for one in previous]
+
+    def loss_with_temporal(images: Tensor) -> dict[str, Tensor]:
+        values = [one.weight * temporal_loss(images[i : i + 1], warped[i], masks[i]) for i, one in enumerate(previous)]
+        return {**_named(loss(images)), "temporal": torch.stack(values)}
+
+    return loss_with_temporal
+
+
 def _beside(loss: Objective, painted: "list[np.ndarray | None]", content: Tensor, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of images that are painted only in some places: elsewhere they are the content images, and get no gradient."""
     places = [torch.ones(images.shape[2:], dtype=torch.bool) if one is None else torch.from_numpy(one) for one in painted]
     return loss(torch.where(torch.stack(places)[:, None].to(images.device), images, content))
 
 
-def _inside(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
+def _as_saved(loss: Objective, images: Tensor) -> "Tensor | dict[str, Tensor]":
     """The loss of the images as they will be saved, in 0..1."""
-    return loss(Inside.apply(images))
+    return loss(inside(images))
 
 
-class Inside(torch.autograd.Function):
+def inside(images: Tensor) -> Tensor:
     """Pixels brought into 0..1. One beyond gets only the gradient that draws it back: plain clamping would give it none."""
+    return _Inside.apply(images)
 
+
+class _Inside(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor) -> Tensor:
         ctx.save_for_backward(images)

@@ -327,6 +327,36 @@ def total_variation(image: Tensor, kind: str = "l1") -> Tensor:
             return (down[:, :, :, :-1].square() + right[:, :, :-1, :].square()).pow(1.25).sum()
 
 
+def temporal_loss(image: Tensor, warped: Tensor, reliable: Tensor) -> Tensor:
+    """How much a frame of a film differs from the one before it, where both show the same: 0 for a steady one.
+
+    >>> white, black = sl.to_tensor(np.ones((2, 2, 3))), sl.to_tensor(np.zeros((2, 2, 3)))
+    >>> float(sl.temporal_loss(white, black, white[:, :1]))
+    1.0
+
+    Args:
+        image: `(B, 3, H, W)` in 0..1, the frame being painted.
+        warped: `(B, 3, H, W)`, the painted frame before it, moved to where this one is: see `stylelab.images.warp`.
+        reliable: `(B, 1, H, W)` in 0..1: 1 where the motion is known, 0 where something has been uncovered; see
+            `stylelab.images.reliable`.
+
+    Returns:
+        Scalar, the mean of reliable (image - warped)^2 over all positions and colours.
+
+    Raises:
+        InputError: not tensors, or of other shapes.
+
+    Source: the short-term loss of Ruder, Dosovitskiy and Brox 2016, with factor 1.
+    """
+    image, warped = as_tensor(image, "image", "(B, C, H, W)"), as_tensor(warped, "warped", "(B, C, H, W)")
+    reliable = as_tensor(reliable, "reliable", "(B, 1, H, W)")
+    if image.shape != warped.shape or image[:, :1].shape != reliable.shape:
+        raise InputError(
+            f"image is {_shape(image)} but warped is {_shape(warped)} and reliable is {_shape(reliable)}: use one size"
+        )
+    return (reliable * (wide(image) - wide(warped)).square()).mean()
+
+
 def wide(tensor: Tensor) -> Tensor:
     """A bfloat16 tensor as float32, of which it holds the first 16 bits; every other as it is."""
     return tensor.float() if tensor.dtype == torch.bfloat16 else tensor

@@ -21,6 +21,7 @@ from stylelab.networks.training import (
     CODE_RATE,
     CONTENT_LAYER,
     LONGEST,
+    MOMENTS,
     SHARES,
     STYLE_LOSS,
     Crops,
@@ -35,7 +36,7 @@ from stylelab.networks.training import (
 from stylelab.recipes import SquaredError
 from stylelab.run.options import TrainingOptions, keywords
 from stylelab.torch.features import Encoder, load_encoder
-from stylelab.torch.loop import Inside
+from stylelab.torch.loop import inside
 from stylelab.torch.losses import distance, statistics
 from stylelab.torch.networks import Painter
 from stylelab.torch.objective import Part, observe
@@ -86,19 +87,15 @@ def _steps(
 ) -> Iterator[TrainingStep]:
     kept, device = TrainingState(options, styles), find_device(options.device)
     network, weights = start_of(styles, options)
-    painter = Painter(network, weights).to(device)
-    learned, colours = np.split(weights["codes"], [-COLOURS], axis=1)
-    parameters, fixed = {"codes": torch.tensor(learned, device=device)}, torch.tensor(colours, device=device)
-    if options.whole:
-        parameters |= dict(painter.kernels.items())
-    else:
-        painter.requires_grad_(False)
+    painter = Painter(network, weights).to(device).requires_grad_(options.whole)
+    learned, colours = (torch.tensor(part, device=device) for part in np.split(weights["codes"], [-COLOURS], 1))
+    parameters = {"codes": learned, **(painter.kernels if options.whole else {})}
     encoder = load_encoder("mini", STYLE_LAYERS, device=device)
     targets = [style_targets(encoder, image, options.scales) for image in styles.values()]
     crops = Crops(practice(photographs), options.size, options.seed)
 
     def codes() -> Tensor:
-        return torch.cat([parameters["codes"], fixed], 1)
+        return torch.cat([learned, colours], 1)
 
     def loss(step: int) -> dict[str, Tensor]:
         photographs = torch.from_numpy(crops.draw(step, options.batch)).permute(0, 3, 1, 2).to(device)
@@ -149,8 +146,8 @@ def painting_loss(
     """
     with torch.no_grad():
         contents = encoder(photographs)[CONTENT_LAYER]
-    inside = Inside.apply(painted)
-    seen = observe(encoder, inside, PARTS)
+    clipped = inside(painted)
+    seen = observe(encoder, clipped, PARTS)
     content = sum(
         (one["content"][CONTENT_LAYER] - wanted).square().mean() / wanted.square().mean()
         for one, wanted in zip(seen, contents, strict=True)
@@ -158,12 +155,12 @@ def painting_loss(
     style: Any = 0
     for scale in range(len(targets[0])):
         if scale:
-            seen = observe(encoder, F.avg_pool2d(inside, 2**scale), {"style": PARTS["style"]})
+            seen = observe(encoder, F.avg_pool2d(clipped, 2**scale), {"style": PARTS["style"]})
         for one, wanted in zip(seen, targets, strict=True):
             losses = (share * distance(STYLE_LOSS, one["style"][layer], wanted[scale][layer]) for layer, share in SHARES.items())
             style = style + sum(losses) / len(targets[0])
     count = len(targets)
-    return {"style": style / count, "content": content_weight * content / count, "range": (painted - inside).square().mean()}
+    return {"style": style / count, "content": content_weight * content / count, "range": (painted - clipped).square().mean()}
 
 
 def lower(
@@ -182,44 +179,55 @@ def lower(
     """
     for tensor in parameters.values():
         tensor.requires_grad_(True)
-    moments = {f"{name}.{part}": torch.zeros_like(value) for name, value in parameters.items() for part in ("mean", "square")}
-    everything = {**parameters, **moments}
-    with torch.no_grad():
-        for name, before in kept.arrays.items():
-            everything[name].copy_(torch.tensor(before))
-    index, done = kept.step + 1, False
+    moments = {f"{name}.{moment}": torch.zeros_like(value) for name, value in parameters.items() for moment in MOMENTS}
+    values = {**{name: value.detach().clone() for name, value in parameters.items()}, **moments}
+    if kept.arrays:
+        values = {name: torch.tensor(kept.arrays[name], device=value.device) for name, value in values.items()}
+    latest = kept.step, values  # replaced at once, so that a stop at any moment leaves a whole step
+
+    def put() -> None:
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(latest[1][name])
 
     def read() -> dict[str, np.ndarray]:
-        return {name: array(value) for name, value in everything.items()}
+        return {name: array(value) for name, value in latest[1].items()}
 
     try:
-        while not ended(options, index, kept.clock()):
+        put()
+        while not ended(options, index := latest[0] + 1, kept.clock()):
             parts = loss(index)
             total: Any = sum(parts.values())
-            gradients = torch.autograd.grad(total, list(parameters.values()))
-            length = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
-            if not torch.isfinite(length + total):
+            gradients = dict(zip(parameters, torch.autograd.grad(total, list(parameters.values())), strict=True))
+            moved = _adam(latest[1], gradients, index, learning_rate(options, index, kept.clock()))
+            if not all(torch.isfinite(value).all() for value in (total, *moved.values())):
                 raise NotFiniteError(index, float(total.detach()), np.zeros((1, 1, 3), np.float32))
-            rate, shorter = learning_rate(options, index, kept.clock()), min(1.0, LONGEST / (float(length) + 1e-12))
-            with torch.no_grad():
-                for (name, value), gradient in zip(parameters.items(), gradients, strict=True):
-                    mean, square = moments[f"{name}.mean"], moments[f"{name}.square"]
-                    mean.lerp_(gradient * shorter, 1 - BETA1)
-                    square.lerp_((gradient * shorter).square(), 1 - BETA2)
-                    size = (square / (1 - BETA2**index)).sqrt_().add_(1e-8)
-                    faster = CODE_RATE if name.startswith("codes") else 1.0
-                    value.addcdiv_(mean, size, value=-rate * faster / (1 - BETA1**index))
-            kept.step = index
+            latest = index, moved
+            put()
             yield index, {name: float(part.detach()) for name, part in parts.items()}
-            index += 1
-            kept.keep(kept.step, read)
-        done = True
-    finally:
-        if not done:
-            kept.keep(kept.step, read, now=True)
+            kept.keep(latest[0], read)
+    except BaseException:
+        put()
+        kept.keep(latest[0], read, now=True)
+        raise
     kept.remove()
 
 
+@torch.no_grad()
+def _adam(values: Parameters, gradients: Parameters, step: int, rate: float) -> Parameters:
+    """Parameters and their moments, as they are after a step of Adam (Kingma and Ba 2015)."""
+    length = torch.stack([gradient.square().sum() for gradient in gradients.values()]).sum().sqrt()
+    shorter = (LONGEST / (length + 1e-12)).clamp(max=1.0)
+    moved: Parameters = {}
+    for name, gradient in gradients.items():
+        mean = values[f"{name}.mean"].lerp(gradient * shorter, 1 - BETA1)
+        square = values[f"{name}.square"].lerp((gradient * shorter).square(), 1 - BETA2)
+        own = rate * CODE_RATE if name.startswith("codes") else rate
+        move = own / (1 - BETA1**step) * mean / ((square / (1 - BETA2**step)).sqrt() + 1e-8)
+        moved |= {name: values[name] - move, f"{name}.mean": mean, f"{name}.square": square}
+    return moved
+
+
 def array(tensor: Tensor) -> np.ndarray:
-    """A copy of a tensor's numbers."""
+    """A copy of a tensor's numbers, in the order of a file."""
     return tensor.detach().cpu().numpy().copy()

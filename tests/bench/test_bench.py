@@ -191,7 +191,7 @@ def test_everything_is_printed_written_as_json_and_drawn(fakes, tmp_path, monkey
     printed = capsys.readouterr().out
     assert "not here" in printed and printed.endswith(f"saved {tmp_path / 'a.json'}\nsaved {tmp_path / 'a.png'}\n")
     results = json.loads((tmp_path / "a.json").read_text())
-    assert set(results) == {"machine", "asked", "steps", "races", "whole"}
+    assert set(results) == {"machine", "asked", "steps", "races", "whole", "one_pass"}
     assert {"processor", "cores", "memory_gb", "torch", "load_before"} <= set(results["machine"])
     assert set(results["steps"][0]) == {"rows", "ratios", "limits", "lost"}
     assert {
@@ -335,7 +335,7 @@ def test_the_command_line_passes_its_options_on(monkeypatch, capsys):
     assert seen == {
         "backends": ("torch",), "sizes": (64, 32), "precisions": ("auto",), "encoder": "vgg19", "steps": 7, "race": None,
         "tile": None, "device": "cpu", "content": "china", "style": "coffee", "peers": Path("DIR"), "out": Path("a.json"),
-        "plot": None, "quick": True,
+        "plot": None, "quick": True, "one_pass": False,
     }  # fmt: skip
     assert cli.run(["bench", "--nope"]) == 1 and "--nope" in capsys.readouterr().err
     assert cli.run(["bench", "--size", "big"]) == 1 and "--size" in capsys.readouterr().err

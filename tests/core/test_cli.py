@@ -17,6 +17,7 @@ from rich.console import Console
 
 from stylelab import images
 from stylelab.cli import commands as cli
+from stylelab.cli import one_pass
 from stylelab.cli import transfer as painting
 from stylelab.encoders import cache_dir
 from stylelab.encoders.file import make_folder
@@ -69,7 +70,8 @@ def steps(paint):
 @pytest.fixture
 def no_run(monkeypatch):
     """A mistake must be found before the framework is imported: a run that starts is a failure."""
-    monkeypatch.setattr(painting, "load_backend", lambda name: pytest.fail("the run was started"))
+    for commands in (painting, one_pass):
+        monkeypatch.setattr(commands, "load_backend", lambda name: pytest.fail("the run was started"))
 
 
 def refused(capsys, *arguments, status=1) -> str:
@@ -307,6 +309,15 @@ PATHS = {  # a command with a place for a path, and the ending that it asks for
     "gallery_content": ("gallery PATH fluid -o g", ""),
     "gallery_style": ("gallery cat PATH -o g", ""),
     "gallery_out": ("gallery cat fluid -o PATH", ""),
+    "fast_image": ("fast PATH fluid -o a.png", ".png"),
+    "fast_style": ("fast cat PATH -o a.png", ".png"),
+    "fast_out": ("fast cat fluid -o PATH", ".png"),
+    "fast_network": ("fast cat fluid -o a.png --network PATH", ".safetensors"),
+    "train_style": ("train PATH -o a.safetensors", ".png"),
+    "train_out": ("train fluid -o PATH", ".safetensors"),
+    "train_network": ("train fluid -o a.safetensors --network PATH", ".safetensors"),
+    "export_network": ("export PATH -o a.onnx", ".safetensors"),
+    "export_out": ("export six -o PATH", ".onnx"),
     "start": ("start PATH", ""),
     "release": ("release -o PATH --lessons 00", ""),
     "submissions": ("grade PATH -o m --sandbox none", ""),

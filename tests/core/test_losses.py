@@ -313,3 +313,34 @@ def test_a_run_lowers_a_loss_that_the_package_does_not_know(lab, losses, tile):
     result = lab.sl.transfer("coffee", "brushstrokes", recipe=recipe, encoder="mini", size=48, steps=8, device="cpu", tile=tile)
     style = result.history["style"]
     assert style[-1] < 0.95 * style[0] and np.isfinite(result.image).all()
+
+
+# the temporal loss
+
+
+def temporal_loss(lab, image, warped, reliable) -> float:
+    return float(lab.array(lab.sl.temporal_loss(*map(lab.tensor, (image, warped, reliable)))))
+
+
+def test_the_temporal_loss_is_the_mean_over_all_positions_of_what_differs_where_both_show_the_same(lab, rng):
+    image, warped = rng.uniform(size=(2, 2, 5, 7, 3)).astype(np.float32)
+    reliable = (rng.uniform(size=(2, 5, 7, 1)) > 0.4).astype(np.float32)
+    assert_allclose(temporal_loss(lab, image, warped, reliable), (reliable * (image - warped) ** 2).mean(), rtol=1e-5)
+    assert temporal_loss(lab, image, image, reliable) == 0
+    assert temporal_loss(lab, image, warped, 0 * reliable) == 0
+
+
+def test_the_temporal_loss_draws_only_reliable_positions_towards_the_frame_before(lab, rng):
+    image, warped = rng.uniform(size=(2, 1, 4, 6, 3)).astype(np.float32)
+    reliable = (rng.uniform(size=(1, 4, 6, 1)) > 0.4).astype(np.float32)
+    gradient = lab.gradient(lambda x: lab.sl.temporal_loss(x, lab.tensor(warped), lab.tensor(reliable)), image)
+    assert_allclose(gradient, 2 * reliable * (image - warped) / image.size, rtol=1e-5, atol=1e-8)
+
+
+def test_the_temporal_loss_refuses_other_sizes(lab, rng):
+    image, mask = np.ones((1, 4, 6, 3), np.float32), np.ones((1, 4, 6, 1), np.float32)
+    for arguments in ((image, image[:, 1:], mask), (image, image, mask[:, 1:]), (image[..., :1], image, mask)):
+        with pytest.raises(InputError, match="use one size"):
+            temporal_loss(lab, *arguments)
+    with pytest.raises(InputError, match="reliable must be"):
+        temporal_loss(lab, image, image, image)

@@ -27,7 +27,8 @@ from stylelab.recipes import (
     Weights,
     with_layers,
 )
-from stylelab.run.prepare import prepare
+from stylelab.run.options import Options
+from stylelab.run.prepare import Previous, follow, prepare, prepare_run
 
 SIZE, STEPS = 64, 20
 CLOUD_LOSSES = (
@@ -70,6 +71,7 @@ def main(framework: str, out: str, *weights: str) -> None:
             for key, value in measure_recipe(lab, sl, recipe_for(recipe, spec), spec).items():
                 values[f"{label} {recipe.name} {key}"] = value
     values |= measure_maps(lab, sl)
+    values |= measure_film(lab, sl)
     for name, options in CONTROL.items():
         for key, value in measure_control(sl, **options).items():
             values[f"control {name} {key}"] = value
@@ -93,6 +95,21 @@ def measure_maps(lab, sl) -> dict:
     for strength in (0.4, 1.0):
         moved[f"cascade {strength}"] = sl.move_statistics(job.content, job.style, strength=strength, device="cpu")
     return moved
+
+
+def measure_film(lab, sl) -> dict:
+    """The temporal loss, its gradient, and a frame that follows another."""
+    job = prepare("china", "coffee", encoder="mini", size=SIZE)
+    warped, mask = np.roll(job.content, 3, axis=1), np.arange(SIZE)[None] * np.ones(job.content.shape[:1])[:, None] > 5
+    reliable = lab.tensor(mask[None, ..., None].astype(np.float32))
+    options = Options(recipe=replace(RECIPES["stylelab"], optimiser=Optimiser("adam", learning_rate=0.02)), encoder="mini", size=SIZE,
+                      device="cpu", precision="float32")  # fmt: skip
+    run = follow(prepare_run(["china"], ["coffee"], options), Previous(warped, mask, 5.0), STEPS)
+    return {
+        "film loss": lab.array(sl.temporal_loss(lab.tensor(job.content[None]), lab.tensor(warped[None]), reliable)),
+        "film gradient": lab.gradient(lambda x: sl.temporal_loss(x, lab.tensor(warped[None]), reliable), job.content[None]),
+        "film image": sl.paint(run)[0].image,
+    }
 
 
 def measure_control(sl, **options) -> dict:

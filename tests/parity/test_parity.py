@@ -103,6 +103,13 @@ def test_images_painted_by_the_cascade_agree(measured, strength):
     assert np.abs(torch - tensorflow).mean() < 1e-3  # whitening enlarges the rounding of float32 where there is little spread
 
 
+def test_frames_of_a_film_and_their_temporal_loss_agree(measured):
+    compare(measured, "film loss")
+    compare(measured, "film gradient")
+    difference = np.abs(measured["torch"]["film image"] - measured["tensorflow"]["film image"])
+    assert np.quantile(difference, 0.999) < IMAGE and difference.mean() < IMAGE / 10
+
+
 @pytest.mark.parametrize("kind", ["activations", *RECIPES])
 def test_the_real_filters_agree(measured, kind):
     keys = [key for key in measured["torch"] if key.startswith("partial ") and not key.endswith("image")]

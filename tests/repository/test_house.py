@@ -52,7 +52,7 @@ NOT_MACHINERY = {"memory_format"}  # PyTorch's name for the order of axes
 MOST_PLAIN, MOST_ROOMS = 8, 13
 ROOMS = [
     *(f"stylelab/{half}{room}" for half in HALVES for room in ("", "/engine", "/exercises")),
-    *(f"stylelab/{room}" for room in ("images", "encoders", "run", "run/numerics", "base", "cli")),
+    *(f"stylelab/{room}" for room in ("images", "encoders", "networks", "run", "run/numerics", "base", "cli")),
     *(f"stylelab/exercises{room}" for room in ("", "/checking", "/quizzes")),
     *(f"stylelab/tools{room}" for room in ("", "/bench", "/gallery", "/studio", "/classroom")),
     *(

@@ -20,9 +20,12 @@ FILES = (
     "decoders.py",
     "cascade.py",
     "loop.py",
+    "networks.py",
     "objective.py",
     "seeing.py",
+    "stylise.py",
     "tensors.py",
+    "training.py",
     "transfer.py",
 )
 HALVES = ("torch", "tensorflow")

@@ -7,6 +7,7 @@ report      the figures as Markdown and as a plot; docs/speed.md
 conductor   runs each contender as a process of its own; they take turns
 contender   the other end: such a process; ours, the judge of images, this machine's limit
 turns       what a contender works with: its turns, its memory, the shared job
+painter     the process of a contender that paints in one pass, ours or another program's
 pytorch_tutorial, tensorflow_tutorial, peers    the other contenders
 grading     what grading costs, here and with nbgrader
 """

@@ -43,19 +43,25 @@ def run(**options) -> int:
             raise Interrupted("interrupted: only the figures above were measured") from None
     for path in filter(None, (checked.out, checked.plot)):
         print(f"saved {quoted(path)}")
-    return 0 if any("ms" in row for found in results["steps"] for row in found["rows"]) else 2
+    return 0 if any("ms" in row for found in results["steps"] + results["one_pass"] for row in found["rows"]) else 2
 
 
 def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
     """Measure everything that checked options ask for; `show` is called with text for a terminal.
 
     Returns:
-        `{"machine", "asked", "steps", "races", "whole"}`, as written to the JSON file; "asked" holds the options.
+        `{"machine", "asked", "steps", "races", "whole", "one_pass"}`, as written to the JSON file; "asked" holds the options.
 
     Raises:
         InputError, MachineError: no framework is installed, or none has the device.
     """
     about = describe_machine()
+    shown = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
+    results: dict[str, Any] = {"machine": about, "asked": {name: value for name, value in shown.items() if name not in ("out", "plot")},
+               "steps": [], "races": [], "whole": [], "one_pass": []}  # fmt: skip
+    if options.one_pass:
+        show(report.machine(about))
+        return _measure_one_pass(options, results, show)
     with tempfile.TemporaryDirectory(prefix="stylelab-bench-") as name:
         folder = Path(name)
         failures: dict[str, StylelabError] = {}
@@ -68,9 +74,7 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
             show(f"{backend}: {error}")
         show(report.machine(about))
         encoder = str(write_random(folder)) if plan.lacks_download(options.encoder) else options.encoder
-        shown = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
-        results: dict[str, Any] = {"machine": about, "asked": {name: value for name, value in shown.items() if name not in ("out", "plot")},
-                   "steps": [], "races": [], "whole": []}  # fmt: skip
+        results["asked"]["backends"] = options.backends
         try:
             for group in plan.groups(options):
                 results["steps"].append(measure.measure_steps(group, options, encoder, folder))
@@ -87,6 +91,18 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
                 write_text(options.out, json.dumps(results, indent=1) + "\n")
             if options.plot:
                 report.save_plot(results, options.plot)
+    return results
+
+
+def _measure_one_pass(options: BenchOptions, results: dict, show: Callable[[str], object]) -> dict:
+    try:
+        with tempfile.TemporaryDirectory(prefix="stylelab-bench-") as folder:
+            for threads in plan.THREADS:
+                results["one_pass"].append(measure.measure_one_pass(options, threads, Path(folder)))
+        show("\n" + report.one_pass(results["one_pass"]))
+    finally:
+        if options.out:
+            write_text(options.out, json.dumps(results, indent=1) + "\n")
     return results
 
 

@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from stylelab.base import messages, processes
 from stylelab.errors import InputError, MachineError, StylelabError
-from stylelab.tools.bench.plan import WARM_UP, Contender
+from stylelab.tools.bench import painter
+from stylelab.tools.bench.plan import LITE, LITE_VERSION, WARM_UP, Contender
 
 PATIENCE = 900.0  # seconds to wait for one answer
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 STATUS = {1: InputError, 2: MachineError}
 
 
@@ -36,12 +39,12 @@ class ContenderProcess:
         self.last: dict[str, Any] = {}
         self.seconds: list[float] = []
         settings = {"kind": contender.kind, "backend": contender.backend, **settings, **contender.options}
-        command = processes.module_command("stylelab.tools.bench.contender", json.dumps(settings))
-        command[0] = processes.python_of(contender.backend)
+        threads = {} if "threads" not in settings else dict.fromkeys(THREADS, str(settings["threads"]))
+        command = command_of(contender, settings)
         self.errors = tempfile.TemporaryFile()
         self.process: Any = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-            env=processes.module_environment(TF_CPP_MIN_LOG_LEVEL="3"),
+            env=processes.module_environment(TF_CPP_MIN_LOG_LEVEL="3", **threads),
         )  # fmt: skip
 
     @property
@@ -97,6 +100,25 @@ class ContenderProcess:
             self.process.wait()
         self.process.stdout.close()
         self.errors.close()
+
+
+def command_of(contender: Contender, settings: dict) -> list[str]:
+    """The command of a contender's process.
+
+    Raises:
+        MachineError: what it needs is not installed.
+    """
+    text = json.dumps(settings)
+    if contender.backend == LITE:
+        python = Path(settings["peers"]) / LITE / "bin" / "python"
+        if not python.is_file():
+            install = f"{python} -m pip install {LITE}=={LITE_VERSION}"
+            raise MachineError(f"{LITE} is not in '{settings['peers']}': python -m venv {python.parents[1]} && {install}")
+        return [str(python), "-I", painter.__file__, text]
+    module = "painter" if contender.kind == "one pass" else "contender"
+    command = processes.module_command(f"stylelab.tools.bench.{module}", text)
+    command[0] = processes.python_of(contender.backend)
+    return command
 
 
 class Contenders:

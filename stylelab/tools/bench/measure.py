@@ -1,5 +1,6 @@
 """The measurements: milliseconds per step, seconds to a given loss, and what a run costs outside its steps."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -15,10 +16,10 @@ from stylelab import encoders
 from stylelab.base import processes
 from stylelab.encoders import POOL_AFTER, trunk
 from stylelab.errors import StylelabError
-from stylelab.images import open_image
+from stylelab.images import open_image, save
 from stylelab.recipes import find_recipe
 from stylelab.tools.bench.conductor import ContenderProcess, running
-from stylelab.tools.bench.plan import WARM_UP, BenchOptions, Contender, Group
+from stylelab.tools.bench.plan import LITE, ONE_PASS, WARM_UP, BenchOptions, Contender, Group, painters, tasks
 from stylelab.tools.bench.turns import recipe_of
 
 PAUSE = 0.02  # seconds between turns: the threads of a process spin for a while before they sleep
@@ -185,6 +186,47 @@ def paired(theirs: Sequence[float], ours: Sequence[float]) -> dict[str, float]:
         ValueError: the numbers of rounds differ.
     """
     return spread([their / our for their, our in zip(theirs, ours, strict=True)])
+
+
+# milliseconds per image
+
+
+def measure_one_pass(options: BenchOptions, threads: int, folder: Path) -> dict:
+    """Time networks that paint in one pass, image by image in turn: `{"threads", "rows", "lost"}`.
+
+    A row is one contender at one task and size, with the ratio of the other program's time to its own.
+    """
+    assert options.steps is not None
+    files = {size: str(save(open_image(options.content, size), folder / f"{size}.png")) for size in options.sizes}
+    settings = {
+        "threads": threads, "folder": str(folder), "images": files, "device": options.device or "cpu", "peers": str(options.peers),
+        "style": str(save(open_image(options.style), folder / "style.png")),
+    }  # fmt: skip
+    failures: dict[str, StylelabError] = {}
+    rows = []
+    with running([(contender, settings) for contender in painters(options)], failures) as contenders:
+        for task, size in itertools.product(ONE_PASS, options.sizes):
+            seconds: dict[str, list[float]] = {}
+
+            def paint(process: ContenderProcess, task: str = task, size: int = size, seconds: Any = seconds) -> None:
+                if task in tasks(process.contender):
+                    time.sleep(PAUSE)
+                    seconds.setdefault(process.contender.name, []).extend(process.request(task=task, size=size)["seconds"])
+
+            for _ in range(WARM_UP + options.steps):
+                contenders.for_each(paint)
+            rows += _one_pass_rows(task, size, seconds, contenders.running)
+    return {"threads": threads, "rows": rows, "lost": {name: str(error) for name, error in failures.items()}}
+
+
+def _one_pass_rows(task: str, size: int, seconds: Mapping[str, list[float]], running: Sequence[ContenderProcess]) -> list[dict]:
+    counted = {process.contender.name: seconds[process.contender.name][WARM_UP:]
+               for process in running if process.contender.name in seconds}  # fmt: skip
+    return [
+        {"task": task, "size": size, "name": name, "ms": spread([1000 * value for value in own])}
+        | ({"times_as_fast": paired(counted[LITE], own)} if LITE in counted and name != LITE else {})
+        for name, own in counted.items()
+    ]
 
 
 # seconds to a given loss

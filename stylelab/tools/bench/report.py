@@ -17,11 +17,13 @@ import numpy as np
 from stylelab.base import processes
 from stylelab.base.files import write_file, write_text
 from stylelab.errors import InputError
+from stylelab.tools.bench import plan
 
 if TYPE_CHECKING:
     from stylelab.plots import Figure
 
 BEGIN, END = "<!-- figures: written by stylelab.tools.bench.report -->", "<!-- end of the figures -->"
+ONE_PASS = ("<!-- one pass: written by stylelab.tools.bench.report -->", "<!-- end of one pass -->")
 BUSY = 0.3  # load per core, before the bench began, above which a machine counts as busy
 
 
@@ -32,16 +34,18 @@ def main(arguments: list[str]) -> None:
         InputError: the page has no such markers.
     """
     figures, page = map(Path, arguments)
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise InputError(f"'{page}' has no place for figures: add these two lines, {BEGIN} and {END}")
     results = json.loads(figures.read_text())
+    first, last = ONE_PASS if results.get("one_pass") else (BEGIN, END)
+    before, begin, rest = page.read_text().partition(first)
+    _, end, after = rest.partition(last)
+    if not (begin and end):
+        raise InputError(f"'{page}' has no place for figures: add these two lines, {first} and {last}")
     parts = [machine(results["machine"])]
+    parts += [one_pass(results["one_pass"])] if results.get("one_pass") else []
     parts += [group(found) for found in results["steps"] if any("ms" in row for row in found["rows"])]
     parts += [race(found) for found in results["races"] if "loss" in found]
     parts += [overheads(results["whole"])] if results["whole"] else []
-    write_text(page, "".join([before, BEGIN, "\n", "\n\n".join(parts), "\n", END, after]))
+    write_text(page, "".join([before, begin, "\n", "\n\n".join(parts), "\n", end, after]))
 
 
 def machine(about: dict) -> str:
@@ -110,6 +114,35 @@ def race(found: dict) -> str:
         losses = ", ".join(f"{run['precision']} {run['loss']:.5g}" for run in found["precisions"])
         lines += ["", f"Loss after {found['precisions'][0]['steps']} steps at full size: {losses}."]
     return "\n".join(lines + [f"- {name} failed: {error}" for name, error in found["lost"].items()])
+
+
+def one_pass(found: list[dict]) -> str:
+    """A table for each task: milliseconds per image at each size, and how many times as fast as the other program that is."""
+    rows = [row | {"threads": part["threads"]} for part in found for row in part["rows"]]
+    sizes, parts = list(dict.fromkeys(row["size"] for row in rows)), []
+    for task, title in plan.ONE_PASS.items():
+        by_line: dict[tuple[str, int], dict[int, dict]] = {}
+        for row in rows:
+            if row["task"] == task:
+                by_line.setdefault((row["name"], row["threads"]), {})[row["size"]] = row
+        if not by_line:
+            continue
+        cells = [
+            [name, str(threads), *(_one_pass_cell(line.get(size)) for size in sizes)] for (name, threads), line in by_line.items()
+        ]
+        parts += [
+            f"### {title[0].upper()}{title[1:]}: ms per image",
+            _table(["", "threads", *(f"{size} px" for size in sizes)], cells),
+        ]
+    lost = [f"- {name} failed, {part['threads']} threads: {error}" for part in found for name, error in part["lost"].items()]
+    return "\n\n".join(parts + ["\n".join(lost)] * bool(lost))
+
+
+def _one_pass_cell(row: dict | None) -> str:
+    if row is None:
+        return ""
+    ratio = f", {row['times_as_fast']['median']:.2f} times as fast" if "times_as_fast" in row else ""
+    return _spread(row["ms"], ".0f") + ratio
 
 
 def overheads(rows: Iterable[dict]) -> str:

@@ -1,0 +1,258 @@
+"""Networks that paint in one pass, in TensorFlow. `stylelab.networks` describes them, and says what a code is.
+
+Activations are `(B, H, W, C)`, images `(B, H, W, 3)` in 0..1, codes `(B, N)`.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
+
+from stylelab import images as pictures
+from stylelab.base.values import check_axes, numbers
+from stylelab.errors import InputError
+from stylelab.images import Source
+from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Weights, colours_of, fit_size, load_weights, mix
+from stylelab.networks.file import READER, check_style
+from stylelab.networks.spec import COLOURS, read_size
+from stylelab.tensorflow.engine.graph import compiled
+from stylelab.tensorflow.features import load_encoder
+from stylelab.tensorflow.tensors import as_tensor, find_device, to_image, to_tensor
+
+
+def instance_norm(activation: Tensor, epsilon: float = EPSILON) -> Tensor:
+    """Each image's filters brought to mean 0 and variance 1, one by one.
+
+    >>> normalised = sl.to_array(sl.instance_norm(sl.to_tensor(cat)))
+    >>> print(f"{abs(normalised.mean()):.3f} {normalised.std():.3f}")
+    0.000 1.000
+
+    Args:
+        activation: `(B, H, W, C)`.
+        epsilon: added to the variance, which is divided by the number of positions.
+
+    Returns:
+        `(B, H, W, C)`; brightness and contrast of the activation no longer matter.
+
+    Raises:
+        InputError: not four dimensions.
+
+    Source: Ulyanov, Vedaldi and Lempitsky 2016.
+    """
+    activation = as_tensor(activation, "activation", "(B, H, W, C)")
+    centred = activation - tf.reduce_mean(activation, (1, 2), keepdims=True)
+    return centred * tf.math.rsqrt(tf.reduce_mean(tf.square(centred), (1, 2), keepdims=True) + epsilon)
+
+
+def conditional_instance_norm(activation: Tensor, gain: Tensor, bias: Tensor, epsilon: float = EPSILON) -> Tensor:
+    """Each image's filters brought to a style's means and deviations, one by one.
+
+    >>> image = sl.to_tensor(cat)
+    >>> import tensorflow as tf
+    >>> grey = sl.conditional_instance_norm(image, tf.zeros((1, 3)), tf.fill((1, 3), 0.5))
+    >>> float(tf.reduce_min(grey)), float(tf.reduce_max(grey))
+    (0.5, 0.5)
+
+    Args:
+        activation: `(B, H, W, C)`.
+        gain: `(B, C)`, the deviations.
+        bias: `(B, C)`, the means.
+        epsilon: as for `instance_norm`.
+
+    Returns:
+        `(B, H, W, C)`: `gain * instance_norm(activation) + bias`.
+
+    Raises:
+        InputError: not four dimensions, or not a gain and a bias for every filter.
+
+    Source: Dumoulin, Shlens and Kudlur 2017, equation 5.
+    """
+    activation = as_tensor(activation, "activation", "(B, H, W, C)")
+    gain, bias = as_tensor(gain, "gain"), as_tensor(bias, "bias")
+    batch, channels = activation.shape[0], activation.shape[-1]
+    for name, given in (("gain", gain), ("bias", bias)):
+        if tuple(given.shape) not in ((batch, channels), (1, channels)):
+            raise InputError(f"{name} must be {(batch, channels)}, a number for each filter; got {tuple(given.shape)}")
+    mean = tf.reduce_mean(activation, (1, 2), keepdims=True)
+    variance = tf.reduce_mean(tf.square(activation - mean), (1, 2), keepdims=True)
+    factor = gain[:, None, None] * tf.math.rsqrt(variance + epsilon)
+    return activation * factor + (bias[:, None, None] - mean * factor)
+
+
+class Painter(tf.Module):
+    """A network that paints in one pass. `load_network` makes it."""
+
+    def __init__(self, network: Network, weights: Weights, device: str = "cpu:0", trainable: bool = False):
+        super().__init__()
+        self.network, self.weights, self.shape, self.device = network, weights, network.shape, device
+        with tf.device(device):
+            kernels = {name: weights[f"{name}.weight"].transpose(2, 3, 1, 0) for name in self.shape.convolutions}
+            self.kernels = {name: tf.Variable(kernel, trainable=trainable) for name, kernel in kernels.items()}  # (3, 3, I, O)
+        # a colour's pixels are neighbours in the file, and a pixel's colours are in TensorFlow
+        self.order = np.arange(3 * self.shape.fold**2).reshape(3, -1).T.ravel()
+        images, code = (1, None, None, 3), (1, self.shape.code)
+        self._painted = compiled(self._paint, [tf.TensorSpec(images), tf.TensorSpec(code)])
+
+    def __call__(self, images: Tensor, code: Tensor) -> Tensor:
+        """Paint images.
+
+        Args:
+            images: `(B, H, W, 3)` in 0..1; H and W multiples of `shape.multiple`. `paint` takes any size.
+            code: `(B, N)` or `(1, N)`, of the styles.
+
+        Returns:
+            `(B, H, W, 3)`, where colours beyond 0..1 are not yet clipped.
+
+        Raises:
+            InputError: another shape, or not a code for each image.
+        """
+        images, code = as_tensor(images, "images", "(B, H, W, 3)"), as_tensor(code, "code", f"(B, {self.shape.code})")
+        batch, height, width, _ = images.shape
+        self.shape.check(batch, height, width, code.shape[0])
+        return self._paint(images, code)
+
+    def _paint(self, images: Tensor, code: Tensor) -> Tensor:
+        x = images - 0.5
+        if self.shape.fold > 1:
+            x = tf.nn.space_to_depth(x, self.shape.fold)  # (B, H / fold, W / fold, 3 fold^2)
+        x = tf.nn.relu(self._convolve("first", x, code))
+        for i in range(1, len(self.shape.widths)):
+            x = tf.nn.relu(self._convolve(f"down{i}", x, code, stride=2))
+        for i in range(1, self.shape.blocks + 1):
+            x = x + self._convolve(f"block{i}b", tf.nn.relu(self._convolve(f"block{i}a", x, code)), code)
+        for i in range(len(self.shape.widths) - 1, 0, -1):
+            x = tf.nn.relu(self._convolve(f"up{i}", _twice(x), code))
+        x = self._convolve("last", x, code)
+        if self.shape.fold > 1:
+            x = smooth(tf.nn.depth_to_space(x, self.shape.fold))  # (B, H, W, 3)
+        return colour(x, code[:, -COLOURS:])
+
+    def _convolve(self, name: str, x: Tensor, code: Tensor, stride: int = 1) -> Tensor:
+        kernel = tf.convert_to_tensor(self.kernels[name])
+        if name in ("first", "last"):
+            kernel = tf.gather(kernel, self.order, axis=2 if name == "first" else 3)
+        x = tf.nn.conv2d(_mirrored(x, kernel.shape[0] // 2), kernel, stride, "VALID")  # SAME pads other rows for a stride of 2
+        if name not in self.shape.spans:
+            return x
+        gains, biases = self.shape.spans[name]
+        return conditional_instance_norm(x, code[:, gains], code[:, biases])
+
+    def paint(self, image: np.ndarray, code: np.ndarray) -> np.ndarray:
+        """Paint one image of any size.
+
+        Args:
+            image: `(H, W, 3)` in 0..1.
+            code: `(N,)`, from `code`.
+
+        Returns:
+            `(H, W, 3)` float32 in 0..1.
+
+        Raises:
+            InputError: another shape.
+        """
+        image, code = np.asarray(image), numbers(code, "code")
+        check_axes(image.shape, "image", "(H, W, 3)")
+        check_axes(code.shape, "code", f"({self.shape.code})")
+        height, width = image.shape[:2]
+        with tf.device(self.device):
+            painted = self._painted(to_tensor(fit_size(image, self.shape.multiple), self.device), tf.constant(code[None]))
+        return to_image(painted[:, :height, :width])
+
+    def code(self, styles: "Source | Sequence[Source]", blend: "Sequence[float] | None" = None) -> np.ndarray:
+        """The code of a style, or of a mixture of several.
+
+        Args:
+            styles: names that the network has learned; for one that reads any style, also paths, PIL images or arrays.
+            blend: weights of several styles; by default equal.
+
+        Returns:
+            `(N,)` float32.
+
+        Raises:
+            InputError: a style that the network has not learned, an image that cannot be read, or wrong weights.
+        """
+        given: list[Any] = list(styles) if isinstance(styles, list | tuple) else [styles]
+        if self.network.styles:
+            known = [self.network.styles.index(check_style(self.network, style)) for style in given]
+            return mix(list(self.weights["codes"][known]), blend)
+        return mix([self._read(pictures.open_image(style)) for style in given], blend)
+
+    def _read(self, style: np.ndarray) -> np.ndarray:
+        image = pictures.resize(style, read_size(style))
+        with tf.device(self.device):
+            x = style_numbers(to_tensor(image, self.device))
+            for name in READER:
+                weight, bias = (self.weights[f"{name}.{part}"] for part in ("weight", "bias"))
+                x = tf.matmul(x, weight, transpose_b=True) + bias
+                x = tf.nn.relu(x) if name == "hidden" else x
+        return np.concatenate([x[0].numpy(), colours_of(style)])
+
+
+def style_numbers(images: Tensor) -> Tensor:
+    """What a network that paints any style sees of the style image: the two numbers of AdaIN for each filter of the encoder.
+
+    Args:
+        images: `(B, H, W, 3)` in 0..1.
+
+    Returns:
+        `(B, 1120)`: log(1 + mean) and log(1 + deviation) of each filter of `STYLE_LAYERS`, layer by layer.
+    """
+    moments, device = [], images.device.rpartition("device:")[2].lower()
+    for activation in load_encoder("mini", STYLE_LAYERS, device=device or None)(images).values():
+        moments += [tf.reduce_mean(activation, (1, 2)), tf.math.reduce_std(activation, (1, 2))]
+    return tf.math.log1p(tf.concat(moments, 1))
+
+
+def smooth(x: Tensor) -> Tensor:
+    """Blurred by 1-2-1 in both directions, which leaves nothing of the lattice of unfolded pixels."""
+    weights = np.array([1.0, 2.0, 1.0], np.float32) / 4
+    kernel = np.repeat((weights[:, None] * weights)[:, :, None, None], x.shape[-1], 2)  # (3, 3, C, 1)
+    return tf.nn.depthwise_conv2d(_mirrored(x, 1), kernel, (1, 1, 1, 1), "VALID")
+
+
+def colour(x: Tensor, numbers: Tensor) -> Tensor:
+    """Three channels brought to the mean colour of a style, and to its covariance if they are not correlated.
+
+    Args:
+        x: `(B, H, W, 3)`.
+        numbers: `(B, 12)`, of `stylelab.networks.colours_of`.
+    """
+    matrix, mean = tf.reshape(numbers[:, :9], (-1, 3, 3)), numbers[:, 9:]
+    pixels = tf.reshape(instance_norm(x), (tf.shape(x)[0], -1, 3))  # (B, H W, 3)
+    return tf.reshape(tf.matmul(pixels, matrix, transpose_b=True) + mean[:, None], tf.shape(x))
+
+
+def load_network(name: "str | os.PathLike[str] | Network", *, device: str | None = None) -> Painter:
+    """A network that paints in one pass.
+
+    >>> painter = sl.load_network("six")
+    >>> painter.paint(cat, painter.code(["brushstrokes", "fluid"], blend=[0.7, 0.3])).shape
+    (40, 60, 3)
+
+    Args:
+        name: 'six' for the six built-in styles, 'any' for any style image, or the path of a file that `stylelab train` wrote.
+        device: 'cpu', 'gpu'; by default the fastest there is.
+
+    Returns:
+        A callable, images `(B, H, W, 3)` and codes -> images; its `paint` takes an array of any size.
+
+    Raises:
+        InputError: an unknown name, no such file, or a damaged one.
+        MachineError: a GPU asked for by name that is not there.
+
+    Source: Johnson et al. 2016; Dumoulin et al. 2017; for 'any' Ghiasi et al. 2017.
+    """
+    return Painter(*load_weights(name), find_device(device))
+
+
+def _mirrored(x: Tensor, margin: int) -> Tensor:
+    """With rows and columns beyond the border, as in a mirror there."""
+    return tf.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)), "REFLECT")
+
+
+def _twice(x: Tensor) -> Tensor:
+    """Each position four times: twice the height and width."""
+    return tf.repeat(tf.repeat(x, 2, 1), 2, 2)
