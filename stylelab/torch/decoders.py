@@ -50,7 +50,7 @@ def load_decoder(layer: str, *, device: "str | torch.device | None" = None) -> D
 
     >>> encoder, decoder = sl.load_encoder("mini", "conv1_1"), sl.load_decoder("conv1_1")
     >>> again = sl.to_image(decoder(encoder(sl.to_tensor(cat))["conv1_1"]))
-    >>> bool(np.abs(again - cat).mean() < 0.02)
+    >>> bool(np.abs(again - cat).mean() < 0.03)
     True
 
     Args:

@@ -11,7 +11,7 @@ from stylelab import images
 from stylelab.encoders import decoder as files
 from stylelab.errors import InputError
 
-LOSSES = {"conv1_1": 0.02, "conv2_1": 0.06, "conv3_1": 0.11}  # root of the mean squared error of pixels, at most
+LOSSES = {"conv1_1": 0.03, "conv2_1": 0.06, "conv3_1": 0.11}  # root of the mean squared error of pixels, at most
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_an_image_or_a_style_of_one_colour_gives_numbers(lab, cat, fluid):
         ({"layers": []}, "no layer given"),
         ({"map": "monge"}, "unknown map 'monge'"),
         ({"strength": 1.5}, "strength must be 0..1; got 1.5"),
-        ({"strength": -1}, "strength must be"),
+        ({"strength": -1}, "strength is -1"),
     ],
 )
 def test_wrong_input_is_refused(lab, cat, fluid, wrong, words):
