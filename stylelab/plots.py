@@ -299,7 +299,9 @@ def _line_panels(panels: Sequence[Mapping[str, tuple]], share_y: bool, marker: s
     return figure, axes
 
 
-def clouds(panels: Mapping[str, tuple], xlabel: str, ylabel: str, *, behind: tuple | None = None) -> Figure:
+def clouds(
+    panels: Mapping[str, tuple], xlabel: str, ylabel: str, *, behind: tuple | None = None, start: tuple | None = None
+) -> Figure:
     """Clouds of points next to each other, on the same axes. The more points there are in a place, the darker it is.
 
     >>> figure = plots.clouds({"F": ([0, 1, 2], [2, 1, 0])}, "filter 1", "filter 2")
@@ -310,6 +312,7 @@ def clouds(panels: Mapping[str, tuple], xlabel: str, ylabel: str, *, behind: tup
         panels: title -> (x, y), sequences of one length. Up to four are in a row.
         xlabel, ylabel: labels of the axes.
         behind: (x, y) of another cloud, drawn behind each of them in small crosses of another colour.
+        start: (x, y) of where the points of each cloud come from: an arrow leads from there to each point.
 
     Raises:
         InputError: no cloud.
@@ -327,6 +330,10 @@ def clouds(panels: Mapping[str, tuple], xlabel: str, ylabel: str, *, behind: tup
         axis = axes.flat[index]
         if behind is not None:
             axis.scatter(*behind, s=9, marker="x", color=COLOURS["style"], alpha=0.35, linewidths=0.7)
+        if start is not None:
+            way = [np.subtract(there, here) for there, here in zip((x, y), start, strict=True)]
+            units: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.004}
+            axis.quiver(*start, *way, color=COLOURS["content"], alpha=0.45, **units)
         axis.scatter(x, y, s=9, color=COLOURS["content"], alpha=0.25, linewidths=0)
         axis.set_title(title, fontsize=10)
         axis.grid(alpha=0.3)

@@ -231,6 +231,13 @@ def test_a_heat_map_has_each_number_in_its_cell_and_the_first_row_at_the_top():
     drawn(figure)
 
 
+def test_arrows_of_a_cloud_lead_from_where_its_points_were():
+    figure = plots.clouds({"moved": ([1, 2], [3, 3])}, "filter 1", "filter 2", start=([0, 0], [1, 2]))
+    (arrows,) = [each for each in figure.axes[0].collections if hasattr(each, "U")]
+    assert arrows.U.tolist() == [1, 2] and arrows.V.tolist() == [2, 1] and arrows.XY.tolist() == [[0, 1], [0, 2]]
+    drawn(figure)
+
+
 def test_heat_maps_share_one_scale_and_numbers_contrast_with_their_cells():
     tables = {name: ([[low, high]], ("",), ("", "")) for name, low, high in (("one", 0, 1), ("two", 2, 4))}
     figure = plots.heat_maps(tables, "loss", number=".0f")

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stylelab import encoders
+from stylelab import encoders, images
 from stylelab.errors import InputError
 from stylelab.recipes import (
     MMD,
@@ -75,7 +75,21 @@ def main(framework: str, out: str, *weights: str) -> None:
     for name, options in CONTROL.items():
         for key, value in measure_control(sl, **options).items():
             values[f"control {name} {key}"] = value
+    values |= measure_networks(sl)
     np.savez(out, **values)
+
+
+def measure_networks(sl) -> dict:
+    """What the embedded networks paint in one pass, and the first steps of a training."""
+    values, photograph = {}, images.open_image("china", 75)[:, :61]
+    for name, styles in (("six", ("fluid", "ceramic")), ("any", ("coffee", "fluid"))):
+        painter = sl.load_network(name, device="cpu")
+        code = values[f"network {name} code"] = painter.code(styles, blend=(0.3, 0.7))
+        values[f"network {name} image"] = painter.paint(photograph, code)
+    steps = []
+    for step in sl.train(["fluid", "ceramic"], [images.open_image("china", 75)], size=40, steps=3, batch=2, device="cpu"):
+        steps.append([step.parts[name] for name in ("style", "content", "range")])
+    return values | {"training losses": np.array(steps), "training codes": step.weights()["codes"]}
 
 
 def measure_maps(lab, sl) -> dict:

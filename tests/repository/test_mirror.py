@@ -60,7 +60,8 @@ def test_public_functions_have_the_same_arguments_and_first_sentence(file):
 
 @pytest.mark.parametrize("half", ["torch", "tensorflow"])
 def test_every_exported_function_says_what_it_takes_gives_raises_and_where_it_comes_from(half):
-    found = {name: node for file in FILES for name, node in public(half, file).items()}
+    files = [file for file in FILES if file != "exercises/answers.py"]  # which has functions of the same names
+    found = {name: node for file in files for name, node in public(half, file).items()}
     for name in exported(half):
         text = ast.get_docstring(found[name])
         assert "Args:" in text and ("Returns:" in text or "Yields:" in text), f"{half}.{name}"

@@ -45,13 +45,13 @@ QUIZ = (
         },
     ),
     Question(
-        "A network that paints any style reads the style through means and deviations of an encoder's layers. Which style can it not tell from another?",
-        right="One with the same means and deviations in all of these layers.",
+        "A network that paints any style reads statistics of an encoder's layers and of the colours. Which two styles can it not tell apart?",
+        right="Two with the same statistics.",
         why="It sees nothing else of the style, so it gets the same input.",
         wrong={
-            "One that it was not trained with.": "New numbers are read like any others, and if they are like those of the training, painted well.",
-            "The same painting in other colours.": "Other colours give the filters other means.",
-            "The same painting, upside down.": "Most filters see a difference: an edge that was above is now below.",
+            "Two that it was not trained with.": "New numbers are read like any others, and if they are like those of the training, painted well.",
+            "One painting in two sets of colours.": "Other colours have other means, and give the filters other means too.",
+            "One painting, and the same upside down.": "Most filters see a difference: an edge that was above is now below.",
         },
     ),
 )
