@@ -92,7 +92,6 @@ def test_activations_moved_by_the_closed_form_maps_agree(measured, name):
         compare(measured, key)
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("layer", ["conv1_1", "conv2_1", "conv3_1"])
 def test_decoded_images_agree(measured, layer):
     compare(measured, f"decoded {layer}")
@@ -102,7 +101,8 @@ def test_decoded_images_agree(measured, layer):
 def test_images_painted_by_the_cascade_agree(measured, strength):
     torch, tensorflow = (measured[framework][f"cascade {strength}"] for framework in ("torch", "tensorflow"))
     assert np.abs(torch - tensorflow).mean() < 1e-3  # whitening enlarges the rounding of float32 where there is little spread
-=======
+
+
 @pytest.mark.parametrize("network", ["six", "any"])
 def test_what_a_network_paints_in_one_pass_agrees(measured, network):
     compare(measured, f"network {network} code")
@@ -114,7 +114,6 @@ def test_the_first_steps_of_a_training_agree(measured):
     torch, tensorflow = (measured[framework]["training codes"] for framework in ("torch", "tensorflow"))
     # Adam divides by the gradient's size: where that is only rounding noise, single numbers may differ
     assert np.quantile(np.abs(torch - tensorflow), 0.95) < 1e-3
->>>>>>> main
 
 
 def test_frames_of_a_film_and_their_temporal_loss_agree(measured):
