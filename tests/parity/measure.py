@@ -93,7 +93,7 @@ def measure_networks(sl) -> dict:
 
 
 def measure_maps(lab, sl) -> dict:
-    """Correlated points, fewer of them than channels, and none but one colour, moved by the closed-form maps."""
+    """Correlated points, fewer of them than channels, and none but one colour, moved by the closed-form maps; the cascade."""
     rng = np.random.default_rng(2)
     mix = rng.normal(size=(24, 24))
     many, few = (np.maximum(rng.normal(size=(1, side, 9, 24)) @ mix + 1, 0).astype(np.float32) for side in (12, 2))
@@ -102,6 +102,12 @@ def measure_maps(lab, sl) -> dict:
     for name in ("adain", "whiten_and_colour", "optimal_transport_map"):
         for key, pair in pairs.items():
             moved[f"map {name} {key}"] = lab.array(getattr(sl, name)(*(lab.tensor(array) for array in pair)))
+    job = prepare("china", "coffee", encoder="mini", size=SIZE)
+    for layer in ("conv1_1", "conv2_1", "conv3_1"):
+        activation = sl.load_encoder("mini", layer, device="cpu")(lab.tensor(job.content[None]))[layer]
+        moved[f"decoded {layer}"] = lab.array(sl.load_decoder(layer, device="cpu")(activation))
+    for strength in (0.4, 1.0):
+        moved[f"cascade {strength}"] = sl.move_statistics(job.content, job.style, strength=strength, device="cpu")
     return moved
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "stylelab"
-NAMES = """__init__ tensors features losses clouds maps objective loop transfer seeing networks training stylise engine/look
-    engine/passes engine/winograd engine/optimisers engine/plan engine/tiles exercises/check exercises/answers exercises/lab"""
+NAMES = """__init__ tensors features losses clouds maps decoders cascade objective loop transfer seeing networks training stylise
+    engine/look engine/passes engine/winograd engine/optimisers engine/plan engine/tiles exercises/check exercises/answers
+    exercises/lab"""
 FILES = [f"{name}.py" for name in NAMES.split()]
 
 
