@@ -15,6 +15,7 @@ from stylelab.run.backends import BACKENDS
 from stylelab.run.options import WAYS_TO_KEEP_COLOURS, Options, describe, numbered, values_of
 from stylelab.run.prepare import Job, prepare, weights_for
 from stylelab.run.settings import Settings
+from stylelab.tools.studio import live
 
 FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
 UPLOADED = "uploaded"  # the form's name for an image that was uploaded
@@ -55,6 +56,7 @@ def choices() -> dict:
         "sizes": [images.SMALLEST, LARGEST],
         "steps": MOST_STEPS,
         "endings": sorted(ENDINGS),
+        "live": live.choices(),
     }
 
 

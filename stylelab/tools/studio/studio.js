@@ -602,17 +602,14 @@ class Studio {
     this.losses.append(...Object.entries(LOSSES).map(([value, label]) => h("option", { value }, label)));
     this.losses.title = "Weighted losses have a scale of their own for each run. Unweighted ones share one, so that runs can be compared.";
     this.form = new Form(this);
+    this.live = new Live(this);
+    this.panels = { paint: this.paintPanel(), live: this.live.element };
     this.element = h(
       "section",
       { class: "sl-studio", "aria-label": "Studio", "data-lm-suppress-shortcuts": "true", "data-jp-suppress-context-menu": "true" },
-      h("div", { class: "sl-side" }, this.form.element),
-      h(
-        "div",
-        { class: "sl-stage" },
-        h("header", {}, h("h2", {}, "Runs"), h("label", { for: this.losses.id }, "Losses"), this.losses),
-        this.empty,
-        this.runs,
-      ),
+      this.tabs(),
+      this.panels.paint,
+      this.panels.live,
     );
     this.element.addEventListener("keydown", (event) => event.stopPropagation()); // a notebook would take the arrow keys
     this.element.addEventListener("dragover", (event) => event.preventDefault());
@@ -620,6 +617,48 @@ class Studio {
       event.preventDefault(); // the browser would leave the page and show the file
       this.notify("drop the file onto the content image or the style image", true);
     });
+  }
+
+  /** The form and the runs. */
+  paintPanel() {
+    const stage = h(
+      "div",
+      { class: "sl-stage" },
+      h("header", {}, h("h2", {}, "Runs"), h("label", { for: this.losses.id }, "Losses"), this.losses),
+      this.empty,
+      this.runs,
+    );
+    return h("div", {}, h("div", { class: "sl-side" }, this.form.element), stage);
+  }
+
+  /** The tabs, Paint and Live: the arrow keys lead from one to the other, and Tab into the panel. */
+  tabs() {
+    this.tab = {};
+    for (const [name, label] of [["paint", "Still images"], ["live", "Live"]]) {
+      const panel = this.panels[name];
+      panel.id = `${this.id}-panel-${name}`;
+      panel.className = "sl-panel";
+      this.tab[name] = h("button", { type: "button", role: "tab", id: `${this.id}-tab-${name}`, "aria-controls": panel.id, onclick: () => this.open(name) }, label);
+      panel.setAttribute("role", "tabpanel");
+      panel.setAttribute("aria-labelledby", this.tab[name].id);
+    }
+    const list = h("div", { class: "sl-tabs", role: "tablist", "aria-label": "Still images or live" }, ...Object.values(this.tab));
+    list.addEventListener("keydown", ({ key }) => {
+      const name = { ArrowLeft: "paint", Home: "paint", ArrowRight: "live", End: "live" }[key];
+      if (name) this.open(name);
+    });
+    this.open("paint", false);
+    return list;
+  }
+
+  open(name, focus = true) {
+    for (const [other, tab] of Object.entries(this.tab)) {
+      tab.setAttribute("aria-selected", String(other === name));
+      tab.tabIndex = other === name ? 0 : -1;
+      this.panels[other].hidden = other !== name;
+    }
+    if (focus) this.tab[name].focus();
+    if (name !== "live") this.live.stop("The camera is off, because its tab was left.");
   }
 
   /** Sends a message to the kernel, and reports it if no answer comes. */
@@ -673,6 +712,7 @@ class Studio {
       runs: () => this.keepOnly(message.numbers),
       run: () => this.showRun(message, buffers),
       removed: () => this.remove(message.run),
+      live: () => this.live.receive(message, buffers),
       file: () => message.page === this.id && saveFile(message, buffers[0]),
     };
     actions[message.kind]?.();
@@ -728,7 +768,10 @@ function render({ model, el }) {
   const showForm = () => studio.form.show();
   const leave = () => studio.signal("goodbye");
   const comeBack = (event) => event.persisted && studio.signal("hello");
-  const changeVisibility = () => studio.signal("alive");
+  const changeVisibility = () => {
+    if (document.hidden) studio.live.stop("The camera is off, because the page was in the background.");
+    studio.signal("alive");
+  };
   model.on("msg:custom", receive);
   model.on("change:form", showForm);
   window.addEventListener("pagehide", leave);
@@ -739,6 +782,7 @@ function render({ model, el }) {
   return () => {
     clearInterval(beat);
     clearTimeout(studio.waiting);
+    studio.live.stop();
     model.off("msg:custom", receive);
     model.off("change:form", showForm);
     window.removeEventListener("pagehide", leave);

@@ -1,6 +1,6 @@
 """The studio as a Jupyter widget: messages from the page become runs, and what happens to them is sent to the page.
 
-The page is studio.js with studio.css. A message is a dict with a 'kind'; images travel with it as bytes.
+The page is studio.js and live.js with studio.css. A message is a dict with a 'kind'; images travel with it as bytes.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from stylelab.page import display_widget
 from stylelab.result import COLUMNS
 from stylelab.tools import encode
 from stylelab.tools.studio import files, form
+from stylelab.tools.studio.live import Live
 from stylelab.tools.studio.runs import PARALLEL, PAUSED, Run, Runs
 from stylelab.tools.studio.session import Session
 
@@ -41,7 +42,7 @@ class Studio(anywidget.AnyWidget):
         runs: the runs on the page, a `stylelab.tools.studio.runs.Runs`.
     """
 
-    _esm = HERE / "studio.js"
+    _esm = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("studio.js", "live.js"))  # a widget is one module
     _css = HERE / "studio.css"
     choices = traitlets.Dict().tag(sync=True)
     form = traitlets.Dict().tag(sync=True)
@@ -49,6 +50,7 @@ class Studio(anywidget.AnyWidget):
     def __init__(self, parallel: int = PARALLEL):
         super().__init__(choices=form.choices(), form=form.defaults())
         self.runs = Runs(self._send_run, parallel)
+        self.live = Live(self._send_frame)
         self.uploads = files.Uploads()
         self.uploaded: dict[str, Any] = {}
         self.session = Session(self._pause_runs, self._resume_runs, self.runs.stop)
@@ -77,6 +79,7 @@ class Studio(anywidget.AnyWidget):
         if "runs" in self.__dict__:
             self.session.close()
             self.runs.close()
+            self.live.close()
         super().close()
 
     def receive(self, message: dict, buffers: list) -> None:
@@ -127,6 +130,8 @@ class Studio(anywidget.AnyWidget):
                 name, media_type, data = files.download(self._find_run(message), message["what"])
                 self.send({"kind": "file", "name": name, "type": media_type, "page": message.get("page")}, buffers=[data])
                 self._notify(f"saved {name}")
+            case "live":
+                self.live.paint(message, bytes(buffers[0]))
             case unknown:
                 raise KeyError(unknown)
 
@@ -183,6 +188,9 @@ class Studio(anywidget.AnyWidget):
             images["before"] = self._originals[run.id]
         images = {role: data for role, data in images.items() if data}
         self.send({"kind": "run", "run": summary(run), "images": list(images)}, buffers=list(images.values()))
+
+    def _send_frame(self, message: dict, painted: bytes) -> None:
+        self.send({"kind": "live", **message}, buffers=[painted] if painted else [])
 
     def _pause_runs(self) -> None:
         self.paused_runs = [run for run in self.runs.active() if run.state != PAUSED]
