@@ -291,7 +291,7 @@ class Live:
 
 
 def try_it(
-    paint: Callable[..., Iterable[Step]],
+    paint: "Callable[..., Iterable[Step | np.ndarray]]",
     start: np.ndarray,
     alt: str,
     sliders: Mapping[str, "tuple[float, float, float] | range | list[str]"],
@@ -300,7 +300,7 @@ def try_it(
     """Sliders above an image that is painted again, step by step, when one of them is moved.
 
     Args:
-        paint: called with the sliders' values by name; yields Steps, as `optimise(...)` does.
+        paint: called with the sliders' values by name; yields Steps, as `optimise(...)` does, or images.
         start: the first image, `(H, W, 3)` in 0..1; without a kernel, the only one.
         alt: what it shows.
         sliders: name -> (lowest, highest, first) for numbers in steps of a quarter of a power of ten; or a `range` of whole
@@ -325,8 +325,10 @@ def try_it(
     def repaint(_: Any) -> None:
         try:
             for step in paint(**{name: widget.value for name, widget in widgets.items()}):
-                panel.value = image(step.image, alt, width)
-                status.value = f"step {step.index}, loss {step.loss:.3g}"
+                if isinstance(step, np.ndarray):
+                    panel.value, status.value = image(step, alt, width), "painted"
+                else:
+                    panel.value, status.value = image(step.image, alt, width), f"step {step.index}, loss {step.loss:.3g}"
         except StylelabError as error:
             status.value = with_code(str(error))
         except KeyboardInterrupt:

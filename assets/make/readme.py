@@ -58,6 +58,7 @@ LADDER = (
     Cut("05", "six", columns=2, rows=3, chosen=(0, 1, 2, 3, 4, 5), in_row=3),
     Cut("06", "go"),
     Cut("07", "where", columns=2, rows=2, chosen=(0, 1, 2), in_row=3),
+    Cut("08", "six", columns=3, rows=2, chosen=(0, 1, 2, 3, 4, 5), in_row=3),
     Cut("09", "arrows"),
 )
 

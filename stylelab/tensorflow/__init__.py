@@ -12,6 +12,7 @@ with quiet_stderr():
 
     allow_memory_growth(tensorflow)
 
+from stylelab.tensorflow.cascade import move_statistics
 from stylelab.tensorflow.clouds import (
     batch_norm_loss,
     wasserstein_loss,
@@ -24,6 +25,7 @@ from stylelab.tensorflow.clouds import (
     relaxed_emd_loss,
     sliced_wasserstein_loss,
 )
+from stylelab.tensorflow.decoders import load_decoder
 from stylelab.tensorflow.exercises.check import check
 from stylelab.tensorflow.features import load_encoder
 from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, temporal_loss, total_variation
@@ -52,10 +54,12 @@ __all__ = [
     "guided_gradient",
     "histogram_loss",
     "instance_norm",
+    "load_decoder",
     "load_encoder",
     "load_network",
     "match_histogram",
     "mmd_loss",
+    "move_statistics",
     "covariance_loss",
     "nearest_neighbour_loss",
     "nearest_neighbours",

@@ -5,6 +5,7 @@ import sys
 if "tensorflow" in sys.modules:
     raise ImportError("this process has imported TensorFlow, and one process holds one framework: start another for PyTorch")
 
+from stylelab.torch.cascade import move_statistics
 from stylelab.torch.clouds import (
     batch_norm_loss,
     wasserstein_loss,
@@ -17,6 +18,7 @@ from stylelab.torch.clouds import (
     relaxed_emd_loss,
     sliced_wasserstein_loss,
 )
+from stylelab.torch.decoders import load_decoder
 from stylelab.torch.exercises.check import check
 from stylelab.torch.features import load_encoder
 from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, temporal_loss, total_variation
@@ -45,10 +47,12 @@ __all__ = [
     "guided_gradient",
     "histogram_loss",
     "instance_norm",
+    "load_decoder",
     "load_encoder",
     "load_network",
     "match_histogram",
     "mmd_loss",
+    "move_statistics",
     "covariance_loss",
     "nearest_neighbour_loss",
     "nearest_neighbours",

@@ -51,7 +51,7 @@ def options(**given) -> BenchOptions:
 
 
 def test_sizes_are_those_of_photographs_unless_others_are_given():
-    assert plan.check(BenchOptions(one_pass=True)).sizes == (256, 512, 1024)
+    assert plan.check(BenchOptions(one_pass=True)).sizes == (256, 384, 512, 1024)
     assert options().sizes == (32, 48)
 
 

@@ -246,7 +246,7 @@ def test_kernel_and_file_name_decide_if_nothing_else_does():
 
 
 def test_the_lessons_contain_every_exercise():
-    assert len(all_editions()) == 18
+    assert len(all_editions()) == 20
     assert {exercise for given in all_editions().values() for exercise in given.exercises} == set(exercises.EXERCISES)
     assert find_edition(LESSON, "torch").exercises == (GRAM, "style_layer_loss", "style_loss")
     with pytest.raises(InputError, match=f"did you mean '{LESSON}_torch'"):

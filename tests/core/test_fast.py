@@ -97,6 +97,14 @@ def test_a_built_in_image_is_painted_in_a_learned_style(framework, capsys):
     assert os.listdir() == ["a.png"]
 
 
+def test_any_image_is_a_style(framework, capsys):
+    assert fast("cat", "coffee", "-o", "a.png", "--size", "48", "--backend", framework, "--device", "cpu") == 0
+    assert fast("cat", "rocket", "-o", "b.png", "--size", "48", "--backend", framework, "--device", "cpu") == 0
+    first, second = (images.open_image(name) for name in ("a.png", "b.png"))
+    assert first.shape == (32, 48, 3) and abs(first - second).mean() > 0.02
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("shape", [(16, 16), (17, 67), (101, 33)])
 def test_any_size_is_painted_at_that_size(framework, sl, rng, shape):
     image = rng.random((*shape, 3), np.float32)
@@ -473,6 +481,16 @@ def test_an_exported_network_paints_the_same(framework, sl, capsys, rng):
         assert {one.name for one in session.get_inputs()} == inputs.keys()
         (painted,) = session.run(["painted"], inputs)
         np.testing.assert_allclose(painted[0].transpose(1, 2, 0), wanted, atol=1e-4)
+
+
+def test_a_network_that_reads_any_style_is_exported_with_one(framework, sl, rng):
+    runtime, image = pytest.importorskip("onnxruntime"), rng.random((32, 40, 3), np.float32)
+    pytest.importorskip("onnx")
+    assert cli.run(["export", "any", "--onnx", "a.onnx", "--style", "coffee", "--backend", framework]) == 0
+    session = runtime.InferenceSession("a.onnx", providers=["CPUExecutionProvider"])
+    (painted,) = session.run(["painted"], {"image": image.transpose(2, 0, 1)[None]})
+    painter = sl.load_network("any", device="cpu")
+    np.testing.assert_allclose(painted[0].transpose(1, 2, 0), painter.paint(image, painter.code("coffee")), atol=1e-4)
 
 
 @pytest.mark.parametrize(("arguments", "words"), [

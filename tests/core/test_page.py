@@ -112,6 +112,16 @@ def test_moving_a_slider_paints_the_image_again(monkeypatch):
     assert image.value != before and status.value == "step 1, loss 100"
 
 
+def test_a_slider_may_paint_an_image_at_once(monkeypatch):
+    widgets = []
+    monkeypatch.setattr(page, "display_widget", lambda widget, html, text: widgets.append(widget))
+    page.try_it(lambda share: [np.zeros((8, 8, 3))], GREY, "A grey square", {"share": range(0, 101, 10)})
+    slider, status, image = widgets[0].children
+    before = image.value
+    slider.value = 50
+    assert image.value != before and status.value == "painted"
+
+
 def test_sliders_can_have_whole_numbers_or_words(monkeypatch):
     widgets, calls = [], []
     monkeypatch.setattr(page, "display_widget", lambda widget, html, text: widgets.append(widget))

@@ -11,6 +11,7 @@ constant = tf.constant
 detached = tf.stop_gradient
 diagonal = tf.linalg.diag
 exp = tf.exp
+floor = tf.floor
 eigh = tf.linalg.eigh
 eigvalsh = tf.linalg.eigvalsh
 einsum = tf.einsum
@@ -91,6 +92,21 @@ def other_layout(x):
 
 def per_colour(values):
     return tf.constant(values)
+
+
+def per_filter(numbers):
+    """(B, C), ready to be multiplied with an activation"""
+    return numbers[:, None, None]
+
+
+def per_pixel(numbers):
+    """(H, W), ready to be multiplied with an image"""
+    return numbers[None, ..., None]
+
+
+def looked_up(image, rows, columns):
+    """The pixels of an image of one in the batch, at whole positions (H, W)"""
+    return tf.gather_nd(image[0], tf.stack([tf.cast(rows, tf.int32), tf.cast(columns, tf.int32)], -1))[None]
 
 
 def filters(activation):

@@ -12,6 +12,7 @@ constant = torch.tensor
 detached = torch.detach
 diagonal = torch.diag
 exp = torch.exp
+floor = torch.floor
 eigh = torch.linalg.eigh
 eigvalsh = torch.linalg.eigvalsh
 einsum = torch.einsum
@@ -82,6 +83,21 @@ def other_layout(x):
 
 def per_colour(values):
     return torch.tensor(values).reshape(1, 3, 1, 1)
+
+
+def per_filter(numbers):
+    """(B, C), ready to be multiplied with an activation"""
+    return numbers[:, :, None, None]
+
+
+def per_pixel(numbers):
+    """(H, W), ready to be multiplied with an image"""
+    return numbers[None, None]
+
+
+def looked_up(image, rows, columns):
+    """The pixels of an image of one in the batch, at whole positions (H, W)"""
+    return image[0][:, rows.long(), columns.long()][None]
 
 
 def filters(activation):

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stylelab import encoders
+from stylelab import encoders, images
 from stylelab.errors import InputError
 from stylelab.recipes import (
     MMD,
@@ -75,11 +75,25 @@ def main(framework: str, out: str, *weights: str) -> None:
     for name, options in CONTROL.items():
         for key, value in measure_control(sl, **options).items():
             values[f"control {name} {key}"] = value
+    values |= measure_networks(sl)
     np.savez(out, **values)
 
 
+def measure_networks(sl) -> dict:
+    """What the embedded networks paint in one pass, and the first steps of a training."""
+    values, photograph = {}, images.open_image("china", 75)[:, :61]
+    for name, styles in (("six", ("fluid", "ceramic")), ("any", ("coffee", "fluid"))):
+        painter = sl.load_network(name, device="cpu")
+        code = values[f"network {name} code"] = painter.code(styles, blend=(0.3, 0.7))
+        values[f"network {name} image"] = painter.paint(photograph, code)
+    steps = []
+    for step in sl.train(["fluid", "ceramic"], [images.open_image("china", 75)], size=40, steps=3, batch=2, device="cpu"):
+        steps.append([step.parts[name] for name in ("style", "content", "range")])
+    return values | {"training losses": np.array(steps), "training codes": step.weights()["codes"]}
+
+
 def measure_maps(lab, sl) -> dict:
-    """Correlated points, fewer of them than channels, and none but one colour, moved by the closed-form maps."""
+    """Correlated points, fewer of them than channels, and none but one colour, moved by the closed-form maps; the cascade."""
     rng = np.random.default_rng(2)
     mix = rng.normal(size=(24, 24))
     many, few = (np.maximum(rng.normal(size=(1, side, 9, 24)) @ mix + 1, 0).astype(np.float32) for side in (12, 2))
@@ -88,6 +102,12 @@ def measure_maps(lab, sl) -> dict:
     for name in ("adain", "whiten_and_colour", "optimal_transport_map"):
         for key, pair in pairs.items():
             moved[f"map {name} {key}"] = lab.array(getattr(sl, name)(*(lab.tensor(array) for array in pair)))
+    job = prepare("china", "coffee", encoder="mini", size=SIZE)
+    for layer in ("conv1_1", "conv2_1", "conv3_1"):
+        activation = sl.load_encoder("mini", layer, device="cpu")(lab.tensor(job.content[None]))[layer]
+        moved[f"decoded {layer}"] = lab.array(sl.load_decoder(layer, device="cpu")(activation))
+    for strength in (0.4, 1.0):
+        moved[f"cascade {strength}"] = sl.move_statistics(job.content, job.style, strength=strength, device="cpu")
     return moved
 
 

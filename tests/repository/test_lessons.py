@@ -361,10 +361,10 @@ def test_without_a_kernel_the_feedback_to_every_answer_can_be_unfolded():
 
 def test_check_on_the_command_line_reports_an_unknown_lesson(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-P", "-m", "lessons.make", "check", "99"]
+    command = [sys.executable, "-P", "-m", "lessons.make", "check", "xy"]
     run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
     numbers = [source.name[:2] for source in lessons.sources()]
-    assert run.returncode == 1 and run.stderr == f"stylelab: unknown lesson '99': choose one of {', '.join(numbers)}\n"
+    assert run.returncode == 1 and run.stderr == f"stylelab: unknown lesson 'xy': choose one of {', '.join(numbers)}\n"
 
 
 def test_notebooks_are_tested_without_a_network():

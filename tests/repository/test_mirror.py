@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "stylelab"
-NAMES = """__init__ tensors features losses clouds maps objective loop transfer seeing networks training stylise engine/look
-    engine/passes engine/winograd engine/optimisers engine/plan engine/tiles exercises/check exercises/answers exercises/lab"""
+NAMES = """__init__ tensors features losses clouds maps decoders cascade objective loop transfer seeing networks training stylise
+    engine/look engine/passes engine/winograd engine/optimisers engine/plan engine/tiles exercises/check exercises/answers
+    exercises/lab"""
 FILES = [f"{name}.py" for name in NAMES.split()]
 
 
@@ -59,7 +60,8 @@ def test_public_functions_have_the_same_arguments_and_first_sentence(file):
 
 @pytest.mark.parametrize("half", ["torch", "tensorflow"])
 def test_every_exported_function_says_what_it_takes_gives_raises_and_where_it_comes_from(half):
-    found = {name: node for file in FILES for name, node in public(half, file).items()}
+    files = [file for file in FILES if file != "exercises/answers.py"]  # which has functions of the same names
+    found = {name: node for file in files for name, node in public(half, file).items()}
     for name in exported(half):
         text = ast.get_docstring(found[name])
         assert "Args:" in text and ("Returns:" in text or "Yields:" in text), f"{half}.{name}"

@@ -17,6 +17,8 @@ FILES = (
     "losses.py",
     "clouds.py",
     "maps.py",
+    "decoders.py",
+    "cascade.py",
     "loop.py",
     "networks.py",
     "objective.py",

@@ -10,8 +10,10 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from stylelab.encoders import OXFORD
-from stylelab.tensorflow import losses
+from stylelab.tensorflow import losses, networks
 
+conditional_instance_norm = networks.conditional_instance_norm
+instance_norm = networks.instance_norm
 keras_variation = partial(losses.total_variation, kind="keras")
 style_layer_loss = partial(losses.style_layer_loss, normalisation="mean")
 
@@ -230,6 +232,34 @@ def match_colours(image: Tensor, target: Tensor) -> Tensor:
     inverse = tf.linalg.inv(root)
     moved = (pixels - mean) @ (inverse @ _matrix_root(root @ target_covariance @ root) @ inverse) + target_mean
     return tf.reshape(moved, tf.shape(image))
+
+
+def warp(image: Tensor, flow: Tensor) -> Tensor:
+    """Move an image by a flow: take each pixel from the position that its flow points to.
+
+    Args:
+        image: `(1, H, W, 3)`.
+        flow: `(1, H, W, 2)` in pixels: how far to the right, and how far down.
+
+    Returns:
+        `(1, H, W, 3)`, bilinear between pixels; beyond the edge, the edge's own pixels.
+
+    Source: Jaderberg et al. 2015, equation 5.
+    """
+    height, width = image.shape[1:3]
+    rows, columns = tf.range(height, dtype=flow.dtype), tf.range(width, dtype=flow.dtype)
+    down, across = rows[:, None] + flow[0, ..., 1], columns + flow[0, ..., 0]  # (H, W)
+    top, left = tf.floor(down), tf.floor(across)
+
+    def pixels(row: Tensor, column: Tensor) -> Tensor:
+        row = tf.clip_by_value(tf.cast(row, tf.int32), 0, height - 1)
+        column = tf.clip_by_value(tf.cast(column, tf.int32), 0, width - 1)
+        return tf.gather_nd(image[0], tf.stack([row, column], -1))
+
+    right, lower = (across - left)[..., None], (down - top)[..., None]  # how far between two pixels, 0..1
+    above = (1 - right) * pixels(top, left) + right * pixels(top, left + 1)
+    below = (1 - right) * pixels(top + 1, left) + right * pixels(top + 1, left + 1)
+    return ((1 - lower) * above + lower * below)[None]
 
 
 def adain(content: Tensor, style: Tensor) -> Tensor:

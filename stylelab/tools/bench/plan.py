@@ -77,7 +77,7 @@ def check(options: BenchOptions) -> BenchOptions:
         if kind not in DEVICES or not (index or "0").isdigit():
             raise unknown("device", options.device, DEVICES)
     steps, race = (5, 0) if options.quick else (10, 300)
-    sizes = (256,) if options.quick else (256, 512, 1024) if options.one_pass else (256, 512)
+    sizes = (256,) if options.quick else (256, 384, 512, 1024) if options.one_pass else (256, 512)
     options = replace(
         options,
         backends=tuple(dict.fromkeys(options.backends)) or BACKENDS,

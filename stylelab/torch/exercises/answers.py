@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from stylelab.encoders import OXFORD
-from stylelab.torch import losses
+from stylelab.torch import losses, networks
 
+conditional_instance_norm = networks.conditional_instance_norm
+instance_norm = networks.instance_norm
 keras_variation = partial(losses.total_variation, kind="keras")
 style_layer_loss = partial(losses.style_layer_loss, normalisation="mean")
 
@@ -231,6 +233,32 @@ def match_colours(image: Tensor, target: Tensor) -> Tensor:
     inverse = torch.linalg.inv(root)
     moved = (pixels - mean) @ (inverse @ _matrix_root(root @ target_covariance @ root) @ inverse) + target_mean
     return moved.T.reshape(image.shape)
+
+
+def warp(image: Tensor, flow: Tensor) -> Tensor:
+    """Move an image by a flow: take each pixel from the position that its flow points to.
+
+    Args:
+        image: `(1, 3, H, W)`.
+        flow: `(1, 2, H, W)` in pixels: how far to the right, and how far down.
+
+    Returns:
+        `(1, 3, H, W)`, bilinear between pixels; beyond the edge, the edge's own pixels.
+
+    Source: Jaderberg et al. 2015, equation 5.
+    """
+    height, width = image.shape[2:]
+    rows, columns = torch.arange(height, device=image.device), torch.arange(width, device=image.device)
+    down, across = rows[:, None] + flow[0, 1], columns + flow[0, 0]  # (H, W)
+    top, left = down.floor(), across.floor()
+
+    def pixels(row: Tensor, column: Tensor) -> Tensor:
+        return image[0][:, row.long().clamp(0, height - 1), column.long().clamp(0, width - 1)]
+
+    right, lower = across - left, down - top  # how far between two pixels, 0..1
+    above = (1 - right) * pixels(top, left) + right * pixels(top, left + 1)
+    below = (1 - right) * pixels(top + 1, left) + right * pixels(top + 1, left + 1)
+    return ((1 - lower) * above + lower * below)[None]
 
 
 def adain(content: Tensor, style: Tensor) -> Tensor:

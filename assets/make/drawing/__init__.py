@@ -1,0 +1,1 @@
+"""The painters of assets/make/drawings.py and what they share."""

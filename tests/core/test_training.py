@@ -1,0 +1,201 @@
+"""Networks that paint in one pass are trained: the loss falls, a stop loses nothing, and nothing but finite numbers is kept."""
+
+import importlib
+import itertools
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from stylelab import images, networks
+from stylelab.errors import InputError, NotFiniteError
+
+SMALL = dict(size=32, batch=1, scales=1, steps=4, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def photographs() -> list:
+    return [images.open_image("cat", 64), images.open_image("coffee", 96)]
+
+
+@pytest.fixture
+def train(sl, photographs):
+    """`sl.train` with small settings."""
+    return lambda style="fluid", **options: sl.train(style, photographs, **SMALL | options)
+
+
+@pytest.fixture
+def training(framework):
+    return importlib.import_module(f"stylelab.{framework}.training")
+
+
+def start() -> dict:
+    return networks.load_weights("six")[1]
+
+
+def kept_at_every_step(monkeypatch):
+    monkeypatch.setattr("stylelab.networks.training.INTERVAL", 0.0)
+
+
+def same(weights, others):
+    assert weights.keys() == others.keys()
+    for name, array in weights.items():
+        assert_allclose(array, others[name], rtol=0, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.slow
+def test_the_loss_falls(train):
+    losses = [step.loss for step in train(images.open_image("fluid", 64)[:, ::-1], steps=24, seed=1, learning_rate=0.02)]
+    assert np.mean(losses[-6:]) < 0.9 * np.mean(losses[:6])
+
+
+def test_a_step_says_what_it_is(train):
+    steps = list(train(["fluid", "ceramic"], steps=2))
+    assert [step.index for step in steps] == [1, 2] and steps[1].network.styles == ("fluid", "ceramic")
+    for step in steps:
+        assert step.loss == pytest.approx(sum(step.parts.values())) and set(step.parts) == {"style", "content", "range"}
+    assert steps[0].seconds <= steps[1].seconds
+
+
+@pytest.mark.slow
+def test_only_the_codes_change_unless_the_whole_network_is_trained(train):
+    before = start()
+    (step,) = train(steps=1)
+    after = step.weights()
+    assert all(np.array_equal(after[name], before[name]) for name in after if name != "codes")
+    assert after["codes"].shape[0] == 1 and not np.allclose(after["codes"][0], before["codes"][before_index()])
+    assert_allclose(after["codes"][0, -12:], networks.colours_of(images.open_image("fluid")), atol=1e-6)
+    (step,) = train(steps=1, whole=True)
+    assert all(not np.array_equal(array, before[name]) for name, array in step.weights().items() if name != "codes")
+
+
+def before_index() -> int:
+    return networks.find_network("six").styles.index("fluid")
+
+
+def test_a_step_is_saved_as_a_network_that_paints(sl, train, tmp_path):
+    (step,) = train(network="small", steps=1)
+    painter = sl.load_network(step.save(tmp_path / "net.safetensors"), device="cpu")
+    assert painter.network.styles == ("fluid",) and "'small'" in painter.network.source
+    assert painter.paint(np.zeros((20, 24, 3)), painter.code("fluid")).shape == (20, 24, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_training_that_is_stopped_at_every_step_leads_to_the_same_network(train, tmp_path, whole):
+    options = dict(style=["fluid", "ceramic"], whole=whole, batch=2)
+    *_, unbroken = train(**options)
+    unbroken, path = (unbroken, unbroken.weights()), tmp_path / "training.state"
+    for index in (1, 2, 3):
+        steps = train(**options, resume=path)
+        assert next(steps).index == index
+        steps.close()
+        assert path.is_file()
+    (last,) = train(**options, resume=path)
+    same(last.weights(), unbroken[1])
+    assert last.index == 4 and last.loss == pytest.approx(unbroken[0].loss, rel=1e-6) and not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_stop_in_the_middle_of_a_step_leaves_the_step_before(train, training, tmp_path, monkeypatch):
+    path, real, calls = tmp_path / "training.state", training._adam, itertools.count(1)
+
+    def adam(*arguments):
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    *_, unbroken = train()
+    weights = unbroken.weights()
+    monkeypatch.setattr(training, "_adam", adam)
+    with pytest.raises(KeyboardInterrupt):
+        list(train(resume=path))
+    monkeypatch.setattr(training, "_adam", real)
+    *_, last = train(resume=path)
+    assert last.index == 4
+    same(last.weights(), weights)
+
+
+@pytest.mark.slow
+def test_a_training_is_kept_from_time_to_time(train, tmp_path, monkeypatch):
+    kept_at_every_step(monkeypatch)
+    path = tmp_path / "training.state"
+    steps = train(resume=path)
+    assert next(steps) and not path.exists() and next(steps) and path.is_file()
+
+
+@pytest.mark.slow
+def test_the_file_of_another_training_is_refused(train, tmp_path):
+    path = tmp_path / "training.state"
+    steps = train(resume=path)
+    next(steps)
+    steps.close()
+    before = path.read_bytes()
+    for changed, name in (
+        (dict(seed=5), "seed"),
+        (dict(style="ceramic"), "the styles"),
+        (dict(size=40), "size"),
+        (dict(steps=9), "steps"),
+    ):
+        with pytest.raises(InputError, match=f"is of another training .{name} differ") as error:
+            list(train(**changed, resume=path))
+        assert "\n" not in str(error.value) and path.read_bytes() == before
+
+
+def test_a_file_of_something_else_is_refused(train, tmp_path):
+    path = tmp_path / "training.state"
+    path.write_text("no training")
+    with pytest.raises(InputError, match=r"training\.state"):
+        list(train(resume=path))
+    assert path.read_text() == "no training"
+
+
+@pytest.mark.slow
+def test_nothing_but_finite_numbers_is_kept(train, training, tmp_path, monkeypatch):
+    """A loss that is not finite ends the training; what is kept is the step before."""
+    path, real, calls = tmp_path / "training.state", training.learning_rate, itertools.count(1)
+    monkeypatch.setattr(training, "learning_rate", lambda *given: real(*given) if next(calls) < 3 else np.inf)
+    steps = train(resume=path)
+    next(steps)
+    step = next(steps)
+    before = step.weights()
+    with pytest.raises(NotFiniteError, match="at step 3"):
+        next(steps)
+    same(step.weights(), before)
+    monkeypatch.setattr(training, "learning_rate", real)
+    assert [step.index for step in train(resume=path)] == [3, 4]
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(train, training, monkeypatch):
+    real = training.painting_loss
+    monkeypatch.setattr(training, "painting_loss", lambda *given: {name: part * np.nan for name, part in real(*given).items()})
+    with pytest.raises(NotFiniteError, match="at step 1"):
+        list(train())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (dict(steps=0), "steps is 0: give a whole number of at least 1"),
+        (dict(size=30), "size is 30"),
+        (dict(size=36), "size is 36: give a multiple of 8"),
+        (dict(scales=4), "crops of 32 pixels cannot be compared at 4 scales"),
+        (dict(learning_rate=0), "learning_rate is 0: give a number above 0"),
+        (dict(learning_rate=float("inf")), "learning_rate is inf"),
+        (dict(minutes=0), "minutes is 0: give a number above 0"),
+        (dict(whole=1), "whole must be True or False"),
+        (dict(network="sixx"), "unknown network 'sixx'"),
+        (dict(style=["fluid", "fluid"]), "each style needs a name of its own"),
+        (dict(style="fluit"), "fluit"),
+        (dict(size=128), "no photograph has 128 pixels on its short side"),
+    ],
+)  # fmt: skip
+def test_wrong_options_get_one_clear_line(train, wrong, words):
+    with pytest.raises(InputError, match=words) as error:
+        list(train(**wrong))
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_option_gets_a_suggestion(train):
+    with pytest.raises(TypeError, match="did you mean 'steps'?"):
+        train(step=3)
