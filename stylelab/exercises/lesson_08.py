@@ -208,9 +208,10 @@ CONDITIONAL_INSTANCE_NORM = Exercise(
             activation, gain[:1], bias[:1], epsilon) if len(gain) > 1 else None,
         "The gains or the biases of several filters are averaged: each filter has its own.": lambda activation, gain, bias, epsilon: _conditional(
             activation, gain.mean(1, keepdims=True), bias.mean(1, keepdims=True), epsilon),
-    } | {
-        hint: [lambda activation, gain, bias, epsilon, how=how: _conditional(activation, gain, bias, epsilon, **how) for how in slips]
-        for hint, slips in _SLIPS.items()
+        **{
+            hint: [lambda activation, gain, bias, epsilon, how=how: _conditional(activation, gain, bias, epsilon, **how) for how in slips]
+            for hint, slips in _SLIPS.items()
+        },
     },
     properties=(
         Property("instance normalisation, with gain 1 and bias 0", "If all gains are 1 and all biases 0, only the normalisation should be left.", case="bare"),

@@ -9,6 +9,7 @@ from stylelab import images
 from stylelab.images import Source
 from stylelab.run.one_pass import STATISTICS, around, average, choose_network, coloured
 from stylelab.run.options import OnePassOptions, keywords
+from stylelab.torch.cascade import move_statistics
 from stylelab.torch.networks import load_network
 
 
@@ -60,8 +61,6 @@ def one_pass(style: "Source | Sequence[Source]", options: OnePassOptions) -> Cal
 
 
 def _moved(image: np.ndarray, styles: list[np.ndarray], options: OnePassOptions) -> np.ndarray:
-    from stylelab.torch.cascade import move_statistics
-
     if options.keep_colours == "match":
         styles = [images.match_colours(style, image) for style in styles]
     return average([move_statistics(image, style, device=options.device) for style in styles], options)

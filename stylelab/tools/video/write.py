@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -72,7 +73,7 @@ def write_film(files: Sequence[Path], path: Path, *, fps: float, names: Sequence
         for index, file in enumerate(files):
             name = names[index] if index < len(names) else f"{index + 1:06d}"
             with file.open("rb") as source:
-                write_whole(path / f"{name}.png", lambda stream, source=source: shutil.copyfileobj(source, stream))
+                write_whole(path / f"{name}.png", partial(shutil.copyfileobj, source))
 
 
 def _gif(stream: BinaryIO, files: Sequence[Path], fps: float) -> None:
