@@ -84,10 +84,10 @@ def marked(notebook) -> dict[str, str]:
     return {cell.metadata.stylelab.name: "".join(output.get("text", "") for output in cell.outputs) for cell in cells}
 
 
-def test_the_course_has_27_exercises_and_uses_every_defined_one():
+def test_the_course_has_30_exercises_and_uses_every_defined_one():
     cells = [cell for twin in TWINS for cell in lessons.assemble(*twin).cells]
     used = {cell.metadata.stylelab.exercise for cell in cells if "exercise" in cell.metadata.stylelab}
-    assert len(used) == 27
+    assert len(used) == 30
     assert used == set(exercises.EXERCISES)
 
 
