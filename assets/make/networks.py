@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--drawings", type=int, default=600)
     for name, default in (("steps", 20000), ("size", 160), ("batch", 1), ("scales", 2), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    for name, default in (("learning-rate", 2e-3), ("content-weight", 0.3)):
+    for name, default in (("learning-rate", 1.2e-3), ("content-weight", 0.3)):
         parser.add_argument(f"--{name}", type=float, default=default)
     given = vars(parser.parse_args())
     which, out, count = (given.pop(name) for name in ("which", "out", "drawings"))

@@ -26,6 +26,8 @@ CONTENT_LAYER = "conv3_1"
 PRACTICE = ("astronaut", "cat", "china", "coffee", "flower", "rocket", "motorcycle")
 SIDES = (640, 448, 320)  # of the photographs, so that a crop shows details or a whole scene
 CODE_RATE = 3.0  # codes learn that many times as fast as filters
+FILTER_RATE, MOMENTUM = 1.5, 0.95  # of filters: their step against the learning rate, and what is kept of earlier gradients
+SCHULZ = (3.4445, -4.7750, 2.0315)  # of Jordan et al. 2024: brings singular values from 0..1 close to 1 in five rounds
 BETA1, BETA2 = 0.9, 0.999
 MOMENTS = ("mean", "square")  # of a parameter's gradients
 LONGEST = 1.0  # a longer gradient is shortened to this
@@ -38,6 +40,7 @@ def learning_rate(options: TrainingOptions, step: int, seconds: float) -> float:
     done = (step - 1) / options.steps
     if options.minutes is not None:
         done = max(done, seconds / (60 * options.minutes))
+    assert options.learning_rate is not None  # `TrainingOptions` has put its own in place of None
     return options.learning_rate * (1 + math.cos(math.pi * min(1.0, done))) / 2
 
 

@@ -294,7 +294,9 @@ class TrainingOptions(Checked):
     minutes: float | None = option(None, "Stop after this time.", NUMBER, "after all steps", _above_zero)
     size: int = option(128, "Side in pixels of the square crops to practise on, a multiple of 8.", WHOLE, check=_at_least(32))
     batch: int = option(2, "Crops in a step.", WHOLE, check=_at_least(1))
-    learning_rate: float = option(0.01, "At the start; it falls to 0 as half a cosine wave.", NUMBER, check=_above_zero)
+    learning_rate: float | None = option(
+        None, "At the start; it falls to 0 as half a cosine wave.", NUMBER, "0.01, or 0.001 if filters are trained too", _above_zero
+    )  # fmt: skip
     content_weight: float = option(
         0.3, "Weight of the content, where the style has 1.", NUMBER, check=lambda name, value: number(name, value, 0.0)
     )
@@ -317,6 +319,8 @@ class TrainingOptions(Checked):
             )
         if self.network in FROM_NOTHING:
             object.__setattr__(self, "whole", True)
+        if self.learning_rate is None:
+            object.__setattr__(self, "learning_rate", 0.001 if self.whole else 0.01)
 
 
 def values_of(options: Checked, kind: type[Checked]) -> dict[str, Any]:
