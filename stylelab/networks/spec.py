@@ -56,7 +56,7 @@ class Shape:
 
     @property
     def convolutions(self) -> dict[str, tuple[int, int, int]]:
-        """`{name: (filters, channels, side of the kernel)}`, in the order in which they are applied."""
+        """Filters, channels and side of the kernel of each, by name, in the order in which they are applied."""
         colours, deepest = 3 * self.fold**2, self.widths[-1]
         down = {f"down{i}": (self.widths[i], self.widths[i - 1], 3) for i in range(1, len(self.widths))}
         blocks = {f"block{i}{part}": (deepest, deepest, 3) for i in range(1, self.blocks + 1) for part in "ab"}
@@ -66,7 +66,7 @@ class Shape:
 
     @property
     def normalised(self) -> dict[str, int]:
-        """`{convolution: filters}` of those that are followed by conditional instance normalisation: all but the last."""
+        """How many filters each has that is followed by conditional instance normalisation, by name: all but the last."""
         return {name: filters for name, (filters, _, _) in self.convolutions.items() if name != "last"}
 
     @property
