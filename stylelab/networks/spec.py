@@ -76,7 +76,7 @@ class Shape:
 
     @cached_property
     def spans(self) -> dict[str, tuple[slice, slice]]:
-        """`{convolution: (gains, biases)}`: where in a code those of each normalised convolution are."""
+        """Where in a code the gains and the biases of each normalised convolution are, by its name."""
         ends = list(accumulate(self.normalised.values(), initial=0))
         gains = dict(zip(self.normalised, map(slice, ends, ends[1:]), strict=False))
         return {name: (gain, slice(gain.start + self.channels, gain.stop + self.channels)) for name, gain in gains.items()}
