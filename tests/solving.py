@@ -68,7 +68,7 @@ def _helper(text: str, statement: ast.stmt) -> str:
     """The statement as it is; a word such as `mean = torch.mean` as a function, which needs the framework only when called."""
     match statement:
         case ast.Assign(targets=[ast.Name(id=name)], value=ast.Attribute() as function):
-            return f"def {name}(*given):\n    return {ast.unparse(function)}(*given)"
+            return f"def {name}(*given, **named):\n    return {ast.unparse(function)}(*given, **named)"
     return ast.get_source_segment(text, statement)
 
 

@@ -189,17 +189,20 @@ normalised = sum(painter.shape.normalised.values())
 print(f"{normalised} normalised filters: {2 * normalised} gains and biases, {len(code):,} numbers a style")
 print(f"that is {len(code) / numbers:.1%} of what all styles share")
 
+# %% [markdown] name="six_text"
+# <details><summary>Compare with your guess</summary>
+#
+# Less than a hundredth. That is enough for another way to paint.
+#
+# </details>
+#
+# One network, six codes:
+
 # %% name="six"
 six = {name: painter.paint(large, painter.code(name)) for name in painter.network.styles}
 page.show(plots.side_by_side(six, columns=3), "The pagoda in six styles, by one network.")
 
 # %% [markdown] name="between_text"
-# <details><summary>Compare with your guess</summary>
-#
-# Less than a hundredth, and yet these are different paintings.
-#
-# </details>
-#
 # ## 8.4 Between two styles
 #
 # Codes are vectors, and any mean of two vectors is a vector: so there is a style halfway between two others, which no step of the training has seen. **Predict**: does it look like a double exposure of both paintings?
@@ -211,7 +214,7 @@ halfway = painter.paint(large, (codes[0] + codes[1]) / 2)
 exposed = (six[pair[0]] + six[pair[1]]) / 2
 shown = {pair[0]: six[pair[0]], pair[1]: six[pair[1]], "codes mixed": halfway, "images mixed": exposed}
 page.show(plots.side_by_side(shown, columns=2), "Two styles, their codes mixed, and their images mixed.")
-print(f"both mixtures differ by {np.abs(halfway - exposed).mean():.2f} a pixel")
+print(f"the two mixtures differ by {np.abs(halfway - exposed).mean():.2f} a pixel")
 
 # %% [markdown] name="mix_text"
 # <details><summary>Compare with your guess</summary>

@@ -58,7 +58,7 @@ setting = page.set_up(sl, seed=SEED)
 #
 # Because an activation is not an image. We need the way back. A **decoder** is a network that was trained for exactly this: given the activation of a layer, it returns the image, in one pass. stylelab has one for each of three layers.
 #
-# **Predict** how the photograph comes back from conv1_1, from conv2_1, and from conv3_1.
+# Here is a photograph that goes through the encoder as far as conv1_1, conv2_1 or conv3_1, and comes back.
 
 # %% name="decoder"
 recipe = recipes.scaled("stylelab", setting.preset)
@@ -78,11 +78,7 @@ for layer, image in back.items():
     print(f"{layer}: a pixel is off by {np.abs(image - photograph).mean():.3f} on average")
 
 # %% [markdown] name="adain_text"
-# <details><summary>Compare with your guess</summary>
-#
-# From conv1_1 nearly as it was; from conv3_1 blurred. Many images have nearly that activation (lesson 2), and the decoder paints a mean of them.
-#
-# </details>
+# From conv1_1 it comes back nearly as it was; from conv3_1 blurred. Many images have nearly that activation (lesson 2), and the decoder paints a mean of them.
 #
 # ## 9.2 Two numbers for each filter
 #
