@@ -66,7 +66,7 @@ class Shape:
 
     @property
     def normalised(self) -> dict[str, int]:
-        """How many filters each has that is followed by conditional instance normalisation, by name: all but the last."""
+        """The number of filters of each convolution that is normalised, by name; the last one is not."""
         return {name: filters for name, (filters, _, _) in self.convolutions.items() if name != "last"}
 
     @property
@@ -83,7 +83,7 @@ class Shape:
 
     @property
     def code(self) -> int:
-        """How many numbers a code has: gains, biases, colours."""
+        """How many numbers a code has, which are gains, biases and colours."""
         return 2 * self.channels + COLOURS
 
     @property
