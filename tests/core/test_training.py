@@ -98,7 +98,7 @@ def test_a_training_that_is_stopped_at_every_step_leads_to_the_same_network(trai
 
 @pytest.mark.slow
 def test_a_stop_in_the_middle_of_a_step_leaves_the_step_before(train, training, tmp_path, monkeypatch):
-    path, real, calls = tmp_path / "training.state", training._adam, itertools.count(1)
+    path, real, calls = tmp_path / "training.state", training._moved, itertools.count(1)
 
     def adam(*arguments):
         if next(calls) == 3:
@@ -107,10 +107,10 @@ def test_a_stop_in_the_middle_of_a_step_leaves_the_step_before(train, training, 
 
     *_, unbroken = train()
     weights = unbroken.weights()
-    monkeypatch.setattr(training, "_adam", adam)
+    monkeypatch.setattr(training, "_moved", adam)
     with pytest.raises(KeyboardInterrupt):
         list(train(resume=path))
-    monkeypatch.setattr(training, "_adam", real)
+    monkeypatch.setattr(training, "_moved", real)
     *_, last = train(resume=path)
     assert last.index == 4
     same(last.weights(), weights)
