@@ -177,7 +177,7 @@ class TrainingState:
             if "training" not in about or about["training"].get(name) != value:
                 what = "the styles" if name == "styles" else name
                 raise InputError(
-                    f"'{printable(self.path)}' is of another training ({what} differ): give the same options, or remove it to start anew"
+                    f"'{printable(self.path)}' is of another training ({what} differ): give the same options, or remove it to start again"
                 )
 
     def clock(self) -> float:
@@ -192,7 +192,7 @@ class TrainingState:
             self.next = time.monotonic() + INTERVAL
 
     def remove(self) -> None:
-        """Remove the file: the training has come to its end."""
+        """Remove the file when the training has finished."""
         if self.path:
             self.path.unlink(missing_ok=True)
 

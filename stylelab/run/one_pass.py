@@ -1,4 +1,4 @@
-"""Painting in one pass: which network, and what is done to an image before and after. No framework is imported here."""
+"""Painting in one pass: the choice of a network, and the steps before and after it. No framework is imported here."""
 
 import os
 from collections.abc import Callable, Sequence

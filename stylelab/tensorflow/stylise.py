@@ -22,7 +22,7 @@ def stylise(image: Source, style: "Source | Sequence[Source]", options: OnePassO
 
     Args:
         image: path, built-in name, PIL image, or array `(H, W, 3)` in 0..1, of any size.
-        style: likewise; a list of several is blended.
+        style: the same; a list of several is blended.
         options: the fields of `stylelab.run.options.OnePassOptions`, as keywords.
 
     Returns:

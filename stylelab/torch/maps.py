@@ -33,7 +33,7 @@ def adain(content: Tensor, style: Tensor) -> Tensor:
         `(B, C, H, W)`. A channel without spread in the content becomes the style's mean.
 
     Raises:
-        InputError: the numbers of channels differ, there are no positions, or NaN.
+        InputError: the numbers of channels differ, or an activation is empty or holds NaN.
 
     Source: Huang and Belongie, 'Arbitrary style transfer in real-time with adaptive instance normalization', ICCV 2017,
         equation 8, with the biased deviation and without their epsilon, so that it is exact.
@@ -63,7 +63,7 @@ def whiten_and_colour(content: Tensor, style: Tensor) -> Tensor:
         `(B, C, H, W)`, S'^1/2 S^-1/2 (x - m) + m'. Directions in which the content has no spread become the style's mean.
 
     Raises:
-        InputError: the numbers of channels differ, there are no positions, or NaN.
+        InputError: the numbers of channels differ, or an activation is empty or holds NaN.
 
     Source: Li et al., 'Universal style transfer via feature transforms', NeurIPS 2017, equations 1 and 2.
     """
@@ -94,7 +94,7 @@ def optimal_transport_map(content: Tensor, style: Tensor) -> Tensor:
             spread become the style's mean.
 
     Raises:
-        InputError: the numbers of channels differ, there are no positions, or NaN.
+        InputError: the numbers of channels differ, or an activation is empty or holds NaN.
 
     Source: the Monge map between two Gaussians; Peyré and Cuturi, 'Computational optimal transport', 2019, equation 2.40.
         For style transfer: Lu et al., 'A closed-form solution to universal style transfer', ICCV 2019.

@@ -12,7 +12,7 @@ import time
 
 
 def main(text: str) -> None:
-    """Import what paints, say so, and paint once for each request `{"task": "six", "size": 256}`."""
+    """Import what paints, report it, and paint once for each request `{"task": "six", "size": 256}`."""
     settings = json.loads(text)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints

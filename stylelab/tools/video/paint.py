@@ -28,7 +28,7 @@ class Painter(Protocol):
     scale: float | None
 
     def alone(self, frame: np.ndarray) -> np.ndarray:
-        """A frame as if there were no other."""
+        """A frame painted by itself."""
 
     def after(self, frame: np.ndarray, warped: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """A frame after another: `warped` is the painted one before it, moved, and `mask` where both show the same."""
