@@ -100,6 +100,13 @@ def real_weights() -> Path:
     return REAL_WEIGHTS
 
 
+@pytest.fixture
+def bfloat16(sl):
+    """The test is skipped where the processor does not compute in bfloat16; the package then says so and takes float32."""
+    if sl.find_precision("bfloat16", "cpu") != "bfloat16":
+        pytest.skip("this processor does not compute in bfloat16")
+
+
 class Lab:
     """One half of the package, which takes and returns float32 NumPy arrays, channels last: (B, H, W, C)."""
 

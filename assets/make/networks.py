@@ -21,14 +21,17 @@ from torch.nn import functional as F
 
 from stylelab import images
 from stylelab.networks import STYLE_LAYERS, Network, Weights, colours_of
-from stylelab.networks.training import Crops, TrainingState, TrainingStep, practice, start_of
+from stylelab.networks.file import load_weights
+from stylelab.networks.spec import COLOURS
+from stylelab.networks.training import FROM_NOTHING, Crops, TrainingState, TrainingStep, practice, start_of
 from stylelab.run.options import TrainingOptions
 from stylelab.torch.features import load_encoder
 from stylelab.torch.networks import Painter, style_numbers
-from stylelab.torch.tensors import to_tensor
+from stylelab.torch.tensors import find_precision, to_tensor
 from stylelab.torch.training import array, lower, painting_loss, style_targets, train
 
 NOT_SCENES = ("colorwheel", "page", "text", "cell", "horse")
+READER = tuple(f"{layer}.{part}" for layer in ("white", "hidden", "codes") for part in ("weight", "bias"))
 SEEN, HIDDEN = 96, 128  # how many numbers of a style image the network sees, and the width of the layer after
 CROPS = 200  # of the training images, as styles for 'any', besides the drawings
 
@@ -43,12 +46,15 @@ def any_style(options: TrainingOptions, count: int) -> Iterator[TrainingStep]:
     """Train the filters, and what reads a code from the statistics of a style image."""
     styles = style_images(count, options.seed)
     kept = TrainingState(options, {"count": np.full((1, 1, 3), count, np.float32)})
-    encoder = load_encoder("mini", STYLE_LAYERS)
+    encoder = load_encoder("mini", STYLE_LAYERS, precision=find_precision("auto", None, options.size**2))
     with torch.no_grad():
         numbers = torch.cat([style_numbers(to_tensor(style)) for style in styles])
     targets = [style_targets(encoder, style, options.scales) for style in styles]
     network, weights = start_of({"first": styles[0]}, options)
-    painter, reader = Painter(network, weights), reader_of(numbers, weights["codes"][0, :-12], options.seed)
+    known = {} if options.network in FROM_NOTHING else load_weights(options.network)[1]
+    reader = {name: torch.tensor(known[name]) for name in READER if name in known}
+    reader = reader or reader_of(numbers, weights["codes"][0, :-COLOURS], options.seed)
+    painter = Painter(network, weights)
     seen = whiten(numbers, reader["white.weight"], reader["white.bias"])
     colours = torch.tensor(np.stack([colours_of(style) for style in styles]))
     learned = {name: reader[name] for name in reader if not name.startswith("white")}

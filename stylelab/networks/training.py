@@ -25,6 +25,7 @@ SHARES = dict(zip(STYLE_LAYERS, (0.1, 0.1, 0.2, 0.25, 0.35), strict=True))  # de
 CONTENT_LAYER = "conv3_1"
 PRACTICE = ("astronaut", "cat", "china", "coffee", "flower", "rocket", "motorcycle")
 SIDES = (640, 448, 320)  # of the photographs, so that a crop shows details or a whole scene
+SKY = 0.4  # of crops: how many are given one
 CODE_RATE = 3.0  # codes learn that many times as fast as filters
 FILTER_RATE, MOMENTUM = 1.5, 0.95  # of filters: their step against the learning rate, and what is kept of earlier gradients
 SCHULZ = (3.4445, -4.7750, 2.0315)  # of Jordan et al. 2024: brings singular values from 0..1 close to 1 in five rounds
@@ -108,7 +109,19 @@ class Crops:
         if random.random() < 0.6:
             light = random.uniform(-0.12, 0.12) + random.uniform(-0.06, 0.06, 3)
             crop = np.clip((crop - 0.5) * random.uniform(0.6, 1.2) + 0.5 + light, 0, 1)
-        return crop
+        return _with_sky(crop, random) if random.random() < SKY else crop
+
+
+def _with_sky(crop: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """A crop with one side of it smoothed out, as a sky or a wall is. A network that has met few of them fills them with the
+    camera's noise, made a hundred times as strong."""
+    side = len(crop)
+    y, x = np.mgrid[:side, :side] / side - 0.5
+    angle, place = random.uniform(0, 2 * np.pi), random.uniform(-0.3, 0.3)
+    share = np.clip(8 * (x * np.cos(angle) + y * np.sin(angle) + place) + 0.5, 0, 1)[..., None]
+    smooth = images.resize(images.resize(np.ascontiguousarray(crop, np.float32), max(side // 16, 1)), side)
+    noisy = smooth + random.normal(0, random.uniform(0, 0.02), crop.shape)
+    return np.clip(crop + share * (noisy - crop), 0, 1)
 
 
 def first_filters(shape: Shape, seed: int) -> Weights:

@@ -43,7 +43,7 @@ from stylelab.tensorflow.loop import inside
 from stylelab.tensorflow.losses import distance, statistics
 from stylelab.tensorflow.networks import Painter
 from stylelab.tensorflow.objective import Part, observe
-from stylelab.tensorflow.tensors import find_device, to_tensor
+from stylelab.tensorflow.tensors import find_device, find_precision, to_tensor
 
 DEFAULT = TrainingOptions()
 Parameters = dict[str, "tf.Variable | Tensor"]
@@ -91,7 +91,7 @@ def _steps(
     kept, device = TrainingState(options, styles), find_device(options.device)
     network, weights = start_of(styles, options)
     painter = Painter(network, weights, device, trainable=options.whole)
-    encoder = load_encoder("mini", STYLE_LAYERS, device=device)
+    encoder = load_encoder("mini", STYLE_LAYERS, device=device, precision=find_precision("auto", device, options.size**2))
     with tf.device(device):
         learned, colours = (tf.Variable(part) for part in np.split(weights["codes"], [-COLOURS], 1))
         targets = [style_targets(encoder, image, options.scales) for image in styles.values()]

@@ -43,7 +43,7 @@ from stylelab.torch.loop import inside
 from stylelab.torch.losses import distance, statistics
 from stylelab.torch.networks import Painter
 from stylelab.torch.objective import Part, observe
-from stylelab.torch.tensors import find_device, to_tensor
+from stylelab.torch.tensors import find_device, find_precision, to_tensor
 
 DEFAULT = TrainingOptions()
 Parameters = dict[str, Tensor]
@@ -93,7 +93,7 @@ def _steps(
     painter = Painter(network, weights).to(device).requires_grad_(options.whole)
     learned, colours = (torch.tensor(part, device=device) for part in np.split(weights["codes"], [-COLOURS], 1))
     parameters = {"codes": learned, **(painter.kernels if options.whole else {})}
-    encoder = load_encoder("mini", STYLE_LAYERS, device=device)
+    encoder = load_encoder("mini", STYLE_LAYERS, device=device, precision=find_precision("auto", device, options.size**2))
     targets = [style_targets(encoder, image, options.scales) for image in styles.values()]
     crops = Crops(practice(photographs), options.size, options.seed)
 

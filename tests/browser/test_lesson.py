@@ -116,16 +116,25 @@ class Lesson:
         self.page.evaluate(SHOW, index)
         return self.page.evaluate_handle("index => lesson.widgets[index].node", index).as_element()
 
+    def click(self, index: int) -> None:
+        """Click into a cell's code. JupyterLab may put another element in its place meanwhile: then once more."""
+        for turn in range(5):
+            try:
+                return self.cell(index).wait_for_selector(".cm-content").click()
+            except Exception as error:
+                if turn == 4 or "not attached" not in str(error):
+                    raise
+
     def type(self, index: int, text: str) -> None:
         """Replace the content of a cell, as a student who types would."""
-        self.cell(index).wait_for_selector(".cm-content").click()
+        self.click(index)
         self.page.keyboard.press("Control+A")
         self.page.keyboard.insert_text(text)
 
     def run(self, index: int) -> str:
         """Click into a cell, press Shift+Enter, and return what it prints."""
         self.page.evaluate("index => lesson.widgets[index].model.sharedModel.setOutputs([])", index)
-        self.cell(index).wait_for_selector(".cm-content").click()
+        self.click(index)
         self.page.keyboard.press("Shift+Enter")
         self.page.wait_for_function("index => Number.isInteger(lesson.widgets[index].model.executionCount)", arg=index)
         self.page.wait_for_function("index => lesson.widgets[index].model.executionState !== 'running'", arg=index)
@@ -211,15 +220,15 @@ def test_a_cell_stopped_on_purpose_shows_one_line_and_no_red(page, server):
     lesson = Lesson(page, SOURCES[0])
     lesson.run(lesson.index("setup"))
     index = lesson.index("bad_files")  # no other test needs it
-    lesson.type(index, "import time\nfor second in range(60):\n    time.sleep(1)")
+    lesson.type(index, "import time\nprint('started')\nfor second in range(60):\n    time.sleep(1)")
     lesson.cell(index)
     page.keyboard.press("Shift+Enter")
-    page.wait_for_function("index => lesson.widgets[index].model.executionState === 'running'", arg=index)
-    page.wait_for_timeout(1000)
+    shows = "([index, text]) => lesson.widgets[index].outputArea.node.innerText.includes(text)"
+    page.wait_for_function(shows, arg=[index, "started"])
     page.evaluate("async () => await panel.sessionContext.session.kernel.interrupt()")
-    page.wait_for_function("index => lesson.widgets[index].outputArea.node.innerText.includes('Stopped at line 3')", arg=index)
+    page.wait_for_function(shows, arg=[index, "Stopped at line 4"])
     outputs = page.evaluate("index => lesson.widgets[index].model.toJSON().outputs.map(output => output.output_type)", index)
-    assert outputs == ["stream"]
+    assert set(outputs) == {"stream"}
     shut_down(server)
 
 

@@ -49,7 +49,8 @@ def test_a_source_names_no_exercise_that_it_does_not_call(half, exercise):
     assert bound & set(IDS) - {exercise} == DEPENDS.get(exercise, set())
 
 
-_PROSE = {"deprocess": {"preprocess"}}  # in its docstring: "The inverse of `preprocess`"
+# in their docstrings: "The inverse of `preprocess`", "as in `instance_norm`"
+_PROSE = {"deprocess": {"preprocess"}, "conditional_instance_norm": {"instance_norm"}}
 
 
 @every_source

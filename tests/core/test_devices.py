@@ -121,6 +121,7 @@ def test_without_bfloat16_a_run_is_in_float32_and_says_so(sl, framework, played)
 def test_auto_tries_bfloat16_before_it_takes_it(sl, framework, monkeypatch):
     tensors = __import__(f"stylelab.{framework}.tensors", fromlist=["tensors"])
     monkeypatch.setattr(tensors, "cpu_has_bfloat16", lambda: True)
+    monkeypatch.setattr(tensors, "fault", lambda precision, device: "")
     assert sl.find_precision("auto", "cpu") == "bfloat16"
     monkeypatch.setattr(tensors, "fault", lambda precision, device: "no such unit" if precision == "bfloat16" else "")
     assert sl.find_precision("auto", "cpu") == sl.find_precision("bfloat16", "cpu") == "float32"

@@ -179,17 +179,13 @@ def test_curvature_learnt_on_a_small_image_fits_a_larger_one(lab):
 
 
 def test_a_pixel_beyond_the_range_feels_only_what_draws_it_back(lab):
-    transfer = importlib.import_module(f"stylelab.{lab.name}.loop")
+    loop = importlib.import_module(f"stylelab.{lab.name}.loop")
     images = np.array([-0.5, 0.5, 1.5] * 3, np.float32).reshape(1, 3, 1, 3)
     push = np.array([1.0, -1.0, 1.0], np.float32).reshape(3, 1, 1) * np.ones((1, 3, 1, 3), np.float32)
 
     def loss(tensor):
-        return transfer._inside(
-            lambda inside: (
-                (inside * lab.tensor(push)).sum() if lab.name == "torch" else lab.native.reduce_sum(inside * lab.tensor(push))
-            ),
-            tensor,
-        )
+        weighed = loop.inside(tensor) * lab.tensor(push)
+        return weighed.sum() if lab.name == "torch" else lab.native.reduce_sum(weighed)
 
     slope = lab.gradient(loss, images)[0, :, 0]
     raising, lowering = slope[0], slope[1]  # a loss that rises with the pixel, and one that falls

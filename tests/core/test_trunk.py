@@ -58,6 +58,7 @@ def test_the_gradient_by_hand_is_the_plain_one(lab, images, padding, pooling):
     assert_allclose(hand, plain, rtol=0, atol=1e-5 * np.abs(plain).max())
 
 
+@pytest.mark.usefixtures("bfloat16")
 @pytest.mark.parametrize(("padding", "pooling"), KINDS)
 def test_bfloat16_points_the_same_way(lab, images, padding, pooling):
     fine, coarse = (
@@ -67,6 +68,7 @@ def test_bfloat16_points_the_same_way(lab, images, padding, pooling):
     assert 0 < np.linalg.norm(coarse - fine) < 0.2 * np.linalg.norm(fine)
 
 
+@pytest.mark.usefixtures("bfloat16")
 def test_bfloat16_ends_at_the_trunk(lab, images):
     encoder = load(lab, precision="bfloat16")
     activations, grams = lab.look(encoder, lab.tensor(images), CONTENT, STYLE)
@@ -88,8 +90,6 @@ def test_gradients_have_one_order_in_memory(lab, images, monkeypatch):
     assert all(onto.is_contiguous(memory_format=torch.channels_last) for onto in seen)
 
 
-def test_auto_is_float32_for_a_small_image_and_names_are_checked(sl):
-    assert sl.find_precision("auto", "cpu", 64 * 64) == "float32"
-    assert sl.find_precision("bfloat16", "cpu", 64 * 64) == "bfloat16"
+def test_names_of_precisions_are_checked(sl):
     with pytest.raises(InputError, match="unknown precision 'float16'"):
         sl.find_precision("float16", "cpu")
