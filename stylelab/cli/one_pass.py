@@ -193,7 +193,8 @@ def train(styles: list[str], out: Path, *, backend: str, resume: bool, options: 
                 raise failed
             if signals.numbers:
                 raise Interrupted("interrupted before the first step: nothing was saved")
-            print(f"nothing left to train: the {options.steps} steps or {options.minutes} minutes are over")
+            more = "--steps" if options.minutes is None else "--minutes"
+            print(f"nothing left to train: '{printable(kept)}' has had its time, and stays as it is; give more {more}")
             return 0
         last.save(target)
     print(

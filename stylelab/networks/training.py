@@ -23,6 +23,7 @@ from stylelab.run.options import FROM_NOTHING, TrainingOptions
 STYLE_LOSS = MeanCovariance(relative=True)
 SHARES = dict(zip(STYLE_LAYERS, (0.1, 0.1, 0.2, 0.25, 0.35), strict=True))  # deep layers carry the forms of a style
 CONTENT_LAYER = "conv3_1"
+VARIATION = 0.6  # of the squared differences of neighbouring pixels: without it, flat areas are filled with grain
 PRACTICE = ("astronaut", "cat", "china", "coffee", "flower", "rocket", "motorcycle")
 SIDES = (640, 448, 320)  # of the photographs, so that a crop shows details or a whole scene
 SKY = 0.4  # of crops: how many are given one
@@ -204,9 +205,9 @@ class TrainingState:
             state.write(self.path, read(), about)
             self.next = time.monotonic() + INTERVAL
 
-    def remove(self) -> None:
-        """Remove the file when the training has finished."""
-        if self.path:
+    def end(self, step: int) -> None:
+        """Remove the file, as the training has finished; one that took no further step may yet be given more time."""
+        if self.path and step > self.step:
             self.path.unlink(missing_ok=True)
 
 

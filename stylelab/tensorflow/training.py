@@ -26,6 +26,7 @@ from stylelab.networks.training import (
     SCHULZ,
     SHARES,
     STYLE_LOSS,
+    VARIATION,
     Crops,
     TrainingState,
     TrainingStep,
@@ -40,7 +41,7 @@ from stylelab.run.options import TrainingOptions, keywords
 from stylelab.tensorflow.engine.graph import compiled
 from stylelab.tensorflow.features import Encoder, load_encoder
 from stylelab.tensorflow.loop import inside
-from stylelab.tensorflow.losses import distance, statistics
+from stylelab.tensorflow.losses import distance, statistics, total_variation
 from stylelab.tensorflow.networks import Painter
 from stylelab.tensorflow.objective import Part, observe
 from stylelab.tensorflow.tensors import find_device, find_precision, to_tensor
@@ -62,8 +63,8 @@ def train(
 
     >>> for step in sl.train("fluid", steps=2, size=64, batch=1):
     ...     print(step.index, sorted(step.parts))
-    1 ['content', 'range', 'style']
-    2 ['content', 'range', 'style']
+    1 ['content', 'range', 'style', 'variation']
+    2 ['content', 'range', 'style', 'variation']
     >>> step.network.styles
     ('fluid',)
 
@@ -152,7 +153,8 @@ def painting_loss(
         content_weight: of the squared error at conv3_1, as a part of the photograph's own sum of squares.
 
     Returns:
-        `{"style", "content", "range"}`: scalars, means over the batch; the last draws colours back into 0..1.
+        `{"style", "content", "range", "variation"}`: scalars, means over the batch; 'range' draws colours back into 0..1, and
+        'variation' is `total_variation`, which keeps grain out of flat areas.
     """
     contents = encoder(photographs)[CONTENT_LAYER]
     clipped = inside(painted)
@@ -173,6 +175,7 @@ def painting_loss(
         "style": style / count,
         "content": content_weight * content / count,
         "range": tf.reduce_mean(tf.square(painted - clipped)),
+        "variation": VARIATION * total_variation(painted, "l2") / tf.size(painted, tf.float32),
     }
 
 
@@ -226,7 +229,7 @@ def lower(
         put()
         kept.keep(latest[0], read, now=True)
         raise
-    kept.remove()
+    kept.end(latest[0])
 
 
 def _moved(values: Parameters, gradients: Parameters, step: int, rate: float) -> Parameters:

@@ -27,6 +27,7 @@ from stylelab.networks.training import (
     SCHULZ,
     SHARES,
     STYLE_LOSS,
+    VARIATION,
     Crops,
     TrainingState,
     TrainingStep,
@@ -40,7 +41,7 @@ from stylelab.recipes import SquaredError
 from stylelab.run.options import TrainingOptions, keywords
 from stylelab.torch.features import Encoder, load_encoder
 from stylelab.torch.loop import inside
-from stylelab.torch.losses import distance, statistics
+from stylelab.torch.losses import distance, statistics, total_variation
 from stylelab.torch.networks import Painter
 from stylelab.torch.objective import Part, observe
 from stylelab.torch.tensors import find_device, find_precision, to_tensor
@@ -62,8 +63,8 @@ def train(
 
     >>> for step in sl.train("fluid", steps=2, size=64, batch=1):
     ...     print(step.index, sorted(step.parts))
-    1 ['content', 'range', 'style']
-    2 ['content', 'range', 'style']
+    1 ['content', 'range', 'style', 'variation']
+    2 ['content', 'range', 'style', 'variation']
     >>> step.network.styles
     ('fluid',)
 
@@ -145,7 +146,8 @@ def painting_loss(
         content_weight: of the squared error at conv3_1, as a part of the photograph's own sum of squares.
 
     Returns:
-        `{"style", "content", "range"}`: scalars, means over the batch; the last draws colours back into 0..1.
+        `{"style", "content", "range", "variation"}`: scalars, means over the batch; 'range' draws colours back into 0..1, and
+        'variation' is `total_variation`, which keeps grain out of flat areas.
     """
     with torch.no_grad():
         contents = encoder(photographs)[CONTENT_LAYER]
@@ -163,7 +165,12 @@ def painting_loss(
             losses = (share * distance(STYLE_LOSS, one["style"][layer], wanted[scale][layer]) for layer, share in SHARES.items())
             style = style + sum(losses) / len(targets[0])
     count = len(targets)
-    return {"style": style / count, "content": content_weight * content / count, "range": (painted - clipped).square().mean()}
+    return {
+        "style": style / count,
+        "content": content_weight * content / count,
+        "range": (painted - clipped).square().mean(),
+        "variation": VARIATION * total_variation(painted, "l2") / painted.numel(),
+    }
 
 
 def lower(
@@ -216,7 +223,7 @@ def lower(
         put()
         kept.keep(latest[0], read, now=True)
         raise
-    kept.remove()
+    kept.end(latest[0])
 
 
 @torch.no_grad()

@@ -53,7 +53,12 @@ def test_a_step_says_what_it_is(train):
     steps = list(train(["fluid", "ceramic"], steps=2))
     assert [step.index for step in steps] == [1, 2] and steps[1].network.styles == ("fluid", "ceramic")
     for step in steps:
-        assert step.loss == pytest.approx(sum(step.parts.values())) and set(step.parts) == {"style", "content", "range"}
+        assert step.loss == pytest.approx(sum(step.parts.values())) and set(step.parts) == {
+            "style",
+            "content",
+            "range",
+            "variation",
+        }
     assert steps[0].seconds <= steps[1].seconds
 
 
@@ -122,6 +127,18 @@ def test_a_training_is_kept_from_time_to_time(train, tmp_path, monkeypatch):
     path = tmp_path / "training.state"
     steps = train(resume=path)
     assert next(steps) and not path.exists() and next(steps) and path.is_file()
+
+
+@pytest.mark.slow
+def test_a_training_that_has_had_its_time_keeps_its_file_and_continues_with_more(train, tmp_path):
+    path = tmp_path / "training.state"
+    steps = train(resume=path)
+    next(steps)
+    next(steps)
+    steps.close()
+    before = path.read_bytes()
+    assert list(train(resume=path, minutes=1e-9)) == [] and path.read_bytes() == before
+    assert [step.index for step in train(resume=path)] == [3, 4] and not path.exists()
 
 
 @pytest.mark.slow

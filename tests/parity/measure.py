@@ -88,7 +88,7 @@ def measure_networks(sl) -> dict:
         values[f"network {name} image"] = painter.paint(photograph, code)
     steps = []
     for step in sl.train(["fluid", "ceramic"], [images.open_image("china", 75)], size=40, steps=3, batch=2, device="cpu"):
-        steps.append([step.parts[name] for name in ("style", "content", "range")])
+        steps.append([step.parts[name] for name in ("style", "content", "range", "variation")])
     return values | {"training losses": np.array(steps), "training codes": step.weights()["codes"]}
 
 
