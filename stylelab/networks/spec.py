@@ -27,6 +27,7 @@ STYLE_LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")  # of the
 EPSILON = 1e-5  # added to a variance
 COLOURS = 12  # the last numbers of a code: a matrix of 3 x 3, row by row, and the mean colour
 STYLE_SIZE = 256  # pixels on the short side at which a style image is read
+BAND = 2**16  # positions of an activation that a convolution is given at once
 LEAST = 16  # pixels on the short side that a network is given
 
 Weights = dict[str, np.ndarray]

@@ -17,10 +17,12 @@ from stylelab.errors import InputError
 from stylelab.images import Source
 from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Weights, colours_of, fit_size, load_weights, mix
 from stylelab.networks.file import READER, check_style
-from stylelab.networks.spec import COLOURS, read_size
+from stylelab.networks.spec import BAND, COLOURS, read_size
 from stylelab.tensorflow.engine.graph import compiled
 from stylelab.tensorflow.features import load_encoder
 from stylelab.tensorflow.tensors import as_tensor, find_device, to_image, to_tensor
+
+LARGE = 2**21  # pixels of an image from which it is painted in bands
 
 
 def instance_norm(activation: Tensor, epsilon: float = EPSILON) -> Tensor:
@@ -124,17 +126,17 @@ class Painter(tf.Module):
         for i in range(1, self.shape.blocks + 1):
             x = x + self._convolve(f"block{i}b", tf.nn.relu(self._convolve(f"block{i}a", x, code)), code)
         for i in range(len(self.shape.widths) - 1, 0, -1):
-            x = tf.nn.relu(self._convolve(f"up{i}", _twice(x), code))
+            x = tf.nn.relu(self._convolve(f"up{i}", x, code, larger=2))
         x = self._convolve("last", x, code)
         if self.shape.fold > 1:
             x = smooth(tf.nn.depth_to_space(x, self.shape.fold))  # (B, H, W, 3)
         return colour(x, code[:, -COLOURS:])
 
-    def _convolve(self, name: str, x: Tensor, code: Tensor, stride: int = 1) -> Tensor:
+    def _convolve(self, name: str, x: Tensor, code: Tensor, stride: int = 1, larger: int = 1) -> Tensor:
         kernel = tf.convert_to_tensor(self.kernels[name])
         if name in ("first", "last"):
             kernel = tf.gather(kernel, self.order, axis=2 if name == "first" else 3)
-        x = tf.nn.conv2d(_mirrored(x, kernel.shape[0] // 2), kernel, stride, "VALID")  # SAME pads other rows for a stride of 2
+        x = convolve(x, kernel, stride, larger)
         if name not in self.shape.spans:
             return x
         gains, biases = self.shape.spans[name]
@@ -157,8 +159,9 @@ class Painter(tf.Module):
         check_axes(image.shape, "image", "(H, W, 3)")
         check_axes(code.shape, "code", f"({self.shape.code})")
         height, width = image.shape[:2]
+        paint = self._painted if height * width <= LARGE else self._paint  # a graph would hold all bands at once
         with tf.device(self.device):
-            painted = self._painted(to_tensor(fit_size(image, self.shape.multiple), self.device), tf.constant(code[None]))
+            painted = paint(to_tensor(fit_size(image, self.shape.multiple), self.device), tf.constant(code[None]))
         return to_image(painted[:, :height, :width])
 
     def code(self, styles: "Source | Sequence[Source]", blend: "Sequence[float] | None" = None) -> np.ndarray:
@@ -206,6 +209,32 @@ def style_numbers(images: Tensor) -> Tensor:
     return tf.math.log1p(tf.concat(moments, 1))
 
 
+def convolve(x: Tensor, kernel: Tensor, stride: int = 1, larger: int = 1, band: int = BAND) -> Tensor:
+    """A convolution with mirrored borders of an activation made larger; a large one in bands of rows, which saves memory.
+
+    Args:
+        x: `(B, H, W, I)`. In a graph that does not know its size there is one band.
+        kernel: `(K, K, I, O)`.
+        stride: of the kernel.
+        larger: each position becomes a square of that many, first.
+        band: how many positions the padded copies may have.
+    """
+    border, known = int(kernel.shape[0]) // 2, None not in x.shape[1:3]
+    height, width = (larger * side for side in x.shape[1:3]) if known else (1, 1)
+    count = -(-height // stride)
+    rows, bands = max(1, band // (width * stride)), []
+    if rows >= count:
+        return tf.nn.conv2d(
+            _mirrored(_enlarged(x, larger), border), kernel, stride, "VALID"
+        )  # SAME pads other rows for a stride of 2
+    for top in range(0, count, rows):
+        first, end = top * stride - border, (min(top + rows, count) - 1) * stride + border + 1
+        start, stop = max(first, 0), min(end, height)
+        part = _enlarged(x[:, start // larger : -(-stop // larger)], larger)[:, start % larger :][:, : stop - start]
+        bands.append(tf.nn.conv2d(_mirrored(part, border, start - first, end - stop), kernel, stride, "VALID"))
+    return tf.concat(bands, 1)
+
+
 def smooth(x: Tensor) -> Tensor:
     """Blurred by 1-2-1 in both directions, which leaves nothing of the lattice of unfolded pixels."""
     weights = np.array([1.0, 2.0, 1.0], np.float32) / 4
@@ -248,11 +277,12 @@ def load_network(name: "str | os.PathLike[str] | Network", *, device: str | None
     return Painter(*load_weights(name), find_device(device))
 
 
-def _mirrored(x: Tensor, margin: int) -> Tensor:
-    """With rows and columns beyond the border, as in a mirror there."""
-    return tf.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)), "REFLECT")
+def _mirrored(x: Tensor, border: int, above: int | None = None, below: int | None = None) -> Tensor:
+    """With columns and rows beyond the border, as in a mirror there."""
+    rows = (border if above is None else above, border if below is None else below)
+    return tf.pad(x, ((0, 0), rows, (border, border), (0, 0)), "REFLECT")
 
 
-def _twice(x: Tensor) -> Tensor:
-    """Each position four times: twice the height and width."""
-    return tf.repeat(tf.repeat(x, 2, 1), 2, 2)
+def _enlarged(x: Tensor, times: int) -> Tensor:
+    """Each position as a square of that many."""
+    return tf.repeat(tf.repeat(x, times, 1), times, 2) if times > 1 else x

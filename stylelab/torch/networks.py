@@ -18,7 +18,7 @@ from stylelab.errors import InputError
 from stylelab.images import Source
 from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Weights, colours_of, fit_size, load_weights, mix
 from stylelab.networks.file import READER, check_style
-from stylelab.networks.spec import COLOURS, read_size
+from stylelab.networks.spec import BAND, COLOURS, read_size
 from stylelab.torch.features import load_encoder
 from stylelab.torch.tensors import as_tensor, find_device, to_image, to_tensor
 
@@ -74,10 +74,9 @@ def conditional_instance_norm(activation: Tensor, gain: Tensor, bias: Tensor, ep
     for name, given in (("gain", gain), ("bias", bias)):
         if tuple(given.shape) not in (tuple(activation.shape[:2]), (1, activation.shape[1])):
             raise InputError(f"{name} must be {tuple(activation.shape[:2])}, a number for each filter; got {tuple(given.shape)}")
-    mean = activation.mean((2, 3), keepdim=True)
-    variance = (activation - mean).square().mean((2, 3), keepdim=True)
-    factor = gain[:, :, None, None] * (variance + epsilon).rsqrt()
-    return activation * factor + (bias[:, :, None, None] - mean * factor)
+    centred = activation - activation.mean((2, 3), keepdim=True)
+    factor = gain[:, :, None, None] * (centred.square().mean((2, 3), keepdim=True) + epsilon).rsqrt()
+    return torch.addcmul(bias[:, :, None, None], centred, factor)
 
 
 class Painter(torch.nn.Module):
@@ -112,13 +111,12 @@ class Painter(torch.nn.Module):
         for i in range(1, self.shape.blocks + 1):
             x = x + self._convolve(f"block{i}b", F.relu(self._convolve(f"block{i}a", x, code)), code)
         for i in range(len(self.shape.widths) - 1, 0, -1):
-            x = F.relu(self._convolve(f"up{i}", F.interpolate(x, scale_factor=2.0, mode="nearest"), code))
+            x = F.relu(self._convolve(f"up{i}", x, code, larger=2))
         x = F.pixel_shuffle(self._convolve("last", x, code), self.shape.fold)  # (B, 3, H, W)
         return colour(smooth(x) if self.shape.fold > 1 else x, code[:, -COLOURS:])
 
-    def _convolve(self, name: str, x: Tensor, code: Tensor, stride: int = 1) -> Tensor:
-        kernel = self.kernels[name]
-        x = F.conv2d(F.pad(x, (kernel.shape[-1] // 2,) * 4, mode="reflect"), kernel, stride=stride)
+    def _convolve(self, name: str, x: Tensor, code: Tensor, stride: int = 1, larger: int = 1) -> Tensor:
+        x = convolve(x, self.kernels[name], stride, larger)
         if name not in self.shape.spans:
             return x
         gains, biases = self.shape.spans[name]
@@ -191,6 +189,37 @@ def style_numbers(images: Tensor) -> Tensor:
     for activation in load_encoder("mini", STYLE_LAYERS, device=images.device)(images).values():
         moments += [activation.mean((2, 3)), activation.std((2, 3), correction=0)]
     return torch.cat(moments, 1).log1p()
+
+
+def convolve(x: Tensor, kernel: Tensor, stride: int = 1, larger: int = 1, band: int = BAND) -> Tensor:
+    """A convolution with mirrored borders of an activation made larger; a large one in bands of rows, which saves memory.
+
+    Args:
+        x: `(B, I, H, W)`.
+        kernel: `(O, I, K, K)`.
+        stride: of the kernel.
+        larger: each position becomes a square of that many, first.
+        band: how many positions the padded copies may have.
+    """
+    border, (height, width) = kernel.shape[-1] // 2, (larger * side for side in x.shape[2:])
+    count = -(-height // stride)
+    rows, bands = max(1, band // (width * stride)), []
+    for top in range(0, count, rows):
+        first, end = top * stride - border, (min(top + rows, count) - 1) * stride + border + 1
+        start, stop = max(first, 0), min(end, height)
+        part = _enlarged(x[:, :, start // larger : -(-stop // larger)], larger)[:, :, start % larger :][:, :, : stop - start]
+        part = F.pad(part, (border, border, start - first, end - stop), mode="reflect")
+        bands.append(F.conv2d(part, kernel, stride=stride))
+    return torch.cat(bands, 2) if len(bands) > 1 else bands[0]
+
+
+def _enlarged(x: Tensor, times: int) -> Tensor:
+    """Each position as a square of that many."""
+    if times == 1:
+        return x
+    batch, channels, height, width = x.shape
+    squares = x.permute(0, 2, 3, 1)[:, :, None, :, None].expand(batch, height, times, width, times, channels)
+    return squares.reshape(batch, times * height, times * width, channels).permute(0, 3, 1, 2)
 
 
 def smooth(x: Tensor) -> Tensor:

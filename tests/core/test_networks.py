@@ -257,3 +257,31 @@ def test_an_unknown_network_gets_one_clear_line(sl, tiny):
         sl.load_network(tiny[0])
     with pytest.raises(InputError, match="network must be a name, a path or a Network; got 6"):
         sl.load_network(6)
+
+
+@pytest.mark.parametrize("stride, larger", [(1, 1), (2, 1), (1, 2), (2, 3)])
+@pytest.mark.parametrize("side", [3, 9])
+def test_a_convolution_in_bands_is_one_of_the_whole(lab, rng, stride, larger, side):
+    layers = importlib.import_module(f"stylelab.{lab.name}.networks")
+    x, kernel = rng.normal(size=(2, 14, 11, 3)).astype(np.float32), rng.normal(size=(4, 3, side, side)).astype(np.float32)
+    kernel = lab.native.as_tensor(kernel) if lab.name == "torch" else lab.tensor(kernel.transpose(2, 3, 1, 0))
+    whole, bands = (lab.array(layers.convolve(lab.tensor(x), kernel, stride, larger, band)) for band in (10**6, 40 * larger))
+    assert_allclose(bands, whole, atol=1e-4)
+
+
+def test_a_large_image_is_painted_as_a_small_one_is(sl, framework, monkeypatch):
+    """In bands, which one that fits is not."""
+    layers = importlib.import_module(f"stylelab.{framework}.networks")
+    image, painter = images.open_image("cat", 96), sl.load_network("six")
+    plain = painter.paint(image, painter.code("fluid"))
+    whole, sizes = layers.convolve, []
+    if framework == "tensorflow":
+        monkeypatch.setattr(layers, "LARGE", 0)
+
+    def in_bands(x, kernel, stride=1, larger=1):
+        sizes.append(x.shape)
+        return whole(x, kernel, stride, larger, band=200)
+
+    monkeypatch.setattr(layers, "convolve", in_bands)
+    assert_allclose(painter.paint(image, painter.code("fluid")), plain, atol=1e-4)
+    assert sizes and None not in sizes[0]
