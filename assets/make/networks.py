@@ -1,10 +1,10 @@
 """Train the two embedded networks that paint in one pass: 'six', for the built-in styles, and 'any', for every other style image.
 
-    python assets/make/networks.py six --steps 20000 --size 160 -o assets/network-six.safetensors
-    python assets/make/networks.py any --steps 20000 --size 160 --network assets/network-six.safetensors -o assets/network-any.safetensors
+    python assets/make/networks.py six -o assets/network-six.safetensors
+    python assets/make/networks.py any --network assets/network-six.safetensors -o assets/network-any.safetensors
 
 Either is stopped at any time with Ctrl-C, and continues with the same command. `--network FILE` starts from the filters of
-another file. Nothing is seen but the images of `encoder_data.py` and, for 'any', the drawings of `drawings.py`.
+another file, and 'any' from all of a file of 'any'. Nothing is seen but the images of `encoder_data.py` and, for 'any', the drawings of `drawings.py`.
 """
 
 import argparse
@@ -121,9 +121,9 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--network", default="small", help="whose filters to start from")
     parser.add_argument("--drawings", type=int, default=600)
-    for name, default in (("steps", 20000), ("size", 160), ("batch", 1), ("scales", 2), ("seed", 0)):
+    for name, default in (("steps", 24000), ("size", 160), ("batch", 1), ("scales", 2), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    for name, default in (("learning-rate", 1.2e-3), ("content-weight", 0.3)):
+    for name, default in (("learning-rate", 2.4e-3), ("content-weight", 0.17)):
         parser.add_argument(f"--{name}", type=float, default=default)
     given = vars(parser.parse_args())
     which, out, count = (given.pop(name) for name in ("which", "out", "drawings"))

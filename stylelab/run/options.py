@@ -298,7 +298,7 @@ class TrainingOptions(Checked):
         None, "At the start; it falls to 0 as half a cosine wave.", NUMBER, "0.01, or 0.001 if filters are trained too", _above_zero
     )  # fmt: skip
     content_weight: float = option(
-        0.3, "Weight of the content, where the style has 1.", NUMBER, check=lambda name, value: number(name, value, 0.0)
+        0.17, "Weight of the content, where the style has 1.", NUMBER, check=lambda name, value: number(name, value, 0.0)
     )
     scales: int = option(2, "Sizes at which the style is compared, each half of the one before.", WHOLE, check=_at_least(1))
     seed: int = option(0, "Seed of the crops, and of the first filters.", WHOLE, check=_at_least(0))
