@@ -45,8 +45,8 @@ test-long: export SEED ?= $(shell date +%Y%m%d000)
 test-long: export NUMBER ?= 100
 test-long: export STYLELAB_PRESET = ci
 test-long: $(READY)
-	STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/python -m pytest --framework torch tests/classroom/test_fuzz.py
-	STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(TENSORFLOW_BIN)/python -m pytest --framework tensorflow tests/classroom/test_fuzz.py
+	STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/python -m pytest --framework torch tests/classroom/test_fuzz.py tests/exercises/test_judging.py
+	STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(TENSORFLOW_BIN)/python -m pytest --framework tensorflow tests/classroom/test_fuzz.py tests/exercises/test_judging.py
 
 test-gpu: $(READY)
 	$(BIN)/python -m pytest --framework torch -m gpu

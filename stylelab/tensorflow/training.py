@@ -41,7 +41,7 @@ from stylelab.run.options import TrainingOptions, keywords
 from stylelab.tensorflow.engine.graph import compiled
 from stylelab.tensorflow.features import Encoder, load_encoder
 from stylelab.tensorflow.loop import inside
-from stylelab.tensorflow.losses import distance, statistics, total_variation
+from stylelab.tensorflow.losses import distance, statistics, total_variation, wide
 from stylelab.tensorflow.networks import Painter
 from stylelab.tensorflow.objective import Part, observe
 from stylelab.tensorflow.tensors import find_device, find_precision, to_tensor
@@ -156,11 +156,11 @@ def painting_loss(
         `{"style", "content", "range", "variation"}`: scalars, means over the batch; 'range' draws colours back into 0..1, and
         'variation' is `total_variation`, which keeps grain out of flat areas.
     """
-    contents = encoder(photographs)[CONTENT_LAYER]
+    contents = wide(encoder(photographs)[CONTENT_LAYER])
     clipped = inside(painted)
     seen = observe(encoder, clipped, PARTS)
     content = sum(
-        tf.reduce_mean(tf.square(one["content"][CONTENT_LAYER] - wanted)) / tf.reduce_mean(tf.square(wanted))
+        tf.reduce_mean(tf.square(wide(one["content"][CONTENT_LAYER]) - wanted)) / tf.reduce_mean(tf.square(wanted))
         for one, wanted in zip(seen, tf.unstack(contents), strict=True)
     )
     style: Any = 0

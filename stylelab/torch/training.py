@@ -41,7 +41,7 @@ from stylelab.recipes import SquaredError
 from stylelab.run.options import TrainingOptions, keywords
 from stylelab.torch.features import Encoder, load_encoder
 from stylelab.torch.loop import inside
-from stylelab.torch.losses import distance, statistics, total_variation
+from stylelab.torch.losses import distance, statistics, total_variation, wide
 from stylelab.torch.networks import Painter
 from stylelab.torch.objective import Part, observe
 from stylelab.torch.tensors import find_device, find_precision, to_tensor
@@ -150,11 +150,11 @@ def painting_loss(
         'variation' is `total_variation`, which keeps grain out of flat areas.
     """
     with torch.no_grad():
-        contents = encoder(photographs)[CONTENT_LAYER]
+        contents = wide(encoder(photographs)[CONTENT_LAYER])
     clipped = inside(painted)
     seen = observe(encoder, clipped, PARTS)
     content = sum(
-        (one["content"][CONTENT_LAYER] - wanted).square().mean() / wanted.square().mean()
+        (wide(one["content"][CONTENT_LAYER]) - wanted).square().mean() / wanted.square().mean()
         for one, wanted in zip(seen, contents, strict=True)
     )
     style: Any = 0

@@ -6,6 +6,7 @@ a framework.
 
 import copy
 import json
+import os
 from dataclasses import asdict, replace
 from functools import cache
 
@@ -386,6 +387,9 @@ def partly_right(exercise):
     }
 
 
+DRAWS = 50 if "NUMBER" in os.environ else 10  # all of them take half an hour: make test-long
+
+
 @pytest.mark.slow
 @EACH
 def test_an_answer_that_is_right_for_some_inputs_is_marked_alike_at_every_draw(exercise):
@@ -393,8 +397,8 @@ def test_an_answer_that_is_right_for_some_inputs_is_marked_alike_at_every_draw(e
     silent = replace(exercise, mistakes={})  # marks need no sentences
     different = {}
     for name, answer in partly_right(exercise).items():
-        draws = draws_of(exercise, answer, range(50))
-        verdicts = [exercises.judge_draws(silent, draws[at : at + 2]) for at in range(0, 50, 2)]
+        draws = draws_of(exercise, answer, range(DRAWS))
+        verdicts = [exercises.judge_draws(silent, draws[at : at + 2]) for at in range(0, DRAWS, 2)]
         points = [found.points for found in verdicts]
         if len({found.right for found in verdicts}) > 1 or max(points) - min(points) > 1:
             different[name] = points

@@ -90,7 +90,7 @@ def test_without_frames_the_process_is_ended(echo, monkeypatch):
     while echo.process is not None:
         assert time.monotonic() < end
         time.sleep(0.05)
-    assert process.poll() is not None
+    assert process.wait(SECONDS) is not None
     assert echo.ask(b"frame")[0]["process"] != first
 
 
