@@ -9,6 +9,11 @@ import numpy as np
 COLUMN, ROW, CHANNEL = 1, 2, 3  # the axes of an image along which neighbours are compared
 
 
+# how the frameworks say that sizes differ: of arrays that meet pixel by pixel, and of a matrix product
+SIZES_DIFFER = r"must match|must be equal|[Ii]ncompatible shapes|[Ss]hape mismatch|broadcast"
+PRODUCT_DIFFERS = r"must match|must be equal|[Ii]ncompatible shapes|mat1 and mat2|In\[0\]|[Mm]atrix size|broadcast"
+
+
 def activation_shape(rng: np.random.Generator) -> tuple[int, ...]:
     """(B, H, W, C), four different numbers."""
     batch = int(rng.integers(2, 4))

@@ -4,6 +4,7 @@ import numpy as np
 
 from stylelab.exercises.checking.definition import Exercise, Property
 from stylelab.exercises.common import (
+    PRODUCT_DIFFERS,
     activation_shape,
     cloud,
     gram,
@@ -206,7 +207,7 @@ MATCH_COLOURS = Exercise(
     advice={
         r"linalg\.cholesky|not positive|Cholesky": "A grey image's covariance has no Cholesky factor, and its map is not the shortest: take roots of eigenvalues.",
         r"singular|not invertible|linalg\.inv": "A grey target's covariance has no inverse: only the image's is needed.",
-        r"must match|must be equal|[Ii]ncompatible shapes|mat1 and mat2|In\[0\]|[Mm]atrix size|broadcast":
+        PRODUCT_DIFFERS:
             "Two sizes do not fit. Make points (M, 3) of the pixels first: image and target may have different numbers of them.",
     },
     mistakes={

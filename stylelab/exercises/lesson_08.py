@@ -3,7 +3,7 @@
 import numpy as np
 
 from stylelab.exercises.checking.definition import Case, Exercise, Property
-from stylelab.exercises.common import activation_shape, number, random_activation, random_image
+from stylelab.exercises.common import SIZES_DIFFER, activation_shape, number, random_activation, random_image
 
 
 def _deviation(activation, axes, epsilon):
@@ -73,7 +73,7 @@ _SLIPS = {  # hint -> how the activation is normalised instead
     "That multiplies by the deviation: divide by it.": ({"scale": _upside_down},),
 }  # fmt: skip
 _ADVICE = {
-    r"must match|must be equal|[Ii]ncompatible shapes|[Ss]hape mismatch|broadcast": "Two sizes do not fit: keep the axes of height and width, with "
+    SIZES_DIFFER: "Two sizes do not fit: keep the axes of height and width, with "
     "length 1, when you take a mean, and give one number for each filter two such axes.",
 }  # fmt: skip
 
@@ -321,7 +321,7 @@ WARP = Exercise(
         r"out of bounds|out of range|not in \[0|index \S+ is out": "A position is outside the image: clip rows to 0..H - 1 and columns to 0..W - 1 before you look up pixels.",
         r"must be long, int|used as indices|tensors used as indices|Value for attr 'Tindices'|must be integers|indices must be": "Pixels are looked up by whole numbers: turn positions into "
             "integers after rounding down.",
-        r"must match|must be equal|[Ii]ncompatible shapes|[Ss]hape mismatch|broadcast": "Two sizes do not fit: print the shapes. A weight is one number for each pixel, "
+        SIZES_DIFFER: "Two sizes do not fit: print the shapes. A weight is one number for each pixel, "
             "for all three colours.",
     },
     mistakes={

@@ -3,7 +3,17 @@
 import numpy as np
 
 from stylelab.exercises.checking.definition import Exercise, Property
-from stylelab.exercises.common import activation_shape, cloud, matrix_root, moments, number, random_activation, random_image
+from stylelab.exercises.common import (
+    PRODUCT_DIFFERS,
+    SIZES_DIFFER,
+    activation_shape,
+    cloud,
+    matrix_root,
+    moments,
+    number,
+    random_activation,
+    random_image,
+)
 
 _MIXED = "The numbers of a point are scrambled: reshape does not move axes. Where does your framework keep the channels?"
 
@@ -96,7 +106,7 @@ ADAIN = Exercise(
     rtol=1e-3,
     atol=1e-3,
     advice={
-        r"must match|must be equal|[Ii]ncompatible shapes|[Ss]hape mismatch|broadcast": "Two sizes do not fit. Content and style have different numbers "
+        SIZES_DIFFER: "Two sizes do not fit. Content and style have different numbers "
         "of positions: compute means over the positions, and keep those axes, with length 1.",
     },
     mistakes={
@@ -238,7 +248,7 @@ WHITEN = Exercise(
     advice={
         r"linalg\.(inv|cholesky)|not invertible|not positive|[Ss]ingular|Cholesky": "A filter that never responds leaves a covariance without an inverse "
         "and without a Cholesky factor: take eigenvalues, and raise those near 0.",
-        r"must match|must be equal|[Ii]ncompatible shapes|mat1 and mat2|In\[0\]|[Mm]atrix size|broadcast":
+        PRODUCT_DIFFERS:
             "Two sizes do not fit: print the shapes. Make points (M, C) first, one in each row, and go back to the activation's axes at the end.",
     },
     mistakes={

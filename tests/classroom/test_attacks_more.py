@@ -194,6 +194,7 @@ def test_returning_an_argument_almost_unchanged_earns_nothing(exercise, step):
 
 
 FULL = 50_000
+SLOW = 20  # seconds of a slow processor that is busy with other things; what is not linear would take minutes
 COSTLY = {  # text that could take a parser a long time
     "a long f-string": f"f'{'{x}' * 16_000}'",
     "names without an end": f"x{', x' * 16_000}!",
@@ -215,7 +216,7 @@ def test_finding_answers_takes_seconds_at_worst(text):
     book = read_notebook(data)
     identify(book, "x.ipynb")
     assert find_answers(book, find_edition(LESSON, "torch")).answers["gram_matrix"]
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < SLOW
 
 
 FILES = {
