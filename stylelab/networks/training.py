@@ -58,7 +58,7 @@ class TrainingStep:
     Attributes:
         index: 1 for the first step.
         loss: of the crops that the step started from.
-        parts: 'style' and 'content', weighted, which add up to `loss`.
+        parts: 'style', 'content', 'range' and 'variation', weighted, which add up to `loss`.
         seconds: since the start, those before a stop included.
         network: as it is after the step.
     """

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from stylelab import images, networks
 from stylelab.errors import InputError, NotFiniteError
+from stylelab.networks.training import Crops
 
 SMALL = dict(size=32, batch=1, scales=1, steps=4, device="cpu")
 
@@ -60,6 +61,17 @@ def test_a_step_says_what_it_is(train):
             "variation",
         ]
     assert steps[0].seconds <= steps[1].seconds
+
+
+def test_a_sky_is_smooth_and_leaves_the_other_side_as_it_was(monkeypatch):
+    noise = np.random.default_rng(0).uniform(size=(64, 64, 3)).astype(np.float32)
+    found = {}
+    for share in (0, 1):
+        monkeypatch.setattr("stylelab.networks.training.SKY", share)
+        found[share] = Crops([noise], 64, seed=0).draw(step=1, batch=1)[0]
+    plain, sky = (crop.reshape(8, 8, 8, 8, 3) for crop in found.values())  # squares of 8 x 8
+    rough = sky.std((1, 3)) / plain.std((1, 3))
+    assert rough.min() < 0.2 and (sky == plain).all((1, 3, 4)).any() and 0 <= sky.min() and sky.max() <= 1
 
 
 @pytest.mark.slow
