@@ -159,9 +159,10 @@ def painting_loss(
     contents = wide(encoder(photographs)[CONTENT_LAYER])
     clipped = inside(painted)
     seen = observe(encoder, clipped, PARTS)
+    found: list[Any] = [one["content"][CONTENT_LAYER] for one in seen]
     content = sum(
-        tf.reduce_mean(tf.square(wide(one["content"][CONTENT_LAYER]) - wanted)) / tf.reduce_mean(tf.square(wanted))
-        for one, wanted in zip(seen, tf.unstack(contents), strict=True)
+        tf.reduce_mean(tf.square(wide(one) - wanted)) / tf.reduce_mean(tf.square(wanted))
+        for one, wanted in zip(found, tf.unstack(contents), strict=True)
     )
     style: Any = 0
     for scale in range(len(targets[0])):

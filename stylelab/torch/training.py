@@ -153,9 +153,9 @@ def painting_loss(
         contents = wide(encoder(photographs)[CONTENT_LAYER])
     clipped = inside(painted)
     seen = observe(encoder, clipped, PARTS)
+    found: list[Any] = [one["content"][CONTENT_LAYER] for one in seen]
     content = sum(
-        (wide(one["content"][CONTENT_LAYER]) - wanted).square().mean() / wanted.square().mean()
-        for one, wanted in zip(seen, contents, strict=True)
+        (wide(one) - wanted).square().mean() / wanted.square().mean() for one, wanted in zip(found, contents, strict=True)
     )
     style: Any = 0
     for scale in range(len(targets[0])):

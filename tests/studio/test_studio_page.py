@@ -307,6 +307,7 @@ def test_a_senseless_message_gets_an_answer(page):
 def test_a_reloaded_page_gets_everything_again(page):
     ask(page, "start", form=page.form | {"size": 32, "steps": 3})
     assert page.runs.wait(SECONDS)
+    wait_until(lambda: any(message["kind"] == "run" and message["run"]["state"] == "done" for message in page.sent))
     sent = ask(page, "hello")
     assert [message["kind"] for message in sent] == ["thumbnail", "thumbnail", "runs", "run"]
     assert sent[-1]["images"] == ["after", "before"] and all(sent[-1]["bytes"])
