@@ -114,8 +114,8 @@ class Crops:
 
 
 def _with_sky(crop: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A crop with one side of it smoothed out, as a sky or a wall is. A network that has met few of them fills them with the
-    camera's noise, made a hundred times as strong."""
+    """A crop with one side of it smoothed out, as a sky or a wall is. A network that has seen few of them turns the
+    camera's noise there into grain."""
     side = len(crop)
     y, x = np.mgrid[:side, :side] / side - 0.5
     angle, place = random.uniform(0, 2 * np.pi), random.uniform(-0.3, 0.3)

@@ -218,20 +218,21 @@ def convolve(x: Tensor, kernel: Tensor, stride: int = 1, larger: int = 1, band: 
         stride: of the kernel.
         larger: each position becomes a square of that many, first.
         band: how many positions the padded copies may have.
+
+    Returns:
+        `(B, ceil(larger H / stride), ceil(larger W / stride), O)`.
     """
     border, known = int(kernel.shape[0]) // 2, None not in x.shape[1:3]
     height, width = (larger * side for side in x.shape[1:3]) if known else (1, 1)
     count = -(-height // stride)
     rows, bands = max(1, band // (width * stride)), []
-    if rows >= count:
-        return tf.nn.conv2d(
-            _mirrored(_enlarged(x, larger), border), kernel, stride, "VALID"
-        )  # SAME pads other rows for a stride of 2
+    if rows >= count:  # padded by hand: SAME pads other rows for a stride of 2
+        return tf.nn.conv2d(_mirrored(_enlarged(x, larger), border), kernel, stride, "VALID")
     for top in range(0, count, rows):
         first, end = top * stride - border, (min(top + rows, count) - 1) * stride + border + 1
         start, stop = max(first, 0), min(end, height)
         part = _enlarged(x[:, start // larger : -(-stop // larger)], larger)[:, start % larger :][:, : stop - start]
-        bands.append(tf.nn.conv2d(_mirrored(part, border, start - first, end - stop), kernel, stride, "VALID"))
+        bands.append(tf.nn.conv2d(_mirrored(part, border, (start - first, end - stop)), kernel, stride, "VALID"))
     return tf.concat(bands, 1)
 
 
@@ -277,10 +278,9 @@ def load_network(name: "str | os.PathLike[str] | Network", *, device: str | None
     return Painter(*load_weights(name), find_device(device))
 
 
-def _mirrored(x: Tensor, border: int, above: int | None = None, below: int | None = None) -> Tensor:
-    """With columns and rows beyond the border, as in a mirror there."""
-    rows = (border if above is None else above, border if below is None else below)
-    return tf.pad(x, ((0, 0), rows, (border, border), (0, 0)), "REFLECT")
+def _mirrored(x: Tensor, border: int, rows: tuple[int, int] | None = None) -> Tensor:
+    """With columns and rows beyond the border, as in a mirror there; `rows` are those above and below, as many unless given."""
+    return tf.pad(x, ((0, 0), rows or (border, border), (border, border), (0, 0)), "REFLECT")
 
 
 def _enlarged(x: Tensor, times: int) -> Tensor:

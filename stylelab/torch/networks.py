@@ -200,6 +200,9 @@ def convolve(x: Tensor, kernel: Tensor, stride: int = 1, larger: int = 1, band: 
         stride: of the kernel.
         larger: each position becomes a square of that many, first.
         band: how many positions the padded copies may have.
+
+    Returns:
+        `(B, O, ceil(larger H / stride), ceil(larger W / stride))`.
     """
     border, (height, width) = kernel.shape[-1] // 2, (larger * side for side in x.shape[2:])
     count = -(-height // stride)
