@@ -26,14 +26,14 @@ from stylelab.networks.spec import COLOURS
 from stylelab.networks.training import FROM_NOTHING, Crops, TrainingState, TrainingStep, practice, start_of
 from stylelab.run.options import TrainingOptions
 from stylelab.torch.features import load_encoder
-from stylelab.torch.networks import Painter, style_numbers
+from stylelab.torch.networks import Painter, style_numbers, waves
 from stylelab.torch.tensors import find_precision, to_tensor
 from stylelab.torch.training import array, lower, painting_loss, style_targets, train
 
 NOT_SCENES = ("colorwheel", "page", "text", "cell", "horse")
 READER = tuple(f"{layer}.{part}" for layer in ("white", "hidden", "codes") for part in ("weight", "bias"))
 SEEN, HIDDEN = 96, 128  # how many numbers of a style image the network sees, and the width of the layer after
-CROPS = 200  # of the training images, as styles for 'any', besides the drawings
+CROPS = {"photographs": 200, "styles": 300}  # as styles for 'any', besides the drawings
 
 
 def photographs() -> list[np.ndarray]:
@@ -66,7 +66,8 @@ def any_style(options: TrainingOptions, count: int) -> Iterator[TrainingStep]:
         chosen = crops.choose(step, options.batch, len(styles))
         hidden = F.relu(seen[chosen] @ learned["hidden.weight"].T + learned["hidden.bias"])
         codes = torch.cat([hidden @ learned["codes.weight"].T + learned["codes.bias"], colours[chosen]], 1)
-        return painting_loss(encoder, painter(own, codes), own, [targets[i] for i in chosen], options.content_weight)
+        painted = painter(own, codes, waves(network.shape, options.size, options.size, crops.start(step)))
+        return painting_loss(encoder, painted, own, [targets[i] for i in chosen], options.content_weight)
 
     def read() -> Weights:
         filters = {f"{name}.weight": array(kernel) for name, kernel in painter.kernels.items()}
@@ -77,18 +78,23 @@ def any_style(options: TrainingOptions, count: int) -> Iterator[TrainingStep]:
 
 
 def style_images(count: int, seed: int) -> list[np.ndarray]:
-    """Drawings, the six built-in styles, and crops of the training images."""
+    """Drawings, the six built-in styles, and crops of these and of the training images, in other colours."""
     random = np.random.default_rng(seed)
-    sources = [np.asarray(image, np.float32) / 255 for image in training_images((448, 320))]
-    crops = []
-    for _ in range(CROPS):
-        source = sources[random.integers(len(sources))]
-        side = min(random.integers(128, 257), *source.shape[:2])
-        top, left = (random.integers(length - side + 1) for length in source.shape[:2])
-        crop = source[top : top + side, left : left + side]
-        tint = np.eye(3) + 0.2 * random.normal(size=(3, 3))
-        crops.append(np.clip((crop - 0.5) @ tint + 0.5, 0, 1).astype(np.float32))
-    return [*drawings(count, seed), *(images.open_image(name) for name in images.style_names()), *crops]
+    photographs = [np.asarray(image, np.float32) / 255 for image in training_images((448, 320))]
+    styles = [images.open_image(name) for name in images.style_names()]
+    crops = [recoloured_crop(photographs, 0.2, random) for _ in range(CROPS["photographs"])]
+    crops += [recoloured_crop(styles, 0.5, random) for _ in range(CROPS["styles"])]
+    return [*drawings(count, seed), *styles, *crops]
+
+
+def recoloured_crop(sources: list[np.ndarray], tint: float, random: np.random.Generator) -> np.ndarray:
+    """A square of one of these images, turned by some right angles, its colours mixed with that deviation."""
+    source = sources[random.integers(len(sources))]
+    side = min(random.integers(128, 257), *source.shape[:2])
+    top, left = (random.integers(length - side + 1) for length in source.shape[:2])
+    crop = np.rot90(source[top : top + side, left : left + side], random.integers(4))
+    mixture = np.eye(3) + tint * random.normal(size=(3, 3))
+    return np.clip((crop - 0.5) @ mixture + 0.5, 0, 1).astype(np.float32)
 
 
 def reader_of(numbers: torch.Tensor, middle: np.ndarray, seed: int) -> dict[str, torch.Tensor]:
@@ -121,9 +127,9 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--network", default="small", help="whose filters to start from")
     parser.add_argument("--drawings", type=int, default=600)
-    for name, default in (("steps", 24000), ("size", 160), ("batch", 1), ("scales", 2), ("seed", 0)):
+    for name, default in (("steps", 24000), ("size", 192), ("batch", 1), ("scales", 3), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    for name, default in (("learning-rate", 2.4e-3), ("content-weight", 0.17)):
+    for name, default in (("learning-rate", 2.4e-3), ("content-weight", 0.13)):
         parser.add_argument(f"--{name}", type=float, default=default)
     given = vars(parser.parse_args())
     which, out, count = (given.pop(name) for name in ("which", "out", "drawings"))

@@ -8,7 +8,7 @@ import numpy as np
 from stylelab.base.files import check_target, expand_home, printable, write_file
 from stylelab.errors import InputError, MachineError
 from stylelab.networks.file import load_weights
-from stylelab.networks.spec import COLOURS, EPSILON, Shape, Weights
+from stylelab.networks.spec import COLOURS, EPSILON, PLANES, TWICE, Shape, Weights
 
 OPSET, FORMAT = 18, 9  # what onnxruntime and onnxruntime-web have read since 2023
 
@@ -70,17 +70,18 @@ class _Graph:
         self.constants.append(self.array(np.ascontiguousarray(values, dtype), name))
         return name
 
-    def node(self, kind: str, *inputs: str, to: str = "", **how: Any) -> str:
-        name = to or f"{kind.lower()}{len(self.nodes)}"
+    def node(self, kind: str, *inputs: str, named: str = "", **how: Any) -> str:
+        name = named or f"{kind.lower()}{len(self.nodes)}"
         self.nodes.append(self.make(kind, list(inputs), [name], **how))
         return name
 
     def build(self) -> None:
         shape = self.shape
-        self.constant("twice", [1, 1, 2, 2])
         x = self.node("Sub", "image", self.constant("half", 0.5))
         if shape.fold > 1:
             x = self.node("SpaceToDepth", x, blocksize=shape.fold)
+        if shape.waves:
+            x = self.node("Concat", x, self.field(), axis=1)
         x = self.node("Relu", self.convolve("first", x))
         for i in range(1, len(shape.widths)):
             x = self.node("Relu", self.convolve(f"down{i}", x, stride=2))
@@ -88,9 +89,6 @@ class _Graph:
             inner = self.node("Relu", self.convolve(f"block{i}a", x))
             x = self.node("Add", x, self.convolve(f"block{i}b", inner))
         for i in range(len(shape.widths) - 1, 0, -1):
-            x = self.node(
-                "Resize", x, "", "twice", mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
-            )
             x = self.node("Relu", self.convolve(f"up{i}", x))
         x = self.convolve("last", x)
         if shape.fold > 1:
@@ -101,14 +99,38 @@ class _Graph:
         kernel = self.weights[f"{name}.weight"]
         filters, channels, side, _ = kernel.shape
         if name == "first" and self.shape.fold > 1:  # SpaceToDepth has the colours of a pixel side by side, PyTorch its pixels
-            kernel = kernel.reshape(filters, 3, channels // 3, side, side).swapaxes(1, 2).reshape(kernel.shape)
+            own, rest = np.split(kernel, [3 * self.shape.fold**2], 1)
+            own = own.reshape(filters, 3, -1, side, side).swapaxes(1, 2).reshape(own.shape)
+            kernel = np.concatenate([own, rest], 1)
+        if name.startswith("up"):  # see `convolve_twice`
+            kernel = np.einsum("ark,bsl,oikl->oabirs", TWICE, TWICE, kernel).reshape(-1, channels, side, side)
         x = self.node("Conv", self.pad(x, side // 2), self.constant(f"{name}.weight", kernel), strides=[stride, stride])
+        if name.startswith("up"):
+            x = self.node("DepthToSpace", x, blocksize=2, mode="CRD")
         if name not in self.shape.normalised:
             return x
         names = list(self.shape.normalised)
         start = sum(list(self.shape.normalised.values())[: names.index(name)])
         gain, bias = (self.part(begin, filters) for begin in (start, self.shape.channels + start))
         return self.node("InstanceNormalization", x, gain, bias, epsilon=EPSILON)
+
+    def field(self) -> str:
+        """`Shape.field`, for the height and width of the image: `(1, N, H / fold, W / fold)`."""
+        along_y, along_x, phase = (self.shape.planes[:, [part]] for part in range(3))  # (N, 1, PLANES)
+        size = self.node("Shape", "image")
+        sides = []
+        for axis, radians, offset in ((2, along_y, phase), (3, along_x, 0 * phase)):
+            side = self.node("Gather", size, self.constant(f"axis{axis}", axis, np.int64))
+            places = self.node("Range", self.constant(f"from{axis}", 0, np.int64), side, self.constant(f"fold{axis}", self.shape.fold, np.int64))
+            places = self.node("Unsqueeze", self.node("Cast", places, to=1), self.constant(f"last{axis}", [1], np.int64))
+            angles = self.node("Mul", places, self.constant(f"radians{axis}", radians))
+            angles = self.node("Add", angles, self.constant(f"phase{axis}", offset))
+            sides.append((self.node("Sin", angles), self.node("Cos", angles)))  # (N, side / fold, PLANES)
+        (sin_y, cos_y), (sin_x, cos_x) = sides
+        y, x = self.node("Concat", sin_y, cos_y, axis=2), self.node("Concat", cos_x, sin_x, axis=2)
+        fields = self.node("MatMul", y, self.node("Transpose", x, perm=[0, 2, 1]))
+        fields = self.node("Mul", fields, self.constant("unit", (2 / PLANES) ** 0.5))
+        return self.node("Unsqueeze", fields, self.constant("batch", [0], np.int64))
 
     def pad(self, x: str, margin: int) -> str:
         pads = self.constant(f"pads{len(self.nodes)}", [0, 0, margin, margin] * 2, np.int64)
@@ -131,4 +153,4 @@ class _Graph:
         begin = 2 * self.shape.channels
         matrix = self.node("Reshape", self.part(begin, 9), self.constant("square", [3, 3, 1, 1], np.int64))
         x = self.node("Conv", x, matrix, self.part(begin + 9, COLOURS - 9))
-        self.node("Clip", x, self.constant("black", 0.0), self.constant("white", 1.0), to="painted")
+        self.node("Clip", x, self.constant("black", 0.0), self.constant("white", 1.0), named="painted")

@@ -61,7 +61,7 @@ def read_network(path: "str | os.PathLike[str]") -> tuple[Network, Weights]:
     >>> from stylelab import networks
     >>> network, weights = networks.read_network(networks.find_network("six").path)
     >>> weights["first.weight"].shape, weights["codes"].shape == (6, network.shape.code)
-    ((32, 12, 3, 3), True)
+    ((32, 16, 3, 3), True)
 
     Returns:
         The description, and `{convolution}.weight` `(filters, channels, side, side)` for each; `codes` `(styles, N)`, or the
@@ -84,7 +84,9 @@ def read_network(path: "str | os.PathLike[str]") -> tuple[Network, Weights]:
         raise InputError(f"'{printable(path)}' is not a network that paints in one pass: `stylelab train` makes one")
     try:
         sizes = json.loads(about["shape"])
-        shape = Shape(int(sizes["fold"]), tuple(map(int, sizes["widths"])), int(sizes["blocks"]), int(sizes["kernel"]))
+        fold, blocks, kernel = (int(sizes[name]) for name in ("fold", "blocks", "kernel"))
+        waves = tuple(map(float, sizes.get("waves", ())))
+        shape = Shape(fold, tuple(map(int, sizes["widths"])), blocks, kernel, waves)
         network = Network(about["name"], shape, tuple(json.loads(about["styles"])), path, about["source"])
         weights = {name: array.astype(np.float32) for name, array in stored.items()}
         if about["sha256"] != digest(stored):

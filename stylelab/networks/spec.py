@@ -1,6 +1,6 @@
 """What a network that paints in one pass is: its convolutions, and the code that tells it which style to paint.
 
-An image goes down to a quarter of its size, through residual blocks, and up again. Every convolution but the last is followed by
+An image, and waves of four lengths for strokes to begin at where it is even, go down to a quarter of its size, through residual blocks, and up again. Every convolution but the last is followed by
 instance normalisation, whose gains and biases are not the network's but the style's (conditional instance normalisation). Last,
 the three channels are given the style's mean colour and the covariance of its colours. Gains, biases and colours together are
 the style's code: codes can be mixed, and a new style needs no more than a new code.
@@ -29,6 +29,11 @@ COLOURS = 12  # the last numbers of a code: a matrix of 3 x 3, row by row, and t
 STYLE_SIZE = 256  # pixels on the short side at which a style image is read
 BAND = 2**16  # positions of an activation that a convolution is given at once
 LEAST = 16  # pixels on the short side that a network is given
+PLANES = 24  # waves of one length
+STEPS = (0.8191725134, 0.6710436067, 0.5497004779)  # their multiples, less whole numbers, fill a cube evenly (Roberts 2018)
+TWICE = np.array(  # even and odd positions, twice as many: three positions before (rows), under each filter's three (columns)
+    [[[3, 1, 0], [1, 3, 3], [0, 0, 1]], [[1, 0, 0], [3, 3, 1], [0, 1, 3]]], np.float32
+) / 4  # fmt: skip
 
 Weights = dict[str, np.ndarray]
 
@@ -48,12 +53,14 @@ class Shape:
         widths: channels at the first size, and at each half of it.
         blocks: residual blocks of two convolutions each, at the smallest size.
         kernel: side of the first and the last filters; all others are 3 x 3.
+        waves: lengths in pixels of the waves that the first convolution is given besides the image.
     """
 
     fold: int
     widths: tuple[int, ...]
     blocks: int
     kernel: int
+    waves: tuple[float, ...] = ()
 
     @property
     def convolutions(self) -> dict[str, tuple[int, int, int]]:
@@ -62,7 +69,7 @@ class Shape:
         down = {f"down{i}": (self.widths[i], self.widths[i - 1], 3) for i in range(1, len(self.widths))}
         blocks = {f"block{i}{part}": (deepest, deepest, 3) for i in range(1, self.blocks + 1) for part in "ab"}
         up = {f"up{i}": (self.widths[i - 1], self.widths[i], 3) for i in range(len(self.widths) - 1, 0, -1)}
-        first, last = (self.widths[0], colours, self.kernel), (colours, self.widths[0], self.kernel)
+        first, last = (self.widths[0], colours + len(self.waves), self.kernel), (colours, self.widths[0], self.kernel)
         return {"first": first, **down, **blocks, **up, "last": last}
 
     @property
@@ -92,6 +99,39 @@ class Shape:
         """Height and width of what the convolutions are given are multiples of this."""
         return self.fold * 2 ** (len(self.widths) - 1)
 
+    def field(self, height: int, width: int, start: tuple[float, float] = (0, 0)) -> np.ndarray:
+        """The waves: for each length the sum of `PLANES` plane waves of about that length, in all directions.
+
+        Without them, even areas of an image would get the same marks everywhere, as nothing tells one position from the next
+        (Ulyanov et al. 2016 give their network noise).
+
+        >>> from stylelab import networks
+        >>> networks.SHAPES["small"].field(480, 640).shape
+        (240, 320, 4)
+
+        Args:
+            height, width: of the image in pixels, multiples of `fold`.
+            start: row and column of its first pixel: elsewhere the waves are other ones.
+
+        Returns:
+            `(height / fold, width / fold, N)` float32 of mean 0 and variance 1.
+        """
+        rows, columns = (first + np.arange(0, side, self.fold) for first, side in zip(start, (height, width), strict=True))
+        fields = [np.zeros((len(rows), len(columns), 0))]
+        for along_y, along_x, phase in self.planes:
+            y, x = np.outer(rows, along_y) + phase, np.outer(columns, along_x)
+            field = np.sin(y) @ np.cos(x).T + np.cos(y) @ np.sin(x).T  # sin(y + x)
+            fields.append((2 / PLANES) ** 0.5 * field[..., None])
+        return np.concatenate(fields, -1).astype(np.float32)
+
+    @cached_property
+    def planes(self) -> np.ndarray:
+        """Of each length and plane wave the radians a pixel down and to the right, and the phase: `(N, 3, PLANES)`."""
+        index = np.arange(1, len(self.waves) * PLANES + 1).reshape(-1, PLANES)
+        turn, phase, longer = (index * step % 1 for step in STEPS)
+        radians = 2 * np.pi / (np.array(self.waves)[:, None] * (0.8 + 0.4 * longer))
+        return np.stack([radians * np.sin(2 * np.pi * turn), radians * np.cos(2 * np.pi * turn), 2 * np.pi * phase], 1)
+
     def check(self, images: int | None, height: int | None, width: int | None, codes: int | None) -> None:
         """Raise InputError unless that many images of this size can be painted with that many codes. None is not yet known."""
         if any(side is not None and (side % self.multiple or side < LEAST) for side in (height, width)):
@@ -103,7 +143,7 @@ class Shape:
 
 
 SHAPES = {
-    "small": Shape(fold=2, widths=(32, 64), blocks=5, kernel=3),
+    "small": Shape(fold=2, widths=(32, 64), blocks=7, kernel=3, waves=(16, 32, 64, 128)),
     "ordinary": Shape(fold=1, widths=(32, 64, 128), blocks=5, kernel=9),  # Johnson et al. 2016
 }
 

@@ -27,6 +27,7 @@ VARIATION = 0.6  # of the squared differences of neighbouring pixels: without it
 PRACTICE = ("astronaut", "cat", "china", "coffee", "flower", "rocket", "motorcycle")
 SIDES = (640, 448, 320)  # of the photographs, so that a crop shows details or a whole scene
 SKY = 0.4  # of crops: how many are given one
+FARTHEST = 4000.0  # pixels down and to the right, where crops find their waves
 CODE_RATE = 3.0  # codes learn that many times as fast as filters
 FILTER_RATE, MOMENTUM = 1.5, 0.95  # of filters: their step against the learning rate, and what is kept of earlier gradients
 SCHULZ = (3.4445, -4.7750, 2.0315)  # of Jordan et al. 2024: brings singular values from 0..1 close to 1 in five rounds
@@ -96,6 +97,11 @@ class Crops:
         """`(batch, size, size, 3)` float32 in 0..1: mirrored half of the time, and in other light than the photograph's."""
         random = np.random.default_rng([self.seed, step])
         return np.stack([self._one(random) for _ in range(batch)]).astype(np.float32)
+
+    def start(self, step: int) -> tuple[float, float]:
+        """Where the waves that a step's crops are given begin; see `Shape.field`."""
+        y, x = np.random.default_rng([self.seed, step, 2]).uniform(0, FARTHEST, 2)
+        return y, x
 
     def choose(self, step: int, batch: int, count: int) -> list[int]:
         """Which of that many styles each crop of a step is painted in."""

@@ -15,9 +15,9 @@ from stylelab import images as pictures
 from stylelab.base.values import check_axes, numbers
 from stylelab.errors import InputError
 from stylelab.images import Source
-from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Weights, colours_of, fit_size, load_weights, mix
+from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Shape, Weights, colours_of, fit_size, load_weights, mix
 from stylelab.networks.file import READER, check_style
-from stylelab.networks.spec import BAND, COLOURS, read_size
+from stylelab.networks.spec import BAND, COLOURS, TWICE, read_size
 from stylelab.tensorflow.engine.graph import compiled
 from stylelab.tensorflow.features import load_encoder
 from stylelab.tensorflow.tensors import as_tensor, find_device, to_image, to_tensor
@@ -95,15 +95,16 @@ class Painter(tf.Module):
             self.kernels = {name: tf.Variable(kernel, trainable=trainable) for name, kernel in kernels.items()}  # (3, 3, I, O)
         # a colour's pixels are neighbours in the file, and a pixel's colours are in TensorFlow
         self.order = np.arange(3 * self.shape.fold**2).reshape(3, -1).T.ravel()
-        images, code = (1, None, None, 3), (1, self.shape.code)
-        self._painted = compiled(self._paint, [tf.TensorSpec(images), tf.TensorSpec(code)])
+        shapes = (1, None, None, 3), (1, self.shape.code), (1, None, None, len(self.shape.waves))
+        self._painted = compiled(self._paint, [tf.TensorSpec(shape) for shape in shapes])
 
-    def __call__(self, images: Tensor, code: Tensor) -> Tensor:
+    def __call__(self, images: Tensor, code: Tensor, field: Tensor | None = None) -> Tensor:
         """Paint images.
 
         Args:
             images: `(B, H, W, 3)` in 0..1; H and W multiples of `shape.multiple`. `paint` takes any size.
             code: `(B, N)` or `(1, N)`, of the styles.
+            field: from `waves`; by default those that begin at 0, 0.
 
         Returns:
             `(B, H, W, 3)`, where colours beyond 0..1 are not yet clipped.
@@ -114,29 +115,32 @@ class Painter(tf.Module):
         images, code = as_tensor(images, "images", "(B, H, W, 3)"), as_tensor(code, "code", f"(B, {self.shape.code})")
         batch, height, width, _ = images.shape
         self.shape.check(batch, height, width, code.shape[0])
-        return self._paint(images, code)
+        field = waves(self.shape, height, width) if field is None else field
+        return self._paint(images, code, field)
 
-    def _paint(self, images: Tensor, code: Tensor) -> Tensor:
+    def _paint(self, images: Tensor, code: Tensor, field: Tensor) -> Tensor:
         x = images - 0.5
         if self.shape.fold > 1:
             x = tf.nn.space_to_depth(x, self.shape.fold)  # (B, H / fold, W / fold, 3 fold^2)
+        x = tf.concat([x, tf.repeat(field, tf.shape(x)[0], 0)], -1)
         x = tf.nn.relu(self._convolve("first", x, code))
         for i in range(1, len(self.shape.widths)):
             x = tf.nn.relu(self._convolve(f"down{i}", x, code, stride=2))
         for i in range(1, self.shape.blocks + 1):
             x = x + self._convolve(f"block{i}b", tf.nn.relu(self._convolve(f"block{i}a", x, code)), code)
         for i in range(len(self.shape.widths) - 1, 0, -1):
-            x = tf.nn.relu(self._convolve(f"up{i}", x, code, larger=2))
+            x = tf.nn.relu(self._convolve(f"up{i}", x, code))
         x = self._convolve("last", x, code)
         if self.shape.fold > 1:
             x = smooth(tf.nn.depth_to_space(x, self.shape.fold))  # (B, H, W, 3)
         return colour(x, code[:, -COLOURS:])
 
-    def _convolve(self, name: str, x: Tensor, code: Tensor, stride: int = 1, larger: int = 1) -> Tensor:
+    def _convolve(self, name: str, x: Tensor, code: Tensor, stride: int = 1) -> Tensor:
         kernel = tf.convert_to_tensor(self.kernels[name])
         if name in ("first", "last"):
-            kernel = tf.gather(kernel, self.order, axis=2 if name == "first" else 3)
-        x = convolve(x, kernel, stride, larger)
+            order = [*self.order, *range(len(self.order), kernel.shape[2])] if name == "first" else self.order
+            kernel = tf.gather(kernel, order, axis=2 if name == "first" else 3)
+        x = convolve_twice(x, kernel) if name.startswith("up") else convolve(x, kernel, stride)
         if name not in self.shape.spans:
             return x
         gains, biases = self.shape.spans[name]
@@ -161,7 +165,8 @@ class Painter(tf.Module):
         height, width = image.shape[:2]
         paint = self._painted if height * width <= LARGE else self._paint  # a graph would hold all bands at once
         with tf.device(self.device):
-            painted = paint(to_tensor(fit_size(image, self.shape.multiple), self.device), tf.constant(code[None]))
+            whole = to_tensor(fit_size(image, self.shape.multiple), self.device)
+            painted = paint(whole, tf.constant(code[None]), waves(self.shape, *whole.shape[1:3]))
         return to_image(painted[:, :height, :width])
 
     def code(self, styles: "Source | Sequence[Source]", blend: "Sequence[float] | None" = None) -> np.ndarray:
@@ -209,31 +214,51 @@ def style_numbers(images: Tensor) -> Tensor:
     return tf.math.log1p(tf.concat(moments, 1))
 
 
-def convolve(x: Tensor, kernel: Tensor, stride: int = 1, larger: int = 1, band: int = BAND) -> Tensor:
-    """A convolution with mirrored borders of an activation made larger; a large one in bands of rows, which saves memory.
+def waves(shape: Shape, height: int, width: int, start: tuple[float, float] = (0, 0)) -> Tensor:
+    """`shape.field` as a tensor: `(1, height / fold, width / fold, N)`."""
+    return tf.constant(shape.field(height, width, start)[None])
+
+
+def convolve(x: Tensor, kernel: Tensor, stride: int = 1, unfold: int = 1, band: int = BAND) -> Tensor:
+    """A convolution with mirrored borders; of a large activation in bands of rows, which saves memory.
 
     Args:
         x: `(B, H, W, I)`. In a graph that does not know its size there is one band.
         kernel: `(K, K, I, O)`.
         stride: of the kernel.
-        larger: each position becomes a square of that many, first.
+        unfold: each position of the result becomes a square of that many, with fewer filters.
         band: how many positions the padded copies may have.
 
     Returns:
-        `(B, ceil(larger H / stride), ceil(larger W / stride), O)`.
+        `(B, unfold ceil(H / stride), unfold ceil(W / stride), O / unfold^2)`.
     """
     border, known = int(kernel.shape[0]) // 2, None not in x.shape[1:3]
-    height, width = (larger * side for side in x.shape[1:3]) if known else (1, 1)
+    height, width = x.shape[1:3] if known else (1, 1)
     count = -(-height // stride)
     rows, bands = max(1, band // (width * stride)), []
     if rows >= count:  # padded by hand: SAME pads other rows for a stride of 2
-        return tf.nn.conv2d(_mirrored(_enlarged(x, larger), border), kernel, stride, "VALID")
+        return _unfolded(tf.nn.conv2d(_mirrored(x, border), kernel, stride, "VALID"), unfold)
     for top in range(0, count, rows):
         first, end = top * stride - border, (min(top + rows, count) - 1) * stride + border + 1
         start, stop = max(first, 0), min(end, height)
-        part = _enlarged(x[:, start // larger : -(-stop // larger)], larger)[:, start % larger :][:, : stop - start]
-        bands.append(tf.nn.conv2d(_mirrored(part, border, (start - first, end - stop)), kernel, stride, "VALID"))
+        part = _mirrored(x[:, start:stop], border, (start - first, end - stop))
+        bands.append(_unfolded(tf.nn.conv2d(part, kernel, stride, "VALID"), unfold))
     return tf.concat(bands, 1)
+
+
+def convolve_twice(x: Tensor, kernel: Tensor, band: int = BAND) -> Tensor:
+    """A convolution of an activation made twice as large, bilinearly, which leaves no lattice, without making it larger first.
+
+    Args:
+        x: `(B, H, W, I)`.
+        kernel: `(3, 3, I, O)`, for the larger activation.
+        band: as for `convolve`.
+
+    Returns:
+        `(B, 2 H, 2 W, O)`.
+    """
+    four = tf.einsum("ark,bsl,klio->rsiabo", TWICE, TWICE, kernel)  # filters for even and odd rows and columns
+    return convolve(x, tf.reshape(four, (3, 3, kernel.shape[2], -1)), unfold=2, band=band)
 
 
 def smooth(x: Tensor) -> Tensor:
@@ -283,6 +308,6 @@ def _mirrored(x: Tensor, border: int, rows: tuple[int, int] | None = None) -> Te
     return tf.pad(x, ((0, 0), rows or (border, border), (border, border), (0, 0)), "REFLECT")
 
 
-def _enlarged(x: Tensor, times: int) -> Tensor:
-    """Each position as a square of that many."""
-    return tf.repeat(tf.repeat(x, times, 1), times, 2) if times > 1 else x
+def _unfolded(x: Tensor, times: int) -> Tensor:
+    """Each position as a square of that many, with fewer filters."""
+    return tf.nn.depth_to_space(x, times) if times > 1 else x

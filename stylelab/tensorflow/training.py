@@ -42,7 +42,7 @@ from stylelab.tensorflow.engine.graph import compiled
 from stylelab.tensorflow.features import Encoder, load_encoder
 from stylelab.tensorflow.loop import inside
 from stylelab.tensorflow.losses import distance, statistics, total_variation, wide
-from stylelab.tensorflow.networks import Painter
+from stylelab.tensorflow.networks import Painter, waves
 from stylelab.tensorflow.objective import Part, observe
 from stylelab.tensorflow.tensors import find_device, find_precision, to_tensor
 
@@ -103,17 +103,19 @@ def _steps(
     def codes() -> Tensor:
         return tf.concat([learned, colours], 1)
 
-    def evaluate(photographs: Tensor, chosen: Tensor) -> dict[str, Tensor]:
-        painted = painter(photographs, tf.gather(codes(), chosen))
+    def evaluate(photographs: Tensor, chosen: Tensor, field: Tensor) -> dict[str, Tensor]:
+        painted = painter(photographs, tf.gather(codes(), chosen), field)
         own = [tf.nest.map_structure(lambda each, i=i: tf.gather(each, chosen[i]), targets) for i in range(options.batch)]
         return painting_loss(encoder, painted, photographs, own, options.content_weight)
 
     shape = (options.batch, options.size, options.size, 3)
-    graph = compiled(evaluate, [tf.TensorSpec(shape), tf.TensorSpec(shape[:1], tf.int32)])
+    first = waves(network.shape, options.size, options.size)
+    graph = compiled(evaluate, [tf.TensorSpec(shape), tf.TensorSpec(shape[:1], tf.int32), tf.TensorSpec(first.shape)])
 
     def loss(step: int) -> dict[str, Tensor]:
         chosen = crops.choose(step, options.batch, len(styles))
-        return graph(tf.constant(crops.draw(step, options.batch)), tf.constant(chosen))
+        field = waves(network.shape, options.size, options.size, crops.start(step))
+        return graph(tf.constant(crops.draw(step, options.batch)), tf.constant(chosen), field)
 
     def read() -> Weights:
         filters = {f"{name}.weight": array(kernel) for name, kernel in painter.kernels.items()}

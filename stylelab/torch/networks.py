@@ -16,9 +16,9 @@ from stylelab import images as pictures
 from stylelab.base.values import check_axes, numbers
 from stylelab.errors import InputError
 from stylelab.images import Source
-from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Weights, colours_of, fit_size, load_weights, mix
+from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Shape, Weights, colours_of, fit_size, load_weights, mix
 from stylelab.networks.file import READER, check_style
-from stylelab.networks.spec import BAND, COLOURS, read_size
+from stylelab.networks.spec import BAND, COLOURS, TWICE, read_size
 from stylelab.torch.features import load_encoder
 from stylelab.torch.tensors import as_tensor, find_device, to_image, to_tensor
 
@@ -88,12 +88,13 @@ class Painter(torch.nn.Module):
         kernels = {name: torch.tensor(weights[f"{name}.weight"]) for name in self.shape.convolutions}
         self.kernels = torch.nn.ParameterDict(kernels)
 
-    def forward(self, images: Tensor, code: Tensor) -> Tensor:
+    def forward(self, images: Tensor, code: Tensor, field: Tensor | None = None) -> Tensor:
         """Paint images.
 
         Args:
             images: `(B, 3, H, W)` in 0..1; H and W multiples of `shape.multiple`. `paint` takes any size.
             code: `(B, N)` or `(1, N)`, of the styles.
+            field: from `waves`; by default those that begin at 0, 0.
 
         Returns:
             `(B, 3, H, W)`, where colours beyond 0..1 are not yet clipped.
@@ -104,19 +105,22 @@ class Painter(torch.nn.Module):
         images, code = as_tensor(images, "images", "(B, 3, H, W)"), as_tensor(code, "code", f"(B, {self.shape.code})")
         batch, _, height, width = images.shape
         self.shape.check(batch, height, width, len(code))
+        field = waves(self.shape, height, width).to(images.device) if field is None else field
         x = F.pixel_unshuffle(images - 0.5, self.shape.fold)  # (B, 3 fold^2, H / fold, W / fold)
+        x = torch.cat([x, field.expand(batch, -1, -1, -1)], 1)
         x = F.relu(self._convolve("first", x, code))
         for i in range(1, len(self.shape.widths)):
             x = F.relu(self._convolve(f"down{i}", x, code, stride=2))
         for i in range(1, self.shape.blocks + 1):
             x = x + self._convolve(f"block{i}b", F.relu(self._convolve(f"block{i}a", x, code)), code)
         for i in range(len(self.shape.widths) - 1, 0, -1):
-            x = F.relu(self._convolve(f"up{i}", x, code, larger=2))
+            x = F.relu(self._convolve(f"up{i}", x, code))
         x = F.pixel_shuffle(self._convolve("last", x, code), self.shape.fold)  # (B, 3, H, W)
         return colour(smooth(x) if self.shape.fold > 1 else x, code[:, -COLOURS:])
 
-    def _convolve(self, name: str, x: Tensor, code: Tensor, stride: int = 1, larger: int = 1) -> Tensor:
-        x = convolve(x, self.kernels[name], stride, larger)
+    def _convolve(self, name: str, x: Tensor, code: Tensor, stride: int = 1) -> Tensor:
+        kernel = self.kernels[name]
+        x = convolve_twice(x, kernel) if name.startswith("up") else convolve(x, kernel, stride)
         if name not in self.shape.spans:
             return x
         gains, biases = self.shape.spans[name]
@@ -191,38 +195,49 @@ def style_numbers(images: Tensor) -> Tensor:
     return torch.cat(moments, 1).log1p()
 
 
-def convolve(x: Tensor, kernel: Tensor, stride: int = 1, larger: int = 1, band: int = BAND) -> Tensor:
-    """A convolution with mirrored borders of an activation made larger; a large one in bands of rows, which saves memory.
+def waves(shape: Shape, height: int, width: int, start: tuple[float, float] = (0, 0)) -> Tensor:
+    """`shape.field` as a tensor: `(1, N, height / fold, width / fold)`."""
+    return torch.from_numpy(shape.field(height, width, start)).permute(2, 0, 1)[None]
+
+
+def convolve(x: Tensor, kernel: Tensor, stride: int = 1, unfold: int = 1, band: int = BAND) -> Tensor:
+    """A convolution with mirrored borders; of a large activation in bands of rows, which saves memory.
 
     Args:
         x: `(B, I, H, W)`.
         kernel: `(O, I, K, K)`.
         stride: of the kernel.
-        larger: each position becomes a square of that many, first.
+        unfold: each position of the result becomes a square of that many, with fewer filters.
         band: how many positions the padded copies may have.
 
     Returns:
-        `(B, O, ceil(larger H / stride), ceil(larger W / stride))`.
+        `(B, O / unfold^2, unfold ceil(H / stride), unfold ceil(W / stride))`.
     """
-    border, (height, width) = kernel.shape[-1] // 2, (larger * side for side in x.shape[2:])
+    border, (height, width) = kernel.shape[-1] // 2, x.shape[2:]
     count = -(-height // stride)
     rows, bands = max(1, band // (width * stride)), []
     for top in range(0, count, rows):
         first, end = top * stride - border, (min(top + rows, count) - 1) * stride + border + 1
         start, stop = max(first, 0), min(end, height)
-        part = _enlarged(x[:, :, start // larger : -(-stop // larger)], larger)[:, :, start % larger :][:, :, : stop - start]
-        part = F.pad(part, (border, border, start - first, end - stop), mode="reflect")
-        bands.append(F.conv2d(part, kernel, stride=stride))
+        part = F.pad(x[:, :, start:stop], (border, border, start - first, end - stop), mode="reflect")
+        bands.append(F.pixel_shuffle(F.conv2d(part, kernel, stride=stride), unfold))
     return torch.cat(bands, 2) if len(bands) > 1 else bands[0]
 
 
-def _enlarged(x: Tensor, times: int) -> Tensor:
-    """Each position as a square of that many."""
-    if times == 1:
-        return x
-    batch, channels, height, width = x.shape
-    squares = x.permute(0, 2, 3, 1)[:, :, None, :, None].expand(batch, height, times, width, times, channels)
-    return squares.reshape(batch, times * height, times * width, channels).permute(0, 3, 1, 2)
+def convolve_twice(x: Tensor, kernel: Tensor, band: int = BAND) -> Tensor:
+    """A convolution of an activation made twice as large, bilinearly, which leaves no lattice, without making it larger first.
+
+    Args:
+        x: `(B, I, H, W)`.
+        kernel: `(O, I, 3, 3)`, for the larger activation.
+        band: as for `convolve`.
+
+    Returns:
+        `(B, O, 2 H, 2 W)`.
+    """
+    twice = torch.from_numpy(TWICE).to(kernel)
+    four = torch.einsum("ark,bsl,oikl->oabirs", twice, twice, kernel)  # filters for even and odd rows and columns
+    return convolve(x, four.reshape(-1, *kernel.shape[1:]), unfold=2, band=band)
 
 
 def smooth(x: Tensor) -> Tensor:

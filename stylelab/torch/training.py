@@ -42,7 +42,7 @@ from stylelab.run.options import TrainingOptions, keywords
 from stylelab.torch.features import Encoder, load_encoder
 from stylelab.torch.loop import inside
 from stylelab.torch.losses import distance, statistics, total_variation, wide
-from stylelab.torch.networks import Painter
+from stylelab.torch.networks import Painter, waves
 from stylelab.torch.objective import Part, observe
 from stylelab.torch.tensors import find_device, find_precision, to_tensor
 
@@ -104,7 +104,8 @@ def _steps(
     def loss(step: int) -> dict[str, Tensor]:
         photographs = torch.from_numpy(crops.draw(step, options.batch)).permute(0, 3, 1, 2).to(device)
         chosen = crops.choose(step, options.batch, len(styles))
-        painted = painter(photographs, codes()[chosen])
+        field = waves(network.shape, options.size, options.size, crops.start(step)).to(device)
+        painted = painter(photographs, codes()[chosen], field)
         return painting_loss(encoder, painted, photographs, [targets[i] for i in chosen], options.content_weight)
 
     def read() -> Weights:

@@ -8,6 +8,7 @@ from pathlib import Path
 import browsing
 import psutil
 import pytest
+from PIL import Image
 
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.skipif(browsing.CHROMIUM is None, reason="there is no Chromium")]
@@ -15,6 +16,13 @@ pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.skipif(browsing.C
 PIXELS = """canvas => {
     const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
     return Array.from({length: 64}, (_, i) => data[4 * Math.floor(i * data.length / 256)]);
+}"""
+
+MEANS = """canvas => {
+    const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    const sums = [0, 0, 0];
+    for (let i = 0; i < data.length; i++) if (i % 4 < 3) sums[i % 4] += data[i];
+    return sums.map(sum => 4 * sum / data.length);
 }"""
 
 
@@ -94,6 +102,29 @@ def test_the_camera_is_painted_and_blended_until_it_is_stopped(page):
     page.get_by_text("The camera is off.").wait_for()
     assert live_tracks(page) == 0
     assert page.elsewhere == [] and page.complaints == []
+
+
+def test_a_style_image_of_ones_own_is_painted_and_blended(page, tmp_path):
+    own = tmp_path / "my red painting.png"
+    Image.effect_noise((300, 200), 200).convert("RGB").point([*range(256), *[0] * 512]).save(own)  # red on black
+    page.get_by_label("A style image of your own").set_input_files(own)
+    slider = page.get_by_role("slider", name="my red painting.png")
+    assert slider.input_value() == "1" and page.get_by_role("slider", name="brushstrokes").input_value() == "0"
+    page.get_by_role("button", name="Start the camera").click()
+    wait_for_frames(page)
+    canvas = page.get_by_role("img", name="The painted frame, in my red painting.png")
+    canvas.wait_for()
+    red, green, blue = canvas.evaluate(MEANS)
+    assert red > 2 * green and red > 2 * blue
+    page.get_by_role("slider", name="fluid").fill("1")
+    page.get_by_role("img", name="The painted frame, in fluid and my red painting.png").wait_for()
+    assert page.elsewhere == [] and page.complaints == []
+
+
+def test_a_file_that_is_no_image_costs_one_line(page, tmp_path):
+    (tmp_path / "notes.txt").write_text("Dear diary")
+    page.get_by_label("A style image of your own").set_input_files(tmp_path / "notes.txt")
+    page.get_by_role("alert").filter(has_text="'notes.txt' cannot be read by this browser").wait_for()
 
 
 def test_leaving_the_tab_gives_the_camera_back(page):

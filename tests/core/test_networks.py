@@ -259,14 +259,31 @@ def test_an_unknown_network_gets_one_clear_line(sl, tiny):
         sl.load_network(6)
 
 
-@pytest.mark.parametrize("stride, larger", [(1, 1), (2, 1), (1, 2), (2, 3)])
+@pytest.mark.parametrize("stride, unfold", [(1, 1), (2, 1), (1, 2)])
 @pytest.mark.parametrize("side", [3, 9])
-def test_a_convolution_in_bands_is_one_of_the_whole(lab, rng, stride, larger, side):
+def test_a_convolution_in_bands_is_one_of_the_whole(lab, rng, stride, unfold, side):
     layers = importlib.import_module(f"stylelab.{lab.name}.networks")
     x, kernel = rng.normal(size=(2, 14, 11, 3)).astype(np.float32), rng.normal(size=(4, 3, side, side)).astype(np.float32)
     kernel = lab.native.as_tensor(kernel) if lab.name == "torch" else lab.tensor(kernel.transpose(2, 3, 1, 0))
-    whole, bands = (lab.array(layers.convolve(lab.tensor(x), kernel, stride, larger, band)) for band in (10**6, 40 * larger))
+    whole, bands = (lab.array(layers.convolve(lab.tensor(x), kernel, stride, unfold, band)) for band in (10**6, 40))
     assert_allclose(bands, whole, atol=1e-4)
+
+
+@pytest.mark.parametrize("band", [10**6, 20])
+def test_a_convolution_of_twice_the_size_is_that_of_a_resized_activation(lab, rng, band):
+    layers = importlib.import_module(f"stylelab.{lab.name}.networks")
+    x, kernel = rng.normal(size=(2, 6, 9, 3)).astype(np.float32), rng.normal(size=(4, 3, 3, 3)).astype(np.float32)
+    if lab.name == "torch":
+        functional = importlib.import_module("torch.nn.functional")
+        native = lab.native.as_tensor(kernel)
+        larger = functional.interpolate(lab.tensor(x), scale_factor=2, mode="bilinear")
+        referee = functional.conv2d(larger, native, padding=1)
+    else:
+        native = lab.tensor(kernel.transpose(2, 3, 1, 0))
+        referee = lab.native.nn.conv2d(lab.native.image.resize(x, (12, 18)), native, 1, "SAME")
+    own = lab.array(layers.convolve_twice(lab.tensor(x), native, band))
+    assert own.shape == (2, 12, 18, 4)
+    assert_allclose(own[:, 2:-2, 2:-2], lab.array(referee)[:, 2:-2, 2:-2], atol=1e-4)  # borders are mirrored, not filled
 
 
 def test_a_large_image_is_painted_as_a_small_one_is(sl, framework, monkeypatch):
@@ -278,9 +295,9 @@ def test_a_large_image_is_painted_as_a_small_one_is(sl, framework, monkeypatch):
     if framework == "tensorflow":
         monkeypatch.setattr(layers, "LARGE", 0)
 
-    def in_bands(x, kernel, stride=1, larger=1):
+    def in_bands(x, kernel, stride=1, unfold=1, band=0):
         sizes.append(x.shape)
-        return whole(x, kernel, stride, larger, band=200)
+        return whole(x, kernel, stride, unfold, band=200)
 
     monkeypatch.setattr(layers, "convolve", in_bands)
     assert_allclose(painter.paint(image, painter.code("fluid")), plain, atol=1e-4)

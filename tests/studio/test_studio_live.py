@@ -149,6 +149,22 @@ def test_the_network_paints_frames_in_the_styles_asked_for():
     np.testing.assert_array_equal(paint(fluid=1), fluid)
 
 
+def test_a_style_image_that_comes_with_the_frame_is_painted_and_blended():
+    canvas = live.Canvas()
+    red, frame = jpeg(colour=(200, 20, 20)), jpeg(96, 64)
+
+    def paint(image, **weights):
+        return live.decode(canvas.paint({"weights": weights, "own": len(image)}, image + frame)[1])
+
+    own = paint(red, own=1)
+    assert own.shape == (64, 96, 3) and own[..., 0].mean() > 2 * own[..., 1:].mean()
+    assert own[..., 0].mean() > paint(red, own=0.5, fluid=0.5)[..., 0].mean() + 0.05
+    assert np.abs(paint(b"", fluid=1) - own).mean() > 0.1
+    with pytest.raises(InputError, match="the style image did not arrive"):
+        paint(b"Dear diary", own=1)
+    np.testing.assert_array_equal(paint(red, own=1), own)
+
+
 def test_the_tab_offers_the_styles_of_the_network():
     offered = live.choices()
     assert [style["name"] for style in offered["styles"]] == images.style_names() or len(offered["styles"]) == 6

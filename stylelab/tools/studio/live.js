@@ -3,6 +3,7 @@
 
 const FASTEST = 33; // milliseconds from one frame to the next; cameras give no more
 const RECENT = 15; // frames from which the rate is computed
+const STYLE_SIDE = 384; // pixels on the long side at which a style image of one's own is sent
 const BUSY = 100; // milliseconds after which a frame is sent again that came while another page's was painted
 const NO_CAMERA = {
   NotAllowedError: "the camera was not allowed: allow it in the browser's settings for this page, or choose a video file",
@@ -42,6 +43,12 @@ class Live {
     this.choose = h("button", { type: "button", onclick: () => this.file.click() }, "Choose a video file …");
     this.end = h("button", { type: "button", class: "sl-main", hidden: true, onclick: () => this.stop() }, "Stop");
     this.save = h("button", { type: "button", disabled: true, onclick: () => this.savePicture() }, "Save this picture");
+    this.ownFile = h("input", { type: "file", accept: "image/*", hidden: true, "aria-label": "A style image of your own" });
+    this.ownFile.onchange = () => {
+      if (this.ownFile.files[0]) this.addStyle(this.ownFile.files[0]);
+      this.ownFile.value = "";
+    };
+    const add = h("button", { type: "button", onclick: () => this.ownFile.click() }, "Choose a style image of your own …");
     const sliders = this.choices.styles.map((style, index) => this.slider(style.name, style.name, { min: 0, max: 1, step: 0.05 }, index ? 0 : 1));
     this.sliders = Object.fromEntries(this.choices.styles.map(({ name }, index) => [name, sliders[index].querySelector("input")]));
     const [smallest, largest] = this.choices.sizes;
@@ -58,7 +65,7 @@ class Live {
         h("div", { class: "sl-actions" }, this.start, this.end, this.choose, this.file),
         this.alert,
         this.status,
-        h("fieldset", {}, h("legend", {}, "Styles, blended"), ...sliders),
+        (this.styles = h("fieldset", {}, h("legend", {}, "Styles, blended"), ...sliders, add, this.ownFile)),
         size,
         h("label", {}, this.mirror, " Mirror, as in a looking glass"),
       ),
@@ -86,6 +93,38 @@ class Live {
   /** The weights of the styles that are used. */
   get weights() {
     return Object.fromEntries(Object.entries(this.sliders).map(([name, input]) => [name, Number(input.value)]).filter(([, value]) => value));
+  }
+
+  /** Adds a slider for a style image, or replaces its image. The browser reads the file, and a small copy of it goes with each frame. */
+  async addStyle(file) {
+    let image;
+    try {
+      image = await createImageBitmap(file);
+    } catch {
+      return this.complain(`'${file.name}' cannot be read by this browser: choose a JPEG, PNG or WebP image`);
+    }
+    const scale = Math.min(1, STYLE_SIDE / Math.max(image.width, image.height));
+    const copy = h("canvas", { width: Math.max(1, Math.round(image.width * scale)), height: Math.max(1, Math.round(image.height * scale)) });
+    copy.getContext("2d").drawImage(image, 0, 0, copy.width, copy.height);
+    image.close();
+    const blob = await new Promise((resolve) => copy.toBlob(resolve, "image/jpeg", 0.95));
+    this.own = await blob.arrayBuffer();
+    const { own } = this.choices;
+    if (!this.sliders[own]) {
+      const slider = this.slider(own, "", { min: 0, max: 1, step: 0.05 }, 1);
+      this.sliders[own] = slider.querySelector("input");
+      this.styles.querySelector("button").before(slider);
+      for (const { name } of this.choices.styles) this.sliders[name].value = 0;
+    }
+    this.styles.querySelector(`label[for="${this.sliders[own].id}"]`).textContent = file.name;
+    this.complain("");
+    this.show();
+    this.sliders[own].focus();
+  }
+
+  /** What the styles in use are called. */
+  get names() {
+    return Object.keys(this.weights).map((name) => this.styles.querySelector(`label[for="${this.sliders[name].id}"]`).textContent);
   }
 
   /** Shows the numbers of the sliders, and which buttons there are. */
@@ -187,8 +226,10 @@ class Live {
     const blob = await new Promise((resolve) => this.frame.toBlob(resolve, "image/jpeg", 0.92));
     const bytes = await blob.arrayBuffer();
     if (turn !== this.turn) return;
+    const { weights } = this;
+    const images = this.choices.own in weights ? [bytes, this.own] : [bytes];
     try {
-      this.studio.model.send({ kind: "live", page: this.studio.id, turn, weights: this.weights }, undefined, [bytes]);
+      this.studio.model.send({ kind: "live", page: this.studio.id, turn, weights }, undefined, images);
     } catch {
       this.stop();
       return this.complain("the kernel has ended: run the cell again, or reload the page");
@@ -218,7 +259,7 @@ class Live {
     this.complain("");
     this.tell("Painting.");
     this.save.disabled = false;
-    const label = `The painted frame, in ${Object.keys(this.weights).join(" and ")}`;
+    const label = `The painted frame, in ${this.names.join(" and ")}`;
     if (this.painted.getAttribute("aria-label") !== label) this.painted.setAttribute("aria-label", label);
     const now = performance.now();
     if (this.last) this.intervals = [...this.intervals, now - this.last].slice(-RECENT);
@@ -230,7 +271,7 @@ class Live {
 
   savePicture() {
     const size = Math.max(this.painted.width, this.painted.height);
-    const name = `live-${Object.keys(this.weights).join("-") || "camera"}-${size}px.png`;
+    const name = `live-${this.names.join("-").replace(/[^\w.-]+/g, "-") || "camera"}-${size}px.png`;
     this.painted.toBlob(async (blob) => saveFile({ name, type: "image/png" }, await blob.arrayBuffer()), "image/png");
   }
 }

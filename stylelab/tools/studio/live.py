@@ -2,7 +2,7 @@
 
 The page sends a frame, a JPEG, and gets it back painted. That is done in a process of its own, `python -m
 stylelab.tools.studio.live`: the notebook stays free to use either framework, and the memory is given back at the end. A frame is in
-memory until it has been painted; it is not stored, and not logged.
+memory until it has been painted; it is not stored, and not logged. A style image of the user's own comes along with every frame.
 """
 
 import importlib
@@ -34,14 +34,14 @@ SIZES = (128, 512)  # long side of a frame in pixels, that the page offers
 USUAL_SIZE = 256
 LARGEST, MOST_BYTES = 1024, 4 * 2**20  # of a frame
 IDLE = 60.0  # seconds without a frame after which the process is ended
-NETWORK = "six"
+OWN = "own"  # in place of the name of a style: the user's image, for which the network 'any' paints all styles
 DIED = "the painting process ended, perhaps for lack of memory: choose a smaller size and start again"
 
 
 def choices() -> dict:
     """What the Live tab offers, as JSON."""
-    styles = [{"name": name, "alt": alt(name)} for name in find_network(NETWORK).styles]
-    return {"styles": styles, "sizes": [*SIZES], "size": USUAL_SIZE}
+    styles = [{"name": name, "alt": alt(name)} for name in find_network("six").styles]
+    return {"own": OWN, "styles": styles, "sizes": [*SIZES], "size": USUAL_SIZE}
 
 
 class Live:
@@ -60,13 +60,16 @@ class Live:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
-    def paint(self, message: dict, data: bytes) -> None:
-        """Take a frame and return at once. `message` says its 'page', its 'turn', and the 'weights' of the styles by name."""
+    def paint(self, message: dict, data: bytes, own: bytes = b"") -> None:
+        """Take a frame, and a style image of the user's own, and return at once.
+
+        `message` says the frame's 'page', its 'turn', and the 'weights' of the styles by name.
+        """
         with self._lock:
             dropped = self._busy or self._closed
             if not dropped:
                 self._busy = True
-                self._frames.put((message, data))
+                self._frames.put((message, data, own))
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._work, daemon=True, name="stylelab live")
                     self._thread.start()
@@ -92,7 +95,7 @@ class Live:
                 self._busy = False
             self._reply(frame[0], said, painted)
 
-    def _next(self) -> "tuple[dict, bytes] | None":
+    def _next(self) -> "tuple[dict, bytes, bytes] | None":
         with suppress(Empty):
             if (frame := self._frames.get(timeout=IDLE)) is not None:
                 return frame
@@ -103,7 +106,7 @@ class Live:
             self._thread = None
         return None
 
-    def _exchange(self, message: dict, data: bytes) -> tuple[dict, bytes]:
+    def _exchange(self, message: dict, data: bytes, own: bytes) -> tuple[dict, bytes]:
         answer = None
         with suppress(OSError, ValueError):
             with self._lock:
@@ -114,7 +117,8 @@ class Live:
                         start_new_session=True,  # an interrupt of the kernel goes to its whole session
                     )  # fmt: skip
             if self.process:
-                messages.write(self.process.stdin, {"weights": message.get("weights")}, data)
+                said = {"weights": message.get("weights"), "own": len(own)}
+                messages.write(self.process.stdin, said, own + data)
                 answer = messages.read(self.process.stdout)
         if answer is None:
             self._end()
@@ -135,55 +139,64 @@ class Live:
 
 
 class Canvas:
-    """In the process: the network, loaded with the first frame, and the code of the styles that were asked for last."""
+    """In the process: networks, each loaded with the first frame for it, and the code of the styles that were asked for last."""
 
     def __init__(self) -> None:
+        self.painters: dict[str, Any] = {}
         self.painter: Any = None
-        self.weights: Any = None
+        self.asked: Any = None
         self.code: Any = None
 
     def paint(self, message: dict, data: bytes) -> tuple[dict, bytes]:
         """A frame in the styles of `message['weights']`: how long the network took, and a JPEG.
 
+        Args:
+            message: its 'own' says how many bytes of the data, at their beginning, are a style image.
+
         Raises:
-            InputError: the frame or the weights cannot be used.
+            InputError: the frame, the style image or the weights cannot be used.
         """
-        frame = decode(data)
-        self._choose(message.get("weights"))
+        own = data[: message.get("own", 0)]
+        frame = decode(data[len(own) :])
+        self._choose(message.get("weights"), own)
         began = time.perf_counter()
         painted = self.painter.paint(frame, self.code)
         milliseconds = 1000 * (time.perf_counter() - began)
         return {"milliseconds": round(milliseconds, 1)}, encode.jpeg(painted, LARGEST, 90)
 
-    def _choose(self, weights: Any) -> None:
+    def _choose(self, weights: Any, own: bytes) -> None:
         if not isinstance(weights, dict) or not any(weights.values()):
             raise InputError("every style is at 0: move a slider to the right")
-        if self.painter is None:
+        if (weights, own) == self.asked:
+            return
+        network = "any" if OWN in weights else "six"
+        if network not in self.painters:
             framework = "torch" if find_spec("torch") else "tensorflow"
-            self.painter = importlib.import_module(f"stylelab.{framework}.networks").load_network(NETWORK)
-        if weights != self.weights:
-            self.code = self.painter.code(list(weights), list(weights.values()))
-            self.weights = weights
+            self.painters[network] = importlib.import_module(f"stylelab.{framework}.networks").load_network(network)
+        self.painter = self.painters[network]
+        styles = [decode(own, "the style image") if name == OWN else name for name in weights]
+        self.code = self.painter.code(styles, list(weights.values()))
+        self.asked = weights, own
 
 
-def decode(data: bytes) -> np.ndarray:
-    """A frame as an `(H, W, 3)` image in 0..1.
+def decode(data: bytes, what: str = "a frame") -> np.ndarray:
+    """A frame, or what else the page sends, as an `(H, W, 3)` image in 0..1.
 
     Raises:
         InputError: it is not a whole JPEG, too small, or too large.
     """
     if len(data) > MOST_BYTES:
-        raise InputError(f"a frame has {len(data) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20}: choose a smaller size")
+        raise InputError(f"{what} has {len(data) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20}: choose a smaller size")
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as frame:
             width, height = frame.size
             if max(width, height) <= LARGEST:  # known before anything is decoded
                 image = np.asarray(frame.convert("RGB"), np.float32) / 255
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning):
-        raise InputError("a frame did not arrive as a whole JPEG, and was left out") from None
+        raise InputError(f"{what} did not arrive as a whole JPEG, and was left out") from None
     if max(width, height) > LARGEST:
-        raise InputError(f"a frame has {width} x {height} pixels, more than {LARGEST} on a side: choose a smaller size")
-    check_size(image, "a frame")
+        raise InputError(f"{what} has {width} x {height} pixels, more than {LARGEST} on a side: choose a smaller size")
+    check_size(image, what)
     return image
 
 

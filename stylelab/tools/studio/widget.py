@@ -131,7 +131,7 @@ class Studio(anywidget.AnyWidget):
                 self.send({"kind": "file", "name": name, "type": media_type, "page": message.get("page")}, buffers=[data])
                 self._notify(f"saved {name}")
             case "live":
-                self.live.paint(message, bytes(buffers[0]))
+                self.live.paint(message, *map(bytes, buffers[:2]))
             case unknown:
                 raise KeyError(unknown)
 
