@@ -60,7 +60,7 @@ setting = page.set_up(sl, seed=0)
 #
 # ### What it is made of
 #
-# An image is folded, so that each square of 2 x 2 pixels is one position. Of the fourteen convolutions, one halves the image's size, ten change it bit by bit at that size, and one follows when it is enlarged again; the first and the last lead from colours to filters and back.
+# An image is folded, so that each square of 2 x 2 pixels is one position, with twelve numbers. Four more are added from waves, patterns of four sizes that are always the same: in an even sky nothing else tells one position from the next, and strokes begin there. Of the eighteen convolutions, one halves the image's size, fourteen change it bit by bit at that size, and one enlarges it again; the first and the last lead from colours to filters and back.
 
 # %% name="network"
 # NBVAL_CHECK_OUTPUT

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as serialise
 
 from stylelab.base.course import ASSETS
 from stylelab.base.files import error_text, printable, write_file
 from stylelab.base.values import check_axes, number, numbers
-from stylelab.encoders.file import check_file, digest
+from stylelab.encoders.file import check_file, digest, serialise
 from stylelab.encoders.spec import Weights, layer_name, layer_names
 from stylelab.errors import InputError, unknown
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as serialise
+from safetensors.numpy import save as to_safetensors
 
 from stylelab.base.files import check_folder, error_text, file_kind, printable, refused, write_file
 from stylelab.encoders.spec import LAYERS, Encoder, Weights, layer_name
@@ -88,6 +88,17 @@ def save(path: str | Path, weights: Weights, encoder: Encoder, dtype: type = np.
     }
     make_folder(path.parent)
     write_file(path, lambda stream: stream.write(serialise(tensors, description)))
+
+
+def serialise(tensors: Mapping[str, np.ndarray], description: Mapping[str, str]) -> bytes:
+    """A safetensors file, the same bytes each time for the same numbers: safetensors writes a description in any order."""
+    data = to_safetensors(dict(tensors), dict(description))
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def make_folder(folder: Path) -> None:

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as serialise
 
 from stylelab.base.course import ASSETS
 from stylelab.base.files import error_text, expand_home, file_kind, printable, write_file
 from stylelab.base.values import instance
-from stylelab.encoders.file import check_file, digest
+from stylelab.encoders.file import check_file, digest, serialise
 from stylelab.errors import InputError, unknown
 from stylelab.networks.spec import Network, Shape, Weights
 

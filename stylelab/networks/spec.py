@@ -1,9 +1,10 @@
 """What a network that paints in one pass is: its convolutions, and the code that tells it which style to paint.
 
-An image, and waves of four lengths for strokes to begin at where it is even, go down to a quarter of its size, through residual blocks, and up again. Every convolution but the last is followed by
-instance normalisation, whose gains and biases are not the network's but the style's (conditional instance normalisation). Last,
-the three channels are given the style's mean colour and the covariance of its colours. Gains, biases and colours together are
-the style's code: codes can be mixed, and a new style needs no more than a new code.
+An image goes down to a quarter of its size, through residual blocks, and up again; with it go waves, for strokes to begin at
+where the image is even. Every convolution but the last is followed by instance normalisation, whose gains and biases are not the
+network's but the style's (conditional instance normalisation). Last, the three channels are given the style's mean colour and the
+covariance of its colours. Gains, biases and colours together are the style's code: codes can be mixed, and a new style needs no
+more than a new code.
 
 Sources: Johnson, Alahi and Fei-Fei, "Perceptual losses for real-time style transfer and super-resolution", ECCV 2016; Ulyanov,
 Vedaldi and Lempitsky, "Instance normalization", 2016; Dumoulin, Shlens and Kudlur, "A learned representation for artistic
@@ -30,7 +31,7 @@ STYLE_SIZE = 256  # pixels on the short side at which a style image is read
 BAND = 2**16  # positions of an activation that a convolution is given at once
 LEAST = 16  # pixels on the short side that a network is given
 PLANES = 24  # waves of one length
-STEPS = (0.8191725134, 0.6710436067, 0.5497004779)  # their multiples, less whole numbers, fill a cube evenly (Roberts 2018)
+STEPS = (0.8191725134, 0.6710436067, 0.5497004779)  # the fractions of their multiples fill a cube evenly (Roberts 2018)
 TWICE = np.array(  # even and odd positions, twice as many: three positions before (rows), under each filter's three (columns)
     [[[3, 1, 0], [1, 3, 3], [0, 0, 1]], [[1, 0, 0], [3, 3, 1], [0, 1, 3]]], np.float32
 ) / 4  # fmt: skip

@@ -12,7 +12,7 @@ from stylelab import images, networks
 from stylelab.errors import InputError
 from stylelab.networks.training import first_filters
 
-TINY = networks.Shape(fold=2, widths=(4, 6), blocks=1, kernel=3)
+TINY = networks.Shape(fold=2, widths=(4, 6), blocks=1, kernel=3, waves=(8, 24))
 CONTRAST, BRIGHTNESS = 3.0, -0.7
 
 
@@ -122,6 +122,42 @@ def test_codes_mix_linearly(six):
     assert_allclose(six.code(["fluid", "ceramic"]), (one + other) / 2, rtol=1e-5, atol=1e-6)
 
 
+# --- waves
+
+
+def test_waves_have_mean_0_and_variance_1_and_about_their_lengths():
+    """The length of the strongest frequency of each field, by the Fourier transform along both axes."""
+    waves = TINY.field(1024, 1024)
+    assert waves.shape == (512, 512, 2) and waves.dtype == np.float32
+    assert_allclose(waves.mean((0, 1)), 0, atol=0.05)
+    assert_allclose(waves.std((0, 1)), 1, atol=0.1)
+    frequencies = np.hypot(*np.meshgrid(np.fft.fftfreq(512, 2), np.fft.fftfreq(512, 2)))  # a pixel
+    for field, length in zip(np.moveaxis(waves, -1, 0), TINY.waves, strict=True):
+        power = np.abs(np.fft.fft2(field)) ** 2
+        within = (frequencies > 0.7 / length) & (frequencies < 1.4 / length)
+        assert power[within].sum() > 0.95 * power.sum()
+
+
+def test_waves_elsewhere_are_a_part_of_the_same_waves():
+    assert_allclose(TINY.field(20, 30, (14, 6)), TINY.field(40, 40)[7:17, 3:18], atol=1e-4)
+    assert np.abs(TINY.field(20, 30, (1000.5, 3)) - TINY.field(20, 30)).mean() > 0.5
+    assert networks.SHAPES["ordinary"].field(8, 12).shape == (8, 12, 0)
+
+
+def test_an_even_image_gets_marks_that_differ_from_place_to_place(six):
+    """But for waves, every position far from the border would look like every other."""
+    painted = six.paint(np.full((128, 128, 3), 0.6, np.float32), six.code("brushstrokes"))[32:96, 32:96]
+    assert painted.std((0, 1)).min() > 0.05
+
+
+def test_waves_are_the_painters_to_choose(lab, six):
+    layers = importlib.import_module(f"stylelab.{lab.name}.networks")
+    image, code = lab.tensor(photograph(32, 48)[None]), lab.tensor(six.code("fluid")[None])
+    own, other = (layers.waves(six.shape, 32, 48, start) for start in ((0, 0), (300, 40)))
+    assert_allclose(lab.array(six(image, code, own)), lab.array(six(image, code)), atol=1e-5)
+    assert np.abs(lab.array(six(image, code, other)) - lab.array(six(image, code))).mean() > 0.01
+
+
 # --- images
 
 
@@ -168,7 +204,7 @@ def test_wrong_images_and_codes_get_one_clear_line(lab, six):
     ):
         with pytest.raises(InputError, match=words):
             six.paint(wrong, code)
-    for wrong, words in ((code[:-1], r"code must be \(1548\); got \(1547,\)"), (code * np.inf, "code must be finite")):
+    for wrong, words in ((code[:-1], r"code must be \(2060\); got \(2059,\)"), (code * np.inf, "code must be finite")):
         with pytest.raises(InputError, match=words):
             six.paint(image, wrong)
     with pytest.raises(InputError, match=r"30 x 32 pixels: give multiples of 4, at least 16; paint takes any size"):
@@ -234,6 +270,11 @@ def test_a_file_that_is_no_whole_network_gets_one_clear_line(sl, tiny, tmp_path,
     with pytest.raises(InputError, match=words.get(spoil, "net.safetensors")) as error:
         sl.load_network(path)
     assert "\n" not in str(error.value)
+
+
+def test_one_network_always_gives_one_file(tiny, tmp_path):
+    files = [networks.save_network(tmp_path / f"{i}.safetensors", *tiny).read_bytes() for i in range(8)]
+    assert len(set(files)) == 1
 
 
 def test_what_cannot_be_saved_is_refused(tiny, tmp_path):
