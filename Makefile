@@ -11,6 +11,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 # a student's own copy of the lessons, which git does not see: make lab MY_LESSONS=elsewhere
 MY_LESSONS ?= my-lessons
+# the lessons in Chinese: make lab LANGUAGE=zh, make lessons LANGUAGE=zh. Shells set a variable of this name too, for other programs
+IN_LANGUAGE = $(if $(filter command,$(origin LANGUAGE)),--language $(LANGUAGE))
 # in a container one is often root, and Jupyter wants to be told so
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # TensorFlow with CUDA cannot share an environment with PyTorch, see requirements-gpu-tensorflow.lock
@@ -27,7 +29,7 @@ $(READY): requirements.lock requirements-gpu-tensorflow.lock pyproject.toml .ci/
 	@touch $@
 
 lab: $(READY)
-	@$(BIN)/stylelab start "$(MY_LESSONS)"
+	@$(BIN)/stylelab start "$(MY_LESSONS)" $(IN_LANGUAGE)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab $(ROOT) "$(MY_LESSONS)"
 
 demo: $(READY)
@@ -53,8 +55,8 @@ test-gpu: $(READY)
 	$(TENSORFLOW_BIN)/python -m pytest --framework tensorflow -m gpu
 
 lessons: $(READY)
-	$(BIN)/python -m lessons.make build --framework torch
-	$(TENSORFLOW_BIN)/python -m lessons.make build --framework tensorflow
+	$(BIN)/python -m lessons.make build --framework torch $(IN_LANGUAGE)
+	$(TENSORFLOW_BIN)/python -m lessons.make build --framework tensorflow $(IN_LANGUAGE)
 
 # build/site/index.html; the first time a gallery is painted too, which takes minutes. Without: make site SITE="--gallery tiny"
 site: $(READY)

@@ -1,7 +1,8 @@
 """Build each lesson's two notebooks from its source, and check that they are complete.
 
-    python -m lessons.make build [04 ...] [--framework torch|tensorflow] [--no-execute]
+    python -m lessons.make build [04 ...] [--framework torch|tensorflow] [--language zh] [--no-execute]
     python -m lessons.make check [04 ...]
+    python -m lessons.make units zh [04 ...] [--add | --stamp KEY ...]      what is not translated, or no longer
 
 jupytext reads the source, `lessons.make.assemble` makes a notebook, nbclient executes it.
 """
@@ -15,7 +16,9 @@ from pathlib import Path
 from lessons.make.assemble import TITLES, sources
 from lessons.make.build import build
 from lessons.make.lint import faults
+from lessons.make.translations import add_units, stamp, unfinished
 from stylelab.errors import StylelabError
+from stylelab.languages import ENGLISH, languages
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,6 +41,13 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         if run is _build:
             command.add_argument("--no-execute", action="store_true", help="keep the stored outputs")
+            command.add_argument("--language", choices=(ENGLISH, *languages()), default=ENGLISH)
+    units = commands.add_parser("units", help="say which texts of a language are missing or stale")
+    units.add_argument("language", choices=languages())
+    units.add_argument("numbers", nargs="*", metavar="NUMBER", help="such as 04; all by default")
+    units.add_argument("--add", action="store_true", help="add missing texts, in English, with a mark that is stale")
+    units.add_argument("--stamp", nargs="+", metavar="KEY", help="these texts, or 'all', now render the English as it is")
+    units.set_defaults(run=_units)
     return parser
 
 
@@ -50,8 +60,21 @@ def _each(options) -> Iterator[tuple[Path, str]]:
 def _build(options) -> int:
     os.environ.setdefault("STYLELAB_PRESET", "cpu")  # stored images must not depend on the machine
     for source, framework in _each(options):
-        print(build(source, framework, run=not options.no_execute))
+        print(build(source, framework, options.language, run=not options.no_execute))
     return 0
+
+
+def _units(options) -> int:
+    found = []
+    for source in sources(options.numbers):
+        if options.add:
+            add_units(source, options.language)
+        if options.stamp:
+            stamp(source, options.language, options.stamp)
+        found += unfinished(source, options.language)
+    for line in found:
+        print(line, file=sys.stderr)
+    return 1 if found else 0
 
 
 def _check(options) -> int:

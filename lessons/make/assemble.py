@@ -12,8 +12,8 @@ from nbformat import NotebookNode
 from stylelab import exercises
 from stylelab.base.course import KERNELS, LESSONS, REPOSITORY, TITLES
 from stylelab.errors import InputError, unknown
+from stylelab.languages import ENGLISH, fill_in, find_language, mark_of, render
 
-LAYOUT = {"torch": ("(B, C, H, W)", "(B, 3, H, W)"), "tensorflow": ("(B, H, W, C)", "(B, H, W, 3)")}
 # the set-up makes the second kernel: TensorFlow's own environment on a machine with a GPU, the same one elsewhere
 # replaces "# {{colab}}" in a lesson's first cell
 COLAB = f"""if "COLAB_RELEASE_TAG" in os.environ:  # Colab starts without the kit
@@ -38,9 +38,30 @@ def sources(numbers: Iterable[str] = (), folder: Path = LESSONS) -> list[Path]:
     return [path for number, path in found.items() if not numbers or number in numbers]
 
 
-def notebook_path(source: Path, framework: str) -> Path:
-    """Where the notebook of a source belongs: beside the folder `source`."""
-    return source.parent.parent / f"{source.stem}_{framework}.ipynb"
+def notebook_path(source: Path, framework: str, language: str = ENGLISH) -> Path:
+    """Where the notebook of a source belongs: beside the folder `source`, or in the language's folder there."""
+    folder = source.parent.parent
+    return (folder if language == ENGLISH else folder / language) / f"{source.stem}_{framework}.ipynb"
+
+
+def units_path(source: Path, language: str) -> Path:
+    """Where the texts of a lesson are in another language."""
+    return find_language(language).folder / "lessons" / f"{source.stem}.md"
+
+
+def texts(source: Path) -> dict[str, str]:
+    """The English texts of a lesson by the keys of their units: a cell's name, and its framework if it has one."""
+    found = {}
+    for cell in jupytext.read(source, fmt="py:percent").cells:
+        if cell.cell_type == "markdown":
+            found[unit_key(cell)] = cell.source
+    return found
+
+
+def unit_key(cell: NotebookNode) -> str:
+    """The key of a Markdown cell's unit."""
+    editions = [tag for tag in cell.metadata.get("tags", []) if tag in TITLES]
+    return " ".join([cell.metadata.get("name", ""), *editions])
 
 
 def metadata(framework: str) -> dict:
@@ -49,29 +70,24 @@ def metadata(framework: str) -> dict:
     return {"kernelspec": {"display_name": title, "language": "python", "name": name}, "language_info": LANGUAGE}
 
 
-def assemble(source: Path, framework: str) -> NotebookNode:
+def assemble(source: Path, framework: str, language: str = ENGLISH) -> NotebookNode:
     """One framework's notebook, not executed. The same source always gives the same bytes.
 
     Raises:
-        InputError: a cell without a name, or an exercise that is not defined.
+        InputError: a cell without a name, an exercise that is not defined, or an unknown language.
     """
-    notebook = nbformat.v4.new_notebook(metadata=metadata(framework))
+    notebook, asked = nbformat.v4.new_notebook(metadata=metadata(framework)), False
     for cell in jupytext.read(source, fmt="py:percent").cells:
         tags = cell.metadata.pop("tags", [])
-        if not set(tags) & set(TITLES) or framework in tags:
-            notebook.cells.append(_finished(cell, source, framework))
-    _fold_outputs(notebook)
-    return notebook
-
-
-def _fold_outputs(notebook: NotebookNode) -> None:
-    """Hide the stored outputs between a prediction and its answer. JupyterLab shows them when their cell is run."""
-    asked = False
-    for cell in notebook.cells:
+        if set(tags) & set(TITLES) and framework not in tags:
+            continue
+        notebook.cells.append(finished := _finished(cell, source, framework))
         if cell.cell_type == "markdown":
             asked = bool(PROMPT.search(cell.source))
-        elif asked:
-            cell.metadata["jupyter"] = {"outputs_hidden": True}
+            finished.metadata["stylelab"]["mark"] = mark_of(cell.source)
+        elif asked:  # between a prediction and its answer; JupyterLab shows it when the cell is run
+            finished.metadata["jupyter"] = {"outputs_hidden": True}
+    return render(notebook, source.stem, framework, language)
 
 
 def _finished(cell: NotebookNode, source: Path, framework: str) -> NotebookNode:
@@ -79,27 +95,9 @@ def _finished(cell: NotebookNode, source: Path, framework: str) -> NotebookNode:
         first = cell.source.strip().splitlines()[0]
         raise InputError(f"{source.name}: a cell has no name: write # %% name=\"...\" above '{first}'")
     digest = hashlib.sha256(f"{source.stem.partition('_')[0]}/{name}".encode()).hexdigest()
-    text = cell.source.replace("# {{colab}}", COLAB)
-    for token, value in _tokens(source, framework).items():
-        text = text.replace("{{" + token + "}}", value)
+    text = fill_in(cell.source.replace("# {{colab}}", COLAB), source.stem, framework)
     new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
     return new(source=text, id=f"{name[:48].replace('_', '-')}-{digest[:8]}", metadata=_metadata(cell.metadata, name))
-
-
-def _tokens(source: Path, framework: str) -> dict[str, str]:
-    other = "tensorflow" if framework == "torch" else "torch"
-    activation, image = LAYOUT[framework]
-    return {
-        "framework": TITLES[framework], "other_framework": TITLES[other], "module": framework, "other_module": other,
-        "activation": activation, "image": image, "badges": _badges(notebook_path(source, framework).name),
-    }  # fmt: skip
-
-
-def _badges(name: str) -> str:
-    owner = REPOSITORY.removeprefix("https://github.com/")
-    colab = f"https://colab.research.google.com/github/{owner}/blob/main/lessons/{name}"
-    binder = f"https://mybinder.org/v2/gh/{owner}/main?labpath=lessons%2F{name}"
-    return f"[**▶ Open in Colab**]({colab}) · [**▶ Open in Binder**]({binder})"
 
 
 def _metadata(given: NotebookNode, name: str) -> dict:

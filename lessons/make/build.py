@@ -9,6 +9,7 @@ from nbformat import NotebookNode
 from lessons.make.assemble import LESSONS, REPOSITORY, TITLES, assemble, notebook_path, sources
 from stylelab.base.files import write_file
 from stylelab.errors import InputError
+from stylelab.languages import ENGLISH
 
 __all__ = ["LESSONS", "REPOSITORY", "TITLES", "assemble", "build", "execute", "notebook_path", "sources"]
 
@@ -70,18 +71,21 @@ def _static(output: NotebookNode, cell: NotebookNode) -> NotebookNode:
     return output
 
 
-def build(source: Path, framework: str, *, run: bool = True) -> Path:
-    """Write one notebook. Without `run`, unchanged cells keep their outputs.
+def build(source: Path, framework: str, language: str = ENGLISH, *, run: bool = True) -> Path:
+    """Write one notebook. Without `run`, unchanged cells keep their outputs, and new ones get those of the English edition.
 
     Raises:
         InputError: a cell fails; the old notebook is left unchanged.
     """
-    path = notebook_path(source, framework)
-    notebook = assemble(source, framework)
+    path = notebook_path(source, framework, language)
+    notebook = assemble(source, framework, language)
+    path.parent.mkdir(exist_ok=True)
     if run:
         execute(notebook, path.parent)
-    elif path.is_file():
-        _keep_outputs(notebook, nbformat.read(path, as_version=4))
+    else:
+        for old in (notebook_path(source, framework), path):
+            if old.is_file():
+                _keep_outputs(notebook, nbformat.read(old, as_version=4))
     _cover_folds(notebook)
     write_file(path, lambda stream: stream.write(_text(notebook)))
     return path

@@ -275,7 +275,7 @@ page.show(plots.image_rows({"": maps}), "Four maps in grey, one for each form of
 # %% [markdown] name="no_complaint_text"
 # <details><summary>Compare with your guess</summary>
 #
-# None raises an error, none even a warning, and the pagoda can be made out in every map. Only the numbers give it away, and only if you look at them: the last two responses are forty times too strong, and swapped colours do not change even that.
+# None raises an error, none even a warning, and the pagoda can be made out in every map. Only the numbers give it away, and only if you look at them: the last two responses are more than forty times too strong, and swapped colours do not change even that.
 #
 # </details>
 #

@@ -135,7 +135,7 @@ print(f"{len({layer_name(spelling) for spelling in spellings})} different layers
 #
 # ## 1.3 What the maps look like, layer by layer
 #
-# Now to the encoder, with the first layer of each block. A layer has dozens of filters; we look at the three whose responses vary most from position to position. White is a filter's strongest response, and the square root makes weak ones visible; grey values of two maps cannot be compared.
+# Now to the encoder, with the first layer of each block. A layer has dozens or hundreds of filters; we look at the three whose responses vary most from position to position. White is a filter's strongest response, and the square root makes weak ones visible; grey values of two maps cannot be compared.
 #
 # **Predict.** Where will you still recognise the cat: at conv1_1, at conv3_1, at conv5_1?
 
@@ -453,7 +453,7 @@ page.show(plots.against_depth({"correlation with the shuffled image": curves}), 
 # %% [markdown] name="try_text"
 # <details><summary>Compare with your guess</summary>
 #
-# The learned line falls from layer to layer, to less than half; the random one starts higher and falls less. The deeper a learned filter, the less is left once the arrangement is gone: that is the title of this lesson. Random filters mix colours, at any depth.
+# The learned line falls from layer to layer, by more than half; the random one starts higher and falls less. The deeper a learned filter, the less is left once the arrangement is gone: that is the title of this lesson. Random filters mix colours, at any depth.
 #
 # </details>
 #

@@ -373,7 +373,7 @@ for name, step in runs.items():
 # %% [markdown] name="two_starts_text"
 # <details><summary>Compare with your guess</summary>
 #
-# The one in the middle. Without a price the search fills with speckle whatever conv4_1 does not look at, and $J$ is lowest; at the highest price the image is flat and pale, and $J$ is ten times as large. So the layer forgot, and the price only decides what stands in the gaps.
+# The one in the middle. Without a price the search fills with speckle whatever conv4_1 does not look at, and $J$ is lowest; at the highest price the image is flat and pale, and $J$ is ten times as large as without a price. So the layer forgot, and the price only decides what stands in the gaps.
 #
 # </details>
 #

@@ -368,7 +368,7 @@ style_loss = sl.check("style_loss", style_loss)
 #
 # Start from faint noise, freeze the encoder, and let an optimiser move the *pixels* until $J_{style}$ is small. There is no content loss: what appears is everything that the Gram matrices know.
 #
-# A layer's weight is a price. The entries of one layer's Gram matrix may be ten times those of another's, so each layer is priced by what it costs when the encoder is silent: then they all count the same. (The factor of $10^5$ changes no minimum. It only keeps the optimiser's first steps from being tiny.)
+# A layer's weight is a price. The entries of one layer's Gram matrix may be ten times those of another's, so each layer is priced by what it costs when the encoder is silent: then they all count the same. (The factor of $10^5$ does not move the minimum. It only keeps the optimiser's first steps from being tiny.)
 
 # %% name="texture_loss"
 def targets_of(painting):

@@ -305,7 +305,7 @@ page.show(plots.filmstrip(filmstrip), "The image at four steps of the run.")
 # %% [markdown] name="balance_text"
 # <details><summary>Compare with your guess</summary>
 #
-# There is no right answer, but the second half lowered the loss by little. The report behind this lesson (reference 5) saw no difference between 5000 and 10000 steps of a slower method.
+# There is no right answer, but the second half lowered the loss by little. One of the reports behind this course (reference 5) saw no difference between 5000 and 10000 steps of a slower method.
 #
 # </details>
 #

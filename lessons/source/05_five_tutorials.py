@@ -378,7 +378,7 @@ for step, content, style in ((0, 7877.67, 1.26259e8), (180, 18494.7, 2.42877e6))
 # %% [markdown] name="six_text"
 # <details><summary>Compare with your guess</summary>
 #
-# A fifth of a *percent* even at the end, and its loss more than doubles.
+# A fifth of a *percent* even at the end, and the content loss more than doubles.
 #
 # </details>
 #

@@ -215,7 +215,7 @@ page.show(plots.side_by_side(shown), "The window, the photograph, and the window
 # %% [markdown] name="keep_text"
 # <details><summary>Compare with your guess</summary>
 #
-# There is little red in the photograph, so the panes turn to brown, blue and much white: its sky. Mean and deviation are the photograph's.
+# Few things in the photograph are red, so the panes turn to brown, blue and much white: its sky. Mean and deviation are the photograph's.
 #
 # </details>
 #

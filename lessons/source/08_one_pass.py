@@ -240,7 +240,7 @@ page.try_it(mix, large, images.alt("china"), sliders)
 #
 # If a style is a code, a new style needs no new network. Keep every filter as it is, and let the gradient move one code. That is a small training, and it can be watched: at each step the network paints two pieces of photographs, the encoder measures them, and the code moves. The loss jumps up and down, as each step has other pieces.
 #
-# The new style is a pattern of rings. Its twelve colour numbers are computed from the pattern; all others begin at the mean of the six. **Predict** what the network paints before the first step.
+# The new style is a pattern of rings. Its twelve colour numbers are computed from the pattern; all others begin at the mean of the six. **Predict** what the network paints after the first step.
 
 # %% name="pattern"
 PALETTE = np.float32([[0.93, 0.86, 0.70], [0.83, 0.24, 0.16], [0.10, 0.28, 0.48], [0.95, 0.68, 0.20]])

@@ -15,11 +15,11 @@
 #
 # **You will**
 #
-# 1. turn an activation back into an image, in one pass (one prediction, question 1);
-# 2. give an activation the means and deviations of a style (exercise 9.1, question 2), or its whole covariance (exercise 9.2, question 3);
+# 1. turn an activation back into an image, in one pass (question 1);
+# 2. give an activation the means and deviations of a style (exercise 9.1, one prediction, question 2), or its whole covariance (exercise 9.2, question 3);
 # 3. find the shortest of all ways there (exercise 9.3, one prediction, question 4);
 # 4. paint with these maps in one pass, and say what they carry over and what not (two predictions);
-# 5. compare them with a network that reads any style, and with a run of steps (two predictions, question 5).
+# 5. compare them with a network that reads any style, and with a run of steps (three predictions, question 5).
 #
 # **Time** 45 minutes · **Needs** mean, covariance and Wasserstein distance (lesson 6) · **Runs on** a laptop, in two minutes for all cells. Without a GPU, images have 256 pixels; with one, 512. The cells are the same.
 
@@ -377,7 +377,7 @@ print(", ".join(f"{name}: {code.size} numbers" for name, code in codes.items()))
 #
 # ## 9.8 All ways, side by side
 #
-# One photograph, one painting, five ways. The style error is the Wasserstein distance to the painting at conv3_1, as a share of the photograph's own. The last way is a run of steps, as in lessons 4 to 7. **Predict** the order by style error, and by seconds.
+# One photograph, one painting, four ways. The style error is the squared Wasserstein distance to the painting at conv3_1, as a share of the photograph's own. The last way is a run of steps, as in lessons 4 to 7. **Predict** the order by style error, and by seconds.
 
 # %% name="compare"
 def optimised():
@@ -467,7 +467,7 @@ page.quiz("09")
 #
 # 1. A decoder turns an activation into an image in one pass; the deeper the layer, the more is lost.
 # 2. AdaIN moves each filter's mean and deviation; whitening and colouring moves the whole covariance.
-# 3. Of all linear maps that arrive, the symmetric one moves points least, and its cost is the Wasserstein distance between Gaussians.
+# 3. Of all linear maps that arrive, the symmetric one moves points least, and its cost is the squared Wasserstein distance between Gaussians.
 # 4. A map of points carries colour and tone, and over several layers texture; it lays no strokes.
 # 5. A network can read the same numbers, and has learned what to do with them. It takes one pass; many steps come closer to the style.
 #

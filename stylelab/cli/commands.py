@@ -293,12 +293,13 @@ def doctor() -> int:
 def start(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Your own folder; created if missing.")] = Path("my-lessons"),
     framework: Annotated[str | None, typer.Option(help="Only torch or only tensorflow.", show_default="both")] = None,
+    language: Annotated[str, typer.Option(envvar="STYLELAB_LANGUAGE", help="Of the lessons' text: en or zh.")] = "en",
 ) -> int:
     """Copy the lessons into a folder of your own. Notebooks that you have changed are kept; newer ones get another name."""
     from stylelab.cli import start as lessons
 
     try:
-        print(lessons.start(folder, framework))
+        print(lessons.start(folder, framework, language))
     except KeyboardInterrupt:
         raise Interrupted("interrupted: all files are complete; run it again to copy the rest") from None
     return 0

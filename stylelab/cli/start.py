@@ -4,12 +4,14 @@ A hidden record in the folder holds the SHA-256 of every notebook that was copie
 unchanged and is replaced by a newer edition; for any other, the newer edition is saved under another name.
 """
 
+import json
 from pathlib import Path
 
 from stylelab.base import handed_out
 from stylelab.base.course import TITLES, find_lessons
 from stylelab.base.files import error_text, printable, quoted
 from stylelab.errors import InputError, unknown
+from stylelab.languages import ENGLISH, find_language, render
 
 RECORD = ".stylelab-lessons.json"
 OUTCOMES = {  # what happened to a notebook -> how the summary says it
@@ -23,27 +25,30 @@ EDITIONS = 50  # of one lesson in one folder
 MOST_NAMES = 4  # in one line of the summary
 
 
-def start(folder: Path, framework: str | None = None) -> str:
+def start(folder: Path, framework: str | None = None, language: str = ENGLISH) -> str:
     """Copy the lessons into a student's folder, or update those that are there.
 
     Args:
         folder: created if it is missing.
         framework: 'torch' or 'tensorflow'; both by default.
+        language: 'en', or another of `stylelab.languages`.
 
     Returns:
         A summary of a few lines.
 
     Raises:
-        InputError: an unknown framework, no lessons to copy, or a folder that cannot be used.
+        InputError: an unknown framework or language, no lessons to copy, or a folder that cannot be used.
     """
     if framework is not None and framework not in TITLES:
         raise unknown("framework", framework, TITLES)
+    if language != ENGLISH:
+        find_language(language)
     lessons = find_lessons(framework)
     folder = handed_out.make_folder(Path(folder), lessons[0].parent)
     record = {name: digest for name, digest in handed_out.read_record(folder / RECORD).items() if isinstance(digest, str)}
     done: dict[str, list[str]] = {}
     for lesson in lessons:
-        name, outcome = _copy(lesson, folder, record)
+        name, outcome = _copy(lesson, _read(lesson, language), folder, record)
         done.setdefault(outcome, []).append(name)
     lines = [f"{printable(folder)}: {sum(map(len, done.values()))} notebooks"]
     for outcome, words in OUTCOMES.items():
@@ -53,12 +58,21 @@ def start(folder: Path, framework: str | None = None) -> str:
     return "\n".join([*lines, f"open them with: jupyter lab {quoted(folder)}"])
 
 
-def _copy(lesson: Path, folder: Path, record: dict) -> tuple[str, str]:
-    """Copy one notebook into the folder, if needed. Returns its name there and a key of `OUTCOMES`."""
+def _read(lesson: Path, language: str) -> bytes:
+    """A lesson's notebook in a language, as its file would be."""
     try:
         data = lesson.read_bytes()
-    except OSError as error:
+        if language == ENGLISH:
+            return data
+        stem, _, framework = lesson.stem.rpartition("_")
+        notebook = render(json.loads(data), stem, framework, language)
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot read lesson '{printable(lesson)}': {error_text(error)}; fetch the repository again") from None
+    return (json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _copy(lesson: Path, data: bytes, folder: Path, record: dict) -> tuple[str, str]:
+    """Copy one notebook into the folder, if needed. Returns its name there and a key of `OUTCOMES`."""
     edition = handed_out.sha256(data)
     names = [lesson.name, *(f"{lesson.stem}_newer{'' if number == 1 else f'_{number}'}.ipynb" for number in range(1, EDITIONS))]
     places = {folder / name: handed_out.file_sha256(folder / name) for name in names}

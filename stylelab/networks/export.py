@@ -121,7 +121,9 @@ class _Graph:
         sides = []
         for axis, radians, offset in ((2, along_y, phase), (3, along_x, 0 * phase)):
             side = self.node("Gather", size, self.constant(f"axis{axis}", axis, np.int64))
-            places = self.node("Range", self.constant(f"from{axis}", 0, np.int64), side, self.constant(f"fold{axis}", self.shape.fold, np.int64))
+            places = self.node(
+                "Range", self.constant(f"from{axis}", 0, np.int64), side, self.constant(f"fold{axis}", self.shape.fold, np.int64)
+            )
             places = self.node("Unsqueeze", self.node("Cast", places, to=1), self.constant(f"last{axis}", [1], np.int64))
             angles = self.node("Mul", places, self.constant(f"radians{axis}", radians))
             angles = self.node("Add", angles, self.constant(f"phase{axis}", offset))

@@ -1,0 +1,65 @@
+"""The texts of a lesson in another language: which are missing or stale, and whether they say as much as the English ones."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from lessons.make.assemble import texts, units_path
+from stylelab.languages import Unit, mark_of, read_units, write_units
+
+STALE = "0" * 8  # no text has this mark
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.DOTALL)
+TARGET = re.compile(r"\]\(([^)]+)\)|(?:src|href)=\"([^\"]+)\"")
+PARTS = {  # what a text and its translation have in common
+    "headings": re.compile(r"^#+ (?:[\d.]+)?", re.MULTILINE),
+    "list items": re.compile(r"^ *(?:[-*]|\d+\.) ", re.MULTILINE),
+    "rows of tables": re.compile(r"^\|", re.MULTILINE),
+    "tokens": re.compile(r"\{\{\w+\}\}"),
+    "tags": re.compile(r"</?\w+"),
+}
+ORDERED = {"code": CODE, "formulas": FORMULA, "targets of links": TARGET}  # another language may say them in another order
+
+
+def unfinished(source: Path, language: str) -> list[str]:
+    """A line for each text that is missing, stale, no longer in the lesson, or not built like the English one."""
+    path, wanted = units_path(source, language), texts(source)
+    units, lines = read_units(path), []
+    for key, english in wanted.items():
+        if key not in units:
+            lines.append(f"{path.name}: '{key}' is missing: `python -m lessons.make units {language} --add` adds it in English")
+        elif units[key].mark != mark_of(english):
+            lines.append(
+                f"{path.name}: '{key}' renders an earlier English text: revise it, then `units {language} --stamp {key}`"
+            )
+        else:
+            lines += [
+                f"{path.name}: '{key}' differs from the English in its {what}" for what in _differences(english, units[key].text)
+            ]
+    return lines + [f"{path.name}: '{key}' is no longer in the lesson: remove it" for key in units if key not in wanted]
+
+
+def _differences(english: str, text: str) -> list[str]:
+    found = [name for name, part in PARTS.items() if part.findall(english) != part.findall(text)]
+    return found + [name for name, part in ORDERED.items() if sorted(part.findall(english)) != sorted(part.findall(text))]
+
+
+def add_units(source: Path, language: str) -> None:
+    """Write the file anew in the order of the lesson, with what was missing in English."""
+    path = units_path(source, language)
+    units, wanted = read_units(path), texts(source)
+    if wanted.keys() - units.keys() or list(wanted) != [key for key in units if key in wanted]:
+        gone = {key: unit for key, unit in units.items() if key not in wanted}
+        path.parent.mkdir(exist_ok=True)
+        write_units(path, {key: units.get(key, Unit(STALE, english)) for key, english in wanted.items()} | gone)
+
+
+def stamp(source: Path, language: str, keys: Iterable[str]) -> None:
+    """Say that these texts render the English as it is now."""
+    path, wanted, chosen = units_path(source, language), texts(source), set(keys)
+    units = read_units(path)
+    marked = {
+        key: Unit(mark_of(wanted[key]), unit.text) for key, unit in units.items() if key in wanted and chosen & {key, "all"}
+    }
+    if marked:
+        write_units(path, units | marked)

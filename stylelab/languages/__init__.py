@@ -1,0 +1,12 @@
+"""Editions in other languages. A language is a folder here: `language.json`, and files of units in Markdown.
+
+A unit renders one English text. It is known by a key, and holds the mark of the English that it was written for: when the English
+changes, the unit is stale, a test names it, and the English is shown until somebody has rendered it again.
+"""
+
+from stylelab.languages.lessons import fill_in, render
+from stylelab.languages.units import ENGLISH, Language, Unit, find_language, languages, mark_of, read_units, write_units
+
+__all__ = [
+    "ENGLISH", "Language", "Unit", "fill_in", "find_language", "languages", "mark_of", "read_units", "render", "write_units",
+]  # fmt: skip
