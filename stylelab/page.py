@@ -32,6 +32,7 @@ from PIL import Image
 from stylelab import encoders
 from stylelab.base.html import with_code
 from stylelab.errors import StylelabError, unknown
+from stylelab.languages import say
 from stylelab.plots import PAGE, SHARP, page_width, side_by_side
 from stylelab.recipes import PRESETS
 from stylelab.result import Step
@@ -54,16 +55,16 @@ STATIC = Template(
 .jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child .jupyter-widgets:not(:has(*)),
 .jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child:has(.jupyter-widgets-disconnected) { display: none }
 .jp-OutputArea-child:has(+ .jp-OutputArea-child .jupyter-widgets-disconnected) .{{ name }} { display: block }
-</style><div class="{{ name }}">{{ html }}<p class="stylelab-run">Run the cell above to make it live.</p></div>""",
+</style><div class="{{ name }}">{{ html }}<p class="stylelab-run">{{ say('Run the cell above to make it live.') }}</p></div>""",
     autoescape=True,
 )
 CHOICE = Template(
-    "<p><b>Which do you prefer?</b></p>"
+    "<p><b>{{ say('Which do you prefer?') }}</b></p>"
     "{% for letter, name in names.items() %}<details><summary>{{ letter }}</summary>{{ name }}</details>{% endfor %}",
     autoescape=True,
 )
 CHOSEN = Template(
-    "You prefer <b>{{ names[letter] }}</b>.{% for letter, name in names.items() %} {{ letter }}: {{ name }}.{% endfor %}",
+    "{{ say('You prefer') }} <b>{{ names[letter] }}</b>.{% for letter, name in names.items() %} {{ letter }}: {{ name }}.{% endfor %}",
     autoescape=True,
 )
 PROGRESS = Template('<progress value="{{ done }}" max="{{ steps }}"></progress> {{ status }}', autoescape=True)
@@ -113,7 +114,7 @@ def set_up(sl: ModuleType, seed: int = 0) -> Setting:
     encoder = encoders.find_encoder("auto")
     print(f"{framework} {sys.modules[framework].__version__} on {device}, {os.cpu_count()} cores; seed {seed}")
     print(f"encoder '{encoder.name}': {encoder.source}" if encoder.source else f"encoder '{encoder.name}'")
-    print(f"preset '{preset}': {scaled if largest else 'images as large and runs as long as their authors meant'}")
+    print(say(f"preset '{preset}': {scaled if largest else 'images as large and runs as long as their authors meant'}"))
     if hasattr(shell := get_ipython(), "kernel") and grading:
         shell.events.register("pre_run_cell", partial(_name_missing_answers, shell.user_ns))
     elif hasattr(shell, "kernel"):
@@ -127,7 +128,7 @@ def _report_stop(shell: Any, kind: type, error: BaseException, trace: Any, tb_of
     """One line for a cell that was stopped on purpose, which is not an error. No cell after it runs all the same."""
     lines = [frame.lineno for frame in traceback.extract_tb(trace) if "ipykernel_" in frame.filename]
     where = f" at line {lines[0]}" if lines else ""
-    print(f"Stopped{where}. What the cell has shown so far stays; run it again to start over.")
+    print(say(f"Stopped{where}. What the cell has shown so far stays; run it again to start over."))
 
 
 def _name_missing_answers(names: dict[str, Any], cell: Any) -> None:
@@ -196,7 +197,7 @@ def show(what: "Figure | np.ndarray", alt: str, width: int = WIDTH) -> None:
         alt: what it shows, for readers who cannot see it.
         width: of a small image on the page, in pixels: it is enlarged by a whole number, to at most this width.
     """
-    display(_Html(image(what, alt, width), alt))
+    display(_Html(image(what, alt, width), say(alt)))
 
 
 class _Html:
@@ -237,7 +238,7 @@ def image(what: "Figure | np.ndarray", alt: str, width: int = WIDTH) -> str:
     data = _encoded(picture, kind)
     if len(data) > LARGE and len(smaller := _encoded(picture, "png")) < len(data):
         kind, data = "png", smaller
-    return IMAGE.render(kind=kind, data=base64.b64encode(data).decode(), alt=alt, width=shown)
+    return IMAGE.render(kind=kind, data=base64.b64encode(data).decode(), alt=say(alt), width=shown)
 
 
 def _encoded(picture: Image.Image, kind: str) -> bytes:
@@ -259,6 +260,7 @@ class Live:
     """
 
     def __init__(self, alt: str, steps: int, width: int = WIDTH):
+        alt = say(alt)
         self.alt, self.steps, self.width = alt, steps, width
         self.done, self.drawn = 0, -np.inf
         self.display = display(_Html("", alt), display_id=True)
@@ -283,7 +285,7 @@ class Live:
         self._update("")
 
     def _progress(self, status: str) -> str:
-        return PROGRESS.render(done=self.done, steps=self.steps, status=status)
+        return PROGRESS.render(done=self.done, steps=self.steps, status=say(status))
 
     def _update(self, html: str) -> None:
         if self.display:  # None outside a notebook
@@ -320,23 +322,23 @@ def try_it(
         return ipywidgets.FloatLogSlider(first, min=low, max=high, step=0.25, readout_format=".2g", **options)
 
     widgets = {name: slider(name, values) for name, values in sliders.items()}
-    status, panel = ipywidgets.HTML("move a slider"), ipywidgets.HTML(image(start, alt, width))
+    status, panel = ipywidgets.HTML(say("move a slider")), ipywidgets.HTML(image(start, alt, width))
 
     def repaint(_: Any) -> None:
         try:
             for step in paint(**{name: widget.value for name, widget in widgets.items()}):
                 if isinstance(step, np.ndarray):
-                    panel.value, status.value = image(step, alt, width), "painted"
+                    panel.value, status.value = image(step, alt, width), say("painted")
                 else:
-                    panel.value, status.value = image(step.image, alt, width), f"step {step.index}, loss {step.loss:.3g}"
+                    panel.value, status.value = image(step.image, alt, width), say(f"step {step.index}, loss {step.loss:.3g}")
         except StylelabError as error:
             status.value = with_code(str(error))
         except KeyboardInterrupt:
-            status.value = f"stopped at {status.value}"
+            status.value = say(f"stopped at {status.value}")
 
     for widget in widgets.values():
         widget.observe(repaint, "value")
-    display_widget(ipywidgets.VBox([*widgets.values(), status, panel]), image(start, alt, width), alt)
+    display_widget(ipywidgets.VBox([*widgets.values(), status, panel]), image(start, alt, width), say(alt))
 
 
 def quiz(lesson: str) -> None:
@@ -367,14 +369,14 @@ def choose(images: Mapping[str, np.ndarray], alt: str, seed: int = 0) -> None:
     order = np.random.default_rng(seed).permutation(list(images))
     names = dict(zip("ABCDEFGH", order.tolist(), strict=False))
     show(side_by_side({letter: images[name] for letter, name in names.items()}), alt)
-    choice = ipywidgets.RadioButtons(options=[*names], value=None, description="I prefer")
+    choice = ipywidgets.RadioButtons(options=[*names], value=None, description=say("I prefer"))
     answer = ipywidgets.HTML()
 
     def reveal(_: Any) -> None:
-        answer.value = CHOSEN.render(letter=choice.value, names=names)
+        answer.value = CHOSEN.render(letter=choice.value, names=names, say=say)
 
     choice.observe(reveal, "value")
-    display_widget(ipywidgets.VBox([choice, answer]), CHOICE.render(names=names), f"A choice of {len(names)} images")
+    display_widget(ipywidgets.VBox([choice, answer]), CHOICE.render(names=names, say=say), f"A choice of {len(names)} images")
 
 
 def display_widget(widget: Any, html: str, text: str) -> None:
@@ -391,7 +393,7 @@ def display_widget(widget: Any, html: str, text: str) -> None:
     import ipywidgets
 
     name = f"stylelab-{uuid.uuid4().hex[:8]}"  # another one in a twin lesson stays as it is
-    display({"text/html": STATIC.render(name=name, html=Markup(html)), "text/plain": text}, raw=True)
+    display({"text/html": STATIC.render(name=name, html=Markup(html), say=say), "text/plain": text}, raw=True)
     hide = ipywidgets.HTML(f"<style>.{name} {{ display: none }}</style>")
     bundle = ipywidgets.VBox([widget, hide])._repr_mimebundle_()
     display({WIDGET: bundle[WIDGET], "text/plain": ""}, raw=True)

@@ -47,6 +47,9 @@ def start(folder: Path, framework: str | None = None, language: str = ENGLISH) -
     folder = handed_out.make_folder(Path(folder), lessons[0].parent)
     record = {name: digest for name, digest in handed_out.read_record(folder / RECORD).items() if isinstance(digest, str)}
     done: dict[str, list[str]] = {}
+    record.pop("language", None)
+    if language != ENGLISH:
+        record["language"] = language  # for what the checks and quizzes in this folder say
     for lesson in lessons:
         name, outcome = _copy(lesson, _read(lesson, language), folder, record)
         done.setdefault(outcome, []).append(name)

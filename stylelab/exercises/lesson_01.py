@@ -220,7 +220,7 @@ RECEPTIVE_FIELD = Exercise(
             _grown(_usual, lambda jump, stride: 2 * jump),
         ],
         "Every kernel is taken to be 3 wide: use its own width.": _grown(lambda width, jump, kernel, stride: width + 2 * jump),
-        "Only an odd kernel is wide enough: a kernel of width k adds k - 1 steps, not twice the half of it.":
+        "Only an odd kernel gets its own width: a kernel of width k adds k - 1 steps, not twice the half of it.":
             _grown(lambda width, jump, kernel, stride: width + 2 * (kernel // 2) * jump),
         "Only the last layer counts: go through all of them.": lambda layers: layers[-1][0],
         "Only the first layer counts: is the return inside the loop?": lambda layers: layers[0][0],

@@ -367,11 +367,11 @@ TRANSPORT_MAP = Exercise(
         r"singular|[Nn]ot invertible|linalg\.inv": "A style whose points lie on a line has a covariance without an inverse: only the content's is needed.",
     },
     mistakes={
-        "That whitens with one root and colours with the other" + _LONGER: [
+        f"That whitens with one root and colours with the other{_LONGER}": [
             _undone, lambda covariance, target: np.linalg.inv(matrix_root(covariance)) @ matrix_root(target),
         ],
-        "That uses Cholesky factors" + _LONGER: lambda covariance, target: _lower(target) @ np.linalg.inv(_lower(covariance)),
-        "That maps along principal axes" + _LONGER: lambda covariance, target: _axes(target)[0] @ _axes(covariance)[1].T,
+        f"That uses Cholesky factors{_LONGER}": lambda covariance, target: _lower(target) @ np.linalg.inv(_lower(covariance)),
+        f"That maps along principal axes{_LONGER}": lambda covariance, target: _axes(target)[0] @ _axes(covariance)[1].T,
         "The map goes the wrong way, from the style to the content.": [
             lambda covariance, target: np.linalg.pinv(_transport_map(covariance, target), rcond=1e-6),
             lambda covariance, target: None if np.linalg.cond(target) > 1e6 else _transport_map(target, covariance),

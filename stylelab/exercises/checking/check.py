@@ -13,6 +13,7 @@ from stylelab.exercises.checking.call import Lab, ask, give, unnamed
 from stylelab.exercises.checking.definition import Exercise
 from stylelab.exercises.checking.reach import OUT_OF_REACH, PACKAGE, own_function, refusal
 from stylelab.exercises.checking.verdict import judge, judge_draws
+from stylelab.languages import say
 
 SEEDS = (0, 1)  # public; a grader draws from a secret
 LONGEST = 2000  # letters in a sentence
@@ -42,7 +43,7 @@ FEEDBACK = (
     '<div style="border-left: 5px solid {{ stage.colour }}; padding: 2px 0 2px 12px; margin: 4px 0; max-width: 56em; '
     'overflow-wrap: break-word">'
     '<span style="background-color: {{ stage.colour }}; color: #ffffff; font-weight: bold; padding: 1px 8px; border-radius: 9px; '
-    'white-space: nowrap"><span aria-hidden="true">{{ stage.icon }}</span> {{ stage.name.capitalize() }}</span> '
+    'white-space: nowrap"><span aria-hidden="true">{{ stage.icon }}</span> {{ name }}</span> '
     "<code>{{ exercise }}</code>: {{ with_code(sentence) }}</div>"
 )
 
@@ -123,10 +124,11 @@ def tell(exercise: str, stage: Stage, sentence: str) -> None:
         AssertionError: the answer is not right, and nbgrader is running the notebook.
     """
     sentence = printable(sentence, LONGEST)  # an error's text may be in it
-    text = f"{exercise}: {stage.name}{',' if stage is RIGHT else '.'} {sentence}"
     grading = under_nbgrader()
     if grading and stage is not RIGHT:
-        raise AssertionError(text.removesuffix(f" {FALLBACK}"))
+        raise AssertionError(f"{exercise}: {stage.name}. {sentence}".removesuffix(f" {FALLBACK}"))
+    name, sentence = say(stage.name), say(sentence)
+    text = f"{exercise}: {name}{',' if stage is RIGHT else '.'} {sentence}"
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if grading or not hasattr(shell, "kernel"):  # a terminal, a pipe
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
@@ -137,5 +139,7 @@ def tell(exercise: str, stage: Stage, sentence: str) -> None:
 
     from stylelab.base.html import with_code
 
-    html = Template(FEEDBACK, autoescape=True).render(exercise=exercise, stage=stage, sentence=sentence, with_code=with_code)
+    html = Template(FEEDBACK, autoescape=True).render(
+        exercise=exercise, stage=stage, name=name.capitalize(), sentence=sentence, with_code=with_code
+    )
     display({"text/plain": text, "text/html": html}, raw=True)

@@ -8,6 +8,7 @@ from jinja2 import Environment
 from stylelab.base.html import with_code
 from stylelab.errors import unknown
 from stylelab.exercises.quizzes.question import Question
+from stylelab.languages import say
 
 QUIZZES: dict[str, tuple[Question, ...]] = {
     module.name.removeprefix("lesson_"): importlib.import_module(f"{__name__}.{module.name}").QUIZ
@@ -22,13 +23,13 @@ WRAPPED = (
     ".stylelab-quiz .widget-radio-box input { order: -1; flex: none }</style>"
 )
 ENVIRONMENT = Environment(autoescape=True)
-ENVIRONMENT.filters["code"] = with_code
+ENVIRONMENT.filters["code"] = lambda text: with_code(say(text))
 TITLE = ENVIRONMENT.from_string("<b>{{ number }}. {{ text | code }}</b>")
-FEEDBACK = ENVIRONMENT.from_string("{{ '✓ Right' if right else '✗ No' }}. {{ why | code }}")
+FEEDBACK = ENVIRONMENT.from_string("{{ ('✓ Right.' if right else '✗ No.') | code }} {{ why | code }}")
 UNFOLDED = ENVIRONMENT.from_string(
     "{% for question in questions %}<p><b>{{ loop.index }}. {{ question.text | code }}</b></p>"
     "{% for answer, why, right in question.answers() %}"
-    "<details><summary>{{ answer | code }}</summary>{{ '✓ Right' if right else '✗ No' }}. {{ why | code }}</details>"
+    "<details><summary>{{ answer | code }}</summary>{{ ('✓ Right.' if right else '✗ No.') | code }} {{ why | code }}</details>"
     "{% endfor %}{% endfor %}"
 )
 
@@ -59,7 +60,9 @@ def form(questions: tuple[Question, ...]):
     def box(number: int, question: Question):
         answers = question.answers()
         choice = ipywidgets.RadioButtons(
-            options=[(answer.replace("`", "'"), answer) for answer, _, _ in answers], value=None, layout={"width": "max-content"}
+            options=[(say(answer).replace("`", "'"), answer) for answer, _, _ in answers],
+            value=None,
+            layout={"width": "max-content"},
         )
         feedback = ipywidgets.HTML()
 
@@ -67,7 +70,7 @@ def form(questions: tuple[Question, ...]):
             _, why, is_right = answers[choice.index]
             feedback.value = FEEDBACK.render(why=why, right=is_right)
             (right.add if is_right else right.discard)(number)
-            score.value = f"<b>{len(right)} of {len(questions)} right</b>"
+            score.value = f"<b>{say(f'{len(right)} of {len(questions)} right')}</b>"
 
         choice.observe(mark, "index")
         return ipywidgets.VBox([ipywidgets.HTML(TITLE.render(number=number, text=question.text)), choice, feedback])

@@ -21,7 +21,7 @@ QUIZ = (
         wrong={
             "8": "After the pooling a step is two pixels wide, so the last convolution adds 4 and not 2.",
             "11": "Neighbouring windows overlap: start from one pixel, and let a kernel of size k add k - 1 steps.",
-            "14": "The pooling's stride widens only the layers above it, not its own kernel.",
+            "14": "The pooling's stride widens only the steps above it, not those below.",
         },
     ),
     Question(

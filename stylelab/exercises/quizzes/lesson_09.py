@@ -51,7 +51,7 @@ QUIZ = (
         wrong={
             "Two that it was not trained with.": "New numbers are read like any others, and if they are like those of the training, painted well.",
             "One painting in two sets of colours.": "Other colours have other means, and give the filters other means too.",
-            "One painting, and the same upside down.": "Most filters see a difference: an edge that was above is now below.",
+            "One painting, and the same upside down.": "Most filters see a difference: an upper edge is now a lower one.",
         },
     ),
 )

@@ -1,0 +1,89 @@
+"""What students read besides the lessons: every sentence in the modules that talk to them, for `stylelab.languages`.
+
+A sentence with holes, an f-string in the code, has `{1}`, `{2}` ... for them, and a brace of its own is written twice.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import jupytext
+
+from lessons.make.assemble import sources
+from stylelab.images.builtin import ITEMS
+
+PACKAGE = Path(__file__).resolve().parents[2] / "stylelab"
+SPEAKERS = {  # the file of a language's sentences -> the modules in which they stand
+    "exercises": ("exercises/common.py", "exercises/lesson_*.py"),
+    "checks": ("exercises/checking/*.py", "torch/exercises/*.py", "tensorflow/exercises/*.py"),
+    "quizzes": ("exercises/quizzes/*.py",),
+    "page": ("page.py", "cli/start.py"),
+    "images": (),  # what the built-in ones show
+    "lessons": (),  # what the images of their cells show
+}
+LABELS = (  # of one word, or in HTML
+    "right", "not yet", "not attempted yet", "✓ Right.", "✗ No.", "{1} of {2} right", "painted", "starting", "Which do you prefer?",
+    "You prefer", "I prefer", "Run the cell above to make it live.", "it", "It", "pixel", "position", "pixels", "image", "activation", "another", "new",
+)  # fmt: skip
+SHOWN_BY = ("show", "Live", "finish", "try_it", "choose", "image")  # functions that are told what an image shows
+FIELD = re.compile(r"\{\w*(?::[^{}]*)?\}")  # of str.format
+SENTENCE = re.compile(r"\S \S|^ \w|^\w+[.-]?\w*\.$")  # several words, or one with a full stop
+NOT_SPOKEN = ("\\", "(?", ".*", "import ", "__", "<", "{{{{")  # in regular expressions, code and HTML
+
+
+def sentences(group: str) -> list[str]:
+    """The English sentences of a group, in the order of the code, each once."""
+    if group == "images":
+        return list(dict.fromkeys(item.alt for item in ITEMS.values()))
+    if group == "lessons":
+        return list(dict.fromkeys(_shown()))
+    labels = LABELS if group == "page" else ()
+    paths = [path for pattern in SPEAKERS[group] for path in sorted(PACKAGE.glob(pattern))]
+    spoken = (text for path in paths for text in _spoken(ast.parse(path.read_text(encoding="utf-8"))))
+    return list(dict.fromkeys([*labels, *spoken]))
+
+
+def _shown() -> Iterator[str]:
+    for source in sources():
+        for cell in jupytext.read(source, fmt="py:percent").cells:
+            for node in ast.walk(ast.parse(cell.source if cell.cell_type == "code" else "")):
+                told: list[ast.AST] = []
+                if isinstance(node, ast.Call):
+                    told = [*node.args] if getattr(node.func, "attr", "") in SHOWN_BY else []
+                    told += [keyword.value for keyword in node.keywords if keyword.arg == "alt"]
+                elif isinstance(node, ast.Assign) and "alt" in [getattr(target, "id", "") for target in node.targets]:
+                    told = [node.value]
+                for each in told:
+                    chosen = [each.body, each.orelse] if isinstance(each, ast.IfExp) else [each]
+                    yield from (text for one in chosen if (text := _text(one)) and SENTENCE.search(text))
+
+
+def _spoken(node: ast.AST) -> Iterator[str]:
+    """Texts of several words in a tree, docstrings and annotations left out."""
+    for name, value in ast.iter_fields(node):
+        children = value if isinstance(value, list) else [value]
+        if name in ("annotation", "returns"):
+            continue
+        if name == "body" and children and isinstance(children[0], ast.Expr) and isinstance(children[0].value, ast.Constant):
+            children = children[1:]  # a docstring
+        for child in children:
+            text = _text(child)
+            if text and SENTENCE.search(text) and not any(sign in text for sign in NOT_SPOKEN):
+                yield text.removeprefix("plain: ")  # of a case; the words after it are said
+            if isinstance(child, ast.JoinedStr):
+                child = ast.Tuple([part.value for part in child.values if isinstance(part, ast.FormattedValue)], ast.Load())
+            if isinstance(child, ast.AST):
+                yield from _spoken(child)
+
+
+def _text(node: object) -> str | None:
+    """A string with numbered holes, for the fields of an f-string or of `str.format`; None for anything else."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        parts: list[str | None] = [part for text in FIELD.split(node.value) for part in (text, None)][:-1]
+    elif isinstance(node, ast.JoinedStr):
+        parts = [str(part.value) if isinstance(part, ast.Constant) else None for part in node.values]
+    else:
+        return None
+    holes = iter(range(1, len(parts) + 1))
+    return "".join(f"{{{next(holes)}}}" if part is None else part.replace("{", "{{").replace("}", "}}") for part in parts)

@@ -1,0 +1,145 @@
+"""What checks, quizzes and pages say in other languages."""
+
+import re
+
+import pytest
+
+from lessons.make.sentences import SPEAKERS, sentences
+from stylelab import exercises, languages
+from stylelab.exercises.checking.check import FALLBACK, RIGHT, USED, tell
+from stylelab.exercises.quizzes import QUIZZES, form, unfolded
+from stylelab.languages.sentences import HOLE, Phrases
+
+pytestmark = pytest.mark.plain
+LANGUAGES = languages.languages()
+every_language = pytest.mark.parametrize("language", LANGUAGES)
+every_group = pytest.mark.parametrize("group", SPEAKERS)
+HAN = r"[\u4e00-\u9fff]"
+ENGLISH_WORDS = re.compile(r"(?<![\w`'.(])(?:the|and|of|is|are|it|that|with|for|not|each|every|one|its)(?![\w`'(])")
+RULES = {
+    rf"{HAN} +[A-Za-z0-9`]|[A-Za-z0-9`] +{HAN}": "no space between Chinese and Latin letters or digits",
+    rf"{HAN}[,;:!?](?!\w)": "Chinese punctuation after Chinese",
+    "图片|样式|代价函数|规范化|正规化|全变分|笔刷|您": "one word for one term",
+}
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"`[^`]*`|'[^']*'|\([^()]*\)", "", text)
+
+
+@every_group
+@every_language
+def test_every_sentence_has_a_translation_and_no_translation_has_lost_its_sentence(language, group):
+    known, said = languages.read_sentences(language), sentences(group)
+    assert [english for english in said if english not in known] == []
+    everything = {english for each in SPEAKERS for english in sentences(each)}
+    assert [english for english in known if english not in everything] == []
+
+
+@every_language
+def test_a_translation_has_the_holes_of_its_sentence(language):
+    pairs = languages.read_sentences(language)
+    wrong = [
+        english
+        for english, other in pairs.items()
+        if other is not None and sorted(HOLE.findall(english)) != sorted(HOLE.findall(other))
+    ]
+    assert wrong == []
+
+
+def test_chinese_sentences_keep_the_rules_of_writing():
+    found = []
+    for other in filter(None, languages.read_sentences("zh").values()):
+        found += [f"{why}: {other}" for pattern, why in RULES.items() if re.search(pattern, other)]
+        found += (
+            []
+            if re.search(HAN, other) or not re.search(r"[A-Za-z]{3}(?!.{0,8}。$)", without_code(HOLE.sub("", other)))
+            else [f"not Chinese: {other}"]
+        )
+    assert found == []
+
+
+def hints(exercise) -> list[str]:
+    return [exercise.title, *exercise.mistakes, *exercise.advice.values(), *(prop.hint for prop in exercise.properties)]
+
+
+@pytest.mark.parametrize("name", exercises.EXERCISES)
+def test_every_hint_of_an_exercise_is_said_in_chinese_also_within_other_sentences(name):
+    exercise = exercises.find_exercise(name)
+    for hint in hints(exercise):
+        for sentence in (hint, f"{hint} {FALLBACK}", f"Right for one input, but not for one image: {hint} {FALLBACK}"):
+            said = languages.say(sentence, "zh")
+            assert re.search(HAN, said) and not ENGLISH_WORDS.search(without_code(said)), (sentence, said)
+
+
+@pytest.mark.parametrize("lesson", QUIZZES)
+def test_a_quiz_is_asked_in_chinese(lesson, monkeypatch):
+    monkeypatch.setenv("STYLELAB_LANGUAGE", "zh")
+    html = unfolded(QUIZZES[lesson])
+    text = re.sub(r"<code>.*?</code>|<[^>]*>", " ", html)
+    assert not ENGLISH_WORDS.search(without_code(text)), ENGLISH_WORDS.search(without_code(text))
+    assert "✓ 正确。" in text
+    box = form(QUIZZES[lesson]).children[0]
+    assert all(re.search(rf"{HAN}|\d", label) for label, _ in box.children[1].options)
+    box.children[1].index = 0
+    assert re.search(HAN, box.children[2].value)
+
+
+def test_a_check_speaks_the_language_of_the_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("STYLELAB_LANGUAGE", raising=False)
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter"))
+    monkeypatch.chdir(tmp_path)
+    tell("gram_matrix", RIGHT, USED)
+    assert capsys.readouterr().out == f"gram_matrix: right, {USED}\n"
+    (tmp_path / ".stylelab-lessons.json").write_text('{"language": "zh"}')
+    tell("gram_matrix", RIGHT, USED)
+    assert capsys.readouterr().out.startswith("gram_matrix: 正确")
+
+
+def test_the_language_is_chosen_by_the_environment_the_folder_or_jupyterlab(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    monkeypatch.delenv("STYLELAB_LANGUAGE", raising=False)
+    assert languages.current_language(tmp_path) == "en"
+    settings = tmp_path / "lab/user-settings/@jupyterlab/translation-extension/plugin.jupyterlab-settings"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{\n    // Language locale\n    "locale": "zh_CN"\n}')
+    assert languages.current_language(tmp_path) == "zh"
+    (tmp_path / ".stylelab-lessons.json").write_text('{"language": "en"}')
+    assert languages.current_language(tmp_path) == "en"
+    for value, code in (("zh_CN.UTF-8", "zh"), ("zh-Hant", "zh"), ("fr", "en"), ("", "en")):
+        monkeypatch.setenv("STYLELAB_LANGUAGE", value)
+        assert languages.current_language(tmp_path) == code, value
+
+
+PHRASES = Phrases(
+    {
+        "Shape {1}; expected {2}. {3}": "形状为{1}，应为{2}。{3}",
+        " Add them up.": "把它们加起来。",
+        "{1}, but not for {2}: {3}": "{1}，但对{2}不对：{3}",
+        "Right for one input": "对一个输入正确",
+        "the flat image": "平坦图像",
+        "Use {{braces}}, {1}.": "用{{braces}}，{1}。",
+        "ToTensor": None,
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("english", "other"),
+    [
+        ("Add them up.", "把它们加起来。"),
+        ("Shape (3, 4); expected (4,). Add them up.", "形状为(3, 4)，应为(4,)。把它们加起来。"),
+        ("Right for one input, but not for the flat image: Add them up.", "对一个输入正确，但对平坦图像不对：把它们加起来。"),
+        ("Use {braces}, x{2}.", "用{braces}，x{2}。"),
+        ("Add them up. Nobody knows this.", "把它们加起来。Nobody knows this."),
+        ("Nobody knows this.", None),
+        ("ToTensor", None),
+        ("", None),
+    ],
+)
+def test_sentences_are_found_whole_with_holes_and_in_parts(english, other):
+    assert PHRASES.find(english) == other
+
+
+def test_a_sentence_without_a_translation_stays_english():
+    assert languages.say("Nobody has translated this.", "zh") == "Nobody has translated this."
