@@ -19,16 +19,41 @@ SPEAKERS = {  # the file of a language's sentences -> the modules in which they 
     "checks": ("exercises/checking/*.py", "torch/exercises/*.py", "tensorflow/exercises/*.py"),
     "quizzes": ("exercises/quizzes/*.py",),
     "page": ("page.py", "cli/start.py"),
+    "studio": ("tools/studio/*.py", "tools/studio/*.js"),
+    "errors": (
+        "errors.py",
+        "recipes.py",
+        "base/*.py",
+        "images/*.py",
+        "run/*.py",
+        "encoders/*.py",
+        "networks/*.py",
+        "torch/*.py",
+        "tensorflow/*.py",
+    ),  # fmt: skip
     "images": (),  # what the built-in ones show
     "lessons": (),  # what the images of their cells show
 }
-LABELS = (  # of one word, or in HTML
-    "right", "not yet", "not attempted yet", "✓ Right.", "✗ No.", "{1} of {2} right", "painted", "starting", "Which do you prefer?",
-    "You prefer", "I prefer", "Run the cell above to make it live.", "it", "It", "pixel", "position", "pixels", "image", "activation", "another", "new",
-)  # fmt: skip
+LABELS = {  # of one word, or put together
+    "page": (
+        "right", "not yet", "not attempted yet", "✓ Right.", "✗ No.", "{1} of {2} right", "painted", "starting", "Which do you prefer?",
+        "You prefer", "I prefer", "Run the cell above to make it live.", "it", "It", "pixel", "position", "pixels", "image", "activation",
+        "another", "new",
+    ),
+    "studio": (
+        "running", "paused", "waiting", "stopping", "stopped", "done", "failed", "weighted", "total", "content", "style", "none", "recipe",
+        "framework", "encoder", "size", "steps", "seed", "settings", "filmstrip", "Style image {1}", "Style mask {1}",
+    ),
+}  # fmt: skip
 SHOWN_BY = ("show", "Live", "finish", "try_it", "choose", "image")  # functions that are told what an image shows
 FIELD = re.compile(r"\{\w*(?::[^{}]*)?\}")  # of str.format
 SENTENCE = re.compile(r"\S \S|^ \w|^\w+[.-]?\w*\.$")  # several words, or one with a full stop
+COMMENT = re.compile(r"^\s*//.*|(?<=[;,{]) // .*|^\s*/\*\*(?:[^*]|\*(?!/))*\*/", re.MULTILINE)
+INNER = re.compile(r"\$\{((?:[^{}`]|`[^`$]*`)*)\}")  # a hole of a template that has no holes in it
+STRING = re.compile(r'"([^"\n]*)"|`([^`]*)`')
+UNSAID = re.compile(
+    r"^sl-|^[A-Z]\w+(?:Error|Left|Right)$|translate\(|prefers-|^(?:Home|End|Enter)$|\\"
+)  # classes, keys and the like
 NOT_SPOKEN = ("\\", "(?", ".*", "import ", "__", "<", "{{{{")  # in regular expressions, code and HTML
 
 
@@ -38,10 +63,9 @@ def sentences(group: str) -> list[str]:
         return list(dict.fromkeys(item.alt for item in ITEMS.values()))
     if group == "lessons":
         return list(dict.fromkeys(_shown()))
-    labels = LABELS if group == "page" else ()
     paths = [path for pattern in SPEAKERS[group] for path in sorted(PACKAGE.glob(pattern))]
-    spoken = (text for path in paths for text in _spoken(ast.parse(path.read_text(encoding="utf-8"))))
-    return list(dict.fromkeys([*labels, *spoken]))
+    found = [text for path in paths for text in (_script(path) if path.suffix == ".js" else _spoken(_tree(path)))]
+    return list(dict.fromkeys([*LABELS.get(group, ()), *found]))
 
 
 def _shown() -> Iterator[str]:
@@ -57,6 +81,27 @@ def _shown() -> Iterator[str]:
                 for each in told:
                     chosen = [each.body, each.orelse] if isinstance(each, ast.IfExp) else [each]
                     yield from (text for one in chosen if (text := _text(one)) and SENTENCE.search(text))
+
+
+def _tree(path: Path) -> ast.AST:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _script(path: Path) -> Iterator[str]:
+    """Strings of a script that begin with a capital letter or have several words."""
+    code = COMMENT.sub("", path.read_text(encoding="utf-8"))
+    while hole := INNER.search(code):  # from the inside, as a template may stand within a template's hole
+        yield from _said(hole[1])
+        code = code[: hole.start()] + "\0" + code[hole.end() :]
+    yield from _said(code)
+
+
+def _said(code: str) -> Iterator[str]:
+    for string in STRING.finditer(code):
+        parts = re.split("\0", string[1] or string[2] or "")
+        text = parts[0] + "".join(f"{{{number}}}{part}" for number, part in enumerate(parts[1:], 1))
+        if (text[:1].isupper() or SENTENCE.search(text)) and re.search(r"[A-Za-z]{2}", text) and not UNSAID.search(text):
+            yield text
 
 
 def _spoken(node: ast.AST) -> Iterator[str]:

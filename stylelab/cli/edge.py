@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from stylelab.base.files import error_text, printable, refused, temporary_folder
 from stylelab.base.interrupts import interrupts
 from stylelab.errors import INTERRUPTED, InputError, MachineError, StylelabError
+from stylelab.languages import say
 
 
 class Messages:
@@ -117,5 +118,5 @@ def _status(work: Callable[[], int | None]) -> int:
             error = none
     except OverflowError:
         error = InputError("a number is too large: choose a smaller one")
-    print(f"stylelab: {error}", file=sys.stderr)
+    print(f"stylelab: {say(str(error))}", file=sys.stderr)
     return error.exit_status

@@ -27,6 +27,7 @@ from stylelab.base.files import (
 from stylelab.base.values import one_of
 from stylelab.cli.progress import progress
 from stylelab.errors import InputError, Interrupted, NotFiniteError, StylelabError
+from stylelab.languages import say
 from stylelab.networks import NAMES, find_network, load_weights, mix
 from stylelab.networks.file import check_name, check_style
 from stylelab.run.backends import check_backend, load_backend
@@ -232,4 +233,4 @@ def export(network: str, styles: list[str], out: Path, *, backend: str, blend: A
 
 
 def _tell(message: str) -> None:
-    print(f"stylelab: {message}", file=sys.stderr)
+    print(f"stylelab: {say(message)}", file=sys.stderr)

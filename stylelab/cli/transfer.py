@@ -17,6 +17,7 @@ from stylelab.base.interrupts import interrupts
 from stylelab.cli.progress import progress
 from stylelab.errors import InputError, Interrupted, MachineError, StylelabError
 from stylelab.images.film import check_film_path, save_film, snapshot_steps
+from stylelab.languages import say
 from stylelab.result import Result
 from stylelab.run import settings_file
 from stylelab.run.backends import check_backend, load_backend
@@ -140,7 +141,7 @@ def _going_on(run: Run) -> str:
 
 
 def _tell(message: str) -> None:
-    print(f"stylelab: {message}", file=sys.stderr)
+    print(f"stylelab: {say(message)}", file=sys.stderr)
 
 
 def _save_image(result: Result, out: Path, run: Run) -> tuple[Path, StylelabError | None]:

@@ -13,6 +13,7 @@ from stylelab.base.files import expand_home, file_kind, printable, quoted, tempo
 from stylelab.base.values import number
 from stylelab.cli.progress import progress
 from stylelab.errors import InputError, Interrupted, StylelabError
+from stylelab.languages import say
 from stylelab.run.backends import check_backend
 from stylelab.run.checksums import sha256_of
 from stylelab.run.one_pass import choose_network
@@ -107,4 +108,4 @@ def _summary(kept: Kept, target: Path, size: tuple[int, ...], seconds: float, re
 
 
 def _tell(message: str) -> None:
-    print(f"stylelab: {message}", file=sys.stderr)
+    print(f"stylelab: {say(message)}", file=sys.stderr)

@@ -8,8 +8,9 @@ translation until it gets one, and is shown in English.
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from stylelab.base.handed_out import read_record
@@ -18,9 +19,9 @@ from stylelab.languages.units import ENGLISH, find_language, languages
 RECORD = ".stylelab-lessons.json"  # of a folder of lessons; see stylelab.cli.start
 JUPYTER = "lab/user-settings/@jupyterlab/translation-extension/plugin.jupyterlab-settings"
 HOLE = re.compile(r"(?<!\{)\{(\d+)\}(?!\})")
-FULL_STOP = re.compile(r"(?<=[.?!]) ")
+NUMBERED = re.compile(r"((?<!\{)\{\d+\}(?!\}))")
 END = re.compile(r"(?<=[.?!:;,]) ")  # where a sentence, or a part of one, may end
-CLEAR = 8  # letters that a sentence has besides its holes; one with fewer is tried last
+PAGES = ("studio", "errors", "images", "page")
 WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]")  # no space stands next to these
 WIDER = str.maketrans(".,:;?!", "。，：；？！")
 
@@ -34,51 +35,44 @@ class Phrases:
 
     def __init__(self, pairs: Mapping[str, str | None]):
         spoken = {english.strip(): other.strip() for english, other in pairs.items() if other is not None}
-        self.whole = {_plain(english): _plain(other) for english, other in spoken.items() if not HOLE.search(english)}
-        holed = [(english, other) for english, other in spoken.items() if HOLE.search(english)]
+        self.found: dict[str, str | None] = {_plain(english): _plain(other) for english, other in spoken.items()}
+        holed = [(english, other) for english, other in spoken.items() if HOLE.search(english) and _letters(english) > 1]
         holed.sort(key=lambda pair: -_letters(pair[0]))  # the most particular first
-        self.holed = [(_pattern(english), other) for english, other in holed if _letters(english) >= CLEAR]
-        self.vague = [(_pattern(english), other) for english, other in holed if 2 <= _letters(english) < CLEAR]
+        self.holed = [(_pattern(english), other) for english, other in holed]
 
     def find(self, text: str) -> str | None:
-        """A text in the language, or None; spaces at its ends are dropped."""
+        """A text in the language, or None; spaces at its ends are dropped. Of several ways, that which leaves the least English."""
         text = text.strip()
-        if not text:
-            return None
-        return self._known(text) or self._in_parts(text) or self._filled(text, self.vague)
+        if text not in self.found:
+            self.found[text] = self._best(text) if text else None
+        return self.found[text]
 
-    def _known(self, text: str) -> str | None:
-        if text in self.whole:
-            return self.whole[text]
-        for match in reversed([*FULL_STOP.finditer(text)]):
-            if text[: match.start()] in self.whole:
-                rest = text[match.end() :]
-                return _joined(self.whole[text[: match.start()]], self.find(rest) or rest)
-        return self._filled(text, self.holed)
+    def _best(self, text: str) -> str | None:
+        best, least = None, len(text)
+        for way in chain(self._filled(text), self._in_parts(text)):
+            if (words := _english_words(way)) < least:
+                best, least = way, words
+            if not least:
+                break
+        return best
 
-    def _filled(self, text: str, phrases: "list[tuple[re.Pattern[str], str]]") -> str | None:
-        for pattern, other in phrases:
+    def _filled(self, text: str) -> Iterator[str]:
+        for pattern, other in self.holed:
             if match := pattern.fullmatch(text):
-                names = (text[start - 1 : start] in ("`", "'") for start, _ in match.regs[1:])  # a name stays as it is
-                holes = (
-                    hole if name else (self.find(hole) or hole).strip() for hole, name in zip(match.groups(), names, strict=True)
-                )
-                filled = {f"{{{number}}}": _escaped(hole) for number, hole in enumerate(holes, 1)}
-                return _plain("".join(filled.get(part, part) for part in re.split(r"((?<!\{)\{\d+\}(?!\}))", other)))
-        return None
+                holes = {}
+                for number, hole in enumerate(match.groups(), 1):
+                    before, after = text[: match.start(number)][-1:], text[match.end(number) :][:1]
+                    is_name = before == after and before in ("`", "'")  # which stays as it is
+                    holes[f"{{{number}}}"] = _escaped(hole if is_name else (self.find(hole) or hole).strip())
+                yield _plain("".join(holes.get(part, part) for part in NUMBERED.split(other)))
 
-    def _in_parts(self, text: str) -> str | None:
-        """The longest beginning or end that is known, and what is left of the text."""
-        ends = [match.start() for match in END.finditer(text)]
-        for end in reversed(ends):
-            first = text[:end].removesuffix(";")
-            if known := self._known(first):
-                known += "；" if len(first) < end else ""
-                return _joined(known, self.find(text[end + 1 :]) or text[end + 1 :])
-        for end in ends:
-            if known := self._known(text[end + 1 :]):
-                return _joined(self.find(text[:end]) or text[:end], known)
-        return None
+    def _in_parts(self, text: str) -> Iterator[str]:
+        for match in END.finditer(text):
+            first, last = text[: match.start()].rstrip(";,"), text[match.end() :]
+            one, other = self.find(first), self.find(last)
+            if one or other:
+                sign = text[len(first) : match.start()]
+                yield _joined((one or first) + sign, other or last)
 
 
 def _joined(first: str, last: str) -> str:
@@ -130,8 +124,19 @@ def read_sentences(language: str) -> dict[str, str | None]:
     """All files of sentences of a language, in one."""
     pairs: dict[str, str | None] = {}
     for path in sorted((find_language(language).folder / "sentences").glob("*.json")):
-        pairs |= json.loads(path.read_text(encoding="utf-8"))
+        pairs |= _read(path)
     return pairs
+
+
+def _read(path: Path) -> dict[str, str | None]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def spoken(language: str) -> dict[str, str]:
+    """The sentences of a language for a page, which finds them itself: those of lessons and their checks are left out."""
+    folder = find_language(language).folder / "sentences"
+    pairs = {english: other for name in PAGES for english, other in _read(folder / f"{name}.json").items()}
+    return {_plain(english): _plain(other) for english, other in pairs.items() if other is not None}
 
 
 def _jupyter_language() -> str | None:
@@ -149,6 +154,10 @@ def _plain(text: str) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
+
+
+def _english_words(text: str) -> int:
+    return len(re.findall(r"\b[a-z]{3,}\b", re.sub(r"`[^`]*`|'[^']*'", "", text)))
 
 
 def _letters(english: str) -> int:

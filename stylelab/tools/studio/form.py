@@ -10,6 +10,7 @@ from stylelab import encoders, images
 from stylelab.errors import InputError, StylelabError
 from stylelab.images.decode import ImageFile
 from stylelab.images.formats import ENDINGS
+from stylelab.languages import ENGLISH, current_language, spoken
 from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
 from stylelab.run.backends import BACKENDS
 from stylelab.run.options import WAYS_TO_KEEP_COLOURS, Options, describe, numbered, values_of
@@ -57,6 +58,7 @@ def choices() -> dict:
         "steps": MOST_STEPS,
         "endings": sorted(ENDINGS),
         "live": live.choices(),
+        "phrases": spoken(language) if (language := current_language()) != ENGLISH else None,
     }
 
 

@@ -144,12 +144,12 @@ class Live {
   }
 
   tell(text) {
-    if (this.status.textContent !== text) this.status.textContent = text;
+    if (this.told !== text) this.status.textContent = this.told = text; // the page may show it in another language
   }
 
   /** Shows what is wrong. The same line is not announced again with every frame. */
   complain(text) {
-    if (this.alert.textContent !== text) this.alert.textContent = text;
+    if (this.complaint !== text) this.alert.textContent = this.complaint = text;
   }
 
   async startCamera() {

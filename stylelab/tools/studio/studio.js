@@ -359,7 +359,7 @@ class Form {
     this.controls.blend.parentElement.hidden = used.length === 1;
     this.add.hidden = used.length > MORE.length;
     const masks = Object.keys(this.thumbnails).filter((role) => role.includes("mask") && values[role]);
-    const parts = [used.length > 1 && `${used.length} styles`, masks.length && `${masks.length} mask${masks.length > 1 ? "s" : ""}`];
+    const parts = [used.length > 1 && `${used.length} styles`, masks.length > 1 ? `${masks.length} masks` : masks.length && "1 mask"];
     this.hints.more.textContent = parts.filter(Boolean).join(", ") || "none";
     for (const [role, image] of Object.entries(this.thumbnails)) {
       if (values[role]) continue;
@@ -415,7 +415,9 @@ class Card {
     this.remove = this.button("Remove", () => ({ kind: "remove" }));
     this.saves = Object.entries(SAVE_LABELS).map(([what, label]) => {
       const noun = label === "GIF" ? label : label.toLowerCase();
-      return this.button(label, () => ({ kind: "save", what }), `Save the ${noun} of run ${run.id}`);
+      const button = this.button(label, () => ({ kind: "save", what }), `Save the ${noun} of run ${run.id}`);
+      button.dataset.what = what;
+      return button;
     });
     this.plot = h("div", { class: "sl-plot" });
     this.settings = h("dl");
@@ -474,7 +476,7 @@ class Card {
     this.bar.value = run.step;
     this.bar.max = run.steps;
     this.facts.textContent = this.factsText(run);
-    if (this.error.textContent !== run.error) this.error.textContent = run.error;
+    if (this.fault !== run.error) this.error.textContent = this.fault = run.error; // the page may show it in another language
     this.error.className = run.state === "failed" ? "sl-error" : "sl-hint"; // a run stopped on purpose has a note
     this.images.after.alt = `After ${run.step} of ${run.steps} steps: ${run.content} in the style of ${run.style}`;
     for (const [role, bytes] of Object.entries(images)) showImage(this.images[role], bytes);
@@ -522,7 +524,7 @@ class Card {
     this.pause.hidden = this.stop.hidden = this.bar.hidden = ended;
     this.goOn.hidden = !run.kept;
     if (this.goOn.hidden && had === this.goOn) this.pause.focus();
-    for (const button of this.saves) button.disabled = run.step === 0 && button.textContent !== SAVE_LABELS.settings;
+    for (const button of this.saves) button.disabled = run.step === 0 && button.dataset.what !== "settings";
     if (hidesFocus) (run.step ? this.saves[0] : this.remove).focus();
   }
 
@@ -763,6 +765,8 @@ class Studio {
 
 function render({ model, el }) {
   const studio = new Studio(model);
+  const { phrases } = model.get("choices");
+  const keepEnglish = phrases ? translate(studio.element, phrases) : () => {};
   const beat = setInterval(() => studio.beat(), ALIVE_INTERVAL);
   const receive = (message, buffers) => studio.receive(message, buffers);
   const showForm = () => studio.form.show();
@@ -780,6 +784,7 @@ function render({ model, el }) {
   el.append(studio.element);
   studio.send({ kind: "hello" });
   return () => {
+    keepEnglish();
     clearInterval(beat);
     clearTimeout(studio.waiting);
     studio.live.stop();

@@ -1,6 +1,6 @@
 """The studio as a Jupyter widget: messages from the page become runs, and what happens to them is sent to the page.
 
-The page is studio.js and live.js with studio.css. A message is a dict with a 'kind'; images travel with it as bytes.
+The page is studio.js, live.js and language.js with studio.css. A message is a dict with a 'kind'; images travel with it as bytes.
 """
 
 import asyncio
@@ -42,7 +42,9 @@ class Studio(anywidget.AnyWidget):
         runs: the runs on the page, a `stylelab.tools.studio.runs.Runs`.
     """
 
-    _esm = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("studio.js", "live.js"))  # a widget is one module
+    _esm = "\n".join(
+        (HERE / name).read_text(encoding="utf-8") for name in ("studio.js", "live.js", "language.js")
+    )  # a widget is one module
     _css = HERE / "studio.css"
     choices = traitlets.Dict().tag(sync=True)
     form = traitlets.Dict().tag(sync=True)
