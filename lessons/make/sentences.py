@@ -19,7 +19,7 @@ SPEAKERS = {  # the file of a language's sentences -> the modules in which they 
     "checks": ("exercises/checking/*.py", "torch/exercises/*.py", "tensorflow/exercises/*.py"),
     "quizzes": ("exercises/quizzes/*.py",),
     "page": ("page.py", "cli/start.py"),
-    "studio": ("tools/studio/*.py", "tools/studio/*.js"),
+    "studio": ("tools/studio/*.py", "tools/studio/studio.js", "tools/studio/live.js"),
     "errors": (
         "errors.py",
         "recipes.py",
@@ -42,7 +42,7 @@ LABELS = {  # of one word, or put together
     ),
     "studio": (
         "running", "paused", "waiting", "stopping", "stopped", "done", "failed", "weighted", "total", "content", "style", "none", "recipe",
-        "framework", "encoder", "size", "steps", "seed", "settings", "filmstrip", "Style image {1}", "Style mask {1}",
+        "framework", "encoder", "size", "step", "steps", "seed", "settings", "filmstrip", "Style image {1}", "Style mask {1}",
     ),
 }  # fmt: skip
 SHOWN_BY = ("show", "Live", "finish", "try_it", "choose", "image")  # functions that are told what an image shows

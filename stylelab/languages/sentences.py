@@ -48,6 +48,8 @@ class Phrases:
         return self.found[text]
 
     def _best(self, text: str) -> str | None:
+        if sentence := self.found.get(f"{text}."):  # which stands within another one
+            return sentence.removesuffix("。")
         best, least = None, len(text)
         for way in chain(self._filled(text), self._in_parts(text)):
             if (words := _english_words(way)) < least:

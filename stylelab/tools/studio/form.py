@@ -58,6 +58,7 @@ def choices() -> dict:
         "steps": MOST_STEPS,
         "endings": sorted(ENDINGS),
         "live": live.choices(),
+        "language": current_language(),
         "phrases": spoken(language) if (language := current_language()) != ENGLISH else None,
     }
 

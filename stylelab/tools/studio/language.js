@@ -35,6 +35,8 @@ class Phrases {
   }
 
   best(text) {
+    const sentence = this.found.get(`${text}.`); // which stands within another one
+    if (sentence) return sentence.replace(/。$/, "");
     let [best, least] = [null, Infinity];
     for (const ways of [this.filled(text), this.inParts(text)]) {
       for (const way of ways) {
