@@ -286,7 +286,7 @@ for name, image in {"photograph": photograph, "one pass": once, "optimised": opt
 # %% [markdown] name="warp_text"
 # <details><summary>Compare with your guess</summary>
 #
-# The optimisation comes nearer to the style: it looks at its result after every step, and improves it. The network has one try. It knows one size of strokes, that of its training, and nothing of masks, layers or weights. For those, and for the best image, optimise.
+# The optimisation comes nearer to both: it looks at its result after every step, and improves it. The network has one try. It knows one size of strokes, that of its training, and nothing of masks, layers or weights. For those, and for the best image, optimise.
 #
 # </details>
 #
@@ -386,7 +386,7 @@ for pixels in (1, 2, 3, 4):
 # %% [markdown] name="quiz_text"
 # <details><summary>Compare with your guess</summary>
 #
-# Strokes jump, mostly where the photograph is smooth and nothing holds them. A memory calms that. And look at a turn by 4: the network halves its image twice, so its positions lie 4 pixels apart, and a move of just that changes least.
+# Strokes jump, mostly in the sky, where they begin at the waves, and these do not turn with the camera. A memory calms that. And look at a turn by 4: the network halves its image twice, so its positions lie 4 pixels apart, and a move of just that changes least.
 #
 # </details>
 #

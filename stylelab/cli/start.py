@@ -11,9 +11,8 @@ from stylelab.base import handed_out
 from stylelab.base.course import TITLES, find_lessons
 from stylelab.base.files import error_text, printable, quoted
 from stylelab.errors import InputError, unknown
-from stylelab.languages import ENGLISH, find_language, render
+from stylelab.languages import ENGLISH, RECORD, find_language, render
 
-RECORD = ".stylelab-lessons.json"
 OUTCOMES = {  # what happened to a notebook -> how the summary says it
     "new": "new",
     "updated": "updated: you had not changed them",
