@@ -115,7 +115,7 @@ class _Graph:
         return self.node("InstanceNormalization", x, gain, bias, epsilon=EPSILON)
 
     def field(self) -> str:
-        """`Shape.field`, for the height and width of the image: `(1, N, H / fold, W / fold)`."""
+        """The waves of `Shape.waves_along`, for the height and width of the image: `(1, N, H / fold, W / fold)`."""
         along_y, along_x, phase = (self.shape.planes[:, [part]] for part in range(3))  # (N, 1, PLANES)
         size = self.node("Shape", "image")
         sides = []

@@ -100,30 +100,30 @@ class Shape:
         """Height and width of what the convolutions are given are multiples of this."""
         return self.fold * 2 ** (len(self.widths) - 1)
 
-    def field(self, height: int, width: int, start: tuple[float, float] = (0, 0)) -> np.ndarray:
-        """The waves: for each length the sum of `PLANES` plane waves of about that length, in all directions.
+    def waves_along(self, height: int, width: int, start: tuple[float, float] = (0, 0)) -> tuple[np.ndarray, np.ndarray]:
+        """The waves, as two factors: their product is, for each length, the sum of `PLANES` plane waves in all directions.
 
         Without them, even areas of an image would get the same marks everywhere, as nothing tells one position from the next
         (Ulyanov et al. 2016 give their network noise).
 
         >>> from stylelab import networks
-        >>> networks.SHAPES["small"].field(480, 640).shape
-        (240, 320, 4)
+        >>> y, x = networks.SHAPES["small"].waves_along(480, 640)
+        >>> (y @ x).shape
+        (4, 240, 320)
 
         Args:
             height, width: of the image in pixels, multiples of `fold`.
             start: row and column of its first pixel: elsewhere the waves are other ones.
 
         Returns:
-            `(height / fold, width / fold, N)` float32 of mean 0 and variance 1.
+            `(N, height / fold, 2 PLANES)` and `(N, 2 PLANES, width / fold)` float32; the product has mean 0 and variance 1.
         """
-        rows, columns = (first + np.arange(0, side, self.fold) for first, side in zip(start, (height, width), strict=True))
-        fields = [np.zeros((len(rows), len(columns), 0))]
-        for along_y, along_x, phase in self.planes:
-            y, x = np.outer(rows, along_y) + phase, np.outer(columns, along_x)
-            field = np.sin(y) @ np.cos(x).T + np.cos(y) @ np.sin(x).T  # sin(y + x)
-            fields.append((2 / PLANES) ** 0.5 * field[..., None])
-        return np.concatenate(fields, -1).astype(np.float32)
+        along_y, along_x, phase = (part[..., None] for part in self.planes.transpose(1, 0, 2))  # (N, PLANES, 1)
+        y = along_y * (start[0] + np.arange(0, height, self.fold)) + phase
+        x = along_x * (start[1] + np.arange(0, width, self.fold))
+        rows = np.concatenate([np.sin(y), np.cos(y)], 1).transpose(0, 2, 1)  # sin(y + x) = sin y cos x + cos y sin x
+        columns = (2 / PLANES) ** 0.5 * np.concatenate([np.cos(x), np.sin(x)], 1)
+        return rows.astype(np.float32), columns.astype(np.float32)
 
     @cached_property
     def planes(self) -> np.ndarray:

@@ -99,7 +99,7 @@ class Crops:
         return np.stack([self._one(random) for _ in range(batch)]).astype(np.float32)
 
     def start(self, step: int) -> tuple[float, float]:
-        """Where the waves that a step's crops are given begin; see `Shape.field`."""
+        """Where the waves that a step's crops are given begin; see `Shape.waves_along`."""
         y, x = np.random.default_rng([self.seed, step, 2]).uniform(0, FARTHEST, 2)
         return y, x
 

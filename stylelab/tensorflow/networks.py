@@ -196,7 +196,7 @@ class Painter(tf.Module):
                 weight, bias = (self.weights[f"{name}.{part}"] for part in ("weight", "bias"))
                 x = tf.matmul(x, weight, transpose_b=True) + bias
                 x = tf.nn.relu(x) if name == "hidden" else x
-        return np.concatenate([x[0].numpy(), colours_of(style)])
+        return np.concatenate([x[0].numpy(), colours_of(image)])
 
 
 def style_numbers(images: Tensor) -> Tensor:
@@ -215,8 +215,9 @@ def style_numbers(images: Tensor) -> Tensor:
 
 
 def waves(shape: Shape, height: int, width: int, start: tuple[float, float] = (0, 0)) -> Tensor:
-    """`shape.field` as a tensor: `(1, height / fold, width / fold, N)`."""
-    return tf.constant(shape.field(height, width, start)[None])
+    """The waves that a network sees besides an image of this size: `(1, height / fold, width / fold, N)`."""
+    rows, columns = shape.waves_along(height, width, start)
+    return tf.transpose(tf.matmul(rows, columns), (1, 2, 0))[None]
 
 
 def convolve(x: Tensor, kernel: Tensor, stride: int = 1, unfold: int = 1, band: int = BAND) -> Tensor:

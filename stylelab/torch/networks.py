@@ -177,7 +177,7 @@ class Painter(torch.nn.Module):
             weight, bias = (torch.tensor(self.weights[f"{name}.{part}"], device=device) for part in ("weight", "bias"))
             x = x @ weight.T + bias
             x = F.relu(x) if name == "hidden" else x
-        return np.concatenate([x[0].cpu().numpy(), colours_of(style)])
+        return np.concatenate([x[0].cpu().numpy(), colours_of(image)])
 
 
 def style_numbers(images: Tensor) -> Tensor:
@@ -196,8 +196,9 @@ def style_numbers(images: Tensor) -> Tensor:
 
 
 def waves(shape: Shape, height: int, width: int, start: tuple[float, float] = (0, 0)) -> Tensor:
-    """`shape.field` as a tensor: `(1, N, height / fold, width / fold)`."""
-    return torch.from_numpy(shape.field(height, width, start)).permute(2, 0, 1)[None]
+    """The waves that a network sees besides an image of this size: `(1, N, height / fold, width / fold)`."""
+    rows, columns = map(torch.from_numpy, shape.waves_along(height, width, start))
+    return (rows @ columns)[None]
 
 
 def convolve(x: Tensor, kernel: Tensor, stride: int = 1, unfold: int = 1, band: int = BAND) -> Tensor:

@@ -125,23 +125,28 @@ def test_codes_mix_linearly(six):
 # --- waves
 
 
+def field(shape, *size) -> np.ndarray:
+    rows, columns = shape.waves_along(*size)
+    return np.moveaxis(rows @ columns, 0, -1)
+
+
 def test_waves_have_mean_0_and_variance_1_and_about_their_lengths():
     """The length of the strongest frequency of each field, by the Fourier transform along both axes."""
-    waves = TINY.field(1024, 1024)
+    waves = field(TINY, 1024, 1024)
     assert waves.shape == (512, 512, 2) and waves.dtype == np.float32
     assert_allclose(waves.mean((0, 1)), 0, atol=0.05)
     assert_allclose(waves.std((0, 1)), 1, atol=0.1)
     frequencies = np.hypot(*np.meshgrid(np.fft.fftfreq(512, 2), np.fft.fftfreq(512, 2)))  # a pixel
-    for field, length in zip(np.moveaxis(waves, -1, 0), TINY.waves, strict=True):
-        power = np.abs(np.fft.fft2(field)) ** 2
+    for one, length in zip(np.moveaxis(waves, -1, 0), TINY.waves, strict=True):
+        power = np.abs(np.fft.fft2(one)) ** 2
         within = (frequencies > 0.7 / length) & (frequencies < 1.4 / length)
         assert power[within].sum() > 0.95 * power.sum()
 
 
 def test_waves_elsewhere_are_a_part_of_the_same_waves():
-    assert_allclose(TINY.field(20, 30, (14, 6)), TINY.field(40, 40)[7:17, 3:18], atol=1e-4)
-    assert np.abs(TINY.field(20, 30, (1000.5, 3)) - TINY.field(20, 30)).mean() > 0.5
-    assert networks.SHAPES["ordinary"].field(8, 12).shape == (8, 12, 0)
+    assert_allclose(field(TINY, 20, 30, (14, 6)), field(TINY, 40, 40)[7:17, 3:18], atol=1e-4)
+    assert np.abs(field(TINY, 20, 30, (1000.5, 3)) - field(TINY, 20, 30)).mean() > 0.5
+    assert field(networks.SHAPES["ordinary"], 8, 12).shape == (8, 12, 0)
 
 
 def test_an_even_image_gets_marks_that_differ_from_place_to_place(six):
