@@ -18,11 +18,11 @@ import pytest
 import yaml
 
 import stylelab
-from lessons.make import assemble
 from lessons.make.assemble import COLAB
 from stylelab import colab
 from stylelab.base.course import ASSETS, KERNELS, LESSONS, REPOSITORY
 from stylelab.errors import MachineError
+from stylelab.languages.lessons import badges
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -218,8 +218,8 @@ def test_binder_installs_the_kernel_that_the_tensorflow_lessons_use():
 
 def test_badges_open_their_lesson():
     for path in LESSONS.glob("*.ipynb"):
-        badges = assemble._badges(path.name)
-        assert f"/main/lessons/{path.name}" in badges and f"labpath=lessons%2F{path.name}" in badges
+        links = badges(path.name)
+        assert f"/main/lessons/{path.name}" in links and f"labpath=lessons%2F{path.name}" in links
 
 
 # the development container: the part of the specification's schema that is used
