@@ -1,7 +1,7 @@
 """Editions in other languages. A language is a folder here: `language.json`, and files of units in Markdown.
 
 A unit renders one English text. It is known by a key, and holds the mark of the English that it was written for: when the English
-changes, the unit is stale, a test names it, and the English is shown until somebody has rendered it again.
+changes, the unit is stale, a test names it, and the English is shown until it is translated again.
 """
 
 from stylelab.languages.lessons import fill_in, render

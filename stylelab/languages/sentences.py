@@ -1,7 +1,7 @@
 """Sentences in the user's language. The code says them in English; `say` finds the same sentence in another language.
 
 A language's folder `sentences` holds JSON files `{english: other}`. An English sentence with holes, such as an f-string of the code, has
-`{1}`, `{2}` ... for them; what stands there is rendered too. The English is its own key, so that a changed sentence has no
+`{1}`, `{2}` ... for them; what fills them is translated too. The English is its own key, so that a changed sentence has no
 translation until it gets one, and is shown in English.
 """
 
@@ -30,7 +30,7 @@ class Phrases:
     """The sentences of a language.
 
     Args:
-        pairs: English -> the other language; None for what nobody reads.
+        pairs: English -> the other language; None for what is not shown.
     """
 
     def __init__(self, pairs: Mapping[str, str | None]):

@@ -127,7 +127,7 @@ class Shape:
 
     @cached_property
     def planes(self) -> np.ndarray:
-        """Of each length and plane wave the radians a pixel down and to the right, and the phase: `(N, 3, PLANES)`."""
+        """Radians a pixel down, radians a pixel to the right, and the phase of each length's plane waves, `(N, 3, PLANES)`."""
         index = np.arange(1, len(self.waves) * PLANES + 1).reshape(-1, PLANES)
         turn, phase, longer = (index * step % 1 for step in STEPS)
         radians = 2 * np.pi / (np.array(self.waves)[:, None] * (0.8 + 0.4 * longer))
