@@ -16,7 +16,7 @@ from pathlib import Path
 from lessons.make.assemble import TITLES, sources
 from lessons.make.build import build
 from lessons.make.lint import faults
-from lessons.make.translations import add_units, stamp, unfinished
+from lessons.make.translations import add_sentences, add_units, stamp, unfinished, unsaid
 from stylelab.errors import StylelabError
 from stylelab.languages import ENGLISH, languages
 
@@ -72,6 +72,10 @@ def _units(options) -> int:
         if options.stamp:
             stamp(source, options.language, options.stamp)
         found += unfinished(source, options.language)
+    if not options.numbers:
+        if options.add:
+            add_sentences(options.language)
+        found += unsaid(options.language)
     for line in found:
         print(line, file=sys.stderr)
     return 1 if found else 0

@@ -1,11 +1,14 @@
-"""The texts of a lesson in another language: which are missing or stale, and whether they say as much as the English ones."""
+"""What is missing or stale in another language: texts of lessons, which are units, and sentences; see `stylelab.languages`."""
 
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from lessons.make.assemble import texts, units_path
-from stylelab.languages import Unit, mark_of, read_units, write_units
+from lessons.make.sentences import SPEAKERS, sentences
+from stylelab.base.files import write_text
+from stylelab.languages import Unit, find_language, mark_of, read_units, write_units
 
 STALE = "0" * 8  # no text has this mark
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
@@ -63,3 +66,39 @@ def stamp(source: Path, language: str, keys: Iterable[str]) -> None:
     }
     if marked:
         write_units(path, units | marked)
+
+
+def unsaid(language: str) -> list[str]:
+    """A line for each sentence without a translation, and for each translation whose sentence is no longer said."""
+    lines, known, said = [], _files(language), {}
+    for group in SPEAKERS:
+        said |= dict.fromkeys(sentences(group), group)
+    translated = {english: other for pairs in known.values() for english, other in pairs.items()}
+    for english, group in said.items():
+        if translated.get(english, "") == "":  # None is what nobody reads
+            lines.append(f"{group}.json: {english!r} has no translation: `units {language} --add` adds it, to be filled in")
+    return lines + [
+        f"{group}.json: {english!r} is no longer said: `units {language} --add` removes it"
+        for group, pairs in known.items()
+        for english in pairs
+        if english not in said
+    ]
+
+
+def add_sentences(language: str) -> None:
+    """Write the files of sentences anew in the order of the code: missing ones are empty, and those no longer said are gone."""
+    translated = {english: other for pairs in _files(language).values() for english, other in pairs.items()}
+    written: set[str] = set()
+    for group in SPEAKERS:
+        pairs = {english: translated.get(english, "") for english in sentences(group) if english not in written}
+        written |= pairs.keys()
+        write_text(_folder(language) / f"{group}.json", json.dumps(pairs, indent=1, ensure_ascii=False) + "\n")
+
+
+def _folder(language: str) -> Path:
+    return find_language(language).folder / "sentences"
+
+
+def _files(language: str) -> dict[str, dict[str, str | None]]:
+    paths = (_folder(language) / f"{group}.json" for group in SPEAKERS)
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()}

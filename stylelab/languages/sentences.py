@@ -34,7 +34,7 @@ class Phrases:
     """
 
     def __init__(self, pairs: Mapping[str, str | None]):
-        spoken = {english.strip(): other.strip() for english, other in pairs.items() if other is not None}
+        spoken = {english.strip(): other.strip() for english, other in pairs.items() if other}
         self.found: dict[str, str | None] = {_plain(english): _plain(other) for english, other in spoken.items()}
         holed = [(english, other) for english, other in spoken.items() if HOLE.search(english) and _letters(english) > 1]
         holed.sort(key=lambda pair: -_letters(pair[0]))  # the most particular first
@@ -138,7 +138,7 @@ def spoken(language: str) -> dict[str, str]:
     """The sentences of a language for a page, which finds them itself: those of lessons and their checks are left out."""
     folder = find_language(language).folder / "sentences"
     pairs = {english: other for name in PAGES for english, other in _read(folder / f"{name}.json").items()}
-    return {_plain(english): _plain(other) for english, other in pairs.items() if other is not None}
+    return {_plain(english): _plain(other) for english, other in pairs.items() if other}
 
 
 def _jupyter_language() -> str | None:
