@@ -190,10 +190,10 @@ HOGS = {  # name -> (code, stages that it may end in)
     "endless output by descriptor": ("import os\n    while True:\n        os.write(1, b'x' * 10**6); os.write(2, b'x')", ("time",)),
     "a fork bomb": ("import os\n    while True:\n        try:\n            os.fork()\n        except OSError:\n            pass", ("time", "memory", "lost")),
     "a thread bomb": ("import threading, time\n    while True:\n        threading.Thread(target=time.sleep, args=(100,)).start()", ("error", "time", "memory")),
-    "a memory bomb": ("hoard = []\n    while True:\n        hoard.append(bytearray(2**26))", ("error", "memory", "lost", "time")),
+    "a memory bomb": ("hoard = []\n    while True:\n        hoard.append(bytearray(2**26))", ("error", "memory", "lost", "time", "starved")),
     "memory in many processes": (
         "import os, time\n    for _ in range(8):\n        if os.fork() == 0:\n            hoard = b'x' * (2**30)\n            time.sleep(100)\n    time.sleep(100)",
-        ("memory", "time", "lost", "error"),
+        ("memory", "time", "lost", "error", "starved"),  # the last if the kernel kills any process for memory at that moment
     ),
     "a full disk": ("n = 0\n    while True:\n        n += 1\n        open(f'/scratch/{n}', 'wb').write(bytes(2**24))", ("error", "lost", "time")),
     "deep recursion": ("return gram_matrix(activation)", ("error", "lost")),
