@@ -190,10 +190,10 @@ HOGS = {  # name -> (code, stages that it may end in)
     "endless output by descriptor": ("import os\n    while True:\n        os.write(1, b'x' * 10**6); os.write(2, b'x')", ("time",)),
     "a fork bomb": ("import os\n    while True:\n        try:\n            os.fork()\n        except OSError:\n            pass", ("time", "memory", "lost")),
     "a thread bomb": ("import threading, time\n    while True:\n        threading.Thread(target=time.sleep, args=(100,)).start()", ("error", "time", "memory")),
-    "a memory bomb": ("hoard = []\n    while True:\n        hoard.append(bytearray(2**26))", ("error", "memory", "lost", "time", "starved")),
+    "a memory bomb": ("hoard = []\n    while True:\n        hoard.append(bytearray(2**26))", ("error", "memory", "lost", "time")),
     "memory in many processes": (
         "import os, time\n    for _ in range(8):\n        if os.fork() == 0:\n            hoard = b'x' * (2**30)\n            time.sleep(100)\n    time.sleep(100)",
-        ("memory", "time", "lost", "error", "starved"),  # the last if the kernel kills any process for memory at that moment
+        ("memory", "time", "lost", "error"),
     ),
     "a full disk": ("n = 0\n    while True:\n        n += 1\n        open(f'/scratch/{n}', 'wb').write(bytes(2**24))", ("error", "lost", "time")),
     "deep recursion": ("return gram_matrix(activation)", ("error", "lost")),
@@ -204,6 +204,8 @@ HOGS = {  # name -> (code, stages that it may end in)
 @pytest.mark.parametrize("code, stages", HOGS.values(), ids=HOGS)
 def test_an_answer_that_uses_too_much_is_stopped_and_affects_no_other(grade, code, stages):
     result = grade(f"def gram_matrix(activation):\n    {code}\n", seconds=2)
+    if result.stage == "starved":  # another process was killed for memory at that moment: such an answer is run again
+        result = grade(f"def gram_matrix(activation):\n    {code}\n", seconds=2)
     assert result.earned == 0 and result.stage in stages, result.reason
     assert result.seconds < 60  # a busy machine gives an answer more
     assert result.reason

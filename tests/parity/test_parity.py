@@ -13,7 +13,6 @@ from stylelab.recipes import RECIPES
 
 MEASURE = Path(__file__).with_name("measure.py")
 RELATIVE = 1e-4  # of the largest value, in float32: activations, losses, gradients
-SORTED = 1e-3  # the same of a loss that sorts: two numbers that nearly tie may change places, as on processors without AVX-512
 IMAGE = 1e-2  # of images in 0..1, after 20 steps
 STEPPED = [name for name, recipe in RECIPES.items() if recipe.optimiser.name != "lbfgs"]
 
@@ -57,7 +56,7 @@ def test_losses_and_image_gradients_agree(measured, recipe):
     keys = [key for key in measured["torch"] if key.startswith(f"mini {recipe} ") and not key.endswith("image")]
     assert f"mini {recipe} gradient" in keys and f"mini {recipe} style" in keys
     for key in keys:
-        compare(measured, key, SORTED if recipe == "sliced" else RELATIVE)
+        compare(measured, key)
 
 
 @pytest.mark.parametrize("part", ["style", "gradient"])
@@ -82,9 +81,7 @@ def test_colours_blends_regions_and_strengths_agree(measured, name):
     compare(measured, f"control {name} losses")
     torch, tensorflow = (measured[framework][f"control {name} image"] for framework in ("torch", "tensorflow"))
     difference = np.abs(torch - tensorflow)
-    assert (
-        np.quantile(difference, 0.99) < IMAGE and difference.mean() < IMAGE / 10
-    )  # as above; grey pixels differ in all three colours
+    assert np.quantile(difference, 0.999) < IMAGE and difference.mean() < IMAGE / 10
 
 
 @pytest.mark.parametrize("name", ["adain", "whiten_and_colour", "optimal_transport_map"])
@@ -136,4 +133,4 @@ def test_the_real_filters_agree(measured, kind):
     ]
     assert wanted
     for key in wanted:
-        compare(measured, key, SORTED if kind == "sliced" else RELATIVE)
+        compare(measured, key)
