@@ -293,7 +293,9 @@ def doctor() -> int:
 def start(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Your own folder; created if missing.")] = Path("my-lessons"),
     framework: Annotated[str | None, typer.Option(help="Only torch or only tensorflow.", show_default="both")] = None,
-    language: Annotated[str, typer.Option(envvar="STYLELAB_LANGUAGE", help="Of the lessons' text: en or zh.")] = "en",
+    language: Annotated[
+        str | None, typer.Option(help="Of the lessons' text: en or zh.", show_default="that of the lessons in DIR, or yours")
+    ] = None,
 ) -> int:
     """Copy the lessons into a folder of your own. Notebooks that you have changed are kept; newer ones get another name."""
     from stylelab.cli import start as lessons

@@ -11,7 +11,7 @@ from stylelab.base import handed_out
 from stylelab.base.course import TITLES, find_lessons
 from stylelab.base.files import error_text, printable, quoted
 from stylelab.errors import InputError, unknown
-from stylelab.languages import ENGLISH, RECORD, find_language, render
+from stylelab.languages import ENGLISH, RECORD, current_language, find_language, render
 
 OUTCOMES = {  # what happened to a notebook -> how the summary says it
     "new": "new",
@@ -24,13 +24,13 @@ EDITIONS = 50  # of one lesson in one folder
 MOST_NAMES = 4  # in one line of the summary
 
 
-def start(folder: Path, framework: str | None = None, language: str = ENGLISH) -> str:
+def start(folder: Path, framework: str | None = None, language: str | None = None) -> str:
     """Copy the lessons into a student's folder, or update those that are there.
 
     Args:
         folder: created if it is missing.
         framework: 'torch' or 'tensorflow'; both by default.
-        language: 'en', or another of `stylelab.languages`.
+        language: 'en', or another of `stylelab.languages`; by default that of the lessons which are there, or the user's.
 
     Returns:
         A summary of a few lines.
@@ -40,15 +40,16 @@ def start(folder: Path, framework: str | None = None, language: str = ENGLISH) -
     """
     if framework is not None and framework not in TITLES:
         raise unknown("framework", framework, TITLES)
-    if language != ENGLISH:
+    if language not in (None, ENGLISH):
         find_language(language)
     lessons = find_lessons(framework)
     folder = handed_out.make_folder(Path(folder), lessons[0].parent)
     record = {name: digest for name, digest in handed_out.read_record(folder / RECORD).items() if isinstance(digest, str)}
     done: dict[str, list[str]] = {}
-    record.pop("language", None)
-    if language != ENGLISH:
-        record["language"] = language  # for what the checks and quizzes in this folder say
+    usual = current_language(folder)
+    language = language or usual
+    if {language, usual} != {ENGLISH}:
+        record["language"] = language  # for what the checks and quizzes in this folder say, and for the next time
     for lesson in lessons:
         name, outcome = _copy(lesson, _read(lesson, language), folder, record)
         done.setdefault(outcome, []).append(name)

@@ -19,7 +19,6 @@ from stylelab.languages.units import ENGLISH, find_language, languages
 RECORD = ".stylelab-lessons.json"  # of a folder of lessons; see stylelab.cli.start
 JUPYTER = "lab/user-settings/@jupyterlab/translation-extension/plugin.jupyterlab-settings"
 HOLE = re.compile(r"(?<!\{)\{(\d+)\}(?!\})")
-NUMBERED = re.compile(r"((?<!\{)\{\d+\}(?!\}))")
 END = re.compile(r"(?<=[.?!:;,]) ")  # where a sentence, or a part of one, may end
 PAGES = ("studio", "errors", "images", "page")
 WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]")  # no space stands next to these
@@ -61,12 +60,13 @@ class Phrases:
     def _filled(self, text: str) -> Iterator[str]:
         for pattern, other in self.holed:
             if match := pattern.fullmatch(text):
-                holes = {}
-                for number, hole in enumerate(match.groups(), 1):
-                    before, after = text[: match.start(number)][-1:], text[match.end(number) :][:1]
-                    is_name = before == after and before in ("`", "'")  # which stays as it is
-                    holes[f"{{{number}}}"] = _escaped(hole if is_name else (self.find(hole) or hole).strip())
-                yield _plain("".join(holes.get(part, part) for part in NUMBERED.split(other)))
+                yield _plain(_fill(other, [self._hole(match, number) for number in range(1, len(match.groups()) + 1)]))
+
+    def _hole(self, match: "re.Match[str]", number: int) -> str:
+        """What stands in a hole, translated; a name, which is in quotation marks, stays as it is."""
+        hole, before, after = match[number], match.string[: match.start(number)][-1:], match.string[match.end(number) :][:1]
+        is_name = before == after and before in ("`", "'")
+        return hole if is_name else (self.find(hole) or hole).strip()
 
     def _in_parts(self, text: str) -> Iterator[str]:
         for match in END.finditer(text):
@@ -154,8 +154,9 @@ def _plain(text: str) -> str:
     return text.replace("{{", "{").replace("}}", "}")
 
 
-def _escaped(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+def _fill(text: str, holes: list[str]) -> str:
+    escaped = [hole.replace("{", "{{").replace("}", "}}") for hole in holes]
+    return HOLE.sub(lambda hole: escaped[int(hole[1]) - 1], text)
 
 
 def _english_words(text: str) -> int:

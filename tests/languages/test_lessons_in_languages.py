@@ -126,6 +126,10 @@ def test_a_student_gets_the_lessons_in_chinese(tmp_path):
         notebook = json.loads((tmp_path / "mine" / f"{source.stem}_torch.ipynb").read_text(encoding="utf-8"))
         assert re.search(HAN, "".join(notebook["cells"][0]["source"]))
         assert not any("暂以英文显示" in "".join(cell["source"]) for cell in notebook["cells"])
+    start(tmp_path / "mine", "torch")  # as the next time: the language stays
+    assert re.search(HAN, (tmp_path / "mine" / f"{SOURCES[0].stem}_torch.ipynb").read_text(encoding="utf-8"))
+    start(tmp_path / "mine", "torch", "en")
+    assert not re.search(HAN, (tmp_path / "mine" / f"{SOURCES[0].stem}_torch.ipynb").read_text(encoding="utf-8"))
     with pytest.raises(InputError, match="unknown language 'zz'"):
         start(tmp_path / "other", "torch", "zz")
     assert not (tmp_path / "other").exists()
