@@ -312,7 +312,7 @@ def test_there_are_enough_answers_of_students(answers):
 
 def test_a_check_takes_less_than_a_second(sl, answers):
     def seconds(exercise, answer) -> float:
-        """Processor time, which other programs on the machine do not lengthen."""
+        """Processor time: other programs on the machine lengthen it little, by sharing a core's caches."""
         began = time.process_time()
         sl.check(exercise, answer)
         return time.process_time() - began
@@ -320,7 +320,7 @@ def test_a_check_takes_less_than_a_second(sl, answers):
     for exercise, kinds in answers.RIGHT.items():
         for kind, answer in kinds.items():
             if seconds(exercise, answer) >= 1:  # TensorFlow builds its kernels at the first call
-                assert min(seconds(exercise, answer) for _ in range(2)) < 1, (exercise, kind)
+                assert any(seconds(exercise, answer) < 1 for _ in range(4)), (exercise, kind)
 
 
 def test_answers_survive_the_way_between_processes(half, answers, tmp_path):

@@ -88,15 +88,16 @@ def _put_in_place(name: str, function: Callable, own: Callable) -> None:
 
 def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[str, Callable]) -> tuple[Stage, str, str]:
     """The stage, the sentence, and a note to add if it is nearly too slow for a grader."""
-    draws = []
+    draws, verdicts = [], []
     for seed in SEEDS:  # up to the first draw that is not right, like the sentence of a grader's verdict
         cases = exercise.inputs(seed)
         began = time.process_time()
         draws.append((cases, ask(exercise, function, lab, cases)))
         spent = DRAWS * (time.process_time() - began)
-        if not judge(exercise, *draws[-1]).right:
+        verdicts.append(judge(exercise, *draws[-1]))
+        if not verdicts[-1].right:
             break
-    verdict = judge_draws(exercise, draws)
+    verdict = judge_draws(exercise, draws, verdicts)
     borrowed, refused = own_function(function, frozenset(library)), refusal(function)
     stage, sentence = NOT_YET, f"{verdict.sentence} {FALLBACK}"
     if function is library[exercise.id]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stylelab.exercises.checking.call import Answer
-from stylelab.exercises.checking.definition import MOST, WORD, Case, Exercise, double, of_kind
+from stylelab.exercises.checking.definition import MOST, WORD, Case, Exercise, as_array, double, of_kind
 from stylelab.exercises.checking.messages import (
     DRIFTS,
     NOT_FINITE,
@@ -65,7 +65,9 @@ class Verdict:
         return sum(part.points for part in self.parts if part.wrong is None)
 
 
-def judge_draws(exercise: Exercise, draws: Sequence[tuple[Mapping[str, Case], Answer]]) -> Verdict:
+def judge_draws(
+    exercise: Exercise, draws: Sequence[tuple[Mapping[str, Case], Answer]], verdicts: Sequence[Verdict] = ()
+) -> Verdict:
     """The verdict on one function's answers to several draws of cases: a part is earned if it holds in every draw.
 
     While the value is wrong, what else holds earns a point in seven at most, and nothing in an answer that does no work: one that is
@@ -73,11 +75,12 @@ def judge_draws(exercise: Exercise, draws: Sequence[tuple[Mapping[str, Case], An
 
     Args:
         draws: (cases, answer), at least one.
+        verdicts: what `judge` said of each draw, where that is known already.
 
     Returns:
         The stage and the sentence of the first draw with a fault, and for each part its first fault.
     """
-    verdicts = [judge(exercise, cases, answer) for cases, answer in draws]
+    verdicts = verdicts or [judge(exercise, cases, answer) for cases, answer in draws]
 
     def in_draw(index: int, sentence: str) -> str:
         """A fault's sentence; if it does not occur in the first draw, the sentence mentions that."""
@@ -300,7 +303,11 @@ def slopes(exercise: Exercise, name: str, case: Case, weights: Sequence[np.ndarr
         For each of the weights, the lower and the higher slopes at all numbers in a row, layer by layer for a dict.
     """
     case = copy.deepcopy(double(case))
-    here = exercise.expected(case)
+
+    def value() -> np.ndarray:
+        return as_array(exercise.reference(**case))
+
+    here = value()
     ahead: list[np.ndarray] = []
     behind: list[np.ndarray] = []
     for array in case[name].values() if isinstance(case[name], dict) else [case[name]]:
@@ -308,7 +315,7 @@ def slopes(exercise: Exercise, name: str, case: Case, weights: Sequence[np.ndarr
             before = array[index]
             for change, slopes_there in ((STEP, ahead), (-STEP, behind)):
                 array[index] = before + change
-                slopes_there.append(((exercise.expected(case) - here) / change).ravel())
+                slopes_there.append(((value() - here) / change).ravel())
             array[index] = before
     both = [[np.array(side) @ one.ravel() for side in (ahead, behind)] for one in weights]
     return [(np.minimum(*pair), np.maximum(*pair)) for pair in both]
