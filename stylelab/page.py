@@ -112,8 +112,8 @@ def set_up(sl: ModuleType, seed: int = 0) -> Setting:
     largest, share, least = PRESETS[preset]
     scaled = f"images scaled down to {largest} pixels, runs to {share:.0%} of their authors' steps, but at least {least}"
     encoder = encoders.find_encoder("auto")
-    print(f"{framework} {sys.modules[framework].__version__} on {device}, {os.cpu_count()} cores; seed {seed}")
-    print(f"encoder '{encoder.name}': {encoder.source}" if encoder.source else f"encoder '{encoder.name}'")
+    print(say(f"{framework} {sys.modules[framework].__version__} on {device}, {os.cpu_count()} cores; seed {seed}"))
+    print(say(f"encoder '{encoder.name}': {encoder.source}" if encoder.source else f"encoder '{encoder.name}'"))
     print(say(f"preset '{preset}': {scaled if largest else 'images as large and runs as long as their authors meant'}"))
     if hasattr(shell := get_ipython(), "kernel") and grading:
         shell.events.register("pre_run_cell", partial(_name_missing_answers, shell.user_ns))
@@ -353,7 +353,7 @@ def quiz(lesson: str) -> None:
     from stylelab.exercises.quizzes import find_quiz, form, unfolded
 
     questions = find_quiz(lesson)
-    display_widget(form(questions), unfolded(questions), f"{len(questions)} questions")
+    display_widget(form(questions), unfolded(questions), say(f"{len(questions)} questions"))
 
 
 def choose(images: Mapping[str, np.ndarray], alt: str, seed: int = 0) -> None:
@@ -376,7 +376,8 @@ def choose(images: Mapping[str, np.ndarray], alt: str, seed: int = 0) -> None:
         answer.value = CHOSEN.render(letter=choice.value, names=names, say=say)
 
     choice.observe(reveal, "value")
-    display_widget(ipywidgets.VBox([choice, answer]), CHOICE.render(names=names, say=say), f"A choice of {len(names)} images")
+    text = say(f"A choice of {len(names)} images")
+    display_widget(ipywidgets.VBox([choice, answer]), CHOICE.render(names=names, say=say), text)
 
 
 def display_widget(widget: Any, html: str, text: str) -> None:

@@ -1,6 +1,7 @@
 """What students read besides the lessons: every sentence in the modules that talk to them, for `stylelab.languages`.
 
-A sentence with holes, an f-string in the code, has `{1}`, `{2}` ... for them, and a brace of its own is written twice.
+A sentence with holes, an f-string in the code, has `{1}`, `{2}` ... for them, `{1!}` for the name of a file, and a brace of its own is
+written twice.
 """
 
 import ast
@@ -9,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jupytext
+from typer.main import get_command
 
 from lessons.make.assemble import sources
+from stylelab.cli.commands import app
+from stylelab.cli.help import texts
 from stylelab.images.builtin import ITEMS
 
 PACKAGE = Path(__file__).resolve().parents[2] / "stylelab"
@@ -30,7 +34,19 @@ SPEAKERS = {  # the file of a language's sentences -> the modules in which they 
         "networks/*.py",
         "torch/*.py",
         "tensorflow/*.py",
+        "tools/video/*.py",
     ),  # fmt: skip
+    "commands": (
+        "cli/commands.py",
+        "cli/doctor.py",
+        "cli/edge.py",
+        "cli/listings.py",
+        "cli/one_pass.py",
+        "cli/progress.py",
+        "cli/transfer.py",
+        "cli/video.py",
+    ),
+    "help": (),  # of commands and their options
     "images": (),  # what the built-in ones show
     "lessons": (),  # what the images of their cells show
 }
@@ -44,7 +60,20 @@ LABELS = {  # of one word, or put together
         "running", "paused", "waiting", "stopping", "stopped", "done", "failed", "weighted", "total", "content", "style", "none", "recipe",
         "framework", "encoder", "size", "step", "steps", "seed", "settings", "filmstrip", "Style image {1}", "Style mask {1}",
     ),
+    "commands": (
+        "interrupted", "painting", "computed", "ready", "computed (auto)", "ready (auto)", "what", "state", "from", "loss", "sees", "cost",
+        "nothing", "means", "correlations", "positions", "ours", "differs", "long", "height", "weights, any", "weights, others",
+        "processor", "memory", "disk", "cache", "terminal", "packages",
+        # what typer finds wrong
+        "No such command '{1}'", "No such command '{1}'. Did you mean {2}?", "No such option: {1}",
+        "No such option: {1} (Possible options: {2})", "Missing argument '{1}'", "Missing option '{1}' / '{2}'", "Missing option '{1}'",
+        "Option '{1}' requires an argument", "Option '{1}' does not take a value", "Got unexpected extra argument(s) ({1})",
+        "Invalid value for '{1}': {2}", "Input should be a valid integer, unable to parse string as an integer",
+        "Input should be a valid number, unable to parse string as a number",
+    ),
 }  # fmt: skip
+NAME = "\0"  # stands for a hole that a file's name fills
+NAMING = ("quoted", "printable")  # what makes a file's name fit to be shown
 SHOWN_BY = ("show", "Live", "finish", "try_it", "choose", "image")  # functions that are told what an image shows
 FIELD = re.compile(r"\{\w*(?::[^{}]*)?\}")  # of str.format
 SENTENCE = re.compile(r"\S \S|^ \w|^\w+[.-]?\w*\.$")  # several words, or one with a full stop
@@ -54,13 +83,15 @@ STRING = re.compile(r'"([^"\n]*)"|`([^`]*)`')
 UNSAID = re.compile(
     r"^sl-|^[A-Z]\w+(?:Error|Left|Right)$|translate\(|prefers-|^(?:Home|End|Enter)$|\\"
 )  # classes, keys and the like
-NOT_SPOKEN = ("\\", "(?", ".*", "import ", "__", "<", "{{{{")  # in regular expressions, code and HTML
+NOT_SPOKEN = re.compile(r"\\|\(\?|\.\*|import |__|<(?! )|\{\{\{\{")  # in regular expressions, code and HTML
 
 
 def sentences(group: str) -> list[str]:
     """The English sentences of a group, in the order of the code, each once."""
     if group == "images":
         return list(dict.fromkeys(item.alt for item in ITEMS.values()))
+    if group == "help":
+        return list(dict.fromkeys(texts(get_command(app))))
     if group == "lessons":
         return list(dict.fromkeys(_shown()))
     paths = [path for pattern in SPEAKERS[group] for path in sorted(PACKAGE.glob(pattern))]
@@ -114,7 +145,7 @@ def _spoken(node: ast.AST) -> Iterator[str]:
             children = children[1:]  # a docstring
         for child in children:
             text = _text(child)
-            if text and SENTENCE.search(text) and not any(sign in text for sign in NOT_SPOKEN):
+            if text and SENTENCE.search(text) and not NOT_SPOKEN.search(text):
                 yield text.removeprefix("plain: ")  # of a case; the words after it are said
             if isinstance(child, ast.JoinedStr):
                 child = ast.Tuple([part.value for part in child.values if isinstance(part, ast.FormattedValue)], ast.Load())
@@ -127,8 +158,20 @@ def _text(node: object) -> str | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         parts: list[str | None] = [part for text in FIELD.split(node.value) for part in (text, None)][:-1]
     elif isinstance(node, ast.JoinedStr):
-        parts = [str(part.value) if isinstance(part, ast.Constant) else None for part in node.values]
+        parts = []
+        for part in node.values:
+            parts.append(str(part.value) if isinstance(part, ast.Constant) else NAME if _is_name(part, parts) else None)
     else:
         return None
     holes = iter(range(1, len(parts) + 1))
-    return "".join(f"{{{next(holes)}}}" if part is None else part.replace("{", "{{").replace("}", "}}") for part in parts)
+    marks = {None: "", NAME: "!"}
+    return "".join(
+        f"{{{next(holes)}{marks[part]}}}" if part in marks else part.replace("{", "{{").replace("}", "}}") for part in parts
+    )
+
+
+def _is_name(part: ast.expr, before: list[str | None]) -> bool:
+    """Whether a file's name fills this part of an f-string. In quotation marks it needs no mark."""
+    made_by = getattr(getattr(getattr(part, "value", None), "func", None), "id", "")
+    in_marks = bool(before) and (before[-1] or "").endswith("'")
+    return made_by in NAMING and not in_marks

@@ -12,6 +12,7 @@ import typer
 
 from stylelab.cli.edge import open_standard_streams, protect
 from stylelab.errors import INTERRUPTED, InputError, Interrupted
+from stylelab.languages import ENGLISH, current_language
 from stylelab.run.options import NUMBERS, Checked, OnePassOptions, Options, TrainingOptions, VideoOptions
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # from click, or from typer's own copy of it
@@ -91,7 +92,7 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        status = app(joined(arguments), prog_name="stylelab", standalone_mode=False) or 0
+        status = _program()(joined(arguments), prog_name="stylelab", standalone_mode=False) or 0
     except UsageError as error:
         if not error.format_message():  # no command at all: the help has been shown
             return InputError.exit_status
@@ -101,6 +102,16 @@ def _run(arguments: list[str]) -> int:
     if status == INTERRUPTED:  # typer returns it for a KeyboardInterrupt that no command has caught
         raise Interrupted("interrupted")
     return status
+
+
+def _program() -> Any:
+    """The command line, whose help speaks the user's language."""
+    program = typer.main.get_command(app)
+    if current_language() == ENGLISH:
+        return program
+    from stylelab.cli import help as in_language
+
+    return in_language.translate(program)
 
 
 def joined(arguments: list[str]) -> list[str]:

@@ -87,7 +87,7 @@ def protect(work: Callable[[], int | None]) -> int:
         status = _status(work)
         out.flush()
         if out.trouble and getattr(out.trouble, "errno", None) != errno.EPIPE:  # a reader such as `head` may have enough
-            print(f"stylelab: some messages could not be written: {error_text(out.trouble)}", file=err)
+            tell(f"some messages could not be written: {error_text(out.trouble)}", err)
         err.flush()
     return 128 + signals.numbers[0] if status == INTERRUPTED and signals.numbers else status
 
@@ -100,7 +100,7 @@ def _status(work: Callable[[], int | None]) -> int:
     except StylelabError as known:
         error = known
     except KeyboardInterrupt:
-        print("stylelab: interrupted", file=sys.stderr)
+        tell("interrupted")
         return INTERRUPTED
     except MemoryError:
         error = MachineError("not enough memory: choose a smaller --size")
@@ -118,5 +118,10 @@ def _status(work: Callable[[], int | None]) -> int:
             error = none
     except OverflowError:
         error = InputError("a number is too large: choose a smaller one")
-    print(f"stylelab: {say(str(error))}", file=sys.stderr)
+    tell(str(error))
     return error.exit_status
+
+
+def tell(message: str, stream: Messages | None = None) -> None:
+    """A remark or an error in the user's language, as one line on stderr."""
+    print(f"stylelab: {say(message)}", file=stream or sys.stderr)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stylelab.errors import InputError, MachineError, unknown
+from stylelab.languages import say
 
 
 def _console() -> Console:
@@ -17,9 +18,9 @@ def _console() -> Console:
 def _print(*columns: str, rows: Sequence[tuple[str, ...]], first: str = "bold") -> None:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for index, column in enumerate(columns):
-        table.add_column(column, style=first if index == 0 else None, no_wrap=index == 0, overflow="fold")
+        table.add_column(say(column), style=first if index == 0 else None, no_wrap=index == 0, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(say, row))
     _console().print(table, markup=False)
 
 
@@ -80,7 +81,7 @@ def download(name: str) -> None:
 
 
 def _say(line: str) -> None:
-    _console().print(line, markup=False, highlight=False, soft_wrap=True)
+    _console().print(say(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def recipes() -> None:
@@ -120,8 +121,8 @@ def recipe(name: str) -> None:
     rows += [("style", ", ".join(f"{layer} x {shares[layer]}" for layer in found.style))]
     for encoder, weights in weights_of(found).items():
         at = f" at {weights.pixels} pixels, half of it at twice as many" if weights.pixels else ""
-        numbers = f"content {weights.content:.3g}, style {weights.style:.3g}, total variation {weights.tv:.3g}{at}"
-        rows += [(f"weights, {encoder}", numbers)]
+        numbers = f"content {weights.content:.3g}, style {weights.style:.3g}, total variation {weights.tv:.3g}"
+        rows += [(f"weights, {encoder}", say(numbers) + say(at))]
     rows += [("differs", sentence) for sentence in found.differs]
     _print("recipe", found.name, rows=rows)
 

@@ -25,6 +25,7 @@ from stylelab.base.files import (
     temporary_files,
 )
 from stylelab.base.values import one_of
+from stylelab.cli.edge import tell
 from stylelab.cli.progress import progress
 from stylelab.errors import InputError, Interrupted, NotFiniteError, StylelabError
 from stylelab.languages import say
@@ -70,11 +71,11 @@ def fast(content: str, styles: list[str], out: str, *, backend: str, options: On
         painted = paint(opened.image)
     seconds = time.perf_counter() - began
     for note in opened.notes:
-        _tell(note)
+        tell(note)
     height, width = painted.shape[:2]
     if target:
         images.save(painted, target)
-        print(f"saved {quoted(target)} ({width} x {height} pixels), painted in {seconds:.2f} s")
+        print(say(f"saved {quoted(target)} ({width} x {height} pixels), painted in {seconds:.2f} s"))
     else:
         _write_standard(painted)
     return 0
@@ -99,7 +100,7 @@ def _paint_folder(
     for name in files:
         _check_not_an_input(target / f"{name}.png", inputs)
     if note := note_left_out(content, target):
-        _tell(note)
+        tell(note)
     worst, painted, began = 0, 0, time.perf_counter()
     try:
         with progress(len(files)) as show, temporary_files(target.parent):
@@ -111,16 +112,16 @@ def _paint_folder(
                 try:
                     opened = images.open_with_notes(path)
                     for note in opened.notes:
-                        _tell(f"{printable(name)}: {note}")
+                        tell(f"{printable(name)}: {note}")
                     images.save(paint(opened.image), target / f"{name}.png")
                     painted += 1
                 except StylelabError as error:
-                    _tell(f"{printable(name)}: {error}")
+                    tell(f"{printable(name)}: {error}")
                     worst = max(worst, error.exit_status)
                 show(index)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {painted} of {len(files)} images are painted") from None
-    print(f"painted {painted} of {len(files)} images in {time.perf_counter() - began:.1f} s into {quoted(target)}")
+    print(say(f"painted {painted} of {len(files)} images in {time.perf_counter() - began:.1f} s into {quoted(target)}"))
     return worst
 
 
@@ -171,7 +172,7 @@ def train(styles: list[str], out: Path, *, backend: str, resume: bool, options: 
     if not resume:
         kept.unlink(missing_ok=True)
     elif not file_kind(kept):
-        _tell(f"no stopped training in '{printable(kept)}': this one starts at step 1")
+        tell(f"no stopped training in '{printable(kept)}': this one starts at step 1")
     first: Any = None
     last: Any = None
     failed: NotFiniteError | None = None
@@ -195,14 +196,12 @@ def train(styles: list[str], out: Path, *, backend: str, resume: bool, options: 
             if signals.numbers:
                 raise Interrupted("interrupted before the first step: nothing was saved")
             more = "--steps" if options.minutes is None else "--minutes"
-            print(f"nothing left to train: '{printable(kept)}' has had its time, and stays as it is; give more {more}")
+            print(say(f"nothing left to train: '{printable(kept)}' has had its time, and stays as it is; give more {more}"))
             return 0
         last.save(target)
-    print(
-        f"saved {quoted(target)} ({', '.join(last.network.styles)}): {last.index} steps in {last.seconds:.0f} s, "
-        f"loss {first.loss:.3g} -> {last.loss:.3g}\npaint with it: stylelab fast IMAGE {last.network.styles[0]} "
-        f"--network {quoted(target)} -o OUT.png"
-    )
+    names, losses = ", ".join(last.network.styles), f"{first.loss:.3g} -> {last.loss:.3g}"
+    print(say(f"saved {quoted(target)} ({names}): {last.index} steps in {last.seconds:.0f} s, loss {losses}"))
+    print(say(f"paint with it: stylelab fast IMAGE {printable(last.network.styles[0])} --network {quoted(target)} -o OUT.png"))
     if failed:
         raise failed
     if signals.numbers:
@@ -228,9 +227,5 @@ def export(network: str, styles: list[str], out: Path, *, backend: str, blend: A
     elif styles:
         code = load_backend(backend).load_network(found, device="cpu").code(styles, blend)
     size = export_onnx(network, out, code)
-    print(f"saved {quoted(out)} ({size / 1e6:.2f} MB): image{'' if styles else ', code'} -> painted")
+    print(say(f"saved {quoted(out)} ({size / 1e6:.2f} MB): image{'' if styles else ', code'} -> painted"))
     return 0
-
-
-def _tell(message: str) -> None:
-    print(f"stylelab: {say(message)}", file=sys.stderr)

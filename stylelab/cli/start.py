@@ -11,7 +11,7 @@ from stylelab.base import handed_out
 from stylelab.base.course import TITLES, find_lessons
 from stylelab.base.files import error_text, printable, quoted
 from stylelab.errors import InputError, unknown
-from stylelab.languages import ENGLISH, RECORD, current_language, find_language, render
+from stylelab.languages import ENGLISH, RECORD, current_language, find_language, render, say
 
 OUTCOMES = {  # what happened to a notebook -> how the summary says it
     "new": "new",
@@ -53,12 +53,12 @@ def start(folder: Path, framework: str | None = None, language: str | None = Non
     for lesson in lessons:
         name, outcome = _copy(lesson, _read(lesson, language), folder, record)
         done.setdefault(outcome, []).append(name)
-    lines = [f"{printable(folder)}: {sum(map(len, done.values()))} notebooks"]
+    lines = [say(f"{printable(folder)}: {sum(map(len, done.values()))} notebooks", language)]
     for outcome, words in OUTCOMES.items():
         if names := done.get(outcome):
             listed = f" ({', '.join(names)})" if outcome in ("renamed", "yours") and len(names) <= MOST_NAMES else ""
-            lines.append(f"  {len(names)} {words}{listed}")
-    return "\n".join([*lines, f"open them with: jupyter lab {quoted(folder)}"])
+            lines.append(f"  {len(names)} {say(words, language)}{listed}")
+    return "\n".join([*lines, say(f"open them with: jupyter lab {quoted(folder)}", language)])
 
 
 def _read(lesson: Path, language: str) -> bytes:

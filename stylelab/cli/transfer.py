@@ -1,7 +1,6 @@
 """The commands `transfer` and `gallery`: check the input, show progress, save, and report how it went."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Collection
 from contextlib import closing, suppress
@@ -14,6 +13,7 @@ from rich.progress import Progress
 from stylelab import images
 from stylelab.base.files import expand_home, file_kind, printable, quoted, temporary_files
 from stylelab.base.interrupts import interrupts
+from stylelab.cli.edge import tell
 from stylelab.cli.progress import progress
 from stylelab.errors import InputError, Interrupted, MachineError, StylelabError
 from stylelab.images.film import check_film_path, save_film, snapshot_steps
@@ -110,7 +110,7 @@ def transfer(
         raise trouble
     with suppress(StylelabError):  # the encoder's file may be gone by now; the image is there
         for difference in settings.differences(result.settings if settings.versions else None):
-            print(difference)
+            print(say(difference))
     if result.stopped:
         raise stopped("; ".join(filter(None, (result.stopped, _going_on(run)))))
     return 0
@@ -124,24 +124,20 @@ def _kept(run: Run, place: Path, backend: str, resume: bool) -> Run:
     except InputError as error:
         if resume:
             raise
-        _tell(f"{error}; this run is not kept")
+        tell(f"{error}; this run is not kept")
     keeper = run.keeper
     if keeper and resume:
         step = keeper.progress.step
-        _tell(f"going on after step {step} of {run.steps}" if step else f"no stopped run in '{name}': this one starts at step 1")
+        tell(f"going on after step {step} of {run.steps}" if step else f"no stopped run in '{name}': this one starts at step 1")
     elif keeper and keeper.rival:
         what = "other settings, which this one replaces" if keeper.foreign else "these settings, which --resume continues with"
-        _tell(f"'{name}' holds a stopped run with {what}")
+        tell(f"'{name}' holds a stopped run with {what}")
     return run
 
 
 def _going_on(run: Run) -> str:
     """How to continue a run that has stopped; empty if it was not kept."""
     return "repeat the command with --resume to continue" if run.keeper and run.keeper.saved else ""
-
-
-def _tell(message: str) -> None:
-    print(f"stylelab: {say(message)}", file=sys.stderr)
 
 
 def _save_image(result: Result, out: Path, run: Run) -> tuple[Path, StylelabError | None]:
@@ -189,9 +185,9 @@ def summary(result: Result, out: Path, encoder: object) -> str:
         digits = 0 if per_step > 0.01 else 1
         pace = f", {1000 * per_step:.{digits}f} ms per step, loss {total[0]:.4g} -> {total[-1]:.4g}"
     lines = [
-        f"saved {quoted(out)} ({width} x {height} pixels), recipe {result.recipe.name}, encoder {chosen}",
-        f"{len(result.history)} steps in {result.seconds:.1f} s on {result.device} in {result.precision}{pace}",
-        *result.notes,
+        say(f"saved {quoted(out)} ({width} x {height} pixels), recipe {result.recipe.name}, encoder {chosen}"),
+        say(f"{len(result.history)} steps in {result.seconds:.1f} s on {result.device} in {result.precision}") + say(pace),
+        *map(say, result.notes),
     ]
     return "\n".join(lines)
 
@@ -208,20 +204,20 @@ def gallery(content: str, style: str, out: Path, *, backend: str, scheduler: str
 
     plan = plan_gallery(content, style, out, backend=backend, **options)
     for note in plan.notes:
-        _tell(note)
+        tell(note)
     console, reported = Console(stderr=True), set()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("painting", total=len(plan.pairs))
+        task = bar.add_task(say("painting"), total=len(plan.pairs))
         try:
             with closing(painting.paint(plan, scheduler=scheduler)) as painted:  # stops its workers, also after an error
                 for pair in painted:
                     bar.advance(task)
                     if pair.error and pair.error not in reported:  # a broken image fails in every style
                         reported.add(pair.error)
-                        _tell(f"{printable(pair.name)}: {pair.error}")
+                        tell(f"{printable(pair.name)}: {pair.error}")
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted: {painting.summary(plan)}; run it again to resume") from None
     for note in dict.fromkeys(note for pair in plan.pairs if pair.state == "done" for note in pair.facts.get("notes", [])):
-        print(note)
+        print(say(note))
     print(painting.summary(plan))
     return max(pair.exit_status for pair in plan.pairs)

@@ -1,6 +1,5 @@
 """The command `video`: check the input, paint frame by frame, keep what is painted, and write a film."""
 
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from stylelab import images
 from stylelab.base.files import expand_home, file_kind, printable, quoted, temporary_files
 from stylelab.base.values import number
+from stylelab.cli.edge import tell
 from stylelab.cli.progress import progress
 from stylelab.errors import InputError, Interrupted, StylelabError
 from stylelab.languages import say
@@ -55,9 +55,9 @@ def video(
     kept = Kept(Path(f"{target}.state"), _settings(film, styles, backend, options), resume)
     if resume:
         done = kept.progress.painted
-        _tell(f"going on after frame {done} of {film.count}" if done else "no stopped film here: this one starts at frame 1")
+        tell(f"going on after frame {done} of {film.count}" if done else "no stopped film here: this one starts at frame 1")
     for note in film.notes:
-        _tell(note)
+        tell(note)
     began, smooth = time.perf_counter(), options.temporal_weight != 0
     try:
         with progress(film.count) as show, temporary_files(target.parent):
@@ -98,14 +98,11 @@ def _done(kept: Kept, film: Film) -> str:
 
 def _summary(kept: Kept, target: Path, size: tuple[int, ...], seconds: float, report: bool) -> str:
     painted = kept.progress
-    lines = [f"saved {quoted(target)} ({painted.painted} frames of {size[1]} x {size[0]} pixels), painted in {seconds:.1f} s"]
+    frames = f"{painted.painted} frames of {size[1]} x {size[0]} pixels"
+    lines = [say(f"saved {quoted(target)} ({frames}), painted in {seconds:.1f} s")]
     if painted.resized:
-        lines.append(f"{painted.resized} frames of another size than the first were resized to it")
+        lines.append(say(f"{painted.resized} frames of another size than the first were resized to it"))
     if painted.flicker:
         alone = f"; of frames painted by themselves {np.mean(painted.alone):.2e}" if report and painted.alone else ""
-        lines.append(f"flicker {np.mean(painted.flicker):.2e}{alone}")
+        lines.append(say(f"flicker {np.mean(painted.flicker):.2e}") + say(alone))
     return "\n".join(lines)
-
-
-def _tell(message: str) -> None:
-    print(f"stylelab: {say(message)}", file=sys.stderr)

@@ -1,8 +1,8 @@
 """Sentences in the user's language. The code says them in English; `say` finds the same sentence in another language.
 
 A language's folder `sentences` holds JSON files `{english: other}`. An English sentence with holes, such as an f-string of the code, has
-`{1}`, `{2}` ... for them; what fills them is translated too. The English is its own key, so that a changed sentence has no
-translation until it gets one, and is shown in English.
+`{1}`, `{2}` ... for them; what fills them is translated too, but not in `{1!}`, which is for names of files. The English is its own
+key, so that a changed sentence has no translation until it gets one, and is shown in English.
 """
 
 import json
@@ -18,7 +18,8 @@ from stylelab.languages.units import ENGLISH, find_language, languages
 
 RECORD = ".stylelab-lessons.json"  # of a folder of lessons; see stylelab.cli.start
 JUPYTER = "lab/user-settings/@jupyterlab/translation-extension/plugin.jupyterlab-settings"
-HOLE = re.compile(r"(?<!\{)\{(\d+)\}(?!\})")
+HOLE = re.compile(r"(?<!\{)\{(\d+)!?\}(?!\})")
+NAME = re.compile(r"\{(\d+)!\}")  # a hole for what is never translated
 END = re.compile(r"(?<=[.?!:;,]) ")  # where a sentence, or a part of one, may end
 PAGES = ("studio", "errors", "images", "page")
 WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]")  # no space stands next to these
@@ -37,7 +38,7 @@ class Phrases:
         self.found: dict[str, str | None] = {_plain(english): _plain(other) for english, other in spoken.items()}
         holed = [(english, other) for english, other in spoken.items() if HOLE.search(english) and _letters(english) > 1]
         holed.sort(key=lambda pair: -_letters(pair[0]))  # the most particular first
-        self.holed = [(_pattern(english), other) for english, other in holed]
+        self.holed = [(_pattern(english), other, set(NAME.findall(english))) for english, other in holed]
 
     def find(self, text: str) -> str | None:
         """A text in the language, or None; spaces at its ends are dropped. Of several ways, that which leaves the least English."""
@@ -58,9 +59,10 @@ class Phrases:
         return best
 
     def _filled(self, text: str) -> Iterator[str]:
-        for pattern, other in self.holed:
+        for pattern, other, names in self.holed:
             if match := pattern.fullmatch(text):
-                yield _plain(_fill(other, [self._hole(match, number) for number in range(1, len(match.groups()) + 1)]))
+                holes = [hole if str(i) in names else self._hole(match, i) for i, hole in enumerate(match.groups(), 1)]
+                yield _plain(_fill(other, holes))
 
     def _hole(self, match: "re.Match[str]", number: int) -> str:
         """What stands in a hole, translated; a name, which is in quotation marks, stays as it is."""
@@ -142,7 +144,7 @@ def spoken(language: str) -> dict[str, str]:
 
 
 def _jupyter_language() -> str | None:
-    folder = Path(os.environ.get("JUPYTER_CONFIG_DIR") or Path.home() / ".jupyter")
+    folder = Path(os.environ.get("JUPYTER_CONFIG_DIR") or os.path.expanduser("~/.jupyter"))  # stays as it is without a home
     try:
         found = re.search(r'"locale"\s*:\s*"([\w-]+)"', (folder / JUPYTER).read_text(encoding="utf-8"))  # JSON with comments
     except (OSError, ValueError):

@@ -6,12 +6,12 @@ const WIDE = /[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]/; // no spa
 const WIDER = { ".": "。", ",": "，", ":": "：", ";": "；", "?": "？", "!": "！" };
 
 class Phrases {
-  /** pairs: {English: other}, with {1}, {2} ... for what differs from time to time. */
+  /** pairs: {English: other}, with {1}, {2} ... for what differs from time to time, and {1!} for a name, which stays as it is. */
   constructor(pairs) {
-    const split = (text) => text.split(/(\{\d+\})/);
+    const split = (text) => text.split(/(\{\d+!?\})/);
     const letters = (parts) => parts.filter((_, index) => index % 2 === 0).join("").match(/\p{L}/gu)?.length ?? 0;
     const literal = (part, index) => (index % 2 ? "([^]*?)" : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-    const isQuoted = (part, index, parts) => /[`']$/.test(part) && parts[index + 2]?.[0] === part.at(-1); // a name stays as it is
+    const isName = (part, index, parts) => parts[index + 1]?.endsWith("!}") || (/[`']$/.test(part) && parts[index + 2]?.[0] === part.at(-1));
     this.found = new Map();
     this.holed = [];
     for (const [english, other] of Object.entries(pairs)) {
@@ -19,7 +19,7 @@ class Phrases {
       if (parts.length === 1) this.found.set(parts[0], other.trim());
       else if (letters(parts) > 1) {
         const pattern = new RegExp(`^${parts.map(literal).join("")}$`);
-        this.holed.push({ pattern, names: parts.map(isQuoted), other: split(other.trim()), letters: letters(parts) });
+        this.holed.push({ pattern, names: parts.map(isName), other: split(other.trim()), letters: letters(parts) });
       }
     }
     this.holed.sort((one, other) => other.letters - one.letters); // the most particular first
@@ -52,7 +52,7 @@ class Phrases {
     for (const { pattern, names, other } of this.holed) {
       const match = pattern.exec(text);
       const hole = (part) => {
-        const place = Number(part.slice(1, -1));
+        const place = parseInt(part.slice(1));
         return names[2 * place - 2] ? match[place] : (this.find(match[place]) ?? match[place]).trim();
       };
       if (match && !match.slice(1).some((part) => part.includes(" · "))) yield other.map((part, index) => (index % 2 ? hole(part) : part)).join("");

@@ -21,6 +21,7 @@ from pathlib import Path
 from stylelab.base.files import temporary_folder
 from stylelab.base.processes import module_environment
 from stylelab.errors import INTERRUPTED, InputError, MachineError
+from stylelab.languages import say
 
 HERE = Path(__file__).parent
 NOTEBOOK = HERE / "page" / "studio.ipynb"
@@ -108,7 +109,7 @@ def _run(port: int, browser: bool, folder: str, transport: str) -> None:
 
     class Page(Voila):
         def listen(self) -> None:
-            IOLoop.current().add_callback(lambda: print(f"the studio is at {address} (Ctrl-C ends it)", flush=True))
+            IOLoop.current().add_callback(lambda: print(say(f"the studio is at {address} (Ctrl-C ends it)"), flush=True))
             super().listen()  # returns when the server ends
 
         def launch_browser(self) -> None:
