@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from docs.make import gallery, links, notebooks, pages, parts
+from docs.make import gallery, links, notebooks, pages, parts, try_it
 from docs.make.source_folder import SourceFolder
 from stylelab.base.files import check_parent_folder, quoted
 from stylelab.cli.edge import protect
@@ -52,28 +52,38 @@ def build(out: Path, work: Path, selection: str = "full", report: Callable[[str]
     if missing := [name for name in REQUIRED if find_spec(name) is None]:
         raise MachineError(f"{', '.join(missing)} is not installed: run `pip install '.[site]'`, or `make site`")
     source, doctrees = SourceFolder(work / "site-source"), work / "site-doctrees"
-    gather(source, gallery.SELECTIONS[selection], work / f"gallery-{selection}", report)
+    runtime = try_it.fetch(work / "npm")
+    if runtime.missing:
+        report(f"the page 'Try it' is left out: {runtime.missing}")
+    gather(source, gallery.SELECTIONS[selection], work / f"gallery-{selection}", report, runtime)
     options = ["-W", "--keep-going", "-n", "-q", "-b", "html", "-d", str(doctrees)]
     if subprocess.run([sys.executable, "-m", "sphinx", *options, str(source.path), str(out)]).returncode:
         shutil.rmtree(doctrees, ignore_errors=True)  # with this cache, the next build would not repeat the warnings
         raise InputError("Sphinx found the faults above: correct them, then run `make site` again")
+    if not runtime.missing:
+        links.lead_to(try_it.ADDRESS, try_it.PAGE, out)
     if faults := links.faults(out):
         raise InputError("broken links:\n" + "\n".join(faults))
     return out / "index.html"
 
 
-def gather(source: SourceFolder, selection: gallery.Selection, painted: Path, report: Callable[[str], object]) -> None:
+def gather(
+    source: SourceFolder, selection: gallery.Selection, painted: Path, report: Callable[[str], object], runtime: try_it.Runtime
+) -> None:
     """Write everything that Sphinx reads.
 
     Args:
         source: where it goes.
         selection: which images the gallery has, `painted` the folder that keeps them.
         report: as for `build`.
+        runtime: for the page *Try it*, if npm gave it.
 
     Raises:
         InputError: a page has a broken link, or asks for a part that does not exist.
         MachineError: the gallery could not be painted.
     """
+    if not runtime.missing:
+        try_it.add(runtime, source)
     pairs = gallery.paint(selection, painted, report)
     for path in notebooks.lessons():
         notebooks.add(path, source)

@@ -34,6 +34,15 @@ class Page(HTMLParser):
                 self.targets.append((fetched, values[name]))
 
 
+def lead_to(address: str, page: str, folder: Path) -> None:
+    """Let links to a page's public address lead to the page of this build: it may be read elsewhere, and offline."""
+    for path in folder.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        if f'href="{address}"' in text:
+            near = "../" * (len(path.relative_to(folder).parts) - 1) + page
+            path.write_text(text.replace(f'href="{address}"', f'href="{near}"'), encoding="utf-8")
+
+
 def faults(folder: Path) -> list[str]:
     """The broken links of a built site, one line each: 'page: address: reason'."""
     paths = [path for path in sorted(folder.rglob("*.html")) if "_static" not in path.relative_to(folder).parts]

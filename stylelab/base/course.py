@@ -5,6 +5,7 @@ from pathlib import Path
 from stylelab.errors import InputError
 
 REPOSITORY = "https://github.com/stylelab/stylelab"  # the only place: badges and Colab's set-up cell are made from it
+SITE = "https://stylelab.github.io/stylelab"  # what `make site` builds from main
 TITLES = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
 KERNELS = {"torch": ("python3", "Python 3 (ipykernel)"), "tensorflow": ("stylelab-tensorflow", "stylelab (TensorFlow)")}
 

@@ -70,6 +70,13 @@ class _Graph:
         self.constants.append(self.array(np.ascontiguousarray(values, dtype), name))
         return name
 
+    def weight(self, name: str, values: np.ndarray) -> str:
+        """A constant that takes half the room where float16 holds it exactly, as networks are saved."""
+        half = np.asarray(values, np.float16)
+        if not np.array_equal(half, values):
+            return self.constant(name, values)
+        return self.node("Cast", self.constant(name, half, np.float16), to=1)
+
     def node(self, kind: str, *inputs: str, named: str = "", **how: Any) -> str:
         name = named or f"{kind.lower()}{len(self.nodes)}"
         self.nodes.append(self.make(kind, list(inputs), [name], **how))
@@ -104,7 +111,7 @@ class _Graph:
             kernel = np.concatenate([own, rest], 1)
         if name.startswith("up"):  # see `convolve_twice`
             kernel = np.einsum("ark,bsl,oikl->oabirs", TWICE, TWICE, kernel).reshape(-1, channels, side, side)
-        x = self.node("Conv", self.pad(x, side // 2), self.constant(f"{name}.weight", kernel), strides=[stride, stride])
+        x = self.node("Conv", self.pad(x, side // 2), self.weight(f"{name}.weight", kernel), strides=[stride, stride])
         if name.startswith("up"):
             x = self.node("DepthToSpace", x, blocksize=2, mode="CRD")
         if name not in self.shape.normalised:

@@ -1,0 +1,319 @@
+// Runs the networks, away from the page so that it stays responsive. The page posts {id, task, ...}; this answers {id, ...}.
+
+import { Descent, drawnBack, inside, softening, totalVariation } from "./descent.js";
+
+const STYLE = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
+const CONTENT = ["conv2_2", "conv3_1", "conv4_2"];
+const DEPTHS = ["conv2_1", "conv3_1", "conv4_2", "conv5_1"]; // of the graphs of the loss, shallowest first
+const STYLES = 6; // that the first network has learned
+const ROW = 4096; // positions whose share of a Gram matrix is added up at once
+
+let ort, runtime; // onnxruntime-web; {gpu, manifest}
+const sessions = new Map();
+let painting = null; // the run of `descend`
+
+const tasks = { start, paint, read, descend, change, stop, shuffle };
+onmessage = async ({ data: { id, task, ...given } }) => {
+  try {
+    postMessage({ id, result: await tasks[task](given, (step) => postMessage({ id, step })) });
+  } catch (error) {
+    postMessage({ id, error: error?.message ?? String(error) });
+  }
+};
+
+// ---- files and the runtime
+
+/** Load the runtime. `gpu`: whether to use one; "software" also takes one that the browser pretends. Returns on what it runs. */
+async function start({ threads, gpu }) {
+  const manifest = await (await fetch("files.json", { cache: "no-cache" })).json();
+  const adapter = gpu && WebAssembly.Suspending ? await navigator.gpu?.requestAdapter() : null; // Suspending: the runtime waits for it
+  gpu = Boolean(adapter && (gpu === "software" || !adapter.info.isFallbackAdapter));
+  const kind = gpu ? "jspi" : "wasm";
+  ort = await import(`./ort.${kind}.min.mjs`);
+  runtime = { gpu, manifest };
+  const name = `ort-wasm-simd-threaded${gpu ? ".jspi" : ""}`;
+  ort.env.wasm.wasmPaths = { mjs: new URL(`${name}.mjs`, import.meta.url).href };
+  ort.env.wasm.wasmBinary = await file(`${name}.wasm`);
+  ort.env.wasm.numThreads = self.crossOriginIsolated ? threads : 1;
+  ort.env.logLevel = "error";
+  const codes = new Float32Array((await file("codes.bin")).buffer);
+  if (gpu && !(await agrees(codes.subarray(0, codes.length / STYLES)))) {
+    runtime.gpu = false;
+    sessions.clear();
+  }
+  return { gpu: runtime.gpu, threads: ort.env.wasm.numThreads, codes: Array.from({ length: STYLES }, (_, i) => codes.subarray((i * codes.length) / STYLES, ((i + 1) * codes.length) / STYLES)) };
+}
+
+/** Whether the GPU paints as the processor does: a driver may have faults. */
+async function agrees(code) {
+  const image = { data: Uint8Array.from({ length: 4 * 32 * 32 }, (_, i) => (i % 4 === 3 ? 255 : (i * 37) % 256)), width: 32, height: 32 };
+  try {
+    const painted = [];
+    for (const gpu of [false, true]) {
+      runtime.gpu = gpu;
+      sessions.clear();
+      painted.push((await paint({ image, network: "six", code })).image.data);
+    }
+    return painted[0].every((value, i) => Math.abs(value - painted[1][i]) <= 8);
+  } catch {
+    return false;
+  }
+}
+
+/** The bytes of a file, which lies compressed beside the page; kept by the browser once it has been loaded. */
+async function file(name) {
+  const { bytes, version } = runtime.manifest.files[name];
+  const address = new URL(`${name}.gz?${version}`, import.meta.url).href;
+  const kept = await self.caches?.open("stylelab").catch(() => null); // not in a private window
+  let answer = await kept?.match(address);
+  if (!answer) {
+    postMessage({ loading: name, of: bytes });
+    const found = await fetch(address);
+    if (!found.ok) throw new Error(`The file ${name} is missing on the server.`);
+    const parts = [];
+    for await (const part of found.body) {
+      parts.push(part);
+      postMessage({ loading: name, of: bytes, more: part.length });
+    }
+    answer = new Response(new Blob(parts));
+    for (const old of (await kept?.keys()) ?? []) if (old.url.split("?")[0] === address.split("?")[0]) await kept.delete(old);
+    await kept?.put(address, answer.clone()).catch(() => {}); // no room
+  }
+  const opened = answer.body.pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(opened).arrayBuffer());
+}
+
+/** An ONNX graph, ready to run. */
+async function session(name, filters = false) {
+  if (!sessions.has(name)) {
+    const made = Promise.all([file(`${name}.onnx`), filters ? shared() : null]).then(([graph, data]) => {
+      const externalData = data ? [{ path: "encoder.bin", data }] : undefined;
+      const executionProviders = runtime.gpu && name !== "soften" ? ["webgpu", "wasm"] : ["wasm"];
+      return ort.InferenceSession.create(graph, { executionProviders, externalData, logSeverityLevel: 3 });
+    });
+    sessions.set(name, made);
+    made.catch(() => sessions.delete(name)); // to be tried again
+  }
+  return sessions.get(name);
+}
+
+let filters;
+const shared = () => (filters ??= file("encoder.bin").catch((error) => ((filters = null), Promise.reject(error))));
+
+const tensor = (values, ...shape) => new ort.Tensor("float32", values, shape);
+const number = (value) => tensor(new Float32Array([value]));
+const picture = (planes, height, width) => tensor(planes, 1, 3, height, width);
+
+/** Pixels of a canvas to (3, H, W) in 0..1, and back. What is transparent is white. */
+function planes({ data, width, height }, wide = width, high = height) {
+  const result = new Float32Array(3 * wide * high);
+  for (let y = 0, at = 0; y < high; y++)
+    for (let x = 0; x < wide; x++, at++) {
+      const from = 4 * (Math.min(y, height - 1) * width + Math.min(x, width - 1)); // the last row and column are repeated
+      const alpha = data[from + 3] / 255;
+      for (let c = 0; c < 3; c++) result[c * wide * high + at] = (alpha * data[from + c]) / 255 + 1 - alpha;
+    }
+  return result;
+}
+
+function pixels(image, high, wide, height = high, width = wide) {
+  const result = new ImageData(width, height);
+  for (let y = 0, at = 0; y < height; y++)
+    for (let x = 0; x < width; x++, at += 4) {
+      for (let c = 0; c < 3; c++) result.data[at + c] = Math.round(255 * Math.min(1, Math.max(0, image[(c * high + y) * wide + x])));
+      result.data[at + 3] = 255;
+    }
+  return result;
+}
+
+// ---- at once
+
+/** Paint an image in one pass, with a network and a style's code. */
+async function paint({ image, network, code }) {
+  const net = await session(network);
+  const [high, wide] = [image.height, image.width].map((side) => Math.max(16, 4 * Math.ceil(side / 4)));
+  const began = performance.now();
+  const { painted } = await net.run({ image: picture(planes(image, wide, high), high, wide), code: tensor(code, code.length) });
+  return { image: pixels(painted.data, high, wide, image.height, image.width), seconds: (performance.now() - began) / 1000 };
+}
+
+/** The code of a style image, for the network that paints any style: what the network reads from it, and its colours. */
+async function read({ image }) {
+  const reader = await session("reader", true);
+  const style = planes(image);
+  const { code } = await reader.run({ image: picture(style, image.height, image.width) });
+  return Float32Array.from([...code.data, ...coloursOf(style)]);
+}
+
+/** The symmetric root of the colours' covariance, row by row, and their mean: `stylelab.networks.colours_of`. */
+export function coloursOf(style) {
+  const count = style.length / 3;
+  const channels = [0, 1, 2].map((c) => style.subarray(c * count, (c + 1) * count));
+  const mean = channels.map((channel) => channel.reduce((sum, value) => sum + value, 0) / count);
+  const entry = (i, j) => channels[i].reduce((sum, value, at) => sum + (value - mean[i]) * (channels[j][at] - mean[j]), 0) / count;
+  return [...squareRoot([0, 1, 2].map((i) => [0, 1, 2].map((j) => entry(i, j)))).flat(), ...mean];
+}
+
+/** Of a symmetric matrix of 3 x 3 without negative eigenvalues: turned until it is diagonal (Jacobi), and back. */
+function squareRoot(matrix) {
+  const turned = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
+  for (let round = 0; round < 20; round++)
+    for (const [p, q] of [[0, 1], [0, 2], [1, 2]]) {
+      const angle = Math.atan2(2 * matrix[p][q], matrix[q][q] - matrix[p][p]) / 2;
+      const [c, s] = [Math.cos(angle), Math.sin(angle)];
+      const turn = (rows) => rows.forEach((row) => ([row[p], row[q]] = [c * row[p] - s * row[q], s * row[p] + c * row[q]]));
+      turn(matrix);
+      [matrix[p], matrix[q]] = [0, 1].map((part) => matrix[p].map((one, k) => (part ? s * one + c * matrix[q][k] : c * one - s * matrix[q][k])));
+      turn(turned);
+    }
+  const roots = [0, 1, 2].map((k) => Math.sqrt(Math.max(0, matrix[k][k])));
+  return turned.map((row) => turned.map((other) => roots.reduce((sum, root, k) => sum + row[k] * root * other[k], 0)));
+}
+
+// ---- step by step
+
+/** What the losses compare with: {conv1_1: activation, gram_conv1_1: Gram matrix over the number of positions, ...}. */
+async function features(image, height, width) {
+  return (await session("features", true)).run({ image: picture(image, height, width) });
+}
+
+/** Lower the loss of the recipe `gatys`, step by step, until `stop`. `report` is called after each step.
+ * `settings`: {alpha, beta, tv, content: a layer or null, style: layers, gram: the layer whose matrix is shown}. */
+async function descend({ content, style, start, steps, settings }, report) {
+  if (painting) await stop();
+  const { width, height } = content;
+  const run = (painting = { settings, steps, stopped: false, changed: false });
+  run.ended = new Promise((resolve) => (run.end = resolve));
+  try {
+    const photograph = planes(content);
+    const targets = await features(photograph, height, width);
+    const wanted = await features(planes(style), style.height, style.width);
+    const image = start ? planes(start) : photograph.slice();
+    const { factors, across, down } = softening(height, width);
+    const softener = await session("soften");
+    const soften = async (planes) => {
+      const given = { factors: tensor(factors, height, width), across: tensor(across, width, width), down: tensor(down, height, height) };
+      return (await softener.run({ image: tensor(planes, 3, height, width), ...given })).softened.data;
+    };
+    let descent = new Descent(soften);
+    for (let index = 1; index <= run.steps && !run.stopped; index++) {
+      if (run.changed) descent = new Descent(soften); // of another loss nothing is known
+      run.changed = false;
+      const settings = run.settings;
+      const shown = inside(image);
+      const { parts, gradient, grams } = await losses(shown, height, width, targets, wanted, settings);
+      const loss = parts.content + parts.style + parts.tv;
+      if (!Number.isFinite(loss)) throw new Error("The loss is no longer a finite number: choose smaller weights, then start again.");
+      if (run.stopped) break;
+      await descent.step(image, loss, drawnBack(image, gradient));
+      const gram = grams[`gram_${settings.gram}`];
+      report({ index, parts, image: pixels(image, height, width), gram: gram && matrix(gram), target: matrix(wanted[`gram_${settings.gram}`]) });
+    }
+  } finally {
+    painting = painting === run ? null : painting;
+    run.end();
+  }
+}
+
+const matrix = ({ data, dims }) => ({ values: data.slice(), side: dims[0] });
+
+/** The weighted parts of the loss, and its gradient. */
+async function losses(image, height, width, targets, wanted, { alpha, beta, tv, content, style }) {
+  const deepest = Math.max(0, ...[content ?? "conv1_1", ...style].map((layer) => DEPTHS.findIndex((depth) => depth >= layer)));
+  const graph = await session(`loss-${DEPTHS[deepest]}`, true);
+  const given = { image: picture(image, height, width) };
+  const share = beta / Math.max(1, style.length);
+  for (const name of graph.inputNames) {
+    const layer = name.slice(-7);
+    if (name === `content_${layer}`) given[name] = layer === content ? targets[layer] : tensor(new Float32Array(1), 1, 1, 1, 1);
+    if (name === `style_${layer}`) given[name] = wanted[`gram_${layer}`];
+    if (name === `weight_content_${layer}`) given[name] = number(layer === content ? alpha : 0);
+    if (name === `weight_style_${layer}`) given[name] = number(style.includes(layer) ? share : 0);
+  }
+  const { gradient, ...found } = await graph.run(given);
+  const parts = { content: 0, style: 0, tv: 0 };
+  if (content) parts.content = alpha * found[`loss_content_${content}`].data[0];
+  for (const layer of style) parts.style += share * found[`loss_style_${layer}`].data[0];
+  const slopes = gradient.data.slice();
+  if (tv) parts.tv = tv * totalVariation(image, height, width, tv, slopes);
+  return { parts, gradient: slopes, grams: found };
+}
+
+/** Other settings for the run, from its next step on. */
+function change({ settings, steps }) {
+  if (!painting) return;
+  const loss = ({ gram, ...others }) => JSON.stringify(others);
+  painting.changed ||= loss(settings) !== loss(painting.settings);
+  Object.assign(painting, { settings, steps });
+}
+
+async function stop() {
+  if (!painting) return;
+  painting.stopped = true;
+  await painting.ended;
+}
+
+/** An image's activation of a layer, and the same with its positions shuffled: three filters of each as maps, and both Gram matrices. */
+async function shuffle({ image, layer, seed }) {
+  const { [layer]: { data, dims } } = await features(planes(image), image.height, image.width); // what a layer sees
+  const [, filters, height, width] = dims;
+  const order = permutation(height * width, seed);
+  const shuffled = data.map((_, i) => data[i - (i % order.length) + order[i % order.length]]);
+  const chosen = smoothest(data, filters, height, width);
+  const maps = (activation) => chosen.map((k) => ({ values: activation.slice(k * order.length, (k + 1) * order.length), height, width }));
+  const [before, after] = [data, shuffled].map((activation) => ({ values: gramMatrix(activation, filters, order.length), side: filters }));
+  return {
+    maps: [maps(data), maps(shuffled)],
+    grams: [before, after],
+    changed: [apart(data, shuffled), apart(before.values, after.values)],
+  };
+}
+
+/** F F^T divided by the number of positions, for F of (filters, positions). */
+export function gramMatrix(activation, filters, positions) {
+  const gram = new Float64Array(filters * filters);
+  for (let from = 0; from < positions; from += ROW)
+    for (let i = 0; i < filters; i++)
+      for (let j = 0; j <= i; j++) {
+        let sum = 0;
+        for (let m = from; m < Math.min(positions, from + ROW); m++) sum += activation[i * positions + m] * activation[j * positions + m];
+        gram[i * filters + j] += sum / positions;
+      }
+  for (let i = 0; i < filters; i++) for (let j = 0; j < i; j++) gram[j * filters + i] = gram[i * filters + j];
+  return gram;
+}
+
+function apart(one, other) {
+  let [difference, size] = [0, 0];
+  for (let i = 0; i < one.length; i++) {
+    difference += (one[i] - other[i]) ** 2;
+    size += one[i] ** 2;
+  }
+  return difference / size;
+}
+
+/** The three filters whose maps are the easiest to read: neighbours differ least, compared with the map's own spread. */
+function smoothest(activation, filters, height, width) {
+  const roughness = Array.from({ length: filters }, (_, k) => {
+    const map = activation.subarray(k * height * width, (k + 1) * height * width);
+    const mean = map.reduce((sum, value) => sum + value, 0) / map.length;
+    const spread = Math.sqrt(map.reduce((sum, value) => sum + (value - mean) ** 2, 0) / map.length) + 1e-6;
+    let jumps = 0;
+    for (let i = width; i < map.length; i++) jumps += Math.abs(map[i] - map[i - width]);
+    return jumps / map.length / spread;
+  });
+  return [...roughness.keys()].sort((one, other) => roughness[one] - roughness[other]).slice(0, 3);
+}
+
+/** The numbers below n in random order (Fisher and Yates), the same for the same seed (mulberry32). */
+export function permutation(n, seed) {
+  const order = Array.from({ length: n }, (_, i) => i);
+  for (let i = n - 1; i > 0; i--) {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let bits = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
+    const j = ((bits ^ (bits >>> 14)) >>> 0) % (i + 1);
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
+}
