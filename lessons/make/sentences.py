@@ -59,6 +59,7 @@ LABELS = {  # of one word, or put together
     "studio": (
         "running", "paused", "waiting", "stopping", "stopped", "done", "failed", "weighted", "total", "content", "style", "none", "recipe",
         "framework", "encoder", "size", "step", "steps", "seed", "settings", "filmstrip", "Style image {1}", "Style mask {1}",
+        "The studio:",
     ),
     "commands": (
         "interrupted", "painting", "computed", "ready", "computed (auto)", "ready (auto)", "what", "state", "from", "loss", "sees", "cost",

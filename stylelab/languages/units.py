@@ -77,6 +77,16 @@ def find_language(code: str) -> Language:
     return Language(code, **json.loads((HERE / code / "language.json").read_text(encoding="utf-8")))
 
 
+def direction(code: str) -> str:
+    """'ltr' or 'rtl': where a language's lines begin.
+
+    >>> from stylelab.languages import direction
+    >>> direction("en"), direction("zh")
+    ('ltr', 'ltr')
+    """
+    return "ltr" if code == ENGLISH else find_language(code).direction
+
+
 def mark_of(english: str) -> str:
     """Eight hexadecimal digits that change with the text, though not with white space at its ends."""
     return hashlib.sha256(english.strip().encode()).hexdigest()[:8]

@@ -42,19 +42,21 @@ NAMES |= {"Jupyter", "https", "localhost", "JPEG", "PNG", "WebP", "MP4", "WebM",
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """`stylelab studio` in Chinese."""
+    """`stylelab studio`, in a folder of Chinese lessons."""
     port = browsing.free_port()
     command = [sys.executable, "-P", "-m", "stylelab", "studio", "--port", str(port), "--no-browser"]
     home = tmp_path_factory.mktemp("home")
-    environment = browsing.environment(home) | {"STYLELAB_LANGUAGE": "zh"}
+    (home / ".stylelab-lessons.json").write_text('{"language": "zh"}')
     with (
         browsing.serving(
-            command, f"http://127.0.0.1:{port}", home, "/voila/static/voila.js", stdout=subprocess.PIPE, env=environment
+            command, f"http://127.0.0.1:{port}", home, "/voila/static/voila.js", stdout=subprocess.PIPE, cwd=home
         ) as process,
         browsing.browsing(tmp_path_factory.mktemp("profile")) as browser,
     ):
         page = browsing.listen(browser.new_page())
-        page.goto(re.search(r"http://\S+", process.stdout.readline())[0])
+        told = process.stdout.readline()
+        assert told.startswith("工作室已启动")
+        page.goto(re.search(r"http://\S+", told)[0])
         page.get_by_role("button", name="绘制", exact=True).wait_for()
         yield page
 
@@ -73,6 +75,8 @@ def english(page, style_names=()) -> list[str]:
 def test_all_that_the_page_says_is_chinese(page):
     offered = page.locator("option").all_inner_texts()
     assert page.locator(".sl-studio").get_attribute("lang") == "zh"
+    assert page.locator("html").get_attribute("lang") == "zh" and page.title() == "stylelab工作室"
+    assert page.locator(".sl-page > header").inner_text().split() == ["stylelab工作室", "用一幅图像的风格画另一幅图像。"]
     assert english(page, offered) == []
 
 

@@ -10,7 +10,7 @@ from stylelab import encoders, images
 from stylelab.errors import InputError, StylelabError
 from stylelab.images.decode import ImageFile
 from stylelab.images.formats import ENDINGS
-from stylelab.languages import ENGLISH, current_language, spoken
+from stylelab.languages import ENGLISH, current_language, direction, spoken
 from stylelab.recipes import RECIPES, Recipe, Weights, find_recipe, scaled
 from stylelab.run.backends import BACKENDS
 from stylelab.run.options import WAYS_TO_KEEP_COLOURS, Options, describe, numbered, values_of
@@ -34,7 +34,7 @@ COLOURS = {"": "the style's"} | {way: f"the photograph's ({way})" for way in WAY
 
 def choices() -> dict:
     """Everything that the page offers, as JSON."""
-    labels = {}
+    labels, language = {}, current_language()
     for name in ENCODERS:
         try:
             encoder = encoders.find_encoder(name)
@@ -58,8 +58,9 @@ def choices() -> dict:
         "steps": MOST_STEPS,
         "endings": sorted(ENDINGS),
         "live": live.choices(),
-        "language": current_language(),
-        "phrases": spoken(language) if (language := current_language()) != ENGLISH else None,
+        "language": language,
+        "direction": direction(language),
+        "phrases": spoken(language) if language != ENGLISH else None,
     }
 
 

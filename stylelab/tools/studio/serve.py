@@ -21,7 +21,7 @@ from pathlib import Path
 from stylelab.base.files import temporary_folder
 from stylelab.base.processes import module_environment
 from stylelab.errors import INTERRUPTED, InputError, MachineError
-from stylelab.languages import say
+from stylelab.languages import current_language, direction, say
 
 HERE = Path(__file__).parent
 NOTEBOOK = HERE / "page" / "studio.ipynb"
@@ -50,6 +50,7 @@ def serve(port: int = PORT, browser: bool = True) -> int:
     # Voila must find the page's template and kernel, and its kernels the package, from any folder
     share = os.pathsep.join(filter(None, (str(HERE / "share"), os.environ.get("JUPYTER_PATH"))))
     os.environ.update(JUPYTER_PATH=share, PYTHONPATH=module_environment()["PYTHONPATH"])
+    os.environ["STYLELAB_LANGUAGE"] = current_language()  # of the lessons in the working folder, or JupyterLab's
     # Voila handles the first Ctrl-C itself and ends its kernels
     with tempfile.TemporaryDirectory(dir=parent) as folder, suppress(KeyboardInterrupt):
         os.environ.update(dict.fromkeys(JUPYTER_FOLDERS, folder))
@@ -103,7 +104,8 @@ def _run(port: int, browser: bool, folder: str, transport: str) -> None:
             "connection_dir_root": folder,
             "tornado_settings": {"disable_check_xsrf": True},  # a page that is closed asks to end its kernel, without a token
         },
-        "VoilaConfiguration": {"template": "stylelab", "extension_allowlist": EXTENSIONS},
+        "VoilaConfiguration": {"template": "stylelab", "extension_allowlist": EXTENSIONS, "resources": {"stylelab": texts()}},
+        "VoilaExporter": {"language_code": current_language()},
         "KernelManager": {"transport": transport},  # ipc opens no port that others could use
     }  # fmt: skip
 
@@ -119,6 +121,16 @@ def _run(port: int, browser: bool, folder: str, transport: str) -> None:
     page = Page(config=Config(settings))
     page.initialize([str(NOTEBOOK)])
     page.start()
+
+
+def texts() -> dict[str, str]:
+    """What the page's template says around the studio, in the user's language, and where its lines begin."""
+    return {
+        "direction": direction(current_language()),
+        "title": say("stylelab studio"),
+        "about": say("Paint one image in the style of another."),
+        "starting": say("The studio is starting …"),
+    }
 
 
 def redirect(address: str, folder: str) -> Path:

@@ -765,8 +765,8 @@ class Studio {
 
 function render({ model, el }) {
   const studio = new Studio(model);
-  const { language, phrases } = model.get("choices");
-  studio.element.lang = language;
+  const { language, direction, phrases } = model.get("choices");
+  Object.assign(studio.element, { lang: language, dir: direction });
   const keepEnglish = phrases ? translate(studio.element, phrases) : () => {};
   const beat = setInterval(() => studio.beat(), ALIVE_INTERVAL);
   const receive = (message, buffers) => studio.receive(message, buffers);

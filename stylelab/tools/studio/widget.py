@@ -14,8 +14,10 @@ import numpy as np
 import traitlets
 
 from stylelab.base.files import error_text
+from stylelab.base.html import with_code
 from stylelab.errors import InputError, StylelabError
 from stylelab.images import check_size, open_with_notes, resize
+from stylelab.languages import say
 from stylelab.page import display_widget
 from stylelab.result import COLUMNS
 from stylelab.tools import encode
@@ -28,10 +30,7 @@ HERE = Path(__file__).parent
 THUMBNAIL, BEFORE = 320, 768  # long side in pixels
 CURVE_POINTS = 160  # of a loss curve; more could not be seen
 TICK = 3.0  # seconds between two checks for pages that have gone silent
-NO_KERNEL = (
-    "<p><strong>The studio</strong>: choose two images, move the sliders, and watch the image being painted. Without a notebook, "
-    "run <code>stylelab studio</code> in a terminal.</p>"
-)
+NO_KERNEL = "choose two images, move the sliders, and watch the image being painted. Without a notebook, run `stylelab studio` in a terminal."
 ALT = "The studio: on the left the content and style image, the recipe and sliders; on the right two runs with their losses"
 
 
@@ -74,7 +73,7 @@ class Studio(anywidget.AnyWidget):
 
     def _ipython_display_(self, **options) -> None:
         """Display the studio, and a screenshot for the time when its kernel has ended."""
-        display_widget(self, static_page(), "The studio: run this cell to see it.")
+        display_widget(self, static_page(), say("The studio: run this cell to see it."))
 
     def close(self) -> None:
         """End every run, and the widget."""
@@ -251,8 +250,8 @@ def curves(rows: list[tuple]) -> dict[str, list[float]]:
 
 def static_page() -> str:
     """What a notebook shows instead of the studio when no kernel runs."""
-    screenshot = HERE / "studio.jpg"
+    text, screenshot = f"<p><strong>{say('The studio:')}</strong> {with_code(say(NO_KERNEL))}</p>", HERE / "studio.jpg"
     if not screenshot.is_file():
-        return NO_KERNEL
+        return text
     data = base64.b64encode(screenshot.read_bytes()).decode()
-    return f'{NO_KERNEL}<img src="data:image/jpeg;base64,{data}" alt="{ALT}" width="720">'
+    return f'{text}<img src="data:image/jpeg;base64,{data}" alt="{say(ALT)}" width="720">'
