@@ -8,7 +8,7 @@ key, so that a changed sentence has no translation until it gets one, and is sho
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -136,10 +136,10 @@ def _read(path: Path) -> dict[str, str | None]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def spoken(language: str) -> dict[str, str]:
-    """The sentences of a language for a page, which finds them itself: those of lessons and their checks are left out."""
+def spoken(language: str, files: Sequence[str] = PAGES) -> dict[str, str]:
+    """The sentences of a language for a page, which finds them itself; without `files`, those of the studio."""
     folder = find_language(language).folder / "sentences"
-    pairs = {english: other for name in PAGES for english, other in _read(folder / f"{name}.json").items()}
+    pairs = {english: other for name in files for english, other in _read(folder / f"{name}.json").items()}
     return {_plain(english): _plain(other) for english, other in pairs.items() if other}
 
 
