@@ -4,6 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 from stylelab.base.course import REPOSITORY, TITLES
+from stylelab.languages.sentences import joined
 from stylelab.languages.units import ENGLISH, Language, Unit, find_language, read_units
 
 LAYOUT = {"torch": ("(B, C, H, W)", "(B, 3, H, W)"), "tensorflow": ("(B, H, W, C)", "(B, H, W, 3)")}
@@ -62,4 +63,4 @@ def badges(name: str, language: str = ENGLISH) -> str:
     colab = f"https://colab.research.google.com/github/{owner}/blob/main/lessons/{name}"
     binder = f"https://mybinder.org/v2/gh/{owner}/main?labpath=lessons%2F{name}"
     open_in = "Open in" if language == ENGLISH else find_language(language).open_in
-    return f"[**▶ {open_in} Colab**]({colab}) · [**▶ {open_in} Binder**]({binder})"
+    return f"[**▶ {joined(open_in, 'Colab')}**]({colab}) · [**▶ {joined(open_in, 'Binder')}**]({binder})"

@@ -76,10 +76,11 @@ class Phrases:
             one, other = self.find(first), self.find(last)
             if one or other:
                 sign = text[len(first) : match.start()]
-                yield _joined((one or first) + sign, other or last)
+                yield joined((one or first) + sign, other or last)
 
 
-def _joined(first: str, last: str) -> str:
+def joined(first: str, last: str) -> str:
+    """Two parts of a text; no space stands next to a wide character."""
     if WIDE.match(last[:1]):
         return first[:-1] + first[-1:].translate(WIDER) + last
     return first + last if WIDE.match(first[-1:]) else f"{first} {last}"

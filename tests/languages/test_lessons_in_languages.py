@@ -21,6 +21,8 @@ HAN = r"[\u4e00-\u9fff]"
 CHINESE = {  # what a Chinese text never has -> why
     rf"{HAN} +[A-Za-z0-9`$]|[A-Za-z0-9`$] +{HAN}": "no space between Chinese and Latin letters or digits",
     rf"{HAN}[,;:!?](?!\w)|{HAN}\.(?:\s|$)": "Chinese punctuation after Chinese",
+    rf"(?<![*A-Za-z])\*{HAN}[^*\n]*\*(?!\*)": "no slanted Chinese: ** for emphasis",
+    "[一两这]团点云": "clouds are 一片点云",
     "图片": "image is 图像",
     "合成图": "generated image is 生成图像",
     "样式": "style is 风格",
