@@ -32,7 +32,7 @@ from PIL import Image
 from stylelab import encoders
 from stylelab.base.html import with_code
 from stylelab.errors import StylelabError, unknown
-from stylelab.languages import say
+from stylelab.languages import html_direction, say
 from stylelab.plots import PAGE, SHARP, page_width, side_by_side
 from stylelab.recipes import PRESETS
 from stylelab.result import Step
@@ -55,7 +55,7 @@ STATIC = Template(
 .jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child .jupyter-widgets:not(:has(*)),
 .jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child:has(.jupyter-widgets-disconnected) { display: none }
 .jp-OutputArea-child:has(+ .jp-OutputArea-child .jupyter-widgets-disconnected) .{{ name }} { display: block }
-</style><div class="{{ name }}">{{ html }}<p class="stylelab-run">{{ say('Run the cell above to make it live.') }}</p></div>""",
+</style><div class="{{ name }}"{{ direction }}>{{ html }}<p class="stylelab-run">{{ say('Run the cell above to make it live.') }}</p></div>""",
     autoescape=True,
 )
 CHOICE = Template(
@@ -394,7 +394,13 @@ def display_widget(widget: Any, html: str, text: str) -> None:
     import ipywidgets
 
     name = f"stylelab-{uuid.uuid4().hex[:8]}"  # another one in a twin lesson stays as it is
-    display({"text/html": STATIC.render(name=name, html=Markup(html), say=say), "text/plain": text}, raw=True)
+    display(
+        {
+            "text/html": STATIC.render(name=name, html=Markup(html), say=say, direction=Markup(html_direction())),
+            "text/plain": text,
+        },
+        raw=True,
+    )
     hide = ipywidgets.HTML(f"<style>.{name} {{ display: none }}</style>")
     bundle = ipywidgets.VBox([widget, hide])._repr_mimebundle_()
     display({WIDGET: bundle[WIDGET], "text/plain": ""}, raw=True)

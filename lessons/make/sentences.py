@@ -54,7 +54,7 @@ LABELS = {  # of one word, or put together
     "page": (
         "right", "not yet", "not attempted yet", "✓ Right.", "✗ No.", "{1} of {2} right", "painted", "starting", "Which do you prefer?",
         "You prefer", "I prefer", "Run the cell above to make it live.", "it", "It", "pixel", "position", "pixels", "image", "activation",
-        "another", "new",
+        "another", "new", "trained from scratch: {1}, seed {2}, {3} crops in {4} minutes",
     ),
     "studio": (
         "running", "paused", "waiting", "stopping", "stopped", "done", "failed", "weighted", "total", "content", "style", "none", "recipe",

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from stylelab.base.handed_out import read_record
-from stylelab.languages.units import ENGLISH, find_language, languages
+from stylelab.languages.units import ENGLISH, direction, find_language, languages
 
 RECORD = ".stylelab-lessons.json"  # of a folder of lessons; see stylelab.cli.start
 JUPYTER = "lab/user-settings/@jupyterlab/translation-extension/plugin.jupyterlab-settings"
@@ -37,7 +37,7 @@ class Phrases:
         spoken = {english.strip(): other.strip() for english, other in pairs.items() if other}
         self.found: dict[str, str | None] = {_plain(english): _plain(other) for english, other in spoken.items()}
         holed = [(english, other) for english, other in spoken.items() if HOLE.search(english) and _letters(english) > 1]
-        holed.sort(key=lambda pair: -_letters(pair[0]))  # the most particular first
+        holed.sort(key=lambda pair: (-_letters(pair[0]), -len(HOLE.sub("", pair[0]))))  # the most particular first
         self.holed = [(_pattern(english), other, set(NAME.findall(english))) for english, other in holed]
 
     def find(self, text: str) -> str | None:
@@ -99,6 +99,11 @@ def say(text: str, language: str | None = None) -> str:
     """
     language = language or current_language()
     return text if language == ENGLISH else phrases(language).find(text) or text
+
+
+def html_direction() -> str:
+    """For an element in the user's language: where its lines begin, if that is not at the left as elsewhere on the page."""
+    return ' dir="rtl"' if direction(current_language()) == "rtl" else ""
 
 
 def current_language(folder: Path | None = None) -> str:

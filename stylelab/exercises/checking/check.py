@@ -13,7 +13,7 @@ from stylelab.exercises.checking.call import Lab, ask, give, unnamed
 from stylelab.exercises.checking.definition import Exercise
 from stylelab.exercises.checking.reach import OUT_OF_REACH, PACKAGE, own_function, refusal
 from stylelab.exercises.checking.verdict import judge, judge_draws
-from stylelab.languages import say
+from stylelab.languages import html_direction, joined, say
 
 SEEDS = (0, 1)  # public; a grader draws from a secret
 LONGEST = 2000  # letters in a sentence
@@ -40,7 +40,7 @@ OPEN = Stage("not attempted yet", "…", "#616e7c")
 
 # inline styles only: JupyterLab removes everything else from a notebook that has been copied and not yet run
 FEEDBACK = (
-    '<div style="border-left: 5px solid {{ stage.colour }}; padding: 2px 0 2px 12px; margin: 4px 0; max-width: 56em; '
+    '<div{{ direction }} style="border-left: 5px solid {{ stage.colour }}; padding: 2px 0 2px 12px; margin: 4px 0; max-width: 56em; '
     'overflow-wrap: break-word">'
     '<span style="background-color: {{ stage.colour }}; color: #ffffff; font-weight: bold; padding: 1px 8px; border-radius: 9px; '
     'white-space: nowrap"><span aria-hidden="true">{{ stage.icon }}</span> {{ name }}</span> '
@@ -129,7 +129,7 @@ def tell(exercise: str, stage: Stage, sentence: str) -> None:
     if grading and stage is not RIGHT:
         raise AssertionError(f"{exercise}: {stage.name}. {sentence}".removesuffix(f" {FALLBACK}"))
     name, sentence = say(stage.name), say(sentence)
-    text = f"{exercise}: {name}{',' if stage is RIGHT else '.'} {sentence}"
+    text = joined(f"{exercise}: {name}{',' if stage is RIGHT else '.'}", sentence)
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if grading or not hasattr(shell, "kernel"):  # a terminal, a pipe
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
@@ -137,10 +137,16 @@ def tell(exercise: str, stage: Stage, sentence: str) -> None:
         return
     from IPython.display import display
     from jinja2 import Template
+    from markupsafe import Markup
 
     from stylelab.base.html import with_code
 
     html = Template(FEEDBACK, autoescape=True).render(
-        exercise=exercise, stage=stage, name=name.capitalize(), sentence=sentence, with_code=with_code
+        exercise=exercise,
+        stage=stage,
+        name=name.capitalize(),
+        sentence=sentence,
+        with_code=with_code,
+        direction=Markup(html_direction()),
     )
     display({"text/plain": text, "text/html": html}, raw=True)

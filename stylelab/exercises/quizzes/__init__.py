@@ -8,7 +8,7 @@ from jinja2 import Environment
 from stylelab.base.html import with_code
 from stylelab.errors import unknown
 from stylelab.exercises.quizzes.question import Question
-from stylelab.languages import say
+from stylelab.languages import current_language, direction, say
 
 QUIZZES: dict[str, tuple[Question, ...]] = {
     module.name.removeprefix("lesson_"): importlib.import_module(f"{__name__}.{module.name}").QUIZ
@@ -25,11 +25,11 @@ WRAPPED = (
 ENVIRONMENT = Environment(autoescape=True)
 ENVIRONMENT.filters["code"] = lambda text: with_code(say(text))
 TITLE = ENVIRONMENT.from_string("<b>{{ number }}. {{ text | code }}</b>")
-FEEDBACK = ENVIRONMENT.from_string("{{ ('✓ Right.' if right else '✗ No.') | code }} {{ why | code }}")
+FEEDBACK = ENVIRONMENT.from_string("{{ (('✓ Right. ' if right else '✗ No. ') ~ why) | code }}")
 UNFOLDED = ENVIRONMENT.from_string(
     "{% for question in questions %}<p><b>{{ loop.index }}. {{ question.text | code }}</b></p>"
     "{% for answer, why, right in question.answers() %}"
-    "<details><summary>{{ answer | code }}</summary>{{ ('✓ Right.' if right else '✗ No.') | code }} {{ why | code }}</details>"
+    "<details><summary>{{ answer | code }}</summary>{{ (('✓ Right. ' if right else '✗ No. ') ~ why) | code }}</details>"
     "{% endfor %}{% endfor %}"
 )
 
@@ -76,5 +76,6 @@ def form(questions: tuple[Question, ...]):
         return ipywidgets.VBox([ipywidgets.HTML(TITLE.render(number=number, text=question.text)), choice, feedback])
 
     boxes = [box(number, question) for number, question in enumerate(questions, 1)]
-    quiz = ipywidgets.VBox([*boxes, score, ipywidgets.HTML(WRAPPED)])
+    turned = f"<style>.stylelab-quiz {{ direction: {direction(current_language())} }}</style>"
+    quiz = ipywidgets.VBox([*boxes, score, ipywidgets.HTML(WRAPPED + turned)])
     return quiz.add_class("stylelab-quiz")

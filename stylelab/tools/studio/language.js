@@ -19,10 +19,11 @@ class Phrases {
       if (parts.length === 1) this.found.set(parts[0], other.trim());
       else if (letters(parts) > 1) {
         const pattern = new RegExp(`^${parts.map(literal).join("")}$`);
-        this.holed.push({ pattern, names: parts.map(isName), other: split(other.trim()), letters: letters(parts) });
+        const literals = parts.filter((_, index) => index % 2 === 0).join("").length;
+        this.holed.push({ pattern, names: parts.map(isName), other: split(other.trim()), letters: letters(parts), literals });
       }
     }
-    this.holed.sort((one, other) => other.letters - one.letters); // the most particular first
+    this.holed.sort((one, other) => other.letters - one.letters || other.literals - one.literals); // the most particular first
   }
 
   /** A text in the language, or null. Of several ways, that which leaves the least English. */
