@@ -64,7 +64,7 @@ LABELS = {  # of one word, or put together
     "commands": (
         "interrupted", "painting", "computed", "ready", "computed (auto)", "ready (auto)", "what", "state", "from", "loss", "sees", "cost",
         "nothing", "means", "correlations", "positions", "ours", "differs", "long", "height", "weights, any", "weights, others",
-        "processor", "memory", "disk", "cache", "terminal", "packages",
+        "processor", "memory", "disk", "cache", "terminal", "packages", "environment",
         # what typer finds wrong
         "No such command '{1}'", "No such command '{1}'. Did you mean {2}?", "No such option: {1}",
         "No such option: {1} (Possible options: {2})", "Missing argument '{1}'", "Missing option '{1}' / '{2}'", "Missing option '{1}'",

@@ -7,10 +7,11 @@ is asked for its weights in another process.
 import os
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
+from stylelab.base.course import TITLES
 from stylelab.base.files import error_text
+from stylelab.base.frameworks import BROUGHT_BY, check_installed, how_to_install, is_installed
 from stylelab.errors import MachineError, StylelabError
 
 
@@ -32,7 +33,9 @@ def exit_status(work: Callable[[], None]) -> int:
     except StylelabError as error:
         status, line = error.exit_status, str(error)
     except ImportError as error:
-        status, line = 2, f"{error.name} cannot be imported: install the packages of requirements.lock"
+        framework = BROUGHT_BY.get((error.name or "").partition(".")[0])
+        advice = how_to_install(framework) if framework else "install the packages of requirements.lock"
+        status, line = 2, f"{error.name} cannot be imported: {advice}"
     except Exception as error:
         status, line = 3, f"{type(error).__name__}: {error_text(error)}"
     else:
@@ -42,12 +45,14 @@ def exit_status(work: Callable[[], None]) -> int:
 
 
 def python_of(backend: str) -> str:
-    """The Python interpreter that has this framework; on a GPU machine TensorFlow has its own.
+    """The Python interpreter that has this framework, or another package; on a GPU machine TensorFlow has its own.
 
     Raises:
-        MachineError: the framework is not installed.
+        MachineError: it is not installed.
     """
     python = os.environ.get("STYLELAB_TENSORFLOW_PYTHON") if backend == "tensorflow" else None
-    if python is None and find_spec(backend) is None:
-        raise MachineError(f"{backend} is not installed: leave it out with --backend, or install requirements.lock")
+    if python is None and backend in TITLES:
+        check_installed(backend)
+    elif python is None and not is_installed(backend):
+        raise MachineError(f"{backend} is not installed: install requirements.lock")
     return python or sys.executable

@@ -13,6 +13,7 @@ import typer
 from stylelab.cli.edge import open_standard_streams, protect
 from stylelab.errors import INTERRUPTED, InputError, Interrupted
 from stylelab.languages import ENGLISH, current_language
+from stylelab.run.backends import USUAL
 from stylelab.run.options import NUMBERS, Checked, OnePassOptions, Options, TrainingOptions, VideoOptions
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # from click, or from typer's own copy of it
@@ -145,7 +146,7 @@ def transfer(
         Path | None,
         typer.Option("--out", "-o", help="Where to save: a .png, .jpg or .webp file.", show_default="with --settings X: X.png"),
     ] = None,
-    backend: Backend = "torch",
+    backend: Backend = USUAL,
     settings: Annotated[
         Path | None,
         typer.Option(help="Repeat a run from a settings file, or from a PNG that stylelab saved. Other options override it."),
@@ -174,7 +175,7 @@ def gallery(
     style_dir: Annotated[str, typer.Argument(help=f"The manners of painting: {FOLDER}.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the images and index.html; created if missing.")],
     scheduler: Scheduler = None,
-    backend: Backend = "torch",
+    backend: Backend = USUAL,
     **options: Any,
 ) -> int:
     """Paint every pair of a content and a style image, on Dask. Pairs that are already painted are kept."""
@@ -191,7 +192,7 @@ def fast(
     out: Annotated[
         str, typer.Option("--out", "-o", help="Where to save: a .png, .jpg or .webp file; a folder; or - for standard output.")
     ],
-    backend: Backend = "torch",
+    backend: Backend = USUAL,
     **options: Any,
 ) -> int:
     """Paint in one pass of a trained network: within a second instead of a minute."""
@@ -208,7 +209,7 @@ def video(
     ],
     style: Annotated[list[str], typer.Argument(help=f"The manner of painting: {IMAGE}; several are blended.")],
     out: Annotated[str, typer.Option("--out", "-o", help="Where to save: a .gif, .mp4 or .webm file, or a folder of frames.")],
-    backend: Backend = "torch",
+    backend: Backend = USUAL,
     fps: Annotated[float | None, typer.Option(help="Frames a second.", show_default="the film's own; 12 for a folder")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a film that was stopped: from OUT.state, where painted frames are kept.")
@@ -231,7 +232,7 @@ def video(
 def train(
     style: Annotated[list[str], typer.Argument(help=f"What to learn: {IMAGE}; several styles make one network.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="NET", help="Where to save the network: a .safetensors file.")],
-    backend: Backend = "torch",
+    backend: Backend = USUAL,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a training that was stopped: from NET.state, where each is kept.")
     ] = False,
@@ -251,7 +252,7 @@ def export(
         list[str] | None, typer.Option(help="Style to fix, blended if given several times.", show_default="the file takes a code")
     ] = None,
     blend: Annotated[str | None, typer.Option(help="Weights of several styles, such as 0.7,0.3.", show_default="equal")] = None,
-    backend: Backend = "torch",
+    backend: Backend = USUAL,
 ) -> int:
     """Write a fast network as ONNX, for other programs, phones and browsers."""
     from stylelab.cli import one_pass
@@ -303,7 +304,9 @@ def doctor() -> int:
 @app.command()
 def start(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Your own folder; created if missing.")] = Path("my-lessons"),
-    framework: Annotated[str | None, typer.Option(help="Only torch or only tensorflow.", show_default="both")] = None,
+    framework: Annotated[
+        str | None, typer.Option(help="Only torch or only tensorflow.", show_default="what is installed")
+    ] = None,
     language: Annotated[
         str | None, typer.Option(help="Of the lessons' text: en or zh.", show_default="that of the lessons in DIR, or yours")
     ] = None,

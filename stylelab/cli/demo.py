@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stylelab import images
 from stylelab.base.files import check_folder, folder_errors, quoted, write_file, write_text
+from stylelab.base.frameworks import is_installed
 from stylelab.cli.edge import protect
 from stylelab.cli.progress import progress
 from stylelab.errors import MachineError
@@ -61,10 +62,18 @@ def table(rows: list[dict]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
 
 
+def _installed(pythons: dict[str, str]) -> list[str]:
+    """The frameworks to run: those of this Python, and one that has a Python of its own."""
+    here = Path(sys.executable).absolute()
+    found = [name for name, python in pythons.items() if Path(python).absolute() != here or is_installed(name)]
+    return found or list(BACKENDS)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder for the images")
     parser.add_argument("--only", choices=BACKENDS, help="run one framework, in this process")
+    parser.add_argument("--framework", choices=BACKENDS, help="only this one; by default those that are installed")
     parser.add_argument("--tensorflow-python", default=sys.executable, help="the Python that has TensorFlow")
     parser.add_argument("--size", type=int, default=SIZE, help="long side in pixels")
     parser.add_argument("--steps", type=int, default=STEPS)
@@ -75,13 +84,15 @@ def main() -> int:
     if arguments.only:
         run(arguments.only, arguments.out, arguments.size, arguments.steps)
         return 0
-    for backend, python in zip(BACKENDS, (sys.executable, arguments.tensorflow_python), strict=True):
+    pythons = {"torch": sys.executable, "tensorflow": arguments.tensorflow_python}
+    backends = [arguments.framework] if arguments.framework else _installed(pythons)
+    for backend in backends:
         options = ["-o", arguments.out, "--size", arguments.size, "--steps", arguments.steps]
-        command = [python, "-m", "stylelab.cli.demo", "--only", backend, *map(str, options)]
+        command = [pythons[backend], "-m", "stylelab.cli.demo", "--only", backend, *map(str, options)]
         if subprocess.run(command).returncode:
             raise MachineError(f"the {backend} run failed; run `stylelab doctor` to check this machine")
-    rows = [json.loads((arguments.out / f"demo_{backend}.json").read_text()) for backend in BACKENDS]
-    names = {"content": CONTENT, "style": STYLE} | {backend: arguments.out / f"demo_{backend}.png" for backend in BACKENDS}
+    rows = [json.loads((arguments.out / f"demo_{backend}.json").read_text()) for backend in backends]
+    names = {"content": CONTENT, "style": STYLE} | {backend: arguments.out / f"demo_{backend}.png" for backend in backends}
     from stylelab import plots
 
     shown = {name: images.open_image(source, arguments.size) for name, source in names.items()}

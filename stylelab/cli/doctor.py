@@ -17,6 +17,7 @@ import psutil
 
 from stylelab import encoders
 from stylelab.base.files import check_parent_folder, error_text, printable, temporary_folder
+from stylelab.base.frameworks import how_to_install, is_installed
 from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.run.numerics.precision import cpu_has_bfloat16
 from stylelab.tools.classroom.sandbox.sandbox import isolation_trouble as sandbox_trouble
@@ -31,10 +32,13 @@ LONGEST = 255  # bytes of a file's name, almost everywhere
 MACOS = 14  # the oldest with a wheel of PyTorch
 CACHE = "set STYLELAB_CACHE to a writable folder, for downloaded encoders"
 NO_WHEELS = "there are no wheels of PyTorch and TensorFlow for it: use a container or Colab, see docs/ways-in.md"
+NOT_INSTALLED = "not installed"
 GPU_FILE = Path("/dev/nvidia0")  # exists if the system has an NVIDIA GPU and its driver
 TIMEOUT = 180  # seconds for importing a framework
 PROBES = {
-    "torch": "import torch; version = torch.__version__; mps = torch.backends.mps.is_available()\n"
+    "torch": "import torch; mps = torch.backends.mps.is_available()\n"
+    "build = f' (CUDA {torch.version.cuda})' if torch.version.cuda else '' if mps else ' (CPU)'\n"
+    "version = torch.__version__.partition('+')[0] + build\n"
     "gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] + ['Apple MPS'] * mps",
     "tensorflow": "import tensorflow as tf; version = tf.__version__\n"
     "gpus = [device.name for device in tf.config.list_physical_devices('GPU')]",
@@ -63,8 +67,8 @@ def report() -> list[Finding]:
     running = {name: _start_probe(name) for name in PROBES}
     findings = [*_python_and_packages(), *_mac()]
     frameworks = [_framework(name, process) for name, process in running.items()]
-    if any(finding.broken for finding in frameworks) and not all(finding.broken for finding in frameworks):
-        frameworks = [finding._replace(broken=False) for finding in frameworks]  # one of the two is enough
+    if not all(finding.broken for finding in frameworks):  # one of the two is enough
+        frameworks = [finding._replace(broken=False, advice=_optional(finding)) for finding in frameworks]
     findings += frameworks
     if GPU_FILE.exists():
         advice = "install its CUDA build, or update the driver"
@@ -76,7 +80,7 @@ def report() -> list[Finding]:
     memory = psutil.virtual_memory()
     state = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GB free, {os.cpu_count()} cores"
     advice = "" if memory.available > 2 * 2**30 else "close other programs, or choose a smaller --size"
-    return [*findings, Finding("memory", state, advice), _disk("disk", Path(), 1)]
+    return [*findings, Finding("memory", state, advice), _environment(), _disk("disk", Path(), 1)]
 
 
 def _python_and_packages() -> list[Finding]:
@@ -97,7 +101,7 @@ def _python_and_packages() -> list[Finding]:
 
 def _start_probe(framework: str) -> subprocess.Popen | None:
     """A process that imports one framework, as a process can hold only one."""
-    if importlib.util.find_spec(framework) is None:
+    if not is_installed(framework):
         return None
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
     command = [sys.executable, "-P", "-c", PROBE.format(PROBES[framework])]
@@ -106,7 +110,7 @@ def _start_probe(framework: str) -> subprocess.Popen | None:
 
 def _framework(name: str, process: subprocess.Popen | None) -> Finding:
     if process is None:
-        return Finding(name, "not installed", "run `make lab` to install it", True)
+        return Finding(name, NOT_INSTALLED, how_to_install(name), True)
     began = time.monotonic()
     try:
         out, err = process.communicate(timeout=TIMEOUT)
@@ -119,6 +123,19 @@ def _framework(name: str, process: subprocess.Popen | None) -> Finding:
         return Finding(name, f"cannot be imported: {printable(last)}", "install it again: `make lab`", True)
     version, gpus, seconds = json.loads(out.strip().splitlines()[-1])
     return Finding(name, f"{version}, {', '.join(gpus) or 'no GPU'}, imported in {seconds:.1f} s")
+
+
+def _optional(finding: Finding) -> str:
+    """The advice for a framework, as the other one works."""
+    return f"optional: {finding.advice}" if finding.state == NOT_INSTALLED else finding.advice
+
+
+def _environment() -> Finding:
+    """How much of the disk the packages take, as they say themselves: to ask each file would take seconds."""
+    sizes = {dist.name: sum(file.size or 0 for file in dist.files or ()) for dist in importlib.metadata.distributions()}
+    cuda = sum(size for name, size in sizes.items() if name.startswith(("nvidia-", "cuda-", "triton")))
+    state = f"{sum(sizes.values()) / 2**30:.1f} GB of packages in {printable(Path(sys.prefix))}"
+    return Finding("environment", f"{state}, {cuda / 2**30:.1f} of them for NVIDIA GPUs" if cuda else state)
 
 
 def _encoders_and_cache() -> list[Finding]:

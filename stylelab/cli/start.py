@@ -5,11 +5,13 @@ unchanged and is replaced by a newer edition; for any other, the newer edition i
 """
 
 import json
+import os
 from pathlib import Path
 
 from stylelab.base import handed_out
 from stylelab.base.course import TITLES, find_lessons
 from stylelab.base.files import error_text, printable, quoted
+from stylelab.base.frameworks import check_installed, how_to_install, installed, usual
 from stylelab.errors import InputError, unknown
 from stylelab.languages import ENGLISH, RECORD, current_language, find_language, render, say
 
@@ -29,7 +31,7 @@ def start(folder: Path, framework: str | None = None, language: str | None = Non
 
     Args:
         folder: created if it is missing.
-        framework: 'torch' or 'tensorflow'; both by default.
+        framework: 'torch' or 'tensorflow'; by default that which is installed, or both.
         language: 'en', or another of `stylelab.languages`; by default that of the lessons which are there, or the user's.
 
     Returns:
@@ -37,12 +39,14 @@ def start(folder: Path, framework: str | None = None, language: str | None = Non
 
     Raises:
         InputError: an unknown framework or language, no lessons to copy, or a folder that cannot be used.
+        MachineError: no framework is installed, and none was asked for.
     """
     if framework is not None and framework not in TITLES:
         raise unknown("framework", framework, TITLES)
     if language not in (None, ENGLISH):
         find_language(language)
-    lessons = find_lessons(framework)
+    alone = None if framework else _only_framework()
+    lessons = find_lessons(framework or alone)
     folder = handed_out.make_folder(Path(folder), lessons[0].parent)
     record = {name: digest for name, digest in handed_out.read_record(folder / RECORD).items() if isinstance(digest, str)}
     done: dict[str, list[str]] = {}
@@ -58,7 +62,21 @@ def start(folder: Path, framework: str | None = None, language: str | None = Non
         if names := done.get(outcome):
             listed = f" ({', '.join(names)})" if outcome in ("renamed", "yours") and len(names) <= MOST_NAMES else ""
             lines.append(f"  {len(names)} {say(words, language)}{listed}")
+    if alone:
+        (other,) = set(TITLES) - {alone}
+        why = f"only the lessons in {TITLES[alone]}: {TITLES[other]} is not installed; for the others {how_to_install(other)}"
+        lines.append(say(why, language))
     return "\n".join([*lines, say(f"open them with: jupyter lab {quoted(folder)}", language)])
+
+
+def _only_framework() -> str | None:
+    """The framework that is installed; None if both are. TensorFlow may have an environment of its own."""
+    there = installed()
+    if "tensorflow" not in there and os.environ.get("STYLELAB_TENSORFLOW_PYTHON"):
+        there.append("tensorflow")
+    if not there:
+        check_installed(usual())
+    return there[0] if len(there) == 1 else None
 
 
 def _read(lesson: Path, language: str) -> bytes:

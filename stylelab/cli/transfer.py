@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from stylelab import images
 from stylelab.base.files import expand_home, file_kind, printable, quoted, temporary_files
+from stylelab.base.frameworks import check_installed
 from stylelab.base.interrupts import interrupts
 from stylelab.cli.edge import tell
 from stylelab.cli.progress import progress
@@ -199,6 +200,8 @@ def gallery(content: str, style: str, out: Path, *, backend: str, scheduler: str
         InputError, MachineError: nothing could be painted at all; one line for stderr.
     """
     check_backend(backend)
+    if scheduler is None:  # elsewhere it may be
+        check_installed(backend)
     from stylelab.tools.gallery import paint as painting
     from stylelab.tools.gallery.plan import plan as plan_gallery
 

@@ -3,11 +3,13 @@
 import importlib
 from types import ModuleType
 
+from stylelab.base.frameworks import check_installed, usual
 from stylelab.base.values import one_of
 from stylelab.errors import MachineError
 
 __version__ = "0.1.0"
 BACKENDS = ("torch", "tensorflow")
+USUAL = usual()
 
 
 def check_backend(name: str) -> str:
@@ -26,7 +28,7 @@ def load_backend(name: str) -> ModuleType:
         InputError: another name.
         MachineError: the framework is not installed, or this process already holds the other one.
     """
-    check_backend(name)
+    check_installed(check_backend(name))
     try:
         return importlib.import_module(f"stylelab.{name}")
     except ImportError as error:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 from stylelab.base.files import printable
 from stylelab.base.values import instance, number, one_of, one_or_several, several, split_names, whole
 from stylelab.errors import InputError
+from stylelab.run.backends import USUAL
 
 if TYPE_CHECKING:
     from stylelab.encoders import EncoderName
@@ -204,7 +205,7 @@ class CallOptions(Options):
 class BackendCallOptions(CallOptions):
     """`CallOptions`, and the framework."""
 
-    backend: str = option("torch", "Framework: torch or tensorflow.")
+    backend: str = option(USUAL, "Framework: torch or tensorflow.")
 
 
 def _above_zero(name: str, value: Any) -> float:

@@ -18,7 +18,7 @@ from stylelab.images.builtin import find_item
 from stylelab.images.decode import ImageFile
 from stylelab.recipes import RECIPES
 from stylelab.run import settings_file
-from stylelab.run.backends import __version__
+from stylelab.run.backends import USUAL, __version__
 from stylelab.run.checksums import sha256_of
 from stylelab.run.options import IMAGE_SCHEMA, MOST_STYLES, NAME, WHOLE, Kind, Options, numbered, option, values_of
 
@@ -75,7 +75,7 @@ class Settings(Options):
 
     content: "str | ImageFile" = field(metadata={"kind": IMAGE})
     style: "str | ImageFile | tuple[str | ImageFile, ...]" = field(metadata={"kind": STYLES})
-    backend: str = option("torch", "Framework: torch or tensorflow.", NAME)
+    backend: str = option(USUAL, "Framework: torch or tensorflow.", NAME)
     sha256: Mapping[str, str] = _record(CHECKSUMS, default_factory=dict)
     versions: Mapping[str, str] = _record(VERSIONS, default_factory=dict)
     threads: int | None = _record(WHOLE, default=None)

@@ -5,6 +5,10 @@ import sys
 if "torch" in sys.modules:
     raise ImportError("this process has imported PyTorch, and one process holds one framework: start another for TensorFlow")
 
+from stylelab.base.frameworks import check_installed
+
+check_installed("tensorflow")
+
 from stylelab.tensorflow._quiet import allow_memory_growth, quiet_stderr
 
 with quiet_stderr():

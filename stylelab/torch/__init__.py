@@ -5,6 +5,10 @@ import sys
 if "tensorflow" in sys.modules:
     raise ImportError("this process has imported TensorFlow, and one process holds one framework: start another for PyTorch")
 
+from stylelab.base.frameworks import check_installed
+
+check_installed("torch")
+
 from stylelab.torch.cascade import move_statistics
 from stylelab.torch.clouds import (
     batch_norm_loss,

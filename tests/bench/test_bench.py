@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylelab.base import processes
+from stylelab.base import frameworks, processes
 from stylelab.cli import commands as cli
 from stylelab.encoders import LAYERS, find_encoder, read_weights
 from stylelab.errors import InputError, Interrupted, MachineError
@@ -320,11 +320,15 @@ def test_defaults_depend_on_quick(monkeypatch, tmp_path):
     assert plan.check(BenchOptions(quick=True, race=5)).race == 5
 
 
-def test_a_missing_framework_is_the_machines_fault(monkeypatch):
+@pytest.mark.parametrize(("name", "message"), [
+    ("tensorflow", "TensorFlow is not installed: run `make lab FRAMEWORK=tensorflow`"), ("onnxruntime", "onnxruntime is not installed"),
+])  # fmt: skip
+def test_a_missing_framework_is_the_machines_fault(monkeypatch, name, message):
     monkeypatch.delenv("STYLELAB_TENSORFLOW_PYTHON", raising=False)
-    monkeypatch.setattr(processes, "find_spec", lambda name: None)
-    with pytest.raises(MachineError, match="tensorflow is not installed"):
-        conductor.ContenderProcess(plan.Contender("a", "limit", "tensorflow"), {})
+    for module in (frameworks, processes):
+        monkeypatch.setattr(module, "is_installed", lambda each: each == "torch")
+    with pytest.raises(MachineError, match=message):
+        conductor.ContenderProcess(plan.Contender("a", "limit", name), {})
 
 
 def test_the_command_line_passes_its_options_on(monkeypatch, capsys):

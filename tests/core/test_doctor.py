@@ -74,6 +74,27 @@ def test_one_framework_is_enough_and_none_is_not(probes, probe, state):
     assert findings()["torch"].broken and findings()["tensorflow"].broken
 
 
+def test_a_framework_that_is_not_installed_is_optional_if_the_other_is_there(probes):
+    probes["tensorflow"] = None
+    advice = "run `make lab FRAMEWORK=tensorflow` in a clone, or `pip install 'stylelab[tensorflow]'`"
+    assert findings()["tensorflow"] == ("tensorflow", "not installed", f"optional: {advice}", False)
+    probes["torch"] = None
+    assert findings()["tensorflow"] == ("tensorflow", "not installed", advice, True)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "version"), [("13.2", False, "2.15.0 (CUDA 13.2)"), (None, False, "2.15.0 (CPU)"), (None, True, "2.15.0")]
+)
+def test_the_doctor_says_which_build_of_pytorch_it_is(monkeypatch, cuda, mps, version):
+    torch = SimpleNamespace(
+        __version__="2.15.0+any", version=SimpleNamespace(cuda=cuda), cuda=SimpleNamespace(device_count=lambda: 0),
+        backends=SimpleNamespace(mps=SimpleNamespace(is_available=lambda: mps)),
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    exec(doctor.PROBES["torch"], names := {})
+    assert names["version"] == version and names["gpus"] == ["Apple MPS"] * mps
+
+
 def test_a_gpu_that_a_framework_does_not_find_is_reported(probes, monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "GPU_FILE", tmp_path)
     probes["torch"] = WITH_GPU

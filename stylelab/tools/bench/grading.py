@@ -33,6 +33,7 @@ from nbformat.v4 import new_code_cell
 from stylelab.base import messages
 from stylelab.base.course import TITLES, find_lessons
 from stylelab.base.files import check_target, write_text
+from stylelab.base.processes import python_of
 from stylelab.errors import MachineError, StylelabError, unknown
 from stylelab.tools.classroom.handout import release
 from stylelab.tools.classroom.handout.strip import as_bytes, strip
@@ -41,7 +42,7 @@ from stylelab.tools.classroom.marking.mark import Sandboxes, mark
 from stylelab.tools.classroom.marking.model import Mark, Submission
 from stylelab.tools.classroom.marking.model_answers import library_source
 from stylelab.tools.classroom.reports import write as reports
-from stylelab.tools.classroom.sandbox.sandbox import BWRAP, check_sandbox, python_for
+from stylelab.tools.classroom.sandbox.sandbox import BWRAP, check_sandbox
 
 REPEATS = 3  # times that we mark a notebook; the median counts
 STUDENT = "solved"
@@ -255,7 +256,7 @@ class NbgraderCourse:
             )
             kernel = home / "kernels" / book.metadata.kernelspec.name
             kernel.mkdir(parents=True, exist_ok=True)
-            argv = [python_for(framework), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            argv = [python_of(framework), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
             (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": framework, "language": "python"}))
         # none of the user's settings; nbgrader starts a command of its own, which must be on the path
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "STYLELAB_PRESET"))}

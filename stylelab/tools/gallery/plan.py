@@ -17,7 +17,7 @@ from stylelab.base.files import check_parent_folder, error_text, expand_home, fi
 from stylelab.errors import InputError
 from stylelab.images import Source
 from stylelab.images.formats import ENDINGS
-from stylelab.run.backends import __version__
+from stylelab.run.backends import USUAL, __version__
 from stylelab.run.numerics import memory
 from stylelab.run.options import Options, values_of
 from stylelab.run.prepare import Job, plan_memory, prepare, prepare_run
@@ -100,7 +100,7 @@ class Plan:
         return {layer: len(bias) for layer, (_, bias) in weights.items()}
 
 
-def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = "torch", **options) -> Plan:
+def plan(contents: str, styles: str, folder: "str | Path", *, backend: str = USUAL, **options) -> Plan:
     """Find the images, check the settings, and look up which pairs are done already.
 
     Args:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stylelab import encoders, images
+from stylelab.base.frameworks import installed, usual
 from stylelab.errors import InputError, StylelabError
 from stylelab.images.decode import ImageFile
 from stylelab.images.formats import ENDINGS
@@ -47,7 +48,7 @@ def choices() -> dict:
         "images": IMAGES,
         "recipes": [_recipe(recipe) for recipe in RECIPES.values()],
         "encoders": [{"name": name, "label": label} for name, label in labels.items()],
-        "backends": [{"name": name, "label": FRAMEWORKS[name]} for name in BACKENDS],
+        "backends": [{"name": name, "label": FRAMEWORKS[name]} for name in installed() or BACKENDS],
         "colours": [{"name": name, "label": label} for name, label in COLOURS.items()],
         "layers": list(encoders.LAYERS),
         "help": {option.name: describe(option) for option in fields(Options)},
@@ -73,7 +74,7 @@ def defaults() -> dict:
         "content_mask": "",
         "style_mask": "",
         "recipe": recipe["name"],
-        "backend": "tensorflow" if "tensorflow" in sys.modules else "torch",  # as the notebook's other cells
+        "backend": "tensorflow" if "tensorflow" in sys.modules else usual(),  # as the notebook's other cells
         "encoder": Options().encoder,
         "seed": Options().seed,
         "balance": 0,

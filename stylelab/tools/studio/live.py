@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.util import find_spec
 from queue import Empty, Queue
 from typing import Any
 
@@ -28,6 +27,7 @@ from stylelab.base.processes import module_command, module_environment
 from stylelab.errors import InputError, StylelabError
 from stylelab.images import alt, check_size
 from stylelab.networks import find_network
+from stylelab.run.backends import USUAL
 from stylelab.tools import encode
 
 SIZES = (128, 512)  # long side of a frame in pixels, that the page offers
@@ -171,8 +171,7 @@ class Canvas:
             return
         network = "any" if OWN in weights else "six"
         if network not in self.painters:
-            framework = "torch" if find_spec("torch") else "tensorflow"
-            self.painters[network] = importlib.import_module(f"stylelab.{framework}.networks").load_network(network)
+            self.painters[network] = importlib.import_module(f"stylelab.{USUAL}.networks").load_network(network)
         self.painter = self.painters[network]
         styles = [decode(own, "the style image") if name == OWN else name for name in weights]
         self.code = self.painter.code(styles, list(weights.values()))

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from stylelab.base.files import printable
+from stylelab.base.processes import python_of
 from stylelab.errors import InputError, MachineError
 from stylelab.tools.classroom.sandbox.inside import wire
 
@@ -120,7 +121,7 @@ class Sandbox:
             takes as long as importing the framework. None tries the first and falls back to the second.
 
     Raises:
-        MachineError: bubblewrap or a package is missing, or the process does not start.
+        MachineError: bubblewrap or the framework is missing, or the process does not start.
     """
 
     def __init__(self, framework: str, kind: str = BWRAP, isolation: str | None = None):
@@ -158,7 +159,7 @@ class Sandbox:
     def _launch(self, user: int) -> None:
         self._control, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()
-        python = python_for(self.framework)
+        python = python_of(self.framework)
         command = [python, "-P", "-m", SERVER, self.framework, str(theirs.fileno()), str(user), self.isolation]
         environment = SETTINGS
         if self.kind == BWRAP:
@@ -453,11 +454,6 @@ def isolation_trouble() -> str:
         if not message and not done.returncode:
             return ""
     return message or "bubblewrap fails"
-
-
-def python_for(framework: str) -> str:
-    """The Python that has the framework: TensorFlow may have a virtual environment of its own."""
-    return os.environ.get("STYLELAB_TENSORFLOW_PYTHON", sys.executable) if framework == "tensorflow" else sys.executable
 
 
 def copy_kit(folder: Path) -> None:
