@@ -1,5 +1,5 @@
 # The course in a container: JupyterLab on port 8888, run by an ordinary user, with pinned and hashed requirements.
-#   docker build --target cpu -t stylelab .         both frameworks on the CPU (PyTorch's wheel brings CUDA: 8 GB)
+#   docker build --target cpu -t stylelab .         .[torch,tensorflow] on the CPU (PyTorch's wheel brings CUDA: 8 GB)
 #   docker build --target gpu -t stylelab:gpu .     with a second environment for TensorFlow with CUDA: 16 GB
 #   docker run --rm -p 127.0.0.1:8888:8888 -v stylelab-lessons:/home/student/stylelab/my-lessons stylelab
 #   docker run --rm --gpus all -p 127.0.0.1:8888:8888 -v stylelab-lessons:/home/student/stylelab/my-lessons stylelab:gpu

@@ -1,10 +1,11 @@
 # make lab | demo | check | test | lessons | site | bench | assets      each sets up .venv on its first use
 # make test-gpu | bench-gpu   what needs a GPU           make lock   pin the requirements again
 # make test-long   a hundred random right notebooks for each framework, in notebook and grader; SEED=20261128000 repeats a run
+# make lab FRAMEWORK=torch   one framework only, also for demo, lessons and setup      CPU=yes   PyTorch without CUDA
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lab demo check test test-long test-gpu lessons site bench bench-gpu assets lock setup
+.PHONY: help lab demo check test test-long test-gpu lessons site bench bench-gpu assets lock setup changed
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -15,25 +16,33 @@ MY_LESSONS ?= my-lessons
 IN_LANGUAGE = $(if $(filter command,$(origin LANGUAGE)),--language $(LANGUAGE))
 # in a container one is often root, and Jupyter wants to be told so
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+# what .venv must have, and what it has. One framework is without the tools for tests and the site; a later plain `make lab` adds the rest
+given = $(if $(filter command,$(origin $(1))),$($(1)))
+ONE := $(call given,FRAMEWORK)
+$(if $(filter-out torch tensorflow,$(ONE)),$(error FRAMEWORK is torch or tensorflow, not $(ONE)))
+$(if $(and $(ONE),$(filter-out lab demo lessons setup help,$(MAKECMDGOALS))),$(error FRAMEWORK=$(ONE) is for lab, demo, lessons and setup: leave it out, as $(MAKECMDGOALS) needs both))
+WANTED := $(or $(ONE),torch tensorflow test site) $(if $(filter yes,$(call given,CPU)),cpu)
+HAVE := $(shell cat $(READY) 2>/dev/null)
+CHANGED := $(if $(or $(filter-out $(HAVE),$(WANTED)),$(and $(filter no,$(call given,CPU)),$(filter cpu,$(HAVE)))),changed)
 # TensorFlow with CUDA cannot share an environment with PyTorch, see requirements-gpu-tensorflow.lock
 GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU && echo yes)
-TENSORFLOW_BIN := $(if $(GPU),.venv-tensorflow/bin,$(BIN))
+WITHOUT_CUDA := $(filter yes,$(or $(call given,CPU),$(if $(filter cpu,$(HAVE)),yes)))
+TENSORFLOW_BIN := $(if $(GPU),$(if $(WITHOUT_CUDA),$(BIN),.venv-tensorflow/bin),$(BIN))
 
 help:
-	@sed -n 's/^# //p' Makefile | head -3
+	@sed -n 's/^# //p' Makefile | head -4
 
 setup: $(READY)
 
-$(READY): requirements.lock requirements-gpu-tensorflow.lock pyproject.toml .ci/uv.lock .ci/setup
-	@.ci/setup $(GPU)
-	@touch $@
+$(READY): requirements.lock requirements-gpu-tensorflow.lock pyproject.toml .ci/uv.lock .ci/setup .ci/packages.py $(CHANGED)
+	@GPU=$(GPU) CPU=$(call given,CPU) .ci/setup $(filter-out cpu,$(WANTED))
 
 lab: $(READY)
-	@$(BIN)/stylelab start "$(MY_LESSONS)" $(IN_LANGUAGE)
+	@$(BIN)/stylelab start "$(MY_LESSONS)" $(addprefix --framework ,$(ONE)) $(IN_LANGUAGE)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab $(ROOT) "$(MY_LESSONS)"
 
 demo: $(READY)
-	@$(BIN)/python -m stylelab.cli.demo -o out --tensorflow-python $(TENSORFLOW_BIN)/python
+	@$(BIN)/python -m stylelab.cli.demo -o out --tensorflow-python $(TENSORFLOW_BIN)/python $(addprefix --framework ,$(ONE))
 
 # lint, types and the quick tests, in about three minutes
 check: $(READY)
@@ -55,8 +64,8 @@ test-gpu: $(READY)
 	$(TENSORFLOW_BIN)/python -m pytest --framework tensorflow -m gpu
 
 lessons: $(READY)
-	$(BIN)/python -m lessons.make build --framework torch $(IN_LANGUAGE)
-	$(TENSORFLOW_BIN)/python -m lessons.make build --framework tensorflow $(IN_LANGUAGE)
+	$(if $(filter tensorflow,$(ONE)),,$(BIN)/python -m lessons.make build --framework torch $(IN_LANGUAGE))
+	$(if $(filter torch,$(ONE)),,$(TENSORFLOW_BIN)/python -m lessons.make build --framework tensorflow $(IN_LANGUAGE))
 
 # build/site/index.html; the first time a gallery is painted too, which takes minutes. Without: make site SITE="--gallery tiny"
 site: $(READY)

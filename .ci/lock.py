@@ -1,6 +1,6 @@
 """Write the pinned requirements anew: `make lock`, after a change in pyproject.toml. Needs the network.
 
-requirements.lock               all of it, both frameworks, tests included
+requirements.lock               all of it, both frameworks, tests included; .ci/packages.py prints the part for one framework
 requirements-gpu-tensorflow.lock  TensorFlow with CUDA in an environment of its own: its CUDA 12 wheels overwrite
                                   files of PyTorch's CUDA 13 ones
 .ci/uv.lock                     the installer
@@ -19,10 +19,10 @@ COMPILE = ["uv", "pip", "compile", "--universal", "--python-version=3.11", "--ge
 
 def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    test = project["optional-dependencies"]["test"] + project["optional-dependencies"]["site"]
-    gpu = [tensorflow_with_cuda(line) for line in project["dependencies"] if not re.match(r"torch(vision)?\b", line)]
-    write("requirements.lock", project["dependencies"] + test)
-    write("requirements-gpu-tensorflow.lock", gpu + test)
+    extras = project["optional-dependencies"]
+    rest = project["dependencies"] + extras["test"] + extras["site"]
+    write("requirements.lock", rest + extras["torch"] + extras["tensorflow"])
+    write("requirements-gpu-tensorflow.lock", rest + [tensorflow_with_cuda(line) for line in extras["tensorflow"]])
     write(".ci/uv.lock", ["uv"])
 
 
