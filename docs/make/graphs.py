@@ -107,7 +107,9 @@ class Graph:
     def gram(self, layer: str) -> tuple[str, str, str]:
         """F of `(N, M)`, the number of positions M, and F F^T / M, an output."""
         flat = self.node("Reshape", layer, self.constant([self.width(layer), -1], np.int64))
-        positions = self.node("Cast", self.node("Gather", self.node("Shape", flat), self.constant(1, np.int64)), to=TensorProto.FLOAT)
+        positions = self.node(
+            "Cast", self.node("Gather", self.node("Shape", flat), self.constant(1, np.int64)), to=TensorProto.FLOAT
+        )
         product = self.node("MatMul", flat, self.node("Transpose", flat, perm=[1, 0]))
         self.output(f"gram_{layer}", self.width(layer), self.width(layer))
         return flat, positions, self.node("Div", product, positions, named=f"gram_{layer}")

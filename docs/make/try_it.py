@@ -39,7 +39,7 @@ SCRIPTS = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort.jspi.min.mjs",
 MACHINES = ("ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.jspi.wasm")  # the second for WebGPU
 PATIENCE = 120  # seconds for 33 MB
 PHOTOGRAPHS = ("cat", "coffee", "china")
-SIDE, QUALITY = 432, 84  # of photographs and styles in the page, pixels and JPEG
+SIDES, QUALITY = {"content": 432, "style": 352}, 82  # of the images in the page, pixels and JPEG
 
 
 class Runtime(NamedTuple):
@@ -56,7 +56,16 @@ def fetch(kept: Path) -> Runtime:
         if (npm := shutil.which("npm")) is None:
             return Runtime({}, "npm is not installed")
         with tempfile.TemporaryDirectory() as folder:
-            command = [npm, "pack", RUNTIME, "--silent", "--fetch-retries=0", "--fetch-timeout=20000", "--pack-destination", folder]
+            command = [
+                npm,
+                "pack",
+                RUNTIME,
+                "--silent",
+                "--fetch-retries=0",
+                "--fetch-timeout=20000",
+                "--pack-destination",
+                folder,
+            ]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=folder)
             except subprocess.TimeoutExpired:
@@ -91,14 +100,14 @@ def add(runtime: Runtime, source: SourceFolder) -> None:
         put(name, runtime.files[name])
     files = {}
     for name, data in [*((name, runtime.files[name]) for name in MACHINES), *networks()]:
-        packed = gzip.compress(data, 9, mtime=0)
+        packed = gzip.compress(_in_planes(data) if name == graphs.FILTERS else data, 9, mtime=0)
         files[name] = {"bytes": len(packed), "version": hashlib.sha256(packed).hexdigest()[:12]}
         put(f"{name}.gz", packed)
     pictures = {}
     for kind, names in {"content": PHOTOGRAPHS, "style": load_weights("six")[0].styles}.items():
         for name in names:
             item = builtin.ITEMS[name]
-            put(f"{name}.jpg", _jpeg(item.path))
+            put(f"{name}.jpg", _jpeg(item.path, SIDES[kind]))
             pictures[name] = {"kind": kind, "alt": item.alt, "credit": item.credit}
     names = {}
     for language in map(find_language, languages()):
@@ -124,8 +133,13 @@ def networks() -> Iterator[tuple[str, bytes]]:
             yield path.name, path.read_bytes()
 
 
-def _jpeg(path: Path) -> bytes:
-    image = images.resize(images.open_image(path), SIDE)
+def _in_planes(numbers: bytes) -> bytes:
+    """All low bytes of float16 numbers, then all high ones: in a row of their own, these are easily compressed."""
+    return np.frombuffer(numbers, np.uint8).reshape(-1, 2).T.tobytes()
+
+
+def _jpeg(path: Path, side: int) -> bytes:
+    image = images.resize(images.open_image(path), side)
     written = io.BytesIO()
     Image.fromarray((image * 255).round().astype(np.uint8)).save(written, "JPEG", quality=QUALITY, optimize=True)
     return written.getvalue()

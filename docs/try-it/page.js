@@ -80,10 +80,10 @@
     return canvas;
   }
 
-  /** [width, height] with that long side; both multiples of `multiple`. */
-  function fitted({ width, height }, long, multiple = 1) {
+  /** [width, height] with that long side, of multiples. */
+  function fitted({ width, height }, long, multiple = 1, least = 16) {
     const scale = long / Math.max(width, height);
-    return [width, height].map((side) => Math.max(16, Math.round((side * scale) / multiple) * multiple));
+    return [width, height].map((side) => Math.max(least, Math.round((side * scale) / multiple) * multiple));
   }
 
   const pixels = (canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -91,7 +91,7 @@
   function show(canvas, image, label) {
     canvas.width = image.width;
     canvas.height = image.height;
-    canvas.getContext("2d").putImageData(image, 0, 0);
+    canvas.getContext("2d", { willReadFrequently: true }).putImageData(image, 0, 0);
     if (label) canvas.setAttribute("aria-label", label);
   }
 
@@ -307,7 +307,7 @@
       content: picked("content-layers").find((layer) => layer !== "none") ?? null, style: picked("style-layers"), gram: get("gram-layer").value,
     }; // prettier-ignore
   }
-  const stepSize = () => fitted(photograph, Number(get("step-size").value), 16);
+  const stepSize = () => fitted(photograph, Number(get("step-size").value), 16, 32); // two positions in conv5_1
   const steps = () => Math.min(2000, Math.max(1, Math.round(get("steps").value) || 1));
 
   function update() {
@@ -357,7 +357,6 @@
         const seconds = (performance.now() - began) / 1000;
         const total = parts.content + parts.style + parts.tv;
         get("image-save").disabled = false;
-        get("image").dataset.loss = total; // of the image before this step
         say(`Step ${before + index} of ${before + steps()}, loss ${total.toExponential(3)}, ${(seconds / index).toFixed(2)} s a step.`, index);
       });
       say(history.length >= before + steps() ? `Done after ${history.length} steps.` : `Paused after ${history.length} steps.`);
@@ -422,6 +421,7 @@
       line.forEach((value, i) => value > 0 && pen.lineTo(46 + ((canvas.width - 50) * i) / Math.max(1, line.length - 1), Math.min(canvas.height, place(value))));
       pen.stroke();
     }
+    Object.assign(canvas.dataset, { losses: JSON.stringify(lines.total), parts: JSON.stringify(history.at(-1)) });
     canvas.setAttribute("aria-label", `The loss: from ${lines.total[0].toExponential(1)} to ${lines.total.at(-1).toExponential(1)} in ${history.length} steps`);
   }
 
@@ -492,7 +492,9 @@
   /** With a service worker's headers the page may use several cores. It has to be loaded once more for that. */
   async function reloadedForThreads() {
     if (self.crossOriginIsolated || !navigator.serviceWorker || navigator.hardwareConcurrency === 1) return false;
-    const kept = await navigator.serviceWorker.register("threads.js").then(() => navigator.serviceWorker.ready, () => null);
+    const late = new Promise((resolve) => setTimeout(resolve, 3000));
+    const registered = navigator.serviceWorker.register("threads.js").then(() => navigator.serviceWorker.ready, () => null);
+    const kept = await Promise.race([registered, late]);
     if (!kept || sessionStorage.getItem("threads")) return false;
     sessionStorage.setItem("threads", "asked");
     location.reload();

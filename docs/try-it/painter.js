@@ -97,8 +97,12 @@ async function session(name, filters = false) {
   return sessions.get(name);
 }
 
+/** The encoder's filters in float16. They come with all low bytes before all high ones. */
 let filters;
-const shared = () => (filters ??= file("encoder.bin").catch((error) => ((filters = null), Promise.reject(error))));
+async function shared() {
+  filters ??= file("encoder.bin").then((bytes) => bytes.map((_, i) => bytes[(i >> 1) + (i & 1 ? bytes.length / 2 : 0)]));
+  return filters.catch((error) => ((filters = null), Promise.reject(error)));
+}
 
 const tensor = (values, ...shape) => new ort.Tensor("float32", values, shape);
 const number = (value) => tensor(new Float32Array([value]));
@@ -197,6 +201,7 @@ async function descend({ content, style, start, steps, settings }, report) {
     };
     let descent = new Descent(soften);
     for (let index = 1; index <= run.steps && !run.stopped; index++) {
+      await new Promise((resolve) => setTimeout(resolve)); // so that the page's messages are heard
       if (run.changed) descent = new Descent(soften); // of another loss nothing is known
       run.changed = false;
       const settings = run.settings;

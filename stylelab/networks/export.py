@@ -109,9 +109,12 @@ class _Graph:
             own, rest = np.split(kernel, [3 * self.shape.fold**2], 1)
             own = own.reshape(filters, 3, -1, side, side).swapaxes(1, 2).reshape(own.shape)
             kernel = np.concatenate([own, rest], 1)
+        weight = self.weight(f"{name}.weight", kernel)
         if name.startswith("up"):  # see `convolve_twice`
-            kernel = np.einsum("ark,bsl,oikl->oabirs", TWICE, TWICE, kernel).reshape(-1, channels, side, side)
-        x = self.node("Conv", self.pad(x, side // 2), self.weight(f"{name}.weight", kernel), strides=[stride, stride])
+            twice = self.constant(f"{name}.twice", TWICE)
+            weight = self.node("Einsum", twice, twice, weight, equation="ark,bsl,oikl->oabirs")
+            weight = self.node("Reshape", weight, self.constant(f"{name}.shape", [-1, channels, side, side], np.int64))
+        x = self.node("Conv", self.pad(x, side // 2), weight, strides=[stride, stride])
         if name.startswith("up"):
             x = self.node("DepthToSpace", x, blocksize=2, mode="CRD")
         if name not in self.shape.normalised:

@@ -1,0 +1,478 @@
+"""The page *Try it* in Chromium, from a plain server: it paints, it takes the library's steps, and nothing leaves it."""
+
+import functools
+import http.server
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import browsing
+import numpy as np
+import pytest
+from PIL import Image
+
+from docs.make import graphs, pages, try_it
+from docs.make.source_folder import SourceFolder
+from stylelab import encoders, images
+from stylelab.images import builtin
+
+PATIENCE = 90_000  # milliseconds
+STEPS = 50
+MOST = 12e6  # bytes that a first visit loads, whatever the reader uses
+LIBRARY = """
+import importlib, json, sys
+import numpy as np
+sl = importlib.import_module(f"stylelab.{sys.argv[1]}")
+with np.load(sys.argv[2]) as given:
+    content, style, steps = given["content"] / np.float32(255), given["style"] / np.float32(255), int(given["steps"])
+run = sl.transfer(content, style, recipe="gatys", size=max(content.shape[:2]), steps=steps, precision="float32")
+print(json.dumps([step["total"] for step in run.history]))
+"""
+
+pytestmark = [pytest.mark.plain, pytest.mark.slow]
+needs_browser = pytest.mark.skipif(browsing.CHROMIUM is None, reason="there is no Chromium")
+
+
+def uint8(name: str, height: int, width: int) -> np.ndarray:
+    """A built-in image as a browser decodes it, so that page and library start from the same numbers."""
+    return (images.fit(images.open_image(builtin.ITEMS[name].path), (height, width)) * 255).round().astype(np.uint8)
+
+
+def file(name: str, array: np.ndarray, kind: str = "PNG", **how) -> dict:
+    written = io.BytesIO()
+    Image.fromarray(array).save(written, kind, **how)
+    return {"name": name, "mimeType": f"image/{kind.lower()}", "buffer": written.getvalue()}
+
+
+@pytest.fixture(scope="module")
+def runtime() -> try_it.Runtime:
+    runtime = try_it.fetch(pages.ROOT / "build" / "npm")
+    if runtime.missing:
+        pytest.skip(runtime.missing)
+    return runtime
+
+
+@pytest.fixture(scope="module")
+def folder(runtime, tmp_path_factory) -> Path:
+    """The page's folder, inside one that a site would have."""
+    source = SourceFolder(tmp_path_factory.mktemp("site"))
+    try_it.add(runtime, source)
+    source.copy(pages.DOCS / "_static" / "favicon.svg", "extra/_static/favicon.svg")
+    small = source.path / "extra" / "small"
+    shutil.copytree(source.path / "extra" / try_it.FOLDER, small)
+    (small / "cat.jpg").write_bytes(file("small.jpg", uint8("coffee", 32, 48), "JPEG")["buffer"])
+    return source.path / "extra"
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    """The page's address on a server that neither compresses nor sends headers of its own."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/{try_it.PAGE}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    gpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]  # one in software, which the page takes only if asked
+    camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=browsing.CHROMIUM, headless=True, args=[*browsing.FLAGS, browsing.OFFLINE, *gpu, *camera]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser, address):
+    """A function that opens the page and waits until it has painted; `.requests` and `.complaints` as they say."""
+    contexts = []
+
+    def open_page(query: str = "", at: str = address, width: int = 1200, **how):
+        contexts.append(browser.new_context(viewport={"width": width, "height": 844}, accept_downloads=True, **how))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE)
+        page.requests, page.complaints = [], []
+        page.on("console", lambda message: message.type in ("error", "warning") and page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        contexts[-1].on("request", lambda request: page.requests.append((request.method, request.url)))
+        page.goto(at + query)
+        painted(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def wait(page, part: str, words: str) -> str:
+    """The text of a part of the page as soon as it has these words."""
+    page.locator(f"#{part}", has_text=re.compile(words)).wait_for()
+    return page.locator(f"#{part}").text_content()
+
+
+def painted(page) -> np.ndarray:
+    wait(page, "painted-text", "^Painted in")
+    return canvas(page, "painted")
+
+
+def canvas(page, part: str) -> np.ndarray:
+    """What a canvas shows, (H, W, 3) in 0..1."""
+    width, height, data = page.evaluate(
+        """id => { const canvas = document.getElementById(id);
+        return [canvas.width, canvas.height, [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]]; }""",
+        part,
+    )
+    return np.array(data, np.float32).reshape(height, width, 4)[..., :3] / 255
+
+
+def until(page, condition: str) -> None:
+    """Wait until what a script says of the page is true; the page lets no test evaluate a string by itself."""
+    for _ in range(PATIENCE // 50):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never so: {condition}")
+
+
+def give(page, part: str, given: dict, until: str = "") -> None:
+    """Open a file in the page, and wait until it has been painted again."""
+    page.evaluate("document.getElementById('painted-text').textContent = ''")
+    page.locator(f"#{part}").set_input_files(given)
+    if until:
+        wait(page, until, r"\S")
+
+
+@pytest.fixture(scope="module")
+def losses(tmp_path_factory) -> dict[str, list[float]]:
+    """The library's losses, step by step, in each framework: a process for each, as one can hold only one."""
+    given = tmp_path_factory.mktemp("losses") / "given.npz"
+    np.savez(given, content=uint8("coffee", 144, 192), style=uint8("fluid", 144, 160), steps=STEPS)
+    runs = {}
+    for framework in ("torch", "tensorflow"):
+        command = [sys.executable, "-c", LIBRARY, framework, str(given)]
+        runs[framework] = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=600, check=True).stdout)
+    return runs
+
+
+@needs_browser
+def test_the_page_takes_the_steps_of_the_library_in_both_frameworks(losses, opened):
+    page = opened()
+    give(page, "photograph-file", file("content.png", uint8("coffee", 144, 192)), "painted-text")
+    give(page, "step-style-file", file("style.png", uint8("fluid", 144, 160)))
+    page.locator("#steps").fill(str(STEPS))
+    page.locator("#run").click()
+    wait(page, "step-text", f"^Done after {STEPS}")
+    page_losses = page.evaluate("JSON.parse(document.getElementById('curve').dataset.losses)")
+    for framework, expected in losses.items():
+        assert page_losses[0] == pytest.approx(expected[0], rel=1e-4), framework
+        assert page_losses[-1] == pytest.approx(expected[-1], rel=0.02), framework
+        assert page_losses == pytest.approx(expected, rel=0.1), framework  # on the way, small differences grow and fade
+    assert page_losses[-1] < 0.02 * page_losses[0]
+    assert page.complaints == []
+
+
+@needs_browser
+def test_at_once_is_what_the_library_paints(opened, sl):
+    page = opened()
+    photograph, own = uint8("coffee", 96, 144), uint8("brick", 256, 256)
+    give(page, "photograph-file", file("photograph.png", photograph), "painted-text")
+    learned = sl.stylise(photograph / np.float32(255), "brushstrokes")
+    assert np.abs(painted(page) - learned).mean() < 0.004
+    give(page, "style-file", file("own.png", own), "painted-text")
+    any_style = sl.stylise(photograph / np.float32(255), own / np.float32(255))
+    assert np.abs(painted(page) - any_style).mean() < 0.02  # a style's numbers pass through float16
+    assert np.abs(painted(page) - learned).mean() > 0.05
+    page.locator("#own-remove").click()
+    page.locator("#style-ceramic").fill("100")
+    page.locator("#style-brushstrokes").fill("100")
+    page.evaluate("document.getElementById('painted-text').textContent = ''")
+    page.locator("#paint").click()
+    mixed = sl.stylise(photograph / np.float32(255), ["brushstrokes", "ceramic"])
+    wait(page, "painted-text", "^Painted in")
+    page.wait_for_timeout(1500)  # a slider paints again
+    assert np.abs(painted(page) - mixed).mean() < 0.004
+
+
+@needs_browser
+def test_all_that_a_visit_loads_is_small_and_from_here_and_a_second_visit_loads_no_network(opened, folder, address):
+    page = opened()
+    give(page, "style-file", file("own.png", uint8("brick", 64, 64)), "painted-text")
+    page.locator("#steps").fill("1")
+    page.locator("#run").click()
+    wait(page, "step-text", "^Done after 1 ")
+    root = address.removesuffix(try_it.PAGE)
+    asked = {url for _, url in page.requests if not url.startswith(("blob:", "data:"))}
+    assert all(url.startswith(root) for url in asked) and {method for method, _ in page.requests} == {"GET"}
+    assert sum((folder / url.removeprefix(root).partition("?")[0]).stat().st_size for url in asked) < MOST
+    assert page.context.cookies() == []
+    page.requests.clear()
+    page.goto(address)
+    painted(page)
+    page.locator("#run").click()
+    wait(page, "step-text", "^Step")
+    assert [url for _, url in page.requests if ".gz" in url] == [] and page.complaints == []
+
+
+@needs_browser
+def test_the_page_cannot_send_anything_to_another_address(opened, browser, address):
+    hits = []
+
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            hits.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        other = f"http://127.0.0.1:{server.server_address[1]}"
+        send = f"""async () => {{
+            await fetch('{other}/fetch', {{mode: 'no-cors'}}).catch(() => null);
+            navigator.sendBeacon('{other}/beacon', 'x');
+            await new Promise(done => Object.assign(new Image(), {{src: '{other}/image', onload: done, onerror: done}}));
+        }}"""
+        opened().evaluate(send)
+        assert hits == []
+        unguarded = browser.new_page()
+        unguarded.goto(address.replace("index.html", "page.css"))  # a page of the same server, without the policy
+        unguarded.evaluate(send)
+        assert {"/fetch", "/image"} <= set(hits)
+        unguarded.close()
+        server.shutdown()
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("notes.png", b"these are notes", "cannot be read as an image"),
+        ("empty.jpg", b"", "cannot be read as an image"),
+        ("dot.png", file("dot.png", np.zeros((1, 1, 3), np.uint8))["buffer"], "smaller than 16 pixels"),
+        ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><rect width='9' height='9'/></svg>", "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_image_gets_one_line_and_loses_nothing(name, content, words, opened):
+    page = opened()
+    before = canvas(page, "painted")
+    page.locator("#photograph-file").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
+    assert name in wait(page, "trouble", words)
+    assert np.array_equal(canvas(page, "painted"), before)
+    give(page, "photograph-file", file("right.png", uint8("coffee", 64, 96)), "painted-text")
+    assert page.locator("#trouble").text_content() == "" and canvas(page, "painted").shape == (64, 96, 3)
+
+
+@needs_browser
+def test_odd_images_are_painted_as_they_look(opened):
+    page = opened()
+    photograph = uint8("coffee", 50, 75)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    give(page, "photograph-file", file("turned.jpg", photograph, "JPEG", exif=exif, quality=95), "painted-text")
+    assert canvas(page, "painted").shape == (75, 50, 3)
+    see_through = np.dstack([photograph, np.zeros((50, 75), np.uint8)])
+    give(page, "photograph-file", file("see-through.png", see_through), "painted-text")
+    white = canvas(page, "painted")
+    give(page, "photograph-file", file("white.png", np.full_like(photograph, 255)), "painted-text")
+    assert np.allclose(white, canvas(page, "painted"), atol=1.5 / 255)
+    grey = file("grey.png", photograph[..., 0])
+    give(page, "photograph-file", grey, "painted-text")
+    wide = file("wide.png", np.zeros((17, 4000, 3), np.uint8))
+    give(page, "photograph-file", wide, "painted-text")
+    page.locator("#steps").fill("2")
+    page.locator("#run").click()
+    wait(page, "step-text", "^Done after 2 ")
+    assert page.locator("#trouble").text_content() == "" and page.complaints == []
+
+
+@needs_browser
+def test_what_is_moved_while_it_runs_acts_at_the_next_step(opened):
+    page = opened()
+    page.locator("#step-size").select_option("128")
+    page.locator("#steps").fill("500")
+    page.locator("#run").click()
+    wait(page, "step-text", "^Step [5-9] ")
+    parts = "JSON.parse(document.getElementById('curve').dataset.parts)"
+    assert all(page.evaluate(parts)[part] > 0 for part in ("content", "style", "tv"))
+    page.locator("#tv").fill("-1")
+    page.get_by_label("none").check()
+    for layer in ("conv3_1", "conv4_1", "conv5_1"):
+        page.locator(f"#style-layers input[value={layer}]").uncheck()
+    until(page, f"{parts}.content + {parts}.tv === 0 && {parts}.style > 0")
+    style = page.evaluate(parts)["style"]
+    page.locator("#beta").fill("10")
+    until(page, f"{parts}.style > {2 * style}")
+    page.locator("#gram-layer").select_option("conv1_1")
+    until(page, "['gram', 'gram-style'].every(id => document.getElementById(id).width === 32)")
+    page.locator("#run").click()
+    wait(page, "step-text", "^Paused")
+    with page.expect_download() as download:
+        page.locator("#image-save").click()
+    with Image.open(download.value.path()) as saved:
+        assert saved.size == (128, 80) and page.complaints == []
+
+
+@needs_browser
+def test_shuffled_positions_change_the_maps_and_not_the_gram_matrix(opened):
+    page = opened()
+    page.locator("#shuffle").click()
+    text = wait(page, "shuffle-text", "^conv2_1")
+    maps, gram = (float(number) for number in re.findall(r"[\d.]+(?:e-\d+)?(?= of|\.$)", text))
+    assert maps > 0.3 and gram < 1e-20
+    assert page.locator("#shuffled canvas").count() == 8
+
+
+@needs_browser
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
+def test_the_page_is_accessible(width, scheme, opened):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe().axe_script
+    page = opened(width=width, color_scheme=scheme)
+    page.locator("#shuffle").click()
+    wait(page, "shuffle-text", "^conv2_1")
+    page.evaluate(axe)
+    found = page.evaluate("async () => (await axe.run({resultTypes: ['violations'], preload: false})).violations"
+                          ".map(one => `${one.impact} ${one.id}: ${one.nodes[0].html}`)")  # fmt: skip
+    assert found == []
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@needs_browser
+def test_the_keyboard_does_all(opened):
+    page = opened()
+    reached = []
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("document.activeElement.id || document.activeElement.value || document.activeElement.tagName")
+        )
+        if reached[-1] == "style-ceramic":
+            page.keyboard.press("End")
+            wait(page, "blend", r"ceramic\s*50 %")
+        elif reached[-1] == "steps":
+            page.keyboard.type("1", delay=10)
+    parts = {
+        "photograph-file",
+        "camera",
+        "coffee",
+        "style-ceramic",
+        "style-file",
+        "paint",
+        "run",
+        "alpha",
+        "conv4_2",
+        "gram-layer",
+        "shuffle",
+    }
+    assert parts <= set(reached)
+
+
+@needs_browser
+def test_the_camera_is_painted_until_it_is_stopped(opened):
+    page = opened()
+    page.locator("#camera").click()
+    page.locator("#camera", has_text="Stop").wait_for()
+    before = canvas(page, "painted")
+    for _ in range(40):
+        page.wait_for_timeout(250)
+        if (after := canvas(page, "painted")).shape != before.shape or not np.array_equal(after, before):
+            break
+    assert max(after.shape) == 256
+    page.locator("#camera").click()
+    page.locator("#camera", has_text=re.compile("^Camera")).wait_for()
+    assert page.evaluate("document.getElementById('video').srcObject.getTracks()[0].readyState") == "ended"
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("query", "how", "machine"), [("", {"service_workers": "block"}, "one core"), ("?gpu=software", {}, "GPU")]
+)
+def test_it_paints_the_same_on_one_core_and_on_a_gpu(query, how, machine, opened, address):
+    small = address.replace(try_it.FOLDER, "small")  # a GPU in software takes a minute for a large photograph
+    expected = painted(opened("?gpu=no", small))
+    page = opened(query, small, **how)
+    assert machine in page.locator("#machine").text_content()
+    found = painted(page)
+    assert found.shape == (32, 48, 3)
+    assert np.abs(found - expected).max() < 0.05 and np.abs(found - expected).mean() < 2e-3
+
+
+@needs_browser
+def test_opened_as_a_file_the_page_says_what_to_do(folder, browser):
+    page = browser.new_page()
+    page.goto((folder / try_it.PAGE).as_uri())
+    assert "from a web server" in wait(page, "trouble", r"\S")
+    page.close()
+
+
+def test_the_graph_has_the_librarys_loss_and_gradient(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    import stylelab.torch as sl
+
+    filters = graphs.Filters()
+    (tmp_path / graphs.FILTERS).write_bytes(filters.data)
+    rng = np.random.default_rng(0)
+    content, style, image = (rng.uniform(size=(1, 3, 32, 48)).astype(np.float32) for _ in range(3))
+    encoder = sl.load_encoder("mini", {*graphs.CONTENT, *graphs.STYLE})
+
+    def run(graph: bytes, **given) -> dict[str, np.ndarray]:
+        (tmp_path / "graph.onnx").write_bytes(graph)
+        session = onnxruntime.InferenceSession(str(tmp_path / "graph.onnx"))
+        return dict(zip([output.name for output in session.get_outputs()], session.run(None, given), strict=True))
+
+    of_content, of_style = run(graphs.features(filters), image=content), run(graphs.features(filters), image=style)
+    for deepest, own in {"conv3_1": "conv2_2", "conv5_1": "conv4_2"}.items():
+        leaf = sl.to_tensor(image[0].transpose(1, 2, 0)).requires_grad_(True)
+        seen, seen_content, seen_style = (
+            encoder(one) for one in (leaf, *(sl.to_tensor(one[0].transpose(1, 2, 0)) for one in (content, style)))
+        )
+        expected = {f"loss_content_{own}": sl.content_loss(seen[own], seen_content[own], "half_sum")}
+        given = {"image": image}
+        layers = encoders.trunk((deepest,))
+        for layer in (layer for layer in graphs.CONTENT if layer in layers):  # what has no weight need not be given
+            given[f"content_{layer}"] = of_content[layer] if layer == own else np.zeros((1, 1, 1, 1), np.float32)
+            given[f"weight_content_{layer}"] = np.array(2.0 if layer == own else 0.0, np.float32)
+        for layer in (layer for layer in graphs.STYLE if layer in layers):
+            given[f"style_{layer}"], given[f"weight_style_{layer}"] = of_style[f"gram_{layer}"], np.array(1e6, np.float32)
+            expected[f"loss_style_{layer}"] = sl.style_layer_loss(seen[layer], sl.gram_matrix(seen_style[layer], "raw"))
+        total = sum(one * (2.0 if "content" in name else 1e6) for name, one in expected.items())
+        total.backward()
+        found = run(graphs.loss(filters, deepest), **given)
+        for name, one in expected.items():
+            assert found[name] == pytest.approx(float(one.detach()), rel=1e-4), name
+        slope = leaf.grad.numpy()
+        assert np.linalg.norm(found["gradient"] - slope) < 1e-3 * np.linalg.norm(slope)
+
+
+def test_without_npm_the_page_is_left_out_with_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(try_it.shutil, "which", lambda name: None)
+    assert try_it.fetch(tmp_path / "npm") == ({}, "npm is not installed")
+
+
+def test_a_runtime_that_is_not_the_known_one_is_not_used(monkeypatch, tmp_path):
+    npm = tmp_path / "npm"
+    npm.write_text('#!/bin/sh\nfor last; do :; done\necho nonsense > "$last/onnxruntime-web-9.tgz"\n')
+    npm.chmod(0o755)
+    monkeypatch.setattr(try_it.shutil, "which", lambda name: str(npm))
+    assert "checksum" in try_it.fetch(tmp_path / "kept").missing and not (tmp_path / "kept").exists()
+    npm.write_text("#!/bin/sh\necho 'npm error code E404' >&2\nexit 1\n")
+    assert try_it.fetch(tmp_path / "kept").missing == f"npm could not fetch {try_it.RUNTIME}: npm error code E404"
