@@ -7,6 +7,7 @@ written twice.
 import ast
 import re
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 
 import jupytext
@@ -46,6 +47,7 @@ SPEAKERS = {  # the file of a language's sentences -> the modules in which they 
         "cli/transfer.py",
         "cli/video.py",
     ),
+    "try-it": ("../docs/try-it/index.html", "../docs/try-it/page.js", "../docs/try-it/painter.js"),
     "help": (),  # of commands and their options
     "images": (),  # what the built-in ones show
     "lessons": (),  # what the images of their cells show
@@ -60,6 +62,10 @@ LABELS = {  # of one word, or put together
         "running", "paused", "waiting", "stopping", "stopped", "done", "failed", "weighted", "total", "content", "style", "none", "recipe",
         "framework", "encoder", "size", "step", "steps", "seed", "settings", "filmstrip", "Style image {1}", "Style mask {1}",
         "The studio:",
+    ),
+    "try-it": (
+        "brushstrokes", "ceramic", "fluid", "pointillism", "stained glass", "woodblock", "your style", "none", "as it is", "shuffled",
+        "Activation map of a filter, {1}", "Gram matrix, {1}", "Runs on {1} cores.",
     ),
     "commands": (
         "interrupted", "painting", "computed", "ready", "computed (auto)", "ready (auto)", "what", "state", "from", "loss", "sees", "cost",
@@ -82,7 +88,7 @@ COMMENT = re.compile(r"^\s*//.*|(?<=[;,{]) // .*|^\s*/\*\*(?:[^*]|\*(?!/))*\*/",
 INNER = re.compile(r"\$\{((?:[^{}`]|`[^`$]*`)*)\}")  # a hole of a template that has no holes in it
 STRING = re.compile(r'"([^"\n]*)"|`([^`]*)`')
 UNSAID = re.compile(
-    r"^sl-|^[A-Z]\w+(?:Error|Left|Right)$|translate\(|prefers-|^(?:Home|End|Enter)$|\\"
+    r"^sl-|^[A-Z]\w+(?:Error|Left|Right)$|translate\(|prefers-|^(?:Home|End|Enter|English|use strict)$|system-ui|\\"
 )  # classes, keys and the like
 NOT_SPOKEN = re.compile(r"\\|\(\?|\.\*|import |__|<(?! )|\{\{\{\{")  # in regular expressions, code and HTML
 
@@ -96,7 +102,8 @@ def sentences(group: str) -> list[str]:
     if group == "lessons":
         return list(dict.fromkeys(_shown()))
     paths = [path for pattern in SPEAKERS[group] for path in sorted(PACKAGE.glob(pattern))]
-    found = [text for path in paths for text in (_script(path) if path.suffix == ".js" else _spoken(_tree(path)))]
+    readers = {".js": _script, ".html": _page, ".py": lambda path: _spoken(_tree(path))}
+    found = [text for path in paths for text in readers[path.suffix](path)]
     return list(dict.fromkeys([*LABELS.get(group, ()), *found]))
 
 
@@ -117,6 +124,18 @@ def _shown() -> Iterator[str]:
 
 def _tree(path: Path) -> ast.AST:
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _page(path: Path) -> Iterator[str]:
+    """The texts of a page, and the attributes that are read out or shown."""
+    texts: list[str] = []
+    parser = HTMLParser()
+    parser.handle_data = texts.append  # type: ignore[method-assign]
+    parser.handle_starttag = lambda tag, attributes: texts.extend(  # type: ignore[method-assign]
+        value or "" for name, value in attributes if name in ("aria-label", "alt", "placeholder")
+    )
+    parser.feed(path.read_text(encoding="utf-8"))
+    yield from (text.strip() for text in texts if re.search(r"[A-Za-z]{2}", text))
 
 
 def _script(path: Path) -> Iterator[str]:
