@@ -308,7 +308,7 @@ def start(
         str | None, typer.Option(help="Only torch or only tensorflow.", show_default="what is installed")
     ] = None,
     language: Annotated[
-        str | None, typer.Option(help="Of the lessons' text: en or zh.", show_default="that of the lessons in DIR, or yours")
+        str | None, typer.Option(help="Of the lessons' text, such as zh.", show_default="that of the lessons in DIR, or yours")
     ] = None,
 ) -> int:
     """Copy the lessons into a folder of your own. Notebooks that you have changed are kept; newer ones get another name."""

@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
-from stylelab.base.course import REPOSITORY, TITLES
+from stylelab.base.course import REPOSITORY, SITE, TITLES
 from stylelab.languages.sentences import joined
 from stylelab.languages.units import ENGLISH, Language, Unit, find_language, read_units
 
@@ -40,8 +40,10 @@ def render(notebook: Notebook, stem: str, framework: str, language: str) -> Note
 
 
 def _text(unit: Unit | None, mark: str, language: Language, english: str) -> str:
-    text = unit.text if unit and unit.mark == mark else f"{language.untranslated}\n\n{english}"
-    return text if language.direction == "ltr" else f'<div dir="{language.direction}">\n\n{text}\n\n</div>'
+    known = unit is not None and unit.mark == mark
+    text = unit.text if unit and known else language.untranslated
+    text = text if language.direction == "ltr" else f'<div dir="{language.direction}">\n\n{text}\n\n</div>'
+    return text if known else f"{text}\n\n{english}"
 
 
 def fill_in(text: str, stem: str, framework: str, language: str = ENGLISH) -> str:
@@ -51,6 +53,7 @@ def fill_in(text: str, stem: str, framework: str, language: str = ENGLISH) -> st
     tokens = {
         "framework": TITLES[framework], "other_framework": TITLES[other], "module": framework, "other_module": other,
         "activation": activation, "image": image, "badges": badges(f"{stem}_{framework}.ipynb", language),
+        "try_it": f"{SITE}/try-it/index.html" + (f"?language={language}" if language != ENGLISH else ""),
     }  # fmt: skip
     for token, value in tokens.items():
         text = text.replace("{{" + token + "}}", value)

@@ -102,8 +102,8 @@ def say(text: str, language: str | None = None) -> str:
 
 
 def html_direction() -> str:
-    """For an element in the user's language: where its lines begin, if that is not at the left as elsewhere on the page."""
-    return ' dir="rtl"' if direction(current_language()) == "rtl" else ""
+    """For an element in a language whose lines begin at the right: there, unless it is still English."""
+    return ' dir="auto"' if direction(current_language()) == "rtl" else ""
 
 
 def current_language(folder: Path | None = None) -> str:

@@ -98,7 +98,7 @@ def test_texts_are_added_in_english_until_they_are_stamped(tmp_path, monkeypatch
     first, second, *_ = texts(source)
     translations.stamp(source, "ar", [first])
     cells = [cell.source for cell in assemble(source, "torch", "ar").cells if cell.cell_type == "markdown"]
-    assert cells[0].startswith('<div dir="rtl">\n\n# 0') and cells[1].startswith('<div dir="rtl">\n\n*—*\n\n')
+    assert cells[0].startswith('<div dir="rtl">\n\n# 0') and cells[1].startswith('<div dir="rtl">\n\n*—*\n\n</div>\n\n## ')
     translations.stamp(source, "ar", ["all"])
     assert translations.unfinished(source, "ar") == []
 

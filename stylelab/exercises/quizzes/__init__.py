@@ -76,6 +76,6 @@ def form(questions: tuple[Question, ...]):
         return ipywidgets.VBox([ipywidgets.HTML(TITLE.render(number=number, text=question.text)), choice, feedback])
 
     boxes = [box(number, question) for number, question in enumerate(questions, 1)]
-    turned = f"<style>.stylelab-quiz {{ direction: {direction(current_language())} }}</style>"
+    turned = f"<style>.stylelab-quiz {{ direction: {direction(current_language())} }} .stylelab-quiz * {{ unicode-bidi: plaintext }}</style>"
     quiz = ipywidgets.VBox([*boxes, score, ipywidgets.HTML(WRAPPED + turned)])
     return quiz.add_class("stylelab-quiz")
