@@ -365,7 +365,7 @@ live.finish(result.image, "The image that was chosen, painted in the manner of t
 #
 # The same without code: run the cell, choose or drag in two images, press *Paint*, and compare the results. Every run is a separate process, so it can be paused or stopped at any step, and it ends when you close the tab. *Settings* saves a file from which `stylelab transfer --settings` paints the same image again.
 #
-# In a terminal, `stylelab studio` opens it as a page of its own.
+# In a terminal, `stylelab studio` opens it as a page of its own. To show a friend what this is about, with nothing to install: [try it in a browser]({{try_it}}).
 
 # %% name="studio"
 from stylelab import studio

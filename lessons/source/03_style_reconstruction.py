@@ -202,9 +202,11 @@ page.show(
 # %% [markdown] name="layer_loss_text"
 # <details><summary>Compare with your guess</summary>
 #
-# No: the maps have become noise. And no digit of the Gram matrix has changed. A loss that compares activations position by position (lesson 2) sees a stranger here; one that compares Gram matrices sees no difference at all.
+# No: the maps are noise. No digit of the Gram matrix has changed. A loss that compares activations position by position (lesson 2) sees a stranger; one that compares Gram matrices sees no difference.
 #
 # </details>
+#
+# Other layers: [shuffle them in a browser]({{try_it}}).
 #
 # ## 3.3 How far apart are two styles?
 #

@@ -473,6 +473,8 @@ live.finish(
 #
 # ## 4.10 Three prices, side by side
 #
+# To feel the prices first, move $\alpha$ and $\beta$ while an image is being painted: [step by step, in a browser]({{try_it}}).
+#
 # The studio is the loop of 4.5 with buttons. Its slider $\beta / \alpha$ multiplies the recipe's own ratio. Paint the same pair at a tenth of it, at one and at ten times: the runs stay side by side, each with its losses, and *Before / after* shows what changed where. **Predict** whether ten times the price makes the style loss ten times smaller.
 
 # %% name="studio"

@@ -205,6 +205,8 @@ page.show(plots.side_by_side(six, columns=3), "The pagoda in six styles, by one 
 # %% [markdown] name="between_text"
 # ## 8.4 Between two styles
 #
+# The network of 8.3 also runs [in a browser]({{try_it}}), on a phone too, with a slider for each style and your camera.
+#
 # Codes are vectors, and any mean of two vectors is a vector: so there is a style halfway between two others, which no step of the training has seen. **Predict**: does it look like a double exposure of both paintings?
 
 # %% name="between"
