@@ -11,6 +11,7 @@ from stylelab.base.files import write_text
 from stylelab.languages import Unit, find_language, mark_of, read_units, write_units
 
 STALE = "0" * 8  # no text has this mark
+ALONE = ("try-it",)  # pages that read no other file of sentences: what others say too, in other words perhaps, is there again
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.DOTALL)
 TARGET = re.compile(r"\]\(([^)]+)\)|(?:src|href)=\"([^\"]+)\"")
@@ -70,27 +71,33 @@ def stamp(source: Path, language: str, keys: Iterable[str]) -> None:
 
 def unsaid(language: str) -> list[str]:
     """A line for each sentence without a translation, and for each translation whose sentence is no longer said."""
-    lines, known, said = [], _files(language), {}
-    for group in SPEAKERS:
-        said |= dict.fromkeys(sentences(group), group)
-    translated = {english: other for pairs in known.values() for english, other in pairs.items()}
-    for english, group in said.items():
-        if translated.get(english, "") == "":  # None is what nobody reads
-            lines.append(f"{group}.json: {english!r} has no translation: `units {language} --add` adds it, to be filled in")
-    return lines + [
+    known = _files(language)
+    said = [(group, english) for group in SPEAKERS for english in sentences(group)]
+    translated = _translated(known)
+    lines = [
+        f"{group}.json: {english!r} has no translation: `units {language} --add` adds it, to be filled in"
+        for group, english in said
+        if (known.get(group, {}) if group in ALONE else translated).get(english, "") == ""  # None is what nobody reads
+    ]
+    spoken = {english for _, english in said}
+    return list(dict.fromkeys(lines)) + [
         f"{group}.json: {english!r} is no longer said: `units {language} --add` removes it"
         for group, pairs in known.items()
         for english in pairs
-        if english not in said
+        if english not in spoken
     ]
+
+
+def _translated(known: dict[str, dict[str, str | None]]) -> dict[str, str | None]:
+    return {english: other for pairs in known.values() for english, other in pairs.items()}
 
 
 def add_sentences(language: str) -> None:
     """Write the files of sentences anew in the order of the code: missing ones are empty, and those no longer said are gone."""
-    translated = {english: other for pairs in _files(language).values() for english, other in pairs.items()}
-    written: set[str] = set()
+    known, written = _files(language), set[str]()
     for group in SPEAKERS:
-        pairs = {english: translated.get(english, "") for english in sentences(group) if english not in written}
+        translated = _translated(known) | known.get(group, {})
+        pairs = {english: translated.get(english, "") for english in sentences(group) if group in ALONE or english not in written}
         written |= pairs.keys()
         write_text(_folder(language) / f"{group}.json", json.dumps(pairs, indent=1, ensure_ascii=False) + "\n")
 

@@ -195,13 +195,14 @@ def _disk(what: str, folder: Path, least: float) -> Finding:
     """Whether a folder can be written, has `least` GB of free space, and takes names of the usual length."""
     if trouble := _folder(what, folder, "change to a folder of yours, or name one with -o"):
         return trouble
-    free, where = shutil.disk_usage(folder).free / 2**30, f"in {folder}" if folder.is_absolute() else "here"
+    free = shutil.disk_usage(folder).free / 2**30
+    space = f"{free:.1f} GB free in {folder}" if folder.is_absolute() else f"{free:.1f} GB free here"
     longest = LONGEST
     with suppress(AttributeError, OSError, ValueError):  # Windows has no pathconf
         longest = os.pathconf(folder, "PC_NAME_MAX")
     if longest < LONGEST:
-        return Finding(what, f"names up to {longest} bytes only, {free:.1f} GB free {where}", "give images short names")
-    return Finding(what, f"{free:.1f} GB free {where}", "" if free > least else "free some disk space, or images cannot be saved")
+        return Finding(what, f"names up to {longest} bytes only, {space}", "give images short names")
+    return Finding(what, space, "" if free > least else "free some disk space, or images cannot be saved")
 
 
 def _terminal() -> Finding:

@@ -53,6 +53,26 @@ def test_a_changed_sentence_is_named_and_its_translation_waits_to_be_filled_in(t
     assert json.loads(path.read_text(encoding="utf-8")) == {"Keep every axis.": "", "Add them up.": None}
 
 
+def test_two_files_may_render_a_sentence_in_two_ways_and_a_page_by_itself_has_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("stylelab.languages.units.HERE", tmp_path)
+    folder = tmp_path / "eo" / "sentences"
+    folder.mkdir(parents=True)
+    about = {"name": "Esperanto", "direction": "ltr", "untranslated": "*—*", "open_in": "▶"}
+    (tmp_path / "eo" / "language.json").write_text(json.dumps(about), encoding="utf-8")
+    monkeypatch.setattr(translations, "SPEAKERS", dict.fromkeys(("studio", "commands", *translations.ALONE), ()))
+    monkeypatch.setattr(translations, "sentences", lambda group: ["Paint it.", "Stop."])
+    (folder / "studio.json").write_text(json.dumps({"Paint it.": "Pentru.", "Stop.": "Haltu."}), encoding="utf-8")
+    for name in translations.ALONE:
+        (folder / f"{name}.json").write_text(json.dumps({"Paint it.": "Ekpentru."}), encoding="utf-8")
+        assert translations.unsaid("eo") == [
+            f"{name}.json: 'Stop.' has no translation: `units eo --add` adds it, to be filled in"
+        ]
+    translations.add_sentences("eo")
+    read = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
+    assert read["studio"] == {"Paint it.": "Pentru.", "Stop.": "Haltu."} and read["commands"] == {}
+    assert all(read[name] == {"Paint it.": "Ekpentru.", "Stop.": "Haltu."} for name in translations.ALONE)
+
+
 @every_language
 def test_a_translation_has_the_holes_of_its_sentence(language):
     pairs = languages.read_sentences(language)
