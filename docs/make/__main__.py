@@ -82,14 +82,15 @@ def gather(
         InputError: a page has a broken link, or asks for a part that does not exist.
         MachineError: the gallery could not be painted.
     """
-    if not runtime.missing:
+    link = "" if runtime.missing else try_it.LINK
+    if link:
         try_it.add(runtime, source)
     pairs = gallery.paint(selection, painted, report)
     for path in notebooks.lessons():
         notebooks.add(path, source)
     for page, file in pages.page_files().items():
         text = pages.relink(pages.read(file), file, page, source)
-        source.write(page, parts.fill(text, lambda: gallery.page(selection, pairs, painted, source), source))
+        source.write(page, parts.fill(text, lambda: gallery.page(selection, pairs, painted, source), source, link))
     for path in (pages.DOCS / "conf.py", *sorted(pages.DOCS.glob("_*/*"))):
         source.copy(path, path.relative_to(pages.DOCS).as_posix())
     # MathJax: the part that draws TeX as SVG, and its rarer TeX commands, which it loads when a formula needs them

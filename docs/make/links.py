@@ -38,9 +38,9 @@ def lead_to(address: str, page: str, folder: Path) -> None:
     """Let links to a page's public address lead to the page of this build: it may be read elsewhere, and offline."""
     for path in folder.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
-        if f'href="{address}"' in text:
+        if f'href="{address}' in text:
             near = "../" * (len(path.relative_to(folder).parts) - 1) + page
-            path.write_text(text.replace(f'href="{address}"', f'href="{near}"'), encoding="utf-8")
+            path.write_text(text.replace(f'href="{address}', f'href="{near}'), encoding="utf-8")
 
 
 def faults(folder: Path) -> list[str]:

@@ -35,14 +35,15 @@ LADDER = Template(
 )
 
 
-def fill(text: str, gallery: Callable[[], str], source: SourceFolder) -> str:
-    """A page with its generated parts.
+def fill(text: str, gallery: Callable[[], str], source: SourceFolder, try_it: str = "") -> str:
+    """A page with its generated parts. `try_it` leads to the page of that name, if there is one.
 
     Raises:
         InputError: the page asks for a part that does not exist.
     """
     known: dict[str, Callable[..., str]] = {
         "gallery": gallery,
+        "try-it": lambda: try_it,
         "recipes": tables.recipes,
         "losses": tables.losses,
         "encoders": tables.encoder_table,

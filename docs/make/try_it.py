@@ -33,6 +33,7 @@ from stylelab.networks.export import export_onnx
 FOLDER = "try-it"
 PAGE = f"{FOLDER}/index.html"
 ADDRESS = f"{SITE}/{PAGE}"
+LINK = f'**<a href="{PAGE}">Try it in this browser</a>**: paint a photograph at once or step by step, with nothing to install.'
 RUNTIME = "onnxruntime-web@1.30.0"  # MIT
 INTEGRITY = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # sha512
 SCRIPTS = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort.jspi.min.mjs", "ort-wasm-simd-threaded.jspi.mjs")
@@ -112,7 +113,9 @@ def add(runtime: Runtime, source: SourceFolder) -> None:
     names = {}
     for language in map(find_language, languages()):
         names[language.code] = {"name": language.name, "direction": language.direction}
-        put(f"{language.code}.json", json.dumps(spoken(language.code, ("try-it", "images")), ensure_ascii=False))
+        known, pairs = spoken(language.code), spoken(language.code, (FOLDER,))
+        pairs |= {picture["alt"]: known[picture["alt"]] for picture in pictures.values() if picture["alt"] in known}
+        put(f"{language.code}.json", json.dumps(pairs, ensure_ascii=False))
     manifest = {"files": files, "pictures": pictures, "languages": names}
     put("files.json", json.dumps(manifest, ensure_ascii=False))
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import browsing
 import pytest
 
+from docs.make import try_it
+
 PATIENCE = 60_000  # milliseconds
 KINDS = ("index.html", "lessons/03_style_reconstruction_torch.html", "gallery.html", "reference/torch.html")
 # what search engines, screen readers and phones need, and what is missing
@@ -89,7 +91,9 @@ def site(built) -> Path:
 @pytest.fixture(scope="module")
 def pages(site) -> list[str]:
     """The names of all HTML pages; *Try it*, which lets no test evaluate a string, has tests of its own."""
-    return [path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html")) if not {"_static", "try-it"} & {*path.parts}]
+    return [
+        path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html")) if not {"_static", "try-it"} & {*path.parts}
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +210,15 @@ def test_on_a_phone_wide_content_scrolls_in_a_box_that_the_keyboard_reaches(site
         .filter(e => e.scrollWidth > e.clientWidth + 1 && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX))
         .map(e => [e.tagName, e.tabIndex])""")
     assert len(boxes) >= 3 and all(tab_index == 0 for _, tab_index in boxes)
+
+
+def test_links_to_try_it_lead_to_the_page_of_this_build_or_to_the_published_one(built, site):
+    home, lesson = ((site / name).read_text() for name in ("index.html", "lessons/03_style_reconstruction_torch.html"))
+    if "'Try it' is left out" in built.stdout:
+        assert "try-it" not in home and f'href="{try_it.ADDRESS}"' in lesson
+    else:
+        assert f'href="{try_it.PAGE}"' in home and f'href="../{try_it.PAGE}"' in lesson and (site / try_it.PAGE).is_file()
+        assert f'href="{try_it.PAGE}?language=zh"' in (site / "student.zh.html").read_text()
 
 
 @needs_browser

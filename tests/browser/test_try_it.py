@@ -127,7 +127,7 @@ def wait(page, part: str, words: str) -> str:
 
 
 def painted(page) -> np.ndarray:
-    wait(page, "painted-text", "^Painted in")
+    wait(page, "painted-text", "^(Painted in|用时)")
     return canvas(page, "painted")
 
 
@@ -414,6 +414,40 @@ def test_it_paints_the_same_on_one_core_and_on_a_gpu(query, how, machine, opened
     found = painted(page)
     assert found.shape == (32, 48, 3)
     assert np.abs(found - expected).max() < 0.05 and np.abs(found - expected).mean() < 2e-3
+
+
+@needs_browser
+def test_the_page_speaks_the_browsers_language_or_the_one_chosen(opened):
+    page = opened(locale="zh-CN")
+    assert page.locator("html").get_attribute("lang") == "zh" and page.locator("h1").inner_text() == "动手试试"
+    page.locator("#steps").fill("1")
+    page.locator("#run").click()
+    wait(page, "step-text", "^完成")
+    page.locator("#shuffle").click()
+    wait(page, "shuffle-text", "格拉姆矩阵")
+    page.locator("#photograph-file").set_input_files({"name": "notes.png", "mimeType": "image/png", "buffer": b"notes"})
+    assert "notes.png" in wait(page, "trouble", "不能作为图像读取")
+    names = r"stylelab|English|Chelsea|cookie|Gatys|Ecker|Bethge|conv|notes.png|onnxruntime|JPEG|PNG|WebP|MIT|GPU|px"
+    spoken = page.evaluate("""() => [document.body.innerText, ...[...document.querySelectorAll('[aria-label], img[alt]')]
+        .map(one => one.ariaLabel ?? one.alt)].join(' ').split(document.getElementById('credits').innerText).join('')""")
+    assert re.findall(r"[A-Za-z]{3,}", re.sub(names, "", spoken)) == []
+    page.locator("#language").select_option("English")
+    page.locator("h1", has_text="Try it").wait_for()
+    assert page.locator("html").get_attribute("lang") == "en"
+
+
+@needs_browser
+def test_a_further_language_is_a_file_and_may_be_read_from_right_to_left(folder, opened, address):
+    other = folder / "other"
+    shutil.copytree(folder / "small", other)
+    manifest = json.loads((other / "files.json").read_text())
+    manifest["languages"]["xx"] = {"name": "Xx", "direction": "rtl"}
+    (other / "files.json").write_text(json.dumps(manifest))
+    (other / "xx.json").write_text(json.dumps({"At once": "Ecno ta"}))
+    page = opened("?language=xx", address.replace(try_it.FOLDER, "other"))
+    assert page.locator("html").get_attribute("dir") == "rtl" and page.get_by_text("Ecno ta").count() == 1
+    assert page.get_by_text("Step by step").count() == 1  # what has no translation stays English
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 @needs_browser
