@@ -1,21 +1,27 @@
 """What the commands print in Chinese, and what stays as it is."""
 
+import ast
 import json
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from rich.cells import cell_len
 from typer.main import get_command
 
 from lessons.make import translations
-from lessons.make.sentences import sentences
+from lessons.make.sentences import PACKAGE, SPEAKERS, sentences
 from stylelab.cli import help as in_language
 from stylelab.cli import run
 from stylelab.cli.commands import app
 from stylelab.cli.doctor import Finding
 from stylelab.cli.start import start
+from stylelab.cli.transfer import summary
 from stylelab.languages import say
 from stylelab.recipes import RECIPES
+from stylelab.result import History, Step
 
 pytestmark = pytest.mark.plain
 HAN = r"[\u4e00-\u9fff]"
@@ -97,6 +103,31 @@ def test_start_tells_what_it_did_in_the_lessons_language_and_keeps_names(tmp_pat
 )
 def test_results_are_told_in_chinese_and_names_of_files_stay(english, other):
     assert say(english, "zh") == other
+
+
+def test_a_run_is_summed_up_in_chinese(chinese):
+    history = History()
+    for index, loss in enumerate((1.0, 0.5), 1):
+        history.append(Step(index, loss, {}, lambda: None), seconds=0.02 * index)
+    result = SimpleNamespace(
+        image=np.zeros((32, 48, 3)), encoder="mini", history=history, scales=(48,), seconds=0.02, device="cpu", precision="float32",
+        recipe=RECIPES["lab"], notes=("content image of 4 x 3 pixels was enlarged to 48 x 36, which adds no detail",),
+    )  # fmt: skip
+    saved, pace, note = summary(result, Path("style"), "auto").splitlines()
+    assert saved == "已保存style（48×32像素），配方lab，编码器mini（自动选用）"
+    assert pace == "2步，用时0.0秒，设备cpu，精度float32，每步20 ms，损失1 -> 0.5"
+    assert re.search(HAN, note) and english(note) == []
+    result.scales = (34, 48)
+    assert summary(result, Path("style"), "mini").splitlines()[1].endswith("，尺寸依次为34, 48 px，最后一种尺寸的损失为0.5")
+
+
+@pytest.mark.parametrize("name", [name for name in SPEAKERS["commands"] if name != "cli/doctor.py"])
+def test_what_a_command_prints_goes_through_say(name):
+    for call in ast.walk(ast.parse((PACKAGE / name).read_text(encoding="utf-8"))):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", getattr(call.func, "attr", "")) in ("print", "add_task"):
+            text = ast.unparse(call.args[0])
+            said = "say(" in text or not re.search(r"['\"]", text)
+            assert said or text.startswith(("handout.", "painting.")), f"{name}:{call.lineno} prints {text}"
 
 
 @pytest.mark.parametrize("group", ["commands", "help"])
