@@ -13,7 +13,9 @@
   if (location.protocol === "file:") return trouble("Open this page from a web server: browsers do not let a page that was opened as a file load the networks.");
   if (!self.DecompressionStream || !self.WebAssembly || !self.Worker) return trouble("This browser is too old for the page: it needs one of 2023 or later.");
 
-  const manifest = await (await fetch("files.json", { cache: "no-cache" })).json();
+  const lost = (name) => `The file ${name} could not be loaded: check the connection, then reload the page.`;
+  const manifest = await fetch("files.json", { cache: "no-cache" }).then((answer) => answer.json()).catch(() => null);
+  if (!manifest) return trouble(lost("files.json"));
   await speak();
   if (await reloadedForThreads()) return;
 
@@ -29,7 +31,10 @@
     const one = asked.get(data.id);
     if (data.step) return one.report?.(data.step);
     asked.delete(data.id);
-    data.error === undefined ? one.resolve(data.result) : one.reject(new Error(data.error));
+    if (data.error === undefined) return one.resolve(data.result);
+    loads.clear(); // nothing more comes of what was loading
+    get("loading").hidden = true;
+    one.reject(new Error(data.error));
   };
   painter.onerror = () => trouble("The part of the page that computes could not be loaded: reload the page.");
 
@@ -63,7 +68,7 @@
 
   /** An image file or address as a canvas, turned as its camera says. */
   async function open(source) {
-    const blob = source instanceof Blob ? source : await (await fetch(source)).blob();
+    const blob = source instanceof Blob ? source : await fetch(source).then((answer) => answer.blob()).catch(() => Promise.reject(new Error(lost(source))));
     const bitmap = await createImageBitmap(blob).catch(() => null);
     if (!bitmap) throw new Error(`“${source.name ?? source}” cannot be read as an image: open a JPEG, PNG or WebP file.`);
     if (Math.min(bitmap.width, bitmap.height) < 16) throw new Error(`“${source.name ?? source}” is smaller than 16 pixels: open a larger one.`);
@@ -109,7 +114,7 @@
     for (const name of names) {
       const button = Object.assign(document.createElement("button"), { type: "button", value: name });
       button.append(Object.assign(new Image(), { src: `${name}.jpg`, alt: manifest.pictures[name].alt }));
-      button.onclick = () => guarded(async () => chosen(await open(`${name}.jpg`), name));
+      button.onclick = () => choose(chosen, `${name}.jpg`, name);
       box.append(button);
     }
     return names;
@@ -127,17 +132,26 @@
     }
   }
 
+  /** Open an image and call `chosen` with it, unless another one has been chosen for the same place in the meantime. */
+  function choose(chosen, source, name) {
+    const turn = (chosen.turn = (chosen.turn ?? 0) + 1);
+    return guarded(async () => {
+      const canvas = await open(source);
+      if (turn === chosen.turn) await chosen(canvas, name);
+    });
+  }
+
   function file(input, chosen) {
     input.onchange = () => {
       const [picked] = input.files;
-      if (picked) guarded(async () => chosen(await open(picked)));
+      if (picked) choose(chosen, picked);
       input.value = ""; // so that the same file can be opened again
     };
   }
 
   // ---- the photograph
 
-  let photograph, stream;
+  let photograph, stream = null, asking = false;
   async function setPhotograph(canvas, name = "") {
     stopCamera();
     photograph = canvas;
@@ -150,26 +164,36 @@
   file(get("photograph-file"), setPhotograph);
   const drop = get("drop");
   for (const name of ["dragenter", "dragover"]) document.addEventListener(name, (event) => (event.preventDefault(), drop.classList.add("over")));
-  for (const name of ["dragleave", "drop"]) document.addEventListener(name, (event) => (event.preventDefault(), drop.classList.remove("over")));
-  document.addEventListener("drop", ({ dataTransfer }) =>
-    guarded(async () => {
-      if (!dataTransfer.files[0]) throw new Error("What was dropped is not a file: save the image first, then drop that.");
-      await setPhotograph(await open(dataTransfer.files[0]));
-    }),
-  );
+  for (const name of ["dragleave", "drop"]) document.addEventListener(name, () => drop.classList.remove("over"));
+  document.addEventListener("drop", (event) => {
+    if (event.target.type === "file") return; // on a button that opens a file, which takes it
+    event.preventDefault();
+    const [dropped] = event.dataTransfer.files;
+    if (dropped) choose(setPhotograph, dropped);
+    else trouble("What was dropped is not a file: save the image first, then drop that.");
+  });
 
-  get("camera").onclick = () => (stream ? stopCamera() : guarded(startCamera));
+  get("camera").onclick = () => guarded(() => (stream ? setPhotograph(photograph) : startCamera()));
   async function startCamera() {
-    stream = await navigator.mediaDevices?.getUserMedia({ video: { width: 640 } }).catch(() => null);
-    if (!stream) throw new Error("There is no camera, or the browser does not let the page use it.");
+    if (asking) return;
+    asking = true;
+    const camera = await navigator.mediaDevices?.getUserMedia({ video: { width: 640 } }).catch(() => null);
+    asking = false;
+    if (!camera) throw new Error("There is no camera, or the browser does not let the page use it.");
+    stream = camera;
     get("camera").textContent = "Stop the camera";
+    press(get("photographs"), "");
     const video = get("video");
     video.srcObject = stream;
-    await video.play();
-    while (stream) {
-      photograph = drawn(video, fitted({ width: video.videoWidth, height: video.videoHeight }, 480));
-      await paint(256);
-      await new Promise(requestAnimationFrame);
+    try {
+      await video.play();
+      while (stream === camera) {
+        photograph = drawn(video, fitted({ width: video.videoWidth, height: video.videoHeight }, 480));
+        if (shares()) await paint(); // with all styles at 0 it waits
+        await new Promise(requestAnimationFrame);
+      }
+    } finally {
+      if (stream === camera) stopCamera();
     }
   }
   function stopCamera() {
@@ -182,7 +206,7 @@
 
   const sliders = new Map(); // style -> its slider
   let own = null; // the code of the reader's own style image
-  let codes = { six: [], any: [] };
+  const codesRead = {}; // of built-in styles, for the second network
   const names = choices(document.createElement("div"), "style", () => {});
   names.forEach((name, index) => addSlider(name, name.replace("-", " "), `${name}.jpg`, index ? 0 : 100));
 
@@ -207,38 +231,42 @@
     return total;
   }
 
-  /** The mixture's code. With a style of the reader's own all are codes of the network that paints any style. */
-  function mixture() {
+  /** The mixture's code. With a style of the reader's own all are codes of the network that paints any style, which has none of its
+   * own: those of the built-in styles are read from their images. */
+  async function mixture() {
+    const { codes } = await ready;
     const total = shares();
     if (!total) throw new Error("All styles are at 0: move a slider.");
-    const network = own && Number(sliders.get("own").value) ? "any" : "six";
-    const code = new Float32Array(codes[network][0].length);
-    [...sliders].forEach(([key, slider], index) => {
-      const one = key === "own" ? own : codes[network][index];
-      if (Number(slider.value)) one.forEach((value, i) => (code[i] += (value * slider.value) / total));
-    });
+    const parts = [...sliders].map(([key, slider], index) => [key, index, slider.value / total]).filter(([, , share]) => share);
+    const network = parts.some(([key]) => key === "own") ? "any" : "six";
+    const mine = own; // which may change meanwhile, as the sliders may
+    let code;
+    for (const [key, index, share] of parts) {
+      const one = network === "six" ? codes[index] : key === "own" ? mine : (codesRead[key] ??= await read(await open(`${key}.jpg`)));
+      code ??= new Float32Array(one.length);
+      one.forEach((value, i) => (code[i] += value * share));
+    }
     return { network, code };
   }
 
   let busy = false, wanted = false, timer;
   const soon = () => (clearTimeout(timer), (timer = setTimeout(() => guarded(paint), 60)));
-  async function paint(long = Number(get("once-size").value)) {
-    if (typeof long !== "number") long = Number(get("once-size").value);
+  async function paint() {
     if (busy) return void (wanted = true);
+    if (!photograph) return; // before the first one has been loaded
     busy = true;
+    wanted = false;
     try {
-      do {
-        wanted = false;
-        codes.six = (await ready).codes;
-        if (own && Number(sliders.get("own").value)) await readAll();
-        const image = pixels(drawn(photograph, fitted(photograph, Math.min(long, Math.max(photograph.width, photograph.height)))));
-        const painted = await ask("paint", { image, ...mixture() });
-        show(get("painted"), painted.image, "Your photograph, painted");
-        if (!stream) get("painted-text").textContent = `Painted in ${painted.seconds.toFixed(2)} s, ${image.width} x ${image.height} pixels.`;
-        get("painted-save").disabled = false;
-      } while (wanted && !stream);
+      const mixed = await mixture();
+      const long = stream ? 256 : Number(get("once-size").value);
+      const image = pixels(drawn(photograph, fitted(photograph, Math.min(long, Math.max(photograph.width, photograph.height)))));
+      const painted = await ask("paint", { image, ...mixed });
+      show(get("painted"), painted.image, "Your photograph, painted");
+      if (!stream) get("painted-text").textContent = `Painted in ${painted.seconds.toFixed(2)} s, ${image.width} x ${image.height} pixels.`;
+      get("painted-save").disabled = false;
     } finally {
       busy = false;
+      if (wanted && !stream) soon();
     }
   }
 
@@ -246,24 +274,21 @@
     const long = Math.round((SHORT * Math.max(canvas.width, canvas.height)) / Math.min(canvas.width, canvas.height));
     return ask("read", { image: pixels(drawn(canvas, fitted(canvas, Math.min(4 * SHORT, long)))) });
   };
-  /** The second network has no codes of its own: those of the built-in styles that are in the mixture are read from their images. */
-  async function readAll() {
-    for (const [index, name] of names.entries()) {
-      if (Number(sliders.get(name).value)) codes.any[index] ??= await read(await open(`${name}.jpg`));
-    }
-    codes.any[0] ??= own;
-  }
 
   file(get("style-file"), async (canvas) => {
     own = await ready.then(() => read(canvas));
-    if (!sliders.has("own")) addSlider("own", "your style", URL.createObjectURL(await drawn(canvas, fitted(canvas, 96)).convertToBlob()), 100);
+    removeOwn();
+    addSlider("own", "your style", URL.createObjectURL(await drawn(canvas, fitted(canvas, 96)).convertToBlob()), 100);
     for (const [key, slider] of sliders) slider.value = key === "own" ? 100 : 0;
     get("own-remove").hidden = false;
     await paint();
   });
-  get("own-remove").onclick = () => {
-    sliders.get("own").closest("label").remove();
+  function removeOwn() {
+    sliders.get("own")?.closest("label").remove();
     sliders.delete("own");
+  }
+  get("own-remove").onclick = () => {
+    removeOwn();
     own = null;
     if (!shares()) sliders.get(names[0]).value = 100;
     get("own-remove").hidden = true;
@@ -276,7 +301,8 @@
 
   // ---- step by step
 
-  let style, running = false, history = [];
+  let style, content, running = false, history = [];
+  let before = 0; // steps of runs that reached their end
   function setStyle(canvas, name = "") {
     style = canvas;
     press(get("styles"), name);
@@ -294,21 +320,21 @@
     get(box).onchange = update;
   }
   for (const layer of STYLE) get("gram-layer").append(new Option(layer, layer, layer === "conv2_1", layer === "conv2_1"));
-  get("gram-layer").onchange = update;
+  get("gram-layer").onchange = () => (running ? update() : noGrams());
   for (const id of ["alpha", "beta", "tv"]) get(id).oninput = update;
-  get("steps").onchange = update;
+  get("steps").onchange = () => ((get("steps").value = steps()), update());
 
   const power = (id) => (Number(get(id).value) === Number(get(id).min) ? 0 : 10 ** get(id).value); // a slider's left end is 0
   function settings() {
-    const [width, height] = stepSize();
+    const { width, height } = content;
     const picked = (box) => [...get(box).querySelectorAll(":checked")].map((input) => input.value);
     return {
       alpha: power("alpha"), beta: power("beta"), tv: (power("tv") * TV_PIXELS) / (width * height),
       content: picked("content-layers").find((layer) => layer !== "none") ?? null, style: picked("style-layers"), gram: get("gram-layer").value,
     }; // prettier-ignore
   }
-  const stepSize = () => fitted(photograph, Number(get("step-size").value), 16, 32); // two positions in conv5_1
   const steps = () => Math.min(2000, Math.max(1, Math.round(get("steps").value) || 1));
+  const goal = () => before + steps();
 
   function update() {
     for (const id of ["alpha", "beta", "tv"]) {
@@ -316,11 +342,11 @@
       get(id).nextSibling.textContent = value >= 1e4 ? value.toExponential(1).replace("e+", " e") : Number(value.toPrecision(2));
       get(id).setAttribute("aria-valuetext", Number(value.toPrecision(2)));
     }
-    if (running) ask("change", { settings: settings(), steps: steps() });
+    if (running) ask("change", { settings: settings(), steps: goal() });
   }
 
   /** The style image as large as the recipe wants it: its short side is the content's. */
-  function styleSize([width, height]) {
+  function styleSize({ width, height }) {
     const [long, short] = [Math.max(style.width, style.height), Math.min(style.width, style.height)];
     return fitted(style, Math.min(Math.round((Math.min(width, height) * long) / short), 2 * Math.max(width, height)));
   }
@@ -328,26 +354,28 @@
   /** Before the first step. */
   function first() {
     history = [];
+    before = 0;
     if (!photograph || !style) return;
-    show(get("image"), pixels(drawn(photograph, stepSize())), "The generated image, before the first step");
+    content = pixels(drawn(photograph, fitted(photograph, Number(get("step-size").value), 16, 32))); // 32: two positions in conv5_1
+    show(get("image"), get("begin").value === "noise" ? noise(content) : content, "The generated image, before the first step");
     drawCurve();
+    noGrams();
     get("step-text").textContent = "Not started yet.";
     get("run").textContent = "Start";
     get("again").disabled = get("image-save").disabled = true;
   }
 
   async function run() {
-    const size = stepSize();
-    const content = pixels(drawn(photograph, size));
-    let start = history.length ? get("image").getContext("2d").getImageData(0, 0, ...size) : null;
-    if (!start && get("begin").value === "noise") start = noise(content);
+    if (!history.length) first(); // the camera may have seen something else since
+    if (!content) return;
+    if (history.length >= goal()) before = history.length;
     running = true;
-    const before = history.length;
+    const from = history.length;
     get("run").textContent = "Pause";
     get("again").disabled = false;
     try {
       const began = performance.now();
-      const given = { content, style: pixels(drawn(style, styleSize(size))), start, steps: steps(), settings: settings() };
+      const given = { content, style: pixels(drawn(style, styleSize(content))), start: pixels(get("image")), from, steps: goal(), settings: settings() };
       await ask("descend", given, ({ index, parts, image, gram, target }) => {
         show(get("image"), image, "The generated image");
         history.push(parts);
@@ -357,9 +385,9 @@
         const seconds = (performance.now() - began) / 1000;
         const total = parts.content + parts.style + parts.tv;
         get("image-save").disabled = false;
-        say(`Step ${before + index} of ${before + steps()}, loss ${total.toExponential(3)}, ${(seconds / index).toFixed(2)} s a step.`, index);
+        say(`Step ${index} of ${goal()}, loss ${total.toExponential(3)}, ${(seconds / (index - from)).toFixed(2)} s a step.`, index);
       });
-      say(history.length >= before + steps() ? `Done after ${history.length} steps.` : `Paused after ${history.length} steps.`);
+      say(history.length >= goal() ? `Done after ${history.length} steps.` : `Paused after ${history.length} steps.`);
     } finally {
       running = false;
       get("run").textContent = "Continue";
@@ -371,13 +399,11 @@
     get("step-text").textContent = text;
   }
   async function stopRun() {
-    if (!running) return;
-    await ask("stop");
-    while (running) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (running) await ask("stop"); // also a run that was started meanwhile
   }
   get("run").onclick = () => (running ? ask("stop") : guarded(run));
   get("again").onclick = () => guarded(async () => (await stopRun(), first(), await run()));
-  get("step-size").onchange = get("begin").onchange = () => stopRun().then(first);
+  get("step-size").onchange = get("begin").onchange = () => guarded(() => stopRun().then(first));
   get("image-save").onclick = () => save(get("image"), "stylised.png");
 
   /** Uniform noise, the same for the same size (mulberry32, seed 0). */
@@ -425,6 +451,11 @@
     canvas.setAttribute("aria-label", `The loss: from ${lines.total[0].toExponential(1)} to ${lines.total.at(-1).toExponential(1)} in ${history.length} steps`);
   }
 
+  function noGrams() {
+    show(get("gram"), new ImageData(96, 96), "Gram matrix of the generated image, not computed yet");
+    show(get("gram-style"), new ImageData(96, 96), "Gram matrix of the style image, not computed yet");
+  }
+
   const largest = ({ values }) => values.reduce((most, value) => Math.max(most, value), 1e-12);
   /** A square matrix on a logarithmic scale over three powers of ten, dark to light. */
   function drawGram(canvas, { values, side }, most, label) {
@@ -442,8 +473,9 @@
   get("shuffle").onclick = () => guarded(async () => {
     await stopRun();
     await ready;
+    if (!content) return;
     const layer = get("gram-layer").value;
-    const image = pixels(drawn(style, styleSize(stepSize())));
+    const image = pixels(drawn(style, styleSize(content)));
     const { maps, grams, changed } = await ask("shuffle", { image, layer, seed: 0 });
     const most = largest(grams[0]);
     const brightest = maps[0].map(largest);
@@ -476,14 +508,16 @@
     select.append(new Option("English", "en"), ...offered.map(([code, { name }]) => new Option(name, code)));
     get("language-label").hidden = !offered.length;
     const asked = new URLSearchParams(location.search).get("language") ?? navigator.language.split("-")[0];
-    select.value = manifest.languages[asked] ? asked : "en";
+    select.value = asked;
+    if (!select.value) select.value = "en";
     select.onchange = () => {
       const address = new URL(location.href);
       address.searchParams.set("language", select.value);
       location.replace(address);
     };
     if (select.value === "en") return;
-    const pairs = await (await fetch(`${select.value}.json`)).json();
+    const pairs = await fetch(`${select.value}.json`).then((answer) => answer.json()).catch(() => null);
+    if (!pairs) return void (select.value = "en");
     document.documentElement.lang = select.value;
     document.documentElement.dir = manifest.languages[select.value].direction;
     translate(document.documentElement, pairs);
@@ -491,12 +525,15 @@
 
   /** With a service worker's headers the page may use several cores. It has to be loaded once more for that. */
   async function reloadedForThreads() {
-    if (self.crossOriginIsolated || !navigator.serviceWorker || navigator.hardwareConcurrency === 1) return false;
-    const late = new Promise((resolve) => setTimeout(resolve, 3000));
-    const registered = navigator.serviceWorker.register("threads.js").then(() => navigator.serviceWorker.ready, () => null);
-    const kept = await Promise.race([registered, late]);
-    if (!kept || sessionStorage.getItem("threads")) return false;
-    sessionStorage.setItem("threads", "asked");
+    try {
+      if (self.crossOriginIsolated || !navigator.serviceWorker || navigator.hardwareConcurrency === 1 || sessionStorage.getItem("threads")) return false;
+      const late = new Promise((resolve) => setTimeout(resolve, 3000));
+      const registered = navigator.serviceWorker.register("threads.js").then(() => navigator.serviceWorker.ready, () => null);
+      if (!(await Promise.race([registered, late]))) return false;
+      sessionStorage.setItem("threads", "asked");
+    } catch {
+      return false; // storage is blocked
+    }
     location.reload();
     return true;
   }

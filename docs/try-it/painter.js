@@ -11,8 +11,12 @@ const ROW = 4096; // positions whose share of a Gram matrix is added up at once
 let ort, runtime; // onnxruntime-web; {gpu, manifest}
 const sessions = new Map();
 let painting = null; // the run of `descend`
+let last = null; // the newest of its runs, which may go on
+let begun; // a promise: the runtime is there
+let turn = Promise.resolve(); // the runtime does one thing at a time
+const alone = (work) => (turn = turn.then(work, work));
 
-const tasks = { start, paint, read, descend, change, stop, shuffle };
+const tasks = { start: (given) => (begun = start(given)), paint, read, descend, change, stop, shuffle };
 onmessage = async ({ data: { id, task, ...given } }) => {
   try {
     postMessage({ id, result: await tasks[task](given, (step) => postMessage({ id, step })) });
@@ -25,11 +29,11 @@ onmessage = async ({ data: { id, task, ...given } }) => {
 
 /** Load the runtime. `gpu`: whether to use one; "software" also takes one that the browser pretends. Returns on what it runs. */
 async function start({ threads, gpu }) {
-  const manifest = await (await fetch("files.json", { cache: "no-cache" })).json();
+  const manifest = await fetch("files.json", { cache: "no-cache" }).then((answer) => answer.json()).catch(() => lost("files.json"));
   const adapter = gpu && WebAssembly.Suspending ? await navigator.gpu?.requestAdapter() : null; // Suspending: the runtime waits for it
   gpu = Boolean(adapter && (gpu === "software" || !adapter.info.isFallbackAdapter));
   const kind = gpu ? "jspi" : "wasm";
-  ort = await import(`./ort.${kind}.min.mjs`);
+  ort = await import(`./ort.${kind}.min.mjs`).catch(() => lost(`ort.${kind}.min.mjs`));
   runtime = { gpu, manifest };
   const name = `ort-wasm-simd-threaded${gpu ? ".jspi" : ""}`;
   ort.env.wasm.wasmPaths = { mjs: new URL(`${name}.mjs`, import.meta.url).href };
@@ -65,32 +69,40 @@ async function file(name) {
   const { bytes, version } = runtime.manifest.files[name];
   const address = new URL(`${name}.gz?${version}`, import.meta.url).href;
   const kept = await self.caches?.open("stylelab").catch(() => null); // not in a private window
-  let answer = await kept?.match(address);
-  if (!answer) {
-    postMessage({ loading: name, of: bytes });
-    const found = await fetch(address);
-    if (!found.ok) throw new Error(`The file ${name} is missing on the server.`);
-    const parts = [];
-    for await (const part of found.body) {
-      parts.push(part);
-      postMessage({ loading: name, of: bytes, more: part.length });
-    }
-    answer = new Response(new Blob(parts));
-    for (const old of (await kept?.keys()) ?? []) if (old.url.split("?")[0] === address.split("?")[0]) await kept.delete(old);
-    await kept?.put(address, answer.clone()).catch(() => {}); // no room
+  const known = await kept?.match(address);
+  const packed = known ? await known.blob() : await load(name, address, bytes);
+  const opened = packed.size === bytes ? packed.stream().pipeThrough(new DecompressionStream("gzip")) : packed; // or the browser has done it
+  const whole = await new Response(opened).arrayBuffer().catch(() => lost(name));
+  if (kept && !known) {
+    for (const old of await kept.keys()) if (old.url.split("?")[0] === address.split("?")[0]) await kept.delete(old);
+    await kept.put(address, new Response(packed)).catch(() => {}); // no room
   }
-  const opened = answer.body.pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(opened).arrayBuffer());
+  return new Uint8Array(whole);
 }
 
-/** An ONNX graph, ready to run. */
+async function load(name, address, bytes) {
+  postMessage({ loading: name, of: bytes });
+  const found = await fetch(address).catch(() => lost(name));
+  if (!found.ok) throw new Error(`The file ${name} is missing on the server.`);
+  const body = found.body.getReader(); // not every browser can `for await` over it
+  const parts = [];
+  for (let part; !(part = await body.read().catch(() => lost(name))).done; parts.push(part.value)) postMessage({ loading: name, of: bytes, more: part.value.length });
+  const packed = new Blob(parts);
+  return packed.size === bytes || found.headers.get("content-encoding") ? packed : lost(name);
+}
+
+function lost(name) {
+  throw new Error(`The file ${name} could not be loaded: check the connection, then reload the page.`);
+}
+
+/** An ONNX graph, ready to run: {run, inputNames}. */
 async function session(name, filters = false) {
   if (!sessions.has(name)) {
     const made = Promise.all([file(`${name}.onnx`), filters ? shared() : null]).then(([graph, data]) => {
       const externalData = data ? [{ path: "encoder.bin", data }] : undefined;
       const executionProviders = runtime.gpu && name !== "soften" ? ["webgpu", "wasm"] : ["wasm"];
-      return ort.InferenceSession.create(graph, { executionProviders, externalData, logSeverityLevel: 3 });
-    });
+      return alone(() => ort.InferenceSession.create(graph, { executionProviders, externalData, logSeverityLevel: 3 }));
+    }).then((made) => ({ run: (given) => alone(() => made.run(given)), inputNames: made.inputNames }));
     sessions.set(name, made);
     made.catch(() => sessions.delete(name)); // to be tried again
   }
@@ -181,36 +193,37 @@ async function features(image, height, width) {
   return (await session("features", true)).run({ image: picture(image, height, width) });
 }
 
-/** Lower the loss of the recipe `gatys`, step by step, until `stop`. `report` is called after each step.
+/** Lower the loss of the recipe `gatys`, from step `from` + 1 to `steps` or until `stop`. `report` is called after each step. If `from`
+ * is not 0, the last run goes on.
  * `settings`: {alpha, beta, tv, content: a layer or null, style: layers, gram: the layer whose matrix is shown}. */
-async function descend({ content, style, start, steps, settings }, report) {
-  if (painting) await stop();
+async function descend({ content, style, start, from, steps, settings }, report) {
   const { width, height } = content;
-  const run = (painting = { settings, steps, stopped: false, changed: false });
+  const before = from ? last : null;
+  const image = before?.image ?? planes(start);
+  const run = (painting = last = { settings, steps, image, descent: before?.descent, stopped: false });
+  run.changed = !run.descent || before.changed || loss(settings) !== loss(before.settings);
   run.ended = new Promise((resolve) => (run.end = resolve));
   try {
-    const photograph = planes(content);
-    const targets = await features(photograph, height, width);
+    await begun;
+    const targets = await features(planes(content), height, width);
     const wanted = await features(planes(style), style.height, style.width);
-    const image = start ? planes(start) : photograph.slice();
     const { factors, across, down } = softening(height, width);
     const softener = await session("soften");
     const soften = async (planes) => {
       const given = { factors: tensor(factors, height, width), across: tensor(across, width, width), down: tensor(down, height, height) };
       return (await softener.run({ image: tensor(planes, 3, height, width), ...given })).softened.data;
     };
-    let descent = new Descent(soften);
-    for (let index = 1; index <= run.steps && !run.stopped; index++) {
+    for (let index = from + 1; index <= run.steps && !run.stopped; index++) {
       await new Promise((resolve) => setTimeout(resolve)); // so that the page's messages are heard
-      if (run.changed) descent = new Descent(soften); // of another loss nothing is known
+      if (run.changed) run.descent = new Descent(soften); // of another loss nothing is known
       run.changed = false;
       const settings = run.settings;
       const shown = inside(image);
       const { parts, gradient, grams } = await losses(shown, height, width, targets, wanted, settings);
-      const loss = parts.content + parts.style + parts.tv;
-      if (!Number.isFinite(loss)) throw new Error("The loss is no longer a finite number: choose smaller weights, then start again.");
+      const total = parts.content + parts.style + parts.tv;
+      if (!Number.isFinite(total)) throw new Error("The loss is no longer a finite number: choose smaller weights, then start again.");
       if (run.stopped) break;
-      await descent.step(image, loss, drawnBack(image, gradient));
+      await run.descent.step(image, total, drawnBack(image, gradient));
       const gram = grams[`gram_${settings.gram}`];
       report({ index, parts, image: pixels(image, height, width), gram: gram && matrix(gram), target: matrix(wanted[`gram_${settings.gram}`]) });
     }
@@ -223,8 +236,8 @@ async function descend({ content, style, start, steps, settings }, report) {
 const matrix = ({ data, dims }) => ({ values: data.slice(), side: dims[0] });
 
 /** The weighted parts of the loss, and its gradient. */
-async function losses(image, height, width, targets, wanted, { alpha, beta, tv, content, style }) {
-  const deepest = Math.max(0, ...[content ?? "conv1_1", ...style].map((layer) => DEPTHS.findIndex((depth) => depth >= layer)));
+async function losses(image, height, width, targets, wanted, { alpha, beta, tv, content, style, gram }) {
+  const deepest = Math.max(...[content ?? "conv1_1", ...style, gram].map((layer) => DEPTHS.findIndex((depth) => depth >= layer)));
   const graph = await session(`loss-${DEPTHS[deepest]}`, true);
   const given = { image: picture(image, height, width) };
   const share = beta / Math.max(1, style.length);
@@ -244,10 +257,11 @@ async function losses(image, height, width, targets, wanted, { alpha, beta, tv, 
   return { parts, gradient: slopes, grams: found };
 }
 
+const loss = ({ gram, ...others }) => JSON.stringify(others); // the settings that it depends on
+
 /** Other settings for the run, from its next step on. */
 function change({ settings, steps }) {
   if (!painting) return;
-  const loss = ({ gram, ...others }) => JSON.stringify(others);
   painting.changed ||= loss(settings) !== loss(painting.settings);
   Object.assign(painting, { settings, steps });
 }

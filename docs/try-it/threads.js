@@ -8,6 +8,7 @@ addEventListener("fetch", (event) => {
   if (request.method !== "GET" || !request.url.startsWith(registration.scope)) return;
   event.respondWith(
     fetch(request).then((answer) => {
+      if (answer.type === "opaqueredirect") return answer; // to an address that comes through here again
       const headers = new Headers(answer.headers);
       headers.set("Cross-Origin-Opener-Policy", "same-origin");
       headers.set("Cross-Origin-Embedder-Policy", "require-corp");
