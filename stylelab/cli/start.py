@@ -4,12 +4,17 @@ A hidden record in the folder holds the SHA-256 of every notebook that was copie
 unchanged and is replaced by a newer edition; for any other, the newer edition is saved under another name.
 """
 
+import importlib.util
 import json
 import os
+import sys
 from pathlib import Path
 
+import ipykernel.kernelspec
+from jupyter_client.kernelspec import KernelSpecManager
+
 from stylelab.base import handed_out
-from stylelab.base.course import TITLES, find_lessons
+from stylelab.base.course import KERNELS, TITLES, find_lessons
 from stylelab.base.files import error_text, printable, quoted
 from stylelab.base.frameworks import check_installed, how_to_install, installed, usual
 from stylelab.errors import InputError, unknown
@@ -66,6 +71,8 @@ def start(folder: Path, framework: str | None = None, language: str | None = Non
         (other,) = set(TITLES) - {alone}
         why = f"only the lessons in {TITLES[alone]}: {TITLES[other]} is not installed; for the others {how_to_install(other)}"
         lines.append(say(why, language))
+    if any(lesson.stem.endswith("_tensorflow") for lesson in lessons) and (note := _add_kernel()):
+        lines.append(say(note, language))
     return "\n".join([*lines, say(f"open them with: jupyter lab {quoted(folder)}", language)])
 
 
@@ -77,6 +84,18 @@ def _only_framework() -> str | None:
     if not there:
         check_installed(usual())
     return there[0] if len(there) == 1 else None
+
+
+def _add_kernel() -> str:
+    """Give this Python the kernel that the lessons in TensorFlow name, where Jupyter knows none of that name. Returns a note."""
+    name, title = KERNELS["tensorflow"]
+    if importlib.util.find_spec("tensorflow") is None or name in KernelSpecManager().find_kernel_specs():
+        return ""
+    try:
+        ipykernel.kernelspec.install(prefix=sys.prefix, kernel_name=name, display_name=title)
+    except OSError as error:
+        return f"the kernel '{title}' could not be added: {error_text(error)}; when JupyterLab asks for one, choose Python 3"
+    return f"kernel added to this Python: {title}"
 
 
 def _read(lesson: Path, language: str) -> bytes:

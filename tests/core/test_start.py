@@ -293,3 +293,20 @@ def test_make_lab_opens_a_folder_that_git_and_the_tests_do_not_see():
     if shutil.which("git") and (ROOT / ".git").exists():
         ignored = subprocess.run(["git", "check-ignore", "-q", "my-lessons/04_style_transfer_torch.ipynb"], cwd=ROOT)
         assert ignored.returncode == 0
+
+
+def test_an_environment_of_pip_gets_the_kernel_that_the_tensorflow_lessons_name(mine, tmp_path, monkeypatch):
+    specs: dict[str, str] = {}
+    monkeypatch.setattr(starting.KernelSpecManager, "find_kernel_specs", lambda self: specs)
+    monkeypatch.setattr(starting.importlib.util, "find_spec", lambda name: True)
+    monkeypatch.setattr(starting.sys, "prefix", str(tmp_path / "python"))
+    assert "kernel" not in starting.start(mine, "torch") and not (tmp_path / "python").exists()
+    assert "kernel added to this Python: stylelab (TensorFlow)" in starting.start(mine)
+    kernel = json.loads((tmp_path / "python/share/jupyter/kernels/stylelab-tensorflow/kernel.json").read_text())
+    assert kernel["argv"][0] == sys.executable and kernel["display_name"] == "stylelab (TensorFlow)"
+    specs["stylelab-tensorflow"] = "anywhere"
+    assert "kernel" not in starting.start(mine)
+    specs.clear()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(starting.sys, "prefix", str(tmp_path / "file"))
+    assert "choose Python 3" in starting.start(mine)
