@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import browsing
@@ -69,11 +71,16 @@ def folder(runtime, tmp_path_factory) -> Path:
     return source.path / "extra"
 
 
-@pytest.fixture(scope="module")
-def address(folder):
-    """The page's address on a server that neither compresses nor sends headers of its own."""
+@contextmanager
+def serving(folder, answer=lambda request, name: False):
+    """The page's address on a server that neither compresses nor sends headers of its own. `answer` may send another answer for a
+    file, and then returns true."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            if not answer(self, self.path.partition("?")[0].rpartition("/")[2]):
+                super().do_GET()
+
         def log_message(self, *_):
             pass
 
@@ -83,6 +90,21 @@ def address(folder):
         yield f"http://127.0.0.1:{server.server_address[1]}/{try_it.PAGE}"
         server.shutdown()
         thread.join()
+
+
+def send(request, data: bytes = b"", status: int = 200, **headers: str) -> bool:
+    request.send_response(status)
+    for name, value in headers.items():
+        request.send_header(name.replace("_", "-"), value)
+    request.end_headers()
+    request.wfile.write(data)
+    return True
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    with serving(folder) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +125,10 @@ def opened(browser, address):
     """A function that opens the page and waits until it has painted; `.requests` and `.complaints` as they say."""
     contexts = []
 
-    def open_page(query: str = "", at: str = address, width: int = 1200, **how):
+    def open_page(query: str = "", at: str = address, width: int = 1200, paints: bool = True, script: str = "", **how):
         contexts.append(browser.new_context(viewport={"width": width, "height": 844}, accept_downloads=True, **how))
+        if script:
+            contexts[-1].add_init_script(script)
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE)
         page.requests, page.complaints = [], []
@@ -112,7 +136,8 @@ def opened(browser, address):
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         contexts[-1].on("request", lambda request: page.requests.append((request.method, request.url)))
         page.goto(at + query)
-        painted(page)
+        if paints:
+            painted(page)
         return page
 
     yield open_page
@@ -400,6 +425,191 @@ def test_the_camera_is_painted_until_it_is_stopped(opened):
     page.locator("#camera").click()
     page.locator("#camera", has_text=re.compile("^Camera")).wait_for()
     assert page.evaluate("document.getElementById('video').srcObject.getTracks()[0].readyState") == "ended"
+
+
+@needs_browser
+def test_what_is_chosen_last_counts(opened, sl):
+    page = opened()
+    page.evaluate("""() => {
+        document.getElementById('paint').click();
+        document.getElementById('once-size').value = '256';
+        document.getElementById('once-size').onchange();
+    }""")
+    until(page, "document.getElementById('painted').width === 256")
+    large = file("large.png", uint8("coffee", 2000, 3000))
+    page.locator("#photograph-file").set_input_files(large)
+    page.locator("#photograph-file").set_input_files(file("small.png", uint8("coffee", 64, 96)))
+    until(page, "document.getElementById('painted').width === 96")
+    page.wait_for_timeout(1500)
+    assert canvas(page, "painted").shape == (64, 96, 3)
+    first, second = (uint8(name, 256, 256) for name in ("brick", "fluid"))
+    give(page, "style-file", file("first.png", first), "painted-text")
+    picture = page.locator("#style-own").locator("xpath=..").locator("img")
+    before = picture.get_attribute("src")
+    give(page, "style-file", file("second.png", second), "painted-text")
+    assert picture.get_attribute("src") != before and picture.count() == 1
+    page.locator("#style-brushstrokes").fill("100")  # which was not read while it was at 0
+    mixed = sl.stylise(uint8("coffee", 64, 96) / np.float32(255), ["brushstrokes", second / np.float32(255)])
+    page.wait_for_timeout(2000)
+    assert np.abs(painted(page) - mixed).mean() < 0.03
+
+
+@needs_browser
+def test_a_run_that_was_paused_goes_on_as_if_it_had_not_been(opened):
+    page = opened()
+    losses = "JSON.parse(document.getElementById('curve').dataset.losses)"
+    page.locator("#step-size").select_option("128")
+    page.locator("#steps").fill("24")
+    page.locator("#run").click()
+    wait(page, "step-text", "^Done after 24 ")
+    whole = page.evaluate(losses)
+    page.locator("#again").click()
+    wait(page, "step-text", "^Step 1?[5-9] ")
+    page.locator("#run").click()
+    wait(page, "step-text", "^Paused")
+    page.locator("#run", has_text="Continue").click()
+    wait(page, "step-text", "^Done after 24 ")
+    assert page.evaluate(losses) == pytest.approx(whole, rel=1e-5)
+    page.locator("#run", has_text="Continue").click()
+    wait(page, "step-text", "^Step 2[5-9] of 48")
+    page.locator("#steps").fill("-5")
+    page.locator("#steps").blur()
+    wait(page, "step-text", "^Done after")
+    assert page.locator("#steps").input_value() == "1" and page.complaints == []
+
+
+@needs_browser
+def test_buttons_that_are_pressed_twice_or_early_act_once(opened, folder):
+    def slow(request, name: str) -> bool:
+        time.sleep(1 if name == "six.onnx.gz" else 0)
+        return False
+
+    with serving(folder, slow) as address:
+        page = opened(at=address, paints=False)
+        page.locator("#step-size").select_option("128")
+        page.locator("#image[width='128']").wait_for()
+        page.locator("#steps").fill("6")
+        page.locator("#run").click()  # while the networks are being loaded
+        wait(page, "step-text", "^Done after 6 ")
+        assert page.locator("#trouble").text_content() == ""
+        page.evaluate("() => [1, 2].forEach(() => document.getElementById('again').click())")
+        wait(page, "step-text", "^Step [2-5] ")
+        page.evaluate("() => [1, 2].forEach(() => document.getElementById('again').click())")
+        wait(page, "step-text", "^Done after 6 ")
+        page.wait_for_timeout(2000)
+        assert page.locator("#step-text").text_content() == "Done after 6 steps."
+        assert page.locator("#run").text_content() == "Continue" and page.complaints == []
+
+
+@needs_browser
+def test_the_gram_matrices_are_of_the_layer_that_is_chosen(opened):
+    page = opened()
+    page.locator("#begin").select_option("noise")
+    assert canvas(page, "image").std() > 0.25  # it starts from noise, and shows that
+    page.locator("#step-size").select_option("128")
+    page.locator("#steps").fill("2")
+    page.get_by_label("none").check()
+    for layer in ("conv2_1", "conv3_1", "conv4_1", "conv5_1"):
+        page.locator(f"#style-layers input[value={layer}]").uncheck()
+    page.locator("#gram-layer").select_option("conv5_1")  # deeper than the loss looks
+    page.locator("#run").click()
+    wait(page, "step-text", "^Done after 2 ")
+    sides = "['gram', 'gram-style'].map(id => document.getElementById(id).width)"
+    widths = page.evaluate(sides)
+    assert widths[0] == widths[1] > 96
+    page.locator("#gram-layer").select_option("conv1_1")
+    assert "not computed yet" in page.locator("#gram").get_attribute("aria-label")
+
+
+@needs_browser
+def test_the_camera_is_opened_once_and_its_last_picture_is_the_photograph(opened):
+    page = opened()
+    page.evaluate("""() => {
+        const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        self.streams = [];
+        navigator.mediaDevices.getUserMedia = async (how) => (streams.push(await ask(how)), streams.at(-1));
+        [1, 2].forEach(() => document.getElementById('camera').click());
+    }""")
+    until(page, "document.getElementById('painted').width === 256")
+    page.locator("#style-brushstrokes").fill("0")
+    wait(page, "trouble", "All styles are at 0")
+    page.locator("#style-ceramic").fill("50")
+    before = canvas(page, "painted")
+    until(page, "document.getElementById('trouble').textContent === ''")
+    page.wait_for_timeout(1500)
+    assert not np.array_equal(before, canvas(page, "painted"))
+    page.locator("#camera").click()
+    page.locator("#image[height='144']").wait_for()  # 4:3, unlike the cat
+    assert page.evaluate("streams.map(stream => stream.getTracks()[0].readyState)") == ["ended"]
+
+
+@needs_browser
+def test_a_file_that_comes_in_part_is_not_kept(opened, folder):
+    broken = {"loss-conv5_1.onnx.gz"}
+
+    def half(request, name: str) -> bool:
+        return name in broken and send(request, (folder / try_it.FOLDER / name).read_bytes()[:3000])
+
+    with serving(folder, half) as address:
+        page = opened(at=address)
+        page.locator("#steps").fill("1")
+        page.locator("#run").click()
+        assert "loss-conv5_1.onnx" in wait(page, "trouble", "could not be loaded")
+        assert page.locator("#run").text_content() == "Continue" and page.locator("#loading").is_hidden()
+        broken.clear()
+        page.locator("#run").click()
+        wait(page, "step-text", "^Done after 1 ")
+        assert page.locator("#trouble").text_content() == ""
+    page.locator("#style-file").set_input_files(file("own.png", uint8("brick", 64, 64)))  # the server has stopped
+    wait(page, "trouble", "could not be loaded: check the connection")
+
+
+@needs_browser
+def test_a_page_whose_list_of_files_is_missing_says_so(opened, folder):
+    with serving(folder, lambda request, name: name == "files.json" and send(request, status=404)) as address:
+        assert "files.json" in wait(opened(at=address, paints=False), "trouble", "could not be loaded")
+
+
+@needs_browser
+def test_it_paints_whatever_the_server_and_the_browser_do(opened, folder):
+    def odd(request, name: str) -> bool:
+        path = folder / try_it.FOLDER / name
+        if name == "index.html":  # as hosts do that like short addresses
+            return send(request, status=308, Location="./")
+        if name.endswith(".gz"):  # the browser unpacks it
+            return send(request, path.read_bytes(), Content_Encoding="gzip")
+        if name == "painter.js":  # Safari
+            old = b"delete ReadableStream.prototype[Symbol.asyncIterator]; delete ReadableStream.prototype.values;\n"
+            return send(request, old + path.read_bytes(), Content_Type="text/javascript")
+        return False
+
+    with serving(folder, odd) as address:
+        page = opened(at=address)
+        page.goto(address)  # through the service worker
+        painted(page)
+        assert [line for line in page.complaints if "308" not in line] == []
+
+
+@needs_browser
+@pytest.mark.parametrize(("query", "script"), [
+    ("", "Object.defineProperty(self, 'sessionStorage', {get() { throw new DOMException('denied', 'SecurityError'); }})"),
+    ("?language=constructor", ""),
+])  # fmt: skip
+def test_blocked_storage_and_unknown_languages_are_no_obstacle(query, script, opened):
+    page = opened(query, script=script)
+    assert page.locator("h1").inner_text() == "Try it" and page.complaints == []
+
+
+@needs_browser
+def test_messages_are_seen_wherever_one_is_on_the_page_and_what_is_pressed_without_colours(opened):
+    page = opened(width=360, forced_colors="active")
+    page.locator("#shuffle").scroll_into_view_if_needed()
+    page.locator("#step-style-file").set_input_files({"name": "notes.png", "mimeType": "image/png", "buffer": b"notes"})
+    wait(page, "trouble", "cannot be read")
+    place = page.locator("#trouble").bounding_box()
+    assert 0 <= place["y"] < 844 - place["height"]
+    outlines = page.evaluate("[...document.querySelectorAll('#styles button')].map(one => getComputedStyle(one).outlineStyle)")
+    assert outlines == ["solid", *["none"] * 5]
 
 
 @needs_browser
