@@ -661,6 +661,24 @@ def test_a_further_language_is_a_file_and_may_be_read_from_right_to_left(folder,
 
 
 @needs_browser
+def test_going_back_to_the_page_leaves_no_sliders_where_others_were(opened):
+    page = opened()
+    values = "['alpha', 'beta', 'tv', 'steps', 'begin'].map(id => document.getElementById(id).value)"
+    before = page.evaluate(values)
+    page.locator("#begin").select_option("noise")
+    page.goto("about:blank")
+    page.go_back()
+    painted(page)
+    assert page.evaluate(values) == before
+
+
+@needs_browser
+def test_a_slider_is_wide_enough_for_a_thumb(opened):
+    page = opened(width=320)
+    assert all(slider.bounding_box()["width"] > 200 for slider in page.locator(".slider input").all())
+
+
+@needs_browser
 def test_opened_as_a_file_the_page_says_what_to_do(folder, browser):
     page = browser.new_page()
     page.goto((folder / try_it.PAGE).as_uri())
