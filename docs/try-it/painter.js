@@ -36,6 +36,7 @@ async function start({ threads, gpu }) {
   ort = await import(`./ort.${kind}.min.mjs`).catch(() => lost(`ort.${kind}.min.mjs`));
   runtime = { gpu, manifest };
   const name = `ort-wasm-simd-threaded${gpu ? ".jspi" : ""}`;
+  await import(`./${name}.mjs`).catch(() => lost(`${name}.mjs`)); // which the runtime would say in other words
   ort.env.wasm.wasmPaths = { mjs: new URL(`${name}.mjs`, import.meta.url).href };
   ort.env.wasm.wasmBinary = await file(`${name}.wasm`);
   ort.env.wasm.numThreads = self.crossOriginIsolated ? threads : 1;
@@ -68,7 +69,7 @@ async function agrees(code) {
 async function file(name) {
   const { bytes, version } = runtime.manifest.files[name];
   const address = new URL(`${name}.gz?${version}`, import.meta.url).href;
-  const kept = await self.caches?.open("stylelab").catch(() => null); // not in a private window
+  const kept = await (async () => self.caches?.open("stylelab"))().catch(() => null); // not in a private window
   const known = await kept?.match(address);
   const packed = known ? await known.blob() : await load(name, address, bytes);
   const opened = packed.size === bytes ? packed.stream().pipeThrough(new DecompressionStream("gzip")) : packed; // or the browser has done it

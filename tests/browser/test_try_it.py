@@ -565,9 +565,13 @@ def test_a_file_that_comes_in_part_is_not_kept(opened, folder):
 
 
 @needs_browser
-def test_a_page_whose_list_of_files_is_missing_says_so(opened, folder):
-    with serving(folder, lambda request, name: name == "files.json" and send(request, status=404)) as address:
-        assert "files.json" in wait(opened(at=address, paints=False), "trouble", "could not be loaded")
+@pytest.mark.parametrize("missing", ["files.json", "descent.js", "ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "cat.jpg"])
+def test_a_page_with_a_missing_file_says_so(missing, opened, folder):
+    with serving(folder, lambda request, name: name == missing and send(request, status=404)) as address:
+        page = opened(at=address, paints=False)
+        text = wait(page, "trouble", "could not be loaded.*reload the page|cannot be read")
+        assert missing == "descent.js" or missing in text
+        page.locator("#loading").wait_for(state="hidden")
 
 
 @needs_browser
@@ -578,8 +582,9 @@ def test_it_paints_whatever_the_server_and_the_browser_do(opened, folder):
             return send(request, status=308, Location="./")
         if name.endswith(".gz"):  # the browser unpacks it
             return send(request, path.read_bytes(), Content_Encoding="gzip")
-        if name == "painter.js":  # Safari
-            old = b"delete ReadableStream.prototype[Symbol.asyncIterator]; delete ReadableStream.prototype.values;\n"
+        if name == "painter.js":  # Safari, with storage blocked
+            old = b"""delete ReadableStream.prototype[Symbol.asyncIterator]; delete ReadableStream.prototype.values;
+                Object.defineProperty(self, 'caches', {get() { throw new DOMException('denied', 'SecurityError'); }});"""
             return send(request, old + path.read_bytes(), Content_Type="text/javascript")
         return False
 
