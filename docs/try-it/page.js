@@ -443,6 +443,7 @@
     for (const [part, line] of Object.entries(lines)) {
       pen.strokeStyle = part === "total" ? colours.color : colours.getPropertyValue(`--${part}`);
       pen.lineWidth = part === "total" ? 3 : 1.5;
+      pen.setLineDash({ content: [9, 4], style: [2, 3] }[part] ?? []);
       pen.beginPath();
       line.forEach((value, i) => value > 0 && pen.lineTo(46 + ((canvas.width - 50) * i) / Math.max(1, line.length - 1), Math.min(canvas.height, place(value))));
       pen.stroke();
