@@ -266,7 +266,7 @@
       get("painted-save").disabled = false;
     } finally {
       busy = false;
-      if (wanted && !stream) soon();
+      if (wanted && !(stream && shares())) soon(); // the camera paints again by itself
     }
   }
 
@@ -401,8 +401,14 @@
   async function stopRun() {
     while (running) await ask("stop"); // also a run that was started meanwhile
   }
-  get("run").onclick = () => (running ? ask("stop") : guarded(run));
-  get("again").onclick = () => guarded(async () => (await stopRun(), first(), await run()));
+  let again = false; // a run is about to start again
+  get("run").onclick = () => (running ? ask("stop") : again || guarded(run));
+  get("again").onclick = () => again || guarded(async () => {
+    again = true;
+    await stopRun().finally(() => (again = false));
+    first();
+    await run();
+  });
   get("step-size").onchange = get("begin").onchange = () => guarded(() => stopRun().then(first));
   get("image-save").onclick = () => save(get("image"), "stylised.png");
 

@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -138,6 +140,26 @@ def test_no_process_is_left_when_the_grader_is_killed_while_an_answer_runs(frame
     os.kill(grader, signal.SIGKILL)
     os.waitpid(grader, 0)
     assert len(processes) > 1 and all_gone(processes)
+
+
+def test_a_process_that_starts_when_the_grader_is_gone_ends_before_it_imports_anything():
+    ours, theirs = socket.socketpair()
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "stylelab.tools.classroom.sandbox.inside.serve",
+        "no_framework",
+        str(theirs.fileno()),
+        "0",
+        "unprotected",
+    ]
+    for gone in (False, True):
+        if gone:
+            ours.close()
+        done = subprocess.run(command, pass_fds=[theirs.fileno()], capture_output=True, text=True, timeout=60)
+        assert ("no_framework" in done.stderr, done.returncode) == ((False, 0) if gone else (True, 1))
+    theirs.close()
 
 
 def test_a_missing_bubblewrap_is_one_line_that_says_what_to_do(monkeypatch, tmp_path):
