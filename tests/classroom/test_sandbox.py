@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -160,6 +161,23 @@ def test_a_process_that_starts_when_the_grader_is_gone_ends_before_it_imports_an
         done = subprocess.run(command, pass_fds=[theirs.fileno()], capture_output=True, text=True, timeout=60)
         assert ("no_framework" in done.stderr, done.returncode) == ((False, 0) if gone else (True, 1))
     theirs.close()
+
+
+def test_a_trial_that_is_interrupted_leaves_no_process(monkeypatch, tmp_path):
+    # bubblewrap's child waits for it, and hears no SIGINT: it ends only if it is killed
+    script = """import os, signal, sys, time
+if not os.fork():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    open(sys.argv[1], "w").write(f"{os.getpid()} {os.getsid(0)}")
+time.sleep(600)"""
+    note = tmp_path / "child"
+    monkeypatch.setattr(sandbox_module, "bubblewrap_command", lambda *_: [sys.executable, "-c", script, str(note)])
+    monkeypatch.setattr(sandbox_module, "TRIAL", 2)
+    assert "timed out" in sandbox_module.isolation_trouble()
+    child, session = map(int, note.read_text().split())
+    assert session != os.getsid(0)
+    with suppress(psutil.NoSuchProcess):
+        assert psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_missing_bubblewrap_is_one_line_that_says_what_to_do(monkeypatch, tmp_path):

@@ -73,6 +73,7 @@ INSIDE_SETTINGS = SETTINGS | {
     "PATH": "/usr/bin:/bin",
 }
 NOBODY = 65534
+TRIAL = 60  # seconds for trying whether answers can be isolated
 START_SECONDS = 180  # for importing a framework on a busy machine
 BWRAP, NONE = "bwrap", "none"
 NESTED, FRESH, UNPROTECTED = "nested", "fresh", "unprotected"  # as in inside/serve.py
@@ -248,7 +249,7 @@ class Sandbox:
     def close(self) -> None:
         """End the warm process and everything it has started."""
         if self._process is not None:
-            self._process.kill()
+            _kill_session(self._process)
             self._process.wait()
         for stream in (self._control, self._errors):
             if stream is not None:
@@ -446,14 +447,36 @@ def isolation_trouble() -> str:
     for _, user in _users(BWRAP):
         command = [*bubblewrap_command(sys.executable, user), sys.executable, "-P", "-m", SERVER, "--try", str(user)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            status, out, err = _run_in_session(command, TRIAL)
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
-        lines = (done.stderr if done.returncode else done.stdout).strip().splitlines()
+        lines = (err if status else out).strip().splitlines()
         message = lines[-1] if lines else ""
-        if not message and not done.returncode:
+        if not message and not status:
             return ""
     return message or "bubblewrap fails"
+
+
+def _run_in_session(command: list[str], seconds: float) -> tuple[int, str, str]:
+    """The exit status of a command, and what it printed. Whatever interrupts it, none of its processes is left.
+
+    Ctrl-C must not reach bubblewrap: for a moment its child would wait for it for ever.
+    """
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except BaseException:
+        _kill_session(process)
+        process.communicate()
+        raise
+    return process.returncode, out, err
+
+
+def _kill_session(process: subprocess.Popen) -> None:
+    """End a process that has a session of its own, with all that are still in it."""
+    if process.returncode is None:  # later its number may be another's
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def copy_kit(folder: Path) -> None:
