@@ -1,9 +1,12 @@
 """What the tests in a browser share: Chromium, servers on loopback with a home folder of their own, scripts for JupyterLab."""
 
+import functools
+import http.server
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -53,6 +56,29 @@ def environment(home: Path) -> dict[str, str]:
     folders |= {"JUPYTERLAB_SETTINGS_DIR": home / "settings", "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces"}
     more = {"STYLELAB_PRESET": "ci", "STYLELAB_CACHE": str(home / "cache")}
     return kept | {name: str(path) for name, path in folders.items()} | more
+
+
+@contextmanager
+def files(folder: Path, answer=lambda request, name: False) -> Iterator[str]:
+    """The address of a server on loopback for the files of a folder, which neither compresses nor sends headers of its own.
+
+    `answer` may send another answer to a request for a file of that name, and then returns true.
+    """
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            if not answer(self, self.path.partition("?")[0].rpartition("/")[2]):
+                super().do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
 
 
 @contextmanager

@@ -331,7 +331,7 @@
     return {
       alpha: power("alpha"), beta: power("beta"), tv: (power("tv") * TV_PIXELS) / (width * height),
       content: picked("content-layers").find((layer) => layer !== "none") ?? null, style: picked("style-layers"), gram: get("gram-layer").value,
-    }; // prettier-ignore
+    };
   }
   const steps = () => Math.min(2000, Math.max(1, Math.round(get("steps").value) || 1));
   const goal = () => before + steps();
@@ -432,7 +432,7 @@
     if (!history.length) return canvas.setAttribute("aria-label", "The loss, not measured yet");
     const lines = {
       total: history.map(({ content, style, tv }) => content + style + tv), ...Object.fromEntries(["content", "style", "tv"].map((part) => [part, history.map((parts) => parts[part])])),
-    }; // prettier-ignore
+    };
     const values = Object.values(lines).flat().filter((value) => value > 0).map(Math.log10);
     const top = Math.ceil(Math.max(...values)), bottom = Math.max(Math.floor(Math.min(...values)), top - 6);
     const place = (value) => 8 + ((canvas.height - 16) * (top - Math.log10(value))) / (top - bottom || 1);
@@ -489,7 +489,7 @@
     get("shuffled").replaceChildren(...["as it is", "shuffled"].flatMap((when, index) => [
       ...maps[index].map((map, k) => figure(`Activation map of a filter, ${when}`, (canvas) => drawMap(canvas, map, brightest[k]))),
       figure(`Gram matrix, ${when}`, (canvas, label) => drawGram(canvas, grams[index], most, label)),
-    ])); // prettier-ignore
+    ]));
     get("shuffle-text").textContent = `${layer}: the activation changed by ${changed[0].toFixed(2)} of its sum of squares, the Gram matrix by ${changed[1].toExponential(0)}.`;
   });
   function figure(label, draw) {

@@ -163,7 +163,7 @@ async function read({ image }) {
 }
 
 /** The symmetric root of the colours' covariance, row by row, and their mean: `stylelab.networks.colours_of`. */
-export function coloursOf(style) {
+function coloursOf(style) {
   const count = style.length / 3;
   const channels = [0, 1, 2].map((c) => style.subarray(c * count, (c + 1) * count));
   const mean = channels.map((channel) => channel.reduce((sum, value) => sum + value, 0) / count);
@@ -290,7 +290,7 @@ async function shuffle({ image, layer, seed }) {
 }
 
 /** F F^T divided by the number of positions, for F of (filters, positions). */
-export function gramMatrix(activation, filters, positions) {
+function gramMatrix(activation, filters, positions) {
   const gram = new Float64Array(filters * filters);
   for (let from = 0; from < positions; from += ROW)
     for (let i = 0; i < filters; i++)
@@ -326,7 +326,7 @@ function smoothest(activation, filters, height, width) {
 }
 
 /** The numbers below n in random order (Fisher and Yates), the same for the same seed (mulberry32). */
-export function permutation(n, seed) {
+function permutation(n, seed) {
   const order = Array.from({ length: n }, (_, i) => i);
   for (let i = n - 1; i > 0; i--) {
     seed = (seed + 0x6d2b79f5) | 0;

@@ -1,11 +1,8 @@
 """The whole site in a real browser, built with a small gallery: at a desk from a server's subfolder, on a phone from files."""
 
-import functools
-import http.server
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import browsing
@@ -103,16 +100,8 @@ def address(site, tmp_path_factory):
     (root / "course").mkdir()
     (root / "course" / "style").symlink_to(site)
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=root)) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/course/style"
-        server.shutdown()
-        thread.join()
+    with browsing.files(root) as address:
+        yield f"{address}/course/style"
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The page *Try it* in Chromium, from a plain server: it paints, it takes the library's steps, and nothing leaves it."""
 
-import functools
 import http.server
 import io
 import json
@@ -73,23 +72,9 @@ def folder(runtime, tmp_path_factory) -> Path:
 
 @contextmanager
 def serving(folder, answer=lambda request, name: False):
-    """The page's address on a server that neither compresses nor sends headers of its own. `answer` may send another answer for a
-    file, and then returns true."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def do_GET(self):
-            if not answer(self, self.path.partition("?")[0].rpartition("/")[2]):
-                super().do_GET()
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/{try_it.PAGE}"
-        server.shutdown()
-        thread.join()
+    """The page's address on a server for files; `answer` as in `browsing.files`."""
+    with browsing.files(folder, answer) as address:
+        yield f"{address}/{try_it.PAGE}"
 
 
 def send(request, data: bytes = b"", status: int = 200, **headers: str) -> bool:
