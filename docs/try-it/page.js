@@ -548,6 +548,7 @@
   const credits = [...new Set(Object.values(manifest.pictures).map(({ credit }) => credit))];
   get("credits").textContent = credits.join("; ");
   update();
+  get("controls").disabled = false;
   await guarded(async () => {
     style = await open(`${names[0]}.jpg`);
     press(get("styles"), names[0]);

@@ -487,6 +487,21 @@ def test_buttons_that_are_pressed_twice_or_early_act_once(opened, folder):
 
 
 @needs_browser
+def test_a_choice_made_at_the_first_moment_is_kept_though_the_page_is_loaded_twice(opened, folder):
+    def slow(request, name: str) -> bool:
+        time.sleep(1 if name in ("files.json", "threads.js") else 0)
+        return False
+
+    with serving(folder, slow) as address:
+        page = opened(at=address, paints=False)
+        page.locator("#once-size").select_option("256")
+        page.locator("#step-size").select_option("128")
+        painted(page)
+        assert page.locator("#once-size").input_value() == "256" and canvas(page, "painted").shape[1] == 256
+        assert canvas(page, "image").shape[1] == 128
+
+
+@needs_browser
 def test_the_gram_matrices_are_of_the_layer_that_is_chosen(opened):
     page = opened()
     page.locator("#begin").select_option("noise")
