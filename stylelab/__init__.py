@@ -14,14 +14,14 @@ from stylelab.run.backends import load_backend as load_backend
 from stylelab.run.options import BackendCallOptions, CallOptions, keywords, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from stylelab.images import Source
     from stylelab.result import Result
     from stylelab.tools.studio.widget import Studio
 
 __all__ = [
-    "BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "studio", "transfer", "transfer_batch",
+    "BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "check", "studio", "transfer", "transfer_batch",
 ]  # fmt: skip
 
 
@@ -81,3 +81,24 @@ def studio() -> Studio:
     from stylelab.tools.studio.widget import Studio
 
     return Studio()
+
+
+def check(exercise_id: str, function: Callable) -> Callable:
+    """Check the answer to an exercise that needs no framework, and return the function to continue with.
+
+    As `stylelab.torch.check`, for a course of one's own whose lessons use NumPy or plain Python: see docs/own-course.md.
+
+    Args:
+        exercise_id: such as 'gram_matrix'.
+        function: the answer itself, not its result.
+
+    Returns:
+        `function` if it is right, otherwise the course's own function.
+
+    Raises:
+        InputError: the exercise is unknown; the nearest name is suggested.
+        AssertionError: the answer is wrong or missing, and nbgrader is running the notebook.
+    """
+    from stylelab import exercises
+
+    return exercises.check(exercise_id, function, exercises.PlainLab(), "numpy", {})

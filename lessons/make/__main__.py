@@ -4,7 +4,7 @@
     python -m lessons.make check [04 ...]
     python -m lessons.make units zh [04 ...] [--add | --stamp KEY ...]      what is not translated, or no longer
 
-jupytext reads the source, `lessons.make.assemble` makes a notebook, nbclient executes it.
+jupytext reads the source, `stylelab.tools.course.assemble` makes a notebook, nbclient executes it.
 """
 
 import argparse
@@ -13,12 +13,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from lessons.make.assemble import TITLES, sources
-from lessons.make.build import build
 from lessons.make.lint import faults
 from lessons.make.translations import add_sentences, add_units, stamp, unfinished, unsaid
+from stylelab.base.course import TITLES
 from stylelab.errors import StylelabError
 from stylelab.languages import ENGLISH, languages
+from stylelab.tools.course.assemble import sources
+from stylelab.tools.course.build import build
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,8 +10,9 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from lessons.make import build, lint_outputs, lint_prose
+from lessons.make import lint_outputs, lint_prose
 from lessons.make.lint_outputs import MARK, code_cells
+from stylelab.tools.course import build
 
 __all__ = ["MARK", "faults"]
 

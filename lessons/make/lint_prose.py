@@ -7,10 +7,10 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from lessons.make.assemble import ANSWER, PROMPT
 from lessons.make.lint_outputs import code_cells
 from stylelab.base.course import find_lessons
 from stylelab.exercises import quizzes
+from stylelab.tools.course.assemble import ANSWER, PROMPT
 
 CODE_CELLS, CELL_LINES, LINE, WORDS, IDEA_WORDS = (15, 26), 15, 115, (1200, 1800), 150
 TEMPLATE = {

@@ -13,10 +13,10 @@ from pathlib import Path
 import jupytext
 from typer.main import get_command
 
-from lessons.make.assemble import sources
 from stylelab.cli.commands import app
 from stylelab.cli.help import texts
 from stylelab.images.builtin import ITEMS
+from stylelab.tools.course.assemble import sources
 
 PACKAGE = Path(__file__).resolve().parents[2] / "stylelab"
 SPEAKERS = {  # the file of a language's sentences -> the modules in which they stand

@@ -5,8 +5,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from lessons.make.assemble import texts, units_path
+import jupytext
+from nbformat import NotebookNode
+
 from lessons.make.sentences import SPEAKERS, sentences
+from stylelab.base.course import TITLES
 from stylelab.base.files import write_text
 from stylelab.languages import Unit, find_language, mark_of, read_units, write_units
 
@@ -23,6 +26,26 @@ PARTS = {  # what a text and its translation have in common
     "tags": re.compile(r"</?\w+"),
 }
 ORDERED = {"code": CODE, "formulas": FORMULA, "targets of links": TARGET}  # another language may say them in another order
+
+
+def units_path(source: Path, language: str) -> Path:
+    """Where the texts of a lesson are in another language."""
+    return find_language(language).folder / "lessons" / f"{source.stem}.md"
+
+
+def texts(source: Path) -> dict[str, str]:
+    """The English texts of a lesson by the keys of their units: a cell's name, and its framework if it has one."""
+    found = {}
+    for cell in jupytext.read(source, fmt="py:percent").cells:
+        if cell.cell_type == "markdown":
+            found[unit_key(cell)] = cell.source
+    return found
+
+
+def unit_key(cell: NotebookNode) -> str:
+    """The key of a Markdown cell's unit."""
+    editions = [tag for tag in cell.metadata.get("tags", []) if tag in TITLES]
+    return " ".join([cell.metadata.get("name", ""), *editions])
 
 
 def unfinished(source: Path, language: str) -> list[str]:

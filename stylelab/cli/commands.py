@@ -4,6 +4,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,10 +30,18 @@ app = typer.Typer(
 )
 encoders_app = typer.Typer(help="List the encoders, or download one.", rich_markup_mode=None)
 app.add_typer(encoders_app, name="encoders")
+course_app = typer.Typer(help="Begin a course of your own, or check it.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(course_app, name="course")
+lessons_app = typer.Typer(help="Build the lessons of your own course.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(lessons_app, name="lessons")
 
 IMAGE = "a file, or the name of a built-in image"
 FOLDER = "a folder of images, one image, or 'builtin'"
 Backend = Annotated[str, typer.Option(help="Framework: torch or tensorflow.")]
+OwnCourse = Annotated[Path, typer.Option("--course", metavar="DIR", help="Folder of the course, with course.toml.")]
+OtherCourse = Annotated[
+    Path | None, typer.Option("--course", metavar="DIR", help="Folder of a course of your own.", show_default="stylelab's own")
+]
 Scheduler = Annotated[
     str | None,
     typer.Option(help="A Dask scheduler's address, such as tcp://host:8786.", show_default="this machine"),
@@ -321,6 +330,45 @@ def start(
     return 0
 
 
+@course_app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    title: Annotated[str | None, typer.Option(help="Of the course.", show_default="made from DIR")] = None,
+) -> int:
+    """Write a small course that works: one lesson, two exercises, their tests, a Makefile. Nothing of it needs a framework."""
+    from stylelab.tools.course.new import new as begin
+
+    print(begin(folder, title))
+    return 0
+
+
+@course_app.command()
+def check(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the course, with course.toml.")]) -> int:
+    """Say what is missing in a course, a line each. Every exercise is tried with its own answer and its own mistakes."""
+    from stylelab.base.course import read_course
+    from stylelab.tools.course.check import check as faults
+
+    lines = faults(read_course(folder))
+    print("\n".join(lines) or f"{folder}: nothing is missing")
+    return 1 if lines else 0
+
+
+@lessons_app.command()
+def build(
+    numbers: Annotated[list[str] | None, typer.Argument(metavar="[NUMBER]...", help="Such as 01.", show_default="all")] = None,
+    course: OwnCourse = Path("."),
+    edition: Annotated[str | None, typer.Option(help="numpy, torch or tensorflow.", show_default="the course's")] = None,
+    execute: Annotated[bool, typer.Option("--execute/--no-execute", help="Run the cells and store what they show.")] = True,
+) -> int:
+    """Make notebooks of the files in DIR/lessons/source, and run them."""
+    from stylelab.base.course import read_course
+    from stylelab.tools.course.build import build_course
+
+    for path in build_course(read_course(course), numbers or (), edition, run=execute):
+        print(path)
+    return 0
+
+
 @app.command()
 def release(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for notebooks and zips; created if missing.")],
@@ -329,13 +377,15 @@ def release(
     nbgrader: Annotated[
         bool, typer.Option("--nbgrader", help="Make DIR an nbgrader course: source/, nbgrader_config.py.")
     ] = False,
+    course: OtherCourse = None,
 ) -> int:
     """Write the lessons to hand out: without outputs, with nbgrader's metadata, and a zip of each. Other files are kept."""
     from stylelab.tools.classroom.handout import release as handout
 
     numbers = [] if lessons is None else lessons.replace(",", " ").split() or [lessons]
     try:
-        print(handout.release(out, framework, numbers, course=nbgrader))
+        with _course(course):
+            print(handout.release(out, framework, numbers, nbgrader=nbgrader))
     except KeyboardInterrupt:
         raise Interrupted("interrupted: all files are complete; run it again to write the rest") from None
     return 0
@@ -371,23 +421,32 @@ def grade(
         str | None, typer.Option(help="32 hexadecimal digits: the secret of an earlier run.", show_default="the folder's")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Mark everything again, with the folder's own secret.")] = False,
+    course: OtherCourse = None,
 ) -> int:
     """Grade notebooks in a sandbox and write marks, feedback and reports. Run it again to resume."""
     from stylelab.tools.classroom import grade as grading
 
-    return grading.grade(
-        submissions,
-        out,
-        scheduler=scheduler,
-        kind=sandbox,
-        seconds=seconds,
-        due=due,
-        late=late,
-        lessons=lessons,
-        canvas=canvas,
-        seed=seed,
-        again=again,
-    )
+    with _course(course):
+        return grading.grade(
+            submissions,
+            out,
+            scheduler=scheduler,
+            kind=sandbox,
+            seconds=seconds,
+            due=due,
+            late=late,
+            lessons=lessons,
+            canvas=canvas,
+            seed=seed,
+            again=again,
+        )
+
+
+def _course(folder: Path | None) -> "AbstractContextManager":
+    """Work on the course in this folder; on stylelab's own without one."""
+    from stylelab.base.course import OURS, choose_course, read_course
+
+    return choose_course(OURS if folder is None else read_course(folder))
 
 
 @app.command()

@@ -3,11 +3,15 @@
 from copy import deepcopy
 from typing import Any
 
-from stylelab.base.course import REPOSITORY, SITE, TITLES
+from stylelab.base.course import EDITIONS, REPOSITORY, SITE, TITLES
 from stylelab.languages.sentences import joined
 from stylelab.languages.units import ENGLISH, Language, Unit, find_language, read_units
 
-LAYOUT = {"torch": ("(B, C, H, W)", "(B, 3, H, W)"), "tensorflow": ("(B, H, W, C)", "(B, H, W, 3)")}
+LAYOUT = {
+    "torch": ("(B, C, H, W)", "(B, 3, H, W)"),
+    "tensorflow": ("(B, H, W, C)", "(B, H, W, 3)"),
+    "numpy": ("(B, H, W, C)", "(B, H, W, 3)"),
+}
 Notebook = Any  # nbformat's, or the same as dicts and lists
 
 
@@ -51,7 +55,7 @@ def fill_in(text: str, stem: str, framework: str, language: str = ENGLISH) -> st
     other = "tensorflow" if framework == "torch" else "torch"
     activation, image = LAYOUT[framework]
     tokens = {
-        "framework": TITLES[framework], "other_framework": TITLES[other], "module": framework, "other_module": other,
+        "framework": EDITIONS[framework], "other_framework": TITLES[other], "module": framework, "other_module": other,
         "activation": activation, "image": image, "badges": badges(f"{stem}_{framework}.ipynb", language),
         "try_it": f"{SITE}/try-it/index.html" + (f"?language={language}" if language != ENGLISH else ""),
     }  # fmt: skip

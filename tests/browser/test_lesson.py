@@ -9,8 +9,8 @@ import browsing
 import pytest
 import solving
 
-from lessons.make import build as lessons
 from stylelab.cli import start
+from stylelab.tools.course import build as lessons
 
 SOURCES = lessons.sources()
 LOADED = """() => {

@@ -13,13 +13,13 @@ import pytest
 import solving
 from submitting import SEED, needs_bubblewrap
 
-from lessons.make import assemble
 from stylelab import exercises, page
 from stylelab.base.course import find_lessons
 from stylelab.tools.classroom.handout import release, strip
 from stylelab.tools.classroom.marking.mark import mark
 from stylelab.tools.classroom.marking.model import Submission
 from stylelab.tools.classroom.marking.model_answers import library_source
+from stylelab.tools.course import assemble
 
 LESSON = "03_style_reconstruction"  # its exercises call each other, and other cells need all three
 PASSES_NOTHING = "Success! The notebook does not pass any tests."
@@ -32,7 +32,7 @@ class Course:
     def __init__(self, folder: Path, framework: str):
         self.folder, self.framework = folder / "course", framework
         self.assignment = f"{LESSON}_{framework}"
-        release.release(self.folder, framework, course=True)
+        release.release(self.folder, framework, nbgrader=True)
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "STYLELAB_PRESET"))}
         for name in ("HOME", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
             self.env[name] = str(folder / "home")

@@ -309,19 +309,19 @@ def test_some_lessons_can_be_chosen(out, course, capsys, asked, count):
 
 
 def test_the_layout_of_an_nbgrader_course(out, course):
-    said = releasing.release(out, "torch", course=True)
+    said = releasing.release(out, "torch", nbgrader=True)
     stems = [Path(name).stem for name in NAMES if "torch" in name]
     assert visible(out) == sorted((*ZIPS, releasing.CONFIG, *(f"source/{stem}/{stem}.ipynb" for stem in stems)))
     assert f"nbgrader generate_assignment {stems[0]}" in said.splitlines()[-1]
     before = contents(out)
-    assert "0 files written" in releasing.release(out, "torch", course=True) and contents(out) == before
+    assert "0 files written" in releasing.release(out, "torch", nbgrader=True) and contents(out) == before
 
 
 def test_a_changed_configuration_is_kept(out, course):
-    releasing.release(out, course=True)
+    releasing.release(out, nbgrader=True)
     (out / releasing.CONFIG).write_text("mine")
     publish(course, "second")
-    assert f"kept your own {releasing.CONFIG}" in releasing.release(out, course=True)
+    assert f"kept your own {releasing.CONFIG}" in releasing.release(out, nbgrader=True)
     assert (out / releasing.CONFIG).read_text() == "mine"
     assert b"second edition" in (out / "source" / Path(ONE).stem / ONE).read_bytes()
 

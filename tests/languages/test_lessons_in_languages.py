@@ -6,10 +6,11 @@ import re
 import pytest
 
 from lessons.make import translations
-from lessons.make.assemble import assemble, sources, texts
+from lessons.make.translations import texts
 from stylelab import languages
 from stylelab.cli.start import start
 from stylelab.errors import InputError
+from stylelab.tools.course.assemble import assemble, sources
 
 LANGUAGES = languages.languages()
 SOURCES = sources()

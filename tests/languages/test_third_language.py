@@ -4,14 +4,15 @@ import json
 
 import pytest
 
-from lessons.make.assemble import sources, texts
-from lessons.make.build import build
+from lessons.make.translations import texts
 from stylelab import languages
 from stylelab.cli import run
 from stylelab.cli.start import start
 from stylelab.exercises.checking.check import FALLBACK, OPEN, RIGHT, USED, tell
 from stylelab.exercises.quizzes import QUIZZES, form
 from stylelab.languages import sentences
+from stylelab.tools.course.assemble import sources
+from stylelab.tools.course.build import build
 from stylelab.tools.studio import form as studio
 from stylelab.tools.studio import serve
 

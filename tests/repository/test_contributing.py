@@ -76,7 +76,7 @@ def test_an_exercise_takes_two_files_and_thirty_lines(scratch, framework):
     assert re.search(r"^\d+ passed", run(scratch, *command), re.MULTILINE)
 
     look = (
-        "from lessons.make.assemble import assemble; from pathlib import Path\n"
+        "from stylelab.tools.course.assemble import assemble; from pathlib import Path\n"
         f"cells = assemble(Path('{lesson}'), '{framework}').cells\n"
         "print({c.metadata.nbgrader.grade_id: c.metadata.nbgrader.get('points') for c in cells if 'nbgrader' in c.metadata})"
     )

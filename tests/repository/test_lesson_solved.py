@@ -7,8 +7,9 @@ import nbformat
 import pytest
 import solving
 
-from lessons.make import build, lint_outputs
+from lessons.make import lint_outputs
 from stylelab.errors import InputError
+from stylelab.tools.course import build
 
 SOURCES = build.sources()
 MAX_REMAINING_LOSS = 70  # per cent; the preset runs a twenty-fifth of the steps, so a loss falls less than in the stored notebook

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lessons.make import build as lessons
 from lessons.make import lint, lint_outputs
 from stylelab import exercises
 from stylelab.errors import InputError
 from stylelab.exercises import quizzes
+from stylelab.tools.course import build as lessons
 
 ROOT = Path(__file__).resolve().parents[2]
 TWINS = [(source, framework) for source in lessons.sources() for framework in lessons.TITLES]

@@ -18,11 +18,11 @@ import pytest
 import yaml
 
 import stylelab
-from lessons.make.assemble import COLAB
 from stylelab import colab
 from stylelab.base.course import ASSETS, KERNELS, LESSONS, REPOSITORY
 from stylelab.errors import MachineError
 from stylelab.languages.lessons import badges
+from stylelab.tools.course.assemble import COLAB
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

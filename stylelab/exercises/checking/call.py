@@ -3,6 +3,7 @@
 Whatever differs between the frameworks is behind `Lab`: each framework has its own, in `exercises/lab.py`.
 """
 
+import copy
 import inspect
 import math
 import re
@@ -14,7 +15,20 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from stylelab.exercises.checking.definition import AXES, BY_LAYER, MOST, TENSORS, WORD, Case, Exercise, Outputs, Unreadable
+from stylelab.exercises.checking.definition import (
+    AXES,
+    BY_LAYER,
+    MOST,
+    TENSORS,
+    TEXT,
+    WORD,
+    WORDS,
+    Case,
+    Exercise,
+    Outputs,
+    Unreadable,
+    as_array,
+)
 from stylelab.exercises.checking.reach import REFUSED, innermost
 
 
@@ -22,6 +36,7 @@ class Lab(Protocol):
     """What a check needs from a framework: conversions between arrays and tensors, and gradients. Arrays are channels last."""
 
     name: str
+    noun: str  # for what it computes with, such as 'tensor'
     advice: Mapping[str, str]  # words of an error message -> what to do
     nothing: Mapping[tuple[str, ...], str]  # names that a function uses which returns None -> what to do
 
@@ -275,8 +290,8 @@ def _given(lab: Lab, kind: str, value):
     match kind:
         case "number":
             return float(value)
-        case "whole" | "word":
-            return value
+        case "whole" | "word" | "text" | "truth" | "list" | "table":
+            return copy.deepcopy(value)
         case "pairs":
             return [tuple(pair) for pair in value]
         case "numbers":
@@ -339,30 +354,26 @@ def _in_words(exercise: Exercise, error: BaseException, function: Callable, lab:
     return f"{text}.{advice}"
 
 
+WANTED = {  # kind of result -> what it is called
+    "word": "a name (a str)", "text": "a text (a str)", "number": "one number", "whole": "one number", "truth": "True or False",
+    "list": "a list", "table": "a dict",
+}  # fmt: skip
+
+
 def _wrong_type(exercise: Exercise, lab: Lab, output, function: Callable, example: str = "") -> tuple[str, str] | None:
-    wanted = {"word": "a name (a str)", "number": "one number", "whole": "one number"}.get(exercise.result, "one tensor")
-    if exercise.result == "word":
-        if isinstance(output, str):
-            return None
-    elif lab.is_tensor(output):
+    wanted = WANTED.get(exercise.result, f"one {lab.noun}")
+    if _has_type(exercise.result, lab, output):
         odd = _unreadable(exercise, lab, output)
         return ("type", f"It returns {odd}") if odd else None
-    elif exercise.result in ("number", "whole"):
-        numpy = isinstance(output, np.ndarray | np.generic) and output.dtype.kind in "fiu" and output.size == 1
-        if numpy or isinstance(output, int | float) and not isinstance(output, bool):
-            odd = _unreadable(exercise, lab, output)
-            return ("type", f"It returns {odd}") if odd else None
-    elif isinstance(output, np.ndarray | np.generic):
+    if exercise.result in TENSORS and isinstance(output, np.ndarray | np.generic):
         why = "no gradient can pass through NumPy" if exercise.differentiable else "use the framework's own functions"
-        return "type", f"It returns NumPy where a {lab.name} tensor is expected: {why}."
-    elif type(output) is int and output == 0:
+        return "type", f"It returns NumPy where a {lab.name} {lab.noun} is expected: {why}."
+    if exercise.result in TENSORS and type(output) is int and output == 0:
         return "type", "It returns the number 0: nothing has been added up."
-    elif isinstance(output, int | float) and exercise.result == "scalar":
-        why = "gradients can pass" if exercise.differentiable else "it stays a tensor"
-        return (
-            "type",
-            f"It returns a Python number where a {lab.name} tensor is expected: without item(), float() or math, {why}.",
-        )
+    if exercise.result == "scalar" and isinstance(output, int | float):
+        why = "gradients can pass" if exercise.differentiable else f"it stays a {lab.noun}"
+        why = f"without item(), float() or math, {why}."
+        return "type", f"It returns a Python number where a {lab.name} {lab.noun} is expected: {why}"
     if output is None:
         used = set(getattr(getattr(innermost(function), "__code__", None), "co_names", ()))
         end = f"end {'every branch' if example else 'it'} with `return` and the result."
@@ -371,10 +382,29 @@ def _wrong_type(exercise: Exercise, lab: Lab, output, function: Callable, exampl
     how = ""
     if isinstance(output, list | tuple) and len(output) == 1:
         how = " Take the only item, with [0]."
-    elif isinstance(output, list | tuple) and wanted == "one tensor":
+    elif isinstance(output, list | tuple) and exercise.result in TENSORS:
         how = " Add them up." if exercise.result == "scalar" else " Put them together with stack."
         how = " Return one of them alone." if "loss" in exercise.arguments.values() else how
+        how = " Make it one, with np.array." if lab.noun == "array" else how
     return "type", f"It returns {_type_of(output)} where {wanted} is expected.{how}"
+
+
+def _has_type(result: str, lab: Lab, output) -> bool:
+    """Whether a result is of the kind that is asked for, as far as its Python type tells."""
+    numpy = isinstance(output, np.ndarray | np.generic)
+    match result:
+        case "word" | "text":
+            return isinstance(output, str)
+        case "truth":
+            return isinstance(output, bool | np.bool_)
+        case "list":
+            return isinstance(output, list | tuple | np.ndarray)
+        case "table":
+            return isinstance(output, dict)
+        case "number" | "whole":
+            one = (numpy and output.dtype.kind in "fiu" and output.size == 1) or isinstance(output, int | float)
+            return lab.is_tensor(output) or (one and not isinstance(output, bool))
+    return lab.is_tensor(output) or (lab.noun == "array" and isinstance(output, int | float) and not isinstance(output, bool))
 
 
 def _type_of(value) -> str:
@@ -386,13 +416,19 @@ def _unreadable(exercise: Exercise, lab: Lab, output) -> str:
     """What an output is, and what to do, if its numbers cannot be read or are too many to be sent; empty if `_take` works."""
     shape = _shape(output) if lab.is_tensor(output) else ()
     if len(shape) > AXES or math.prod(shape) > MOST:
-        return f"a tensor of shape {shape}: far more entries or axes than the result should have."
+        return f"a {lab.noun} of shape {shape}: far more entries or axes than the result should have."
+    if isinstance(output, list | tuple | dict) and len(output) > MOST:
+        return f"{_type_of(output)} of {len(output)} items: far more than the result should have."
     try:
-        _take(exercise, lab, output)
+        taken = _take(exercise, lab, output)
     except Unreadable as error:
         return str(error)
     except Exception:  # noqa: BLE001  a tensor of a student's own class, or of a kind that is not known here
-        return f"{_type_of(output)} whose numbers cannot be read: return an ordinary tensor or number."
+        if exercise.result in ("list", "table"):
+            return f"{_type_of(output)} of something else than numbers or words, or of lists that are not equally long."
+        return f"{_type_of(output)} whose numbers cannot be read: return an ordinary {lab.noun} or number."
+    if taken.nbytes > 8 * MOST or taken.ndim > AXES:
+        return f"{_type_of(output)} with far more in it than the result should have."
     return ""
 
 
@@ -404,8 +440,14 @@ def _shape(output) -> tuple[int, ...]:
 
 
 def _take(exercise: Exercise, lab: Lab, output) -> np.ndarray:
-    if isinstance(output, str):
-        return np.asarray(output[:WORD].encode(errors="replace").decode())  # what can be sent
+    if exercise.result in WORDS:
+        longest = WORD if exercise.result == "word" else TEXT
+        return np.asarray(output[:longest].encode(errors="replace").decode())  # what can be sent
+    if exercise.result in ("list", "table"):
+        taken = as_array(output)
+        if taken.dtype.kind not in "fU":
+            raise Unreadable("something else than numbers or words.")
+        return taken
     if lab.is_tensor(output):
         return np.array(lab.take(exercise.result, output), dtype=float)
     return np.array(output, dtype=float).reshape(())
@@ -423,5 +465,5 @@ def _equal(lab: Lab, kind: str, now, before) -> bool:
         return now.keys() == before.keys() and all(_equal(lab, BY_LAYER[kind], now[layer], before[layer]) for layer in before)
     if kind in TENSORS:
         now = lab.take(kind, now)
-        return now.shape == np.shape(before) and np.array_equal(now, before)
+        return now.shape == np.shape(before) and np.array_equal(now, before, equal_nan=kind == "array")
     return now == _given(lab, kind, before)

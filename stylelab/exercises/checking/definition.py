@@ -1,5 +1,6 @@
 """An exercise as data. No framework is imported here: answers are judged as NumPy arrays."""
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,12 +10,16 @@ import numpy as np
 Case = dict[str, Any]  # argument name -> channels-last float32 array, dict of them by layer, or something plain
 Outputs = dict[str, np.ndarray]  # case name -> what the answer gave for it
 
-TENSORS = ("activation", "image", "matrix", "scalar")
+TENSORS = ("activation", "image", "matrix", "scalar", "array")
 BY_LAYER = {"activations": "activation", "matrices": "matrix"}  # dicts of tensors, keyed by layer
-PLAIN = ("number", "whole", "word", "pairs", "numbers")  # what JSON can hold
+PLAIN = ("number", "whole", "truth", "word", "text", "pairs", "numbers", "list", "table")  # what JSON can hold
 NUMBERS = ("scalar", "number", "whole")  # results that are one number
+WORDS = ("word", "text")  # results that are one word or text
+CHANCE = (*WORDS, "whole", "truth")  # results that a mistake may share with a right answer by chance
+ANY_SHAPE = ("array", "list", "table")  # results of any shape
 MOST, AXES = 300_000, 8  # numbers and axes of one output: more than any mistake needs, and few enough to be sent
 WORD = 100  # letters of a word
+TEXT = 10_000  # letters of a text
 
 Wrong = Callable[..., object]  # takes a case's arguments by name
 
@@ -50,11 +55,12 @@ class Exercise:
         id: the function's name; also the nbgrader `grade_id` of its answer cell.
         title: what to do, in a sentence.
         arguments: name -> kind, in order. 'activation' and 'image' are tensors in the framework's own layout, 'matrix' and
-            'scalar' are tensors; 'activations', 'matrices' and 'numbers' are dicts by layer; 'number' is a Python float,
-            'whole' an int, 'word' a str (or an int), 'pairs' a list of pairs of ints. 'loss' is a function
+            'scalar' are tensors, and 'array' is one of any shape; 'activations', 'matrices' and 'numbers' are dicts by layer;
+            'number' is a Python float, 'whole' an int, 'truth' a bool, 'word' a str (or an int) and 'text' a longer one, 'list' a
+            list of numbers or words, 'table' a dict with words as its keys, 'pairs' a list of pairs of ints. 'loss' is a function
             (image, target) -> scalar tensor, drawn as the weights of a small network (`common.random_loss`). 'kernel' is a
             function of two clouds (M, C) and (N, C) -> (M, N), drawn as three numbers (`common.kernel_matrix`).
-        result: 'scalar', 'matrix', 'image', 'activation', 'number', 'whole' or 'word'.
+        result: 'scalar', 'matrix', 'image', 'activation', 'array', 'number', 'whole', 'truth', 'word', 'text', 'list' or 'table'.
         cases: random generator -> named inputs. The first one, 'plain', is for the value, and so is every 'plain: WORDS', one
             for each further kind of input in a lesson, such as 'plain: one image'; the others are for the properties.
         reference: the right answer in NumPy, called with a case's arguments by name.
@@ -66,6 +72,7 @@ class Exercise:
         fed_back: the argument for which a lesson passes the result of the previous call, if any.
         on_processor: whether the lesson calls it on the processor, even where there is a GPU.
         advice: regular expression -> what to do if it is found in an error, as in "KeyError: 'conv5_1'".
+        hints: for a student who is stuck, three of them: the idea, the shapes or the steps, and the line itself.
         value_points: what the right value is worth.
         rtol, atol: how close an output must be to the right one.
     """
@@ -83,6 +90,7 @@ class Exercise:
     fed_back: str | None = None
     on_processor: bool = False
     advice: Mapping[str, str] = field(default_factory=dict)
+    hints: Sequence[str] = ()
     value_points: int = 2
     rtol: float = 1e-4
     atol: float = 1e-5
@@ -101,9 +109,9 @@ class Exercise:
         """The call with its arguments, such as "layer_name('relu4_2')"; empty if any argument is a tensor."""
         if not set(self.arguments.values()) <= set(PLAIN):
             return ""
-        shown = {float: "{:.4g}".format, list: lambda pairs: str([tuple(pair) for pair in pairs])}
-        values = [case[name] for name in self.arguments]
-        return f"{self.id}({', '.join(shown.get(type(value), repr)(value) for value in values)})"
+        shown = {"number": "{:.4g}".format, "pairs": lambda pairs: str([tuple(pair) for pair in pairs])}
+        values = [shorten(shown.get(kind, repr)(case[name])) for name, kind in self.arguments.items()]
+        return f"{self.id}({', '.join(values)})"
 
     def inputs(self, seed: int = 0) -> dict[str, Case]:
         """Named inputs, channels last. The notebook uses the seeds 0 and 1; a grader draws from a secret one.
@@ -121,7 +129,7 @@ class Exercise:
         return {first: cases[first]} | {others[index]: cases[others[index]] for index in rng.permutation(len(others))}
 
     def expected(self, case: Case) -> np.ndarray:
-        """The right answer to one case: a float64 array or a word."""
+        """The right answer to one case: an array of float64 or words."""
         return as_array(self.reference(**double(case)))
 
     def wrong_answers(self) -> Iterator[tuple[str, Wrong]]:
@@ -147,7 +155,7 @@ class Exercise:
         different branches of a function, only the kinds of case that have a wrong one need an explanation.
         """
         first = next(iter(cases))
-        if self.result == "word":
+        if self.result in WORDS:
             wrong_kinds = {name.partition(":")[0] for name, output in outputs.items() if not self.is_right(cases[name], output)}
             outputs = {name: output for name, output in outputs.items() if name.partition(":")[0] in wrong_kinds}
 
@@ -157,7 +165,7 @@ class Exercise:
         for hint, wrong in self.wrong_answers():
             if False not in explained(wrong) and True in explained(wrong):
                 return hint
-        if self.result not in ("word", "whole") and not self.is_right(cases[first], outputs[first]):
+        if self.result not in CHANCE and not self.is_right(cases[first], outputs[first]):
             return next(
                 (hint for hint, wrong in self.wrong_answers() if self.explains(wrong, cases[first], outputs[first])), None
             )
@@ -172,9 +180,10 @@ class Exercise:
         try:
             with np.errstate(all="ignore"):
                 output_of_mistake = wrong(**double(case))
-        except ValueError:  # shapes that do not fit: an activation where the mistake needs an image
+                expected = None if output_of_mistake is None else as_array(output_of_mistake)
+        except Exception:  # noqa: BLE001  shapes that do not fit: an activation where the mistake needs an image
             return None
-        return None if output_of_mistake is None else self._same(as_array(output_of_mistake), output, within * self.rtol)
+        return None if expected is None else self._same(expected, output, within * self.rtol)
 
     def is_right(self, case: Case, output: np.ndarray) -> bool:
         """Whether an output has the right shape and value."""
@@ -186,7 +195,7 @@ class Exercise:
 
     def _same(self, expected: np.ndarray, output: np.ndarray, rtol: float) -> bool:
         if "U" in (output.dtype.kind, expected.dtype.kind):
-            return str(output) == str(expected)
+            return expected.shape == output.shape and bool(np.all(output.astype(str) == expected.astype(str)))
         return expected.shape == output.shape and bool(np.allclose(output, expected, rtol=rtol, atol=self.atol))
 
 
@@ -196,12 +205,24 @@ def of_kind(kind: str, cases: Mapping[str, Case]) -> list[str]:
 
 
 def double(value):
-    """Arrays and floats as float64 arrays, also inside dicts; whole numbers, words and lists unchanged."""
+    """Floats and arrays of them in float64, also inside dicts; lists and dicts copied, so that nothing can be changed in place."""
     if isinstance(value, dict):
         return {name: double(inner) for name, inner in value.items()}
-    return np.asarray(value, dtype=float) if isinstance(value, np.ndarray | np.generic | float) else value
+    if isinstance(value, np.ndarray | np.generic):
+        return np.array(value, dtype=float if value.dtype.kind == "f" else None)
+    return copy.deepcopy(value)
 
 
 def as_array(value) -> np.ndarray:
-    """A result as an array: float64, or a word."""
-    return np.asarray(value) if isinstance(value, str) else np.asarray(value, dtype=float)
+    """A result as an array of float64 or words; a dict as its lines in alphabetical order."""
+    if isinstance(value, Mapping):
+        value = sorted(
+            f"{name}: {inner:.6g}" if isinstance(inner, float) else f"{name}: {inner}" for name, inner in value.items()
+        )
+    array = np.asarray(value)
+    return array if array.dtype.kind == "U" else np.asarray(value, dtype=float)
+
+
+def shorten(text: str, longest: int = 80) -> str:
+    """A text that fits into a sentence."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stylelab.exercises.checking.definition import NUMBERS, Case, Exercise
+from stylelab.exercises.checking.definition import ANY_SHAPE, NUMBERS, Case, Exercise, shorten
 
 NOT_FINITE = (
     "The result is not finite: look for a division by zero, or for a root or another fractional power of a negative number."
@@ -23,6 +23,13 @@ def changes(name: str) -> str:
 
 def shape_sentence(exercise: Exercise, shape: tuple[int, ...], output: tuple[int, ...], expected: tuple[int, ...]) -> str:
     """For a shape in the framework's own layout; `output` and `expected` are channels last."""
+    if exercise.result == "table":
+        return f"It has {len(output) and output[0]} entries; expected {expected[0]}."
+    if exercise.result == "list" and len(output) == len(expected) == 1:
+        return f"A list of {output[0]}; expected {expected[0]}."
+    if exercise.result in ANY_SHAPE:
+        why = " The axes are in another order." if sorted(output) == sorted(expected) else ""
+        return f"Shape {shape}; expected {expected}.{why}"
     if exercise.result in NUMBERS:
         how = "take the one number out of it, with [0]" if np.prod(shape) == 1 else "sum or average over all axes"
         return f"Shape {shape}; expected a single number, shape (): {how}."
@@ -55,12 +62,18 @@ def shape_sentence(exercise: Exercise, shape: tuple[int, ...], output: tuple[int
 def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
     """For a wrong value: how many times too large it is, or where it is wrong."""
     expected, example = exercise.expected(case), exercise.example(case)
-    if expected.dtype.kind == "U":
-        return f"{example} gives '{output}' where '{expected}' is right."
+    if expected.dtype.kind == "U" and expected.ndim == 0:
+        return f"{example} gives '{shorten(str(output))}' where '{shorten(str(expected))}' is right."
+    if "U" in (expected.dtype.kind, output.dtype.kind):
+        index = tuple(np.argwhere(output.astype(str) != expected.astype(str))[0])
+        where = f"For {example}, it" if example else "It"
+        return f"{where} has '{shorten(str(output[index]))}' where '{shorten(str(expected[index]))}' is right."
+    if exercise.result == "truth":
+        return f"{example or 'It'} gives {bool(output)} where {bool(expected)} is right."
     if np.allclose(output, expected, rtol=NEARLY, atol=exercise.atol):
         near = f"{example} is nearly right" if example else "The result is nearly right"
         return f"{near}, but not quite: leave out any rounding, small number that is added, or half precision."
-    if example:
+    if example and output.ndim == 0:
         return f"{example} gives {float(output.reshape(())):.4g} where {float(expected):.4g} is right."
     if output.ndim == 0:
         factor = f", {float(output / expected):.3g} times as much" if expected else ""
@@ -69,6 +82,8 @@ def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
     if factor and np.allclose(output, factor * expected, rtol=exercise.rtol, atol=exercise.atol):
         return f"The shape is right, but every value is {factor:.3g} times what it should be."
     index = tuple(int(axis) for axis in np.unravel_index(np.argmax(np.abs(output - expected)), expected.shape))
+    if example and len(index) == 1:
+        return f"For {example}, item {index[0]} is {output[index]:.6g} where {expected[index]:.6g} is right."
     return f"The shape is right, but the values are not: for example, {output[index]:.4g} where {expected[index]:.4g} is right."
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stylelab.exercises.checking.call import Answer
-from stylelab.exercises.checking.definition import MOST, WORD, Case, Exercise, as_array, double, of_kind
+from stylelab.exercises.checking.definition import MOST, TEXT, WORD, WORDS, Case, Exercise, as_array, double, of_kind
 from stylelab.exercises.checking.messages import (
     DRIFTS,
     NOT_FINITE,
@@ -174,8 +174,11 @@ def cleaned(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> An
 def _output(exercise: Exercise, output) -> np.ndarray | None:
     if not isinstance(output, np.ndarray | np.generic):
         return None
-    if exercise.result == "word":
-        return np.asarray(str(output.reshape(()))[:WORD]) if output.dtype.kind == "U" and output.size == 1 else None
+    if exercise.result in WORDS:
+        longest = WORD if exercise.result == "word" else TEXT
+        return np.asarray(str(output.reshape(()))[:longest]) if output.dtype.kind == "U" and output.size == 1 else None
+    if exercise.result in ("list", "table") and output.dtype.kind == "U":
+        return np.asarray(output) if output.nbytes <= 8 * MOST else None
     return np.asarray(output, dtype=float) if output.dtype.kind in "fiub" and output.size <= MOST else None
 
 
@@ -192,7 +195,7 @@ def _shape_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) 
     first = next(iter(cases))
     for name, output in answer.outputs.items():
         expected = exercise.expected(cases[name])
-        if output.shape != expected.shape and not (exercise.result in ("number", "whole") and output.size == 1):
+        if output.shape != expected.shape and not (exercise.result in ("number", "whole", "truth") and output.size == 1):
             fault = shape_sentence(exercise, answer.shapes[name], output.shape, expected.shape)
             kind = name.partition(": ")[2] if name in of_kind(first, cases) else ""
             return "shape", exercise.recognise(cases, answer.outputs) or (not_for(kind, fault) if kind else fault)

@@ -42,6 +42,7 @@ class Lab:
     """Tensors from channels-last arrays and back, and gradients."""
 
     name = "TensorFlow"
+    noun = "tensor"
     advice: Mapping[str, str] = {
         "'NoneType' and": NOT_WATCHED,
         "unsupported operand type(s) for *: 'float' and 'NoneType'": NOT_WATCHED,

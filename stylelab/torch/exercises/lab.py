@@ -34,6 +34,7 @@ class Lab:
     """Tensors from channels-last arrays and back, and gradients."""
 
     name = "PyTorch"
+    noun = "tensor"
     advice: Mapping[str, str] = {
         "'NoneType'": NO_GRAD,
         "is not a leaf Tensor": NO_GRAD,

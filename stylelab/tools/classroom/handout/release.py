@@ -9,9 +9,10 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from stylelab.base import handed_out
-from stylelab.base.course import TITLES, find_lessons
+from stylelab.base.course import EDITIONS, FILE, chosen_course, find_lessons
 from stylelab.base.files import folder_errors, printable, quoted
 from stylelab.errors import InputError, unknown
+from stylelab.exercises.own import exercise_files
 from stylelab.tools.classroom.handout.strip import STUB, as_bytes, as_zip, strip
 
 RECORD = ".stylelab-release.json"  # file name -> its SHA-256, and also the old one during a run
@@ -25,14 +26,14 @@ c.Execute.timeout = 120  # seconds for a cell: importing a framework may take mo
 '''
 
 
-def release(folder: Path, framework: str | None = None, numbers: Iterable[str] = (), *, course: bool = False) -> str:
-    """Write the lessons for students into a folder. The same lessons always give the same bytes.
+def release(folder: Path, framework: str | None = None, numbers: Iterable[str] = (), *, nbgrader: bool = False) -> str:
+    """Write the lessons of the chosen course for students into a folder. The same lessons always give the same bytes.
 
     Args:
         folder: created if it is missing.
-        framework: 'torch' or 'tensorflow'; both by default.
+        framework: 'torch', 'tensorflow' or 'numpy'; all by default.
         numbers: of the lessons, such as '03'; all by default.
-        course: use the layout of an nbgrader course, `source/NAME/NAME.ipynb`, with its configuration.
+        nbgrader: use the layout of an nbgrader course, `source/NAME/NAME.ipynb`, with its configuration.
 
     Returns:
         A summary of a few lines.
@@ -40,21 +41,23 @@ def release(folder: Path, framework: str | None = None, numbers: Iterable[str] =
     Raises:
         InputError: an unknown framework or lesson, an unusable folder, or a file in it that must not be replaced.
     """
-    if framework is not None and framework not in TITLES:
-        raise unknown("framework", printable(framework), TITLES)
+    if framework is not None and framework not in EDITIONS:
+        raise unknown("framework", printable(framework), EDITIONS)
     numbers = list(numbers)
     lessons = {path: path.name.partition("_")[0] for path in find_lessons(framework)}
     for number in numbers:
         if number not in lessons.values():
             raise unknown("lesson", printable(number), sorted(set(lessons.values())))
     folder = handed_out.make_folder(Path(folder), next(iter(lessons)).parent)
-    files: dict[str, bytes] = {CONFIG: COURSE.encode()} if course else {}
+    own = _course_files()
+    files: dict[str, bytes] = {CONFIG: COURSE.encode()} if nbgrader else dict(own)
     editions: dict[str, dict[str, NotebookNode]] = {}
     for lesson in (path for path, number in lessons.items() if not numbers or number in numbers):
         notebook = strip(lesson)
-        files[f"source/{lesson.stem}/{lesson.name}" if course else lesson.name] = as_bytes(notebook)
+        files[f"source/{lesson.stem}/{lesson.name}" if nbgrader else lesson.name] = as_bytes(notebook)
+        files |= {f"source/{lesson.stem}/{name}": data for name, data in own.items() if nbgrader}
         editions.setdefault(notebook.metadata.stylelab.lesson, {})[lesson.name] = notebook
-    files |= {f"{name}.zip": as_zip(name, notebooks) for name, notebooks in editions.items()}
+    files |= {f"{name}.zip": as_zip(name, notebooks, own) for name, notebooks in editions.items()}
 
     new = {name: handed_out.sha256(data) for name, data in files.items()}
     before = {name: handed_out.file_sha256(folder / name) for name in files}
@@ -80,9 +83,18 @@ def release(folder: Path, framework: str | None = None, numbers: Iterable[str] =
     counts = f"notebooks {len(notebooks)}, zips {len(zips)}"
     lines = [f"{printable(folder)}: {counts}; {len(changed)} files written, {len(mine) - len(changed)} already up to date"]
     lines += [f"  kept your own {name}" for name in foreign]
-    if course:
+    if nbgrader:
         lines += [f"next: cd {quoted(folder)} && nbgrader generate_assignment {Path(notebooks[0]).stem}"]
     return "\n".join(lines)
+
+
+def _course_files() -> dict[str, bytes]:
+    """What the notebooks of a course of one's own need beside them: its settings and its exercises."""
+    home = chosen_course().folder
+    if home is None:
+        return {}
+    paths = [home / FILE, *exercise_files(home)]
+    return {path.relative_to(home).as_posix(): path.read_bytes() for path in paths}
 
 
 def _not_ours(path: Path) -> InputError:

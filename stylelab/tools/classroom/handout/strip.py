@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from stylelab.base.course import REPOSITORY, TITLES
+from stylelab.base.course import EDITIONS, REPOSITORY
 from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError
 
@@ -20,9 +20,8 @@ BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 README = """{title}
 
 {editions}
-
-Choose one of them: both ask for the same, each in its own framework. You need stylelab and JupyterLab, and no
-network; {repository} explains how to install them. Then, in this folder:
+{choose}
+You need stylelab and JupyterLab, and no network; {repository} explains how to install them. Then, in this folder:
 
     jupyter lab
 
@@ -84,12 +83,16 @@ def as_bytes(notebook: NotebookNode) -> bytes:
     return (nbformat.writes(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def as_zip(lesson: str, notebooks: Mapping[str, NotebookNode]) -> bytes:
-    """A zip of one folder: all editions of a lesson and a README. Not compressed, so its bytes depend on no version of zlib."""
+CHOOSE = "\nChoose one of them: both ask for the same, each in its own framework.\n"
+
+
+def as_zip(lesson: str, notebooks: Mapping[str, NotebookNode], files: Mapping[str, bytes]) -> bytes:
+    """A zip of one folder: all editions of a lesson, a README and other files. Not compressed, so its bytes depend on no version of zlib."""
     title = next(iter(notebooks.values())).cells[0].source.splitlines()[0].lstrip("# ")
-    editions = "\n".join(f"    {TITLES[book.metadata.stylelab.framework]:<12}{name}" for name, book in notebooks.items())
-    readme = README.format(title=title, editions=editions, repository=REPOSITORY, begin=BEGIN, end=END, stub=STUB)
-    contents = {name: as_bytes(notebook) for name, notebook in notebooks.items()} | {"README.txt": readme.encode()}
+    editions = "\n".join(f"    {EDITIONS[book.metadata.stylelab.framework]:<12}{name}" for name, book in notebooks.items())
+    choose = CHOOSE if len(notebooks) > 1 else ""
+    readme = README.format(title=title, editions=editions, choose=choose, repository=REPOSITORY, begin=BEGIN, end=END, stub=STUB)
+    contents = {name: as_bytes(notebook) for name, notebook in notebooks.items()} | {"README.txt": readme.encode()} | dict(files)
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(contents):

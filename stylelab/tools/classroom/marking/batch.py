@@ -16,9 +16,10 @@ from pathlib import Path
 import psutil
 
 import stylelab
+from stylelab.base.course import chosen_course, packed
 from stylelab.base.files import check_folder, error_text, file_kind, folder_errors, printable, write_text
 from stylelab.errors import InputError, MachineError, StylelabError
-from stylelab.exercises import EXERCISES
+from stylelab.exercises import course_points
 from stylelab.tools.classroom.intake.collect import collect, say
 from stylelab.tools.classroom.marking.mark import DRAWS
 from stylelab.tools.classroom.marking.model import Mark, Submission
@@ -107,7 +108,7 @@ def plan(
         say(sentence)
     before = read_record(folder)
     settings = {"sandbox": kind, "limits": asdict(limits), "kit": grader_digest()}
-    points = {name: exercise.points for name, exercise in EXERCISES.items()}
+    points = course_points()
     seed = seed.lower() if seed else before.seed if before else secrets.token_hex(16)
     record = Record(seed, stylelab.__version__, encoder_digest(), points, settings, before.pages if before else {})
     batch = Batch(folder, record, kind, limits, {_key(submission): submission for submission in submissions})
@@ -164,6 +165,7 @@ def run(batch: Batch, *, scheduler: str | None = None) -> Generator[Mark]:
     from stylelab.tools.cluster import connect
 
     conditions = {"kind": batch.kind, "seed": batch.record.seed, "limits": batch.limits, "kit": batch.record.settings["kit"]}
+    conditions |= {"course": packed(chosen_course())}
     with connect(scheduler, tasks=len(waiting), device="cpu", deaths=1) as client:
         for key, mark, final in mark_all(client, waiting, conditions):
             # without a stamp, the next run marks it again

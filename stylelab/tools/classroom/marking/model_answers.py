@@ -2,34 +2,74 @@
 
 Where a student's answer is missing or wrong, a lesson continues with the library's function, and a later answer may call it.
 The grader does the same: it gives that one function to the later answer, extracted from the package's source. The package
-itself stays out of the sandbox.
+itself stays out of the sandbox. An exercise of a course of one's own has its answer among the course's files.
 """
 
 import ast
+import sys
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
-from stylelab.exercises import LESSONS, find_exercise
+from stylelab.exercises import defining_module
+from stylelab.exercises.own import ANSWERS
 from stylelab.tools.classroom.sandbox.inside.slice import needed
 from stylelab.tools.classroom.sandbox.inside.statements import statements_of
 
 PACKAGE = Path(__file__).resolve().parents[3]
 
 
-@cache
 def library_source(framework: str, exercise: str) -> str:
     """Python that binds the exercise's name to the library's function, without importing this package.
 
     Raises:
         InputError: no such exercise.
+        LookupError: it has no answer in this framework.
     """
-    find_exercise(exercise)
-    for module in (f"stylelab.{framework}.exercises.answers", f"stylelab.{framework}.losses", LESSONS[exercise].__name__):
-        if any(exercise in statement.binds for statement in statements_of(_read(module), 0)):
-            parts: dict[str, None] = {}
-            _extract(module, exercise, parts, exercise)
-            return "\n\n".join(parts)
+    home = defining_module(exercise)
+    return (
+        _library_source(framework, exercise, home)
+        if home.__package__ == "stylelab.exercises"
+        else _own_source(framework, exercise, home)
+    )
+
+
+@cache
+def _library_source(framework: str, exercise: str, home: ModuleType) -> str:
+    for module in (f"stylelab.{framework}.exercises.answers", f"stylelab.{framework}.losses", home.__name__):
+        if _find(module) and any(exercise in statement.binds for statement in statements_of(_read(module), 0)):
+            return _joined(module, exercise)
     raise LookupError(exercise)
+
+
+@cache
+def _own_source(framework: str, exercise: str, home: ModuleType) -> str:
+    """The answer in a course's file for a framework; in NumPy, the reference."""
+    if framework in ANSWERS:
+        module = f"{home.__package__}.{ANSWERS[framework]}"
+        if _find(module) and any(exercise in statement.binds for statement in statements_of(_read(module), 0)):
+            return _joined(module, exercise)
+        raise LookupError(exercise)
+    source = _read(home.__name__)
+    reference = next(
+        keyword.value
+        for call in ast.walk(ast.parse(source))
+        if isinstance(call, ast.Call) and any(_is_id(keyword, exercise) for keyword in call.keywords)
+        for keyword in call.keywords
+        if keyword.arg == "reference"
+    )
+    name = ast.unparse(reference)
+    return _joined(home.__name__, exercise, "" if name == exercise else f"\n{exercise} = {name}\n")
+
+
+def _is_id(keyword: ast.keyword, exercise: str) -> bool:
+    return keyword.arg == "id" and isinstance(keyword.value, ast.Constant) and keyword.value.value == exercise
+
+
+def _joined(module: str, exercise: str, more: str = "") -> str:
+    parts: dict[str, None] = {}
+    _extract(module, exercise, parts, exercise, more)
+    return "\n\n".join(parts)
 
 
 @cache
@@ -37,32 +77,47 @@ def _read(module: str) -> str:
     """A module's source, in Python's own layout and without comments."""
     file = _find(module)
     assert file is not None
-    return ast.unparse(ast.parse(file.read_text()))
+    return ast.unparse(ast.parse(file.read_text(encoding="utf-8")))
 
 
 def _find(module: str) -> Path | None:
-    path = PACKAGE.parent / Path(*module.split("."))
+    package, _, name = module.rpartition(".")
+    own = sys.modules.get(package) if package.startswith("stylelab_course_") else None
+    path = Path(own.__path__[0]) / name if own else PACKAGE.parent / Path(*module.split("."))
     return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
 
 
-def _extract(module: str, name: str, parts: dict[str, None], exercise: str) -> None:
+def _extract(module: str, name: str, parts: dict[str, None], exercise: str, more: str = "") -> None:
     """Add to `parts` the statements that `name` depends on in a module, preceded by those in other modules of the package.
 
     Only the exercise's own function keeps its docstring.
+
+    Args:
+        more: statements at the end of the module.
     """
-    nodes = [statement.node for statement in needed(list(statements_of(_read(module), 0)), 0, name, ())]
+    nodes = [statement.node for statement in needed(list(statements_of(_read(module) + more, 0)), 0, name, ())]
     for node in nodes:
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("stylelab"):
+        if isinstance(node, ast.ImportFrom) and (home := _home(node, module)):
             for alias in node.names:
-                if _find(f"{node.module}.{alias.name}"):
-                    _extract_namespace(f"{node.module}.{alias.name}", alias.asname or alias.name, nodes, parts, exercise)
+                if _find(f"{home}.{alias.name}"):
+                    _extract_namespace(f"{home}.{alias.name}", alias.asname or alias.name, nodes, parts, exercise)
                 else:
-                    _extract(node.module, alias.name, parts, exercise)
+                    _extract(home, alias.name, parts, exercise)
+                    if alias.asname:
+                        parts[f"{alias.asname} = {alias.name}"] = None
             continue
         for inner in ast.walk(node) if exercise != getattr(node, "name", "") else ():
             if isinstance(inner, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(inner) is not None:
                 inner.body = inner.body[1:] or [ast.Pass()]
         parts[ast.unparse(node)] = None
+
+
+def _home(node: ast.ImportFrom, module: str) -> str:
+    """The module of the package, or of the course, from which names are imported; empty for others."""
+    if node.level:
+        package = module.rpartition(".")[0]
+        return f"{package}.{node.module}" if node.module else package
+    return node.module if node.module and node.module.partition(".")[0] == "stylelab" else ""
 
 
 def _extract_namespace(module: str, name: str, nodes: list[ast.stmt], parts: dict[str, None], exercise: str) -> None:

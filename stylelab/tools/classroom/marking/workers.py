@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from stylelab.base.course import work_on
 from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.tools.classroom.marking.mark import Sandboxes, mark, not_graded, unmarkable
@@ -167,12 +168,13 @@ def mark_one(task: Mapping) -> dict:
     """Mark one submission on a worker. The worker's sandboxes stay warm for the next one and end with the worker.
 
     Args:
-        task: the submission with its bytes, and the conditions: kind of sandbox, seed, limits, version of the grader.
+        task: the submission with its bytes, and the conditions: kind of sandbox, seed, limits, course, version of the grader.
 
     Returns:
         The mark as plain data and the worker's process id; or what its machine lacks.
     """
     try:
+        work_on(task["course"])
         if task["kit"] != grader_digest():  # raises where there are no lessons, which is the machine's fault too
             raise MachineError("a worker has another version of stylelab: install the same on every machine")
         sandboxes = _sandboxes_of_thread(task["kind"])

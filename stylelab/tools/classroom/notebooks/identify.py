@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from stylelab.base.course import TITLES
+from stylelab.base.course import EDITIONS, TITLES
 from stylelab.tools.classroom.notebooks.lessons import all_editions, lesson_names
 from stylelab.tools.classroom.notebooks.read import Notebook
 
@@ -54,8 +54,12 @@ def _find_lesson(notebook: Notebook, code: str, name: str) -> str:
 
 
 def _find_framework(notebook: Notebook, code: str, name: str) -> str:
-    if notebook.framework in TITLES:
+    lesson = _find_lesson(notebook, code, name)
+    there = [framework for framework in EDITIONS if (lesson, framework) in all_editions()] or list(TITLES)
+    if notebook.framework in there:
         return notebook.framework
+    if len(there) == 1:
+        return there[0]
     for pattern in (OURS, THEIRS):
         if len(imported := set(pattern.findall(code))) == 1:
             return imported.pop()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from stylelab.base.course import find_lessons
+from stylelab.base.course import Course, chosen_course, find_lessons
 from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError, unknown
 from stylelab.tools.classroom.notebooks.read import read_notebook
@@ -16,7 +16,7 @@ class Edition:
 
     Attributes:
         lesson: such as '03_style_reconstruction'.
-        framework: 'torch' or 'tensorflow'.
+        framework: 'torch', 'tensorflow' or 'numpy'.
         stubs: exercise id -> the source of its cell, in the lesson's order.
         sources: all other cells, stripped.
         ids: Jupyter's ids of the cells.
@@ -34,13 +34,17 @@ class Edition:
         return tuple(self.stubs)
 
 
-@cache
 def all_editions() -> Mapping[tuple[str, str], Edition]:
-    """Return (lesson, framework) -> edition. The lessons are read once.
+    """Return (lesson, framework) -> edition, of the chosen course. The lessons are read once.
 
     Raises:
         InputError: there are no lessons, or one of them cannot be read.
     """
+    return _editions(chosen_course())
+
+
+@cache
+def _editions(course: Course) -> Mapping[tuple[str, str], Edition]:
     editions = {}
     for path in find_lessons():
         lesson, _, framework = path.stem.rpartition("_")

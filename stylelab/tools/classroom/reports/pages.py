@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stylelab.base.course import TITLES
+from stylelab.base.course import EDITIONS
 from stylelab.tools.classroom.marking.model import PENDING, RIGHT, STAGES
 from stylelab.tools.classroom.reports.gradebook import ExerciseGrade, Gradebook, Student, SubmissionGrade, lesson_title
 from stylelab.tools.classroom.reports.lessons import UNTOUCHED
@@ -33,7 +33,9 @@ LOOK_AT = ("file", "forged", "time", "memory", "lost")
 
 def feedback(book: Gradebook, student: Student) -> str:
     """One student's page: points, reasons and comments, but no reference code, no inputs and no seed."""
-    return _render("feedback.html.j2", book=book, student=student, stages=STAGES, right=RIGHT, pending=PENDING, frameworks=TITLES)
+    return _render(
+        "feedback.html.j2", book=book, student=student, stages=STAGES, right=RIGHT, pending=PENDING, frameworks=EDITIONS
+    )
 
 
 def overview(book: Gradebook, similar: str = "") -> str:

@@ -4,16 +4,16 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from itertools import combinations
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from stylelab.base.course import TITLES
-from stylelab.exercises import EXERCISES
+from stylelab.base.course import EDITIONS
+from stylelab.exercises import course_points
 from stylelab.tools.classroom.marking.model import Mark
 from stylelab.tools.classroom.marking.model_answers import library_source
 from stylelab.tools.classroom.reports.text import plural
@@ -194,10 +194,13 @@ def _forms(marks: Iterable[Mark]) -> dict[str, list[Form]]:
     return forms
 
 
-@cache
 def _obvious(exercise: str) -> frozenset[Run]:
     """The runs of the library's own answers, which any student may find."""
-    sources = [library_source(framework, exercise) for framework in TITLES] if exercise in EXERCISES else []
+    sources = []
+    if exercise in course_points():
+        for edition in EDITIONS:
+            with suppress(LookupError):
+                sources.append(library_source(edition, exercise))
     return frozenset(run for source in sources for run in runs_of(canonical(source)))
 
 

@@ -39,7 +39,7 @@ EMPTY_PACKAGES = (
     "tools/classroom/sandbox",
 )
 COPIES = (
-    *(f"exercises/checking/{name}.py" for name in ("call", "reach", "definition", "serialise")),
+    *(f"exercises/checking/{name}.py" for name in ("call", "reach", "definition", "serialise", "plain")),
     *(f"{framework}/exercises/lab.py" for framework in ("torch", "tensorflow")),
     *(f"{INSIDE_PACKAGE}/{name}.py" for name in ("__init__", "serve", "isolation", "wire", "statements", "slice", "form")),
 )
@@ -116,7 +116,7 @@ class Sandbox:
     """One warm process for one framework, which serves one answer at a time; a context manager.
 
     Args:
-        framework: 'torch' or 'tensorflow'.
+        framework: 'torch', 'tensorflow' or 'numpy'.
         kind: 'bwrap', or 'none' for no sandbox at all.
         isolation: 'nested', or 'fresh' where namespaces cannot be nested: then each answer gets a new process, which
             takes as long as importing the framework. None tries the first and falls back to the second.

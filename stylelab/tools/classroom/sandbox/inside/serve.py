@@ -28,14 +28,16 @@ from stylelab.tools.classroom.sandbox.inside import isolation, wire
 PATIENCE = 2.0  # seconds in which a process that has closed its channel can end
 MEMORY, THREADS = 2 * 2**30, 64  # bytes of an answer's process beyond the warm one's; its threads
 WARM_IMPORTS = {  # imported in advance; the frameworks import some of it only at first use, which takes seconds
-    "both": (
+    "all": (
         "stylelab.exercises.checking.call", "stylelab.exercises.checking.serialise",
         *(f"stylelab.tools.classroom.sandbox.inside.{name}" for name in ("slice", "form")), "scipy.linalg",
         "IPython.core.interactiveshell", "matplotlib.pyplot", "PIL.Image",
     ),
     "torch": ("torch._dynamo",),  # for the optimisers' steps
     "tensorflow": ("keras",),  # behind tf.keras
+    "numpy": (),
 }  # fmt: skip
+LABS = {"numpy": "stylelab.exercises.checking.plain"}
 # namespaces for each child; or only for this process, which then serves a single answer; or none
 NESTED, FRESH, UNPROTECTED = "nested", "fresh", "unprotected"
 
@@ -48,8 +50,8 @@ def main(framework: str, control_fd: str, user: str, mode: str) -> None:
     if os.getuid() == 0 and int(user):
         isolation.switch_user(int(user), mounts_proc=mode == NESTED)
     began = time.perf_counter()
-    lab = importlib.import_module(f"stylelab.{framework}.exercises.lab").Lab()
-    for name in (*WARM_IMPORTS["both"], *WARM_IMPORTS[framework]):
+    lab = importlib.import_module(LABS.get(framework, f"stylelab.{framework}.exercises.lab")).Lab()
+    for name in (*WARM_IMPORTS["all"], *WARM_IMPORTS[framework]):
         importlib.import_module(name)  # but compute nothing: it might start threads, which a fork loses
     _draw_nothing()
     if framework == "tensorflow":

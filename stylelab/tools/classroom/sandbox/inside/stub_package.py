@@ -69,6 +69,11 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             module.PAPER = PAPER
 
 
+def check(exercise_id, function):
+    """Return the function unchanged: the grader has its own check."""
+    return function
+
+
 def set_up(sl, seed: int = 0) -> types.SimpleNamespace:
     """Replaces `stylelab.page.set_up`."""
     return types.SimpleNamespace(preset="ci", seed=seed, device="cpu")

@@ -1,15 +1,18 @@
 """Write each lesson's two notebooks from its one source, and run them."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from lessons.make.assemble import LESSONS, REPOSITORY, TITLES, assemble, notebook_path, sources
-from stylelab.base.files import write_file
+from stylelab.base.course import LESSONS, REPOSITORY, TITLES, Course, choose_course
+from stylelab.base.files import printable, write_file
+from stylelab.base.values import one_of
 from stylelab.errors import InputError
 from stylelab.languages import ENGLISH
+from stylelab.tools.course.assemble import assemble, notebook_path, sources
 
 __all__ = ["LESSONS", "REPOSITORY", "TITLES", "assemble", "build", "execute", "notebook_path", "sources"]
 
@@ -69,6 +72,27 @@ def _static(output: NotebookNode, cell: NotebookNode) -> NotebookNode:
         output.metadata = {}
     output.pop("transient", None)
     return output
+
+
+def build_course(course: Course, numbers: Iterable[str] = (), edition: str | None = None, *, run: bool = True) -> list[Path]:
+    """Write the notebooks of a course's lessons, and return their paths.
+
+    Args:
+        numbers: of the lessons, such as '01'; all by default.
+        edition: one of the course's; all by default.
+
+    Raises:
+        InputError: no lessons, an unknown number or edition, or a cell that fails; notebooks already written stay.
+    """
+    assert course.folder is not None
+    if edition is not None:
+        one_of("edition", edition, course.editions)
+    folder = course.folder / "lessons"
+    found = sources(numbers, folder)
+    if not found:
+        raise InputError(f"'{printable(folder / 'source')}' has no lessons: write one as 01_name.py, in the format py:percent")
+    with choose_course(course):
+        return [build(source, each, run=run) for source in found for each in ([edition] if edition else course.editions)]
 
 
 def build(source: Path, framework: str, language: str = ENGLISH, *, run: bool = True) -> Path:

@@ -10,9 +10,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from stylelab import exercises
-from stylelab.base.course import KERNELS, LESSONS, REPOSITORY, TITLES
+from stylelab.base.course import EDITIONS, KERNELS, LESSONS, REPOSITORY
 from stylelab.errors import InputError, unknown
-from stylelab.languages import ENGLISH, fill_in, find_language, mark_of, render
+from stylelab.languages import ENGLISH, fill_in, mark_of, render
 
 # the set-up makes the second kernel: TensorFlow's own environment on a machine with a GPU, the same one elsewhere
 # replaces "# {{colab}}" in a lesson's first cell
@@ -44,26 +44,6 @@ def notebook_path(source: Path, framework: str, language: str = ENGLISH) -> Path
     return (folder if language == ENGLISH else folder / language) / f"{source.stem}_{framework}.ipynb"
 
 
-def units_path(source: Path, language: str) -> Path:
-    """Where the texts of a lesson are in another language."""
-    return find_language(language).folder / "lessons" / f"{source.stem}.md"
-
-
-def texts(source: Path) -> dict[str, str]:
-    """The English texts of a lesson by the keys of their units: a cell's name, and its framework if it has one."""
-    found = {}
-    for cell in jupytext.read(source, fmt="py:percent").cells:
-        if cell.cell_type == "markdown":
-            found[unit_key(cell)] = cell.source
-    return found
-
-
-def unit_key(cell: NotebookNode) -> str:
-    """The key of a Markdown cell's unit."""
-    editions = [tag for tag in cell.metadata.get("tags", []) if tag in TITLES]
-    return " ".join([cell.metadata.get("name", ""), *editions])
-
-
 def metadata(framework: str) -> dict:
     """A notebook's own metadata: its kernel, but no versions, so that builds do not differ."""
     name, title = KERNELS[framework]
@@ -79,7 +59,7 @@ def assemble(source: Path, framework: str, language: str = ENGLISH) -> NotebookN
     notebook, asked = nbformat.v4.new_notebook(metadata=metadata(framework)), False
     for cell in jupytext.read(source, fmt="py:percent").cells:
         tags = cell.metadata.pop("tags", [])
-        if set(tags) & set(TITLES) and framework not in tags:
+        if set(tags) & set(EDITIONS) and framework not in tags:
             continue
         notebook.cells.append(finished := _finished(cell, source, framework))
         if cell.cell_type == "markdown":

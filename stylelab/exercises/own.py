@@ -1,0 +1,101 @@
+"""The exercises of a course of one's own: its files are read like the modules `lesson_NN` here."""
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+import types
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from stylelab.base.course import Course
+from stylelab.base.files import error_text, printable
+from stylelab.errors import InputError
+from stylelab.exercises.checking.definition import Exercise
+
+ANSWERS = {"torch": "answers_torch", "tensorflow": "answers_tensorflow"}  # modules with a framework's own answers
+
+
+def course_exercises(course: Course) -> dict[str, tuple[Exercise, types.ModuleType]]:
+    """The exercises that are defined in a course's folder `exercises`, each with its module, in the order of the files.
+
+    Raises:
+        InputError: a file cannot be run, or two exercises have one id; one line says where.
+    """
+    if course.folder is None:
+        return {}
+    files = exercise_files(course.folder)
+    return _defined(course.folder.resolve(), hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12])
+
+
+def exercise_files(folder: Path) -> list[Path]:
+    """The Python files of a course's exercises, sorted."""
+    return sorted((folder / "exercises").glob("*.py"))
+
+
+@cache
+def _defined(folder: Path, digest: str) -> dict[str, tuple[Exercise, types.ModuleType]]:
+    """As above. They are read again once they have changed, which the digest tells."""
+    package = types.ModuleType(f"stylelab_course_{digest}", "The exercises of a course.")
+    package.__path__ = [str(folder / "exercises")]  # so that a file can say `from .common import ...`
+    sys.modules[package.__name__] = package
+    found: dict[str, tuple[Exercise, types.ModuleType]] = {}
+    for path in exercise_files(folder):
+        if path.stem in ANSWERS.values() or path.stem == "__init__":
+            continue
+        module = _run(path, package.__name__)
+        for exercise in (each for each in vars(module).values() if isinstance(each, Exercise)):
+            if found.get(exercise.id, (exercise,))[0] is not exercise:
+                raise InputError(f"'{printable(path)}': another exercise has the id '{exercise.id}'")
+            found.setdefault(exercise.id, (exercise, module))  # another file may have imported it
+    return found
+
+
+def _run(path: Path, package: str) -> types.ModuleType:
+    name = f"{package}.{path.stem}"
+    if name in sys.modules:  # imported by another file
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = lines[-1] if lines else getattr(error, "lineno", None)
+        where = f"'{printable(path)}'" + (f", line {line}" if line else "")
+        raise InputError(f"{where}: {type(error).__name__}: {error_text(error)}") from None
+    return module
+
+
+def course_answers(course: Course, framework: str) -> dict[str, Callable]:
+    """The model answers of a course's exercises in a framework, or in NumPy: exercise id -> function.
+
+    In NumPy that is the reference; in a framework, the function of that name in `exercises/answers_torch.py` or
+    `exercises/answers_tensorflow.py`.
+
+    Raises:
+        InputError: a file cannot be run, or an exercise has no answer in the framework.
+    """
+    defined = course_exercises(course)
+    if framework == "numpy" or not defined:
+        return {name: _by_position(exercise) for name, (exercise, _) in defined.items()}
+    package = next(iter(defined.values()))[1].__name__.rpartition(".")[0]
+    assert course.folder is not None
+    path = course.folder / "exercises" / f"{ANSWERS[framework]}.py"
+    answers = vars(_run(path, package)) if path.is_file() else {}
+    return {name: answers[name] for name in defined if callable(answers.get(name))}
+
+
+def _by_position(exercise: Exercise) -> Callable:
+    """The reference as a function of the exercise's name."""
+
+    def answer(*arguments, **named):
+        return exercise.reference(**dict(zip(exercise.arguments, arguments, strict=False)), **named)
+
+    answer.__name__ = answer.__qualname__ = exercise.id
+    answer.__doc__ = exercise.title
+    answer.__module__ = "stylelab.exercises.own"
+    return answer
