@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stylelab.tools.studio.widget import Studio
 
 __all__ = [
-    "BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "check", "studio", "transfer", "transfer_batch",
+    "BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "check", "hint", "solution", "studio", "transfer", "transfer_batch",
 ]  # fmt: skip
 
 
@@ -102,3 +102,32 @@ def check(exercise_id: str, function: Callable) -> Callable:
     from stylelab import exercises
 
     return exercises.check(exercise_id, function, exercises.PlainLab(), "numpy", {})
+
+
+def hint(exercise_id: str) -> None:
+    """Show the next of the hints of an exercise that needs no framework; as `stylelab.torch.hint`.
+
+    Args:
+        exercise_id: of an exercise in the course that the current folder belongs to.
+
+    Raises:
+        InputError: the exercise is unknown, or has no hints.
+    """
+    from stylelab.exercises import ladder
+
+    ladder.hint(exercise_id, "numpy", {})
+
+
+def solution(exercise_id: str, function: Callable | None = None) -> None:
+    """Show the model answer to an exercise that needs no framework beside yours; as `stylelab.torch.solution`.
+
+    Args:
+        exercise_id: of an exercise in the course that the current folder belongs to.
+        function: yours; by default the one that was checked last.
+
+    Raises:
+        InputError: the exercise is unknown.
+    """
+    from stylelab.exercises import ladder
+
+    ladder.solution(exercise_id, "numpy", {}, function)

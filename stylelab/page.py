@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,13 +25,14 @@ import numpy as np
 from IPython import get_ipython
 from IPython.display import display
 from jinja2 import Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from PIL import Image
 
 from stylelab import encoders
 from stylelab.base.html import with_code
 from stylelab.errors import StylelabError, unknown
+from stylelab.exercises.checking import record
 from stylelab.languages import html_direction, say
 from stylelab.plots import PAGE, SHARP, page_width, side_by_side
 from stylelab.recipes import PRESETS
@@ -67,6 +68,12 @@ CHOSEN = Template(
     "{{ say('You prefer') }} <b>{{ names[letter] }}</b>.{% for letter, name in names.items() %} {{ letter }}: {{ name }}.{% endfor %}",
     autoescape=True,
 )
+PREDICTION = Template(
+    "<p>{{ with_code(question) }}</p>{% if choices %}<ul>{% for each in choices %}<li>{{ with_code(each) }}</li>{% endfor %}</ul>{% endif %}"
+    "{% if guess %}<p>{{ guess }}</p>{% endif %}",
+    autoescape=True,
+)
+MOST_LETTERS = 300  # of a guess
 PROGRESS = Template('<progress value="{{ done }}" max="{{ steps }}"></progress> {{ status }}', autoescape=True)
 
 
@@ -356,6 +363,68 @@ def quiz(lesson: str) -> None:
     display_widget(form(questions), unfolded(questions), say(f"{len(questions)} questions"))
 
 
+def predict(name: str, question: str, choices: Sequence[str] = (), *, unit: str | None = None) -> None:
+    """Ask for a guess before the next cell shows the answer. It is kept in the notebook, and nobody grades it.
+
+    Args:
+        name: of the prediction, different from all others of the lesson.
+        question: what to guess, in a sentence.
+        choices: to choose from; without any, the guess is a number or a few words.
+        unit: of a number, such as 'dB'; '' for a number without one; None for words.
+    """
+    import ipywidgets
+
+    key = f"prediction {name}"
+    known = record.read().get(key, {})
+    listed = PREDICTION.render(
+        question=say(question), choices=[say(each) for each in choices], guess=_told(known), with_code=with_code
+    )
+    if choices:
+        plain = [(say(each).replace("`", "'"), each) for each in choices]
+        field = ipywidgets.RadioButtons(options=plain, value=None, layout={"width": "max-content"})
+    else:
+        field = ipywidgets.Text(
+            description=say(unit) if unit else "", placeholder=say("a number" if unit is not None else "in a few words")
+        )
+    commit, skip = (ipywidgets.Button(description=say(text)) for text in ("This is my guess", "Skip"))
+    told = ipywidgets.HTML(_told(known))
+    asked = ipywidgets.HTML(str(with_code(say(question))))
+    row = ipywidgets.HBox([commit, skip])
+    box = ipywidgets.VBox([asked, told] if known else [asked, field, row, told])
+    shown = display_widget(box.add_class("stylelab-quiz"), listed, say(question), _kept(name, known))
+
+    def keep(guess: str | None) -> None:
+        if guess is not None and not str(guess).strip():
+            told.value = str(escape(say("Choose or write something first, or skip it.")))
+            return
+        known = {"guess": None if guess is None else str(guess)[:MOST_LETTERS], "skipped": guess is None}
+        record.save(key, known)
+        told.value = _told(known)
+        box.children = [asked, told]
+        shown(PREDICTION.render(question=say(question), choices=[say(each) for each in choices], guess=_told(known), with_code=with_code),
+              _kept(name, known))  # fmt: skip
+
+    commit.on_click(lambda _: keep(field.value or ""))
+    skip.on_click(lambda _: keep(None))
+
+
+def _told(known: Mapping[str, Any]) -> Markup:
+    """What was guessed, as HTML; empty before that."""
+    if not known:
+        return Markup("")
+    if known.get("guess") is None:
+        return escape(say("Skipped. Run the next cell."))
+    return (
+        escape(say("Your guess:"))
+        + Markup(" <b>{}</b> ").format(say(str(known["guess"])))
+        + escape(say("Now run the next cell."))
+    )
+
+
+def _kept(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    return {record.KEY: {"prediction": name, **known}}
+
+
 def choose(images: Mapping[str, np.ndarray], alt: str, seed: int = 0) -> None:
     """Images under letters, in an order drawn at random, and a question: which do you prefer? Only the answer reveals their names.
 
@@ -380,7 +449,7 @@ def choose(images: Mapping[str, np.ndarray], alt: str, seed: int = 0) -> None:
     display_widget(ipywidgets.VBox([choice, answer]), CHOICE.render(names=names, say=say), text)
 
 
-def display_widget(widget: Any, html: str, text: str) -> None:
+def display_widget(widget: Any, html: str, text: str, metadata: Mapping[str, Any] | None = None) -> Callable[..., None]:
     """Display a widget, and what replaces it without a kernel.
 
     JupyterLab shows an error for a widget whose kernel has ended, even if its output has HTML too. So the HTML is an output of
@@ -390,17 +459,21 @@ def display_widget(widget: Any, html: str, text: str) -> None:
         widget: of ipywidgets or anywidget.
         html: what replaces it, already escaped.
         text: the same for a terminal.
+        metadata: of the static version's output.
+
+    Returns:
+        A function (html, metadata) that changes the static version.
     """
     import ipywidgets
 
     name = f"stylelab-{uuid.uuid4().hex[:8]}"  # another one in a twin lesson stays as it is
-    display(
-        {
-            "text/html": STATIC.render(name=name, html=Markup(html), say=say, direction=Markup(html_direction())),
-            "text/plain": text,
-        },
-        raw=True,
-    )
+
+    def bundle(html: str) -> dict[str, str]:
+        static = STATIC.render(name=name, html=Markup(html), say=say, direction=Markup(html_direction()))
+        return {"text/html": static, "text/plain": text}
+
+    handle = display(bundle(html), raw=True, metadata=dict(metadata or {}), display_id=True)
     hide = ipywidgets.HTML(f"<style>.{name} {{ display: none }}</style>")
-    bundle = ipywidgets.VBox([widget, hide])._repr_mimebundle_()
-    display({WIDGET: bundle[WIDGET], "text/plain": ""}, raw=True)
+    live = ipywidgets.VBox([widget, hide])._repr_mimebundle_()
+    display({WIDGET: live[WIDGET], "text/plain": ""}, raw=True)
+    return lambda html, metadata: handle and handle.update(bundle(html), raw=True, metadata=dict(metadata))

@@ -1,8 +1,11 @@
 """The exercises of a course of one's own: its files are read like the modules `lesson_NN` here."""
 
+import ast
 import hashlib
 import importlib.util
+import inspect
 import sys
+import textwrap
 import traceback
 import types
 from collections.abc import Callable
@@ -81,7 +84,7 @@ def course_answers(course: Course, framework: str) -> dict[str, Callable]:
     """
     defined = course_exercises(course)
     if framework == "numpy" or not defined:
-        return {name: _by_position(exercise) for name, (exercise, _) in defined.items()}
+        return {name: _by_position(exercise, module) for name, (exercise, module) in defined.items()}
     package = next(iter(defined.values()))[1].__name__.rpartition(".")[0]
     assert course.folder is not None
     path = course.folder / "exercises" / f"{ANSWERS[framework]}.py"
@@ -89,7 +92,7 @@ def course_answers(course: Course, framework: str) -> dict[str, Callable]:
     return {name: answers[name] for name in defined if callable(answers.get(name))}
 
 
-def _by_position(exercise: Exercise) -> Callable:
+def _by_position(exercise: Exercise, module: types.ModuleType) -> Callable:
     """The reference as a function of the exercise's name."""
 
     def answer(*arguments, **named):
@@ -98,4 +101,25 @@ def _by_position(exercise: Exercise) -> Callable:
     answer.__name__ = answer.__qualname__ = exercise.id
     answer.__doc__ = exercise.title
     answer.__module__ = "stylelab.exercises.own"
+    vars(answer)["source"] = reference_source(exercise, module)
     return answer
+
+
+def reference_expression(exercise: str, source: str) -> ast.expr | None:
+    """What `reference=` is given in the definition of an exercise in a module's source."""
+    for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+        given = {keyword.arg: keyword.value for keyword in call.keywords}
+        if isinstance(name := given.get("id"), ast.Constant) and name.value == exercise and "reference" in given:
+            return given["reference"]
+    return None
+
+
+def reference_source(exercise: Exercise, module: types.ModuleType) -> str:
+    """The reference as a function that a student can read."""
+    expression = reference_expression(exercise.id, inspect.getsource(module))
+    if isinstance(expression, ast.Lambda):
+        return f"def {exercise.id}({ast.unparse(expression.args)}):\n    return {ast.unparse(expression.body)}"
+    try:
+        return textwrap.dedent(inspect.getsource(exercise.reference)).strip()
+    except (OSError, TypeError):  # a function of NumPy's, or made by another
+        return f"{exercise.id} = {ast.unparse(expression)}" if expression else ""

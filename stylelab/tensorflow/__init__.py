@@ -30,7 +30,7 @@ from stylelab.tensorflow.clouds import (
     sliced_wasserstein_loss,
 )
 from stylelab.tensorflow.decoders import load_decoder
-from stylelab.tensorflow.exercises.check import check
+from stylelab.tensorflow.exercises.check import check, hint, solution
 from stylelab.tensorflow.features import load_encoder
 from stylelab.tensorflow.losses import content_loss, gram_matrix, style_layer_loss, temporal_loss, total_variation
 from stylelab.tensorflow.loop import optimise
@@ -49,6 +49,8 @@ __all__ = [
     "adain",
     "batch_norm_loss",
     "check",
+    "hint",
+    "solution",
     "conditional_instance_norm",
     "content_loss",
     "find_device",

@@ -23,7 +23,7 @@ from stylelab.torch.clouds import (
     sliced_wasserstein_loss,
 )
 from stylelab.torch.decoders import load_decoder
-from stylelab.torch.exercises.check import check
+from stylelab.torch.exercises.check import check, hint, solution
 from stylelab.torch.features import load_encoder
 from stylelab.torch.losses import content_loss, gram_matrix, style_layer_loss, temporal_loss, total_variation
 from stylelab.torch.loop import optimise
@@ -42,6 +42,8 @@ __all__ = [
     "adain",
     "batch_norm_loss",
     "check",
+    "hint",
+    "solution",
     "conditional_instance_norm",
     "content_loss",
     "find_device",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from stylelab.base.files import printable
+from stylelab.exercises.checking import record
 from stylelab.exercises.checking.call import Lab, ask, give, unnamed
 from stylelab.exercises.checking.definition import Exercise
 from stylelab.exercises.checking.reach import OUT_OF_REACH, PACKAGE, own_function, refusal
@@ -21,6 +22,7 @@ FALLBACK = "Until it is right, the lesson continues with stylelab's own."
 USED = "in shape, value and every property. The lesson continues with yours."
 SECONDS, DRAWS = 10, 3  # a grader's limit, unless it is set otherwise; it asks three times
 SLOW = "But it is slow: grading will take about {:.0f} of the {} seconds that an answer has. Look for a loop that can be one operation."
+STUCK = 'Stuck? `sl.hint("{}")` helps.'
 UNUSABLE = "but {} The lesson continues with stylelab's own."
 
 
@@ -35,8 +37,12 @@ class Stage:
 
 
 RIGHT = Stage("right", "✓", "#1a7f37")
-NOT_YET = Stage("not yet", "✗", "#b45309")
-OPEN = Stage("not attempted yet", "…", "#616e7c")
+PARTLY = Stage("partly right", "◐", "#8a6100")
+WRONG = Stage("wrong", "✗", "#b45309")
+COULD_NOT_RUN = Stage("could not run", "!", "#b42318")
+OPEN = Stage("not attempted", "…", "#616e7c")
+
+_last: dict[str, tuple[Callable, str, str]] = {}  # exercise -> the answer that was checked last, its outcome, and what was said
 
 # inline styles only: JupyterLab removes everything else from a notebook that has been copied and not yet run
 FEEDBACK = (
@@ -61,14 +67,18 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
         AssertionError: the answer is wrong, missing or the library's, and nbgrader is running the notebook. The library's own
             function is then already in place, under the exercise's name.
     """
-    own, stage = library[exercise.id], NOT_YET
+    own, stage = library[exercise.id], WRONG
     try:
         with redirect_stderr(sys.stdout) if under_nbgrader() else nullcontext():  # it takes all points for a warning
             stage, sentence, note = _judged(exercise, function, lab, library)
     finally:  # nbgrader interrupts an answer without an end
         if under_nbgrader() and stage is not RIGHT:
             _put_in_place(exercise.id, function, own)
-    tell(exercise.id, stage, f"{sentence} {note}".rstrip())
+    _last[exercise.id] = (function, stage.name, sentence.removesuffix(FALLBACK).rstrip())
+    is_try = stage not in (RIGHT, OPEN) and function is not own and not under_nbgrader()
+    known = record.note_wrong(exercise.id, function) if is_try else record.entry(exercise.id)
+    note = STUCK.format(exercise.id) if is_try and exercise.hints else note
+    tell(exercise.id, stage, f"{sentence} {note}".rstrip(), record.summary(known, stage.name))
     return function if sentence is USED else own
 
 
@@ -99,16 +109,17 @@ def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[s
             break
     verdict = judge_draws(exercise, draws, verdicts)
     borrowed, refused = own_function(function, frozenset(library)), refusal(function)
-    stage, sentence = NOT_YET, f"{verdict.sentence} {FALLBACK}"
+    stage = COULD_NOT_RUN if verdict.stage == "error" else PARTLY if verdict.points else WRONG
+    sentence = f"{verdict.sentence} {FALLBACK}"
     if function is library[exercise.id]:
         sentence = (
             f"That is stylelab's own function, which took the place of yours after an earlier check: run the cell that defines "
             f"`{exercise.id}` again, then this one."
         )
     elif borrowed:
-        sentence = f"{borrowed}: {OUT_OF_REACH}. {FALLBACK}"
+        stage, sentence = WRONG, f"{borrowed}: {OUT_OF_REACH}. {FALLBACK}"
     elif refused:
-        sentence = f"{refused} {FALLBACK}"
+        stage, sentence = WRONG, f"{refused} {FALLBACK}"
     elif verdict.stage == "open":
         stage, sentence = OPEN, FALLBACK
     elif verdict.right:
@@ -118,8 +129,17 @@ def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[s
     return stage, sentence, SLOW.format(spent, SECONDS) if stage is RIGHT and spent > SECONDS / 2 else ""
 
 
-def tell(exercise: str, stage: Stage, sentence: str) -> None:
+def last_answer(exercise: str, function: Callable | None) -> tuple[Callable | None, str, str]:
+    """The answer that was checked last, its outcome and what was said about it; a function that is given takes its place."""
+    checked, outcome, sentence = _last.get(exercise, (None, "", ""))
+    return (checked, outcome, sentence) if function is None or function is checked else (function, "", "")
+
+
+def tell(exercise: str, stage: Stage, sentence: str, summary: Mapping[str, object] | None = None) -> None:
     """Display one sentence about an answer in a notebook, and print it elsewhere.
+
+    Args:
+        summary: what is handed in with it.
 
     Raises:
         AssertionError: the answer is not right, and nbgrader is running the notebook.
@@ -130,12 +150,8 @@ def tell(exercise: str, stage: Stage, sentence: str) -> None:
         raise AssertionError(f"{exercise}: {stage.name}. {sentence}".removesuffix(f" {FALLBACK}"))
     name, sentence = say(stage.name), say(sentence)
     text = joined(f"{exercise}: {name}{',' if stage is RIGHT else '.'}", sentence)
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if grading or not hasattr(shell, "kernel"):  # a terminal, a pipe
-        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        print(text.encode(encoding, "backslashreplace").decode(encoding))
-        return
-    from IPython.display import display
+    if grading or not in_notebook():
+        return show(text)
     from jinja2 import Template
     from markupsafe import Markup
 
@@ -149,4 +165,27 @@ def tell(exercise: str, stage: Stage, sentence: str) -> None:
         with_code=with_code,
         direction=Markup(html_direction()),
     )
-    display({"text/plain": text, "text/html": html}, raw=True)
+    show(text, html, {"exercise": exercise, **(summary or {})})
+
+
+def in_notebook() -> bool:
+    """Whether what is displayed ends up in a notebook, and not in a terminal or a pipe."""
+    return hasattr(getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)(), "kernel")
+
+
+def show(text: str, html: str = "", ours: Mapping[str, object] | None = None) -> None:
+    """Display a text in a notebook, and print it elsewhere.
+
+    Args:
+        html: the same for a notebook.
+        ours: what the output carries along in its metadata.
+    """
+    if not in_notebook():
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        print(text.encode(encoding, "backslashreplace").decode(encoding))
+        return
+    from IPython.display import display
+
+    display(
+        {"text/plain": text} | ({"text/html": html} if html else {}), metadata={record.KEY: dict(ours)} if ours else {}, raw=True
+    )

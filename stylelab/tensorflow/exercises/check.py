@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from stylelab import exercises
+from stylelab.exercises import ladder
 from stylelab.tensorflow import losses
 from stylelab.tensorflow.exercises import answers
 from stylelab.tensorflow.exercises.lab import Lab
@@ -30,3 +31,38 @@ def check(exercise_id: str, function: Callable) -> Callable:
     Source: the exercises follow Gatys et al. 2016 and deeplearning.ai's exercise; `stylelab.exercises` defines them.
     """
     return exercises.check(exercise_id, function, Lab(), "tensorflow", LIBRARY)
+
+
+def hint(exercise_id: str) -> None:
+    """Show the next of an exercise's three hints, below those that you have had: the idea, the shapes, the line itself.
+
+    The first is for those who have tried: it takes a wrong answer, unless your course says otherwise.
+
+    >>> sl.hint("total_cost")
+    First try it yourself: there are hints after 1 more wrong answer.
+
+    Args:
+        exercise_id: such as 'gram_matrix'.
+
+    Raises:
+        InputError: the exercise is unknown, and the nearest name is suggested; or it has no hints.
+    """
+    ladder.hint(exercise_id, "tensorflow", LIBRARY)
+
+
+def solution(exercise_id: str, function: Callable | None = None) -> None:
+    """Show stylelab's own function beside yours, with a sentence on each difference.
+
+    It takes three different wrong answers, unless your course says otherwise, or a right one.
+
+    >>> sl.solution("total_cost")
+    First try it yourself: there are solutions after 3 more wrong answers.
+
+    Args:
+        exercise_id: such as 'gram_matrix'.
+        function: yours; by default the one that was checked last.
+
+    Raises:
+        InputError: the exercise is unknown; the nearest name is suggested.
+    """
+    ladder.solution(exercise_id, "tensorflow", LIBRARY, function)

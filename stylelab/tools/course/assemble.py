@@ -21,6 +21,7 @@ COLAB = f"""if "COLAB_RELEASE_TAG" in os.environ:  # Colab starts without the ki
     sys.path.insert(0, os.path.abspath("kit")); from stylelab import colab; colab.set_up()"""
 # what a reader should guess before reading on, and the answer, folded, with which the next text begins
 PROMPT = re.compile(r"\*\*[Pp]redict\b")
+GUESS = "guess_"  # how the name of a cell begins that asks for the guess
 ANSWER = re.compile(r"<details><summary>Compare with your guess</summary>\n\n(.+?)\n\n</details>", re.DOTALL)
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 
@@ -65,7 +66,7 @@ def assemble(source: Path, framework: str, language: str = ENGLISH) -> NotebookN
         if cell.cell_type == "markdown":
             asked = bool(PROMPT.search(cell.source))
             finished.metadata["stylelab"]["mark"] = mark_of(cell.source)
-        elif asked:  # between a prediction and its answer; JupyterLab shows it when the cell is run
+        elif asked and not finished.metadata["stylelab"]["name"].startswith(GUESS):  # between a prediction and its answer; JupyterLab shows it when the cell is run
             finished.metadata["jupyter"] = {"outputs_hidden": True}
     return render(notebook, source.stem, framework, language)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from stylelab.exercises import defining_module
-from stylelab.exercises.own import ANSWERS
+from stylelab.exercises.own import ANSWERS, reference_expression
 from stylelab.tools.classroom.sandbox.inside.slice import needed
 from stylelab.tools.classroom.sandbox.inside.statements import statements_of
 
@@ -51,19 +51,11 @@ def _own_source(framework: str, exercise: str, home: ModuleType) -> str:
             return _joined(module, exercise)
         raise LookupError(exercise)
     source = _read(home.__name__)
-    reference = next(
-        keyword.value
-        for call in ast.walk(ast.parse(source))
-        if isinstance(call, ast.Call) and any(_is_id(keyword, exercise) for keyword in call.keywords)
-        for keyword in call.keywords
-        if keyword.arg == "reference"
-    )
+    reference = reference_expression(exercise, source)
+    if reference is None:  # its definition was put together by other code
+        raise LookupError(exercise)
     name = ast.unparse(reference)
     return _joined(home.__name__, exercise, "" if name == exercise else f"\n{exercise} = {name}\n")
-
-
-def _is_id(keyword: ast.keyword, exercise: str) -> bool:
-    return keyword.arg == "id" and isinstance(keyword.value, ast.Constant) and keyword.value.value == exercise
 
 
 def _joined(module: str, exercise: str, more: str = "") -> str:

@@ -1,0 +1,209 @@
+"""Help for a student who is stuck: three hints, then the model answer beside one's own."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+
+from jinja2 import Template
+
+from stylelab.base.course import EDITIONS, NEVER, Help, choose_course, find_course
+from stylelab.base.html import with_code
+from stylelab.errors import InputError
+from stylelab.exercises import find_exercise
+from stylelab.exercises.checking import record
+from stylelab.exercises.checking.check import last_answer, show
+from stylelab.exercises.checking.definition import Exercise
+from stylelab.exercises.own import course_answers
+from stylelab.languages import fill_in, html_direction, say
+
+MOST = 3  # hints
+HINTS = Template(
+    "<div{{ direction }}><b>{{ title }}</b><ol>{% for hint in hints %}<li>{{ with_code(hint) }}</li>{% endfor %}</ol>"
+    "{% if rest %}<p>{{ with_code(rest) }}</p>{% endif %}</div>",
+    autoescape=True,
+)
+SIDE_BY_SIDE = Template(
+    '<div{{ direction }}><div style="display: flex; flex-wrap: wrap; gap: 1.5em">'
+    '{% for title, code in columns %}<div style="flex: 1 1 22em; min-width: 0"><b>{{ title }}</b>'
+    '<pre style="overflow-x: auto">{{ code }}</pre></div>{% endfor %}</div>'
+    "{% if sentences %}<ul>{% for sentence in sentences %}<li>{{ with_code(sentence) }}</li>{% endfor %}</ul>{% endif %}</div>",
+    autoescape=True,
+)
+_shown_by: set[str] = set()  # cells that have shown hints in this session
+
+OPERATIONS: dict[type, str] = {
+    ast.Add: "adds", ast.Sub: "subtracts", ast.Mult: "multiplies", ast.MatMult: "takes a matrix product", ast.Div: "divides",
+    ast.FloorDiv: "divides without a remainder", ast.Mod: "takes a remainder", ast.Pow: "takes a power",
+}  # fmt: skip
+
+
+def hint(exercise_id: str, edition: str, library: Mapping[str, Callable]) -> None:
+    """Show the hints that were given already and the next one; see `stylelab.torch.hint`."""
+    with choose_course(find_course()) as course:
+        exercise = find_exercise(exercise_id)
+        answers = {**library, **course_answers(course, edition)}
+        known, policy = record.entry(exercise_id), course.help
+        if refused := _too_early("hints", policy.hints_after, len(known["wrong"])):
+            return show(refused)
+        hints = all_hints(exercise, edition, answers.get(exercise_id))
+        given = _next(known, len(hints))
+        known["hints"] = max(known["hints"], given)
+        record.save(exercise_id, known)
+        rest = _what_next(exercise_id, given, len(hints), policy, len(known["wrong"]))
+    title = say(f"{exercise_id}: hint {given} of {len(hints)}")
+    spoken = [say(text) for text in hints[:given]]
+    text = "\n".join([title, *(f"{number}. {each}" for number, each in enumerate(spoken, 1)), *([rest] if rest else [])])
+    html = HINTS.render(title=title, hints=spoken, rest=rest, with_code=with_code, direction=html_direction())
+    show(text, html, {"exercise": exercise_id, **record.summary(known)})
+
+
+def all_hints(exercise: Exercise, edition: str, answer: Callable | None) -> list[str]:
+    """The three hints of an exercise. Where its definition has two, the third is the line of the model answer that does the work."""
+    hints = [fill_in(text, "", edition) for text in exercise.hints[:MOST]]
+    if len(hints) < MOST and answer is not None and (line := key_line(source_of(answer))):
+        hints.append(f"`{line}`")
+    if not hints:
+        raise InputError(f"exercise '{exercise.id}' has no hints")
+    return hints
+
+
+def _next(known: dict, most: int) -> int:
+    """How many hints are shown: one more, unless a notebook that has shown some is run again from the start."""
+    cell = record.current_cell()
+    before = known["cells"].get(cell, 0)
+    again = bool(cell) and before and cell not in _shown_by
+    given = min(most, before if again else known["hints"] + 1)
+    if cell:
+        _shown_by.add(cell)
+        known["cells"][cell] = given
+    return given
+
+
+def _too_early(what: str, after: int | str, wrong: int) -> str:
+    """Why there is no help yet; empty if there is."""
+    if after == NEVER:
+        return say(f"This course gives no {what}: ask your instructor.")
+    if wrong < int(after):
+        left = int(after) - wrong
+        return say(f"First try it yourself: there are {what} after {left} more wrong {'answers' if left > 1 else 'answer'}.")
+    return ""
+
+
+def _what_next(exercise_id: str, given: int, most: int, policy: Help, wrong: int) -> str:
+    if given < most:
+        return say(f'Run this again for hint {given + 1} of {most}. Hints cost {policy.hint_costs:g} points each.'
+                   if policy.hint_costs else f"Run this again for hint {given + 1} of {most}.")  # fmt: skip
+    if policy.solution_after == NEVER:
+        return say("That was the last hint.")
+    left = int(policy.solution_after) - wrong
+    if left > 0:
+        return say(f'That was the last hint. After {left} more wrong answers, `sl.solution("{exercise_id}")` shows an answer.')
+    return say(f'That was the last hint. `sl.solution("{exercise_id}")` shows an answer.')
+
+
+def solution(exercise_id: str, edition: str, library: Mapping[str, Callable], function: Callable | None = None) -> None:
+    """Show the model answer beside the student's; see `stylelab.torch.solution`."""
+    with choose_course(find_course()) as course:
+        find_exercise(exercise_id)
+        answers = {**library, **course_answers(course, edition)}
+        known = record.entry(exercise_id)
+        function, outcome, sentence = last_answer(exercise_id, function)
+        if outcome != "right" and (refused := _too_early("solutions", course.help.solution_after, len(known["wrong"]))):
+            return show(refused)
+        if outcome != "right":
+            known["solution"] = True
+            record.save(exercise_id, known)
+        model = source_of(answers[exercise_id])
+    own = source_of(function) if function is not None and function is not answers[exercise_id] else ""
+    sentences = [say(each) for each in ([sentence] if sentence else []) + list(differences(own, model) if own else [])]
+    columns = ([(say("Yours"), own)] if own else []) + [(say(f"The model answer, in {EDITIONS[edition]}"), model)]
+    text = "\n\n".join([*(f"{title}\n{code}" for title, code in columns), *sentences])
+    html = SIDE_BY_SIDE.render(columns=columns, sentences=sentences, with_code=with_code, direction=html_direction())
+    show(text, html, {"exercise": exercise_id, **record.summary(known, outcome)})
+
+
+def source_of(function: Callable) -> str:
+    """A function's source, not indented; empty where Python does not know it."""
+    own = getattr(function, "source", None)  # of a course's reference
+    with suppress(OSError, TypeError):
+        return own or textwrap.dedent(inspect.getsource(inspect.unwrap(function))).strip()
+    return ""
+
+
+def key_line(source: str) -> str:
+    """The line of a function that does the work: what it returns, or what the returned name was made of."""
+    tree = _function(source)
+    returns = [node for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None] if tree else []
+    if not returns:
+        return ""
+    last = returns[-1]
+    if isinstance(last.value, ast.Name):
+        for node in ast.walk(tree or last):
+            if isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == last.value.id for to in node.targets):
+                return ast.unparse(node)
+    return ast.unparse(last)
+
+
+def _function(source: str) -> ast.AST | None:
+    with suppress(SyntaxError, ValueError):
+        tree = ast.parse(source)
+        return next((node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)), tree)
+    return None
+
+
+def differences(own: str, model: str) -> Iterator[str]:
+    """A sentence on each way in which an answer differs from the model's: its loops, calls, operations, numbers and arguments."""
+    mine, theirs = _function(own), _function(model)
+    if mine is None or theirs is None:
+        return
+    loops = [sum(isinstance(node, ast.For | ast.While | ast.comprehension) for node in ast.walk(tree)) for tree in (mine, theirs)]
+    if loops[0] and not loops[1]:
+        yield "Yours has a loop; the model answer works on everything at once."
+    elif loops[1] and not loops[0]:
+        yield "The model answer has a loop; yours has none."
+    calls = [_calls(tree) for tree in (mine, theirs)]
+    if more := [f"`{name}`" for name in calls[1] if name not in calls[0]]:
+        yield f"The model answer calls {_listed(more)}; yours does not."
+    if more := [f"`{name}`" for name in calls[0] if name not in calls[1]]:
+        yield f"Yours calls {_listed(more)}; the model answer does not."
+    for kind, verb in OPERATIONS.items():
+        counts = [sum(isinstance(node, kind) for node in ast.walk(tree)) for tree in (mine, theirs)]
+        if counts[0] and not counts[1]:
+            yield f"Yours {verb}; the model answer does not."
+        elif counts[1] and not counts[0]:
+            yield f"The model answer {verb}; yours does not."
+    numbers = [_numbers(tree) for tree in (mine, theirs)]
+    if more := [f"`{number}`" for number in numbers[0] if number not in numbers[1]]:
+        yield f"Yours uses {_listed(more)}; the model answer does not."
+    if more := [f"`{number}`" for number in numbers[1] if number not in numbers[0]]:
+        yield f"The model answer uses {_listed(more)}; yours does not."
+    if unused := [f"`{name}`" for name in _arguments(mine) if name not in _names(mine)]:
+        yield f"Yours never uses {_listed(unused)}."
+
+
+def _calls(tree: ast.AST) -> list[str]:
+    names = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    words = [each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in names]
+    return list(dict.fromkeys(filter(None, words)))
+
+
+def _numbers(tree: ast.AST) -> list[str]:
+    constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return list(
+        dict.fromkeys(f"{value:g}" for value in constants if isinstance(value, int | float) and not isinstance(value, bool))
+    )
+
+
+def _arguments(tree: ast.AST) -> list[str]:
+    arguments = getattr(tree, "args", None)
+    return [each.arg for each in arguments.args] if isinstance(arguments, ast.arguments) else []
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
