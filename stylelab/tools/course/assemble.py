@@ -66,7 +66,9 @@ def assemble(source: Path, framework: str, language: str = ENGLISH) -> NotebookN
         if cell.cell_type == "markdown":
             asked = bool(PROMPT.search(cell.source))
             finished.metadata["stylelab"]["mark"] = mark_of(cell.source)
-        elif asked and not finished.metadata["stylelab"]["name"].startswith(GUESS):  # between a prediction and its answer; JupyterLab shows it when the cell is run
+        elif asked and not finished.metadata["stylelab"]["name"].startswith(
+            GUESS
+        ):  # between a prediction and its answer; JupyterLab shows it when the cell is run
             finished.metadata["jupyter"] = {"outputs_hidden": True}
     return render(notebook, source.stem, framework, language)
 

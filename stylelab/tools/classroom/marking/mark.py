@@ -4,6 +4,7 @@ What comes back from the sandbox is only a claim. It earns points if the arrays 
 before the answer was loaded; whatever else the answer says about itself earns nothing.
 """
 
+import ast
 import builtins
 import hashlib
 import hmac
@@ -29,7 +30,7 @@ from stylelab.exercises.checking.reach import OUT_OF_REACH
 from stylelab.exercises.checking.serialise import pack, unpack, unpack_reply
 from stylelab.exercises.checking.verdict import Verdict, judge_draws
 from stylelab.exercises.common import evaluated
-from stylelab.tools.classroom.marking.model import NOT_GRADED, RIGHT, ExerciseMark, Line, Mark, Submission
+from stylelab.tools.classroom.marking.model import NOT_GRADED, RIGHT, Claims, ExerciseMark, Line, Mark, Submission
 from stylelab.tools.classroom.marking.model_answers import library_source
 from stylelab.tools.classroom.notebooks.find_answers import Answer, Script, find_answers
 from stylelab.tools.classroom.notebooks.identify import identify
@@ -41,6 +42,7 @@ from stylelab.tools.classroom.sandbox.sandbox import BWRAP, Conversation, Limits
 DRAWS = 2  # sets of inputs: an answer that only fits one shape is not right
 LONGEST = 400  # characters of a sentence that a student's process may add to a report
 LONGEST_FORM = 20_000
+LONGEST_EXAMPLE = 1_500
 ERRORS = {"InvalidArgumentError", "UnimplementedError", "OperatorNotAllowedInGraphError", "OutOfReach"} | {
     name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
 }
@@ -111,7 +113,7 @@ def mark(submission: Submission, sandboxes: Sandboxes, seed: str, limits: Limits
         return unmarkable(submission, notebook.trouble or "it does not match any lesson of this course", data)
     digest = hashlib.sha256(data).hexdigest()
     script = find_answers(notebook, find_edition(lesson, framework))
-    marker = _Marker(script, framework, sandboxes, limits or Limits(), bytes.fromhex(seed), digest)
+    marker = _Marker(script, framework, sandboxes, limits or Limits(), bytes.fromhex(seed), digest, notebook.claims)
     exercises = tuple(marker.mark(name, answer) for name, answer in script.answers.items())
     notes = (*submission.notes, *notebook.notes)
     seconds = time.perf_counter() - began
@@ -146,6 +148,7 @@ class _Marker:
     limits: Limits
     secret: bytes
     digest: str
+    claims: Mapping[str, Claims] = field(default_factory=dict)
     given: dict[str, str] = field(default_factory=dict)  # the library's answers, which replace those that are not right
     seconds: float = 0.0  # after an answer that runs out of time, those after it have half
 
@@ -154,6 +157,7 @@ class _Marker:
 
     def mark(self, name: str, answer: Answer) -> ExerciseMark:
         exercise = find_exercise(name)
+        claims = self.claims.get(name, Claims())
         if answer.stage:
             result = _mark_without_verdict(exercise, answer, answer.stage, REASONS[answer.stage])
         else:
@@ -173,8 +177,9 @@ class _Marker:
                 self.sandboxes.drop(self.framework)
             result = replace(result, seconds=round(time.perf_counter() - began, 3))
         if result.stage != RIGHT:
-            self.given[name] = library_source(self.framework, name)
-        return result
+            with suppress(LookupError):  # a course of one's own may have no model answer
+                self.given[name] = library_source(self.framework, name)
+        return replace(result, claims=claims)
 
     def _run(self, exercise: Exercise, answer: Answer) -> ExerciseMark:
         """Load the answer, then draw inputs, then ask for outputs: in this order.
@@ -225,7 +230,20 @@ class _Marker:
             )
             is_open = verdict.stage == "open"
             reason, form = (REASONS["open"], "") if is_open else (printable(verdict.sentence, LONGEST), form)
-            return ExerciseMark(exercise.id, exercise.title, verdict.stage, reason, lines, notes=answer.notes, form=form)
+            faults = [verdict.sentence, *(part.wrong or "" for part in verdict.parts)]
+            mistake = next((hint for hint in exercise.mistakes if any(hint in fault for fault in faults)), "")
+            source = "" if is_open else _example(self.script.cells[answer.cell or 0], exercise.id)
+            return ExerciseMark(
+                exercise.id,
+                exercise.title,
+                verdict.stage,
+                reason,
+                lines,
+                notes=answer.notes,
+                form=form,
+                mistake=mistake,
+                source=source,
+            )
         if stage not in ("load", "open", *NOT_GRADED):
             ending, how = explain_ending(conversation.status)
             stage, reason = ending or stage, how or reason
@@ -339,6 +357,18 @@ def _count_kills_for_memory() -> int:
     with suppress(OSError), open("/proc/vmstat") as counters:
         return next((int(line.split()[1]) for line in counters if line.startswith("oom_kill ")), 0)
     return 0
+
+
+def _example(cell: str, exercise: str) -> str:
+    """The function of an answer's cell without what may name its author: comments, docstrings, and everything around it."""
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        for node in ast.walk(ast.parse(cell)):
+            if isinstance(node, ast.FunctionDef) and node.name == exercise:
+                for inner in ast.walk(node):
+                    if isinstance(inner, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(inner) is not None:
+                        inner.body = inner.body[1:] or [ast.Pass()]
+                return ast.unparse(node)[:LONGEST_EXAMPLE]
+    return ""
 
 
 def _describe_fault(error: Exception) -> str:

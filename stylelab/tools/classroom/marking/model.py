@@ -27,6 +27,15 @@ STAGES = {
     "not graded": "not graded",  # another fault that is not the student's
 }
 NOT_GRADED = ("starved", "not graded")
+# how an answer came out, in the words of the notebook; every other stage is wrong, or partly right if it earned points
+OUTCOMES = {
+    "right": (RIGHT,),
+    "partly right": (),
+    "wrong": (),
+    "could not run": ("error", "load", "time", "memory", "lost"),
+    "not attempted": ("open", "missing"),
+    "not graded": NOT_GRADED,
+}
 PENDING = "This could not be graded, for a reason that has nothing to do with your work. You lose no points, and your instructor will look at it."
 
 
@@ -72,6 +81,28 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Claims:
+    """What a notebook says about how its answer came to be. It lives with the student, who can change it.
+
+    Attributes:
+        wrong: different wrong answers that were checked.
+        hints: how many were asked for.
+        solution: whether the solution was looked at before the answer was right.
+    """
+
+    wrong: int = 0
+    hints: int = 0
+    solution: bool = False
+
+    def sentence(self) -> str:
+        """For a report; empty if there is nothing to say."""
+        used = [f"{self.hints} of 3 hints"] if self.hints else []
+        used += ["the solution"] if self.solution else []
+        after = f", after {self.wrong} wrong answers" if self.wrong else ""
+        return f"By its own account the notebook used {' and '.join(used)}{after}." if used else ""
+
+
+@dataclass(frozen=True)
 class ExerciseMark:
     """The mark of one answer.
 
@@ -85,6 +116,9 @@ class ExerciseMark:
         seconds: wall-clock time that the answer used.
         notes: what was repaired to find the answer, one sentence each.
         form: the answer without its names and layout, for the similarity report; empty for an open one.
+        mistake: the hint of the common mistake that it makes; empty for any other fault.
+        source: the answer's code without comments and docstring, as an example for the class.
+        claims: what the notebook says about it.
     """
 
     exercise: str
@@ -95,6 +129,15 @@ class ExerciseMark:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     form: str = ""
+    mistake: str = ""
+    source: str = ""
+    claims: Claims = Claims()
+
+    @property
+    def outcome(self) -> str:
+        """A key of OUTCOMES."""
+        named = next((name for name, stages in OUTCOMES.items() if self.stage in stages), "")
+        return named or ("partly right" if self.earned else "wrong")
 
     @property
     def graded(self) -> bool:
@@ -164,7 +207,11 @@ class Mark:
             KeyError, TypeError, ValueError: not made by `to_json`.
         """
         exercises = tuple(
-            ExerciseMark(**each | {"lines": tuple(Line(**line) for line in each["lines"]), "notes": tuple(each["notes"])})
+            ExerciseMark(
+                **each
+                | {"lines": tuple(Line(**line) for line in each["lines"]), "notes": tuple(each["notes"])}
+                | {"claims": Claims(**each["claims"])}
+            )
             for each in plain["exercises"]
         )
         when = plain["when"] and datetime.fromisoformat(plain["when"])

@@ -3,9 +3,11 @@
 import codecs
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from stylelab.errors import InputError
+from stylelab.tools.classroom.marking.model import Claims
 
 KINDS = ("code", "markdown", "raw")
 BYTE_ORDER_MARKS = {  # UTF-32 first: its mark begins like UTF-16's
@@ -65,6 +67,7 @@ class Notebook:
         lesson, framework: from our own metadata, not yet checked.
         kernel: the name of the kernel that it asks for.
         notes: what was repaired, one sentence each.
+        claims: exercise -> what the notebook says about hints and wrong answers, in the metadata of its outputs.
         trouble: why it cannot be graded, in one sentence; `cells` is empty then.
     """
 
@@ -74,6 +77,7 @@ class Notebook:
     kernel: str | None = None
     notes: tuple[str, ...] = ()
     trouble: str | None = None
+    claims: Mapping[str, Claims] = field(default_factory=dict)
 
 
 def read_notebook(data: bytes) -> Notebook:
@@ -102,7 +106,7 @@ class _Reader:
         metadata = _as_dict(plain.get("metadata"))
         ours, kernel = _as_dict(metadata.get("stylelab")), _as_dict(metadata.get("kernelspec"))
         lesson, framework, name = (_as_word(name) for name in (ours.get("lesson"), ours.get("framework"), kernel.get("name")))
-        return Notebook(cells, lesson, framework, name, tuple(self.notes))
+        return Notebook(cells, lesson, framework, name, tuple(self.notes), claims=_claims(self._list_cells(plain)))
 
     def _note(self, note: str) -> None:
         self.notes[note] = None
@@ -181,6 +185,23 @@ class _Reader:
         source = source.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         names = (nbgrader.get("grade_id"), ours.get("exercise"), cell.get("id"))
         return Cell(index, source, kind, *map(_as_word, names))
+
+
+def _claims(cells: list[dict | None]) -> dict[str, Claims]:
+    """What checks and hints have left in the metadata of their outputs: the most of each."""
+    found: dict[str, Claims] = {}
+    for cell in cells:
+        outputs = _as_dict(cell).get("outputs")
+        for output in outputs if isinstance(outputs, list) else ():
+            ours = _as_dict(_as_dict(_as_dict(output).get("metadata")).get("stylelab"))
+            if name := _as_word(ours.get("exercise")):
+                known = found.get(name, Claims())
+                wrong, hints = (
+                    value if type(value) is int and 0 <= value < 1000 else 0 for value in map(ours.get, ("wrong", "hints"))
+                )
+                seen = known.solution or ours.get("solution") is True
+                found[name] = Claims(max(known.wrong, wrong), max(known.hints, min(hints, 3)), seen)
+    return found
 
 
 def _as_dict(value: object) -> dict:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from stylelab.base.course import Help, chosen_course
 from stylelab.tools.classroom.marking.model import ExerciseMark, Mark
 from stylelab.tools.classroom.marking.record import Record
 from stylelab.tools.classroom.reports.late import Late, lateness
@@ -17,12 +18,17 @@ Lessons = Mapping[str, Mapping[str, int]]  # lesson -> exercise -> points
 
 @dataclass(frozen=True)
 class ExerciseGrade:
-    """The grader's mark for one exercise, the points after changes by hand, these changes in words, and the comments."""
+    """The grader's mark for one exercise, the points after changes by hand, these changes in words, and the comments.
+
+    Attributes:
+        help_costs: points taken off for hints and for the solution.
+    """
 
     mark: ExerciseMark
     earned: float
     by_hand: tuple[str, ...] = ()
     comments: tuple[str, ...] = ()
+    help_costs: float = 0
 
     @property
     def graded(self) -> bool:
@@ -168,6 +174,7 @@ def make_gradebook(
         chosen: the lessons that count; None leaves out those that hardly anyone submitted.
     """
     late, lessons = late or Late(), _lessons(marks, record)
+    prices = chosen_course().help
     warnings: list[str] = []
     counted = counted_lessons(marks, chosen, warnings)
     by_student = defaultdict(list)
@@ -176,7 +183,7 @@ def make_gradebook(
     files = file_names(sorted(by_student))
     entries_of = _by_student(entries, by_student, warnings)
     students = [
-        _student(Student(name, files[name], ()), by_student[name], entries_of[name], lessons, counted, late, warnings)
+        _student(Student(name, files[name], ()), by_student[name], entries_of[name], lessons, counted, late, prices, warnings)
         for name in sorted(by_student, key=lambda name: (name.casefold(), name))
     ]
     if undated := [mark for mark in marks if mark.when is None and mark.lesson in counted and late.due_for(mark.lesson)]:
@@ -231,6 +238,7 @@ def _student(
     lessons: Lessons,
     counted: Collection[str],
     late: Late,
+    prices: Help,
     warnings: list[str],
 ) -> Student:
     """The student with final marks for all submissions. Of `lessons`, only those in `counted` count."""
@@ -251,8 +259,10 @@ def _student(
         exercises = []
         for exercise in mark.exercises:
             own = [entry for entry in entries if entry.target == exercise.exercise]
-            earned, by_hand, comments = _changed(float(exercise.earned), exercise.points, own, warnings)
-            exercises.append(ExerciseGrade(exercise, earned, by_hand, comments))
+            claims = exercise.claims
+            costs = min(exercise.earned, claims.hints * prices.hint_costs + claims.solution * prices.solution_costs)
+            earned, by_hand, comments = _changed(exercise.earned - costs, exercise.points, own, warnings)
+            exercises.append(ExerciseGrade(exercise, earned, by_hand, comments, costs))
         whole = [entry for entry in entries if _concerns_lesson(entry, mark)]
         points = sum(lessons.get(mark.lesson, {}).values())
         earned, by_hand, comments = _changed(sum(exercise.earned for exercise in exercises), points, whole, warnings)

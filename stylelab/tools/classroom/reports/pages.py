@@ -6,13 +6,14 @@ Each page is one file without scripts, and nothing is fetched. Templates escape 
 import re
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stylelab.base.course import EDITIONS
-from stylelab.tools.classroom.marking.model import PENDING, RIGHT, STAGES
+from stylelab.tools.classroom.marking.model import OUTCOMES, PENDING, RIGHT, STAGES
+from stylelab.tools.classroom.reports.glance import ExerciseStatistics
 from stylelab.tools.classroom.reports.gradebook import ExerciseGrade, Gradebook, Student, SubmissionGrade, lesson_title
 from stylelab.tools.classroom.reports.lessons import UNTOUCHED
 from stylelab.tools.classroom.reports.similarity import MOST_ROWS, NEAR, Similarity
@@ -38,10 +39,11 @@ def feedback(book: Gradebook, student: Student) -> str:
     )
 
 
-def overview(book: Gradebook, similar: str = "") -> str:
+def overview(book: Gradebook, glance: Sequence[ExerciseStatistics], similar: str = "") -> str:
     """How the class did, where it lost points, and which submissions need a look.
 
     Args:
+        glance: as `at_a_glance` gives it.
         similar: a sentence about the similarity report, if there is one.
     """
     percents, ungraded = _percents(book), sum(student.ungraded > 0 for student in book.students)
@@ -73,6 +75,9 @@ def overview(book: Gradebook, similar: str = "") -> str:
         used=[kind for kind in KINDS if any(lost[kind] for lost in shares.values())],
         top=top,
         losses=rows,
+        glance=glance,
+        outcomes=list(OUTCOMES),
+        most_mistakes=40,
         reasons=reasons(book),
         most_reasons=15,
         looks=looks(book),

@@ -10,14 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from stylelab.tools.classroom.marking.model import RIGHT, STAGES
+from stylelab.tools.classroom.reports.glance import ExerciseStatistics
 from stylelab.tools.classroom.reports.gradebook import Gradebook, SubmissionGrade
 from stylelab.tools.classroom.reports.similarity import MOST_ROWS, Similarity
 from stylelab.tools.classroom.reports.text import cell
 
 DETAILS = (
     "student", "lesson", "framework", "exercise", "points", "earned", "stage", "reason", "lost", "by_hand", "comment",
-    "seconds", "notes", "file", "counts",
+    "seconds", "notes", "file", "counts", "outcome", "mistake", "hints", "solution", "help_costs",
 )  # fmt: skip
+CLASS = ("lesson", "exercise", "what", "name", "students", "of", "share", "seconds")
 SIMILARITY = ("rank", "student", "other", "weight", "same", "near", "exercises")
 
 
@@ -72,7 +74,9 @@ def details(book: Gradebook) -> Iterator[Sequence[object]]:
                 if line.earned < line.points and mark.graded
             )
             found = (mark.exercise, mark.points, exercise.earned if exercise.graded else "", mark.stage, reason, lost)
-            yield _details_row(graded, found, exercise.by_hand, exercise.comments, mark.seconds, mark.notes)
+            row = _details_row(graded, found, exercise.by_hand, exercise.comments, mark.seconds, mark.notes)
+            claims, costs = mark.claims, exercise.help_costs
+            yield (*row, mark.outcome, mark.mistake, claims.hints, "yes" if claims.solution else "no", costs)
         if graded.by_hand or graded.comments or not graded.exercises:
             notes, points, stage, reason = graded.mark.notes, 0, "", ""
             if not graded.exercises:
@@ -82,7 +86,7 @@ def details(book: Gradebook) -> Iterator[Sequence[object]]:
             extra = graded.earned - sum(exercise.earned for exercise in graded.exercises)
             earned = "" if stage == "not graded" and not graded.by_hand else extra
             found = ("lesson", points, earned, stage, reason, "")
-            yield _details_row(graded, found, graded.by_hand, graded.comments, graded.mark.seconds, notes)
+            yield (*_details_row(graded, found, graded.by_hand, graded.comments, graded.mark.seconds, notes), "", "", "", "", "")
 
 
 def _details_row(
@@ -91,6 +95,20 @@ def _details_row(
     mark, counts = graded.mark, "yes" if graded.counts else "no"
     said = "; ".join(by_hand), " / ".join(comments)
     return (mark.student, mark.lesson, mark.framework, *found, *said, seconds, " / ".join(notes), mark.name, counts)
+
+
+def class_rows(statistics: Iterable[ExerciseStatistics]) -> Iterator[Sequence[object]]:
+    """A header, and for each exercise a row per outcome, per check and per common mistake."""
+    yield CLASS
+    for each in statistics:
+        parts = {
+            "outcome": each.outcomes,
+            "check passed": each.passed,
+            "mistake": {name: count for name, (count, _) in each.mistakes.items()},
+        }
+        for what, counts in parts.items():
+            for name, count in counts.items():
+                yield each.lesson, each.exercise, what, name, count, each.students, count / max(1, each.students), each.seconds
 
 
 def similarity(found: Similarity) -> Iterator[tuple]:

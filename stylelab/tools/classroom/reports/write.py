@@ -13,6 +13,7 @@ from stylelab.errors import InputError
 from stylelab.tools.classroom.marking.model import Mark
 from stylelab.tools.classroom.marking.record import Record, read_record, write_record
 from stylelab.tools.classroom.reports import canvas, gradescope, pages, tables
+from stylelab.tools.classroom.reports.glance import at_a_glance
 from stylelab.tools.classroom.reports.gradebook import Gradebook, make_gradebook
 from stylelab.tools.classroom.reports.late import Late
 from stylelab.tools.classroom.reports.manual import Entry, read_manual
@@ -126,4 +127,6 @@ def _texts(book: Gradebook, marks: Sequence[Mark], canvas_text: str, results: Ma
     similarity = compare(mark for mark in marks if mark.lesson in book.lessons)
     yield "similarity.csv", tables.csv_text(tables.similarity(similarity))
     yield "similarity.html", pages.similarity_page(similarity, {student.name: student.file for student in book.students})
-    yield "overview.html", pages.overview(book, similarity.sentence())
+    glance = at_a_glance(book)
+    yield "class.csv", tables.csv_text(tables.class_rows(glance))
+    yield "overview.html", pages.overview(book, glance, similarity.sentence())
