@@ -88,6 +88,13 @@ print("input", tuple(tensor.shape), "activations", {layer: tuple(found.shape) fo
 #
 # **Predict** what the check will say about a function that forgets the weights.
 
+# %% name="guess_wrong"
+page.predict(
+    "wrong",
+    "What will the check say about a function that forgets the weights?",
+    ["only that the value is wrong", "that the weights are missing", "that the shape is wrong"],
+)
+
 # %% name="wrong"
 def total_cost(content, style, alpha, beta):
     """The sum of two losses: but where are the weights?"""
@@ -120,6 +127,17 @@ total_cost = sl.check("total_cost", total_cost)
 # In this course an image is an array (height, width, 3): red, green, blue, each from 0 (dark) to 1 (bright). A **tensor** holds a batch of them in the order that {{framework}} wants: {{image}}, with B images, and C or 3 channels. `sl.to_tensor` and `sl.to_image` convert there and back.
 #
 # **Predict** the three numbers of a pixel in the blue sky. Which is the largest?
+
+# %% name="guess_pixels"
+page.predict(
+    "pixels",
+    "What are the red, green and blue of a pixel in the blue sky?",
+    [
+        "blue is large, red and green are near 0",
+        "blue is the largest, but red and green are large too",
+        "all three are about the same",
+    ],
+)
 
 # %% name="pixels"
 # NBVAL_CHECK_OUTPUT
@@ -175,6 +193,13 @@ preprocess = sl.check("preprocess", preprocess)
 
 # %% [markdown] name="preprocess_by_hand_text"
 # **Predict** what happens to a black pixel, and which of a red pixel's three numbers becomes the largest.
+
+# %% name="guess_preprocess_by_hand"
+page.predict(
+    "preprocess_by_hand",
+    "Which of a red pixel's three numbers becomes the largest?",
+    ["the first", "the second", "the third"],
+)
 
 # %% name="preprocess_by_hand"
 # NBVAL_CHECK_OUTPUT
@@ -256,6 +281,13 @@ page.try_it(paint, photograph, images.alt("china"), {"contrast": (0.01, 10, 1)})
 #
 # Below, the same photograph goes in in four forms. The images show how strongly the layer conv2_1 responds at each position, from black (least) to white (most). **Predict** which forms raise an error, and which give visible nonsense.
 
+# %% name="guess_wrong_numbers"
+page.predict(
+    "wrong_numbers",
+    "Which of the wrong forms raise an error?",
+    ["all three of them", "only the one in 0..255", "none of them", "only the one that is preprocessed already"],
+)
+
 # %% name="wrong_numbers"
 # NBVAL_CHECK_OUTPUT
 large = images.open_image("china", size=256)
@@ -285,6 +317,9 @@ page.show(plots.image_rows({"": maps}), "Four maps in grey, one for each form of
 #
 # Everything that you will build in lessons 1 to 5 ends up in one function. It starts from the photograph and changes its pixels, step by step, until the encoder finds the style of the second image in it. **Predict** which parts of the pagoda will change first: edges, colours, or flat areas?
 
+# %% name="guess_transfer"
+page.predict("transfer", "Which parts of the pagoda will change first?", ["edges", "flat areas", "colours"])
+
 # %% name="transfer"
 recipe = scaled("gatys", setting.preset)
 live = page.Live("The pagoda, turning into brush strokes", steps=recipe.steps)
@@ -311,6 +346,13 @@ page.show(result.plot_losses(), "The total, content and style loss and the total
 # Wherever an image is expected, give a **path** or the **name** of a built-in image. Drag a file from your computer into the file list on the left, and it is stored next to this notebook: its name is then its path.
 #
 # Cameras, phones and web sites produce odd files. Anything that can be understood as an image is opened as one. **Predict** what the transparent parts of an image become.
+
+# %% name="guess_odd_files"
+page.predict(
+    "odd_files",
+    "What do the transparent parts of an image become?",
+    ["black", "grey", "white", "the colour that is stored under them"],
+)
 
 # %% name="odd_files"
 # NBVAL_CHECK_OUTPUT

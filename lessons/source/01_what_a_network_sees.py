@@ -62,6 +62,13 @@ setting = page.set_up(sl, seed=SEED)
 #
 # **Predict.** A bar has two edges. How does the filter respond to each, before and after the ReLU?
 
+# %% name="guess_by_hand"
+page.predict(
+    "by_hand",
+    "How does the filter respond to the right edge of the bar, before and after the ReLU?",
+    ["with 1, then 1", "with 0, then 0", "with -1, then 0", "with -1, then 1"],
+)
+
 # %% name="by_hand"
 # NBVAL_CHECK_OUTPUT
 def convolve(image, kernel):
@@ -120,6 +127,9 @@ layer_name = sl.check("layer_name", layer_name)
 # %% [markdown] name="tutorials_text"
 # Tutorials use these for content, each in its own spelling. **Predict** how many different layers they are.
 
+# %% name="guess_tutorials"
+page.predict("tutorials", "How many different layers are these six spellings?", unit="")
+
 # %% name="tutorials"
 # NBVAL_CHECK_OUTPUT
 spellings = ["block5_conv2", "conv4_2", "relu4_2", "block4_conv2", 4, 10]
@@ -138,6 +148,13 @@ print(f"{len({layer_name(spelling) for spelling in spellings})} different layers
 # Now to the encoder, with the first layer of each block. A layer has dozens or hundreds of filters; we look at the three whose responses vary most from position to position. White is a filter's strongest response, and the square root makes weak ones visible; grey values of two maps cannot be compared.
 #
 # **Predict.** Where will you still recognise the cat: at conv1_1, at conv3_1, at conv5_1?
+
+# %% name="guess_maps"
+page.predict(
+    "maps",
+    "How deep will you still recognise the cat?",
+    ["at conv1_1 only", "at conv1_1, and in parts at conv3_1", "at all three layers"],
+)
 
 # %% name="maps"
 LAYERS = [layer_name(f"block{block}_conv1") for block in range(1, 6)]
@@ -185,6 +202,9 @@ receptive_field = sl.check("receptive_field", receptive_field)
 
 # %% [markdown] name="fields_text"
 # **Predict.** conv2_1 sees 10 pixels. Is conv3_1, with one pooling more, at about 20, 25 or 50? And conv5_1?
+
+# %% name="guess_fields"
+page.predict("fields", "About how many pixels does conv3_1 see?", ["20", "25", "50"])
 
 # %% name="fields"
 # NBVAL_CHECK_OUTPUT
@@ -245,6 +265,9 @@ picture_gradient = sl.check("picture_gradient", picture_gradient)
 # %% [markdown] name="downhill_text"
 # Try it where you know the answer. For an image $x$, a target $t$ and the loss $\frac12 \sum (x - t)^2$ the gradient is $x - t$. If we step half of it downhill, five times, **predict** how much of the loss is left.
 
+# %% name="guess_downhill"
+page.predict("downhill", "How much of the loss is left after five steps?", unit="%")
+
 # %% name="downhill"
 # NBVAL_CHECK_OUTPUT
 def half_square(image, target):
@@ -267,6 +290,18 @@ print(f"the loss is {float(half_square(image, target)) / first:.1%} of the first
 # </details>
 #
 # Now the gradient of *one position* of a layer, all its filters together, on an image of noise. **Predict**: how many rows of pixels have a non-zero gradient?
+
+# %% name="guess_measured"
+page.predict(
+    "measured",
+    "How many rows of pixels have a non-zero gradient?",
+    [
+        "fewer than were computed for the receptive field",
+        "exactly as many as were computed",
+        "more than were computed",
+        "all of them, the whole image",
+    ],
+)
 
 # %% name="measured"
 # NBVAL_CHECK_OUTPUT
@@ -307,6 +342,13 @@ page.show(
 # A bracket is 1 where it is true, else 0. The plain gradient has the first one only. Grey is 0 below.
 #
 # **Predict.** The last column is guided too, in a network whose weights are *random*. Will you see a cat?
+
+# %% name="guess_where"
+page.predict(
+    "where",
+    "Will you see a cat where the weights are random?",
+    ["no, only noise", "no, only grey", "yes, its outlines"],
+)
 
 # %% name="where"
 def as_image(gradient):
@@ -357,6 +399,18 @@ def climb(network, layer, filter):
 # %% [markdown] name="learned_text"
 # Three filters per layer: again those that vary most over our photograph, among the ones that respond to the noise at all. A filter that is silent everywhere has no gradient, and nowhere to climb. **Predict** what will change in these favourites from conv2_1 to conv4_1.
 
+# %% name="guess_learned"
+page.predict(
+    "learned",
+    "What will change in the favourites from conv2_1 to conv4_1?",
+    [
+        "their patterns become finer and more regular",
+        "their patterns become larger and less regular",
+        "they show whole things, such as a cat",
+        "only their colours change",
+    ],
+)
+
 # %% name="learned"
 def favourites(name):
     """{layer: {title: image}} of three filters each, in the encoder called `name`."""
@@ -399,6 +453,18 @@ print(f"{count} of {len(louder)} filters respond at least 1.5 times as strongly 
 #
 # **Predict** it for the favourites of learned and of random filters.
 
+# %% name="guess_random"
+page.predict(
+    "random",
+    "How much do neighbours correlate in the favourites of random filters?",
+    [
+        "nearly 1, as in photographs",
+        "about a half, as for learned filters",
+        "about 0, as in noise",
+        "below 0, as on a chessboard",
+    ],
+)
+
 # %% name="random"
 def neighbours(image):
     """Correlation of each pixel with the one right of it and the one below."""
@@ -432,6 +498,13 @@ for name, found in (("photograph", {"": {"": photograph}}), ("learned", learned)
 # which is 1 when the same filters respond, and 0 when entirely different ones do.
 #
 # **Predict** both lines, from conv1_1 to conv5_1.
+
+# %% name="guess_shuffled"
+page.predict(
+    "shuffled",
+    "Which line falls more from conv1_1 to conv5_1?",
+    ["the random one", "the learned one", "both fall alike", "neither falls"],
+)
 
 # %% name="shuffled"
 def alike(network, image):

@@ -91,6 +91,13 @@ content_loss = sl.check("content_loss", content_loss)
 # %% [markdown] name="by_hand_text"
 # By hand: two positions, three filters. **Predict** $J$ for the activation itself, for 0 everywhere, for the activation doubled, and for its two positions swapped.
 
+# %% name="guess_by_hand"
+page.predict(
+    "by_hand",
+    "Of these three, which has the largest J?",
+    ["0 everywhere", "the two positions swapped", "the activation doubled"],
+)
+
 # %% name="by_hand"
 # NBVAL_CHECK_OUTPUT
 def unlike(seen, wanted):
@@ -147,6 +154,18 @@ psnr = sl.check("psnr", psnr)
 # %% [markdown] name="two_errors_text"
 # Two copies of the photograph, each wrong by 0.1 at every pixel: one is brighter throughout, in the other a coin toss decides between brighter and darker. **Predict**: which has the higher PSNR, which the higher SSIM?
 
+# %% name="guess_two_errors"
+page.predict(
+    "two_errors",
+    "Which copy has the higher PSNR, which the higher SSIM?",
+    [
+        "the brighter one has both higher",
+        "PSNR is equal, and the brighter one has the higher SSIM",
+        "PSNR is equal, and the speckled one has the higher SSIM",
+        "both are equal",
+    ],
+)
+
 # %% name="two_errors"
 # NBVAL_CHECK_OUTPUT
 def measures(image, original):
@@ -200,6 +219,9 @@ reconstruct = sl.check("reconstruct", reconstruct)
 # %% [markdown] name="decibels_text"
 # We want to turn a black image $x$ into a grey one, $t$. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the error. **Predict** how many decibels a step is worth.
 
+# %% name="guess_decibels"
+page.predict("decibels", "How many decibels is a step worth?", unit="dB")
+
 # %% name="decibels"
 # NBVAL_CHECK_OUTPUT
 black, grey = sl.to_tensor(np.zeros((4, 5, 3))), sl.to_tensor(np.full((4, 5, 3), 0.8))
@@ -218,6 +240,17 @@ for steps in (1, 2, 3, 4):
 # Now let your loop look through the encoder: at conv1_1 of a 48-pixel thumbnail, from noise, with three learning rates. A mean over many pixels gives each one a small share of the gradient, so the rates are multiplied by the number of pixels.
 #
 # **Predict** what a rate that is ten times too large does.
+
+# %% name="guess_own_loop"
+page.predict(
+    "own_loop",
+    "What does a rate that is ten times too large do?",
+    [
+        "it arrives, only sooner",
+        "it arrives less exactly, close to the thumbnail",
+        "it ends up further away than the noise",
+    ],
+)
 
 # %% name="own_loop"
 encoder = sl.load_encoder("auto", ("conv1_1",), normalised=True)
@@ -252,6 +285,11 @@ page.show(plots.side_by_side(thumbnails), "The astronaut, and what became of noi
 # $$J + \gamma\, \frac{1}{HW} \sum \left(|x_{i+1,j} - x_{i,j}| + |x_{i,j+1} - x_{i,j}|\right).$$
 #
 # **Predict**: at which layer do you lose the face? And the colour of the suit?
+
+# %% name="guess_depth"
+page.predict(
+    "depth", "At which layer do you lose the face?", ["conv2_1", "conv3_1", "conv5_1", "at none of the five"]
+)
 
 # %% name="inversion"
 GAMMA = 0.1
@@ -322,6 +360,13 @@ for measure, curves in panels.items():
 #
 # **Predict** the order in which the four lines fall.
 
+# %% name="guess_kept"
+page.predict(
+    "kept",
+    "Which of the four parts survives the longest?",
+    ["coarse brightness", "fine brightness", "coarse colour", "fine colour"],
+)
+
 # %% name="kept"
 def coarse(part):
     blocks = part.reshape(8, SIZE // 8, 8, SIZE // 8, -1).mean(axis=(1, 3))
@@ -356,6 +401,11 @@ page.show(plots.against_depth({"correlation with the photograph (no unit)": kept
 #
 # Did the layer forget, or did our price on roughness blur the image? Here is conv4_1 without that price, at our $\gamma$, and at ten times as much. **Predict** which looks the most like the astronaut, and at which the activation fits worst.
 
+# %% name="guess_smooth"
+page.predict(
+    "smooth", "Which price gives the image most like the astronaut?", ["none at all", "ours", "ten times ours"]
+)
+
 # %% name="smooth"
 live = page.Live("The astronaut at conv4_1", steps=2 * STEPS)
 runs = {
@@ -380,6 +430,13 @@ for name, step in runs.items():
 # ### Does the start decide, too?
 #
 # Now at our $\gamma$ again, from *different* noise, at conv1_1 and at conv4_1. **Predict** for each layer whether both starts lead to the same image.
+
+# %% name="guess_two_starts"
+page.predict(
+    "two_starts",
+    "At which layer do both starts lead to the same image?",
+    ["at both", "only at conv4_1", "only at conv1_1", "at neither"],
+)
 
 # %% name="two_starts"
 other_noise = np.random.default_rng(SEED + 1).uniform(size=photograph.shape)
@@ -424,6 +481,18 @@ page.try_it(paint, rebuilt["conv5_1"], "Blotches: what conv5_1 knows of the astr
 #
 # **Predict** which is lower after all steps, and whether the order changes when you count seconds.
 
+# %% name="guess_race"
+page.predict(
+    "race",
+    "Which optimiser is lower after all steps, and which when you count seconds?",
+    [
+        "Adam, by either count",
+        "L-BFGS by steps, Adam by seconds",
+        "L-BFGS, by either count",
+        "Adam by steps, L-BFGS by seconds",
+    ],
+)
+
 # %% name="race"
 curves, live = {"step": {}, "time (s)": {}}, page.Live("Two optimisers at conv3_1", steps=2 * STEPS)
 for name, optimiser in {"L-BFGS": "lbfgs", "Adam": "adam"}.items():
@@ -453,6 +522,13 @@ live.finish(figure, "The losses of L-BFGS and Adam, against steps and against se
 # The same layer, conv3_1, in three networks: the one used so far, with **average pooling**; the same filters with **max pooling**, which passes on one value of four; and **random weights**, which have never seen an image.
 #
 # **Predict** whether a network must have *learned* anything for an image to come back.
+
+# %% name="guess_encoders"
+page.predict(
+    "encoders",
+    "Must a network have learned anything for an image to come back?",
+    ["yes, it must", "this run will not tell", "no, random weights do as well"],
+)
 
 # %% name="encoders"
 live = page.Live("The astronaut at conv3_1 of other encoders", steps=3 * STEPS)

@@ -79,6 +79,9 @@ page.show(
 #
 # **Predict.** Take paper and work out all four entries. $G_{12}$, say, is $(1 \cdot 0 + 2 \cdot 3 + 1 \cdot 0) / 3$.
 
+# %% name="guess_by_hand"
+page.predict("by_hand", "What is the entry of G for filter 2 with itself?", unit="")
+
 # %% name="by_hand"
 F = np.float32([[1, 2, 1], [0, 3, 0]])
 filters, positions = ("filter 1", "filter 2"), ("position 1", "position 2", "position 3")
@@ -126,6 +129,13 @@ gram_matrix = sl.check("gram_matrix", gram_matrix)
 # %% [markdown] name="moved_text"
 # Now move things. First, positions 1 and 2 swap for *both* filters, as if the painter had put the same dab somewhere else. Then for filter 2 *alone*. **Predict** both matrices.
 
+# %% name="guess_moved"
+page.predict(
+    "moved",
+    "Which entries of G change when filter 2 is moved alone?",
+    ["none", "those on the diagonal", "those off the diagonal", "all four"],
+)
+
 # %% name="as_activation" tags=["torch"]
 def as_activation(array):
     """An array (H, W, C) as the encoder would give it: {{activation}} with one image."""
@@ -169,6 +179,18 @@ for name, table in {"as it is": F, "both moved": both, "filter 2 moved": one}.it
 # ## 3.2 What becomes of a shuffled painting?
 #
 # Now with the encoder: all positions of conv2_1 are shuffled like a pack of cards, in the same way for every filter. **Predict**: will you recognise the painting in the activation maps? Which digits of the Gram matrix change?
+
+# %% name="guess_shuffle"
+page.predict(
+    "shuffle",
+    "What becomes of the activation maps and of the Gram matrix?",
+    [
+        "the maps are noise, and the matrix is another one",
+        "the maps are noise, and the matrix stays the same",
+        "the painting is still there, and the matrix is another one",
+        "the painting is still there, and the matrix stays the same",
+    ],
+)
 
 # %% name="shuffle"
 # NBVAL_CHECK_OUTPUT
@@ -232,6 +254,18 @@ style_layer_loss = sl.check("style_layer_loss", style_layer_loss)
 #
 # **Predict** where in the table the small numbers are, and which two *different* paintings come closest.
 
+# %% name="guess_halves"
+page.predict(
+    "halves",
+    "Which two different paintings come closest?",
+    [
+        "pointillism and ceramic",
+        "woodblock and stained-glass",
+        "brushstrokes and fluid",
+        "brushstrokes and woodblock",
+    ],
+)
+
 # %% name="unlike"
 def unlike(activation, target_gram):
     """The style loss of a layer as a share of what a silent encoder would pay."""
@@ -268,6 +302,9 @@ page.show(
 # $F F^T$ alone (`raw`) is a sum over positions, so a larger image has a larger one. Divided by $HW$ (`per_location`) it is a mean. Some divide by $C H W$ (`per_element`): that only changes what a layer with many filters costs compared with one with few.
 #
 # Take half a wall of tiles: the same style, half the positions. **Predict** its loss against the whole wall under `raw`. You can work it out: $G = A / 2$.
+
+# %% name="guess_sizes"
+page.predict("sizes", "What is the loss of half the wall against the whole wall under `raw`?", unit="")
 
 # %% name="sizes"
 # NBVAL_CHECK_OUTPUT
@@ -321,6 +358,9 @@ page.show(
 # $$D = \sum_{ij} (G_{ij} - A_{ij})^2 = C^2 E.$$
 #
 # $D$ is known as the squared **maximum mean discrepancy** (reference 2). **Predict**: can two different clouds be at distance 0?
+
+# %% name="guess_cloud"
+page.predict("cloud", "Can two different clouds be at distance 0?", ["no, never", "yes, they can"])
 
 # %% name="cloud"
 # NBVAL_CHECK_OUTPUT
@@ -392,6 +432,11 @@ def texture_loss(grams, weights):
 #
 # Now the upper row of the paper's figure 1: five textures from the same noise, each with one more layer. **Predict** from which layer on you see brush strokes, and whether the hills will be at the bottom again.
 
+# %% name="guess_run"
+page.predict(
+    "run", "From which layer on do you see brush strokes?", ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
+)
+
 # %% name="run"
 def grow(painting, live):
     """Textures from the same noise, with one more layer each time, and the share of the loss that is left."""
@@ -435,6 +480,13 @@ live.finish(
 #
 # Every texture can be tested at *every* layer, including those that had no say in it. **Predict** what this table looks like above its diagonal.
 
+# %% name="guess_measure"
+page.predict(
+    "measure",
+    "What is in the table above its diagonal?",
+    ["zeros", "numbers as small as on it", "larger numbers", "smaller numbers"],
+)
+
 # %% name="measure"
 grams, _ = targets_of(strokes)
 seen = {name: encoder(sl.to_tensor(image, setting.device)) for name, image in textures.items()}
@@ -456,6 +508,13 @@ page.show(
 # ## 3.10 A style with outlines
 #
 # Once more with stained glass. **Predict** at which layer the lead between the panes closes into cells, and whether the sun comes back.
+
+# %% name="guess_second"
+page.predict(
+    "second",
+    "At which layer does the lead between the panes close into cells?",
+    ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"],
+)
 
 # %% name="second"
 panes = centre(paintings["stained-glass"])

@@ -114,6 +114,13 @@ gram_matrix = sl.check("gram_matrix", gram_matrix)
 #
 # **Predict.** Which entry says that filters 2 and 3 never respond together? What changes when the two positions swap?
 
+# %% name="guess_gram_by_hand"
+page.predict(
+    "gram_by_hand",
+    "What changes in the Gram matrix when the two positions swap?",
+    ["its diagonal", "the entries of filters 2 and 3", "nothing", "all of its entries"],
+)
+
 # %% name="gram_by_hand"
 # NBVAL_CHECK_OUTPUT
 activation = np.float32([[[1, 0, 2], [1, 2, 0]]])  # one row of two positions, three filters
@@ -129,6 +136,13 @@ for name, array in {"as it is": activation, "swapped": activation[:, ::-1]}.item
 # </details>
 #
 # Now with the encoder: move the whole painting, so that everything is somewhere else. **Predict** which of the two losses notices.
+
+# %% name="guess_moved"
+page.predict(
+    "moved",
+    "Which of the two losses notices that the painting has moved?",
+    ["the style loss", "the content loss", "both of them", "neither of them"],
+)
 
 # %% name="moved"
 def unlike(seen, wanted):
@@ -180,6 +194,13 @@ total_cost = sl.check("total_cost", total_cost)
 
 # %% [markdown] name="cost_numbers_text"
 # The numbers below come from a well-known course (reference 4), which prints 35.34667875478276 for $\alpha = 10$, $\beta = 40$. **Predict** what happens to the *best image* when both weights are doubled.
+
+# %% name="guess_cost_numbers"
+page.predict(
+    "cost_numbers",
+    "What happens to the best image when both weights are doubled?",
+    ["it stays the same", "it has more style", "it has more content", "it changes in both"],
+)
 
 # %% name="cost_numbers" tags=["torch"]
 # NBVAL_CHECK_OUTPUT
@@ -234,6 +255,9 @@ one_step = sl.check("one_step", one_step)
 # %% [markdown] name="downhill_text"
 # We want to turn a black image $x$ into a grey one, $t$. The loss is $\frac12 \sum (x - t)^2$ and $\eta = 0.5$, so each step halves the distance. **Predict** the factor by which the loss falls.
 
+# %% name="guess_downhill"
+page.predict("downhill", "By which factor does the loss fall at each step?", unit="")
+
 # %% name="downhill"
 # NBVAL_CHECK_OUTPUT
 black, grey = np.zeros((4, 5, 3)), np.full((4, 5, 3), 0.8)
@@ -272,6 +296,9 @@ def transfer_loss(content, style, alpha, beta, layers=STYLE):
 # %% [markdown] name="run_text"
 # `optimise` is an iterator: each pass through the loop is one step, and what you do with it is up to you. We start from the photograph. **Predict** what the content loss will do: fall, rise, or stay?
 
+# %% name="guess_run"
+page.predict("run", "What will the content loss do?", ["it falls", "it rises", "it stays as it is"])
+
 # %% name="run"
 ALPHA, BETA = 1.0, 100.0
 loss = transfer_loss(sl.to_tensor(photograph), sl.to_tensor(painting), ALPHA, BETA)
@@ -294,6 +321,13 @@ live.finish(result, "The pagoda and its trees, painted in thick swirling strokes
 # </details>
 #
 # Next the losses, and four images along the run. **Predict** at which step you would have stopped.
+
+# %% name="guess_curves"
+page.predict(
+    "curves",
+    "When would you have stopped the run?",
+    ["after a twentieth of its steps", "after a fifth", "after half", "at its end"],
+)
 
 # %% name="curves"
 fallen = history["total"] / history["total"][0]
@@ -331,17 +365,24 @@ balance = sl.check("balance", balance)
 # %% [markdown] name="sweep_text"
 # Now paint three images, somewhat smaller to save time. $\beta$ is chosen so that the style would be 0.1 %, 5 % and 90 % of the last run's total. **Predict** which one keeps the colours of the photograph, and whether the last one still has a pagoda.
 
+# %% name="guess_sweep"
+page.predict(
+    "sweep",
+    "Does the last image, with 90 % of style, still have a pagoda?",
+    ["no, only strokes are left", "only a hint of it", "yes, clearly"],
+)
+
 # %% name="sweep"
 SMALL, QUICK = SIZE * 5 // 8, max(10, STEPS * 3 // 10)
 small = [sl.to_tensor(images.resize(image, SMALL)) for image in (photograph, painting)]
 ended = {"content": history[-1]["content"] / ALPHA, "style": history[-1]["style"] / BETA}
-swept, live = {}, page.Live("The pagoda, with more and more style", steps=3 * QUICK)
+swept, live = {}, page.Live("The photograph, repainted with more and more style", steps=3 * QUICK)
 for share in (0.001, 0.05, 0.9):
     beta = float(balance(ended["content"], ended["style"], share))
     for step in sl.optimise(small[0], transfer_loss(*small, 1.0, beta), steps=QUICK):
         live.show(step)
     swept[f"β = {round(beta, 1):g}"] = step.image
-live.finish(plots.side_by_side(swept), "The pagoda at three prices of style.")
+live.finish(plots.side_by_side(swept), "Three images side by side, one for each price of style.")
 
 # %% [markdown] name="try_text"
 # <details><summary>Compare with your guess</summary>
@@ -373,6 +414,13 @@ page.try_it(paint, step.image, "The pagoda in strokes", prices)
 # conv1_1 sees 3 x 3 pixels and knows colours and dots; conv3_1 sees 24 x 24 and knows how strokes join. And the start matters, because an optimiser finds *a* low point, not the lowest one.
 #
 # **Predict** what is missing when only conv1_1 gives the style, and how much of the pagoda comes back from noise.
+
+# %% name="guess_variants"
+page.predict(
+    "variants",
+    "How much of the pagoda comes back from noise?",
+    ["all of it, in other colours", "a hint at most", "all of its outlines"],
+)
 
 # %% name="variants"
 noise = np.random.default_rng(SEED).uniform(size=sl.to_image(small[0]).shape)
@@ -420,6 +468,18 @@ total_variation = sl.check("total_variation", total_variation)
 # %% [markdown] name="smooth_text"
 # Losses are functions, so they can be combined: `smooth` adds a third part to any loss, at the price $\gamma$. We look at a part of the image, enlarged. **Predict** what too high a price does to the strokes.
 
+# %% name="guess_smooth"
+page.predict(
+    "smooth",
+    "What does too high a price do to the strokes?",
+    [
+        "it makes them longer",
+        "it only takes the speckle off them",
+        "it turns them into flat patches",
+        "it breaks them up into dots",
+    ],
+)
+
 # %% name="smooth"
 def smooth(loss, gamma):
     """Any loss, plus total variation at the price gamma per pixel."""
@@ -447,6 +507,13 @@ live.finish(
 # ## 4.9 Every image in every style
 #
 # Landmarks down the side, styles along the top, and nothing else changes: same layers, same $\alpha$, $\beta$ and $\gamma$ for all. **Predict** which style will carry over worst: the one with small strokes, with large flat areas, or with dark outlines?
+
+# %% name="guess_grid"
+page.predict(
+    "grid",
+    "Which style will carry over worst?",
+    ["the one with small strokes", "the one with large flat areas", "the one with dark outlines"],
+)
 
 # %% name="grid"
 contents, styles = ("china", "rocket"), ("brushstrokes", "woodblock", "stained-glass")
@@ -476,6 +543,13 @@ live.finish(
 # To feel the prices first, move $\alpha$ and $\beta$ while an image is being painted: [step by step, in a browser]({{try_it}}).
 #
 # The studio is the loop of 4.5 with buttons. Its slider $\beta / \alpha$ multiplies the recipe's own ratio. Paint the same pair at a tenth of it, at one and at ten times: the runs stay side by side, each with its losses, and *Before / after* shows what changed where. **Predict** whether ten times the price makes the style loss ten times smaller.
+
+# %% name="guess_studio"
+page.predict(
+    "studio",
+    "Does ten times the price make the style loss ten times smaller?",
+    ["yes, about ten times", "no, it falls by more than that", "no, it falls by less than that"],
+)
 
 # %% name="studio"
 from stylelab import studio

@@ -113,6 +113,9 @@ blend = sl.check("blend", blend)
 # %% [markdown] name="starts_text"
 # The course's noise is weak: 20 grey levels of 255 to either side of a mean colour. **Predict** the value of a pixel of 0.2 under noise of 0.7, at $s = 0.6$. Will you still see the photograph?
 
+# %% name="guess_starts"
+page.predict("starts", "What is the value of a pixel of 0.2 under noise of 0.7, at s = 0.6?", unit="")
+
 # %% name="starts"
 # NBVAL_CHECK_OUTPUT
 dark, bright = (sl.to_tensor(np.full((2, 2, 3), value)) for value in (0.2, 0.7))
@@ -151,6 +154,9 @@ decayed_rate = sl.check("decayed_rate", decayed_rate)
 
 # %% [markdown] name="decay_text"
 # **Predict** how much of 100 is left after the report's 4000 steps.
+
+# %% name="guess_decay"
+page.predict("decay", "How much of the learning rate of 100 is left after 4000 steps?", unit="")
 
 # %% name="decay"
 # NBVAL_CHECK_OUTPUT
@@ -198,6 +204,13 @@ keras_variation = sl.check("keras_variation", keras_variation)
 #
 # **Predict** which ramp will notice: brighter downwards, or brighter to the right?
 
+# %% name="guess_ramps"
+page.predict(
+    "ramps",
+    "Which ramp will notice the slip?",
+    ["the one that is brighter to the right", "the one that is brighter downwards", "both, equally"],
+)
+
 # %% name="ramps"
 # NBVAL_CHECK_OUTPUT
 def indexed(x):
@@ -221,6 +234,18 @@ for name, ramp in {"brighter to the right": right, "brighter downwards": right.t
 # </details>
 #
 # Now lower each of the two sums, and nothing else, on the photograph. **Predict** what the slip paints.
+
+# %% name="guess_smears"
+page.predict(
+    "smears",
+    "What does the slip paint?",
+    [
+        "horizontal bands, row by row",
+        "a haze, equally soft everywhere",
+        "vertical streaks, down to the last row",
+        "edges that are sharper than before",
+    ],
+)
 
 # %% name="smear" tags=["torch"]
 def smeared(image):
@@ -266,6 +291,9 @@ live.finish(
 #
 # **Predict.** Which layer does "3" favour? What does $w = 2$ do?
 
+# %% name="guess_disguise"
+page.predict("disguise", 'Which layer does the "3" favour?', ["conv5_1", "conv3_1", "conv1_1"])
+
 # %% name="disguise"
 # NBVAL_CHECK_OUTPUT
 for block, filters in enumerate((64, 128, 256, 512, 512)):  # VGG-19; each block has 1/4 of the positions before it
@@ -291,6 +319,18 @@ print(f"w = 2: loss times {float(sl.content_loss(2 * one, 0 * one) / sl.content_
 # $$J = J_{content}^{\,\alpha} \cdot J_{style}^{\,\beta}, \qquad \alpha = 10^5.$$
 #
 # Take an "image" of one pixel $x$: the photograph is 0, the painting 1, so $J_{content} = x^2$ and $J_{style} = (1 - x)^2$. **Predict** the lowest point of the weighted sum with $\alpha = 3$, $\beta = 1$, and of the product.
+
+# %% name="guess_powers"
+page.predict(
+    "powers",
+    "Where is the product of powers lowest?",
+    [
+        "only at the photograph, x = 0",
+        "somewhere between the two",
+        "at both ends, x = 0 and x = 1",
+        "only at the painting, x = 1",
+    ],
+)
 
 # %% name="powers"
 # NBVAL_CHECK_OUTPUT
@@ -345,6 +385,13 @@ def quasi_newton(clamp, steps=12):
 #
 # **Predict** which is lowest at the end: clamped inside, clamped once after the run, or a method that knows the bounds (L-BFGS-B)?
 
+# %% name="guess_clamps"
+page.predict(
+    "clamps",
+    "Which way to stay in 0..1 is lowest at the end?",
+    ["clamped inside", "a method that knows the bounds", "clamped once after the run"],
+)
+
 # %% name="clamps"
 # NBVAL_CHECK_OUTPUT
 from scipy.optimize import minimize
@@ -374,6 +421,13 @@ page.show(plots.lines({"step": curves}, "loss (no unit)"), "The two losses, step
 #
 # A tutorial that prints numbers can be checked. The course prints a Gram matrix, a total cost, and a log of its run with $\alpha = 10$, $\beta = 40$. **Predict**, from the log's first and last line, what share of $J$ the content has.
 
+# %% name="guess_published"
+page.predict(
+    "published",
+    "What share of J does the content have at the end of the log?",
+    ["less than 1 percent", "about 5 percent", "about 20 percent", "about 50 percent"],
+)
+
 # %% name="published"
 # NBVAL_CHECK_OUTPUT
 three_filters = np.float32([[[-1.683445, 4.189092, 3.8925915], [1.8942858, 1.3846824, 2.3524866]]])  # 1 x 2
@@ -397,6 +451,9 @@ for step, content, style in ((0, 7877.67, 1.26259e8), (180, 18494.7, 2.42877e6))
 # ## 5.9 One pair, six recipes
 #
 # Now all six, as intended, on the same two images, with the same encoder. Weights are rescaled for that encoder, and runs are cut to at most a hundred steps on a laptop. **Predict** which will be greyest, and which closest to the photograph. Think of start, rate and steps.
+
+# %% name="guess_six"
+page.predict("six", "Which image will be greyest?", ["gatys", "keras", "tf-tutorial", "coursera", "lab"])
 
 # %% name="six"
 runs = {name: scaled(name, setting.preset) for name in NAMES}
@@ -475,6 +532,13 @@ live.finish(plots.side_by_side(ended), f"Four images after {MOST} steps each, by
 # ### Who was first?
 #
 # To compare, we need a loss that all of them reached: the best loss of the slowest. **Predict** the order in which they reach it, counted in steps. Will it be different in seconds?
+
+# %% name="guess_goal"
+page.predict(
+    "goal",
+    "Which optimiser is the first to reach the common loss, counted in steps?",
+    ["SGD", "the smaller Adam", "the larger Adam", "L-BFGS"],
+)
 
 # %% name="goal"
 fallen = {name: history["total"] / history["total"][0] for name, history in raced.items()}

@@ -150,6 +150,13 @@ mmd = sl.check("mmd", mmd)
 # %% [markdown] name="kernels_text"
 # Now all three, on the five impostors. **Predict**: which kernels notice the ring? Which notice the two dots? Think of how the cell in 6.1 made them.
 
+# %% name="guess_discrepancies"
+page.predict(
+    "discrepancies",
+    "Which kernels notice the ring?",
+    ["all three", "only the Gaussian one", "only the polynomial one", "the polynomial and the Gaussian one"],
+)
+
 # %% name="kernels" tags=["torch"]
 def gaussian(u, v, gamma=20.0):
     squares = (u**2).sum(-1)[..., :, None] + (v**2).sum(-1)[..., None, :] - 2 * u @ v.mT
@@ -197,6 +204,9 @@ for name, cloud in impostors.items():
 #
 # So every style loss in the first six lessons is an MMD. **Predict** the factor $D / E$ for our two filters, and for the 64 of VGG's conv1_1.
 
+# %% name="guess_gatys"
+page.predict("gatys", "What is D / E for two filters?", unit="")
+
 # %% name="gatys"
 # NBVAL_CHECK_OUTPUT
 for filters in (2, 64):
@@ -215,6 +225,9 @@ for filters in (2, 64):
 # ## 6.4 What does a Gram matrix confuse?
 #
 # Take a single filter. In one image it responds with $1/\sqrt2$ everywhere, in another with 0 at half of the positions and 1 at the others. **Predict** the Gram matrix of each: with one filter it is one number.
+
+# %% name="guess_risser"
+page.predict("risser", "What is the Gram matrix of the image that responds with 0 and 1?", unit="")
 
 # %% name="risser"
 # NBVAL_CHECK_OUTPUT
@@ -289,6 +302,13 @@ wasserstein = sl.check("wasserstein", wasserstein)
 # %% [markdown] name="work_text"
 # **Predict** $W^2$ between the grey square and the chessboard of 6.4, from their means and deviations. And for which of the five impostors is it 0?
 
+# %% name="guess_work"
+page.predict(
+    "work",
+    "For which impostor is the squared Wasserstein distance 0?",
+    ["one dot", "filter 2 shuffled", "two dots", "ring", "only the ends"],
+)
+
 # %% name="work"
 # NBVAL_CHECK_OUTPUT
 flat, squares = (as_activation(response.reshape(-1, 1)) for response in (even, board))
@@ -323,6 +343,13 @@ sliced_wasserstein = sl.check("sliced_wasserstein", sliced_wasserstein)
 # %% [markdown] name="sorted_text"
 # The figure shows projections of style and ring onto one line, sorted. The loss is the mean square of what lies between the curves. **Predict**: which impostor is at distance 0 along the two axes, and is it still along 32 lines?
 
+# %% name="guess_sorted"
+page.predict(
+    "sorted",
+    "Which impostor is at distance 0 along the two axes?",
+    ["one dot", "filter 2 shuffled", "two dots", "ring", "only the ends"],
+)
+
 # %% name="sorted"
 # NBVAL_CHECK_OUTPUT
 style = as_activation(band)
@@ -350,6 +377,9 @@ page.show(
 # Nine losses, five impostors. Deviations are each filter's standard deviation. The ninth loss is new: each point looks for its **nearest neighbour** in the style's cloud, the one in the most similar direction from the centre, and pays for the angle. Who else has chosen that neighbour does not matter.
 #
 # Each row is divided by its largest number. **Predict** where the zeros are, row by row.
+
+# %% name="guess_losses"
+page.predict("losses", "How many of the nine losses notice all five impostors?", ["none", "two", "five", "eight"])
 
 # %% name="losses"
 LOSSES = {
@@ -379,6 +409,13 @@ page.show(plots.heat_maps(shares, "share of its row's largest", width=5.2), "Nin
 #
 # Blindness shows best in what a loss *makes*. A heap of points is set free eight times, and each time another loss says where they may go. **Predict** which losses draw the bent band, and what the others draw.
 
+# %% name="guess_go"
+page.predict(
+    "go",
+    "Which of these losses draws the bent band?",
+    ["Gram matrix", "Wasserstein", "Gaussian kernel", "histograms"],
+)
+
 # %% name="go"
 heap = np.concatenate([rng.normal(0.55, 0.08, (M, 2)), np.zeros((M, 1))], 1)  # points in the first two channels
 
@@ -405,6 +442,11 @@ page.show(
 #
 # Now real clouds, at conv3_1, in as many dimensions as it has filters. Six paintings are cut in two. **Predict**: how many right halves does each loss match to their own left half?
 
+# %% name="guess_halves"
+page.predict(
+    "halves", "How many of the six right halves do the means alone match to their own left half?", unit=""
+)
+
 # %% name="halves"
 recipe = recipes.scaled("gatys", setting.preset)
 SIZE, STEPS = recipe.size * 5 // 8, max(12, recipe.steps * 2 // 5)
@@ -429,6 +471,13 @@ for name, loss in LOSSES.items():
 # ## 6.10 As textures
 #
 # Pixels instead of points: from the same noise, five of the losses, each at five layers. At each layer a loss is divided by its value at the start, so all layers count the same. **Predict** which of them paint strokes, and which get the amounts of colour right.
+
+# %% name="guess_textures"
+page.predict(
+    "textures",
+    "Which of the five losses paints the cleanest strokes?",
+    ["means", "Gram matrix", "Wasserstein", "sliced", "neighbours"],
+)
 
 # %% name="style_of"
 def style_of(target, loss, start):

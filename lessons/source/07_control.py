@@ -102,6 +102,13 @@ masked_gram = sl.check("masked_gram", masked_gram)
 # %% [markdown] name="parts_text"
 # Two filters, four positions; the region is the last one, where both respond with 2. Elsewhere filter 1 responds with 1, and filter 2 with 0. **Predict** the region's Gram matrix, the rest's, and how the two make up that of the whole.
 
+# %% name="guess_parts"
+page.predict(
+    "parts",
+    "How do the two Gram matrices make up that of the whole?",
+    ["as their sum", "as a mean, weighted by the numbers of positions", "as their plain mean"],
+)
+
 # %% name="parts" tags=["torch"]
 # NBVAL_CHECK_OUTPUT
 F = torch.tensor([[[[1.0, 1, 1, 2]], [[0, 0, 0, 2]]]])  # one image of one row: (1, 2, 1, 4)
@@ -130,6 +137,13 @@ for name, gram in {"region": own, "rest": rest, "together": together, "whole": w
 # ## 7.2 Style here, and there another
 #
 # `content_mask` says where. Without a `style_mask`, style is painted where it is white, and elsewhere the photograph stays as it is, to the last bit. With masks for both images, each region of the photograph gets the style of the region of the same colour. **Predict**: will the border between sky and roof be sharp, when only the sky is painted?
+
+# %% name="guess_where"
+page.predict(
+    "where",
+    "Will the border between sky and roof be sharp, when only the sky is painted?",
+    ["no, the style leaks onto the roof", "no, the style fades out before the roof", "yes, to the pixel"],
+)
 
 # %% name="paint"
 fallen = []  # of each run, the share of the loss that is left
@@ -203,6 +217,11 @@ match_colours = sl.check("match_colours", match_colours)
 # %% [markdown] name="matched_text"
 # **Predict** what becomes of the window's red: is there any red in the photograph?
 
+# %% name="guess_matched"
+page.predict(
+    "matched", "What becomes of the window's red?", ["it stays red", "it turns brown or pale", "it turns green"]
+)
+
 # %% name="matched"
 glass = paintings["stained-glass"]
 matched = sl.to_array(match_colours(sl.to_tensor(glass), sl.to_tensor(photograph)))
@@ -222,6 +241,13 @@ page.show(plots.side_by_side(shown), "The window, the photograph, and the window
 # ### Brightness only
 #
 # The other way is to paint *brightness* only. Network and losses see grey images, and in the end every pixel keeps its own hue. **Predict** for each of the two whether a stroke may have another colour than the thing it lies on.
+
+# %% name="guess_keep"
+page.predict(
+    "keep",
+    "In which way may a stroke have another colour than the thing it lies on?",
+    ["in both", "only with `luminance`", "only with `match`", "in neither"],
+)
 
 # %% name="keep"
 live = page.Live("The pagoda, in three ways of colour", steps=3 * STEPS)
@@ -243,6 +269,13 @@ for name, image in kept.items():
 #
 # A filter sees a fixed number of pixels (lesson 3): so the size of the *painting* sets the size of its strokes. `style_scale` is a factor of it. **Predict** what the sky looks like at a half, and at twice the size.
 
+# %% name="guess_scale"
+page.predict(
+    "scale",
+    "What do the strokes in the sky look like at twice the size of the painting?",
+    ["thinner and denser", "broader and softer", "of the same size, but fewer"],
+)
+
 # %% name="scale"
 live = page.Live("The pagoda in strokes of three sizes", steps=3 * STEPS)
 sizes = paint_all("brushstrokes", {f"style_scale={s:g}": {"style_scale": s} for s in (0.5, 1, 2)}, live)
@@ -258,6 +291,9 @@ live.finish(plots.side_by_side(sizes), "The pagoda in strokes of three sizes.")
 # ## 7.5 A style that is two
 #
 # What is half of one style and half of another? Put both paintings next to each other: the statistics of that image are means over *all* its positions, so means of the two. For Gram matrices and means we may mix numbers; for a covariance we may not. Take one filter: in one painting it responds with 0 everywhere, in the other with 1. **Predict** the variance of the blend, and the mean of the two variances.
+
+# %% name="guess_blend_numbers"
+page.predict("blend_numbers", "What is the variance of the blend?", unit="")
 
 # %% name="blend_numbers"
 # NBVAL_CHECK_OUTPUT
@@ -278,6 +314,13 @@ print(f"mean of the two:    mean square {moment:.2f}, variance {(first.var() + s
 #
 # **Predict** how one blend of strokes and stained glass will look: as a mosaic of both, or as a third style?
 
+# %% name="guess_blends"
+page.predict(
+    "blends",
+    "How will one blend of strokes and stained glass look?",
+    ["as a third style", "as a mosaic of both", "as one laid over the other"],
+)
+
 # %% name="blends"
 live = page.Live("The pagoda in blends of two styles", steps=3 * STEPS)
 pair, shares = ["brushstrokes", "stained-glass"], ((0.8, 0.2), (0.5, 0.5), (0.2, 0.8))
@@ -295,6 +338,17 @@ print(f"the loss is {max(fallen[-3:]):.1%} of the first, or less, for each of th
 # ## 7.6 How much?
 #
 # The photograph is a painting too: its own style. `strength` blends it in, $s$ parts of the style and $1 - s$ of the photograph. At $s = 0$ nothing has to change; at 1 all of the style is wanted. The weight $\alpha$ is no such dial: it is a price, and what it buys differs from pair to pair (lesson 4). **Predict** whether half the strength looks like half of each image, laid over each other.
+
+# %% name="guess_strength"
+page.predict(
+    "strength",
+    "Does half the strength look like half of each image, laid over each other?",
+    [
+        "yes, every pixel is about a mean of the two",
+        "no, it has all the strokes, but smaller",
+        "no, it has whole strokes, but fewer and paler",
+    ],
+)
 
 # %% name="strength"
 live = page.Live("The pagoda in four strengths", steps=4 * STEPS)

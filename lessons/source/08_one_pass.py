@@ -76,6 +76,13 @@ print(f"{len(painter.shape.convolutions)} convolutions have {numbers:,} numbers 
 #
 # **Predict**: how many times as fast as a short optimisation is one pass, ten times or a thousand times?
 
+# %% name="guess_race"
+page.predict(
+    "race",
+    "How many times as fast as a short optimisation is one pass?",
+    ["ten times or less", "between ten and a thousand times", "a thousand times or more"],
+)
+
 # %% name="race"
 recipe = scaled("stylelab", setting.preset)
 SIZE, STEPS = recipe.size * 5 // 8, max(12, recipe.steps * 2 // 5)
@@ -124,6 +131,13 @@ instance_norm = sl.check("instance_norm", instance_norm)
 # %% [markdown] name="contrast_text"
 # At four positions a filter responds with 1, 1, 3 and 3. **Predict** what the normalisation makes of that, and what it makes of half the contrast and more brightness: 5.5, 5.5, 6.5 and 6.5.
 
+# %% name="guess_contrast"
+page.predict(
+    "contrast",
+    "What does the normalisation make of 5.5, 5.5, 6.5 and 6.5?",
+    ["-0.5, -0.5, 0.5, 0.5", "0.5, 0.5, 1.5, 1.5", "-1, -1, 1, 1"],
+)
+
 # %% name="contrast"
 # NBVAL_CHECK_OUTPUT
 responses = np.float32([1, 1, 3, 3]).reshape(2, 2, 1).repeat(3, 2)  # three filters that respond alike
@@ -141,6 +155,13 @@ for name, given in {"as they are": responses, "half the contrast": 0.5 * respons
 # ### A pale photograph
 #
 # **Predict** how much paler the painting is if the photograph loses half of its contrast.
+
+# %% name="guess_pale"
+page.predict(
+    "pale",
+    "How much paler is the painting if the photograph loses half of its contrast?",
+    ["by half, as the photograph", "by about a quarter", "not at all"],
+)
 
 # %% name="pale"
 SIDE = recipe.size
@@ -183,6 +204,13 @@ conditional_instance_norm = sl.check("conditional_instance_norm", conditional_in
 # %% [markdown] name="codes_text"
 # **Predict**: next to the filters' numbers, which all styles share, how many does one style add: a half, a tenth, or less than a hundredth?
 
+# %% name="guess_codes"
+page.predict(
+    "codes",
+    "How many numbers does one style add to those that all styles share?",
+    ["a half of them", "a tenth of them", "less than a hundredth of them"],
+)
+
 # %% name="codes"
 # NBVAL_CHECK_OUTPUT
 normalised = sum(painter.shape.normalised.values())
@@ -208,6 +236,17 @@ page.show(plots.side_by_side(six, columns=3), "The pagoda in six styles, by one 
 # The network of 8.3 also runs [in a browser]({{try_it}}), on a phone too, with a slider for each style and your camera.
 #
 # Codes are vectors, and any mean of two vectors is a vector: so there is a style halfway between two others, which no step of the training has seen. **Predict**: does it look like a double exposure of both paintings?
+
+# %% name="guess_between"
+page.predict(
+    "between",
+    "Does the style halfway look like a double exposure of both paintings?",
+    [
+        "yes, the lines of both show faintly",
+        "no, each line is drawn once",
+        "no, it looks like only one of the two",
+    ],
+)
 
 # %% name="between"
 pair = "stained-glass", "fluid"
@@ -244,6 +283,18 @@ page.try_it(mix, large, images.alt("china"), sliders)
 #
 # The new style is a pattern of rings. Its twelve colour numbers are computed from the pattern; all others begin at the mean of the six. **Predict** what the network paints after the first step.
 
+# %% name="guess_train"
+page.predict(
+    "train",
+    "What does the network paint after the first step?",
+    [
+        "rings, in the pattern's colours",
+        "the photograph as it is",
+        "a mean of the six styles, in the pattern's colours",
+        "one of the six styles, in its own colours",
+    ],
+)
+
 # %% name="pattern"
 PALETTE = np.float32([[0.93, 0.86, 0.70], [0.83, 0.24, 0.16], [0.10, 0.28, 0.48], [0.95, 0.68, 0.20]])
 y, x = np.mgrid[:256, :256]
@@ -273,6 +324,18 @@ print(f"mean loss of the first steps: {np.mean(losses[:few]):.2f}, of the last: 
 # ## 8.6 What does speed cost?
 #
 # Measure both with the same ruler, at the same size. The style error is that of lesson 6, of mean and covariance, summed over five layers; the content error is the squared difference at conv3_1, as a share of the photograph's own. **Predict** who is nearer to the style, and who to the photograph.
+
+# %% name="guess_limits"
+page.predict(
+    "limits",
+    "Who is nearer to the style, and who to the photograph?",
+    [
+        "the network to both",
+        "the optimisation to both",
+        "the network to the style, the optimisation to the photograph",
+        "the optimisation to the style, the network to the photograph",
+    ],
+)
 
 # %% name="limits"
 LAYERS = "conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"
@@ -323,6 +386,9 @@ warp = sl.check("warp", warp)
 # %% [markdown] name="quarter_text"
 # A row of four pixels: 0, 0, 1, 0. The flow is a quarter of a pixel to the right, everywhere. **Predict** the row that comes out.
 
+# %% name="guess_quarter"
+page.predict("quarter", "Which row comes out?", ["0, 0, 0.75, 0.25", "0, 0.25, 0.75, 0", "0, 0.75, 0.25, 0"])
+
 # %% name="quarter" tags=["torch"]
 # NBVAL_CHECK_OUTPUT
 row = torch.tensor([0.0, 0, 1, 0]).expand(1, 3, 2, 4)  # three colours, two rows alike
@@ -358,6 +424,13 @@ def moved(image, right):
 # ### Frame by frame
 #
 # A camera turns to the right, by a few pixels a frame, so the flow is known. The second film remembers: each of its frames is half the painting, and half its own last frame, moved along. **Predict** by how much painted frames differ after the move, when photographed ones do not differ at all.
+
+# %% name="guess_film"
+page.predict(
+    "film",
+    "By how much do painted frames differ after the move?",
+    ["by less than 0.01 a pixel", "by 0.01 to 0.3 a pixel", "by more than 0.3 a pixel"],
+)
 
 # %% name="film"
 def flicker(frames, right):

@@ -114,6 +114,13 @@ adain = sl.check("adain", adain)
 # %% [markdown] name="moments_text"
 # Two filters again, so that we can look. The content's cloud leans to the right, the style's to the left. **Predict**: after AdaIN, which way does the cloud lean? The correlation says it: 1 for a line to the right, $-1$ to the left.
 
+# %% name="guess_lean"
+page.predict(
+    "lean",
+    "Which way does the cloud lean after AdaIN?",
+    ["to the left, as the style's", "to the right, as the content's", "to neither side"],
+)
+
 # %% name="moments" tags=["torch"]
 def as_activation(cloud):
     """Points (M, C) as the encoder would give them: {{activation}}, one image in one row."""
@@ -275,6 +282,9 @@ transport_map = sl.check("transport_map", transport_map)
 # %% [markdown] name="ways_text"
 # Now all three, with an arrow for each point. The number in the middle is the mean of all squared ways; the last one is how much work is left, the squared Wasserstein distance from the moved cloud to the style's. **Predict**: which map arrives, and which goes furthest?
 
+# %% name="guess_ways"
+page.predict("ways", "Which map goes furthest?", ["AdaIN", "whiten, colour", "transport"])
+
 # %% name="transport" tags=["torch"]
 def transport(content, style, least=1e-5):
     """`least` is added to the content's variances, so that every S has an inverse."""
@@ -318,6 +328,18 @@ page.show(
 #
 # Now at conv3_1, where there are 256 filters. **Predict** what the decoded images take from the painting: its colours, light and dark, its brush strokes?
 
+# %% name="guess_paint"
+page.predict(
+    "paint",
+    "What do the decoded images take from the painting?",
+    [
+        "only its colours",
+        "colours, light and dark",
+        "colours, light and dark, and brush strokes",
+        "only its brush strokes",
+    ],
+)
+
 # %% name="paint"
 moved = {name: map_(seen["conv3_1"], wanted["conv3_1"]) for name, map_ in MAPS.items()}
 decoded = {name: sl.to_image(decoders["conv3_1"](activation)) for name, activation in moved.items()}
@@ -337,6 +359,13 @@ page.show(
 #
 # One layer is not all of a style. `sl.move_statistics` goes from coarse to fine: move conv3_1 and decode; see the result with conv2_1, move, decode; then conv1_1, and at last the colours themselves. **Predict** what the finer layers add.
 
+# %% name="guess_cascade"
+page.predict(
+    "cascade",
+    "What do the finer layers add?",
+    ["long brush strokes", "only other colours", "sharper edges and more texture"],
+)
+
 # %% name="cascade"
 ways = {"AdaIN": "adain", "whiten, colour": "whiten", "transport": "transport"}
 cascades = {name: sl.move_statistics(photograph, painting, map=word) for name, word in ways.items()}
@@ -355,6 +384,13 @@ page.show(
 # ## 9.7 A network that reads the numbers
 #
 # What if a network paints, and the statistics only tell it *how*? Lesson 8's network had gains and biases for each style, learned one style at a time. The network `any` has a **reader** besides: a small network that gets AdaIN's two numbers for every filter in five layers of the encoder, and answers with all gains and biases. The last step is a map again: it gives the colours the style's mean and covariance. `any` was trained with many images as styles, so that it has an answer for those it has never seen. **Predict** how many numbers describe a painting here, and how many a photograph.
+
+# %% name="guess_network"
+page.predict(
+    "network",
+    "Which is described by more numbers, the painting or the photograph?",
+    ["the painting", "the photograph", "neither: equally many"],
+)
 
 # %% name="network"
 painter = sl.load_network("any")
@@ -378,6 +414,13 @@ print(", ".join(f"{name}: {code.size} numbers" for name, code in codes.items()))
 # ## 9.8 All ways, side by side
 #
 # One photograph, one painting, four ways. The style error is the squared Wasserstein distance to the painting at conv3_1, as a share of the photograph's own. The last way is a run of steps, as in lessons 4 to 7. **Predict** the order by style error, and by seconds.
+
+# %% name="guess_errors"
+page.predict(
+    "errors",
+    "Which way has the smallest style error?",
+    ["one map", "three layers", "a run of steps", "the network"],
+)
 
 # %% name="compare"
 def optimised():
@@ -417,6 +460,17 @@ page.show(plots.side_by_side(results), "The photograph, and four ways to paint i
 # ## 9.9 Guess before you run
 #
 # Two odd styles: the painting without its colours, and an image of a single blue. **Predict** what three layers and the network each make of the photograph.
+
+# %% name="guess_puzzle"
+page.predict(
+    "puzzle",
+    "What do three layers make of the photograph in the single blue?",
+    [
+        "the photograph in shades of blue",
+        "the photograph in its own colours",
+        "plain blue, without the photograph",
+    ],
+)
 
 # %% name="puzzle"
 grey = np.repeat(images.luminance(painting)[..., None], 3, axis=2)

@@ -377,6 +377,10 @@ def release(
     nbgrader: Annotated[
         bool, typer.Option("--nbgrader", help="Make DIR an nbgrader course: source/, nbgrader_config.py.")
     ] = False,
+    solutions: Annotated[
+        bool,
+        typer.Option("--solutions", help="Write the edition for instructors instead: model answers, and the hints below them."),
+    ] = False,
     course: OtherCourse = None,
 ) -> int:
     """Write the lessons to hand out: without outputs, with nbgrader's metadata, and a zip of each. Other files are kept."""
@@ -385,7 +389,7 @@ def release(
     numbers = [] if lessons is None else lessons.replace(",", " ").split() or [lessons]
     try:
         with _course(course):
-            print(handout.release(out, framework, numbers, nbgrader=nbgrader))
+            print(handout.release(out, framework, numbers, nbgrader=nbgrader, solutions=solutions))
     except KeyboardInterrupt:
         raise Interrupted("interrupted: all files are complete; run it again to write the rest") from None
     return 0

@@ -47,7 +47,7 @@ def hint(exercise_id: str, edition: str, library: Mapping[str, Callable]) -> Non
         known, policy = record.entry(exercise_id), course.help
         if refused := _too_early("hints", policy.hints_after, len(known["wrong"])):
             return show(refused)
-        hints = all_hints(exercise, edition, answers.get(exercise_id))
+        hints = all_hints(exercise, edition, source_of(answers[exercise_id]) if exercise_id in answers else "")
         given = _next(known, len(hints))
         known["hints"] = max(known["hints"], given)
         record.save(exercise_id, known)
@@ -59,10 +59,17 @@ def hint(exercise_id: str, edition: str, library: Mapping[str, Callable]) -> Non
     show(text, html, {"exercise": exercise_id, **record.summary(known)})
 
 
-def all_hints(exercise: Exercise, edition: str, answer: Callable | None) -> list[str]:
-    """The three hints of an exercise. Where its definition has two, the third is the line of the model answer that does the work."""
+def all_hints(exercise: Exercise, edition: str, model: str) -> list[str]:
+    """The three hints of an exercise. Where its definition has two, the third is the line of the model answer that does the work.
+
+    Args:
+        model: the source of the model answer.
+
+    Raises:
+        InputError: it has none.
+    """
     hints = [fill_in(text, "", edition) for text in exercise.hints[:MOST]]
-    if len(hints) < MOST and answer is not None and (line := key_line(source_of(answer))):
+    if len(hints) < MOST and (line := key_line(model, exercise.id)):
         hints.append(f"`{line}`")
     if not hints:
         raise InputError(f"exercise '{exercise.id}' has no hints")
@@ -132,9 +139,9 @@ def source_of(function: Callable) -> str:
     return ""
 
 
-def key_line(source: str) -> str:
+def key_line(source: str, name: str = "") -> str:
     """The line of a function that does the work: what it returns, or what the returned name was made of."""
-    tree = _function(source)
+    tree = _function(source, name)
     returns = [node for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None] if tree else []
     if not returns:
         return ""
@@ -146,10 +153,12 @@ def key_line(source: str) -> str:
     return ast.unparse(last)
 
 
-def _function(source: str) -> ast.AST | None:
+def _function(source: str, name: str = "") -> ast.AST | None:
+    """The function of this name in some code, or the first one."""
     with suppress(SyntaxError, ValueError):
         tree = ast.parse(source)
-        return next((node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)), tree)
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
+        return next((node for node in functions if getattr(node, "name", None) == name), (functions or [tree])[0])
     return None
 
 

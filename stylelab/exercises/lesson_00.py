@@ -45,6 +45,12 @@ PREPROCESS = Exercise(
     differentiable=("image",),
     on_processor=True,
     atol=1e-3,
+    hints=(
+        "Three things change, one after the other: the order of the colours, the range, and the colour that counts as 0. "
+            "The mean is given in the new order and the new range.",
+        "The shape stays {{image}} at every line. Red (1, 0, 0) becomes (0, 0, 1), then (0, 0, 255); only then the mean "
+            "goes off, one number for each channel.",
+    ),
     mistakes={
         "The image comes back unchanged: scale it, reverse its channels and subtract the mean.": lambda image: image,
         "RGB and BGR are swapped: the result is still in RGB order. Reverse the channels before you subtract the mean.": [
@@ -156,6 +162,11 @@ DEPROCESS = Exercise(
     cases=_deprocess_cases,
     reference=_deprocess,
     on_processor=True,
+    hints=(
+        "Undo the steps of preprocess, the last one first, and clip only at the very end.",
+        "The shape stays {{image}} at every line. A pixel (0, 0, 0) becomes (103.939, 116.779, 123.680), then (123.680, "
+            "116.779, 103.939), and at the end about (0.49, 0.46, 0.41).",
+    ),
     mistakes={
         "The pixels come back unchanged: add the mean, reverse the channels, scale and clip.": lambda pixels: pixels,
         _NOT_CLIPPED: _unclipped,

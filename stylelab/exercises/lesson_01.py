@@ -94,6 +94,12 @@ LAYER_NAME = Exercise(
         "KeyError|IndexError|ValueError": "All sixteen layers can be asked for, in every spelling and by their number.",
     },
     reference=layer_name,
+    hints=(
+        "A number is a position in the list of all sixteen names. Every other spelling has two digits, for the block and "
+            "the convolution, and nothing else counts.",
+        "Blocks of 2, 2, 4, 4 and 4 give a list that begins with conv1_1, conv1_2, conv2_1; its tenth name is conv4_2. Of "
+            "'block4_conv2', keep the digits 4 and 2.",
+    ),
     mistakes={
         "The name comes back unchanged: 'block4_conv2' and 'relu4_2' should both become 'conv4_2'.":
             lambda name: None if isinstance(name, int) or name.startswith("conv") else name,
@@ -195,6 +201,12 @@ RECEPTIVE_FIELD = Exercise(
         "tuple indices|values to unpack|'tuple' object|not 'tuple'|and 'tuple'": "Each layer is a pair: `for kernel, stride in layers`.",
     },
     reference=receptive_field,
+    hints=(
+        "Begin with one pixel and go up. Each kernel adds its further positions, and these lie as many pixels apart as the "
+            "strides below have made it.",
+        "Width and step begin as 1 and 1. A layer (3, 1) makes them 3 and 1, another one 5 and 1, a pooling (2, 2) makes 6 "
+            "and 2, and one more (3, 1) makes 10 and 2.",
+    ),
     mistakes={
         "Strides are left out: after a layer of stride 2, each step is two pixels wide.":
             lambda layers: 1 + sum(kernel - 1 for kernel, _ in layers),
@@ -283,6 +295,11 @@ IMAGE_GRADIENT = Exercise(
     result="image",
     cases=_gradient_cases,
     reference=gradient,
+    hints=(
+        "The image is the unknown here: make a copy whose use is recorded, compute the loss of that copy, and ask how the "
+            "loss changes with each of its pixels.",
+        "The copy is {{image}}, its loss a scalar, and the gradient {{image}} again, one number for each number of the image.",
+    ),
     mistakes={
         "Image and target are swapped: the loss is called as `loss(target, image)`.": [
             swapped_gradient,

@@ -55,6 +55,12 @@ PSNR = Exercise(
     result="scalar",
     cases=_psnr_cases,
     reference=_psnr,
+    hints=(
+        "First one number for how wrong the pixels are. Then put it on a logarithmic scale, with the sign that makes a "
+            "smaller error a larger result.",
+        "The difference is {{image}}, the mean of its squares a scalar. A mean of 0.1 gives 10 dB, of 0.01 20 dB; a "
+            "natural logarithm has to be divided by that of 10.",
+    ),
     mistakes={
         "The sign is wrong: a smaller error should give a larger PSNR.": lambda **case: -_psnr(**case),
         "That is the natural logarithm, but decibels use the logarithm to base 10.": [
@@ -148,6 +154,12 @@ CONTENT_LOSS = Exercise(
     cases=_content_cases,
     reference=lambda activation, target: _mean_square(activation, target),
     differentiable=("activation",),
+    hints=(
+        "Compare the two activations entry by entry. Too much and too little should count alike, so square each "
+            "difference, then average.",
+        "The difference is {{activation}}, and so is its square; the mean over all four axes is a scalar. A difference of "
+            "3 everywhere gives 9.",
+    ),
     mistakes={
         "That is the sum: take the mean.": lambda activation, target: np.sum((activation - target) ** 2),
         "That is half the sum, as Gatys has it: here, take the mean.": lambda activation, target: np.sum((activation - target) ** 2) / 2,
@@ -317,6 +329,12 @@ RECONSTRUCT = Exercise(
     by_name=("learning_rate",),
     advice={"'int' object is not iterable": "`steps` is a number: loop over range(steps)."},
     rtol=5e-4,
+    hints=(
+        "One thing is repeated: take the gradient where the image is now, move against it by a small amount, and clip. The "
+            "target stays where it is.",
+        "In each of the `steps` rounds the loss is a scalar, and the gradient and the clipped image are {{image}}; the "
+            "next round begins with that image.",
+    ),
     mistakes={
         "The image does not move: replace it by the moved one, and return that.": lambda image, **_: image,
         "That is the target itself: approach it step by step.": lambda target, **_: target,

@@ -93,6 +93,12 @@ GRAM_MATRIX = Exercise(
     reference=gram,
     differentiable=("activation",),
     advice=_FACTORS,
+    hints=(
+        "Forget where things are: for each pair of filters, multiply their responses at the same position, and take the "
+            "mean over all positions.",
+        "Flatten height and width of {{activation}} to one axis of HW positions. The product of this with its own "
+            "transpose, summed over positions, is (B, C, C); divide by HW.",
+    ),
     mistakes={
         "The normalisation is forgotten: divide by H W, the number of positions.": gram_product,
         "The product is multiplied by H W: divide it by the number of positions.":
@@ -208,6 +214,12 @@ STYLE_LAYER_LOSS = Exercise(
     reference=_layer_loss,
     differentiable=("activation",),
     advice=_NO_GRAM,
+    hints=(
+        "Styles are compared by their Gram matrices. Only the target is one already: make the other, then compare the two "
+            "entry by entry.",
+        "`gram_matrix` turns {{activation}} into (B, C, C), like the target. The squared difference is (B, C, C) too, and "
+            "its mean over everything a scalar.",
+    ),
     mistakes={
         "That is the sum: take the mean over all entries, B C C.":
             lambda activation, target_gram: _layer_loss(activation, target_gram) * target_gram.size,
@@ -364,6 +376,12 @@ STYLE_LOSS = Exercise(
     reference=_style_loss,
     differentiable=("activations",),
     advice=_ONE_LAYER_AT_A_TIME | _NO_GRAM,
+    hints=(
+        "Each layer pays its own loss times its own weight. The layer's name finds what belongs together in the three "
+            "dictionaries.",
+        "For each layer, {{activation}} and (B, C, C) give one scalar by `style_layer_loss`, and its weight is one number. "
+            "The sum of the products is a scalar.",
+    ),
     mistakes={
         "The layers are added up without their weights.": lambda weights, **case: sum(_losses(**case).values()),
         "That is the mean over the layers, without their weights: what does each layer count?":

@@ -51,6 +51,12 @@ TOTAL_COST = Exercise(
     reference=total_cost,
     differentiable=("content", "style"),
     advice={"does not require grad": "Nothing has to be differentiated here: return the sum."},
+    hints=(
+        "alpha and beta are prices for one unit of each loss. What is paid for the content and what is paid for the style "
+            "make up the total.",
+        "All four arguments are single numbers, and so is the result. Content 2 at the price 10 and style 3 at the price "
+            "40 make 20 + 120 = 140.",
+    ),
     mistakes={
         "`alpha` and `beta` are swapped: `alpha` goes with the content, `beta` with the style.":
             lambda content, style, alpha, beta: beta * content + alpha * style,
@@ -148,6 +154,12 @@ ONE_STEP = Exercise(
     cases=_step_cases,
     reference=one_step,
     fed_back="image",
+    hints=(
+        "The gradient points uphill, so the image goes the other way, as far as the learning rate allows. What then lies "
+            "outside 0..1 is clipped.",
+        "The loss of a copy is a scalar, its gradient {{image}} like the image. A pixel of 0.5 with the gradient 2 and the "
+            "learning rate 0.1 becomes 0.3.",
+    ),
     mistakes={
         "The image leaves its range 0..1: clip it after the step.": _unclipped_step,
         "The image goes uphill: which way does its gradient point?": [
@@ -257,6 +269,12 @@ BALANCE = Exercise(
     cases=_balance_cases,
     reference=balance,
     by_name=("content", "style", "share"),
+    hints=(
+        "beta stands on both sides of the equation, once inside the total. Bring both to one side, and divide by what "
+            "stands next to beta.",
+        "All are single numbers. The content keeps a share of 1 - share. For content 3 and style 1, a share of 0.5 needs a "
+            "beta of 3, and 0.9 one of 27.",
+    ),
     mistakes={
         "That makes the style `share` times the content, not `share` of the total: what is left for the content?":
             lambda content, style, share: share * content / style,
@@ -340,6 +358,12 @@ TOTAL_VARIATION = Exercise(
             "and down and right have different sizes, so add up each of them by itself.",
         r"expected 3\)|too many indices|Dimension out of range": "An image has four axes: the batch, and then height, width and colours in your framework's order.",
     },
+    hints=(
+        "Lay the image over itself, moved by one pixel: once down, once to the right. What does not agree is the "
+            "variation, and steps up and steps down both count.",
+        "Of {{image}}, the differences down have one row fewer, H - 1, and those to the right one column fewer, W - 1. Sum "
+            "up the sizes of each to a scalar, then add.",
+    ),
     mistakes={
         "The differences are squared: take their absolute values.": lambda image: _summed(image, COLUMN, ROW, how=np.square),
         "The squares of the differences are averaged: take absolute values, and their sum.":

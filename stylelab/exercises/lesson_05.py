@@ -46,6 +46,12 @@ BLEND = Exercise(
     result="image",
     cases=_blend_cases,
     reference=blend,
+    hints=(
+        "A mixture whose two parts together make up the whole: the noise counts for `share`, the image for whatever is left of "
+        "1.",
+        "Both are {{image}}, and so is each part after it is multiplied by its number; add the two parts. A share of 0 gives the "
+        "image, a share of 1 the noise.",
+    ),
     mistakes={
         "`share` and 1 - share are swapped: `share` is how much noise there is.":
             lambda image, noise, share: share * image + (1 - share) * noise,
@@ -148,6 +154,12 @@ DECAYED_RATE = Exercise(
     cases=_rate_cases,
     reference=decayed_rate,
     atol=0,
+    hints=(
+        "Every 100 steps multiply the rate by the factor once more; half as many steps multiply it by the factor's root. That is "
+        "a power whose exponent may be a fraction.",
+        "All are single numbers. The exponent is 0 at step 0, a half at step 50, and 1 at step 100; what the power gives scales "
+        "the rate of the start.",
+    ),
     mistakes={
         "The result is rounded, to 0 or another whole number: a rate can be any number, also a tiny one.": [
             lambda step, rate, factor: np.floor(decayed_rate(step, rate, factor)),
@@ -265,6 +277,12 @@ KERAS_VARIATION = Exercise(
             "less; keep the positions that have both. An index drops an axis, a slice keeps it: is a colon missing?",
         r"expected 3\)|too many indices|Dimension out of range": "An image has four axes: the batch, and then height, width and colours in your framework's order.",
     },
+    hints=(
+        "Compare each pixel with the one below it and the one to its right, only where both exist. Add the two squares of a "
+        "pixel before you take the power, and sum at the end.",
+        "From {{image}}, bring both differences to one shape, H - 1 rows and W - 1 columns: each has to drop a last row or "
+        "column. Square, add, take the power 1.25: still that shape. The sum is a scalar.",
+    ),
     mistakes={
         "The exponent 1.25 is missing.": lambda image: _variation(image, 1),
         "That is the length, the root of dx^2 + dy^2: the exponent is 1.25.": lambda image: _variation(image, 0.5),

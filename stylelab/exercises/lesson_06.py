@@ -129,6 +129,12 @@ MMD = Exercise(
     reference=_between(_discrepancy),
     differentiable=("activation",),
     advice=_ADVICE,
+    hints=(
+        "If two clouds are alike, a pair across them looks like a pair within one of them. So compare means of the kernel: "
+        "within the first, within the second, and across.",
+        "From {{activation}}, with one image each, make tables (M, C) and (N, C). The kernel gives (M, M), (N, N) and (M, N). "
+        "Take the mean of each: the one across counts twice, and is subtracted.",
+    ),
     mistakes={
         "The pairs across the clouds are added: they make the distance smaller, so subtract them.": _between(_discrepancy, factor=2),
         "The pairs across the clouds count once: multiplied out, a square has its mixed term twice.": _between(_discrepancy, factor=-1),
@@ -231,6 +237,12 @@ MEAN_COVARIANCE = Exercise(
     reference=_between(_moment_loss),
     differentiable=("activation",),
     advice=_ADVICE,
+    hints=(
+        "Where a cloud lies and how it spreads are two things. Compare the means with each other, and the covariances with each "
+        "other; then add the two.",
+        "Make points (M, C) of each {{activation}}; the mean is (C,). The centred points, transposed and times themselves, are "
+        "(C, C): divide by M. Each of the two sums of squares is a scalar.",
+    ),
     mistakes={
         "The mean is not subtracted, which gives Gram matrices: a covariance is taken of the deviations from the mean.": [
             _between(_moment_loss, spread=_second_moment), _between(_moment_loss, spread=_second_moment, means=0),
@@ -328,6 +340,12 @@ WASSERSTEIN = Exercise(
     rtol=2e-3,
     atol=3e-3,  # an eigenvalue that should be 0 is 1e-7 in float32, and its root 3e-4
     advice=_ADVICE,
+    hints=(
+        "Two things cost work: the way from mean to mean, and the change of the spread. For the spread, add both traces, and "
+        "subtract twice the trace of a root that joins the two covariances.",
+        "Each cloud has a mean (C,) and a covariance (C, C). Build the root (C, C) of one from its eigenvectors, and put it on "
+        "both sides of the other covariance. Of that you need C eigenvalues: sum their roots.",
+    ),
     mistakes={
         "The distance of the means is missing.": _work_with(_paired, means=0),
         "Only the distance of the means is there: the covariances belong to it too.": _between(lambda x, y: _moment_loss(x, y, covariances=0)),
@@ -420,6 +438,12 @@ SLICED_WASSERSTEIN = Exercise(
     reference=_between(_sliced),
     differentiable=("activation",),
     advice=_ADVICE,
+    hints=(
+        "On a line the cheapest plan keeps the order: the smallest goes to the smallest, the largest to the largest. Do that on "
+        "every line by itself, and average.",
+        "Make points (M, C) of each {{activation}}; projected onto n lines they are (M, n). Sort each column, along the axis of "
+        "the points. The difference is (M, n) too, and its mean square a scalar.",
+    ),
     mistakes={
         "Nothing is sorted: along a line, the smallest number goes to the smallest.": _between(_sliced, sort=lambda lines: lines),
         "Only one of the two clouds is sorted: sort both.": [

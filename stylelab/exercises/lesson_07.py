@@ -69,6 +69,12 @@ MASKED_GRAM = Exercise(
         r"must match|must be equal|[Ii]ncompatible shapes|[Ss]hape mismatch|does not match the shape|broadcast": "Two sizes do not fit. The mask "
         "has one channel, which fits any number of filters as long as all four axes are there.",
     },
+    hints=(
+        "Positions outside the region should add nothing to the products of the filters. What is left is a sum over the region: "
+        "divide it by the number of that region's positions.",
+        "Flatten height and width of {{activation}} and of its mask to HW positions, and mask one of the two factors. The "
+        "product over positions is (B, C, C); each image's mask sums to one number, (B, 1, 1).",
+    ),
     mistakes={
         "The product is divided by H W, the number of all positions: divide it by the number of the region's.":
             lambda activation, mask: _masked_product(activation, mask) / positions(activation),
@@ -210,6 +216,12 @@ MATCH_COLOURS = Exercise(
         PRODUCT_DIFFERS:
             "Two sizes do not fit. Make points (M, 3) of the pixels first: image and target may have different numbers of them.",
     },
+    hints=(
+        "First take the image's mean away, then move its spread by the matrix A, then add the target's mean. In A, roots of "
+        "covariances stand inside, and inverse roots on both sides of them.",
+        "From {{image}} make pixels (M, 3), with mean (3,) and covariance (3, 3), for both. Each root, and A, is (3, 3). Centred "
+        "pixels times A are (M, 3) again: add the mean, and restore the axes.",
+    ),
     mistakes={
         "Only the mean is matched: match the covariance too.": _mapped(lambda covariance, target: np.eye(3)),
         "Each colour is matched by itself, in mean and deviation: the covariance also says which colours go together.":

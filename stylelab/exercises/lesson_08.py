@@ -129,6 +129,12 @@ INSTANCE_NORM = Exercise(
     reference=_normalised,
     differentiable=("activation",),
     advice=_ADVICE,
+    hints=(
+        "Each filter of each image is measured by itself: take away its mean, and divide by how far its responses usually are "
+        "from it. Epsilon keeps that from being 0.",
+        "Take mean and variance of {{activation}} over height and width, and keep both axes with length 1. The variance is "
+        "divided by HW. The result has the activation's shape.",
+    ),
     mistakes={
         hint: [lambda activation, epsilon, how=how: _normalised(activation, epsilon, **how) for how in slips]
         for hint, slips in _SLIPS.items()
@@ -185,6 +191,12 @@ CONDITIONAL_INSTANCE_NORM = Exercise(
     reference=_conditional,
     differentiable=("activation", "gain", "bias"),
     advice=_ADVICE,
+    hints=(
+        "First make all filters alike, with mean 0 and variance 1. Then the style says how strongly each one counts, and where "
+        "its middle lies.",
+        "The normalised activation is {{activation}}. Gain and bias are (B, C): give them axes of length 1 for height and width, "
+        "where your framework keeps these. The result has the activation's shape.",
+    ),
     mistakes={
         "Gain and bias are swapped.": lambda activation, gain, bias, epsilon: _conditional(activation, bias, gain, epsilon),
         "The gain is not used.": lambda activation, gain, bias, epsilon: _conditional(activation, np.ones_like(gain), bias, epsilon),
@@ -324,6 +336,12 @@ WARP = Exercise(
         SIZES_DIFFER: "Two sizes do not fit: print the shapes. A weight is one number for each pixel, "
             "for all three colours.",
     },
+    hints=(
+        "Ask of every new pixel where it comes from: its own position plus its flow. Between pixels, the four around it share "
+        "the answer, and a nearer one counts more.",
+        "Positions across and down, rounded down, and the fractions left over: each is (H, W). Look up four images, clipped to "
+        "the edge. Mix left and right by one fraction, then above and below by the other.",
+    ),
     mistakes={
         "Across and down are swapped: the first number of a flow goes to the right, the second down.": _sampled(order=(1, 0)),
         "The flow is subtracted: look where it points to.": _sampled(lambda own, way, side: own - way),

@@ -109,6 +109,12 @@ ADAIN = Exercise(
         SIZES_DIFFER: "Two sizes do not fit. Content and style have different numbers "
         "of positions: compute means over the positions, and keep those axes, with length 1.",
     },
+    hints=(
+        "First take from each filter of the content its own mean and deviation; then give it those that the same filter has in "
+        "the style.",
+        "Content and style are {{activation}}. Means and deviations are taken over height and width, which stay as axes of "
+        "length 1: one number for each filter of each image. The result has the content's shape.",
+    ),
     mistakes={
         "Only the means are moved: give each filter the style's deviation too.": _rescaled(lambda own, wanted: 1),
         "Only the deviations are right: the content's mean is added at the end, where the style's belongs.":
@@ -251,6 +257,12 @@ WHITEN = Exercise(
         PRODUCT_DIFFERS:
             "Two sizes do not fit: print the shapes. Make points (M, C) first, one in each row, and go back to the activation's axes at the end.",
     },
+    hints=(
+        "Turn the centred cloud to the axes along which nothing responds together, divide by the deviation along each of them, "
+        "and turn it back.",
+        "From {{activation}} make points (M, C), with mean (C,) and covariance (C, C). Its C eigenvalues and C eigenvectors, in "
+        "columns, make a matrix (C, C). Times it, points are (M, C) again: restore the axes.",
+    ),
     mistakes={
         "Only the mean is subtracted.": _whitened(lambda covariance: np.eye(len(covariance))),
         "Each filter is divided by its own deviation, so filters still respond together: use the whole covariance.":
@@ -366,6 +378,12 @@ TRANSPORT_MAP = Exercise(
         r"linalg\.cholesky|not positive|Cholesky": "A style whose points lie on a line has a covariance without a Cholesky factor: take roots of eigenvalues.",
         r"singular|[Nn]ot invertible|linalg\.inv": "A style whose points lie on a line has a covariance without an inverse: only the content's is needed.",
     },
+    hints=(
+        "The equation in the text says what the square of some product is. So take a root to find the product, and then take "
+        "from it, on both sides, what is not A.",
+        "All matrices are (C, C). First comes the root of S; then a product of three, and its root; last the inverse of the "
+        "first root, on the left and on the right.",
+    ),
     mistakes={
         f"That whitens with one root and colours with the other{_LONGER}": [
             _undone, lambda covariance, target: np.linalg.inv(matrix_root(covariance)) @ matrix_root(target),

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from stylelab import exercises
 from stylelab.exercises import ladder
 from stylelab.torch import losses
-from stylelab.torch.exercises import answers
+from stylelab.torch.exercises import answers, plain
 from stylelab.torch.exercises.lab import Lab
 
 LIBRARY = exercises.library_answers(answers, losses)
+SHOWN = exercises.library_answers(plain, answers, losses)
 
 
 def check(exercise_id: str, function: Callable) -> Callable:
@@ -47,7 +48,7 @@ def hint(exercise_id: str) -> None:
     Raises:
         InputError: the exercise is unknown, and the nearest name is suggested; or it has no hints.
     """
-    ladder.hint(exercise_id, "torch", LIBRARY)
+    ladder.hint(exercise_id, "torch", SHOWN)
 
 
 def solution(exercise_id: str, function: Callable | None = None) -> None:
@@ -65,4 +66,4 @@ def solution(exercise_id: str, function: Callable | None = None) -> None:
     Raises:
         InputError: the exercise is unknown; the nearest name is suggested.
     """
-    ladder.solution(exercise_id, "torch", LIBRARY, function)
+    ladder.solution(exercise_id, "torch", SHOWN, function)

@@ -13,7 +13,7 @@ from stylelab.base.course import EDITIONS, FILE, chosen_course, find_lessons
 from stylelab.base.files import folder_errors, printable, quoted
 from stylelab.errors import InputError, unknown
 from stylelab.exercises.own import exercise_files
-from stylelab.tools.classroom.handout.strip import STUB, as_bytes, as_zip, strip
+from stylelab.tools.classroom.handout.strip import STUB, as_bytes, as_zip, solve, strip
 
 RECORD = ".stylelab-release.json"  # file name -> its SHA-256, and also the old one during a run
 CONFIG = "nbgrader_config.py"
@@ -26,7 +26,9 @@ c.Execute.timeout = 120  # seconds for a cell: importing a framework may take mo
 '''
 
 
-def release(folder: Path, framework: str | None = None, numbers: Iterable[str] = (), *, nbgrader: bool = False) -> str:
+def release(
+    folder: Path, framework: str | None = None, numbers: Iterable[str] = (), *, nbgrader: bool = False, solutions: bool = False
+) -> str:
     """Write the lessons of the chosen course for students into a folder. The same lessons always give the same bytes.
 
     Args:
@@ -34,6 +36,8 @@ def release(folder: Path, framework: str | None = None, numbers: Iterable[str] =
         framework: 'torch', 'tensorflow' or 'numpy'; all by default.
         numbers: of the lessons, such as '03'; all by default.
         nbgrader: use the layout of an nbgrader course, `source/NAME/NAME.ipynb`, with its configuration.
+
+        solutions: write the edition for instructors instead, `NAME_solutions.ipynb`.
 
     Returns:
         A summary of a few lines.
@@ -48,11 +52,19 @@ def release(folder: Path, framework: str | None = None, numbers: Iterable[str] =
     for number in numbers:
         if number not in lessons.values():
             raise unknown("lesson", printable(number), sorted(set(lessons.values())))
+    if solutions and nbgrader:
+        raise InputError("solutions are for instructors, and nbgrader hands out what is in its course: leave one of the two out")
     folder = handed_out.make_folder(Path(folder), next(iter(lessons)).parent)
+    if solutions:
+        if (folder / RECORD).is_file() and any("_solutions" not in name for name in handed_out.read_record(folder / RECORD)):
+            raise InputError(f"'{printable(folder)}' holds lessons to hand out: choose another folder for the solutions")
     own = _course_files()
     files: dict[str, bytes] = {CONFIG: COURSE.encode()} if nbgrader else dict(own)
     editions: dict[str, dict[str, NotebookNode]] = {}
     for lesson in (path for path, number in lessons.items() if not numbers or number in numbers):
+        if solutions:
+            files[f"{lesson.stem}_solutions.ipynb"] = as_bytes(solve(lesson))
+            continue
         notebook = strip(lesson)
         files[f"source/{lesson.stem}/{lesson.name}" if nbgrader else lesson.name] = as_bytes(notebook)
         files |= {f"source/{lesson.stem}/{name}": data for name, data in own.items() if nbgrader}

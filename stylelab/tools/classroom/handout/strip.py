@@ -13,6 +13,9 @@ from nbformat import NotebookNode
 from stylelab.base.course import EDITIONS, REPOSITORY
 from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError
+from stylelab.exercises import find_exercise
+from stylelab.exercises.ladder import all_hints
+from stylelab.tools.classroom.marking.model_answers import library_source
 
 STUB = "raise NotImplementedError"
 # nbgrader replaces the lines between these two; without them it would also remove the `def` and its docstring
@@ -68,6 +71,36 @@ def strip(lesson: Path) -> NotebookNode:
     return notebook
 
 
+def solve(lesson: Path) -> NotebookNode:
+    """Read a lesson and put the model answers into its cells, with the hints below: for instructors.
+
+    nbgrader's metadata is left out, so that it cannot be handed out or graded by mistake.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    notebook = strip(lesson)
+    framework = notebook.metadata.stylelab.framework
+    notebook.metadata.stylelab["solutions"] = True
+    cells = [nbformat.v4.new_markdown_cell(WATERMARK, id="solutions")]
+    for cell in notebook.cells:
+        cell.metadata.pop("nbgrader", None)
+        cell.metadata.pop("deletable", None)
+        cell.metadata.pop("editable", None)
+        cells.append(cell)
+        if name := cell.metadata.get("stylelab", {}).get("exercise"):
+            model = library_source(framework, name)
+            cell.source = f"# {MODEL_ANSWER}\n{model}"
+            hints = "\n".join(
+                f"{number}. {hint}" for number, hint in enumerate(all_hints(find_exercise(name), framework, model), 1)
+            )
+            cells.append(
+                nbformat.v4.new_markdown_cell(f"**Hints that a student gets, one at a time**\n\n{hints}", id=f"hints-{name}"[:64])
+            )
+    notebook.cells = cells
+    return notebook
+
+
 def checksum(cell: NotebookNode) -> str:
     """nbgrader's checksum, which shows that a cell was changed: an MD5 of its text, type, id and points."""
     nbgrader = cell.metadata.nbgrader
@@ -83,6 +116,10 @@ def as_bytes(notebook: NotebookNode) -> bytes:
     return (nbformat.writes(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
+MODEL_ANSWER = "Model answer, for instructors: do not hand out"
+WATERMARK = """> **Solutions, for instructors.** Do not hand this notebook out: it holds the model answers.
+>
+> Made by `stylelab release --solutions`. The grader reports a submission that was made from it."""
 CHOOSE = "\nChoose one of them: both ask for the same, each in its own framework.\n"
 
 

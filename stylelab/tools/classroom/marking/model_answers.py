@@ -36,7 +36,8 @@ def library_source(framework: str, exercise: str) -> str:
 
 @cache
 def _library_source(framework: str, exercise: str, home: ModuleType) -> str:
-    for module in (f"stylelab.{framework}.exercises.answers", f"stylelab.{framework}.losses", home.__name__):
+    parts = ("exercises.plain", "exercises.answers", "losses")
+    for module in (*(f"stylelab.{framework}.{part}" for part in parts), home.__name__):
         if _find(module) and any(exercise in statement.binds for statement in statements_of(_read(module), 0)):
             return _joined(module, exercise)
     raise LookupError(exercise)

@@ -1,0 +1,44 @@
+"""Functions of the library, written as plainly as an answer can be: what `solution` shows. Activations are `(B, C, H, W)`."""
+
+from torch import Tensor
+
+
+def content_loss(activation: Tensor, target: Tensor) -> Tensor:
+    """The mean squared difference between two activations."""
+    return (activation - target).square().mean()
+
+
+def gram_matrix(activation: Tensor) -> Tensor:
+    """Which filters respond together, `(B, C, C)`: F F^T / (H W) for each image."""
+    rows = activation.flatten(2)  # (B, C, H W)
+    return rows @ rows.mT / rows.shape[2]
+
+
+def style_layer_loss(activation: Tensor, target_gram: Tensor) -> Tensor:
+    """The mean squared difference between an activation's Gram matrix and a target `(B, C, C)`."""
+    return (gram_matrix(activation) - target_gram).square().mean()
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """The sum of the absolute differences between neighbouring pixels, down and right."""
+    down = image[:, :, 1:] - image[:, :, :-1]
+    right = image[:, :, :, 1:] - image[:, :, :, :-1]
+    return down.abs().sum() + right.abs().sum()
+
+
+def keras_variation(image: Tensor) -> Tensor:
+    """The sum of (dx^2 + dy^2)^1.25 over the positions that have both neighbours."""
+    down = image[:, :, 1:, :-1] - image[:, :, :-1, :-1]
+    right = image[:, :, :-1, 1:] - image[:, :, :-1, :-1]
+    return (down.square() + right.square()).pow(1.25).sum()
+
+
+def instance_norm(activation: Tensor, epsilon: float) -> Tensor:
+    """Each filter of each image with mean 0 and variance 1."""
+    centred = activation - activation.mean((2, 3), keepdim=True)
+    return centred / (centred.square().mean((2, 3), keepdim=True) + epsilon).sqrt()
+
+
+def conditional_instance_norm(activation: Tensor, gain: Tensor, bias: Tensor, epsilon: float) -> Tensor:
+    """Normalised, then given the gain and the bias of a style, each `(B, C)`."""
+    return gain[:, :, None, None] * instance_norm(activation, epsilon) + bias[:, :, None, None]
