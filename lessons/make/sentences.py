@@ -79,6 +79,7 @@ LABELS = {  # of one word, or put together
         "Input should be a valid number, unable to parse string as a number",
     ),
 }  # fmt: skip
+LAYER = re.compile(r"conv\d_\d")
 NAME = "\0"  # stands for a hole that a file's name fills
 NAMING = ("quoted", "printable")  # what makes a file's name fit to be shown
 SHOWN_BY = ("show", "Live", "finish", "try_it", "choose", "image")  # functions that are told what an image shows
@@ -117,9 +118,20 @@ def _shown() -> Iterator[str]:
                     told += [keyword.value for keyword in node.keywords if keyword.arg == "alt"]
                 elif isinstance(node, ast.Assign) and "alt" in [getattr(target, "id", "") for target in node.targets]:
                     told = [node.value]
+                if getattr(getattr(node, "func", None), "attr", "") == "predict":
+                    yield from _guesses(node)
                 for each in told:
                     chosen = [each.body, each.orelse] if isinstance(each, ast.IfExp) else [each]
                     yield from (text for one in chosen if (text := _text(one)) and SENTENCE.search(text))
+
+
+def _guesses(call: ast.Call) -> Iterator[str]:
+    """The question of a prediction, and the choices that are not a name or a number."""
+    question, *choices = call.args[1:3]
+    yield _text(question) or ""
+    for choice in choices[0].elts if choices and isinstance(choices[0], ast.List) else ():
+        if (text := _text(choice)) and re.search(r"[A-Za-z]{3}", LAYER.sub("", text)):
+            yield text
 
 
 def _tree(path: Path) -> ast.AST:

@@ -379,7 +379,11 @@ page.show(
 # Each row is divided by its largest number. **Predict** where the zeros are, row by row.
 
 # %% name="guess_losses"
-page.predict("losses", "How many of the nine losses notice all five impostors?", ["none", "two", "five", "eight"])
+page.predict(
+    "losses",
+    "How many of the nine losses notice all five impostors?",
+    ["not one of them", "two of them", "five of them", "eight of them"],
+)
 
 # %% name="losses"
 LOSSES = {

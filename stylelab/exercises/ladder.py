@@ -16,7 +16,7 @@ from stylelab.exercises.checking import record
 from stylelab.exercises.checking.check import last_answer, show
 from stylelab.exercises.checking.definition import Exercise
 from stylelab.exercises.own import course_answers
-from stylelab.languages import fill_in, html_direction, say
+from stylelab.languages import LAYOUT, html_direction, say
 
 MOST = 3  # hints
 HINTS = Template(
@@ -53,9 +53,8 @@ def hint(exercise_id: str, edition: str, library: Mapping[str, Callable]) -> Non
         record.save(exercise_id, known)
         rest = _what_next(exercise_id, given, len(hints), policy, len(known["wrong"]))
     title = say(f"{exercise_id}: hint {given} of {len(hints)}")
-    spoken = [say(text) for text in hints[:given]]
-    text = "\n".join([title, *(f"{number}. {each}" for number, each in enumerate(spoken, 1)), *([rest] if rest else [])])
-    html = HINTS.render(title=title, hints=spoken, rest=rest, with_code=with_code, direction=html_direction())
+    text = "\n".join([title, *(f"{number}. {each}" for number, each in enumerate(hints[:given], 1)), *([rest] if rest else [])])
+    html = HINTS.render(title=title, hints=hints[:given], rest=rest, with_code=with_code, direction=html_direction())
     show(text, html, {"exercise": exercise_id, **record.summary(known)})
 
 
@@ -68,7 +67,8 @@ def all_hints(exercise: Exercise, edition: str, model: str) -> list[str]:
     Raises:
         InputError: it has none.
     """
-    hints = [fill_in(text, "", edition) for text in exercise.hints[:MOST]]
+    activation, image = LAYOUT[edition]
+    hints = [say(text).replace("[activation]", activation).replace("[image]", image) for text in exercise.hints[:MOST]]
     if len(hints) < MOST and (line := key_line(model, exercise.id)):
         hints.append(f"`{line}`")
     if not hints:

@@ -48,7 +48,7 @@ PREPROCESS = Exercise(
     hints=(
         "Three things change, one after the other: the order of the colours, the range, and the colour that counts as 0. "
             "The mean is given in the new order and the new range.",
-        "The shape stays {{image}} at every line. Red (1, 0, 0) becomes (0, 0, 1), then (0, 0, 255); only then the mean "
+        "The shape stays [image] at every line. Red (1, 0, 0) becomes (0, 0, 1), then (0, 0, 255); only then the mean "
             "goes off, one number for each channel.",
     ),
     mistakes={
@@ -164,7 +164,7 @@ DEPROCESS = Exercise(
     on_processor=True,
     hints=(
         "Undo the steps of preprocess, the last one first, and clip only at the very end.",
-        "The shape stays {{image}} at every line. A pixel (0, 0, 0) becomes (103.939, 116.779, 123.680), then (123.680, "
+        "The shape stays [image] at every line. A pixel (0, 0, 0) becomes (103.939, 116.779, 123.680), then (123.680, "
             "116.779, 103.939), and at the end about (0.49, 0.46, 0.41).",
     ),
     mistakes={

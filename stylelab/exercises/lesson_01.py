@@ -298,7 +298,7 @@ IMAGE_GRADIENT = Exercise(
     hints=(
         "The image is the unknown here: make a copy whose use is recorded, compute the loss of that copy, and ask how the "
             "loss changes with each of its pixels.",
-        "The copy is {{image}}, its loss a scalar, and the gradient {{image}} again, one number for each number of the image.",
+        "The copy is [image], its loss a scalar, and the gradient [image] again, one number for each number of the image.",
     ),
     mistakes={
         "Image and target are swapped: the loss is called as `loss(target, image)`.": [

@@ -58,7 +58,7 @@ PSNR = Exercise(
     hints=(
         "First one number for how wrong the pixels are. Then put it on a logarithmic scale, with the sign that makes a "
             "smaller error a larger result.",
-        "The difference is {{image}}, the mean of its squares a scalar. A mean of 0.1 gives 10 dB, of 0.01 20 dB; a "
+        "The difference is [image], the mean of its squares a scalar. A mean of 0.1 gives 10 dB, of 0.01 20 dB; a "
             "natural logarithm has to be divided by that of 10.",
     ),
     mistakes={
@@ -157,7 +157,7 @@ CONTENT_LOSS = Exercise(
     hints=(
         "Compare the two activations entry by entry. Too much and too little should count alike, so square each "
             "difference, then average.",
-        "The difference is {{activation}}, and so is its square; the mean over all four axes is a scalar. A difference of "
+        "The difference is [activation], and so is its square; the mean over all four axes is a scalar. A difference of "
             "3 everywhere gives 9.",
     ),
     mistakes={
@@ -332,7 +332,7 @@ RECONSTRUCT = Exercise(
     hints=(
         "One thing is repeated: take the gradient where the image is now, move against it by a small amount, and clip. The "
             "target stays where it is.",
-        "In each of the `steps` rounds the loss is a scalar, and the gradient and the clipped image are {{image}}; the "
+        "In each of the `steps` rounds the loss is a scalar, and the gradient and the clipped image are [image]; the "
             "next round begins with that image.",
     ),
     mistakes={

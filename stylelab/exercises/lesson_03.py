@@ -96,7 +96,7 @@ GRAM_MATRIX = Exercise(
     hints=(
         "Forget where things are: for each pair of filters, multiply their responses at the same position, and take the "
             "mean over all positions.",
-        "Flatten height and width of {{activation}} to one axis of HW positions. The product of this with its own "
+        "Flatten height and width of [activation] to one axis of HW positions. The product of this with its own "
             "transpose, summed over positions, is (B, C, C); divide by HW.",
     ),
     mistakes={
@@ -217,7 +217,7 @@ STYLE_LAYER_LOSS = Exercise(
     hints=(
         "Styles are compared by their Gram matrices. Only the target is one already: make the other, then compare the two "
             "entry by entry.",
-        "`gram_matrix` turns {{activation}} into (B, C, C), like the target. The squared difference is (B, C, C) too, and "
+        "`gram_matrix` turns [activation] into (B, C, C), like the target. The squared difference is (B, C, C) too, and "
             "its mean over everything a scalar.",
     ),
     mistakes={
@@ -379,7 +379,7 @@ STYLE_LOSS = Exercise(
     hints=(
         "Each layer pays its own loss times its own weight. The layer's name finds what belongs together in the three "
             "dictionaries.",
-        "For each layer, {{activation}} and (B, C, C) give one scalar by `style_layer_loss`, and its weight is one number. "
+        "For each layer, [activation] and (B, C, C) give one scalar by `style_layer_loss`, and its weight is one number. "
             "The sum of the products is a scalar.",
     ),
     mistakes={

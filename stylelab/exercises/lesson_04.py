@@ -157,7 +157,7 @@ ONE_STEP = Exercise(
     hints=(
         "The gradient points uphill, so the image goes the other way, as far as the learning rate allows. What then lies "
             "outside 0..1 is clipped.",
-        "The loss of a copy is a scalar, its gradient {{image}} like the image. A pixel of 0.5 with the gradient 2 and the "
+        "The loss of a copy is a scalar, its gradient [image] like the image. A pixel of 0.5 with the gradient 2 and the "
             "learning rate 0.1 becomes 0.3.",
     ),
     mistakes={
@@ -361,7 +361,7 @@ TOTAL_VARIATION = Exercise(
     hints=(
         "Lay the image over itself, moved by one pixel: once down, once to the right. What does not agree is the "
             "variation, and steps up and steps down both count.",
-        "Of {{image}}, the differences down have one row fewer, H - 1, and those to the right one column fewer, W - 1. Sum "
+        "Of [image], the differences down have one row fewer, H - 1, and those to the right one column fewer, W - 1. Sum "
             "up the sizes of each to a scalar, then add.",
     ),
     mistakes={

@@ -72,7 +72,8 @@ class Exercise:
         fed_back: the argument for which a lesson passes the result of the previous call, if any.
         on_processor: whether the lesson calls it on the processor, even where there is a GPU.
         advice: regular expression -> what to do if it is found in an error, as in "KeyError: 'conv5_1'".
-        hints: for a student who is stuck, three of them: the idea, the shapes or the steps, and the line itself.
+        hints: for a student who is stuck: the idea, the shapes or the steps, and the line itself. Without the third, it is a line
+            of the model answer. '[activation]' and '[image]' stand for their shapes in the framework's layout.
         value_points: what the right value is worth.
         rtol, atol: how close an output must be to the right one.
     """
