@@ -133,7 +133,7 @@ gram_matrix = sl.check("gram_matrix", gram_matrix)
 page.predict(
     "moved",
     "Which entries of G change when filter 2 is moved alone?",
-    ["none", "those on the diagonal", "those off the diagonal", "all four"],
+    ["none of them", "those on the diagonal", "those off the diagonal", "all four"],
 )
 
 # %% name="as_activation" tags=["torch"]

@@ -49,7 +49,7 @@ BLEND = Exercise(
     hints=(
         "A mixture whose two parts together make up the whole: the noise counts for `share`, the image for whatever is left of "
         "1.",
-        "Both are {{image}}, and so is each part after it is multiplied by its number; add the two parts. A share of 0 gives the "
+        "Both are [image], and so is each part after it is multiplied by its number; add the two parts. A share of 0 gives the "
         "image, a share of 1 the noise.",
     ),
     mistakes={
@@ -280,7 +280,7 @@ KERAS_VARIATION = Exercise(
     hints=(
         "Compare each pixel with the one below it and the one to its right, only where both exist. Add the two squares of a "
         "pixel before you take the power, and sum at the end.",
-        "From {{image}}, bring both differences to one shape, H - 1 rows and W - 1 columns: each has to drop a last row or "
+        "From [image], bring both differences to one shape, H - 1 rows and W - 1 columns: each has to drop a last row or "
         "column. Square, add, take the power 1.25: still that shape. The sum is a scalar.",
     ),
     mistakes={

@@ -132,7 +132,7 @@ MMD = Exercise(
     hints=(
         "If two clouds are alike, a pair across them looks like a pair within one of them. So compare means of the kernel: "
         "within the first, within the second, and across.",
-        "From {{activation}}, with one image each, make tables (M, C) and (N, C). The kernel gives (M, M), (N, N) and (M, N). "
+        "From [activation], with one image each, make tables (M, C) and (N, C). The kernel gives (M, M), (N, N) and (M, N). "
         "Take the mean of each: the one across counts twice, and is subtracted.",
     ),
     mistakes={
@@ -240,7 +240,7 @@ MEAN_COVARIANCE = Exercise(
     hints=(
         "Where a cloud lies and how it spreads are two things. Compare the means with each other, and the covariances with each "
         "other; then add the two.",
-        "Make points (M, C) of each {{activation}}; the mean is (C,). The centred points, transposed and times themselves, are "
+        "Make points (M, C) of each [activation]; the mean is (C,). The centred points, transposed and times themselves, are "
         "(C, C): divide by M. Each of the two sums of squares is a scalar.",
     ),
     mistakes={
@@ -441,7 +441,7 @@ SLICED_WASSERSTEIN = Exercise(
     hints=(
         "On a line the cheapest plan keeps the order: the smallest goes to the smallest, the largest to the largest. Do that on "
         "every line by itself, and average.",
-        "Make points (M, C) of each {{activation}}; projected onto n lines they are (M, n). Sort each column, along the axis of "
+        "Make points (M, C) of each [activation]; projected onto n lines they are (M, n). Sort each column, along the axis of "
         "the points. The difference is (M, n) too, and its mean square a scalar.",
     ),
     mistakes={

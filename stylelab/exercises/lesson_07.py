@@ -72,7 +72,7 @@ MASKED_GRAM = Exercise(
     hints=(
         "Positions outside the region should add nothing to the products of the filters. What is left is a sum over the region: "
         "divide it by the number of that region's positions.",
-        "Flatten height and width of {{activation}} and of its mask to HW positions, and mask one of the two factors. The "
+        "Flatten height and width of [activation] and of its mask to HW positions, and mask one of the two factors. The "
         "product over positions is (B, C, C); each image's mask sums to one number, (B, 1, 1).",
     ),
     mistakes={
@@ -219,7 +219,7 @@ MATCH_COLOURS = Exercise(
     hints=(
         "First take the image's mean away, then move its spread by the matrix A, then add the target's mean. In A, roots of "
         "covariances stand inside, and inverse roots on both sides of them.",
-        "From {{image}} make pixels (M, 3), with mean (3,) and covariance (3, 3), for both. Each root, and A, is (3, 3). Centred "
+        "From [image] make pixels (M, 3), with mean (3,) and covariance (3, 3), for both. Each root, and A, is (3, 3). Centred "
         "pixels times A are (M, 3) again: add the mean, and restore the axes.",
     ),
     mistakes={

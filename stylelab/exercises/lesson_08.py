@@ -132,7 +132,7 @@ INSTANCE_NORM = Exercise(
     hints=(
         "Each filter of each image is measured by itself: take away its mean, and divide by how far its responses usually are "
         "from it. Epsilon keeps that from being 0.",
-        "Take mean and variance of {{activation}} over height and width, and keep both axes with length 1. The variance is "
+        "Take mean and variance of [activation] over height and width, and keep both axes with length 1. The variance is "
         "divided by HW. The result has the activation's shape.",
     ),
     mistakes={
@@ -194,7 +194,7 @@ CONDITIONAL_INSTANCE_NORM = Exercise(
     hints=(
         "First make all filters alike, with mean 0 and variance 1. Then the style says how strongly each one counts, and where "
         "its middle lies.",
-        "The normalised activation is {{activation}}. Gain and bias are (B, C): give them axes of length 1 for height and width, "
+        "The normalised activation is [activation]. Gain and bias are (B, C): give them axes of length 1 for height and width, "
         "where your framework keeps these. The result has the activation's shape.",
     ),
     mistakes={

@@ -112,7 +112,7 @@ ADAIN = Exercise(
     hints=(
         "First take from each filter of the content its own mean and deviation; then give it those that the same filter has in "
         "the style.",
-        "Content and style are {{activation}}. Means and deviations are taken over height and width, which stay as axes of "
+        "Content and style are [activation]. Means and deviations are taken over height and width, which stay as axes of "
         "length 1: one number for each filter of each image. The result has the content's shape.",
     ),
     mistakes={
@@ -260,7 +260,7 @@ WHITEN = Exercise(
     hints=(
         "Turn the centred cloud to the axes along which nothing responds together, divide by the deviation along each of them, "
         "and turn it back.",
-        "From {{activation}} make points (M, C), with mean (C,) and covariance (C, C). Its C eigenvalues and C eigenvectors, in "
+        "From [activation] make points (M, C), with mean (C,) and covariance (C, C). Its C eigenvalues and C eigenvectors, in "
         "columns, make a matrix (C, C). Times it, points are (M, C) again: restore the axes.",
     ),
     mistakes={
