@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path as _Path
 from typing import TYPE_CHECKING
 
 from stylelab.errors import InputError, MachineError, NotFiniteError, StylelabError
@@ -15,13 +16,14 @@ from stylelab.run.options import BackendCallOptions, CallOptions, keywords, valu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from stylelab.images import Source
     from stylelab.result import Result
     from stylelab.tools.studio.widget import Studio
 
 __all__ = [
-    "BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "check", "hint", "solution", "studio", "transfer", "transfer_batch",
+    "BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "check", "hint", "progress", "solution", "studio", "transfer", "transfer_batch",
 ]  # fmt: skip
 
 
@@ -131,3 +133,19 @@ def solution(exercise_id: str, function: Callable | None = None) -> None:
     from stylelab.exercises import ladder
 
     ladder.solution(exercise_id, "numpy", {}, function)
+
+
+def progress(folder: str | Path = ".") -> None:
+    """Show how far you are: which exercises are right, which guesses you made, what is next.
+
+    It is read from the notebooks in the folder, as they were last saved. Nothing leaves your machine.
+
+    Args:
+        folder: with your lessons.
+
+    Raises:
+        InputError: no lesson is in the folder.
+    """
+    from stylelab.exercises.progress import progress
+
+    progress(_Path(folder))
