@@ -398,9 +398,11 @@ def release(
 @app.command()
 def grade(
     submissions: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            help="Submissions: a folder of notebooks, a folder per student, nbgrader's folder, or a zip from Canvas, Moodle ..."
+            metavar="SUBMISSIONS...",
+            help="A folder of notebooks, a folder per student, nbgrader's folder, or a zip from Canvas, Moodle ...; several, the first "
+            "attempt first.",
         ),
     ],
     out: Annotated[
@@ -419,6 +421,12 @@ def grade(
     lessons: Annotated[
         str | None,
         typer.Option(help="Lessons that count, such as 03,04.", show_default="all but those that hardly anyone submitted"),
+    ] = None,
+    attempts: Annotated[
+        str, typer.Option(help="Which of several submissions of a lesson counts: best, last or average.")
+    ] = "best",
+    weights: Annotated[
+        str | None, typer.Option(help="Of lessons in the percentage, such as '03=2, 04=1'.", show_default="by their points")
     ] = None,
     canvas: Annotated[Path | None, typer.Option(help="A gradebook exported from Canvas, to fill in.")] = None,
     seed: Annotated[
@@ -440,6 +448,8 @@ def grade(
             due=due,
             late=late,
             lessons=lessons,
+            attempts=attempts,
+            weights=weights,
             canvas=canvas,
             seed=seed,
             again=again,

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -19,14 +19,15 @@ from rich.progress import (
 )
 
 from stylelab.base.files import printable, quoted
+from stylelab.base.values import one_of
 from stylelab.errors import Interrupted
 from stylelab.tools.classroom.marking import batch
 from stylelab.tools.classroom.marking.model import Mark
 from stylelab.tools.classroom.reports import write as reports
 from stylelab.tools.classroom.reports.canvas import read_gradebook
-from stylelab.tools.classroom.reports.gradebook import Gradebook
+from stylelab.tools.classroom.reports.gradebook import ATTEMPTS, Gradebook, Term
 from stylelab.tools.classroom.reports.late import parse_late
-from stylelab.tools.classroom.reports.lessons import parse_lessons
+from stylelab.tools.classroom.reports.lessons import parse_lessons, parse_weights
 from stylelab.tools.classroom.reports.manual import read_manual
 from stylelab.tools.classroom.sandbox.sandbox import NONE, isolation_trouble
 
@@ -36,7 +37,7 @@ UNSAFE = "no sandbox: students' code runs as you, can read your files, and can f
 
 
 def grade(
-    source: Path,
+    sources: Sequence[Path],
     folder: Path,
     *,
     scheduler: str | None = None,
@@ -44,28 +45,33 @@ def grade(
     late: str = "none",
     canvas: Path | None = None,
     lessons: str | None = None,
+    attempts: str = "best",
+    weights: str | None = None,
     **options,
 ) -> int:
     """Grade all submissions and write the reports; returns the exit status.
 
     Args:
-        source: as for `collect`.
+        sources: one or several, each as for `collect`.
         folder: for marks and reports.
         scheduler: address of a Dask scheduler; None starts workers on this machine.
         due, late: as for `parse_late`.
         canvas: a gradebook exported from Canvas.
         lessons: as for `parse_lessons`: those that count.
+        attempts: which of several submissions of a lesson counts: 'best', 'last' or 'average'.
+        weights: of lessons in the percentage, such as '03=2, 04=1'; by default each counts by its points.
         options: as for `batch.plan`.
 
     Raises:
         InputError, MachineError: one line for stderr. Marks made so far are kept.
     """
     policy, chosen = parse_late(late, due), parse_lessons(lessons)
+    term = Term(one_of("attempts", attempts, ATTEMPTS), parse_weights(weights))
     if canvas is not None:
         canvas = batch.expand_home(canvas)
         read_gradebook(canvas)  # a mistake in it is better reported before the marking than after
     try:
-        plan = batch.plan(source, folder, here=scheduler is None, **options)
+        plan = batch.plan(sources, folder, here=scheduler is None, **options)
         read_manual(plan.folder)  # for the same reason
     except KeyboardInterrupt:
         raise Interrupted("interrupted before the first mark: nothing is lost, run it again") from None
@@ -76,8 +82,10 @@ def grade(
             print(f"stylelab: {SLOW} ({printable(why)})", file=sys.stderr)
         _run(plan, scheduler)
         marks = [plan.marks[key] for key in plan.submissions]
-        record = replace(plan.record, settings={**plan.record.settings, "late": policy.to_json(), "lessons": chosen})
-        written = reports.write(plan.folder, marks, record, late=policy, canvas_export=canvas, lessons=chosen)
+        record = replace(
+            plan.record, settings={**plan.record.settings, "late": policy.to_json(), "lessons": chosen, "term": asdict(term)}
+        )
+        written = reports.write(plan.folder, marks, record, late=policy, canvas_export=canvas, lessons=chosen, term=term)
     except KeyboardInterrupt:
         counts = f"{len(plan.marks)} of {len(plan.submissions)} marked"
         raise Interrupted(f"interrupted: {counts}; run it again to resume and to write the reports") from None

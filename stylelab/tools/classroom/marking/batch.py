@@ -8,7 +8,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -61,7 +61,7 @@ class Batch:
 
 
 def plan(
-    source: "str | Path",
+    sources: "Sequence[str | Path]",
     folder: "str | Path",
     *,
     kind: str = BWRAP,
@@ -73,7 +73,7 @@ def plan(
     """Find the submissions, and those that are marked already.
 
     Args:
-        source: as for `collect`.
+        sources: one or several, each as for `collect`: what was handed in at the first, the second ... attempt.
         folder: where all output goes; created if missing.
         kind: the kind of sandbox, 'bwrap' or 'none'.
         seconds: time limit of one answer.
@@ -94,12 +94,17 @@ def plan(
         raise InputError(f"{seconds:g} seconds for an answer: choose from 0.1 to 3600")
     if seed is not None and not SEED.fullmatch(seed.lower()):
         raise InputError(f"seed '{printable(seed)}' is not 32 hexadecimal digits: take it from a record.json, or leave it out")
-    source, folder, limits = expand_home(source), expand_home(folder), Limits(seconds)
+    paths, folder, limits = [expand_home(source) for source in sources], expand_home(folder), Limits(seconds)
     # inside it, marks would be collected as a student's the next time, and students could be given the seed
-    if file_kind(source) == "folder" and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source)):
-        raise InputError(f"'{printable(folder)}' is in the folder of submissions: choose another folder for the marks")
+    for source in paths:
+        if file_kind(source) == "folder" and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source)):
+            raise InputError(f"'{printable(folder)}' is in the folder of submissions: choose another folder for the marks")
     told: list[str] = []
-    submissions = collect(source, told.append)
+    submissions = [
+        replace(submission, attempt=attempt)
+        for attempt, source in enumerate(paths)
+        for submission in collect(source, told.append)
+    ]
     for output in (folder, folder / "marks"):
         with folder_errors(output):
             output.mkdir(parents=True, exist_ok=True)
@@ -123,7 +128,7 @@ def plan(
         with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             plain = json.loads((folder / "marks" / f"{key}.json").read_bytes())
             if plain["stamp"] == batch.stamp:  # made by an earlier run under the same conditions
-                batch.marks[key] = replace(Mark.from_json(plain["mark"]), when=submission.when)
+                batch.marks[key] = replace(Mark.from_json(plain["mark"]), when=submission.when, attempt=submission.attempt)
     batch.kept = len(batch.marks)
     return batch
 
@@ -146,7 +151,8 @@ def _key(submission: Submission) -> str:
         digest = sha256(b"" if submission.trouble else submission.read())
     except StylelabError as error:
         digest = str(error)
-    return sha256(f"{submission.student}\0{submission.name}\0{digest}\0{submission.trouble}".encode(errors="replace"))[:32]
+    parts = [submission.student, submission.name, digest, submission.trouble, *([submission.attempt] if submission.attempt else [])]
+    return sha256("\0".join(map(str, parts)).encode(errors="replace"))[:32]
 
 
 def run(batch: Batch, *, scheduler: str | None = None) -> Generator[Mark]:
@@ -168,6 +174,7 @@ def run(batch: Batch, *, scheduler: str | None = None) -> Generator[Mark]:
     conditions |= {"course": packed(chosen_course())}
     with connect(scheduler, tasks=len(waiting), device="cpu", deaths=1) as client:
         for key, mark, final in mark_all(client, waiting, conditions):
+            mark = replace(mark, attempt=batch.submissions[key].attempt)
             # without a stamp, the next run marks it again
             text = json.dumps({"stamp": batch.stamp if final else "", "mark": mark.to_json()})
             write_text(batch.folder / "marks" / f"{key}.json", text + "\n")

@@ -49,6 +49,7 @@ class Submission:
         data: the file's bytes, or where they are: a thousand notebooks do not fit in memory together. Empty if
             `trouble` says why the file could not be read.
         when: time of submission, with a time zone, if known.
+        attempt: which of several releases it was handed in for, from 0.
         notes: what was repaired or chosen on the way, one sentence each.
         trouble: why it cannot be graded, in one sentence.
     """
@@ -59,6 +60,7 @@ class Submission:
     when: datetime | None = None
     notes: tuple[str, ...] = ()
     trouble: str | None = None
+    attempt: int = 0
 
     def read(self) -> bytes:
         """Return the bytes, from disk if necessary.
@@ -166,6 +168,7 @@ class Mark:
         digest: SHA-256 of the file.
         exercises: in the lesson's order.
         seconds: wall-clock time that the whole submission used.
+        attempt: as in `Submission`.
         fault: why the whole submission was not graded, for a reason that is not the student's; empty if it was.
     """
 
@@ -179,6 +182,7 @@ class Mark:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     fault: str = ""
+    attempt: int = 0
 
     @property
     def graded(self) -> bool:

@@ -3,7 +3,7 @@
 import difflib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from stylelab.base.course import Help, chosen_course
 from stylelab.tools.classroom.marking.model import ExerciseMark, Mark
@@ -12,6 +12,28 @@ from stylelab.tools.classroom.reports.late import Late, lateness
 from stylelab.tools.classroom.reports.lessons import counted_lessons
 from stylelab.tools.classroom.reports.manual import Entry
 from stylelab.tools.classroom.reports.text import file_names, name_key, number, plain
+
+ATTEMPTS = ("best", "last", "average")
+
+
+@dataclass(frozen=True)
+class Term:
+    """How several lessons, and several submissions of one, make a total.
+
+    Attributes:
+        attempts: which submission of a lesson counts: one of ATTEMPTS. The average is that of all submissions, each with its late days.
+        weights: lesson -> its weight in the percentage; empty if each counts by its points, and then a lesson without one counts 0.
+    """
+
+    attempts: str = "best"
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def sentence(self) -> str:
+        """For a report."""
+        which = {"best": "the one with the most points", "last": "the last one", "average": "the average of all"}[self.attempts]
+        weights = ", ".join(f"{lesson.partition('_')[0]}: {weight:g}" for lesson, weight in self.weights.items())
+        return f"Of several submissions of a lesson {which} counts." + (f" Weights of the lessons: {weights}." if weights else "")
+
 
 Lessons = Mapping[str, Mapping[str, int]]  # lesson -> exercise -> points
 
@@ -90,6 +112,7 @@ class Student:
         file: the name as part of a file name.
         points: the maximum in what was graded: in all lessons, without what is not graded.
         ungraded: how many points are not graded.
+        weighted: the share in percent, if lessons have weights and anything was graded.
     """
 
     name: str
@@ -97,6 +120,7 @@ class Student:
     submissions: tuple[SubmissionGrade, ...]
     points: int = 0
     ungraded: int = 0
+    weighted: float | None = None
 
     @property
     def counted(self) -> dict[str, SubmissionGrade]:
@@ -118,6 +142,8 @@ class Student:
     @property
     def percent(self) -> float | None:
         """The share of what was graded, in percent; None if nothing was."""
+        if self.weighted is not None:
+            return self.weighted
         return 100 * self.final / self.points if self.points else None
 
 
@@ -136,6 +162,7 @@ class Gradebook:
     record: Record
     late: Late
     warnings: tuple[str, ...] = ()
+    term: Term = field(default_factory=Term)
 
     @property
     def points(self) -> int:
@@ -164,6 +191,7 @@ def make_gradebook(
     entries: Iterable[Entry] = (),
     late: Late | None = None,
     chosen: Collection[str] | None = None,
+    term: Term | None = None,
 ) -> Gradebook:
     """Combine marks, changes by hand and late days. The same input in any order gives the same gradebook.
 
@@ -172,7 +200,9 @@ def make_gradebook(
         entries: the lines of manual.csv.
         late: the late policy; None deducts nothing.
         chosen: the lessons that count; None leaves out those that hardly anyone submitted.
+        term: how submissions and lessons make a total.
     """
+    term = term or Term()
     late, lessons = late or Late(), _lessons(marks, record)
     prices = chosen_course().help
     warnings: list[str] = []
@@ -183,7 +213,9 @@ def make_gradebook(
     files = file_names(sorted(by_student))
     entries_of = _by_student(entries, by_student, warnings)
     students = [
-        _student(Student(name, files[name], ()), by_student[name], entries_of[name], lessons, counted, late, prices, warnings)
+        _student(
+            Student(name, files[name], ()), by_student[name], entries_of[name], lessons, counted, late, term, prices, warnings
+        )
         for name in sorted(by_student, key=lambda name: (name.casefold(), name))
     ]
     if undated := [mark for mark in marks if mark.when is None and mark.lesson in counted and late.due_for(mark.lesson)]:
@@ -191,7 +223,7 @@ def make_gradebook(
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         warnings.append(f"{len(undated)} submissions have no date and count as on time: {', '.join(names[:5])}{more}")
     counting = {lesson: exercises for lesson, exercises in lessons.items() if lesson in counted}
-    return Gradebook(tuple(students), counting, record, late, tuple(warnings))
+    return Gradebook(tuple(students), counting, record, late, tuple(warnings), term)
 
 
 def _lessons(marks: Iterable[Mark], record: Record) -> dict[str, dict[str, int]]:
@@ -238,6 +270,7 @@ def _student(
     lessons: Lessons,
     counted: Collection[str],
     late: Late,
+    term: Term,
     prices: Help,
     warnings: list[str],
 ) -> Student:
@@ -273,17 +306,50 @@ def _student(
     best: dict[str, int] = {}  # lesson -> index of the submission that counts
     for index, submission in enumerate(submissions):
         lesson = submission.mark.lesson
-        if lesson in counted and (lesson not in best or submission.rank > submissions[best[lesson]].rank):
+        if lesson in counted and (lesson not in best or _order(term, submission) > _order(term, submissions[best[lesson]])):
             best[lesson] = index
-    for index in best.values():
-        submissions[index] = replace(submissions[index], counts=True)
+    for lesson, index in best.items():
+        counting = replace(submissions[index], counts=True)
+        if term.attempts == "average":
+            counting = _averaged(counting, [each for each in submissions if each.mark.lesson == lesson and each.graded])
+        submissions[index] = counting
     student = replace(student, submissions=tuple(submissions))
     available = {lesson: sum(lessons[lesson].values()) for lesson in counted}
     ungraded = sum(submission.ungraded for submission in student.counted.values())
     if any(not submission.graded and submission.mark.lesson not in lessons for submission in submissions):
         # one of unknown lesson: it may be any that the student has not submitted
         ungraded += sum(available[lesson] for lesson in available.keys() - student.counted.keys())
-    return replace(student, points=sum(available.values()) - ungraded, ungraded=ungraded)
+    shares = {
+        lesson: student.counted[lesson].final / max(1, available[lesson] - student.counted[lesson].ungraded)
+        if lesson in student.counted
+        else 0
+        for lesson in available
+        if term.weights.get(lesson) and (lesson not in student.counted or student.counted[lesson].any_graded)
+    }
+    weighted = None
+    if shares:
+        weighted = (
+            100
+            * sum(term.weights[lesson] * share for lesson, share in shares.items())
+            / sum(map(term.weights.__getitem__, shares))
+        )
+    return replace(student, points=sum(available.values()) - ungraded, ungraded=ungraded, weighted=weighted)
+
+
+def _order(term: Term, submission: SubmissionGrade) -> tuple:
+    """Sorts a student's submissions of one lesson: the one that counts comes last."""
+    if term.attempts == "best":
+        return submission.rank
+    when = submission.mark.when.timestamp() if submission.mark.when else 0.0
+    return submission.mark.attempt, when, submission.mark.name
+
+
+def _averaged(counting: SubmissionGrade, graded: Sequence[SubmissionGrade]) -> SubmissionGrade:
+    """The last submission with the average points of all that are graded."""
+    if not graded:
+        return counting
+    earned, final = (sum(getattr(each, what) for each in graded) / len(graded) for what in ("earned", "final"))
+    return replace(counting, earned=earned, factor=final / earned if earned else 1.0)
 
 
 def _concerns_lesson(entry: Entry, mark: Mark) -> bool:

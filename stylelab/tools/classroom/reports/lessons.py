@@ -4,12 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from stylelab.errors import unknown
+from stylelab.errors import InputError, unknown
 from stylelab.tools.classroom.marking.model import Mark
 from stylelab.tools.classroom.notebooks.lessons import lesson_names
 from stylelab.tools.classroom.reports.text import plain, plural
 
 UNTOUCHED = ("open", "missing")  # stages of an exercise that was not attempted
+WEIGHT = re.compile(r"\d{1,6}(?:\.\d{1,6})?")
 ONE_IN, HANDFUL = 10, 5  # left out: at most one in ten, and fewer than five
 ALONE_AMONG = 4  # or a single student, if at least four submitted another lesson
 FEW = 3  # at most a third: counted, with a warning
@@ -34,6 +35,23 @@ def parse_lessons(text: str | None) -> tuple[str, ...] | None:
             raise unknown("lesson", plain(word, 80), lesson_names())
         chosen.add(found[0])
     return tuple(sorted(chosen))
+
+
+def parse_weights(text: str | None) -> dict[str, float]:
+    """Read weights such as '03=2, 04=1'; empty for none.
+
+    Raises:
+        InputError: no such lesson, or not a weight.
+    """
+    weights = {}
+    for part in (text or "").replace(",", " ").split():
+        name, _, weight = part.partition("=")
+        if not WEIGHT.fullmatch(weight):
+            raise InputError(f"'{plain(part, 80)}' is not a weight: write 03=2, with a number that is not negative")
+        weights |= dict.fromkeys(parse_lessons(name) or (), float(weight))
+    if weights and not any(weights.values()):
+        raise InputError("all weights are 0: nothing would count")
+    return weights
 
 
 def counted_lessons(marks: Iterable[Mark], chosen: Collection[str] | None, warnings: list[str]) -> set[str]:

@@ -14,7 +14,7 @@ from stylelab.tools.classroom.marking.model import Mark
 from stylelab.tools.classroom.marking.record import Record, read_record, write_record
 from stylelab.tools.classroom.reports import canvas, gradescope, pages, tables
 from stylelab.tools.classroom.reports.glance import at_a_glance
-from stylelab.tools.classroom.reports.gradebook import Gradebook, make_gradebook
+from stylelab.tools.classroom.reports.gradebook import Gradebook, Term, make_gradebook
 from stylelab.tools.classroom.reports.late import Late
 from stylelab.tools.classroom.reports.manual import Entry, read_manual
 from stylelab.tools.classroom.reports.similarity import compare
@@ -46,6 +46,7 @@ def write(
     late: Late | None = None,
     canvas_export: "str | Path | None" = None,
     lessons: Collection[str] | None = None,
+    term: Term | None = None,
 ) -> Written:
     """Write all reports into a folder, which is created if it is missing.
 
@@ -56,6 +57,7 @@ def write(
         late: the late policy; None deducts nothing.
         canvas_export: a gradebook exported from Canvas, to be filled in as canvas.csv.
         lessons: those that count, such as '03_style_reconstruction'; None leaves out those that hardly anyone submitted.
+        term: how submissions and lessons make a total.
 
     Raises:
         InputError: the folder cannot be written, or manual.csv or the gradebook cannot be read. Then nothing is written.
@@ -65,7 +67,7 @@ def write(
         folder.mkdir(parents=True, exist_ok=True)
     check_folder(folder)
     entries = read_manual(folder) if manual is None else manual
-    book = make_gradebook(marks, record, entries, late, lessons)
+    book = make_gradebook(marks, record, entries, late, lessons, term)
     canvas_text, warnings = canvas.canvas_text(book, canvas_export)
     book = replace(book, warnings=(*book.warnings, *warnings))
     results, earlier = gradescope.results(book), _earlier_pages(folder)
