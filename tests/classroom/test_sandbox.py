@@ -169,7 +169,8 @@ def test_a_trial_that_is_interrupted_leaves_no_process(monkeypatch, tmp_path):
 if not os.fork():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     open(sys.argv[1], "w").write(f"{os.getpid()} {os.getsid(0)}")
-time.sleep(600)"""
+time.sleep(20)
+open(sys.argv[1] + "-awake", "w")"""
     note = tmp_path / "child"
     monkeypatch.setattr(sandbox_module, "bubblewrap_command", lambda *_: [sys.executable, "-c", script, str(note)])
     monkeypatch.setattr(sandbox_module, "TRIAL", 2)
@@ -178,6 +179,7 @@ time.sleep(600)"""
     assert session != os.getsid(0)
     with suppress(psutil.NoSuchProcess):
         assert psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    assert not (tmp_path / "child-awake").exists()  # it was ended, and did not end by itself
 
 
 def test_a_missing_bubblewrap_is_one_line_that_says_what_to_do(monkeypatch, tmp_path):
