@@ -145,16 +145,8 @@ def test_no_process_is_left_when_the_grader_is_killed_while_an_answer_runs(frame
 
 def test_a_process_that_starts_when_the_grader_is_gone_ends_before_it_imports_anything():
     ours, theirs = socket.socketpair()
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "stylelab.tools.classroom.sandbox.inside.serve",
-        "no_framework",
-        str(theirs.fileno()),
-        "0",
-        "unprotected",
-    ]
+    serve = "stylelab.tools.classroom.sandbox.inside.serve"
+    command = [sys.executable, "-P", "-m", serve, "no_framework", str(theirs.fileno()), "0", "unprotected"]
     for gone in (False, True):
         if gone:
             ours.close()
