@@ -57,16 +57,8 @@ def fetch(kept: Path) -> Runtime:
         if (npm := shutil.which("npm")) is None:
             return Runtime({}, "npm is not installed")
         with tempfile.TemporaryDirectory() as folder:
-            command = [
-                npm,
-                "pack",
-                RUNTIME,
-                "--silent",
-                "--fetch-retries=0",
-                "--fetch-timeout=20000",
-                "--pack-destination",
-                folder,
-            ]
+            limits = ["--silent", "--fetch-retries=0", "--fetch-timeout=20000"]
+            command = [npm, "pack", RUNTIME, *limits, "--pack-destination", folder]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=folder)
             except subprocess.TimeoutExpired:

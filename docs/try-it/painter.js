@@ -6,6 +6,7 @@ const STYLE = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
 const CONTENT = ["conv2_2", "conv3_1", "conv4_2"];
 const DEPTHS = ["conv2_1", "conv3_1", "conv4_2", "conv5_1"]; // of the graphs of the loss, shallowest first
 const STYLES = 6; // that the first network has learned
+const [STROKES, FINE] = [448, 0.6]; // of `stylelab.run.one_pass`
 const ROW = 4096; // positions whose share of a Gram matrix is added up at once
 
 let ort, runtime; // onnxruntime-web; {gpu, manifest}
@@ -121,25 +122,24 @@ const tensor = (values, ...shape) => new ort.Tensor("float32", values, shape);
 const number = (value) => tensor(new Float32Array([value]));
 const picture = (planes, height, width) => tensor(planes, 1, 3, height, width);
 
-/** Pixels of a canvas to (3, H, W) in 0..1, and back. What is transparent is white. */
-function planes({ data, width, height }, wide = width, high = height) {
-  const result = new Float32Array(3 * wide * high);
-  for (let y = 0, at = 0; y < high; y++)
-    for (let x = 0; x < wide; x++, at++) {
-      const from = 4 * (Math.min(y, height - 1) * width + Math.min(x, width - 1)); // the last row and column are repeated
-      const alpha = data[from + 3] / 255;
-      for (let c = 0; c < 3; c++) result[c * wide * high + at] = (alpha * data[from + c]) / 255 + 1 - alpha;
-    }
+/** Pixels of a canvas to (3, height, width) in 0..1, and back. What is transparent is white. */
+function planes({ data, width, height }) {
+  const count = width * height;
+  const result = new Float32Array(3 * count);
+  for (let at = 0; at < count; at++) {
+    const alpha = data[4 * at + 3] / 255;
+    for (let c = 0; c < 3; c++) result[c * count + at] = (alpha * data[4 * at + c]) / 255 + 1 - alpha;
+  }
   return result;
 }
 
-function pixels(image, high, wide, height = high, width = wide) {
+function pixels(image, height, width) {
   const result = new ImageData(width, height);
-  for (let y = 0, at = 0; y < height; y++)
-    for (let x = 0; x < width; x++, at += 4) {
-      for (let c = 0; c < 3; c++) result.data[at + c] = Math.round(255 * Math.min(1, Math.max(0, image[(c * high + y) * wide + x])));
-      result.data[at + 3] = 255;
-    }
+  const count = width * height;
+  for (let at = 0; at < count; at++) {
+    for (let c = 0; c < 3; c++) result.data[4 * at + c] = Math.round(255 * clip(image[c * count + at]));
+    result.data[4 * at + 3] = 255;
+  }
   return result;
 }
 
@@ -148,10 +148,64 @@ function pixels(image, high, wide, height = high, width = wide) {
 /** Paint an image in one pass, with a network and a style's code. */
 async function paint({ image, network, code }) {
   const net = await session(network);
-  const [high, wide] = [image.height, image.width].map((side) => Math.max(16, 4 * Math.ceil(side / 4)));
   const began = performance.now();
-  const { painted } = await net.run({ image: picture(planes(image, wide, high), high, wide), code: tensor(code, code.length) });
-  return { image: pixels(painted.data, high, wide, image.height, image.width), seconds: (performance.now() - began) / 1000 };
+  const { width, height } = image;
+  const painted = await inStrokes(net, code, planes(image), height, width);
+  return { image: pixels(painted, height, width), seconds: (performance.now() - began) / 1000 };
+}
+
+/** Painted, (3, height, width): a large image takes its strokes from a smaller painting. `stylelab.run.one_pass.in_strokes`. */
+async function inStrokes(net, code, image, height, width) {
+  const [high, wide] = [height, width].map((side) => Math.max(16, 4 * Math.ceil(side / 4)));
+  const given = { image: picture(cut(image, height, width, high, wide), high, wide), code: tensor(code, code.length) };
+  const painted = cut((await net.run(given)).painted.data, high, wide, height, width).map(clip);
+  const long = Math.max(height, width);
+  const [h, w] = [height, width].map((side) => Math.round((side * Math.max(STROKES, Math.ceil(long / 3))) / long));
+  if (long <= (STROKES * 8) / 7 || Math.min(h, w) < 16) return painted;
+  const coarse = resized(painted, height, width, h, w);
+  const blurred = resized(coarse, h, w, height, width);
+  const strokes = await inStrokes(net, code, resized(image, height, width, h, w), h, w);
+  const large = resized(strokes, h, w, height, width);
+  return painted.map((value, i) => clip(FINE * (value - blurred[i]) + large[i]));
+}
+
+const clip = (value) => Math.min(1, Math.max(0, value));
+
+/** (3, height, width) as (3, high, wide) from the same corner; beyond its end the last row and column are repeated. */
+function cut(image, height, width, high, wide) {
+  const result = new Float32Array(3 * high * wide);
+  for (let c = 0, at = 0; c < 3; c++)
+    for (let y = 0; y < high; y++)
+      for (let x = 0; x < wide; x++, at++) result[at] = image[(c * height + Math.min(y, height - 1)) * width + Math.min(x, width - 1)];
+  return result;
+}
+
+/** (3, height, width) stretched to (3, high, wide) without aliasing (Lanczos) and clipped: `images.fit`. */
+function resized(image, height, width, high, wide) {
+  const [across, down] = [lanczos(width, wide), lanczos(height, high)];
+  const rows = new Float32Array(3 * height * wide);
+  for (let y = 0, at = 0; y < 3 * height; y++)
+    for (const { first, weights } of across) rows[at++] = weights.reduce((sum, weight, i) => sum + weight * image[y * width + first + i], 0);
+  const result = new Float32Array(3 * high * wide);
+  for (let c = 0, at = 0; c < 3; c++)
+    for (const { first, weights } of down)
+      for (let x = 0; x < wide; x++)
+        result[at++] = clip(weights.reduce((sum, weight, i) => sum + weight * rows[(c * height + first + i) * wide + x], 0));
+  return result;
+}
+
+/** For each of `count` new positions along `length` old ones, the old ones that it is made of: [{first, weights}]. */
+function lanczos(length, count) {
+  const scale = Math.max(1, length / count); // how far the kernel reaches when it makes smaller
+  const sinc = (x) => (x ? Math.sin(Math.PI * x) / (Math.PI * x) : 1);
+  return Array.from({ length: count }, (_, i) => {
+    const centre = ((i + 0.5) * length) / count;
+    const first = Math.max(0, Math.floor(centre - 3 * scale + 0.5));
+    const end = Math.min(length, Math.floor(centre + 3 * scale + 0.5));
+    const raw = Array.from({ length: end - first }, (_, k) => (first + k + 0.5 - centre) / scale).map((x) => (Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0));
+    const sum = raw.reduce((total, weight) => total + weight);
+    return { first, weights: raw.map((weight) => weight / sum) };
+  });
 }
 
 /** The code of a style image, for the network that paints any style: what the network reads from it, and its colours. */

@@ -93,9 +93,8 @@ def _size(notebook: NotebookNode) -> Iterator[str]:
         if (longest := max(map(len, cell.source.splitlines()))) > LINE:
             yield f"cell {cell.id} has a line of {longest} characters, which a page would cut off: at most {LINE}"
     body = "\n".join(texts).partition("## References")[0]
-    words = _words(re.sub(r"^\|.*", "", body, flags=re.MULTILINE))  # a table is looked up; its words count in its section
-    if not WORDS[0] <= words <= WORDS[1]:
-        yield f"has {words} words: it should have {WORDS[0]} to {WORDS[1]}"
+    if not WORDS[0] <= _words(body) <= WORDS[1]:
+        yield f"has {_words(body)} words: it should have {WORDS[0]} to {WORDS[1]}"
     for part in re.split(r"^#{2,3} ", body.partition("## What to remember")[0], flags=re.MULTILINE)[1:]:
         if _words(part) > IDEA_WORDS:
             yield f"section '{part.splitlines()[0]}' has {_words(part)} words: at most {IDEA_WORDS}"

@@ -56,7 +56,7 @@ setting = page.set_up(sl, seed=0)
 # %% [markdown] name="table_text"
 # ## 5.1 What really differs?
 #
-# This course grew from five documents in Chinese, all with VGG-19. They are good tutorials: we learned from them. Every one of them lowers
+# This course grew from five documents in Chinese, all with VGG-19. They are good tutorials: we learned from them. Every one lowers
 #
 # $$J = \alpha\, J_{content} + \beta\, J_{style} + \gamma\, TV$$
 #
@@ -72,7 +72,7 @@ setting = page.set_up(sl, seed=0)
 # | tutorial, PyTorch | conv2_2; means; Adam; photograph; 5000 steps | powers, computed once (5.6); undefined functions | weights, added: 5.6 |
 # | laboratory report, PyTorch | conv4_2; means, in its text sums; L-BFGS; steps not given | weights squared (5.5); a clamp (5.7) | bounds: 5.7 |
 #
-# Most slips raise no error; they are worth an hour. Our rows do what the authors *meant*; the first is the paper's.
+# Most slips raise no error. Our rows do what the authors *meant*; the first is the paper's.
 
 # %% name="table"
 NAMES = "gatys", "keras", "tf-tutorial", "coursera", "pytorch-adam", "lab"
@@ -135,7 +135,7 @@ page.show(plots.side_by_side(starts), "The photograph with four shares of noise.
 #
 # ## 5.3 How long is a step?
 #
-# Plain gradient descent moves by the gradient times a **learning rate** $\eta$. The Keras report starts with $\eta = 100$, which is not a typing error: its weights are around $10^{-8}$, so its gradients are tiny. Then $\eta$ shrinks smoothly, by a factor $f = 0.96$ in every 100 steps, from $\eta_0$ at the start to $\eta_t$ at step $t$:
+# Plain gradient descent moves by the gradient times a **learning rate** $\eta$. The Keras report starts with $\eta = 100$: its weights are around $10^{-8}$, so its gradients are tiny. Then $\eta$ shrinks smoothly, by a factor $f = 0.96$ in every 100 steps, from $\eta_0$ at the start to $\eta_t$ at step $t$:
 #
 # $$\eta_t = \eta_0\, f^{\,t/100}.$$
 #
@@ -308,7 +308,7 @@ print(f"w = 2: loss times {float(sl.content_loss(2 * one, 0 * one) / sl.content_
 # %% [markdown] name="powers_text"
 # <details><summary>Compare with your guess</summary>
 #
-# The first: conv1_1 counts 1024 times conv5_1, colours and dots before strokes. That is a matter of taste, but you should know that you have made the choice. And $w = 2$ acts as $w^2 = 4$.
+# The first: conv1_1 counts 1024 times conv5_1, colours and dots before strokes. That is a matter of taste, but know that you chose it. And $w = 2$ acts as $w^2 = 4$.
 #
 # </details>
 #
@@ -354,7 +354,7 @@ page.show(
 #
 # </details>
 #
-# (The code also computes its loss once, before the loop. It has to be computed again at every step.)
+# (The code also computes its loss only once, before the loop.)
 #
 # ## 5.7 A clamp in the wrong place
 #
@@ -415,7 +415,7 @@ page.show(plots.lines({"step": curves}, "loss (no unit)"), "The two losses, step
 #
 # </details>
 #
-# On a photograph few pixels touch the bounds, so a run may look fine for hundreds of steps: the worst kind of slip.
+# On a photograph few pixels touch the bounds, so a run may look fine for hundreds of steps.
 #
 # ## 5.8 Check what is printed
 #
@@ -509,7 +509,7 @@ keras = RECIPES["keras"].optimiser.learning_rate
 print(f"SGD's rate: {rate:.1e} for this loss, {keras:.1e} for the Keras report's")
 
 # %% [markdown] name="run_text"
-# Four runs of the same length, from the same photograph:
+# Four runs of one length, from one photograph:
 
 # %% name="race"
 racers = {
@@ -558,7 +558,7 @@ page.show(figure, "The losses of the four, against steps and against seconds.")
 # %% [markdown] name="try_text"
 # <details><summary>Compare with your guess</summary>
 #
-# L-BFGS, the larger Adam, the smaller one, SGD, and in seconds too. L-BFGS also goes lowest: it alone learns curvature. The small Adam is the careful one, with a stride 2.5 times shorter than the other, and pays for it in steps. SGD has one rate for all pixels, so it creeps once the steep part is over. A step of any of them costs about one pass through the encoder, forward and back; a line search, which tries a step before taking it, costs a little more.
+# L-BFGS, the larger Adam, the smaller one, SGD, and in seconds too. L-BFGS also goes lowest: it alone learns curvature. The small Adam is careful: its stride is 2.5 times shorter. SGD has one rate for all pixels, so it creeps once the steep part is over. A step of any of them costs about one pass through the encoder, forward and back.
 #
 # </details>
 #
@@ -584,7 +584,7 @@ page.try_it(paint, step.image, "The photograph, painted so far", sliders)
 # %% [markdown] name="quiz_text"
 # ## Quiz
 #
-# Five questions, marked immediately. Without a kernel, unfold an answer to read the feedback on it.
+# Five questions, marked immediately. Without a kernel, unfold an answer to read its feedback.
 
 # %% name="quiz"
 page.quiz("05")
@@ -601,9 +601,7 @@ page.quiz("05")
 # ## Going further
 #
 # - `RECIPES["keras"].differs` says where our recipe departs from its document, and why. Read all six.
-# - Give SGD ten times its rate in 5.10, then a tenth. What do the curves say?
 # - Race for the style loss alone: `lambda image: loss(image)["style"]`. Who wins?
-# - Put the clamp inside `loss` and race L-BFGS for a thousand steps.
 # - All six agree on what style *is*. `mmd`, `wasserstein`, `sliced` and `nnst` do not: go on with [lesson 6](06_clouds_of_points_{{module}}.ipynb).
 #
 # ## References

@@ -145,7 +145,7 @@ def _save_image(result: Result, out: Path, run: Run) -> tuple[Path, StylelabErro
     """Save the image; if the disk has become full, in place of the run's state; else, or if the folder is gone, somewhere else.
 
     Returns:
-        Where it is, and what was wrong with `out`.
+        Where it is, and the error that kept it from `out`.
 
     Raises:
         InputError, MachineError: there is no room for it anywhere.

@@ -274,7 +274,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _open_cut_off(file: BinaryIO, name: str) -> tuple[Image.Image, str]:
-    """A JPEG that ends too early, and a note. What is missing is grey, as viewers show it.
+    """A JPEG that ends too early, and a note. The lost rows are grey, as viewers show them.
 
     Rows are missing from the first one on that depends on what stands after the end of the file.
 

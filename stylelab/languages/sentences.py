@@ -65,7 +65,7 @@ class Phrases:
                 yield _plain(_fill(other, holes))
 
     def _hole(self, match: "re.Match[str]", number: int) -> str:
-        """What stands in a hole, translated; a name, which is in quotation marks, stays as it is."""
+        """What fills a hole, translated; a name, which is in quotation marks, stays as it is."""
         hole, before, after = match[number], match.string[: match.start(number)][-1:], match.string[match.end(number) :][:1]
         is_name = before == after and before in ("`", "'")
         return hole if is_name else (self.find(hole) or hole).strip()

@@ -180,7 +180,7 @@ class _Log:
             self.snapshots[step.index] = step.image
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All that it holds, except why it stopped."""
+        """Everything in it, except why it stopped."""
         best, last = ((each.index, each.image) if isinstance(each, Step) else (0, each) for each in (self.best, self.last))
         return {
             "history": np.array([[row[name] for name in COLUMNS] for row in self.history], float).reshape(-1, len(COLUMNS)),

@@ -14,6 +14,8 @@ from stylelab.networks import COLOURS, NAMES, colours_of, find_network, mix
 from stylelab.run.options import OnePassOptions
 
 STATISTICS = "statistics"  # no network: the statistics of activations are moved, in closed form
+FINE = 0.6  # of a large painting's fine part: with all of it, small marks cover the large strokes
+LARGER = 3  # how many times as large a painting may be as the one whose strokes it takes over
 Paint = Callable[[np.ndarray], np.ndarray]  # (H, W, 3) in 0..1 -> the same
 
 
@@ -46,12 +48,35 @@ def around(one_pass: Paint, options: OnePassOptions) -> Paint:
         if options.size is not None:
             image = images.resize(image, options.size)
         images.check_size(image, "the image")
-        painted = one_pass(image)
+        painted = one_pass(image) if options.network == STATISTICS else in_strokes(one_pass, image, options.strokes)
         if options.keep_colours == "luminance":
             painted = images.with_luminance(image, images.luminance(painted))
         return painted if options.strength == 1 else (image + np.float32(options.strength) * (painted - image)).astype(np.float32)
 
     return paint
+
+
+def in_strokes(one_pass: Paint, image: np.ndarray, strokes: int) -> np.ndarray:
+    """An image in strokes that are as wide a part of it when it is large as when it is small.
+
+    A network's strokes have a width in pixels. So a smaller painting is enlarged, and gets the fine part of the large painting.
+
+    Args:
+        one_pass: paints an image of any size.
+        image: `(H, W, 3)` in 0..1.
+        strokes: long side in pixels; an image that is up to a seventh longer is painted as it is.
+
+    Returns:
+        `(H, W, 3)` float32 in 0..1.
+    """
+    painted, sides = one_pass(image), image.shape[:2]
+    smaller = images.resize(image, max(strokes, -(-max(sides) // LARGER)))
+    if max(sides) <= strokes * 8 // 7 or min(smaller.shape[:2]) < 16:
+        return painted
+    painted -= images.fit(images.fit(painted, smaller.shape[:2]), sides)  # the fine part is left
+    painted *= np.float32(FINE)
+    painted += images.fit(in_strokes(one_pass, smaller, strokes), sides)
+    return painted.clip(0, 1, out=painted)
 
 
 def coloured(code: np.ndarray, image: np.ndarray, options: OnePassOptions) -> np.ndarray:

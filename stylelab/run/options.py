@@ -237,6 +237,10 @@ class OnePassOptions(Checked):
         "covariance), a file that `stylelab train` wrote, or 'auto': six for its own styles, else any.", PATH,
     )  # fmt: skip
     size: int | None = option(None, "Long side of the image in pixels.", WHOLE, "the image's own", _at_least(16))
+    strokes: int = option(
+        448, "Long side in pixels at which strokes are painted; a larger image takes them from a painting of that size. A larger number "
+        "gives finer strokes.", WHOLE, check=_at_least(64),
+    )  # fmt: skip
     blend: Sequence[float] | None = option(
         None, "Weights of several styles, one for each, such as 0.7,0.3.", NUMBERS, "equal", one_pair=True
     )  # fmt: skip

@@ -90,7 +90,7 @@ class Job:
 
     @property
     def whole_layers(self) -> tuple[str, ...]:
-        """The layers whose activations are needed whole: of regions, all that carry style."""
+        """The layers whose activations are needed whole: with regions, also every style layer."""
         own = self.recipe.whole_layers
         return own if self.regions is None else tuple(dict.fromkeys((*own, *self.recipe.style)))
 
@@ -373,7 +373,7 @@ def _job(
 
 
 def _weaker(job: Job, strength: float) -> Job:
-    """The job at less than full strength: the content image is one more style, and all that leads away from it has less weight."""
+    """The job at less than full strength: the content image is one more style, and every loss that leads away from it has less weight."""
     if strength == 1:
         return job
     styles = [replace(style, weight=strength * style.weight) for style in job.styles if strength]
@@ -387,7 +387,7 @@ def _weaker(job: Job, strength: float) -> Job:
 
 
 def _style_image(style: np.ndarray, size: tuple[int, int], recipe: Recipe, scale: float) -> np.ndarray:
-    """A style image as large as the recipe wants it beside a content image of (height, width) `size`, times `scale`."""
+    """A style image as large as the recipe wants it for a content image of (height, width) `size`, times `scale`."""
     if recipe.style_fit == "stretch":
         return images.fit(style, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
     # its short side becomes the content's, as in Gatys's own code; a narrow strip is at most twice as long as the content

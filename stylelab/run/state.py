@@ -68,7 +68,7 @@ class Keeper:
         return not self.trouble and time.monotonic() >= self._next
 
     def save(self, arrays: Arrays, facts: Mapping[str, Any]) -> None:
-        """Write the state of the loop, with `arrays` and `facts` of whoever reads its steps; `trouble` says if that failed.
+        """Write the state of the loop, with the `arrays` and `facts` of the reader of its steps; `trouble` says if that failed.
 
         In the middle of a step nothing is written, nor where the file is already further.
         """
@@ -88,7 +88,7 @@ class Keeper:
         self._next = now + max(INTERVAL, COST * (now - began))
 
     def remove(self) -> None:
-        """Remove the file: the run has come to its end."""
+        """Remove the file: the run has ended."""
         if self.foreign:
             return
         for path in (self.path, _part(self.path)):

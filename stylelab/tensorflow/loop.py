@@ -160,7 +160,7 @@ def _descend(
 
 
 def _state(images: Tensor, good: Tensor, method: Any) -> dict[str, np.ndarray]:
-    """All that the next steps depend on."""
+    """Everything that the next steps depend on."""
     return {"images": images.numpy(), "good": good.numpy(), **method.state()}
 
 

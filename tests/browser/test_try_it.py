@@ -220,6 +220,18 @@ def test_at_once_is_what_the_library_paints(opened, sl):
 
 
 @needs_browser
+def test_a_large_image_is_painted_in_large_strokes_as_the_library_does(opened, sl):
+    page = opened()
+    page.locator("#once-size").select_option("768")
+    photograph = uint8("coffee", 384, 768)
+    give(page, "photograph-file", file("photograph.png", photograph), "painted-text")
+    until(page, "document.getElementById('painted').width === 768")
+    found, image = painted(page), photograph / np.float32(255)
+    assert np.abs(found - sl.stylise(image, "brushstrokes")).mean() < 0.004
+    assert np.abs(found - sl.stylise(image, "brushstrokes", strokes=768)).mean() > 0.05
+
+
+@needs_browser
 def test_all_that_a_visit_loads_is_small_and_from_here_and_a_second_visit_loads_no_network(opened, folder, address):
     page = opened()
     give(page, "style-file", file("own.png", uint8("brick", 64, 64)), "painted-text")

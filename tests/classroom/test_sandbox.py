@@ -145,16 +145,8 @@ def test_no_process_is_left_when_the_grader_is_killed_while_an_answer_runs(frame
 
 def test_a_process_that_starts_when_the_grader_is_gone_ends_before_it_imports_anything():
     ours, theirs = socket.socketpair()
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "stylelab.tools.classroom.sandbox.inside.serve",
-        "no_framework",
-        str(theirs.fileno()),
-        "0",
-        "unprotected",
-    ]
+    serve = "stylelab.tools.classroom.sandbox.inside.serve"
+    command = [sys.executable, "-P", "-m", serve, "no_framework", str(theirs.fileno()), "0", "unprotected"]
     for gone in (False, True):
         if gone:
             ours.close()
@@ -169,7 +161,8 @@ def test_a_trial_that_is_interrupted_leaves_no_process(monkeypatch, tmp_path):
 if not os.fork():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     open(sys.argv[1], "w").write(f"{os.getpid()} {os.getsid(0)}")
-time.sleep(600)"""
+time.sleep(20)
+open(sys.argv[1] + "-awake", "w")"""
     note = tmp_path / "child"
     monkeypatch.setattr(sandbox_module, "bubblewrap_command", lambda *_: [sys.executable, "-c", script, str(note)])
     monkeypatch.setattr(sandbox_module, "TRIAL", 2)
@@ -178,6 +171,7 @@ time.sleep(600)"""
     assert session != os.getsid(0)
     with suppress(psutil.NoSuchProcess):
         assert psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    assert not (tmp_path / "child-awake").exists()  # it was ended, and did not end by itself
 
 
 def test_a_missing_bubblewrap_is_one_line_that_says_what_to_do(monkeypatch, tmp_path):

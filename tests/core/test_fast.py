@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import judge
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,7 +18,7 @@ from stylelab import images, networks
 from stylelab.cli import commands as cli
 from stylelab.cli import one_pass
 from stylelab.errors import NotFiniteError
-from stylelab.run.one_pass import around
+from stylelab.run.one_pass import around, in_strokes
 
 SHORT = ("--steps", "4", "--size", "32", "--batch", "1", "--scales", "1")  # of a training
 
@@ -164,6 +165,80 @@ def test_luminance_changes_and_chroma_stays(pretended):
     np.testing.assert_allclose(images.luminance(after), images.luminance(1 - before), atol=2 / 255)
 
 
+# large images
+
+
+def striped(image, period=8):
+    """A painting of stripes that are as many pixels wide whatever the image, as a network's strokes are, over the image itself."""
+    stripes = np.sin(2 * np.pi * np.arange(image.shape[1]) / period)
+    return (image + 0.2 * stripes[None, :, None]).astype(np.float32)
+
+
+def strength_of(period, painted):
+    """How strong stripes of that width are."""
+    row = painted.mean((0, 2)) - painted.mean()
+    return 2 * abs(np.mean(row * np.exp(2j * np.pi * np.arange(len(row)) / period)))
+
+
+@pytest.mark.parametrize(("width", "wide"), [(896, 16), (1344, 24), (3584, 64)])
+def test_strokes_are_as_large_a_part_of_a_large_image(width, wide):
+    grey = np.full((width // 8, width, 3), 0.5, np.float32)
+    painted = in_strokes(striped, grey, 448)
+    assert painted.shape == grey.shape and painted.dtype == np.float32
+    assert strength_of(wide, painted) == pytest.approx(0.2, rel=0.1)
+    assert strength_of(8, painted) < 0.7 * 0.2  # the small ones do not cover them
+
+
+def test_what_is_fine_in_the_photograph_stays_in_a_large_painting(rng):
+    image = rng.random((448, 896, 3), np.float32) * 0.2 + 0.4
+    painted = in_strokes(lambda part: part.copy(), image, 448)
+    fine = [picture - images.fit(images.fit(picture, (224, 448)), (448, 896)) for picture in (painted, image)]
+    np.testing.assert_allclose(fine[0], 0.6 * fine[1], atol=0.03)
+    smooth = images.fit(rng.random((8, 16, 3), np.float32), (448, 896))
+    np.testing.assert_allclose(in_strokes(lambda part: part.copy(), smooth, 448), smooth, atol=0.01)
+
+
+@pytest.mark.parametrize(("shape", "paintings"), [
+    ((30, 40), [(30, 40)]), ((384, 512), [(384, 512)]), ((410, 513), [(410, 513), (358, 448)]),
+    ((20, 1000), [(20, 1000)]),  # so narrow that a smaller one has nothing to paint
+    ((3000, 4000), [(3000, 4000), (1000, 1334), (336, 448)]),
+])  # fmt: skip
+def test_how_many_paintings_a_large_image_takes(shape, paintings):
+    asked = []
+
+    def paint(image):
+        asked.append(image.shape[:2])
+        return 1 - image
+
+    in_strokes(paint, np.zeros((*shape, 3), np.float32), 448)
+    assert asked == paintings
+
+
+def test_the_width_of_strokes_can_be_chosen(framework, sl):
+    image = images.open_image("coffee", 600)
+    painted, fine, large = (sl.stylise(image, "brushstrokes", strokes=side, device="cpu") for side in (448, 600, 128))
+    network = sl.load_network("six", device="cpu")
+    one_pass = network.paint(image, network.code("brushstrokes"))
+    np.testing.assert_allclose(fine, one_pass, atol=1e-5)
+    assert painted.shape == large.shape == image.shape
+    rough = [abs(np.diff(picture, axis=1)).mean() for picture in (fine, painted, large)]
+    assert rough == sorted(rough, reverse=True) and rough[0] > 1.2 * rough[2]
+
+
+def test_statistics_have_no_strokes_to_be_kept(framework, sl):
+    image = images.open_image("coffee", 120)
+    given = [sl.stylise(image, "fluid", network="statistics", strokes=side, device="cpu") for side in (64, 448)]
+    np.testing.assert_array_equal(*given)
+
+
+@pytest.mark.skipif(not judge.available(), reason="the real filters are not on this machine")
+def test_a_large_painting_is_close_to_its_style_and_shows_the_scene(sl):
+    content = judge.open_short(judge.SHARED / "pictures/content/golden_gate.jpg", 734)
+    style = judge.open_short(images.find_built_in("brushstrokes"), 734)
+    errors = judge.judge(sl.stylise(content, "brushstrokes", device="cpu"), content, style)
+    assert errors["conv3_1"] < 0.55 and errors["content"] < 1.35, errors  # in one painting 0.98 and 1.76
+
+
 def test_size_is_the_long_side(pretended, photograph):
     assert fast("coffee", "fluid", "-o", "a.jpg", "--size", "48") == 0
     assert images.open_image("a.jpg").shape == (32, 48, 3)
@@ -180,6 +255,8 @@ def test_size_is_the_long_side(pretended, photograph):
     (("--keep-colours", "lumin"), "did you mean 'luminance'?"),
     (("--size", "8"), "size is 8"),
     (("--size", "big"), "'--size'"),
+    (("--strokes", "8"), "strokes is 8"),
+    (("--strokes", "fine"), "'--strokes'"),
     (("-o", "a.gif"), "its ending"),
     (("-o", "a"), "got no ending"),
     (("-o", "nowhere/a.png"), "does not exist: run `mkdir -p nowhere` first"),

@@ -19,6 +19,7 @@ from stylelab.cli.commands import app
 from stylelab.cli.doctor import Finding
 from stylelab.cli.start import start
 from stylelab.cli.transfer import summary
+from stylelab.cli.video import _summary as film_summary
 from stylelab.languages import say
 from stylelab.recipes import RECIPES
 from stylelab.result import History, Step
@@ -119,6 +120,13 @@ def test_a_run_is_summed_up_in_chinese(chinese):
     assert re.search(HAN, note) and english(note) == []
     result.scales = (34, 48)
     assert summary(result, Path("style"), "mini").splitlines()[1].endswith("，尺寸依次为34, 48 px，最后一种尺寸的损失为0.5")
+
+
+def test_a_film_is_summed_up_in_chinese(chinese):
+    painted = SimpleNamespace(painted=3, resized=1, flicker=[0.004], alone=[0.01])
+    saved, resized, flicker = film_summary(SimpleNamespace(progress=painted), Path("new.gif"), (313, 384), 5.7, True).splitlines()
+    assert saved == "已保存new.gif（3帧，384×313像素），绘制用时5.7秒"
+    assert all(re.search(HAN, line) and not english(line) for line in (saved, resized, flicker))
 
 
 @pytest.mark.parametrize("name", [name for name in SPEAKERS["commands"] if name != "cli/doctor.py"])

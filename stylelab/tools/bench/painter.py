@@ -47,13 +47,15 @@ def ours(settings):
     import numpy as np
 
     from stylelab import images, load_backend
+    from stylelab.run.one_pass import in_strokes
+    from stylelab.run.options import OnePassOptions
 
     half, device = load_backend(settings["backend"]), settings["device"]
     if settings["backend"] == "torch":
         import torch
 
         torch.set_num_threads(settings["threads"])
-    style = images.open_image(settings["style"])
+    style, strokes = images.open_image(settings["style"]), OnePassOptions().strokes
 
     def prepare(task):
         painter = half.load_network("six" if task == "six" else "any", device=device)
@@ -61,7 +63,7 @@ def ours(settings):
 
         def paint(image):
             code = painter.code(style) if kept is None else kept
-            return whole_numbers(painter.paint(image.astype(np.float32) / 255, code))
+            return whole_numbers(in_strokes(lambda part: painter.paint(part, code), image.astype(np.float32) / 255, strokes))
 
         return paint
 

@@ -215,7 +215,7 @@ def _styles(form: dict, uploaded: dict[str, ImageFile]) -> dict[str, Any]:
 
 
 def without_style(values: dict, role: str) -> dict:
-    """Values by name, such as a form's, without a style and all that belongs to it. The styles after it move up."""
+    """Values by name, such as a form's, without a style and its mask and weight. The styles after it move up."""
     values = dict(values)
     for names in (STYLES, MASKS, WEIGHTS):
         place = STYLES.index(role)

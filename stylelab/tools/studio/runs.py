@@ -121,7 +121,7 @@ class Run:
         self._command("resume", RUNNING if self.rows and self.started else WAITING, (PAUSED,))
 
     def go_on(self) -> None:
-        """Take up a stopped run where it was, in a new process. It comes to the image of a run that was never stopped."""
+        """Take up a stopped run where it was, in a new process. It ends with the same image as a run that was never stopped."""
         if self.kept:
             self._wait_for_thread()
             with self.lock:

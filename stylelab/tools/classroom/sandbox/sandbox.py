@@ -473,7 +473,7 @@ def _run_in_session(command: list[str], seconds: float) -> tuple[int, str, str]:
 
 
 def _kill_session(process: subprocess.Popen) -> None:
-    """End a process that has a session of its own, with all that are still in it."""
+    """End a process that has a session of its own, with every process that is still in it."""
     if process.returncode is None:  # later its number may be another's
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -61,7 +61,7 @@ class Loaded:
 
 
 def become_notebook() -> dict:
-    """Make this process look like a notebook's: the namespace that is returned is `__main__`, and modules may be files beside it."""
+    """Make this process look like a notebook's: the namespace that is returned is `__main__`, and modules may be files in its folder."""
     module = sys.modules["__main__"] = types.ModuleType("__main__")
     sys.path.insert(0, "")
     return vars(module)
