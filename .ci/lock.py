@@ -21,7 +21,7 @@ def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     rest = project["dependencies"] + extras["test"] + extras["site"]
-    write("requirements.lock", rest + extras["torch"] + extras["tensorflow"])
+    write("requirements.lock", rest + extras["torch"] + extras["tensorflow"] + extras["hub"])
     write("requirements-gpu-tensorflow.lock", rest + [tensorflow_with_cuda(line) for line in extras["tensorflow"]])
     write(".ci/uv.lock", ["uv"])
 

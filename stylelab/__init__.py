@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stylelab.tools.studio.widget import Studio
 
 __all__ = [
-    "BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "check", "hint", "progress", "solution", "studio", "transfer", "transfer_batch",
+    "BACKENDS", "InputError", "MachineError", "NotFiniteError", "StylelabError", "check", "hint", "progress", "solution", "studio", "submit", "transfer", "transfer_batch",
 ]  # fmt: skip
 
 
@@ -149,3 +149,20 @@ def progress(folder: str | Path = ".") -> None:
     from stylelab.exercises.progress import progress
 
     progress(_Path(folder))
+
+
+def submit(folder: str | Path = ".", to: str | Path = "") -> None:
+    """Show which lessons are in a folder, how many exercises are right, and a button that hands them in.
+
+    What was last saved is handed in: save first. Handing in again is possible; what was handed in before is kept.
+
+    Args:
+        folder: with your lessons.
+        to: a folder, or 'nbgrader'; by default where your course collects.
+
+    Raises:
+        InputError: no lesson is in the folder, or nothing says where to hand in.
+    """
+    from stylelab.exercises.hand_in import submit
+
+    submit(_Path(folder), to)

@@ -330,6 +330,21 @@ def start(
     return 0
 
 
+@app.command(name="hand-in")
+def hand_in(
+    notebooks: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[NOTEBOOK]...", help="What to hand in.", show_default="the lessons here that were begun"),
+    ] = None,
+    to: Annotated[str, typer.Option(help="A folder, or nbgrader.", show_default="where the course collects")] = "",
+) -> int:
+    """Hand in notebooks as they were last saved: copy them to where the course collects them, and print a receipt for each."""
+    from stylelab.exercises.hand_in import hand_in_command
+
+    hand_in_command(notebooks or (), to)
+    return 0
+
+
 @course_app.command()
 def new(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
