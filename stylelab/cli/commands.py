@@ -448,6 +448,12 @@ def grade(
         str | None, typer.Option(help="32 hexadecimal digits: the secret of an earlier run.", show_default="the folder's")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Mark everything again, with the folder's own secret.")] = False,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Labels instead of names in all marks and reports; DIR/key.json maps them back.")
+    ] = False,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="End the anonymity: write the reports of anonymous marks with names.")
+    ] = False,
     course: OtherCourse = None,
 ) -> int:
     """Grade notebooks in a sandbox and write marks, feedback and reports. Run it again to resume."""
@@ -468,6 +474,8 @@ def grade(
             canvas=canvas,
             seed=seed,
             again=again,
+            anonymous=anonymous,
+            show_names=reveal,
         )
 
 

@@ -249,7 +249,7 @@ class NbgraderCourse:
 
     def __init__(self, folder: Path, framework: str, books: dict[str, NotebookNode]):
         self.folder, home = folder / "course", folder / "home"
-        release.release(self.folder, framework, ["00"], course=True)  # for its configuration
+        release.release(self.folder, framework, ["00"], nbgrader=True)  # for its configuration
         for name, book in books.items():
             self._save(
                 "source", name, answered(book, {exercise: f"def {exercise}():\n    {OPEN}" for exercise in exercises_of(book)})

@@ -20,9 +20,10 @@ from rich.progress import (
 
 from stylelab.base.files import printable, quoted
 from stylelab.base.values import one_of
-from stylelab.errors import Interrupted
+from stylelab.errors import InputError, Interrupted
 from stylelab.tools.classroom.marking import batch
 from stylelab.tools.classroom.marking.model import Mark
+from stylelab.tools.classroom.marking.record import HIDDEN
 from stylelab.tools.classroom.reports import write as reports
 from stylelab.tools.classroom.reports.canvas import read_gradebook
 from stylelab.tools.classroom.reports.gradebook import ATTEMPTS, Gradebook, Term
@@ -60,7 +61,7 @@ def grade(
         lessons: as for `parse_lessons`: those that count.
         attempts: which of several submissions of a lesson counts: 'best', 'last' or 'average'.
         weights: of lessons in the percentage, such as '03=2, 04=1'; by default each counts by its points.
-        options: as for `batch.plan`.
+        options: as for `batch.plan`, such as `anonymous`.
 
     Raises:
         InputError, MachineError: one line for stderr. Marks made so far are kept.
@@ -68,11 +69,13 @@ def grade(
     policy, chosen = parse_late(late, due), parse_lessons(lessons)
     term = Term(one_of("attempts", attempts, ATTEMPTS), parse_weights(weights))
     if canvas is not None:
+        if options.get("anonymous"):
+            raise InputError("--canvas fills in names: leave it out until the names are shown with --reveal")
         canvas = batch.expand_home(canvas)
         read_gradebook(canvas)  # a mistake in it is better reported before the marking than after
     try:
         plan = batch.plan(sources, folder, here=scheduler is None, **options)
-        read_manual(plan.folder)  # for the same reason
+        read_manual(plan.folder, anonymous=plan.record.names == HIDDEN)  # for the same reason
     except KeyboardInterrupt:
         raise Interrupted("interrupted before the first mark: nothing is lost, run it again") from None
     try:
@@ -81,11 +84,13 @@ def grade(
         elif scheduler is None and len(plan.marks) < len(plan.submissions) and (why := isolation_trouble()):
             print(f"stylelab: {SLOW} ({printable(why)})", file=sys.stderr)
         _run(plan, scheduler)
-        marks = [plan.marks[key] for key in plan.submissions]
+        marks = plan.reported
         record = replace(
             plan.record, settings={**plan.record.settings, "late": policy.to_json(), "lessons": chosen, "term": asdict(term)}
         )
-        written = reports.write(plan.folder, marks, record, late=policy, canvas_export=canvas, lessons=chosen, term=term)
+        written = reports.write(
+            plan.folder, marks, record, late=policy, canvas_export=canvas, lessons=chosen, term=term, labels=plan.labels
+        )
     except KeyboardInterrupt:
         counts = f"{len(plan.marks)} of {len(plan.submissions)} marked"
         raise Interrupted(f"interrupted: {counts}; run it again to resume and to write the reports") from None

@@ -16,6 +16,7 @@ from stylelab.errors import InputError
 from stylelab.exercises import find_exercise
 from stylelab.exercises.ladder import all_hints
 from stylelab.tools.classroom.marking.model_answers import library_source
+from stylelab.tools.classroom.notebooks.read import MODEL_ANSWER, WATERMARK
 
 STUB = "raise NotImplementedError"
 # nbgrader replaces the lines between these two; without them it would also remove the `def` and its docstring
@@ -24,7 +25,10 @@ README = """{title}
 
 {editions}
 {choose}
-You need stylelab and JupyterLab, and no network; {repository} explains how to install them. Then, in this folder:
+You need stylelab and JupyterLab, and no network.
+How to install them: {repository}
+
+Then, in this folder:
 
     jupyter lab
 
@@ -116,10 +120,6 @@ def as_bytes(notebook: NotebookNode) -> bytes:
     return (nbformat.writes(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-MODEL_ANSWER = "Model answer, for instructors: do not hand out"
-WATERMARK = """> **Solutions, for instructors.** Do not hand this notebook out: it holds the model answers.
->
-> Made by `stylelab release --solutions`. The grader reports a submission that was made from it."""
 CHOOSE = "\nChoose one of them: both ask for the same, each in its own framework.\n"
 
 

@@ -21,9 +21,10 @@ from stylelab.base.files import check_folder, error_text, file_kind, folder_erro
 from stylelab.errors import InputError, MachineError, StylelabError
 from stylelab.exercises import course_points
 from stylelab.tools.classroom.intake.collect import collect, say
+from stylelab.tools.classroom.marking.anonymous import Key, make_key, reveal
 from stylelab.tools.classroom.marking.mark import DRAWS
 from stylelab.tools.classroom.marking.model import Mark, Submission
-from stylelab.tools.classroom.marking.record import SEED, Record, read_record, write_record
+from stylelab.tools.classroom.marking.record import HIDDEN, REVEALED, SEED, SHOWN, Record, read_record, write_record
 from stylelab.tools.classroom.marking.version import encoder_digest, grader_digest, sha256
 from stylelab.tools.classroom.marking.workers import mark_all
 from stylelab.tools.classroom.sandbox.sandbox import BWRAP, Limits, check_sandbox
@@ -44,6 +45,8 @@ class Batch:
         submissions: key -> submission, in order.
         marks: key -> mark, for those that are finished.
         kept: how many of them an earlier run finished.
+        key: who is who, if the submissions are marked anonymously.
+        named: key -> submission with its student's name, then.
     """
 
     folder: Path
@@ -53,15 +56,28 @@ class Batch:
     submissions: dict[str, Submission] = field(default_factory=dict)
     marks: dict[str, Mark] = field(default_factory=dict)
     kept: int = 0
+    key: Key | None = None
+    named: dict[str, Submission] = field(default_factory=dict)
 
     @property
     def stamp(self) -> str:
         """Identifies what decides the marks, apart from the submission itself."""
         return sha256(json.dumps([self.record.seed, self.record.version, self.record.settings, DRAWS]).encode())
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Label -> student, if names are shown again: lines of manual.csv may have either."""
+        return self.key.students if self.key and self.record.names == REVEALED else {}
+
+    @property
+    def reported(self) -> list[Mark]:
+        """The marks for the reports: with names, unless these are hidden."""
+        shown = self.named if self.record.names == REVEALED else {}
+        return [reveal(self.marks[key], shown[key]) if key in shown else self.marks[key] for key in self.submissions]
+
 
 def plan(
-    sources: "Sequence[str | Path]",
+    sources: "str | Path | Sequence[str | Path]",
     folder: "str | Path",
     *,
     kind: str = BWRAP,
@@ -69,6 +85,8 @@ def plan(
     seed: str | None = None,
     again: bool = False,
     here: bool = True,
+    anonymous: bool = False,
+    show_names: bool = False,
 ) -> Batch:
     """Find the submissions, and those that are marked already.
 
@@ -80,6 +98,8 @@ def plan(
         seed: 32 hexadecimal digits, to repeat the marks of another run; by default the folder's, or else a fresh one.
         again: mark everything again, with the folder's seed.
         here: whether this machine marks; on a cluster, sandboxes are checked when they start.
+        anonymous: mark with labels instead of names.
+        show_names: end the anonymity of the folder: names in the reports.
 
     Raises:
         InputError: nothing to grade, or a folder that cannot be used.
@@ -94,11 +114,17 @@ def plan(
         raise InputError(f"{seconds:g} seconds for an answer: choose from 0.1 to 3600")
     if seed is not None and not SEED.fullmatch(seed.lower()):
         raise InputError(f"seed '{printable(seed)}' is not 32 hexadecimal digits: take it from a record.json, or leave it out")
-    paths, folder, limits = [expand_home(source) for source in sources], expand_home(folder), Limits(seconds)
+    paths = [expand_home(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
+    folder, limits = expand_home(folder), Limits(seconds)
+    real_paths = [os.path.realpath(path) for path in paths]
+    if twice := next((path for index, path in enumerate(paths) if real_paths[index] in real_paths[:index]), None):
+        raise InputError(f"'{printable(twice)}' is named twice: name each release once, the first attempt first")
     # inside it, marks would be collected as a student's the next time, and students could be given the seed
     for source in paths:
         if file_kind(source) == "folder" and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source)):
             raise InputError(f"'{printable(folder)}' is in the folder of submissions: choose another folder for the marks")
+    before = read_record(folder)
+    names = _names(folder, before, anonymous, show_names)
     told: list[str] = []
     submissions = [
         replace(submission, attempt=attempt)
@@ -111,12 +137,19 @@ def plan(
         check_folder(output)
     for sentence in told:  # not before an error, which is one line
         say(sentence)
-    before = read_record(folder)
     settings = {"sandbox": kind, "limits": asdict(limits), "kit": grader_digest()}
     points = course_points()
     seed = seed.lower() if seed else before.seed if before else secrets.token_hex(16)
-    record = Record(seed, stylelab.__version__, encoder_digest(), points, settings, before.pages if before else {})
-    batch = Batch(folder, record, kind, limits, {_key(submission): submission for submission in submissions})
+    record = Record(seed, stylelab.__version__, encoder_digest(), points, settings, names, before.pages if before else {})
+    batch = Batch(folder, record, kind, limits)
+    if names != SHOWN:
+        batch.key = make_key(folder, seed, submissions)
+    for submission in submissions:
+        concealed = batch.key.conceal(submission) if batch.key else submission
+        batch.submissions[key := _key(concealed)] = concealed
+        batch.named[key] = submission
+    if batch.key:  # in the order of the labels: when a mark was written tells nothing
+        batch.submissions = dict(sorted(batch.submissions.items(), key=lambda item: (item[1].student, item[0])))
     for name in OUTPUT_FOLDERS:
         for path in (folder / name).glob(".*.part"):
             match = PARTIAL_FILE.fullmatch(path.name)
@@ -129,8 +162,31 @@ def plan(
             plain = json.loads((folder / "marks" / f"{key}.json").read_bytes())
             if plain["stamp"] == batch.stamp:  # made by an earlier run under the same conditions
                 batch.marks[key] = replace(Mark.from_json(plain["mark"]), when=submission.when, attempt=submission.attempt)
+    if batch.key:  # the names of those who are new may be in earlier marks
+        for key, mark in batch.marks.items():
+            if (cleaned := batch.key.clean(mark)) != mark:
+                batch.marks[key] = cleaned
+                _write_mark(batch, key, cleaned, batch.stamp)
     batch.kept = len(batch.marks)
     return batch
+
+
+def _names(folder: Path, before: Record | None, anonymous: bool, show_names: bool) -> str:
+    """Whether students' names are shown, hidden or revealed in this folder.
+
+    Raises:
+        InputError: that does not fit what is in the folder.
+    """
+    known, where = before.names if before else None, printable(folder)
+    if anonymous and show_names:
+        raise InputError("--anonymous hides the names and --reveal shows them: choose one of the two")
+    if show_names and known not in (HIDDEN, REVEALED):
+        raise InputError(f"'{where}' has no anonymous marks: there is nothing to reveal")
+    if anonymous and known in (SHOWN, REVEALED):
+        raise InputError(f"'{where}' has reports with names: choose another folder for anonymous ones")
+    if known == HIDDEN and not anonymous and not show_names:
+        raise InputError(f"'{where}' is anonymous: add --anonymous to keep it so, or --reveal for the reports with names")
+    return HIDDEN if anonymous else known if known and not show_names else REVEALED if show_names else SHOWN
 
 
 def expand_home(path: "str | Path") -> Path:
@@ -151,7 +207,13 @@ def _key(submission: Submission) -> str:
         digest = sha256(b"" if submission.trouble else submission.read())
     except StylelabError as error:
         digest = str(error)
-    parts = [submission.student, submission.name, digest, submission.trouble, *([submission.attempt] if submission.attempt else [])]
+    parts = [
+        submission.student,
+        submission.name,
+        digest,
+        submission.trouble,
+        *([submission.attempt] if submission.attempt else []),
+    ]
     return sha256("\0".join(map(str, parts)).encode(errors="replace"))[:32]
 
 
@@ -175,8 +237,11 @@ def run(batch: Batch, *, scheduler: str | None = None) -> Generator[Mark]:
     with connect(scheduler, tasks=len(waiting), device="cpu", deaths=1) as client:
         for key, mark, final in mark_all(client, waiting, conditions):
             mark = replace(mark, attempt=batch.submissions[key].attempt)
-            # without a stamp, the next run marks it again
-            text = json.dumps({"stamp": batch.stamp if final else "", "mark": mark.to_json()})
-            write_text(batch.folder / "marks" / f"{key}.json", text + "\n")
+            mark = batch.key.clean(mark) if batch.key else mark
+            _write_mark(batch, key, mark, batch.stamp if final else "")  # without a stamp, the next run marks it again
             batch.marks[key] = mark
             yield mark
+
+
+def _write_mark(batch: Batch, key: str, mark: Mark, stamp: str) -> None:
+    write_text(batch.folder / "marks" / f"{key}.json", json.dumps({"stamp": stamp, "mark": mark.to_json()}) + "\n")

@@ -117,7 +117,8 @@ def mark(submission: Submission, sandboxes: Sandboxes, seed: str, limits: Limits
     exercises = tuple(marker.mark(name, answer) for name, answer in script.answers.items())
     notes = (*submission.notes, *notebook.notes)
     seconds = time.perf_counter() - began
-    return Mark(submission.student, submission.name, lesson, framework, digest, exercises, submission.when, seconds, notes)
+    found = Mark(submission.student, submission.name, lesson, framework, digest, exercises, submission.when, seconds, notes)
+    return replace(found, solutions=notebook.solutions)
 
 
 def unmarkable(submission: Submission, trouble: str, data: bytes = b"") -> Mark:
@@ -367,7 +368,7 @@ def _example(cell: str, exercise: str) -> str:
                 for inner in ast.walk(node):
                     if isinstance(inner, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(inner) is not None:
                         inner.body = inner.body[1:] or [ast.Pass()]
-                return ast.unparse(node)[:LONGEST_EXAMPLE]
+                return text if len(text := ast.unparse(node)) <= LONGEST_EXAMPLE else ""
     return ""
 
 

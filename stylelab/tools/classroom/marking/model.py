@@ -169,6 +169,7 @@ class Mark:
         exercises: in the lesson's order.
         seconds: wall-clock time that the whole submission used.
         attempt: as in `Submission`.
+        solutions: how it shows that it was made from the edition with the solutions, for the instructor; empty if it does not.
         fault: why the whole submission was not graded, for a reason that is not the student's; empty if it was.
     """
 
@@ -183,6 +184,7 @@ class Mark:
     notes: tuple[str, ...] = ()
     fault: str = ""
     attempt: int = 0
+    solutions: str = ""
 
     @property
     def graded(self) -> bool:

@@ -12,6 +12,7 @@ from stylelab.errors import InputError
 
 NAME = "record.json"
 SEED = re.compile(r"[0-9a-f]{32}")
+SHOWN, HIDDEN, REVEALED = "shown", "hidden", "revealed"  # students' names in the reports
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Record:
         encoder: SHA-256 of the embedded encoder's file.
         exercises: exercise id -> available points.
         settings: sandbox, limits, late policy and so on, as JSON.
+        names: SHOWN; or HIDDEN, and later REVEALED, if the submissions were marked with `--anonymous`.
         pages: the files about single students that the last run wrote -> their SHA-256, so that the next one can remove them.
     """
 
@@ -32,6 +34,7 @@ class Record:
     encoder: str
     exercises: Mapping[str, int]
     settings: Mapping[str, object] = field(default_factory=dict)
+    names: str = SHOWN
     pages: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
@@ -67,6 +70,7 @@ def read_record(folder: Path) -> Record | None:
             and isinstance(record.exercises, dict)
             and all(type(points) is int and points >= 0 for points in record.exercises.values())
             and isinstance(record.settings, dict)
+            and record.names in (SHOWN, HIDDEN, REVEALED)
             and isinstance(record.pages, dict)
             and all(isinstance(digest, str) for digest in record.pages.values())
         ):

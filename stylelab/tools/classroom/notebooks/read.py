@@ -3,7 +3,7 @@
 import codecs
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from stylelab.errors import InputError
@@ -21,6 +21,12 @@ UNMARKED: dict[tuple[int, ...], str] = {
     (0, 1): "utf-16-be",
     (1, 0): "utf-16-le",
 }  # zero and non-zero bytes: JSON begins with two ASCII characters
+
+# what marks the edition with the solutions, which `stylelab release --solutions` writes
+MODEL_ANSWER = "Model answer, for instructors: do not hand out"
+WATERMARK = """> **Solutions, for instructors.** Do not hand this notebook out: it holds the model answers.
+>
+> Made by `stylelab release --solutions`. The grader reports a submission that was made from it."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class Notebook:
         kernel: the name of the kernel that it asks for.
         notes: what was repaired, one sentence each.
         claims: exercise -> what the notebook says about hints and wrong answers, in the metadata of its outputs.
+        solutions: how it shows that it was made from the edition with the solutions; empty if it does not.
         trouble: why it cannot be graded, in one sentence; `cells` is empty then.
     """
 
@@ -78,6 +85,7 @@ class Notebook:
     notes: tuple[str, ...] = ()
     trouble: str | None = None
     claims: Mapping[str, Claims] = field(default_factory=dict)
+    solutions: str = ""
 
 
 def read_notebook(data: bytes) -> Notebook:
@@ -106,7 +114,10 @@ class _Reader:
         metadata = _as_dict(plain.get("metadata"))
         ours, kernel = _as_dict(metadata.get("stylelab")), _as_dict(metadata.get("kernelspec"))
         lesson, framework, name = (_as_word(name) for name in (ours.get("lesson"), ours.get("framework"), kernel.get("name")))
-        return Notebook(cells, lesson, framework, name, tuple(self.notes), claims=_claims(self._list_cells(plain)))
+        found = _solutions(ours, cells)
+        return Notebook(
+            cells, lesson, framework, name, tuple(self.notes), claims=_claims(self._list_cells(plain)), solutions=found
+        )
 
     def _note(self, note: str) -> None:
         self.notes[note] = None
@@ -185,6 +196,16 @@ class _Reader:
         source = source.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         names = (nbgrader.get("grade_id"), ours.get("exercise"), cell.get("id"))
         return Cell(index, source, kind, *map(_as_word, names))
+
+
+def _solutions(ours: dict, cells: Iterable[Cell]) -> str:
+    """What is left in it of the edition with the solutions."""
+    texts = [cell.source for cell in cells]
+    found = ["its metadata says so"] if ours.get("solutions") is True else []
+    found += ["its first note is there"] if any(WATERMARK.splitlines()[0] in text for text in texts) else []
+    answers = sum(MODEL_ANSWER in text for text in texts)
+    found += [f"{answers} of its cells {'has' if answers == 1 else 'have'} the line of a model answer"] if answers else []
+    return ", ".join(found)
 
 
 def _claims(cells: list[dict | None]) -> dict[str, Claims]:

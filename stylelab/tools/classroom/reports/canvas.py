@@ -64,7 +64,7 @@ def canvas_text(book: Gradebook, path: "str | Path | None" = None) -> tuple[str,
         ]
         for student in book.students:
             counted = student.counted
-            marks = [counted[lesson].final if lesson in counted and counted[lesson].graded else "" for lesson in book.lessons]
+            marks = [counted[lesson].total[1] if lesson in counted and counted[lesson].graded else "" for lesson in book.lessons]
             # Canvas would take a name with these words for the row above, and change what all marks are out of
             rows.append([student.name.replace(POSSIBLE, "Points-Possible"), canvas_id(student), "", "", "", *marks])
         return csv_text(rows), []
@@ -75,7 +75,7 @@ def canvas_text(book: Gradebook, path: "str | Path | None" = None) -> tuple[str,
     for student, row in _matched(export, book.students, warnings):
         for lesson, graded in student.counted.items():
             if graded.graded:
-                row[columns[lesson]] = number(graded.final * scales[lesson])
+                row[columns[lesson]] = number(graded.total[1] * scales[lesson])
     return csv_text([_exact(export, row) for row in export.rows], export.delimiter), warnings
 
 

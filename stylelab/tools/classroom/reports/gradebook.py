@@ -30,7 +30,9 @@ class Term:
 
     def sentence(self) -> str:
         """For a report."""
-        which = {"best": "the one with the most points", "last": "the last one", "average": "the average of all"}[self.attempts]
+        which = {"best": "the one with the most points", "last": "the last one", "average": "the average of those graded"}[
+            self.attempts
+        ]
         weights = ", ".join(f"{lesson.partition('_')[0]}: {weight:g}" for lesson, weight in self.weights.items())
         return f"Of several submissions of a lesson {which} counts." + (f" Weights of the lessons: {weights}." if weights else "")
 
@@ -39,11 +41,20 @@ Lessons = Mapping[str, Mapping[str, int]]  # lesson -> exercise -> points
 
 
 @dataclass(frozen=True)
+class Request:
+    """A student's request to look at a mark again, and the instructor's reply; an empty one is still to come."""
+
+    text: str
+    reply: str = ""
+
+
+@dataclass(frozen=True)
 class ExerciseGrade:
     """The grader's mark for one exercise, the points after changes by hand, these changes in words, and the comments.
 
     Attributes:
         help_costs: points taken off for hints and for the solution.
+        requests: to look at it again.
     """
 
     mark: ExerciseMark
@@ -51,6 +62,7 @@ class ExerciseGrade:
     by_hand: tuple[str, ...] = ()
     comments: tuple[str, ...] = ()
     help_costs: float = 0
+    requests: tuple[Request, ...] = ()
 
     @property
     def graded(self) -> bool:
@@ -69,8 +81,10 @@ class SubmissionGrade:
         factor: share of `earned` that is left after late days, 0..1.
         by_hand, comments: changes and comments for the whole submission.
         ungraded: how many of these points are not graded, for a reason that is not the student's.
-        counts: whether this is the submission of its lesson that counts: the one with the most points in the end, if
-            everything not graded were right.
+        counts: whether this is the submission of its lesson that counts: with `attempts="best"` the one with the most points in
+            the end, if everything not graded were right.
+        requests: to look at the whole submission again.
+        average: of several submissions of the lesson, if that is what counts: points before and after late days.
     """
 
     mark: Mark
@@ -83,10 +97,18 @@ class SubmissionGrade:
     comments: tuple[str, ...] = ()
     ungraded: int = 0
     counts: bool = False
+    requests: tuple[Request, ...] = ()
+    average: tuple[float, float] | None = None
 
     @property
     def final(self) -> float:
+        """What is left of its own points after late days."""
         return round(self.earned * self.factor, 2)
+
+    @property
+    def total(self) -> tuple[float, float]:
+        """What counts for its lesson: points before and after late days."""
+        return self.average or (self.earned, self.final)
 
     @property
     def graded(self) -> bool:
@@ -129,11 +151,11 @@ class Student:
 
     @property
     def earned(self) -> float:
-        return sum(submission.earned for submission in self.counted.values())
+        return sum(submission.total[0] for submission in self.counted.values())
 
     @property
     def final(self) -> float:
-        return round(sum(submission.final for submission in self.counted.values()), 2)
+        return round(sum(submission.total[1] for submission in self.counted.values()), 2)
 
     @property
     def days(self) -> int:
@@ -223,6 +245,20 @@ def make_gradebook(
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         warnings.append(f"{len(undated)} submissions have no date and count as on time: {', '.join(names[:5])}{more}")
     counting = {lesson: exercises for lesson, exercises in lessons.items() if lesson in counted}
+    if idle := [lesson for lesson, weight in term.weights.items() if weight and lesson not in counted]:
+        numbers = ", ".join(lesson.partition("_")[0] for lesson in idle)
+        warnings.append(f"the weight of lesson {numbers} has no effect: nobody's submission of it counts")
+    if term.weights and (missing := [lesson for lesson in counting if lesson not in term.weights]):
+        numbers = ", ".join(lesson.partition("_")[0] for lesson in missing)
+        warnings.append(f"lesson {numbers} has no weight and adds nothing to the percentage: to change that, add it to --weights")
+    alike = defaultdict(list)
+    for name in by_student:
+        alike[name_key(name)].append(plain(name, 60))
+    warnings += [
+        f"'{names[0]}' and '{names[1]}' are marked as two students: if they are one, rename the files of one of the releases"
+        for names in alike.values()
+        if len(names) > 1 and any(mark.attempt for mark in marks)  # within one release, no two names look alike
+    ]
     return Gradebook(tuple(students), counting, record, late, tuple(warnings), term)
 
 
@@ -295,24 +331,24 @@ def _student(
             claims = exercise.claims
             costs = min(exercise.earned, claims.hints * prices.hint_costs + claims.solution * prices.solution_costs)
             earned, by_hand, comments = _changed(exercise.earned - costs, exercise.points, own, warnings)
-            exercises.append(ExerciseGrade(exercise, earned, by_hand, comments, costs))
+            exercises.append(ExerciseGrade(exercise, earned, by_hand, comments, costs, _requests(own)))
         whole = [entry for entry in entries if _concerns_lesson(entry, mark)]
         points = sum(lessons.get(mark.lesson, {}).values())
         earned, by_hand, comments = _changed(sum(exercise.earned for exercise in exercises), points, whole, warnings)
         days, factor = lateness(mark.when, late, mark.lesson) if mark.lesson in counted else (0, 1.0)
         decided = any(entry.sets is not None for entry in whole)
         ungraded = sum(exercise.mark.points for exercise in exercises if not exercise.graded and not decided)
-        submissions.append(SubmissionGrade(mark, tuple(exercises), earned, points, days, factor, by_hand, comments, ungraded))
+        graded = SubmissionGrade(mark, tuple(exercises), earned, points, days, factor, by_hand, comments, ungraded)
+        submissions.append(replace(graded, requests=_requests(whole)))
     best: dict[str, int] = {}  # lesson -> index of the submission that counts
     for index, submission in enumerate(submissions):
         lesson = submission.mark.lesson
         if lesson in counted and (lesson not in best or _order(term, submission) > _order(term, submissions[best[lesson]])):
             best[lesson] = index
     for lesson, index in best.items():
-        counting = replace(submissions[index], counts=True)
-        if term.attempts == "average":
-            counting = _averaged(counting, [each for each in submissions if each.mark.lesson == lesson and each.graded])
-        submissions[index] = counting
+        of_lesson = [each for each in submissions if each.mark.lesson == lesson and each.graded]
+        average = _average(of_lesson) if term.attempts == "average" and len(of_lesson) > 1 else None
+        submissions[index] = replace(submissions[index], counts=True, average=average)
     student = replace(student, submissions=tuple(submissions))
     available = {lesson: sum(lessons[lesson].values()) for lesson in counted}
     ungraded = sum(submission.ungraded for submission in student.counted.values())
@@ -320,7 +356,7 @@ def _student(
         # one of unknown lesson: it may be any that the student has not submitted
         ungraded += sum(available[lesson] for lesson in available.keys() - student.counted.keys())
     shares = {
-        lesson: student.counted[lesson].final / max(1, available[lesson] - student.counted[lesson].ungraded)
+        lesson: student.counted[lesson].total[1] / max(1, available[lesson] - student.counted[lesson].ungraded)
         if lesson in student.counted
         else 0
         for lesson in available
@@ -344,12 +380,14 @@ def _order(term: Term, submission: SubmissionGrade) -> tuple:
     return submission.mark.attempt, when, submission.mark.name
 
 
-def _averaged(counting: SubmissionGrade, graded: Sequence[SubmissionGrade]) -> SubmissionGrade:
-    """The last submission with the average points of all that are graded."""
-    if not graded:
-        return counting
-    earned, final = (sum(getattr(each, what) for each in graded) / len(graded) for what in ("earned", "final"))
-    return replace(counting, earned=earned, factor=final / earned if earned else 1.0)
+def _average(graded: Sequence[SubmissionGrade]) -> tuple[float, float]:
+    """Points before and after late days, each submission with its own."""
+    earned, final = (sum(points) / len(graded) for points in zip(*((each.earned, each.final) for each in graded), strict=True))
+    return round(earned, 2), round(final, 2)
+
+
+def _requests(entries: Iterable[Entry]) -> tuple[Request, ...]:
+    return tuple(Request(entry.regrade, entry.reply) for entry in entries if entry.regrade or entry.reply)
 
 
 def _concerns_lesson(entry: Entry, mark: Mark) -> bool:

@@ -3,8 +3,10 @@
 Source: gradescope-autograders.readthedocs.io, "Autograder Specifications".
 """
 
+from collections.abc import Iterable
+
 from stylelab.tools.classroom.marking.model import STAGES
-from stylelab.tools.classroom.reports.gradebook import Gradebook, Student, lesson_title
+from stylelab.tools.classroom.reports.gradebook import Gradebook, Request, Student, lesson_title
 from stylelab.tools.classroom.reports.text import number, plain, plural
 
 
@@ -33,6 +35,8 @@ def _result(student: Student) -> dict:
         title = lesson_title(graded.mark.lesson)
         late = f", {plural(graded.days, 'day')} late, minus {number(100 * (1 - graded.factor))}%" if graded.days else ""
         lines.append(f"{title}: {number(graded.final)} of {graded.points}{late}")
+        lines += [f"  The average of your submissions counts: {number(graded.average[1])}"] if graded.average else []
+        lines += [f"  {text}" for text in _answers(graded.requests)]
         lines += [f"  Instructor: {plain(text, 5000)}" for text in (*graded.by_hand, *graded.comments)]
         lines += [f"  {plain(note)}" for note in graded.mark.notes]
         for place, exercise in enumerate(graded.exercises, 1):
@@ -44,6 +48,7 @@ def _result(student: Student) -> dict:
                 output.append(f"  {plain(line.name)}: {line.earned} of {line.points}{wrong}")
             output += [f"  {plain(note)}" for note in mark.notes]
             output += [f"Instructor: {plain(text, 5000)}" for text in (*exercise.by_hand, *exercise.comments)]
+            output += _answers(exercise.requests)
             tests.append({
                 "name": f"{title}: {plain(mark.exercise)}",
                 "number": f"{lesson}.{place}",
@@ -65,3 +70,7 @@ def _result(student: Student) -> dict:
         "extra_data": {"max_score": sum(graded.points for graded in counted), "late_days": student.days},
         "tests": tests,
     }
+
+
+def _answers(requests: Iterable[Request]) -> list[str]:
+    return [f"Regrade request: {plain(each.text, 5000)} Reply: {plain(each.reply or 'not yet', 5000)}" for each in requests]

@@ -48,7 +48,10 @@ def parse_weights(text: str | None) -> dict[str, float]:
         name, _, weight = part.partition("=")
         if not WEIGHT.fullmatch(weight):
             raise InputError(f"'{plain(part, 80)}' is not a weight: write 03=2, with a number that is not negative")
-        weights |= dict.fromkeys(parse_lessons(name) or (), float(weight))
+        for lesson in parse_lessons(name) or ():
+            if lesson in weights:
+                raise InputError(f"lesson {plain(name, 80)} has two weights: write one, such as 03=2")
+            weights[lesson] = float(weight)
     if weights and not any(weights.values()):
         raise InputError("all weights are 0: nothing would count")
     return weights

@@ -5,7 +5,7 @@ import io
 import math
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stylelab.base.files import error_text, printable, read_file, write_text
@@ -13,8 +13,9 @@ from stylelab.errors import InputError
 
 NAME = "manual.csv"
 COLUMNS = ("student", "exercise", "points", "comment")
-EXAMPLE = """student,exercise,points,comment
-# Ada Lovelace,gram_matrix,add 1,"points: 6 sets them, or add 1, take 1, or nothing; exercise: may be a lesson, such as 03"
+REGRADE = ("regrade", "reply")  # may be missing
+EXAMPLE = """student,exercise,points,comment,regrade,reply
+# {student},gram_matrix,add 1,"points: 6 sets them, or add 1, take 1, or nothing; exercise: may be a lesson, such as 03",what a student asks for,your answer
 """
 LARGEST = 10_000_000  # bytes
 POINTS = re.compile(r"'?(?P<sign>\+|-|−|add\b|take\b)?\s*(?P<value>\d+(?:[.,]\d+)?)", re.IGNORECASE)
@@ -30,6 +31,7 @@ class Entry:
         target: an exercise or a lesson.
         sets: the new points; None if `adds` changes them.
         adds: points to add, negative to deduct.
+        regrade, reply: a student's request to look again, and the answer to it.
     """
 
     line: int
@@ -38,21 +40,26 @@ class Entry:
     sets: float | None = None
     adds: float = 0
     comment: str = ""
+    regrade: str = ""
+    reply: str = ""
 
     def change(self, earned: float, most: float) -> float:
         """The points after this line, between 0 and the maximum `most`."""
         return min(max(earned + self.adds if self.sets is None else self.sets, 0.0), most)
 
 
-def read_manual(folder: Path) -> tuple[Entry, ...]:
+def read_manual(folder: Path, *, anonymous: bool = False) -> tuple[Entry, ...]:
     """The lines of manual.csv in a folder. A missing file is created, with a commented example.
+
+    Args:
+        anonymous: the example has a label instead of a name.
 
     Raises:
         InputError: the file or one of its lines, which is named, cannot be read.
     """
     path = Path(folder) / NAME
     if not os.path.lexists(path):
-        write_text(path, EXAMPLE)
+        write_text(path, EXAMPLE.format(student="S-4f2a" if anonymous else "Ada Lovelace"))
     rows = _rows(path)
     if not rows:
         return ()
@@ -68,7 +75,7 @@ def read_manual(folder: Path) -> tuple[Entry, ...]:
             message = f"{len(row)} cells instead of {len(header)}: put a comment with commas in quotes"
             raise InputError(f"{where}: {message}")
         entries.append(_entry(where, line, dict(zip(header, row + [""] * len(header), strict=False))))
-    return tuple(entry for entry in entries if entry.sets is not None or entry.adds or entry.comment)
+    return tuple(each for each in entries if each.sets is not None or each.adds or each.comment or each.regrade or each.reply)
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
@@ -102,14 +109,13 @@ def _entry(where: str, line: int, row: dict[str, str]) -> Entry:
     for name in ("student", "exercise"):
         if not row[name]:
             raise InputError(f"{where}: no {name}: name one, or start the line with #")
-    student, target, comment = row["student"], row["exercise"], row["comment"]
+    entry = Entry(line, row["student"], row["exercise"], comment=row["comment"], **{name: row.get(name, "") for name in REGRADE})
     if not row["points"]:
-        return Entry(line, student, target, comment=comment)
+        return entry
     match = POINTS.fullmatch(row["points"])
     value = float(match["value"].replace(",", ".")) if match else math.inf
     if not match or not math.isfinite(value):
         raise InputError(f"{where}: cannot read points '{printable(row['points'], 30)}': write 6, add 1, take 1 or nothing")
     if not match["sign"]:
-        return Entry(line, student, target, sets=value, comment=comment)
-    adds = value if match["sign"].lower() in ("+", "add") else -value
-    return Entry(line, student, target, adds=adds, comment=comment)
+        return replace(entry, sets=value)
+    return replace(entry, adds=value if match["sign"].lower() in ("+", "add") else -value)

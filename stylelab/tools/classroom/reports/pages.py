@@ -13,8 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stylelab.base.course import EDITIONS
 from stylelab.tools.classroom.marking.model import OUTCOMES, PENDING, RIGHT, STAGES
-from stylelab.tools.classroom.reports.glance import ExerciseStatistics
-from stylelab.tools.classroom.reports.gradebook import ExerciseGrade, Gradebook, Student, SubmissionGrade, lesson_title
+from stylelab.tools.classroom.marking.record import HIDDEN
+from stylelab.tools.classroom.reports.glance import ExerciseStatistics, by_attempt, by_lesson
+from stylelab.tools.classroom.reports.gradebook import ExerciseGrade, Gradebook, Request, Student, SubmissionGrade, lesson_title
 from stylelab.tools.classroom.reports.lessons import UNTOUCHED
 from stylelab.tools.classroom.reports.similarity import MOST_ROWS, NEAR, Similarity
 from stylelab.tools.classroom.reports.text import number, plain, plural
@@ -56,6 +57,11 @@ def overview(book: Gradebook, glance: Sequence[ExerciseStatistics], similar: str
         facts |= {"Mean": f"{statistics.mean(percents):.0f}%", "Median": f"{statistics.median(percents):.0f}%"}
         facts["Late"] = sum(submission.days > 0 for student in book.students for submission in student.submissions)
     facts |= {"Not all graded": ungraded} if ungraded else {}
+    asked = [request for student in book.students for graded in student.submissions for _, request in _requests(graded)]
+    if asked:
+        facts["Regrade requests"] = f"{len(asked)}, {sum(not request.reply for request in asked)} open"
+    if solved := sum(bool(graded.mark.solutions) for student in book.students for graded in student.submissions):
+        facts["Made from the solutions"] = solved
     shares = losses(book)
     most = max((sum(kinds.values()) for kinds in shares.values()), default=0)
     top = next(step for step in (0.1, 0.25, 0.5, 1.0) if most <= step or step == 1.0)  # the right end of the scale
@@ -76,8 +82,10 @@ def overview(book: Gradebook, glance: Sequence[ExerciseStatistics], similar: str
         top=top,
         losses=rows,
         glance=glance,
+        lessons=by_lesson(book),
+        releases=by_attempt(book),
+        hidden=book.record.names == HIDDEN,
         outcomes=list(OUTCOMES),
-        most_mistakes=40,
         reasons=reasons(book),
         most_reasons=15,
         looks=looks(book),
@@ -132,10 +140,19 @@ def reasons(book: Gradebook) -> list[tuple[int, str, str]]:
 
 
 def looks(book: Gradebook) -> list[tuple[Student, SubmissionGrade, str, str]]:
-    """Submissions that a teacher should look at: (student, submission, exercise or '', why). First, what is not graded."""
-    found, ungraded = [], []
+    """Submissions that a teacher should look at: (student, submission, exercise or '', why). First, what is not graded, then what
+    students ask for."""
+    found, ungraded, asked, solved = [], [], [], []
     for student in book.students:
         for graded in student.submissions:
+            asked += [
+                (student, graded, exercise, f"Regrade request without a reply. {request.text}")
+                for exercise, request in _requests(graded)
+                if not request.reply
+            ]
+            if graded.mark.solutions:
+                why = f"Made from the edition with the solutions: {graded.mark.solutions}. The marks are as they are."
+                solved.append((student, graded, "", why))
             if graded.mark.fault:
                 ungraded += [] if graded.graded else [(student, graded, "", f"Not graded, look at it. {graded.mark.fault}")]
                 continue
@@ -149,7 +166,14 @@ def looks(book: Gradebook) -> list[tuple[Student, SubmissionGrade, str, str]]:
                 elif mark.stage in LOOK_AT and mark.reason not in seen:
                     seen.add(mark.reason)
                     found.append((student, graded, mark.exercise, f"{STAGES[mark.stage].capitalize()}. {mark.reason}".strip()))
-    return ungraded + found
+    return ungraded + asked + solved + found
+
+
+def _requests(graded: SubmissionGrade) -> Iterator[tuple[str, Request]]:
+    """(exercise, or '' for the lesson, request) of a submission that counts; of another one, the same lines were read again."""
+    if graded.counts or graded.mark.lesson == "":
+        yield from (("", request) for request in graded.requests)
+        yield from ((exercise.mark.exercise, request) for exercise in graded.exercises for request in exercise.requests)
 
 
 def bins(book: Gradebook) -> list[int]:

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from stylelab.tools.classroom.marking.model import RIGHT, STAGES
-from stylelab.tools.classroom.reports.glance import ExerciseStatistics
-from stylelab.tools.classroom.reports.gradebook import Gradebook, SubmissionGrade
+from stylelab.tools.classroom.reports.glance import ExerciseStatistics, LessonStatistics
+from stylelab.tools.classroom.reports.gradebook import Gradebook, Request, SubmissionGrade
 from stylelab.tools.classroom.reports.similarity import MOST_ROWS, Similarity
 from stylelab.tools.classroom.reports.text import cell
 
 DETAILS = (
     "student", "lesson", "framework", "exercise", "points", "earned", "stage", "reason", "lost", "by_hand", "comment",
-    "seconds", "notes", "file", "counts", "outcome", "mistake", "hints", "solution", "help_costs",
+    "seconds", "notes", "file", "counts", "outcome", "mistake", "hints", "solution", "help_costs", "regrade", "reply", "model_answers",
 )  # fmt: skip
 CLASS = ("lesson", "exercise", "what", "name", "students", "of", "share", "seconds")
 SIMILARITY = ("rank", "student", "other", "weight", "same", "near", "exercises")
@@ -49,7 +49,7 @@ def grades(book: Gradebook) -> Iterator[list[object]]:
             if lesson in counted:
                 graded = counted[lesson]
                 earned = {exercise.mark.exercise: exercise.earned if exercise.graded else "" for exercise in graded.exercises}
-                points = (graded.earned, graded.final) if graded.any_graded else ("", "")
+                points = graded.total if graded.any_graded else ("", "")
                 row += [*(earned.get(exercise, 0) for exercise in exercises), points[0], graded.days, points[1]]
             else:
                 row += [""] * (len(exercises) + 3)
@@ -76,8 +76,9 @@ def details(book: Gradebook) -> Iterator[Sequence[object]]:
             found = (mark.exercise, mark.points, exercise.earned if exercise.graded else "", mark.stage, reason, lost)
             row = _details_row(graded, found, exercise.by_hand, exercise.comments, mark.seconds, mark.notes)
             claims, costs = mark.claims, exercise.help_costs
-            yield (*row, mark.outcome, mark.mistake, claims.hints, "yes" if claims.solution else "no", costs)
-        if graded.by_hand or graded.comments or not graded.exercises:
+            row += (mark.outcome, mark.mistake, claims.hints, "yes" if claims.solution else "no", costs)
+            yield (*row, *_asked(exercise.requests), graded.mark.solutions)
+        if graded.by_hand or graded.comments or graded.requests or not graded.exercises:
             notes, points, stage, reason = graded.mark.notes, 0, "", ""
             if not graded.exercises:
                 points, stage, reason = graded.points, "file", " / ".join(notes) or STAGES["file"]
@@ -86,7 +87,8 @@ def details(book: Gradebook) -> Iterator[Sequence[object]]:
             extra = graded.earned - sum(exercise.earned for exercise in graded.exercises)
             earned = "" if stage == "not graded" and not graded.by_hand else extra
             found = ("lesson", points, earned, stage, reason, "")
-            yield (*_details_row(graded, found, graded.by_hand, graded.comments, graded.mark.seconds, notes), "", "", "", "", "")
+            row = _details_row(graded, found, graded.by_hand, graded.comments, graded.mark.seconds, notes)
+            yield (*row, "", "", "", "", "", *_asked(graded.requests), graded.mark.solutions)
 
 
 def _details_row(
@@ -97,18 +99,28 @@ def _details_row(
     return (mark.student, mark.lesson, mark.framework, *found, *said, seconds, " / ".join(notes), mark.name, counts)
 
 
-def class_rows(statistics: Iterable[ExerciseStatistics]) -> Iterator[Sequence[object]]:
-    """A header, and for each exercise a row per outcome, per check and per common mistake."""
+def _asked(requests: Iterable[Request]) -> tuple[str, str]:
+    requests = list(requests)
+    return " / ".join(each.text for each in requests), " / ".join(each.reply for each in requests)
+
+
+def class_rows(exercises: Iterable[ExerciseStatistics], lessons: Iterable[LessonStatistics]) -> Iterator[Sequence[object]]:
+    """A header, and for each exercise a row per outcome, per check and per common mistake; then two rows per lesson, and for all."""
     yield CLASS
-    for each in statistics:
+    for each in exercises:
         parts = {
-            "outcome": each.outcomes,
-            "check passed": each.passed,
-            "mistake": {name: count for name, (count, _) in each.mistakes.items()},
+            "outcome": (each.outcomes, each.students),
+            "check passed": (each.passed, each.graded),
+            "mistake": ({name: count for name, (count, _) in each.mistakes.items()}, each.graded),
         }
-        for what, counts in parts.items():
+        for what, (counts, of) in parts.items():
             for name, count in counts.items():
-                yield each.lesson, each.exercise, what, name, count, each.students, count / max(1, each.students), each.seconds
+                yield each.lesson, each.exercise, what, name, count, of, count / max(1, of), each.seconds
+    for lesson in lessons:
+        name, students = lesson.lesson or "all", lesson.students
+        yield name, "", "lesson", "handed in", students, lesson.of, students / max(1, lesson.of), lesson.seconds
+        for word, share in (("mean", lesson.mean), ("median", lesson.median)):
+            yield name, "", "points", word, students, lesson.of, "" if share is None else share, lesson.seconds
 
 
 def similarity(found: Similarity) -> Iterator[tuple]:

@@ -11,14 +11,14 @@ from stylelab.base.files import check_folder, folder_errors, write_text
 from stylelab.base.handed_out import NOT_A_FILE, file_sha256, sha256
 from stylelab.errors import InputError
 from stylelab.tools.classroom.marking.model import Mark
-from stylelab.tools.classroom.marking.record import Record, read_record, write_record
+from stylelab.tools.classroom.marking.record import HIDDEN, Record, read_record, write_record
 from stylelab.tools.classroom.reports import canvas, gradescope, pages, tables
-from stylelab.tools.classroom.reports.glance import at_a_glance
+from stylelab.tools.classroom.reports.glance import at_a_glance, by_lesson
 from stylelab.tools.classroom.reports.gradebook import Gradebook, Term, make_gradebook
 from stylelab.tools.classroom.reports.late import Late
 from stylelab.tools.classroom.reports.manual import Entry, read_manual
 from stylelab.tools.classroom.reports.similarity import compare
-from stylelab.tools.classroom.reports.text import plural
+from stylelab.tools.classroom.reports.text import name_key, plural
 
 PAGE = re.compile(r"(?!.*\.\.)(feedback/[^/]+\.html|gradescope/([^/]+/)?results\.json)")  # a file about single students
 
@@ -47,8 +47,9 @@ def write(
     canvas_export: "str | Path | None" = None,
     lessons: Collection[str] | None = None,
     term: Term | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Written:
-    """Write all reports into a folder, which is created if it is missing.
+    """Write all reports into a folder, which is created if it is missing. What is for import elsewhere waits until names are shown.
 
     Args:
         marks: one per submission, in any order.
@@ -58,6 +59,7 @@ def write(
         canvas_export: a gradebook exported from Canvas, to be filled in as canvas.csv.
         lessons: those that count, such as '03_style_reconstruction'; None leaves out those that hardly anyone submitted.
         term: how submissions and lessons make a total.
+        labels: label -> student, of marks that were anonymous: a line of manual.csv may have either.
 
     Raises:
         InputError: the folder cannot be written, or manual.csv or the gradebook cannot be read. Then nothing is written.
@@ -66,11 +68,14 @@ def write(
     with folder_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     check_folder(folder)
-    entries = read_manual(folder) if manual is None else manual
+    hidden = record.names == HIDDEN
+    entries = read_manual(folder, anonymous=hidden) if manual is None else manual
+    by_label = {name_key(label): student for label, student in (labels or {}).items()}
+    entries = [replace(entry, student=by_label.get(name_key(entry.student), entry.student)) for entry in entries]
     book = make_gradebook(marks, record, entries, late, lessons, term)
-    canvas_text, warnings = canvas.canvas_text(book, canvas_export)
+    canvas_text, warnings = ("", []) if hidden else canvas.canvas_text(book, canvas_export)
     book = replace(book, warnings=(*book.warnings, *warnings))
-    results, earlier = gradescope.results(book), _earlier_pages(folder)
+    results, earlier = {} if hidden else gradescope.results(book), _earlier_pages(folder)
     names = {f"feedback/{student.file}.html" for student in book.students} | {f"gradescope/{name}" for name in results}
     # without a SHA-256 while they are being written: after a kill, the file is the old one or the new one
     write_record(folder, replace(record, pages=earlier | dict.fromkeys(names, "")))
@@ -121,7 +126,8 @@ def _texts(book: Gradebook, marks: Sequence[Mark], canvas_text: str, results: Ma
     """(name, text) of each file; the overview comes last, because it links to the others."""
     yield "grades.csv", tables.csv_text(tables.grades(book))
     yield "details.csv", tables.csv_text(tables.details(book))
-    yield "canvas.csv", canvas_text
+    if book.record.names != HIDDEN:
+        yield "canvas.csv", canvas_text
     for name, result in results.items():
         yield f"gradescope/{name}", json.dumps(result, allow_nan=False) + "\n"
     for student in book.students:
@@ -130,5 +136,5 @@ def _texts(book: Gradebook, marks: Sequence[Mark], canvas_text: str, results: Ma
     yield "similarity.csv", tables.csv_text(tables.similarity(similarity))
     yield "similarity.html", pages.similarity_page(similarity, {student.name: student.file for student in book.students})
     glance = at_a_glance(book)
-    yield "class.csv", tables.csv_text(tables.class_rows(glance))
+    yield "class.csv", tables.csv_text(tables.class_rows(glance, by_lesson(book)))
     yield "overview.html", pages.overview(book, glance, similarity.sentence())
