@@ -374,38 +374,46 @@ def predict(name: str, question: str, choices: Sequence[str] = (), *, unit: str 
     """
     import ipywidgets
 
-    key = f"prediction {name}"
+    key = f"prediction {name}: {question}"  # the lessons in a folder have one record, and each may have a prediction of this name
     known = record.read().get(key, {})
-    listed = PREDICTION.render(
-        question=say(question), choices=[say(each) for each in choices], guess=_told(known), with_code=with_code
-    )
+    asked, told = ipywidgets.HTML(str(with_code(say(question)))), ipywidgets.HTML(_told(known))
     if choices:
         plain = [(say(each).replace("`", "'"), each) for each in choices]
         field = ipywidgets.RadioButtons(options=plain, value=None, layout={"width": "max-content"})
     else:
-        field = ipywidgets.Text(
-            description=say(unit) if unit else "", placeholder=say("a number" if unit is not None else "in a few words")
-        )
+        hint = say("in a few words" if unit is None else "a number")
+        field = ipywidgets.Text(description=say(unit) if unit else "", placeholder=hint)
     commit, skip = (ipywidgets.Button(description=say(text)) for text in ("This is my guess", "Skip"))
-    told = ipywidgets.HTML(_told(known))
-    asked = ipywidgets.HTML(str(with_code(say(question))))
-    row = ipywidgets.HBox([commit, skip])
-    box = ipywidgets.VBox([asked, told] if known else [asked, field, row, told])
-    shown = display_widget(box.add_class("stylelab-quiz"), listed, say(question), _kept(name, known))
+    box = ipywidgets.VBox([asked, told] if known else [asked, field, ipywidgets.HBox([commit, skip]), told])
+    box.add_class("stylelab-quiz")
+
+    def static() -> tuple[str, dict[str, Any]]:
+        """What is stored in the notebook: the question with the guess, and the guess for who reads it from the file."""
+        listed = [say(each) for each in choices]
+        html = PREDICTION.render(question=say(question), choices=listed, guess=_told(known), with_code=with_code)
+        return html, {record.KEY: {"prediction": name, **known}}
 
     def keep(guess: str | None) -> None:
-        if guess is not None and not str(guess).strip():
-            told.value = str(escape(say("Choose or write something first, or skip it.")))
+        if guess is not None and not re.search(r"\w" if unit is None else r"\d", guess):
+            wanted = (
+                "Choose one, or skip it."
+                if choices
+                else "Write something, or skip it."
+                if unit is None
+                else "Write a number, or skip it."
+            )
+            told.value = str(escape(say(wanted)))
             return
-        known = {"guess": None if guess is None else str(guess)[:MOST_LETTERS], "skipped": guess is None}
+        known.update(guess=None if guess is None else guess[:MOST_LETTERS], skipped=guess is None)
         record.save(key, known)
         told.value = _told(known)
         box.children = [asked, told]
-        shown(PREDICTION.render(question=say(question), choices=[say(each) for each in choices], guess=_told(known), with_code=with_code),
-              _kept(name, known))  # fmt: skip
+        shown(*static())
 
     commit.on_click(lambda _: keep(field.value or ""))
     skip.on_click(lambda _: keep(None))
+    html, metadata = static()
+    shown = display_widget(box, html, say(question), metadata)
 
 
 def _told(known: Mapping[str, Any]) -> Markup:
@@ -419,10 +427,6 @@ def _told(known: Mapping[str, Any]) -> Markup:
         + Markup(" <b>{}</b> ").format(say(str(known["guess"])))
         + escape(say("Now run the next cell."))
     )
-
-
-def _kept(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
-    return {record.KEY: {"prediction": name, **known}}
 
 
 def choose(images: Mapping[str, np.ndarray], alt: str, seed: int = 0) -> None:

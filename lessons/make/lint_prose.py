@@ -1,16 +1,18 @@
 """Check a lesson's text: the parts of the template and their lengths, exercises, the quiz, links."""
 
+import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
 from lessons.make.lint_outputs import code_cells
+from lessons.make.sentences import LAYER, SHOWN_BY
 from stylelab.base.course import find_lessons
 from stylelab.exercises import quizzes
-from stylelab.tools.course.assemble import ANSWER, PROMPT
+from stylelab.tools.course.assemble import ANSWER, GUESS, PROMPT
 
 CODE_CELLS, CELL_LINES, LINE, WORDS, IDEA_WORDS = (15, 26), 15, 115, (1200, 1800), 150
 TEMPLATE = {
@@ -28,6 +30,9 @@ TEMPLATE = {
     "ways to go further": r"^## Going further",
     "references": r"^## References",
 }
+TELLS = re.compile(
+    r"\b(?:than|equal\w*|stays?|no longer|not|never|none|more|less|fewer|most|least|still|without|vanish\w*|lost|gone)\b"
+)
 TIED = re.compile(r"\b(?:exercise|prediction|question|section|quiz)s?\b")  # an objective names one of these
 
 
@@ -61,33 +66,95 @@ def _objectives(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _predictions(notebook: NotebookNode) -> Iterator[str]:
-    """Each prediction is asked before its cells, whose stored outputs are folded, and the next text begins with its answer."""
-    asked, code = "", 0  # the cell that asks for a prediction, and how many code cells have followed it
+    """Each prediction is asked and guessed before its cells, whose outputs are folded, and the next text begins with its answer."""
+    asked: NotebookNode | None = None  # the cell that asks for a prediction
+    guesses: list[ast.Call] = []  # what has followed it
+    code: list[NotebookNode] = []
+    names: set[str] = set()
     for cell in [*notebook.cells, nbformat.v4.new_markdown_cell()]:
+        if cell.cell_type == "code" and _is_guess(cell):
+            yield from _guess(cell, asked, [*guesses, *code], names)
+            guesses += _calls(cell, ("predict",))
+            continue
         if cell.cell_type == "code":
-            code += 1
+            code.append(cell)
             covered = not cell.outputs or cell.outputs[0].get("data") == {}  # else JupyterLab shows its first line
             if asked and not (covered and cell.metadata.get("jupyter", {}).get("outputs_hidden")):
-                yield f"cell {cell.id} shows its output although cell {asked} asks for a prediction of it"
+                yield f"cell {cell.id} shows its output although cell {asked.id} asks for a prediction of it"
             continue
-        answered, prompts = bool(ANSWER.match(cell.source)), PROMPT.findall(ANSWER.sub("", cell.source))
-        if asked and not code:
-            yield f"cell {asked} asks for a prediction that no code follows"
-        if asked and not answered:
-            yield f"cell {asked} asks for a prediction, but the next text does not begin with its answer"
-        if answered and not asked:
+        answered, prompts = ANSWER.match(cell.source), PROMPT.findall(ANSWER.sub("", cell.source))
+        if asked:
+            yield from _answered(asked, guesses, code, answered[1] if answered else "")
+        elif answered:
             yield f"cell {cell.id} answers a prediction that nobody asked for"
         if len(prompts) > 1:
             yield f"cell {cell.id} asks for {len(prompts)} predictions: one at a time"
-        asked, code = cell.id if prompts else "", 0
+        asked, guesses, code = cell if prompts else None, [], []
+
+
+def _is_guess(cell: NotebookNode) -> bool:
+    """Whether a student commits to a prediction in this code cell."""
+    return cell.metadata.get("stylelab", {}).get("name", "").startswith(GUESS)
+
+
+def _guess(cell: NotebookNode, asked: NotebookNode | None, before: list, names: set[str]) -> Iterator[str]:
+    """What is wrong with a cell for a guess; `before` is the code between it and the text that asks."""
+    if asked is None or before:
+        yield f"cell {cell.id} does not follow immediately on a text that asks for a prediction"
+    if cell.metadata.get("jupyter", {}).get("outputs_hidden"):
+        yield f"cell {cell.id} hides the question for a guess"
+    calls = _calls(cell, ("predict",))
+    name = getattr(calls[0].args[0], "value", "") if len(calls) == 1 and calls[0].args else ""
+    if cell.metadata.stylelab.name != f"{GUESS}{name}":
+        yield f'cell {cell.id} should call page.predict once, with its own name: page.predict("{cell.metadata.stylelab.name[len(GUESS) :]}", ...)'
+    if name in names:
+        yield f"two predictions have the name '{name}'"
+    names.add(name)
+
+
+def _answered(asked: NotebookNode, guesses: list[ast.Call], code: list[NotebookNode], answer: str) -> Iterator[str]:
+    """What is missing between a text that asks for a prediction and the next text, and what gives the answer away."""
+    if not guesses:
+        yield f"cell {asked.id} asks for a prediction, but no cell asks for the guess: page.predict(...)"
+    if not code:
+        yield f"cell {asked.id} asks for a prediction that no code follows"
+    if not answer:
+        yield f"cell {asked.id} asks for a prediction, but the next text does not begin with its answer"
+    listed = [each for call in guesses for given in call.args[2:] for each in ast.walk(given) if isinstance(each, ast.Constant)]
+    choices = [str(each.value) for each in listed if not LAYER.fullmatch(str(each.value))]
+    news = _numbers(answer) - _numbers(asked.source)
+    for cell in code:
+        for alt in _alts(cell):
+            named = [each for each in choices if re.search(rf"\b{re.escape(each)}\b", alt)]
+            if TELLS.search(alt) or _numbers(alt) & news or 0 < len(named) < len(choices):
+                yield f"cell {cell.id}: an alt text gives away the answer to a prediction: '{alt}'"
+
+
+def _numbers(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*_)", text))
+
+
+def _calls(cell: NotebookNode, names: Collection[str]) -> list[ast.Call]:
+    """The calls of methods and functions of modules with these names."""
+    calls = (node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call))
+    return [call for call in calls if getattr(call.func, "attr", "") in names]
+
+
+def _alts(cell: NotebookNode) -> Iterator[str]:
+    """The words in a cell's code that say what an image shows."""
+    for call in _calls(cell, SHOWN_BY):
+        for told in [*call.args[1:], *(keyword.value for keyword in call.keywords if keyword.arg == "alt")]:
+            texts = [each.value for each in ast.walk(told) if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            if texts:
+                yield "".join(texts)
 
 
 def _size(notebook: NotebookNode) -> Iterator[str]:
-    code = code_cells(notebook)
+    code = [cell for cell in code_cells(notebook) if not _is_guess(cell)]
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     if not CODE_CELLS[0] <= len(code) <= CODE_CELLS[1]:
         yield f"has {len(code)} code cells: it should have {CODE_CELLS[0]} to {CODE_CELLS[1]}"
-    for cell in code:
+    for cell in code_cells(notebook):
         if len(cell.source.splitlines()) > CELL_LINES:
             yield f"cell {cell.id} has {len(cell.source.splitlines())} lines: at most {CELL_LINES}"
         if (longest := max(map(len, cell.source.splitlines()))) > LINE:

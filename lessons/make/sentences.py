@@ -16,12 +16,19 @@ from typer.main import get_command
 from stylelab.cli.commands import app
 from stylelab.cli.help import texts
 from stylelab.images.builtin import ITEMS
+from stylelab.recipes import RECIPES
 from stylelab.tools.course.assemble import sources
 
 PACKAGE = Path(__file__).resolve().parents[2] / "stylelab"
 SPEAKERS = {  # the file of a language's sentences -> the modules in which they stand
     "exercises": ("exercises/common.py", "exercises/lesson_*.py"),
-    "checks": ("exercises/checking/*.py", "torch/exercises/*.py", "tensorflow/exercises/*.py"),
+    "checks": (
+        "exercises/checking/*.py",
+        "exercises/ladder.py",
+        "exercises/progress.py",
+        "torch/exercises/*.py",
+        "tensorflow/exercises/*.py",
+    ),
     "quizzes": ("exercises/quizzes/*.py",),
     "page": ("page.py", "cli/start.py"),
     "studio": ("tools/studio/*.py", "tools/studio/studio.js", "tools/studio/live.js"),
@@ -56,7 +63,11 @@ LABELS = {  # of one word, or put together
     "page": (
         "right", "not yet", "not attempted yet", "✓ Right.", "✗ No.", "{1} of {2} right", "painted", "starting", "Which do you prefer?",
         "You prefer", "I prefer", "Run the cell above to make it live.", "it", "It", "pixel", "position", "pixels", "image", "activation",
-        "another", "new", "trained from scratch: {1}, seed {2}, {3} crops in {4} minutes",
+        "another", "new", "trained from scratch: {1}, seed {2}, {3} crops in {4} minutes", "Skip", "a number",
+    ),
+    "checks": (
+        "wrong", "hint", "solution", "adds", "subtracts", "multiplies", "divides", "Yours", "{1} hints", "1 hint",
+        "Next:", "Lesson", "Exercises", "Predictions", "skipped",
     ),
     "studio": (
         "running", "paused", "waiting", "stopping", "stopped", "done", "failed", "weighted", "total", "content", "style", "none", "recipe",
@@ -130,7 +141,9 @@ def _guesses(call: ast.Call) -> Iterator[str]:
     question, *choices = call.args[1:3]
     yield _text(question) or ""
     for choice in choices[0].elts if choices and isinstance(choices[0], ast.List) else ():
-        if (text := _text(choice)) and re.search(r"[A-Za-z]{3}", LAYER.sub("", text)):
+        text = _text(choice) or ""
+        is_name = " " not in text and (text in RECIPES or text[:1].isupper())
+        if not is_name and re.search(r"[A-Za-z]{3}", LAYER.sub("", text)):
             yield text
 
 

@@ -362,7 +362,7 @@ shown = {"style": band, "ring": impostors["ring"]}
 curves = {name: (share, np.sort(cloud @ (0.8, 0.6))) for name, cloud in shown.items()}
 page.show(
     plots.lines({"share of the points": curves}, "projection onto (0.8, 0.6)"),
-    "Two rising curves, of the style and of the ring, which cross several times.",
+    "Two rising curves, one for each of two clouds.",
 )
 
 # %% [markdown] name="table_text"

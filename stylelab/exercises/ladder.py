@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from jinja2 import Template
+from markupsafe import Markup
 
 from stylelab.base.course import EDITIONS, NEVER, Help, choose_course, find_course
 from stylelab.base.html import with_code
 from stylelab.errors import InputError
 from stylelab.exercises import find_exercise
 from stylelab.exercises.checking import record
-from stylelab.exercises.checking.check import last_answer, show
+from stylelab.exercises.checking.check import RIGHT, last_answer, show
 from stylelab.exercises.checking.definition import Exercise
 from stylelab.exercises.own import course_answers
 from stylelab.languages import LAYOUT, html_direction, say
@@ -31,7 +32,7 @@ SIDE_BY_SIDE = Template(
     "{% if sentences %}<ul>{% for sentence in sentences %}<li>{{ with_code(sentence) }}</li>{% endfor %}</ul>{% endif %}</div>",
     autoescape=True,
 )
-_shown_by: set[str] = set()  # cells that have shown hints in this session
+_shown_by: dict[str, tuple[int, int]] = {}  # cell that has shown hints in this session -> checks elsewhere and wrong answers then
 
 OPERATIONS: dict[type, str] = {
     ast.Add: "adds", ast.Sub: "subtracts", ast.Mult: "multiplies", ast.MatMult: "takes a matrix product", ast.Div: "divides",
@@ -45,16 +46,18 @@ def hint(exercise_id: str, edition: str, library: Mapping[str, Callable]) -> Non
         exercise = find_exercise(exercise_id)
         answers = {**library, **course_answers(course, edition)}
         known, policy = record.entry(exercise_id), course.help
-        if refused := _too_early("hints", policy.hints_after, len(known["wrong"])):
-            return show(refused)
+        if not known["hints"] and last_answer(exercise_id, None)[1] == RIGHT.name:
+            return show(say(f'Your answer is right: `sl.solution("{exercise_id}")` shows the model answer beside it.'))
         hints = all_hints(exercise, edition, source_of(answers[exercise_id]) if exercise_id in answers else "")
-        given = _next(known, len(hints))
+        if not known["hints"] and (refused := _too_early("hint", policy.hints_after, len(known["wrong"]))):
+            return show(refused)
+        given = _next(exercise_id, known, len(hints))
         known["hints"] = max(known["hints"], given)
         record.save(exercise_id, known)
         rest = _what_next(exercise_id, given, len(hints), policy, len(known["wrong"]))
     title = say(f"{exercise_id}: hint {given} of {len(hints)}")
     text = "\n".join([title, *(f"{number}. {each}" for number, each in enumerate(hints[:given], 1)), *([rest] if rest else [])])
-    html = HINTS.render(title=title, hints=hints[:given], rest=rest, with_code=with_code, direction=html_direction())
+    html = HINTS.render(title=title, hints=hints[:given], rest=rest, with_code=with_code, direction=Markup(html_direction()))
     show(text, html, {"exercise": exercise_id, **record.summary(known)})
 
 
@@ -76,38 +79,45 @@ def all_hints(exercise: Exercise, edition: str, model: str) -> list[str]:
     return hints
 
 
-def _next(known: dict, most: int) -> int:
-    """How many hints are shown: one more, unless a notebook that has shown some is run again from the start."""
+def _next(exercise_id: str, known: dict, most: int) -> int:
+    """How many hints are shown: one more, unless a notebook that has shown some is run again from the start, with nothing new tried."""
     cell = record.current_cell()
-    before = known["cells"].get(cell, 0)
-    again = bool(cell) and before and cell not in _shown_by
-    given = min(most, before if again else known["hints"] + 1)
+    before = known["cells"].get(cell, 0) if cell else 0
+    before = before if type(before) is int else 0
+    checks, tries = record.checks_elsewhere(exercise_id), len(known["wrong"])
+    checks_then, tries_then = _shown_by.get(cell, (-1, tries))
+    again = before > 0 and checks != checks_then and tries == tries_then
+    given = max(1, min(most, before if again else known["hints"] + 1))
     if cell:
-        _shown_by.add(cell)
+        _shown_by[cell] = checks, tries
         known["cells"][cell] = given
     return given
 
 
 def _too_early(what: str, after: int | str, wrong: int) -> str:
-    """Why there is no help yet; empty if there is."""
+    """Why there is no hint or solution yet; empty if there is."""
     if after == NEVER:
         return say(f"This course gives no {what}: ask your instructor.")
-    if wrong < int(after):
-        left = int(after) - wrong
-        return say(f"First try it yourself: there are {what} after {left} more wrong {'answers' if left > 1 else 'answer'}.")
+    if (left := int(after) - wrong) > 1:
+        return say(
+            f"Try it first: you can ask for a {what} after {left} more wrong answers, all different, that use their arguments."
+        )
+    if left == 1:
+        return say(f"Try it first: you can ask for a {what} after one more wrong answer that uses its arguments.")
     return ""
 
 
 def _what_next(exercise_id: str, given: int, most: int, policy: Help, wrong: int) -> str:
+    """What else there is, below the hints."""
     if given < most:
-        return say(f'Run this again for hint {given + 1} of {most}. Hints cost {policy.hint_costs:g} points each.'
-                   if policy.hint_costs else f"Run this again for hint {given + 1} of {most}.")  # fmt: skip
+        price = f" Hints cost {policy.hint_costs:g} points each." if policy.hint_costs else ""
+        return say(f"Run this again for hint {given + 1} of {most}.{price}")
     if policy.solution_after == NEVER:
         return say("That was the last hint.")
-    left = int(policy.solution_after) - wrong
-    if left > 0:
-        return say(f'That was the last hint. After {left} more wrong answers, `sl.solution("{exercise_id}")` shows an answer.')
-    return say(f'That was the last hint. `sl.solution("{exercise_id}")` shows an answer.')
+    price = f" It costs {policy.solution_costs:g} points." if policy.solution_costs else ""
+    if (left := int(policy.solution_after) - wrong) > 0:
+        return say(f'That was the last hint. `sl.solution("{exercise_id}")` shows the model answer after {left} more wrong ones.{price}')
+    return say(f'That was the last hint. `sl.solution("{exercise_id}")` shows the model answer.{price}')
 
 
 def solution(exercise_id: str, edition: str, library: Mapping[str, Callable], function: Callable | None = None) -> None:
@@ -117,9 +127,9 @@ def solution(exercise_id: str, edition: str, library: Mapping[str, Callable], fu
         answers = {**library, **course_answers(course, edition)}
         known = record.entry(exercise_id)
         function, outcome, sentence = last_answer(exercise_id, function)
-        if outcome != "right" and (refused := _too_early("solutions", course.help.solution_after, len(known["wrong"]))):
-            return show(refused)
-        if outcome != "right":
+        if outcome != RIGHT.name:
+            if not known["solution"] and (refused := _too_early("solution", course.help.solution_after, len(known["wrong"]))):
+                return show(refused)
             known["solution"] = True
             record.save(exercise_id, known)
         model = source_of(answers[exercise_id])
@@ -127,7 +137,7 @@ def solution(exercise_id: str, edition: str, library: Mapping[str, Callable], fu
     sentences = [say(each) for each in ([sentence] if sentence else []) + list(differences(own, model) if own else [])]
     columns = ([(say("Yours"), own)] if own else []) + [(say(f"The model answer, in {EDITIONS[edition]}"), model)]
     text = "\n\n".join([*(f"{title}\n{code}" for title, code in columns), *sentences])
-    html = SIDE_BY_SIDE.render(columns=columns, sentences=sentences, with_code=with_code, direction=html_direction())
+    html = SIDE_BY_SIDE.render(columns=columns, sentences=sentences, with_code=with_code, direction=Markup(html_direction()))
     show(text, html, {"exercise": exercise_id, **record.summary(known, outcome)})
 
 
@@ -174,9 +184,9 @@ def differences(own: str, model: str) -> Iterator[str]:
         yield "The model answer has a loop; yours has none."
     calls = [_calls(tree) for tree in (mine, theirs)]
     if more := [f"`{name}`" for name in calls[1] if name not in calls[0]]:
-        yield f"The model answer calls {_listed(more)}; yours does not."
+        yield f"The model answer calls {', '.join(more)}; yours does not."
     if more := [f"`{name}`" for name in calls[0] if name not in calls[1]]:
-        yield f"Yours calls {_listed(more)}; the model answer does not."
+        yield f"Yours calls {', '.join(more)}; the model answer does not."
     for kind, verb in OPERATIONS.items():
         counts = [sum(isinstance(node, kind) for node in ast.walk(tree)) for tree in (mine, theirs)]
         if counts[0] and not counts[1]:
@@ -185,11 +195,11 @@ def differences(own: str, model: str) -> Iterator[str]:
             yield f"The model answer {verb}; yours does not."
     numbers = [_numbers(tree) for tree in (mine, theirs)]
     if more := [f"`{number}`" for number in numbers[0] if number not in numbers[1]]:
-        yield f"Yours uses {_listed(more)}; the model answer does not."
+        yield f"Yours uses {', '.join(more)}; the model answer does not."
     if more := [f"`{number}`" for number in numbers[1] if number not in numbers[0]]:
-        yield f"The model answer uses {_listed(more)}; yours does not."
+        yield f"The model answer uses {', '.join(more)}; yours does not."
     if unused := [f"`{name}`" for name in _arguments(mine) if name not in _names(mine)]:
-        yield f"Yours never uses {_listed(unused)}."
+        yield f"Yours never uses {', '.join(unused)}."
 
 
 def _calls(tree: ast.AST) -> list[str]:
@@ -212,7 +222,3 @@ def _arguments(tree: ast.AST) -> list[str]:
 
 def _names(tree: ast.AST) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

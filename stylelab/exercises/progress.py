@@ -1,15 +1,18 @@
 """How far a student is, read from the notebooks themselves: which exercises are right, which guesses were made, what is next."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Template
+from markupsafe import Markup
 
+from stylelab.base.course import EDITIONS
 from stylelab.base.files import printable
+from stylelab.base.html import with_code
 from stylelab.errors import InputError
 from stylelab.exercises.checking import record
 from stylelab.exercises.checking.check import COULD_NOT_RUN, OPEN, PARTLY, RIGHT, WRONG, show
@@ -17,18 +20,23 @@ from stylelab.languages import html_direction, say
 
 STAGES = {stage.name: stage for stage in (RIGHT, PARTLY, WRONG, COULD_NOT_RUN, OPEN)}
 LARGEST = 50_000_000  # bytes of a notebook that is read
+LONGEST = 300  # letters of a question or a guess
+GUESS = "guess_"  # how the name of a cell begins that asks for a prediction
 PAGE = Template(
-    """<div{{ direction }}><h2>{{ say("Your progress") }}</h2>
-{% if next %}<p><b>{{ say("Next:") }}</b> {{ next }}</p>{% endif %}
-<table><thead><tr><th>{{ say("Lesson") }}</th><th>{{ say("Exercises") }}</th><th>{{ say("Predictions") }}</th></tr></thead><tbody>
-{% for lesson in lessons %}<tr><th scope="row" style="text-align: start">{{ lesson.title }}<br><code>{{ lesson.file }}</code></th>
-<td style="text-align: start">{% for exercise in lesson.exercises %}<span style="white-space: nowrap; margin-inline-end: 1em">\
-<span aria-hidden="true" style="color: {{ stages[exercise.outcome].colour }}">{{ stages[exercise.outcome].icon }}</span> <code>{{ exercise.name }}</code> \
-{{ say(exercise.outcome) }}{% if exercise.hints %}, {{ say("hints: " ~ exercise.hints) }}{% endif %}{% if exercise.solution %}, {{ say("solution seen") }}{% endif %}\
-</span> {% endfor %}</td>
-<td style="text-align: start">{% if lesson.predictions %}{% set made = lesson.predictions|selectattr("guess")|list %}{{ say(made|length ~ " of " ~ lesson.predictions|length) }}\
-{% if made %}<details><summary>{{ say("Your guesses") }}</summary><ul>{% for each in made %}<li>{{ each.question }} <b>{{ each.guess }}</b></li>{% endfor %}</ul></details>{% endif %}{% endif %}</td></tr>
-{% endfor %}</tbody></table></div>""",
+    """<div{{ direction }}>
+<p><b>{{ say("Next:") }}</b> {{ next }}</p>
+<table>
+<thead><tr><th>{{ say("Lesson") }}</th><th>{{ say("Exercises") }}</th><th>{{ say("Predictions") }}</th></tr></thead>
+<tbody>{% for lesson in lessons %}<tr style="vertical-align: top">
+<th scope="row" style="text-align: start">{{ lesson.title }}<br><code>{{ lesson.file }}</code></th>
+<td style="text-align: start">{% for exercise in lesson.exercises %}<div style="white-space: nowrap">
+<span aria-hidden="true" style="color: {{ stages[exercise.outcome].colour }}">{{ stages[exercise.outcome].icon }}</span>
+<code>{{ exercise.name }}</code> {{ exercise.told }}</div>{% endfor %}</td>
+<td style="text-align: start">{% if lesson.predictions %}<details><summary>{{ lesson.told }}</summary><ul>
+{% for each in lesson.predictions %}<li>{{ with_code(each.question or each.name) }} <b>{{ each.told }}</b></li>{% endfor %}
+</ul></details>{% endif %}</td>
+</tr>{% endfor %}</tbody>
+</table></div>""",
     autoescape=True,
 )
 
@@ -42,14 +50,26 @@ class ExerciseProgress:
     hints: int = 0
     solution: bool = False
 
+    @property
+    def told(self) -> str:
+        """The outcome and the help in words."""
+        hints = [say(f"{self.hints} hints" if self.hints > 1 else "1 hint")] if self.hints else []
+        return ", ".join([say(self.outcome), *hints, *([say("solution seen")] if self.solution else [])])
+
 
 @dataclass(frozen=True)
 class PredictionProgress:
-    """One prediction: its question, and the guess; '' before there is one."""
+    """One prediction: its question, the guess, '' before there is one, and whether the student would rather not guess."""
 
     name: str
     question: str = ""
     guess: str = ""
+    skipped: bool = False
+
+    @property
+    def told(self) -> str:
+        """What became of it in words."""
+        return say(self.guess or ("skipped" if self.skipped else "no guess yet"))
 
 
 @dataclass(frozen=True)
@@ -62,66 +82,81 @@ class LessonProgress:
     predictions: tuple[PredictionProgress, ...]
 
     @property
-    def next(self) -> str:
-        """The first exercise that is not right; empty if all are."""
-        return next((each.name for each in self.exercises if each.outcome != RIGHT.name), "")
+    def begun(self) -> bool:
+        """Whether anything was checked, guessed or skipped."""
+        outcomes = any(each.outcome != OPEN.name for each in self.exercises)
+        return outcomes or any(each.guess or each.skipped for each in self.predictions)
+
+    @property
+    def told(self) -> str:
+        """How many predictions were made, in words."""
+        return say(f"{sum(bool(each.guess) for each in self.predictions)} of {len(self.predictions)} guessed")
+
+    def next(self, right: Container[str]) -> str:
+        """The first exercise that is not among those that are right; empty if all are."""
+        return next((each.name for each in self.exercises if each.name not in right), "")
 
 
 def read_progress(folder: Path) -> list[LessonProgress]:
-    """The lessons in a folder, sorted by file name. Other notebooks, and files that cannot be read, are left out."""
-    return [lesson for path in sorted(folder.glob("*.ipynb")) if (lesson := _read(path))]
+    """The lessons in a folder, sorted by file name. Other notebooks, and files that cannot be read, are left out.
+
+    Of a lesson in two frameworks, that in the framework in which nothing was begun is left out too, unless nothing was begun at all.
+    """
+    lessons = [lesson for path in sorted(folder.glob("*.ipynb")) if (lesson := _read(path))]
+    begun = {_edition(lesson) for lesson in lessons if lesson.begun}
+    return [lesson for lesson in lessons if not begun or _edition(lesson) in begun]
+
+
+def _edition(lesson: LessonProgress) -> str:
+    """The framework that a lesson's name ends with, or its beginning if it has one edition alone."""
+    return next((edition for edition in EDITIONS if f"_{edition}" in lesson.file), "")
 
 
 def _read(path: Path) -> LessonProgress | None:
     plain = None
     with suppress(OSError, ValueError, RecursionError):
-        if path.stat().st_size < LARGEST:
+        if path.is_file() and path.stat().st_size < LARGEST:
             plain = json.loads(path.read_text(encoding="utf-8"))
-    cells = [cell for cell in _list(_dict(plain).get("cells")) if isinstance(cell, dict)]
-    exercises = tuple(_exercises(cells))
-    predictions = tuple(_predictions(cells))
+    cells = [_Cell(cell) for cell in _list(_dict(plain).get("cells")) if isinstance(cell, dict)]
+    exercises, predictions = tuple(_exercises(cells)), tuple(_predictions(cells))
     if not exercises and not predictions:
         return None
-    titles = (_text(cell).strip().splitlines() for cell in cells if cell.get("cell_type") == "markdown")
-    title = next((lines[0].lstrip("# ") for lines in titles if lines and lines[0].startswith("# ")), path.stem)
-    return LessonProgress(printable(path.name), printable(title), exercises, predictions)
+    titles = (line for cell in cells if cell.is_text for line in cell.text.strip().splitlines()[:1] if line.startswith("# "))
+    return LessonProgress(printable(path.name), printable(next(titles, path.stem).lstrip("# ")), exercises, predictions)
 
 
-def _exercises(cells: list[dict]) -> Iterator[ExerciseProgress]:
+class _Cell:
+    """One cell of a notebook, which may hold anything."""
+
+    def __init__(self, plain: dict):
+        self.is_text = plain.get("cell_type") == "markdown"
+        self.text = _text(plain.get("source"))
+        self.marks = _dict(_dict(plain.get("metadata")).get("stylelab"))  # what the lesson says about the cell
+        self.outputs = [] if self.is_text else [output for output in _list(plain.get("outputs")) if isinstance(output, dict)]
+        self.said = [_dict(_dict(output.get("metadata")).get(record.KEY)) for output in self.outputs]  # by our functions
+
+
+def _exercises(cells: list[_Cell]) -> Iterator[ExerciseProgress]:
+    """The exercises that a lesson checks, with what the last check and all hints have said."""
+    for name in dict.fromkeys(name for cell in cells if isinstance(name := cell.marks.get("check"), str)):
+        said = [ours for cell in cells for ours in cell.said if ours.get("exercise") == name]
+        outcomes = [outcome for ours in said if isinstance(outcome := ours.get("outcome"), str) and outcome in STAGES]
+        hints = max((count for ours in said if type(count := ours.get("hints")) is int), default=0)
+        seen = any(ours.get("solution") is True for ours in said)
+        yield ExerciseProgress(printable(name), outcomes[-1] if outcomes else OPEN.name, min(max(hints, 0), 3), seen)
+
+
+def _predictions(cells: list[_Cell]) -> Iterator[PredictionProgress]:
+    """The predictions that a lesson asks for, with the last guess."""
     for cell in cells:
-        name = _dict(_dict(cell.get("metadata")).get("stylelab")).get("check")
-        if isinstance(name, str):
-            said = next((ours for ours in reversed(_ours(cell)) if ours.get("exercise") == name), {})
-            outcome = str(said.get("outcome"))
-            hints = said.get("hints", 0)
-            yield ExerciseProgress(
-                printable(name),
-                outcome if outcome in STAGES else OPEN.name,
-                hints if type(hints) is int else 0,
-                said.get("solution") is True,
-            )
-
-
-def _predictions(cells: list[dict]) -> Iterator[PredictionProgress]:
-    for cell in cells:
-        name = str(_dict(_dict(cell.get("metadata")).get("stylelab")).get("name", ""))
-        if cell.get("cell_type") == "code" and name.startswith("guess_"):
-            said = next((ours for ours in reversed(_ours(cell)) if "prediction" in ours), {})
-            guess = said.get("guess")
-            plain = [_joined(_dict(output.get("data")).get("text/plain", "")) for output in _outputs(cell)]
-            question = next((text for text in plain if text.strip()), "")
-            yield PredictionProgress(
-                name.removeprefix("guess_"), printable(question, 300), printable(guess, 300) if isinstance(guess, str) else ""
-            )
-
-
-def _outputs(cell: dict) -> list[dict]:
-    return [output for output in _list(cell.get("outputs")) if isinstance(output, dict)]
-
-
-def _ours(cell: dict) -> list[dict]:
-    """What our functions have left in the metadata of a cell's outputs."""
-    return [_dict(_dict(output.get("metadata")).get(record.KEY)) for output in _outputs(cell)]
+        name = cell.marks.get("name")
+        if not cell.is_text and isinstance(name, str) and name.startswith(GUESS):
+            guesses = [guess for ours in cell.said if isinstance(guess := ours.get("guess"), str)]
+            skipped = any(ours.get("skipped") is True for ours in cell.said)
+            questions = (_text(_dict(output.get("data")).get("text/plain")).strip() for output in cell.outputs)
+            question = next(filter(None, questions), "")
+            guess = printable(guesses[-1], LONGEST) if guesses else ""
+            yield PredictionProgress(name.removeprefix(GUESS), printable(question, LONGEST), guess, skipped and not guess)
 
 
 def _dict(value: Any) -> dict:
@@ -132,18 +167,9 @@ def _list(value: Any) -> list:
     return value if isinstance(value, list) else []
 
 
-def _text(cell: dict) -> str:
-    return _joined(cell.get("source", ""))
-
-
-def _joined(text: Any) -> str:
-    return (
-        "".join(line for line in text if isinstance(line, str))
-        if isinstance(text, list)
-        else text
-        if isinstance(text, str)
-        else ""
-    )
+def _text(value: Any) -> str:
+    """A text as a notebook stores it: whole, or line by line."""
+    return "".join(part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str))
 
 
 def progress(folder: Path) -> None:
@@ -155,14 +181,14 @@ def progress(folder: Path) -> None:
     lessons = read_progress(folder)
     if not lessons:
         raise InputError(f"'{printable(folder)}' has no lessons: go to the folder that `stylelab start` made")
-    upcoming = next((lesson for lesson in lessons if lesson.next), None)
-    following = f"{upcoming.title}: {upcoming.next}" if upcoming else say("all exercises are right")
-    lines = []
+    right = {each.name for lesson in lessons for each in lesson.exercises if each.outcome == RIGHT.name}
+    upcoming = next((lesson for lesson in lessons if lesson.next(right)), None)
+    following = f"{upcoming.title}: {upcoming.next(right)}" if upcoming else say("all exercises are right")
+    lines = [f"{say('Next:')} {following}"]
     for lesson in lessons:
-        right = sum(each.outcome == RIGHT.name for each in lesson.exercises)
-        made = sum(bool(each.guess) for each in lesson.predictions)
-        counts = say(f"exercises {right} of {len(lesson.exercises)}, predictions {made} of {len(lesson.predictions)}")
-        lines.append(f"{lesson.file}: {counts}")
-        lines += [f"  {STAGES[each.outcome].icon} {each.name}: {say(each.outcome)}" for each in lesson.exercises]
-    text = "\n".join([*lines, f"{say('Next:')} {following}"])
-    show(text, PAGE.render(lessons=lessons, next=following, stages=STAGES, say=say, direction=html_direction()))
+        lines.append(f"{lesson.file}: {lesson.told}")
+        lines += [f"  {STAGES[each.outcome].icon} {each.name}: {each.told}" for each in lesson.exercises]
+    html = PAGE.render(
+        lessons=lessons, next=following, stages=STAGES, say=say, with_code=with_code, direction=Markup(html_direction())
+    )
+    show("\n".join(lines), html)

@@ -70,7 +70,7 @@ def test_a_student_gets_it_and_is_told_so_as_far_as_that_is_translated(tmp_path,
 def test_checks_say_what_is_translated_and_english_otherwise(capsys):
     tell("gram_matrix", RIGHT, USED)
     tell("gram_matrix", OPEN, FALLBACK)
-    assert capsys.readouterr().out.splitlines() == [f"gram_matrix: صحيح, {USED}", f"gram_matrix: not attempted yet. {FALLBACK}"]
+    assert capsys.readouterr().out.splitlines() == [f"gram_matrix: صحيح, {USED}", f"gram_matrix: not attempted. {FALLBACK}"]
     assert languages.html_direction() == ' dir="auto"'
     assert "direction: rtl" in form(QUIZZES["03"]).children[-1].value
 

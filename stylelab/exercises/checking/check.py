@@ -8,10 +8,12 @@ from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass
 from types import FrameType
 
+from stylelab.base.course import NEVER, chosen_course
 from stylelab.base.files import printable
 from stylelab.exercises.checking import record
 from stylelab.exercises.checking.call import Lab, ask, give, unnamed
 from stylelab.exercises.checking.definition import Exercise
+from stylelab.exercises.checking.no_work import is_try
 from stylelab.exercises.checking.reach import OUT_OF_REACH, PACKAGE, own_function, refusal
 from stylelab.exercises.checking.verdict import judge, judge_draws
 from stylelab.languages import html_direction, joined, say
@@ -75,9 +77,14 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
         if under_nbgrader() and stage is not RIGHT:
             _put_in_place(exercise.id, function, own)
     _last[exercise.id] = (function, stage.name, sentence.removesuffix(FALLBACK).rstrip())
-    is_try = stage not in (RIGHT, OPEN) and function is not own and not under_nbgrader()
-    known = record.note_wrong(exercise.id, function) if is_try else record.entry(exercise.id)
-    note = STUCK.format(exercise.id) if is_try and exercise.hints else note
+    record.note_check(exercise.id)
+    wrong = stage not in (RIGHT, OPEN) and not under_nbgrader()
+    known = record.entry(exercise.id)
+    if wrong and not own_function(function, frozenset(library)) and not refusal(function) and is_try(exercise, function, lab):
+        known = record.note_wrong(exercise.id, function)
+    after = chosen_course().help.hints_after
+    if wrong and exercise.hints and after != NEVER and len(known["wrong"]) >= int(after):
+        note = STUCK.format(exercise.id)
     tell(exercise.id, stage, f"{sentence} {note}".rstrip(), record.summary(known, stage.name))
     return function if sentence is USED else own
 

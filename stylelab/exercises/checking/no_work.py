@@ -1,12 +1,14 @@
 """Detect answers that do no work. Zeros are symmetric, quadratic and 0 at the target: none of that may earn anything."""
 
-from collections.abc import Mapping, Sequence
+import dis
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
 
-from stylelab.exercises.checking.call import Answer
+from stylelab.exercises.checking.call import Answer, Lab, give
 from stylelab.exercises.checking.definition import ANY_SHAPE, NUMBERS, WORDS, Case, Exercise, as_array, double
+from stylelab.exercises.checking.reach import innermost
 
 DRIFTS = "Not counted, because a second call with the same arguments gives another result."
 CONSTANT = "Not counted, because the result is the same for every input, or every entry of it is."
@@ -69,3 +71,46 @@ def _is_argument(exercise: Exercise, case: Case, output: np.ndarray) -> bool:
             elif exercise.result not in NUMBERS and value.size == output.size and _same(output.ravel(), value):
                 return True
     return False
+
+
+def is_try(exercise: Exercise, function: Callable, lab: Lab) -> bool:
+    """Whether a wrong answer is an honest try, after which a student may ask for help.
+
+    It reads at least one of its arguments, and what it returns depends on them: it is not None, not one of them as it came, and not
+    one number for every input. An answer that stops with an error has tried too, if it reads an argument.
+    """
+    if not _reads_an_argument(function):
+        return False
+    seen = set()
+    for case in (case for seed in (0, 1) for case in exercise.inputs(seed).values()):
+        given = give(exercise, lab, case)
+        try:
+            output = function(*given.values())
+        except (Exception, SystemExit):
+            return True
+        if output is None or any(output is value for value in given.values()):
+            return False
+        seen.add(_gist(lab, output))
+        if len(seen) > 1:
+            return True
+    return False
+
+
+def _reads_an_argument(function: Callable) -> bool:
+    """Whether a function loads one of its own arguments; True where Python cannot tell, as for one that is built in."""
+    code = getattr(innermost(function), "__code__", None)
+    if code is None:
+        return callable(function)
+    count = code.co_argcount + code.co_kwonlyargcount + 2  # and *arguments, **named
+    names = {*code.co_varnames[:count]} - {"self"}
+    loaded = (each for each in dis.get_instructions(code) if each.opname.startswith("LOAD"))
+    return any(names & ({*each.argval} if isinstance(each.argval, tuple) else {each.argval}) for each in loaded)
+
+
+def _gist(lab: Lab, output: object) -> str:
+    """What is left of a result when it is called constant: the one number in a tensor, or else all of it."""
+    with suppress(Exception):
+        array = lab.take("matrix", output) if lab.is_tensor(output) else np.asarray(output)
+        if array.size and np.all(array == array.flat[0]):
+            return repr(array.flat[0].item())
+    return repr(output)

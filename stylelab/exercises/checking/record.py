@@ -21,16 +21,17 @@ KEY = "stylelab"  # of our part of an output's metadata
 MOST = 200  # answers that are told apart
 
 _unsaved: dict[str, dict] = {}  # folder -> its record, where the file cannot be written
+_checked_in: dict[str, list[str]] = {}  # exercise -> the cells of its checks in this session
 
 
 def read(folder: Path | None = None) -> dict[str, Any]:
     """The record of a folder, by default of the current one: exercise or prediction -> what is known of it. Empty if there is none."""
     path = (folder or Path()) / FILE
+    record = None
     with suppress(OSError, ValueError, RecursionError):
         record = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(record, dict):
-            return {name: entry for name, entry in record.items() if isinstance(entry, dict)}
-    return _unsaved.get(_name(path), {})
+    known = record if isinstance(record, dict) else {}
+    return {name: entry for name, entry in known.items() if isinstance(entry, dict)} | _unsaved.get(os.path.abspath(path), {})
 
 
 def entry(name: str) -> dict[str, Any]:
@@ -47,31 +48,45 @@ def save(name: str, known: dict[str, Any]) -> None:
     try:
         write_text(path, json.dumps(record, indent=1, sort_keys=True) + "\n")
     except Exception:  # noqa: BLE001  a lesson goes on without it
-        _unsaved[_name(path)] = record
+        _unsaved[os.path.abspath(path)] = record
 
 
-def _name(path: Path) -> str:
-    return os.path.abspath(path)
+def note_check(name: str) -> None:
+    """Remember the cell in which an exercise was checked, while the kernel lives."""
+    _checked_in.setdefault(name, []).append(current_cell())
+
+
+def checks_elsewhere(name: str) -> int:
+    """How often an exercise was checked in other cells than this one, in this session."""
+    return sum(cell != current_cell() for cell in _checked_in.get(name, ()))
 
 
 def note_wrong(name: str, function: object) -> dict[str, Any]:
     """Write down a wrong answer: the same one counts once, however often its check is run."""
     known = entry(name)
-    digest = _digest(getattr(innermost(function), "__code__", None))
-    if digest not in known["wrong"][-MOST:]:
-        known["wrong"] = [*known["wrong"][-MOST:], digest]
+    digest = hashlib.sha256(repr(_work_of(innermost(function))).encode()).hexdigest()[:12]
+    if digest not in known["wrong"]:
+        known["wrong"] = [*known["wrong"][1 - MOST :], digest]
         save(name, known)
     return known
 
 
-def _digest(code: types.CodeType | None) -> str:
-    """Identifies what a function does, wherever it is written."""
+def _work_of(function: object, depth: int = 3) -> list:
+    """What a function and its helpers do, wherever they are written, and whatever their comments, docstrings and own names are."""
+    code, home = getattr(function, "__code__", None), getattr(function, "__module__", None)
+    if not isinstance(code, types.CodeType):
+        return []
 
     def parts(code: types.CodeType) -> list:
-        constants = [parts(each) if isinstance(each, types.CodeType) else repr(each) for each in code.co_consts]
-        return [code.co_code.hex(), constants, code.co_names, code.co_varnames]
+        constants = (each for each in code.co_consts if each not in (None, getattr(function, "__doc__", None)))
+        return [
+            code.co_code.hex(),
+            code.co_names,
+            *(parts(each) if isinstance(each, types.CodeType) else repr(each) for each in constants),
+        ]
 
-    return hashlib.sha256(repr(parts(code) if code else None).encode()).hexdigest()[:12]
+    named = (getattr(function, "__globals__", {}).get(name) for name in code.co_names) if depth else ()
+    return [parts(code), *(_work_of(each, depth - 1) for each in named if getattr(each, "__module__", ...) == home)]
 
 
 def summary(known: dict[str, Any], outcome: str = "") -> dict[str, Any]:
