@@ -1,11 +1,11 @@
 # make lab | demo | check | test | lessons | site | bench | assets      each sets up .venv on its first use
-# make test-gpu | bench-gpu   what needs a GPU           make lock   pin the requirements again
+# make test-gpu | bench-gpu   what needs a GPU           make lock   pin the requirements again           make hub   a JupyterHub to try
 # make test-long   a hundred random right notebooks for each framework, in notebook and grader; SEED=20261128000 repeats a run
 # make lab FRAMEWORK=torch   one framework only, also for demo, lessons and setup      CPU=yes   PyTorch without CUDA
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lab demo check test test-long test-gpu lessons site bench bench-gpu assets lock setup changed
+.PHONY: help lab demo check test test-long test-gpu lessons site bench bench-gpu assets hub lock setup changed
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -83,6 +83,13 @@ bench-gpu: $(READY)
 assets: $(READY)
 	$(BIN)/python assets/make/images.py
 	$(BIN)/python assets/make/encoder.py -o assets/encoder-mini.safetensors
+
+# a JupyterHub on this machine, to try handing out and collecting with: make hub COURSE=my-course PORT=8000. It needs git, and the network once
+hub: .venv-hub/.ready
+	@.venv-hub/bin/python docs/hub/start.py $(if $(COURSE),"$(COURSE)") --port "$(or $(PORT),8000)"
+
+.venv-hub/.ready: requirements.lock pyproject.toml .ci/uv.lock .ci/setup .ci/packages.py docs/hub/package-lock.json
+	@.ci/setup hub
 
 lock: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python .ci/lock.py

@@ -61,8 +61,10 @@ class Receipt:
     again: bool = False
 
     def __str__(self) -> str:
-        how = "is handed in already, unchanged since" if self.again else "handed in at"
-        return say(f"{self.file} {how} {_shown(self.when)}, to {self.place}. SHA-256: {self.digest}")
+        when = _shown(self.when)
+        if self.again:
+            return say(f"{self.file} has not changed since it was handed in to {self.place} at {when}. SHA-256: {self.digest}")
+        return say(f"{self.file} was handed in to {self.place} at {when}. SHA-256: {self.digest}")
 
 
 def place_of(to: str | Path, folder: Path) -> str:
@@ -77,8 +79,10 @@ def place_of(to: str | Path, folder: Path) -> str:
         place, home = course.hand_in, course.folder or Path()
     place = place or os.environ.get(PLACE, "")
     if not place:
-        raise InputError("this course does not say where to hand in: ask your instructor, who may name a folder")
-    return place if place == NBGRADER else str(home / expand_home(place))
+        raise InputError(
+            "this course does not say where to hand in: ask your instructor for a folder, and name it with to= or --to"
+        )
+    return place if place == NBGRADER else os.path.abspath(home / expand_home(place))
 
 
 def hand_in(paths: Sequence[Path], place: str) -> list[Receipt]:
@@ -326,6 +330,6 @@ def hand_in_command(notebooks: Sequence[Path], to: str) -> None:
         if not notebooks:
             raise InputError("no exercise in this folder was attempted yet: name the notebooks to hand in all the same")
     place = place_of(to, notebooks[0].parent)
-    print(say("What was last saved is handed in."))
     for receipt in hand_in(notebooks, place):
         print(receipt)
+    print(say("This is what was last saved. Changes since then: save, and hand in again."))
