@@ -41,7 +41,7 @@ def gram(made, student: int = 0):
 def test_a_new_file_has_a_header_and_a_commented_example(tmp_path):
     assert read_manual(tmp_path) == ()
     lines = (tmp_path / NAME).read_text().splitlines()
-    assert lines[0].split(",") == list(COLUMNS) and len(lines) == 2 and lines[1].startswith("#")
+    assert lines[0].split(",") == [*COLUMNS, "regrade", "reply"] and len(lines) == 2 and lines[1].startswith("#")
 
 
 @pytest.mark.parametrize("text", [HEAD + "Ada,gram_matrix,6,good\n", "", "not a header\n"])

@@ -164,7 +164,7 @@ def test_one_call_writes_all_files_and_lists_them(tmp_path):
     found = {str(path.relative_to(tmp_path / "new" / "DIR")) for path in (tmp_path / "new" / "DIR").rglob("*") if path.is_file()}
     assert found == set(written.files) | {"manual.csv"}
     assert found == {
-        "grades.csv", "details.csv", "canvas.csv", "overview.html", "similarity.csv", "similarity.html", "record.json", "manual.csv",
+        "grades.csv", "details.csv", "canvas.csv", "overview.html", "similarity.csv", "similarity.html", "record.json", "manual.csv", "class.csv",
         "feedback/Ada.html", "feedback/Bo.html", "gradescope/results.json", "gradescope/Ada/results.json", "gradescope/Bo/results.json",
     }  # fmt: skip
 
@@ -755,7 +755,7 @@ def test_feedback_explains_the_points_for_every_exercise(tmp_path):
     text = read_page(tmp_path / "feedback/Ada.html")
     for words in (
         "Feedback for Ada", "7.2 of 15 points (48%)", "Lesson 3: Style reconstruction (PyTorch): 7.2 of 10", "Due on 20 November 2026 at 23:59 (UTC), submitted 2 days late: minus 20%, so 7.2 of your 9 points count.",
-        "gram_matrix: 5 of 6 points", "What gram_matrix asks.", "Lacks a property. It is not symmetric.", "value2 of 2right",
+        "gram_matrix: 5 of 6 points", "What gram_matrix asks.", "Partly right: lacks a property. It is not symmetric.", "value2 of 2right",
         "symmetric1 of 4see above", "set by hand from 3 to 5", "Comment: Nice loop", "Comment: Talk to me", "0.25 seconds",
         "style_loss: 4 of 4 points", "Right.", "A cell was there twice", "Not submitted: Lesson 2: Content.",
     ):  # fmt: skip

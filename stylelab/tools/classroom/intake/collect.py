@@ -209,7 +209,8 @@ def _submission(student: str, found: StudentFile) -> Submission:
     name = "/".join(clean_name(part, LONGEST_NAME) for part in found.name.split("/"))
     if len(name) > LONGEST_NAME:  # keep the end, where the lesson is
         name = f"...{name[3 - LONGEST_NAME :]}"
-    return Submission(student, name, data, found.submitted, found.student.notes, found.file.trouble)
+    ids = (found.student.name, found.student.number, *found.student.key[1:])
+    return Submission(student, name, data, found.submitted, found.student.notes, found.file.trouble, ids=ids)
 
 
 def _newest_of_each(newest_first: list[Submission]) -> list[Submission]:

@@ -32,7 +32,9 @@ ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 WORD = re.compile(r"[^\W_]+")
 USER_NAME = re.compile(r"[^\W\d]+\d+\w*")  # such as al1815
 QUOTED = re.compile(r"'.*'")  # from the first quote to the last one: file names, which may have quotes in them
-SHORTEST, SHORTEST_NUMBER = 3, 5  # letters of a part of a name, digits of a number, that are looked for
+NUMBER = re.compile(r"(?<![\d.])\d{6,}(?![\d.])")  # as long as a student's
+SHORTEST, INSIDE, SHORTEST_NUMBER = 3, 5, 5  # letters of a part of a name; inside another word; digits in the name of a file
+LONGEST, SHORTEST_NAME = 8, 4  # words of a name; its letters, if it is written as one word
 USUAL = frozenset(map(str.casefold, [*dir(builtins), *keyword.kwlist, *dir(np)]))  # a part of a name that code needs stays: max
 
 
@@ -61,7 +63,12 @@ class Key:
         name = next(alias for alias, real in self.files[label].items() if real == submission.name)
         notes = tuple(map(self._note, submission.notes))
         return replace(
-            submission, student=label, name=name, notes=notes, trouble=submission.trouble and self._note(submission.trouble)
+            submission,
+            student=label,
+            name=name,
+            notes=notes,
+            trouble=submission.trouble and self._note(submission.trouble),
+            ids=(),
         )
 
     def clean(self, mark: Mark) -> Mark:
@@ -71,8 +78,9 @@ class Key:
 
     def _clean_exercise(self, mark: ExerciseMark) -> ExerciseMark:
         lines = tuple(replace(line, wrong=line.wrong and self.names.remove(line.wrong)) for line in mark.lines)
-        texts = {name: self.names.remove(getattr(mark, name)) for name in ("reason", "form", "source")}
-        return replace(mark, lines=lines, notes=tuple(map(self.names.remove, mark.notes)), **texts)
+        reason, form, source = map(self.names.remove, (mark.reason, mark.form, mark.source))
+        notes = tuple(map(self.names.remove, mark.notes))
+        return replace(mark, lines=lines, notes=notes, reason=reason, form=form, source=source)
 
     def _note(self, text: str) -> str:
         return self.names.remove(QUOTED.sub(f"'{GONE}'", text))
@@ -111,7 +119,7 @@ def make_key(folder: Path, seed: str, submissions: Iterable[Submission]) -> Key:
         stream.write((json.dumps(plain, indent=1, ensure_ascii=False) + "\n").encode(errors="replace"))
 
     write_file(folder / NAME, write)
-    return Key(labels, files, Names(labels, submissions))
+    return Key(labels, files, Names(labels, [text for each in submissions for text in (each.name, *each.ids)]))
 
 
 def _read(path: Path) -> dict[str, tuple[str, Mapping]]:
@@ -145,43 +153,56 @@ def _hints(name: str) -> list[str]:
 
 
 class Names:
-    """Finds the names of a class in a text: whole names, their parts, and the numbers and user names in the names of files."""
+    """Finds the names of a class in a text: whole names, their parts, and what else belongs to an account."""
 
-    def __init__(self, students: Iterable[str], submissions: Iterable[Submission | Mark]):
+    def __init__(self, students: Iterable[str], texts: Iterable[str]):
+        """`texts` are names of files and whatever else the platform calls a student."""
         usual = USUAL | {word for exercise in course_points() for word in exercise.split("_")}
         usual |= {word for lesson, framework in all_editions() for word in (*lesson.split("_"), framework)}
-        self.words: set[str] = set()
-        self.names: dict[str, set[tuple[str, ...]]] = defaultdict(set)  # first word -> all words of a name
+        self._words: set[str] = set()
+        self._names: dict[str, set[tuple[str, ...]]] = defaultdict(set)  # first word -> all words of a name
+        students = list(students)
         for student in students:
             name = tuple(WORD.findall(_folded(re.sub(r" \([^()]*\)$", "", student))))
-            self.words |= {word for word in name if len(word) >= SHORTEST or not word.isascii()}
-            for order in (name, name[::-1]) if len(name) > 1 else ():
-                self.names[order[0]].add(order)
-                self.words.add("".join(order))
-        for submission in submissions:
-            words = WORD.findall(_folded(f"{submission.student}/{submission.name}"))
-            self.words |= {word for word in words if word.isdecimal() and len(word) >= SHORTEST_NUMBER}
-            self.words |= {word for word in words if USER_NAME.fullmatch(word)}
-        self.words -= usual
-        self.foreign = [word for word in self.words if not word.isascii() and len(word) > 1]
+            self._words |= {word for word in name if len(word) >= SHORTEST or not word.isascii()}
+            for order in (name, name[::-1]) if 1 < len(name) <= LONGEST else ():
+                self._names[order[0]].add(order)
+                self._words.add("".join(order))
+        for words in map(WORD.findall, map(_folded, [*students, *texts])):
+            self._words |= {
+                word for word in words if word.isdecimal() and len(word) >= SHORTEST_NUMBER or USER_NAME.fullmatch(word)
+            }
+        self._words -= usual
+        self._inside = [word for word in self._words if len(word) >= (INSIDE if word.isascii() else 2)]
+        self._known: dict[str, bool] = {}
 
     def remove(self, text: str) -> str:
-        """The text with GONE for each name."""
-        text = ADDRESS.sub(GONE, text)
+        """The text with GONE for each name, each address, and each number as long as a student's."""
+        text = NUMBER.sub(GONE, ADDRESS.sub(GONE, unicodedata.normalize("NFC", text)))
         words = list(WORD.finditer(text))
         folded = [_folded(word[0]) for word in words]
         kept, end = "", 0
         for index, word in enumerate(words):
-            lengths = [
-                len(name) for name in self.names.get(folded[index], ()) if tuple(folded[index : index + len(name)]) == name
-            ]
-            known = folded[index] in self.words or any(
-                name in folded[index] for name in self.foreign if not folded[index].isascii()
-            )
-            if word.start() >= end and (length := max(lengths, default=int(known))):
+            if word.start() >= end and (length := self._length(folded[index : index + LONGEST])):
                 kept += text[end : word.start()] + GONE
                 end = words[index + length - 1].end()
         return kept + text[end:]
+
+    def _length(self, words: list[str]) -> int:
+        """How many of these words, from the first one, are a name."""
+        names = [name for name in self._names.get(words[0], ()) if tuple(words[: len(name)]) == name]
+        names += [tuple(words[:count]) for count in range(2, len(words) + 1) if self._turned("".join(words[:count]))]
+        return max(map(len, names), default=int(self._tells(words[0])))
+
+    def _tells(self, word: str) -> bool:
+        if word not in self._known:
+            known = word in self._words or word.rstrip("0123456789") in self._words or self._turned(word)
+            self._known[word] = known or any(name in word for name in self._inside)
+        return self._known[word]
+
+    def _turned(self, word: str) -> bool:
+        """Whether it is a name as Canvas writes it, in one word: it puts the last name first."""
+        return len(word) >= SHORTEST_NAME and any(word[start:] + word[:start] in self._words for start in range(len(word)))
 
 
 def _folded(text: str) -> str:

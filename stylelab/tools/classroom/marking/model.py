@@ -50,6 +50,7 @@ class Submission:
             `trouble` says why the file could not be read.
         when: time of submission, with a time zone, if known.
         attempt: which of several releases it was handed in for, from 0.
+        ids: what else the platform calls the student, such as a number or an address.
         notes: what was repaired or chosen on the way, one sentence each.
         trouble: why it cannot be graded, in one sentence.
     """
@@ -61,6 +62,7 @@ class Submission:
     notes: tuple[str, ...] = ()
     trouble: str | None = None
     attempt: int = 0
+    ids: tuple[str, ...] = ()
 
     def read(self) -> bytes:
         """Return the bytes, from disk if necessary.

@@ -64,7 +64,7 @@ class LessonStatistics:
 def at_a_glance(book: Gradebook) -> list[ExerciseStatistics]:
     """The statistics of every exercise of the lessons that count, in their order."""
     counted = [graded for student in book.students for graded in student.counted.values()]
-    names = Names((student.name for student in book.students), (graded.mark for graded in counted))
+    names = Names((student.name for student in book.students), (graded.mark.name for graded in counted))
     found = []
     for lesson, exercises in book.lessons.items():
         of_lesson = [exercise.mark for graded in counted if graded.mark.lesson == lesson for exercise in graded.exercises]

@@ -12,8 +12,7 @@ from stylelab.base.files import error_text, printable, read_file, write_text
 from stylelab.errors import InputError
 
 NAME = "manual.csv"
-COLUMNS = ("student", "exercise", "points", "comment")
-REGRADE = ("regrade", "reply")  # may be missing
+COLUMNS = ("student", "exercise", "points", "comment")  # `regrade` and `reply` may be missing
 EXAMPLE = """student,exercise,points,comment,regrade,reply
 # {student},gram_matrix,add 1,"points: 6 sets them, or add 1, take 1, or nothing; exercise: may be a lesson, such as 03",what a student asks for,your answer
 """
@@ -109,7 +108,9 @@ def _entry(where: str, line: int, row: dict[str, str]) -> Entry:
     for name in ("student", "exercise"):
         if not row[name]:
             raise InputError(f"{where}: no {name}: name one, or start the line with #")
-    entry = Entry(line, row["student"], row["exercise"], comment=row["comment"], **{name: row.get(name, "") for name in REGRADE})
+    entry = Entry(
+        line, row["student"], row["exercise"], comment=row["comment"], regrade=row.get("regrade", ""), reply=row.get("reply", "")
+    )
     if not row["points"]:
         return entry
     match = POINTS.fullmatch(row["points"])
