@@ -177,7 +177,7 @@ class _WarmUp:
 
 @contextmanager
 def on_purpose() -> Iterator[None]:
-    """Allow a wrong answer that is part of the lesson: its check does not raise, even while nbgrader runs the notebook.
+    """Allow a wrong answer that is part of the lesson: its check does not raise, even while nbgrader runs the notebook, nor count.
 
     >>> import os
     >>> os.environ["NBGRADER_EXECUTION"] = "autograde"
@@ -187,7 +187,8 @@ def on_purpose() -> Iterator[None]:
     """
     grading = os.environ.pop("NBGRADER_EXECUTION", None)
     try:
-        yield
+        with record.off():
+            yield
     finally:
         if grading is not None:
             os.environ["NBGRADER_EXECUTION"] = grading

@@ -15,6 +15,7 @@ from pathlib import Path
 SECONDS = 120  # for a notebook
 LESSONS = Path(__file__).parent.parent / "lessons"
 GOES_ON = " Until it is right, the lesson continues with stylelab's own."
+OUTCOMES = "(?:partly right|wrong|could not run|not attempted)"
 NUMBER = re.compile(r"[-+]?\d[\d.]*(?:e[-+]?\d+)?|\b(?:inf|nan)\b")
 DRAWN = re.compile(r"'(?:conv|block|relu)\d+_(?:conv)?\d+'|\[\([\d, ()]*\)\]")  # a layer's name, a list of pairs
 
@@ -118,11 +119,13 @@ def _run(cells: list[str], folder: str, printed: Path) -> None:
 
 def verdict(exercise: str, printed: str) -> tuple[str, str]:
     """('right', '') or ('wrong', sentence), from the last check of the exercise."""
-    said = [line for line in printed.splitlines() if line.startswith((f"{exercise}: right", f"{exercise}: not "))][-1]
-    words = said.removeprefix(f"{exercise}: ").removesuffix(GOES_ON)
-    if words.startswith("right"):
+    said = [line for line in printed.splitlines() if re.match(rf"{exercise}: (?:right,|{OUTCOMES}\.) ", line)][-1]
+    words = said.removeprefix(f"{exercise}: ").partition(GOES_ON)[0]
+    if words.startswith("right,"):
         return "right", ""
-    return "wrong", "There is no answer in the cell yet." if words.startswith("not att") else words.removeprefix("not yet. ")
+    return "wrong", "There is no answer in the cell yet." if words.startswith("not att") else re.sub(
+        rf"^{OUTCOMES}\. ", "", words
+    )
 
 
 def plain(sentence: str) -> str:

@@ -89,7 +89,7 @@ WRONG = {
         (lambda pixels: clip((flip(pixels, CHANNEL) + per_colour(BGR_MEAN)) / 255, 0, 1), "for the mean"),
         (lambda pixels: clip(flip(pixels, CHANNEL) / 255, 0, 1), "mean is not added"),
         (lambda pixels: flip(pixels, CHANNEL) / 255 + per_colour(BGR_MEAN), "added after dividing"),
-        (lambda pixels: clip(flip(pixels, CHANNEL) / 255 + per_colour(BGR_MEAN[::-1]), 0, 1), "not yet"),
+        (lambda pixels: clip(flip(pixels, CHANNEL) / 255 + per_colour(BGR_MEAN[::-1]), 0, 1), "added after dividing"),
         (lambda pixels: clip(flip(pixels - per_colour(BGR_MEAN), CHANNEL) / 255, 0, 1), "subtracted a second time"),
         (lambda pixels: clip(flip(pixels + per_colour(BGR_MEAN), CHANNEL), 0, 255), "not divided by 255"),
         (lambda pixels: clip(flip(pixels + per_colour(BGR_MEAN), CHANNEL), 0, 1), "nearly everything is white"),

@@ -69,8 +69,8 @@ def test_an_exercise_takes_two_files_and_thirty_lines(scratch, framework):
 
     right, wrong, unchanged = run(scratch, "-c", ANSWERS.format(framework=framework)).splitlines()
     assert right.startswith("stretch: right, in shape, value and every property.")
-    assert wrong.startswith("stretch: not yet. Nothing is subtracted: what should become of `low`?")
-    assert unchanged.startswith("stretch: not yet. The shape is right, but the values are not: ")
+    assert wrong.startswith("stretch: wrong. Nothing is subtracted: what should become of `low`?")
+    assert unchanged.startswith("stretch: wrong. The shape is right, but the values are not: ")
 
     command = ["-m", "pytest", "-q", "tests/exercises", "-k", "stretch", "--framework", framework]
     assert re.search(r"^\d+ passed", run(scratch, *command), re.MULTILINE)

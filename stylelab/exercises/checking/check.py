@@ -78,7 +78,7 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
             _put_in_place(exercise.id, function, own)
     _last[exercise.id] = (function, stage.name, sentence.removesuffix(FALLBACK).rstrip())
     record.note_check(exercise.id)
-    wrong = stage not in (RIGHT, OPEN) and not under_nbgrader()
+    wrong = stage not in (RIGHT, OPEN) and not under_nbgrader() and not record.is_off()
     known = record.entry(exercise.id)
     if wrong and not own_function(function, frozenset(library)) and not refusal(function) and is_try(exercise, function, lab):
         known = record.note_wrong(exercise.id, function)
@@ -119,7 +119,7 @@ def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[s
     stage = COULD_NOT_RUN if verdict.stage == "error" else PARTLY if verdict.points else WRONG
     sentence = f"{verdict.sentence} {FALLBACK}"
     if function is library[exercise.id]:
-        sentence = (
+        stage, sentence = WRONG, (
             f"That is stylelab's own function, which took the place of yours after an earlier check: run the cell that defines "
             f"`{exercise.id}` again, then this one."
         )
@@ -181,13 +181,13 @@ def in_notebook() -> bool:
 
 
 def show(text: str, html: str = "", ours: Mapping[str, object] | None = None) -> None:
-    """Display a text in a notebook, and print it elsewhere.
+    """Display a text in a notebook, and print it elsewhere, and where nbgrader runs the notebook.
 
     Args:
         html: the same for a notebook.
         ours: what the output carries along in its metadata.
     """
-    if not in_notebook():
+    if under_nbgrader() or not in_notebook():
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         print(text.encode(encoding, "backslashreplace").decode(encoding))
         return

@@ -9,7 +9,8 @@ import json
 import os
 import sys
 import types
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ MOST = 200  # answers that are told apart
 
 _unsaved: dict[str, dict] = {}  # folder -> its record, where the file cannot be written
 _checked_in: dict[str, list[str]] = {}  # exercise -> the cells of its checks in this session
+_off: list[bool] = []  # not empty while nothing is written down
 
 
 def read(folder: Path | None = None) -> dict[str, Any]:
@@ -49,6 +51,21 @@ def save(name: str, known: dict[str, Any]) -> None:
         write_text(path, json.dumps(record, indent=1, sort_keys=True) + "\n")
     except Exception:  # noqa: BLE001  a lesson goes on without it
         _unsaved[os.path.abspath(path)] = record
+
+
+@contextmanager
+def off() -> Iterator[None]:
+    """Write nothing down inside: a wrong answer there is the lesson's, and not a student's try."""
+    _off.append(True)
+    try:
+        yield
+    finally:
+        _off.pop()
+
+
+def is_off() -> bool:
+    """Whether nothing is written down just now."""
+    return bool(_off)
 
 
 def note_check(name: str) -> None:

@@ -13,7 +13,7 @@ QUIZ = (
         },
     ),
     Question(
-        "A check says 'not yet'. Which function do the next cells use?",
+        "A check says 'wrong'. Which function do the next cells use?",
         right="The library's own.",
         why="A check returns your function if it is right and the library's if it is not, so no later cell fails.",
         wrong={
