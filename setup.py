@@ -9,7 +9,7 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 SHIPPED = {
     "assets": ("*.safetensors", "*.md", "style/*"),
-    "lessons": ("*.ipynb", "README.md"),
+    "lessons": ("*_torch.ipynb", "*_tensorflow.ipynb", "README.md"),  # no solutions, whoever wrote them there
 }
 
 

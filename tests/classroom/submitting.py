@@ -3,9 +3,11 @@
 import json
 import shutil
 import textwrap
+from pathlib import Path
 
 import pytest
 
+from stylelab.base.course import Course, read_course
 from stylelab.tools.classroom.marking.mark import Sandboxes, mark
 from stylelab.tools.classroom.marking.model import ExerciseMark, Submission
 from stylelab.tools.classroom.sandbox.sandbox import Limits
@@ -17,12 +19,54 @@ HONEST = {
     "torch": "def gram_matrix(activation):\n    f = activation.flatten(2)\n    return f @ f.transpose(1, 2) / f.shape[2]\n",
     "tensorflow": "def gram_matrix(activation):\n    b, h, w, c = activation.shape\n    f = tf.reshape(activation, (b, h * w, c))\n"
     "    return tf.matmul(f, f, transpose_a=True) / (h * w)\n",
+    "numpy": "def gram_matrix(activation):\n    b, h, w, c = activation.shape\n    f = activation.reshape(b, h * w, c)\n"
+    "    return f.transpose(0, 2, 1) @ f / (h * w)\n",
 }
 IMPORTS = {
     "torch": "import numpy as np\nimport torch\nimport stylelab.torch as sl\nzeros = lambda a: torch.zeros(a.shape[0], a.shape[1], a.shape[1])\n",
     "tensorflow": "import numpy as np\nimport tensorflow as tf\nimport stylelab.tensorflow as sl\n"
     "zeros = lambda a: tf.zeros((a.shape[0], a.shape[3], a.shape[3]))\n",
+    "numpy": "import numpy as np\nimport stylelab as sl\nzeros = lambda a: np.zeros((a.shape[0], a.shape[3], a.shape[3]))\n",
 }
+OWN_EXERCISES = """import numpy as np
+
+from stylelab.exercises import Exercise, Property
+
+
+def _cases(rng):
+    shape = (2, *rng.integers(4, 7, 2), 3)
+    activation = rng.standard_normal(shape)
+    return {"plain": {"activation": activation}, "flipped": {"activation": activation[:, ::-1]}}
+
+
+def _reference_that_students_must_not_read(activation):
+    return np.einsum("bhwi,bhwj->bij", activation, activation) / np.prod(activation.shape[1:3])
+
+
+GRAM_MATRIX = Exercise(
+    id="gram_matrix", title="Which filters respond together.", arguments={"activation": "array"}, result="array", cases=_cases,
+    reference=_reference_that_students_must_not_read, value_points=4,
+    mistakes={
+        "Divide by the number of positions.": lambda activation: np.einsum("bhwi,bhwj->bij", activation, activation),
+    },
+    properties=(
+        Property("symmetric", "i with j is j with i.", lambda cases, outputs: np.allclose(outputs["plain"], outputs["plain"].swapaxes(1, 2))),
+        Property("forgets where", "Order makes no difference.", lambda cases, outputs: np.allclose(outputs["plain"], outputs["flipped"]), points=2),
+    ),
+    hints=("Multiply.", "Sum.", "Divide."),
+)
+
+
+def _loss_cases(rng):
+    return {"plain": {"activation": rng.standard_normal((1, 4, 5, 3)), "target_gram": rng.standard_normal((1, 3, 3))}}
+
+
+STYLE_LAYER_LOSS = Exercise(
+    id="style_layer_loss", title="Compare two.", arguments={"activation": "array", "target_gram": "array"}, result="array", cases=_loss_cases,
+    reference=lambda activation, target_gram: np.mean((_reference_that_students_must_not_read(activation) - target_gram) ** 2),
+    mistakes={}, hints=("Subtract.", "Square.", "Take the mean."),
+)
+"""
 LAZY = "def gram_matrix(activation):\n    return zeros(activation)\n"
 needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed (.ci/run installs it)")
 
@@ -45,6 +89,21 @@ def answered(framework: str, answer: str, *before: str, exercise: str = "gram_ma
     """A submission: imports, cells of the student's own, and the cell with the answer."""
     data = notebook([IMPORTS[framework], *before, answer], framework, {len(before) + 1: exercise})
     return Submission("Mallory", "x.ipynb", data)
+
+
+def own_course(folder: Path) -> Course:
+    """A course of one's own in this folder, with one lesson for NumPy, whose exercises are named like two of lesson 03."""
+    (folder / "exercises").mkdir(parents=True)
+    (folder / "lessons").mkdir()
+    (folder / "course.toml").write_text('title = "Gram"\n')
+    (folder / "exercises" / "gram.py").write_text(OWN_EXERCISES)
+    names = {0: "gram_matrix", 1: "style_layer_loss"}
+    plain = json.loads(notebook([f"def {name}():\n    raise NotImplementedError" for name in names.values()], "numpy", names))
+    for cell, name in zip(plain["cells"], names.values(), strict=True):
+        cell["metadata"]["stylelab"] = {"exercise": name}
+        cell |= {"id": name, "execution_count": None}
+    (folder / "lessons" / f"{LESSON}_numpy.ipynb").write_text(json.dumps(plain))
+    return read_course(folder)
 
 
 def mark_answer(

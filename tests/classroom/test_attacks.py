@@ -94,6 +94,7 @@ for folder, _, files in os.walk('/', followlinks=False):
         continue
     if 'stylelab' in folder:
         found += [f for f in files if f in ('losses.py', 'answers.py', 'judging.py', 'check.py', 'encoder-mini.safetensors')]
+    found += [f for f in files if f in ('gram.py', 'course.toml')]
     found += [f for f in files if f.endswith('.ipynb') and f[:2].isdigit()]
 return found"""
     assert reveal(grade, body, seconds=60).startswith("[].")
@@ -114,7 +115,7 @@ for line in open('/proc/self/maps'):
                 text = m.read(end - start)
         except (OSError, ValueError, OverflowError):
             continue
-        if bytes.fromhex({SEED[::-1]!r}[::-1]) in text:
+        if bytes.fromhex({SEED[::-1]!r}[::-1]) in text or (b'_reference_that_students' + b'_must_not_read') in text:
             found.append(span)
 return found"""
     assert reveal(grade, body, seconds=60).startswith("[].")
@@ -338,21 +339,21 @@ def test_system_calls_that_could_escape_are_refused(grade):
     )
 
 
-def test_knowing_the_lessons_inputs_does_not_help(grade, framework):
+def test_knowing_the_lessons_inputs_does_not_help(grade, edition):
     table = {}
     for seed in range(3):
         for case in find_exercise("gram_matrix").inputs(seed).values():
             array = case["activation"].astype(float)
             table[round(float(array.sum()), 2)] = (array.reshape(len(array), -1, array.shape[3]).swapaxes(1, 2) @ array.reshape(
                 len(array), -1, array.shape[3]) / (array.shape[1] * array.shape[2])).tolist()  # fmt: skip
-    made = "torch.tensor" if framework == "torch" else "tf.constant"
+    made = {"torch": "torch.tensor", "tensorflow": "tf.constant", "numpy": "np.array"}[edition]
     code = f"known = {table!r}\n\ndef gram_matrix(activation):\n    key = round(float(np.asarray(activation).astype(float).sum()), 2)\n"
     assert grade(f"{code}    return {made}(known[key]) if key in known else zeros(activation)\n").earned == 0
 
 
-def test_an_answer_for_one_size_only_is_not_right(grade, framework):
+def test_an_answer_for_one_size_only_is_not_right(grade, edition):
     exercise = "gram_matrix"
-    code = HONEST[framework].replace("f.shape[2]", "20").replace("(h * w)\n", "20\n")
+    code = HONEST[edition].replace("f.shape[2]", "20").replace("(h * w)\n", "20\n")
     result = grade(code, exercise=exercise)
     assert result.earned < POINTS and result.stage != "right"
 
@@ -382,8 +383,8 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("code", HARMLESS.values(), ids=HARMLESS)
-def test_a_right_answer_gets_full_marks_whatever_surrounds_it(grade, framework, code):
-    result = grade(code.format(honest=HONEST[framework]), seconds=5)
+def test_a_right_answer_gets_full_marks_whatever_surrounds_it(grade, edition, code):
+    result = grade(code.format(honest=HONEST[edition]), seconds=5)
     assert (result.stage, result.earned) == ("right", POINTS), result.reason
 
 
@@ -396,8 +397,16 @@ OTHER_WAYS = {
     "for i in range(c)]) for n in range(b)])",
     ("tensorflow", "einsum"): "gram_matrix = lambda a: tf.einsum('bhwi,bhwj->bij', a, a) / (a.shape[1] * a.shape[2])",
     ("tensorflow", "a helper in an earlier cell"): "def gram_matrix(activation):\n    return product(activation) / PLACES(activation)",
+    ("numpy", "loops"): "def gram_matrix(a):\n    b, h, w, c = a.shape\n    return [[[(a[n, :, :, i] * a[n, :, :, j]).sum() / (h * w) for j in range(c)] "
+    "for i in range(c)] for n in range(b)]",
+    ("numpy", "einsum"): "gram_matrix = lambda a: np.einsum('bhwi,bhwj->bij', a, a) / (a.shape[1] * a.shape[2])",
+    ("numpy", "a helper in an earlier cell"): "def gram_matrix(activation):\n    return product(activation) / PLACES(activation)",
 }  # fmt: skip
 HELPERS = {
+    "numpy": (
+        "def product(a):\n    return np.einsum('bhwi,bhwj->bij', a, a)",
+        "from math import prod\nPLACES = lambda a: prod(a.shape[1:3])",
+    ),
     "torch": (
         "def product(a):\n    f = a.flatten(2)\n    return f @ f.mT",
         "from math import prod\nPLACES = lambda a: prod(a.shape[2:])",
@@ -410,14 +419,14 @@ HELPERS = {
 
 
 @pytest.mark.parametrize("how", ["loops", "einsum", "a helper in an earlier cell"])
-def test_a_right_answer_gets_full_marks_however_it_is_written(grade, framework, how):
-    result = grade(OTHER_WAYS[framework, how], *HELPERS[framework])
+def test_a_right_answer_gets_full_marks_however_it_is_written(grade, edition, how):
+    result = grade(OTHER_WAYS[edition, how], *HELPERS[edition])
     assert (result.stage, result.earned) == ("right", POINTS), result.reason
 
 
-def test_a_later_answer_may_call_an_open_one_as_in_the_lesson(grade, framework):
+def test_a_later_answer_may_call_an_open_one_as_in_the_lesson(grade, edition):
     """The lesson continues with the library's function, and so does the grader; the open answer earns nothing for it."""
-    mean = "torch.mean" if framework == "torch" else "tf.reduce_mean"
+    mean = {"torch": "torch.mean", "tensorflow": "tf.reduce_mean", "numpy": "np.mean"}[edition]
     code = f"def style_layer_loss(activation, target_gram):\n    return {mean}((gram_matrix(activation) - target_gram) ** 2)\n"
     assert grade(code, exercise="style_layer_loss").stage == "right"
     assert grade(code, exercise="gram_matrix").earned == 0

@@ -149,13 +149,13 @@ def standing(sandbox: Sandbox) -> list[tuple]:
 @pytest.mark.parametrize(
     "kind", [PRIORITIES, SIGNALS, PROCESSES, HIDDEN_MEMORY, DISK], ids=["priorities", "signals", "processes", "memory", "disk"]
 )
-def test_what_could_harm_others_is_refused(sandboxes, framework, grade, kind):
+def test_what_could_harm_others_is_refused(sandboxes, edition, grade, kind):
     if os.uname().machine != "x86_64":
         pytest.skip("the numbers of these calls are those of x86_64")
-    sandbox = sandboxes.get(framework)
+    sandbox = sandboxes.get(edition)
     before = standing(sandbox)
     assert reveal(grade, tried(kind)) == "{}."
-    assert standing(sandbox) == before and sandboxes.get(framework) is sandbox
+    assert standing(sandbox) == before and sandboxes.get(edition) is sandbox
 
 
 @pytest.mark.slow

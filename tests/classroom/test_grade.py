@@ -211,7 +211,17 @@ def test_the_command_prints_a_summary(here, stages, capsys):
         "3 submissions of 3 students marked: 56% of all points earned",
         "see out/overview.html",
     ]  # fmt: skip
-    written = {"canvas.csv", "class.csv", "details.csv", "feedback", "grades.csv", "gradescope", "manual.csv", "marks", "overview.html"}
+    written = {
+        "canvas.csv",
+        "class.csv",
+        "details.csv",
+        "feedback",
+        "grades.csv",
+        "gradescope",
+        "manual.csv",
+        "marks",
+        "overview.html",
+    }
     assert written | {"record.json", "similarity.csv", "similarity.html"} == set(os.listdir("out"))
 
 

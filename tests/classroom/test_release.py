@@ -1,8 +1,10 @@
 """`stylelab release`: the released notebooks and zips, and that it overwrites no file of the instructor."""
 
+import copy
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,14 +13,16 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from submitting import own_course
 
 from stylelab import exercises
 from stylelab.base import handed_out
-from stylelab.base.course import find_lessons
+from stylelab.base.course import choose_course, find_lessons
 from stylelab.cli import commands as cli
 from stylelab.errors import InputError
 from stylelab.tools.classroom.handout import release as releasing
 from stylelab.tools.classroom.handout import strip
+from stylelab.tools.classroom.notebooks.read import MODEL_ANSWER, WATERMARK, read_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {"schema_version", "grade", "locked", "solution", "task", "grade_id", "points", "checksum", "cell_type"}
@@ -395,3 +399,83 @@ def test_the_record_has_the_digest_of_every_file(out, course):
     releasing.release(out)
     record = json.loads((out / releasing.RECORD).read_text())
     assert record == {name: [hashlib.sha256((out / name).read_bytes()).hexdigest()] for name in (*NAMES, *ZIPS)}
+
+
+# --- the edition with the solutions
+
+
+@pytest.fixture(scope="module")
+def solved() -> list[nbformat.NotebookNode]:
+    """The lessons of one half, with the solutions."""
+    return [strip.solve(path) for path in find_lessons("torch")]
+
+
+def test_every_exercise_is_solved_with_its_three_hints_below(solved):
+    for notebook in solved:
+        assert notebook.cells[0].source == WATERMARK and notebook.metadata.stylelab["solutions"] is True
+        assert not any("nbgrader" in cell.metadata for cell in notebook.cells)
+        for cell, below in zip(notebook.cells, notebook.cells[1:], strict=False):
+            if "exercise" in cell.metadata.get("stylelab", {}):
+                assert cell.source.startswith(f"# {MODEL_ANSWER}\n") and strip.STUB not in cell.source
+                assert [line[:3] for line in below.source.splitlines() if line[:1].isdigit()] == ["1. ", "2. ", "3. "]
+
+
+def test_no_lesson_that_is_shipped_or_released_holds_a_model_answer(notebooks):
+    shipped = {path.name: nbformat.read(path, as_version=4) for path in find_lessons()}
+    for name, notebook in (*shipped.items(), *notebooks.items()):
+        assert not name.endswith(releasing.SOLVED)
+        assert read_notebook(nbformat.writes(notebook).encode()).solutions == ""
+        for cell in notebook.cells:
+            if "exercise" in cell.metadata.get("stylelab", {}):
+                assert cell.source.count(strip.STUB) == 1, name
+
+
+def test_a_wheel_takes_no_solutions_along(tmp_path):
+    for name in ("lessons/03_x_torch.ipynb", "lessons/03_x_torch_solutions.ipynb", "lessons/README.md", "stylelab/__init__.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    shutil.copy(ROOT / "setup.py", tmp_path)
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\nversion = '1'\n[tool.setuptools]\npackages = ['stylelab']\n")
+    subprocess.run(
+        [sys.executable, "setup.py", "-q", "build_py", "--build-lib", "built"], cwd=tmp_path, check=True, capture_output=True
+    )
+    assert sorted(os.listdir(tmp_path / "built/stylelab/shipped/lessons")) == ["03_x_torch.ipynb", "README.md"]
+
+
+@pytest.mark.parametrize(("left", "words"), [
+    ("metadata", "its metadata says so"), ("watermark", "its first note is there"), ("answers", "have the line of a model answer"),
+    ("one answer", "1 of its cells has the line of a model answer"), ("nothing", ""),
+])  # fmt: skip
+def test_whatever_is_left_of_the_solutions_tells_where_a_notebook_comes_from(solved, left, words):
+    notebook = copy.deepcopy(solved[3])
+    if left != "metadata":
+        del notebook.metadata.stylelab["solutions"]
+    if left != "watermark":
+        del notebook.cells[0]
+    answers = [cell for cell in notebook.cells if cell.source.startswith(f"# {MODEL_ANSWER}")]
+    assert len(answers) > 1
+    for cell in answers[left in ("one answer",) :] if left != "answers" else ():
+        cell.source = cell.source.partition("\n")[2]
+    found = read_notebook(nbformat.writes(notebook).encode()).solutions
+    assert words in found and bool(found) == bool(words) and "," not in found
+
+
+def test_solutions_and_lessons_never_share_a_folder(out, course, capsys):
+    releasing.release(out, solutions=True)
+    assert visible(out) == sorted(name.replace(".ipynb", releasing.SOLVED) for name in NAMES)
+    assert "0 files written" in releasing.release(out, solutions=True)
+    with pytest.raises(InputError, match="holds solutions: choose another folder for the lessons to hand out"):
+        releasing.release(out)
+    releasing.release(out.parent / "two")
+    with pytest.raises(InputError, match="holds lessons to hand out: choose another folder for the solutions"):
+        releasing.release(out.parent / "two", solutions=True)
+    with pytest.raises(InputError, match="leave one of the two out"):
+        releasing.release(out, nbgrader=True, solutions=True)
+
+
+def test_the_solutions_of_a_course_can_be_written_again(tmp_path):
+    with choose_course(own_course(tmp_path / "mine")):
+        releasing.release(tmp_path / "out", solutions=True)
+        assert "0 files written" in releasing.release(tmp_path / "out", solutions=True)
+        with pytest.raises(InputError, match="where the lessons come from"):
+            releasing.release(tmp_path / "mine" / "lessons" / "out")

@@ -17,6 +17,7 @@ from stylelab.tools.classroom.handout.strip import STUB, as_bytes, as_zip, solve
 
 RECORD = ".stylelab-release.json"  # file name -> its SHA-256, and also the old one during a run
 CONFIG = "nbgrader_config.py"
+SOLVED = "_solutions.ipynb"
 COURSE = f'''"""nbgrader's settings for this course. You may change them: `stylelab release` keeps a changed file."""
 
 c = get_config()  # noqa: F821
@@ -36,7 +37,6 @@ def release(
         framework: 'torch', 'tensorflow' or 'numpy'; all by default.
         numbers: of the lessons, such as '03'; all by default.
         nbgrader: use the layout of an nbgrader course, `source/NAME/NAME.ipynb`, with its configuration.
-
         solutions: write the edition for instructors instead, `NAME_solutions.ipynb`.
 
     Returns:
@@ -54,16 +54,18 @@ def release(
             raise unknown("lesson", printable(number), sorted(set(lessons.values())))
     if solutions and nbgrader:
         raise InputError("solutions are for instructors, and nbgrader hands out what is in its course: leave one of the two out")
-    folder = handed_out.make_folder(Path(folder), next(iter(lessons)).parent)
-    if solutions:
-        if (folder / RECORD).is_file() and any("_solutions" not in name for name in handed_out.read_record(folder / RECORD)):
-            raise InputError(f"'{printable(folder)}' holds lessons to hand out: choose another folder for the solutions")
+    for home in {path.parent for path in lessons}:
+        folder = handed_out.make_folder(Path(folder), home)
+    notebooks = [name for name in handed_out.read_record(folder / RECORD) if name.endswith(".ipynb")]
+    if any(name.endswith(SOLVED) != solutions for name in notebooks):  # who hands out the folder should not hand out both
+        held, others = ("lessons to hand out", "the solutions") if solutions else ("solutions", "the lessons to hand out")
+        raise InputError(f"'{printable(folder)}' holds {held}: choose another folder for {others}")
     own = _course_files()
     files: dict[str, bytes] = {CONFIG: COURSE.encode()} if nbgrader else dict(own)
     editions: dict[str, dict[str, NotebookNode]] = {}
     for lesson in (path for path, number in lessons.items() if not numbers or number in numbers):
         if solutions:
-            files[f"{lesson.stem}_solutions.ipynb"] = as_bytes(solve(lesson))
+            files[f"{lesson.stem}{SOLVED}"] = as_bytes(solve(lesson))
             continue
         notebook = strip(lesson)
         files[f"source/{lesson.stem}/{lesson.name}" if nbgrader else lesson.name] = as_bytes(notebook)

@@ -174,6 +174,7 @@ class Names:
             }
         self._words -= usual
         self._inside = [word for word in self._words if len(word) >= (INSIDE if word.isascii() else 2)]
+        self._letters = {"".join(sorted(word)) for word in self._words}
         self._known: dict[str, bool] = {}
 
     def remove(self, text: str) -> str:
@@ -202,7 +203,8 @@ class Names:
 
     def _turned(self, word: str) -> bool:
         """Whether it is a name as Canvas writes it, in one word: it puts the last name first."""
-        return len(word) >= SHORTEST_NAME and any(word[start:] + word[:start] in self._words for start in range(len(word)))
+        possible = len(word) >= SHORTEST_NAME and "".join(sorted(word)) in self._letters  # rarely, and that is quick
+        return possible and any(word[start:] + word[:start] in self._words for start in range(len(word)))
 
 
 def _folded(text: str) -> str:

@@ -1,11 +1,12 @@
 """Digests that identify the version of stylelab that decided a mark."""
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
-from stylelab.base.course import ASSETS, Course, chosen_course, find_lessons
+from stylelab.base.course import ASSETS, chosen_course, find_lessons
 from stylelab.exercises.own import exercise_files
+from stylelab.tools.classroom.notebooks.lessons import stamps
 
 PACKAGE = Path(__file__).resolve().parents[3]
 # the frameworks' halves are included because their functions replace answers that are not right
@@ -16,14 +17,15 @@ def grader_digest() -> str:
     """SHA-256 of all files that decide a mark: the grader's code, the course's exercises, and the lessons, by which answers are
     found.
     """
-    return _digest(chosen_course())
+    course = chosen_course()
+    return _digest(stamps([*(exercise_files(course.folder) if course.folder else []), *find_lessons()]))
 
 
-@cache
-def _digest(course: Course) -> str:
-    files = [path for folder in DECIDING for path in sorted((PACKAGE / folder).rglob("*.py"))]
-    own = exercise_files(course.folder) if course.folder else []
-    return sha256(b"".join(path.read_bytes() for path in [*files, *own, *find_lessons()]))
+@lru_cache(maxsize=8)
+def _digest(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """The digest of these files of a course, and of the package. They are read again when the former have changed."""
+    package = [path for folder in DECIDING for path in sorted((PACKAGE / folder).rglob("*.py"))]
+    return sha256(b"".join(path.read_bytes() for path in [*package, *(path for path, _, _ in files)]))
 
 
 @cache

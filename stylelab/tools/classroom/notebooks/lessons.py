@@ -1,10 +1,11 @@
 """What each lesson gives students, in both editions: its exercises, their stubs, and every other cell."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
+from pathlib import Path
 
-from stylelab.base.course import Course, chosen_course, find_lessons
+from stylelab.base.course import find_lessons
 from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError, unknown
 from stylelab.tools.classroom.notebooks.read import read_notebook
@@ -35,18 +36,23 @@ class Edition:
 
 
 def all_editions() -> Mapping[tuple[str, str], Edition]:
-    """Return (lesson, framework) -> edition, of the chosen course. The lessons are read once.
+    """Return (lesson, framework) -> edition, of the chosen course. The lessons are read once, and again when they have changed.
 
     Raises:
         InputError: there are no lessons, or one of them cannot be read.
     """
-    return _editions(chosen_course())
+    return _editions(stamps(find_lessons()))
 
 
-@cache
-def _editions(course: Course) -> Mapping[tuple[str, str], Edition]:
+def stamps(paths: Iterable[Path]) -> tuple[tuple[Path, int, int], ...]:
+    """Each file with its size and the time of its last change, as a key for what was read from them."""
+    return tuple((path, (found := path.stat()).st_size, found.st_mtime_ns) for path in paths)
+
+
+@lru_cache(maxsize=8)
+def _editions(files: tuple[tuple[Path, int, int], ...]) -> Mapping[tuple[str, str], Edition]:
     editions = {}
-    for path in find_lessons():
+    for path, _, _ in files:
         lesson, _, framework = path.stem.rpartition("_")
         try:
             notebook = read_notebook(path.read_bytes())

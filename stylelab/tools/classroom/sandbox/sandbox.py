@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stylelab.base.course import chosen_course
 from stylelab.base.files import printable
 from stylelab.base.processes import python_of
 from stylelab.errors import InputError, MachineError
@@ -514,6 +515,8 @@ def bubblewrap_command(python: str, user: int, *, reads_proc_only: bool = False)
     for folder in dict.fromkeys(site_packages):  # hide an installed copy of this package, which knows the answers
         if _is_below(folder, system) and os.path.isdir(f"{folder}/stylelab"):
             command += ["--tmpfs", f"{folder}/stylelab", "--remount-ro", f"{folder}/stylelab"]
+    if (course := chosen_course().folder) and _is_below(own := os.path.realpath(course), system):  # it has the references
+        command += ["--tmpfs", own, "--remount-ro", own]
     for link in ("/bin", "/sbin", "/lib", "/lib64", "/lib32"):
         if os.path.islink(link):
             command += ["--symlink", os.readlink(link), link]
