@@ -94,10 +94,10 @@ def read_course(folder: Path) -> Course:
     except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise InputError(f"cannot read '{printable(path)}': {error_text(error)}") from None
     given = _checked(plain, Course, ("folder",), path)
-    editions = tuple(given.get("editions", ["numpy"]))
+    editions = tuple(dict.fromkeys(map(str, given.get("editions", ["numpy"]))))
     for edition in editions:
         if edition not in EDITIONS:
-            raise unknown(f"edition in {printable(path)}", edition, EDITIONS)
+            raise InputError(f"'{printable(path)}': {unknown('edition', edition, EDITIONS)}")
     help = Help(**_checked(given.get("help", {}), Help, (), path))
     return Course(**{"stylelab": False} | given | {"folder": Path(folder), "editions": editions, "help": help})
 
@@ -107,7 +107,7 @@ def _checked(plain: Mapping, kind: type, besides: tuple[str, ...], path: Path) -
     known = {each.name: each for each in fields(kind) if each.name not in besides}
     for name, value in plain.items():
         if name not in known:
-            raise unknown(f"setting in {printable(path)}", name, known)
+            raise InputError(f"'{printable(path)}': {unknown('setting', name, known)}")
         default = known[name].default
         if name == "help":
             fits, wanted = isinstance(value, dict), "a table, [help]"

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import importlib.util
 import inspect
+import keyword
 import sys
 import textwrap
 import traceback
@@ -13,10 +14,11 @@ from functools import cache
 from pathlib import Path
 
 from stylelab.base.course import Course
-from stylelab.base.files import error_text, printable
+from stylelab.base.files import printable, read_file
 from stylelab.errors import InputError
 from stylelab.exercises.checking.definition import Exercise
 
+LARGEST = 10_000_000  # bytes of a file with exercises
 ANSWERS = {"torch": "answers_torch", "tensorflow": "answers_tensorflow"}  # modules with a framework's own answers
 
 
@@ -28,8 +30,13 @@ def course_exercises(course: Course) -> dict[str, tuple[Exercise, types.ModuleTy
     """
     if course.folder is None:
         return {}
-    files = exercise_files(course.folder)
-    return _defined(course.folder.resolve(), hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12])
+    files = {path: read_file(path, "exercises", LARGEST) for path in exercise_files(course.folder)}
+    for path, data in files.items():
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            raise InputError(f"'{printable(path)}' is not a text in UTF-8: save it again in that encoding") from None
+    return _defined(course.folder.resolve(), hashlib.sha256(b"\0".join(files.values())).hexdigest()[:12])
 
 
 def exercise_files(folder: Path) -> list[Path]:
@@ -49,8 +56,12 @@ def _defined(folder: Path, digest: str) -> dict[str, tuple[Exercise, types.Modul
             continue
         module = _run(path, package.__name__)
         for exercise in (each for each in vars(module).values() if isinstance(each, Exercise)):
+            if not isinstance(exercise.id, str) or not exercise.id.isidentifier() or keyword.iskeyword(exercise.id):
+                raise InputError(
+                    f"'{printable(path)}': {exercise.id!r} is not an id: it should be the name of the function to write"
+                )
             if found.get(exercise.id, (exercise,))[0] is not exercise:
-                raise InputError(f"'{printable(path)}': another exercise has the id '{exercise.id}'")
+                raise InputError(f"'{printable(path)}': another exercise has the id '{printable(exercise.id)}': choose another")
             found.setdefault(exercise.id, (exercise, module))  # another file may have imported it
     return found
 
@@ -64,13 +75,23 @@ def _run(path: Path, package: str) -> types.ModuleType:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except BaseException as error:
         del sys.modules[name]
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        line = lines[-1] if lines else getattr(error, "lineno", None)
-        where = f"'{printable(path)}'" + (f", line {line}" if line else "")
-        raise InputError(f"{where}: {type(error).__name__}: {error_text(error)}") from None
+        if not isinstance(error, Exception | SystemExit):
+            raise
+        raise InputError(in_words(error, path.parent, path)) from None
     return module
+
+
+def in_words(error: BaseException, folder: Path, path: Path | None = None) -> str:
+    """What stopped the code of a course, with the last line of a file in the folder that was reached, or of `path`."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent == folder]
+    file, line = (frames[-1].filename, frames[-1].lineno) if frames else (path, None)
+    text = str(error)
+    if isinstance(error, SyntaxError):
+        file, line, text = error.filename or file, error.lineno, error.msg
+    where = f"'{printable(file)}'" + (f", line {line}" if line else "") + ": " if file else ""
+    return f"{where}{type(error).__name__}{': ' if text else ''}{printable(' '.join(text.split()), 300)}"
 
 
 def course_answers(course: Course, framework: str) -> dict[str, Callable]:
@@ -80,7 +101,7 @@ def course_answers(course: Course, framework: str) -> dict[str, Callable]:
     `exercises/answers_tensorflow.py`.
 
     Raises:
-        InputError: a file cannot be run, or an exercise has no answer in the framework.
+        InputError: a file cannot be run.
     """
     defined = course_exercises(course)
     if framework == "numpy" or not defined:

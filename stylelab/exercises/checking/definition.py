@@ -1,6 +1,7 @@
 """An exercise as data. No framework is imported here: answers are judged as NumPy arrays."""
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,9 +58,10 @@ class Exercise:
         arguments: name -> kind, in order. 'activation' and 'image' are tensors in the framework's own layout, 'matrix' and
             'scalar' are tensors, and 'array' is one of any shape; 'activations', 'matrices' and 'numbers' are dicts by layer;
             'number' is a Python float, 'whole' an int, 'truth' a bool, 'word' a str (or an int) and 'text' a longer one, 'list' a
-            list of numbers or words, 'table' a dict with words as its keys, 'pairs' a list of pairs of ints. 'loss' is a function
-            (image, target) -> scalar tensor, drawn as the weights of a small network (`common.random_loss`). 'kernel' is a
-            function of two clouds (M, C) and (N, C) -> (M, N), drawn as three numbers (`common.kernel_matrix`).
+            list of numbers or words, or of such lists, 'table' a dict with words as its keys and numbers or words as its values,
+            'pairs' a list of pairs of ints. 'loss' is a function (image, target) -> scalar tensor, drawn as the weights of a small
+            network (`common.random_loss`). 'kernel' is a function of two clouds (M, C) and (N, C) -> (M, N), drawn as three
+            numbers (`common.kernel_matrix`).
         result: 'scalar', 'matrix', 'image', 'activation', 'array', 'number', 'whole', 'truth', 'word', 'text', 'list' or 'table'.
         cases: random generator -> named inputs. The first one, 'plain', is for the value, and so is every 'plain: WORDS', one
             for each further kind of input in a lesson, such as 'plain: one image'; the others are for the properties.
@@ -85,7 +87,7 @@ class Exercise:
     cases: Callable[[np.random.Generator], dict[str, Case]]
     reference: Callable[..., Any]
     mistakes: Mapping[str, Wrong | Sequence[Wrong]]
-    properties: Sequence[Property]
+    properties: Sequence[Property] = ()
     differentiable: Sequence[str] = ()
     by_name: Sequence[str] = ()
     fed_back: str | None = None
@@ -122,12 +124,20 @@ class Exercise:
         """
         rng = np.random.default_rng(seed)
         for _ in range(100):
-            cases = self.cases(rng)
+            cases = {name: self.given(case) for name, case in self.cases(rng).items()}
             first, *others = cases
             right = self.expected(cases[first])
             if not any(self.explains(wrong, cases[first], right, within=3) for _, wrong in self.wrong_answers()):
                 break
         return {first: cases[first]} | {others[index]: cases[others[index]] for index in rng.permutation(len(others))}
+
+    def given(self, case: Case) -> Case:
+        """A case with values of its arguments' kinds: what is not a tensor in Python's own types, which a grader can send."""
+        kinds = self.arguments
+        return {
+            name: plain(value) if kinds[name] in PLAIN else np.asarray(value) if kinds[name] in TENSORS else value
+            for name, value in case.items()
+        }
 
     def expected(self, case: Case) -> np.ndarray:
         """The right answer to one case: an array of float64 or words."""
@@ -196,8 +206,23 @@ class Exercise:
 
     def _same(self, expected: np.ndarray, output: np.ndarray, rtol: float) -> bool:
         if "U" in (output.dtype.kind, expected.dtype.kind):
-            return expected.shape == output.shape and bool(np.all(output.astype(str) == expected.astype(str)))
+            return expected.shape == output.shape and bool(self.same_words(expected, output, rtol).all())
         return expected.shape == output.shape and bool(np.allclose(output, expected, rtol=rtol, atol=self.atol))
+
+    def same_words(self, expected: np.ndarray, output: np.ndarray, rtol: float | None = None) -> np.ndarray:
+        """Which words agree; of a table's lines, those with the same key and the same word or nearly the same number."""
+        rtol = self.rtol if rtol is None else rtol
+        lines = expected.astype(str), output.astype(str)
+
+        def agree(line: str, other: str) -> bool:
+            (key, _, value), (other_key, _, other_value) = line.rpartition(": "), other.rpartition(": ")
+            try:
+                near = math.isclose(float(value), float(other_value), rel_tol=rtol, abs_tol=self.atol)
+            except ValueError:  # a word
+                near = value == other_value
+            return key == other_key and near
+
+        return np.vectorize(agree, otypes=[bool])(*lines) if self.result == "table" else np.equal(*lines)
 
 
 def of_kind(kind: str, cases: Mapping[str, Case]) -> list[str]:
@@ -214,12 +239,22 @@ def double(value):
     return copy.deepcopy(value)
 
 
+def plain(value):
+    """Arrays, tuples and NumPy's numbers as lists and numbers of Python's own, also inside lists and dicts."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {plain(name): plain(inner) for name, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
 def as_array(value) -> np.ndarray:
     """A result as an array of float64 or words; a dict as its lines in alphabetical order."""
     if isinstance(value, Mapping):
-        value = sorted(
-            f"{name}: {inner:.6g}" if isinstance(inner, float) else f"{name}: {inner}" for name, inner in value.items()
-        )
+        lines = {str(name): plain(inner) for name, inner in value.items()}
+        value = [
+            f"{name}: {inner:.9g}" if isinstance(inner, float) else f"{name}: {inner}" for name, inner in sorted(lines.items())
+        ]
     array = np.asarray(value)
     return array if array.dtype.kind == "U" else np.asarray(value, dtype=float)
 

@@ -65,7 +65,7 @@ def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
     if expected.dtype.kind == "U" and expected.ndim == 0:
         return f"{example} gives '{shorten(str(output))}' where '{shorten(str(expected))}' is right."
     if "U" in (expected.dtype.kind, output.dtype.kind):
-        index = tuple(np.argwhere(output.astype(str) != expected.astype(str))[0])
+        index = tuple(np.argwhere(~exercise.same_words(expected, output))[0])
         where = f"For {example}, it" if example else "It"
         return f"{where} has '{shorten(str(output[index]))}' where '{shorten(str(expected[index]))}' is right."
     if exercise.result == "truth":

@@ -10,7 +10,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from stylelab import exercises
-from stylelab.base.course import EDITIONS, KERNELS, LESSONS, REPOSITORY
+from stylelab.base.course import EDITIONS, FILE, KERNELS, LESSONS, REPOSITORY
+from stylelab.base.files import read_file
 from stylelab.errors import InputError, unknown
 from stylelab.languages import ENGLISH, fill_in, mark_of, render
 
@@ -23,6 +24,7 @@ COLAB = f"""if "COLAB_RELEASE_TAG" in os.environ:  # Colab starts without the ki
 PROMPT = re.compile(r"\*\*[Pp]redict\b")
 GUESS = "guess_"  # how the name of a cell begins that asks for the guess
 ANSWER = re.compile(r"<details><summary>Compare with your guess</summary>\n\n(.+?)\n\n</details>", re.DOTALL)
+LARGEST = 10_000_000  # bytes of a source
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 
 
@@ -32,11 +34,16 @@ def sources(numbers: Iterable[str] = (), folder: Path = LESSONS) -> list[Path]:
     Raises:
         InputError: no such lesson.
     """
-    found = {path.name.partition("_")[0]: path for path in sorted((folder / "source").glob("[0-9]*_*.py"))}
+    found = {path.name.partition("_")[0]: path for path in source_files(folder) if path.name[0].isdigit()}
     for number in numbers:
         if number not in found:
             raise unknown("lesson", number, found)
     return [path for number, path in found.items() if not numbers or number in numbers]
+
+
+def source_files(folder: Path) -> list[Path]:
+    """All Python files in a folder's `source`, sorted."""
+    return sorted((folder / "source").glob("*.py"))
 
 
 def notebook_path(source: Path, framework: str, language: str = ENGLISH) -> Path:
@@ -55,10 +62,10 @@ def assemble(source: Path, framework: str, language: str = ENGLISH) -> NotebookN
     """One framework's notebook, not executed. The same source always gives the same bytes.
 
     Raises:
-        InputError: a cell without a name, an exercise that is not defined, or an unknown language.
+        InputError: no text in UTF-8, a cell without a name, an exercise that is not defined, or an unknown language.
     """
     notebook, asked = nbformat.v4.new_notebook(metadata=metadata(framework)), False
-    for cell in jupytext.read(source, fmt="py:percent").cells:
+    for cell in _cells(source):
         tags = cell.metadata.pop("tags", [])
         if set(tags) & set(EDITIONS) and framework not in tags:
             continue
@@ -73,9 +80,24 @@ def assemble(source: Path, framework: str, language: str = ENGLISH) -> NotebookN
     return render(notebook, source.stem, framework, language)
 
 
+def _cells(source: Path) -> list[NotebookNode]:
+    """The cells of a source.
+
+    Raises:
+        InputError: it cannot be read, or has no cell.
+    """
+    try:
+        cells = jupytext.reads(read_file(source, "a lesson", LARGEST).decode(), fmt="py:percent").cells
+    except UnicodeDecodeError:
+        raise InputError(f"{source.name}: not a text in UTF-8: save it again in that encoding") from None
+    if not cells:
+        raise InputError(f'{source.name}: no cells: each begins with a line # %% name="..."')
+    return cells
+
+
 def _finished(cell: NotebookNode, source: Path, framework: str) -> NotebookNode:
     if not (name := cell.metadata.get("name")):
-        first = cell.source.strip().splitlines()[0]
+        first = next(iter(cell.source.strip().splitlines()), "")
         raise InputError(f"{source.name}: a cell has no name: write # %% name=\"...\" above '{first}'")
     digest = hashlib.sha256(f"{source.stem.partition('_')[0]}/{name}".encode()).hexdigest()
     text = fill_in(cell.source.replace("# {{colab}}", COLAB), source.stem, framework)
@@ -87,13 +109,25 @@ def _metadata(given: NotebookNode, name: str) -> dict:
     """Our data under `stylelab`, and nbgrader's schema 3 for the cells of an exercise."""
     ours: dict = {"name": name}
     if exercise := given.get("exercise"):
-        exercises.find_exercise(exercise)
+        _points(exercise)
         return {"nbgrader": _nbgrader(exercise, solution=True), "stylelab": ours | {"exercise": exercise}}
     if exercise := given.get("check"):
-        points = exercises.find_exercise(exercise).points
-        nbgrader = _nbgrader(f"check_{exercise}", solution=False) | {"points": points}
+        nbgrader = _nbgrader(f"check_{exercise}", solution=False) | {"points": _points(exercise)}
         return {"nbgrader": nbgrader, "stylelab": ours | {"check": exercise}}
     return {"stylelab": ours}
+
+
+def _points(exercise: str) -> int:
+    """What an exercise of the chosen course is worth.
+
+    Raises:
+        InputError: it is not defined there.
+    """
+    if exercise in exercises.EXERCISES and exercise not in exercises.course_points():
+        raise InputError(
+            f"exercise '{exercise}' is one of stylelab's: write `stylelab = true` into {FILE}, and its lessons come too"
+        )
+    return exercises.find_exercise(exercise).points
 
 
 def _nbgrader(grade_id: str, *, solution: bool) -> dict:
