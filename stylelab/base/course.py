@@ -16,6 +16,7 @@ from stylelab.errors import InputError, unknown
 
 REPOSITORY = "https://github.com/stylelab/stylelab"  # the only place: badges and Colab's set-up cell are made from it
 SITE = "https://stylelab.github.io/stylelab"  # what `make site` builds from main
+GUIDE = f"{SITE}/own-course.html"  # how to make a course of one's own
 TITLES = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
 EDITIONS = {**TITLES, "numpy": "NumPy"}  # of a lesson; the last needs no framework, and only courses of one's own have it
 KERNELS = {
@@ -118,7 +119,7 @@ def _checked(plain: Mapping, kind: type, besides: tuple[str, ...], path: Path) -
         elif name.endswith("_costs"):
             fits, wanted = type(value) in (int, float) and 0 <= value < 1e6, "a number of points"
         else:
-            fits, wanted = type(value) is type(default), {bool: "true or false"}.get(type(default), "a text")
+            fits, wanted = type(value) is type(default), "true or false" if isinstance(default, bool) else "a text"
         if not fits:
             raise InputError(f"'{printable(path)}': {name} should be {wanted}")
     return dict(plain)

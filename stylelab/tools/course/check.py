@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 
-from stylelab.base.course import EDITIONS, TITLES, Course, choose_course, read_course
+from stylelab.base.course import EDITIONS, GUIDE, TITLES, Course, choose_course, read_course
 from stylelab.base.files import error_text, file_kind, printable
 from stylelab.base.frameworks import is_installed
 from stylelab.base.processes import module_command, module_environment, python_of
@@ -28,7 +28,6 @@ from stylelab.tools.course.assemble import assemble, notebook_path, source_files
 from stylelab.tools.course.trial import DRAWN, SEEDS, exercise_faults, form_fault, time_limit, tried
 
 LESSON = re.compile(r"\d\d_\w+\.py")
-GUIDE = "see docs/own-course.md"
 
 
 def check(course: Course) -> list[str]:
@@ -41,7 +40,7 @@ def check(course: Course) -> list[str]:
     with choose_course(course), redirect_stdout(sys.stderr):  # for what a course's code prints
         defined = _read_exercises(course)
         if not defined and not course.stylelab:
-            return [f"exercises: there are none in {_kind(course.folder / 'exercises')}: {GUIDE}"]
+            return [f"exercises: there are none in {_kind(course.folder / 'exercises')}: see {GUIDE}"]
         if any(lines := [f"exercise {name}: {fault}" for name, each in defined.items() if (fault := form_fault(each))]):
             return lines
         for name, exercise in defined.items():
@@ -132,7 +131,7 @@ def _lesson_faults(course: Course, defined: Mapping[str, Exercise]) -> Iterator[
     folder = course.folder / "lessons"
     found = source_files(folder)
     if not found:
-        yield f"lessons: there are none in {_kind(folder / 'source')}: write one as 01_name.py; {GUIDE}"
+        yield f"lessons: there are none in {_kind(folder / 'source')}: write one as 01_name.py; see {GUIDE}"
     for path in [path for path in found if not LESSON.fullmatch(path.name)]:
         yield f"lesson {path.name}: name it with two digits, such as 01_name.py, of letters, digits and '_'"
         found.remove(path)
@@ -156,7 +155,7 @@ def _lesson_faults(course: Course, defined: Mapping[str, Exercise]) -> Iterator[
         f"exercise {name}: {asked.count(name)} cells ask for it" for name in dict.fromkeys(asked) if asked.count(name) > 1
     )
     if not any((course.folder / "tests").glob("test_*.py")):
-        yield f"tests: there are none: try each exercise with right and wrong answers; {GUIDE}"
+        yield f"tests: there are none: try each exercise with right and wrong answers; see {GUIDE}"
 
 
 def _cell_faults(notebook: nbformat.NotebookNode, defined: Mapping[str, Exercise]) -> Iterator[str]:

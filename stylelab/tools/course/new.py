@@ -1,14 +1,23 @@
 """`stylelab course new`: a small course that works, to be changed step by step."""
 
+import json
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stylelab.base.course import FILE
+from stylelab.base.course import FILE, GUIDE
 from stylelab.base.files import check_folder, folder_errors, printable, quoted, write_text
 from stylelab.errors import InputError
 
 TEMPLATE = Path(__file__).with_name("template")
+FILES = {  # in the course -> in the folder of templates, where nothing is called tests or source: a wheel has none of ours
+    FILE: "course.toml.j2",
+    "exercises/numbers.py": "exercises.py.j2",
+    "lessons/source/01_sort_and_fit.py": "lesson.py.j2",
+    "tests/test_exercises.py": "tests.py.j2",
+    "Makefile": "Makefile.j2",
+    ".gitignore": "gitignore.j2",
+}
 
 
 def new(folder: Path, title: str | None = None) -> str:
@@ -35,13 +44,12 @@ def new(folder: Path, title: str | None = None) -> str:
     check_folder(folder)
     title = title or folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize() or "My course"
     templates = Environment(loader=FileSystemLoader(TEMPLATE), undefined=StrictUndefined, keep_trailing_newline=True)
-    templates.filters["toml"] = lambda text: text.replace("\\", "\\\\").replace('"', '\\"')
-    names = sorted(str(path.relative_to(TEMPLATE)) for path in TEMPLATE.rglob("*.j2"))
-    for name in names:
-        path = folder / name.removesuffix(".j2").replace("gitignore", ".gitignore")
+    for name, template in FILES.items():
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, templates.get_template(name).render(title=title))
+        text = templates.get_template(template).render(title=json.dumps(title, ensure_ascii=False), guide=GUIDE)
+        write_text(path, text)
     return (
         f"{printable(folder)}: a course with 1 lesson and 2 exercises\n"
-        f"next: cd {quoted(folder)} && make   builds the lesson, checks the course, tests its exercises; {FILE} has its settings"
+        f"next: cd {quoted(folder)} && make   builds the lesson, checks the course, tests its exercises; {GUIDE} explains them"
     )
