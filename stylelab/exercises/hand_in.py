@@ -22,7 +22,7 @@ from jinja2 import Template
 from stylelab.base.course import find_course
 from stylelab.base.files import error_text, expand_home, file_kind, printable, quoted, read_file, refused, write_file
 from stylelab.errors import InputError, MachineError, StylelabError
-from stylelab.exercises.checking.check import OPEN, RIGHT, in_notebook, show
+from stylelab.exercises.checking.check import RIGHT, in_notebook, show
 from stylelab.exercises.progress import LessonProgress, read_progress
 from stylelab.languages import say
 
@@ -35,8 +35,7 @@ SAVE_FIRST = (
     "What was last saved is handed in, and this page cannot see whether you have changed something since: save first (Ctrl+S)."
 )
 STATIC = Template(
-    "<p><b>{{ say('Hand in') }}</b></p><ul>{% for line in lines %}<li>{{ line }}</li>{% endfor %}</ul><p>{{ say(save_first) }}</p>"
-    "{% for line in answers %}<p>{{ line }}</p>{% endfor %}",
+    "<p><b>{{ say('Hand in') }}</b></p><ul>{% for line in lines %}<li>{{ line }}</li>{% endfor %}</ul><p>{{ say(save_first) }}</p>",
     autoescape=True,
 )
 ANSWERS = Template('<div role="status">{% for line in answers %}<p>{{ line }}</p>{% endfor %}</div>', autoescape=True)
@@ -126,22 +125,21 @@ def _to_folder(name: str, data: bytes, folder: Path) -> Receipt:
         raise InputError(f"the folder for hand-ins, '{printable(folder)}', does not exist: ask your instructor")
     _check_privacy(folder)
     own = _own_folder(folder)
-    path, digest = own / name, hashlib.sha256(data).hexdigest()
+    path, digest = own / name, _sha256(data)
     try:
         if path.is_file():
-            before, when = path.read_bytes(), path.stat().st_mtime
+            before, when = path.read_bytes(), _time(path)
             if before == data:
-                return Receipt(printable(name), printable(own), datetime.fromtimestamp(when).astimezone(), digest, again=True)
+                return Receipt(printable(name), printable(own), when, digest, again=True)
             with _for_instructors_only():
                 (own / EARLIER).mkdir(exist_ok=True)
-            kept = own / EARLIER / f"{path.stem} {datetime.fromtimestamp(when):%Y-%m-%d %H.%M.%S} {_sha256(before)[:8]}.ipynb"
+            kept = own / EARLIER / f"{path.stem} {when:%Y-%m-%d %H.%M.%S} {_sha256(before)[:8]}.ipynb"
             write_file(kept, lambda stream: _write(stream, before))
-            os.utime(kept, (when, when))
+            os.utime(kept, (when.timestamp(), when.timestamp()))
         write_file(path, lambda stream: _write(stream, data))
         if _sha256(path.read_bytes()) != digest:
             raise MachineError(f"'{printable(path)}' is not what was written: hand it in again")
-        when = path.stat().st_mtime
-        receipt = Receipt(printable(name), printable(own), datetime.fromtimestamp(when).astimezone(), digest)
+        receipt = Receipt(printable(name), printable(own), _time(path), digest)
         with _for_instructors_only(), open(own / RECEIPTS, "a", encoding="utf-8") as stream:
             stream.write(f"{receipt.when.isoformat(' ', 'seconds')} {digest} {receipt.file}\n")
     except OSError as error:
@@ -245,9 +243,8 @@ def _to_exchange(path: Path, data: bytes) -> Receipt:
 
 def submit(folder: Path, to: str | Path = "") -> None:
     """Show the lessons in a folder and a button that hands them in; see `stylelab.submit`."""
-    lessons = _lessons(folder)
-    place = place_of(to, folder)
-    lines = [_line(folder, lesson) for lesson in lessons]
+    lessons, place = _lessons(folder), place_of(to, folder)
+    lines = [_line(folder, lesson, place) for lesson in lessons]
     text = "\n".join([*lines, say(SAVE_FIRST)])
     if not in_notebook():
         return show("\n".join([text, say("To hand in from a terminal: stylelab hand-in")]))
@@ -260,21 +257,18 @@ def submit(folder: Path, to: str | Path = "") -> None:
         ipywidgets.Checkbox(value=_is_begun(lesson, len(lessons)), description=line, indent=False, layout=whole)
         for lesson, line in zip(lessons, lines, strict=True)
     ]
-    button = ipywidgets.Button(description=say("Hand in"), button_style="primary")
+    button = ipywidgets.Button(description=say("Hand in"), button_style="primary", icon="upload")
     told = ipywidgets.HTML(ANSWERS.render(answers=[]))
-    explained = ipywidgets.HTML(f"<p>{say(SAVE_FIRST)}</p>")
-    widget = ipywidgets.VBox([*boxes, explained, button, told])
-    shown = page.display_widget(widget, STATIC.render(lines=lines, say=say, save_first=SAVE_FIRST, answers=[]), text)
+    widget = ipywidgets.VBox([*boxes, ipywidgets.HTML(f"<p>{say(SAVE_FIRST)}</p>"), button, told])
+    page.display_widget(widget, STATIC.render(lines=lines, say=say, save_first=SAVE_FIRST), text)
 
     def press(_: object) -> None:
         button.disabled = True
         answers = _answers([folder / lesson.file for lesson, box in zip(lessons, boxes, strict=True) if box.value], place)
-        now = {lesson.file: _line(folder, lesson) for lesson in read_progress(folder)}
+        now = {lesson.file: _line(folder, lesson, place) for lesson in read_progress(folder)}
         for lesson, box in zip(lessons, boxes, strict=True):
             box.description = now.get(lesson.file, box.description)
         told.value = ANSWERS.render(answers=answers)
-        current = [box.description for box in boxes]
-        shown(STATIC.render(lines=current, say=say, save_first=SAVE_FIRST, answers=answers), {})
         button.disabled = False
 
     button.on_click(press)
@@ -286,20 +280,34 @@ def _lessons(folder: Path) -> list[LessonProgress]:
     raise InputError(f"'{printable(folder)}' has no lessons: go to the folder that `stylelab start` made")
 
 
-def _line(folder: Path, lesson: LessonProgress) -> str:
-    """A lesson, how many of its exercises are right, and when it was saved."""
+def _line(folder: Path, lesson: LessonProgress, place: str) -> str:
+    """A lesson, how many of its exercises are right, when it was saved, and when it was handed in."""
     right = sum(each.outcome == RIGHT.name for each in lesson.exercises)
-    line = f"{lesson.file}: {say(f'{right} of {len(lesson.exercises)} exercises right')}"
-    with suppress(OSError):
-        saved = datetime.fromtimestamp((folder / lesson.file).stat().st_mtime).astimezone()
-        line += f", {say(f'saved at {_shown(saved)}')}"
-    return line
+    parts = [say(f"{right} of {len(lesson.exercises)} exercises right")]
+    with suppress(OSError, InputError):
+        path, there = folder / lesson.file, Path(place, user_name(), lesson.file)
+        parts.append(say(f"saved at {_shown(_time(path))}"))
+        if place != NBGRADER and there.is_file():
+            same = there.read_bytes() == path.read_bytes()
+            parts.append(
+                say(
+                    f"handed in at {_shown(_time(there))}"
+                    if same
+                    else f"changed since it was handed in at {_shown(_time(there))}"
+                )
+            )
+    return f"{lesson.file}: {', '.join(parts)}"
+
+
+def _time(path: Path) -> datetime:
+    """When a file was written."""
+    return datetime.fromtimestamp(path.stat().st_mtime).astimezone()
 
 
 def _is_begun(lesson: LessonProgress, lessons: int) -> bool:
     """Whether a lesson is handed in unless the student says otherwise."""
     is_open = Path(os.environ.get("JPY_SESSION_NAME", "")).name == lesson.file  # Jupyter's name for this notebook
-    return is_open or lessons == 1 or any(each.outcome != OPEN.name for each in lesson.exercises)
+    return is_open or lessons == 1 or lesson.begun
 
 
 def _answers(paths: list[Path], place: str) -> list[str]:

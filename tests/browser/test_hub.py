@@ -90,6 +90,7 @@ def study(hub: Hub, name: str, answer: str, said: str, profile: Path) -> str:
     """What a student does, with mouse and keyboard alone; returns the receipt."""
     with browsing.browsing(profile, more=(browsing.OFFLINE,)) as browser:
         page = browsing.listen(browser.new_page())
+        page.timeouts = pytest.importorskip("playwright.sync_api").TimeoutError
         page.goto(hub.link)
         page.get_by_label("Username").fill(name)
         page.get_by_label("Password").fill(hub.password)
@@ -97,7 +98,7 @@ def study(hub: Hub, name: str, answer: str, said: str, profile: Path) -> str:
         page.locator(
             ".jp-CodeCell", has_text="def insertion_sort"
         ).wait_for()  # nbgitpuller has fetched it, and JupyterLab opens it
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         run(page, "import stylelab")
         run(page, "def insertion_sort", answer)
         run(page, 'sl.check("insertion_sort"')
@@ -116,15 +117,20 @@ def study(hub: Hub, name: str, answer: str, said: str, profile: Path) -> str:
 
 
 def run(page, begin: str, text: str = "") -> None:
-    """Click into the cell that has this in it, type another text into it, and press Shift+Enter."""
-    cell = page.locator(".jp-CodeCell", has_text=begin).first
-    cell.locator(".cm-content").click()
+    """Click into the cell that has this in it, type another text into it, and press Shift+Enter until it runs: at first JupyterLab
+    may be too busy to hear it."""
+    page.locator(".jp-CodeCell", has_text=begin).first.locator(".cm-content").click()
     if text:
         page.keyboard.press("Control+A")
         page.keyboard.insert_text(text)
-        cell = page.locator(".jp-CodeCell", has_text=text.splitlines()[-1].strip()).first
-    page.keyboard.press("Shift+Enter")
-    cell.locator(".jp-InputPrompt", has_text=re.compile(r"\[\d+\]:")).first.wait_for()
+    cell = page.locator(".jp-CodeCell", has_text=text.splitlines()[-1].strip() if text else begin).first
+    for _ in range(5):
+        page.keyboard.press("Shift+Enter")
+        try:
+            return cell.locator(".jp-InputPrompt", has_text=re.compile(r"\[\d+\]:")).wait_for(timeout=20_000)
+        except page.timeouts:
+            cell.locator(".cm-content").click()
+    raise AssertionError(f"{begin!r} did not run")
 
 
 def save(page) -> None:
