@@ -24,6 +24,7 @@ SPEAKERS = {  # the file of a language's sentences -> the modules in which they 
     "exercises": ("exercises/common.py", "exercises/lesson_*.py"),
     "checks": (
         "exercises/checking/*.py",
+        "exercises/hand_in.py",
         "exercises/ladder.py",
         "exercises/progress.py",
         "torch/exercises/*.py",

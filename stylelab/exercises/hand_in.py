@@ -133,7 +133,7 @@ def _to_folder(name: str, data: bytes, folder: Path) -> Receipt:
                 return Receipt(printable(name), printable(own), when, digest, again=True)
             with _for_instructors_only():
                 (own / EARLIER).mkdir(exist_ok=True)
-            kept = own / EARLIER / f"{path.stem} {when:%Y-%m-%d %H.%M.%S} {_sha256(before)[:8]}.ipynb"
+            kept = own / EARLIER / f"{path.stem}-{when:%Y%m%dT%H%M%S}-{_sha256(before)[:8]}.ipynb"
             write_file(kept, lambda stream: _write(stream, before))
             os.utime(kept, (when.timestamp(), when.timestamp()))
         write_file(path, lambda stream: _write(stream, data))
@@ -226,7 +226,7 @@ def _to_exchange(path: Path, data: bytes) -> Receipt:
             )
         except subprocess.TimeoutExpired:
             raise MachineError(f"nbgrader did not answer within {PATIENCE} s: hand it in again") from None
-    submitted = re.search(r"Submitted as: (.+)", done.stderr)
+    submitted = re.search(r"Submitted as: (?P<where>.+)", done.stderr)
     if done.returncode or not submitted:
         said = (
             re.findall(r"\| (?:ERROR|CRITICAL)\] (.+)", done.stderr)
@@ -234,7 +234,7 @@ def _to_exchange(path: Path, data: bytes) -> Receipt:
             or ["no reason given"]
         )
         raise InputError(f"nbgrader did not take '{printable(path.name)}': {printable(said[0])}")
-    where = f"nbgrader ({printable(submitted[1].strip())})"
+    where = f"nbgrader ({printable(submitted['where'].strip())})"
     return Receipt(printable(path.name), where, datetime.now().astimezone(), _sha256(data))
 
 
@@ -286,14 +286,14 @@ def _line(folder: Path, lesson: LessonProgress, place: str) -> str:
     parts = [say(f"{right} of {len(lesson.exercises)} exercises right")]
     with suppress(OSError, InputError):
         path, there = folder / lesson.file, Path(place, user_name(), lesson.file)
-        parts.append(say(f"saved at {_shown(_time(path))}"))
+        parts.append(say(f"saved at {_minute(_time(path))}"))
         if place != NBGRADER and there.is_file():
             same = there.read_bytes() == path.read_bytes()
             parts.append(
                 say(
-                    f"handed in at {_shown(_time(there))}"
+                    f"handed in at {_minute(_time(there))}"
                     if same
-                    else f"changed since it was handed in at {_shown(_time(there))}"
+                    else f"changed since it was handed in at {_minute(_time(there))}"
                 )
             )
     return f"{lesson.file}: {', '.join(parts)}"
@@ -324,6 +324,10 @@ def _answers(paths: list[Path], place: str) -> list[str]:
 
 def _shown(when: datetime) -> str:
     return f"{when:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _minute(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M}"
 
 
 def hand_in_command(notebooks: Sequence[Path], to: str) -> None:

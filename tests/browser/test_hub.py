@@ -1,6 +1,7 @@
 """docs/hub.md for real: JupyterHub on loopback, two students in the browser who fetch, answer and hand in, and a teacher who grades."""
 
 import csv
+import hashlib
 import re
 import shutil
 import signal
@@ -141,8 +142,6 @@ def save(page) -> None:
 
 
 def test_a_receipt_names_the_file_that_is_in_the_folder(hub, handed_in):
-    import hashlib
-
     for name, receipt in handed_in.items():
         path = hub.folder / "hand-in" / name / "01_sort_and_fit_numpy.ipynb"
         assert hashlib.sha256(path.read_bytes()).hexdigest() in receipt and str(path.parent) in receipt
@@ -158,23 +157,13 @@ def test_each_hands_in_under_their_own_name(hub, handed_in):
 @needs_bubblewrap
 def test_the_teacher_grades_the_folder_and_the_marks_are_right(hub, handed_in, tmp_path):
     marks = tmp_path / "marks"
-    command = [
-        sys.executable,
-        "-m",
-        "stylelab",
-        "grade",
-        str(hub.folder / "hand-in"),
-        "-o",
-        str(marks),
-        "--course",
-        str(hub.folder / "course"),
-    ]
-    graded = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    folders = [str(hub.folder / "hand-in"), "-o", str(marks), "--course", str(hub.folder / "course")]
+    graded = subprocess.run([sys.executable, "-m", "stylelab", "grade", *folders], capture_output=True, text=True, timeout=300)
     assert graded.returncode == 0, graded.stderr
     with open(marks / "details.csv", newline="") as stream:
         rows = {(row["student"], row["exercise"]): row for row in csv.DictReader(stream)}
     right, wrong = rows["ada", "insertion_sort"], rows["bob", "insertion_sort"]
-    assert float(right["points"]) == float(right["of"]) > float(wrong["points"])
+    assert float(right["earned"]) == float(right["points"]) > float(wrong["earned"])
 
 
 def test_nothing_is_left_of_the_hub_after_ctrl_c(hub, handed_in):
