@@ -31,7 +31,8 @@ TEMPLATE = {
     "references": r"^## References",
 }
 TELLS = re.compile(
-    r"\b(?:than|equal\w*|stays?|no longer|not|never|none|more|less|fewer|most|least|still|without|vanish\w*|lost|gone)\b"
+    r"\b(?:than|equal\w*|stays?|no longer|not|never|none|more|less|fewer|most|least|still|without|vanish\w*|lost|gone)\b",
+    re.IGNORECASE,
 )
 TIED = re.compile(r"\b(?:exercise|prediction|question|section|quiz)s?\b")  # an objective names one of these
 

@@ -34,6 +34,7 @@ SIDE_BY_SIDE = Template(
 )
 _shown_by: dict[str, tuple[int, int]] = {}  # cell that has shown hints in this session -> checks elsewhere and wrong answers then
 
+LAID_OUT = ("reshape", "transpose", "permute", "T", "mT")  # verbs that change no number
 OPERATIONS: dict[type, str] = {
     ast.Add: "adds", ast.Sub: "subtracts", ast.Mult: "multiplies", ast.MatMult: "takes a matrix product", ast.Div: "divides",
     ast.FloorDiv: "divides without a remainder", ast.Mod: "takes a remainder", ast.Pow: "takes a power",
@@ -116,7 +117,9 @@ def _what_next(exercise_id: str, given: int, most: int, policy: Help, wrong: int
         return say("That was the last hint.")
     price = f" It costs {policy.solution_costs:g} points." if policy.solution_costs else ""
     if (left := int(policy.solution_after) - wrong) > 0:
-        return say(f'That was the last hint. `sl.solution("{exercise_id}")` shows the model answer after {left} more wrong ones.{price}')
+        return say(
+            f'That was the last hint. `sl.solution("{exercise_id}")` shows the model answer after {left} more wrong ones.{price}'
+        )
     return say(f'That was the last hint. `sl.solution("{exercise_id}")` shows the model answer.{price}')
 
 
@@ -125,17 +128,20 @@ def solution(exercise_id: str, edition: str, library: Mapping[str, Callable], fu
     with choose_course(find_course()) as course:
         find_exercise(exercise_id)
         answers = {**library, **course_answers(course, edition)}
-        known = record.entry(exercise_id)
+        if exercise_id not in answers:
+            raise InputError(f"exercise '{exercise_id}' has no model answer in {EDITIONS[edition]}")
+        answer, known = answers[exercise_id], record.entry(exercise_id)
         function, outcome, sentence = last_answer(exercise_id, function)
         if outcome != RIGHT.name:
             if not known["solution"] and (refused := _too_early("solution", course.help.solution_after, len(known["wrong"]))):
                 return show(refused)
             known["solution"] = True
             record.save(exercise_id, known)
-        model = source_of(answers[exercise_id])
-    own = source_of(function) if function is not None and function is not answers[exercise_id] else ""
-    sentences = [say(each) for each in ([sentence] if sentence else []) + list(differences(own, model) if own else [])]
-    columns = ([(say("Yours"), own)] if own else []) + [(say(f"The model answer, in {EDITIONS[edition]}"), model)]
+    own = source_of(function) if function is not None and function is not answer else ""
+    sentences = [
+        say(each) for each in ([sentence] if sentence else []) + list(differences(own, source_of(answer)) if own else [])
+    ]
+    columns = ([(say("Yours"), own)] if own else []) + [(say(f"The model answer, in {EDITIONS[edition]}"), with_helpers(answer))]
     text = "\n\n".join([*(f"{title}\n{code}" for title, code in columns), *sentences])
     html = SIDE_BY_SIDE.render(columns=columns, sentences=sentences, with_code=with_code, direction=Markup(html_direction()))
     show(text, html, {"exercise": exercise_id, **record.summary(known, outcome)})
@@ -149,27 +155,71 @@ def source_of(function: Callable) -> str:
     return ""
 
 
+def with_helpers(function: Callable) -> str:
+    """A function's source after that of the private functions of its module which it calls."""
+    helpers, waiting = [function], [function]
+    while waiting:
+        inner = inspect.unwrap(waiting.pop(0))
+        names = getattr(getattr(inner, "__code__", None), "co_names", ())
+        called = (getattr(inner, "__globals__", {}).get(name) for name in names if name.startswith("_"))
+        waiting += (new := [each for each in called if inspect.isfunction(each) and each not in helpers])
+        helpers += new
+    return "\n\n\n".join(source_of(each) for each in reversed(helpers))
+
+
 def key_line(source: str, name: str = "") -> str:
-    """The line of a function that does the work: what it returns, or what the returned name was made of."""
+    """The line of a function that does the work: what it returns, or what the returned name was made of last."""
     tree = _function(source, name)
-    returns = [node for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None] if tree else []
-    if not returns:
+    if isinstance(tree, ast.Lambda):
+        return f"return {_line(source, tree.body)}"
+    own = sorted(_statements(tree), key=lambda node: node.lineno) if tree else []
+    last = next((node for node in reversed(own) if isinstance(node, ast.Return) and node.value is not None), None)
+    if last is None:
         return ""
-    last = returns[-1]
-    if isinstance(last.value, ast.Name):
-        for node in ast.walk(tree or last):
-            if isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == last.value.id for to in node.targets):
-                return ast.unparse(node)
-    return ast.unparse(last)
+    returned = _core(last.value)
+    for node in reversed(own):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if returned in [each.id for to in targets if to for each in ast.walk(to) if isinstance(each, ast.Name)]:
+            if isinstance(node, ast.AnnAssign) and node.value:
+                return f"{returned} = {_line(source, node.value)}"
+            return _line(source, node)
+    return _line(source, last)
 
 
-def _function(source: str, name: str = "") -> ast.AST | None:
-    """The function of this name in some code, or the first one."""
-    with suppress(SyntaxError, ValueError):
-        tree = ast.parse(source)
-        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
-        return next((node for node in functions if getattr(node, "name", None) == name), (functions or [tree])[0])
+def _line(source: str, node: ast.AST) -> str:
+    """Some code as it was written, in one line."""
+    return " ".join((ast.get_source_segment(source, node) or "").split())
+
+
+def _function(source: str, name: str = "") -> ast.FunctionDef | ast.Lambda | None:
+    """The function of this name in some code, or the first one; None if there is none."""
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.Lambda)]
+        return next((node for node in functions if getattr(node, "name", None) == name), functions[0] if functions else None)
     return None
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.stmt]:
+    """The assignments and returns of a function, without those of functions in it."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return):
+            yield node
+        elif isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield from _statements(node)
+
+
+def _core(value: ast.expr | None) -> str:
+    """The name of what an expression only lays out anew, as in `moved.T.reshape(shape)`; empty for any other expression."""
+    match value:
+        case ast.Name(id=name):
+            return name
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="tf" | "torch" | "np"), attr=verb), args=[first, *_]) if (
+            verb in LAID_OUT
+        ):
+            return _core(first)
+        case ast.Call(func=ast.Attribute(value=inner, attr=verb)) | ast.Attribute(value=inner, attr=verb) if verb in LAID_OUT:
+            return _core(inner)
+    return ""
 
 
 def differences(own: str, model: str) -> Iterator[str]:

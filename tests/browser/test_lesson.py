@@ -150,15 +150,17 @@ def test_what_follows_a_prediction_is_folded_until_its_cell_is_run(lesson):
     prompt = next(index for index, cell in enumerate(lesson.cells) if "**Predict" in cell.source)
     answer = next(index for index in range(prompt + 1, len(lesson.cells)) if lesson.cells[index].cell_type == "markdown")
     hidden = "index => lesson.widgets[index].outputHidden"
-    assert all(lesson.page.evaluate(hidden, index) for index in range(prompt + 1, answer))
-    dots = lesson.cell(prompt + 1).wait_for_selector(".jp-OutputPlaceholder")
+    assert not lesson.page.evaluate(hidden, prompt + 1) and "page.predict(" in lesson.cells[prompt + 1].source
+    first = prompt + 2
+    assert first < answer and all(lesson.page.evaluate(hidden, index) for index in range(first, answer))
+    dots = lesson.cell(first).wait_for_selector(".jp-OutputPlaceholder")
     assert dots.inner_text().strip() == ""  # JupyterLab would show an output's first line
     fold = lesson.cell(answer).wait_for_selector("details")
     assert fold.get_attribute("open") is None and not fold.query_selector("p").is_visible()
     fold.query_selector("summary").click()
     assert fold.query_selector("p").is_visible()
-    lesson.run(prompt + 1)
-    assert not lesson.page.evaluate(hidden, prompt + 1)
+    lesson.run(first)
+    assert not lesson.page.evaluate(hidden, first)
 
 
 def test_an_image_is_as_sharp_as_the_screen(lesson):

@@ -107,7 +107,10 @@ def test_what_follows_a_prediction_is_folded_and_answered(twin):
     for index in prompts:
         answer = next(i for i in range(index + 1, len(notebook.cells)) if notebook.cells[i].cell_type == "markdown")
         assert notebook.cells[answer].source.startswith("<details><summary>Compare with your guess</summary>\n\n")
-        folded = notebook.cells[index + 1 : answer]
+        guess, *folded = notebook.cells[index + 1 : answer]
+        assert guess.source.startswith("page.predict(") and "jupyter" not in guess.metadata
+        assert guess.metadata.stylelab.name.startswith("guess_")
+        assert folded and not any("page.predict(" in cell.source for cell in folded)
         assert folded and all(cell.metadata.jupyter == {"outputs_hidden": True} for cell in folded)
         assert not any("nbgrader" in cell.metadata for cell in folded)
 
@@ -169,6 +172,7 @@ sl.check("total_cost", None)
 sl.check("total_cost", lambda content, style, alpha, beta: alpha * content + beta * style)
 page.try_it(lambda beta: (), grey, "A grey square", dict(beta=(1, 100, 10)))
 page.quiz("00")
+page.predict("sum", "What is it?", ["2", "3"])
 print(f"{{np.random.default_rng().uniform(1, 9):.1f}} s, {{np.random.default_rng().integers(1, 99)}} ms each on cpu")
 """
 
@@ -255,10 +259,18 @@ def html_of(cells):
 
 
 SPOILED = {
-    "shows its output although cell gram-by-hand-text": lambda cells: cells[marked_prompt(cells) + 1].metadata.pop("jupyter"),
-    "the next text does not begin with its answer": lambda cells: cells[marked_prompt(cells) + 2].update(source="Nothing changes."),
+    "shows its output although cell gram-by-hand-text": lambda cells: cells[marked_prompt(cells) + 2].metadata.pop("jupyter"),
+    "the next text does not begin with its answer": lambda cells: cells[marked_prompt(cells) + 3].update(source="Nothing changes."),
     "answers a prediction that nobody asked for": lambda cells: cells[marked_prompt(cells)].update(source="Guess."),
-    "a prediction that no code follows": lambda cells: cells.pop(marked_prompt(cells) + 1),
+    "a prediction that no code follows": lambda cells: cells.pop(marked_prompt(cells) + 2),
+    "no cell asks for the guess": lambda cells: cells.pop(marked_prompt(cells) + 1),
+    "guess-gram-by-hand-.* does not follow immediately on a text": lambda cells: cells.insert(marked_prompt(cells) + 2, cells.pop(marked_prompt(cells) + 1)),
+    "guess-gram-by-hand-.* hides the question": lambda cells: cells[marked_prompt(cells) + 1].metadata.update(jupyter={"outputs_hidden": True}),
+    "two predictions have the name 'gram_by_hand'": lambda cells: cells.insert(2, cells[marked_prompt(cells) + 1]),
+    r'with its own name: page.predict\("gram_by_hand", ...\)': reworded('page.predict(\n    "gram_by_hand"', 'page.predict(\n    "gram"'),
+    "variants-.* gives away .*: 'Without": reworded('"The style from conv1_1 alone, ', '"Without outlines, '),
+    "smooth-.* gives away .*at 20 prices": reworded("roofs, at three prices", "roofs, at 20 prices"),
+    "moved-.* gives away .*: 'What the content loss": reworded('"The painting; the painting, moved', '"What the content loss notices'),
     "asks for 2 predictions": lambda cells: cells[marked_prompt(cells)].update(source="**Predict** one. **Predict** another."),
     "images in a row: at most 4": reworded("plots.side_by_side(variants)", "plots.side_by_side(variants, columns=5)"),
     "pixels wide on the page": lambda cells: html_of(cells).update({"text/html": re.sub(r'width="\d+"', 'width="900"', html_of(cells)["text/html"])}),

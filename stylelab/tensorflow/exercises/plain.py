@@ -4,6 +4,15 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 
+def layer_name(name: str | int) -> str:
+    """The paper's name of a layer: a number counts in the list of all sixteen, and in any other spelling two digits count."""
+    names = [f"conv{block}_{number}" for block, count in enumerate((2, 2, 4, 4, 4), 1) for number in range(1, count + 1)]
+    if isinstance(name, int):
+        return names[name - 1]
+    block, number = (letter for letter in name if letter.isdigit())
+    return f"conv{block}_{number}"
+
+
 def content_loss(activation: Tensor, target: Tensor) -> Tensor:
     """The mean squared difference between two activations."""
     return tf.reduce_mean(tf.square(activation - target))
