@@ -88,7 +88,7 @@ assets: $(READY)
 hub: .venv-hub/.ready
 	@.venv-hub/bin/python docs/hub/start.py $(if $(COURSE),"$(COURSE)") --port "$(or $(PORT),8000)"
 
-.venv-hub/.ready: requirements.lock pyproject.toml .ci/uv.lock .ci/setup .ci/packages.py docs/hub/package-lock.json
+.venv-hub/.ready: requirements-hub.lock pyproject.toml .ci/uv.lock .ci/setup .ci/packages.py docs/hub/package-lock.json
 	@.ci/setup hub
 
 lock: $(READY)

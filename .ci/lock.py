@@ -3,6 +3,7 @@
 requirements.lock               all of it, both frameworks, tests included; .ci/packages.py prints the part for one framework
 requirements-gpu-tensorflow.lock  TensorFlow with CUDA in an environment of its own: its CUDA 12 wheels overwrite
                                   files of PyTorch's CUDA 13 ones
+requirements-hub.lock           JupyterHub, nbgitpuller and stylelab without a framework, all else as in requirements.lock
 .ci/uv.lock                     the installer
 """
 
@@ -18,11 +19,13 @@ COMPILE = ["uv", "pip", "compile", "--universal", "--python-version=3.11", "--ge
 
 
 def main() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    plain = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, built_with = plain["project"], plain["build-system"]["requires"]
     extras = project["optional-dependencies"]
     rest = project["dependencies"] + extras["test"] + extras["site"]
-    write("requirements.lock", rest + extras["torch"] + extras["tensorflow"] + extras["hub"])
+    write("requirements.lock", rest + extras["torch"] + extras["tensorflow"])
     write("requirements-gpu-tensorflow.lock", rest + [tensorflow_with_cuda(line) for line in extras["tensorflow"]])
+    write("requirements-hub.lock", project["dependencies"] + built_with + extras["hub"], "--constraints", "requirements.lock")
     write(".ci/uv.lock", ["uv"])
 
 
@@ -30,9 +33,9 @@ def tensorflow_with_cuda(line: str) -> str:
     return re.sub(r"^tensorflow\b", "tensorflow[and-cuda]", line)
 
 
-def write(name: str, requirements: list[str]) -> None:
+def write(name: str, requirements: list[str], *options: str) -> None:
     """Resolve `requirements` into the file `name`."""
-    command = [*COMPILE, "-", "-o", name]
+    command = [*COMPILE, *options, "-", "-o", name]
     subprocess.run(command, input="\n".join(requirements), text=True, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     print(name, file=sys.stderr)
 

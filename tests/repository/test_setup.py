@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 FRAMEWORKS = EXTRAS["torch"] + EXTRAS["tensorflow"]
-LOCKS = ("requirements.lock", "requirements-gpu-tensorflow.lock", ".ci/uv.lock")
+LOCKS = ("requirements.lock", "requirements-gpu-tensorflow.lock", ".ci/uv.lock", "requirements-hub.lock")
 
 
 def name_of(requirement: str) -> str:
@@ -66,6 +66,7 @@ def names(text: str) -> set[str]:
 def test_all_parts_of_a_lock_are_the_lock():
     assert part_of_lock("torch", "tensorflow", "test", "site") == (ROOT / LOCKS[0]).read_text()
     assert part_of_lock("tensorflow", "test", "site", lock=LOCKS[1]) == (ROOT / LOCKS[1]).read_text()
+    assert part_of_lock("hub", lock=LOCKS[3]) == (ROOT / LOCKS[3]).read_text()
 
 
 @pytest.mark.parametrize(("parts", "inside", "outside"), [
@@ -190,7 +191,7 @@ def test_make_refuses_a_framework_where_both_are_needed_or_that_is_none(clone):
 
 
 def test_make_has_its_targets():
-    for target in ("lab", "demo", "check", "test", "test-gpu", "lessons", "site", "bench", "bench-gpu", "assets"):
+    for target in ("lab", "demo", "check", "test", "test-gpu", "lessons", "site", "bench", "bench-gpu", "assets", "hub"):
         run = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"MAKEFLAGS": ""})
         assert run.returncode == 0, run.stderr
 
