@@ -397,8 +397,8 @@ OTHER_WAYS = {
     "for i in range(c)]) for n in range(b)])",
     ("tensorflow", "einsum"): "gram_matrix = lambda a: tf.einsum('bhwi,bhwj->bij', a, a) / (a.shape[1] * a.shape[2])",
     ("tensorflow", "a helper in an earlier cell"): "def gram_matrix(activation):\n    return product(activation) / PLACES(activation)",
-    ("numpy", "loops"): "def gram_matrix(a):\n    b, h, w, c = a.shape\n    return [[[(a[n, :, :, i] * a[n, :, :, j]).sum() / (h * w) for j in range(c)] "
-    "for i in range(c)] for n in range(b)]",
+    ("numpy", "loops"): "def gram_matrix(a):\n    b, h, w, c = a.shape\n    return np.array([[[(a[n, :, :, i] * a[n, :, :, j]).sum() / (h * w) for j in range(c)] "
+    "for i in range(c)] for n in range(b)])",
     ("numpy", "einsum"): "gram_matrix = lambda a: np.einsum('bhwi,bhwj->bij', a, a) / (a.shape[1] * a.shape[2])",
     ("numpy", "a helper in an earlier cell"): "def gram_matrix(activation):\n    return product(activation) / PLACES(activation)",
 }  # fmt: skip

@@ -88,7 +88,8 @@ def set_limits(memory: int, threads: int | None, seconds: float) -> None:
         "NOFILE": 128, "MEMLOCK": 2**20, "MSGQUEUE": 0, "SIGPENDING": 1000,
     } | ({} if threads is None else {"NPROC": threads})  # fmt: skip
     for name, value in limits.items():
-        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+        most = value + (name == "CPU")  # the signal of the first limit says what it is for, that of the second does not
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, most))
 
 
 class Usage:

@@ -2,7 +2,7 @@
 
 import importlib
 
-from stylelab import Absent  # type: ignore[attr-defined]  # in the sandbox, `stylelab` is stub_package.py
+from stylelab import Absent, nothing  # type: ignore[attr-defined]  # in the sandbox, `stylelab` is stub_package.py
 
 
 def _lab():
@@ -13,6 +13,9 @@ def _lab():
 def check(exercise_id, function):
     """Return the function unchanged: the grader has its own check."""
     return function
+
+
+hint = solution = progress = submit = nothing
 
 
 def to_tensor(image, device=None):
