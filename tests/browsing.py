@@ -39,6 +39,16 @@ OPEN = """async path => {
     window.panel = panel;
     window.lesson = panel.content;
 }"""
+SHOW = """async index => {
+    lesson.activeCellIndex = index;
+    await lesson.scrollToItem(index, 'smart').catch(() => null);
+}"""
+RUN_ABOVE = """async index => {
+    lesson.activeCellIndex = index;
+    await window.jupyterapp.commands.execute('notebook:run-all-above');
+    return lesson.widgets.slice(0, index).flatMap(cell =>
+        (cell.model.toJSON().outputs ?? []).filter(output => output.output_type === 'error').map(output => output.evalue));
+}"""
 PATIENCE = 120_000  # milliseconds that anything may take on a busy machine
 
 

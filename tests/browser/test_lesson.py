@@ -17,17 +17,6 @@ LOADED = """() => {
     const images = [...document.querySelectorAll('.jp-OutputArea img')];
     return images.length >= 1 && images.every(image => image.complete && image.naturalWidth > 40 && image.alt);
 }"""
-SHOW = """async index => {
-    lesson.activeCellIndex = index;
-    await lesson.scrollToItem(index, 'smart').catch(() => null);
-}"""
-RUN_ABOVE = """async index => {
-    lesson.activeCellIndex = index;
-    await window.jupyterapp.commands.execute('notebook:run-all-above');
-    return lesson.widgets.slice(0, index).flatMap(cell =>
-        (cell.model.toJSON().outputs ?? []).filter(output => output.output_type === 'error').map(output => output.evalue));
-}"""
-
 READABLE = """() => [...document.querySelectorAll('.jp-DirListing-itemText')].map(text => {
     const letters = document.createTreeWalker(text, NodeFilter.SHOW_TEXT).nextNode(), range = document.createRange();
     const pen = document.createElement('canvas').getContext('2d');
@@ -113,7 +102,7 @@ class Lesson:
 
     def cell(self, index: int):
         """The cell's element, scrolled into view."""
-        self.page.evaluate(SHOW, index)
+        self.page.evaluate(browsing.SHOW, index)
         return self.page.evaluate_handle("index => lesson.widgets[index].node", index).as_element()
 
     def click(self, index: int) -> None:
@@ -200,7 +189,7 @@ def test_an_exercise_reports_a_wrong_answer_and_then_a_right_one(lesson):
 
 def test_the_first_slider_changes_its_image(lesson):
     index = lesson.index("try_it")
-    assert lesson.page.evaluate(RUN_ABOVE, index) == []
+    assert lesson.page.evaluate(browsing.RUN_ABOVE, index) == []
     lesson.run(index)
     cell = lesson.cell(index)
     handle = cell.wait_for_selector(".noUi-handle")
@@ -241,7 +230,7 @@ def test_widgets_without_their_kernel_show_their_static_version(page, server):
     """Live, after a restart, and after shutdown and reload."""
     lesson = Lesson(page, SOURCES[0])
     cells = [lesson.index(name) for name in ("try_it", "quiz")]
-    assert page.evaluate(RUN_ABOVE, cells[0]) == []
+    assert page.evaluate(browsing.RUN_ABOVE, cells[0]) == []
     for index in cells:
         lesson.run(index)
         lesson.cell(index).wait_for_selector(".jupyter-widgets input, .jupyter-widgets .noUi-handle")

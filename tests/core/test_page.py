@@ -28,7 +28,7 @@ def displayed(monkeypatch):
         def update(self, what):
             outputs.append(what._repr_mimebundle_()["text/html"])
 
-    def display(what, display_id=None, raw=False):
+    def display(what, display_id=None, raw=False, metadata=None):
         outputs.append(what if isinstance(what, dict) else what.html)
         return Handle()
 

@@ -4,6 +4,9 @@ import ast
 import importlib
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -461,3 +464,28 @@ def test_the_words_of_the_ladder_are_said_in_chinese(monkeypatch):
         "Yours never uses `y`.",
     ):
         assert not re.search(r"[A-Za-z]{3,}", re.sub(r"`[^`]*`", "", languages.say(english))), english
+
+
+@pytest.mark.plain
+def test_in_a_sandbox_what_helps_a_student_does_nothing(tmp_path):
+    inside = Path(ladder.__file__).parents[1] / "tools" / "classroom" / "sandbox" / "inside"
+    for name, stub in (("__init__", "stub_package"), ("torch/__init__", "stub_half")):
+        path = tmp_path / "stylelab" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text((inside / f"{stub}.py").read_text())
+    calls = 'hint("a"), each.solution("a", print), each.progress("."), each.submit()'
+    code = (
+        "import stylelab, stylelab.torch as sl; from stylelab import page\n"
+        f"for each in (stylelab, sl): assert (each.{calls}) == (None, None, None, None)\n"
+        'assert page.predict("a", "b?", ["c"], unit="") is None\n'
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+
+
+def test_an_answer_that_asks_for_a_hint_is_judged_as_it_is_in_the_sandbox(sl, printed):
+    def total_cost(content, style, alpha, beta):
+        sl.hint("total_cost")
+        return alpha * content + beta * style
+
+    assert sl.check("total_cost", total_cost) is total_cost
+    assert "total_cost: right" in printed()
