@@ -6,7 +6,7 @@ import atexit
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -186,13 +186,13 @@ def find_lessons(framework: str | None = None) -> list[Path]:
     stylelab's own come with the package, or else are in ./lessons.
 
     Args:
-        framework: a name in EDITIONS; None for all editions.
+        framework: a name in EDITIONS; None for all of the course's.
 
     Raises:
         InputError: there are no lessons.
     """
     course = chosen_course()
-    editions = EDITIONS if framework is None else [framework]
+    editions = list(course.editions) if framework is None else [framework]
     places = [LESSONS, Path("lessons")] if course.stylelab else []
     found = []
     if course.folder is not None:
@@ -200,11 +200,12 @@ def find_lessons(framework: str | None = None) -> list[Path]:
         if not found and not course.stylelab:
             where = printable(course.folder)
             raise InputError(f"'{where}' has no lessons that are built: run `stylelab lessons build --course {where}`")
-    ours = next((paths for folder in places if (paths := _notebooks(folder, [each for each in editions if each in TITLES]))), [])
-    if places and not ours and framework != "numpy":
+    theirs = [each for each in editions if each in TITLES] or ([] if framework else list(TITLES))  # stylelab's have no other
+    ours = next((paths for folder in places if (paths := _notebooks(folder, theirs))), [])
+    if theirs and places and not ours:
         raise InputError(f"this installation has no lessons: clone {REPOSITORY} and run `stylelab start` there")
     return sorted([*ours, *found], key=lambda path: path.name)
 
 
-def _notebooks(folder: Path, editions: "list[str] | dict[str, str]") -> list[Path]:
+def _notebooks(folder: Path, editions: Iterable[str]) -> list[Path]:
     return [path for edition in editions for path in folder.glob(f"[0-9][0-9]_*_{edition}.ipynb")]

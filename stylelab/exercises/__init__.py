@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 
 from stylelab.base.course import EDITIONS, chosen_course, choose_course, find_course
+from stylelab.base.files import printable
 from stylelab.base.values import one_of
 from stylelab.errors import InputError
 from stylelab.exercises.checking.call import Answer, Lab, ask
@@ -42,7 +43,10 @@ def find_exercise(exercise_id: str) -> Exercise:
         InputError: the id is unknown; the nearest one is suggested. Or the course's files cannot be read.
     """
     known = EXERCISES | {name: exercise for name, (exercise, _) in course_exercises(chosen_course()).items()}
-    return known[one_of("exercise", exercise_id, known if exercise_id in list(known) else course_points())]
+    points = course_points()
+    if not points:
+        raise InputError(f"'{printable(chosen_course().folder)}' has no exercises: define some in its folder exercises/")
+    return known[one_of("exercise", exercise_id, known if exercise_id in list(known) else points)]
 
 
 def defining_module(exercise_id: str) -> ModuleType:

@@ -21,11 +21,22 @@ from stylelab.languages import html_direction, joined, say
 SEEDS = (0, 1)  # public; a grader draws from a secret
 LONGEST = 2000  # letters in a sentence
 FALLBACK = "Until it is right, the lesson continues with stylelab's own."
+COURSES_FALLBACK = "Until it is right, the lesson continues with the course's own."  # in a course of an instructor's own
 USED = "in shape, value and every property. The lesson continues with yours."
 SECONDS, DRAWS = 10, 3  # a grader's limit, unless it is set otherwise; it asks three times
 SLOW = "But it is slow: grading will take about {:.0f} of the {} seconds that an answer has. Look for a loop that can be one operation."
 STUCK = 'Stuck? `sl.hint("{}")` helps.'
 UNUSABLE = "but {} The lesson continues with stylelab's own."
+COURSES_UNUSABLE = "but {} The lesson continues with the course's own."
+REPLACED = (
+    "That is stylelab's own function, which took the place of yours after an earlier check: run the cell that defines `{}` again, "
+    "then this one."
+)
+COURSES_REPLACED = (
+    "That is the course's own function, which took the place of yours after an earlier check: run the cell that defines `{}` again, "
+    "then this one."
+)
+NUMPY_ANSWERS = "stylelab.exercises.own"  # the module of a course's references, as functions
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,7 @@ def check_answer(exercise: Exercise, function: Callable, lab: Lab, library: Mapp
     finally:  # nbgrader interrupts an answer without an end
         if under_nbgrader() and stage is not RIGHT:
             _put_in_place(exercise.id, function, own)
-    _last[exercise.id] = (function, stage.name, sentence.removesuffix(FALLBACK).rstrip())
+    _last[exercise.id] = (function, stage.name, _without_fallback(sentence))
     record.note_check(exercise.id)
     wrong = stage not in (RIGHT, OPEN) and not under_nbgrader() and not record.is_off()
     known = record.entry(exercise.id)
@@ -117,23 +128,27 @@ def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[s
     verdict = judge_draws(exercise, draws, verdicts)
     borrowed, refused = own_function(function, frozenset(library)), refusal(function)
     stage = COULD_NOT_RUN if verdict.stage == "error" else PARTLY if verdict.points else WRONG
-    sentence = f"{verdict.sentence} {FALLBACK}"
-    if function is library[exercise.id]:
-        stage, sentence = WRONG, (
-            f"That is stylelab's own function, which took the place of yours after an earlier check: run the cell that defines "
-            f"`{exercise.id}` again, then this one."
-        )
+    own = library[exercise.id]
+    ours = own.__module__.partition(".")[0] == PACKAGE and own.__module__ != NUMPY_ANSWERS
+    fallback, unusable = (FALLBACK, UNUSABLE) if ours else (COURSES_FALLBACK, COURSES_UNUSABLE)
+    sentence = f"{verdict.sentence} {fallback}"
+    if function is own:
+        stage, sentence = WRONG, (REPLACED if ours else COURSES_REPLACED).format(exercise.id)
     elif borrowed:
-        stage, sentence = WRONG, f"{borrowed}: {OUT_OF_REACH}. {FALLBACK}"
+        stage, sentence = WRONG, f"{borrowed}: {OUT_OF_REACH}. {fallback}"
     elif refused:
-        stage, sentence = WRONG, f"{refused} {FALLBACK}"
+        stage, sentence = WRONG, f"{refused} {fallback}"
     elif verdict.stage == "open":
-        stage, sentence = OPEN, FALLBACK
+        stage, sentence = OPEN, fallback
     elif verdict.right:
         given = give(exercise, lab, next(iter(draws[0][0].values())))
         obstacle = unnamed(exercise, function) or lab.obstacle(exercise, function, given)
-        stage, sentence = RIGHT, UNUSABLE.format(obstacle) if obstacle else USED
+        stage, sentence = RIGHT, unusable.format(obstacle) if obstacle else USED
     return stage, sentence, SLOW.format(spent, SECONDS) if stage is RIGHT and spent > SECONDS / 2 else ""
+
+
+def _without_fallback(sentence: str) -> str:
+    return sentence.removesuffix(FALLBACK).removesuffix(COURSES_FALLBACK).rstrip()
 
 
 def last_answer(exercise: str, function: Callable | None) -> tuple[Callable | None, str, str]:
@@ -154,7 +169,7 @@ def tell(exercise: str, stage: Stage, sentence: str, summary: Mapping[str, objec
     sentence = printable(sentence, LONGEST)  # an error's text may be in it
     grading = under_nbgrader()
     if grading and stage is not RIGHT:
-        raise AssertionError(f"{exercise}: {stage.name}. {sentence}".removesuffix(f" {FALLBACK}"))
+        raise AssertionError(_without_fallback(f"{exercise}: {stage.name}. {sentence}"))
     name, sentence = say(stage.name), say(sentence)
     text = joined(f"{exercise}: {name}{',' if stage is RIGHT else '.'}", sentence)
     if grading or not in_notebook():

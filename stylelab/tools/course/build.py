@@ -7,16 +7,17 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from stylelab.base.course import LESSONS, REPOSITORY, TITLES, Course, choose_course
-from stylelab.base.files import printable, write_file
+from stylelab.base.course import EDITIONS, LESSONS, REPOSITORY, TITLES, Course, choose_course
+from stylelab.base.files import error_text, printable, write_file
 from stylelab.base.values import one_of
 from stylelab.errors import InputError
 from stylelab.languages import ENGLISH
-from stylelab.tools.course.assemble import assemble, notebook_path, sources
+from stylelab.tools.course.assemble import assemble, notebook_path, source_files, sources
 
 __all__ = ["LESSONS", "REPOSITORY", "TITLES", "assemble", "build", "execute", "notebook_path", "sources"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+LINE = re.compile(r"Cell\b.*?\bline (\d+)")  # in a traceback, in colour
 NAME = re.compile(r"\bstylelab-[0-9a-f]{8}\b")  # of a widget's static version, drawn for each display
 
 
@@ -24,7 +25,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> Noteboo
     """Run all cells in `folder`, with this Python, and keep their outputs, without times and widgets.
 
     Raises:
-        InputError: a cell fails, or writes to stderr.
+        InputError: a cell fails, or writes to stderr; its name and its line are in the message.
     """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -37,18 +38,29 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> Noteboo
         record_timing=False,
         store_widget_state=False,
         resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--log-level=ERROR"],  # not that a kernel on this machine is not encrypted
     )
     try:
         client.execute()
     except CellExecutionError as error:
-        raise InputError(f"a cell fails: {error.ename}: {error.evalue}\n{error.traceback}") from None
+        raise InputError(f"a cell fails: {printable(f'{error.ename}: {error.evalue}', 300)}{_place(notebook)}") from None
     except (CellTimeoutError, DeadKernelError) as error:
-        raise InputError(f"the notebook does not run to its end: {error}") from None
+        raise InputError(f"the notebook does not run to its end: {error_text(error)}") from None
     notebook.metadata = asked_for  # the kernel reported itself, with versions
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = _joined([_static(output, cell) for output in cell.outputs])
     return notebook
+
+
+def _place(notebook: NotebookNode) -> str:
+    """In which cell and line a notebook stopped."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                lines = LINE.findall("\n".join(output.traceback))
+                return f" (cell '{cell.metadata.stylelab.name}'{f', line {lines[0]}' if lines else ''})"
+    return ""
 
 
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
@@ -88,11 +100,14 @@ def build_course(course: Course, numbers: Iterable[str] = (), edition: str | Non
     if edition is not None:
         one_of("edition", edition, course.editions)
     folder = course.folder / "lessons"
-    found = sources(numbers, folder)
-    if not found:
+    if not source_files(folder):
         raise InputError(f"'{printable(folder / 'source')}' has no lessons: write one as 01_name.py, in the format py:percent")
     with choose_course(course):
-        return [build(source, each, run=run) for source in found for each in ([edition] if edition else course.editions)]
+        return [
+            build(source, each, run=run)
+            for source in sources(numbers, folder)
+            for each in ([edition] if edition else course.editions)
+        ]
 
 
 def build(source: Path, framework: str, language: str = ENGLISH, *, run: bool = True) -> Path:
@@ -105,7 +120,10 @@ def build(source: Path, framework: str, language: str = ENGLISH, *, run: bool = 
     notebook = assemble(source, framework, language)
     path.parent.mkdir(exist_ok=True)
     if run:
-        execute(notebook, path.parent)
+        try:
+            execute(notebook, path.parent)
+        except InputError as error:
+            raise InputError(f"{source.name}, {EDITIONS[framework]}: {error}") from None
     else:
         for old in (notebook_path(source, framework), path):
             if old.is_file():
