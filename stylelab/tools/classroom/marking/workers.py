@@ -174,7 +174,7 @@ def mark_one(task: Mapping) -> dict:
         The mark as plain data and the worker's process id; or what its machine lacks.
     """
     try:
-        work_on(task["course"])
+        work_on(task.get("course"))
         if task["kit"] != grader_digest():  # raises where there are no lessons, which is the machine's fault too
             raise MachineError("a worker has another version of stylelab: install the same on every machine")
         sandboxes = _sandboxes_of_thread(task["kind"])
