@@ -53,7 +53,7 @@ IMAGE = Template(
 # in JupyterLab the next output is the widget. Without its kernel it has a line of text and no element, or a broken link for each part
 STATIC = Template(
     """<style>
-.jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child .jupyter-widgets:not(:has(*)),
+.jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child .jupyter-widgets:not(button, :has(*)),
 .jp-OutputArea-child:has(.{{ name }}) + .jp-OutputArea-child:has(.jupyter-widgets-disconnected) { display: none }
 .jp-OutputArea-child:has(+ .jp-OutputArea-child .jupyter-widgets-disconnected) .{{ name }} { display: block }
 </style><div class="{{ name }}"{{ direction }}>{{ html }}<p class="stylelab-run">{{ say('Run the cell above to make it live.') }}</p></div>""",

@@ -25,9 +25,9 @@ CELLS = {
 }
 INDEX = {name: index for index, name in enumerate(CELLS)}
 SHUT_DOWN = "async () => { await panel.context.save(); await panel.sessionContext.shutdown(); }"
-DONE = """([index, before]) => {
+DONE = """index => {
     const model = lesson.widgets[index].model;
-    return Number.isInteger(model.executionCount) && model.executionCount !== before && model.executionState !== 'running';
+    return Number.isInteger(model.executionCount) && model.executionState !== 'running';
 }"""
 
 
@@ -37,7 +37,7 @@ def language(request):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(language, tmp_path_factory):
     return tmp_path_factory.mktemp("home") / "lessons"
 
 
@@ -71,10 +71,10 @@ def cell(page, name):
 
 def run(page, name) -> str:
     """Run a cell, and what a reader sees below it then."""
-    before = page.evaluate("index => lesson.widgets[index].model.executionCount", INDEX[name])
+    page.evaluate("index => { lesson.widgets[index].model.sharedModel.execution_count = null; }", INDEX[name])
     cell(page, name).wait_for_selector(".cm-content").click()
     page.keyboard.press("Shift+Enter")
-    page.wait_for_function(DONE, arg=[INDEX[name], before])
+    page.wait_for_function(DONE, arg=INDEX[name])
     return seen(page, name)
 
 
@@ -87,10 +87,10 @@ def stored(page, folder) -> dict:
     page.evaluate("async () => await panel.context.save()")
     cells = nbformat.read(folder / "00_own_torch.ipynb", as_version=4).cells
     said = {
-        each.metadata.stylelab.name: [output.metadata["stylelab"] for output in each.outputs if output.get("metadata")]
+        each.metadata.get("stylelab", {}).get("name"): [output.get("metadata", {}).get("stylelab") for output in each.outputs]
         for each in cells
     }
-    return {name: ours[-1] for name, ours in said.items() if ours}
+    return {name: found[-1] for name, ours in said.items() if (found := [*filter(None, ours)])}
 
 
 WORDS = {
