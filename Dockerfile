@@ -20,7 +20,7 @@ ENV PATH=/home/student/stylelab/.venv/bin:$PATH \
     UV_NO_CACHE=1
 # only what the environment is made from, so that a change in a lesson does not download gigabytes again; backends.py has the version
 COPY --chown=student:student Makefile pyproject.toml setup.py README.md LICENSE ./
-COPY --chown=student:student requirements.lock requirements-gpu-tensorflow.lock ./
+COPY --chown=student:student requirements.lock requirements-gpu-tensorflow.lock requirements-hub.lock ./
 COPY --chown=student:student .ci ./.ci
 COPY --chown=student:student stylelab/__init__.py ./stylelab/__init__.py
 COPY --chown=student:student stylelab/run/backends.py ./stylelab/run/backends.py

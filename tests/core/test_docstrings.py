@@ -39,6 +39,7 @@ WITHOUT_EXAMPLE = {
     "stylelab.plots.Figure": "made by the other functions",
     "stylelab.result.Provenance": "a type",
     "stylelab.studio": "a widget, for a notebook only",
+    "stylelab.submit": "a widget, for a notebook only",
 }
 
 
