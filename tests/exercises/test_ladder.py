@@ -105,7 +105,7 @@ def test_the_hints_are_said_in_chinese_and_show_the_frameworks_own_layout(exerci
 
 def test_hints_come_one_at_a_time_below_those_that_were_shown(sl, printed):
     sl.check("total_cost", forgotten)
-    assert printed().endswith('Stuck? `sl.hint("total_cost")` helps.')
+    assert printed().endswith('Stuck? Run `sl.hint("total_cost")` in a cell of its own.')
     for count in (1, 2, 3, 3):
         sl.hint("total_cost")
         lines = printed().splitlines()
