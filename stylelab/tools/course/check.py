@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 
-from stylelab.base.course import EDITIONS, GUIDE, TITLES, Course, choose_course, read_course
+from stylelab.base.course import EDITIONS, GUIDE, LESSONS, TITLES, Course, choose_course, read_course
 from stylelab.base.files import error_text, file_kind, printable
 from stylelab.base.frameworks import is_installed
 from stylelab.base.processes import module_command, module_environment, python_of
@@ -135,8 +135,11 @@ def _lesson_faults(course: Course, defined: Mapping[str, Exercise]) -> Iterator[
     for path in [path for path in found if not LESSON.fullmatch(path.name)]:
         yield f"lesson {path.name}: name it with two digits, such as 01_name.py, of letters, digits and '_'"
         found.remove(path)
+    theirs = {path.name[:2] for path in LESSONS.glob("[0-9][0-9]_*.ipynb")} if course.stylelab else set()
     for path in found:
-        if twin := next((each for each in found if each.name[:2] == path.name[:2] and each < path), None):
+        if path.name[:2] in theirs:
+            yield f"lesson {path.name}: stylelab has a lesson {path.name[:2]}: choose another number, from 10 on"
+        elif twin := next((each for each in found if each.name[:2] == path.name[:2] and each < path), None):
             yield f"lesson {path.name}: {twin.name} has the same number"
     asked: list[str] = []
     for source in found:
