@@ -15,7 +15,7 @@ from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError
 from stylelab.exercises import find_exercise
 from stylelab.exercises.ladder import all_hints
-from stylelab.tools.classroom.marking.model_answers import library_source
+from stylelab.tools.classroom.marking.model_answers import model_answer
 from stylelab.tools.classroom.notebooks.read import MODEL_ANSWER, WATERMARK
 
 STUB = "raise NotImplementedError"
@@ -93,7 +93,7 @@ def solve(lesson: Path) -> NotebookNode:
         cell.metadata.pop("editable", None)
         cells.append(cell)
         if name := cell.metadata.get("stylelab", {}).get("exercise"):
-            model = library_source(framework, name)
+            model = model_answer(framework, name)
             cell.source = f"# {MODEL_ANSWER}\n{model}"
             hints = "\n".join(
                 f"{number}. {hint}" for number, hint in enumerate(all_hints(find_exercise(name), framework, model), 1)

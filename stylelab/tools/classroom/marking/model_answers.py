@@ -26,17 +26,27 @@ def library_source(framework: str, exercise: str) -> str:
         InputError: no such exercise.
         LookupError: it has no answer in this framework.
     """
+    return _source(framework, exercise, ("exercises.answers", "losses"))
+
+
+def model_answer(framework: str, exercise: str) -> str:
+    """The same, written as plainly as a student could, where the library's function has more to do than the exercise asks for.
+
+    Raises:
+        InputError, LookupError: as above.
+    """
+    return _source(framework, exercise, ("exercises.plain", "exercises.answers", "losses"))
+
+
+def _source(framework: str, exercise: str, parts: tuple[str, ...]) -> str:
     home = defining_module(exercise)
-    return (
-        _library_source(framework, exercise, home)
-        if home.__package__ == "stylelab.exercises"
-        else _own_source(framework, exercise, home)
-    )
+    if home.__package__ == "stylelab.exercises":
+        return _library_source(framework, exercise, home, parts)
+    return _own_source(framework, exercise, home)
 
 
 @cache
-def _library_source(framework: str, exercise: str, home: ModuleType) -> str:
-    parts = ("exercises.plain", "exercises.answers", "losses")
+def _library_source(framework: str, exercise: str, home: ModuleType, parts: tuple[str, ...]) -> str:
     for module in (*(f"stylelab.{framework}.{part}" for part in parts), home.__name__):
         if _find(module) and any(exercise in statement.binds for statement in statements_of(_read(module), 0)):
             return _joined(module, exercise)

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from stylelab.base.course import EDITIONS
 from stylelab.exercises import course_points
 from stylelab.tools.classroom.marking.model import Mark
-from stylelab.tools.classroom.marking.model_answers import library_source
+from stylelab.tools.classroom.marking.model_answers import library_source, model_answer
 from stylelab.tools.classroom.reports.text import plural
 from stylelab.tools.classroom.sandbox.inside.form import canonical
 
@@ -200,7 +200,7 @@ def _obvious(exercise: str) -> frozenset[Run]:
     if exercise in course_points():
         for edition in EDITIONS:
             with suppress(LookupError):
-                sources.append(library_source(edition, exercise))
+                sources += [library_source(edition, exercise), model_answer(edition, exercise)]
     return frozenset(run for source in sources for run in runs_of(canonical(source)))
 
 
