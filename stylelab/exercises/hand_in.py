@@ -123,7 +123,6 @@ def _to_folder(name: str, data: bytes, folder: Path) -> Receipt:
     """Put a notebook among the student's, and keep the one that it replaces in `.earlier`."""
     if file_kind(folder, "cannot hand in to") != "folder":
         raise InputError(f"the folder for hand-ins, '{printable(folder)}', does not exist: ask your instructor")
-    _check_privacy(folder)
     own = _own_folder(folder)
     path, digest = own / name, _sha256(data)
     try:
@@ -159,7 +158,10 @@ def _check_privacy(folder: Path) -> None:
 
 
 def _own_folder(folder: Path) -> Path:
+    """The student's folder, made if it is missing."""
     own = folder / user_name()
+    if not own.is_dir():
+        _check_privacy(folder)
     try:
         with suppress(FileExistsError), _for_instructors_only():
             own.mkdir()

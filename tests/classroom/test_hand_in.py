@@ -196,6 +196,9 @@ def test_other_students_cannot_read_what_is_handed_in_and_the_instructor_can():
         assert int(as_user(student, read)) == int(as_user(instructor, read, group))
         assert "PermissionError" in as_user(other, read)
         assert "PermissionError" in as_user(other, f"os.listdir({str(folder / 'in')!r})")
+        (folder / "in").chmod(0o755)  # as where each student's folder is mounted by itself
+        assert "again=True" in as_user(student, hand)
+        (folder / "in").chmod(0o3733)
         assert "belongs to somebody else: tell your instructor" in as_user(other, hand, name=f"u{student}")
         (folder / NAME).write_bytes(notebook(folder / NAME, "wrong"))
         assert "again=False" in as_user(student, hand)
