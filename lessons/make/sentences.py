@@ -67,7 +67,7 @@ LABELS = {  # of one word, or put together
         "another", "new", "trained from scratch: {1}, seed {2}, {3} crops in {4} minutes", "Skip", "a number",
     ),
     "checks": (
-        "wrong", "hint", "solution", "adds", "subtracts", "multiplies", "divides", "Yours", "{1} hints", "1 hint",
+        "wrong", "tensor", "array", "hint", "solution", "adds", "subtracts", "multiplies", "divides", "Yours", "{1} hints", "1 hint",
         "Next:", "Lesson", "Exercises", "Predictions", "skipped",
     ),
     "studio": (

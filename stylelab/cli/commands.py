@@ -361,10 +361,11 @@ def new(
 def check(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the course, with course.toml.")]) -> int:
     """Say what is missing in a course, a line each. Every exercise is tried with its own answer and its own mistakes."""
     from stylelab.base.course import read_course
+    from stylelab.languages import say
     from stylelab.tools.course.check import check as faults
 
     lines = faults(read_course(folder))
-    print("\n".join(lines) or f"{folder}: nothing is missing")
+    print("\n".join(lines) or say(f"{folder}: nothing is missing"))
     return 1 if lines else 0
 
 

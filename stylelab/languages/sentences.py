@@ -48,7 +48,8 @@ class Phrases:
         return self.found[text]
 
     def _best(self, text: str) -> str | None:
-        if sentence := self.found.get(f"{text}."):  # which stands within another one
+        sentence = self.found.get(f"{text}.")  # which stands within another one
+        if sentence and not _english_words(sentence):
             return sentence.removesuffix("。")
         best, least = None, len(text)
         for way in chain(self._filled(text), self._in_parts(text)):

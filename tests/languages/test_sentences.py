@@ -181,5 +181,12 @@ def test_sentences_are_found_whole_with_holes_and_in_parts(english, other):
     assert PHRASES.find(english) == other
 
 
+def test_what_was_said_before_does_not_matter():
+    sentence = "The value is 20.09 where 23.1 is right, 0.87 times as much."
+    said = languages.say(f'{sentence} {FALLBACK} Stuck? Run `sl.hint("psnr")` in a cell of its own.', "zh")
+    alone = languages.say(sentence, "zh")
+    assert said.startswith(alone) and not ENGLISH_WORDS.search(without_code(said)), said
+
+
 def test_a_sentence_without_a_translation_stays_english():
     assert languages.say("Nobody has translated this.", "zh") == "Nobody has translated this."
