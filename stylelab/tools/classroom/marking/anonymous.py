@@ -14,6 +14,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +177,9 @@ class Names:
         self._words -= usual
         self._inside = [word for word in self._words if len(word) >= (INSIDE if word.isascii() else 2)]
         self._letters = {"".join(sorted(word)) for word in self._words}
+        self._longest = max(map(len, self._words), default=0)
         self._known: dict[str, bool] = {}
+        self.digest = sha256("\0".join(sorted([*self._words, *map(" ".join, chain(*self._names.values()))])).encode()).hexdigest()
 
     def remove(self, text: str) -> str:
         """The text with GONE for each name, each address, and each number as long as a student's."""
@@ -192,7 +196,12 @@ class Names:
     def _length(self, words: list[str]) -> int:
         """How many of these words, from the first one, are a name."""
         names = [name for name in self._names.get(words[0], ()) if tuple(words[: len(name)]) == name]
-        names += [tuple(words[:count]) for count in range(2, len(words) + 1) if self._turned("".join(words[:count]))]
+        joined = words[0]
+        for count, word in enumerate(words[1:], 2):
+            joined += word
+            if len(joined) > self._longest:
+                break
+            names += [tuple(words[:count])] if self._turned(joined) else []
         return max(map(len, names), default=int(self._tells(words[0])))
 
     def _tells(self, word: str) -> bool:

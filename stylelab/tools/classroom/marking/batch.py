@@ -157,16 +157,17 @@ def plan(
                 with suppress(OSError):
                     path.unlink()
     write_record(folder, record)
+    earlier: dict[str, Mark] = {}  # with other names removed than those of the class now
     for key, submission in batch.submissions.items() if not again else ():
         with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             plain = json.loads((folder / "marks" / f"{key}.json").read_bytes())
             if plain["stamp"] == batch.stamp:  # made by an earlier run under the same conditions
                 batch.marks[key] = replace(Mark.from_json(plain["mark"]), when=submission.when, attempt=submission.attempt)
-    if batch.key:  # the names of those who are new may be in earlier marks
-        for key, mark in batch.marks.items():
-            if (cleaned := batch.key.clean(mark)) != mark:
-                batch.marks[key] = cleaned
-                _write_mark(batch, key, cleaned, batch.stamp)
+                if batch.key and plain.get("names") != batch.key.names.digest:
+                    earlier[key] = batch.key.clean(batch.marks[key])
+    for key, mark in earlier.items():
+        batch.marks[key] = mark
+        _write_mark(batch, key, mark, batch.stamp)
     batch.kept = len(batch.marks)
     return batch
 
@@ -244,4 +245,5 @@ def run(batch: Batch, *, scheduler: str | None = None) -> Generator[Mark]:
 
 
 def _write_mark(batch: Batch, key: str, mark: Mark, stamp: str) -> None:
-    write_text(batch.folder / "marks" / f"{key}.json", json.dumps({"stamp": stamp, "mark": mark.to_json()}) + "\n")
+    names = {"names": batch.key.names.digest} if batch.key else {}  # those that were removed from it
+    write_text(batch.folder / "marks" / f"{key}.json", json.dumps({"stamp": stamp, **names, "mark": mark.to_json()}) + "\n")
