@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from stylelab.base.course import FILE, GUIDE
 from stylelab.base.files import check_folder, folder_errors, printable, quoted, write_text
@@ -43,11 +44,14 @@ def new(folder: Path, title: str | None = None) -> str:
             raise InputError(f"'{printable(folder)}' is not empty: choose a new folder")
     check_folder(folder)
     title = title or folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize() or "My course"
-    templates = Environment(loader=FileSystemLoader(TEMPLATE), undefined=StrictUndefined, keep_trailing_newline=True)
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATE), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    quoted_title = Markup(json.dumps(title, ensure_ascii=False))  # for TOML, which has other escapes than HTML
     for name, template in FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = templates.get_template(template).render(title=json.dumps(title, ensure_ascii=False), guide=GUIDE)
+        text = templates.get_template(template).render(title=quoted_title, guide=GUIDE)
         write_text(path, text)
     return (
         f"{printable(folder)}: a course with 1 lesson and 2 exercises\n"
