@@ -65,7 +65,7 @@ DEFINITIONS = {
     "other arguments": (swap(EXERCISES_FILE, '"plain": {"x": x, "y": y}', '"plain": {"x": x}'), "case 'plain' should be a dict with x and y"),
     "another value": (swap(EXERCISES_FILE, '"plain": {"numbers": numbers}', '"plain": {"numbers": "abc"}'), "`numbers` is a str, which is not of the kind 'list'"),
     "not seeded": (swap(EXERCISES_FILE, "rng.uniform(-3, 3,", "np.random.uniform(-3, 3,"), "something else for the same seed"),
-    "always the same": (swap(EXERCISES_FILE, "numbers = rng.permutation(100)[: rng.integers(6, 12)].tolist()", "numbers = [3, 1, 2, 4]"), "is the same for every seed"),
+    "always the same": (swap(EXERCISES_FILE, "numbers = rng.permutation(100)[: rng.integers(6, 12)].tolist()", "numbers = [3, 1, 2, 4]"), "its inputs are the same for every seed"),
     "reference stops": (swap(EXERCISES_FILE, "reference=_line", "reference=lambda x, y: 1 / 0"), "line 63: ZeroDivisionError: division by zero"),
     "reference ends Python": (swap(EXERCISES_FILE, "reference=_line", "reference=lambda x, y: exit(3)"), "line 63: SystemExit: 3"),
     "reference returns nothing": (swap(EXERCISES_FILE, "reference=_line", "reference=lambda x, y: None"), "its reference returns nothing"),

@@ -99,11 +99,10 @@ def exercise_faults(exercise: Exercise) -> Iterator[str]:
         if wrong := next((part.wrong for part in verdict.parts if part.wrong and part.name != "gradient"), None):
             yield f"its own reference is not right (seed {seed}): {wrong}"
             return
-    first = next(iter(right[0][0]))
-    if all(_alike(answer.outputs[first], right[0][1].outputs[first]) for _, answer in right):
-        yield "the right answer to 'plain' is the same for every seed: draw its inputs from `rng`"
+    if all(_alike(cases, right[0][0]) for cases, _ in right):
+        yield "its inputs are the same for every seed: draw them from `rng`"
     yield from _mistake_faults(exercise, right)
-    constant = right[0][1].outputs[first]
+    constant = right[0][1].outputs["plain"]
     lazy = [(cases, _answer(cases, lambda **case: constant)) for cases, _ in right[:2]]
     if earned := judge_draws(exercise, lazy).points:
         yield f"an answer that returns the same for every input earns {earned} of {exercise.points} points: vary the inputs more"
