@@ -143,11 +143,15 @@ def _calls(cell: NotebookNode, names: Collection[str]) -> list[ast.Call]:
 
 def _alts(cell: NotebookNode) -> Iterator[str]:
     """The words in a cell's code that say what an image shows."""
-    for call in _calls(cell, SHOWN_BY):
-        for told in [*call.args[1:], *(keyword.value for keyword in call.keywords if keyword.arg == "alt")]:
-            texts = [each.value for each in ast.walk(told) if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-            if texts:
-                yield "".join(texts)
+    told = [each for call in _calls(cell, SHOWN_BY) for each in call.args[1:]]
+    for node in ast.walk(ast.parse(cell.source)):
+        names = (
+            [getattr(target, "id", "") for target in node.targets] if isinstance(node, ast.Assign) else [getattr(node, "arg", "")]
+        )
+        if "alt" in names and isinstance(node, ast.Assign | ast.keyword):
+            told.append(node.value)
+    for each in told:
+        yield "".join(text.value for text in ast.walk(each) if isinstance(text, ast.Constant) and isinstance(text.value, str))
 
 
 def _size(notebook: NotebookNode) -> Iterator[str]:
