@@ -115,6 +115,7 @@ def in_folders() -> str:
     Path("in/Ada Lovelace", f"Ada Lovelace {FILE}").write_bytes(notebook("Ada Lovelace"))  # a second one: a note names both
     os.utime(f"in/Ada Lovelace/{FILE}", (1e9, 1e9))
     Path("in/Bo Li/Bo Li's.py").write_text("x")
+    Path("in/Bo Li/by bobby tables.py").write_text("x")  # a name that no other file tells
     return "in"
 
 
@@ -164,7 +165,7 @@ def from_gradescope() -> str:
 
 LAYOUTS = [in_folders, loose, only_a_script, from_canvas, from_moodle, from_blackboard, from_gradescope]
 TELLING = [
-    *("lovelace", "bo li", "boli", "brien", "núñez", "nunez", "小明"),
+    *("lovelace", "bobby", "bo li", "boli", "brien", "núñez", "nunez", "小明"),
     *(each for account in PEOPLE.values() for each in account),
 ]
 
