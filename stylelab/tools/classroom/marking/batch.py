@@ -123,7 +123,7 @@ def plan(
     for source in paths:
         if file_kind(source) == "folder" and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source)):
             raise InputError(f"'{printable(folder)}' is in the folder of submissions: choose another folder for the marks")
-    before = read_record(folder)
+    before = read_record(folder) if file_kind(folder) == "folder" else None
     names = _names(folder, before, anonymous, show_names)
     told: list[str] = []
     submissions = [
