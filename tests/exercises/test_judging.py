@@ -23,7 +23,7 @@ EACH = pytest.mark.parametrize("exercise", exercises.EXERCISES.values(), ids=exe
 class NumPyLab:
     """NumPy as if it were a framework. Its gradient is right whatever the answer does, as a forger's would be."""
 
-    name, advice = "NumPy", {}
+    name, noun, advice = "NumPy", "tensor", {}
 
     def __init__(self, exercise):
         self.exercise = exercise

@@ -37,16 +37,21 @@ def check(exercise_id: str, function: Callable) -> Callable:
 def hint(exercise_id: str) -> None:
     """Show the next of an exercise's three hints, below those that you have had: the idea, the shapes, the line itself.
 
-    The first is for those who have tried: it takes a wrong answer, unless your course says otherwise.
+    The first is for those who have tried: it takes a wrong answer that uses its arguments, unless your course says otherwise.
 
     >>> sl.hint("total_cost")
-    First try it yourself: there are hints after 1 more wrong answer.
+    Try it first: you can ask for a hint after one more wrong answer that uses its arguments.
 
     Args:
         exercise_id: such as 'gram_matrix'.
 
+    Returns:
+        Nothing: the hints are displayed.
+
     Raises:
         InputError: the exercise is unknown, and the nearest name is suggested; or it has no hints.
+
+    Source: `stylelab.exercises` has the first two hints; the third is a line of the function that `solution` shows.
     """
     ladder.hint(exercise_id, "tensorflow", SHOWN)
 
@@ -54,16 +59,21 @@ def hint(exercise_id: str) -> None:
 def solution(exercise_id: str, function: Callable | None = None) -> None:
     """Show stylelab's own function beside yours, with a sentence on each difference.
 
-    It takes three different wrong answers, unless your course says otherwise, or a right one.
+    It takes three different wrong answers that use their arguments, unless your course says otherwise, or a right one.
 
     >>> sl.solution("total_cost")
-    First try it yourself: there are solutions after 3 more wrong answers.
+    Try it first: you can ask for a solution after 3 more wrong answers, all different, that use their arguments.
 
     Args:
         exercise_id: such as 'gram_matrix'.
         function: yours; by default the one that was checked last.
 
+    Returns:
+        Nothing: both are displayed.
+
     Raises:
         InputError: the exercise is unknown; the nearest name is suggested.
+
+    Source: the function's own docstring names the paper.
     """
     ladder.solution(exercise_id, "tensorflow", SHOWN, function)
