@@ -138,9 +138,8 @@ def solution(exercise_id: str, edition: str, library: Mapping[str, Callable], fu
             known["solution"] = True
             record.save(exercise_id, known)
     own = source_of(function) if function is not None and function is not answer else ""
-    sentences = [
-        say(each) for each in ([sentence] if sentence else []) + list(differences(own, source_of(answer)) if own else [])
-    ]
+    mistake = [sentence] if sentence and outcome != RIGHT.name else []
+    sentences = [say(each) for each in [*mistake, *(differences(own, source_of(answer)) if own else ())]]
     columns = ([(say("Yours"), own)] if own else []) + [(say(f"The model answer, in {EDITIONS[edition]}"), with_helpers(answer))]
     text = "\n\n".join([*(f"{title}\n{code}" for title, code in columns), *sentences])
     html = SIDE_BY_SIDE.render(columns=columns, sentences=sentences, with_code=with_code, direction=Markup(html_direction()))

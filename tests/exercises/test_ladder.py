@@ -291,7 +291,8 @@ def test_a_right_answer_may_be_compared_at_once_at_no_cost(sl, printed):
     sl.hint("total_cost")
     assert printed() == 'Your answer is right: `sl.solution("total_cost")` shows the model answer beside it.'
     sl.solution("total_cost")
-    assert "def right(" in printed()
+    text = printed()
+    assert "def right(" in text and text.splitlines()[-1].strip() == "return alpha * content + beta * style"
     assert not record.entry("total_cost")["solution"] and record.entry("total_cost")["hints"] == 0
 
 

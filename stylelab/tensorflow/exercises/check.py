@@ -39,7 +39,7 @@ def hint(exercise_id: str) -> None:
 
     The first is for those who have tried: it takes a wrong answer that uses its arguments, unless your course says otherwise.
 
-    >>> sl.hint("total_cost")
+    >>> sl.hint("blend")
     Try it first: you can ask for a hint after one more wrong answer that uses its arguments.
 
     Args:
@@ -61,7 +61,7 @@ def solution(exercise_id: str, function: Callable | None = None) -> None:
 
     It takes three different wrong answers that use their arguments, unless your course says otherwise, or a right one.
 
-    >>> sl.solution("total_cost")
+    >>> sl.solution("blend")
     Try it first: you can ask for a solution after 3 more wrong answers, all different, that use their arguments.
 
     Args:
