@@ -21,7 +21,7 @@ from stylelab.exercises.checking.verdict import Part, Verdict, judge, judge_draw
 from stylelab.exercises.own import course_answers, course_exercises
 
 __all__ = [
-    "EXERCISES", "LESSONS", "Answer", "Exercise", "Part", "Property", "Verdict", "ask", "check", "check_answer", "course_points",
+    "EXERCISES", "LESSONS", "Answer", "Exercise", "Part", "PlainLab", "Property", "Verdict", "ask", "check", "check_answer", "course_points",
     "defining_module", "find_exercise", "judge", "judge_draws", "library_answers", "verdict",
 ]  # fmt: skip
 

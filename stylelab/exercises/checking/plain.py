@@ -1,4 +1,4 @@
-"""What a check needs where there is no framework: `stylelab.exercises.checking.call.Lab` for NumPy and plain Python.
+"""What a check needs without a framework: `stylelab.exercises.checking.call.Lab` for NumPy and plain Python.
 
 This file contains no answer, because it is copied into a grader's sandbox.
 """
@@ -14,7 +14,7 @@ UNSORTED = "It changes the list in place and returns None: `sorted` gives a new 
 
 
 class Lab:
-    """Arrays as they are. There are no gradients."""
+    """Arrays as they are, without gradients."""
 
     name = "NumPy"
     noun = "array"

@@ -240,7 +240,7 @@ def _faults(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) -> It
             trouble = answer.trouble[1] if answer.trouble else ""
             yield prop.name, NOT_FINITE if len(finite) < len(answer.outputs) else trouble or prop.hint
             continue
-        except Exception:  # noqa: BLE001  what cannot even be looked at, such as a text that is no number, does not have it
+        except Exception:  # noqa: BLE001  what cannot even be looked at, such as a text instead of a number, does not have it
             holds = False
         if holds:
             continue

@@ -1,4 +1,4 @@
-"""`stylelab course check`: what is missing in a course, a line each; every exercise is tried with its own answer and its own mistakes.
+"""`stylelab course check`: the faults of a course, a line each; every exercise is tried with its own answer and its own mistakes.
 
 python -m stylelab.tools.course.check DIR EDITION     only the model answers in a framework, in a process of its own
 """
@@ -69,7 +69,7 @@ def _home(course: Course) -> Path:
 
 
 def _kind(folder: Path) -> str:
-    """A folder as it is named in a line, with what is wrong with it."""
+    """A folder as it is named in a line, with its fault."""
     return f"'{printable(folder)}'" + {"folder": "", "": ", which does not exist"}.get(
         file_kind(folder), ", which is not a folder"
     )
@@ -79,7 +79,7 @@ def _kind(folder: Path) -> str:
 
 
 def _edition_faults(course: Course, edition: str, exercises: Mapping[str, Exercise]) -> list[str]:
-    """What is wrong with the model answers in an edition; a framework gets a process of its own."""
+    """The faults of the model answers in an edition; a framework gets a process of its own."""
     if edition == "numpy":
         return list(_answer_faults(course, edition, exercises))
     if not is_installed(edition):
@@ -162,7 +162,7 @@ def _lesson_faults(course: Course, defined: Mapping[str, Exercise]) -> Iterator[
 
 
 def _cell_faults(notebook: nbformat.NotebookNode, defined: Mapping[str, Exercise]) -> Iterator[str]:
-    """What is wrong with the cells of exercises and checks."""
+    """The faults of the cells of exercises and checks."""
     names = [cell.metadata.stylelab.name for cell in notebook.cells]
     yield from (f"{names.count(name)} cells have the name '{name}'" for name in dict.fromkeys(names) if names.count(name) > 1)
     checks = {cell.metadata.stylelab.check: cell.source for cell in notebook.cells if "check" in cell.metadata.stylelab}

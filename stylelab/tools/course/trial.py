@@ -84,7 +84,7 @@ def at(error: TooLong, folder: Path) -> str:
 
 
 def exercise_faults(exercise: Exercise) -> Iterator[str]:
-    """What is wrong with an exercise's definition; whatever its own code raises comes through."""
+    """The faults of an exercise's definition; whatever its own code raises comes through."""
     if fault := form_fault(exercise) or _case_fault(exercise):
         yield fault
         return
