@@ -407,9 +407,9 @@ def predict(name: str, question: str, choices: Sequence[str] = (), *, unit: str 
             return
         known.update(guess=None if guess is None else guess[:MOST_LETTERS], skipped=guess is None)
         record.save(key, known)
+        shown(*static())  # first, so that whoever sees the guess can save it
         told.value = _told(known)
         box.children = [asked, told]
-        shown(*static())
 
     commit.on_click(lambda _: keep(field.value or ""))
     skip.on_click(lambda _: keep(None))
