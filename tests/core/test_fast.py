@@ -1,6 +1,7 @@
 """The commands of networks that paint in one pass: fast, train and export. Every mistake is one line and its exit status."""
 
 import builtins
+import importlib
 import io
 import os
 import signal
@@ -9,7 +10,6 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import judge
 import numpy as np
 import pytest
 from PIL import Image
@@ -231,8 +231,16 @@ def test_statistics_have_no_strokes_to_be_kept(framework, sl):
     np.testing.assert_array_equal(*given)
 
 
-@pytest.mark.skipif(not judge.available(), reason="the real filters are not on this machine")
-def test_a_large_painting_is_close_to_its_style_and_shows_the_scene(sl):
+@pytest.fixture
+def judge(framework):
+    """The real filters; the judge is written in PyTorch, which the process of TensorFlow's tests does not import."""
+    if framework != "torch":
+        pytest.skip("judged in PyTorch")
+    judge = importlib.import_module("judge")
+    return judge if judge.available() else pytest.skip("the real filters are not on this machine")
+
+
+def test_a_large_painting_is_close_to_its_style_and_shows_the_scene(judge, sl):
     content = judge.open_short(judge.SHARED / "pictures/content/golden_gate.jpg", 734)
     style = judge.open_short(images.find_built_in("brushstrokes"), 734)
     errors = judge.judge(sl.stylise(content, "brushstrokes", device="cpu"), content, style)
