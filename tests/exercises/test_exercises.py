@@ -519,10 +519,10 @@ def test_feedback_can_be_read_in_light_and_dark_pages():
         low, high = sorted((light(one), light(other)))
         return (high + 0.05) / (low + 0.05)
 
-    stages = (check.RIGHT, check.NOT_YET, check.OPEN)
+    stages = (check.RIGHT, check.PARTLY, check.WRONG, check.COULD_NOT_RUN, check.OPEN)
     for stage in stages:
         assert contrast(stage.colour, "#ffffff") >= 4.5 and contrast(stage.colour, "#111111") >= 3
-    assert len({stage.colour for stage in stages}) == len({stage.icon for stage in stages}) == 3
+    assert len({stage.colour for stage in stages}) == len({stage.icon for stage in stages}) == len(stages)
 
 
 HOSTILE = "<img src=x onerror=a()></div></span>\"' {% if 7 %} `<script>` & $x$ \ud800 \x1b[31m \x00"
