@@ -87,8 +87,8 @@ def test_conditional_instance_norm_is_linear_in_gains_and_biases(lab, activation
 def test_an_activation_of_one_position_becomes_its_bias(lab, activation):
     one, biases = activation[:1, :1, :1], np.arange(5, dtype=np.float32)[None]
     found = conditional(lab, one, 2 + biases, biases)
-    assert_allclose(found, np.broadcast_to(biases[:, None, None], one.shape), atol=1e-6)
-    assert_allclose(instance_norm(lab, one), 0, atol=1e-6)
+    assert_allclose(found, np.broadcast_to(biases[:, None, None], one.shape), atol=1e-4)
+    assert_allclose(instance_norm(lab, one), 0, atol=1e-4)
 
 
 def test_norms_say_what_they_need(lab, activation):
