@@ -70,8 +70,10 @@ def in_strokes(one_pass: Paint, image: np.ndarray, strokes: int) -> np.ndarray:
         `(H, W, 3)` float32 in 0..1.
     """
     painted, sides = one_pass(image), image.shape[:2]
+    if max(sides) <= strokes * 8 // 7:
+        return painted
     smaller = images.resize(image, max(strokes, -(-max(sides) // LARGER)))
-    if max(sides) <= strokes * 8 // 7 or min(smaller.shape[:2]) < 16:
+    if min(smaller.shape[:2]) < 16:  # too narrow to be painted
         return painted
     painted -= images.fit(images.fit(painted, smaller.shape[:2]), sides)  # the fine part is left
     painted *= np.float32(FINE)

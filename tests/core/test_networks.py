@@ -84,6 +84,13 @@ def test_conditional_instance_norm_is_linear_in_gains_and_biases(lab, activation
     assert_allclose(mixed, 0.3 * each[0] + 0.7 * each[1], rtol=1e-4, atol=1e-5)
 
 
+def test_an_activation_of_one_position_becomes_its_bias(lab, activation):
+    one, biases = activation[:1, :1, :1], np.arange(5, dtype=np.float32)[None]
+    found = conditional(lab, one, 2 + biases, biases)
+    assert_allclose(found, np.broadcast_to(biases[:, None, None], one.shape), atol=1e-4)
+    assert_allclose(instance_norm(lab, one), 0, atol=1e-4)
+
+
 def test_norms_say_what_they_need(lab, activation):
     ones = np.ones((1, 4), np.float32)
     with pytest.raises(InputError, match=r"gain must be \(3, 5\), a number for each filter; got \(1, 4\)"):
