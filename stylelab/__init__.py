@@ -121,7 +121,7 @@ def hint(exercise_id: str) -> None:
 
 
 def solution(exercise_id: str, function: Callable | None = None) -> None:
-    """Show the model answer to an exercise that needs no framework beside yours; as `stylelab.torch.solution`.
+    """Show the model answer to an exercise that needs no framework next to yours; as `stylelab.torch.solution`.
 
     Args:
         exercise_id: of an exercise in the course that the current folder belongs to.
@@ -152,9 +152,9 @@ def progress(folder: str | Path = ".") -> None:
 
 
 def submit(folder: str | Path = ".", to: str | Path = "") -> None:
-    """Show which lessons are in a folder, how many exercises are right, and a button that hands them in.
+    """Show which lessons are in a folder, how many exercises are right, and a button that submits them.
 
-    What was last saved is handed in: save first. Handing in again is possible; what was handed in before is kept.
+    What was last saved is submitted: save first. You can submit again; earlier submissions are kept.
 
     Args:
         folder: with your lessons.

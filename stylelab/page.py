@@ -365,7 +365,7 @@ def quiz(lesson: str) -> None:
 
 
 def predict(name: str, question: str, choices: Sequence[str] = (), *, unit: str | None = None) -> None:
-    """Ask for a guess before the next cell shows the answer. It is kept in the notebook, and nobody grades it.
+    """Ask for a guess before the next cell shows the answer. It is kept in the notebook, and it is not graded.
 
     Args:
         name: of the prediction, different from all others of the lesson.
@@ -407,7 +407,7 @@ def predict(name: str, question: str, choices: Sequence[str] = (), *, unit: str 
             return
         known.update(guess=None if guess is None else guess[:MOST_LETTERS], skipped=guess is None)
         record.save(key, known)
-        shown(*static())  # first, so that whoever sees the guess can save it
+        shown(*static())  # first, so that the guess can be saved once it is seen
         told.value = _told(known)
         box.children = [asked, told]
 

@@ -359,7 +359,7 @@ def new(
 
 @course_app.command()
 def check(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the course, with course.toml.")]) -> int:
-    """Say what is missing in a course, a line each. Every exercise is tried with its own answer and its own mistakes."""
+    """List what a course lacks, a line each. Every exercise is tried with its own answer and its own mistakes."""
     from stylelab.base.course import read_course
     from stylelab.languages import say
     from stylelab.tools.course.check import check as faults

@@ -28,11 +28,11 @@ from stylelab.languages import say
 
 NBGRADER = "nbgrader"
 PLACE = "STYLELAB_HAND_IN"  # where a hub collects, for a course that does not say it
-EARLIER, RECEIPTS = ".earlier", ".receipts"  # beside a student's notebooks; a grader leaves hidden files out
+EARLIER, RECEIPTS = ".earlier", ".receipts"  # next to a student's notebooks; a grader leaves hidden files out
 LARGEST = 20_000_000  # bytes: a grader reads no more of a notebook
 PATIENCE = 120  # seconds for nbgrader
 SAVE_FIRST = (
-    "What was last saved is handed in, and this page cannot see whether you have changed something since: save first (Ctrl+S)."
+    "What was last saved is submitted, and this page cannot see whether you have changed something since: save first (Ctrl+S)."
 )
 STATIC = Template(
     "<p><b>{{ say('Hand in') }}</b></p><ul>{% for line in lines %}<li>{{ line }}</li>{% endfor %}</ul><p>{{ say(save_first) }}</p>",
@@ -43,7 +43,7 @@ ANSWERS = Template('<div role="status">{% for line in answers %}<p>{{ line }}</p
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a student is told, and may keep.
+    """What a student reads, and may keep.
 
     Attributes:
         file: the notebook's name.
@@ -62,8 +62,8 @@ class Receipt:
     def __str__(self) -> str:
         when = _shown(self.when)
         if self.again:
-            return say(f"{self.file} has not changed since it was handed in to {self.place} at {when}. SHA-256: {self.digest}")
-        return say(f"{self.file} was handed in to {self.place} at {when}. SHA-256: {self.digest}")
+            return say(f"{self.file} has not changed since it was submitted to {self.place} at {when}. SHA-256: {self.digest}")
+        return say(f"{self.file} was submitted to {self.place} at {when}. SHA-256: {self.digest}")
 
 
 def place_of(to: str | Path, folder: Path) -> str:
@@ -85,7 +85,7 @@ def place_of(to: str | Path, folder: Path) -> str:
 
 
 def hand_in(paths: Sequence[Path], place: str) -> list[Receipt]:
-    """Hand in notebooks. Nothing is handed in unless all of them can be read.
+    """Submit notebooks: all of them, or none if one cannot be read.
 
     Args:
         place: see `place_of`.
@@ -137,7 +137,7 @@ def _to_folder(name: str, data: bytes, folder: Path) -> Receipt:
             os.utime(kept, (when.timestamp(), when.timestamp()))
         write_file(path, lambda stream: _write(stream, data))
         if _sha256(path.read_bytes()) != digest:
-            raise MachineError(f"'{printable(path)}' is not what was written: hand it in again")
+            raise MachineError(f"'{printable(path)}' differs from your notebook: submit it again")
         receipt = Receipt(printable(name), printable(own), _time(path), digest)
         with _for_instructors_only(), open(own / RECEIPTS, "a", encoding="utf-8") as stream:
             stream.write(f"{receipt.when.isoformat(' ', 'seconds')} {digest} {receipt.file}\n")
@@ -147,7 +147,7 @@ def _to_folder(name: str, data: bytes, folder: Path) -> Receipt:
 
 
 def _check_privacy(folder: Path) -> None:
-    """Refuse a folder in which either other students or not even the instructors could read what is handed in."""
+    """Refuse a folder in which either other students or not even the instructors could read what is submitted."""
     if not hasattr(os, "geteuid"):
         return
     status = os.stat(folder)
@@ -169,7 +169,7 @@ def _own_folder(folder: Path) -> Path:
     except OSError as error:
         raise refused(error, f"cannot hand in to '{printable(own)}'") from None
     if not stat.S_ISDIR(status.st_mode) or (hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid)):
-        raise InputError(f"'{printable(own)}' belongs to somebody else: tell your instructor")
+        raise InputError(f"'{printable(own)}' belongs to someone else: tell your instructor")
     return own
 
 
@@ -283,7 +283,7 @@ def _lessons(folder: Path) -> list[LessonProgress]:
 
 
 def _line(folder: Path, lesson: LessonProgress, place: str) -> str:
-    """A lesson, how many of its exercises are right, when it was saved, and when it was handed in."""
+    """A lesson, how many of its exercises are right, when it was saved, and when it was submitted."""
     right = sum(each.outcome == RIGHT.name for each in lesson.exercises)
     parts = [say(f"{right} of {len(lesson.exercises)} exercises right")]
     with suppress(OSError, InputError):
@@ -293,9 +293,9 @@ def _line(folder: Path, lesson: LessonProgress, place: str) -> str:
             same = there.read_bytes() == path.read_bytes()
             parts.append(
                 say(
-                    f"handed in at {_minute(_time(there))}"
+                    f"submitted at {_minute(_time(there))}"
                     if same
-                    else f"changed since it was handed in at {_minute(_time(there))}"
+                    else f"changed since it was submitted at {_minute(_time(there))}"
                 )
             )
     return f"{lesson.file}: {', '.join(parts)}"
@@ -307,7 +307,7 @@ def _time(path: Path) -> datetime:
 
 
 def _is_begun(lesson: LessonProgress, lessons: int) -> bool:
-    """Whether a lesson is handed in unless the student says otherwise."""
+    """Whether a lesson is submitted unless the student says otherwise."""
     is_open = Path(os.environ.get("JPY_SESSION_NAME", "")).name == lesson.file  # Jupyter's name for this notebook
     return is_open or lessons == 1 or lesson.begun
 
@@ -319,9 +319,9 @@ def _answers(paths: list[Path], place: str) -> list[str]:
     try:
         return [f"✓ {receipt}" for receipt in hand_in(paths, place)]
     except StylelabError as error:
-        return [say(f"Not handed in: {error}")]
+        return [say(f"Not submitted: {error}")]
     except Exception as error:  # noqa: BLE001  otherwise only a log would know
-        return [say(f"Not handed in: {error_text(error)}")]
+        return [say(f"Not submitted: {error_text(error)}")]
 
 
 def _shown(when: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Help for a student who is stuck: three hints, then the model answer beside one's own."""
+"""Help for a student who is stuck: three hints, then the model answer next to one's own."""
 
 import ast
 import inspect
@@ -48,7 +48,7 @@ def hint(exercise_id: str, edition: str, library: Mapping[str, Callable]) -> Non
         answers = {**library, **course_answers(course, edition)}
         known, policy = record.entry(exercise_id), course.help
         if not known["hints"] and last_answer(exercise_id, None)[1] == RIGHT.name:
-            return show(say(f'Your answer is right: `sl.solution("{exercise_id}")` shows the model answer beside it.'))
+            return show(say(f'Your answer is right: `sl.solution("{exercise_id}")` shows the model answer next to it.'))
         hints = all_hints(exercise, edition, source_of(answers[exercise_id]) if exercise_id in answers else "")
         if not known["hints"] and (refused := _too_early("hint", policy.hints_after, len(known["wrong"]))):
             return show(refused)
@@ -124,7 +124,7 @@ def _what_next(exercise_id: str, given: int, most: int, policy: Help, wrong: int
 
 
 def solution(exercise_id: str, edition: str, library: Mapping[str, Callable], function: Callable | None = None) -> None:
-    """Show the model answer beside the student's; see `stylelab.torch.solution`."""
+    """Show the model answer next to the student's; see `stylelab.torch.solution`."""
     with choose_course(find_course()) as course:
         find_exercise(exercise_id)
         answers = {**library, **course_answers(course, edition)}
@@ -208,7 +208,7 @@ def _statements(tree: ast.AST) -> Iterator[ast.stmt]:
 
 
 def _core(value: ast.expr | None) -> str:
-    """The name of what an expression only lays out anew, as in `moved.T.reshape(shape)`; empty for any other expression."""
+    """The name of what an expression only rearranges, as in `moved.T.reshape(shape)`; empty for any other expression."""
     match value:
         case ast.Name(id=name):
             return name

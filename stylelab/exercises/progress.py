@@ -31,9 +31,9 @@ PAGE = Template(
 <th scope="row" style="text-align: start">{{ lesson.title }}<br><code>{{ lesson.file }}</code></th>
 <td style="text-align: start">{% for exercise in lesson.exercises %}<div style="white-space: nowrap">
 <span aria-hidden="true" style="color: {{ stages[exercise.outcome].colour }}">{{ stages[exercise.outcome].icon }}</span>
-<code>{{ exercise.name }}</code> {{ exercise.told }}</div>{% endfor %}</td>
-<td style="text-align: start">{% if lesson.predictions %}<details><summary>{{ lesson.told }}</summary><ul>
-{% for each in lesson.predictions %}<li>{{ with_code(each.question or each.name) }} <b>{{ each.told }}</b></li>{% endfor %}
+<code>{{ exercise.name }}</code> {{ exercise.summary }}</div>{% endfor %}</td>
+<td style="text-align: start">{% if lesson.predictions %}<details><summary>{{ lesson.summary }}</summary><ul>
+{% for each in lesson.predictions %}<li>{{ with_code(each.question or each.name) }} <b>{{ each.summary }}</b></li>{% endfor %}
 </ul></details>{% endif %}</td>
 </tr>{% endfor %}</tbody>
 </table></div>""",
@@ -51,7 +51,7 @@ class ExerciseProgress:
     solution: bool = False
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """The outcome and the help in words."""
         hints = [say(f"{self.hints} hints" if self.hints > 1 else "1 hint")] if self.hints else []
         return ", ".join([say(self.outcome), *hints, *([say("solution seen")] if self.solution else [])])
@@ -67,7 +67,7 @@ class PredictionProgress:
     skipped: bool = False
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """What became of it in words."""
         return say(self.guess or ("skipped" if self.skipped else "no guess yet"))
 
@@ -88,7 +88,7 @@ class LessonProgress:
         return outcomes or any(each.guess or each.skipped for each in self.predictions)
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """How many predictions were made, in words."""
         return say(f"{sum(bool(each.guess) for each in self.predictions)} of {len(self.predictions)} guessed")
 
@@ -186,8 +186,8 @@ def progress(folder: Path) -> None:
     following = f"{upcoming.title}: {upcoming.next(right)}" if upcoming else say("all exercises are right")
     lines = [f"{say('Next:')} {following}"]
     for lesson in lessons:
-        lines.append(f"{lesson.file}: {lesson.told}")
-        lines += [f"  {STAGES[each.outcome].icon} {each.name}: {each.told}" for each in lesson.exercises]
+        lines.append(f"{lesson.file}: {lesson.summary}")
+        lines += [f"  {STAGES[each.outcome].icon} {each.name}: {each.summary}" for each in lesson.exercises]
     html = PAGE.render(
         lessons=lessons, next=following, stages=STAGES, say=say, with_code=with_code, direction=Markup(html_direction())
     )

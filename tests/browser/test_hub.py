@@ -83,7 +83,7 @@ def hub(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def handed_in(hub, tmp_path_factory) -> dict[str, str]:
-    """Student -> the receipt on the page, after both have fetched the lesson, answered, saved and handed in."""
+    """Student -> the receipt on the page, after both have fetched the lesson, answered, saved and submitted."""
     return {name: study(hub, name, answer, said, tmp_path_factory.mktemp(name)) for name, (answer, said) in ANSWERS.items()}
 
 
@@ -110,9 +110,9 @@ def study(hub: Hub, name: str, answer: str, said: str, profile: Path) -> str:
         button = page.get_by_role("button", name="Hand in")
         button.focus()
         page.keyboard.press("Enter")
-        receipt = page.get_by_role("status").filter(has_text="was handed in to")
+        receipt = page.get_by_role("status").filter(has_text="was submitted to")
         receipt.wait_for()
-        page.screenshot(path=profile / "handed-in.png")
+        page.screenshot(path=profile / "submitted.png")
         assert page.elsewhere == []
         return receipt.inner_text()
 

@@ -216,7 +216,7 @@ def test_the_command_hands_in_what_was_begun_and_prints_receipts(here, collected
     notebook(here / "02_untouched_numpy.ipynb", "not attempted")
     assert commands.run(["hand-in", "--to", str(collected)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 and lines[0].startswith(f"{NAME} was handed in to {collected / 'ada'} at 20") and "SHA-256" in lines[0]
+    assert len(lines) == 2 and lines[0].startswith(f"{NAME} was submitted to {collected / 'ada'} at 20") and "SHA-256" in lines[0]
     assert lines[1] == "This is what was last saved. Changes since then: save, and hand in again."
     assert [path.name for path in sorted((collected / "ada").glob("*"))] == [".receipts", NAME]
     assert commands.run(["hand-in", "02_untouched_numpy.ipynb", "--to", str(collected)]) == 0
@@ -242,10 +242,10 @@ def test_in_a_terminal_submit_lists_what_would_be_handed_in(here, collected, cap
     )
     hand_in([here / NAME], str(collected))
     stylelab.submit(to=collected)
-    assert ", handed in at 20" in capsys.readouterr().out.splitlines()[0]
+    assert ", submitted at 20" in capsys.readouterr().out.splitlines()[0]
     notebook(here / NAME, "right", "wrong", more="changed")
     stylelab.submit(to=collected)
-    assert ", changed since it was handed in at 20" in capsys.readouterr().out.splitlines()[0]
+    assert ", changed since it was submitted at 20" in capsys.readouterr().out.splitlines()[0]
     assert (collected / "ada" / NAME).read_bytes() != (here / NAME).read_bytes()
 
 
@@ -286,10 +286,10 @@ def test_the_button_answers_whatever_goes_wrong(here, collected, widget, monkeyp
     boxes, button, told, _ = widget(collected)
     collected.rmdir()
     button.click()
-    assert "Not handed in: the folder for hand-ins" in told.value and not button.disabled
+    assert "Not submitted: the folder for hand-ins" in told.value and not button.disabled
     monkeypatch.setattr(module, "hand_in", lambda *_: 1 / 0)
     button.click()
-    assert "Not handed in: division by zero" in told.value
+    assert "Not submitted: division by zero" in told.value
     boxes[0].value = False
     button.click()
     assert "Choose a notebook first." in told.value

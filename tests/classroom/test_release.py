@@ -443,7 +443,7 @@ def test_a_wheel_takes_no_solutions_along(tmp_path):
 
 
 @pytest.mark.parametrize(("left", "words"), [
-    ("metadata", "its metadata says so"), ("watermark", "its first note is there"), ("answers", "have the line of a model answer"),
+    ("metadata", "it is marked in its metadata"), ("watermark", "its first note is there"), ("answers", "have the line of a model answer"),
     ("one answer", "1 of its cells has the line of a model answer"), ("nothing", ""),
 ])  # fmt: skip
 def test_whatever_is_left_of_the_solutions_tells_where_a_notebook_comes_from(solved, left, words):

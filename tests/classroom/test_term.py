@@ -211,12 +211,12 @@ def test_a_request_about_a_lesson_handed_in_twice_is_counted_once(tmp_path):
 
 
 def test_a_submission_from_the_solutions_is_reported_to_the_instructor_alone(tmp_path):
-    solved = replace(mark("Ada", 10), solutions="its metadata says so")
+    solved = replace(mark("Ada", 10), solutions="it is marked in its metadata")
     write.write(tmp_path, [solved, mark("Bo", 7)], RECORD)
     page = (tmp_path / "overview.html").read_text()
-    assert "<dt>Made from the solutions</dt><dd>1</dd>" in page and "edition with the solutions: its metadata says so" in page
+    assert "<dt>Made from the solutions</dt><dd>1</dd>" in page and "edition with the solutions: it is marked in its metadata" in page
     ada, bo = rows(tmp_path, "details.csv")
-    assert ada["model_answers"] == "its metadata says so" and bo["model_answers"] == "" and ada["earned"] == "10"
+    assert ada["model_answers"] == "it is marked in its metadata" and bo["model_answers"] == "" and ada["earned"] == "10"
     assert "solutions" not in (tmp_path / "feedback/Ada.html").read_text()
     assert Mark.from_json(solved.to_json()) == solved
 

@@ -161,7 +161,7 @@ def tell(exercise: str, stage: Stage, sentence: str, summary: Mapping[str, objec
     """Display one sentence about an answer in a notebook, and print it elsewhere.
 
     Args:
-        summary: what is handed in with it.
+        summary: what is submitted with it.
 
     Raises:
         AssertionError: the answer is not right, and nbgrader is running the notebook.

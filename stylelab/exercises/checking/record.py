@@ -1,7 +1,7 @@
-"""What a student has tried, asked for and guessed, in a small file beside the notebooks.
+"""What a student has tried, asked for and guessed, in a small file next to the notebooks.
 
 It lives with the student, who can change it: for a teacher it is a hint, and never evidence. The same is in the notebook itself, in the
-metadata of what a check or a hint displays, so that it is handed in with it.
+metadata of what a check or a hint displays, so that it is submitted with it.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from stylelab.exercises.checking.reach import innermost
 
 FILE = ".stylelab-progress.json"  # in the folder of the notebooks
 KEY = "stylelab"  # of our part of an output's metadata
-MOST = 200  # answers that are told apart
+MOST = 200  # different answers that are counted
 
 _unsaved: dict[str, dict] = {}  # folder -> its record, where the file cannot be written
 _checked_in: dict[str, list[str]] = {}  # exercise -> the cells of its checks in this session
@@ -49,7 +49,7 @@ def save(name: str, known: dict[str, Any]) -> None:
     path = Path(FILE)
     try:
         write_text(path, json.dumps(record, indent=1, sort_keys=True) + "\n")
-    except Exception:  # noqa: BLE001  a lesson goes on without it
+    except Exception:  # noqa: BLE001  a lesson works without it
         _unsaved[os.path.abspath(path)] = record
 
 
@@ -107,7 +107,7 @@ def _work_of(function: object, depth: int = 3) -> list:
 
 
 def summary(known: dict[str, Any], outcome: str = "") -> dict[str, Any]:
-    """What is handed in of it."""
+    """The part of it that is submitted."""
     return {"outcome": outcome, "wrong": len(known["wrong"]), "hints": known["hints"], "solution": known["solution"]}
 
 

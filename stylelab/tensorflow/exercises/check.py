@@ -57,7 +57,7 @@ def hint(exercise_id: str) -> None:
 
 
 def solution(exercise_id: str, function: Callable | None = None) -> None:
-    """Show stylelab's own function beside yours, with a sentence on each difference.
+    """Show stylelab's own function next to yours, with a sentence on each difference.
 
     It takes three different wrong answers that use their arguments, unless your course says otherwise, or a right one.
 

@@ -47,7 +47,7 @@ def source_files(folder: Path) -> list[Path]:
 
 
 def notebook_path(source: Path, framework: str, language: str = ENGLISH) -> Path:
-    """Where the notebook of a source belongs: beside the folder `source`, or in the language's folder there."""
+    """Where the notebook of a source belongs: next to the folder `source`, or in the language's folder there."""
     folder = source.parent.parent
     return (folder if language == ENGLISH else folder / language) / f"{source.stem}_{framework}.ipynb"
 

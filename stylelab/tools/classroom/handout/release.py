@@ -103,7 +103,7 @@ def release(
 
 
 def _course_files() -> dict[str, bytes]:
-    """What the notebooks of a course of one's own need beside them: its settings and its exercises."""
+    """What the notebooks of a course of one's own need as well: its settings and its exercises."""
     home = chosen_course().folder
     if home is None:
         return {}

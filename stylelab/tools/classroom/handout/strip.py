@@ -57,7 +57,7 @@ def strip(lesson: Path) -> NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-            cell.metadata.pop("jupyter", None)  # there are no outputs left to fold
+            cell.metadata.pop("jupyter", None)  # no outputs are left to fold
         if "nbgrader" not in cell.metadata:
             continue
         # as nbgrader's generate_assignment does: no such cell can be deleted, and a check cannot be edited either

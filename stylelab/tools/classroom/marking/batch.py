@@ -91,7 +91,7 @@ def plan(
     """Find the submissions, and those that are marked already.
 
     Args:
-        sources: one or several, each as for `collect`: what was handed in at the first, the second ... attempt.
+        sources: one or several, each as for `collect`: what was submitted at the first, the second ... attempt.
         folder: where all output goes; created if missing.
         kind: the kind of sandbox, 'bwrap' or 'none'.
         seconds: time limit of one answer.

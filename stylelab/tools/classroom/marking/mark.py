@@ -53,7 +53,7 @@ REASONS = {  # for answers that could not be judged
     "lost": "Its process ended before it had answered.",
     "forged": "What came back is not an answer to the question.",
     "missing": "The notebook has no cell with this answer.",
-    "open": "There is no answer in the cell yet.",
+    "open": "The cell has no answer yet.",
     "starved": "The machine was too busy or had too little memory to run it.",
 }
 

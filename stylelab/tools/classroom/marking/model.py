@@ -49,7 +49,7 @@ class Submission:
         data: the file's bytes, or where they are: a thousand notebooks do not fit in memory together. Empty if
             `trouble` says why the file could not be read.
         when: time of submission, with a time zone, if known.
-        attempt: which of several releases it was handed in for, from 0.
+        attempt: which of several releases it was submitted for, from 0.
         ids: what else the platform calls the student, such as a number or an address.
         notes: what was repaired or chosen on the way, one sentence each.
         trouble: why it cannot be graded, in one sentence.
@@ -86,7 +86,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Claims:
-    """What a notebook says about how its answer came to be. It lives with the student, who can change it.
+    """What a notebook says about how its answer was found. It lives with the student, who can change it.
 
     Attributes:
         wrong: different wrong answers that were checked.

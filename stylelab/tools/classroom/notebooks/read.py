@@ -201,7 +201,7 @@ class _Reader:
 def _solutions(ours: dict, cells: Iterable[Cell]) -> str:
     """What is left in it of the edition with the solutions."""
     texts = [cell.source for cell in cells]
-    found = ["its metadata says so"] if ours.get("solutions") is True else []
+    found = ["it is marked in its metadata"] if ours.get("solutions") is True else []
     found += ["its first note is there"] if any(WATERMARK.splitlines()[0] in text for text in texts) else []
     answers = sum(MODEL_ANSWER in text for text in texts)
     found += [f"{answers} of its cells {'has' if answers == 1 else 'have'} the line of a model answer"] if answers else []

@@ -247,7 +247,7 @@ def make_gradebook(
     counting = {lesson: exercises for lesson, exercises in lessons.items() if lesson in counted}
     if idle := [lesson for lesson, weight in term.weights.items() if weight and lesson not in counted]:
         numbers = ", ".join(lesson.partition("_")[0] for lesson in idle)
-        warnings.append(f"the weight of lesson {numbers} has no effect: nobody's submission of it counts")
+        warnings.append(f"the weight of lesson {numbers} has no effect: no submission of it counts")
     if term.weights and (missing := [lesson for lesson in counting if lesson not in term.weights]):
         numbers = ", ".join(lesson.partition("_")[0] for lesson in missing)
         warnings.append(f"lesson {numbers} has no weight and adds nothing to the percentage: to change that, add it to --weights")
