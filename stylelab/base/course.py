@@ -207,5 +207,11 @@ def find_lessons(framework: str | None = None) -> list[Path]:
     return sorted([*ours, *found], key=lambda path: path.name)
 
 
+def how_to_restore(lesson: Path) -> str:
+    """What to do about a lesson's notebook that cannot be read."""
+    home = chosen_course().folder
+    return "`stylelab lessons build` makes it again" if home and lesson.is_relative_to(home) else "fetch the repository again"
+
+
 def _notebooks(folder: Path, editions: Iterable[str]) -> list[Path]:
     return [path for edition in editions for path in folder.glob(f"[0-9][0-9]_*_{edition}.ipynb")]

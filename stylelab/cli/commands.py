@@ -388,7 +388,7 @@ def build(
 @app.command()
 def release(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for notebooks and zips; created if missing.")],
-    framework: Annotated[str | None, typer.Option(help="Only torch or only tensorflow.", show_default="both")] = None,
+    framework: Annotated[str | None, typer.Option(help="Only torch, tensorflow or numpy.", show_default="all")] = None,
     lessons: Annotated[str | None, typer.Option(help="Numbers of the lessons, such as 03,04.", show_default="all")] = None,
     nbgrader: Annotated[
         bool, typer.Option("--nbgrader", help="Make DIR an nbgrader course: source/, nbgrader_config.py.")

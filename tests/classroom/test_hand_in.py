@@ -130,7 +130,7 @@ def test_a_folder_of_ones_name_that_is_a_link_is_refused(here, collected):
     notebook(here / NAME, "right")
     (here.parent / "elsewhere").mkdir()
     (collected / "ada").symlink_to(here.parent / "elsewhere")
-    with pytest.raises(InputError, match="belongs to somebody else"):
+    with pytest.raises(InputError, match="belongs to someone else"):
         hand_in([here / NAME], str(collected))
     assert list((here.parent / "elsewhere").iterdir()) == []
 
@@ -199,7 +199,7 @@ def test_other_students_cannot_read_what_is_handed_in_and_the_instructor_can():
         (folder / "in").chmod(0o755)  # as where each student's folder is mounted by itself
         assert "again=True" in as_user(student, hand)
         (folder / "in").chmod(0o3733)
-        assert "belongs to somebody else: tell your instructor" in as_user(other, hand, name=f"u{student}")
+        assert "belongs to someone else: tell your instructor" in as_user(other, hand, name=f"u{student}")
         (folder / NAME).write_bytes(notebook(folder / NAME, "wrong"))
         assert "again=False" in as_user(student, hand)
         earlier = f"len(os.listdir({str(folder / 'in' / f'u{student}' / '.earlier')!r}))"

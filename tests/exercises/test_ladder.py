@@ -289,7 +289,7 @@ def test_a_right_answer_may_be_compared_at_once_at_no_cost(sl, printed):
     sl.check("total_cost", right)
     printed()
     sl.hint("total_cost")
-    assert printed() == 'Your answer is right: `sl.solution("total_cost")` shows the model answer beside it.'
+    assert printed() == 'Your answer is right: `sl.solution("total_cost")` shows the model answer next to it.'
     sl.solution("total_cost")
     text = printed()
     assert "def right(" in text and text.splitlines()[-1].strip() == "return alpha * content + beta * style"

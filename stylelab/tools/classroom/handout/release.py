@@ -3,8 +3,10 @@
 Running it again updates what it wrote. It refuses to replace a file that it did not write or that was changed since.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from string import Template
 
 from nbformat import NotebookNode
 
@@ -18,13 +20,13 @@ from stylelab.tools.classroom.handout.strip import STUB, as_bytes, as_zip, solve
 RECORD = ".stylelab-release.json"  # file name -> its SHA-256, and also the old one during a run
 CONFIG = "nbgrader_config.py"
 SOLVED = "_solutions.ipynb"
-COURSE = f'''"""nbgrader's settings for this course. You may change them: `stylelab release` keeps a changed file."""
+SETTINGS = Template(f'''"""nbgrader's settings for this course. You may change them: `stylelab release` keeps a changed file."""
 
 c = get_config()  # noqa: F821
-c.CourseDirectory.course_id = "stylelab"
+c.CourseDirectory.course_id = "$course"
 c.ClearSolutions.code_stub = {{"python": "{STUB}"}}  # as in the lessons, so that a check says "not attempted yet"
 c.Execute.timeout = 120  # seconds for a cell: importing a framework may take more than nbgrader's 30
-'''
+''')
 
 
 def release(
@@ -61,7 +63,7 @@ def release(
         held, others = ("lessons to hand out", "the solutions") if solutions else ("solutions", "the lessons to hand out")
         raise InputError(f"'{printable(folder)}' holds {held}: choose another folder for {others}")
     own = _course_files()
-    files: dict[str, bytes] = {CONFIG: COURSE.encode()} if nbgrader else dict(own)
+    files: dict[str, bytes] = {CONFIG: _nbgrader_settings()} if nbgrader else dict(own)
     editions: dict[str, dict[str, NotebookNode]] = {}
     for lesson in (path for path, number in lessons.items() if not numbers or number in numbers):
         if solutions:
@@ -100,6 +102,12 @@ def release(
     if nbgrader:
         lines += [f"next: cd {quoted(folder)} && nbgrader generate_assignment {Path(notebooks[0]).stem}"]
     return "\n".join(lines)
+
+
+def _nbgrader_settings() -> bytes:
+    home = chosen_course().folder
+    name = re.sub(r"[^a-z0-9]+", "-", home.resolve().name.lower()).strip("-") if home else ""
+    return SETTINGS.substitute(course=name or "stylelab").encode()
 
 
 def _course_files() -> dict[str, bytes]:

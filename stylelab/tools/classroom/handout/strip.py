@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from stylelab.base.course import EDITIONS, REPOSITORY
+from stylelab.base.course import EDITIONS, REPOSITORY, how_to_restore
 from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError
 from stylelab.exercises import find_exercise
@@ -51,7 +51,7 @@ def strip(lesson: Path) -> NotebookNode:
         notebook = nbformat.read(lesson, as_version=4)
         nbformat.validate(notebook)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
-        raise InputError(f"cannot read lesson '{printable(lesson)}': {error_text(error)}; fetch the repository again") from None
+        raise InputError(f"cannot read lesson '{printable(lesson)}': {error_text(error)}; {how_to_restore(lesson)}") from None
     name, _, framework = lesson.stem.rpartition("_")
     notebook.metadata["stylelab"] = {"lesson": name, "framework": framework}  # survives when a student renames the file
     for cell in notebook.cells:

@@ -46,14 +46,14 @@ LONGEST_EXAMPLE = 1_500
 ERRORS = {"InvalidArgumentError", "UnimplementedError", "OperatorNotAllowedInGraphError", "OutOfReach"} | {
     name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
 }
-WITHHELD = "Its message is not shown, because one of stylelab's functions replaces an earlier answer here: the check in the notebook shows it."
+WITHHELD = "Its message is not shown, because a model answer replaces an earlier answer here: the check in the notebook shows it."
 MOST_ASKED, QUESTION = 30_000_000, 3_000  # numbers of which a loss is taken, in one set of inputs; a question counts as some
 REASONS = {  # for answers that could not be judged
     "time": "It did not finish within {seconds:g} seconds.",
     "lost": "Its process ended before it had answered.",
     "forged": "What came back is not an answer to the question.",
     "missing": "The notebook has no cell with this answer.",
-    "open": "The cell has no answer yet.",
+    "open": "There is no answer in the cell yet.",
     "starved": "The machine was too busy or had too little memory to run it.",
 }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from stylelab.base.course import find_lessons
+from stylelab.base.course import find_lessons, how_to_restore
 from stylelab.base.files import error_text, printable
 from stylelab.errors import InputError, unknown
 from stylelab.tools.classroom.notebooks.read import read_notebook
@@ -60,7 +60,7 @@ def _editions(files: tuple[tuple[Path, int, int], ...]) -> Mapping[tuple[str, st
         except OSError as error:
             trouble = error_text(error)
         if trouble:
-            raise InputError(f"cannot read lesson '{printable(path)}': {trouble}; fetch the repository again")
+            raise InputError(f"cannot read lesson '{printable(path)}': {trouble}; {how_to_restore(path)}")
         stubs = {cell.exercise: cell.source for cell in notebook.cells if cell.exercise}
         sources = frozenset(cell.source.strip() for cell in notebook.cells if not cell.exercise) - {""}
         ids = frozenset(cell.id for cell in notebook.cells if cell.id)

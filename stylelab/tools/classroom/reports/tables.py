@@ -118,7 +118,7 @@ def class_rows(exercises: Iterable[ExerciseStatistics], lessons: Iterable[Lesson
                 yield each.lesson, each.exercise, what, name, count, of, count / max(1, of), each.seconds
     for lesson in lessons:
         name, students = lesson.lesson or "all", lesson.students
-        yield name, "", "lesson", "handed in", students, lesson.of, students / max(1, lesson.of), lesson.seconds
+        yield name, "", "lesson", "submitted", students, lesson.of, students / max(1, lesson.of), lesson.seconds
         for word, share in (("mean", lesson.mean), ("median", lesson.median)):
             yield name, "", "points", word, students, lesson.of, "" if share is None else share, lesson.seconds
 
