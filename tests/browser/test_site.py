@@ -215,7 +215,7 @@ def test_exercises_and_quizzes_can_be_read_without_a_kernel(site, opened):
     page = opened()
     page.goto((site / "lessons/03_style_reconstruction_torch.html").as_uri())
     assert page.get_by_text("raise NotImplementedError").count() == 3
-    assert page.get_by_text("not attempted yet").count() == 3
+    assert page.get_by_text("not attempted").count() == 3
     answer = page.locator(".quiz details").first
     assert not answer.evaluate("e => e.open")
     answer.locator("summary").focus()

@@ -183,7 +183,7 @@ def test_checks_print_their_result_and_write_nothing_to_stderr(graded):
     for student in ("solved", "untouched"):
         for exercise, cell in checks(nbformat.read(graded.notebook("autograded", student), 4)).items():
             said = "".join(output.get("text", "") + output.get("evalue", "") for output in cell.outputs)
-            assert said.startswith(f"{exercise}: {'right, in shape' if student == 'solved' else 'not attempted yet'}")
+            assert said.startswith(f"{exercise}: {'right, in shape' if student == 'solved' else 'not attempted.'}")
             assert not [output for output in cell.outputs if output.get("name") == "stderr"]
             assert len(said.strip().splitlines()) == 1
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 
 from stylelab.base.course import NEVER, chosen_course
@@ -52,7 +53,7 @@ class Stage:
 RIGHT = Stage("right", "✓", "#1a7f37")
 PARTLY = Stage("partly right", "◐", "#8a6100")
 WRONG = Stage("wrong", "✗", "#b45309")
-COULD_NOT_RUN = Stage("could not run", "!", "#b42318")
+COULD_NOT_RUN = Stage("could not run", "!", "#cf222e")
 OPEN = Stage("not attempted", "…", "#616e7c")
 
 _last: dict[str, tuple[Callable, str, str]] = {}  # exercise -> the answer that was checked last, its outcome, and what was said
@@ -129,7 +130,8 @@ def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[s
     borrowed, refused = own_function(function, frozenset(library)), refusal(function)
     stage = COULD_NOT_RUN if verdict.stage == "error" else PARTLY if verdict.points else WRONG
     own = library[exercise.id]
-    ours = own.__module__.partition(".")[0] == PACKAGE and own.__module__ != NUMPY_ANSWERS
+    made = own.func if isinstance(own, partial) else own
+    ours = made.__module__.partition(".")[0] == PACKAGE and made.__module__ != NUMPY_ANSWERS
     fallback, unusable = (FALLBACK, UNUSABLE) if ours else (COURSES_FALLBACK, COURSES_UNUSABLE)
     sentence = f"{verdict.sentence} {fallback}"
     if function is own:

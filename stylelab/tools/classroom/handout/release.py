@@ -24,7 +24,7 @@ SETTINGS = Template(f'''"""nbgrader's settings for this course. You may change t
 
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "$course"
-c.ClearSolutions.code_stub = {{"python": "{STUB}"}}  # as in the lessons, so that a check says "not attempted yet"
+c.ClearSolutions.code_stub = {{"python": "{STUB}"}}  # as in the lessons, so that a check says "not attempted"
 c.Execute.timeout = 120  # seconds for a cell: importing a framework may take more than nbgrader's 30
 ''')
 
