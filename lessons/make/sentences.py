@@ -62,7 +62,7 @@ SPEAKERS = {  # the file of a language's sentences -> the modules in which they 
 }
 LABELS = {  # of one word, or put together
     "page": (
-        "right", "not yet", "not attempted yet", "✓ Right.", "✗ No.", "{1} of {2} right", "painted", "starting", "Which do you prefer?",
+        "right", "✓ Right.", "✗ No.", "{1} of {2} right", "painted", "starting", "Which do you prefer?",
         "You prefer", "I prefer", "Run the cell above to make it live.", "it", "It", "pixel", "position", "pixels", "image", "activation",
         "another", "new", "trained from scratch: {1}, seed {2}, {3} crops in {4} minutes", "Skip", "a number",
     ),

@@ -214,7 +214,10 @@ def test_a_submission_from_the_solutions_is_reported_to_the_instructor_alone(tmp
     solved = replace(mark("Ada", 10), solutions="it is marked in its metadata")
     write.write(tmp_path, [solved, mark("Bo", 7)], RECORD)
     page = (tmp_path / "overview.html").read_text()
-    assert "<dt>Made from the solutions</dt><dd>1</dd>" in page and "edition with the solutions: it is marked in its metadata" in page
+    assert (
+        "<dt>Made from the solutions</dt><dd>1</dd>" in page
+        and "edition with the solutions: it is marked in its metadata" in page
+    )
     ada, bo = rows(tmp_path, "details.csv")
     assert ada["model_answers"] == "it is marked in its metadata" and bo["model_answers"] == "" and ada["earned"] == "10"
     assert "solutions" not in (tmp_path / "feedback/Ada.html").read_text()
