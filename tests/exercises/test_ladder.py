@@ -99,7 +99,9 @@ def test_every_exercise_has_three_hints_and_the_last_is_the_line_of_the_model_an
 def test_the_hints_are_said_in_chinese_and_show_the_frameworks_own_layout(exercise, half, framework, monkeypatch):
     monkeypatch.setenv("STYLELAB_LANGUAGE", "zh")
     hints = ladder.all_hints(exercise, framework, ladder.source_of(half.SHOWN[exercise.id]))
-    known = json.loads((resources.files("stylelab.languages") / "zh" / "sentences" / "exercises.json").read_text(encoding="utf-8"))
+    known = json.loads(
+        (resources.files("stylelab.languages") / "zh" / "sentences" / "exercises.json").read_text(encoding="utf-8")
+    )
     for text, english in zip(hints, exercise.hints, strict=False):
         if known.get(english) is None:  # tests/languages names what is left out
             continue
