@@ -78,6 +78,7 @@ DEFINITIONS = {
     "mistake is right": (swap(EXERCISES_FILE, TWICE, RIGHT), "keep all of them.': it is a right answer"),
     "mistake is another": (swap(EXERCISES_FILE, TWICE, "lambda numbers: sorted(numbers)[::-1]"), "reads something else: The largest comes first"),
     "property stops": (swap(EXERCISES_FILE, 'outputs["reversed"], ', 'outputs["revresed"], '), "line 35: KeyError: 'revresed'"),
+    "property asks for too much": (swap(EXERCISES_FILE, 'np.array_equal(outputs["reversed"], outputs["plain"])', 'outputs["reversed"] == outputs["plain"]'), "property 'ignores the order': ValueError: The truth value"),
     "property is missing": (swap(EXERCISES_FILE, 'np.array_equal(outputs["reversed"]', 'not np.array_equal(outputs["reversed"]'), "its own reference does not have it"),
     "syntax": (swap(EXERCISES_FILE, "def _line(x, y):", "def _line(x, y)"), "numbers.py', line 52: SyntaxError: expected ':'"),
     "name": (swap(EXERCISES_FILE, "reference=_line", "reference=_Line"), "line 63: NameError: name '_Line' is not defined"),

@@ -133,6 +133,27 @@ def test_a_table_says_which_of_its_entries_is_wrong_and_passes_those_that_are_ne
     assert not judged(one, lambda x: {"mean": honest(x)["mean"], "Sum": honest(x)["sum"]}).right
 
 
+RETURNED = {  # kind of result -> reference, a test of a property as an author would write it
+    "text": (lambda x: f"<{x}>", lambda cases, outputs: all(text.startswith("<") for text in outputs.values())),
+    "word": (lambda x: f"n{x}", lambda cases, outputs: outputs["plain"][1:] == str(cases["plain"]["x"])),
+    "table": (
+        lambda x: {"once": x, "sign": "+", "a: b": 2 * x},
+        lambda cases, outputs: outputs["plain"] == {"a: b": 2 * cases["plain"]["x"], "once": cases["plain"]["x"], "sign": "+"},
+    ),
+}
+
+
+@pytest.mark.parametrize("result", RETURNED)
+def test_a_property_gets_words_and_tables_in_pythons_own_types(result):
+    from stylelab.exercises import Property
+
+    reference, holds = RETURNED[result]
+    one = exercise("whole", result, reference, properties=[Property("own types", "It should have them.", holds)])
+    assert judged(one, reference).right
+    wrong = judged(one, lambda x: {"once": x, "sign": "-", "a: b": x} if result == "table" else f"[{x}]")
+    assert [part.wrong for part in wrong.parts][1:] == ["It should have them."]
+
+
 def test_a_property_that_cannot_be_looked_at_does_not_hold():
     from stylelab.exercises import Property
 

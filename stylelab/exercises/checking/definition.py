@@ -36,7 +36,8 @@ class Property:
     Attributes:
         name: a few words for the table of marks.
         hint: a sentence for an answer without it.
-        holds: (cases, outputs) -> whether the answer has it. Without one, every output of the kind `case` must be right.
+        holds: (cases, outputs) -> whether the answer has it. Without one, every output of the kind `case` must be right. A word or
+            text comes as a str, a table as a dict with numbers as floats, everything else as an array.
         points: what it is worth.
         case: the kind of case whose output shows it, when only one output is right: common mistakes are also looked for there.
     """
@@ -155,9 +156,15 @@ class Exercise:
             KeyError: an output that shows it is missing.
         """
         if prop.holds:
-            return bool(prop.holds(cases, outputs))
+            return bool(prop.holds(cases, {name: self._returned(output) for name, output in outputs.items()}))
         assert prop.case is not None
         return all(self.is_right(cases[name], outputs[name]) for name in of_kind(prop.case, cases))
+
+    def _returned(self, output: np.ndarray) -> Any:
+        """An output as the test of a property gets it: a word or text as a str, a table as a dict, the rest as an array."""
+        if self.result in WORDS:
+            return str(output)
+        return dict(map(_entry, output.astype(str).tolist())) if self.result == "table" else output
 
     def recognise(self, cases: Mapping[str, Case], outputs: Outputs) -> str | None:
         """The hint of the first common mistake that explains every output, or else of one that explains the first output.
@@ -215,12 +222,10 @@ class Exercise:
         lines = expected.astype(str), output.astype(str)
 
         def agree(line: str, other: str) -> bool:
-            (key, _, value), (other_key, _, other_value) = line.rpartition(": "), other.rpartition(": ")
-            try:
-                near = math.isclose(float(value), float(other_value), rel_tol=rtol, abs_tol=self.atol)
-            except ValueError:  # a word
-                near = value == other_value
-            return key == other_key and near
+            (key, value), (other_key, other_value) = _entry(line), _entry(other)
+            if isinstance(value, float) and isinstance(other_value, float):
+                return key == other_key and math.isclose(value, other_value, rel_tol=rtol, abs_tol=self.atol)
+            return key == other_key and value == other_value
 
         return np.vectorize(agree, otypes=[bool])(*lines) if self.result == "table" else np.equal(*lines)
 
@@ -257,6 +262,15 @@ def as_array(value) -> np.ndarray:
         ]
     array = np.asarray(value)
     return array if array.dtype.kind == "U" else np.asarray(value, dtype=float)
+
+
+def _entry(line: str) -> tuple[str, float | str]:
+    """A line of a table, as `as_array` writes it, as its key and its number or word."""
+    key, _, value = line.rpartition(": ")
+    try:
+        return key, float(value)
+    except ValueError:
+        return key, value
 
 
 def shorten(text: str, longest: int = 80) -> str:

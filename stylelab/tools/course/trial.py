@@ -74,7 +74,7 @@ def tried(name: str, folder: Path, faults: Iterator[str]) -> Iterator[str]:
     except TooLong as error:
         yield f"{name}: trying it took more than {SECONDS} seconds{at(error, folder)}"
     except (Exception, SystemExit) as error:  # whatever an author's code does becomes a line
-        yield f"{name}: {in_words(error, folder)}"
+        yield ": ".join((name, *getattr(error, "__notes__", ()), in_words(error, folder)))
 
 
 def at(error: TooLong, folder: Path) -> str:
@@ -226,8 +226,12 @@ def _result_fault(exercise: Exercise, result: object) -> str:
 
 
 def _holds(exercise: Exercise, prop: Property, cases: Mapping[str, Case], answer: Answer) -> bool:
-    with np.errstate(all="ignore"):
-        return exercise.holds(prop, cases, answer.outputs)
+    try:
+        with np.errstate(all="ignore"):
+            return exercise.holds(prop, cases, answer.outputs)
+    except Exception as error:
+        error.add_note(f"property '{prop.name}'")  # for `tried`: the error may have no line of its own
+        raise
 
 
 def _mistake_faults(exercise: Exercise, draws: list[tuple[dict[str, Case], Answer]]) -> Iterator[str]:
