@@ -231,7 +231,7 @@ def test_answers_that_need_a_look_and_files_that_cannot_be_graded_are_counted(he
     assert said(capsys, "in", "-o", "out") == [
         "3 submissions of 3 students marked: 67% of all points earned",
         f"1 could not be graded, for instance Bob/{LESSON}_torch.ipynb: it is no notebook",
-        "1 need a look: an answer ran out of time or memory, or did not run",
+        "1 need a look: an answer ran out of time or memory, ended early, or returned no result",
         "see out/overview.html",
     ]  # fmt: skip
 

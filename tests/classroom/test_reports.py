@@ -352,6 +352,15 @@ def test_a_file_that_cannot_be_graded_is_in_the_table_the_feedback_and_the_overv
     )
 
 
+def test_what_stands_between_backticks_is_code_on_both_pages(tmp_path):
+    done = exercise("gram_matrix", 0, "value", "Divide by `h * w`, not by `<n>`.", mistake="Divide by `h * w`, not by `<n>`.")
+    write.write(tmp_path, [replace(mark("Ada"), exercises=(replace(done, title="Return `x @ x.T`."),))], RECORD)
+    for name in ("overview.html", "feedback/Ada.html"):
+        page = (tmp_path / name).read_text(encoding="utf-8")
+        assert "Divide by <code>h * w</code>, not by <code>&lt;n&gt;</code>." in page and "`" not in page.partition("<body")[2]
+    assert "Return <code>x @ x.T</code>." in (tmp_path / "feedback/Ada.html").read_text(encoding="utf-8")
+
+
 def test_of_two_submissions_the_one_with_more_points_after_late_days_counts(tmp_path):
     early, late = mark("Ada", 5, name="a.ipynb"), mark("Ada", 6, name="b.ipynb", when=DUE + timedelta(days=2))
     written = write.write(tmp_path, [late, early], RECORD, late=LATE)

@@ -30,9 +30,9 @@ from stylelab.tools.classroom.reports.gradebook import ATTEMPTS, Gradebook, Term
 from stylelab.tools.classroom.reports.late import parse_late
 from stylelab.tools.classroom.reports.lessons import parse_lessons, parse_weights
 from stylelab.tools.classroom.reports.manual import read_manual
+from stylelab.tools.classroom.reports.pages import LOOK_AT
 from stylelab.tools.classroom.sandbox.sandbox import NONE, isolation_trouble
 
-LOOK_AT = ("time", "memory", "lost", "forged", "load")  # stages of an answer that a teacher should look at
 SLOW = "this machine cannot separate answers inside one sandbox, so each gets a sandbox of its own, with seconds of imports"
 UNSAFE = "no sandbox: students' code runs as you, can read your files, and can forge marks"
 
@@ -136,6 +136,6 @@ def summary(plan: batch.Batch, marks: Sequence[Mark], book: Gradebook) -> str:
         why = failed[0].notes[-1].removeprefix("cannot be graded: ")
         lines.append(f"{len(failed)} could not be graded, for instance {printable(failed[0].name, 60)}: {why}")
     if looks := sum(any(exercise.stage in LOOK_AT for exercise in mark.exercises) for mark in marks):
-        lines.append(f"{looks} need a look: an answer ran out of time or memory, or did not run")
+        lines.append(f"{looks} need a look: an answer ran out of time or memory, ended early, or returned no result")
     lines.append(f"see {quoted(plan.folder / 'overview.html')}")
     return "\n".join(lines)

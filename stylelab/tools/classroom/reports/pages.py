@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stylelab.base.course import EDITIONS
+from stylelab.base.html import with_code
 from stylelab.tools.classroom.marking.model import OUTCOMES, PENDING, RIGHT, STAGES
 from stylelab.tools.classroom.marking.record import HIDDEN
 from stylelab.tools.classroom.reports.glance import ExerciseStatistics, by_attempt, by_lesson
@@ -224,6 +225,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.filters |= {
+    "code": with_code,
     "lesson_title": lesson_title,
     "lines": _lines,
     "moment": lambda when: f"{when:%d %B %Y at %H:%M}" + (f" ({when.tzname()})" if when.tzinfo else ""),
