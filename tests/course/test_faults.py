@@ -78,6 +78,12 @@ DEFINITIONS = {
     "mistake is right": (swap(EXERCISES_FILE, TWICE, RIGHT), "keep all of them.': it is a right answer"),
     "mistake is another": (swap(EXERCISES_FILE, TWICE, "lambda numbers: sorted(numbers)[::-1]"), "reads something else: The largest comes first"),
     "property stops": (swap(EXERCISES_FILE, 'outputs["reversed"], ', 'outputs["revresed"], '), "line 35: KeyError: 'revresed'"),
+    "no title": (swap(EXERCISES_FILE, 'title="', 'title="" and "'), "`title` is empty"),
+    "points of the value": (swap(EXERCISES_FILE, 'result="list",', 'result="list", value_points=-2,'), "its points are -2, 1: each should be a whole number from 1 on"),
+    "points of a property": (swap(EXERCISES_FILE, 'lambda cases, outputs: np.array_equal(outputs["reversed"], outputs["plain"]),', 'lambda cases, outputs: True, points="1",'), "its points are 2, 1: each should be a whole number"),
+    "tolerance": (swap(EXERCISES_FILE, 'result="list",', 'result="list", rtol="1e-3",'), "`rtol` should be a number"),
+    "advice": (swap(EXERCISES_FILE, 'result="list",', 'result="list", advice=["think"],'), "`advice` should be a dict"),
+    "a file beside it": (lambda course: (swap(EXERCISES_FILE, RIGHT, "lambda numbers: sorted(numbers)[: len(HERE)]")(course), swap(EXERCISES_FILE, "import numpy as np", "import numpy as np; HERE = __file__")(course)), "students and graders get only exercises/*.py"),
     "property asks for too much": (swap(EXERCISES_FILE, 'np.array_equal(outputs["reversed"], outputs["plain"])', 'outputs["reversed"] == outputs["plain"]'), "property 'ignores the order': ValueError: The truth value"),
     "property is missing": (swap(EXERCISES_FILE, 'np.array_equal(outputs["reversed"]', 'not np.array_equal(outputs["reversed"]'), "its own reference does not have it"),
     "syntax": (swap(EXERCISES_FILE, "def _line(x, y):", "def _line(x, y)"), "numbers.py', line 52: SyntaxError: expected ':'"),
@@ -157,6 +163,12 @@ def test_a_fault_of_a_definition_is_a_line(course, name):
     change(course)
     found = faults(course)
     assert any(sentence in line for line in found) and not any("\n" in line for line in found), found
+
+
+def test_of_a_lesson_that_cannot_be_read_nothing_else_is_said(course):
+    swap(LESSON, '# %% name="sorted"', "# %%")(course)
+    (line,) = faults(course)
+    assert "a cell has no name" in line
 
 
 @pytest.mark.parametrize("name", LESSONS)

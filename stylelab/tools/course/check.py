@@ -111,6 +111,11 @@ def _wrong_answer(exercise: Exercise, answer: Callable, lab, edition: str) -> It
         namespace: dict = {}
         exec(library_source(edition, exercise.id), namespace)
         taken_out = namespace[exercise.id]
+    except NameError as error:
+        if error.name != "__file__":
+            raise
+        yield "it looks for a file beside it, with `__file__`: students and graders get only exercises/*.py, so write the data into one"
+        return
     except LookupError:
         yield 'write its definition as `NAME = Exercise(id="...", ..., reference=...)`: a grader looks for the reference there'
         return
@@ -142,18 +147,20 @@ def _lesson_faults(course: Course, defined: Mapping[str, Exercise]) -> Iterator[
         elif twin := next((each for each in found if each.name[:2] == path.name[:2] and each < path), None):
             yield f"lesson {path.name}: {twin.name} has the same number"
     asked: list[str] = []
+    all_read = bool(found)
     for source in found:
         for edition in course.editions:
             try:
                 fresh = assemble(source, edition)
             except StylelabError as error:
+                all_read = False
                 yield f"lesson {error}" if str(error).startswith(source.name) else f"lesson {source.name}: {error}"
                 break
             asks = [cell.metadata.stylelab.exercise for cell in fresh.cells if "exercise" in cell.metadata.stylelab]
             asked += asks if edition == course.editions[0] else [name for name in asks if name not in asked]
             yield from (f"lesson {source.name}: {fault}" for fault in _cell_faults(fresh, defined))
             yield from _out_of_step(fresh, notebook_path(source, edition))
-    yield from (f"exercise {name}: no lesson asks for it" for name in defined if found and name not in asked)
+    yield from (f"exercise {name}: no lesson asks for it" for name in defined if all_read and name not in asked)
     yield from (
         f"exercise {name}: {asked.count(name)} cells ask for it" for name in dict.fromkeys(asked) if asked.count(name) > 1
     )

@@ -30,7 +30,10 @@ FORM: dict[str, tuple[Any, str]] = {  # field of an exercise -> its type, in wor
     "properties": ((list, tuple), "a list of Property, or a tuple with a comma behind the last one"),
     "differentiable": ((list, tuple), "a list of arguments' names"),
     "hints": ((list, tuple), "a list of texts, or a tuple with a comma behind the last one"),
+    "advice": (Mapping, "a dict: words of an error -> what to do"),
     "value_points": (int, "a whole number"),
+    "rtol": ((int, float), "a number"),
+    "atol": ((int, float), "a number"),
 }
 
 
@@ -115,6 +118,8 @@ def form_fault(exercise: Exercise) -> str:
     for name, (types, words) in FORM.items():
         if not isinstance(getattr(exercise, name), types):
             return f"`{name}` should be {words}"
+    if not exercise.title.strip():
+        return "`title` is empty: say in a sentence what to do"
     if not exercise.arguments:
         return "it has no arguments, so its answer would always be the same"
     for name, kind in exercise.arguments.items():
@@ -127,6 +132,9 @@ def form_fault(exercise: Exercise) -> str:
     names = ["value", "gradient", *(each.name for each in exercise.properties)]
     if twice := next((name for name in names if names.count(name) > 1), None):
         return f"property '{twice}': choose another name, which nothing else in the table of marks has"
+    points = [exercise.value_points, *(each.points for each in exercise.properties)]
+    if not all(isinstance(each, int) and each > 0 for each in points):
+        return f"its points are {', '.join(map(str, points))}: each should be a whole number from 1 on"
     if not exercise.mistakes:
         return "`mistakes` is empty: name at least the one that you expect most, with the sentence that a student should read"
     if not all(isinstance(hint, str) and hint and callable(wrong) for hint, wrong in exercise.wrong_answers()):
