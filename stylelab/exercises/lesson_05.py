@@ -138,7 +138,7 @@ def _rate_cases(rng):
     plain = {"step": int(rng.integers(2, 6)) * 100 + int(rng.integers(20, 80)), "rate": rate, "factor": factor}
     return {
         "plain": plain,
-        "plain: late": plain | {"step": int(rng.integers(3900, 4100)), "factor": float(rng.uniform(0.45, 0.55))},
+        "plain: another": plain | {"step": int(rng.integers(3900, 4100)), "factor": float(rng.uniform(0.45, 0.55))},
         "start": plain | {"step": 0},
         "soon": plain | {"step": int(rng.integers(1, 3))},
         "later": plain | {"step": plain["step"] + 100},

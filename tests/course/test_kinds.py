@@ -1,5 +1,7 @@
 """Every kind of argument and result in NumPy and plain Python: right answers are right, and a wrong one reads why."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -152,6 +154,27 @@ def test_a_property_gets_words_and_tables_in_pythons_own_types(result):
     assert judged(one, reference).right
     wrong = judged(one, lambda x: {"once": x, "sign": "-", "a: b": x} if result == "table" else f"[{x}]")
     assert [part.wrong for part in wrong.parts][1:] == ["It should have them."]
+
+
+def test_of_texts_the_place_is_shown_where_they_part_on_one_line():
+    one = exercise("list", "text", lambda x: "".join(f"number {each};\n" for each in x))
+    sentence = judged(one, lambda x: "".join(f"number {each}\n" for each in x)).sentence
+    assert re.search(r"gives 'number (\d+)\\nnumber .*\.\.\.' where 'number \1;\\nnumber .*\.\.\.' is right", sentence)
+    sentence = judged(one, lambda x: one.reference(x)[:-2] + "!").sentence
+    assert re.search(r"gives '\.\.\..*number (\d+)!' where '\.\.\..*number \1;\\n' is right", sentence)
+    of_an_array = exercise("array", "text", lambda x: f"{x.size} of {x.sum():.2f}")
+    assert judged(of_an_array, lambda x: f"{x.size} at {x.sum():.2f}").sentence.startswith("It gives '6 at ")
+
+
+def test_the_words_of_a_case_are_in_a_sentence_that_does_not_show_the_case():
+    from dataclasses import replace
+
+    cases = {"plain": {"x": 7}, "plain: a negative number": {"x": -7}}
+    one = replace(exercise("whole", "whole", lambda x: abs(x), lambda x: x), cases=lambda rng: cases)
+    assert judged(one, lambda x: x).sentence == "Right for one input, but not for a negative number: That is the mistake."
+    assert (
+        judged(one, lambda x: max(x, 3)).sentence == "Right for one input, but not for another: f(-7) gives 3 where 7 is right."
+    )
 
 
 def test_a_property_that_cannot_be_looked_at_does_not_hold():

@@ -1,5 +1,7 @@
 """Sentences for answers that are not right. They do not contain the solution."""
 
+import os
+
 import numpy as np
 
 from stylelab.exercises.checking.definition import ANY_SHAPE, NUMBERS, Case, Exercise, shorten
@@ -13,6 +15,7 @@ DRIFTS = (
     "gradient that adds up in `.grad`?) and draw nothing at random."
 )
 RANDOM = "A second call with the same arguments gives another result: draw nothing at random, use only the arguments."
+LONGEST = 80  # letters of a text in a sentence
 NEARLY = 5e-3  # relative: what half precision or rounding does
 
 
@@ -63,7 +66,8 @@ def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
     """For a wrong value: how many times too large it is, or where it is wrong."""
     expected, example = exercise.expected(case), exercise.example(case)
     if expected.dtype.kind == "U" and expected.ndim == 0:
-        return f"{example} gives '{shorten(str(output))}' where '{shorten(str(expected))}' is right."
+        given, right = _where_they_part(str(output), str(expected))
+        return f"{example or 'It'} gives '{given}' where '{right}' is right."
     if "U" in (expected.dtype.kind, output.dtype.kind):
         index = tuple(np.argwhere(~exercise.same_words(expected, output))[0])
         where = f"For {example}, it" if example else "It"
@@ -85,6 +89,14 @@ def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
     if example and len(index) == 1:
         return f"For {example}, item {index[0]} is {output[index]:.6g} where {expected[index]:.6g} is right."
     return f"The shape is right, but the values are not: for example, {output[index]:.4g} where {expected[index]:.4g} is right."
+
+
+def _where_they_part(text: str, right: str, before: int = 30) -> tuple[str, str]:
+    """Two texts on one line each, with `\\n` for a new line; of long ones, what is around the first difference."""
+    first = len(os.path.commonprefix([text, right]))
+    start = first - before if max(len(text), len(right)) > LONGEST and first > before else 0
+    given, wanted = (("..." if start else "") + repr(each[start:])[1:-1] for each in (text, right))
+    return shorten(given, LONGEST), shorten(wanted, LONGEST)
 
 
 def not_for(kind: str, sentence: str) -> str:

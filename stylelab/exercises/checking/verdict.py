@@ -219,7 +219,8 @@ def _value_fault(exercise: Exercise, cases: Mapping[str, Case], answer: Answer) 
             alone = ({name: case}, {name: output})
             known = exercise.recognise(cases, answer.outputs) if name == first else exercise.recognise(*alone)
             fault = known or (RANDOM if answer.drifts else value_sentence(exercise, case, output))
-        return fault if name == first else not_for("another" if exercise.example(case) else name.partition(": ")[2], fault)
+        example, kind = exercise.example(case), name.partition(": ")[2]
+        return fault if name == first else not_for("another" if example and example in fault else kind, fault)
     if answer.drifts:
         return DRIFTS
     if exercise.fed_back and answer.trouble and all(name in answer.outputs for name in cases):
