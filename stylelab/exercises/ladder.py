@@ -112,10 +112,12 @@ def _what_next(exercise_id: str, given: int, most: int, policy: Help, wrong: int
     """What else there is, below the hints."""
     if given < most:
         price = f" Hints cost {policy.hint_costs:g} points each." if policy.hint_costs else ""
+        price = " Hints cost 1 point each." if policy.hint_costs == 1 else price
         return say(f"Run this again for hint {given + 1} of {most}.{price}")
     if policy.solution_after == NEVER:
         return say("That was the last hint.")
     price = f" It costs {policy.solution_costs:g} points." if policy.solution_costs else ""
+    price = " It costs 1 point." if policy.solution_costs == 1 else price
     if (left := int(policy.solution_after) - wrong) > 0:
         return say(
             f'That was the last hint. `sl.solution("{exercise_id}")` shows the model answer after {left} more wrong ones.{price}'

@@ -89,8 +89,9 @@ class LessonProgress:
 
     @property
     def summary(self) -> str:
-        """How many predictions were made, in words."""
-        return say(f"{sum(bool(each.guess) for each in self.predictions)} of {len(self.predictions)} guessed")
+        """How many predictions were made, in words; empty in a lesson without any."""
+        made = sum(bool(each.guess) for each in self.predictions)
+        return say(f"{made} of {len(self.predictions)} guessed") if self.predictions else ""
 
     def next(self, right: Container[str]) -> str:
         """The first exercise that is not among those that are right; empty if all are."""
@@ -186,7 +187,7 @@ def progress(folder: Path) -> None:
     following = f"{upcoming.title}: {upcoming.next(right)}" if upcoming else say("all exercises are right")
     lines = [f"{say('Next:')} {following}"]
     for lesson in lessons:
-        lines.append(f"{lesson.file}: {lesson.summary}")
+        lines.append(f"{lesson.file}: {lesson.summary}" if lesson.summary else lesson.file)
         lines += [f"  {STAGES[each.outcome].icon} {each.name}: {each.summary}" for each in lesson.exercises]
     html = PAGE.render(
         lessons=lessons, next=following, stages=STAGES, say=say, with_code=with_code, direction=Markup(html_direction())

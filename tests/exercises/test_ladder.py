@@ -261,6 +261,15 @@ def test_a_course_may_give_help_at_once_and_say_what_it_costs(sl, printed, help_
     assert printed().startswith("The model answer, in ") and record.entry("total_cost")["solution"]
 
 
+def test_what_costs_one_point_costs_no_points(sl, printed, help_):
+    help_("hints_after = 0\nsolution_after = 0\nhint_costs = 1\nsolution_costs = 1")
+    sl.hint("total_cost")
+    assert printed().endswith(" Hints cost 1 point each.")
+    sl.hint("total_cost")
+    sl.hint("total_cost")
+    assert printed().endswith(" It costs 1 point.")
+
+
 def test_a_course_may_ask_for_more_tries(sl, printed, help_):
     help_("hints_after = 2\nsolution_after = 3")
     sl.check("total_cost", forgotten)
