@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import inspect
 import keyword
+import re
 import sys
 import textwrap
 import traceback
@@ -91,7 +92,8 @@ def in_words(error: BaseException, folder: Path, path: Path | None = None) -> st
     if isinstance(error, SyntaxError):
         file, line, text = error.filename or file, error.lineno, error.msg
     where = f"'{printable(file)}'" + (f", line {line}" if line else "") + ": " if file else ""
-    return f"{where}{type(error).__name__}{': ' if text else ''}{printable(' '.join(text.split()), 300)}"
+    text = re.sub(r"stylelab_course_[0-9a-f]+\.", "exercises.", " ".join(text.split()))
+    return f"{where}{type(error).__name__}{': ' if text else ''}{printable(text, 300)}"
 
 
 def course_answers(course: Course, framework: str) -> dict[str, Callable]:

@@ -22,9 +22,10 @@ STAGES = {stage.name: stage for stage in (RIGHT, PARTLY, WRONG, COULD_NOT_RUN, O
 LARGEST = 50_000_000  # bytes of a notebook that is read
 LONGEST = 300  # letters of a question or a guess
 GUESS = "guess_"  # how the name of a cell begins that asks for a prediction
+AS_SAVED = "This is what the notebooks said when they were last saved: save first (Ctrl+S)."
 PAGE = Template(
     """<div{{ direction }}>
-<p><b>{{ say("Next:") }}</b> {{ next }}</p>
+<p><b>{{ say("Next:") }}</b> {{ next }}<br>{{ say(as_saved) }}</p>
 <table>
 <thead><tr><th>{{ say("Lesson") }}</th><th>{{ say("Exercises") }}</th><th>{{ say("Predictions") }}</th></tr></thead>
 <tbody>{% for lesson in lessons %}<tr style="vertical-align: top">
@@ -189,7 +190,14 @@ def progress(folder: Path) -> None:
     for lesson in lessons:
         lines.append(f"{lesson.file}: {lesson.summary}" if lesson.summary else lesson.file)
         lines += [f"  {STAGES[each.outcome].icon} {each.name}: {each.summary}" for each in lesson.exercises]
+    lines.append(say(AS_SAVED))
     html = PAGE.render(
-        lessons=lessons, next=following, stages=STAGES, say=say, with_code=with_code, direction=Markup(html_direction())
+        lessons=lessons,
+        next=following,
+        as_saved=AS_SAVED,
+        stages=STAGES,
+        say=say,
+        with_code=with_code,
+        direction=Markup(html_direction()),
     )
     show("\n".join(lines), html)

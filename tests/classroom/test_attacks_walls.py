@@ -236,7 +236,7 @@ ENDED = {  # name -> (code, stage, words)
     "a bad address": ("ctypes.string_at(0)", "lost", "crashed: it used memory that it did not have (SIGSEGV)"),
     "an abort": ("os.abort()", "lost", "gave up: .*(SIGABRT)"),
     "a system call of another kind": ("os.kill(os.getpid(), signal.SIGSYS)", "lost", "asked the system for something that no answer may do (SIGSYS)"),
-    "too long": ("os.kill(os.getpid(), signal.SIGXCPU)", "time", "used more processor time than an answer may (SIGXCPU)"),
+    "too long": ("os.kill(os.getpid(), signal.SIGXCPU)", "time", "used more processor time than an answer may (SIGXCPU). Does a loop never end?"),
     "terminated": ("os.kill(os.getpid(), signal.SIGTERM)", "lost", "was ended by a signal (SIGTERM)"),
     "a number of the C library's": ("os.kill(os.getpid(), 40)", "lost", "was ended by a signal (signal 40)"),
     "an exit that looks like a signal": ("os._exit(137)", "lost", "ended before it had answered."),

@@ -51,6 +51,7 @@ def test_a_class_is_graded_in_worker_processes_and_a_hostile_answer_costs_nobody
     assert stages == {"Ada": "right", "Bo": "wrong", "Mallory": "could not run", "Trudy": "could not run"}
     assert found["Bo", "gram_matrix"]["mistake"] == "Divide by the number of positions."
     assert {row["outcome"] for (_, exercise), row in found.items() if exercise == "style_layer_loss"} == {"right"}
+    assert "<h1>Class overview: Gram</h1>" in Path("out/overview.html").read_text()
     assert "ValueError: []" in found["Trudy", "gram_matrix"]["reason"]
     assert "_reference_that_students" not in "".join(path.read_text() for path in Path("out/feedback").iterdir())
 

@@ -50,6 +50,7 @@ def faults(course: Path) -> list[str]:
 
 
 DEFINITIONS = {
+    "a file that is missing": (put(EXERCISES_FILE, "from .helpers import draw\n"), "No module named 'exercises.helpers'"),
     "kind of an argument": (swap(EXERCISES_FILE, '"numbers": "list"}', '"numbers": "lists"}'), "an unknown kind 'lists': choose one of"),
     "kind of the result": (swap(EXERCISES_FILE, 'result="list"', 'result="lst"'), "its result is of an unknown kind 'lst'"),
     "another kind of result": (swap(EXERCISES_FILE, 'result="list"', 'result="text"'), "returns a list, where `result` is 'text' (case 'plain')"),

@@ -123,9 +123,14 @@ def test_hints_come_one_at_a_time_below_those_that_were_shown(sl, printed):
 
 
 def test_an_unknown_exercise_gets_the_nearest_name(sl):
+    def total_cost(content, style, alpha, beta):
+        return content
+
     for ask in (sl.hint, sl.solution):
         with pytest.raises(InputError, match="gram_matrix"):
             ask("gram_matrx")
+        with pytest.raises(InputError, match="write the name of the exercise in quotes: 'total_cost'"):
+            ask(total_cost)
 
 
 # honest tries

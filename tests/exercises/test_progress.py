@@ -45,11 +45,13 @@ def write(tmp_path):
 
 @pytest.fixture
 def shown(tmp_path, capsys):
-    """A function that shows the progress in the folder, and returns the lines of it."""
+    """A function that shows the progress in the folder, and returns the lines of it but the last one, which is always the same."""
 
     def shown():
         progress.progress(tmp_path)
-        return capsys.readouterr().out.splitlines()
+        *lines, last = capsys.readouterr().out.splitlines()
+        assert last == progress.AS_SAVED
+        return lines
 
     return shown
 

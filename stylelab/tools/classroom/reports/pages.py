@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stylelab.base.course import EDITIONS
+from stylelab.base.course import EDITIONS, chosen_course
 from stylelab.base.html import with_code
 from stylelab.tools.classroom.marking.model import OUTCOMES, PENDING, RIGHT, STAGES
 from stylelab.tools.classroom.marking.record import HIDDEN
@@ -77,6 +77,7 @@ def overview(book: Gradebook, glance: Sequence[ExerciseStatistics], similar: str
         "overview.html.j2",
         book=book,
         similar=similar,
+        course=chosen_course().title if chosen_course().folder else "",
         facts=facts,
         kinds=KINDS,
         used=[kind for kind in KINDS if any(lost[kind] for lost in shares.values())],

@@ -419,7 +419,8 @@ def explain_ending(status: int) -> tuple[str, str]:
     except ValueError:
         name = f"signal {status - 128}"
     stage, how = ENDINGS.get(name, ("lost", "was ended by a signal"))
-    return stage, f"Its process {how} ({name})."
+    advice = " Does a loop never end?" if stage == "time" else ""
+    return stage, f"Its process {how} ({name}).{advice}"
 
 
 def check_sandbox(kind: str) -> None:
