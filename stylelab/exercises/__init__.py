@@ -44,8 +44,8 @@ def find_exercise(exercise_id: str) -> Exercise:
     """
     known = EXERCISES | {name: exercise for name, (exercise, _) in course_exercises(chosen_course()).items()}
     points = course_points()
-    if callable(exercise_id) and getattr(exercise_id, "__name__", "") in known:
-        raise InputError(f"write the name of the exercise in quotes: '{exercise_id.__name__}'")
+    if callable(exercise_id) and (name := getattr(exercise_id, "__name__", "")) in known:
+        raise InputError(f"write the name of the exercise in quotes: '{name}'")
     if not points:
         raise InputError(f"'{printable(chosen_course().folder)}' has no exercises: define some in its folder exercises/")
     return known[one_of("exercise", exercise_id, known if isinstance(exercise_id, str) and exercise_id in known else points)]

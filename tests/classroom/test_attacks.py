@@ -204,9 +204,10 @@ HOGS = {  # name -> (code, stages that it may end in)
 
 @pytest.mark.parametrize("code, stages", HOGS.values(), ids=HOGS)
 def test_an_answer_that_uses_too_much_is_stopped_and_affects_no_other(grade, code, stages):
-    result = grade(f"def gram_matrix(activation):\n    {code}\n", seconds=2)
+    seconds = 4 if "hoard" in code else 2  # filling memory keeps a busy system, and not the answer, at work
+    result = grade(f"def gram_matrix(activation):\n    {code}\n", seconds=seconds)
     if result.stage == "starved":  # another process was killed for memory at that moment: such an answer is run again
-        result = grade(f"def gram_matrix(activation):\n    {code}\n", seconds=2)
+        result = grade(f"def gram_matrix(activation):\n    {code}\n", seconds=seconds)
     assert result.earned == 0 and result.stage in stages, result.reason
     assert result.seconds < 60  # a busy machine gives an answer more
     assert result.reason
