@@ -464,7 +464,7 @@ def display_widget(widget: Any, html: str, text: str, metadata: Mapping[str, Any
         widget: of ipywidgets or anywidget.
         html: what replaces it, already escaped.
         text: the same for a terminal.
-        metadata: of the static version's output.
+        metadata: of the static version's output, if that is to be changed later.
 
     Returns:
         A function (html, metadata) that changes the static version.
@@ -477,7 +477,8 @@ def display_widget(widget: Any, html: str, text: str, metadata: Mapping[str, Any
         static = STATIC.render(name=name, html=Markup(html), say=say, direction=Markup(html_direction()))
         return {"text/html": static, "text/plain": text}
 
-    handle = display(bundle(html), raw=True, metadata=dict(metadata or {}), display_id=True)
+    to_change: dict[str, Any] = {} if metadata is None else {"metadata": dict(metadata), "display_id": True}
+    handle = display(bundle(html), raw=True, **to_change)
     hide = ipywidgets.HTML(f"<style>.{name} {{ display: none }}</style>")
     live = ipywidgets.VBox([widget, hide])._repr_mimebundle_()
     display({WIDGET: live[WIDGET], "text/plain": ""}, raw=True)

@@ -15,6 +15,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from stylelab.exercises.checking.check import _last
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = (
     "stylelab", "stylelab.errors", "stylelab.images", "stylelab.encoders", "stylelab.plots", "stylelab.page", "stylelab.recipes",
@@ -80,7 +82,7 @@ def run(tests, folder, names):
     names |= {"cat": names["images"].open_image("cat", 60), "painting": names["images"].open_image("fluid", 64)}
     report = []
     environment = {"STYLELAB_CACHE": str(folder / "cache"), "STYLELAB_PRESET": "ci"}
-    with mock.patch.dict(os.environ, environment):
+    with mock.patch.dict(os.environ, environment), mock.patch.dict(_last, clear=True):  # of checks in other tests
         for test in tests:
             test.globs = dict(names)
             runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE, verbose=False)

@@ -95,7 +95,7 @@ def _where_they_part(text: str, right: str, before: int = 30) -> tuple[str, str]
     """Two texts on one line each, with `\\n` for a new line; of long ones, what is around the first difference."""
     first = len(os.path.commonprefix([text, right]))
     start = first - before if max(len(text), len(right)) > LONGEST and first > before else 0
-    given, wanted = (("..." if start else "") + repr(each[start:])[1:-1] for each in (text, right))
+    given, wanted = (("..." if start else "") + each[start:].replace("\n", "\\n") for each in (text, right))
     return shorten(given, LONGEST), shorten(wanted, LONGEST)
 
 
