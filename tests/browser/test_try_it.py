@@ -136,6 +136,18 @@ def wait(page, part: str, words: str) -> str:
     return page.locator(f"#{part}").text_content()
 
 
+def at_step(page, words: str, start: str, then: str) -> None:
+    """Let the page run `start`, and `then` as soon as its step has these words: a test that asked for it could come too late."""
+    page.evaluate(f"""() => new Promise(done => {{
+        const text = document.getElementById('step-text');
+        const watch = new MutationObserver(() => {{
+            if (/{words}/.test(text.textContent)) {{ watch.disconnect(); {then}; done(); }}
+        }});
+        watch.observe(text, {{childList: true, characterData: true, subtree: true}});
+        {start};
+    }})""")
+
+
 def painted(page) -> np.ndarray:
     wait(page, "painted-text", "^(Painted in|用时)")
     return canvas(page, "painted")
@@ -460,17 +472,14 @@ def test_a_run_that_was_paused_goes_on_as_if_it_had_not_been(opened):
     page.locator("#run").click()
     wait(page, "step-text", "^Done after 24 ")
     whole = page.evaluate(losses)
-    page.locator("#again").click()
-    wait(page, "step-text", "^Step 1?[5-9] ")
-    page.locator("#run").click()
+    at_step(page, "^Step 1?[5-9] ", "document.getElementById('again').click()", "document.getElementById('run').click()")
     wait(page, "step-text", "^Paused")
     page.locator("#run", has_text="Continue").click()
     wait(page, "step-text", "^Done after 24 ")
     assert page.evaluate(losses) == pytest.approx(whole, rel=1e-5)
-    page.locator("#run", has_text="Continue").click()
-    wait(page, "step-text", "^Step 2[5-9] of 48")
-    page.locator("#steps").fill("-5")
-    page.locator("#steps").blur()
+    page.locator("#run", has_text="Continue").wait_for()
+    fewer = "const steps = document.getElementById('steps'); steps.value = '-5'; steps.dispatchEvent(new Event('change'))"
+    at_step(page, "^Step 2[5-9] of 48", "document.getElementById('run').click()", fewer)
     wait(page, "step-text", "^Done after")
     assert page.locator("#steps").input_value() == "1" and page.complaints == []
 
@@ -489,9 +498,8 @@ def test_buttons_that_are_pressed_twice_or_early_act_once(opened, folder):
         page.locator("#run").click()  # while the networks are being loaded
         wait(page, "step-text", "^Done after 6 ")
         assert page.locator("#trouble").text_content() == ""
-        page.evaluate("() => [1, 2].forEach(() => document.getElementById('again').click())")
-        wait(page, "step-text", "^Step [2-5] ")
-        page.evaluate("() => [1, 2].forEach(() => document.getElementById('again').click())")
+        twice = "[1, 2].forEach(() => document.getElementById('again').click())"
+        at_step(page, "^Step [2-5] ", twice, twice)
         wait(page, "step-text", "^Done after 6 ")
         page.wait_for_timeout(2000)
         assert page.locator("#step-text").text_content() == "Done after 6 steps."
