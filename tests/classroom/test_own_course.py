@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from submitting import HONEST, LESSON, OWN_EXERCISES, needs_bubblewrap, notebook, own_course
 
-from stylelab.base.course import choose_course, chosen_course, packed, read_course, work_on
+from stylelab.base.course import choose_course, chosen_course, find_course, packed, read_course, work_on
 from stylelab.cli import commands as cli
 from stylelab.exercises import course_points, find_exercise
+from stylelab.tools.classroom.handout.release import release
 from stylelab.tools.classroom.marking import batch
 from stylelab.tools.classroom.marking.model_answers import library_source
 from stylelab.tools.classroom.marking.version import grader_digest
@@ -108,6 +109,18 @@ def test_a_course_in_a_folder_that_the_sandbox_sees_is_hidden_there(course, monk
     assert command[at - 1] == "--tmpfs" and command[at + 1 : at + 3] == ["--remount-ro", own]
     assert command.index(str(course.folder.parent)) < at
     assert own not in bubblewrap_command("/usr/bin/python3", 0)
+
+
+def test_a_folder_belongs_to_the_nearest_course_above_it(course):
+    deep = course.folder / "lessons" / "deep"
+    deep.mkdir()
+    assert find_course(deep).folder == course.folder and find_course(course.folder.parent).folder is None
+
+
+def test_nbgrader_knows_a_course_by_the_name_of_its_folder(course):
+    with choose_course(course):
+        release(Path("out"), nbgrader=True)
+    assert 'c.CourseDirectory.course_id = "mine"' in Path("out/nbgrader_config.py").read_text()
 
 
 def test_lessons_of_a_course_and_ours_can_be_mixed(course):

@@ -235,6 +235,13 @@ def test_each_check_counts_those_who_passed_of_those_graded():
     assert each.seconds == 0.5
 
 
+def test_the_seconds_are_those_of_the_middle_answer_and_the_median_that_of_the_class():
+    marks = [mark(student, earned) for student, earned in (("Ada", 10), ("Bo", 3), ("Cy", 2))]
+    times = zip(marks, (0.25, 0.5, 40.0), strict=True)
+    made = book(*(replace(each, exercises=(replace(each.exercises[0], seconds=seconds),)) for each, seconds in times))
+    assert at_a_glance(made)[0].seconds == 0.5 and by_lesson(made)[0].median == 0.3
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_has_one_outcome(stage):
     assert mark("Ada", 0, stage=stage).exercises[0].outcome in OUTCOMES

@@ -77,6 +77,7 @@ DEFINITIONS = {
     "reference far too long": (swap(EXERCISES_FILE, RIGHT, "lambda numbers: [1] * 400_000"), "more than 300000 numbers"),
     "mistake stops": (swap(EXERCISES_FILE, TWICE, "lambda numbers: 1 / 0"), "keep all of them.': it stops with ZeroDivisionError"),
     "mistake is right": (swap(EXERCISES_FILE, TWICE, RIGHT), "keep all of them.': it is a right answer"),
+    "mistake is right for some": (swap(EXERCISES_FILE, TWICE, "lambda numbers: sorted(set(numbers) if len(numbers) % 2 else numbers)"), "for some inputs (seed"),
     "mistake is another": (swap(EXERCISES_FILE, TWICE, "lambda numbers: sorted(numbers)[::-1]"), "reads something else: The largest comes first"),
     "property stops": (swap(EXERCISES_FILE, 'outputs["reversed"], ', 'outputs["revresed"], '), "line 35: KeyError: 'revresed'"),
     "no title": (swap(EXERCISES_FILE, 'title="', 'title="" and "'), "`title` is empty"),
