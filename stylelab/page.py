@@ -407,7 +407,7 @@ def predict(name: str, question: str, choices: Sequence[str] = (), *, unit: str 
             return
         known.update(guess=None if guess is None else guess[:MOST_LETTERS], skipped=guess is None)
         record.save(key, known)
-        shown(*static())  # first, so that the guess can be saved once it is seen
+        shown(*static())  # first: once the guess is seen, the notebook may be saved with it
         told.value = _told(known)
         box.children = [asked, told]
 
@@ -464,10 +464,10 @@ def display_widget(widget: Any, html: str, text: str, metadata: Mapping[str, Any
         widget: of ipywidgets or anywidget.
         html: what replaces it, already escaped.
         text: the same for a terminal.
-        metadata: of the static version's output, if that is to be changed later.
+        metadata: of the static version's output; without it, that output cannot be changed later.
 
     Returns:
-        A function (html, metadata) that changes the static version.
+        A function (html, metadata) that changes the static version; it does nothing if no `metadata` was given.
     """
     import ipywidgets
 

@@ -208,9 +208,11 @@ def find_lessons(framework: str | None = None) -> list[Path]:
 
 
 def how_to_restore(lesson: Path) -> str:
-    """What to do about a lesson's notebook that cannot be read."""
+    """What to do about a notebook of the chosen course that cannot be read, as the end of a sentence."""
     home = chosen_course().folder
-    return "`stylelab lessons build` makes it again" if home and lesson.is_relative_to(home) else "fetch the repository again"
+    if home and lesson.is_relative_to(home):
+        return f"`stylelab lessons build --course {printable(home)}` makes it again"
+    return "fetch the repository again"
 
 
 def _notebooks(folder: Path, editions: Iterable[str]) -> list[Path]:

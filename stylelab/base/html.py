@@ -1,4 +1,4 @@
-"""Text as HTML for notebooks."""
+"""Text as HTML, for notebooks and reports."""
 
 import re
 

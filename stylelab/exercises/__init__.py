@@ -40,7 +40,8 @@ def find_exercise(exercise_id: str) -> Exercise:
     """The exercise with this id, of the chosen course or of stylelab.
 
     Raises:
-        InputError: the id is unknown; the nearest one is suggested. Or the course's files cannot be read.
+        InputError: the id is unknown, and the nearest one is suggested; it is a function instead of its name; or the course's
+            files cannot be read.
     """
     known = EXERCISES | {name: exercise for name, (exercise, _) in course_exercises(chosen_course()).items()}
     points = course_points()

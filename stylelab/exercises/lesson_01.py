@@ -134,8 +134,8 @@ LAYER_NAME = Exercise(
     properties=(
         Property("knows relu4_2", "'relu4_2' should become 'conv4_2'.", case="relu"),
         Property("keeps conv4_2", "The paper's own name should stay as it is, and only that.",
-                 lambda cases, outputs: all(str(outputs[name]) == cases[name]["name"] for name in of_kind("own", cases))
-                 and any(str(outputs[name]) != cases[name]["name"] for name in ("plain", "relu")), case="own"),
+                 lambda cases, outputs: all(outputs[name] == cases[name]["name"] for name in of_kind("own", cases))
+                 and any(outputs[name] != cases[name]["name"] for name in ("plain", "relu")), case="own"),
         Property("counts convolutions", "A whole number k means the k-th convolution, block after block.", case="number"),
         Property("1 is the first", "Numbers 1 to 4 are the convolutions of the first two blocks.", case="low"),
         Property("16 is the last", "Numbers 13 to 16 are the convolutions of the last block.", case="high"),

@@ -20,6 +20,7 @@ from stylelab.errors import InputError
 from stylelab.exercises.checking.definition import Exercise
 
 LARGEST = 10_000_000  # bytes of a file with exercises
+PREFIX = "stylelab_course_"  # of the package that a course's exercises become
 ANSWERS = {"torch": "answers_torch", "tensorflow": "answers_tensorflow"}  # modules with a framework's own answers
 
 
@@ -48,7 +49,7 @@ def exercise_files(folder: Path) -> list[Path]:
 @cache
 def _defined(folder: Path, digest: str) -> dict[str, tuple[Exercise, types.ModuleType]]:
     """As above. They are read again once they have changed, which the digest tells."""
-    package = types.ModuleType(f"stylelab_course_{digest}", "The exercises of a course.")
+    package = types.ModuleType(f"{PREFIX}{digest}", "The exercises of a course.")
     package.__path__ = [str(folder / "exercises")]  # so that a file can say `from .common import ...`
     sys.modules[package.__name__] = package
     found: dict[str, tuple[Exercise, types.ModuleType]] = {}
@@ -92,7 +93,7 @@ def in_words(error: BaseException, folder: Path, path: Path | None = None) -> st
     if isinstance(error, SyntaxError):
         file, line, text = error.filename or file, error.lineno, error.msg
     where = f"'{printable(file)}'" + (f", line {line}" if line else "") + ": " if file else ""
-    text = re.sub(r"stylelab_course_[0-9a-f]+\.", "exercises.", " ".join(text.split()))
+    text = re.sub(rf"{PREFIX}[0-9a-f]+\.", "exercises.", " ".join(text.split()))
     return f"{where}{type(error).__name__}{': ' if text else ''}{printable(text, 300)}"
 
 

@@ -16,6 +16,8 @@ with quiet_stderr():
 
     allow_memory_growth(tensorflow)
 
+from stylelab import progress as progress
+from stylelab import submit as submit
 from stylelab.tensorflow.cascade import move_statistics
 from stylelab.tensorflow.clouds import (
     batch_norm_loss,

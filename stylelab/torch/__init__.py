@@ -9,6 +9,8 @@ from stylelab.base.frameworks import check_installed
 
 check_installed("torch")
 
+from stylelab import progress as progress
+from stylelab import submit as submit
 from stylelab.torch.cascade import move_statistics
 from stylelab.torch.clouds import (
     batch_norm_loss,

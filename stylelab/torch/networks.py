@@ -74,7 +74,8 @@ def conditional_instance_norm(activation: Tensor, gain: Tensor, bias: Tensor, ep
     for name, given in (("gain", gain), ("bias", bias)):
         if tuple(given.shape) not in (tuple(activation.shape[:2]), (1, activation.shape[1])):
             raise InputError(f"{name} must be {tuple(activation.shape[:2])}, a number for each filter; got {tuple(given.shape)}")
-    normalised = torch.group_norm(activation, activation.shape[1], eps=epsilon)  # as `instance_norm`, but in one pass
+    # as `instance_norm`, but in one pass; `F.group_norm` refuses an activation of one position
+    normalised = torch.group_norm(activation, activation.shape[1], eps=epsilon)
     return torch.addcmul(bias[:, :, None, None], normalised, gain[:, :, None, None])
 
 

@@ -478,6 +478,7 @@ def test_a_run_that_was_paused_goes_on_as_if_it_had_not_been(opened):
     wait(page, "step-text", "^Done after 24 ")
     assert page.evaluate(losses) == pytest.approx(whole, rel=1e-5)
     page.locator("#run", has_text="Continue").wait_for()
+    assert page.locator("#steps").is_enabled()
     fewer = "const steps = document.getElementById('steps'); steps.value = '-5'; steps.dispatchEvent(new Event('change'))"
     at_step(page, "^Step 2[5-9] of 48", "document.getElementById('run').click()", fewer)
     wait(page, "step-text", "^Done after")

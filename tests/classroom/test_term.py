@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from stylelab.tools.classroom import grade as grading
 from stylelab.tools.classroom.marking import workers
 from stylelab.tools.classroom.marking.model import OUTCOMES, STAGES, Claims, ExerciseMark, Line, Mark
 from stylelab.tools.classroom.marking.record import Record
+from stylelab.tools.classroom.notebooks.read import read_notebook
 from stylelab.tools.classroom.reports import write
 from stylelab.tools.classroom.reports.glance import at_a_glance, by_attempt, by_lesson
 from stylelab.tools.classroom.reports.gradebook import Term, make_gradebook
@@ -240,6 +242,23 @@ def test_the_seconds_are_those_of_the_middle_answer_and_the_median_that_of_the_c
     times = zip(marks, (0.25, 0.5, 40.0), strict=True)
     made = book(*(replace(each, exercises=(replace(each.exercises[0], seconds=seconds),)) for each, seconds in times))
     assert at_a_glance(made)[0].seconds == 0.5 and by_lesson(made)[0].median == 0.3
+
+
+def test_the_help_that_a_notebook_tells_of_is_counted_and_called_its_own_account(tmp_path):
+    def said(**ours):
+        return {"output_type": "display_data", "metadata": {"stylelab": {"exercise": "gram_matrix", **ours}}, "data": {}}
+
+    outputs = [said(wrong=2, hints=1), said(hints=7), said(hints=True, wrong="3"), said(solution=True), 7, {"metadata": []}]
+    cells = [{"cell_type": "code", "source": "", "metadata": {}, "outputs": outputs, "execution_count": None}]
+    plain = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    claims = read_notebook(json.dumps(plain).encode()).claims["gram_matrix"]
+    assert claims == Claims(wrong=2, hints=3, solution=True)
+    made = book(mark("Ada", 10, claims=claims), mark("Bo", 10))
+    assert at_a_glance(made)[0].helped == 1
+    write.write(tmp_path, [mark("Ada", 10, claims=claims)], RECORD)
+    page = (tmp_path / "feedback/Ada.html").read_text()
+    assert "By its own account the notebook used 3 of 3 hints and the solution, after 2 wrong answers." in page
+    assert ">Used help</th>" in (tmp_path / "overview.html").read_text()
 
 
 @pytest.mark.parametrize("stage", STAGES)

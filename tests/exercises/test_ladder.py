@@ -6,17 +6,17 @@ import json
 import re
 import subprocess
 import sys
-from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+import stylelab
 from stylelab import exercises, languages
 from stylelab.errors import InputError
 from stylelab.exercises import ladder
 from stylelab.exercises.checking import check, record
-from stylelab.languages import LAYOUT
+from stylelab.languages import LAYOUT, read_sentences
 
 EACH = pytest.mark.parametrize("exercise", exercises.EXERCISES.values(), ids=exercises.EXERCISES)
 COURSE = 'title = "Ours"\nstylelab = true\neditions = ["torch", "tensorflow"]\n[help]\n'
@@ -99,11 +99,9 @@ def test_every_exercise_has_three_hints_and_the_last_is_the_line_of_the_model_an
 def test_the_hints_are_said_in_chinese_and_show_the_frameworks_own_layout(exercise, half, framework, monkeypatch):
     monkeypatch.setenv("STYLELAB_LANGUAGE", "zh")
     hints = ladder.all_hints(exercise, framework, ladder.source_of(half.SHOWN[exercise.id]))
-    known = json.loads(
-        (resources.files("stylelab.languages") / "zh" / "sentences" / "exercises.json").read_text(encoding="utf-8")
-    )
+    known = read_sentences("zh")
     for text, english in zip(hints, exercise.hints, strict=False):
-        if known.get(english) is None:  # tests/languages names what is left out
+        if not known.get(english):  # a new one is shown in English; tests/languages names those of ours
             continue
         assert re.search(r"[\u4e00-\u9fff]{4}", text) and text != english
         assert (LAYOUT[framework][0] in text) == ("[activation]" in english)
@@ -120,6 +118,10 @@ def test_hints_come_one_at_a_time_below_those_that_were_shown(sl, printed):
         assert (f"Run this again for hint {count + 1} of 3." in lines[-1]) == (count < 3)
     assert lines[-1] == 'That was the last hint. `sl.solution("total_cost")` shows the model answer after 2 more wrong ones.'
     assert record.entry("total_cost")["hints"] == 3
+
+
+def test_a_lesson_asks_for_its_progress_and_hands_in_by_the_name_that_it_uses(sl):
+    assert sl.progress is stylelab.progress and sl.submit is stylelab.submit
 
 
 def test_an_unknown_exercise_gets_the_nearest_name(sl):
@@ -255,24 +257,22 @@ def test_a_course_may_give_no_help(sl, printed, help_):
     ]
 
 
-def test_a_course_may_give_help_at_once_and_say_what_it_costs(sl, printed, help_):
-    help_("hints_after = 0\nsolution_after = 0\nhint_costs = 0.5\nsolution_costs = 2")
+@pytest.mark.parametrize(
+    ("hint", "answer", "each", "once"),
+    [
+        (0.5, 2, "Hints cost 0.5 points each.", "It costs 2 points."),
+        (1, 1, "Hints cost 1 point each.", "It costs 1 point."),
+    ],
+)
+def test_a_course_may_give_help_at_once_and_say_what_it_costs(sl, printed, help_, hint, answer, each, once):
+    help_(f"hints_after = 0\nsolution_after = 0\nhint_costs = {hint}\nsolution_costs = {answer}")
     sl.hint("total_cost")
-    assert printed().endswith("Run this again for hint 2 of 3. Hints cost 0.5 points each.")
+    assert printed().endswith(f"Run this again for hint 2 of 3. {each}")
     sl.hint("total_cost")
     sl.hint("total_cost")
-    assert printed().endswith('`sl.solution("total_cost")` shows the model answer. It costs 2 points.')
+    assert printed().endswith(f'`sl.solution("total_cost")` shows the model answer. {once}')
     sl.solution("total_cost")
     assert printed().startswith("The model answer, in ") and record.entry("total_cost")["solution"]
-
-
-def test_what_costs_one_point_costs_no_points(sl, printed, help_):
-    help_("hints_after = 0\nsolution_after = 0\nhint_costs = 1\nsolution_costs = 1")
-    sl.hint("total_cost")
-    assert printed().endswith(" Hints cost 1 point each.")
-    sl.hint("total_cost")
-    sl.hint("total_cost")
-    assert printed().endswith(" It costs 1 point.")
 
 
 def test_a_course_may_ask_for_more_tries(sl, printed, help_):

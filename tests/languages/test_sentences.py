@@ -106,6 +106,7 @@ def hints(exercise) -> list[str]:
 @pytest.mark.parametrize("name", exercises.EXERCISES)
 def test_every_hint_of_an_exercise_is_said_in_chinese_also_within_other_sentences(name):
     exercise = exercises.find_exercise(name)
+    assert [hint for hint in exercise.hints if not re.search(HAN, languages.say(hint, "zh"))] == []
     for hint in hints(exercise):
         for sentence in (hint, f"{hint} {FALLBACK}", f"Right for one input, but not for one image: {hint} {FALLBACK}"):
             said = languages.say(sentence, "zh")

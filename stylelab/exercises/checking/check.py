@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass
-from functools import partial
 from types import FrameType
 
 from stylelab.base.course import NEVER, chosen_course
@@ -15,7 +14,7 @@ from stylelab.exercises.checking import record
 from stylelab.exercises.checking.call import Lab, ask, give, unnamed
 from stylelab.exercises.checking.definition import Exercise
 from stylelab.exercises.checking.no_work import is_try
-from stylelab.exercises.checking.reach import OUT_OF_REACH, PACKAGE, own_function, refusal
+from stylelab.exercises.checking.reach import OUT_OF_REACH, PACKAGE, innermost, own_function, refusal
 from stylelab.exercises.checking.verdict import judge, judge_draws
 from stylelab.languages import html_direction, joined, say
 
@@ -130,8 +129,8 @@ def _judged(exercise: Exercise, function: Callable, lab: Lab, library: Mapping[s
     borrowed, refused = own_function(function, frozenset(library)), refusal(function)
     stage = COULD_NOT_RUN if verdict.stage == "error" else PARTLY if verdict.points else WRONG
     own = library[exercise.id]
-    made = own.func if isinstance(own, partial) else own
-    ours = made.__module__.partition(".")[0] == PACKAGE and made.__module__ != NUMPY_ANSWERS
+    home = getattr(innermost(own), "__module__", None) or ""
+    ours = home.partition(".")[0] == PACKAGE and home != NUMPY_ANSWERS
     fallback, unusable = (FALLBACK, UNUSABLE) if ours else (COURSES_FALLBACK, COURSES_UNUSABLE)
     sentence = f"{verdict.sentence} {fallback}"
     if function is own:

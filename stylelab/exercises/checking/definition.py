@@ -21,6 +21,7 @@ ANY_SHAPE = ("array", "list", "table")  # results of any shape
 MOST, AXES = 300_000, 8  # numbers and axes of one output: more than any mistake needs, and few enough to be sent
 WORD = 100  # letters of a word
 TEXT = 10_000  # letters of a text
+LONGEST = 80  # letters of a text in a sentence
 
 Wrong = Callable[..., object]  # takes a case's arguments by name
 
@@ -37,14 +38,14 @@ class Property:
         name: a few words for the table of marks.
         hint: a sentence for an answer without it.
         holds: (cases, outputs) -> whether the answer has it. Without one, every output of the kind `case` must be right. A word or
-            text comes as a str, a table as a dict with numbers as floats, everything else as an array.
+            text comes as a str, a table as a dict in which whatever can be read as a number is a float, everything else as an array.
         points: what it is worth.
         case: the kind of case whose output shows it, when only one output is right: common mistakes are also looked for there.
     """
 
     name: str
     hint: str
-    holds: Callable[[Mapping[str, Case], Outputs], Any] | None = None
+    holds: Callable[[Mapping[str, Case], Mapping[str, Any]], Any] | None = None
     points: int = 1
     case: str | None = None
 
@@ -273,6 +274,6 @@ def _entry(line: str) -> tuple[str, float | str]:
         return key, value
 
 
-def shorten(text: str, longest: int = 80) -> str:
+def shorten(text: str) -> str:
     """A text that fits into a sentence."""
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from stylelab.exercises.checking.definition import ANY_SHAPE, NUMBERS, Case, Exercise, shorten
+from stylelab.exercises.checking.definition import ANY_SHAPE, LONGEST, NUMBERS, Case, Exercise, shorten
 
 NOT_FINITE = (
     "The result is not finite: look for a division by zero, or for a root or another fractional power of a negative number."
@@ -15,7 +15,7 @@ DRIFTS = (
     "gradient that adds up in `.grad`?) and draw nothing at random."
 )
 RANDOM = "A second call with the same arguments gives another result: draw nothing at random, use only the arguments."
-LONGEST = 80  # letters of a text in a sentence
+BEFORE = 30  # letters of a text that are shown before it parts from the right one
 NEARLY = 5e-3  # relative: what half precision or rounding does
 
 
@@ -91,12 +91,12 @@ def value_sentence(exercise: Exercise, case: Case, output: np.ndarray) -> str:
     return f"The shape is right, but the values are not: for example, {output[index]:.4g} where {expected[index]:.4g} is right."
 
 
-def _where_they_part(text: str, right: str, before: int = 30) -> tuple[str, str]:
+def _where_they_part(text: str, right: str) -> tuple[str, str]:
     """Two texts on one line each, with `\\n` for a new line; of long ones, what is around the first difference."""
     first = len(os.path.commonprefix([text, right]))
-    start = first - before if max(len(text), len(right)) > LONGEST and first > before else 0
+    start = first - BEFORE if max(len(text), len(right)) > LONGEST and first > BEFORE else 0
     given, wanted = (("..." if start else "") + each[start:].replace("\n", "\\n") for each in (text, right))
-    return shorten(given, LONGEST), shorten(wanted, LONGEST)
+    return shorten(given), shorten(wanted)
 
 
 def not_for(kind: str, sentence: str) -> str:

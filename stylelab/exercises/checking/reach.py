@@ -12,16 +12,8 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-ALLOWED = {
-    "to_tensor",
-    "to_array",
-    "find_device",
-    "check",
-    "hint",
-    "solution",
-    "progress",
-    "submit",
-}  # the grader has these as well
+# the grader has these as well
+ALLOWED = {"to_tensor", "to_array", "find_device", "check", "hint", "solution", "progress", "submit"}
 OUT_OF_REACH = "stylelab's own functions are out of reach while an answer is graded: write it yourself"
 FAR = 30  # how many functions are followed
 PACKAGE = "stylelab"

@@ -114,7 +114,7 @@ def _wrong_answer(exercise: Exercise, answer: Callable, lab, edition: str) -> It
     except NameError as error:
         if error.name != "__file__":
             raise
-        yield "it looks for a file beside it, with `__file__`: students and graders get only exercises/*.py, so write the data into one"
+        yield "it looks for a file next to it, with `__file__`: students and graders get only exercises/*.py, so write the data into one of those"
         return
     except LookupError:
         yield 'write its definition as `NAME = Exercise(id="...", ..., reference=...)`: a grader looks for the reference there'
@@ -135,6 +135,7 @@ def _lesson_faults(course: Course, defined: Mapping[str, Exercise]) -> Iterator[
     assert course.folder is not None
     folder = course.folder / "lessons"
     found = source_files(folder)
+    all_read = bool(found) and all(LESSON.fullmatch(path.name) for path in found)
     if not found:
         yield f"lessons: there are none in {_kind(folder / 'source')}: write one as 01_name.py; see {GUIDE}"
     for path in [path for path in found if not LESSON.fullmatch(path.name)]:
@@ -147,7 +148,6 @@ def _lesson_faults(course: Course, defined: Mapping[str, Exercise]) -> Iterator[
         elif twin := next((each for each in found if each.name[:2] == path.name[:2] and each < path), None):
             yield f"lesson {path.name}: {twin.name} has the same number"
     asked: list[str] = []
-    all_read = bool(found)
     for source in found:
         for edition in course.editions:
             try:

@@ -31,7 +31,6 @@ FORM: dict[str, tuple[Any, str]] = {  # field of an exercise -> its type, in wor
     "differentiable": ((list, tuple), "a list of arguments' names"),
     "hints": ((list, tuple), "a list of texts, or a tuple with a comma behind the last one"),
     "advice": (Mapping, "a dict: words of an error -> what to do"),
-    "value_points": (int, "a whole number"),
     "rtol": ((int, float), "a number"),
     "atol": ((int, float), "a number"),
 }
@@ -133,7 +132,7 @@ def form_fault(exercise: Exercise) -> str:
     if twice := next((name for name in names if names.count(name) > 1), None):
         return f"property '{twice}': choose another name, which nothing else in the table of marks has"
     points = [exercise.value_points, *(each.points for each in exercise.properties)]
-    if not all(isinstance(each, int) and each > 0 for each in points):
+    if not all(type(each) is int and each > 0 for each in points):
         return f"its points are {', '.join(map(str, points))}: each should be a whole number from 1 on"
     if not exercise.mistakes:
         return "`mistakes` is empty: name at least the one that you expect most, with the sentence that a student should read"

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from stylelab.exercises import defining_module
-from stylelab.exercises.own import ANSWERS, reference_expression
+from stylelab.exercises.own import ANSWERS, PREFIX, reference_expression
 from stylelab.tools.classroom.sandbox.inside.slice import needed
 from stylelab.tools.classroom.sandbox.inside.statements import statements_of
 
@@ -85,7 +85,7 @@ def _read(module: str) -> str:
 
 def _find(module: str) -> Path | None:
     package, _, name = module.rpartition(".")
-    own = sys.modules.get(package) if package.startswith("stylelab_course_") else None
+    own = sys.modules.get(package) if package.startswith(PREFIX) else None
     path = Path(own.__path__[0]) / name if own else PACKAGE.parent / Path(*module.split("."))
     return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
 

@@ -31,7 +31,13 @@ KINDS = {  # kind of fault in the overview's chart -> its colour and the stages 
     "no answer": ("s6", ("file", "forged")),
 }
 KIND_OF = {stage: kind for kind, (_, stages) in KINDS.items() for stage in stages}
-LOOK_AT = ("file", "forged", "time", "memory", "lost")
+LOOK_AT = (
+    "file",
+    "forged",
+    "time",
+    "memory",
+    "lost",
+)  # stages of an answer that a teacher should look at; the command counts them
 
 
 def feedback(book: Gradebook, student: Student) -> str:
