@@ -254,3 +254,11 @@ def test_a_cell_that_fails_is_named_with_its_line(course):
 def test_a_lesson_or_edition_that_is_not_there_is_refused(course, numbers, edition, sentence):
     with pytest.raises(InputError, match=sentence):
         build_course(read_course(course), numbers, edition)
+
+
+def test_a_lesson_with_a_wrong_name_is_all_that_is_said_about_its_exercises(course):
+    (course / LESSON).rename(course / "lessons" / "source" / "sorting.py")
+    (course / "lessons" / "source" / "02_next.py").write_text('# %% [markdown] name="title"\n# # 2 · Next\n', encoding="utf-8")
+    found = faults(course)
+    assert any("sorting.py: name it with two digits" in line for line in found)
+    assert not any("no lesson asks for it" in line for line in found)
