@@ -22,6 +22,7 @@ GAMMAS = ("median", "mean")
 MOST_SAMPLES = 8192  # a kernel matrix of so many positions takes 270 MB
 OPTIMISERS = ("lbfgs", "adam", "sgd")
 STARTS = ("content", "noise", "blend")
+NOTICED = 2.3  # difference of two colours that an eye just notices, in CIELAB: Mahy et al., Color Research & Application 19, 1994
 SOFTNESS = 0.35  # found by trial, at 112 to 192 px on two encoders
 PAPER = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 SHALLOW = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")
@@ -549,8 +550,10 @@ class Recipe(_Checked):
             paper's do not, or more style, as its deep layers change more slowly. None to use `normalised`.
         start: 'content', 'noise', or 'blend' (`noise` parts of noise, the rest content).
         size, side: pixels of the 'long' side or of the 'height'.
-        coarsest: pixels of the long side at the first of several sizes, each 1.4 times the one before, up to the image's own.
+        coarsest: pixels of the long side at the first of several sizes, each twice the one before, up to the image's own.
             None for one size.
+        settle: a run ends before its last step when ten steps at its last size have changed the image's colours by less than
+            this on average, in CIELAB (`stylelab.images.colour_difference`); 0 for a run that makes all its steps.
         style_fit: 'aspect' keeps the style image's shape and gives it the content's short side, 'stretch' the
             content's shape too.
         differs: where and why the recipe departs from the author's code, a sentence each.
@@ -569,6 +572,7 @@ class Recipe(_Checked):
     size: int = 512
     steps: int
     coarsest: int | None = None
+    settle: float = 0.0
     mini: Weights | None = None
     tv: Loss = TotalVariation("l1")
     start: str = "content"
@@ -614,11 +618,11 @@ class Recipe(_Checked):
 
         >>> recipe = recipes.find_recipe("stylelab")
         >>> recipe.coarsest, recipe.scales(256)
-        (128, 3)
+        (128, 2)
         """
         if self.coarsest is None:
             return 1
-        return 1 + max(0, round(2 * math.log2(long_side / self.coarsest)))
+        return 1 + max(0, round(math.log2(long_side / self.coarsest)))
 
 
 def _equally(layers: tuple[str, ...], total: float = 1.0) -> dict[str, float]:
@@ -639,8 +643,9 @@ RECIPES = {
             weights_for="normalised",
             optimiser=Optimiser("lbfgs", softness=SOFTNESS),
             size=512,
-            steps=250,
+            steps=200,
             coarsest=128,
+            settle=NOTICED,
         ),
         Recipe(
             name="gatys",

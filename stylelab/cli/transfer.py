@@ -185,9 +185,12 @@ def summary(result: Result, out: Path, encoder: object) -> str:
         per_step = (seconds[-1] - seconds[0]) / (len(seconds) - 1) if len(seconds) > 1 else seconds[0]
         digits = 0 if per_step > 0.01 else 1
         pace = f", {1000 * per_step:.{digits}f} ms per step, loss {total[0]:.4g} -> {total[-1]:.4g}"
+    steps = result.recipe.steps
+    settled = not result.stopped and len(total) < steps
     lines = [
         say(f"saved {quoted(out)} ({width} x {height} pixels), recipe {result.recipe.name}, encoder {chosen}"),
         say(f"{len(result.history)} steps in {result.seconds:.1f} s on {result.device} in {result.precision}") + say(pace),
+        *([say(f"ended before step {steps}, as the image hardly changed any more to the eye; --settle 0 makes all steps")] if settled else []),
         *map(say, result.notes),
     ]
     return "\n".join(lines)

@@ -22,7 +22,7 @@ from stylelab.run.provenance import record_provenance
 from stylelab.run.settings import installed_versions
 from stylelab.run.state import Keeper
 
-StepOrError = Step | NotFiniteError  # one pair's step; the error stands for a pair that has ended
+StepOrError = Step | NotFiniteError | None  # one pair's step; the error, or None, stands for a pair that has failed, or settled
 
 
 def collect(
@@ -73,7 +73,7 @@ def collect(
                 for log, step in zip(logs, batch, strict=True):
                     log.add(step, seconds, kept, first_steps)
                 signals.defers = keeper is not None and keeper.progress.read is not None  # a step that was cut cannot be kept
-                if all(log.stopped for log in logs):
+                if all(log.stopped or log.settled for log in logs):
                     break
                 if keeper and keeper.due():
                     _save(keeper, logs, facts | {"seconds": seconds})
@@ -125,7 +125,7 @@ def _at_full_size(image: np.ndarray, job: Job) -> np.ndarray:
 
 def _save(keeper: Keeper, logs: "list[_Log]", facts: Mapping[str, Any]) -> None:
     """Keep the run as it is after its last step, unless that was cut before it came into the logs."""
-    if all(log.stopped or len(log.history) == keeper.progress.step for log in logs):
+    if all(log.stopped or log.settled or len(log.history) == keeper.progress.step for log in logs):
         arrays = {f"pair {i}.{name}": array for i, log in enumerate(logs) for name, array in log.arrays().items()}
         keeper.save(arrays, {**facts, "stopped": [log.stopped for log in logs]})
 
@@ -161,10 +161,12 @@ class _Log:
         self.image = start
         self.best: Step | np.ndarray = start
         self.last: Step | np.ndarray = start
-        self.lowest, self.taken = np.inf, 0
+        self.lowest, self.taken, self.settled = np.inf, 0, False
 
     def add(self, step: StepOrError, seconds: float, kept: set[int], first_steps: set[int]) -> None:
-        if self.stopped:
+        if step is None:
+            self.settled = True
+        if self.stopped or step is None:
             return
         if isinstance(step, NotFiniteError):
             self.stopped, self.image = str(step), step.image

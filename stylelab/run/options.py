@@ -144,7 +144,11 @@ class Options(Checked):
         "auto", "'auto' (vgg19 if downloaded, else mini), another name, or a weights file.", PATH
     )  # fmt: skip
     size: int | None = option(None, "Long side of the image in pixels.", WHOLE, RECIPES_OWN)
-    steps: int | None = option(None, "Steps of the optimiser, 1 or more.", WHOLE, RECIPES_OWN)
+    steps: int | None = option(None, "Steps of the optimiser, 1 or more; see settle.", WHOLE, RECIPES_OWN)
+    settle: float | None = option(
+        None, "End before that when 10 steps change colours by less than this on average: 2.3 is just noticeable, 0 is never.", NUMBER,
+        RECIPES_OWN,
+    )  # fmt: skip
     seed: int = option(0, "Seed of the noise, 0 or more, for recipes that start from noise.", WHOLE)
     device: str | None = option(None, "'cpu', 'gpu', 'cuda', 'cuda:1' or 'mps'.", NAME, "a GPU if there is one")
     content_layers: Sequence[str] | None = option(None, "Layers that keep the scene, such as conv4_2.", LAYERS, RECIPES_OWN)
@@ -175,7 +179,7 @@ class Options(Checked):
     )  # fmt: skip
     precision: str = option("auto", "float32, bfloat16, or auto: bfloat16 where this machine multiplies it faster.", NAME)
     scales: int | None = option(
-        None, "Number of sizes to paint, from coarse to fine, each 1.4 times the one before.", WHOLE, RECIPES_OWN
+        None, "Number of sizes to paint, from coarse to fine, each twice the one before.", WHOLE, RECIPES_OWN
     )  # fmt: skip
     tile: int | None = option(
         None, "Side in pixels of the tiles to work in, for large images; 0 for no tiles.", WHOLE,

@@ -102,6 +102,22 @@ class Job:
             return np.zeros(size, bool)
         return None if self.regions is None else self.regions.painted(size)
 
+    @property
+    def settle(self) -> float:
+        """The recipe's, for the mean over all pixels, of which only some may be painted."""
+        return self.recipe.settle * (1.0 if self.painted is None else float(self.painted.mean()))
+
+    def enlarge(self, image: np.ndarray) -> np.ndarray:
+        """An image painted at a smaller size, to continue from at this one: details too fine for it are the content image's.
+
+        Lanczos alone would leave it blurred, and the steps that sharpen it are the dearest of a run (docs/speed.md).
+        """
+        size = self.content.shape[:2]
+        larger = images.enlarge(image, size)
+        if not self.weights.content:
+            return larger
+        return larger + self.content - images.enlarge(images.fit(self.content, image.shape[:2]), size)
+
     def finish(self, image: np.ndarray) -> np.ndarray:
         """What is shown of an image on the way: with the photograph's chroma, if only luminance is painted, and as the photograph
         is where nothing is painted."""
@@ -208,7 +224,7 @@ def prepare_run(contents: Sequence[Source], styles: "Sequence[Source | Sequence[
     if options.strength == 0:  # enlarged from a smaller one, it would not be the photograph
         scales = 1
     for coarser in range(1, scales):
-        side = round(max(height, width) / 2 ** (coarser / 2))
+        side = round(max(height, width) / 2**coarser)
         if side * min(height, width) / max(height, width) < COARSEST:
             break
         finest = zip(opened, stages[-1], strict=True)
@@ -318,6 +334,7 @@ def _resolve(options: Options) -> tuple[Recipe, encoders.Encoder]:
     recipe = with_layers(find_recipe(options.recipe), options.content_layers, options.style_layers)
     recipe = with_weights(recipe, options.content_weight, options.style_weight, options.tv_weight)
     recipe = replace(recipe, steps=whole("steps", recipe.steps if options.steps is None else options.steps, 1))
+    recipe = replace(recipe, settle=number("settle", recipe.settle if options.settle is None else options.settle, 0.0))
     whole("seed", options.seed, 0)
     if not 0 <= number("strength", options.strength) <= 1:
         raise InputError(f"strength is {options.strength:g}: give a number from 0, the photograph as it is, to 1, the full style")

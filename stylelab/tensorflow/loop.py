@@ -10,9 +10,9 @@ from tensorflow import Tensor
 
 from stylelab.base.values import instance, kind_of, one_of, whole
 from stylelab.errors import InputError, NotFiniteError
-from stylelab.images import enlarge
 from stylelab.recipes import OPTIMISERS, Optimiser
 from stylelab.result import Step
+from stylelab.run.numerics.settling import Settling, spacing
 from stylelab.run.prepare import Job
 from stylelab.run.state import Progress
 from stylelab.tensorflow.engine.graph import compiled
@@ -25,7 +25,7 @@ from stylelab.tensorflow.tensors import as_tensor, to_image, to_tensor
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02, "sgd": 0.1}
 Evaluate = Callable[[], tuple[dict[str, Tensor], Tensor]]  # -> parts of the loss, (B,) each, and the gradient of their sum
 KEPT = 20  # steps for which L-BFGS keeps what a loss draws at random: it compares one step's gradient with the next one's
-Steps = list["Step | NotFiniteError"]  # of a batch: one for each image
+Steps = list["Step | NotFiniteError | None"]  # of a batch: one for each image; None for one that has settled
 Finish = Callable[[np.ndarray], np.ndarray]  # an image of the run -> the image to show
 
 
@@ -64,7 +64,7 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
     renew = getattr(loss, "renew", lambda step: False)
 
     def run() -> Iterator[Step]:
-        for (step,) in _descend(start, evaluate, method, optimiser, range(1, steps + 1), renew, [_as_it_is], Progress()):
+        for (step,) in _descend(start, evaluate, method, optimiser, range(1, steps + 1), renew, [_as_it_is], Settling([0]), Progress()):
             if isinstance(step, NotFiniteError):
                 raise step
             yield step
@@ -85,7 +85,7 @@ def paint_stages(
         progress: where to start, and where to say how far the run is; by default it starts at the first step.
 
     Yields:
-        For each step a list: each image's Step, or the NotFiniteError that ended it.
+        For each step a list: each image's Step, the NotFiniteError that ended it, or None if it has settled.
 
     Source: Gatys et al. 2017, section 6, for the sizes.
     """
@@ -111,19 +111,20 @@ def paint_stages(
             loss = partial(_beside, loss, [job.painted for job in jobs], content)
         if recipe.optimiser.name == "lbfgs":  # its images are not clipped from step to step
             loss = partial(_as_saved, loss)
-        images = _variable(start if images is None else _enlarged(images, start.shape[1:3]))
+        images = _variable(start if images is None else _enlarged(images, jobs))
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         evaluate = _evaluation(loss, images, tile=tile)
         del content, start, styles  # the loss has what it needs of them
         finish = [job.finish for job in jobs]
-        yield from _descend(images, evaluate, method, recipe.optimiser, steps, drawn.renew, finish, progress)
+        settling = Settling([job.settle if jobs is stages[-1] else 0.0 for job in jobs])
+        yield from _descend(images, evaluate, method, recipe.optimiser, steps, drawn.renew, finish, settling, progress)
 
 
 def _descend(
     images: tf.Variable, evaluate: Evaluate, method: Any, optimiser: Optimiser, indices: range, renew: Callable[[int], bool],
-    finish: Sequence[Finish], progress: Progress,
+    finish: Sequence[Finish], settling: Settling, progress: Progress,
 ) -> Iterator[Steps]:  # fmt: skip
-    """Move a batch of images, in place. An image whose loss is not finite stays where it was last good.
+    """Move a batch of images, in place. One whose loss is not finite stays where it was last good, one that has settled where it is.
 
     `finish` makes of each image what its steps show.
     """
@@ -131,44 +132,52 @@ def _descend(
     failures: dict[int, NotFiniteError] = {}
     kept = KEPT if optimiser.name == "lbfgs" else 1
     if progress.step in indices:  # the run continues after this step
-        good, before, failures = _restore(progress, images, method)
+        good, before, failures = _restore(progress, images, method, settling)
         renew((progress.step - 1) // kept)
     for index in indices[max(0, progress.step + 1 - indices.start) :]:
         if (index == indices[0] or (index - 1) % kept == 0) and renew((index - 1) // kept):
             method.renewed()
         parts, gradient = evaluate()
+        settled = set(settling.settled)  # before this step
         values = [part.numpy().astype(float).tolist() for part in parts.values()]  # a row for each part, a column for each image
         totals = [sum(column) for column in zip(*values, strict=True)]
         for i, total in enumerate(totals):
-            if i not in failures and not np.isfinite(total):
+            if i not in failures and i not in settled and not np.isfinite(total):
                 failures[i] = NotFiniteError(index, total, finish[i](to_image(good[i : i + 1])))
-        if failures:
-            stays = np.isin(range(len(totals)), list(failures)).reshape(-1, 1, 1, 1)
+        if ended := failures.keys() | settled:
+            stays = np.isin(range(len(totals)), list(ended)).reshape(-1, 1, 1, 1)
             gradient = tf.where(stays, tf.zeros_like(gradient), gradient)
-            totals = [0.0 if i in failures else total for i, total in enumerate(totals)]
+            totals = [0.0 if i in ended else total for i, total in enumerate(totals)]
         progress.read = None
         moved = method.step(before, totals, gradient)
         images.assign(tf.clip_by_value(moved, 0.0, 1.0) if optimiser.clip else moved)
-        if index == indices[-1]:
+        if settling.due(index + 1 - indices.start):
+            apart = spacing(*images.shape[1:3])
+            settling.look([to_image(images[i : i + 1, ::apart, ::apart]) for i in range(len(finish))])
+        if over := index == indices[-1] or settling.ended(failures):
             images.assign(method.check(tf.identity(images), lambda: tf.add_n(list(evaluate()[0].values())).numpy().tolist()))
         good, before = before, tf.identity(images)
-        progress.step, progress.ended, progress.read = index, failures, partial(_state, before, good, method)
+        progress.step, progress.ended, progress.read = index, failures, partial(_state, before, good, method, settling)
         yield [
-            failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1], finish[i])
+            None if i in settled else failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1], finish[i])
             for i, column in enumerate(zip(*values, strict=True))
         ]
+        if over:
+            return
 
 
-def _state(images: Tensor, good: Tensor, method: Any) -> dict[str, np.ndarray]:
+def _state(images: Tensor, good: Tensor, method: Any, settling: Settling) -> dict[str, np.ndarray]:
     """Everything that the next steps depend on."""
-    return {"images": images.numpy(), "good": good.numpy(), **method.state()}
+    still = {f"settling.{name}": array for name, array in settling.state().items()}
+    return {"images": images.numpy(), "good": good.numpy(), **method.state(), **still}
 
 
-def _restore(progress: Progress, images: tf.Variable, method: Any) -> tuple[Tensor, Tensor, dict[int, NotFiniteError]]:
+def _restore(progress: Progress, images: tf.Variable, method: Any, settling: Settling) -> tuple[Tensor, Tensor, dict[int, NotFiniteError]]:
     """Bring images and method back to where a run was stopped, in place; also its last two images, and those that had ended."""
     arrays, progress.arrays = progress.arrays, {}
     images.assign(arrays["images"])
     method.restore(arrays)
+    settling.restore({name.removeprefix("settling."): array for name, array in arrays.items() if name.startswith("settling.")})
     with tf.device(images.device):
         return tf.constant(arrays["good"]), tf.identity(images), dict(progress.ended)
 
@@ -258,6 +267,6 @@ def _inside(images: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     return tf.clip_by_value(images, 0.0, 1.0), backward
 
 
-def _enlarged(images: tf.Variable, size: Sequence[int]) -> Tensor:
+def _enlarged(images: tf.Variable, jobs: Sequence[Job]) -> Tensor:
     with tf.device(images.device):
-        return tf.constant(np.stack([enlarge(array, tuple(size)) for array in images.numpy()]))
+        return tf.constant(np.stack([job.enlarge(array) for job, array in zip(jobs, images.numpy(), strict=True)]))

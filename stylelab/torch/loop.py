@@ -11,9 +11,9 @@ from torch.autograd.function import once_differentiable
 
 from stylelab.base.values import instance, kind_of, one_of, whole
 from stylelab.errors import InputError, NotFiniteError
-from stylelab.images import enlarge
 from stylelab.recipes import OPTIMISERS, Optimiser
 from stylelab.result import Step
+from stylelab.run.numerics.settling import Settling, spacing
 from stylelab.run.prepare import Job
 from stylelab.run.state import Progress
 from stylelab.torch.engine.allocator import settle
@@ -25,7 +25,7 @@ from stylelab.torch.tensors import as_tensor, to_image, to_tensor
 
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02, "sgd": 0.1}
 KEPT = 20  # steps for which L-BFGS keeps what a loss draws at random: it compares one step's gradient with the next one's
-Steps = list["Step | NotFiniteError"]  # of a batch: one for each image
+Steps = list["Step | NotFiniteError | None"]  # of a batch: one for each image; None for one that has settled
 Finish = Callable[[np.ndarray], np.ndarray]  # an image of the run -> the image to show
 
 
@@ -63,7 +63,7 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
     renew = getattr(loss, "renew", lambda step: False)
 
     def run() -> Iterator[Step]:
-        for (step,) in _descend(start, loss, method, optimiser, range(1, steps + 1), renew, [_as_it_is], Progress()):
+        for (step,) in _descend(start, loss, method, optimiser, range(1, steps + 1), renew, [_as_it_is], Settling([0]), Progress()):
             if isinstance(step, NotFiniteError):
                 raise step
             yield step
@@ -84,7 +84,7 @@ def paint_stages(
         progress: where to start, and where to say how far the run is; by default it starts at the first step.
 
     Yields:
-        For each step a list: each image's Step, or the NotFiniteError that ended it.
+        For each step a list: each image's Step, the NotFiniteError that ended it, or None if it has settled.
 
     Source: Gatys et al. 2017, section 6, for the sizes.
     """
@@ -110,19 +110,20 @@ def paint_stages(
             loss = partial(_beside, loss, [job.painted for job in jobs], content)
         if recipe.optimiser.name == "lbfgs":  # its images are not clipped from step to step
             loss = partial(_as_saved, loss)
-        images = start if images is None else _enlarged(images, start.shape[2:])
+        images = start if images is None else _enlarged(images, jobs)
         method = make_method(recipe.optimiser, images) if method is None else method.enlarged(recipe.optimiser, images)
         del content, start, styles  # the loss has what it needs of them
         settle(device, tile=tile)
         finish = [job.finish for job in jobs]
-        yield from _descend(images, loss, method, recipe.optimiser, steps, drawn.renew, finish, progress)
+        settling = Settling([job.settle if jobs is stages[-1] else 0.0 for job in jobs])
+        yield from _descend(images, loss, method, recipe.optimiser, steps, drawn.renew, finish, settling, progress)
 
 
 def _descend(
     images: Tensor, loss: Objective, method: Any, optimiser: Optimiser, indices: range, renew: Callable[[int], bool],
-    finish: Sequence[Finish], progress: Progress,
+    finish: Sequence[Finish], settling: Settling, progress: Progress,
 ) -> Iterator[Steps]:  # fmt: skip
-    """Move a batch of images, in place. An image whose loss is not finite stays where it was last good.
+    """Move a batch of images, in place. One whose loss is not finite stays where it was last good, one that has settled where it is.
 
     `finish` makes of each image what its steps show.
     """
@@ -130,44 +131,52 @@ def _descend(
     failures: dict[int, NotFiniteError] = {}
     kept = KEPT if optimiser.name == "lbfgs" else 1
     if progress.step in indices:  # the run continues after this step
-        good, before, failures = _restore(progress, images, method)
+        good, before, failures = _restore(progress, images, method, settling)
         renew((progress.step - 1) // kept)
     for index in indices[max(0, progress.step + 1 - indices.start) :]:
         if (index == indices[0] or (index - 1) % kept == 0) and renew((index - 1) // kept):
             method.renewed()
         parts, gradient = _evaluate(loss, images)
+        settled = set(settling.settled)  # before this step
         values = torch.stack(list(parts.values())).tolist()  # a row for each part, a column for each image
         totals = [sum(column) for column in zip(*values, strict=True)]
         for i, total in enumerate(totals):
-            if i not in failures and not np.isfinite(total):
+            if i not in failures and i not in settled and not np.isfinite(total):
                 failures[i] = NotFiniteError(index, total, finish[i](to_image(good[i : i + 1])))
         progress.read = None
         with torch.no_grad():
-            for i in failures:
+            for i in (*failures, *settled):
                 gradient[i], totals[i] = 0, 0.0
             method.step(images, totals, gradient)
             if optimiser.clip:
                 images.clamp_(0, 1)
-            if index == indices[-1]:
+            if settling.due(index + 1 - indices.start):
+                apart = spacing(*images.shape[2:])
+                settling.look([to_image(images[i : i + 1, :, ::apart, ::apart]) for i in range(len(finish))])
+            if over := index == indices[-1] or settling.ended(failures):
                 method.check(images, lambda: torch.stack(list(_named(loss(images)).values())).sum(0).tolist())
         good, before = before, images.clone()
-        progress.step, progress.ended, progress.read = index, failures, partial(_state, images, good, method)
+        progress.step, progress.ended, progress.read = index, failures, partial(_state, images, good, method, settling)
         yield [
-            failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1], finish[i])
+            None if i in settled else failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1], finish[i])
             for i, column in enumerate(zip(*values, strict=True))
         ]
+        if over:
+            return
 
 
-def _state(images: Tensor, good: Tensor, method: Any) -> dict[str, np.ndarray]:
+def _state(images: Tensor, good: Tensor, method: Any, settling: Settling) -> dict[str, np.ndarray]:
     """Everything that the next steps depend on."""
-    return {"images": images.cpu().numpy(), "good": good.cpu().numpy(), **method.state()}
+    still = {f"settling.{name}": array for name, array in settling.state().items()}
+    return {"images": images.cpu().numpy(), "good": good.cpu().numpy(), **method.state(), **still}
 
 
-def _restore(progress: Progress, images: Tensor, method: Any) -> tuple[Tensor, Tensor, dict[int, NotFiniteError]]:
+def _restore(progress: Progress, images: Tensor, method: Any, settling: Settling) -> tuple[Tensor, Tensor, dict[int, NotFiniteError]]:
     """Bring images and method back to where a run was stopped, in place; also its last two images, and those that had ended."""
     arrays, progress.arrays = progress.arrays, {}
     images.copy_(torch.tensor(arrays["images"]))
     method.restore(arrays)
+    settling.restore({name.removeprefix("settling."): array for name, array in arrays.items() if name.startswith("settling.")})
     return torch.tensor(arrays["good"]).to(images.device), images.clone(), dict(progress.ended)
 
 
@@ -245,8 +254,7 @@ class _Inside(torch.autograd.Function):
         return gradient.masked_fill(outwards, 0)
 
 
-def _enlarged(images: Tensor, size: Sequence[int]) -> Tensor:
+def _enlarged(images: Tensor, jobs: Sequence[Job]) -> Tensor:
     arrays = images.permute(0, 2, 3, 1).cpu().numpy()
-    height, width = size
-    larger = np.stack([enlarge(array, (height, width)) for array in arrays])
+    larger = np.stack([job.enlarge(array) for job, array in zip(jobs, arrays, strict=True)])
     return torch.from_numpy(larger).permute(0, 3, 1, 2).contiguous().to(images.device)

@@ -26,7 +26,7 @@ ONE_PASS = {  # task -> what is timed
 }
 THREADS = (1, 2)
 WARM_UP = 3  # rounds before those that count
-SCALES = 4  # image sizes of a coarse-to-fine run, each the square root of 2 larger than the one before
+SCALES = 3  # image sizes of a coarse-to-fine run, each twice the one before
 
 
 @dataclass(frozen=True)
