@@ -643,7 +643,7 @@ RECIPES = {
             weights_for="normalised",
             optimiser=Optimiser("lbfgs", softness=SOFTNESS),
             size=512,
-            steps=200,
+            steps=180,
             coarsest=128,
             settle=NOTICED,
         ),

@@ -18,7 +18,7 @@ from stylelab.run.prepare import Job, Run
 IMAGES = {"content": "content image", "styles": "style image", "regions": "mask"}
 # options whose effect is seen in the parts of a run: they may be given in other words; any other option must be the same
 SEEN = set("recipe encoder size steps seed scales content_layers style_layers content_weight style_weight tv_weight".split())
-SEEN |= set("strength style_scale blend content_mask style_mask".split())
+SEEN |= set("settle strength style_scale blend content_mask style_mask".split())
 RESOLVED = {"precision": "auto", "tile": None}  # options, with the value that leaves the choice to the machine
 
 

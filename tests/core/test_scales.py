@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from stylelab import images
 from stylelab.errors import InputError
 from stylelab.recipes import RECIPES, Optimiser, with_weights
 from stylelab.run.options import Options
@@ -20,21 +21,21 @@ def test_no_step_is_lost_among_the_sizes_and_the_last_has_one(steps, scales):
     assert sum(shares) == steps and len(shares) == scales and min(shares) >= 0 and shares[-1] >= 1
 
 
-def test_each_size_is_sqrt_2_larger_than_the_one_before():
+def test_each_size_is_twice_the_one_before():
     stages = prepare_run(["china"], ["coffee"], Options(encoder="random", size=256, scales=3, steps=30)).stages
-    assert [max(batch[0].content.shape) for batch in stages] == [128, 181, 256]
+    assert [max(batch[0].content.shape) for batch in stages] == [64, 128, 256]
     assert sum(batch[0].recipe.steps for batch in stages) == 30
 
 
 @pytest.mark.parametrize(
     ("options", "sizes"),
     [
-        (dict(size=512), [128, 181, 256, 362, 512]),
-        (dict(size=300), [150, 212, 300]),
+        (dict(size=512), [128, 256, 512]),
+        (dict(size=300), [150, 300]),
         (dict(size=100), [100]),
         (dict(size=512, scales=1), [512]),
         (dict(size=512, recipe="gatys"), [512]),
-        (dict(size=512, recipe=replace(RECIPES["gatys"], coarsest=256)), [256, 362, 512]),
+        (dict(size=512, recipe=replace(RECIPES["gatys"], coarsest=256)), [256, 512]),
     ],
 )
 def test_a_recipe_says_at_which_size_to_begin_unless_the_number_of_sizes_is_given(options, sizes):
@@ -43,7 +44,7 @@ def test_a_recipe_says_at_which_size_to_begin_unless_the_number_of_sizes_is_give
 
 
 def test_sizes_too_small_to_see_anything_are_left_out():
-    stages = prepare_run(["china"], ["coffee"], Options(encoder="random", size=96, scales=9, steps=30)).stages
+    stages = prepare_run(["china"], ["coffee"], Options(encoder="random", size=160, scales=9, steps=30)).stages
     assert len(stages) == 2 and sum(batch[0].recipe.steps for batch in stages) == 30
 
 
@@ -51,10 +52,10 @@ def test_sizes_too_small_to_see_anything_are_left_out():
 def test_every_recipe_paints_from_coarse_to_fine(sl, recipe):
     seen = []
     options = SMALL | dict(encoder="mini")
-    result = sl.transfer("china", "coffee", recipe=recipe, size=128, steps=9, scales=3, watch=seen.append, **options)
-    assert result.scales == (64, 91, 128) and result.image.shape == (85, 128, 3)
+    result = sl.transfer("china", "coffee", recipe=recipe, size=128, steps=9, scales=2, watch=seen.append, **options)
+    assert result.scales == (64, 128) and result.image.shape == (85, 128, 3)
     assert [step.index for step in seen] == list(range(1, 10)) == list(result.history["step"])
-    assert [step.image.shape[1] for step in seen] == [64] * 2 + [91] * 3 + [128] * 4
+    assert [step.image.shape[1] for step in seen] == [64] * 5 + [128] * 4
     assert result.recipe.steps == 9 and result.stopped is None
     assert np.isfinite(result.history["total"]).all() and np.isfinite(result.image).all()
 
@@ -70,13 +71,115 @@ def test_the_last_size_begins_with_what_the_smaller_ones_painted(sl):
     assert fine[-1].loss < alone[len(fine) - 1]  # as many steps at the full size
 
 
+def test_a_larger_size_gets_the_details_of_the_content_image_that_a_smaller_one_could_not_show():
+    job = prepare_run(["china"], ["coffee"], Options(encoder="random", size=128)).job
+    small = images.fit(job.content, (43, 64))
+    np.testing.assert_allclose(job.enlarge(small), job.content, atol=1e-6)
+    painted = images.fit(images.open_image("fluid"), (43, 64))
+    assert np.abs(images.fit(job.enlarge(painted).clip(0, 1), (43, 64)) - painted).mean() < 0.03
+    of_style_alone = prepare_run(["china"], ["coffee"], Options(encoder="random", size=128, content_weight=0)).job
+    np.testing.assert_array_equal(of_style_alone.enlarge(painted), images.enlarge(painted, (85, 128)))
+
+
 def test_ctrl_c_at_a_small_size_still_gives_an_image_of_the_size_asked_for(sl):
     def watch(step):
         if step.index == 2:
             raise KeyboardInterrupt
 
-    result = sl.transfer("china", "coffee", size=128, steps=20, scales=3, watch=watch, **SMALL)
+    result = sl.transfer("china", "coffee", size=128, steps=20, scales=2, watch=watch, **SMALL)
     assert result.stopped.startswith("stopped after 2 steps") and result.image.shape == (85, 128, 3)
+
+
+# a run that ends when its image no longer changes to the eye
+
+SETTLING = SMALL | dict(encoder="mini", size=64, scales=1, steps=90)
+
+
+def test_colours_differ_as_published():
+    def lab_of(*colour):
+        white = np.ones((1, 1, 3))
+        return images.colour_difference(0 * white, white * colour)
+
+    # L, a and b of sRGB's red, green and blue: Lindbloom, 'RGB working space information'
+    for colour, values in {(1, 0, 0): (53.24, 80.09, 67.2), (0, 1, 0): (87.73, -86.18, 83.18), (0, 0, 1): (32.3, 79.19, -107.86)}.items():
+        assert lab_of(*colour) == pytest.approx(np.linalg.norm(values), rel=1e-3)
+    assert lab_of(0.5, 0.5, 0.5) == pytest.approx(53.39, abs=0.01)
+    with pytest.raises(InputError, match="give two of one size"):
+        images.colour_difference(np.zeros((2, 3, 3)), np.zeros((3, 2, 3)))
+
+
+@pytest.mark.slow
+def test_a_run_ends_at_the_first_ten_steps_that_change_less_than_the_limit(sl):
+    seen = []
+    result = sl.transfer("china", "brushstrokes", settle=4, watch=lambda step: seen.append(step.image), **SETTLING)
+    taken = len(seen)
+    assert 20 <= taken < 90 and taken % 10 == 0 and result.stopped is None and result.recipe.steps == 90
+    assert list(result.history["step"]) == list(range(1, taken + 1))
+    changes = [images.colour_difference(seen[at - 1], seen[at - 11]) for at in range(20, taken + 1, 10)]
+    assert changes[-1] < 4 <= min([*changes[:-1], np.inf])
+    np.testing.assert_array_equal(result.image, seen[-1])
+    whole = sl.transfer("china", "brushstrokes", settle=0, **SETTLING)
+    assert len(whole.history) == 90
+    np.testing.assert_array_equal(whole.history["total"][:taken], result.history["total"])
+
+
+@pytest.mark.slow
+def test_only_the_last_size_settles_and_a_recipe_says_whether(sl):
+    options = SMALL | dict(encoder="mini", size=128, scales=2, steps=60)
+    result = sl.transfer("china", "brushstrokes", settle=100, **options)  # 36 steps at 64 px, then 20 of 24
+    assert len(result.history) == 36 + 20
+    assert len(sl.transfer("china", "brushstrokes", recipe="gatys", **options).history) == 60
+    assert RECIPES["stylelab"].settle == 2.3 and {recipe.settle for recipe in RECIPES.values() if recipe.name != "stylelab"} == {0}
+
+
+@pytest.mark.slow
+def test_a_pair_that_settles_in_a_batch_waits_for_the_others_and_comes_out_as_if_alone(sl):
+    options, seen = SETTLING | dict(settle=5), []
+    pairs = ("china", "fluid"), ("china", "brushstrokes")
+    together = sl.transfer_batch(*zip(*pairs, strict=True), watch=seen.append, **options)
+    for pair, result in zip(pairs, together, strict=True):
+        alone = sl.transfer(*pair, **options)
+        assert len(result.history) == len(alone.history) and result.stopped is None
+        assert np.abs(result.image - alone.image).mean() < 2e-3
+    counts = [len(result.history) for result in together]
+    assert counts[0] != counts[1] and len(seen) == max(counts)
+    assert [sum(steps[i] is not None for steps in seen) for i in (0, 1)] == counts
+
+
+@pytest.mark.slow
+def test_the_part_that_is_painted_settles_not_the_whole_image(sl):
+    mask = np.zeros((64, 64, 3), np.float32)
+    mask[:, :16] = 1
+    picture, limit = np.random.default_rng(0).uniform(size=(64, 64, 3)).astype(np.float32), 4
+    job = prepare_run([picture], ["fluid"], Options(content_mask=mask, settle=limit, encoder="mini", size=64)).job
+    assert job.settle == pytest.approx(limit / 4, rel=0.1)
+    seen = []
+    sl.transfer(picture, "fluid", content_mask=mask, settle=limit, watch=lambda step: seen.append(step.image), **SETTLING)
+    there = [images.colour_difference(seen[at - 1][:, :16], seen[at - 11][:, :16]) for at in range(20, len(seen) + 1, 10)]
+    assert there[-1] < 1.1 * limit and all(change > 0.9 * limit for change in there[:-1])
+
+
+@pytest.mark.slow
+def test_a_run_that_is_resumed_settles_where_it_would_have(sl, tmp_path):
+    def stop(step):
+        if step.index == 17:
+            raise KeyboardInterrupt
+
+    options, path = SETTLING | dict(settle=5, resume=tmp_path / "run.state"), tmp_path / "run.state"
+    unbroken = sl.transfer("china", "brushstrokes", **options)
+    assert not path.exists() and 20 <= len(unbroken.history) < 90
+    assert sl.transfer("china", "brushstrokes", watch=stop, **options).stopped
+    resumed = sl.transfer("china", "brushstrokes", **options)
+    np.testing.assert_array_equal(resumed.history["total"], unbroken.history["total"])
+    np.testing.assert_array_equal(resumed.image, unbroken.image)
+
+
+def test_a_limit_below_zero_is_refused(sl):
+    with pytest.raises(InputError, match="settle is -1.0: give a number, zero or more"):
+        sl.transfer("china", "fluid", settle=-1, **SMALL)
+
+
+# several pairs in one run
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -112,12 +113,14 @@ def test_a_run_is_summed_up_in_chinese(chinese):
         history.append(Step(index, loss, {}, lambda: None), seconds=0.02 * index)
     result = SimpleNamespace(
         image=np.zeros((32, 48, 3)), encoder="mini", history=history, scales=(48,), seconds=0.02, device="cpu", precision="float32",
-        recipe=RECIPES["lab"], notes=("content image of 4 x 3 pixels was enlarged to 48 x 36, which adds no detail",),
+        recipe=replace(RECIPES["lab"], steps=2), stopped=None, notes=("content image of 4 x 3 pixels was enlarged to 48 x 36, which adds no detail",),
     )  # fmt: skip
     saved, pace, note = summary(result, Path("style"), "auto").splitlines()
     assert saved == "已保存style（48×32像素），配方lab，编码器mini（自动选用）"
     assert pace == "2步，用时0.0秒，设备cpu，精度float32，每步20 ms，损失1 -> 0.5"
     assert re.search(HAN, note) and english(note) == []
+    result.recipe = replace(result.recipe, steps=3)
+    assert summary(result, Path("style"), "auto").splitlines()[2] == "在第3步之前结束，因为肉眼已几乎看不出图像的变化；--settle 0会走完所有步数"
     result.scales = (34, 48)
     assert summary(result, Path("style"), "mini").splitlines()[1].endswith("，尺寸依次为34, 48 px，最后一种尺寸的损失为0.5")
 
