@@ -522,6 +522,54 @@ def test_a_pair_that_kills_every_worker_is_given_up_and_the_others_are_painted(f
     assert sum(pair.state == "done" for pair in plan.pairs) == 3
 
 
+def painted_images(folder):
+    """Name -> bytes of the images in a gallery's folder."""
+    return {name: (folder / name).read_bytes() for name in files(folder) if name.endswith(".png")}
+
+
+def test_a_worker_killed_among_several_loses_no_pair_and_changes_none(folders, workers, monkeypatch):
+    whole, _ = paint_gallery(folders, out="whole")
+    log = folders / "log"
+
+    def paint_pair(content, style, options):
+        with open(log, "a") as stream:
+            stream.write(f"{os.getpid()}\n")
+        time.sleep(0.3)
+        return {"image": (content + style) / 2, "facts": {}, "error": None, "exit_status": 0}
+
+    monkeypatch.undo()
+    monkeypatch.setattr(worker, "paint_pair", paint_pair)
+    monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 3)
+    plan = plan_gallery(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
+    painting = paint(plan)
+    next(pair for pair in painting if pair.state == "done")
+    os.kill(int(log.read_text().split()[-1]), signal.SIGKILL)  # it began last, so it is still painting
+    list(painting)
+    assert painted_images(folders / "out") == painted_images(folders / "whole")
+    assert [pair.state for pair in plan.pairs] == [pair.state for pair in whole.pairs]
+    begun = log.read_text().split()
+    assert len(begun) == 4 + 1 and len(set(begun)) >= 3
+
+
+@pytest.mark.slow
+def test_a_framework_paints_the_same_images_if_a_worker_of_a_running_scheduler_is_killed(folders, framework):
+    (folders / "content" / "broken.jpg").unlink()
+    settings = {**QUICK, "encoder": "mini", "steps": 20, "backend": framework}
+    with cluster.connect(None, tasks=2, device="cpu") as client:
+        for out in ("whole", "out"):
+            plan = plan_gallery(str(folders / "content"), str(folders / "style"), folders / out, **settings)
+            painting = paint(plan, scheduler=client.scheduler.address)
+            next(painting)
+            if out == "out":
+                pids = client.run(os.getpid)
+                busy = [address for address, tasks in client.processing().items() if tasks]
+                os.kill(pids[busy[0]], signal.SIGKILL)
+            list(painting)
+            assert [pair.state for pair in plan.pairs] == ["done"] * 4
+        assert len(set(pids.values()) | set(client.run(os.getpid).values())) > 2
+    assert painted_images(folders / "out") == painted_images(folders / "whole")
+
+
 @pytest.mark.parametrize(("tasks", "cores", "gigabytes", "expected"), [(9, 4, 64, 4), (2, 8, 64, 2), (9, 8, 7, 2), (9, 1, 1, 1)])
 def test_workers_fit_the_machine(monkeypatch, tasks, cores, gigabytes, expected):
     monkeypatch.setattr(cluster, "CPU_COUNT", cores)
