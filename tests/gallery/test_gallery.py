@@ -21,6 +21,7 @@ from stylelab import images
 from stylelab.cli import commands as cli
 from stylelab.errors import InputError, MachineError
 from stylelab.tools import cluster
+from stylelab.tools.gallery import paint as painting
 from stylelab.tools.gallery import worker
 from stylelab.tools.gallery.paint import paint, summary
 from stylelab.tools.gallery.plan import find_images
@@ -197,6 +198,36 @@ def test_a_pair_is_recorded_as_soon_as_it_is_finished(folders, workers):
     assert "Not painted yet" in (folders / "out" / "index.html").read_text()
     painting.close()  # as Ctrl-C does
     assert (folders / "out" / first.file).is_file()
+
+
+def test_writing_the_records_takes_a_twentieth_of_the_time_at_most(monkeypatch):
+    now, written = [0.0], []
+
+    def write(plan):
+        written.append(now[0])
+        now[0] += 1
+
+    monkeypatch.setattr(painting, "write_records", write)
+    record = painting.Recorder(None, clock=lambda: now[0])
+    for _ in range(60):  # a pair is finished each second
+        record()
+        now[0] += 1
+    assert written == [0, 21, 42]
+
+
+def test_a_worker_has_its_next_pair_before_the_last_one_is_saved(folders, workers, monkeypatch):
+    save, begun = images.save, []
+
+    def patient(image, path, text=None):
+        deadline = time.monotonic() + 2
+        while len(workers) < min(4, len(begun) + 2) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        begun.append(len(workers))
+        return save(image, path, text)
+
+    monkeypatch.setattr("stylelab.tools.gallery.schedule.images.save", patient)
+    paint_gallery(folders)
+    assert begun == [2, 3, 4, 4]
 
 
 def test_ctrl_c_keeps_finished_pairs_and_says_how_to_resume(folders, workers, monkeypatch, capsys):
