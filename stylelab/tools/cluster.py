@@ -30,7 +30,9 @@ SETTINGS = {
     "distributed.admin.large-graph-warning-threshold": "1GB",
     # a crashed worker is restarted; by default Dask gives it up after 15 seconds, which is too soon on a busy machine
     "distributed.deploy.lost-worker-timeout": "10 minutes",
-    # Dask looks at the stack of a task a hundred times a second and keeps what it saw: 50 kB for each pair of a gallery
+    # Dask keeps the last thousand messages of each connection, with the images in them
+    "distributed.admin.low-level-log-length": 1,
+    # and looks at the stack of every task a hundred times a second
     "distributed.worker.profile.enabled": False,
 }
 PRELOAD = """

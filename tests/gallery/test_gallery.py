@@ -1,5 +1,6 @@
 """The gallery: every pair is painted and saved when it is finished, a failure affects no other pair, and runs can be resumed."""
 
+import gc
 import html
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import dask
 import numpy as np
 import pytest
+from dask._task_spec import Task
 from distributed import Client
 from PIL import Image
 from threads import Local, connected_to, threads
@@ -580,6 +582,18 @@ def test_a_worker_killed_among_several_loses_no_pair_and_changes_none(folders, w
     assert [pair.state for pair in plan.pairs] == [pair.state for pair in whole.pairs]
     begun = log.read_text().split()
     assert len(begun) == 4 + 1 and len(set(begun)) >= 3
+
+
+def test_dask_does_not_keep_the_images_of_finished_pairs(folders, monkeypatch):
+    """It would remember a thousand messages; here the scheduler, too, is part of this process."""
+    monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 1)
+    with cluster.connect(None, tasks=1, device="cpu") as client:
+        for number in range(20):
+            image = np.full((64, 64, 3), number, np.float32)
+            assert client.submit(np.mean, image, pure=False).result() == number
+        gc.collect()
+        kept = [each for each in gc.get_objects() if isinstance(each, Task) and "mean" in str(each.key)]
+    assert len(kept) < 5
 
 
 @pytest.mark.slow
