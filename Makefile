@@ -75,6 +75,7 @@ site: $(READY)
 bench: $(READY)
 	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/stylelab bench $(BENCH)
 	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/python -m stylelab.tools.bench.grading
+	@$(BIN)/python -m stylelab.tools.bench.gallery --framework torch
 
 # the figures that want a GPU; without one, a line and status 2
 bench-gpu: $(READY)

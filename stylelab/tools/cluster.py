@@ -30,6 +30,10 @@ SETTINGS = {
     "distributed.admin.large-graph-warning-threshold": "1GB",
     # a crashed worker is restarted; by default Dask gives it up after 15 seconds, which is too soon on a busy machine
     "distributed.deploy.lost-worker-timeout": "10 minutes",
+    # Dask keeps the last thousand messages of each connection, with the images in them
+    "distributed.admin.low-level-log-length": 1,
+    # and looks at the stack of every task a hundred times a second
+    "distributed.worker.profile.enabled": False,
 }
 PRELOAD = """
 import logging, signal
@@ -141,8 +145,8 @@ def spread_cores(client: Client, running: int, device: str | None = None) -> Non
     client.run(_set_threads, shares, wait=False, on_error="ignore")
 
 
-def _set_threads(shares: dict[str, int], dask_worker=None) -> None:
-    """Runs on a worker; Dask passes the worker itself."""
+async def _set_threads(shares: dict[str, int], dask_worker=None) -> None:
+    """Runs on a worker; Dask passes the worker itself. Only for a coroutine does Dask accept `wait=False`."""
     dask_worker.stylelab_threads = shares.get(dask_worker.address)
 
 

@@ -669,6 +669,32 @@ def test_a_killed_workers_submission_is_marked_elsewhere(grader):
 
 
 @pytest.mark.slow
+def test_a_worker_of_a_running_scheduler_that_is_killed_changes_no_mark(tmp_path, monkeypatch, marked):
+    """The same seed, without a loss in this process and with one on a cluster of three processes."""
+    submissions, log = write_submissions(tmp_path / "in", [f"s{number:02}" for number in range(12)]), tmp_path / "log"
+    whole, _ = run(submissions, out="whole", seed=SEED)
+    monkeypatch.undo()
+
+    def mark_one(task):
+        with open(log, "a") as stream:
+            stream.write(f"{os.getpid()}\n")
+        time.sleep(0.2)
+        return {"mark": fake_mark(task).to_json()}
+
+    monkeypatch.setattr(workers, "mark_one", mark_one)
+    monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 3)
+    planned = batch.plan(submissions, tmp_path / "out", seed=SEED)
+    with cluster.connect(None, tasks=3, device="cpu", deaths=1) as client:
+        marking = batch.run(planned, scheduler=client.scheduler.address)
+        arrived = [next(marking).student for _ in range(4)]
+        os.kill(int(log.read_text().split()[-1]), signal.SIGKILL)
+        arrived += [mark.student for mark in marking]
+    assert sorted(arrived) == [f"s{number:02}" for number in range(12)]
+    assert without_seconds(planned) == without_seconds(whole)
+    assert len(set(log.read_text().split())) > 2 and len(log.read_text().split()) == 12 + 1
+
+
+@pytest.mark.slow
 def test_submissions_that_crash_their_workers_are_reported_and_affect_no_other(tmp_path):
     """Three of them, so that an honest submission may meet more than one on the same worker."""
     write_submissions(tmp_path / "in", ["a", "b", "c", "killer1", "killer2", "killer3", "x", "y", "z"])

@@ -272,10 +272,9 @@ def test_a_finished_batch_is_kept_and_the_next_run_resumes(folders, batched):
     painting = paint(plan)
     next(painting)
     painting.close()  # as Ctrl-C does
-    assert batched == [4]
-    batched.clear()
+    assert len(json.loads((folders / "out" / "gallery.json").read_text())["images"]) == batched[0] == 4
     again, _ = paint_gallery(folders)
-    assert batched == [2] and summary(again).startswith("2 painted, 4 kept, 2 failed of 8 pairs (0.5 s each); see ")
+    assert summary(again).startswith("2 painted, 4 kept, 2 failed of 8 pairs (0.5 s each); see ")
 
 
 def test_a_link_in_a_circle_is_left_out_with_a_line(tmp_path):

@@ -1,9 +1,11 @@
 """How many workers a machine starts (one per GPU, or by cores and memory), and which cores and GPU each one gets."""
 
+import asyncio
+import time
 from types import SimpleNamespace
 
 import pytest
-from distributed import Client
+from distributed import Client, get_worker
 from threads import Local, threads
 
 from stylelab.tools import cluster
@@ -128,6 +130,21 @@ def test_cores_do_not_move_on_another_scheduler_or_on_gpus(machine):
     assert client.shares is elsewhere.shares is None
 
 
+def test_dask_tells_a_busy_worker_of_the_cores_of_an_idle_one(machine):
+    machine(cores=8)
+
+    def task():
+        own, deadline = get_worker(), time.monotonic() + 5
+        while not hasattr(own, "stylelab_threads") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return getattr(own, "stylelab_threads", None)
+
+    with threads(2) as running, Client(running, set_as_default=False) as client:
+        busy = client.submit(Local(task))
+        cluster.spread_cores(client, 1, "cpu")
+        assert busy.result() == 8
+
+
 class FakeTorch:
     """Replaces PyTorch and records each number of threads that is set."""
 
@@ -149,7 +166,7 @@ def test_a_task_uses_the_threads_that_its_worker_gets(machine, monkeypatch):
     def task():
         pace = worker.ThreadTuner()
         pace(None)
-        cluster._set_threads({pace.worker.address: 5}, pace.worker)
+        asyncio.run(cluster._set_threads({pace.worker.address: 5}, pace.worker))
         pace(None)
         pace(None)
         return torch.set

@@ -1,5 +1,6 @@
 """The gallery: every pair is painted and saved when it is finished, a failure affects no other pair, and runs can be resumed."""
 
+import gc
 import html
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import dask
 import numpy as np
 import pytest
+from dask._task_spec import Task
 from distributed import Client
 from PIL import Image
 from threads import Local, connected_to, threads
@@ -21,6 +23,7 @@ from stylelab import images
 from stylelab.cli import commands as cli
 from stylelab.errors import InputError, MachineError
 from stylelab.tools import cluster
+from stylelab.tools.gallery import paint as painting
 from stylelab.tools.gallery import worker
 from stylelab.tools.gallery.paint import paint, summary
 from stylelab.tools.gallery.plan import find_images
@@ -197,6 +200,36 @@ def test_a_pair_is_recorded_as_soon_as_it_is_finished(folders, workers):
     assert "Not painted yet" in (folders / "out" / "index.html").read_text()
     painting.close()  # as Ctrl-C does
     assert (folders / "out" / first.file).is_file()
+
+
+def test_writing_the_records_takes_a_twentieth_of_the_time_at_most(monkeypatch):
+    now, written = [0.0], []
+
+    def write(plan):
+        written.append(now[0])
+        now[0] += 1
+
+    monkeypatch.setattr(painting, "write_records", write)
+    record = painting.Recorder(None, clock=lambda: now[0])
+    for _ in range(60):  # a pair is finished each second
+        record()
+        now[0] += 1
+    assert written == [0, 21, 42]
+
+
+def test_a_worker_has_its_next_pair_before_the_last_one_is_saved(folders, workers, monkeypatch):
+    save, begun = images.save, []
+
+    def patient(image, path, text=None):
+        deadline = time.monotonic() + 2
+        while len(workers) < min(4, len(begun) + 2) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        begun.append(len(workers))
+        return save(image, path, text)
+
+    monkeypatch.setattr("stylelab.tools.gallery.schedule.images.save", patient)
+    paint_gallery(folders)
+    assert begun == [2, 3, 4, 4]
 
 
 def test_ctrl_c_keeps_finished_pairs_and_says_how_to_resume(folders, workers, monkeypatch, capsys):
@@ -520,6 +553,66 @@ def test_a_pair_that_kills_every_worker_is_given_up_and_the_others_are_painted(f
     lost = next(pair for pair in plan.pairs if pair.file == "a__x.png")
     assert lost.exit_status == 2 and "its worker died several times" in lost.error
     assert sum(pair.state == "done" for pair in plan.pairs) == 3
+
+
+def painted_images(folder):
+    """Name -> bytes of the images in a gallery's folder."""
+    return {name: (folder / name).read_bytes() for name in files(folder) if name.endswith(".png")}
+
+
+def test_a_worker_killed_among_several_loses_no_pair_and_changes_none(folders, workers, monkeypatch):
+    whole, _ = paint_gallery(folders, out="whole")
+    log = folders / "log"
+
+    def paint_pair(content, style, options):
+        with open(log, "a") as stream:
+            stream.write(f"{os.getpid()}\n")
+        time.sleep(0.3)
+        return {"image": (content + style) / 2, "facts": {}, "error": None, "exit_status": 0}
+
+    monkeypatch.undo()
+    monkeypatch.setattr(worker, "paint_pair", paint_pair)
+    monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 3)
+    plan = plan_gallery(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
+    painting = paint(plan)
+    next(pair for pair in painting if pair.state == "done")
+    os.kill(int(log.read_text().split()[-1]), signal.SIGKILL)  # it began last, so it is still painting
+    list(painting)
+    assert painted_images(folders / "out") == painted_images(folders / "whole")
+    assert [pair.state for pair in plan.pairs] == [pair.state for pair in whole.pairs]
+    begun = log.read_text().split()
+    assert len(begun) == 4 + 1 and len(set(begun)) >= 3
+
+
+def test_dask_does_not_keep_the_images_of_finished_pairs(folders, monkeypatch):
+    """It would remember a thousand messages; here the scheduler, too, is part of this process."""
+    monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 1)
+    with cluster.connect(None, tasks=1, device="cpu") as client:
+        for number in range(20):
+            image = np.full((64, 64, 3), number, np.float32)
+            assert client.submit(np.mean, image, pure=False).result() == number
+        gc.collect()
+        kept = [each for each in gc.get_objects() if isinstance(each, Task) and "mean" in str(each.key)]
+    assert len(kept) < 5
+
+
+@pytest.mark.slow
+def test_a_framework_paints_the_same_images_if_a_worker_of_a_running_scheduler_is_killed(folders, framework):
+    (folders / "content" / "broken.jpg").unlink()
+    settings = {**QUICK, "encoder": "mini", "steps": 20, "backend": framework}
+    with cluster.connect(None, tasks=2, device="cpu") as client:
+        for out in ("whole", "out"):
+            plan = plan_gallery(str(folders / "content"), str(folders / "style"), folders / out, **settings)
+            painting = paint(plan, scheduler=client.scheduler.address)
+            next(painting)
+            if out == "out":
+                pids = client.run(os.getpid)
+                busy = [address for address, tasks in client.processing().items() if tasks]
+                os.kill(pids[busy[0]], signal.SIGKILL)
+            list(painting)
+            assert [pair.state for pair in plan.pairs] == ["done"] * 4
+        assert len(set(pids.values()) | set(client.run(os.getpid).values())) > 2
+    assert painted_images(folders / "out") == painted_images(folders / "whole")
 
 
 @pytest.mark.parametrize(("tasks", "cores", "gigabytes", "expected"), [(9, 4, 64, 4), (2, 8, 64, 2), (9, 8, 7, 2), (9, 1, 1, 1)])

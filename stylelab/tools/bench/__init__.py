@@ -10,4 +10,5 @@ turns       what a contender works with: its turns, its memory, the shared job
 painter     the process of a contender that paints in one pass, ours or another program's
 pytorch_tutorial, tensorflow_tutorial, peers    the other contenders
 grading     what grading costs, here and with nbgrader
+gallery     what a gallery of a thousand pairs costs: cores, memory, and Dask
 """

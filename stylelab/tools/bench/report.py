@@ -35,16 +35,25 @@ def main(arguments: list[str]) -> None:
     """
     figures, page = map(Path, arguments)
     results = json.loads(figures.read_text())
-    first, last = ONE_PASS if results.get("one_pass") else (BEGIN, END)
-    before, begin, rest = page.read_text().partition(first)
-    _, end, after = rest.partition(last)
-    if not (begin and end):
-        raise InputError(f"'{page}' has no place for figures: add these two lines, {first} and {last}")
     parts = [machine(results["machine"])]
     parts += [one_pass(results["one_pass"])] if results.get("one_pass") else []
     parts += [group(found) for found in results["steps"] if any("ms" in row for row in found["rows"])]
     parts += [race(found) for found in results["races"] if "loss" in found]
     parts += [overheads(results["whole"])] if results["whole"] else []
+    replace(page, ONE_PASS if results.get("one_pass") else (BEGIN, END), parts)
+
+
+def replace(page: Path, markers: tuple[str, str], parts: list[str]) -> None:
+    """Replace what is between two markers of a page.
+
+    Raises:
+        InputError: the page has no such markers.
+    """
+    first, last = markers
+    before, begin, rest = page.read_text().partition(first)
+    _, end, after = rest.partition(last)
+    if not (begin and end):
+        raise InputError(f"'{page}' has no place for figures: add these two lines, {first} and {last}")
     write_text(page, "".join([before, begin, "\n", "\n\n".join(parts), "\n", end, after]))
 
 

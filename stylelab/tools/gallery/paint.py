@@ -1,11 +1,12 @@
-"""Paint a gallery: every pair on Dask workers, saved and recorded as soon as it is finished.
+"""Paint a gallery: every pair on Dask workers, saved as soon as it is finished.
 
-Images are read here and sent as arrays, so workers on other machines need no shared disk. gallery.json records each finished
-pair, so that the same command resumes where the last one stopped.
+Images are read here and sent as arrays, so workers on other machines need no shared disk. gallery.json records the finished
+pairs, so that the same command resumes where the last one stopped.
 """
 
 import json
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from stylelab.base.interrupts import interrupts
 from stylelab.tools.gallery import contact_sheet
 from stylelab.tools.gallery.plan import DONE, FAILED, KEPT, WAITING, Pair, Plan, read_records
 from stylelab.tools.gallery.schedule import paint_pairs, parallel_pairs
+
+REST = 20  # times as long as the last writing of the records took, before they are written again
 
 
 def paint(plan: Plan, *, scheduler: str | None = None) -> Generator[Pair]:
@@ -43,9 +46,27 @@ def paint(plan: Plan, *, scheduler: str | None = None) -> Generator[Pair]:
             signals.once = True  # after the first Ctrl-C, further ones wait until the workers have ended
             with folder_errors(plan.folder):
                 plan.folder.mkdir(parents=True, exist_ok=True)
-            yield from paint_pairs(client, plan, waiting, signals, write_records)
-    if plan.folder.is_dir():
+            try:
+                yield from paint_pairs(client, plan, waiting, signals, Recorder(plan))
+            finally:
+                write_records(plan)
+    elif plan.folder.is_dir():
         write_records(plan)
+
+
+class Recorder:
+    """Call it when pairs are finished: it writes the records at once, unless that would take a twentieth of the time.
+
+    Both files name all pairs, so to write them after each of a thousand would take longer and longer.
+    """
+
+    def __init__(self, plan: Plan, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.plan, self.clock, self.due = plan, clock, clock()
+
+    def __call__(self) -> None:
+        if (began := self.clock()) >= self.due:
+            write_records(self.plan)
+            self.due = self.clock() + REST * (self.clock() - began)
 
 
 def write_records(plan: Plan) -> None:

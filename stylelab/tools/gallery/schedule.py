@@ -44,14 +44,14 @@ def parallel_pairs(plan: Plan, waiting: list[Pair]) -> int:
     return min(len(waiting), workers_fitting(needed))
 
 
-def paint_pairs(client, plan: Plan, waiting: list[Pair], signals: Interrupts, record: Callable[[Plan], object]) -> Iterator[Pair]:
+def paint_pairs(client, plan: Plan, waiting: list[Pair], signals: Interrupts, record: Callable[[], object]) -> Iterator[Pair]:
     """Paint pairs, and yield each one when it is finished.
 
     Args:
         client: of Dask.
         plan, waiting: a gallery, and those of its pairs that are to be painted; both are updated.
-        signals: Ctrl-C waits until finished pairs are saved and recorded.
-        record: called with the plan after pairs have been saved.
+        signals: Ctrl-C waits until finished pairs are saved.
+        record: called after pairs have been saved.
     """
     from distributed import as_completed
 
@@ -60,25 +60,37 @@ def paint_pairs(client, plan: Plan, waiting: list[Pair], signals: Interrupts, re
     running: dict[Any, list[Pair]] = {}  # future -> batch
     queue = deque(_batches(client, plan, waiting))
     finished = as_completed(loop=client.loop)
-    while True:
-        # One task per worker: a second one, queued at a worker that dies, would be blamed for it, too. While the only
-        # worker is being restarted, the number of workers is 0.
+
+    def fill() -> list[Pair]:
+        """Give every free worker a batch; returns the pairs that cannot be painted.
+
+        One task per worker: a second one, queued at a worker that dies, would be blamed for it, too. While the only worker is
+        being restarted, the number of workers is 0.
+        """
+        failed = []
         while queue and (not running or len(running) < sum(client.nthreads().values())):
             batch = queue.popleft()
             future = _submit(client, plan, batch)
-            yield from (pair for pair in batch if pair.state == FAILED)
+            failed += [pair for pair in batch if pair.state == FAILED]
             if future is not None:
                 running[future] = [pair for pair in batch if pair.state == WAITING]
                 finished.add(future)
+        if running and not queue:
+            spread_cores(client, len(running), plan.options.device)
+        return failed
+
+    while True:
+        yield from fill()
         if not running:
             return
-        if not queue:
-            spread_cores(client, len(running), plan.options.device)
         future = next(finished)
         batch = running.pop(future)
         with signals.held():
+            failed = fill()  # now, so that no worker waits until the batch is saved
             smaller = _collect(future, plan, batch)
-            record(plan)
+            future.release()  # otherwise the batch is painted again if its worker dies
+            record()
+        yield from failed
         yield from (pair for pair in batch if pair.state != WAITING)
         if smaller:  # the batches that are still queued would be too large as well
             queue = deque(part for pairs in (batch, *queue) for part in split(pairs, smaller))
