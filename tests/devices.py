@@ -126,8 +126,8 @@ def apple(*, bfloat16: bool = True, lacks: Sequence[str] = ()) -> Iterator[None]
 
 
 @contextmanager
-def nvidia(*, capability: tuple[int, int] = (9, 0), free: int = 80 * 2**30) -> Iterator[None]:
-    """A machine with two NVIDIA GPUs, of which the first is then the device by default.
+def nvidia(*, capability: tuple[int, int] = (9, 0), free: Sequence[int] = (80 * 2**30,) * 2) -> Iterator[set]:
+    """A machine with two NVIDIA GPUs, of which the first is then the device by default. Gives the names of those that were used.
 
     Each operation is computed on the CPU, for the numbers. Before that PyTorch's fake tensors, which have a device and no numbers,
     say where the answer is, or raise what a wrong device raises on a real card.
@@ -151,6 +151,7 @@ def nvidia(*, capability: tuple[int, int] = (9, 0), free: int = 80 * 2**30) -> I
             how = {"strides": inner.stride(), "storage_offset": inner.storage_offset(), "dtype": inner.dtype}
             made = torch.Tensor._make_wrapper_subclass(cls, inner.shape, device=f"meta:{card.index}", **how)
             made.inner, made.card = inner, card
+            used.add(str(card))
             return made
 
         @classmethod
@@ -181,6 +182,7 @@ def nvidia(*, capability: tuple[int, int] = (9, 0), free: int = 80 * 2**30) -> I
     fakes = fake_tensor.FakeTensorMode(allow_non_fake_inputs=True)
     read = (aten._local_scalar_dense.default, aten.equal.default)  # what Python gets to know
     indexed = (aten.index, aten.index_put, aten.index_put_)
+    used: set[str] = set()
     known: dict[tuple, list] = {}  # an operator and where its arguments are -> where its answers are
 
     def compute(operator, arguments, keywords):
@@ -268,7 +270,7 @@ def nvidia(*, capability: tuple[int, int] = (9, 0), free: int = 80 * 2**30) -> I
         "current_device": lambda: 0,
         "get_device_name": lambda device=None: "NVIDIA, played",
         "get_device_capability": lambda device=None: capability,
-        "mem_get_info": lambda device=None: (free, free),
+        "mem_get_info": lambda device=None: (free[torch.device(device or "cuda").index or 0],) * 2,
         "max_memory_allocated": lambda device=None: 2**20,
         "memory_allocated": lambda device=None: 2**20,
         "reset_peak_memory_stats": lambda device=None: None,
@@ -281,7 +283,9 @@ def nvidia(*, capability: tuple[int, int] = (9, 0), free: int = 80 * 2**30) -> I
         stack.enter_context(mock.patch.multiple("torch.cuda", **cards))
         stack.enter_context(mock.patch.object(fake_tensor, "init_gpu_context", lambda device: None))
         stack.enter_context(Operators())
-        yield
+        passes.fault("float32", torch.device("cuda"))  # whether the first works is asked before any is chosen
+        used.clear()
+        yield used
     passes.fault.cache_clear()
 
 
@@ -334,8 +338,8 @@ def three_processors() -> None:
 
 
 @contextmanager
-def other_processors(*, capability: tuple[int, int] = (9, 0)) -> Iterator[None]:
-    """A machine with two GPUs, for which the second and third of `three_processors` stand.
+def other_processors(*, capability: tuple[int, int] = (9, 0)) -> Iterator[set]:
+    """A machine with two GPUs, for which the second and third of `three_processors` stand. Gives the names of those that were used.
 
     What is asked for by the name 'gpu' is placed there, without soft placement. An operation of a run that TensorFlow placed
     elsewhere raises, unless the CPU was asked for by name, and so does one that takes numbers from another device. TensorFlow
@@ -347,6 +351,7 @@ def other_processors(*, capability: tuple[int, int] = (9, 0)) -> Iterator[None]:
     from stylelab.tensorflow.engine import passes
 
     inner, asked, made = tf.device, [False], WeakValueDictionary()  # asked: whether for the CPU; made: there
+    used: set[str] = set()
 
     @contextmanager
     def device(name):
@@ -369,6 +374,7 @@ def other_processors(*, capability: tuple[int, int] = (9, 0)) -> Iterator[None]:
             if tensor.device.endswith("CPU:0") and id(tensor) not in made:
                 raise tf.errors.InvalidArgumentError(None, None, f"{name} was not placed: it ran on {tensor.device}")
         here = {tensor.device for tensor in outputs}
+        used.update(f"gpu:{int(place[-1]) - 1}" for place in here)
         for tensor in inputs:
             if here and tensor.device not in here and id(tensor) not in made and tensor.dtype not in (tf.int32, tf.int64):
                 raise tf.errors.InvalidArgumentError(
@@ -387,7 +393,7 @@ def other_processors(*, capability: tuple[int, int] = (9, 0)) -> Iterator[None]:
         passes.fault.cache_clear()
         op_callbacks.add_op_callback(check)
         try:
-            yield
+            yield used
         finally:
             op_callbacks.remove_op_callback(check)
             tf.config.set_soft_device_placement(softly)

@@ -73,13 +73,13 @@ def drawn(seed: int, height: int = 32, width: int = 40) -> np.ndarray:
 
 @cache
 def picture(name: str) -> np.ndarray:
-    return images.open_image(name, 64)
+    return images.open_image(name, 96)
 
 
 # whole runs
 
-HALVES = np.zeros((43, 64, 3), np.float32)  # as the pictures are
-HALVES[:, 32:] = 1
+HALVES = np.zeros((64, 96, 3), np.float32)  # as the pictures are
+HALVES[:, 48:] = 1
 RUNS = {
     **{f"recipe {name}": dict(recipe=name) for name in RECIPES},
     "average pooling": dict(recipe="coursera", encoder="random"),
@@ -89,8 +89,8 @@ RUNS = {
     "tiles of activations": dict(tile=16, recipe="sliced"),
     "bfloat16": dict(precision="bfloat16"),
     "bfloat16 in tiles": dict(precision="bfloat16", tile=16),
-    "several sizes, lbfgs": dict(size=64, scales=2),
-    "several sizes, adam": dict(size=64, scales=2, recipe="tf-tutorial"),
+    "several sizes, lbfgs": dict(size=96, scales=2),
+    "several sizes, adam": dict(size=96, scales=2, recipe="tf-tutorial"),
     "several styles": dict(blend=[0.7, 0.3]),
     "several styles as clouds": dict(blend=[0.7, 0.3], recipe="sliced"),
     "style in one place": dict(content_mask=HALVES),
@@ -139,6 +139,21 @@ def resumed(here: Here, how: dict) -> dict:
         here.sl.transfer(picture("china"), picture("coffee"), resume=path, watch=stop, **options)
         assert path.is_file()
         return {"image": here.sl.transfer(picture("china"), picture("coffee"), resume=path, **options).image}
+
+
+def remembered(here: Here, method: str) -> dict:
+    """What a method knows after three steps, written down and read back: all of it is where the images are."""
+    engine, found = here.module("engine.optimisers"), {}
+    settings, start = Optimiser(method, 0.1), here.image(0)
+    with here.scope():
+        first, again = (engine.make_method(settings, here.image(0)) for _ in range(2))
+        for seed in (1, 2, 3):
+            first.step(start, [1.0 / seed], here.image(seed) - 0.5)
+        again.restore(first.state())
+        for index, part in enumerate([again, *getattr(again, "curvatures", [])]):
+            tensors = {name: value for name, value in vars(part).items() if here.lab.native.is_tensor(value)}
+            found |= {f"{name} {index}": here.numbers(value) for name, value in tensors.items()}
+    return found
 
 
 def frame(here: Here) -> dict:
@@ -304,22 +319,24 @@ def stylised(here: Here) -> dict:
     ways = {
         "learned": ("fluid", {}),
         "read": (drawn(1, 48, 48)[0], dict(keep_colours="match")),
-        "statistics": (["fluid", "ceramic"], dict(network="statistics", keep_colours="luminance")),
+        "statistics": ([drawn(1)[0], drawn(2)[0]], dict(network="statistics", keep_colours="luminance")),
     }
     return {name: here.sl.stylise(image, style, device=here.device, **how) for name, (style, how) in ways.items()}
 
 
 def trained(here: Here, how: dict) -> dict:
-    """Two steps, of which the second is after a stop."""
+    """Two steps, of which the second is after a stop if the training is kept."""
+    photographs, found = [drawn(seed, 64, 64)[0] for seed in (0, 1)], {}
+    options = dict(size=32, batch=2, scales=2, steps=2, device=here.device) | how
     with tempfile.TemporaryDirectory() as folder:
-        options = dict(size=32, batch=2, scales=2, steps=2, device=here.device, resume=Path(folder, "training.state")) | how
-        photographs = [drawn(seed, 64, 64)[0] for seed in (0, 1)]
-        first = here.sl.train(["fluid", "ceramic"], photographs, **options)
-        found = {f"first {name}": value for name, value in next(first).parts.items()}
-        first.close()
-        assert os.listdir(folder)
-        (step,) = here.sl.train(["fluid", "ceramic"], photographs, **options)
-        return found | {f"second {name}": value for name, value in step.parts.items()} | {"codes": step.read()["codes"]}
+        if how:
+            options["resume"] = Path(folder, "training.state")
+            first = here.sl.train(["fluid", "ceramic"], photographs, **options)
+            found |= {f"first {name}": value for name, value in next(first).parts.items()}
+            first.close()
+            assert os.listdir(folder)
+        *_, step = here.sl.train(["fluid", "ceramic"], photographs, **options)
+    return found | step.parts | {"codes": step.read()["codes"]}
 
 
 CASES = {
@@ -327,6 +344,7 @@ CASES = {
     "batch": batch,
     "batch of which one ends": batch_with_an_end,
     **{f"resumed, {name}": partial(resumed, how=dict(recipe=name)) for name in ("gatys", "tf-tutorial", "keras", "sliced")},
+    **{f"remembered by {method}": partial(remembered, method=method) for method in recipes.OPTIMISERS},
     "frame of a film": frame,
     **{f"loss {loss!r}": partial(described_loss, loss=loss) for loss in LOSSES},
     "losses by name": public_losses,
