@@ -236,8 +236,8 @@ def public_losses(here: Here) -> dict:
 
 def maps(here: Here) -> dict:
     x, y = here.cloud(0, batch=2), here.cloud(1, 7, 6, batch=2)
+    found = {name: getattr(here.sl, name)(x, y) for name in ("adain", "whiten_and_colour", "optimal_transport_map")}
     with here.scope():
-        found = {name: getattr(here.sl, name)(x, y) for name in ("adain", "whiten_and_colour", "optimal_transport_map")}
         found["histogram"] = here.sl.match_histogram(x, y)
         found["nearest"] = here.sl.nearest_neighbours(x, y)
         found["instance norm"] = here.sl.instance_norm(x)
