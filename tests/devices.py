@@ -244,7 +244,8 @@ def nvidia(*, capability: tuple[int, int] = (9, 0), free: Sequence[int] = (80 * 
 
     def card(device) -> "torch.device | None":
         """The card that a device means, if it is one: C++ asks for 'meta', with the index of a tensor's card."""
-        return torch.device("cuda", device.index or 0) if device.type in ("cuda", "meta") else None
+        ours = device.type == "cuda" or (device.type == "meta" and device.index is not None)
+        return torch.device("cuda", device.index or 0) if ours else None
 
     def faked(value):
         if isinstance(value, OnCard):

@@ -124,7 +124,7 @@ def second(framework, sl, lab):
     def run(case, *given):
         with play() as used:
             found = case(on_devices.Here(sl, lab, name), *given)
-        assert used == {name}
+        assert used <= {name}  # some exercises are about numbers
         return found
 
     return run, lambda case, *given: case(on_devices.Here(sl, lab, "cpu"), *given)
@@ -147,7 +147,8 @@ def test_the_librarys_answers_are_right_on_a_second_gpu(second, name):
 
 def test_every_public_function_is_tried_on_a_second_gpu(sl):
     text = Path(on_devices.__file__).read_text()
-    assert [name for name in sl.__all__ if not re.search(rf"\b{name}\b", text)] == ["check", "hint", "solution", "find_precision"]
+    elsewhere = {"check", "hint", "solution", "find_precision"}  # of notebooks, or tried above
+    assert [name for name in sl.__all__ if name not in elsewhere and not re.search(rf"\b{name}\b", text)] == []
 
 
 @pytest.mark.gpu
