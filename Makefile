@@ -59,9 +59,9 @@ test-long: $(READY)
 	STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/python -m pytest --framework torch tests/classroom/test_fuzz.py tests/exercises/test_judging.py
 	STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(TENSORFLOW_BIN)/python -m pytest --framework tensorflow tests/classroom/test_fuzz.py tests/exercises/test_judging.py
 
+# what runs on a GPU compared with the processor, in 8 minutes at most and without network; without a GPU, a line and status 2
 test-gpu: $(READY)
-	$(BIN)/python -m pytest --framework torch -m gpu
-	$(TENSORFLOW_BIN)/python -m pytest --framework tensorflow -m gpu
+	@.ci/test-gpu $(BIN) $(TENSORFLOW_BIN)
 
 lessons: $(READY)
 	$(if $(filter tensorflow,$(ONE)),,$(BIN)/python -m lessons.make build --framework torch $(IN_LANGUAGE))
@@ -77,9 +77,9 @@ bench: $(READY)
 	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/python -m stylelab.tools.bench.grading
 	@$(BIN)/python -m stylelab.tools.bench.gallery --framework torch
 
-# the figures that want a GPU; without one, a line and status 2
+# the figures that want a GPU, in 8 minutes at most and without network; without one, a line and status 2
 bench-gpu: $(READY)
-	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/stylelab bench --device gpu --size 512 --size 1024 $(BENCH)
+	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/stylelab bench --device gpu --size 512 --size 1024 --minutes 6 $(BENCH)
 
 assets: $(READY)
 	$(BIN)/python assets/make/images.py

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 from unittest import mock
 
+import devices
 import numpy as np
 import pytest
 
@@ -35,7 +36,11 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """With TensorFlow, leave out the tests that need no framework: they run with PyTorch."""
+    """Leave out the tests that need a GPU unless `-m gpu` asks for them, and with TensorFlow those that need no framework."""
+    if "gpu" not in config.getoption("-m"):
+        there = [item for item in items if item.get_closest_marker("gpu")]
+        config.hook.pytest_deselected(items=there)
+        items[:] = [item for item in items if item not in there]
     if config.getoption("--framework") == "tensorflow":
         plain = [item for item in items if "framework" not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=plain)
@@ -44,8 +49,12 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session")
 def framework(request) -> str:
-    """'torch' or 'tensorflow'."""
-    return request.config.getoption("--framework")
+    """'torch' or 'tensorflow'. TensorFlow's CPU is divided while that is still possible: two parts can then play GPUs."""
+    name = request.config.getoption("--framework")
+    if name == "tensorflow":
+        importlib.import_module("stylelab.tensorflow")  # which silences TensorFlow's first lines
+        devices.three_processors()
+    return name
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def any_style(options: TrainingOptions, count: int) -> Iterator[TrainingStep]:
     kept = TrainingState(options, {"count": np.full((1, 1, 3), count, np.float32)})
     encoder = load_encoder("mini", STYLE_LAYERS, precision=find_precision("auto", None, options.size**2))
     with torch.no_grad():
-        numbers = torch.cat([style_numbers(to_tensor(style)) for style in styles])
+        numbers = torch.cat([style_numbers(load_encoder("mini", STYLE_LAYERS), to_tensor(style)) for style in styles])
     targets = [style_targets(encoder, style, options.scales) for style in styles]
     network, weights = start_of({"first": styles[0]}, options)
     known = {} if options.network in FROM_NOTHING else load_weights(options.network)[1]

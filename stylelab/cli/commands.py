@@ -527,6 +527,9 @@ def bench(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the figures as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Plot the figures as a .png, .pdf or .svg file.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Begin nothing after this time, and print what was left out.", show_default="no limit")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A minute or two: 256 pixels, five steps, no race.")] = False,
     one_pass: Annotated[
         bool, typer.Option("--one-pass", help="Measure instead the networks of `stylelab fast`, also in onnxruntime.")
@@ -537,5 +540,5 @@ def bench(
 
     return command.run(
         backends=tuple(backend or ()), sizes=tuple(size or ()), precisions=tuple(precision or ()), encoder=encoder, steps=steps,
-        race=race, tile=tile, device=device, content=content, style=style, peers=peers, out=out, plot=plot, quick=quick, one_pass=one_pass,
+        race=race, tile=tile, device=device, content=content, style=style, peers=peers, out=out, plot=plot, minutes=minutes, quick=quick, one_pass=one_pass,
     )  # fmt: skip

@@ -59,9 +59,10 @@ def move_statistics(
     """
     content, painting, names, strength = cascade_inputs(image, style, layers, strength)
     move, device = MAPS[one_of("map", map, MAPS)], find_device(device)
-    x, y = to_tensor(content, device), to_tensor(painting, device)
-    for layer in names:
-        x = _moved(x, y, layer, move, strength, device)
+    with tf.device(device):
+        x, y = to_tensor(content, device), to_tensor(painting, device)
+        for layer in names:
+            x = _moved(x, y, layer, move, strength, device)
     moved = to_image(x)[: image.shape[0], : image.shape[1]]
     matched = match_colours(moved, style, clip=False)
     return np.clip(moved + strength * (matched - moved), 0, 1).astype(np.float32)

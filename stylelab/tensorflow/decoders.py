@@ -14,7 +14,7 @@ class Decoder(tf.Module):
 
     def __init__(self, layer: str, weights: Weights, device: str = "cpu:0"):
         super().__init__()
-        self.layer, self.names = layer, tuple(weights)
+        self.layer, self.names, self.device = layer, tuple(weights), device
         with tf.device(device):
             self.kernels = {name: tf.constant(kernel.transpose(2, 3, 1, 0)) for name, (kernel, _) in weights.items()}
             self.biases = {name: tf.constant(bias) for name, (_, bias) in weights.items()}
@@ -37,13 +37,14 @@ class Decoder(tf.Module):
                 f"activation must be (B, H, W, {channels}) of {self.layer}, H and W at least 2; got {tuple(x.shape)}"
             )
         block = int(self.layer[4])
-        for name in self.names:
-            if int(name[5]) < block:  # from one block to the next the encoder halves: here double
-                x, block = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2), block - 1
-            padded = tf.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), "REFLECT")
-            x = tf.nn.bias_add(tf.nn.conv2d(padded, self.kernels[name], 1, "VALID"), self.biases[name])
-            x = x if name == self.names[-1] else tf.nn.relu(x)
-        return x
+        with tf.device(self.device):
+            for name in self.names:
+                if int(name[5]) < block:  # from one block to the next the encoder halves: here double
+                    x, block = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2), block - 1
+                padded = tf.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), "REFLECT")
+                x = tf.nn.bias_add(tf.nn.conv2d(padded, self.kernels[name], 1, "VALID"), self.biases[name])
+                x = x if name == self.names[-1] else tf.nn.relu(x)
+            return x
 
 
 def load_decoder(layer: str, *, device: str | None = None) -> Decoder:

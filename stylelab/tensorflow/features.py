@@ -50,12 +50,13 @@ class Encoder(tf.Module):
             InputError: another shape.
         """
         activation, activations = self.preprocess(images), {}
-        for layer in self.trunk:
-            activation = activations[layer] = tf.nn.relu(self._convolve(layer, activation))
-            if layer in encoders.POOL_AFTER and layer != self.trunk[-1]:
-                pool = tf.nn.max_pool2d if self.pooling == "max" else tf.nn.avg_pool2d
-                activation = pool(activation, 2, 2, "VALID")
-        return {layer: tf.cast(activations[layer], self.dtype) for layer in self.layers}
+        with tf.device(self.device):
+            for layer in self.trunk:
+                activation = activations[layer] = tf.nn.relu(self._convolve(layer, activation))
+                if layer in encoders.POOL_AFTER and layer != self.trunk[-1]:
+                    pool = tf.nn.max_pool2d if self.pooling == "max" else tf.nn.avg_pool2d
+                    activation = pool(activation, 2, 2, "VALID")
+            return {layer: tf.cast(activations[layer], self.dtype) for layer in self.layers}
 
     def _filters(self, layer: str, kernel: np.ndarray, bias: np.ndarray) -> tuple[Tensor, Tensor]:
         dtype = tf.float32 if layer in FINE else self.dtype
@@ -76,8 +77,9 @@ class Encoder(tf.Module):
         Raises:
             InputError: another shape.
         """
-        images = tf.cast(as_tensor(images, "images", "(B, H, W, 3)"), self.factor.dtype)
-        return images * self.factor + self.offset
+        with tf.device(self.device):
+            images = tf.cast(as_tensor(images, "images", "(B, H, W, 3)"), self.factor.dtype)
+            return images * self.factor + self.offset
 
 
 def load_encoder(

@@ -15,7 +15,7 @@ from stylelab.result import Step
 from stylelab.run.numerics.settling import Settling, spacing
 from stylelab.run.prepare import Job
 from stylelab.run.state import Progress
-from stylelab.tensorflow.engine.graph import compiled
+from stylelab.tensorflow.engine.graph import compiled, placed
 from stylelab.tensorflow.engine.optimisers import make_method
 from stylelab.tensorflow.features import Encoder
 from stylelab.tensorflow.losses import temporal_loss
@@ -58,7 +58,8 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
     image, steps = as_tensor(image, "image", "(1, H, W, 3)"), whole("steps", steps, 0)
     instance("loss", loss, Callable, words="a function of the image")
     start = _variable(image)
-    method = make_method(optimiser, start)
+    with tf.device(start.device):
+        method = make_method(optimiser, start)
     evaluate = _evaluation(loss, start)
 
     renew = getattr(loss, "renew", lambda step: False)
@@ -69,7 +70,7 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
                 raise step
             yield step
 
-    return run()
+    return placed(start.device, run())
 
 
 def paint_stages(

@@ -19,7 +19,7 @@ from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Shape, Weights, co
 from stylelab.networks.file import READER, check_style
 from stylelab.networks.spec import BAND, COLOURS, TWICE, read_size
 from stylelab.tensorflow.engine.graph import compiled
-from stylelab.tensorflow.features import load_encoder
+from stylelab.tensorflow.features import Encoder, load_encoder
 from stylelab.tensorflow.tensors import as_tensor, find_device, to_image, to_tensor
 
 LARGE = 2**21  # pixels of an image from which it is painted in bands
@@ -115,8 +115,8 @@ class Painter(tf.Module):
         images, code = as_tensor(images, "images", "(B, H, W, 3)"), as_tensor(code, "code", f"(B, {self.shape.code})")
         batch, height, width, _ = images.shape
         self.shape.check(batch, height, width, code.shape[0])
-        field = waves(self.shape, height, width) if field is None else field
-        return self._paint(images, code, field)
+        with tf.device(self.device):
+            return self._paint(images, code, waves(self.shape, height, width) if field is None else field)
 
     def _paint(self, images: Tensor, code: Tensor, field: Tensor) -> Tensor:
         x = images - 0.5
@@ -167,7 +167,7 @@ class Painter(tf.Module):
         with tf.device(self.device):
             whole = to_tensor(fit_size(image, self.shape.multiple), self.device)
             painted = paint(whole, tf.constant(code[None]), waves(self.shape, *whole.shape[1:3]))
-        return to_image(painted[:, :height, :width])
+            return to_image(painted[:, :height, :width])
 
     def code(self, styles: "Source | Sequence[Source]", blend: "Sequence[float] | None" = None) -> np.ndarray:
         """The code of a style, or of a mixture of several.
@@ -191,25 +191,26 @@ class Painter(tf.Module):
     def _read(self, style: np.ndarray) -> np.ndarray:
         image = pictures.resize(style, read_size(style))
         with tf.device(self.device):
-            x = style_numbers(to_tensor(image, self.device))
+            x = style_numbers(load_encoder("mini", STYLE_LAYERS, device=self.device), to_tensor(image, self.device))
             for name in READER:
                 weight, bias = (self.weights[f"{name}.{part}"] for part in ("weight", "bias"))
                 x = tf.matmul(x, weight, transpose_b=True) + bias
                 x = tf.nn.relu(x) if name == "hidden" else x
-        return np.concatenate([x[0].numpy(), colours_of(image)])
+        return np.concatenate([*x.numpy(), colours_of(image)])
 
 
-def style_numbers(images: Tensor) -> Tensor:
+def style_numbers(encoder: Encoder, images: Tensor) -> Tensor:
     """What a network that paints any style sees of the style image: the two numbers of AdaIN for each filter of the encoder.
 
     Args:
+        encoder: must give `STYLE_LAYERS`.
         images: `(B, H, W, 3)` in 0..1.
 
     Returns:
         `(B, 1120)`: log(1 + mean) and log(1 + deviation) of each filter of `STYLE_LAYERS`, layer by layer.
     """
-    moments, device = [], images.device.rpartition("device:")[2].lower()
-    for activation in load_encoder("mini", STYLE_LAYERS, device=device or None)(images).values():
+    moments = []
+    for activation in encoder(images).values():
         moments += [tf.reduce_mean(activation, (1, 2)), tf.math.reduce_std(activation, (1, 2))]
     return tf.math.log1p(tf.concat(moments, 1))
 

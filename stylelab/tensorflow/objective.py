@@ -147,23 +147,24 @@ def transfer_loss(
         "style": _part(weights.style, recipe.style, recipe.style_loss, content.shape[1:3], in_regions=any(regions)),
     }
     at_content = parts if "content" in recipe.style_loss.needs else {"content": parts["content"]}
-    of_contents = observe(encoder, content, at_content, tile=tile)
-    of_styles = [[observe(encoder, one, {"style": parts["style"]}, tile=tile)[0]["style"] for one in some] for some in styles]
-    targets = [
-        {
-            "content": {
-                layer: [Target(loss, statistics(loss, seen["content"][layer]))] for layer, loss in parts["content"].losses.items()
-            },
-            "style": {
-                layer: _style_targets(
-                    parts["style"].losses[layer], seen.get("style", {}).get(layer), [one[layer] for one in some], shares, own,
-                    layer, content.shape[1:3],
-                )
-                for layer in recipe.style
-            },
-        }
-        for seen, some, shares, own in zip(of_contents, of_styles, blend, regions, strict=True)
-    ]  # fmt: skip
+    with tf.device(encoder.device):
+        of_contents = observe(encoder, content, at_content, tile=tile)
+        of_styles = [[observe(encoder, one, {"style": parts["style"]}, tile=tile)[0]["style"] for one in some] for some in styles]
+        targets = [
+            {
+                "content": {
+                    layer: [Target(loss, statistics(loss, seen["content"][layer]))] for layer, loss in parts["content"].losses.items()
+                },
+                "style": {
+                    layer: _style_targets(
+                        parts["style"].losses[layer], seen.get("style", {}).get(layer), [one[layer] for one in some], shares, own,
+                        layer, content.shape[1:3],
+                    )
+                    for layer in recipe.style
+                },
+            }
+            for seen, some, shares, own in zip(of_contents, of_styles, blend, regions, strict=True)
+        ]  # fmt: skip
 
     def loss_of_one(image: Tensor, seen: Seen, target: Mapping[str, Mapping[str, Sequence[Target]]]) -> dict[str, Tensor]:
         totals: dict[str, Any] = {
@@ -182,9 +183,10 @@ def transfer_loss(
         return values
 
     def loss(images: Tensor) -> dict[str, Tensor]:
-        seen = observe(encoder, images, parts, tile=tile)
-        values = [loss_of_one(images[i : i + 1], seen[i], targets[i]) for i in range(len(seen))]
-        return values[0] if len(values) == 1 else {name: tf.stack([one[name] for one in values]) for name in values[0]}
+        with tf.device(encoder.device):
+            seen = observe(encoder, images, parts, tile=tile)
+            values = [loss_of_one(images[i : i + 1], seen[i], targets[i]) for i in range(len(seen))]
+            return values[0] if len(values) == 1 else {name: tf.stack([one[name] for one in values]) for name in values[0]}
 
     return TransferLoss(loss, parts, targets)
 

@@ -72,15 +72,16 @@ def guided_gradient(encoder: Encoder, image: Tensor, layer: str, filter: int, po
     Source: Springenberg et al. 2015, section 3.4. The plain gradient is Simonyan et al. 2014.
     """
     trunk, image = _trunk(encoder, layer), as_tensor(image, "image", "(B, H, W, 3)")
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(image)
-        activations = trunk(image)
-        target = response(activations[encoders.layer_name(layer)], filter, position)
-    way_back = list(reversed([image, *activations.values()]))
-    gradient = tape.gradient(target, way_back[0])
-    for above, below in pairwise(way_back):
-        gradient = tape.gradient(above, below, tf.nn.relu(gradient))  # the guide: only what raises the response
-    return gradient
+    with tf.device(encoder.device):
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(image)
+            activations = trunk(image)
+            target = response(activations[encoders.layer_name(layer)], filter, position)
+        way_back = list(reversed([image, *activations.values()]))
+        gradient = tape.gradient(target, way_back[0])
+        for above, below in pairwise(way_back):
+            gradient = tape.gradient(above, below, tf.nn.relu(gradient))  # the guide: only what raises the response
+        return gradient
 
 
 def _trunk(encoder: Encoder, layer: str) -> Encoder:

@@ -140,7 +140,8 @@ def to_image(tensor: Tensor) -> np.ndarray:
     Source: ours; as `deprocess_img` of the Keras example, without the way through 8 bits.
     """
     tensor = as_tensor(tensor, "tensor", "(1, H, W, 3)")
-    return np.clip(np.array(tensor[0], dtype=np.float32), 0, 1)
+    with tf.device(tensor.device):
+        return np.clip(np.array(tensor[0], dtype=np.float32), 0, 1)
 
 
 def to_array(tensor: Tensor) -> np.ndarray:
@@ -161,4 +162,5 @@ def to_array(tensor: Tensor) -> np.ndarray:
     Source: ours.
     """
     tensor = as_tensor(tensor, "tensor", "(1, H, W, C)")
-    return np.array(tensor[0], dtype=np.float32)
+    with tf.device(tensor.device):
+        return np.array(tensor[0], dtype=np.float32)

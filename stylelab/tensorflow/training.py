@@ -38,7 +38,7 @@ from stylelab.networks.training import (
 )  # fmt: skip
 from stylelab.recipes import SquaredError
 from stylelab.run.options import TrainingOptions, keywords
-from stylelab.tensorflow.engine.graph import compiled
+from stylelab.tensorflow.engine.graph import compiled, placed
 from stylelab.tensorflow.features import Encoder, load_encoder
 from stylelab.tensorflow.loop import inside
 from stylelab.tensorflow.losses import distance, statistics, total_variation, wide
@@ -97,6 +97,7 @@ def _steps(
         learned, colours = (tf.Variable(part) for part in np.split(weights["codes"], [-COLOURS], 1))
         targets = [style_targets(encoder, image, options.scales) for image in styles.values()]
         targets = tf.nest.map_structure(lambda *each: tf.stack(each), *targets)  # a graph chooses among them
+        first = waves(network.shape, options.size, options.size)
     parameters = {"codes": learned, **(painter.kernels if options.whole else {})}
     crops = Crops(practice(photographs), options.size, options.seed)
 
@@ -109,7 +110,6 @@ def _steps(
         return painting_loss(encoder, painted, photographs, own, options.content_weight)
 
     shape = (options.batch, options.size, options.size, 3)
-    first = waves(network.shape, options.size, options.size)
     graph = compiled(evaluate, [tf.TensorSpec(shape), tf.TensorSpec(shape[:1], tf.int32), tf.TensorSpec(first.shape)])
 
     def loss(step: int) -> dict[str, Tensor]:
@@ -118,10 +118,11 @@ def _steps(
         return graph(tf.constant(crops.draw(step, options.batch)), tf.constant(chosen), field)
 
     def read() -> Weights:
-        filters = {f"{name}.weight": array(kernel) for name, kernel in painter.kernels.items()}
-        return {**filters, "codes": array(codes())}
+        with tf.device(device):
+            filters = {f"{name}.weight": array(kernel) for name, kernel in painter.kernels.items()}
+            return {**filters, "codes": array(codes())}
 
-    for index, parts in lower(parameters, loss, options, kept):
+    for index, parts in placed(device, lower(parameters, loss, options, kept)):
         yield TrainingStep(index, sum(parts.values()), parts, kept.clock(), network, read)
 
 

@@ -13,6 +13,7 @@ from stylelab.run.collect import collect
 from stylelab.run.options import CallOptions, keywords
 from stylelab.run.prepare import Run, prepare_run
 from stylelab.run.resume import keep
+from stylelab.tensorflow.engine.graph import placed
 from stylelab.tensorflow.engine.plan import make_plan
 from stylelab.tensorflow.features import load_encoder
 from stylelab.tensorflow.loop import paint_stages
@@ -102,7 +103,7 @@ def paint(
         precision=precision,
     )  # fmt: skip
     plan = make_plan(run, encoder.widths, device, precision)
-    steps = paint_stages(run.stages, encoder, device, plan.side, run.progress)
+    steps = placed(device, paint_stages(run.stages, encoder, device, plan.side, run.progress))
     try:
         return collect(
             steps, run, backend="tensorflow", device=str(device), precision=precision, tile=plan.tile, notes=plan.notes,

@@ -428,7 +428,6 @@ def _(loss: Sliced, activation: Tensor) -> Cloud:
 @distance.register
 def _(loss: Sliced, activation: Tensor, statistics: Cloud) -> Tensor:
     (directions,) = statistics.drawn
-    directions = directions.to(statistics.points)
     return _sorted_distance((points(activation) @ directions).T, (statistics.points @ directions).T)
 
 
@@ -503,7 +502,7 @@ def _compare(loss: Loss, activation: Tensor, target: Tensor, directions: Tensor 
                 raise InputError(
                     f"directions are {tuple(directions.shape)} for {one.shape[1]} filters: give a row of as many for each"
                 )
-            own.drawn = [directions.T]
+            own.drawn = [directions.T.to(own.points)]
         values.append(distance(sized, one, own))
     return torch.stack(values).sum().to(activation)
 
@@ -520,11 +519,11 @@ def _drawn(loss: "MMD | NearestNeighbour", cloud: Tensor, statistics: Cloud) -> 
     own, other = statistics.drawn
     if len(cloud) != (loss.positions or len(statistics.points)):
         raise InputError(f"{loss!r} draws from another number of positions than {len(cloud)}: call its at_size first")
-    return cloud[own.to(cloud.device)], statistics.points[other.to(cloud.device)]
+    return cloud.index_select(0, own.to(cloud.device)), statistics.points.index_select(0, other.to(cloud.device))
 
 
 def _tensors(arrays: list, like: Tensor) -> list[Tensor]:
-    return [torch.from_numpy(array).to(like.device) for array in arrays]
+    return [torch.from_numpy(array).to(like) for array in arrays]
 
 
 def _discrepancy(loss: MMD, x: Tensor, y: Tensor, width: float) -> Tensor:
@@ -567,14 +566,14 @@ def _sorted_distance(values: Tensor, target: Tensor) -> Tensor:
     if values.shape == target.shape:
         return (values - target).square().mean()
     own, other, shares = _shared_ranks(values, target.shape[1])
-    return ((values[:, own] - target[:, other]).square() @ shares).mean()
+    return ((values.index_select(1, own) - target.index_select(1, other)).square() @ shares).mean()
 
 
 def _ranked(target: Tensor, number: int) -> Tensor:
     """Sorted rows `(n, M')` as `(n, number)`: for each rank the mean of those that share it."""
     other, own, shares = _shared_ranks(target, number)
     ranked = target.new_zeros(len(target), number)
-    return ranked.index_add_(1, own, target[:, other] * (shares * number))
+    return ranked.index_add_(1, own, target.index_select(1, other) * (shares * number))
 
 
 def _shared_ranks(rows: Tensor, other: int) -> tuple[Tensor, ...]:

@@ -19,7 +19,7 @@ from stylelab.images import Source
 from stylelab.networks import EPSILON, STYLE_LAYERS, Network, Shape, Weights, colours_of, fit_size, load_weights, mix
 from stylelab.networks.file import READER, check_style
 from stylelab.networks.spec import BAND, COLOURS, TWICE, read_size
-from stylelab.torch.features import load_encoder
+from stylelab.torch.features import Encoder, load_encoder
 from stylelab.torch.tensors import as_tensor, find_device, to_image, to_tensor
 
 
@@ -172,7 +172,7 @@ class Painter(torch.nn.Module):
     def _read(self, style: np.ndarray) -> np.ndarray:
         device = self.kernels["first"].device
         image = pictures.resize(style, read_size(style))
-        x = style_numbers(to_tensor(image, device))
+        x = style_numbers(load_encoder("mini", STYLE_LAYERS, device=device), to_tensor(image, device))
         for name in READER:
             weight, bias = (torch.tensor(self.weights[f"{name}.{part}"], device=device) for part in ("weight", "bias"))
             x = x @ weight.T + bias
@@ -180,17 +180,18 @@ class Painter(torch.nn.Module):
         return np.concatenate([x[0].cpu().numpy(), colours_of(image)])
 
 
-def style_numbers(images: Tensor) -> Tensor:
+def style_numbers(encoder: Encoder, images: Tensor) -> Tensor:
     """What a network that paints any style sees of the style image: the two numbers of AdaIN for each filter of the encoder.
 
     Args:
+        encoder: must give `STYLE_LAYERS`.
         images: `(B, 3, H, W)` in 0..1.
 
     Returns:
         `(B, 1120)`: log(1 + mean) and log(1 + deviation) of each filter of `STYLE_LAYERS`, layer by layer.
     """
     moments = []
-    for activation in load_encoder("mini", STYLE_LAYERS, device=images.device)(images).values():
+    for activation in encoder(images).values():
         moments += [activation.mean((2, 3)), activation.std((2, 3), correction=0)]
     return torch.cat(moments, 1).log1p()
 

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +227,39 @@ def test_ctrl_c_keeps_what_has_been_measured(fakes, tmp_path, monkeypatch):
     assert len(results["steps"]) == 1 and results["races"] == []
 
 
+def test_when_the_minutes_are_over_nothing_more_begins_and_what_was_measured_is_kept(fakes, tmp_path, monkeypatch, capsys):
+    """The clock moves by a minute whenever it is read."""
+    clock = iter(range(0, 100_000, 60))
+    monkeypatch.setattr(command.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(
+        measure, "measure_overhead", lambda backend, size, *_: {"backend": backend, "size": size, "error": "not here"}
+    )
+    given = {"encoder": "mini", "sizes": (32, 48), "steps": 6, "race": 20, "backends": ("torch",), "out": tmp_path / "a.json"}
+    assert command.run(**given, minutes=1.5) == 0
+    printed = capsys.readouterr().out
+    left = "PyTorch tutorial at 48 px, the race with the PyTorch tutorial, a whole run of torch at 32 px, a whole run of torch at 48 px"
+    assert printed.count("Left out") == 1 and f"\nLeft out, as the 1.5 minutes were over: {left}.\n" in printed
+    results = json.loads((tmp_path / "a.json").read_text())
+    (found,), rounds = results["steps"], plan.WARM_UP + measure.FEWEST
+    assert {row["ms"]["count"] for row in found["rows"]} == {measure.FEWEST} and found["rows"][0]["loss_after"] == rounds
+    assert f"Loss after {rounds} steps: PyTorch tutorial {1 / rounds:.3g}" in printed
+    assert (results["races"], results["whole"], results["asked"]["minutes"]) == ([], [], 1.5)
+
+
+def test_a_race_that_does_not_end_in_time_has_no_winner(fakes, tmp_path):
+    assert measure.run_race(plan.races(options())[0], options(), "mini", tmp_path, until=0.0) is None
+
+
+def test_one_pass_ends_in_time_too(fakes, tmp_path, monkeypatch, capsys):
+    clock = iter(range(0, 100_000, 60))
+    monkeypatch.setattr(command.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(
+        measure, "measure_one_pass", lambda options, threads, folder: {"threads": threads, "rows": [], "lost": {}}
+    )
+    command.run(encoder="mini", sizes=(32,), one_pass=True, minutes=1.5)
+    assert "Left out, as the 1.5 minutes were over: one pass with 2 threads." in capsys.readouterr().out
+
+
 def test_a_plot_needs_no_race(fakes, tmp_path):
     found = measure.measure_steps(plan.groups(options())[0], options(), "mini", tmp_path)
     assert len(report.draw({"steps": [found], "races": []}).subfigs) == 1
@@ -256,6 +290,25 @@ def test_a_contender_that_fails_costs_one_line_and_the_others_continue(run_scrip
         assert process.contender.name == "good" and process.seconds == [1.0]
     assert {name: str(error) for name, error in failures.items()} == {"bad": message}
     assert process.process.returncode == 0
+
+
+def test_no_clock_runs_on_after_ctrl_c(run_script, monkeypatch):
+    """It would keep the command waiting for `PATIENCE` seconds, and then end a process of that number."""
+    run_script("say(device='cpu'); sys.stdin.readline()")
+
+    def interrupt(stream):
+        raise KeyboardInterrupt
+
+    process = conductor.ContenderProcess(plan.Contender("a", "a", "torch"), {})
+    try:
+        monkeypatch.setattr(conductor.messages, "read", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            process.answer()
+        assert not [
+            thread for thread in threading.enumerate() if isinstance(thread, threading.Timer) and not thread.finished.is_set()
+        ]
+    finally:
+        process.end()
 
 
 def test_the_report_names_what_failed(fakes, tmp_path, monkeypatch):
@@ -298,7 +351,7 @@ def test_both_frameworks_share_one_group_and_each_has_those_of_its_tutorials():
 
 @pytest.mark.parametrize(("given", "message"), [
     ({"backends": ("jax",)}, "unknown backend 'jax'"), ({"precisions": ("float16",)}, "unknown precision 'float16'"),
-    ({"sizes": (8,)}, "too small"), ({"sizes": (0,)}, "got 0"), ({"steps": 1}, "--steps is 1"), ({"race": -1}, "--race is -1"),
+    ({"sizes": (8,)}, "too small"), ({"sizes": (0,)}, "got 0"), ({"steps": 1}, "--steps is 1"), ({"minutes": 0.0}, "--minutes is 0"), ({"race": -1}, "--race is -1"),
     ({"tile": -3}, "--tile is -3"), ({"device": "tpu"}, "unknown device 'tpu'"), ({"encoder": "vgg91"}, "did you mean 'vgg19'?"),
     ({"content": "chnia"}, "did you mean 'china'?"), ({"style": "no.png"}, "no image 'no.png'"),
     ({"peers": Path("nowhere")}, "is not a folder"), ({"out": Path("nowhere/a.json")}, "does not exist"),
@@ -334,12 +387,12 @@ def test_a_missing_framework_is_the_machines_fault(monkeypatch, name, message):
 def test_the_command_line_passes_its_options_on(monkeypatch, capsys):
     seen = {}
     monkeypatch.setattr(command, "run", lambda **given: seen.update(given) or 0)
-    line = "bench --quick --backend torch --size 64 --size 32 --precision auto --steps 7 --device cpu --peers DIR -o a.json"
+    line = "bench --quick --backend torch --size 64 --size 32 --precision auto --steps 7 --minutes 2 --device cpu --peers DIR -o a.json"
     assert cli.run(line.split()) == 0
     assert seen == {
         "backends": ("torch",), "sizes": (64, 32), "precisions": ("auto",), "encoder": "vgg19", "steps": 7, "race": None,
         "tile": None, "device": "cpu", "content": "china", "style": "coffee", "peers": Path("DIR"), "out": Path("a.json"),
-        "plot": None, "quick": True, "one_pass": False,
+        "plot": None, "minutes": 2.0, "quick": True, "one_pass": False,
     }  # fmt: skip
     assert cli.run(["bench", "--nope"]) == 1 and "--nope" in capsys.readouterr().err
     assert cli.run(["bench", "--size", "big"]) == 1 and "--size" in capsys.readouterr().err

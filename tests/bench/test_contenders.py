@@ -5,8 +5,10 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 
+import devices
 import numpy as np
 import pytest
 
@@ -203,3 +205,21 @@ def test_filters_adapted_to_a_peer_give_the_same_responses(framework, sl, rng, p
 def test_the_library_never_imports_the_bench():
     code = "import sys, stylelab.run.prepare, stylelab.cli.transfer; sys.exit('stylelab.tools.bench' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=os.environ).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ours", "limit", *(kind for kind in contender.KINDS if kind.endswith("tutorial"))])
+def test_a_contender_is_the_same_on_a_gpu(framework, sl, kind, monkeypatch):
+    monkeypatch.setattr(contender, "SIDES", dict.fromkeys(("cpu", "gpu"), (16, 32)))
+    module, function, only = contender.KINDS[kind]
+    if only not in (None, framework):
+        pytest.skip(f"of {only}")
+    run = getattr(importlib.import_module(f"stylelab.tools.bench.{module}"), function)
+    play, second = {"torch": (devices.nvidia, "cuda:1"), "tensorflow": (devices.other_processors, "gpu:1")}[framework]
+    losses = []
+    for playing, device in ((nullcontext(), "cpu"), (play(), second)):
+        recorder = Recorder(3)
+        with playing, pytest.raises(Enough):
+            run(settings(framework, "lab", precision="float32", device=device), recorder)
+        losses.append(recorder.losses)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)

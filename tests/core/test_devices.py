@@ -1,9 +1,12 @@
 """GPUs that lack what a processor has, played by `devices`: all that is public works on them, and gives what the CPU gives."""
 
+import re
 from contextlib import nullcontext
+from pathlib import Path
 
 import devices
 import numpy as np
+import on_devices
 import pytest
 
 from stylelab import recipes
@@ -104,6 +107,139 @@ def test_the_librarys_answers_are_right_on_such_a_gpu(sl, framework, played, nam
     with played():
         answers = ask(EXERCISES[name], exercises.check.LIBRARY[name], Lab(), cases)
     assert judge(EXERCISES[name], cases, answers).right
+
+
+# two GPUs, of which the second is asked for by name: what is left on the processor or on the first raises
+
+
+PLAYED = {"torch": (devices.nvidia, "cuda:1"), "tensorflow": (devices.other_processors, "gpu:1")}
+QUICK = [name for name in on_devices.CASES if name.startswith("loss ")]
+
+
+@pytest.fixture
+def second(framework, sl, lab):
+    """What runs a case on the second GPU, and what runs it on the processor."""
+    play, name = PLAYED[framework]
+
+    def run(case, *given):
+        with play() as used:
+            found = case(on_devices.Here(sl, lab, name), *given)
+        assert used <= {name}  # some exercises are about numbers
+        return found
+
+    return run, lambda case, *given: case(on_devices.Here(sl, lab, "cpu"), *given)
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in on_devices.CASES]
+)
+def test_a_second_gpu_computes_what_the_processor_computes(second, framework, name):
+    there, here = second
+    found = there(on_devices.CASES[name])
+    if framework == "torch" or name in QUICK:  # TensorFlow's second GPU is the processor: what is placed right is computed right
+        on_devices.compare(found, here(on_devices.CASES[name]), name)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_librarys_answers_are_right_on_a_second_gpu(second, name):
+    assert second[0](on_devices.judged, name).right
+
+
+def test_every_public_function_is_tried_on_a_second_gpu(sl):
+    text = Path(on_devices.__file__).read_text()
+    elsewhere = {"check", "hint", "solution", "find_precision"}  # of notebooks, or tried above
+    assert [name for name in sl.__all__ if name not in elsewhere and not re.search(rf"\b{name}\b", text)] == []
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", on_devices.CASES)
+def test_a_gpu_computes_what_the_processor_computes(sl, lab, name):
+    gpu, processor = (on_devices.Here(sl, lab, str(sl.find_device(device))) for device in ("gpu", "cpu"))
+    on_devices.compare(on_devices.CASES[name](gpu), on_devices.CASES[name](processor), name)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_librarys_answers_are_right_on_a_gpu(sl, lab, name):
+    assert on_devices.judged(on_devices.Here(sl, lab, str(sl.find_device("gpu"))), name).right
+
+
+def test_the_memory_that_counts_is_the_cards_own(framework, monkeypatch):
+    torch = pytest.importorskip("torch") if framework == "torch" else pytest.skip("TensorFlow does not say how much is free")
+    plan = __import__("stylelab.torch.engine.plan", fromlist=["plan"])
+    monkeypatch.setattr(memory, "free_memory", lambda: 1e15)
+    run = prepare_run(["china"], ["fluid"], Options(encoder="random", size=1000, steps=1))
+    widths = dict.fromkeys([f"conv{n}_{m}" for n in range(1, 6) for m in range(1, 5)], 128)
+    with devices.nvidia(free=(80 * 2**30, 2**30)):
+        tiles = [plan.make_plan(run, widths, torch.device(name), "float32").tile for name in ("cuda:0", "cuda:1")]
+    assert tiles[0] is None and tiles[1]
+
+
+@pytest.mark.parametrize(("capability", "precision"), [((7, 5), "float32"), ((8, 0), "bfloat16")])
+def test_auto_is_bfloat16_on_a_gpu_that_is_made_for_it(sl, framework, capability, precision):
+    play, name = PLAYED[framework]
+    with play(capability=capability):
+        assert sl.find_precision("auto", name) == precision
+        assert sl.find_precision("auto", name, 100) == "float32"
+        assert str(sl.find_device()) == {"torch": "cuda", "tensorflow": "gpu:0"}[framework]
+
+
+def test_an_answer_that_stays_on_the_processor_is_told_so(sl, framework):
+    torch = pytest.importorskip("torch") if framework == "torch" else pytest.skip("TensorFlow moves tensors by itself")
+    lab = __import__("stylelab.torch.exercises.lab", fromlist=["lab"])
+    exercise, given = EXERCISES["gram_matrix"], {"activation": torch.ones(1, 2, 3, 3)}
+    with devices.nvidia():
+        for answer in (lambda activation: activation + torch.zeros(3), lambda activation: activation.cpu()):
+            assert lab.Lab().obstacle(exercise, answer, given) == lab.OTHER_DEVICE.format("cuda")
+        assert lab.Lab().obstacle(exercise, lambda activation: activation * 2, given) is None
+
+
+def test_a_gpu_is_played_as_pytorch_raises(framework):
+    """What plays a GPU is itself wrong if it lets a mistake pass."""
+    torch = pytest.importorskip("torch") if framework == "torch" else pytest.skip("of PyTorch")
+    with devices.nvidia():
+        here, first, second = torch.ones(2, 3), torch.rand(2, 3, device="cuda"), torch.ones(2, 3, device="cuda:1")
+        mistakes = {
+            "same device": [
+                lambda: first + here, lambda: first @ here.T, lambda: first * second, lambda: torch.cat([first, here]),
+                lambda: torch.where(here > 0, first, 0), lambda: here.lerp(first, 0.5), lambda: torch.sub(first, first, out=here),
+                lambda: first.gather(1, torch.zeros(2, 1, dtype=torch.int64)), lambda: here.index_select(1, torch.ones_like(first[0]).long()),
+            ],
+            "indices should be": [lambda: here[first > 0], lambda: here[torch.tensor([0], device="cuda")], lambda: first[second > 0]],
+            "convert cuda:0 device type": [lambda: first.numpy(), lambda: np.asarray(first)],
+            "Expected a 'cuda'": [lambda: torch.rand(2, device="cuda", generator=torch.Generator())],
+        }  # fmt: skip
+        for words, some in mistakes.items():
+            for mistake in some:
+                with pytest.raises((RuntimeError, TypeError), match=words):
+                    mistake()
+        moved = first.clone().requires_grad_(True)
+        with pytest.raises(RuntimeError):
+            torch.autograd.grad(moved.sum(), moved, here.sum(0))
+        assert first[torch.tensor([0])].device == first.device and first.to(second).device == second.device
+        assert (first * torch.tensor(2.0)).tolist() == (2 * first.cpu()).tolist() and first[[1, 0]].tolist()[0] == first[
+            1
+        ].tolist()
+        assert torch.equal(first[first > 0.5].cpu(), first.cpu()[first.cpu() > 0.5])
+
+
+def test_a_gpu_is_played_that_sees_what_tensorflow_would_move(framework):
+    tf = pytest.importorskip("tensorflow") if framework == "tensorflow" else pytest.skip("of TensorFlow")
+    with devices.other_processors():
+        with tf.device("gpu:1"):
+            there = tf.constant([[1.0, 2.0]])
+            assert (there * 2 + [1.0, 1.0]).device == there.device != tf.constant(1.0).device.replace("2", "0")
+        here = tf.constant([[1.0, 2.0]])
+        double = tf.function(lambda: here * 2, autograph=False).get_concrete_function()
+        with pytest.raises(tf.errors.InvalidArgumentError, match="was not placed"):
+            there * 2
+        with tf.device("gpu:1"):
+            for mistake in (lambda: there * here, double):
+                with pytest.raises(tf.errors.InvalidArgumentError, match="conflicting devices"):
+                    mistake()
+            with tf.device("/CPU:0"):
+                processed = there * 2  # by name
+            assert (processed * there).device == there.device
 
 
 # what is lacking: a note and the nearest that works, or one line

@@ -196,6 +196,39 @@ def test_make_has_its_targets():
         assert run.returncode == 0, run.stderr
 
 
+def test_make_gives_what_needs_a_gpu_eight_minutes():
+    run = subprocess.run(
+        ["make", "-n", "bench-gpu"], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"MAKEFLAGS": ""}
+    )
+    assert "--device gpu" in run.stdout and "--minutes 6" in run.stdout
+    limits = re.findall(r"timeout (\d+)", (ROOT / ".ci" / "test-gpu").read_text())
+    assert 2 * sum(map(int, limits)) <= 7 * 60  # one framework after the other, and half a minute each to look for a GPU
+
+
+@pytest.mark.parametrize(
+    ("there", "passes", "status"),
+    [("", True, 2), ("torch", True, 2), ("tensorflow", True, 2), ("torch tensorflow", True, 0), ("torch tensorflow", False, 1)],
+)
+def test_the_tests_on_a_gpu_say_in_one_line_that_there_is_none(tmp_path, there, passes, status):
+    python = tmp_path / "python"
+    python.write_text(
+        '#!/bin/sh\n[ "$1" = -c ] && case " $THERE " in *" $3 "*) exit 0;; *) echo Traceback >&2; exit 3;; esac\n'
+        'echo "$@"; exit "$ENDS"\n'
+    )
+    python.chmod(0o755)
+    run = subprocess.run(
+        [ROOT / ".ci" / "test-gpu", tmp_path, tmp_path], capture_output=True, text=True,
+        env=os.environ | {"THERE": there, "ENDS": "0" if passes else "1"},
+    )  # fmt: skip
+    missing = [framework for framework in ("torch", "tensorflow") if framework not in there.split()]
+    assert run.returncode == status
+    assert re.findall(r"--framework (\w+) -m gpu", run.stdout) == there.split()
+    lines = [line for line in run.stderr.splitlines() if "network namespace" not in line]
+    assert lines == (
+        [f"no GPU here that works with {'/'.join(missing)}: tested without one in tests/core/test_devices.py"] if missing else []
+    )
+
+
 def test_setup_says_that_python_is_missing(tmp_path):
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHON": "no-such-python"}
     run = subprocess.run([ROOT / ".ci" / "setup"], capture_output=True, text=True, env=env)

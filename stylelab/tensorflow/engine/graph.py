@@ -1,7 +1,8 @@
-"""Python functions made into TensorFlow's graphs."""
+"""Python functions made into TensorFlow's graphs, and iterators that compute on one device."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache
+from typing import Any
 
 import tensorflow as tf
 
@@ -21,3 +22,19 @@ def compiled(function: Callable, signature: Sequence | None = None, tile: int | 
         return function
     trace = cache(tf.function(function, input_signature=signature, autograph=False).get_concrete_function)
     return lambda *arguments: trace()(*arguments)
+
+
+def placed(device: str, items: Generator[Any, None, None]) -> Iterator[Any]:
+    """The same items, each computed on a device. Whoever asks for them is not: `tf.device` in a generator would reach its caller.
+
+    Without it TensorFlow computes on the first GPU, or where there is none on the CPU, wherever an operation's tensors are.
+    """
+    try:
+        while True:
+            with tf.device(device):
+                item = next(items, None)
+            if item is None:
+                return
+            yield item
+    finally:
+        items.close()

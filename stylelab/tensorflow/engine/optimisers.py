@@ -218,7 +218,8 @@ class _Curvature:
     def state(self) -> dict[str, np.ndarray]:
         """Its memory, without rows that no pair is in."""
         used = min(self.learnt, self.memory)
-        parts = {"s": self.vectors[:used], "y": self.vectors[self.memory :][:used], "gradient": self.vectors[-1]}
+        with tf.device(self.vectors.device):
+            parts = {"s": self.vectors[:used], "y": self.vectors[self.memory :][:used], "gradient": self.vectors[-1]}
         parts |= {name: part for name, part in (("before", self.before), ("move", self.move)) if part is not None}
         return {name: part.numpy() for name, part in parts.items()} | {
             "pairs": np.array(self.pairs, np.int64).reshape(-1, 2),

@@ -2,9 +2,11 @@
 
 import itertools
 import json
+import math
 import os
 import platform
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -55,13 +57,14 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
     Raises:
         InputError, MachineError: no framework is installed, or none has the device.
     """
+    until = time.monotonic() + 60 * (options.minutes or math.inf)
     about = describe_machine()
     shown = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
     results: dict[str, Any] = {"machine": about, "asked": {name: value for name, value in shown.items() if name not in ("out", "plot")},
                "steps": [], "races": [], "whole": [], "one_pass": []}  # fmt: skip
     if options.one_pass:
         show(report.machine(about))
-        return _measure_one_pass(options, results, show)
+        return _measure_one_pass(options, results, show, until)
     with tempfile.TemporaryDirectory(prefix="stylelab-bench-") as name:
         folder = Path(name)
         failures: dict[str, StylelabError] = {}
@@ -76,16 +79,28 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
         encoder = str(write_random(folder)) if plan.lacks_download(options.encoder) else options.encoder
         results["asked"]["backends"] = options.backends
         try:
+            left: list[str] = []
             for group in plan.groups(options):
-                results["steps"].append(measure.measure_steps(group, options, encoder, folder))
+                if time.monotonic() > until:
+                    left.append(f"{group.title} at {group.size} px")
+                    continue
+                results["steps"].append(measure.measure_steps(group, options, encoder, folder, until))
                 show("\n" + report.group(results["steps"][-1]))
             for race in plan.races(options):
-                results["races"].append(measure.run_race(race, options, encoder, folder))
-                show("\n" + report.race(results["races"][-1]))
-            if not options.quick:
-                for backend, size in itertools.product(options.backends, options.sizes):
-                    results["whole"].append(measure.measure_overhead(backend, size, options, encoder, folder))
+                found = None if time.monotonic() > until else measure.run_race(race, options, encoder, folder, until)
+                if found is None:
+                    left.append(f"the race with the {race.against[0].name}")
+                    continue
+                results["races"].append(found)
+                show("\n" + report.race(found))
+            for backend, size in itertools.product(options.backends, () if options.quick else options.sizes):
+                if time.monotonic() > until:
+                    left.append(f"a whole run of {backend} at {size} px")
+                    continue
+                results["whole"].append(measure.measure_overhead(backend, size, options, encoder, folder))
+            if results["whole"]:
                 show("\n" + report.overheads(results["whole"]))
+            _show_left(left, options, show)
         finally:  # Ctrl-C does not lose what has been measured
             if options.out:
                 write_text(options.out, json.dumps(results, indent=1) + "\n")
@@ -94,12 +109,23 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
     return results
 
 
-def _measure_one_pass(options: BenchOptions, results: dict, show: Callable[[str], object]) -> dict:
+def _show_left(left: list[str], options: BenchOptions, show: Callable[[str], object]) -> None:
+    """One line about what there was no time for."""
+    if left:
+        show(f"\nLeft out, as the {options.minutes:g} minutes were over: {', '.join(left)}.")
+
+
+def _measure_one_pass(options: BenchOptions, results: dict, show: Callable[[str], object], until: float) -> dict:
+    left: list[str] = []
     try:
         with tempfile.TemporaryDirectory(prefix="stylelab-bench-") as folder:
             for threads in plan.THREADS:
+                if time.monotonic() > until:
+                    left.append(f"one pass with {threads} threads")
+                    continue
                 results["one_pass"].append(measure.measure_one_pass(options, threads, Path(folder)))
         show("\n" + report.one_pass(results["one_pass"]))
+        _show_left(left, options, show)
     finally:
         if options.out:
             write_text(options.out, json.dumps(results, indent=1) + "\n")

@@ -72,7 +72,8 @@ class ContenderProcess:
             received = messages.read(self.process.stdout)
         except messages.BrokenMessage:
             received = None
-        timer.cancel()
+        finally:  # also after Ctrl-C: it would keep the command from ending
+            timer.cancel()
         if received:
             self.last |= received[0]
             return received[0]

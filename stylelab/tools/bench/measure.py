@@ -1,6 +1,7 @@
 """The measurements: milliseconds per step, seconds to a given loss, and what a run costs outside its steps."""
 
 import itertools
+import math
 import os
 import re
 import subprocess
@@ -23,6 +24,7 @@ from stylelab.tools.bench.plan import LITE, ONE_PASS, WARM_UP, BenchOptions, Con
 from stylelab.tools.bench.turns import recipe_of
 
 PAUSE = 0.02  # seconds between turns: the threads of a process spin for a while before they sleep
+FEWEST = 2  # rounds that count, also when the time is up
 BURST = 10  # steps per turn of a race
 COARSE = 2 / 3  # of a race's steps for a coarse-to-fine run: it plans all of its steps, so with fewer it ends sooner
 EVERY = 5  # steps from one judged image of a race to the next
@@ -42,8 +44,11 @@ def shared_settings(options: BenchOptions, group: Group, encoder: str, total_ste
 # milliseconds per step
 
 
-def measure_steps(group: Group, options: BenchOptions, encoder: str, folder: Path) -> dict:
-    """Time a group's steps in turn: `{"rows", "ratios", "limits", "lost"}`."""
+def measure_steps(group: Group, options: BenchOptions, encoder: str, folder: Path, until: float = math.inf) -> dict:
+    """Time a group's steps in turn: `{"rows", "ratios", "limits", "lost"}`.
+
+    After the moment `until` of `time.monotonic` there are no further rounds than the least that have quartiles.
+    """
 
     def step(process: ContenderProcess) -> None:
         time.sleep(PAUSE)
@@ -67,8 +72,10 @@ def measure_steps(group: Group, options: BenchOptions, encoder: str, folder: Pat
         for backend in dict.fromkeys(contender.backend for contender in group.contenders) for precision in LIMITS
     ]  # fmt: skip
     with running([(contender, settings) for contender in (*group.contenders, *products)], failures) as contenders:
-        for _ in range(WARM_UP + options.steps):
+        for rounds in range(1, WARM_UP + options.steps + 1):
             contenders.for_each(step)
+            if rounds >= WARM_UP + FEWEST and time.monotonic() > until:
+                break
         contenders.for_each(save_image)
     by_name = {process.contender.name: process for process in contenders.running}
     losses = judge(images, by_name[next(iter(images))].contender.backend, settings, failures) if images else {}
@@ -81,7 +88,7 @@ def measure_steps(group: Group, options: BenchOptions, encoder: str, folder: Pat
                "tile": contender.options.get("tile"), "ours": contender.kind == "ours"}  # fmt: skip
         if process := by_name.get(contender.name):
             row |= _step_row(process, limits, operations)
-            row |= {"loss": losses.get(contender.name), "loss_after": WARM_UP + options.steps}
+            row |= {"loss": losses.get(contender.name), "loss_after": rounds}
         error = failures.get(contender.name)
         rows.append(row | {"error": None if error is None else str(error)})
     names = {contender.name for contender in group.contenders}
@@ -232,8 +239,10 @@ def _one_pass_rows(task: str, size: int, seconds: Mapping[str, list[float]], run
 # seconds to a given loss
 
 
-def run_race(group: Group, options: BenchOptions, encoder: str, folder: Path) -> dict:
+def run_race(group: Group, options: BenchOptions, encoder: str, folder: Path, until: float = math.inf) -> dict | None:
     """Let the other program run to its end, and find the first image of ours whose loss is at most its last one's.
+
+    None if that takes longer than to the moment `until` of `time.monotonic`.
 
     style-transfer-pytorch follows its own schedule of sizes, and says itself when it has ended.
     """
@@ -268,6 +277,8 @@ def run_race(group: Group, options: BenchOptions, encoder: str, folder: Path) ->
         with running(entries, failures) as contenders:
             while any(left[process.contender.name] > 0 for process in contenders.running):
                 contenders.for_each(burst)
+                if time.monotonic() > until:
+                    return None
         judge_tracks(tracks, settings, failures)
     theirs = tracks[against.name]
     result: dict[str, Any] = {

@@ -38,6 +38,7 @@ class BenchOptions:
         steps: rounds that count.
         race: steps of the race to the tutorial's loss, 0 for no race.
         tile: side in pixels of a tile to measure as well; 0 for none, by default half the long side.
+        minutes: begin nothing after this time; None for no limit.
         quick: leave out the long measurements.
         one_pass: measure networks that paint in one pass, and nothing else.
         peers: folder with clones of `PEERS`, and an environment for `LITE`.
@@ -54,6 +55,7 @@ class BenchOptions:
     encoder: str = "vgg19"
     content: str = "china"
     style: str = "coffee"
+    minutes: float | None = None
     quick: bool = False
     one_pass: bool = False
     peers: Path | None = None
@@ -90,6 +92,8 @@ def check(options: BenchOptions) -> BenchOptions:
     for name, least in (("steps", 2), ("race", 0), ("tile", 0)):
         if (value := getattr(options, name)) is not None and value < least:
             raise InputError(f"--{name} is {value}: give a whole number of at least {least}")
+    if options.minutes is not None and not options.minutes > 0:
+        raise InputError(f"--minutes is {options.minutes:g}: give a number above 0")
     for path in filter(None, (options.out, options.plot)):
         check_target(path)
     if options.plot and options.plot.suffix.lower() not in PLOTS:
