@@ -139,6 +139,16 @@ def test_make_installs_one_framework_and_later_the_other(clone):
     assert set_up(clone, "FRAMEWORK=torch") == "" == set_up(clone)
 
 
+def test_set_up_compiles_what_the_first_start_would(clone):
+    modules = [clone / ".venv" / "lib" / "python3" / "site-packages" / "one.py", clone / "stylelab" / "two.py"]
+    for module in modules:
+        module.parent.mkdir(parents=True)
+        module.write_text("x = 1\n")
+    modules[0].with_name("for_another_python.py").write_text("def f[T](:\n")
+    set_up(clone)
+    assert all(list(module.parent.glob(f"__pycache__/{module.stem}.*.pyc")) for module in modules)
+
+
 def test_a_clone_from_before_is_looked_at_once(clone):
     (clone / ".venv" / ".ready").touch()
     assert "torch==" in set_up(clone) and has(clone) == "torch tensorflow test site"
