@@ -73,13 +73,13 @@ def drawn(seed: int, height: int = 32, width: int = 40) -> np.ndarray:
 
 @cache
 def picture(name: str) -> np.ndarray:
-    return images.open_image(name, 96)
+    return images.open_image(name, 128)
 
 
 # whole runs
 
-HALVES = np.zeros((64, 96, 3), np.float32)  # as the pictures are
-HALVES[:, 48:] = 1
+HALVES = np.zeros((85, 128, 3), np.float32)  # as the pictures are
+HALVES[:, 64:] = 1
 RUNS = {
     **{f"recipe {name}": dict(recipe=name) for name in RECIPES},
     "average pooling": dict(recipe="coursera", encoder="random"),
@@ -91,7 +91,7 @@ RUNS = {
     "bfloat16 in tiles": dict(precision="bfloat16", tile=16),
     "several sizes, lbfgs": dict(size=128, scales=2),
     "several sizes, adam": dict(size=128, scales=2, recipe="tf-tutorial"),
-    "settles": dict(size=48, steps=21, settle=100),
+    "settles": dict(recipe="tf-tutorial", steps=21, settle=100),
     "several styles": dict(blend=[0.7, 0.3]),
     "several styles as clouds": dict(blend=[0.7, 0.3], recipe="sliced"),
     "style in one place": dict(content_mask=HALVES),
