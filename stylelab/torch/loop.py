@@ -16,8 +16,9 @@ from stylelab.recipes import OPTIMISERS, Optimiser
 from stylelab.result import Step
 from stylelab.run.prepare import Job
 from stylelab.run.state import Progress
-from stylelab.torch.engine.allocator import settle
+from stylelab.torch.engine.allocator import copy_apart, settle
 from stylelab.torch.engine.optimisers import make_method
+from stylelab.torch.engine.passes import forget_filters
 from stylelab.torch.features import Encoder
 from stylelab.torch.losses import temporal_loss
 from stylelab.torch.objective import Objective, transfer_loss
@@ -78,7 +79,7 @@ def paint_stages(
 
     Args:
         stages: for each size, from coarse to fine, a job for each pair of images.
-        encoder: must give the recipe's layers.
+        encoder: must give the recipe's layers; at the last size it forgets its filters, of which its passes have their own.
         device: where to keep the images.
         tile: side in pixels of the tiles to work in; None for whole images.
         progress: where to start, and where to say how far the run is; by default it starts at the first step.
@@ -115,7 +116,10 @@ def paint_stages(
         del content, start, styles  # the loss has what it needs of them
         settle(device, tile=tile)
         finish = [job.finish for job in jobs]
-        yield from _descend(images, loss, method, recipe.optimiser, steps, drawn.renew, finish, progress)
+        for taken in _descend(images, loss, method, recipe.optimiser, steps, drawn.renew, finish, progress):
+            if tile is None and jobs is stages[-1]:
+                forget_filters(encoder)
+            yield taken
 
 
 def _descend(
@@ -126,7 +130,7 @@ def _descend(
 
     `finish` makes of each image what its steps show.
     """
-    good = before = images.clone()
+    good = before = copy_apart(images)
     failures: dict[int, NotFiniteError] = {}
     kept = KEPT if optimiser.name == "lbfgs" else 1
     if progress.step in indices:  # the run continues after this step
@@ -150,7 +154,8 @@ def _descend(
                 images.clamp_(0, 1)
             if index == indices[-1]:
                 method.check(images, lambda: torch.stack(list(_named(loss(images)).values())).sum(0).tolist())
-        good, before = before, images.clone()
+        del gradient
+        good, before = before, copy_apart(images)
         progress.step, progress.ended, progress.read = index, failures, partial(_state, images, good, method)
         yield [
             failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1], finish[i])
