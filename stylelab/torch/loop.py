@@ -18,7 +18,7 @@ from stylelab.run.prepare import Job
 from stylelab.run.state import Progress
 from stylelab.torch.engine.allocator import copy_apart, settle
 from stylelab.torch.engine.optimisers import make_method
-from stylelab.torch.engine.passes import forget_filters
+from stylelab.torch.engine.passes import find_trunk
 from stylelab.torch.features import Encoder
 from stylelab.torch.losses import temporal_loss
 from stylelab.torch.objective import Objective, transfer_loss
@@ -117,8 +117,8 @@ def paint_stages(
         settle(device, tile=tile)
         finish = [job.finish for job in jobs]
         for taken in _descend(images, loss, method, recipe.optimiser, steps, drawn.renew, finish, progress):
-            if tile is None and jobs is stages[-1]:
-                forget_filters(encoder)
+            if jobs is stages[-1]:
+                find_trunk(encoder).forget_filters(encoder, tile=tile)
             yield taken
 
 

@@ -117,7 +117,7 @@ def test_a_run_takes_more_than_six_gigabytes_of_a_machine_only_when_it_must():
     assert memory.choose_tile(large, free, shared=True) == 512
     assert memory.estimate(larger, 128) > memory.UNASKED and memory.choose_tile(larger, free, shared=True) == 512
     assert memory.choose_tile(run_of(1000, 1500), free, shared=True) is None
-    assert memory.note(large, 512, free).endswith("14.5 GB of memory; tile 0 asks for that")
+    assert memory.note(large, 512, free).endswith("13.0 GB of memory; tile 0 asks for that")
 
 
 def test_an_image_too_large_even_for_tiles_is_refused_with_the_size_that_fits():

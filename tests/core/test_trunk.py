@@ -123,11 +123,11 @@ def test_of_equal_responses_the_first_gets_the_gradient_as_in_pytorch(lab):
 
 def test_a_run_keeps_no_filters_but_those_of_its_passes(lab, images, monkeypatch):
     pytest.importorskip("torch") if lab.name == "torch" else pytest.skip("TensorFlow's passes use the encoder's own filters")
-    from stylelab.torch.engine.passes import forget_filters
+    from stylelab.torch.engine.passes import find_trunk
 
     encoder, made = load(lab, "zeros", "max"), []
     first = lab.gradient(by_hand(lab, encoder), images)
-    forget_filters(encoder)
+    find_trunk(encoder).forget_filters(encoder)
     assert_allclose(lab.gradient(by_hand(lab, encoder), images), first, rtol=0, atol=0)
 
     def load_and_tell(*given, **options):

@@ -24,8 +24,8 @@ IMAGES = 12  # of float32 that a run holds besides the optimiser's: content, sty
 OPTIMISERS = {"lbfgs": 4, "adam": 4, "sgd": 1}  # images of float32, besides those of bfloat16 that L-BFGS remembers
 CONTENT = 4  # target, activation, their difference, its square
 PASSING, PASSING_TILE = 1, 4  # widest layers that are temporary on the way back, when deeper ones are freed
-# copies of the filters: as read, prepared for the way forward, prepared for the way back (four times as large in float32)
-FILTERS = {"bfloat16": 3, "float32": 6}
+# copies of the filters: for the way forward, for the way back (four times as large in float32); those as read are forgotten
+FILTERS = {"bfloat16": 2, "float32": 5}
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as in malloc.h
 LOOSE = 200e6  # most bytes that the allocator holds without using them ...
 LOOSE_SHARE = 0.8  # ... as a share of what is temporary

@@ -146,6 +146,13 @@ class Trunk:
         assert gradient is not None
         return gradient.float()
 
+    def forget_filters(self, encoder: Any, tile: int | None = None) -> None:
+        """Drop its encoder's filters as they were read: both ways go on for images of the last ones' size. Not for tiles."""
+        if tile is None:
+            for layer, convolution in self.convolutions.items():
+                convolution.kernel = None
+                encoder.register_buffer(f"{layer}_kernel", None)
+
     def _convolve_back(self, layer: str, gradient: Tensor) -> Tensor:
         gradient = self.convolutions[layer].backward(gradient)
         return _fold_border(gradient) if self.repeats else gradient
@@ -174,13 +181,6 @@ def find_trunk(encoder: Any) -> Trunk:
     if encoder not in _TRUNKS:
         _TRUNKS[encoder] = Trunk(encoder.filters, padding=encoder.spec.padding, pooling=encoder.pooling, dtype=encoder.dtype)
     return _TRUNKS[encoder]
-
-
-def forget_filters(encoder: Any) -> None:
-    """Drop an encoder's filters as they were read. Its passes go on for images of the size of the last ones, there and back."""
-    for layer, convolution in find_trunk(encoder).convolutions.items():
-        convolution.kernel = None
-        encoder.register_buffer(f"{layer}_kernel", None)
 
 
 class _Layer:
