@@ -17,9 +17,9 @@ from stylelab.base.files import file_kind, printable, refused, write_file
 from stylelab.encoders.file import digest
 from stylelab.errors import InputError, NotFiniteError, StylelabError
 
-FORMAT = 1
+FORMAT = 2
 INTERVAL, COST = 30.0, 20.0  # seconds between two times that a run is kept, and the same in times what the last one took
-DTYPES = {"float32": "F32", "float64": "F64", "int64": "I64"}
+DTYPES = {"float32": "F32", "float64": "F64", "int64": "I64", "uint16": "U16"}
 Arrays = Mapping[str, np.ndarray]
 
 

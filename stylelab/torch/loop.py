@@ -16,8 +16,9 @@ from stylelab.result import Step
 from stylelab.run.numerics.settling import Settling, spacing
 from stylelab.run.prepare import Job
 from stylelab.run.state import Progress
-from stylelab.torch.engine.allocator import settle
+from stylelab.torch.engine.allocator import copy_apart, settle
 from stylelab.torch.engine.optimisers import make_method
+from stylelab.torch.engine.passes import find_trunk
 from stylelab.torch.features import Encoder
 from stylelab.torch.losses import temporal_loss
 from stylelab.torch.objective import Objective, transfer_loss
@@ -78,7 +79,7 @@ def paint_stages(
 
     Args:
         stages: for each size, from coarse to fine, a job for each pair of images.
-        encoder: must give the recipe's layers.
+        encoder: must give the recipe's layers; at the last size it forgets its filters, of which its passes have their own.
         device: where to keep the images.
         tile: side in pixels of the tiles to work in; None for whole images.
         progress: where to start, and where to say how far the run is; by default it starts at the first step.
@@ -116,7 +117,10 @@ def paint_stages(
         settle(device, tile=tile)
         finish = [job.finish for job in jobs]
         settling = Settling([job.settle if jobs is stages[-1] else 0.0 for job in jobs])
-        yield from _descend(images, loss, method, recipe.optimiser, steps, drawn.renew, finish, settling, progress)
+        for taken in _descend(images, loss, method, recipe.optimiser, steps, drawn.renew, finish, settling, progress):
+            if jobs is stages[-1]:
+                find_trunk(encoder).forget_filters(encoder, tile=tile)
+            yield taken
 
 
 def _descend(
@@ -127,7 +131,7 @@ def _descend(
 
     `finish` makes of each image what its steps show.
     """
-    good = before = images.clone()
+    good = before = copy_apart(images)
     failures: dict[int, NotFiniteError] = {}
     kept = KEPT if optimiser.name == "lbfgs" else 1
     if progress.step in indices:  # the run continues after this step
@@ -155,7 +159,8 @@ def _descend(
                 settling.look([to_image(images[i : i + 1, :, ::apart, ::apart]) for i in range(len(finish))])
             if over := index == indices[-1] or settling.ended(failures):
                 method.check(images, lambda: torch.stack(list(_named(loss(images)).values())).sum(0).tolist())
-        good, before = before, images.clone()
+        del gradient
+        good, before = before, copy_apart(images)
         progress.step, progress.ended, progress.read = index, failures, partial(_state, images, good, method, settling)
         yield [
             None if i in settled else failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1], finish[i])

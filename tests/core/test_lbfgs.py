@@ -1,8 +1,11 @@
-"""The arithmetic of L-BFGS against the textbook's two loops, and what coarse structures gain. No framework needed."""
+"""The arithmetic of L-BFGS against the textbook's two loops, what coarse structures gain, what rounding costs."""
+
+import importlib
 
 import numpy as np
 import pytest
 
+from stylelab.recipes import Optimiser
 from stylelab.run.numerics import lbfgs
 
 
@@ -56,3 +59,43 @@ def test_large_images_are_remembered_for_fewer_steps():
     assert lbfgs.memory(3 * 512 * 384) == lbfgs.memory(3 * 2000 * 1500) == 20
     assert lbfgs.memory(3 * 3000 * 2000) == 10
     assert lbfgs.memory(3 * 10_000 * 10_000) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["gatys", "lab", "stylelab"])
+def test_rounding_what_is_remembered_leaves_the_loss_within_one_percent(sl, monkeypatch, recipe):
+    def loss(stored):
+        monkeypatch.setattr(lbfgs, "STORED", stored)
+        options = dict(recipe=recipe, size=64, steps=101, encoder="mini", precision="float32", device="cpu", snapshots=())
+        return sl.transfer("china", "fluid", **options).history["total"][-1]  # after 100 steps
+
+    assert loss("bfloat16") == pytest.approx(loss("float32"), rel=0.01)
+
+
+def test_a_pair_takes_two_bytes_a_number(lab, rng):
+    engine = importlib.import_module(f"stylelab.{lab.name}.engine.optimisers")
+    method = engine.make_method(Optimiser("lbfgs"), lab.tensor(rng.uniform(size=(1, 16, 24, 3)).astype(np.float32)))
+    vectors = method.curvatures[0].vectors
+    assert tuple(vectors.shape) == (2 * lbfgs.MEMORY, 16 * 24 * 3) and "bfloat16" in str(vectors.dtype)
+
+
+@pytest.mark.parametrize("block", [7, 2**16])
+def test_the_dot_products_are_those_of_what_is_remembered_block_by_block(lab, rng, monkeypatch, block):
+    """After rounding: so the step is that of exact L-BFGS with pairs that are slightly others."""
+    monkeypatch.setattr(lbfgs, "BLOCK", block)
+    engine = importlib.import_module(f"stylelab.{lab.name}.engine.optimisers")
+    image = rng.uniform(size=(1, 5, 6, 3)).astype(np.float32)
+    method = engine.make_method(Optimiser("lbfgs"), lab.tensor(image))
+    for index in range(4):
+        tensor = lab.tensor(image)
+        moved = method.step(tensor, [4.0 - index], lab.tensor(image - 0.5))
+        image = lab.array(tensor if moved is None else moved)
+    one, state = method.curvatures[0], method.curvatures[0].state()
+    rows = np.zeros((2 * lbfgs.MEMORY + 1, 90))
+    for name, start in (("s", 0), ("y", lbfgs.MEMORY)):
+        rows[start : start + 3] = (state[name].astype(np.uint32) << 16).view(np.float32)
+    rows[-1] = state["gradient"]
+    np.testing.assert_allclose(one.dots[-1], rows @ rows[-1], rtol=1e-5)
+    step = lbfgs.direction(one.dots, one.pairs) @ rows
+    step *= min(1, lbfgs.LIMIT / np.sqrt(np.mean(step**2)))
+    np.testing.assert_allclose(state["move"], step, atol=1e-6)

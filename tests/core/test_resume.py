@@ -305,7 +305,7 @@ def test_a_broken_file_is_refused_with_a_line_and_stays(here, how, words):
 
 
 def test_a_state_of_another_format_is_refused(here, monkeypatch):
-    monkeypatch.setattr(state, "FORMAT", 2)
+    monkeypatch.setattr(state, "FORMAT", state.FORMAT + 1)
     paint(events={3: ctrl_c})
     monkeypatch.undo()
     with pytest.raises(InputError, match="is of another version of stylelab: use that one, or remove the file"):

@@ -1,6 +1,7 @@
 """The network's two passes by hand against the plain ones, and what bfloat16 makes of them."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -88,6 +89,62 @@ def test_gradients_have_one_order_in_memory(lab, images, monkeypatch):
     lab.gradient(by_hand(lab, load(lab, precision="bfloat16")), images)
     assert len(seen) == len(STYLE) and seen[0] is not None  # the deepest layer's, which no convolution has put in order
     assert all(onto.is_contiguous(memory_format=torch.channels_last) for onto in seen)
+
+
+def test_a_layer_before_a_pooling_that_no_loss_looks_at_is_not_kept(lab, images):
+    """Where its maxima stood, and whether the ReLU let them through, is a fifth of it, and says as much."""
+    pytest.importorskip("torch") if lab.name == "torch" else pytest.skip("TensorFlow's own pooling looks at the activation again")
+    from stylelab.torch.engine.passes import find_trunk
+
+    encoder = load(lab, "zeros", "max")
+    trunk, tensor = find_trunk(encoder), encoder.preprocess(lab.tensor(images))
+    whole, kept, looked = (trunk.forward(tensor, **options) for options in ({}, {"seen": STYLE}, {"seen": STYLE, "keep": False}))
+    assert set(kept.activations) == set(looked.activations) == set(STYLE) < set(whole.activations)
+    for layer, (shape, gate) in kept.gates.items():
+        taken = sum(part.numel() * part.element_size() for part in (gate, kept.maxima[layer]))
+        assert shape == whole.activations[layer].shape and taken < 0.32 * 4 * shape.numel()
+    gradients = {layer: whole.activations[layer] - 1 for layer in STYLE}
+    assert (trunk.backward(kept, gradients, {}, {}) == trunk.backward(whole, gradients, {}, {})).all()
+
+
+def test_of_equal_responses_the_first_gets_the_gradient_as_in_pytorch(lab):
+    """Most windows have ties, at zero and above, and the last row and column are in none."""
+    torch = pytest.importorskip("torch") if lab.name == "torch" else pytest.skip("TensorFlow's own pooling is used")
+    from stylelab.torch.engine.passes import Kept, find_trunk
+
+    trunk, kept = find_trunk(load(lab, "zeros", "max")), Kept()
+    before = torch.randint(-2, 3, (2, 5, 9, 11), generator=torch.Generator().manual_seed(0)).float().requires_grad_()
+    pooled = torch.nn.functional.max_pool2d(before.relu(), 2)
+    gradient = torch.arange(1.0, 1 + pooled.numel()).view(pooled.shape)
+    (expected,) = torch.autograd.grad(pooled, before, gradient)
+    assert (trunk._pool("conv1_2", before.detach().relu(), kept) == pooled).all()
+    assert (trunk._through_gate(gradient, *kept.gates["conv1_2"], kept.maxima["conv1_2"]) == expected).all()
+
+
+def test_a_run_keeps_no_filters_but_those_of_its_passes(lab, images, monkeypatch):
+    pytest.importorskip("torch") if lab.name == "torch" else pytest.skip("TensorFlow's passes use the encoder's own filters")
+    from stylelab.torch.engine.passes import find_trunk
+
+    encoder, made = load(lab, "zeros", "max"), []
+    first = lab.gradient(by_hand(lab, encoder), images)
+    find_trunk(encoder).forget_filters(encoder)
+    assert_allclose(lab.gradient(by_hand(lab, encoder), images), first, rtol=0, atol=0)
+
+    def load_and_tell(*given, **options):
+        made.append(lab.sl.load_encoder(*given, **options))
+        return made[-1]
+
+    def paint(**options):
+        seen = []
+        watch = lambda step: seen.append(made[-1].conv1_1_kernel is None)  # noqa: E731
+        lab.sl.transfer("cat", "fluid", encoder="mini", steps=4, device="cpu", watch=watch, **{"size": 48} | options)
+        return seen
+
+    monkeypatch.setattr(sys.modules["stylelab.torch.transfer"], "load_encoder", load_and_tell)
+    assert paint(tile=0) == [True] * 4
+    assert paint(tile=32) == [False] * 4  # tiles have more than one size
+    at_two_sizes = paint(tile=0, size=96, scales=2)
+    assert at_two_sizes == sorted(at_two_sizes) and set(at_two_sizes) == {False, True}  # only at the last size
 
 
 def test_names_of_precisions_are_checked(sl):

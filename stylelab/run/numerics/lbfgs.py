@@ -16,7 +16,9 @@ import numpy as np
 FIRST = 0.01  # mean change of a pixel in the first step, for images in 0..1
 LIMIT = 0.05  # root mean square change of the pixels in any step
 COARSE = 0.02  # cycles per pixel below which all move alike
-MEMORY, ROOM = 20, 1.5e9  # past steps to remember, and the bytes they may take: each is two images of float32
+MEMORY, ROOM = 20, 0.75e9  # past steps to remember, and the bytes they may take: each is two images of bfloat16
+STORED = "bfloat16"  # what the pairs are rounded to: the loss after 100 steps stays within 1 % (docs/speed.md)
+BLOCK, LARGE_BLOCK = 2**16, 2**21  # numbers of each vector to look at in float32 at one time, in a cache or on a GPU
 FLAT = 1e-8  # a pair whose move and change of gradient are this close to a right angle says nothing about the curvature
 
 
@@ -46,7 +48,7 @@ def direction(dots: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
 
 def memory(numbers: int) -> int:
     """How many past steps to remember, for an image of that many numbers: fewer from three million pixels on."""
-    return min(MEMORY, max(5, int(ROOM // (2 * 4 * numbers))))
+    return min(MEMORY, max(5, int(ROOM // (2 * 2 * numbers))))
 
 
 def curved(ss: float, sy: float, yy: float) -> bool:

@@ -21,11 +21,11 @@ SHARE = 0.7  # of the free memory that a run may use
 UNASKED = 5.2e9  # most bytes of the machine's memory without an explicit `tile`: 6 GB with the framework
 SIDES = range(512, 127, -16)  # of tiles, the best first: larger ones gain nothing, smaller ones are mostly halo
 IMAGES = 12  # of float32 that a run holds besides the optimiser's: content, style, start, gradient, the last two ...
-OPTIMISERS = {"lbfgs": 4, "adam": 4, "sgd": 1}  # images of float32, besides what L-BFGS remembers
+OPTIMISERS = {"lbfgs": 4, "adam": 4, "sgd": 1}  # images of float32, besides those of bfloat16 that L-BFGS remembers
 CONTENT = 4  # target, activation, their difference, its square
 PASSING, PASSING_TILE = 1, 4  # widest layers that are temporary on the way back, when deeper ones are freed
-# copies of the filters: as read, prepared for the way forward, prepared for the way back (four times as large in float32)
-FILTERS = {"bfloat16": 3, "float32": 6}
+# copies of the filters: for the way forward, for the way back (four times as large in float32); those as read are forgotten
+FILTERS = {"bfloat16": 2, "float32": 5}
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as in malloc.h
 LOOSE = 200e6  # most bytes that the allocator holds without using them ...
 LOOSE_SHARE = 0.8  # ... as a share of what is temporary
@@ -60,7 +60,7 @@ def estimate(run: Run, tile: int | None = None) -> int:
     number = 2 if run.precision == "bfloat16" else 4
     pixels = run.batch * run.height * run.width
     remembered = 2 * lbfgs.memory(3 * run.height * run.width) if run.optimiser == "lbfgs" else 0
-    always: float = 12 * (IMAGES + OPTIMISERS[run.optimiser] + remembered) * pixels
+    always: float = (12 * (IMAGES + OPTIMISERS[run.optimiser]) + 6 * remembered) * pixels
     always += 4 * CONTENT * sum(_density(run, layer) for layer in run.whole) * pixels
     parts = stages(run.layers)
     if tile is None:
@@ -170,11 +170,11 @@ def _density(run: Run, layer: str) -> float:
 
 
 def _inside(run: Run, stage: Stage, number: int, passing: int) -> float:
-    """Bytes for each pixel read: a stage's activations, the positions of its maxima (8 bytes), temporaries."""
+    """Bytes for each pixel read: a stage's activations, the positions of its maxima (4 bytes), temporaries."""
     kept = sum(_density(run, layer) for layer in stage.layers)
     maxima = sum(_density(run, layer) / 4 for layer in stage.layers[:-1] if layer in POOL_AFTER)
     widest = max(_density(run, layer) for layer in stage.layers)
-    return number * (kept + maxima + passing * widest) + 8 * maxima
+    return number * (kept + maxima + passing * widest) + 4 * maxima
 
 
 def _outer(run: Run, stage: Stage, tile: int) -> int:

@@ -5,7 +5,7 @@ A method takes the losses `(B,)` and the gradient `(B, H, W, 3)` of the images a
 `restore` brings it back into a new method for images of the same size.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -136,14 +136,17 @@ class _Curvature:
 
     A single gradient does not say how far to go, and an early step may jump over a ridge. So the first move has a fixed
     length, later ones are limited, and a move that doubles the loss is undone.
+
+    What it remembers is in bfloat16, and the dot products are those of the rounded vectors: so the step is that of L-BFGS with
+    slightly other pairs.
     """
 
     def __init__(self, image: Tensor, softness: float = 0.0):
         self.shape = tuple(image.shape)
         self.memory = lbfgs.memory(int(tf.size(image)))
-        self.row = 2 * self.memory  # of the last gradient, below those of moves s and changes of the gradient y
         with tf.device(image.device):
-            self.vectors = tf.zeros((self.row + 1, int(tf.size(image))))
+            self.vectors = tf.zeros((2 * self.memory, int(tf.size(image))), lbfgs.STORED)  # moves s, changes of the gradient y
+            self.gradient = tf.zeros(int(tf.size(image)))  # the last one, which follows them as row -1
         self.before = self.move = None  # the last good image, and the move from there
         self.softness = tf.constant(lbfgs.softness(*self.shape[:2], softness), tf.complex64) if softness else None
         self.first, self.lowest, self.scale = lbfgs.FIRST, np.inf, None
@@ -151,7 +154,7 @@ class _Curvature:
 
     def _forget(self) -> None:
         self.pairs: list[tuple[int, int]] = []  # rows of s and y, oldest first
-        self.dots = np.zeros((self.row + 1,) * 2)
+        self.dots = np.zeros((2 * self.memory + 1,) * 2)
         self.learnt = 0
 
     def step(self, image: Tensor, loss: float, gradient: Tensor) -> Tensor:
@@ -173,23 +176,32 @@ class _Curvature:
 
     def _learn(self, image: Tensor, gradient: Tensor) -> None:
         """Store a new gradient. With the one before, if there is one, it makes a pair."""
-        rows, vectors = [self.row], [gradient]
+        rows = [-1]
         if self.before is not None:
-            rows = [self.learnt % self.memory, self.memory + self.learnt % self.memory, self.row]
-            vectors = [self.move, gradient - self.vectors[self.row], gradient]
-        self.before = image
-        self._write(rows, vectors)
+            rows = [self.learnt % self.memory, self.memory + self.learnt % self.memory, -1]
+            self._write(rows[:2], [self.move, gradient - self.gradient])
+        self.before, self.gradient = image, gradient
         self._multiply(rows)
         if len(rows) > 1:
             self._remember(*rows[:2])
 
     def _write(self, rows: list[int], vectors: list[Tensor]) -> None:
         # in place: a tf.Variable whose rows are changed is copied at each read, at three times the cost of a step
-        self.vectors = tf.raw_ops.InplaceUpdate(x=self.vectors, i=rows, v=tf.stack(vectors))
+        self.vectors = tf.raw_ops.InplaceUpdate(x=self.vectors, i=rows, v=tf.cast(tf.stack(vectors), self.vectors.dtype))
 
     def _multiply(self, rows: list[int]) -> None:
-        products = tf.matmul(tf.gather(self.vectors, rows), self.vectors, transpose_b=True).numpy()
+        parts = [
+            tf.matmul(tf.gather(block, np.array(rows) % len(self.dots)), block, transpose_b=True) for block in self._blocks()
+        ]
+        products = tf.add_n(parts).numpy()
         self.dots[rows], self.dots[:, rows] = products, products.T
+
+    def _blocks(self) -> Iterator[Tensor]:
+        """All rows in float32, the gradient's last, some columns at a time."""
+        width = lbfgs.LARGE_BLOCK if "GPU" in self.gradient.device else lbfgs.BLOCK
+        for start in range(0, len(self.gradient), width):
+            coarse, fine = self.vectors[:, start : start + width], self.gradient[None, start : start + width]
+            yield tf.concat([tf.cast(coarse, tf.float32), fine], 0)
 
     def _remember(self, s: int, y: int) -> None:
         self.pairs = [pair for pair in self.pairs if pair != (s, y)]  # the oldest one, when the memory is full
@@ -199,7 +211,8 @@ class _Curvature:
 
     def _moved(self, image: Tensor) -> Tensor:
         coefficients = lbfgs.direction(self.dots, self.pairs)
-        move = tf.linalg.matvec(self.vectors, tf.constant(coefficients, tf.float32), transpose_a=True)
+        coefficients = tf.constant(coefficients, tf.float32)
+        move = tf.concat([tf.linalg.matvec(block, coefficients, transpose_a=True) for block in self._blocks()], 0)
         change = self._soften(tf.reshape(move, self.shape))
         if self.pairs:
             factor = lbfgs.LIMIT / max(float(tf.sqrt(tf.reduce_mean(tf.square(change)))), lbfgs.LIMIT)
@@ -219,7 +232,8 @@ class _Curvature:
         """Its memory, without rows that no pair is in."""
         used = min(self.learnt, self.memory)
         with tf.device(self.vectors.device):
-            parts = {"s": self.vectors[:used], "y": self.vectors[self.memory :][:used], "gradient": self.vectors[-1]}
+            s, y = (tf.bitcast(self.vectors[start : start + used], tf.uint16) for start in (0, self.memory))
+        parts = {"s": s, "y": y, "gradient": self.gradient}
         parts |= {name: part for name, part in (("before", self.before), ("move", self.move)) if part is not None}
         return {name: part.numpy() for name, part in parts.items()} | {
             "pairs": np.array(self.pairs, np.int64).reshape(-1, 2),
@@ -229,8 +243,11 @@ class _Curvature:
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         used = range(len(state["s"]))
-        self._write([*used, *(self.memory + row for row in used), self.row], [*state["s"], *state["y"], state["gradient"]])
-        with tf.device(self.vectors.device):
+        with tf.device(self.gradient.device):
+            vectors = [tf.bitcast(tf.constant(row), self.vectors.dtype) for name in ("s", "y") for row in state[name]]
+            if vectors:
+                self._write([*used, *(self.memory + row for row in used)], vectors)
+            self.gradient = tf.constant(state["gradient"])
             self.before, self.move = (tf.constant(state[name]) if name in state else None for name in ("before", "move"))
         self.pairs, self.dots = [(int(s), int(y)) for s, y in state["pairs"]], state["dots"].copy()
         learnt, self.first, self.lowest, scale = state["numbers"].tolist()
@@ -246,7 +263,7 @@ class _Curvature:
         for s, y in smaller.pairs[-self.memory :]:
             row = self.learnt
             for target, source, factor in ((row, s, 1), (self.memory + row, y, share)):
-                small = factor * tf.reshape(smaller.vectors[source], (1, *smaller.shape))
+                small = factor * tf.reshape(tf.cast(smaller.vectors[source], tf.float32), (1, *smaller.shape))
                 self._write([target], [tf.reshape(enlarge(small, self.shape[:2]), (-1,))])
             self._multiply([row, self.memory + row])
             self._remember(row, self.memory + row)

@@ -26,6 +26,8 @@ from stylelab.run.numerics.winograd import pays
 from stylelab.tensorflow.engine.winograd import Winograd
 
 BORDER = ((0, 0), (1, 1), (1, 1), (0, 0))  # one pixel round each image
+AROUND = ((0, 0), (2, 2), (2, 2), (0, 0))  # two, where the way forward has none
+TURNED = ("conv1_1", "conv1_2", "conv2_1", "conv2_2")  # few filters, at many positions
 HALF = dict(ksize=(1, 2, 2, 1), strides=(1, 2, 2, 1), padding="VALID")  # pooling: the positions of 2 x 2
 
 
@@ -130,6 +132,9 @@ class Trunk:
             gradient = self._winograd(layer)(gradient)
             return _fold_border(gradient) if self.repeats else gradient
         kernel = tf.cast(self.filters[layer][0], self.dtype)
+        if layer in TURNED:
+            gradient = tf.nn.conv2d(gradient, _turned(kernel), 1, AROUND if self.repeats else "SAME")
+            return _fold_border(gradient) if self.repeats else gradient
         batch, height, width, _ = tf.unstack(tf.shape(gradient))
         border = 2 if self.repeats else 0
         shape = (batch, height + border, width + border, kernel.shape[2])
@@ -210,6 +215,11 @@ def fault(precision: str, device: str) -> str:
 
 def _add(gradient: Tensor | None, more: Tensor) -> Tensor:
     return more if gradient is None else gradient + more
+
+
+def _turned(kernel: Tensor) -> Tensor:
+    """`(3, 3, I, O)` as the filters of the way back `(3, 3, O, I)`."""
+    return tf.transpose(tf.reverse(kernel, (0, 1)), (0, 1, 3, 2))
 
 
 def _fold_border(gradient: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ class _Look(Function):
 
     @staticmethod
     def forward(ctx: Any, images: Tensor, trunk: Trunk, layers: Layers) -> tuple[Tensor, ...]:
-        kept = trunk.forward(images, keep=ctx.needs_input_grad[0])
+        kept = trunk.forward(images, keep=ctx.needs_input_grad[0], seen={*layers.activations, *layers.grams, *layers.totals})
         ctx.trunk, ctx.kept, ctx.layers = trunk, kept, layers
         ctx.set_materialize_grads(False)  # an output that the loss does not use has no gradient, rather than one of zeros
         return (

@@ -5,7 +5,7 @@ A method takes the losses `(B,)` and the gradient `(B, 3, H, W)` of the images a
 `restore` brings it back into a new method for images of the same size.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -142,14 +142,20 @@ class _Curvature:
 
     A single gradient does not say how far to go, and an early step may jump over a ridge. So the first move has a fixed
     length, later ones are limited, and a move that doubles the loss is undone.
+
+    What it remembers is in bfloat16, and the dot products are those of the rounded vectors: so the step is that of L-BFGS with
+    slightly other pairs.
     """
 
     def __init__(self, image: Tensor, softness: float = 0.0):
         self.shape = image.shape
         self.memory = lbfgs.memory(image.numel())
-        self.vectors = image.new_zeros(2 * self.memory + 1, image.numel())  # moves s, changes of the gradient y, the gradient
+        stored = getattr(torch, lbfgs.STORED)
+        self.vectors = image.new_zeros(2 * self.memory, image.numel(), dtype=stored)  # moves s, changes of the gradient y
+        self.gradient = image.new_zeros(image.numel())  # the last one, which follows them as row -1
         self.before: Tensor | None = None  # the last good image
         self.move: Tensor | None = None  # from there
+        self.room = image.new_empty(image.numel())  # for the next one
         height, width = image.shape[1:]
         self.softness = torch.from_numpy(lbfgs.softness(height, width, softness)).to(image) if softness else None
         self.first, self.lowest = lbfgs.FIRST, np.inf
@@ -187,16 +193,22 @@ class _Curvature:
         else:
             rows = [self.learnt % self.memory, self.memory + self.learnt % self.memory, -1]
             self.vectors[rows[0]] = self.move
-            torch.sub(gradient, self.vectors[-1], out=self.vectors[rows[1]])
+            self.vectors[rows[1]] = gradient - self.gradient
             self.before.copy_(image)
-        self.vectors[-1] = gradient
+        self.gradient.copy_(gradient)
         self._multiply(rows)
         if len(rows) > 1:
             self._remember(*rows[:2])
 
     def _multiply(self, rows: list[int]) -> None:
-        products = (self.vectors[rows] @ self.vectors.T).cpu().numpy()
+        products = torch.stack([block[rows] @ block.T for block in self._blocks()]).sum(0).cpu().numpy()
         self.dots[rows], self.dots[:, rows] = products, products.T
+
+    def _blocks(self) -> Iterator[Tensor]:
+        """All rows in float32, the gradient's last, some columns at a time."""
+        width = lbfgs.BLOCK if self.gradient.device.type == "cpu" else lbfgs.LARGE_BLOCK
+        for coarse, fine in zip(self.vectors.split(width, 1), self.gradient.split(width), strict=True):
+            yield torch.cat([coarse.float(), fine[None]])
 
     def _remember(self, s: int, y: int) -> None:
         self.pairs = [pair for pair in self.pairs if pair != (s, y)]  # the oldest one, when the memory is full
@@ -206,7 +218,7 @@ class _Curvature:
 
     def _move(self, image: Tensor) -> None:
         coefficients = torch.from_numpy(lbfgs.direction(self.dots, self.pairs).astype(np.float32)).to(image.device)
-        move = self.move = coefficients @ self.vectors
+        move = self.move = torch.cat([coefficients @ block for block in self._blocks()], out=self.room)
         change = self._soften(move.view(image.shape))
         if self.pairs:
             factor = lbfgs.LIMIT / max(float(change.square().mean().sqrt()), lbfgs.LIMIT)
@@ -224,7 +236,8 @@ class _Curvature:
     def state(self) -> dict[str, np.ndarray]:
         """Its memory, without rows that no pair is in."""
         used = min(self.learnt, self.memory)
-        parts = {"s": self.vectors[:used], "y": self.vectors[self.memory :][:used], "gradient": self.vectors[-1]}
+        bits = self.vectors.view(torch.uint16)
+        parts = {"s": bits[:used], "y": bits[self.memory :][:used], "gradient": self.gradient}
         parts |= {name: part for name, part in (("before", self.before), ("move", self.move)) if part is not None}
         return {name: part.cpu().numpy() for name, part in parts.items()} | {
             "pairs": np.array(self.pairs, np.int64).reshape(-1, 2),
@@ -235,9 +248,10 @@ class _Curvature:
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         parts = {name: torch.tensor(array) for name, array in state.items()}
         used = len(parts["s"])
-        self.vectors[:used], self.vectors[self.memory :][:used] = parts["s"], parts["y"]
-        self.vectors[-1] = parts["gradient"]
-        self.before, self.move = (parts[name].to(self.vectors.device) if name in parts else None for name in ("before", "move"))
+        for name, rows in (("s", self.vectors[:used]), ("y", self.vectors[self.memory :][:used])):
+            rows.copy_(parts[name].view(rows.dtype))
+        self.gradient.copy_(parts["gradient"])
+        self.before, self.move = (parts[name].to(self.gradient.device) if name in parts else None for name in ("before", "move"))
         self.pairs, self.dots = [(int(s), int(y)) for s, y in state["pairs"]], state["dots"].copy()
         learnt, self.first, self.lowest, scale = state["numbers"].tolist()
         self.learnt, self.scale = int(learnt), scale or None
@@ -252,7 +266,7 @@ class _Curvature:
         for s, y in smaller.pairs[-self.memory :]:
             row = self.learnt
             for target, source, factor in ((row, s, 1), (self.memory + row, y, share)):
-                small = factor * smaller.vectors[source].view(1, *smaller.shape)
+                small = factor * smaller.vectors[source].float().view(1, *smaller.shape)
                 self.vectors[target] = enlarge(small, self.shape[1:]).reshape(-1)
             self._multiply([row, self.memory + row])
             self._remember(row, self.memory + row)

@@ -10,7 +10,7 @@ sums, but it changes where a ReLU or a pooling lets the gradient through, most o
 gradient is 9 % off, with it 2 to 5 % (docs/speed.md). The way back is in bfloat16 throughout.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, NamedTuple
@@ -30,6 +30,7 @@ from stylelab.torch.engine.winograd import Winograd
 # oneDNN's convolution with bias and ReLU in one pass, with filters in oneDNN's own layout; PyTorch's compiler calls it too
 FUSED: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
 PACK: Any = getattr(torch.ops.mkldnn, "_reorder_convolution_weight", None)
+POSITIONS = 2**15  # of an activation in bfloat16 to look at in float32 at one time
 
 
 class Layers(NamedTuple):
@@ -57,12 +58,14 @@ class Kept:
     """What the way back needs.
 
     Attributes:
-        activations: layer -> `(B, C, H', W')` after the ReLU.
+        activations: layer -> `(B, C, H', W')` after the ReLU, except where `gates` is enough.
         maxima: layer before a pooling -> where in `(H', W')` each maximum stood; empty for average pooling.
+        gates: layer before a pooling, whose activation no loss looks at -> its shape, and whether the ReLU let each maximum through.
     """
 
     activations: dict[str, Tensor] = field(default_factory=dict)
     maxima: dict[str, Tensor] = field(default_factory=dict)
+    gates: dict[str, tuple[torch.Size, Tensor]] = field(default_factory=dict)
 
 
 class Trunk:
@@ -76,23 +79,34 @@ class Trunk:
         self.repeats = padding != "zeros"
         self.convolutions = {layer: _Layer(kernel, bias, border, dtype) for layer, (kernel, bias) in filters.items()}
 
-    def forward(self, images: Tensor, keep: bool = True) -> Kept:
-        """Activations of every layer. `images` is `(B, 3, H, W)`, preprocessed; no gradient is recorded."""
-        kept, last = Kept(), self.layers[-1]
+    def forward(self, images: Tensor, keep: bool = True, seen: Collection[str] | None = None) -> Kept:
+        """Activations of the layers in `seen`, or of all; with `keep` also what the way back needs besides.
+
+        `images` is `(B, 3, H, W)`, preprocessed; no gradient is recorded.
+        """
+        kept, last, seen = Kept(), self.layers[-1], self.layers if seen is None else seen
         activation = images.contiguous(memory_format=layout(images.device))
         for layer in self.layers:
             if self.repeats:
                 activation = F.pad(activation, (1, 1, 1, 1), mode="replicate")
             activation = self.convolutions[layer].forward(activation)
-            kept.activations[layer] = activation.to(self.dtype)
-            if layer in POOL_AFTER and layer != last:
-                if self.pooling == "average":
-                    activation = F.avg_pool2d(activation, 2)
-                elif keep:
-                    activation, kept.maxima[layer] = F.max_pool2d(activation, 2, return_indices=True)
-                else:
-                    activation = F.max_pool2d(activation, 2)
+            pools = layer in POOL_AFTER and layer != last
+            if layer in seen or (keep and not (pools and self.pooling == "max")):
+                kept.activations[layer] = activation.to(self.dtype)
+            if pools:
+                activation = self._pool(layer, activation, kept if keep else None)
         return kept
+
+    def _pool(self, layer: str, activation: Tensor, kept: Kept | None) -> Tensor:
+        if self.pooling == "average":
+            return F.avg_pool2d(activation, 2)
+        if kept is None:
+            return F.max_pool2d(activation, 2)
+        pooled, maxima = F.max_pool2d(activation, 2, return_indices=True)
+        kept.maxima[layer] = maxima.int()
+        if layer not in kept.activations:
+            kept.gates[layer] = activation.shape, pooled > 0
+        return pooled
 
     def backward(
         self,
@@ -110,6 +124,10 @@ class Trunk:
         """
         gradient: Tensor | None = None
         for layer in reversed(self.layers):
+            if layer in kept.gates:
+                gradient = self._through_gate(gradient, *kept.gates.pop(layer), kept.maxima.pop(layer))
+                gradient = gradient if gradient is None else self._convolve_back(layer, gradient)
+                continue
             activation = kept.activations.pop(layer)
             if gradient is not None and layer in POOL_AFTER:
                 gradient = self.unpool(gradient, activation, kept.maxima.pop(layer, None))
@@ -124,17 +142,34 @@ class Trunk:
             if gradient is None:
                 continue
             gradient = torch.ops.aten.threshold_backward(gradient, activation, 0)  # the ReLU
-            gradient = self.convolutions[layer].backward(gradient)
-            if self.repeats:
-                gradient = _fold_border(gradient)
+            gradient = self._convolve_back(layer, gradient)
         assert gradient is not None
         return gradient.float()
 
+    def forget_filters(self, encoder: Any, tile: int | None = None) -> None:
+        """Drop its encoder's filters as they were read: both ways go on for images of the last ones' size. Not for tiles."""
+        if tile is None:
+            for layer, convolution in self.convolutions.items():
+                convolution.kernel = None
+                encoder.register_buffer(f"{layer}_kernel", None)
+
+    def _convolve_back(self, layer: str, gradient: Tensor) -> Tensor:
+        gradient = self.convolutions[layer].backward(gradient)
+        return _fold_border(gradient) if self.repeats else gradient
+
+    def _through_gate(self, gradient: Tensor | None, shape: torch.Size, gate: Tensor, maxima: Tensor) -> Tensor | None:
+        """The gradient before a ReLU and a pooling, from that after them: only a maximum that the ReLU let through has any."""
+        if gradient is None:
+            return None
+        like = torch.empty(shape, dtype=gradient.dtype, device=gradient.device, memory_format=layout(gradient.device))
+        return self.unpool(torch.where(gate, gradient, 0), like, maxima)
+
     def unpool(self, gradient: Tensor, activation: Tensor, maxima: Tensor | None) -> Tensor:
+        """The gradient before a pooling; of `activation` only its shape counts."""
         if maxima is None:
             return torch.ops.aten.avg_pool2d_backward(gradient, activation, [2, 2], [2, 2], [0, 0], False, True, None)
         return torch.ops.aten.max_pool2d_with_indices_backward(
-            gradient, activation, [2, 2], [2, 2], [0, 0], [1, 1], False, maxima
+            gradient, activation, [2, 2], [2, 2], [0, 0], [1, 1], False, maxima.long()
         )
 
 
@@ -152,14 +187,15 @@ class _Layer:
     """One convolution, both ways. Each way's filters are prepared when it is first used."""
 
     def __init__(self, kernel: Tensor, bias: Tensor, border: int, dtype: torch.dtype):
-        self.kernel, self.bias, self.border, self.dtype = kernel, bias, border, dtype
+        self.kernel: Any = kernel  # None once it is forgotten
+        self.widths, self.bias, self.border, self.dtype = kernel.shape[:2], bias, border, dtype
         self.plain = FUSED is not None and kernel.device.type == "cpu" and kernel.dtype == dtype == torch.float32
 
     def forward(self, activation: Tensor) -> Tensor:
         return self._ahead(activation)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        fast = self.plain and pays(*self.kernel.shape[:2], *gradient.shape[2:])
+        fast = self.plain and pays(*self.widths, *gradient.shape[2:])
         return (self._winograd if fast else self._back)(gradient)
 
     @cached_property
@@ -203,8 +239,11 @@ def positions_first(activation: Tensor) -> Tensor:
 
 def raw_gram(activation: Tensor) -> Tensor:
     """`(B, C, H, W)` of any precision -> `(B, C, C)`, summed in float32."""
-    features = positions_first(activation).float()
-    return features.transpose(1, 2) @ features
+    features = positions_first(activation)
+    if features.dtype == torch.float32:
+        return features.transpose(1, 2) @ features
+    parts = (part.float() for part in features.split(POSITIONS, 1))  # never all of them in float32
+    return torch.stack([part.transpose(1, 2) @ part for part in parts]).sum(0)
 
 
 def total(activation: Tensor) -> Tensor:
