@@ -9,9 +9,9 @@ from stylelab.base.frameworks import check_installed
 
 check_installed("tensorflow")
 
-from stylelab.tensorflow._quiet import allow_memory_growth, quiet_stderr
+from stylelab.tensorflow._quiet import allow_memory_growth, keras_later, quiet_stderr
 
-with quiet_stderr():
+with quiet_stderr(), keras_later():
     import tensorflow
 
     allow_memory_growth(tensorflow)

@@ -1,4 +1,4 @@
-"""Import TensorFlow without its start-up lines, which carry a time and a process id into stored notebook outputs."""
+"""Import TensorFlow without its start-up lines, which carry a time and a process id into stored notebook outputs, or Keras."""
 
 import contextlib
 import os
@@ -24,6 +24,20 @@ def quiet_stderr():
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+@contextlib.contextmanager
+def keras_later():
+    """Let TensorFlow's import leave Keras out, which takes seconds: `tensorflow.keras` loads when it is first used."""
+    name = "keras.src.optimizers"  # all that TensorFlow imports of it, and goes on without
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def allow_memory_growth(tensorflow) -> None:

@@ -152,3 +152,12 @@ def test_the_studio_offers_the_frameworks_that_are_there(only, monkeypatch):
 def test_the_doctor_weighs_the_packages():
     found = doctor._environment()
     assert found.what == "environment" and float(found.state.split()[0]) > 0.5 and sys.prefix in found.state and not found.broken
+
+
+def test_keras_is_imported_when_it_is_first_used():
+    """TensorFlow's own import takes seconds for it, and no run needs it."""
+    code = (
+        "import sys, stylelab.tensorflow, tensorflow as tf; early = 'keras' in sys.modules; from tensorflow.keras import layers; "
+    )
+    code += "print(early, 'keras' in sys.modules, layers.Dense.__name__, tf.keras.optimizers.Adam.__name__)"
+    assert python(code).stdout.split() == ["False", "True", "Dense", "Adam"]
