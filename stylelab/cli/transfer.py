@@ -190,7 +190,11 @@ def summary(result: Result, out: Path, encoder: object) -> str:
     lines = [
         say(f"saved {quoted(out)} ({width} x {height} pixels), recipe {result.recipe.name}, encoder {chosen}"),
         say(f"{len(result.history)} steps in {result.seconds:.1f} s on {result.device} in {result.precision}") + say(pace),
-        *([say(f"ended before step {steps}, as the image hardly changed any more to the eye; --settle 0 makes all steps")] if settled else []),
+        *(
+            [say(f"ended before step {steps}, as the image hardly changed any more to the eye; --settle 0 makes all steps")]
+            if settled
+            else []
+        ),
         *map(say, result.notes),
     ]
     return "\n".join(lines)

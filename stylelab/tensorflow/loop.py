@@ -65,9 +65,12 @@ def optimise(image: Tensor, loss: Objective, *, optimiser: "str | Optimiser" = "
     renew = getattr(loss, "renew", lambda step: False)
 
     def run() -> Iterator[Step]:
-        for (step,) in _descend(start, evaluate, method, optimiser, range(1, steps + 1), renew, [_as_it_is], Settling([0]), Progress()):
+        for (step,) in _descend(
+            start, evaluate, method, optimiser, range(1, steps + 1), renew, [_as_it_is], Settling([0]), Progress()
+        ):
             if isinstance(step, NotFiniteError):
                 raise step
+            assert step is not None  # with no limit, none settles
             yield step
 
     return placed(start.device, run())
@@ -160,7 +163,9 @@ def _descend(
         good, before = before, tf.identity(images)
         progress.step, progress.ended, progress.read = index, failures, partial(_state, before, good, method, settling)
         yield [
-            None if i in settled else failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1], finish[i])
+            None
+            if i in settled
+            else failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1], finish[i])
             for i, column in enumerate(zip(*values, strict=True))
         ]
         if over:
@@ -173,7 +178,9 @@ def _state(images: Tensor, good: Tensor, method: Any, settling: Settling) -> dic
     return {"images": images.numpy(), "good": good.numpy(), **method.state(), **still}
 
 
-def _restore(progress: Progress, images: tf.Variable, method: Any, settling: Settling) -> tuple[Tensor, Tensor, dict[int, NotFiniteError]]:
+def _restore(
+    progress: Progress, images: tf.Variable, method: Any, settling: Settling
+) -> tuple[Tensor, Tensor, dict[int, NotFiniteError]]:
     """Bring images and method back to where a run was stopped, in place; also its last two images, and those that had ended."""
     arrays, progress.arrays = progress.arrays, {}
     images.assign(arrays["images"])

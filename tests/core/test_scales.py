@@ -101,7 +101,11 @@ def test_colours_differ_as_published():
         return images.colour_difference(0 * white, white * colour)
 
     # L, a and b of sRGB's red, green and blue: Lindbloom, 'RGB working space information'
-    for colour, values in {(1, 0, 0): (53.24, 80.09, 67.2), (0, 1, 0): (87.73, -86.18, 83.18), (0, 0, 1): (32.3, 79.19, -107.86)}.items():
+    for colour, values in {
+        (1, 0, 0): (53.24, 80.09, 67.2),
+        (0, 1, 0): (87.73, -86.18, 83.18),
+        (0, 0, 1): (32.3, 79.19, -107.86),
+    }.items():
         assert lab_of(*colour) == pytest.approx(np.linalg.norm(values), rel=1e-3)
     assert lab_of(0.5, 0.5, 0.5) == pytest.approx(53.39, abs=0.01)
     with pytest.raises(InputError, match="give two of one size"):
@@ -129,12 +133,14 @@ def test_only_the_last_size_settles_and_a_recipe_says_whether(sl):
     result = sl.transfer("china", "brushstrokes", settle=100, **options)  # 36 steps at 64 px, then 20 of 24
     assert len(result.history) == 36 + 20
     assert len(sl.transfer("china", "brushstrokes", recipe="gatys", **options).history) == 60
-    assert RECIPES["stylelab"].settle == 2.3 and {recipe.settle for recipe in RECIPES.values() if recipe.name != "stylelab"} == {0}
+    assert RECIPES["stylelab"].settle == 2.3 and {recipe.settle for recipe in RECIPES.values() if recipe.name != "stylelab"} == {
+        0
+    }
 
 
 @pytest.mark.slow
 def test_a_pair_that_settles_in_a_batch_waits_for_the_others_and_comes_out_as_if_alone(sl):
-    options, seen = SETTLING | dict(settle=5), []
+    options, seen = SETTLING | dict(recipe="tf-tutorial", settle=7), []  # Adam: rounding makes no other image of it
     pairs = ("china", "fluid"), ("china", "brushstrokes")
     together = sl.transfer_batch(*zip(*pairs, strict=True), watch=seen.append, **options)
     for pair, result in zip(pairs, together, strict=True):

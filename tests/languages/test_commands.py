@@ -120,7 +120,10 @@ def test_a_run_is_summed_up_in_chinese(chinese):
     assert pace == "2步，用时0.0秒，设备cpu，精度float32，每步20 ms，损失1 -> 0.5"
     assert re.search(HAN, note) and english(note) == []
     result.recipe = replace(result.recipe, steps=3)
-    assert summary(result, Path("style"), "auto").splitlines()[2] == "在第3步之前结束，因为肉眼已几乎看不出图像的变化；--settle 0会走完所有步数"
+    assert (
+        summary(result, Path("style"), "auto").splitlines()[2]
+        == "在第3步之前结束，因为肉眼已几乎看不出图像的变化；--settle 0会走完所有步数"
+    )
     result.scales = (34, 48)
     assert summary(result, Path("style"), "mini").splitlines()[1].endswith("，尺寸依次为34, 48 px，最后一种尺寸的损失为0.5")
 
