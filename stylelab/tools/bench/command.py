@@ -57,7 +57,7 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
         InputError, MachineError: no framework is installed, or none has the device.
     """
     about = describe_machine()
-    shown = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
+    shown = {name: value.name if isinstance(value, Path) else value for name, value in vars(options).items()}
     results: dict[str, Any] = {"machine": about, "asked": {name: value for name, value in shown.items() if name not in ("out", "plot")},
                "pictures": [], "steps": [], "races": [], "whole": [], "one_pass": []}  # fmt: skip
     if options.one_pass:

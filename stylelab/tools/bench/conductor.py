@@ -72,7 +72,8 @@ class ContenderProcess:
             received = messages.read(self.process.stdout)
         except messages.BrokenMessage:
             received = None
-        timer.cancel()
+        finally:  # also after Ctrl-C: the thread would keep this process from ending
+            timer.cancel()
         if received:
             self.last |= received[0]
             return received[0]

@@ -6,6 +6,7 @@ content image, the content error 0. A second judge, if there is one, has other f
 
 import subprocess
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ PATIENT = 1000  # steps that others may plan, which is what their own command li
 PRODUCTS = 6  # of the machine's limit, before and after
 SMALL = 256  # pixels of the long side up to which our command runs twice
 LARGE = 1024  # pixels of the long side from which others have twice our seconds, and three times below
-OURS = "transfer"
 
 
 def measure_picture(size: int, options: BenchOptions, encoder: str, folder: Path) -> dict:
@@ -46,15 +46,16 @@ def measure_picture(size: int, options: BenchOptions, encoder: str, folder: Path
         except StylelabError as error:
             lost[f"ours {backend}"] = str(error)
     judge = Judge(settings | {"backend": options.backends[0]}, options.judge, folder)
-    for row in rows:
-        (row["errors"],) = judge(row.pop("files"))
+    for row, errors in zip(rows, judge([row.pop("file") for row in rows]), strict=True):
+        row["errors"] = errors
+    chased = []
     for rival in rivals(options) if rows else ():
-        target, failures = rows[0], {}
-        most = (2 if size >= LARGE else 3) * target["seconds"]["median"]
-        found = chase(rival, settings | _schedule(rival, target["steps"]), most, place, failures)
+        most, failures = (2 if size >= LARGE else 3) * rows[0]["seconds"]["median"], dict[str, StylelabError]()
+        found = chase(rival, settings | _schedule(rival, rows[0]["steps"]), most, place, failures)
         lost |= {name: str(error) for name, error in failures.items()}
-        if found["files"]:
-            rows.append({"name": rival.name, "backend": rival.backend, "ours": False} | reached(found, judge, target["errors"]))
+        chased += [found] if found["files"] else []
+    errors = iter(judge([path for found in chased for path in found["files"]]))
+    rows += [reached(found, list(islice(errors, len(found["files"]))), rows[0]["errors"]) for found in chased]
     lost |= {name: str(error) for name, error in judge.failures.items()}
     return {
         "size": size, "encoder": encoders.find_encoder(encoder).name, "content": options.content, "style": options.style,
@@ -84,7 +85,7 @@ def paint(backend: str, size: int, options: BenchOptions, encoder: str, place: P
     return {
         "name": f"ours {backend}", "backend": backend, "ours": True, "seconds": spread([run["wall_seconds"] for run in runs]),
         "steps": runs[-1]["steps"], "outside_seconds": outside, "import_seconds": time_import(backend),
-        "files": [str(path.with_suffix(".npy"))],
+        "file": str(path.with_suffix(".npy")),
     }  # fmt: skip
 
 
@@ -97,13 +98,14 @@ def time_import(backend: str) -> float:
 
 
 def chase(rival: Contender, settings: dict, most: float, place: Path, failures: dict[str, StylelabError]) -> dict[str, Any]:
-    """Let another program run alone, from its start, for `most` seconds or to its end: `{"steps", "seconds", "files"}`.
+    """Let another program run alone, from its start, for `most` seconds or to its end: `{"name", "backend", "start_seconds"}`, and of
+    each image "steps", "seconds" and "files".
 
     Seconds are counted from the start of its process, without those in which images are kept for the judge.
     """
     images = place / rival.name
     images.mkdir()
-    found: dict[str, Any] = {"steps": [], "seconds": [], "files": [], "start_seconds": 0.0}
+    found: dict[str, Any] = {"name": rival.name, "backend": rival.backend, "steps": [], "seconds": [], "files": []}
     steps_at_most = settings["total_steps"] if rival.kind != "style-transfer-pytorch" else np.inf
 
     def run(process: ContenderProcess) -> None:
@@ -140,7 +142,7 @@ class Judge:
     def __call__(self, files: list[str]) -> list[dict[str, dict[str, float]]]:
         """For each image `{"encoder": {"style", "content"}, "filters": {"style", "content"}}`."""
         errors: list[dict[str, dict[str, float]]] = [{} for _ in files]
-        for by, own in self.by.items():
+        for by, own in self.by.items() if files else ():
             contender = Contender(f"judge by {by}", "judge", self.settings["backend"])
             with running([(contender, self.settings | own)], self.failures) as judges:
 
@@ -167,13 +169,17 @@ def as_encoder(path: Path, folder: Path) -> Path:
     return described
 
 
-def reached(found: dict, judge: Judge, target: dict[str, dict[str, float]]) -> dict:
-    """The first image whose errors are both at most those of `target`, by each judge; and the errors of that one or the last."""
-    errors = judge(found["files"])
+def reached(found: dict, errors: list[dict[str, dict[str, float]]], target: dict[str, dict[str, float]]) -> dict:
+    """A row: when each judge met the first image whose errors are both at most those of `target`, and the errors of that one or,
+    if the judge by the run's encoder met none, of the last one.
+
+    Args:
+        found: from `chase`, with its images' `errors`.
+    """
     first = {by: next((index for index, each in enumerate(errors) if as_good(each, target, by)), None) for by in target}
     index, by_encoder = len(errors) - 1, first.get("encoder")
     row: dict[str, Any] = {
-        "start_seconds": found["start_seconds"], "errors": errors[index], "steps": found["steps"][index],
+        "name": found["name"], "backend": found["backend"], "ours": False, "start_seconds": found["start_seconds"], "errors": errors[index], "steps": found["steps"][index],
         "last_seconds": found["seconds"][index], "track": {name: found[name] for name in ("steps", "seconds")} | {"errors": errors},
         "reached": {by: None if at is None else found["seconds"][at] for by, at in first.items()},
     }  # fmt: skip
