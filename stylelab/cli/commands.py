@@ -516,6 +516,10 @@ def bench(
     race: Annotated[
         int | None, typer.Option(help="Steps of the race to the tutorial's loss; 0 for none.", show_default="300")
     ] = None,
+    picture: Annotated[bool, typer.Option("--picture/--no-picture", help="Measure the time to a good picture.")] = True,
+    judge: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of a second judge of pictures, with VGG-19's first layers.")
+    ] = None,
     tile: Annotated[
         int | None, typer.Option(help="Side in pixels of the tiles to measure, too; 0 for none.", show_default="half the size")
     ] = None,
@@ -535,10 +539,11 @@ def bench(
         bool, typer.Option("--one-pass", help="Measure instead the networks of `stylelab fast`, also in onnxruntime.")
     ] = False,
 ) -> int:
-    """Measure time per step, memory and time to a given loss, and compare with the tutorials' loops and this machine's limit."""
+    """Measure time to a good picture, time per step, memory and time to a given loss, and compare with the tutorials' loops and this machine's limit."""
     from stylelab.tools.bench import command
 
     return command.run(
         backends=tuple(backend or ()), sizes=tuple(size or ()), precisions=tuple(precision or ()), encoder=encoder, steps=steps,
-        race=race, tile=tile, device=device, content=content, style=style, peers=peers, out=out, plot=plot, minutes=minutes, quick=quick, one_pass=one_pass,
+        race=race, picture=picture, judge=judge, tile=tile, device=device, content=content, style=style, peers=peers, out=out, plot=plot,
+        minutes=minutes, quick=quick, one_pass=one_pass,
     )  # fmt: skip

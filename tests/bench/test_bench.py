@@ -13,7 +13,8 @@ from stylelab.base import frameworks, processes
 from stylelab.cli import commands as cli
 from stylelab.encoders import LAYERS, find_encoder, read_weights
 from stylelab.errors import InputError, Interrupted, MachineError
-from stylelab.tools.bench import command, conductor, measure, plan, report, turns
+from stylelab.images import save
+from stylelab.tools.bench import command, conductor, measure, picture, plan, report, turns
 from stylelab.tools.bench.plan import BenchOptions
 
 SHAPE = (21, 32, 3)
@@ -36,7 +37,8 @@ class FakeProcess(conductor.ContenderProcess):
     def carry_out(self, request):
         kind = self.contender.kind
         if "judge" in request:
-            return {"losses": [float(np.load(path).mean()) for path in request["judge"]]}
+            means = [float(np.load(path).mean()) for path in request["judge"]]
+            return {"losses": means, "parts": [{"style": mean, "content": mean} for mean in means]}
         if "image" in request:
             np.save(request["image"], np.full(SHAPE, 1 / self.count))
             return {}
@@ -74,7 +76,11 @@ def run_script(monkeypatch):
 
 
 def options(**given) -> BenchOptions:
-    return plan.check(BenchOptions(**{"encoder": "mini", "sizes": (32,), "steps": 3, "race": 20, "backends": ("torch",)} | given))
+    return plan.check(
+        BenchOptions(
+            **{"encoder": "mini", "sizes": (32,), "steps": 3, "race": 20, "backends": ("torch",), "picture": False} | given
+        )
+    )
 
 
 # what is counted
@@ -187,14 +193,28 @@ def test_everything_is_printed_written_as_json_and_drawn(fakes, tmp_path, monkey
     monkeypatch.setattr(
         measure, "measure_overhead", lambda backend, size, *_: {"backend": backend, "size": size, "error": "not here"}
     )
+
+    def transfer(backend, size, options, encoder, path, *more):
+        save(np.full(SHAPE, 0.2), path)
+        return {"wall_seconds": 3.0, "steps": 9, "step_seconds": 1.0}
+
+    monkeypatch.setattr(picture, "time_transfer", transfer)
+    monkeypatch.setattr(picture, "time_import", lambda backend: 1.0)
     given = {"encoder": "mini", "sizes": (32,), "steps": 3, "race": 20, "backends": ("torch",)}
     assert command.run(**given, out=tmp_path / "a.json", plot=tmp_path / "a.png") == 0
     printed = capsys.readouterr().out
+    titles = [line.partition(":")[0] for line in printed.splitlines() if line.startswith("###")]
+    assert titles[:2] == ["### A good picture", "### PyTorch tutorial"]
     assert "not here" in printed and printed.endswith(f"saved {tmp_path / 'a.json'}\nsaved {tmp_path / 'a.png'}\n")
     results = json.loads((tmp_path / "a.json").read_text())
-    assert set(results) == {"machine", "asked", "steps", "races", "whole", "one_pass"}
+    assert set(results) == {"machine", "asked", "pictures", "steps", "races", "whole", "one_pass"}
     assert {"processor", "cores", "memory_gb", "torch", "load_before"} <= set(results["machine"])
-    assert set(results["steps"][0]) == {"rows", "ratios", "limits", "lost"}
+    assert set(results["steps"][0]) == {"rows", "ratios", "limits", "lost", "busy"}
+    watched = [found["busy"] for kind in ("pictures", "steps", "races", "whole") for found in results[kind]]
+    assert [each["part"] for each in watched] == [
+        "picture 32 px", "PyTorch tutorial 32 px", "race to PyTorch tutorial", "outside the steps torch 32 px",
+    ]  # fmt: skip
+    assert all(set(each) == {"part", "seconds", "others", "stolen"} for each in watched)
     assert {
         "group", "recipe", "encoder", "width", "height", "name", "backend", "precision", "ran_in", "tile", "ours", "ms", "device",
         "first_step_seconds", "memory_mb", "peak_mb", "gpu_mb", "gflop", "share_of_limit", "loss", "loss_after", "error",
@@ -203,10 +223,17 @@ def test_everything_is_printed_written_as_json_and_drawn(fakes, tmp_path, monkey
     assert (tmp_path / "a.png").stat().st_size > 10_000
     page = tmp_path / "page.md"
     page.write_text(f"# Speed\n{report.BEGIN}\nold\n{report.END}\nend\n")
+    results["steps"][0]["busy"]["others"] = 0.5
+    (tmp_path / "a.json").write_text(json.dumps(results))
     report.main([tmp_path / "a.json", page])
     written = page.read_text()
+    assert "PyTorch tutorial 32 px (others took 50% of the processors' time" in written.splitlines()[2]
+    assert written.splitlines()[4].startswith("### A good picture")
     assert written.startswith("# Speed\n") and written.endswith(f"{report.END}\nend\n") and "old" not in written
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in written.splitlines() if line.startswith("| ours")]
+    drawn, *cells = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in written.splitlines() if line.startswith("| ours")
+    ]
+    assert drawn[:5] == ["ours torch", "32 px", "3.0 (3.0-3.0)", "2.0, 1.0 of them import", "9"]
     assert cells[0][:2] == ["ours torch float32", "1 (1-1)"] and cells[0][-1] == "2.00 (2.00-2.00)"
     assert ["ours torch float32", "10", "0.0", "", "4.00"] in cells
     page.write_text("# Speed\n")
@@ -219,7 +246,8 @@ def test_ctrl_c_keeps_what_has_been_measured(fakes, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(measure, "run_race", interrupt)
-    given = {"encoder": "mini", "sizes": (32,), "steps": 2, "race": 20, "backends": ("torch",), "out": tmp_path / "a.json"}
+    given = {"encoder": "mini", "sizes": (32,), "steps": 2, "race": 20, "backends": ("torch",), "picture": False}
+    given |= {"out": tmp_path / "a.json"}
     with pytest.raises(Interrupted) as caught:
         command.run(**given)
     assert caught.value.exit_status == 130
@@ -391,6 +419,7 @@ def test_the_command_line_passes_its_options_on(monkeypatch, capsys):
     assert cli.run(line.split()) == 0
     assert seen == {
         "backends": ("torch",), "sizes": (64, 32), "precisions": ("auto",), "encoder": "vgg19", "steps": 7, "race": None,
+        "picture": True, "judge": None,
         "tile": None, "device": "cpu", "content": "china", "style": "coffee", "peers": Path("DIR"), "out": Path("a.json"),
         "plot": None, "minutes": 2.0, "quick": True, "one_pass": False,
     }  # fmt: skip

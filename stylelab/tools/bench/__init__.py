@@ -2,8 +2,11 @@
 
 plan        the options, checked before anything slow is imported; who is compared with whom
 command     the command: measures everything, prints it, writes the files
+picture     seconds to a good picture
 measure     milliseconds per step, seconds to a given loss, what a run costs outside its steps
 report      the figures as Markdown and as a plot; docs/speed.md
+busy        whether the machine was quiet meanwhile
+compare     whether two runs agree
 conductor   runs each contender as a process of its own; they take turns
 contender   the other end: such a process; ours, the judge of images, this machine's limit
 turns       what a contender works with: its turns, its memory, the shared job

@@ -22,7 +22,7 @@ import stylelab
 from stylelab.base.files import quoted, write_text
 from stylelab.encoders import LAYERS, TORCHVISION, Encoder, calibrate, file
 from stylelab.errors import Interrupted, StylelabError
-from stylelab.tools.bench import measure, plan, report
+from stylelab.tools.bench import busy, measure, picture, plan, report
 from stylelab.tools.bench.conductor import running
 from stylelab.tools.bench.plan import BenchOptions
 
@@ -45,23 +45,24 @@ def run(**options) -> int:
             raise Interrupted("interrupted: only the figures above were measured") from None
     for path in filter(None, (checked.out, checked.plot)):
         print(f"saved {quoted(path)}")
-    return 0 if any("ms" in row for found in results["steps"] + results["one_pass"] for row in found["rows"]) else 2
+    measured = results["pictures"] + results["steps"] + results["one_pass"]
+    return 0 if any("ms" in row or "seconds" in row for found in measured for row in found["rows"]) else 2
 
 
 def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
     """Measure everything that checked options ask for; `show` is called with text for a terminal.
 
     Returns:
-        `{"machine", "asked", "steps", "races", "whole", "one_pass"}`, as written to the JSON file; "asked" holds the options.
+        `{"machine", "asked", "pictures", "steps", "races", "whole", "one_pass"}`, as written to the JSON file; "asked" holds the options.
 
     Raises:
         InputError, MachineError: no framework is installed, or none has the device.
     """
     until = time.monotonic() + 60 * (options.minutes or math.inf)
     about = describe_machine()
-    shown = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
+    shown = {name: value.name if isinstance(value, Path) else value for name, value in vars(options).items()}
     results: dict[str, Any] = {"machine": about, "asked": {name: value for name, value in shown.items() if name not in ("out", "plot")},
-               "steps": [], "races": [], "whole": [], "one_pass": []}  # fmt: skip
+               "pictures": [], "steps": [], "races": [], "whole": [], "one_pass": []}  # fmt: skip
     if options.one_pass:
         show(report.machine(about))
         return _measure_one_pass(options, results, show, until)
@@ -80,27 +81,43 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
         results["asked"]["backends"] = options.backends
         try:
             left: list[str] = []
+            for size in options.pictures:
+                if time.monotonic() > until:
+                    left.append(f"a picture of {size} px")
+                    continue
+                with busy.watch(f"picture {size} px") as seen:
+                    picture_found = picture.measure_picture(size, options, plan.picture_encoder(options), folder)
+                results["pictures"].append(picture_found | {"busy": seen})
+            if results["pictures"]:
+                show("\n" + report.pictures(results["pictures"]))
             for group in plan.groups(options):
                 if time.monotonic() > until:
                     left.append(f"{group.title} at {group.size} px")
                     continue
-                results["steps"].append(measure.measure_steps(group, options, encoder, folder, until))
+                with busy.watch(f"{group.title} {group.size} px") as seen:
+                    steps = measure.measure_steps(group, options, encoder, folder, until)
+                results["steps"].append(steps | {"busy": seen})
                 show("\n" + report.group(results["steps"][-1]))
             for race in plan.races(options):
-                found = None if time.monotonic() > until else measure.run_race(race, options, encoder, folder, until)
+                with busy.watch(f"race to {race.against[0].name}") as seen:
+                    found = None if time.monotonic() > until else measure.run_race(race, options, encoder, folder, until)
                 if found is None:
                     left.append(f"the race with the {race.against[0].name}")
                     continue
-                results["races"].append(found)
-                show("\n" + report.race(found))
+                results["races"].append(found | {"busy": seen})
+                show("\n" + report.race(results["races"][-1]))
             for backend, size in itertools.product(options.backends, () if options.quick else options.sizes):
                 if time.monotonic() > until:
                     left.append(f"a whole run of {backend} at {size} px")
                     continue
-                results["whole"].append(measure.measure_overhead(backend, size, options, encoder, folder))
+                with busy.watch(f"outside the steps {backend} {size} px") as seen:
+                    row = measure.measure_overhead(backend, size, options, encoder, folder)
+                results["whole"].append(row | {"busy": seen})
             if results["whole"]:
                 show("\n" + report.overheads(results["whole"]))
             _show_left(left, options, show)
+            if line := busy.verdict(results):
+                show("\n" + line)
         finally:  # Ctrl-C does not lose what has been measured
             if options.out:
                 write_text(options.out, json.dumps(results, indent=1) + "\n")
@@ -123,9 +140,13 @@ def _measure_one_pass(options: BenchOptions, results: dict, show: Callable[[str]
                 if time.monotonic() > until:
                     left.append(f"one pass with {threads} threads")
                     continue
-                results["one_pass"].append(measure.measure_one_pass(options, threads, Path(folder)))
+                with busy.watch(f"one pass, {threads} threads") as seen:
+                    found = measure.measure_one_pass(options, threads, Path(folder))
+                results["one_pass"].append(found | {"busy": seen})
         show("\n" + report.one_pass(results["one_pass"]))
         _show_left(left, options, show)
+        if line := busy.verdict(results):
+            show("\n" + line)
     finally:
         if options.out:
             write_text(options.out, json.dumps(results, indent=1) + "\n")

@@ -72,7 +72,7 @@ class ContenderProcess:
             received = messages.read(self.process.stdout)
         except messages.BrokenMessage:
             received = None
-        finally:  # also after Ctrl-C: it would keep the command from ending
+        finally:  # also after Ctrl-C: the thread would keep this process from ending
             timer.cancel()
         if received:
             self.last |= received[0]

@@ -6,12 +6,15 @@ import os
 import statistics
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from stylelab import load_backend
 from stylelab.base import messages, processes
 from stylelab.errors import InputError
+from stylelab.images import enlarge
+from stylelab.recipes import Gram, Relative
 from stylelab.run.prepare import precision_for
 from stylelab.tools.bench.turns import Finished, Turns, job_of, recipe_of
 
@@ -68,23 +71,41 @@ def ours(settings: dict, turns: Turns) -> None:
 
 
 def judge(settings: dict, turns: Turns) -> None:
-    """Answer each request `{"judge": [files of images]}` with the losses of these images."""
-    loss, request = loss_of(settings), turns.request
+    """Answer each request `{"judge": [files of images]}` with the losses of these images, and their parts without weights."""
+    errors, weights, request = parts_of(settings), job_of(settings).weights, turns.request
     while True:
-        turns.answer({"losses": [loss(np.load(path)) for path in request["judge"]]})
+        found = [errors(np.load(path)) for path in request["judge"]]
+        losses = [sum(getattr(weights, name) * value for name, value in parts.items()) for parts in found]
+        turns.answer({"losses": losses, "parts": found})
         request = turns.wait()
 
 
 def loss_of(settings: dict):
     """The recipe's total loss in float32, as a function of an image `(H, W, 3)` in 0..1."""
+    errors, weights = parts_of(settings), job_of(settings).weights
+    return lambda image: sum(getattr(weights, name) * value for name, value in errors(image).items())
+
+
+def parts_of(settings: dict):
+    """The recipe's content and style losses in float32, and total variation if it counts, each without its weight.
+
+    Returns:
+        A function of an image `(H, W, 3)` in 0..1; a smaller one, of a run from coarse to fine, is enlarged.
+    """
     half, job = load_backend(settings["backend"]), job_of(settings)
     device = half.find_device(settings["device"])
     encoder = half.load_encoder(
         job.encoder, job.recipe.layers, pooling=job.recipe.pooling, normalised=job.normalised, device=device
     )
     content, style = (half.to_tensor(image, device) for image in (job.content, job.style))
-    loss = half.transfer_loss(encoder, content, style, job.recipe, job.weights)
-    return lambda image: float(sum(float(part) for part in loss(half.to_tensor(image, device)).values()))
+    recipe = replace(job.recipe, style_loss=Relative(Gram("per_location"))) if settings.get("gram") else job.recipe
+    loss = half.transfer_loss(encoder, content, style, recipe, job.weights)
+
+    def parts(image: np.ndarray) -> dict[str, float]:
+        image = image if image.shape == job.content.shape else enlarge(image, job.content.shape[:2])
+        return {name: float(part) / getattr(job.weights, name) for name, part in loss(half.to_tensor(image, device)).items()}
+
+    return parts
 
 
 def limit(settings: dict, turns: Turns) -> None:

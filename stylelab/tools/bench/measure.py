@@ -19,7 +19,7 @@ from stylelab.encoders import POOL_AFTER, trunk
 from stylelab.errors import StylelabError
 from stylelab.images import open_image, save
 from stylelab.recipes import find_recipe
-from stylelab.tools.bench.conductor import ContenderProcess, running
+from stylelab.tools.bench.conductor import ContenderFailed, ContenderProcess, running
 from stylelab.tools.bench.plan import LITE, ONE_PASS, WARM_UP, BenchOptions, Contender, Group, painters, tasks
 from stylelab.tools.bench.turns import recipe_of
 
@@ -331,23 +331,34 @@ def judge_tracks(tracks: dict[str, dict], settings: dict, failures: dict[str, St
 def measure_overhead(backend: str, size: int, options: BenchOptions, encoder: str, folder: Path) -> dict:
     """Run `stylelab transfer` once for a few steps, and compare the rest of its time with a run of the recipe's own length."""
     result = {"backend": backend, "size": size, "recipe": OVERHEAD_RECIPE, "steps": OVERHEAD_STEPS}
-    command = processes.module_command(
-        "stylelab", "transfer", options.content, options.style, "-o", str(folder / f"{backend}.png"), "--backend", backend,
-        "--encoder", encoder, "--size", str(size), "--steps", str(OVERHEAD_STEPS), "--recipe", OVERHEAD_RECIPE,
-        *(["--device", options.device] if options.device else []),
-    )  # fmt: skip
+    more = "--steps", str(OVERHEAD_STEPS), "--recipe", OVERHEAD_RECIPE
     try:
-        command[0] = processes.python_of(backend)
+        run = time_transfer(backend, size, options, encoder, folder / f"{backend}.png", *more)
     except StylelabError as error:
         return result | {"error": str(error)}
-    environment = processes.module_environment() | {"COLUMNS": "200"}
+    return result | overhead(run["wall_seconds"], run["step_seconds"], find_recipe(OVERHEAD_RECIPE).steps)
+
+
+def time_transfer(backend: str, size: int, options: BenchOptions, encoder: str, path: Path, *more: str) -> dict[str, Any]:
+    """Run `stylelab transfer` as from a shell: `{"wall_seconds", "steps", "step_seconds"}`.
+
+    Raises:
+        MachineError: the framework is not installed.
+        ContenderFailed: the run failed; with its last words.
+    """
+    command = processes.module_command(
+        "stylelab", "transfer", options.content, options.style, "-o", str(path), "--backend", backend,
+        "--encoder", encoder, "--size", str(size), *more, *(["--device", options.device] if options.device else []),
+    )  # fmt: skip
+    command[0] = processes.python_of(backend)
+    environment = processes.module_environment(COLUMNS="200", STYLELAB_LANGUAGE="en")
     began = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=os.getcwd())
     wall = time.perf_counter() - began
     summary = re.search(r"^(\d+) steps in ([\d.]+) s", done.stdout, re.M)
     if done.returncode or not summary:
-        return result | {"error": (done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"])[-1]}
-    return result | overhead(wall, float(summary[2]), find_recipe(OVERHEAD_RECIPE).steps)
+        raise ContenderFailed((done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"])[-1])
+    return {"wall_seconds": wall, "steps": int(summary[1]), "step_seconds": float(summary[2])}
 
 
 def overhead(wall: float, steps_seconds: float, recipe_steps: int) -> dict:

@@ -84,7 +84,7 @@ def neural_style_pt(settings: dict, turns: Turns) -> None:
             "neural_style.py", "-content_image", f"{folder}/content.png", "-style_image", f"{folder}/style.png",
             "-model_file", f"{folder}/vgg19.pth", "-disable_check", "-init", "image", "-image_size", str(settings["size"]),
             "-num_iterations", str(settings["total_steps"]), "-print_iter", "0", "-save_iter", "0",
-            "-output_image", f"{folder}/out.png", *(["-gpu", "c"] if on_cpu else ["-backend", "cudnn"]),
+            "-pooling", "max" if work.pooling == "max" else "avg", "-output_image", f"{folder}/out.png", *(["-gpu", "c"] if on_cpu else ["-backend", "cudnn"]),
         ]  # fmt: skip
         widths = [entry for layer in LAYERS for entry in (_width(work, layer), *(["P"] if layer in POOL_AFTER else []))]
         importlib.import_module("CaffeLoader").channel_list["VGG-19"] = widths
@@ -101,9 +101,9 @@ def features(work: Work, preprocessing: dict = TORCHVISION) -> nn.Sequential:
     responses, except at the borders, where zero padding means another colour. Layers deeper than our filters keep
     their random ones and are not used.
     """
-    layers, channels = [], 3
+    layers, channels, pool = [], 3, nn.MaxPool2d if work.pooling == "max" else nn.AvgPool2d
     for layer in LAYERS:
-        convolution = nn.Conv2d(channels, _width(work, layer), 3, padding=1)
+        convolution = nn.Conv2d(channels, _width(work, layer), 3, padding=1, padding_mode=work.job.encoder.padding)
         if layer in work.filters:
             kernel, bias = work.filters[layer]
             if layer == "conv1_1":
@@ -114,7 +114,7 @@ def features(work: Work, preprocessing: dict = TORCHVISION) -> nn.Sequential:
                 kernel = (kernel * (work.factor * std / preprocessing["scale"])[:, None, None])[:, ::reverse]
             state = {"weight": torch.tensor(np.ascontiguousarray(kernel)), "bias": torch.tensor(bias)}
             convolution.load_state_dict(state)
-        layers += [convolution, nn.ReLU(inplace=True), *([nn.MaxPool2d(2)] if layer in POOL_AFTER else [])]
+        layers += [convolution, nn.ReLU(inplace=True), *([pool(2)] if layer in POOL_AFTER else [])]
         channels = _width(work, layer)
     return nn.Sequential(*layers)
 

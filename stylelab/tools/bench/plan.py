@@ -7,6 +7,7 @@ from pathlib import Path
 from stylelab import BACKENDS, encoders
 from stylelab.base.course import ASSETS
 from stylelab.base.files import check_target, file_kind, printable
+from stylelab.encoders import file
 from stylelab.errors import InputError, unknown
 from stylelab.run.numerics.precision import check_precision
 from stylelab.run.prepare import prepare
@@ -25,6 +26,9 @@ ONE_PASS = {  # task -> what is timed
     "read": "any style, read from its image every time",
 }
 THREADS = (1, 2)
+PICTURE_RECIPE = "stylelab"  # the default, which a picture is judged by
+QUICK_STEPS = 20  # at most, for a picture, where the bench is quick
+REAL_FILTERS = Path(__file__).resolve().parents[4] / "shared" / "weights" / "vgg19-normalised-to-conv3_1.safetensors"
 WARM_UP = 3  # rounds before those that count
 SCALES = 3  # image sizes of a coarse-to-fine run, each twice the one before
 
@@ -41,6 +45,9 @@ class BenchOptions:
         minutes: begin nothing after this time; None for no limit.
         quick: leave out the long measurements.
         one_pass: measure networks that paint in one pass, and nothing else.
+        picture: measure the time to a good picture.
+        pictures: long sides of these pictures; follows from the other options.
+        judge: weights file of a second judge of pictures; by default one next to the checkout, if it is there.
         peers: folder with clones of `PEERS`, and an environment for `LITE`.
         out, plot: files to write.
     """
@@ -58,6 +65,9 @@ class BenchOptions:
     minutes: float | None = None
     quick: bool = False
     one_pass: bool = False
+    picture: bool = True
+    pictures: tuple[int, ...] = ()
+    judge: Path | None = None
     peers: Path | None = None
     out: Path | None = None
     plot: Path | None = None
@@ -80,11 +90,14 @@ def check(options: BenchOptions) -> BenchOptions:
             raise unknown("device", options.device, DEVICES)
     steps, race = (5, 0) if options.quick else (10, 300)
     sizes = (256,) if options.quick else (256, 384, 512, 1024) if options.one_pass else (256, 512)
+    pictures = options.sizes or ((256,) if options.quick else (256, 512, 1024))
     options = replace(
         options,
         backends=tuple(dict.fromkeys(options.backends)) or BACKENDS,
         precisions=tuple(dict.fromkeys(options.precisions)) or ("float32", "auto"),
         sizes=options.sizes or sizes,
+        pictures=pictures if options.picture and not options.one_pass else (),
+        judge=options.judge or (REAL_FILTERS if REAL_FILTERS.is_file() else None),
         steps=steps if options.steps is None else options.steps,
         race=race if options.race is None else options.race,
         tile=0 if options.tile is None and options.quick else options.tile,
@@ -100,10 +113,16 @@ def check(options: BenchOptions) -> BenchOptions:
         raise InputError(f"cannot plot to '{printable(options.plot)}': its ending must be one of {', '.join(PLOTS)}")
     if options.peers and file_kind(options.peers) != "folder":
         raise InputError(f"'{printable(options.peers)}' is not a folder: see docs/speed.md for how to clone the peers into one")
-    encoder = "mini" if lacks_download(options.encoder) else options.encoder
-    for size in options.sizes:
-        prepare(options.content, options.style, encoder=encoder, size=size, recipe="lab")
+    if options.judge:
+        file.check_file(options.judge)
+    for size in {*options.sizes, *options.pictures}:
+        prepare(options.content, options.style, encoder=picture_encoder(options), size=size, recipe="lab")
     return options
+
+
+def picture_encoder(options: BenchOptions) -> str:
+    """The encoder of a good picture: random filters do not paint one."""
+    return "mini" if lacks_download(options.encoder) else options.encoder
 
 
 def lacks_download(encoder: str) -> bool:
@@ -163,6 +182,11 @@ PYTORCH = Contender("PyTorch tutorial", "pytorch tutorial", "torch")
 TENSORFLOW = Contender("TensorFlow tutorial", "tensorflow tutorial", "tensorflow")
 KERAS = Contender("Keras example", "keras tutorial", "tensorflow")
 OTHERS = tuple(Contender(name, name, "torch") for name in PEERS)
+
+
+def rivals(options: BenchOptions) -> tuple[Contender, ...]:
+    """Whose pictures are to become as good as ours."""
+    return ((PYTORCH,) if "torch" in options.backends else ()) + (OTHERS if options.peers else ())
 
 
 def groups(options: BenchOptions) -> list[Group]:

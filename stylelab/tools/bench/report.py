@@ -3,6 +3,10 @@
 To replace the figures of a page:
 
     python -m stylelab.tools.bench.report bench.json docs/speed.md
+
+To compare two runs, with status 1 if they do not agree:
+
+    python -m stylelab.tools.bench.report bench.json later.json
 """
 
 import io
@@ -17,25 +21,30 @@ import numpy as np
 from stylelab.base import processes
 from stylelab.base.files import write_file, write_text
 from stylelab.errors import InputError
-from stylelab.tools.bench import plan
+from stylelab.tools.bench import busy, plan
+from stylelab.tools.bench.compare import compare
 
 if TYPE_CHECKING:
     from stylelab.plots import Figure
 
 BEGIN, END = "<!-- figures: written by stylelab.tools.bench.report -->", "<!-- end of the figures -->"
 ONE_PASS = ("<!-- one pass: written by stylelab.tools.bench.report -->", "<!-- end of one pass -->")
-BUSY = 0.3  # load per core, before the bench began, above which a machine counts as busy
 
 
 def main(arguments: list[str]) -> None:
-    """Replace what is between the two markers of a page by the figures of a JSON file.
+    """Replace what is between the two markers of a page by the figures of a JSON file, or compare two such files.
 
     Raises:
         InputError: the page has no such markers.
+        Disagreement: the two runs differ by more than their spread.
     """
     figures, page = map(Path, arguments)
     results = json.loads(figures.read_text())
-    parts = [machine(results["machine"])]
+    if page.suffix == ".json":
+        print("\n".join(compare(results, json.loads(page.read_text()))))
+        return
+    parts = [" ".join(filter(None, (machine(results["machine"]), busy.verdict(results))))]
+    parts += [pictures(results["pictures"])] if results.get("pictures") else []
     parts += [one_pass(results["one_pass"])] if results.get("one_pass") else []
     parts += [group(found) for found in results["steps"] if any("ms" in row for row in found["rows"])]
     parts += [race(found) for found in results["races"] if "loss" in found]
@@ -59,13 +68,65 @@ def replace(page: Path, markers: tuple[str, str], parts: list[str]) -> None:
 
 def machine(about: dict) -> str:
     """When and on what machine."""
-    text = (
+    return (
         f"Measured {about['when']} on {about['processor']}, {about['cores']} cores, {about['memory_gb']} GB; PyTorch "
         f"{about['torch']}, TensorFlow {about['tensorflow']}. Load before the start: {about['load_before']}."
     )
-    if about["load_before"] > BUSY * about["cores"]:
-        text += " The machine was busy: trust the ratios, which are paired, and not the milliseconds."
-    return text
+
+
+def pictures(sizes: list[dict]) -> str:
+    """A table of seconds from the command to a good picture, at each size: ours, and others until theirs is as good."""
+    first, lost = sizes[0], []
+    second = any("filters" in row["errors"] for found in sizes for row in found["rows"])
+    heads = [
+        "",
+        "size",
+        "seconds",
+        "not steps",
+        "steps",
+        "style error",
+        "content error",
+        *(["by other filters"] if second else []),
+    ]
+    cells = [
+        [row["name"], f"{found['size']} px", _seconds(row), _outside(row), str(row["steps"]), *_errors(row), *([_by_filters(row)] if second else [])]
+        for found in sizes for row in found["rows"]
+    ]  # fmt: skip
+    for found in sizes:
+        lost += [f"- {name} failed at {found['size']} px: {error}" for name, error in found["lost"].items()]
+    title = (
+        f"### A good picture: seconds from the command to the image, {first['encoder']}, {first['content']} and {first['style']}"
+    )
+    lines = [title, "", *([_table(heads, cells)] if cells else []), *([""] if lost else []), *lost]
+    if first["steps_at_most"]:
+        lines += ["", f"With at most {first['steps_at_most']} steps, for a quick look: these pictures are not good yet."]
+    return "\n".join(lines)
+
+
+def _seconds(row: dict) -> str:
+    if "seconds" not in row:
+        return f"not reached in {row['last_seconds']:.0f}"
+    spread = row["seconds"]
+    return f"{spread['median']:.1f}" + (f" ({spread['low']:.1f}-{spread['high']:.1f})" if spread["count"] > 1 else "")
+
+
+def _outside(row: dict) -> str:
+    if not row["ours"]:
+        return f"{row['start_seconds']:.1f} import"
+    return f"{row['outside_seconds']:.1f}, {row['import_seconds']:.1f} of them import"
+
+
+def _errors(row: dict) -> list[str]:
+    by_encoder = row["errors"].get("encoder")
+    return [f"{by_encoder[part]:.3f}" for part in ("style", "content")] if by_encoder else ["", ""]
+
+
+def _by_filters(row: dict) -> str:
+    if not (errors := row["errors"].get("filters")):
+        return ""
+    reached = row.get("reached", {}).get("filters")
+    when = "" if row["ours"] else "; not reached" if reached is None else f"; as good after {reached:.1f} s"
+    return f"style {errors['style']:.3f}, content {errors['content']:.3f}{when}"
 
 
 def group(found: dict) -> str:
