@@ -11,7 +11,6 @@ import warnings
 from pathlib import Path
 from unittest import mock
 
-import devices
 import numpy as np
 import pytest
 
@@ -53,6 +52,8 @@ def framework(request) -> str:
     name = request.config.getoption("--framework")
     if name == "tensorflow":
         importlib.import_module("stylelab.tensorflow")  # which silences TensorFlow's first lines
+        import devices
+
         devices.three_processors()
     return name
 

@@ -263,7 +263,7 @@ def test_when_the_minutes_are_over_nothing_more_begins_and_what_was_measured_is_
         measure, "measure_overhead", lambda backend, size, *_: {"backend": backend, "size": size, "error": "not here"}
     )
     given = {"encoder": "mini", "sizes": (32, 48), "steps": 6, "race": 20, "backends": ("torch",), "out": tmp_path / "a.json"}
-    assert command.run(**given, minutes=1.5) == 0
+    assert command.run(**given, picture=False, minutes=1.5) == 0
     printed = capsys.readouterr().out
     left = "PyTorch tutorial at 48 px, the race with the PyTorch tutorial, a whole run of torch at 32 px, a whole run of torch at 48 px"
     assert printed.count("Left out") == 1 and f"\nLeft out, as the 1.5 minutes were over: {left}.\n" in printed

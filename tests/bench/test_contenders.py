@@ -122,7 +122,7 @@ from torch import optim
 import CaffeLoader
 parser = argparse.ArgumentParser()
 for name in ("content_image", "style_image", "model_file", "init", "image_size", "num_iterations", "print_iter", "save_iter",
-             "output_image", "gpu"):
+             "output_image", "gpu", "pooling"):
     parser.add_argument("-" + name)
 parser.add_argument("-disable_check", action="store_true")
 params = parser.parse_args()

@@ -95,8 +95,9 @@ def test_the_command_prints_a_table_and_writes_the_figures(capsys, tmp_path, pre
     report.main([str(out), str(page)])
     text = page.read_text()
     assert "times as fast" in text and text.startswith("before") and text.endswith(f"{report.BEGIN}\nsteps\n{report.END}\nafter")
+    page.write_text("nothing")
     with pytest.raises(InputError, match="has no place for figures"):
-        report.main([str(out), str(out)])
+        report.main([str(out), str(page)])
 
 
 def test_a_row_without_a_contender_stays_empty():
