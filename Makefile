@@ -75,7 +75,7 @@ site: $(READY)
 bench: $(READY)
 	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/stylelab bench $(BENCH)
 	@STYLELAB_TENSORFLOW_PYTHON="$(CURDIR)/$(TENSORFLOW_BIN)/python" $(BIN)/python -m stylelab.tools.bench.grading
-	@$(BIN)/python -m stylelab.tools.bench.gallery --framework torch
+	@$(BIN)/python -m stylelab.tools.bench.gallery --framework torch $(filter --quick,$(BENCH))
 
 # the figures that want a GPU, in 8 minutes at most and without network; without one, a line and status 2
 bench-gpu: $(READY)

@@ -553,7 +553,7 @@ class Recipe(_Checked):
         coarsest: pixels of the long side at the first of several sizes, each twice the one before, up to the image's own.
             None for one size.
         settle: a run ends before its last step when ten steps at its last size have changed the image's colours by less than
-            this on average, in CIELAB (`stylelab.images.colour_difference`); 0 for a run that makes all its steps.
+            this on average, in CIELAB (`stylelab.images.colour_difference`); 0 to make all steps.
         style_fit: 'aspect' keeps the style image's shape and gives it the content's short side, 'stretch' the
             content's shape too.
         differs: where and why the recipe departs from the author's code, a sentence each.

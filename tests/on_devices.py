@@ -43,7 +43,7 @@ class Here:
 
     def numbers(self, tensor):
         """A tensor's values, if it is here."""
-        place = self.lab.native.device(self.device) if self.lab.name == "torch" else self.tensor(0.0).device
+        place = self.tensor(0.0).device  # with its number, if it has one
         assert tensor.device == place, f"on {tensor.device} instead of {place}"
         return self.lab.array(tensor).astype(np.float32)
 
@@ -109,7 +109,7 @@ def run(here: Here, how: dict) -> dict:
     result = here.sl.transfer(picture("china"), style, device=here.device, **SMALL | how)
     if here.device != "cpu":  # which may lack bfloat16, and then paints in float32
         assert result.device == here.device and result.notes == () and result.precision == how.get("precision", "float32")
-    return {"loss": result.history["total"][0], "image": result.image}
+    return {"loss": result.history["total"][0], "image": result.image, "steps": len(result.history)}
 
 
 def batch(here: Here) -> dict:

@@ -35,6 +35,8 @@ def run(backend: str, out: Path, size: int, steps: int) -> None:
     with progress(steps) as show:
         watch = (lambda step: show(step.index, step.loss)) if sys.stderr.isatty() else print_tenths
         result = half.transfer(CONTENT, STYLE, recipe=RECIPE, size=size, steps=steps, watch=watch)
+    if len(result.history) < steps:
+        print(f"  ended before step {steps}, because the image no longer changed visibly", flush=True)
     result.save(out / f"demo_{backend}.png")
     save_figure(result.plot_losses(), out / f"demo_{backend}_losses.png")
     total, seconds = result.history["total"], result.history["seconds"]

@@ -191,7 +191,7 @@ def summary(result: Result, out: Path, encoder: object) -> str:
         say(f"saved {quoted(out)} ({width} x {height} pixels), recipe {result.recipe.name}, encoder {chosen}"),
         say(f"{len(result.history)} steps in {result.seconds:.1f} s on {result.device} in {result.precision}") + say(pace),
         *(
-            [say(f"ended before step {steps}, as the image hardly changed any more to the eye; --settle 0 makes all steps")]
+            [say(f"ended before step {steps}, because the image no longer changed visibly; --settle 0 makes all steps")]
             if settled
             else []
         ),

@@ -1,6 +1,6 @@
 """Read a run to its end and collect its results: every step's loss, some images, and a clean stop.
 
-A run stops early on Ctrl-C and at a loss that is not finite, and still has results.
+A run stops early on Ctrl-C, at a loss that is not finite, and when its image has settled, and still has results.
 """
 
 import time
@@ -40,7 +40,7 @@ def collect(
     """Read the steps of a run to the end.
 
     Args:
-        steps: for each step of the optimiser, a list with each pair's Step or the error that ended it.
+        steps: for each step of the optimiser, a list with each pair's Step, the error that ended it, or None if it has settled.
         run: what is being painted.
         backend, device, precision, tile, notes: for the Results. A pair's own notes come first.
         watch: called with each list of steps.
@@ -94,7 +94,7 @@ def collect(
         elif keeper:
             keeper.remove()
         for log in logs:
-            log.end(interrupted)
+            log.end(interrupted and not log.settled)
         remarks = _remarks(keeper, facts) if keeper else []
         memory.give_back()
         return [

@@ -146,7 +146,7 @@ class Options(Checked):
     size: int | None = option(None, "Long side of the image in pixels.", WHOLE, RECIPES_OWN)
     steps: int | None = option(None, "Steps of the optimiser, 1 or more; see settle.", WHOLE, RECIPES_OWN)
     settle: float | None = option(
-        None, "End before that when 10 steps change colours by less than this on average: 2.3 is just noticeable, 0 is never.", NUMBER,
+        None, "End early when 10 steps change the colours by less than this on average: 2.3 is just noticeable, 0 never ends early.", NUMBER,
         RECIPES_OWN,
     )  # fmt: skip
     seed: int = option(0, "Seed of the noise, 0 or more, for recipes that start from noise.", WHOLE)

@@ -258,7 +258,7 @@ def follow(run: Run, previous: Previous, steps: int) -> Run:
     if job.in_grey:
         previous = replace(previous, warped=_in_grey(previous.warped))
     start = np.where(previous.reliable[..., None], previous.warped, job.content)
-    recipe = replace(job.recipe, steps=whole("steps", steps, 1))
+    recipe = replace(job.recipe, steps=whole("steps", steps, 1), settle=0.0)  # what is new may be a small part
     return replace(run, stages=[[replace(job, recipe=recipe, start=start, previous=previous)]], keeper=None)
 
 

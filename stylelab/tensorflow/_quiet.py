@@ -1,4 +1,4 @@
-"""Import TensorFlow without its start-up lines, which carry a time and a process id into stored notebook outputs, or Keras."""
+"""Import TensorFlow without its start-up lines, which carry a time and a process id into stored notebook outputs, and without Keras."""
 
 import contextlib
 import os
@@ -37,7 +37,7 @@ def keras_later():
     try:
         yield
     finally:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
 
 
 def allow_memory_growth(tensorflow) -> None:

@@ -12,7 +12,7 @@ from stylelab.base.values import instance, kind_of, one_of, whole
 from stylelab.errors import InputError, NotFiniteError
 from stylelab.recipes import OPTIMISERS, Optimiser
 from stylelab.result import Step
-from stylelab.run.numerics.settling import Settling, spacing
+from stylelab.run.numerics.settling import Settling
 from stylelab.run.prepare import Job
 from stylelab.run.state import Progress
 from stylelab.tensorflow.engine.graph import compiled, placed
@@ -128,7 +128,7 @@ def _descend(
     images: tf.Variable, evaluate: Evaluate, method: Any, optimiser: Optimiser, indices: range, renew: Callable[[int], bool],
     finish: Sequence[Finish], settling: Settling, progress: Progress,
 ) -> Iterator[Steps]:  # fmt: skip
-    """Move a batch of images, in place. One whose loss is not finite stays where it was last good, one that has settled where it is.
+    """Move a batch of images, in place. One whose loss is not finite stays where it was last good; one that settles gives no more Steps.
 
     `finish` makes of each image what its steps show.
     """
@@ -156,16 +156,14 @@ def _descend(
         moved = method.step(before, totals, gradient)
         images.assign(tf.clip_by_value(moved, 0.0, 1.0) if optimiser.clip else moved)
         if settling.due(index + 1 - indices.start):
-            apart = spacing(*images.shape[1:3])
-            settling.look([to_image(images[i : i + 1, ::apart, ::apart]) for i in range(len(finish))])
+            settling.look([own(to_image(images[i : i + 1])) for i, own in enumerate(finish)])
         if over := index == indices[-1] or settling.ended(failures):
             images.assign(method.check(tf.identity(images), lambda: tf.add_n(list(evaluate()[0].values())).numpy().tolist()))
         good, before = before, tf.identity(images)
         progress.step, progress.ended, progress.read = index, failures, partial(_state, before, good, method, settling)
         yield [
-            None
-            if i in settled
-            else failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1], finish[i])
+            failures.get(i)
+            or (None if i in settled else _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1], finish[i]))
             for i, column in enumerate(zip(*values, strict=True))
         ]
         if over:

@@ -13,7 +13,7 @@ from stylelab.base.values import instance, kind_of, one_of, whole
 from stylelab.errors import InputError, NotFiniteError
 from stylelab.recipes import OPTIMISERS, Optimiser
 from stylelab.result import Step
-from stylelab.run.numerics.settling import Settling, spacing
+from stylelab.run.numerics.settling import Settling
 from stylelab.run.prepare import Job
 from stylelab.run.state import Progress
 from stylelab.torch.engine.allocator import copy_apart, settle
@@ -130,7 +130,7 @@ def _descend(
     images: Tensor, loss: Objective, method: Any, optimiser: Optimiser, indices: range, renew: Callable[[int], bool],
     finish: Sequence[Finish], settling: Settling, progress: Progress,
 ) -> Iterator[Steps]:  # fmt: skip
-    """Move a batch of images, in place. One whose loss is not finite stays where it was last good, one that has settled where it is.
+    """Move a batch of images, in place. One whose loss is not finite stays where it was last good; one that settles gives no more Steps.
 
     `finish` makes of each image what its steps show.
     """
@@ -158,17 +158,15 @@ def _descend(
             if optimiser.clip:
                 images.clamp_(0, 1)
             if settling.due(index + 1 - indices.start):
-                apart = spacing(*images.shape[2:])
-                settling.look([to_image(images[i : i + 1, :, ::apart, ::apart]) for i in range(len(finish))])
+                settling.look([own(to_image(images[i : i + 1])) for i, own in enumerate(finish)])
             if over := index == indices[-1] or settling.ended(failures):
                 method.check(images, lambda: torch.stack(list(_named(loss(images)).values())).sum(0).tolist())
         del gradient
         good, before = before, copy_apart(images)
         progress.step, progress.ended, progress.read = index, failures, partial(_state, images, good, method, settling)
         yield [
-            None
-            if i in settled
-            else failures.get(i) or _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1], finish[i])
+            failures.get(i)
+            or (None if i in settled else _step(index, dict(zip(parts, column, strict=True)), before[i : i + 1], finish[i]))
             for i, column in enumerate(zip(*values, strict=True))
         ]
         if over:

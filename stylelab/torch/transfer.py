@@ -58,7 +58,7 @@ def transfer_batch(
         contents, styles: as many of the one as of the other, each as for `transfer`; the content images have one size
             when they are resized.
         options: as for `transfer`, the same for all pairs. `watch` is called with the list of all pairs' Steps; a
-            NotFiniteError stands for a pair that has ended.
+            NotFiniteError stands for a pair that has failed, None for one that has settled.
 
     Returns:
         A Result for each pair.
@@ -80,7 +80,8 @@ def paint(
 
     Args:
         run: pairs of images, recipe, encoder and sizes.
-        watch: called with the list of all pairs' Steps; a NotFiniteError stands for a pair that has ended.
+        watch: called with the list of all pairs' Steps; a NotFiniteError stands for a pair that has failed,
+            None for one that has settled.
         snapshots: the steps whose images are kept; by default eight, closer together at the start.
 
     Returns:

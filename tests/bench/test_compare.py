@@ -82,6 +82,23 @@ def test_each_figure_that_differs_is_named_unless_one_of_the_runs_was_too_busy(l
     assert compare.compare(later, RESULTS)[0].endswith("too busy to compare")
 
 
+def test_a_machine_that_was_slower_throughout_is_too_busy_to_compare(later):
+    for results, rate in ((RESULTS | {"steps": copy.deepcopy(RESULTS["steps"])}, 300.0), (later, 240.0)):
+        results["steps"][0]["limits"] = [{"backend": "torch", "precision": "float32", "gflops": spread(rate, rate, rate)}]
+        if rate == 300.0:
+            first = results
+    later["steps"][0]["rows"][0]["ms"] = spread(123, 125, 127)
+    assert compare.compare(first, later)[0].endswith("too busy to compare")
+    later["steps"][0]["limits"][0]["gflops"] = spread(290.0, 290.0, 290.0)
+    with pytest.raises(compare.Disagreement):
+        compare.compare(first, later)
+
+
+def test_runs_of_different_things_are_not_compared(later):
+    with pytest.raises(InputError, match="these two runs differ in encoder, device: run both with the same options"):
+        compare.compare(RESULTS | {"asked": {"encoder": "mini"}}, later | {"asked": {"encoder": "vgg19", "device": "cpu"}})
+
+
 def test_figures_of_one_run_only_are_counted(later):
     later["steps"] = []
     assert compare.compare(RESULTS, later) == ["4 of 4 figures agree.", "2 figures are in one of the runs only."]

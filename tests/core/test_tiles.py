@@ -86,6 +86,7 @@ def test_tiles_take_less_memory_and_smaller_ones_less_still():
     takes = [memory.estimate(run, tile) for tile in (128, 256, 512, None)]
     assert takes == sorted(takes) and takes[1] < 6e9 < 2 * takes[1] < takes[-1]
     assert memory.estimate(replace(run, precision="bfloat16")) < takes[-1]
+    assert memory.estimate(replace(run, optimiser="adam"), 128) < 0.85 * takes[0]
     numbers = 3 * 2000 * 3000  # of bfloat16, twice for each step that L-BFGS remembers
     assert takes[0] - memory.estimate(replace(run, optimiser="adam"), 128) == 2 * 2 * numbers * lbfgs.memory(numbers)
     assert memory.estimate(run_of(500, 750, batch=4)) == pytest.approx(memory.estimate(run_of(1000, 1500)), rel=0.02)

@@ -274,6 +274,7 @@ def test_a_finished_batch_is_kept_and_the_next_run_resumes(folders, batched):
     painting.close()  # as Ctrl-C does
     assert len(json.loads((folders / "out" / "gallery.json").read_text())["images"]) == batched[0] == 4
     again, _ = paint_gallery(folders)
+    assert batched[-1] == 2 and 4 not in batched[1:]
     assert summary(again).startswith("2 painted, 4 kept, 2 failed of 8 pairs (0.5 s each); see ")
 
 

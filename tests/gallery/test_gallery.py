@@ -191,7 +191,7 @@ def test_another_gallery_in_the_same_folder_keeps_the_records_of_the_first(folde
     assert workers == []
 
 
-def test_a_pair_is_recorded_as_soon_as_it_is_finished(folders, workers):
+def test_the_first_pair_is_recorded_as_soon_as_it_is_finished(folders, workers):
     plan = plan_gallery(str(folders / "content" / "a.png"), str(folders / "style"), folders / "out", **QUICK)
     painting = paint(plan)
     first = next(painting)

@@ -122,7 +122,7 @@ def test_a_run_is_summed_up_in_chinese(chinese):
     result.recipe = replace(result.recipe, steps=3)
     assert (
         summary(result, Path("style"), "auto").splitlines()[2]
-        == "在第3步之前结束，因为肉眼已几乎看不出图像的变化；--settle 0会走完所有步数"
+        == "在第3步之前结束，因为图像已看不出变化；--settle 0会走完所有步数"
     )
     result.scales = (34, 48)
     assert summary(result, Path("style"), "mini").splitlines()[1].endswith("，尺寸依次为34, 48 px，最后一种尺寸的损失为0.5")

@@ -234,9 +234,7 @@ def test_the_tests_on_a_gpu_say_in_one_line_that_there_is_none(tmp_path, there, 
     assert run.returncode == status
     assert re.findall(r"--framework (\w+) -m gpu", run.stdout) == there.split()
     lines = [line for line in run.stderr.splitlines() if "network namespace" not in line]
-    assert lines == (
-        [f"no GPU here that works with {'/'.join(missing)}: tested without one in tests/core/test_devices.py"] if missing else []
-    )
+    assert lines == ([f"no working GPU for {'/'.join(missing)} here: tests/core/test_devices.py plays one"] if missing else [])
 
 
 def test_setup_says_that_python_is_missing(tmp_path):

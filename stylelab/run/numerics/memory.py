@@ -24,7 +24,7 @@ IMAGES = 12  # of float32 that a run holds besides the optimiser's: content, sty
 OPTIMISERS = {"lbfgs": 4, "adam": 4, "sgd": 1}  # images of float32, besides those of bfloat16 that L-BFGS remembers
 CONTENT = 4  # target, activation, their difference, its square
 PASSING, PASSING_TILE = 1, 4  # widest layers that are temporary on the way back, when deeper ones are freed
-# copies of the filters: for the way forward, for the way back (four times as large in float32); those as read are forgotten
+# copies of the filters: for the way forward, for the way back (four times as large in float32); those as read are forgotten, but not with tiles
 FILTERS = {"bfloat16": 2, "float32": 5}
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as in malloc.h
 LOOSE = 200e6  # most bytes that the allocator holds without using them ...
@@ -71,7 +71,9 @@ def estimate(run: Run, tile: int | None = None) -> int:
         always += (number * sum(left) + 4 * 2 * max(left, default=0)) * pixels
         passing = max(_inside(run, stage, number, PASSING_TILE) * _outer(run, stage, tile) for stage in parts)
     filters = sum(9 * width * before for before, width in _neighbours(run))
-    return round(always + passing + min(LOOSE, LOOSE_SHARE * passing) + FILTERS[run.precision] * number * filters)
+    return round(
+        always + passing + min(LOOSE, LOOSE_SHARE * passing) + (FILTERS[run.precision] + (tile is not None)) * number * filters
+    )
 
 
 def choose_tile(run: Run, free: float, shared: bool = False) -> int | None:

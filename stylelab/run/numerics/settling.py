@@ -37,11 +37,15 @@ class Settling:
         return any(self.limits) and steps % SPAN == 0
 
     def look(self, images: Sequence[np.ndarray]) -> None:
-        """Compare each image, `(H, W, 3)` in 0..1 of some of its pixels, with what it was `SPAN` steps ago."""
-        for i, (limit, *pair) in enumerate(zip(self.limits, self.before, images, strict=False)):
-            if limit and colour_difference(*pair) < limit:
+        """Compare each image, `(H, W, 3)` in 0..1, with what it was `SPAN` steps ago. The first time there is nothing to compare."""
+        seen = []
+        for image in images:
+            apart = spacing(*image.shape[:2])
+            seen.append(image[::apart, ::apart].copy())
+        for i, (before, now) in enumerate(zip(self.before, seen, strict=False)):
+            if self.limits[i] and colour_difference(before, now) < self.limits[i]:
                 self.settled.add(i)
-        self.before = list(images)
+        self.before = seen
 
     def ended(self, others: Collection[int]) -> bool:
         """Whether every image has settled, except for `others`, which have ended otherwise."""

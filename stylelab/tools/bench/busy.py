@@ -1,4 +1,4 @@
-"""Whether the machine was quiet while a part of the bench ran: what took the processors' time, and whether their limit moved."""
+"""Whether the machine was quiet while a part of the bench ran: who took processor time, and whether the limit drifted."""
 
 import os
 import time
@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 
 OTHERS = 0.05  # share of the processors' time, taken by others, above which a part counts as too busy
+KINDS = ("pictures", "steps", "races", "whole", "one_pass")
 DRIFT = 0.10  # share of the best limit of a run that a part may lack
 
 
@@ -47,19 +48,24 @@ def _own() -> float:
 def parts(results: dict) -> list[dict]:
     """What `watch` saw of each part, with the part's lowest limit as a share of the best in the run, if limits were measured."""
     seen = {}
-    for kind in ("pictures", "steps", "races", "whole", "one_pass"):
+    for kind in KINDS:
         best: dict[str, float] = {}
         for found in results.get(kind, ()):
-            for name, rate in _limits(found):
+            for name, rate in limits(found):
                 best[name] = max(rate, best.get(name, 0.0))
-        for found in results.get(kind, ()):
-            if figures := found.get("busy"):
-                shares = [rate / best[name] for name, rate in _limits(found)]
-                seen[figures["part"]] = figures | ({"limit": min(shares)} if shares else {})
+        for part, found in watched(results, kind):
+            shares = [rate / best[name] for name, rate in limits(found)]
+            seen[part] = found["busy"] | ({"limit": min(shares)} if shares else {})
     return list(seen.values())
 
 
-def _limits(found: dict) -> Iterable[tuple[str, float]]:
+def watched(results: dict, *kinds: str) -> list[tuple[str, dict]]:
+    """Each part of a run that was watched, by its name, with what was found; of some kinds only, if they are given."""
+    return [(found["busy"]["part"], found) for kind in kinds or KINDS for found in results.get(kind, ()) if found.get("busy")]
+
+
+def limits(found: dict) -> Iterable[tuple[str, float]]:
+    """The fastest matrix products of a part, by framework and precision."""
     return ((f"{limit['backend']} {limit['precision']}", limit["gflops"]["median"]) for limit in found.get("limits", ()))
 
 

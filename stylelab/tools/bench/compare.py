@@ -9,6 +9,8 @@ from stylelab.tools.bench import busy
 ENOUGH = 4  # with fewer measurements than this, quartiles say little
 ROOM = 0.05  # share of a figure of few measurements that stands for its quartiles, to each side
 
+ASKED = ("encoder", "content", "style", "device", "quick")
+
 Figure = tuple[dict[str, float], str]  # a spread, and the part of the bench that it comes from
 
 
@@ -22,14 +24,18 @@ def compare(first: dict, second: dict) -> list[str]:
     """The lines to print: each figure that differs by more than its spread, and how many agree.
 
     Raises:
-        InputError: the runs have no figure in common.
+        InputError: the runs have no figure in common, or were asked for different things.
         Disagreement: a figure differs, and neither run says that its part was too busy. It holds the same lines.
     """
+    if different := [name for name in ASKED if first.get("asked", {}).get(name) != second.get("asked", {}).get(name)]:
+        raise InputError(f"these two runs differ in {', '.join(different)}: run both with the same options")
     before, after = dict(figures(first)), dict(figures(second))
     common = [name for name in before if name in after]
     if not common:
         raise InputError("these two runs have no figure in common: run both with the same options")
-    too_busy = {seen["part"] for results in (first, second) for seen in busy.parts(results) if busy.reasons(seen)}
+    too_busy = {seen["part"] for results in (first, second) for seen in busy.parts(results) if busy.reasons(seen)} | _slowed(
+        first, second
+    )
     differ = [name for name in common if not agree(before[name][0], after[name][0])]
     wrong = [name for name in differ if before[name][1] not in too_busy]
     lines = [
@@ -42,6 +48,17 @@ def compare(first: dict, second: dict) -> list[str]:
     if wrong:
         raise Disagreement("\n".join(lines))
     return lines
+
+
+def _slowed(first: dict, second: dict) -> set[str]:
+    """The parts in which the fastest matrix product of one run is far from the other's: the machine itself was slower then."""
+    rates = [{part: dict(busy.limits(found)) for part, found in busy.watched(results)} for results in (first, second)]
+    return {
+        part
+        for part, own in rates[0].items()
+        for name, rate in own.items()
+        if (other := rates[1].get(part, {}).get(name)) and min(rate, other) < (1 - busy.DRIFT) * max(rate, other)
+    }
 
 
 def agree(first: dict[str, float], second: dict[str, float]) -> bool:

@@ -23,9 +23,10 @@ import psutil
 from stylelab import images
 from stylelab.base.course import TITLES
 from stylelab.base.files import check_target, write_text
+from stylelab.base.frameworks import installed
 from stylelab.base.processes import module_environment, python_of
 from stylelab.errors import MachineError, StylelabError
-from stylelab.tools.bench import report
+from stylelab.tools.bench import busy, report
 from stylelab.tools.bench.command import describe_machine
 
 MARKS = (0.1, 0.5, 1.0)  # shares of the pairs after which memory is measured
@@ -52,9 +53,13 @@ def main(arguments: list[str]) -> None:
     found: dict[str, Any] = {"machine": describe_machine(), "settings": SETTINGS, "runs": []}
     print(report.machine(found["machine"]), flush=True)
     count, tasks = (12, 30) if options.quick else (options.pairs, TASKS)
-    for framework in options.framework or TITLES:
+    frameworks = options.framework or installed()
+    for framework in frameworks:
         python_of(framework)  # raises if it is not installed
-        found["runs"].append({**paint_gallery(count, framework), "cluster": measure_cluster(framework, tasks)})
+    for framework in frameworks:
+        with busy.watch(f"gallery, {framework}") as seen:
+            run = {**paint_gallery(count, framework), "cluster": measure_cluster(framework, tasks)}
+        found["runs"].append(run | {"too_busy": busy.reasons(seen)})
         print("\n" + describe(found["runs"][-1:]), flush=True)
     found["files"] = measure_files(count)
     print("\n" + describe_files(found["files"]))
@@ -166,7 +171,6 @@ def memory_of(pid: int) -> float:
 def measure_cluster(framework: str, tasks: int) -> dict:
     """Seconds until workers are there and a first pair is painted, and what Dask takes for a task that does nothing."""
     from stylelab.tools.cluster import connect
-    from stylelab.tools.gallery.worker import paint_pair
 
     options = {"backend": framework, **SETTINGS}
     began = time.perf_counter()
@@ -175,12 +179,25 @@ def measure_cluster(framework: str, tasks: int) -> dict:
         found: dict[str, Any] = {"seconds_until_workers": time.perf_counter() - began}
         one = next(iter(client.nthreads()))
         found["seconds_first_pair"], found["seconds_next_pair"] = (
-            seconds(lambda: client.submit(paint_pair, *two_images(SMALL), options, pure=False, workers=[one]).result())
-            for _ in range(2)
+            seconds(lambda: painted_by(client, one, options)) for _ in range(2)
         )
         for size in (SMALL, LARGE):
             found[str(size)] = measure_tasks(client, size, tasks)
     return found
+
+
+def painted_by(client, worker: str, options: dict) -> dict:
+    """The answer of one worker that paints one pair.
+
+    Raises:
+        MachineError: it could not.
+    """
+    from stylelab.tools.gallery.worker import paint_pair
+
+    answer = client.submit(paint_pair, *two_images(SMALL), options, pure=False, workers=[worker]).result()
+    if answer["error"]:
+        raise MachineError(answer["error"])
+    return answer
 
 
 def measure_tasks(client, size: int, tasks: int) -> dict:

@@ -276,9 +276,9 @@ def run_race(group: Group, options: BenchOptions, encoder: str, folder: Path, un
     with tempfile.TemporaryDirectory(dir=folder) as place:
         with running(entries, failures) as contenders:
             while any(left[process.contender.name] > 0 for process in contenders.running):
-                contenders.for_each(burst)
                 if time.monotonic() > until:
                     return None
+                contenders.for_each(burst)
         judge_tracks(tracks, settings, failures)
     theirs = tracks[against.name]
     result: dict[str, Any] = {

@@ -22,8 +22,8 @@ from stylelab.tools.bench.measure import shared_settings, spread, time_transfer
 from stylelab.tools.bench.plan import PICTURE_RECIPE, QUICK_STEPS, BenchOptions, Contender, Group, rivals
 
 EVERY = 10  # steps from one judged image to the next
-PATIENT = 1000  # steps that others may plan, which is what their own command lines do
-PRODUCTS = 6  # of the machine's limit, before and after
+PATIENT = 1000  # steps that others may plan: what neural-style-pt makes by default
+PRODUCTS = 6  # matrix products, before and after each size
 SMALL = 256  # pixels of the long side up to which our command runs twice
 LARGE = 1024  # pixels of the long side from which others have twice our seconds, and three times below
 
@@ -40,12 +40,12 @@ def measure_picture(size: int, options: BenchOptions, encoder: str, folder: Path
     place.mkdir()
     group = Group("picture", PICTURE_RECIPE, size, (), ())
     settings = shared_settings(options, group, encoder, QUICK_STEPS if options.quick else PATIENT)
+    judge = Judge(settings | {"backend": options.backends[0]}, options.judge, folder)
     for backend in options.backends if size <= 512 else options.backends[:1]:
         try:
             rows.append(paint(backend, size, options, encoder, place))
         except StylelabError as error:
             lost[f"ours {backend}"] = str(error)
-    judge = Judge(settings | {"backend": options.backends[0]}, options.judge, folder)
     for row, errors in zip(rows, judge([row.pop("file") for row in rows]), strict=True):
         row["errors"] = errors
     chased = []
@@ -93,7 +93,8 @@ def time_import(backend: str) -> float:
     """Seconds of a process that imports what our command imports, and does nothing."""
     code = f"import stylelab, stylelab.cli.commands; stylelab.load_backend({backend!r})"
     began = time.perf_counter()
-    subprocess.run([processes.python_of(backend), "-P", "-c", code], capture_output=True, env=processes.module_environment())
+    command = [processes.python_of(backend), "-P", "-c", code]
+    subprocess.run(command, capture_output=True, env=processes.module_environment(), check=True)
     return time.perf_counter() - began
 
 
@@ -185,7 +186,8 @@ def reached(found: dict, errors: list[dict[str, dict[str, float]]], target: dict
     }  # fmt: skip
     if by_encoder is not None:
         row |= {
-            "seconds": spread([found["seconds"][by_encoder]]),
+            "seconds": spread([found["seconds"][by_encoder]])
+            | {"low": found["seconds"][max(0, by_encoder - 1)]},  # as the one before was not
             "steps": found["steps"][by_encoder],
             "errors": errors[by_encoder],
         }

@@ -228,7 +228,7 @@ def summary(run: Run) -> dict:
     return {
         "content": files.image_names(settings.content)[0], "style": " and ".join(styles), "kept": run.kept,
         "id": run.id, "state": run.state, "stopping": run.stopping, "loading": run.loading, "error": run.error,
-        "step": run.rows[-1][0] if run.rows else 0, "steps": run.steps, "pace": pace, "left": left,
+        "step": run.rows[-1][0] if run.rows else 0, "steps": run.rows[-1][0] if run.state == "done" and run.rows else run.steps, "pace": pace, "left": left,
         "curves": curves(run.rows), "recipe": settings.recipe, "backend": form.FRAMEWORKS.get(settings.backend, settings.backend),
         "encoder": run.facts.get("encoder", settings.encoder), "size": settings.size, "seed": settings.seed,
         "own": [name for name in ("style", "tv") if getattr(settings, f"{name}_weight") is None],

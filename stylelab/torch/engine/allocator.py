@@ -17,7 +17,7 @@ def copy_apart(tensor: Tensor) -> Tensor:
     """A copy that lives on while steps come and go: on a CPU, outside of the memory that they need in the same large pieces."""
     if tensor.device.type != "cpu":
         return tensor.clone()
-    room = mmap.mmap(-1, tensor.numel() * tensor.element_size())
+    room = mmap.mmap(-1, tensor.numel() * tensor.element_size(), access=mmap.ACCESS_COPY)
     return torch.frombuffer(room, dtype=tensor.dtype).view(tensor.shape).copy_(tensor)
 
 

@@ -148,7 +148,7 @@ class Trunk:
 
     def forget_filters(self, encoder: Any, tile: int | None = None) -> None:
         """Drop its encoder's filters as they were read: both ways go on for images of the last ones' size. Not for tiles."""
-        if tile is None:
+        if tile is None and self.convolutions[self.layers[0]].kernel is not None:
             for layer, convolution in self.convolutions.items():
                 convolution.kernel = None
                 encoder.register_buffer(f"{layer}_kernel", None)
@@ -276,7 +276,7 @@ def fault(precision: str, device: torch.device) -> str:
             filters[layer] = torch.ones(8, width, 3, 3, dtype=own, device=device), torch.ones(8, dtype=own, device=device)
         for pooling in ("max", "average"):
             trunk = Trunk(filters, padding="replicate", pooling=pooling, dtype=dtype)
-            kept = trunk.forward(torch.ones(1, 3, 16, 16, device=device))
+            kept = trunk.forward(torch.ones(1, 3, 16, 16, device=device), seen=("conv2_1", "conv2_2", "conv3_1"))
             own = kept.activations["conv3_1"]
             trunk.backward(kept, {"conv3_1": own}, {"conv2_2": raw_gram(own)}, {"conv2_1": total(own)}).cpu()
     except (RuntimeError, TypeError) as error:  # in PyTorch's own words, which differ from device to device
