@@ -98,7 +98,7 @@ def features(work: Work, preprocessing: dict = TORCHVISION) -> nn.Sequential:
     """torchvision's `vgg19().features` with our filters, for a program that preprocesses images itself.
 
     The first convolution is adapted to images that enter as (image * scale - mean) / std instead of ours: it gives the same
-    responses, except at the borders, where zero padding means another colour. Layers deeper than our filters keep
+    responses, except at the borders of an encoder that pads with zeros, which mean another colour. Layers deeper than our filters keep
     their random ones and are not used.
     """
     layers, channels, pool = [], 3, nn.MaxPool2d if work.pooling == "max" else nn.AvgPool2d
