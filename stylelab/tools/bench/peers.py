@@ -104,9 +104,10 @@ def features(work: Work, preprocessing: dict = TORCHVISION) -> nn.Sequential:
     their random ones and are not used.
     """
     layers, channels, pool = [], 3, nn.MaxPool2d if work.pooling == "max" else nn.AvgPool2d
+    padding: Any = work.job.encoder.padding
     volume = loudness(preprocessing) if work.job.normalised else 1.0
     for layer in LAYERS:
-        convolution = nn.Conv2d(channels, _width(work, layer), 3, padding=1, padding_mode=work.job.encoder.padding)
+        convolution = nn.Conv2d(channels, _width(work, layer), 3, padding=1, padding_mode=padding)
         if layer in work.filters:
             kernel, bias = work.filters[layer]
             if layer == "conv1_1":
