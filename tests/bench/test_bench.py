@@ -292,6 +292,7 @@ def test_ctrl_c_leaves_no_clock_that_keeps_the_process_from_ending(run_script, m
         raise KeyboardInterrupt
 
     run_script("sys.stdin.readline()")
+    monkeypatch.setattr(conductor, "PATIENCE", 5)
     monkeypatch.setattr(conductor.messages, "read", interrupt)
     with pytest.raises(KeyboardInterrupt), conductor.running([(plan.Contender("a", "a", "torch"), {})], {}):
         pass
