@@ -198,8 +198,12 @@ def settings(framework, **more):
 def test_the_content_image_has_no_content_error_and_a_style_error_of_one(framework, sl, gram):
     given = settings(framework, gram=gram)
     errors, job = contender.parts_of(given), turns.job_of(given)
-    own, noise = errors(job.content), errors(np.random.default_rng(0).random(job.content.shape, np.float32))
+    image = np.random.default_rng(0).random(job.content.shape, np.float32)
+    own, noise = errors(job.content), errors(image)
     assert own == {"content": pytest.approx(0, abs=1e-5), "style": pytest.approx(1, rel=1e-3)}
+    encoder = sl.load_encoder("mini", ["conv3_1"], device="cpu")
+    deep = [encoder(sl.to_tensor(each, "cpu"))["conv3_1"] for each in (image, job.content)]
+    assert noise["content"] == pytest.approx(float(sl.content_loss(*deep)), rel=1e-3)  # without its weight
     assert noise["content"] > 0.1 and abs(noise["style"] - 1) > 0.1
     half = job.content[::2, ::2].copy()  # of a smaller size: it is enlarged
     assert 0 < errors(half)["content"] < noise["content"]

@@ -326,6 +326,7 @@ PATHS = {  # a command with a place for a path, and the ending that it asks for
     "bench_out": ("bench --quick -o PATH", ".json"),
     "bench_plot": ("bench --quick --plot PATH", ".png"),
     "bench_peers": ("bench --quick --peers PATH", ""),
+    "bench_judge": ("bench --quick --judge PATH", ".safetensors"),
     "bench_encoder": ("bench --quick --encoder PATH", ".pth"),
     "bench_content": ("bench --quick --content PATH", ".png"),
     "bench_style": ("bench --quick --style PATH", ".png"),

@@ -17,6 +17,7 @@ from torch import nn
 
 from stylelab.encoders import LAYERS, OXFORD, POOL_AFTER, TORCHVISION
 from stylelab.errors import MachineError
+from stylelab.recipes import find_recipe
 from stylelab.tools.bench.plan import PEERS
 from stylelab.tools.bench.turns import Turns, Work, work_of
 from stylelab.torch import find_device
@@ -98,12 +99,15 @@ def features(work: Work, preprocessing: dict = TORCHVISION) -> nn.Sequential:
     """torchvision's `vgg19().features` with our filters, for a program that preprocesses images itself.
 
     The first convolution is adapted to images that enter as (image * scale - mean) / std instead of ours: it gives the same
-    responses, except at the borders, where zero padding means another colour. Layers deeper than our filters keep
+    responses, except at the borders of an encoder that pads with zeros, which mean another colour. Filters with a mean activation
+    of 1 are made as loud as VGG-19's own, for which the program's weights of style, content and total variation are meant. Layers deeper than our filters keep
     their random ones and are not used.
     """
     layers, channels, pool = [], 3, nn.MaxPool2d if work.pooling == "max" else nn.AvgPool2d
+    padding: Any = work.job.encoder.padding
+    volume = loudness(preprocessing) if work.job.normalised else 1.0
     for layer in LAYERS:
-        convolution = nn.Conv2d(channels, _width(work, layer), 3, padding=1, padding_mode=work.job.encoder.padding)
+        convolution = nn.Conv2d(channels, _width(work, layer), 3, padding=1, padding_mode=padding)
         if layer in work.filters:
             kernel, bias = work.filters[layer]
             if layer == "conv1_1":
@@ -112,11 +116,24 @@ def features(work: Work, preprocessing: dict = TORCHVISION) -> nn.Sequential:
                 offset = work.factor * mean / preprocessing["scale"] + work.offset
                 bias = bias + (kernel * offset[:, None, None]).sum((1, 2, 3))
                 kernel = (kernel * (work.factor * std / preprocessing["scale"])[:, None, None])[:, ::reverse]
-            state = {"weight": torch.tensor(np.ascontiguousarray(kernel)), "bias": torch.tensor(bias)}
+                kernel = kernel * np.float32(volume)
+            state = {"weight": torch.tensor(np.ascontiguousarray(kernel)), "bias": torch.tensor(bias * np.float32(volume))}
             convolution.load_state_dict(state)
         layers += [convolution, nn.ReLU(inplace=True), *([pool(2)] if layer in POOL_AFTER else [])]
         channels = _width(work, layer)
     return nn.Sequential(*layers)
+
+
+def loudness(preprocessing: dict) -> float:
+    """The mean activation of VGG-19's own filters, roughly, for images that are prepared in this way.
+
+    The recipe `lab` has weights for torchvision's and for a mean of 1: a Gram loss grows with the fourth power of the
+    activations, a content loss with the second. The original filters expect images that are so many times as large.
+    """
+    recipe = find_recipe("lab")
+    assert recipe.normalised is not None
+    torchvision = (recipe.normalised.style / recipe.weights.style) ** 0.5
+    return torchvision * preprocessing["scale"] / np.mean(preprocessing["std"]) * np.mean(TORCHVISION["std"])
 
 
 def _width(work: Work, layer: str) -> int:

@@ -54,8 +54,8 @@ def measure_picture(size: int, options: BenchOptions, encoder: str, folder: Path
         found = chase(rival, settings | _schedule(rival, rows[0]["steps"]), most, place, failures)
         lost |= {name: str(error) for name, error in failures.items()}
         chased += [found] if found["files"] else []
-    errors = iter(judge([path for found in chased for path in found["files"]]))
-    rows += [reached(found, list(islice(errors, len(found["files"]))), rows[0]["errors"]) for found in chased]
+    judged = iter(judge([path for found in chased for path in found["files"]]))
+    rows += [reached(found, list(islice(judged, len(found["files"]))), rows[0]["errors"]) for found in chased]
     lost |= {name: str(error) for name, error in judge.failures.items()}
     return {
         "size": size, "encoder": encoders.find_encoder(encoder).name, "content": options.content, "style": options.style,
