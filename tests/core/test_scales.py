@@ -180,6 +180,26 @@ def test_a_run_that_is_resumed_settles_where_it_would_have(sl, tmp_path):
     np.testing.assert_array_equal(resumed.image, unbroken.image)
 
 
+@pytest.mark.slow
+def test_a_settled_pair_stays_as_it_is_when_the_others_are_stopped_and_a_failed_one_stays_an_error(sl):
+    def stop(steps):
+        seen.append(steps)
+        if len(seen) == 65:
+            raise KeyboardInterrupt
+
+    seen, options = [], SETTLING | dict(recipe="tf-tutorial", settle=7)
+    one, other = sl.transfer_batch(["china"] * 2, ["fluid", "brushstrokes"], watch=stop, **options)
+    assert one.stopped is None and len(one.history) == 60 and other.stopped.startswith("stopped after 65 steps")
+    np.testing.assert_array_equal(one.image, seen[59][0].image)
+
+    flat, rough = np.full((64, 64, 3), 0.5, np.float32), np.random.default_rng(0).uniform(size=(64, 64, 3)).astype(np.float32)
+    wild = with_weights(replace(RECIPES["keras"], optimiser=Optimiser("sgd", 1e30)), content=0, style=0, tv=1e3)
+    seen.clear()
+    still, broken = sl.transfer_batch([flat, rough], [rough, rough], recipe=wild, watch=seen.append, **SETTLING | dict(settle=1))
+    assert broken.stopped and still.stopped is None and len(seen) == 20
+    assert all("the loss is" in str(steps[1]) for steps in seen[3:])
+
+
 def test_a_limit_below_zero_is_refused(sl):
     with pytest.raises(InputError, match="settle is -1.0: give a number, zero or more"):
         sl.transfer("china", "fluid", settle=-1, **SMALL)
