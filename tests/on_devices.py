@@ -47,6 +47,10 @@ class Here:
         assert tensor.device == place, f"on {tensor.device} instead of {place}"
         return self.lab.array(tensor).astype(np.float32)
 
+    def single(self, tensor):
+        """In float32: NumPy has no bfloat16."""
+        return tensor.float() if self.lab.name == "torch" else self.lab.native.cast(tensor, "float32")
+
     def image(self, seed: int = 0, height: int = 32, width: int = 40):
         return self.tensor(drawn(seed, height, width))
 
@@ -153,7 +157,8 @@ def remembered(here: Here, method: str) -> dict:
         again.restore(first.state())
         for index, part in enumerate([again, *getattr(again, "curvatures", [])]):
             tensors = {name: value for name, value in vars(part).items() if here.lab.native.is_tensor(value)}
-            found |= {f"{name} {index}": here.numbers(value) for name, value in tensors.items()}
+            values = {f"{name} {index}": here.numbers(here.single(value)) for name, value in tensors.items()}
+            found |= {name: value for name, value in values.items() if not name.startswith("room")}  # whose numbers do not count
     return found
 
 
@@ -369,7 +374,9 @@ def compare(found: dict, expected: dict, name: str) -> None:
     assert found.keys() == expected.keys()
     for part, value in expected.items():
         if np.ndim(value) == 3:
-            assert np.median(np.abs(found[part] - value)) < (ROUGH if "bfloat16" in name else CLOSE), part
+            apart = np.median(np.abs(found[part] - value))
+            rough = "bfloat16" in name or "sliced" in name  # the order of almost equal numbers decides, too
+            assert apart < (ROUGH if rough else CLOSE), f"{part}: {apart:.3g}"
         else:
             scale = np.abs(value).max() if np.size(value) else 1.0
             np.testing.assert_allclose(

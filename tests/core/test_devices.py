@@ -30,7 +30,7 @@ RUNS = {
     **{name: dict(recipe=name) for name in recipes.RECIPES},
     "average pooling": dict(recipe="coursera", encoder="random"),
     "tiles": dict(tile=32),
-    "three scales": dict(size=128, scales=3),
+    "two sizes": dict(size=128, scales=2),
     "bfloat16": dict(precision="bfloat16"),
     "bfloat16 in tiles": dict(precision="bfloat16", tile=32),
     "random filters": dict(encoder="random", recipe="tf-tutorial"),

@@ -250,9 +250,9 @@ def test_colours_are_kept_in_tiles_as_in_whole_images(sl, way):
 @pytest.mark.parametrize("way", WAYS)
 def test_colours_are_kept_at_every_size_from_coarse_to_fine(sl, way):
     seen = []
-    options = SMALL | dict(size=96, steps=6, scales=2, keep_colours=way)
+    options = SMALL | dict(size=128, steps=6, scales=2, keep_colours=way)
     result = sl.transfer("coffee", "brushstrokes", watch=lambda step: seen.append(step.image), **options)
-    assert {image.shape[1] for image in seen} == {68, 96} and result.image.shape == seen[-1].shape
+    assert {image.shape[1] for image in seen} == {64, 128} and result.image.shape == seen[-1].shape
     if way == "luminance":
         for image in seen:
             photograph = prepare("coffee", "brushstrokes", **SMALL | dict(size=image.shape[1])).content
@@ -264,8 +264,8 @@ def test_a_run_in_luminance_stopped_at_a_small_size_has_the_chroma_of_the_large_
     def stop(step):
         raise KeyboardInterrupt
 
-    result = sl.transfer("coffee", "fluid", watch=stop, **SMALL | dict(size=96, steps=6, scales=2, keep_colours="luminance"))
-    photograph = prepare("coffee", "fluid", **SMALL | dict(size=96)).content
+    result = sl.transfer("coffee", "fluid", watch=stop, **SMALL | dict(size=128, steps=6, scales=2, keep_colours="luminance"))
+    photograph = prepare("coffee", "fluid", **SMALL | dict(size=128)).content
     inside = ((result.image > 0) & (result.image < 1)).all(-1)
     assert result.stopped and inside.mean() > 0.6
     np.testing.assert_allclose(chroma(result.image)[inside], chroma(photograph)[inside], atol=1e-6)

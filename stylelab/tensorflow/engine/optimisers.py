@@ -131,13 +131,18 @@ class _LBFGS:
             one.restore({name.removeprefix(f"{i}."): array for name, array in state.items() if name.startswith(f"{i}.")})
 
 
+def _stored() -> tf.DType:
+    """What pairs are rounded to: `lbfgs.STORED`; with a GPU float32, as its in-place update was not tried in bfloat16."""
+    return tf.float32 if tf.config.list_logical_devices("GPU") else tf.as_dtype(lbfgs.STORED)
+
+
 class _Curvature:
     """L-BFGS of one image `(H, W, 3)`, with one evaluation a step and, instead of a line search, two limits on each move.
 
     A single gradient does not say how far to go, and an early step may jump over a ridge. So the first move has a fixed
     length, later ones are limited, and a move that doubles the loss is undone.
 
-    What it remembers is in bfloat16, and the dot products are those of the rounded vectors: so the step is that of L-BFGS with
+    What it remembers is in bfloat16, except on a GPU, and the dot products are those of the rounded vectors: so the step is that of L-BFGS with
     slightly other pairs.
     """
 
@@ -145,7 +150,7 @@ class _Curvature:
         self.shape = tuple(image.shape)
         self.memory = lbfgs.memory(int(tf.size(image)))
         with tf.device(image.device):
-            self.vectors = tf.zeros((2 * self.memory, int(tf.size(image))), lbfgs.STORED)  # moves s, changes of the gradient y
+            self.vectors = tf.zeros((2 * self.memory, int(tf.size(image))), _stored())  # moves s, changes of the gradient y
             self.gradient = tf.zeros(int(tf.size(image)))  # the last one, which follows them as row -1
         self.before = self.move = None  # the last good image, and the move from there
         self.softness = tf.constant(lbfgs.softness(*self.shape[:2], softness), tf.complex64) if softness else None
@@ -232,7 +237,8 @@ class _Curvature:
         """Its memory, without rows that no pair is in."""
         used = min(self.learnt, self.memory)
         with tf.device(self.vectors.device):
-            s, y = (tf.bitcast(self.vectors[start : start + used], tf.uint16) for start in (0, self.memory))
+            s, y = (self.vectors[start : start + used] for start in (0, self.memory))
+            s, y = (tf.bitcast(each, tf.uint16) if each.dtype == tf.bfloat16 else each for each in (s, y))
         parts = {"s": s, "y": y, "gradient": self.gradient}
         parts |= {name: part for name, part in (("before", self.before), ("move", self.move)) if part is not None}
         return {name: part.numpy() for name, part in parts.items()} | {
@@ -244,7 +250,8 @@ class _Curvature:
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         used = range(len(state["s"]))
         with tf.device(self.gradient.device):
-            vectors = [tf.bitcast(tf.constant(row), self.vectors.dtype) for name in ("s", "y") for row in state[name]]
+            vectors = [tf.constant(row) for name in ("s", "y") for row in state[name]]
+            vectors = [tf.bitcast(each, tf.bfloat16) if each.dtype == tf.uint16 else each for each in vectors]
             if vectors:
                 self._write([*used, *(self.memory + row for row in used)], vectors)
             self.gradient = tf.constant(state["gradient"])

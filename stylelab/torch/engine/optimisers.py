@@ -137,21 +137,30 @@ class _LBFGS:
             one.restore({name.removeprefix(f"{i}."): array for name, array in state.items() if name.startswith(f"{i}.")})
 
 
+def _stored(image: Tensor) -> torch.dtype:
+    """What pairs are rounded to: `lbfgs.STORED`, or float32 if the image's device lacks it."""
+    dtype: torch.dtype = getattr(torch, lbfgs.STORED)
+    try:
+        image.new_zeros(1, dtype=dtype).float()
+    except (RuntimeError, TypeError):
+        return torch.float32
+    return dtype
+
+
 class _Curvature:
     """L-BFGS of one image `(3, H, W)`, with one evaluation a step and, instead of a line search, two limits on each move.
 
     A single gradient does not say how far to go, and an early step may jump over a ridge. So the first move has a fixed
     length, later ones are limited, and a move that doubles the loss is undone.
 
-    What it remembers is in bfloat16, and the dot products are those of the rounded vectors: so the step is that of L-BFGS with
+    What it remembers is in bfloat16, where the device has that, and the dot products are those of the rounded vectors: so the step is that of L-BFGS with
     slightly other pairs.
     """
 
     def __init__(self, image: Tensor, softness: float = 0.0):
         self.shape = image.shape
         self.memory = lbfgs.memory(image.numel())
-        stored = getattr(torch, lbfgs.STORED)
-        self.vectors = image.new_zeros(2 * self.memory, image.numel(), dtype=stored)  # moves s, changes of the gradient y
+        self.vectors = image.new_zeros(2 * self.memory, image.numel(), dtype=_stored(image))  # moves s, changes of the gradient y
         self.gradient = image.new_zeros(image.numel())  # the last one, which follows them as row -1
         self.before: Tensor | None = None  # the last good image
         self.move: Tensor | None = None  # from there
@@ -236,7 +245,7 @@ class _Curvature:
     def state(self) -> dict[str, np.ndarray]:
         """Its memory, without rows that no pair is in."""
         used = min(self.learnt, self.memory)
-        bits = self.vectors.view(torch.uint16)
+        bits = self.vectors.view(torch.uint16) if self.vectors.dtype == torch.bfloat16 else self.vectors
         parts = {"s": bits[:used], "y": bits[self.memory :][:used], "gradient": self.gradient}
         parts |= {name: part for name, part in (("before", self.before), ("move", self.move)) if part is not None}
         return {name: part.cpu().numpy() for name, part in parts.items()} | {
@@ -249,7 +258,7 @@ class _Curvature:
         parts = {name: torch.tensor(array) for name, array in state.items()}
         used = len(parts["s"])
         for name, rows in (("s", self.vectors[:used]), ("y", self.vectors[self.memory :][:used])):
-            rows.copy_(parts[name].view(rows.dtype))
+            rows.copy_(parts[name].view(torch.bfloat16) if parts[name].dtype == torch.uint16 else parts[name])
         self.gradient.copy_(parts["gradient"])
         self.before, self.move = (parts[name].to(self.gradient.device) if name in parts else None for name in ("before", "move"))
         self.pairs, self.dots = [(int(s), int(y)) for s, y in state["pairs"]], state["dots"].copy()

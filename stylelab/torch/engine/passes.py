@@ -161,7 +161,7 @@ class Trunk:
         """The gradient before a ReLU and a pooling, from that after them: only a maximum that the ReLU let through has any."""
         if gradient is None:
             return None
-        like = torch.empty(shape, dtype=gradient.dtype, device=gradient.device, memory_format=layout(gradient.device))
+        like = _new(gradient, shape)
         return self.unpool(torch.where(gate, gradient, 0), like, maxima)
 
     def unpool(self, gradient: Tensor, activation: Tensor, maxima: Tensor | None) -> Tensor:
@@ -282,6 +282,14 @@ def fault(precision: str, device: torch.device) -> str:
     except (RuntimeError, TypeError) as error:  # in PyTorch's own words, which differ from device to device
         return error_text(error)
     return ""
+
+
+def _new(gradient: Tensor, shape: Sequence[int]) -> Tensor:
+    """An activation of that shape whose numbers do not count, in the gradient's precision and memory layout, on its device."""
+    if layout(gradient.device) == torch.contiguous_format:
+        return gradient.new_empty(shape)
+    batch, channels, height, width = shape
+    return gradient.new_empty((batch, height, width, channels)).permute(0, 3, 1, 2)
 
 
 def _add(gradient: Tensor | None, more: Tensor) -> Tensor:
