@@ -64,12 +64,17 @@ def test_large_images_are_remembered_for_fewer_steps():
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["gatys", "lab", "stylelab"])
 def test_rounding_what_is_remembered_leaves_the_loss_within_one_percent(sl, monkeypatch, recipe):
-    def loss(stored):
-        monkeypatch.setattr(lbfgs, "STORED", stored)
-        options = dict(recipe=recipe, size=64, steps=101, encoder="mini", precision="float32", device="cpu", snapshots=())
-        return sl.transfer("china", "fluid", **options).history["total"][-1]  # after 100 steps
+    """The median of three pairs: of one, two runs in float32 differ by more if their starts differ by a hair."""
 
-    assert loss("bfloat16") == pytest.approx(loss("float32"), rel=0.01)
+    def loss(pair, stored):
+        monkeypatch.setattr(lbfgs, "STORED", stored)
+        options = dict(
+            recipe=recipe, size=48, steps=101, encoder="mini", precision="float32", device="cpu", snapshots=(), settle=0
+        )
+        return sl.transfer(*pair, **options).history["total"][-1]  # after 100 steps
+
+    pairs = ("china", "fluid"), ("china", "brushstrokes"), ("cat", "fluid")
+    assert np.median([loss(pair, "bfloat16") / loss(pair, "float32") for pair in pairs]) == pytest.approx(1, abs=0.01)
 
 
 def test_a_pair_takes_two_bytes_a_number(lab, rng):
