@@ -223,4 +223,4 @@ def test_a_contender_is_the_same_on_a_gpu(framework, sl, kind, monkeypatch):
         with playing, pytest.raises(Enough):
             run(settings(framework, "lab", precision="float32", device=device), recorder)
         losses.append(recorder.losses)
-    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3, nan_ok=True)  # on random filters the Keras example diverges

@@ -126,7 +126,12 @@ def limit(settings: dict, turns: Turns) -> None:
         with tf.device(device):
             first, second = (tf.ones((side, side), dtype) for _ in range(2))
         product = tf.function(lambda: tf.linalg.matmul(first, second)[0, 0], autograph=False)
-        return lambda: float(product())
+
+        def multiply() -> float:
+            with tf.device(device):
+                return float(product())
+
+        return multiply
 
     product = {"torch": torch_product, "tensorflow": tensorflow_product}[settings["backend"]]
 
