@@ -27,11 +27,8 @@ from stylelab.recipes import (
     Weights,
     with_layers,
 )
-from stylelab.run.numerics import lbfgs
 from stylelab.run.options import Options
 from stylelab.run.prepare import Previous, follow, prepare, prepare_run
-
-lbfgs.STORED = "float32"  # rounded to bfloat16, two numbers that differ by a hair may differ by a hundredth
 
 SIZE, STEPS = 64, 20
 CLOUD_LOSSES = (
