@@ -207,7 +207,7 @@ def test_everything_is_printed_written_as_json_and_drawn(fakes, tmp_path, monkey
     assert titles[:2] == ["### A good picture", "### PyTorch tutorial"]
     assert "not here" in printed and printed.endswith(f"saved {tmp_path / 'a.json'}\nsaved {tmp_path / 'a.png'}\n")
     results = json.loads((tmp_path / "a.json").read_text())
-    assert set(results) == {"machine", "asked", "pictures", "steps", "races", "whole", "one_pass"}
+    assert set(results) == {"machine", "asked", "pictures", "steps", "races", "whole", "one_pass", "left_out"}
     assert {"processor", "cores", "memory_gb", "torch", "load_before"} <= set(results["machine"])
     assert set(results["steps"][0]) == {"rows", "ratios", "limits", "lost", "busy"}
     watched = [found["busy"] for kind in ("pictures", "steps", "races", "whole") for found in results[kind]]
@@ -272,6 +272,7 @@ def test_when_the_minutes_are_over_nothing_more_begins_and_what_was_measured_is_
     assert {row["ms"]["count"] for row in found["rows"]} == {measure.FEWEST} and found["rows"][0]["loss_after"] == rounds
     assert f"Loss after {rounds} steps: PyTorch tutorial {1 / rounds:.3g}" in printed
     assert (results["races"], results["whole"], results["asked"]["minutes"]) == ([], [], 1.5)
+    assert results["left_out"] == left.split(", ")
 
 
 def test_a_race_that_does_not_end_in_time_has_no_winner(fakes, tmp_path):

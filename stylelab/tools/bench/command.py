@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
     """Measure everything that checked options ask for; `show` is called with text for a terminal.
 
     Returns:
-        `{"machine", "asked", "pictures", "steps", "races", "whole", "one_pass"}`, as written to the JSON file; "asked" holds the options.
+        `{"machine", "asked", "pictures", "steps", "races", "whole", "one_pass", "left_out"}`, as written to the JSON file; "asked" holds the
+        options, "left_out" the names of parts for which there was no time.
 
     Raises:
         InputError, MachineError: no framework is installed, or none has the device.
@@ -62,10 +64,11 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
     about = describe_machine()
     shown = {name: value.name if isinstance(value, Path) else value for name, value in vars(options).items()}
     results: dict[str, Any] = {"machine": about, "asked": {name: value for name, value in shown.items() if name not in ("out", "plot")},
-               "pictures": [], "steps": [], "races": [], "whole": [], "one_pass": []}  # fmt: skip
+               "pictures": [], "steps": [], "races": [], "whole": [], "one_pass": [], "left_out": []}  # fmt: skip
+    part = partial(_measure_part, results, until)
     if options.one_pass:
         show(report.machine(about))
-        return _measure_one_pass(options, results, show, until)
+        return _measure_one_pass(options, results, show, part)
     with tempfile.TemporaryDirectory(prefix="stylelab-bench-") as name:
         folder = Path(name)
         failures: dict[str, StylelabError] = {}
@@ -80,44 +83,28 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
         encoder = str(write_random(folder)) if plan.lacks_download(options.encoder) else options.encoder
         results["asked"]["backends"] = options.backends
         try:
-            left: list[str] = []
             for size in options.pictures:
-                if time.monotonic() > until:
-                    left.append(f"a picture of {size} px")
-                    continue
-                with busy.watch(f"picture {size} px") as seen:
-                    picture_found = picture.measure_picture(size, options, plan.picture_encoder(options), folder)
-                results["pictures"].append(picture_found | {"busy": seen})
+                part(
+                    f"a picture of {size} px",
+                    "pictures",
+                    partial(picture.measure_picture, size, options, plan.picture_encoder(options), folder),
+                )
             if results["pictures"]:
                 show("\n" + report.pictures(results["pictures"]))
             for group in plan.groups(options):
-                if time.monotonic() > until:
-                    left.append(f"{group.title} at {group.size} px")
-                    continue
-                with busy.watch(f"{group.title} {group.size} px") as seen:
-                    steps = measure.measure_steps(group, options, encoder, folder, until)
-                results["steps"].append(steps | {"busy": seen})
-                show("\n" + report.group(results["steps"][-1]))
+                name = f"{group.title} at {group.size} px"
+                if found := part(name, "steps", partial(measure.measure_steps, group, options, encoder, folder, until)):
+                    show("\n" + report.group(found))
             for race in plan.races(options):
-                with busy.watch(f"race to {race.against[0].name}") as seen:
-                    found = None if time.monotonic() > until else measure.run_race(race, options, encoder, folder, until)
-                if found is None:
-                    left.append(f"the race with the {race.against[0].name}")
-                    continue
-                results["races"].append(found | {"busy": seen})
-                show("\n" + report.race(results["races"][-1]))
+                name = f"the race with the {race.against[0].name}"
+                if found := part(name, "races", partial(measure.run_race, race, options, encoder, folder, until)):
+                    show("\n" + report.race(found))
             for backend, size in itertools.product(options.backends, () if options.quick else options.sizes):
-                if time.monotonic() > until:
-                    left.append(f"a whole run of {backend} at {size} px")
-                    continue
-                with busy.watch(f"outside the steps {backend} {size} px") as seen:
-                    row = measure.measure_overhead(backend, size, options, encoder, folder)
-                results["whole"].append(row | {"busy": seen})
+                name = f"a whole run of {backend} at {size} px"
+                part(name, "whole", partial(measure.measure_overhead, backend, size, options, encoder, folder))
             if results["whole"]:
                 show("\n" + report.overheads(results["whole"]))
-            _show_left(left, options, show)
-            if line := busy.verdict(results):
-                show("\n" + line)
+            _show_remarks(results, options, show)
         finally:  # Ctrl-C does not lose what has been measured
             if options.out:
                 write_text(options.out, json.dumps(results, indent=1) + "\n")
@@ -126,27 +113,36 @@ def measure_all(options: BenchOptions, show: Callable[[str], object]) -> dict:
     return results
 
 
-def _show_left(left: list[str], options: BenchOptions, show: Callable[[str], object]) -> None:
-    """One line about what there was no time for."""
-    if left:
-        show(f"\nLeft out, as the {options.minutes:g} minutes were over: {', '.join(left)}.")
+def _measure_part(results: dict, until: float, name: str, kind: str, work: Callable[[], dict | None]) -> dict | None:
+    """What `work` finds, with how busy the machine was; it goes into the results. None, and the name goes there, if the time is over."""
+    with busy.watch(name) as seen:
+        found = None if time.monotonic() > until else work()
+    if found is None:
+        results["left_out"].append(name)
+        return None
+    results[kind].append(found | {"busy": seen})
+    return results[kind][-1]
 
 
-def _measure_one_pass(options: BenchOptions, results: dict, show: Callable[[str], object], until: float) -> dict:
-    left: list[str] = []
+def _show_remarks(results: dict, options: BenchOptions, show: Callable[[str], object]) -> None:
+    """A line about what there was no time for, and one about the parts for which the machine was too busy."""
+    if results["left_out"]:
+        show(f"\nLeft out, as the {options.minutes:g} minutes were over: {', '.join(results['left_out'])}.")
+    if line := busy.verdict(results):
+        show("\n" + line)
+
+
+def _measure_one_pass(options: BenchOptions, results: dict, show: Callable[[str], object], part: Callable) -> dict:
     try:
         with tempfile.TemporaryDirectory(prefix="stylelab-bench-") as folder:
             for threads in plan.THREADS:
-                if time.monotonic() > until:
-                    left.append(f"one pass with {threads} threads")
-                    continue
-                with busy.watch(f"one pass, {threads} threads") as seen:
-                    found = measure.measure_one_pass(options, threads, Path(folder))
-                results["one_pass"].append(found | {"busy": seen})
+                part(
+                    f"one pass with {threads} threads",
+                    "one_pass",
+                    partial(measure.measure_one_pass, options, threads, Path(folder)),
+                )
         show("\n" + report.one_pass(results["one_pass"]))
-        _show_left(left, options, show)
-        if line := busy.verdict(results):
-            show("\n" + line)
+        _show_remarks(results, options, show)
     finally:
         if options.out:
             write_text(options.out, json.dumps(results, indent=1) + "\n")

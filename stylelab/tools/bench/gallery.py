@@ -24,8 +24,8 @@ from stylelab import images
 from stylelab.base.course import TITLES
 from stylelab.base.files import check_target, write_text
 from stylelab.base.frameworks import installed
-from stylelab.base.processes import module_environment, python_of
-from stylelab.errors import MachineError, StylelabError
+from stylelab.base.processes import exit_status, module_environment, python_of
+from stylelab.errors import MachineError
 from stylelab.tools.bench import busy, report
 from stylelab.tools.bench.command import describe_machine
 
@@ -300,8 +300,4 @@ def describe_files(found: dict) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except StylelabError as error:
-        print(f"stylelab: {error}", file=sys.stderr)
-        sys.exit(error.exit_status)
+    sys.exit(exit_status(lambda: main(sys.argv[1:])))
