@@ -212,7 +212,7 @@ def test_everything_is_printed_written_as_json_and_drawn(fakes, tmp_path, monkey
     assert set(results["steps"][0]) == {"rows", "ratios", "limits", "lost", "busy"}
     watched = [found["busy"] for kind in ("pictures", "steps", "races", "whole") for found in results[kind]]
     assert [each["part"] for each in watched] == [
-        "picture 32 px", "PyTorch tutorial 32 px", "race to PyTorch tutorial", "outside the steps torch 32 px",
+        "a picture of 32 px", "PyTorch tutorial at 32 px", "the race with the PyTorch tutorial", "a whole run of torch at 32 px",
     ]  # fmt: skip
     assert all(set(each) == {"part", "seconds", "others", "stolen"} for each in watched)
     assert {
@@ -227,7 +227,7 @@ def test_everything_is_printed_written_as_json_and_drawn(fakes, tmp_path, monkey
     (tmp_path / "a.json").write_text(json.dumps(results))
     report.main([tmp_path / "a.json", page])
     written = page.read_text()
-    assert "PyTorch tutorial 32 px (others took 50% of the processors' time" in written.splitlines()[2]
+    assert "PyTorch tutorial at 32 px (others took 50% of the processors' time" in written.splitlines()[2]
     assert written.splitlines()[4].startswith("### A good picture")
     assert written.startswith("# Speed\n") and written.endswith(f"{report.END}\nend\n") and "old" not in written
     drawn, *cells = [
