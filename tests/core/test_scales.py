@@ -10,7 +10,7 @@ from stylelab import images
 from stylelab.errors import InputError
 from stylelab.recipes import RECIPES, Optimiser, with_weights
 from stylelab.run.options import Options
-from stylelab.run.prepare import prepare_run, share_steps
+from stylelab.run.prepare import Previous, follow, prepare_run, share_steps
 
 SMALL = dict(encoder="random", device="cpu", precision="float32")
 
@@ -198,6 +198,14 @@ def test_a_settled_pair_stays_as_it_is_when_the_others_are_stopped_and_a_failed_
     still, broken = sl.transfer_batch([flat, rough], [rough, rough], recipe=wild, watch=seen.append, **SETTLING | dict(settle=1))
     assert broken.stopped and still.stopped is None and len(seen) == 20
     assert all("the loss is" in str(steps[1]) for steps in seen[3:])
+
+
+def test_a_frame_of_a_film_makes_all_its_steps():
+    """What has come into view may be a small part of it, which a mean would not show."""
+    run = prepare_run(["china"], ["fluid"], Options(encoder="mini", size=64, settle=2.3))
+    shape = run.job.content.shape
+    after = follow(run, Previous(np.zeros(shape, np.float32), np.ones(shape[:2], bool), 1.0), 60)
+    assert run.job.settle == 2.3 and after.job.settle == 0 and after.job.recipe.steps == 60
 
 
 def test_a_limit_below_zero_is_refused(sl):
