@@ -5,6 +5,7 @@ import importlib
 import numpy as np
 import pytest
 
+from stylelab import images
 from stylelab.recipes import Optimiser
 from stylelab.run.numerics import lbfgs
 
@@ -62,19 +63,27 @@ def test_large_images_are_remembered_for_fewer_steps():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["gatys", "lab", "stylelab"])
-def test_rounding_what_is_remembered_leaves_the_loss_within_one_percent(sl, monkeypatch, recipe):
-    """The median of three pairs: of one, two runs in float32 differ by more if their starts differ by a hair."""
+@pytest.mark.parametrize("recipe", ["lab", "stylelab"])
+def test_rounding_what_is_remembered_leaves_the_loss_within_one_percent(sl, monkeypatch, rng, recipe):
+    """The median of three pairs, beyond what two runs in float32 differ by if their content images differ by a hair.
 
-    def loss(pair, stored):
+    The hair is 0.1 % for 'stylelab', 1 % for 'lab' and up to 4 % for 'gatys', which therefore could show nothing here.
+    """
+
+    def loss(content, style, stored):
         monkeypatch.setattr(lbfgs, "STORED", stored)
-        options = dict(
-            recipe=recipe, size=48, steps=101, encoder="mini", precision="float32", device="cpu", snapshots=(), settle=0
-        )
-        return sl.transfer(*pair, **options).history["total"][-1]  # after 100 steps
+        options = dict(recipe=recipe, size=48, steps=101, encoder="mini", precision="float32", device="cpu")
+        return sl.transfer(content, style, snapshots=(), settle=0, **options).history["total"][-1]  # after 100 steps
 
-    pairs = ("china", "fluid"), ("china", "brushstrokes"), ("cat", "fluid")
-    assert np.median([loss(pair, "bfloat16") / loss(pair, "float32") for pair in pairs]) == pytest.approx(1, abs=0.01)
+    rounded, hairs = [], []
+    for content, style in ("china", "fluid"), ("china", "brushstrokes"), ("cat", "fluid"):
+        image = images.open_image(content, 48)
+        exact = loss(image, style, "float32")
+        rounded.append(np.log(loss(image, style, "bfloat16") / exact))
+        near = np.clip(image + rng.normal(0, 1e-6, image.shape), 0, 1).astype(np.float32)
+        hairs.append(abs(np.log(loss(near, style, "float32") / exact)))
+    assert abs(np.median(rounded)) < 0.01 + max(hairs)
+    assert max(hairs) < {"lab": 0.05, "stylelab": 0.01}[recipe]
 
 
 def test_a_pair_takes_two_bytes_a_number(lab, rng):

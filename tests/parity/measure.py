@@ -127,8 +127,11 @@ def measure_film(lab, sl) -> dict:
 
 
 def measure_control(sl, **options) -> dict:
-    """The losses of the first step, and the image after some steps of Adam, which takes rounding less far than L-BFGS."""
-    recipe = replace(RECIPES["stylelab"], optimiser=Optimiser("adam", learning_rate=0.02))
+    """The losses of the first step, and the image after some steps of plain gradient descent.
+
+    Adam divides by the size of the gradient, even where that is nothing but rounding, and L-BFGS takes rounding further still.
+    """
+    recipe = replace(RECIPES["stylelab"], optimiser=Optimiser("sgd", learning_rate=1.0))
     styles = ["coffee", "fluid"] if "blend" in options else "coffee"
     how = dict(recipe=recipe, encoder="mini", size=SIZE, steps=STEPS, device="cpu", precision="float32")
     result = sl.transfer("china", styles, **how, **options)

@@ -87,9 +87,7 @@ def test_colours_blends_regions_and_strengths_agree(measured, name):
     compare(measured, f"control {name} losses")
     torch, tensorflow = (measured[framework][f"control {name} image"] for framework in ("torch", "tensorflow"))
     difference = np.abs(torch - tensorflow)
-    # in regions, with few positions in the deepest layer, more is decided on a hair
-    often, mean = (0.95, IMAGE / 4) if name == "regions" else (0.999, IMAGE / 10)
-    assert np.quantile(difference, often) < IMAGE and difference.mean() < mean
+    assert np.quantile(difference, 0.999) < IMAGE / 2 and difference.mean() < IMAGE / 20
 
 
 @pytest.mark.parametrize("name", ["adain", "whiten_and_colour", "optimal_transport_map"])

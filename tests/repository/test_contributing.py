@@ -35,7 +35,7 @@ def scratch(tmp_path) -> Path:
     skip = shutil.ignore_patterns("__pycache__", "*.ipynb")
     for folder in ("stylelab", "lessons", "assets/style", "tests/exercises", "tests/core"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=skip)
-    for file in ("pyproject.toml", "tests/conftest.py", "assets/encoder-mini.safetensors"):
+    for file in ("pyproject.toml", "tests/conftest.py", "tests/devices.py", "assets/encoder-mini.safetensors"):
         shutil.copy(ROOT / file, tmp_path / file)
     return tmp_path
 

@@ -44,7 +44,21 @@ from stylelab.tools.classroom.marking.model_answers import library_source
 from stylelab.tools.classroom.reports import write as reports
 from stylelab.tools.classroom.sandbox.sandbox import BWRAP, check_sandbox
 
-REPEATS = 3  # times that we mark a notebook; the median counts
+REPEATS = 3  # times that we mark a notebook, or check an answer; the median counts
+CHECKS = """
+import importlib, json, statistics, sys, time
+from contextlib import redirect_stdout
+half = importlib.import_module(f"stylelab.{sys.argv[1]}.exercises.check")
+
+def seconds(exercise, answer):
+    began = time.perf_counter()
+    half.check(exercise, answer)
+    return time.perf_counter() - began
+
+with redirect_stdout(sys.stderr):
+    medians = {name: statistics.median(seconds(name, answer) for _ in range(int(sys.argv[2]))) for name, answer in half.LIBRARY.items()}
+print(json.dumps(medians))
+"""
 STUDENT = "solved"
 OPEN = "raise NotImplementedError"
 CLASS = ("right", "first", "open", "wrong")  # what the students of a made-up class submit, in turn
@@ -220,7 +234,19 @@ def compare(frameworks: list[str], numbers: list[str]) -> dict:
         ratio = {"ratio": row["nbgrader"] / row["ours"]} if "nbgrader" in row else {}
         medians.append({"notebook": title, "kind": kind, **row, **ratio})
         print_row(medians[-1])
-    return {"rows": rows, "medians": medians}
+    checks = {framework: check_answers(framework) for framework in frameworks}
+    for framework, seconds in checks.items():
+        slowest = max(seconds, key=seconds.__getitem__)
+        print(
+            f"{framework}: {len(seconds)} checks, median {statistics.median(seconds.values()):.2f} s, slowest {slowest} {seconds[slowest]:.2f} s"
+        )
+    return {"rows": rows, "medians": medians, "checks": checks}
+
+
+def check_answers(framework: str) -> dict[str, float]:
+    """Seconds that `sl.check` takes for the library's own answer of each exercise, after the import: what a student waits for."""
+    command = [python_of(framework), "-c", CHECKS, framework, str(REPEATS)]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def grade_both(name: str, book: NotebookNode, boxes: Sandboxes, course: "NbgraderCourse | None") -> dict:
