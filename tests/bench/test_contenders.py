@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from stylelab.base import processes
+from stylelab.errors import MachineError
 from stylelab.tools.bench import contender, turns
 
 LOOPS = {
@@ -77,11 +78,18 @@ def test_ours_is_transfer_itself(framework, sl):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_limit_multiplies_square_matrices(framework, sl, precision, monkeypatch):
     monkeypatch.setattr(contender, "SIDES", {"cpu": (16, 32)})
+    monkeypatch.setattr(sl, "find_precision", lambda name, device: "bfloat16")
     recorder, notes = Recorder(2), {}
     recorder.note = notes.update
     with pytest.raises(Enough):
         contender.limit({"backend": framework, "device": "cpu", "precision": precision}, recorder)
     assert notes["side"] in (16, 32) and notes["flop"] == 2 * notes["side"] ** 3
+
+
+def test_without_arithmetic_in_bfloat16_its_limit_is_not_measured_for_minutes(framework, sl, monkeypatch):
+    monkeypatch.setattr(sl, "find_precision", lambda name, device: "float32")
+    with pytest.raises(MachineError, match="^cpu.* has no fast arithmetic in bfloat16$"):
+        contender.limit({"backend": framework, "device": "cpu", "precision": "bfloat16"}, Recorder(2))
 
 
 @pytest.mark.slow
@@ -145,7 +153,6 @@ def main():
 def test_neural_style_pt_runs_from_the_users_folder_until_it_ends(framework, sl, tmp_path, monkeypatch):
     if framework != "torch":
         pytest.skip("the peers are written in PyTorch")
-    from stylelab.errors import MachineError
     from stylelab.tools.bench import peers
 
     monkeypatch.setattr(sys, "argv", sys.argv)
@@ -167,7 +174,6 @@ def test_neural_style_pt_runs_from_the_users_folder_until_it_ends(framework, sl,
 def test_style_transfer_pytorch_runs_from_the_users_folder_with_our_filters(framework, sl, tmp_path, monkeypatch):
     if framework != "torch":
         pytest.skip("the peers are written in PyTorch")
-    from stylelab.errors import MachineError
     from stylelab.tools.bench import peers
 
     given = settings(framework, "lab", kind="style-transfer-pytorch", peers=str(tmp_path))

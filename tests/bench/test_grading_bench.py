@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from stylelab import exercises
 from stylelab.errors import InputError, MachineError
 from stylelab.tools.bench import grading
 from stylelab.tools.classroom.marking import batch, workers
@@ -133,12 +134,15 @@ def test_without_nbgrader_only_ours_is_measured(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(grading, "mark", mark)
     monkeypatch.setattr(grading.importlib.util, "find_spec", lambda name: None)
     grading.main(["--framework", "torch", "--lessons", "03", "-o", str(tmp_path / "x.json")])
-    first, head, *rows = capsys.readouterr().out.splitlines()
+    first, head, *rows, checks = capsys.readouterr().out.splitlines()
     assert first == "nbgrader is not installed (pip install nbgrader): only ours is measured" and "ratio" in head
     assert [re.split("  +", row)[0] for row in rows] == [
         "03_style_reconstruction_torch-whole", "03_style_reconstruction_torch-cut", "median, whole", "median, cut down",
     ]  # fmt: skip
-    assert [row["points"] for row in json.loads((tmp_path / "x.json").read_text())["rows"]] == [[6, 6], [6, 6]]
+    numbers = json.loads((tmp_path / "x.json").read_text())
+    assert [row["points"] for row in numbers["rows"]] == [[6, 6], [6, 6]]
+    assert re.fullmatch(r"torch: 30 checks, median 0\.\d\d s, slowest [a-z_]+ \d+\.\d\d s", checks)
+    assert numbers["checks"]["torch"].keys() == exercises.EXERCISES.keys()
 
 
 @pytest.mark.slow

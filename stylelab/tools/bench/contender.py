@@ -12,7 +12,7 @@ import numpy as np
 
 from stylelab import load_backend
 from stylelab.base import messages, processes
-from stylelab.errors import InputError
+from stylelab.errors import InputError, MachineError
 from stylelab.images import enlarge
 from stylelab.recipes import Gram, Relative
 from stylelab.run.prepare import precision_for
@@ -110,9 +110,15 @@ def parts_of(settings: dict):
 
 def limit(settings: dict, turns: Turns) -> None:
     """The best product of two square matrices in a precision. A step is one product, of the side that is the fastest per
-    operation in a short trial."""
+    operation in a short trial.
+
+    Raises:
+        MachineError: bfloat16, where 'auto' would not choose it: on such a processor one product can take minutes.
+    """
     native = load_backend(settings["backend"])
     device, dtype = native.find_device(settings["device"]), getattr(sys.modules[settings["backend"]], settings["precision"])
+    if settings["precision"] == "bfloat16" != native.find_precision("auto", device):
+        raise MachineError(f"{device} has no fast arithmetic in bfloat16")
 
     def torch_product(side: int):
         import torch
