@@ -94,6 +94,21 @@ def test_a_machine_that_was_slower_throughout_is_too_busy_to_compare(later):
         compare.compare(first, later)
 
 
+@pytest.mark.parametrize(("rate", "comparable"), [(90.0, False), (104.0, True), (130.0, False)])
+def test_a_part_without_products_of_its_own_has_those_of_the_others(later, rate, comparable):
+    first = copy.deepcopy(RESULTS)
+    for results, best in ((first, 110.0), (later, rate)):
+        slow = {"backend": "torch", "precision": "float32", "gflops": spread(70.0, 70.0, 70.0)}
+        results["steps"][0]["limits"] = [slow]
+        results["pictures"][0]["limits"] = [slow | {"gflops": spread(best, best, best)}]
+    later["whole"][0]["outside_seconds"] = 5.0
+    if comparable:
+        with pytest.raises(compare.Disagreement):
+            compare.compare(first, later)
+    else:
+        assert compare.compare(first, later)[0].endswith("too busy to compare")
+
+
 def test_runs_of_different_things_are_not_compared(later):
     with pytest.raises(InputError, match="these two runs differ in encoder, device: run both with the same options"):
         compare.compare(RESULTS | {"asked": {"encoder": "mini"}}, later | {"asked": {"encoder": "vgg19", "device": "cpu"}})

@@ -51,13 +51,25 @@ def compare(first: dict, second: dict) -> list[str]:
 
 
 def _slowed(first: dict, second: dict) -> set[str]:
-    """The parts in which the fastest matrix product of one run is far from the other's: the machine itself was slower then."""
+    """The parts in which the fastest matrix product of one run is far from the other's: the machine itself was slower then.
+
+    A part without such products, as the seconds outside the steps, counts if the best products of the other parts are far apart.
+    """
     rates = [{part: dict(busy.limits(found)) for part, found in busy.watched(results)} for results in (first, second)]
+    best: list[dict[Any, float]] = [{}, {}]
+    for found, most in zip(rates, best, strict=True):
+        for own in found.values():
+            most |= {name: max(rate, most.get(name, 0.0)) for name, rate in own.items()}
+
+    def far(one: dict[Any, float], other: dict[Any, float]) -> bool:
+        return any(
+            min(one[name], other[name]) < (1 - busy.DRIFT) * max(one[name], other[name]) for name in one.keys() & other.keys()
+        )
+
     return {
         part
         for part, own in rates[0].items()
-        for name, rate in own.items()
-        if (other := rates[1].get(part, {}).get(name)) and min(rate, other) < (1 - busy.DRIFT) * max(rate, other)
+        if part in rates[1] and (far(own, rates[1][part]) if own else far(best[0], best[1]))
     }
 
 
