@@ -63,12 +63,10 @@ def test_large_images_are_remembered_for_fewer_steps():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["lab", "stylelab"])
+@pytest.mark.parametrize("recipe", ["gatys", "lab", "stylelab"])
 def test_rounding_what_is_remembered_leaves_the_loss_within_one_percent(sl, monkeypatch, rng, recipe):
-    """The median of three pairs, beyond what two runs in float32 differ by if their content images differ by a hair.
-
-    The hair is 0.1 % for 'stylelab', 1 % for 'lab' and up to 4 % for 'gatys', which therefore could show nothing here.
-    """
+    """The median of three pairs. The paper's recipe and the tutorial's get what two runs in float32 differ by if their content
+    images differ by a hair, 4 % and 1 %: with more, rounding is to blame. The default recipe differs by less than 0.4 %."""
 
     def loss(content, style, stored):
         monkeypatch.setattr(lbfgs, "STORED", stored)
@@ -80,10 +78,10 @@ def test_rounding_what_is_remembered_leaves_the_loss_within_one_percent(sl, monk
         image = images.open_image(content, 48)
         exact = loss(image, style, "float32")
         rounded.append(np.log(loss(image, style, "bfloat16") / exact))
-        near = np.clip(image + rng.normal(0, 1e-6, image.shape), 0, 1).astype(np.float32)
-        hairs.append(abs(np.log(loss(near, style, "float32") / exact)))
-    assert abs(np.median(rounded)) < 0.01 + max(hairs)
-    assert max(hairs) < {"lab": 0.05, "stylelab": 0.01}[recipe]
+        if recipe != "stylelab":
+            near = np.clip(image + rng.normal(0, 1e-6, image.shape), 0, 1).astype(np.float32)
+            hairs.append(abs(np.log(loss(near, style, "float32") / exact)))
+    assert abs(np.median(rounded)) < 0.01 + min(0.04, max(hairs, default=0.0))
 
 
 def test_a_pair_takes_two_bytes_a_number(lab, rng):

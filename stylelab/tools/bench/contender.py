@@ -117,7 +117,7 @@ def limit(settings: dict, turns: Turns) -> None:
     """
     native = load_backend(settings["backend"])
     device, dtype = native.find_device(settings["device"]), getattr(sys.modules[settings["backend"]], settings["precision"])
-    if settings["precision"] == "bfloat16" != native.find_precision("auto", device):
+    if settings["precision"] == "bfloat16" and native.find_precision("auto", device) == "float32":
         raise MachineError(f"{device} has no fast arithmetic in bfloat16")
 
     def torch_product(side: int):
