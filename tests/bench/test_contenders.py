@@ -87,6 +87,7 @@ def test_the_limit_multiplies_square_matrices(framework, sl, precision, monkeypa
 
 
 def test_without_arithmetic_in_bfloat16_its_limit_is_not_measured_for_minutes(framework, sl, monkeypatch):
+    monkeypatch.setattr(contender, "SIDES", {"cpu": (16, 32)})
     monkeypatch.setattr(sl, "find_precision", lambda name, device: "float32")
     with pytest.raises(MachineError, match="^cpu.* has no fast arithmetic in bfloat16$"):
         contender.limit({"backend": framework, "device": "cpu", "precision": "bfloat16"}, Recorder(2))
