@@ -311,7 +311,7 @@ def test_reading_what_an_answer_sends_takes_the_grader_little_time(monkeypatch):
 
 @needs_bubblewrap
 @pytest.mark.slow
-def test_answers_after_one_without_an_end_keep_half_of_their_time(sandboxes, framework):
+def test_answers_after_one_without_an_end_keep_half_of_their_time(sandboxes, framework, patient):
     """Not less with each of them: an honest answer may need some seconds."""
     endless = "def {}({}):\n    while True:\n        pass\n"
     names = ("gram_matrix", "style_layer_loss", "style_loss")

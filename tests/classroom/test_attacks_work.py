@@ -121,7 +121,7 @@ def test_questions_about_a_loss_cost_the_grader_little(shapes, most):
 
 
 @pytest.mark.slow
-def test_an_answer_that_asks_without_an_end_runs_out_of_its_own_time(sandboxes, framework):
+def test_an_answer_that_asks_without_an_end_runs_out_of_its_own_time(sandboxes, framework, patient):
     """It is not said to be starved, which would be graded by nobody."""
     code = "def picture_gradient(image, target, loss):\n    while True:\n        loss(image, target)\n"
     metadata = {"stylelab": {"lesson": LESSONS["01"], "framework": framework}}

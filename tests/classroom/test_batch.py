@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
@@ -536,7 +537,7 @@ from stylelab.tools import cluster
 from stylelab.tools.classroom.marking import batch, workers
 
 {fake_mark}
-LOG, PAUSE, COUNT = {log!r}, {pause}, {count}
+LOG, PAUSE, COUNT, HELD = {log!r}, {pause}, {count}, {held!r}
 
 def mark_one(task):
     student = task["submission"].student
@@ -544,6 +545,8 @@ def mark_one(task):
         stream.write(f"{{student}} {{os.getpid()}}\\n")
     if student.startswith("killer"):
         os._exit(9)
+    while student >= HELD and not os.path.exists(LOG + ".go on"):
+        time.sleep(0.02)
     time.sleep(PAUSE)
     return {{"mark": fake_mark(task).to_json()}}
 
@@ -557,15 +560,22 @@ IMPORTED = "import hashlib\nfrom stylelab.tools.classroom.marking.model import E
 
 
 class Grader:
-    """`stylelab grade` in its own process, with fake marks, and the files that it writes."""
+    """`stylelab grade` in its own process, with fake marks, and the files that it writes.
 
-    def __init__(self, folder: Path, pause=0.2, count=2):
+    Submissions from the student `held` on are not marked before `go_on`.
+    """
+
+    def __init__(self, folder: Path, pause=0.2, count=2, held="~"):
         import inspect
 
         self.folder, self.log = folder, folder / "log"
         self.log.touch()
         text = IMPORTED.format(LESSON) + inspect.getsource(fake_mark)
-        (folder / "grader.py").write_text(GRADER.format(fake_mark=text, log=str(self.log), pause=pause, count=count))
+        script = GRADER.format(fake_mark=text, log=str(self.log), pause=pause, count=count, held=held)
+        (folder / "grader.py").write_text(script)
+
+    def go_on(self) -> None:
+        Path(f"{self.log}.go on").touch()
 
     def start(self, *options) -> psutil.Popen:
         command = [sys.executable, str(self.folder / "grader.py"), "grade", "in", "-o", "out", *options]
@@ -658,13 +668,15 @@ def test_ctrl_c_while_workers_start_is_one_line(grader):
 
 
 @pytest.mark.slow
-def test_a_killed_workers_submission_is_marked_elsewhere(grader):
+def test_a_killed_workers_submission_is_marked_elsewhere(tmp_path):
+    write_submissions(tmp_path / "in", [f"s{number:02}" for number in range(16)])
+    grader = Grader(tmp_path, pause=0, held="s04")
     process = grader.start()
-    grader.wait_for(lambda: len(grader.started) > 3)
-    victim = int(grader.log.read_text().split()[-1])
-    os.kill(victim, signal.SIGKILL)
+    grader.wait_for(lambda: len(grader.marks) == 4 and len(grader.started) == 4 + 2)  # each worker has one in hand
+    os.kill(int(grader.log.read_text().split()[-1]), signal.SIGKILL)
+    grader.go_on()
     assert process.wait(60) == 0, grader.err()
-    assert len(grader.marks) == len(grader.started) == 16 and sum(grader.started.values()) <= 17
+    assert len(grader.marks) == len(grader.started) == 16 and sum(grader.started.values()) == 16 + 1
     assert "not graded" not in (grader.folder / "said").read_text()
 
 
@@ -674,21 +686,33 @@ def test_a_worker_of_a_running_scheduler_that_is_killed_changes_no_mark(tmp_path
     submissions, log = write_submissions(tmp_path / "in", [f"s{number:02}" for number in range(12)]), tmp_path / "log"
     whole, _ = run(submissions, out="whole", seed=SEED)
     monkeypatch.undo()
+    go_on = tmp_path / "go on"
 
     def mark_one(task):
         with open(log, "a") as stream:
             stream.write(f"{os.getpid()}\n")
-        time.sleep(0.2)
+        deadline = time.monotonic() + 60
+        while task["submission"].student >= "s04" and not go_on.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
         return {"mark": fake_mark(task).to_json()}
 
     monkeypatch.setattr(workers, "mark_one", mark_one)
     monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 3)
     planned = batch.plan(submissions, tmp_path / "out", seed=SEED)
-    with cluster.connect(None, tasks=3, device="cpu", deaths=1) as client:
-        marking = batch.run(planned, scheduler=client.scheduler.address)
-        arrived = [next(marking).student for _ in range(4)]
+
+    def kill_one_of_three_that_are_busy():
+        deadline = time.monotonic() + 60
+        while (len(planned.marks), len(log.read_text().split())) != (4, 4 + 3) and time.monotonic() < deadline:
+            time.sleep(0.02)
         os.kill(int(log.read_text().split()[-1]), signal.SIGKILL)
-        arrived += [mark.student for mark in marking]
+        go_on.touch()
+
+    log.touch()
+    killer = threading.Thread(target=kill_one_of_three_that_are_busy)
+    with cluster.connect(None, tasks=3, device="cpu", deaths=1) as client:
+        killer.start()
+        arrived = [mark.student for mark in batch.run(planned, scheduler=client.scheduler.address)]
+        killer.join()
     assert sorted(arrived) == [f"s{number:02}" for number in range(12)]
     assert without_seconds(planned) == without_seconds(whole)
     assert len(set(log.read_text().split())) > 2 and len(log.read_text().split()) == 12 + 1

@@ -52,7 +52,7 @@ def test_without_nested_namespaces_each_answer_gets_a_fresh_process(framework):
         assert "ValueError: True" in mark_answer(sandboxes, framework, ALONE).reason
 
 
-def test_without_a_sandbox_marks_are_the_same(framework):
+def test_without_a_sandbox_marks_are_the_same(framework, patient):
     before = children(os.getpid())  # other tests of this process may have left a helper of Python's own
     with Sandboxes("none") as sandboxes:
         assert mark_answer(sandboxes, framework, HONEST[framework]).stage == "right"
@@ -84,7 +84,7 @@ def test_a_fault_in_our_own_judging_is_not_graded_and_says_what_to_report(sandbo
 
 @pytest.mark.slow
 @needs_bubblewrap
-def test_answers_without_an_end_have_half_as_long_each_time(sandboxes, framework):
+def test_answers_without_an_end_have_half_as_long_each_time(sandboxes, framework, patient):
     endless = {name: f"def {name}(*given):\n    while True:\n        pass\n" for name in ("gram_matrix", "style_layer_loss")}
     honest = library_source(framework, "style_loss")
     cells = {1: "gram_matrix", 2: "style_layer_loss", 3: "style_loss"}

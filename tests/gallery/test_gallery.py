@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import time
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -562,12 +563,14 @@ def painted_images(folder):
 
 def test_a_worker_killed_among_several_loses_no_pair_and_changes_none(folders, workers, monkeypatch):
     whole, _ = paint_gallery(folders, out="whole")
-    log = folders / "log"
+    log, go_on = folders / "log", folders / "go on"
 
     def paint_pair(content, style, options):
         with open(log, "a") as stream:
             stream.write(f"{os.getpid()}\n")
-        time.sleep(0.3)
+        is_first, deadline = (content + style)[..., 0].max() < 0.5, time.monotonic() + 60
+        while not is_first and not go_on.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
         return {"image": (content + style) / 2, "facts": {}, "error": None, "exit_status": 0}
 
     monkeypatch.undo()
@@ -575,13 +578,23 @@ def test_a_worker_killed_among_several_loses_no_pair_and_changes_none(folders, w
     monkeypatch.setattr(cluster, "worker_count", lambda tasks, device: 3)
     plan = plan_gallery(str(folders / "content"), str(folders / "style"), folders / "out", **QUICK)
     painting = paint(plan)
-    next(pair for pair in painting if pair.state == "done")
-    os.kill(int(log.read_text().split()[-1]), signal.SIGKILL)  # it began last, so it is still painting
+    assert next(pair for pair in painting if pair.state == "done").file == whole.pairs[0].file
+
+    def wait_until_begun(pairs):
+        deadline = time.monotonic() + 60
+        while len(log.read_text().split()) < pairs and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    wait_until_begun(4)  # each worker waits with a pair
+    ((pid, count),) = Counter(log.read_text().split()).most_common(1)
+    os.kill(int(pid), signal.SIGKILL)  # it painted the first pair, which is not to be painted again
+    wait_until_begun(5)
+    go_on.touch()
     list(painting)
     assert painted_images(folders / "out") == painted_images(folders / "whole")
     assert [pair.state for pair in plan.pairs] == [pair.state for pair in whole.pairs]
     begun = log.read_text().split()
-    assert len(begun) == 4 + 1 and len(set(begun)) >= 3
+    assert count == 2 and len(begun) == 4 + 1 and len(set(begun)) >= 3
 
 
 def test_dask_does_not_keep_the_images_of_finished_pairs(folders, monkeypatch):
