@@ -7,6 +7,7 @@ a framework.
 import copy
 import json
 import os
+import pickle
 from dataclasses import asdict, replace
 from functools import cache
 
@@ -49,6 +50,20 @@ class NumPyLab:
         shaped = lambda value: np.reshape([next(rest) for _ in range(np.size(value))], np.shape(value))  # noqa: E731
         value = given[name]
         return {layer: shaped(inner) for layer, inner in value.items()} if isinstance(value, dict) else shaped(value)
+
+
+@pytest.fixture(autouse=True)
+def remembered_slopes(monkeypatch):
+    """Finite differences take most of the time here, and are asked for with the same inputs again and again."""
+    known, measure = {}, verdict.slopes
+
+    def slopes(exercise, name, case, weights):
+        asked = [pickle.dumps((exercise.id, name, case, weight)) for weight in weights]
+        if missing := {key: weight for key, weight in zip(asked, weights, strict=True) if key not in known}:
+            known.update(zip(missing, measure(exercise, name, case, list(missing.values())), strict=True))
+        return [known[key] for key in asked]
+
+    monkeypatch.setattr(verdict, "slopes", slopes)
 
 
 @cache
