@@ -61,7 +61,7 @@ def ours(settings: dict, turns: Turns) -> None:
     height, width = job.content.shape[:2]
     turns.note(precision=features.find_precision(precision, settings["device"], height * width))
     result = half.transfer(
-        settings["content"], settings["style"], recipe=recipe_of(settings["recipe"]), encoder=settings["encoder"],
+        settings["content"], settings["style"], recipe=recipe_of(settings), encoder=settings["encoder"],
         size=settings["size"], steps=settings["total_steps"], device=settings["device"],
         watch=lambda step: turns(step.loss, step.read), snapshots=(),
         **{name: settings[name] for name in options if name in settings},

@@ -64,7 +64,7 @@ def measure_steps(group: Group, options: BenchOptions, encoder: str, folder: Pat
     failures: dict[str, StylelabError] = {}
     images: dict[str, str] = {}
     settings = shared_settings(options, group, encoder, WARM_UP + options.steps + 1)
-    spec, recipe = encoders.find_encoder(encoder), recipe_of(group.recipe)
+    spec, recipe = encoders.find_encoder(encoder), recipe_of(settings)
     height, width = open_image(options.content, group.size).shape[:2]
     common = {"group": group.title, "recipe": recipe.name, "encoder": spec.name, "width": width, "height": height}
     products = [

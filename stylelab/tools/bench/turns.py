@@ -131,15 +131,21 @@ class Work:
         return self.job.recipe.pooling or self.job.encoder.pooling
 
 
-def recipe_of(name: str) -> Recipe:
-    """A recipe with its author's weights, not those that we chose for the embedded encoder."""
-    return replace(find_recipe(name), mini=None)
+def recipe_of(settings: dict) -> Recipe:
+    """The recipe with its author's weights, not those that we chose for the embedded encoder.
+
+    On random filters, the Keras example's steps would be too long, and its loss would be infinite after five of them.
+    """
+    recipe = replace(find_recipe(settings["recipe"]), mini=None)
+    if recipe.optimiser.name != "sgd" or "random" not in encoders.find_encoder(settings["encoder"]).name:
+        return recipe
+    return replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=recipe.optimiser.learning_rate / 1000))
 
 
 def job_of(settings: dict) -> Job:
     """The job that all contenders share."""
     return prepare(
-        settings["content"], settings["style"], recipe=recipe_of(settings["recipe"]), encoder=settings["encoder"],
+        settings["content"], settings["style"], recipe=recipe_of(settings), encoder=settings["encoder"],
         size=settings["size"], steps=settings["total_steps"],
     )  # fmt: skip
 
