@@ -19,7 +19,7 @@ MACHINE = (*FULL, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAG
 
 def printable(text: object, max_length: int = 120) -> str:
     """Text that is safe in a one-line message: control characters become '?', and a long text is cut short."""
-    line = "".join(character if character.isprintable() else "?" for character in str(text))
+    line = "".join(character if character.isprintable() else "?" for character in str(text)[: max_length + 1])
     return line if len(line) <= max_length else line[: max_length - 3] + "..."
 
 

@@ -72,6 +72,7 @@ Pull = Callable[[np.ndarray], dict[str, Any]]
 Trouble = tuple[str, str]  # a stage, which is 'open', 'error' or 'type', and a sentence
 Gradients = dict[str, "np.ndarray | dict[str, np.ndarray | None] | None"]  # argument -> array, by layer for a dict
 
+LONGEST = 10_000  # characters of an error message
 WEIGHTS = 2  # how many gradients are asked for in each case, each of another weighted sum of the output
 
 
@@ -339,10 +340,11 @@ def _in_words(exercise: Exercise, error: BaseException, function: Callable, lab:
     """The error in a sentence, with the line in the student's own cell, and advice if there is any."""
     file = getattr(getattr(innermost(function), "__code__", None), "co_filename", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    message = " ".join(re.sub(r"\{\{.*?\}\}", "", str(error)).split())  # TensorFlow starts with the names of its own kernels
+    message = " ".join(re.sub(r"\{\{[^{}]*\}\}", "", str(error)).split())  # TensorFlow starts with the names of its own kernels
     if message.startswith("in user code:"):  # from a graph: a traceback of its own comes before the message
         message = message.rpartition(f"{type(error).__name__}: ")[2]
-    message = re.sub(r"(?<=\S) \[Op:.*|\w+\.<locals>\.| at 0x\w+", "", message)  # and ends with the name of the operation
+    message = message[:LONGEST]  # nobody reads on, and a pattern may take time that grows with the square of the length
+    message = re.sub(r"(?<=\S) \[Op:.*|\b\w+\.<locals>\.| at 0x\w+", "", message)  # and ends with the name of the operation
     short = message if len(message) <= 160 else f"{message[:157]}..."
     where = f"Line {lines[-1]} stops" if lines else "It stops"
     text = f"{where}{f' at {example}' if example else ''} with {type(error).__name__}{f': {short}' if short else ''}".rstrip(".")
