@@ -30,7 +30,7 @@ RESULTS = {
         "size": 256, "against": "a", "busy": QUIET | {"part": "race to a"},
         "rows": [{"name": "ours", "seconds": 20.0}, {"name": "auto", "last_loss": 1.0}],
     }],
-    "whole": [{"backend": "torch", "size": 256, "outside_seconds": 4.0, "busy": QUIET | {"part": "whole"}}, {"error": "no room"}],
+    "whole": [{"backend": "torch", "size": 256, "outside_seconds": spread(3.9, 4, 4.1, 4), "busy": QUIET | {"part": "whole"}}, {"error": "no room"}],
     "one_pass": [{
         "threads": 2, "busy": QUIET | {"part": "one pass"}, "rows": [{"task": "six", "size": 256, "name": "ours", "ms": spread(5, 6, 7)}],
     }],
@@ -62,7 +62,7 @@ CHANGES = {
         times_as_fast=spread(1, 1, 1)
     ),
     "race 256 px: ours against a, s": lambda later: later["races"][0]["rows"][0].update(seconds=40.0),
-    "outside the steps 256 px: torch, s": lambda later: later["whole"][0].update(outside_seconds=8.0),
+    "outside the steps 256 px: torch, s": lambda later: later["whole"][0].update(outside_seconds=spread(8, 8, 8, 4)),
     "one pass six 256 px, 2 threads: ours, ms": lambda later: later["one_pass"][0]["rows"][0].update(ms=spread(15, 16, 17)),
 }
 
@@ -80,6 +80,21 @@ def test_each_figure_that_differs_is_named_unless_one_of_the_runs_was_too_busy(l
             found["busy"]["others"] = 0.2
     assert compare.compare(RESULTS, later)[0].endswith("too busy to compare")
     assert compare.compare(later, RESULTS)[0].endswith("too busy to compare")
+
+
+@pytest.mark.parametrize(("rates", "same"), [((290, 294, 298), True), ((298, 300, 302), False), ((275, 294, 313), True)])
+def test_no_figure_is_known_better_than_the_machines_products(later, rates, same):
+    """The second run's quartiles begin 3 % above the end of the first one's."""
+    first = copy.deepcopy(RESULTS)
+    for results, (low, median, high) in ((first, (300, 302, 304)), (later, rates)):
+        results["steps"][0]["limits"] = [{"backend": "torch", "precision": "float32", "gflops": spread(low, median, high)}]
+    later["steps"][0]["rows"][0]["ms"] = spread(106.1, 107, 108)
+    if same:
+        assert compare.compare(first, later) == compare.compare(later, first) == ["6 of 6 figures agree."]
+    else:
+        for runs in ((first, later), (later, first)):
+            with pytest.raises(compare.Disagreement):
+                compare.compare(*runs)
 
 
 def test_a_machine_that_was_slower_throughout_is_too_busy_to_compare(later):
@@ -101,7 +116,7 @@ def test_a_part_without_products_of_its_own_has_those_of_the_others(later, rate,
         slow = {"backend": "torch", "precision": "float32", "gflops": spread(70.0, 70.0, 70.0)}
         results["steps"][0]["limits"] = [slow]
         results["pictures"][0]["limits"] = [slow | {"gflops": spread(best, best, best)}]
-    later["whole"][0]["outside_seconds"] = 5.0
+    later["whole"][0]["outside_seconds"] = spread(5, 5, 5, 4)
     if comparable:
         with pytest.raises(compare.Disagreement):
             compare.compare(first, later)

@@ -52,9 +52,9 @@ def parts(results: dict) -> list[dict]:
         best: dict[str, float] = {}
         for found in results.get(kind, ()):
             for name, rate in limits(found):
-                best[name] = max(rate, best.get(name, 0.0))
+                best[name] = max(rate["median"], best.get(name, 0.0))
         for part, found in watched(results, kind):
-            shares = [rate / best[name] for name, rate in limits(found)]
+            shares = [rate["median"] / best[name] for name, rate in limits(found)]
             seen[part] = found["busy"] | ({"limit": min(shares)} if shares else {})
     return list(seen.values())
 
@@ -64,9 +64,9 @@ def watched(results: dict, *kinds: str) -> list[tuple[str, dict]]:
     return [(found["busy"]["part"], found) for kind in kinds or KINDS for found in results.get(kind, ()) if found.get("busy")]
 
 
-def limits(found: dict) -> Iterable[tuple[str, float]]:
-    """The fastest matrix products of a part, by framework and precision."""
-    return ((f"{limit['backend']} {limit['precision']}", limit["gflops"]["median"]) for limit in found.get("limits", ()))
+def limits(found: dict) -> Iterable[tuple[str, dict[str, float]]]:
+    """The fastest matrix products of a part, in GFLOP/s, by framework and precision."""
+    return ((f"{limit['backend']} {limit['precision']}", limit["gflops"]) for limit in found.get("limits", ()))
 
 
 def reasons(figures: dict) -> list[str]:

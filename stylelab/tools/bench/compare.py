@@ -1,4 +1,8 @@
-"""Whether two runs of the bench agree: every figure that both have, within the quartiles of each."""
+"""Whether two runs of the bench agree: every figure that both have, within the quartiles of each.
+
+The quartiles of a figure say how it varied from round to round. From run to run the machine varies as well, which its matrix
+products, timed in the same rounds, tell: no figure is known better than they are, so they give it room.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,7 +40,8 @@ def compare(first: dict, second: dict) -> list[str]:
     too_busy = {seen["part"] for results in (first, second) for seen in busy.parts(results) if busy.reasons(seen)} | _slowed(
         first, second
     )
-    differ = [name for name in common if not agree(before[name][0], after[name][0])]
+    rooms = _rooms(first, second)
+    differ = [name for name in common if not agree(before[name][0], after[name][0], rooms.get(before[name][1], 0.0))]
     wrong = [name for name in differ if before[name][1] not in too_busy]
     lines = [
         f"{name}: {_shown(before[name][0])} and {_shown(after[name][0])}" + ("" if name in wrong else ", too busy to compare")
@@ -51,37 +56,43 @@ def compare(first: dict, second: dict) -> list[str]:
 
 
 def _slowed(first: dict, second: dict) -> set[str]:
-    """The parts in which the fastest matrix product of one run is far from the other's: the machine itself was slower then.
+    """The parts in which the fastest matrix product of one run is far from the other's: the machine itself was slower then."""
+    return {part for part, gap in _gaps(first, second, ("median", "median")).items() if gap > busy.DRIFT}
 
-    A part without such products, as the seconds outside the steps, counts if the best products of the other parts are far apart.
+
+def _rooms(first: dict, second: dict) -> dict[str, float]:
+    """For each part, the share by which the quartiles of its matrix products lie apart, in both runs together."""
+    return {part: min(gap, busy.DRIFT) for part, gap in _gaps(first, second, ("low", "high")).items()}
+
+
+def _gaps(first: dict, second: dict, ends: tuple[str, str]) -> dict[str, float]:
+    """For each part that both runs have, the share by which the lowest end of a matrix product is below its highest end.
+
+    A part without such products, as the seconds outside the steps, has the best ones of all other parts.
     """
     rates = [{part: dict(busy.limits(found)) for part, found in busy.watched(results)} for results in (first, second)]
-    best: list[dict[Any, float]] = [{}, {}]
+    best: list[dict[str, dict[str, float]]] = [{}, {}]
     for found, most in zip(rates, best, strict=True):
         for own in found.values():
-            most |= {name: max(rate, most.get(name, 0.0)) for name, rate in own.items()}
+            most |= {name: max(rate, most.get(name, rate), key=lambda each: each["median"]) for name, rate in own.items()}
 
-    def far(one: dict[Any, float], other: dict[Any, float]) -> bool:
-        return any(
-            min(one[name], other[name]) < (1 - busy.DRIFT) * max(one[name], other[name]) for name in one.keys() & other.keys()
-        )
+    def gap(one: dict[str, dict[str, float]], other: dict[str, dict[str, float]]) -> float:
+        pairs = [(one[name], other[name]) for name in one.keys() & other.keys()]
+        low, high = ends
+        return max((1 - min(pair[low] for pair in both) / max(pair[high] for pair in both) for both in pairs), default=0.0)
 
-    return {
-        part
-        for part, own in rates[0].items()
-        if part in rates[1] and (far(own, rates[1][part]) if own else far(best[0], best[1]))
-    }
+    return {part: gap(own, rates[1][part]) if own else gap(*best) for part, own in rates[0].items() if part in rates[1]}
 
 
-def agree(first: dict[str, float], second: dict[str, float]) -> bool:
-    """Whether the quartiles of two spreads meet.
+def agree(first: dict[str, float], second: dict[str, float], room: float = 0.0) -> bool:
+    """Whether the quartiles of two spreads meet, or are apart by no more than a share of them.
 
     >>> from stylelab.tools.bench.compare import agree
     >>> agree({"median": 3, "low": 2, "high": 4, "count": 9}, {"median": 6, "low": 4, "high": 7, "count": 9})
     True
     """
     (low, high), (other_low, other_high) = _quartiles(first), _quartiles(second)
-    return low <= other_high and other_low <= high
+    return low * (1 - room) <= other_high and other_low * (1 - room) <= high
 
 
 def _quartiles(spread: dict[str, float]) -> tuple[float, float]:
@@ -116,7 +127,7 @@ def figures(results: dict) -> Iterator[tuple[str, Figure]]:
                 )
     for row in results.get("whole", ()):
         if "outside_seconds" in row:
-            yield f"outside the steps {row['size']} px: {row['backend']}, s", (_one(row["outside_seconds"]), _part(row))
+            yield f"outside the steps {row['size']} px: {row['backend']}, s", (row["outside_seconds"], _part(row))
     for found in results.get("one_pass", ()):
         for row in found["rows"]:
             yield (

@@ -30,7 +30,7 @@ COARSE = 2 / 3  # of a race's steps for a coarse-to-fine run: it plans all of it
 EVERY = 5  # steps from one judged image of a race to the next
 QUALITY = 100  # steps after which a race compares the losses of our precisions
 LIMITS = ("float32", "bfloat16")  # precisions of the matrix products
-OVERHEAD_STEPS, OVERHEAD_RECIPE = 20, "lab"
+OVERHEAD_RUNS, OVERHEAD_STEPS, OVERHEAD_RECIPE = 4, 5, "lab"
 
 
 def shared_settings(options: BenchOptions, group: Group, encoder: str, total_steps: int) -> dict:
@@ -329,14 +329,14 @@ def judge_tracks(tracks: dict[str, dict], settings: dict, failures: dict[str, St
 
 
 def measure_overhead(backend: str, size: int, options: BenchOptions, encoder: str, folder: Path) -> dict:
-    """Run `stylelab transfer` once for a few steps, and compare the rest of its time with a run of the recipe's own length."""
+    """Run `stylelab transfer` some times for a few steps, and compare the rest of its time with a run of the recipe's own length."""
     result = {"backend": backend, "size": size, "recipe": OVERHEAD_RECIPE, "steps": OVERHEAD_STEPS}
     more = "--steps", str(OVERHEAD_STEPS), "--recipe", OVERHEAD_RECIPE
     try:
-        run = time_transfer(backend, size, options, encoder, folder / f"{backend}.png", *more)
+        runs = [time_transfer(backend, size, options, encoder, folder / f"{backend}.png", *more) for _ in range(OVERHEAD_RUNS)]
     except StylelabError as error:
         return result | {"error": str(error)}
-    return result | overhead(run["wall_seconds"], run["step_seconds"], find_recipe(OVERHEAD_RECIPE).steps)
+    return result | overhead(runs, find_recipe(OVERHEAD_RECIPE).steps)
 
 
 def time_transfer(backend: str, size: int, options: BenchOptions, encoder: str, path: Path, *more: str) -> dict[str, Any]:
@@ -361,8 +361,9 @@ def time_transfer(backend: str, size: int, options: BenchOptions, encoder: str, 
     return {"wall_seconds": wall, "steps": int(summary[1]), "step_seconds": float(summary[2])}
 
 
-def overhead(wall: float, steps_seconds: float, recipe_steps: int) -> dict:
+def overhead(runs: Sequence[dict], recipe_steps: int) -> dict:
     """The seconds outside the steps, and their share of a run of `recipe_steps` steps at the same pace."""
-    outside = wall - steps_seconds
-    whole = outside + steps_seconds / OVERHEAD_STEPS * recipe_steps
-    return {"wall_seconds": wall, "outside_seconds": outside, "recipe_steps": recipe_steps, "share_outside": outside / whole}
+    outside = spread([run["wall_seconds"] - run["step_seconds"] for run in runs])
+    pace = spread([run["step_seconds"] / OVERHEAD_STEPS for run in runs])["median"]
+    share = outside["median"] / (outside["median"] + pace * recipe_steps)
+    return {"outside_seconds": outside, "recipe_steps": recipe_steps, "share_outside": share}

@@ -219,7 +219,7 @@ def overheads(rows: Iterable[dict]) -> str:
     """What a whole run costs outside its steps: start, imports, filters, targets and saving."""
     cells = [
         [row["backend"], str(row["size"]), "failed", row["error"]] if "error" in row else
-        [row["backend"], str(row["size"]), f"{row['outside_seconds']:.1f}", f"{row['share_outside']:.1%} of {row['recipe_steps']} steps"]
+        [row["backend"], str(row["size"]), _spread(row["outside_seconds"], ".1f"), f"{row['share_outside']:.1%} of {row['recipe_steps']} steps"]
         for row in rows
     ]  # fmt: skip
     return "### Outside the steps of a whole `stylelab transfer`\n\n" + _table(["", "size", "seconds", "share of a run"], cells)
