@@ -236,9 +236,8 @@ def test_a_contender_is_the_same_on_a_gpu(framework, sl, kind, monkeypatch):
     module, function, only = contender.KINDS[kind]
     if only not in (None, framework):
         pytest.skip(f"of {only}")
-    run, recipe = getattr(importlib.import_module(f"stylelab.tools.bench.{module}"), function), "lab"
-    if function == "run_keras":
-        recipe = "keras"
+    run = getattr(importlib.import_module(f"stylelab.tools.bench.{module}"), function)
+    recipe = "keras" if function == "run_keras" else "lab"
     play, second = {"torch": (devices.nvidia, "cuda:1"), "tensorflow": (devices.other_processors, "gpu:1")}[framework]
     losses = []
     for playing, device in ((nullcontext(), "cpu"), (play(), second)):

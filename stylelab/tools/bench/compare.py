@@ -37,10 +37,9 @@ def compare(first: dict, second: dict) -> list[str]:
     common = [name for name in before if name in after]
     if not common:
         raise InputError("these two runs have no figure in common: run both with the same options")
-    too_busy = {seen["part"] for results in (first, second) for seen in busy.parts(results) if busy.reasons(seen)} | _slowed(
-        first, second
-    )
-    rooms = _rooms(first, second)
+    slowed = {part for part, gap in _gaps(first, second, "median", "median").items() if gap > busy.DRIFT}
+    too_busy = slowed | {seen["part"] for results in (first, second) for seen in busy.parts(results) if busy.reasons(seen)}
+    rooms = {part: min(gap, busy.DRIFT) for part, gap in _gaps(first, second, "low", "high").items()}
     differ = [name for name in common if not agree(before[name][0], after[name][0], rooms.get(before[name][1], 0.0))]
     wrong = [name for name in differ if before[name][1] not in too_busy]
     lines = [
@@ -55,18 +54,8 @@ def compare(first: dict, second: dict) -> list[str]:
     return lines
 
 
-def _slowed(first: dict, second: dict) -> set[str]:
-    """The parts in which the fastest matrix product of one run is far from the other's: the machine itself was slower then."""
-    return {part for part, gap in _gaps(first, second, ("median", "median")).items() if gap > busy.DRIFT}
-
-
-def _rooms(first: dict, second: dict) -> dict[str, float]:
-    """For each part, the share by which the quartiles of its matrix products lie apart, in both runs together."""
-    return {part: min(gap, busy.DRIFT) for part, gap in _gaps(first, second, ("low", "high")).items()}
-
-
-def _gaps(first: dict, second: dict, ends: tuple[str, str]) -> dict[str, float]:
-    """For each part that both runs have, the share by which the lowest end of a matrix product is below its highest end.
+def _gaps(first: dict, second: dict, low: str, high: str) -> dict[str, float]:
+    """For each part that both runs have, the share by which the lowest `low` of a matrix product is below its highest `high`.
 
     A part without such products, as the seconds outside the steps, has the best ones of all other parts.
     """
@@ -78,7 +67,6 @@ def _gaps(first: dict, second: dict, ends: tuple[str, str]) -> dict[str, float]:
 
     def gap(one: dict[str, dict[str, float]], other: dict[str, dict[str, float]]) -> float:
         pairs = [(one[name], other[name]) for name in one.keys() & other.keys()]
-        low, high = ends
         return max((1 - min(pair[low] for pair in both) / max(pair[high] for pair in both) for both in pairs), default=0.0)
 
     return {part: gap(own, rates[1][part]) if own else gap(*best) for part, own in rates[0].items() if part in rates[1]}

@@ -329,7 +329,7 @@ def judge_tracks(tracks: dict[str, dict], settings: dict, failures: dict[str, St
 
 
 def measure_overhead(backend: str, size: int, options: BenchOptions, encoder: str, folder: Path) -> dict:
-    """Run `stylelab transfer` some times for a few steps, and compare the rest of its time with a run of the recipe's own length."""
+    """Run `stylelab transfer` for a few steps, several times, and compare the rest of its time with a run of the recipe's length."""
     result = {"backend": backend, "size": size, "recipe": OVERHEAD_RECIPE, "steps": OVERHEAD_STEPS}
     more = "--steps", str(OVERHEAD_STEPS), "--recipe", OVERHEAD_RECIPE
     try:
