@@ -1,5 +1,6 @@
 """Check what this machine has and what it lacks. Nothing is downloaded, and no connection is opened."""
 
+import csv
 import importlib.metadata
 import importlib.util
 import json
@@ -131,11 +132,16 @@ def _optional(finding: Finding) -> str:
 
 
 def _environment() -> Finding:
-    """How much of the disk the packages take, as they say themselves: to ask each file would take seconds."""
-    sizes = {dist.name: sum(file.size or 0 for file in dist.files or ()) for dist in importlib.metadata.distributions()}
+    """How much of the disk the packages take, as their lists of files say: to ask each file would take seconds."""
+    sizes = {dist.name: _size(dist.read_text("RECORD") or "") for dist in importlib.metadata.distributions()}
     cuda = sum(size for name, size in sizes.items() if name.startswith(("nvidia-", "cuda-", "triton")))
     state = f"{sum(sizes.values()) / 2**30:.1f} GB of packages in {printable(Path(sys.prefix))}"
     return Finding("environment", f"{state}, {cuda / 2**30:.1f} of them for NVIDIA GPUs" if cuda else state)
+
+
+def _size(record: str) -> int:
+    """The bytes of the files that a package's RECORD lists: a path, a hash and a size in each row."""
+    return sum(int(row[2]) for row in csv.reader(record.splitlines()) if len(row) == 3 and row[2].isdigit())
 
 
 def _encoders_and_cache() -> list[Finding]:

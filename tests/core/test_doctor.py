@@ -1,5 +1,6 @@
 """The doctor reports what is there, what is missing, and what to do about it, without a network."""
 
+import importlib.metadata
 import importlib.util
 import json
 import subprocess
@@ -217,6 +218,13 @@ def test_a_mac_without_wheels_is_reported(monkeypatch, machine, kernel, version,
     monkeypatch.setattr("os.uname", lambda: SimpleNamespace(version=kernel))
     found = doctor._mac()
     assert [finding.what for finding in found] == ([what] if what else []) and all(advice in finding.advice for finding in found)
+
+
+def test_a_package_takes_what_its_list_of_files_adds_up_to():
+    for name in ("numpy", "matplotlib", "distributed"):
+        distribution = importlib.metadata.distribution(name)
+        assert doctor._size(distribution.read_text("RECORD")) == sum(file.size or 0 for file in distribution.files) > 10**5
+    assert doctor._size("") == doctor._size('a.py,,\n"b,c.py",sha256=x\nd.py,,many\n') == 0
 
 
 def test_the_check_creates_no_folder(probes, monkeypatch, tmp_path):
