@@ -27,7 +27,9 @@ from stylelab.run.options import Options
 from stylelab.run.prepare import prepare_run
 from stylelab.run.resume import keep
 
-SMALL = dict(encoder="mini", device="cpu", precision="float32", size=48, steps=7, snapshots=[1, 2, 4])
+# TensorFlow reads each run's layers into a graph anew: few are enough here
+LAYERS = dict(content_layers=["conv1_2"], style_layers=["conv1_1", "conv2_1"])
+SMALL = dict(encoder="mini", device="cpu", precision="float32", size=48, steps=7, snapshots=[1, 2, 4]) | LAYERS
 WAYS = {
     "lbfgs": dict(recipe="gatys"),
     "adam": dict(recipe="tf-tutorial"),
@@ -177,7 +179,8 @@ from stylelab.run import state
 
 state.INTERVAL = state.COST = 0
 stylelab.transfer("coffee", "astronaut", resume=sys.argv[1], backend=sys.argv[2], encoder="mini", size=48, steps=6, device="cpu",
-                  precision="float32", watch=lambda step: step.index == 4 and os.kill(os.getpid(), signal.SIGKILL))
+                  precision="float32", content_layers=["conv1_2"], style_layers=["conv1_1", "conv2_1"],
+                  watch=lambda step: step.index == 4 and os.kill(os.getpid(), signal.SIGKILL))
 """
 
 
