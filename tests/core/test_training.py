@@ -30,6 +30,17 @@ def training(framework):
     return importlib.import_module(f"stylelab.{framework}.training")
 
 
+@pytest.fixture
+def tiny(framework, training, monkeypatch):
+    """A network of a few filters learns to paint grey: what is kept of a training is the same, and TensorFlow's graph a tenth."""
+    native = importlib.import_module(framework)
+    mean = native.mean if framework == "torch" else native.reduce_mean
+    monkeypatch.setattr(training, "painting_loss", lambda encoder, painted, *rest: {"grey": mean((painted - 0.5) ** 2)})
+    monkeypatch.setattr(training, "style_targets", lambda *given: [{}])
+    monkeypatch.setitem(networks.SHAPES, "small", networks.Shape(fold=2, widths=(4, 6), blocks=1, kernel=3, waves=(8, 24)))
+    monkeypatch.setitem(SMALL, "network", "small")
+
+
 def start() -> dict:
     return networks.load_weights("six")[1]
 
@@ -105,6 +116,7 @@ def test_a_step_is_saved_as_a_network_that_paints(sl, train, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_training_that_is_stopped_at_every_step_leads_to_the_same_network(train, tmp_path, whole):
     options = dict(style=["fluid", "ceramic"], whole=whole, batch=2)
@@ -121,6 +133,7 @@ def test_a_training_that_is_stopped_at_every_step_leads_to_the_same_network(trai
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tiny")
 def test_a_stop_in_the_middle_of_a_step_leaves_the_step_before(train, training, tmp_path, monkeypatch):
     path, real, calls = tmp_path / "training.state", training._moved, itertools.count(1)
 
@@ -141,6 +154,7 @@ def test_a_stop_in_the_middle_of_a_step_leaves_the_step_before(train, training, 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tiny")
 def test_a_training_is_kept_from_time_to_time(train, tmp_path, monkeypatch):
     kept_at_every_step(monkeypatch)
     path = tmp_path / "training.state"
@@ -149,6 +163,7 @@ def test_a_training_is_kept_from_time_to_time(train, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tiny")
 def test_a_training_that_has_had_its_time_keeps_its_file_and_continues_with_more(train, tmp_path):
     path = tmp_path / "training.state"
     steps = train(resume=path)
@@ -161,6 +176,7 @@ def test_a_training_that_has_had_its_time_keeps_its_file_and_continues_with_more
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tiny")
 def test_the_file_of_another_training_is_refused(train, tmp_path):
     path = tmp_path / "training.state"
     steps = train(resume=path)
@@ -187,6 +203,7 @@ def test_a_file_of_something_else_is_refused(train, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tiny")
 def test_nothing_but_finite_numbers_is_kept(train, training, tmp_path, monkeypatch):
     """A loss that is not finite ends the training; what is kept is the step before."""
     path, real, calls = tmp_path / "training.state", training.learning_rate, itertools.count(1)
