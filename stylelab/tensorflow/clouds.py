@@ -359,15 +359,29 @@ def _(loss: Wasserstein, activation: "Tensor | Sums") -> tuple[Tensor, ...]:
 def _(loss: Wasserstein, activation: "Tensor | Sums", statistics: tuple[Tensor, ...]) -> Tensor:
     target, root, trace, ridge, size = statistics
 
-    def work(*given: Tensor) -> Tensor:
-        mean, covariance = _in_double(*given)
-        both = root @ (covariance + ridge * _identity(covariance)) @ root  # A^1/2 B A^1/2
-        values = tf.linalg.eigvalsh((both + tf.linalg.matrix_transpose(both)) / 2)
-        spread = _trace(covariance) + trace + 2 * root.shape[1] * ridge - 2 * tf.reduce_sum(_root(values, 0))
-        whole = _squares(mean - target) + tf.maximum(spread, 0)
-        return tf.cast(whole / size if loss.relative else whole, given[0].dtype)
+    @tf.custom_gradient
+    def work(*given: Tensor) -> tuple[Tensor, Any]:
+        """With its gradient by hand: TensorFlow's would find the eigenvalues anew, and has more to trace."""
+        with tf.device(PROCESSOR):
+            mean, covariance = _in_double(*given)
+            both = root @ (covariance + ridge * _identity(covariance)) @ root  # A^1/2 B A^1/2
+            values, vectors = tf.linalg.eigh((both + tf.linalg.matrix_transpose(both)) / 2)
+            roots, share = _root(values, 0), 1 / size if loss.relative else tf.ones_like(size)
+            spread = _trace(covariance) + trace + 2 * root.shape[1] * ridge - 2 * tf.reduce_sum(roots)
+            whole = _squares(mean - target) + tf.maximum(spread, 0)
 
-    return _on_processor(work, *moments(activation))
+        def gradient(upstream: Tensor) -> tuple[Tensor, ...]:
+            """That of the trace of (A^1/2 B A^1/2)^1/2 by B is half of A^1/2 (A^1/2 B A^1/2)^-1/2 A^1/2."""
+            with tf.device(PROCESSOR):
+                factor, turned = share * tf.cast(upstream, tf.float64), root @ vectors
+                inverse = tf.math.divide_no_nan(tf.ones_like(roots), roots)[:, None, :]
+                of_spread = _identity(covariance) - tf.matmul(turned * inverse, turned, transpose_b=True)
+                of_mean, of_covariance = 2 * (mean - target), tf.where(spread > 0, of_spread, tf.zeros_like(of_spread))
+                return tuple(tf.cast(factor * one, own.dtype) for one, own in zip((of_mean, of_covariance), given, strict=True))
+
+        return tf.cast(share * whole, given[0].dtype), gradient
+
+    return work(*moments(activation))
 
 
 def moments(activation: "Tensor | Sums") -> tuple[Tensor, Tensor]:
