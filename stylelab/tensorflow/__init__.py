@@ -5,13 +5,13 @@ import sys
 if "torch" in sys.modules:
     raise ImportError("this process has imported PyTorch, and one process holds one framework: start another for TensorFlow")
 
-from stylelab.base.frameworks import check_installed
+from stylelab.base.frameworks import check_installed, nothing_to_collect
 
 check_installed("tensorflow")
 
 from stylelab.tensorflow._quiet import allow_memory_growth, keras_later, quiet_stderr
 
-with quiet_stderr(), keras_later():
+with quiet_stderr(), keras_later(), nothing_to_collect():
     import tensorflow
 
     allow_memory_growth(tensorflow)

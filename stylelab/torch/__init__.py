@@ -1,13 +1,17 @@
 """The PyTorch half of the kit. `import stylelab.torch as sl` is how a lesson begins."""
 
 import sys
+from importlib import import_module
 
 if "tensorflow" in sys.modules:
     raise ImportError("this process has imported TensorFlow, and one process holds one framework: start another for PyTorch")
 
-from stylelab.base.frameworks import check_installed
+from stylelab.base.frameworks import check_installed, nothing_to_collect
 
 check_installed("torch")
+
+with nothing_to_collect():
+    import_module("torch")
 
 from stylelab import progress as progress
 from stylelab import submit as submit

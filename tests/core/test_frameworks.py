@@ -1,5 +1,6 @@
 """With one framework installed everything works in it; with none, one line says what to do."""
 
+import gc
 import subprocess
 import sys
 import types
@@ -46,6 +47,29 @@ def test_a_framework_is_installed_or_not(monkeypatch, tmp_path):
     (tmp_path / "a_folder_here").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     assert not frameworks.is_installed("a_folder_here")
+
+
+def test_the_garbage_collector_rests_while_something_is_imported(monkeypatch):
+    seen = []
+    for name in ("disable", "freeze", "enable"):
+        monkeypatch.setattr(gc, name, lambda name=name: seen.append(name))
+    for was_on, after in ((True, ["disable", "freeze", "enable"]), (False, ["disable", "freeze"])):
+        monkeypatch.setattr(gc, "isenabled", lambda was_on=was_on: was_on)
+        with frameworks.nothing_to_collect():
+            assert seen == ["disable"]
+        assert seen == after
+        seen.clear()
+    monkeypatch.setattr(gc, "isenabled", lambda: True)
+    with pytest.raises(ImportError), frameworks.nothing_to_collect():
+        raise ImportError
+    assert seen == ["disable", "enable"]
+
+
+def test_what_pytorch_brought_with_it_is_not_looked_through_for_garbage():
+    assert python("import gc, stylelab.torch; print(gc.isenabled(), gc.get_freeze_count() > 10**5)").stdout.split() == [
+        "True",
+        "True",
+    ]
 
 
 @pytest.mark.parametrize(("here", "usual"), [
@@ -156,8 +180,6 @@ def test_the_doctor_weighs_the_packages():
 
 def test_keras_is_imported_when_it_is_first_used():
     """TensorFlow's own import takes seconds for it, and no run needs it."""
-    code = (
-        "import sys, stylelab.tensorflow, tensorflow as tf; early = 'keras' in sys.modules; from tensorflow.keras import layers; "
-    )
-    code += "print(early, 'keras' in sys.modules, layers.Dense.__name__, tf.keras.optimizers.Adam.__name__)"
-    assert python(code).stdout.split() == ["False", "True", "Dense", "Adam"]
+    code = "import gc, sys, stylelab.tensorflow, tensorflow as tf; early = 'keras' in sys.modules; from tensorflow.keras import layers; "
+    code += "print(early, 'keras' in sys.modules, layers.Dense.__name__, tf.keras.optimizers.Adam.__name__, gc.get_freeze_count() > 10**5)"
+    assert python(code).stdout.split() == ["False", "True", "Dense", "Adam", "True"]
