@@ -49,7 +49,7 @@ RUN_ABOVE = """async index => {
     return lesson.widgets.slice(0, index).flatMap(cell =>
         (cell.model.toJSON().outputs ?? []).filter(output => output.output_type === 'error').map(output => output.evalue));
 }"""
-PATIENCE = 120_000  # milliseconds that anything may take on a busy machine
+PATIENCE = 300_000  # milliseconds that anything may take on a busy machine
 
 
 def free_port() -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from docs.make import try_it
 
-PATIENCE = 60_000  # milliseconds
+PATIENCE = browsing.PATIENCE
 KINDS = ("index.html", "lessons/03_style_reconstruction_torch.html", "gallery.html", "reference/torch.html")
 # what search engines, screen readers and phones need, and what is missing
 FAULTS = """() => {

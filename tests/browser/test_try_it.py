@@ -22,7 +22,7 @@ from docs.make.source_folder import SourceFolder
 from stylelab import encoders, images
 from stylelab.images import builtin
 
-PATIENCE = 90_000  # milliseconds
+PATIENCE = browsing.PATIENCE
 STEPS = 50
 MOST = 12e6  # bytes that a first visit loads, whatever the reader uses
 LIBRARY = """
@@ -107,10 +107,15 @@ def browser():
 
 @pytest.fixture
 def opened(browser, address):
-    """A function that opens the page and waits until it has painted; `.requests` and `.complaints` as they say."""
+    """A function that opens the page, with its own photograph or a small one, and waits until it has painted.
+
+    `.requests` and `.complaints` are what they say.
+    """
     contexts = []
 
-    def open_page(query: str = "", at: str = address, width: int = 1200, paints: bool = True, script: str = "", **how):
+    def open_page(
+        query: str = "", at: str = address, width: int = 1200, paints: bool = True, script: str = "", small: bool = False, **how
+    ):
         contexts.append(browser.new_context(viewport={"width": width, "height": 844}, accept_downloads=True, **how))
         if script:
             contexts[-1].add_init_script(script)
@@ -120,7 +125,7 @@ def opened(browser, address):
         page.on("console", lambda message: message.type in ("error", "warning") and page.complaints.append(message.text))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         contexts[-1].on("request", lambda request: page.requests.append((request.method, request.url)))
-        page.goto(at + query)
+        page.goto((at.replace(try_it.FOLDER, "small") if small else at) + query)
         if paints:
             painted(page)
         return page
@@ -194,7 +199,7 @@ def losses(tmp_path_factory) -> dict[str, list[float]]:
 
 @needs_browser
 def test_the_page_takes_the_steps_of_the_library_in_both_frameworks(losses, opened):
-    page = opened()
+    page = opened(small=True)
     give(page, "photograph-file", file("content.png", uint8("coffee", 144, 192)), "painted-text")
     give(page, "step-style-file", file("style.png", uint8("fluid", 144, 160)))
     page.locator("#steps").fill(str(STEPS))
@@ -211,7 +216,7 @@ def test_the_page_takes_the_steps_of_the_library_in_both_frameworks(losses, open
 
 @needs_browser
 def test_at_once_is_what_the_library_paints(opened, sl):
-    page = opened()
+    page = opened(small=True)
     photograph, own = uint8("coffee", 96, 144), uint8("brick", 256, 256)
     give(page, "photograph-file", file("photograph.png", photograph), "painted-text")
     learned = sl.stylise(photograph / np.float32(255), "brushstrokes")
@@ -233,7 +238,7 @@ def test_at_once_is_what_the_library_paints(opened, sl):
 
 @needs_browser
 def test_a_large_image_is_painted_in_large_strokes_as_the_library_does(opened, sl):
-    page = opened()
+    page = opened(small=True)
     page.locator("#once-size").select_option("768")
     photograph = uint8("coffee", 384, 768)
     give(page, "photograph-file", file("photograph.png", photograph), "painted-text")
@@ -286,7 +291,7 @@ def test_the_page_cannot_send_anything_to_another_address(opened, browser, addre
             navigator.sendBeacon('{other}/beacon', 'x');
             await new Promise(done => Object.assign(new Image(), {{src: '{other}/image', onload: done, onerror: done}}));
         }}"""
-        opened().evaluate(send)
+        opened(small=True).evaluate(send)
         assert hits == []
         unguarded = browser.new_page()
         unguarded.goto(address.replace("index.html", "page.css"))  # a page of the same server, without the policy
@@ -307,7 +312,7 @@ def test_the_page_cannot_send_anything_to_another_address(opened, browser, addre
     ],
 )
 def test_a_file_that_is_no_image_gets_one_line_and_loses_nothing(name, content, words, opened):
-    page = opened()
+    page = opened(small=True)
     before = canvas(page, "painted")
     page.locator("#photograph-file").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
     assert name in wait(page, "trouble", words)
@@ -318,7 +323,7 @@ def test_a_file_that_is_no_image_gets_one_line_and_loses_nothing(name, content, 
 
 @needs_browser
 def test_odd_images_are_painted_as_they_look(opened):
-    page = opened()
+    page = opened(small=True)
     photograph = uint8("coffee", 50, 75)
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter
@@ -465,7 +470,7 @@ def test_what_is_chosen_last_counts(opened, sl):
 
 @needs_browser
 def test_a_run_that_was_paused_goes_on_as_if_it_had_not_been(opened):
-    page = opened()
+    page = opened(small=True)
     losses = "JSON.parse(document.getElementById('curve').dataset.losses)"
     page.locator("#step-size").select_option("128")
     page.locator("#steps").fill("24")
@@ -622,13 +627,13 @@ def test_it_paints_whatever_the_server_and_the_browser_do(opened, folder):
     ("?language=constructor", ""),
 ])  # fmt: skip
 def test_blocked_storage_and_unknown_languages_are_no_obstacle(query, script, opened):
-    page = opened(query, script=script)
+    page = opened(query, script=script, small=True)
     assert page.locator("h1").inner_text() == "Try it" and page.complaints == []
 
 
 @needs_browser
 def test_messages_are_seen_wherever_one_is_on_the_page_and_what_is_pressed_without_colours(opened):
-    page = opened(width=360, forced_colors="active")
+    page = opened(small=True, width=360, forced_colors="active")
     page.locator("#shuffle").scroll_into_view_if_needed()
     page.locator("#step-style-file").set_input_files({"name": "notes.png", "mimeType": "image/png", "buffer": b"notes"})
     wait(page, "trouble", "cannot be read")
@@ -642,10 +647,10 @@ def test_messages_are_seen_wherever_one_is_on_the_page_and_what_is_pressed_witho
 @pytest.mark.parametrize(
     ("query", "how", "machine"), [("", {"service_workers": "block"}, "one core"), ("?gpu=software", {}, "GPU")]
 )
-def test_it_paints_the_same_on_one_core_and_on_a_gpu(query, how, machine, opened, address):
-    small = address.replace(try_it.FOLDER, "small")  # a GPU in software takes a minute for a large photograph
-    expected = painted(opened("?gpu=no", small))
-    page = opened(query, small, **how)
+def test_it_paints_the_same_on_one_core_and_on_a_gpu(query, how, machine, opened):
+    """A GPU in software takes a minute for a large photograph."""
+    expected = painted(opened("?gpu=no", small=True))
+    page = opened(query, small=True, **how)
     assert machine in page.locator("#machine").text_content()
     found = painted(page)
     assert found.shape == (32, 48, 3)
@@ -688,7 +693,7 @@ def test_a_further_language_is_a_file_and_may_be_read_from_right_to_left(folder,
 
 @needs_browser
 def test_going_back_to_the_page_leaves_no_sliders_where_others_were(opened):
-    page = opened()
+    page = opened(small=True)
     values = "['alpha', 'beta', 'tv', 'steps', 'begin'].map(id => document.getElementById(id).value)"
     before = page.evaluate(values)
     page.locator("#begin").select_option("noise")
@@ -700,7 +705,7 @@ def test_going_back_to_the_page_leaves_no_sliders_where_others_were(opened):
 
 @needs_browser
 def test_a_slider_is_wide_enough_for_a_thumb(opened):
-    page = opened(width=320)
+    page = opened(small=True, width=320)
     assert all(slider.bounding_box()["width"] > 200 for slider in page.locator(".slider input").all())
 
 
