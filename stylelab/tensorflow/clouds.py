@@ -368,7 +368,7 @@ def _(loss: Wasserstein, activation: "Tensor | Sums", statistics: tuple[Tensor, 
             values, vectors = tf.linalg.eigh((both + tf.linalg.matrix_transpose(both)) / 2)
             roots, share = _root(values, 0), 1 / size if loss.relative else tf.ones_like(size)
             spread = _trace(covariance) + trace + 2 * root.shape[1] * ridge - 2 * tf.reduce_sum(roots)
-            whole = _squares(mean - target) + tf.maximum(spread, 0)
+            value = tf.cast(share * (_squares(mean - target) + tf.maximum(spread, 0)), given[0].dtype)
 
         def gradient(upstream: Tensor) -> tuple[Tensor, ...]:
             """That of the trace of (A^1/2 B A^1/2)^1/2 by B is half of A^1/2 (A^1/2 B A^1/2)^-1/2 A^1/2."""
@@ -379,7 +379,7 @@ def _(loss: Wasserstein, activation: "Tensor | Sums", statistics: tuple[Tensor, 
                 of_mean, of_covariance = 2 * (mean - target), tf.where(spread > 0, of_spread, tf.zeros_like(of_spread))
                 return tuple(tf.cast(factor * one, own.dtype) for one, own in zip((of_mean, of_covariance), given, strict=True))
 
-        return tf.cast(share * whole, given[0].dtype), gradient
+        return value, gradient
 
     return work(*moments(activation))
 
