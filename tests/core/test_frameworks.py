@@ -66,10 +66,8 @@ def test_the_garbage_collector_rests_while_something_is_imported(monkeypatch):
 
 
 def test_what_pytorch_brought_with_it_is_not_looked_through_for_garbage():
-    assert python("import gc, stylelab.torch; print(gc.isenabled(), gc.get_freeze_count() > 10**5)").stdout.split() == [
-        "True",
-        "True",
-    ]
+    run = python("import gc, stylelab.torch; print(gc.isenabled(), gc.get_freeze_count() > 10**5)")
+    assert run.stdout.split() == ["True", "True"]
 
 
 @pytest.mark.parametrize(("here", "usual"), [
